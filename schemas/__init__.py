@@ -1,0 +1,1 @@
+"""The shapes that services share: messages, topics, ids and money. Never behaviour."""

@@ -1,0 +1,63 @@
+"""Group ids: derived from the request, readable aloud, with a check character.
+
+An id is ``GB-`` and ten characters of Crockford's base 32 in two fives, then a check character,
+such as ``GB-7K3M9-QXA2F-T``. The check is a weighted sum over GF(32), the field of the alphabet's
+own size: as the weights are distinct and not zero, it catches every single wrong character and
+every swap of two.
+"""
+
+from hashlib import sha256
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUE = {character: value for value, character in enumerate(ALPHABET)}
+_LOOKS_LIKE = str.maketrans("ILO", "110")
+_LENGTH = 10
+_FIELD_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2), so 2 generates all weights.
+
+
+def derive(request_id: str, attempt: int = 0) -> str:
+    """The ``attempt``-th group id of a request: the same arguments always give the same id."""
+    digest = sha256(f"{attempt}:{request_id}".encode()).digest()
+    bits = int.from_bytes(digest[:8], "big") >> 14
+    body = "".join(ALPHABET[bits >> shift & 31] for shift in range(45, -1, -5))
+    return f"GB-{body[:5]}-{body[5:]}-{check_character(body)}"
+
+
+def check_character(body: str) -> str:
+    """The check character of ten characters of the alphabet."""
+    total, weight = 0, 1
+    for character in body:
+        weight = _times_two(weight)
+        total ^= _times(_VALUE[character], weight)
+    return ALPHABET[total]
+
+
+def read_aloud(text: str) -> str:
+    """The id that a person typed: any case, spaces or dashes anywhere, I and L for 1, O for 0.
+
+    Raises ``ValueError`` with what is wrong when it can't be an id.
+    """
+    body = "".join(text.upper().split()).replace("-", "")
+    body = body.removeprefix("GB").translate(_LOOKS_LIKE)
+    if len(body) != _LENGTH + 1:
+        raise ValueError(f"{text!r} has {len(body)} characters after GB, an id has {_LENGTH + 1}")
+    wrong = sorted(set(body) - set(ALPHABET))
+    if wrong:
+        raise ValueError(f"{text!r} has {wrong[0]!r}, which no id has")
+    if check_character(body[:_LENGTH]) != body[_LENGTH]:
+        raise ValueError(f"{text!r} is mistyped: its check character does not fit")
+    return f"GB-{body[:5]}-{body[5:10]}-{body[10]}"
+
+
+def _times_two(value: int) -> int:
+    value <<= 1
+    return value ^ _FIELD_POLYNOMIAL if value & 32 else value
+
+
+def _times(left: int, right: int) -> int:
+    product = 0
+    while right:
+        if right & 1:
+            product ^= left
+        left, right = _times_two(left), right >> 1
+    return product

@@ -1,0 +1,46 @@
+"""Money as integer minor units with an ISO 4217 code, and the two ways it is split."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+# Active codes of ISO 4217 list one; funds and precious metals are left out, no shop prices in them.
+CURRENCIES = frozenset(
+    """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN
+    BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
+    GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW
+    KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD
+    NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD
+    SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED
+    VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+    """.split()
+)
+
+
+def half_up(amount: Fraction) -> int:
+    """Round a non-negative amount of minor units to a whole one, halves up."""
+    return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
+
+
+def percent_of(value: int, percent: float) -> int:
+    """``percent`` (at most two decimals count) of ``value`` minor units, rounded half up."""
+    return (value * round(percent * 100) + 5_000) // 10_000
+
+
+def largest_remainder_floor(total: int, value: int, sum_of_values: int) -> tuple[int, int]:
+    """One member's floor share of ``total`` by ``value``, and the remainder that ranks it.
+
+    The units that the floors leave over go to the largest remainders, one each.
+    """
+    return divmod(total * value, sum_of_values)
+
+
+def share_by_value(total: int, values: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Split ``total`` over ``(member id, value)`` by largest remainder, ties by member id."""
+    whole = sum(value for _, value in values)
+    floors = {member: largest_remainder_floor(total, value, whole) for member, value in values}
+    shares = {member: floor for member, (floor, _) in floors.items()}
+    by_rank = sorted(floors, key=lambda member: (-floors[member][1], member))
+    for member in by_rank[: total - sum(shares.values())]:
+        shares[member] += 1
+    return shares

@@ -1,0 +1,229 @@
+"""The catalogue: one entry per topic, and the only list of topics there is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, TypeAdapter
+
+from schemas.messages import (
+    Definition,
+    Favor,
+    FavorDecision,
+    GroupPurchase,
+    GroupPurchaseRequested,
+    GroupPurchaseWithdrawn,
+    GroupSettled,
+    IdClaimed,
+    IdGranted,
+    IdIssued,
+    IdTaken,
+    KeyParked,
+    MembersAdmitted,
+    MembersListed,
+    Message,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderRefused,
+    OrderReturned,
+    Payment,
+    PurchaseOpened,
+    PurchaseRow,
+    PurchaseState,
+    RequestRefused,
+    TimePassed,
+)
+
+#: Topics that meet on one key have the same number of partitions.
+PARTITIONS = 4
+RECORD_BYTES_MAX = 900_000
+COMMANDS_KEPT = timedelta(days=30)
+COMPACTION_LAG = timedelta(days=7)
+
+Kind = Literal["command", "fact", "step", "ops"]
+
+
+@dataclass(frozen=True, eq=False)
+class Topic:
+    """One topic.
+
+    ``kind`` is ``command`` (written from outside, kept for a time), ``fact`` (one writer, compacted,
+    kept for ever), ``step`` (between two processors of one service, kept as commands are) or
+    ``ops``. ``key`` says in words what a record's key is. ``None`` in ``messages`` is never; a
+    topic without messages carries raw bytes.
+    """
+
+    name: str
+    kind: Kind
+    key: str
+    messages: tuple[type[Message], ...]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    purpose: str
+    partitions: int = PARTITIONS
+    compacted: bool = False
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """Validates a value of this topic; ``type`` decides which message it is."""
+        types = self.messages + ((TimePassed,) if self.kind == "command" else ())
+        if len(types) == 1:
+            return TypeAdapter(types[0])
+        return TypeAdapter(Annotated[Union[types], Field(discriminator="type")])  # noqa: UP007
+
+    def settings(self, *, keep_commands_for_ever: bool) -> Mapping[str, str]:
+        """The topic's configuration on the broker."""
+        if self.compacted:
+            return {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": _milliseconds(COMPACTION_LAG),
+                "max.message.bytes": str(2 * 1024 * 1024),
+            }
+        for_ever = self.kind == "ops" or keep_commands_for_ever
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": "-1" if for_ever else _milliseconds(COMMANDS_KEPT),
+            "max.message.bytes": str(2 * 1024 * 1024),
+        }
+
+
+def _milliseconds(span: timedelta) -> str:
+    return str(span // timedelta(milliseconds=1))
+
+
+DEFINITIONS = Topic(
+    name="definitions",
+    kind="fact",
+    key="definition_id",
+    messages=(Definition,),
+    producers=("storefront", "terminal"),
+    consumers=("request_service",),
+    purpose="What shops open to the public for group purchase.",
+    compacted=True,
+)
+GROUP_PURCHASE_REQUESTS = Topic(
+    name="group-purchase-requests",
+    kind="command",
+    key="request_id",
+    messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
+    producers=("terminal", "shop_bridge"),
+    consumers=("request_service",),
+    purpose="Requests for a group purchase, and their withdrawal.",
+)
+ID_CLAIMS = Topic(
+    name="id-claims",
+    kind="step",
+    key="group_id",
+    messages=(IdClaimed,),
+    producers=("request_service",),
+    consumers=("request_service",),
+    purpose="Claims to an id, keyed by the id itself, so that it is given once.",
+)
+ID_ANSWERS = Topic(
+    name="id-answers",
+    kind="step",
+    key="request_id",
+    messages=(IdGranted, IdTaken),
+    producers=("request_service",),
+    consumers=("request_service",),
+    purpose="Whether a claimed id is the request's.",
+)
+REQUEST_OUTCOMES = Topic(
+    name="request-outcomes",
+    kind="fact",
+    key="request_id",
+    messages=(IdIssued, RequestRefused),
+    producers=("request_service",),
+    consumers=("shop_bridge", "terminal"),
+    purpose="The id a request runs under, or every reason why it can't.",
+    compacted=True,
+)
+GROUP_PURCHASES = Topic(
+    name="group-purchases",
+    kind="fact",
+    key="group_id, or group_id/members/part",
+    messages=(GroupPurchase, MembersAdmitted),
+    producers=("request_service",),
+    consumers=("order_service",),
+    purpose="All the terms a group purchase runs under.",
+    compacted=True,
+)
+ORDERS = Topic(
+    name="orders",
+    kind="command",
+    key="group_id",
+    messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
+    producers=("shop_bridge", "terminal"),
+    consumers=("order_service",),
+    purpose="What purchasers order, pay, cancel and return, as shops tell it.",
+)
+PAYMENTS = Topic(
+    name="payments",
+    kind="fact",
+    key="group_id/payment/payment_id, or group_id/settled",
+    messages=(Payment, GroupSettled),
+    producers=("payment_service",),
+    consumers=("order_service",),
+    purpose="Movements of money, and when a group is settled.",
+    compacted=True,
+)
+PURCHASES = Topic(
+    name="purchases",
+    kind="fact",
+    key="group_id, or group_id/definition, /member/member_id, /refused/source/order_id",
+    messages=(PurchaseState, PurchaseOpened, PurchaseRow, OrderRefused),
+    producers=("order_service",),
+    consumers=("favor_service", "terminal"),
+    purpose="A group's whole story in order: terms, purchasers' rows, refusals, summary.",
+    compacted=True,
+)
+FAVORS = Topic(
+    name="favors",
+    kind="fact",
+    key="group_id, or group_id/member/member_id",
+    messages=(FavorDecision, Favor),
+    producers=("favor_service",),
+    consumers=("terminal",),
+    purpose="What a group's close decided, and what each member gets.",
+    compacted=True,
+)
+DEAD_LETTERS = Topic(
+    name="dead-letters",
+    kind="ops",
+    key="the record's own",
+    messages=(),
+    producers=("request_service", "order_service", "favor_service"),
+    consumers=("terminal",),
+    purpose="Records that could not be read, byte for byte; headers say where from and why.",
+)
+PARKED_KEYS = Topic(
+    name="parked-keys",
+    kind="ops",
+    key="parked/service",
+    messages=(KeyParked,),
+    producers=("terminal",),
+    consumers=("request_service", "order_service", "favor_service"),
+    purpose="Keys that ops set aside; their records wait until a tombstone.",
+    compacted=True,
+)
+
+CATALOGUE: Mapping[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        DEFINITIONS,
+        GROUP_PURCHASE_REQUESTS,
+        ID_CLAIMS,
+        ID_ANSWERS,
+        REQUEST_OUTCOMES,
+        GROUP_PURCHASES,
+        ORDERS,
+        PAYMENTS,
+        PURCHASES,
+        FAVORS,
+        DEAD_LETTERS,
+        PARKED_KEYS,
+    )
+}

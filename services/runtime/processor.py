@@ -1,0 +1,51 @@
+"""How a service declares a processor: its topics, its rows, and which rule answers to what."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.messages import Message
+from schemas.topics import Topic
+
+#: ``rule(message, rows, now, *wholes) -> messages to send``
+Rule = Callable[..., Sequence[Message]]
+#: ``fact(name, rows) -> the fact that the row of that name stands for``
+Fact = Callable[..., Message]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processor:
+    """Folds the records of its inputs, one key at a time, into rows, and sends records.
+
+    - ``on``: which rule takes which message: ``rule(message, rows, now, *wholes)``.
+    - ``due``: which rule a ``due/<name>…`` row calls: ``rule(row_name, rows, now, *wholes)``.
+    - ``chunks``: which rule a ``chunk/<name>`` row calls: ``rule(rows, now, *wholes)``.
+    - ``facts``: the fact a table's row stands for, ``fact(row_name, rows)``; sent for every row a
+      batch changed, once, before any message that a rule sends after the change.
+    - ``rows``: the dataclass of each table (``due`` needs none).
+    - ``reads_whole``: compacted topics that every worker reads whole; each is handed to the rules
+      as a mapping in key order.
+
+    Rules return the messages to send, in order; the type decides among ``outputs``.
+    """
+
+    service: str
+    name: str
+    inputs: tuple[Topic, ...]
+    outputs: tuple[Topic, ...]
+    on: Mapping[type[Message], Rule]
+    rows: Mapping[str, type[Any]]
+    due: Mapping[str, Rule] = field(default_factory=dict)
+    chunks: Mapping[str, Rule] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    reads_whole: tuple[Topic, ...] = ()
+
+    @property
+    def group_id(self) -> str:
+        """The consumer group, and the stem of transactional ids and of the changelog's name."""
+        return f"{self.service}-{self.name}"
+
+    @property
+    def changelog(self) -> str:
+        """The topic that holds the rows."""
+        return f"{self.group_id}-changelog"

@@ -1,0 +1,62 @@
+"""What a rule sees of its key's state: rows by name, in memory here, over a store in a worker.
+
+A row is a dataclass under a name such as ``purchase`` or ``member/ann``; the part before the first
+slash is the row's table. A rule changes state only by putting a new row under a name or deleting
+it; it never changes a row in place. Two tables mean something to the runtime:
+
+- ``due/<rule>`` or ``due/<rule>/<anything>`` holds a ``Due``: at that time, the rule of that name
+  is called once and the row is gone.
+- ``chunk/<rule>`` holds a cursor of the rule's own: while it is there the rule of that name is
+  called again and again, other keys being served between, and records of this key wait.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(slots=True)
+class Due:
+    """Something is to be done at ``at``."""
+
+    at: datetime
+
+
+class Rows(Protocol):
+    """The rows of one key."""
+
+    key: str
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The row of that name, or ``default``."""
+
+    def __getitem__(self, name: str) -> Any: ...
+    def __setitem__(self, name: str, row: Any) -> None: ...
+    def __delitem__(self, name: str) -> None: ...
+    def __contains__(self, name: object) -> bool: ...
+
+    def scan(
+        self, prefix: str, *, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[str, Any]]:
+        """Rows whose name starts with ``prefix``, by name; with ``after``, those beyond it.
+
+        Rows put or deleted while scanning may or may not be seen.
+        """
+
+
+class MemoryRows(dict[str, Any]):
+    """Rows in a plain dict: what rules are tested with."""
+
+    def __init__(self, key: str, rows: MutableMapping[str, Any] | None = None) -> None:
+        super().__init__(rows or {})
+        self.key = key
+
+    def scan(
+        self, prefix: str, *, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[str, Any]]:
+        """As ``Rows.scan``."""
+        names = sorted((name for name in self if name.startswith(prefix)), reverse=reverse)
+        for name in names:
+            if not after or (name < after if reverse else name > after):
+                yield name, self[name]
