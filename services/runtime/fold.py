@@ -1,0 +1,344 @@
+"""Folding: records, due rows and chunks go through a processor's rules into rows and records.
+
+Nothing here waits or talks to a broker. A fold belongs to one partition and lives as long as the
+partition is open; if anything goes wrong it is dropped whole and made anew from the store.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from schemas.messages import Message, TimePassed
+from services.runtime.due import DueQueue
+from services.runtime.overlay import Overlay, Stashed
+from services.runtime.processor import Processor
+from services.runtime.records import (
+    BadRecordError,
+    Encoder,
+    InputRecord,
+    OutputRecord,
+    Partitioner,
+    dead_letter,
+    decode,
+    instant,
+    key_id,
+    milliseconds,
+)
+from services.runtime.rows import Due
+from services.runtime.store import Store
+
+STASHED_PER_TURN = 200
+
+_at = lru_cache(maxsize=1024)(instant)
+
+
+class RuleError(Exception):
+    """A rule raised: a bug. The text names the key and the record, so that ops can park it."""
+
+
+class KeyRows:
+    """The rows of one key over a batch; see ``rows.Rows``."""
+
+    __slots__ = ("_fold", "_prefix", "key")
+
+    def __init__(self, key: str, fold: "Fold") -> None:
+        self.key = key
+        self._fold = fold
+        self._prefix = key + "\x00"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        row = self._fold.overlay.get(self._prefix + name)
+        return default if row is None else row
+
+    def __getitem__(self, name: str) -> Any:
+        row = self._fold.overlay.get(self._prefix + name)
+        if row is None:
+            raise KeyError(name)
+        return row
+
+    def __contains__(self, name: object) -> bool:
+        return self._fold.overlay.get(f"{self._prefix}{name}") is not None
+
+    def __setitem__(self, name: str, row: Any) -> None:
+        self._fold.put(self, name, self._prefix + name, row)
+
+    def __delitem__(self, name: str) -> None:
+        self._fold.put(self, name, self._prefix + name, None)
+
+    def scan(self, prefix: str, *, after: str = "", reverse: bool = False) -> Any:
+        cut = len(self._prefix)
+        beyond = self._prefix + after if after else ""
+        for row_key, row in self._fold.overlay.scan(self._prefix + prefix, beyond, reverse=reverse):
+            yield row_key[cut:], row
+
+
+class Held:
+    """A key whose records wait: for chunks to end, for stashed records, or for ops."""
+
+    __slots__ = ("chunks", "dues", "stashed")
+
+    def __init__(self) -> None:
+        self.chunks: set[str] = set()
+        # Names rise with arrival, and leave at the front.
+        self.stashed: deque[str] = deque()
+        self.dues: list[tuple[int, str]] = []
+
+
+class Fold:
+    """The rules of one processor over one partition's rows."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        store: Store,
+        encoder: Encoder,
+        partitioner: Partitioner,
+        dead_letters: str,
+        wholes: Sequence[Mapping[str, Message]] = (),
+        parked: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self.processor = processor
+        self.overlay = Overlay(processor, store)
+        self.due = DueQueue(store)
+        self.now_ms = store.meta.now
+        self.stashed = store.meta.stashed
+        self.outputs: list[OutputRecord] = []
+        self.dead = 0
+        self.fired = 0
+        self._encoder = encoder
+        self._partitioner = partitioner
+        self._dead_letters = dead_letters
+        self._wholes = wholes
+        self._parked = parked
+        self._topics = {topic.name: topic for topic in processor.inputs}
+        self._special = {*processor.facts, "due", "chunk", "stash"}
+        self._keys: dict[str, KeyRows] = {}
+        self._held: dict[str, Held] = {}
+        # Facts of changed rows not sent yet: by key, row name -> (time, cause, rule).
+        self._pending: dict[str, dict[str, tuple[int, Any, str]]] = {}
+        # What is being applied: time, cause, rule.
+        self._applying: tuple[int, Any, str] = (0, None, "")
+        for row_key in store.held():
+            key, _, name = row_key.partition("\x00")
+            self._hold(key, name)
+
+    # --- what rules do to rows -------------------------------------------------------------------
+
+    def put(self, rows: KeyRows, name: str, row_key: str, row: Any) -> None:
+        """Put (or with ``None`` delete) a row, and note what follows from its table."""
+        self.overlay.put(row_key, row)
+        table = name.partition("/")[0]
+        if table not in self._special:
+            return
+        if table == "due":
+            if row is not None:
+                self.due.add(milliseconds(row.at), row_key)
+        elif table in ("chunk", "stash"):
+            self._hold(rows.key, name, present=row is not None)
+        else:
+            pending = self._pending.setdefault(rows.key, {})
+            pending.pop(name, None)
+            pending[name] = self._applying
+
+    def _hold(self, key: str, name: str, *, present: bool = True) -> None:
+        held = self._held.setdefault(key, Held())
+        if name.startswith("chunk/"):
+            (held.chunks.add if present else held.chunks.discard)(name)
+        elif present:
+            held.stashed.append(name)
+        else:
+            held.stashed.popleft()
+
+    # --- records ---------------------------------------------------------------------------------
+
+    def apply(self, topic_name: str, record: InputRecord) -> None:
+        """Fold one record at the clock's time; ``topic_name`` is the catalogue's.
+
+        Raises ``RuleError`` when a rule does.
+        """
+        topic = self._topics[topic_name]
+        try:
+            message = decode(topic, record, self._partitioner)
+        except BadRecordError as error:
+            self._bury(topic_name, record, str(error))
+            return
+        if isinstance(message, TimePassed):
+            return
+        key = key_id(message.key)
+        if key in self._held or self._parked(key):
+            self._stash(key, topic_name, record)
+            return
+        cause = (topic_name, record.partition, record.offset)
+        self._call(key, message, record.timestamp, self.now_ms, cause)
+
+    def _bury(self, topic_name: str, record: InputRecord, error: str) -> None:
+        self.dead += 1
+        service = self.processor.service
+        self.outputs.append(
+            dead_letter(self._dead_letters, record.partition, record, service, error)
+        )
+
+    def _stash(self, key: str, topic_name: str, record: InputRecord) -> None:
+        assert record.value is not None
+        self.stashed += 1
+        self._rows(key)[f"stash/{self.stashed:016d}"] = Stashed(
+            topic=topic_name,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp=record.timestamp,
+            now=self.now_ms,
+            value=record.value.decode(),
+        )
+
+    def _rows(self, key: str) -> KeyRows:
+        rows = self._keys.get(key)
+        if rows is None:
+            rows = self._keys[key] = KeyRows(key, self)
+        return rows
+
+    def _call(self, key: str, message: Message, timestamp: int, now_ms: int, cause: Any) -> None:
+        rule = self.processor.on.get(type(message))
+        if rule is None:
+            return
+        rows = self._rows(key)
+        self._applying = (timestamp, cause, rule.__name__)
+        try:
+            messages = rule(message, rows, _at(now_ms), *self._wholes)
+        except Exception as error:
+            raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
+        if messages:
+            self._send(key, messages)
+
+    def _blame(self, key: str, rule: str, cause: Any, error: Exception) -> str:
+        at = "/".join(map(str, cause)) if isinstance(cause, tuple) else cause
+        service = self.processor.service
+        return (
+            f"{service}: rule {rule} raised {type(error).__name__}: {error} on {at}, key {key};"
+            f" nothing is skipped. Set the key aside with: jointbuy park {key} --service {service}"
+        )
+
+    # --- what is due -----------------------------------------------------------------------------
+
+    def fire(self) -> None:
+        """Take the earliest due row and call its rule at its own time; stale ones are dropped."""
+        at_ms, row_key = self.due.pop()
+        key, _, name = row_key.partition("\x00")
+        if not self._is_current(at_ms, row_key):
+            return
+        held = self._held.get(key)
+        if held is None and self._parked(key):
+            held = self._held[key] = Held()
+        if held is not None:
+            held.dues.append((at_ms, row_key))
+            return
+        self._fire(at_ms, key, name)
+
+    def _is_current(self, at_ms: int, row_key: str) -> bool:
+        row: Due | None = self.overlay.get(row_key)
+        return row is not None and milliseconds(row.at) == at_ms
+
+    def _fire(self, at_ms: int, key: str, name: str) -> None:
+        rows = self._rows(key)
+        row: Due = rows[name]
+        del rows[name]
+        rule = self.processor.due[name.split("/")[1]]
+        cause = f"clock/{name}"
+        self._applying = (at_ms, cause, rule.__name__)
+        self.fired += 1
+        try:
+            messages = rule(name, rows, row.at, *self._wholes)
+        except Exception as error:
+            raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
+        if messages:
+            self._send(key, messages)
+
+    # --- keys that are held ----------------------------------------------------------------------
+
+    def ready(self) -> list[str]:
+        """Held keys that can go on: they have chunks or stashed records and are not parked."""
+        return [key for key in self._held if not self._parked(key)]
+
+    @property
+    def waiting(self) -> int:
+        """How many keys are held, parked ones included."""
+        return len(self._held)
+
+    def advance(self, key: str) -> None:
+        """One turn for a held key: a chunk, else some stashed records, else it is held no more."""
+        held = self._held[key]
+        if held.chunks:
+            self._chunk(key, min(held.chunks))
+        elif held.stashed:
+            self._unstash(key, held)
+        else:
+            del self._held[key]
+            for at_ms, row_key in held.dues:
+                self.due.add(at_ms, row_key)
+
+    def _chunk(self, key: str, name: str) -> None:
+        rule = self.processor.chunks[name.split("/")[1]]
+        cause = name
+        self._applying = (self.now_ms, cause, rule.__name__)
+        try:
+            messages = rule(self._rows(key), _at(self.now_ms), *self._wholes)
+        except Exception as error:
+            raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
+        if messages:
+            self._send(key, messages)
+
+    def _unstash(self, key: str, held: Held) -> None:
+        rows = self._rows(key)
+        for name in list(islice(held.stashed, STASHED_PER_TURN)):
+            stashed: Stashed = rows[name]
+            self._fire_held(key, held, stashed.now)
+            if held.chunks:
+                return
+            del rows[name]
+            message = self._topics[stashed.topic].adapter.validate_json(stashed.value)
+            cause = (stashed.topic, stashed.partition, stashed.offset)
+            self._call(key, message, stashed.timestamp, stashed.now, cause)
+            if held.chunks:
+                return
+
+    def _fire_held(self, key: str, held: Held, until_ms: int) -> None:
+        while held.dues and min(held.dues)[0] <= until_ms and not held.chunks:
+            at_ms, row_key = min(held.dues)
+            held.dues.remove((at_ms, row_key))
+            if self._is_current(at_ms, row_key):
+                self._fire(at_ms, key, row_key.partition("\x00")[2])
+
+    # --- what goes out ---------------------------------------------------------------------------
+
+    def _send(self, key: str, messages: Sequence[Message]) -> None:
+        timestamp, cause, rule = self._applying
+        self._send_facts(key, {message.key for message in messages})
+        for message in messages:
+            self.outputs.append(self._encoder(message, timestamp, _shown(cause), rule))
+
+    def _send_facts(self, key: str, but: set[str]) -> None:
+        pending = self._pending.pop(key, None)
+        if pending is None:
+            return
+        rows = self._rows(key)
+        for name, (timestamp, cause, rule) in pending.items():
+            if name not in rows:
+                continue
+            fact = self.processor.facts[name.partition("/")[0]](name, rows)
+            if fact.key not in but:
+                self.outputs.append(self._encoder(fact, timestamp, _shown(cause), rule))
+
+    def take(self) -> tuple[list[tuple[bytes, bytes | None]], list[OutputRecord]]:
+        """The rows and records of the batch; the next one begins."""
+        for key in list(self._pending):
+            self._send_facts(key, set())
+        outputs, self.outputs = self.outputs, []
+        self._keys = {}
+        return self.overlay.take(), outputs
+
+
+def _shown(cause: Any) -> str:
+    return "/".join(map(str, cause)) if isinstance(cause, tuple) else str(cause)
+

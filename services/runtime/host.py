@@ -1,0 +1,177 @@
+"""Hosts a processor on a worker: joins the consumer group and runs the partitions it is given.
+
+Whatever goes wrong in a partition ends the session: all partitions close, the worker leaves the
+group and joins again. So a fenced run never fences the rightful owner, and an unknown outcome of a
+commit is settled by opening anew. A rule that raises stops the worker instead.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.messages import Message
+from schemas.topics import PARKED_KEYS
+from services.runtime.admin import cluster_id
+from services.runtime.broker_clock import BrokerClock
+from services.runtime.partition import PartitionRun
+from services.runtime.processor import Processor
+from services.runtime.settings import Settings
+from services.runtime.transport import TransportError, consumer
+from services.runtime.whole import WholeRead, cancelled
+
+REJOIN_SECONDS = 1.0
+STOP_SECONDS = 20.0
+_log = structlog.get_logger()
+
+
+class Host:
+    """One processor on this worker."""
+
+    def __init__(self, processor: Processor, settings: Settings) -> None:
+        self.processor = processor
+        self._settings = settings
+        self._runs: dict[int, PartitionRun] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._failed: asyncio.Future[None] | None = None
+        self._stopping = asyncio.Event()
+        self._assigned = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the worker is in its group and every partition it was given is restored."""
+        return self._assigned and all(run.ready for run in self._runs.values())
+
+    def status(self) -> list[dict[str, object]]:
+        """How each partition stands."""
+        return [run.status() for run in self._runs.values()]
+
+    def stop(self) -> None:
+        """End after the batches in hand."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises ``RuleError`` when a rule does."""
+        while not self._stopping.is_set():
+            try:
+                await self._session()
+            except (KafkaError, TransportError, OSError) as error:
+                _log.warning(
+                    "leaving the group to join again",
+                    processor=self.processor.group_id,
+                    error=f"{type(error).__name__}: {error}",
+                )
+                await self._pause(REJOIN_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _session(self) -> None:
+        wholes = [WholeRead(topic, self._settings) for topic in self.processor.reads_whole]
+        parked = WholeRead(PARKED_KEYS, self._settings)
+        clock = BrokerClock(self._settings)
+        members: list[WholeRead | BrokerClock] = [*wholes, parked]
+        if self._settings.clock == "wall":
+            members.append(clock)
+        followers: list[asyncio.Task[None]] = []
+        try:
+            await asyncio.gather(*(member.start() for member in members))
+            followers = [asyncio.create_task(member.follow()) for member in members]
+            await self._work(wholes, parked, clock, followers)
+        finally:
+            for task in followers:
+                await cancelled(task)
+            for member in members:
+                await member.stop()
+
+    async def _work(
+        self,
+        wholes: list[WholeRead],
+        parked: Mapping[str, Message],
+        clock: BrokerClock,
+        followers: list[asyncio.Task[None]],
+    ) -> None:
+        service = self.processor.service
+        group_id = self._settings.topic_prefix + self.processor.group_id
+        self._failed = asyncio.get_running_loop().create_future()
+        group_consumer = consumer(self._settings, group_id)
+        await group_consumer.start()
+        cluster = await cluster_id(self._settings)
+
+        def open_partition(partition: int) -> PartitionRun:
+            return PartitionRun(
+                self.processor,
+                partition,
+                self._settings,
+                group_consumer,
+                cluster,
+                wholes,
+                lambda key: f"{key}/{service}" in parked,
+                clock.is_right if self._settings.clock == "wall" else lambda: True,
+            )
+
+        topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]
+        group_consumer.subscribe(topics, listener=_Rebalance(self, open_partition))
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait(
+                {stopped, self._failed, *followers}, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in (self._failed, *followers):
+                if task.done():
+                    task.result()
+        finally:
+            stopped.cancel()
+            await self.close_partitions()
+            self._assigned = False
+            await group_consumer.stop()
+
+    # --- what the rebalance listener does --------------------------------------------------------
+
+    def open_partitions(self, runs: dict[int, PartitionRun]) -> None:
+        """Start working on newly assigned partitions."""
+        self._runs = runs
+        for partition, run in runs.items():
+            task = asyncio.create_task(run.run())
+            task.add_done_callback(self._ended)
+            self._tasks[partition] = task
+        self._assigned = True
+
+    async def close_partitions(self) -> None:
+        """Let batches in hand end, and close; what takes too long is cancelled and fenced."""
+        self._assigned = False
+        for run in self._runs.values():
+            run.stop()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=STOP_SECONDS)
+            for task in late:
+                await cancelled(task)
+        self._runs, self._tasks = {}, {}
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self._failed is None or self._failed.done():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failed.set_exception(error)
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, host: Host, open_partition: Callable[[int], PartitionRun]) -> None:
+        self._host = host
+        self._open = open_partition
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._host.close_partitions()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        numbers = sorted({tp.partition for tp in assigned})
+        _log.info(
+            "partitions assigned", processor=self._host.processor.group_id, partitions=numbers
+        )
+        self._host.open_partitions({number: self._open(number) for number in numbers})

@@ -1,0 +1,344 @@
+"""One open partition: restore its rows, then fetch, merge, fold and commit until it is stopped."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.messages import Message
+from schemas.topics import DEAD_LETTERS
+from services.runtime import metrics
+from services.runtime.clock import Clock, Input, Wait, next_input
+from services.runtime.fold import Fold
+from services.runtime.processor import Processor
+from services.runtime.records import Encoder, OutputRecord, Partitioner
+from services.runtime.settings import Settings
+from services.runtime.store import POSITIONS_KEY, Meta, Store, positions_value, with_positions
+from services.runtime.transport import PartitionSender, consumer, read_end
+
+#: How long a fold may keep the event loop, and so heartbeats, waiting.
+SLICE_SECONDS = 0.1
+BATCH_SECONDS = 0.4
+#: Without transactions a batch's rows and positions must fit one record batch of the changelog.
+BATCH_BYTES_MAX = 128 * 1024
+IDLE_POLL_MS = 200
+BLOCKED_POLL_MS = 5
+
+
+class PartitionRun:
+    """A processor's partition on this worker."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        partition: int,
+        settings: Settings,
+        group_consumer: AIOKafkaConsumer,
+        cluster: str,
+        wholes: Sequence[Mapping[str, Message]],
+        parked: Callable[[str], bool],
+        clock_is_right: Callable[[], bool],
+    ) -> None:
+        self.processor = processor
+        self.partition = partition
+        self.ready = False
+        self.clock = Clock(settings.clock, int(settings.clock_grace_seconds * 1000))
+        self.inputs = [Input(topic.name) for topic in processor.inputs]
+        self._settings = settings
+        self._consumer = group_consumer
+        self._cluster = cluster
+        self._wholes = wholes
+        self._parked = parked
+        self._clock_is_right = clock_is_right
+        self._stopping = asyncio.Event()
+        self._sender = PartitionSender(settings, processor.group_id, partition)
+        self._store: Store | None = None
+        self._log = structlog.get_logger().bind(
+            processor=processor.group_id, partition=partition
+        )
+        self._tps = [
+            TopicPartition(settings.topic(each.topic), partition) for each in self.inputs
+        ]
+        self._committed: dict[TopicPartition, int] = {}
+        self._blocked_by_clock = False
+        self._measured = metrics.of_partition(processor.group_id, partition)
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Let the current batch end, then stop."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Open, and work until stopped; raises whatever goes wrong."""
+        try:
+            await self._open()
+            while not self._stopping.is_set():
+                await self._turn()
+        finally:
+            self.ready = False
+            with suppress(Exception):
+                await asyncio.shield(self._sender.stop())
+            if self._store is not None:
+                self._store.close()
+
+    async def _open(self) -> None:
+        started = time.monotonic()
+        # The predecessor is fenced before anything of its is read.
+        await self._sender.start()
+        path = self._settings.state_dir / self.processor.group_id / str(self.partition)
+        self._store = await self._restored(path)
+        meta = self._store.meta
+        for tp, each in zip(self._tps, self.inputs, strict=True):
+            committed = await self._consumer.committed(tp)
+            start = committed
+            if not self._settings.kafka_transactions:
+                start = max(committed or 0, meta.positions.get(each.topic, 0))
+            if start is not None:
+                self._consumer.seek(tp, start)
+            self._committed[tp] = start or 0
+        self.clock.now_ms = meta.now
+        self._fold = self._new_fold(self._store)
+        self.ready = True
+        self._log.info("partition open", seconds=round(time.monotonic() - started, 3))
+
+    def _new_fold(self, store: Store) -> Fold:
+        partitioner = Partitioner(self.processor.inputs[0].partitions)
+        topics = {
+            message: self._settings.topic(topic.name)
+            for topic in self.processor.outputs
+            for message in topic.messages
+        }
+        return Fold(
+            self.processor,
+            store,
+            Encoder(f"jointbuy/{self.processor.service}", topics, partitioner),
+            partitioner,
+            self._settings.topic(DEAD_LETTERS.name),
+            self._wholes,
+            self._parked,
+        )
+
+    async def _restored(self, path: Path) -> Store:
+        store = Store(path, self._cluster, self._settings.state_kept_seconds)
+        reader = consumer(self._settings)
+        await reader.start()
+        try:
+            changelog = TopicPartition(
+                self._settings.topic(self.processor.changelog), self.partition
+            )
+            reader.assign([changelog])
+            first = (await reader.beginning_offsets([changelog]))[changelog]
+            reader.seek(changelog, max(store.meta.changelog_offset, first))
+            await _read_changelog(reader, changelog, store, self._cluster)
+        finally:
+            await reader.stop()
+        return store
+
+    # --- work ------------------------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        wait_ms = self._wait_ms()
+        await self._fetch(wait_ms)
+        folded = await self._fold_batch()
+        self._measured.clock.set(self.clock.now_ms / 1000)
+        self._measured.held.set(self._fold.waiting)
+        if folded or self._positions_moved():
+            await self._commit()
+        # The batch is in the store or there was none, so the window of due rows may move on.
+        self._fold.due.load()
+        self._measured.due.set(self._overdue())
+
+    def _wait_ms(self) -> int:
+        if self._fold.ready() or (self._overdue() and not self._blocked_by_clock):
+            return 0
+        if any(each.buffer for each in self.inputs):
+            blocked = isinstance(next_input(self.inputs), Wait) or self._blocked_by_clock
+            return BLOCKED_POLL_MS if blocked else 0
+        return IDLE_POLL_MS
+
+    async def _fetch(self, wait_ms: int) -> None:
+        """Fill the inputs that have nothing fetched, and learn where the logs end."""
+        wanted = [tp for tp, each in zip(self._tps, self.inputs, strict=True) if not each.buffer]
+        fetched = {}
+        if wanted:
+            limit = self._settings.batch_records_max
+            fetched = await self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit)
+        quiet_ms = self.clock.grace_ms
+        for tp, each in zip(self._tps, self.inputs, strict=True):
+            answered_ms = self._consumer.last_poll_timestamp(tp)
+            if tp in fetched:
+                each.buffer.extend(fetched[tp])
+                each.fetched_ms = answered_ms or 0
+            if answered_ms is not None:
+                read_to = await self._consumer.position(tp)
+                each.answered(read_to, read_end(self._consumer, tp), answered_ms, quiet_ms)
+
+    async def _fold_batch(self) -> bool:
+        """Fold what is fetched, in slices; whether there is anything to commit."""
+        fold = self._fold
+        ends = time.monotonic() + BATCH_SECONDS
+        count = size = fired = 0
+        before = fold.fired
+        started = time.perf_counter()
+        while not self._stopping.is_set():
+            more, records, bytes_read = self._slice(self._room(count, size))
+            count, size, fired = count + records, size + bytes_read, fold.fired - before
+            if not more or time.monotonic() > ends or self._room(count + fired, size) <= 0:
+                break
+            await asyncio.sleep(0)
+        turns = self._advance_held(ends)
+        self._measured.folded.inc(count)
+        self._measured.fold_seconds.inc(time.perf_counter() - started)
+        return bool(count or fired or turns or fold.outputs)
+
+    def _room(self, count: int, size: int) -> int:
+        if not self._settings.kafka_transactions and size >= BATCH_BYTES_MAX:
+            return 0
+        return self._settings.batch_records_max - count
+
+    def _slice(self, room: int) -> tuple[bool, int, int]:
+        """Fold for a slice of time: whether there is more, how many records, how many bytes."""
+        ends = time.monotonic() + SLICE_SECONDS
+        wall_ms = int(time.time() * 1000)
+        records = size = 0
+        bytes_max = BATCH_BYTES_MAX if not self._settings.kafka_transactions else 1 << 30
+        while records < room and size < bytes_max:
+            chosen = next_input(self.inputs)
+            if isinstance(chosen, Wait):
+                at_ms = self.clock.now_ms
+                if chosen is Wait.AT_END:
+                    at_ms = self.clock.at_rest(self.inputs, wall_ms)
+                    self._fire_until(at_ms, ends)
+                return False, records, size
+            at_ms = self.clock.at_record(chosen.buffer[0].timestamp, wall_ms)
+            if not self._fire_until(at_ms, ends):
+                return not self._blocked_by_clock and not self._fold.due.exhausted, records, size
+            record = chosen.take()
+            size += len(record.value or b"")
+            records += 1
+            self._fold.apply(chosen.topic, record)
+            if not records & 63 and time.monotonic() > ends:
+                break
+        return True, records, size
+
+    def _fire_until(self, at_ms: int, ends: float) -> bool:
+        """Fire what is due at ``at_ms`` and move the clock there; False if that is not all done."""
+        fold, due = self._fold, self._fold.due
+        fired = 0
+        while True:
+            if due.exhausted:
+                return False
+            earliest = due.earliest()
+            if earliest is None or earliest > at_ms:
+                break
+            self._blocked_by_clock = not self._clock_is_right()
+            if self._blocked_by_clock:
+                return False
+            self.clock.now_ms = fold.now_ms = max(self.clock.now_ms, earliest)
+            fold.fire()
+            fired += 1
+            if not fired & 63 and time.monotonic() > ends:
+                return False
+        self._blocked_by_clock = False
+        self.clock.now_ms = fold.now_ms = max(self.clock.now_ms, at_ms)
+        return True
+
+    def _advance_held(self, ends: float) -> int:
+        """One turn for each key whose records wait, as long as the batch has time."""
+        turns = 0
+        for key in self._fold.ready():
+            self._fold.advance(key)
+            turns += 1
+            # Without transactions each turn's rows must fit beside the batch's.
+            if time.monotonic() > ends or not self._settings.kafka_transactions:
+                break
+        return turns
+
+    def _positions(self) -> dict[TopicPartition, int]:
+        return {
+            tp: each.next_offset for tp, each in zip(self._tps, self.inputs, strict=True)
+        }
+
+    def _positions_moved(self) -> bool:
+        return any(at > self._committed[tp] for tp, at in self._positions().items())
+
+    async def _commit(self) -> None:
+        started = time.perf_counter()
+        rows, outputs = self._fold.take()
+        assert self._store is not None
+        meta = Meta(
+            cluster=self._cluster,
+            changelog_offset=self._store.meta.changelog_offset,
+            positions={each.topic: each.next_offset for each in self.inputs},
+            now=self.clock.now_ms,
+            stashed=self._fold.stashed,
+        )
+        changelog = self._changelog(rows, meta) if rows or outputs else []
+        offsets = self._positions()
+        written_to = await self._sender.commit(outputs, changelog, offsets, self._consumer)
+        if changelog:
+            meta.changelog_offset = written_to
+            self._store.write(rows, meta)
+        self._committed = offsets
+        self._measured.committed(len(outputs), self._fold.dead, time.perf_counter() - started)
+
+    def _changelog(
+        self, rows: Iterable[tuple[bytes, bytes | None]], meta: Meta
+    ) -> list[OutputRecord]:
+        topic = self._settings.topic(self.processor.changelog)
+        now_ms = int(time.time() * 1000)
+        return [
+            OutputRecord(topic, self.partition, key, value, now_ms, [])
+            for key, value in [*rows, (POSITIONS_KEY, positions_value(meta))]
+        ]
+
+    def _overdue(self) -> int:
+        earliest = self._fold.due.earliest()
+        return int(earliest is not None and earliest <= self.clock.now_ms)
+
+    def status(self) -> dict[str, object]:
+        """How the partition stands, for ``/status``."""
+        fold = self._fold if self.ready else None
+        return {
+            "processor": self.processor.group_id,
+            "partition": self.partition,
+            "ready": self.ready,
+            "now_ms": self.clock.now_ms,
+            "positions": {each.topic: each.next_offset for each in self.inputs},
+            "due_unhandled": self._overdue() if fold else 0,
+            "keys_waiting": fold.waiting if fold else 0,
+            "keys_ready": len(fold.ready()) if fold else 0,
+            "blocked_by_clock": self._blocked_by_clock,
+        }
+
+
+async def _read_changelog(
+    reader: AIOKafkaConsumer, changelog: TopicPartition, store: Store, cluster: str
+) -> None:
+    """Bring the rows to the changelog's end; start over if they are ahead of it."""
+    position = await reader.position(changelog)
+    while True:
+        fetched = await reader.getmany(changelog, timeout_ms=100, max_records=20_000)
+        rows: dict[bytes, bytes | None] = {}
+        meta = store.meta
+        for record in fetched.get(changelog, ()):
+            if record.key == POSITIONS_KEY:
+                meta = with_positions(meta, record.value)
+            else:
+                rows[record.key] = record.value
+        position = await reader.position(changelog)
+        end = read_end(reader, changelog)
+        if end is not None and position > end:
+            store.wipe(cluster)
+            await reader.seek_to_beginning(changelog)
+            continue
+        meta.changelog_offset = position
+        if fetched:
+            store.write(rows.items(), meta)
+        if end is not None and position >= end and reader.last_poll_timestamp(changelog):
+            return

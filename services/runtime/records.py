@@ -1,0 +1,211 @@
+"""Records in and out: bytes to validated messages, messages to bytes with CloudEvents headers."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+from aiokafka.partitioner import murmur2
+from pydantic import ValidationError
+
+from schemas.messages import Message
+from schemas.topics import Topic
+from services.runtime.cache import TwoGenerations
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class InputRecord(Protocol):
+    """What the runtime needs of a consumed record (aiokafka's ``ConsumerRecord`` has it)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class OutputRecord(NamedTuple):
+    """A record to be sent; ``timestamp`` in milliseconds."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    headers: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The input that a record or a firing comes from, as ops find it again."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class BadRecordError(ValueError):
+    """The record can't be used; the text says why, and is what the dead letter says."""
+
+
+class Partitioner:
+    """murmur2 over the id that a key begins with, as the Java client does; remembers hot ids."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+        self._known: TwoGenerations[int] = TwoGenerations(100_000)
+
+    def __call__(self, key_id: str) -> int:
+        """The partition of an id."""
+        partition = self._known.get(key_id)
+        if partition is None:
+            partition = (murmur2(key_id.encode()) & 0x7FFFFFFF) % self.partitions
+            self._known.put(key_id, partition)
+        return partition
+
+
+def instant(milliseconds: int) -> datetime:
+    """A record's timestamp as a time in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def milliseconds(at: datetime) -> int:
+    """A time as a record's timestamp, rounded up so that nothing falls due before its time."""
+    return -int(-at.timestamp() * 1000 // 1)
+
+
+def decode(topic: Topic, record: InputRecord, partitioner: Partitioner) -> Message:
+    """The message of a record that sits where it belongs.
+
+    Raises ``BadRecordError`` for bytes that are not JSON, a value that breaks its schema, a key
+    that is not the message's, and a partition that murmur2 does not give.
+    """
+    if record.value is None:
+        raise BadRecordError("the value is null; this topic has no tombstones")
+    value: bytes = record.value
+    if record.headers:
+        value = _cloud_event_data(record.headers, value)
+    try:
+        message: Message = topic.adapter.validate_json(value)
+    except ValidationError as error:
+        raise BadRecordError(_in_one_line(error)) from None
+    expected = message.key
+    if not expected:
+        return message
+    key = record.key
+    if key is None or key != expected.encode():
+        raise BadRecordError(f"the key is {_shown(key)}, the message's is {expected!r}")
+    partition = partitioner(expected.partition("/")[0])
+    if record.partition != partition:
+        raise BadRecordError(
+            f"the record is in partition {record.partition}, its id {key_id(expected)!r} belongs in"
+            f" {partition}: produce with the murmur2 partitioner (librdkafka:"
+            " partitioner=murmur2_random)"
+        )
+    return message
+
+
+def key_id(key: str) -> str:
+    """The id that a record's key begins with."""
+    return key.partition("/")[0]
+
+
+def encode(message: Message) -> bytes:
+    """A message's value on the wire."""
+    return message.model_dump_json(exclude_none=True).encode()
+
+
+class Encoder:
+    """Turns messages of one processor into records with CloudEvents 1.0 headers, binary mode."""
+
+    def __init__(self, source: str, topics: dict[type[Message], str], partitioner: Partitioner):
+        self._topics = topics
+        self._partitioner = partitioner
+        self._fixed = [
+            ("ce_specversion", b"1.0"),
+            ("ce_source", source.encode()),
+            ("content-type", b"application/json"),
+        ]
+        self._types = {kind: ("ce_type", kind.__name__.encode()) for kind in topics}
+
+    def __call__(self, message: Message, timestamp: int, cause: str, rule: str) -> OutputRecord:
+        """The record that a rule sends.
+
+        ``ce_id`` is the key with the version, so the same cause gives the same id; ``ce_cause``
+        and ``ce_rule`` are what ``jointbuy why`` shows.
+        """
+        kind = type(message)
+        key = message.key
+        version = getattr(message, "version", None)
+        event_id = key if version is None else f"{key}@{version}"
+        return OutputRecord(
+            topic=self._topics[kind],
+            partition=self._partitioner(key_id(key)),
+            key=key.encode(),
+            value=encode(message),
+            timestamp=timestamp,
+            headers=[
+                *self._fixed,
+                self._types[kind],
+                ("ce_id", f"{kind.__name__}:{event_id}".encode()),
+                ("ce_time", rfc3339(timestamp)),
+                ("ce_cause", cause.encode()),
+                ("ce_rule", rule.encode()),
+            ],
+        )
+
+
+def dead_letter(
+    topic: str, partition: int, record: InputRecord, service: str, error: str, attempt: int = 1
+) -> OutputRecord:
+    """The record as it came, with headers that say where from and why."""
+    return OutputRecord(
+        topic=topic,
+        partition=partition,
+        key=record.key,
+        value=record.value,
+        timestamp=max(record.timestamp, 0),
+        headers=[
+            ("service", service.encode()),
+            ("topic", record.topic.encode()),
+            ("partition", str(record.partition).encode()),
+            ("offset", str(record.offset).encode()),
+            ("error", error.encode()),
+            ("attempt", str(attempt).encode()),
+        ],
+    )
+
+
+def rfc3339(timestamp: int) -> bytes:
+    """A record's timestamp in milliseconds as RFC 3339 in UTC."""
+    return instant(timestamp).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+
+
+def _cloud_event_data(headers: Headers, value: bytes) -> bytes:
+    for name, content_type in headers:
+        if name == "content-type" and content_type.startswith(b"application/cloudevents"):
+            try:
+                return orjson.dumps(orjson.loads(value)["data"])
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                raise BadRecordError("a structured CloudEvent without JSON data") from None
+    return value
+
+
+def _in_one_line(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    shown = "; ".join(f"{_path(problem['loc'])}: {problem['msg']}" for problem in problems[:5])
+    return shown if len(problems) <= 5 else f"{shown}; and {len(problems) - 5} more"
+
+
+def _path(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location) or "value"
+
+
+def _shown(key: bytes | None) -> str:
+    return "null" if key is None else repr(key[:80].decode("utf-8", "replace"))

@@ -1,0 +1,155 @@
+"""A worker process: a Faust app whose services are the hosts of a service's processors.
+
+Faust brings the worker, its signals and life cycle, and the web endpoints. Its own consumer,
+producer, conductor and tables stay off: see ARCHITECTURE.md.
+"""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+import faust
+import mode
+import structlog
+import typer
+from faust.app.base import BootStrategy
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from services.runtime import logs
+from services.runtime.host import Host
+from services.runtime.processor import Processor
+from services.runtime.settings import Settings
+
+_log = structlog.get_logger()
+
+
+class _HostsOnly(BootStrategy):  # type: ignore[misc]  # faust is not typed here
+    """Starts the web server and our services, and nothing of Faust's own streams."""
+
+    def server(self) -> Iterable[Any]:
+        return [*self.sensors(), *self.web_server()]
+
+
+class _App(faust.App):  # type: ignore[misc]  # faust is not typed here
+    BootStrategy = _HostsOnly
+
+    async def _wait_for_table_recovery_completed(self) -> bool:
+        return False
+
+    def _create_directories(self) -> None:
+        """Faust's own tables are not used, so neither are their folders."""
+
+
+class _Worker(faust.Worker):  # type: ignore[misc]  # faust is not typed here
+    def _setup_logging(self) -> None:
+        """Leave the logging of ``logs.set_up`` as it is."""
+
+
+def build(processors: tuple[Processor, ...], settings: Settings) -> tuple[faust.App, list[Host]]:
+    """The app of a service, and its hosts."""
+    service = processors[0].service
+    app = _App(
+        f"{settings.topic_prefix}{service}",
+        broker=f"kafka://{settings.kafka_bootstrap_servers}",
+        web_host=settings.web_host,
+        web_bind=settings.web_host,
+        web_port=settings.web_port or _free_port(settings.web_host),
+        web_cors_options={},
+        worker_redirect_stdouts=False,
+        topic_disable_leader=True,
+        autodiscover=False,
+    )
+    hosts = [Host(processor, settings) for processor in processors]
+    for host in hosts:
+        _add_service(app, host)
+    _add_pages(app, hosts)
+    return app, hosts
+
+
+def _add_service(app: faust.App, host: Host) -> None:
+    @app.service  # type: ignore[untyped-decorator]
+    class HostService(mode.Service):  # type: ignore[misc]
+        """Runs the host for as long as the app runs."""
+
+        async def on_start(self) -> None:
+            self._task = asyncio.create_task(host.run())
+            self._task.add_done_callback(self._ended)
+
+        def _ended(self, task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _log.error("the worker stops", error=str(error), exc_info=error)
+                self.add_future(self.crash(error))
+
+        async def on_stop(self) -> None:
+            host.stop()
+            await asyncio.wait({self._task}, timeout=30)
+
+
+def _add_pages(app: faust.App, hosts: list[Host]) -> None:
+    @app.page("/livez")  # type: ignore[untyped-decorator]
+    async def livez(web: Any, request: Any) -> Any:
+        """The event loop turns."""
+        return web.text("ok\n")
+
+    @app.page("/readyz")  # type: ignore[untyped-decorator]
+    async def readyz(web: Any, request: Any) -> Any:
+        """Every host is in its group, with its partitions restored."""
+        waiting = [host.processor.group_id for host in hosts if not host.ready]
+        if waiting:
+            return web.text(f"not ready: {', '.join(waiting)}\n", status=503)
+        return web.text("ok\n")
+
+    @app.page("/status")  # type: ignore[untyped-decorator]
+    async def status(web: Any, request: Any) -> Any:
+        """How each partition stands, as JSON."""
+        return web.json([each for host in hosts for each in host.status()])
+
+    @app.page("/metrics")  # type: ignore[untyped-decorator]
+    async def metrics(web: Any, request: Any) -> Any:
+        """Prometheus text."""
+        return web.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST.split(";")[0])
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def main(processors: tuple[Processor, ...], summary: str) -> None:
+    """The command line of a service: ``python -m services.<service>``."""
+    service = processors[0].service
+
+    def run() -> None:
+        settings = Settings()
+        logs.set_up(settings, service)
+        app, _ = build(processors, settings)
+        worker = _Worker(app, loop=asyncio.new_event_loop())
+        worker.spinner = None
+        _log.info("worker starts", web=str(app.conf.web_port), clock=settings.clock)
+        # What is loaded by now lives as long as the process: the collector need not look at it.
+        gc.freeze()
+        worker.execute_from_commandline()
+
+    run.__doc__ = _help(processors, summary)
+    command = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    command.command()(run)
+    command(prog_name=f"python -m services.{service}")
+
+
+def _help(processors: tuple[Processor, ...], summary: str) -> str:
+    lines = [summary, ""]
+    for processor in processors:
+        reads = ", ".join(topic.name for topic in (*processor.inputs, *processor.reads_whole))
+        writes = ", ".join(topic.name for topic in processor.outputs)
+        lines += [f"{processor.group_id}: {reads} -> {writes}", ""]
+    lines += ["Settings come from the environment:", "", "\b"]
+    for name, field in Settings.model_fields.items():
+        about = f"  {field.description}" if field.description else ""
+        lines.append(f"{name.upper()}={field.default}{about}")
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""BeiBei group buying (MIT): real group shapes without times; each line is a listed group.
+
+DESIGN.md section 10 says what becomes of a line. A failed line's group lists one who never buys,
+so that it can't complete.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice, zip_longest
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.messages import (
+    FavorTerms,
+    GroupPurchaseRequested,
+    Member,
+    OrderPaid,
+    PaymentTerms,
+    Person,
+    Product,
+    Tier,
+)
+from services.shop_bridge.stretch import SourceError, Stretch, Timed, lines_of
+
+SOURCE = "beibei"
+CURRENCY = "CNY"
+UNIT_PRICE_FEN = 1_000
+STARTS_AT = datetime(2020, 1, 1, tzinfo=UTC)
+PERIOD = timedelta(days=1)
+#: Seconds too, as a line takes one; short of a period, so that no group's deadline comes before
+#: all of its stretch's orders.
+LINES_IN_STRETCH = 4_000
+FAVOR = FavorTerms(scope="member", tiers=(Tier(from_quantity=1, percent_off=10),))
+
+#: Initiator, item, participants.
+Columns = Sequence[str]
+
+
+def stretches(
+    successful: Path,
+    failed: Path,
+    limit: int | None = None,
+    grace_seconds: int = 0,
+    lines_in_stretch: int = LINES_IN_STRETCH,
+) -> Iterator[Stretch]:
+    """The first ``limit`` lines of both files; line n of each happens at second n.
+
+    At equal seconds the successful line goes first. ``grace_seconds`` goes into the requests.
+    Raises ``SourceError``.
+    """
+    both = zip_longest(_columns(successful, limit), _columns(failed, limit))
+    numbered = enumerate(both, start=1)
+    while chunk := list(islice(numbered, lines_in_stretch)):
+        stretch = Stretch(starts_at=time_of(chunk[0][0]), ends_at=time_of(chunk[-1][0] + 1))
+        for line, (won, lost) in chunk:
+            if won is not None:
+                users = list(dict.fromkeys([won[0], *won[2:]]))
+                _add(stretch, f"bb-s-{line}", line, won[1], users, users, grace_seconds)
+            if lost is not None:
+                users = [lost[0]]
+                members = [*users, f"nobody-{line}"]
+                _add(stretch, f"bb-f-{line}", line, lost[1], users, members, grace_seconds)
+        yield stretch
+
+
+def time_of(line: int) -> datetime:
+    """When line ``line``, counted from 1, happens."""
+    return STARTS_AT + timedelta(seconds=line)
+
+
+def _columns(file: Path, limit: int | None) -> Iterator[Columns]:
+    for line, text in enumerate(islice(lines_of(file), limit), start=1):
+        columns = text.split()
+        if len(columns) < 2:
+            raise SourceError(
+                f"{file} line {line} has not the columns initiator, item, participants:"
+                " give a BeiBei file with these, between tabs and without a header"
+            )
+        yield columns
+
+
+def _add(
+    stretch: Stretch,
+    request_id: str,
+    line: int,
+    item: str,
+    users: Sequence[str],
+    members: Sequence[str],
+    grace_seconds: int,
+) -> None:
+    """Add a line's request, of ``members``, and its orders, one of each of ``users``."""
+    at = time_of(line)
+    stretch.lines += 1
+    try:
+        request = _request(request_id, at, item, members, grace_seconds)
+        orders = [
+            _order(f"{request_id}-{n}", request_id, at, user) for n, user in enumerate(users, 1)
+        ]
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise SourceError(
+            f"line {line} ({request_id}): {problem['loc']} {problem['msg']}; leave the line out"
+        ) from None
+    stretch.requests.append(Timed(at, request))
+    stretch.orders += (Timed(at, order) for order in orders)
+
+
+def _request(
+    request_id: str, at: datetime, item: str, members: Sequence[str], grace_seconds: int
+) -> GroupPurchaseRequested:
+    return GroupPurchaseRequested(
+        request_id=request_id,
+        requested_at=at,
+        organizer=Person(id=members[0]),
+        product=Product(id=item, name=f"item {item}"),
+        number_of_products=len(members),
+        unit_price=UNIT_PRICE_FEN,
+        currency=CURRENCY,
+        opens_at=at,
+        closes_at=at + PERIOD,
+        grace_seconds=grace_seconds,
+        members=tuple(Member(id=member) for member in members),
+        payment=PaymentTerms(scope="member", method="shop"),
+        favor=FAVOR,
+        if_incomplete="none",
+    )
+
+
+def _order(order_id: str, request_id: str, at: datetime, member: str) -> OrderPaid:
+    return OrderPaid(
+        order_id=order_id,
+        source=SOURCE,
+        group_id=request_id,
+        member_id=member,
+        quantity=1,
+        unit_price=UNIT_PRICE_FEN,
+        currency=CURRENCY,
+        ordered_at=at,
+    )

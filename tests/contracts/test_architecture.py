@@ -1,0 +1,337 @@
+"""Who may import whom, what rooms a service has, and the habits of the house."""
+
+import ast
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import schemas.topics
+from schemas.topics import CATALOGUE, DEAD_LETTERS, PARKED_KEYS, Topic
+from services.runtime.processor import Processor
+
+ROOT = Path(__file__).parents[2]
+SERVICES = sorted(
+    room.parent.name
+    for room in (ROOT / "services").glob("*/__init__.py")
+    if room.parent.name != "runtime"
+)
+#: In the catalogue, but not built yet; a service that is there must go from here.
+PLANNED = {"storefront", "payment_service"}
+
+
+def in_repository(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def repository() -> tuple[Path, ...]:
+    """Files of ours: no environment, no cache, no data."""
+    found = []
+    for folder, subfolders, names in os.walk(ROOT):
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if name not in {"__pycache__", "node_modules", "data"}
+            and not name.endswith(".egg-info")
+            and (not name.startswith(".") or name == ".github")
+        ]
+        found += [Path(folder, name) for name in names]
+    return tuple(sorted(found))
+
+
+@cache
+def python(*folders: str) -> tuple[Path, ...]:
+    return tuple(
+        path
+        for path in repository()
+        if path.suffix == ".py" and in_repository(path).split("/")[0] in folders
+    )
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def modules_of(service: str) -> list[Path]:
+    return [path for path in python("services") if f"/services/{service}/" in path.as_posix()]
+
+
+# --- imports -------------------------------------------------------------------------------------
+
+
+def test_import_contracts_hold(capfd: pytest.CaptureFixture[str]) -> None:
+    """Those of ``[tool.importlinter]`` in pyproject.toml."""
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert status == 0, capfd.readouterr().out
+
+
+IMPURE = {"asyncio", "multiprocessing", "os", "random", "secrets", "socket", "subprocess"} | {
+    "threading",
+    "time",
+    "urllib",
+    "uuid",
+}
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything a module imports, of whatever is imported from it too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{in_repository(path)}:{node.lineno}: import by full name"
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_rules_import_only_the_standard_library_schemas_and_rows(service: str) -> None:
+    for path in modules_of(service):
+        if path.name != "rules.py":
+            continue
+        for line, name in imported(path):
+            root = name.split(".")[0]
+            is_plain = root in sys.stdlib_module_names and root not in IMPURE
+            ours = ("schemas.", f"services.{service}.", "services.runtime.rows.")
+            assert is_plain or f"{name}.".startswith(ours) or name == f"services.{service}", (
+                f"{in_repository(path)}:{line}: {name}; rules get all they need as arguments"
+            )
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_rules_ask_no_clock(service: str) -> None:
+    for path in modules_of(service):
+        if path.name != "rules.py":
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in {"now", "today", "utcnow"}, (
+                    f"{in_repository(path)}:{node.lineno}: use the argument `now`"
+                )
+
+
+# --- rooms ---------------------------------------------------------------------------------------
+
+WITH_PROCESSOR = [name for name in SERVICES if (ROOT / f"services/{name}/processor.py").exists()]
+
+
+def processors(service: str) -> tuple[Processor, ...]:
+    module = importlib.import_module(f"services.{service}.processor")
+    if hasattr(module, "PROCESSORS"):
+        return tuple(module.PROCESSORS)
+    return (module.PROCESSOR,)
+
+
+def test_every_service_of_the_catalogue_is_there_or_planned() -> None:
+    named = {
+        service for topic in CATALOGUE.values() for service in (*topic.producers, *topic.consumers)
+    }
+    assert named - set(SERVICES) <= PLANNED, "misspelt, or to be added to PLANNED"
+    assert not PLANNED & set(SERVICES), "built: take it out of PLANNED"
+    assert set(SERVICES) <= named, "a service that no topic names"
+
+
+@pytest.mark.parametrize("service", WITH_PROCESSOR)
+def test_a_service_with_a_processor_has_the_same_rooms_as_its_siblings(service: str) -> None:
+    rooms = {path.name for path in modules_of(service)}
+    assert {"__init__.py", "__main__.py", "processor.py", "rules.py"} <= rooms
+
+
+@pytest.mark.parametrize("service", WITH_PROCESSOR)
+def test_processors_read_and_write_what_the_catalogue_says(service: str) -> None:
+    declared = processors(service)
+    reads = {topic for each in declared for topic in (*each.inputs, *each.reads_whole)}
+    writes = {topic for each in declared for topic in each.outputs}
+    flows = [topic for topic in CATALOGUE.values() if topic.kind != "ops"]
+    assert names(reads) == names(topic for topic in flows if service in topic.consumers)
+    assert names(writes) == names(topic for topic in flows if service in topic.producers)
+    assert service in DEAD_LETTERS.producers, "what it can't read goes there"
+    assert service in PARKED_KEYS.consumers, "ops can park its keys"
+
+
+@pytest.mark.parametrize("service", WITH_PROCESSOR)
+def test_a_processor_s_declaration_is_sound(service: str) -> None:
+    for processor in processors(service):
+        assert processor.service == service
+        assert len({topic.partitions for topic in processor.inputs}) == 1
+        readable = {message for topic in processor.inputs for message in topic.messages}
+        assert set(processor.on) <= readable, "a rule for what no input carries"
+        assert set(processor.facts) <= set(processor.rows), "a fact of a table that is not there"
+        assert all(topic.compacted for topic in processor.reads_whole)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_names_only_topics_that_the_catalogue_gives_it(service: str) -> None:
+    for path in modules_of(service):
+        for line, name in imported(path):
+            module, _, attribute = name.rpartition(".")
+            topic = getattr(schemas.topics, attribute, None) if module == "schemas.topics" else None
+            if isinstance(topic, Topic):
+                assert service in {*topic.producers, *topic.consumers}, (
+                    f"{in_repository(path)}:{line}: {topic.name} neither has {service} as a"
+                    " producer nor as a consumer; say so in schemas/topics.py"
+                )
+
+
+def names(topics: Iterator[Topic] | set[Topic]) -> list[str]:
+    return sorted(topic.name for topic in topics)
+
+
+# --- habits --------------------------------------------------------------------------------------
+
+Offence = tuple[int, str]
+TEXT = {".cfg", ".ini", ".json", ".lock", ".md", ".mmd", ".properties", ".py", ".sh", ".toml"} | {
+    ".txt",
+    ".xml",
+    ".yaml",
+    ".yml",
+}
+
+
+@dataclass(frozen=True)
+class Habit:
+    """What we do not do, where, and what we do instead."""
+
+    name: str
+    where: Callable[[], tuple[Path, ...]]
+    find: Callable[[Path], Iterator[Offence]]
+    instead: str
+
+
+def text_files() -> tuple[Path, ...]:
+    """All that people wrote but this file, which has to name what it forbids."""
+    return tuple(
+        path
+        for path in repository()
+        if (path.suffix in TEXT or path.name in {"Makefile", "Dockerfile"})
+        and path != Path(__file__)
+    )
+
+
+def lock_files() -> tuple[Path, ...]:
+    pattern = re.compile(r".*\.lock|(requirements|constraints).*\.txt|.*-lock\.(json|yaml)")
+    return tuple(path for path in repository() if pattern.fullmatch(path.name))
+
+
+def matching(pattern: str) -> Callable[[Path], Iterator[Offence]]:
+    expression = re.compile(pattern)
+
+    def find(path: Path) -> Iterator[Offence]:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if found := expression.search(line):
+                yield number, found.group()
+
+    return find
+
+
+def calls_of(name: str) -> Callable[[Path], Iterator[Offence]]:
+    def find(path: Path) -> Iterator[Offence]:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                called = node.func
+                if name in {getattr(called, "id", ""), getattr(called, "attr", "")}:
+                    yield node.lineno, ast.unparse(called)
+
+    return find
+
+
+def long_files(path: Path) -> Iterator[Offence]:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if lines > 400:
+        yield lines, "the last line"
+
+
+def long_functions(path: Path) -> Iterator[Offence]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > 60:
+                yield node.lineno, f"{node.name} has {lines} lines"
+
+
+def grab_bags(path: Path) -> Iterator[Offence]:
+    bags = {"base", "common", "data", "helper", "helpers", "manager", "misc", "util", "utils"}
+    # The folders count from the repository on: what it lies in is not ours to name.
+    for part in Path(in_repository(path)).with_suffix("").parts:
+        if part in bags:
+            yield 1, part
+
+
+HABITS = [
+    Habit(
+        "no sleeping in tests",
+        lambda: python("tests"),
+        calls_of("sleep"),
+        "give the rule its `now`, wait on an Event with a timeout, or use `jointbuy wait --idle`",
+    ),
+    Habit(
+        "type ignores say what",
+        lambda: tuple(path for path in text_files() if path.suffix == ".py"),
+        matching(r"#\s*(type:\s*ignore(?!\[)|noqa(?!:)).*"),
+        "name the code: `# type: ignore[code]`, `# noqa: CODE - why`",
+    ),
+    Habit(
+        "no notes to self",
+        text_files,
+        matching(r"\b(TODO|FIXME)\b"),
+        "do it, or write in ARCHITECTURE.md what is left out and why",
+    ),
+    Habit(
+        "files of at most 400 lines",
+        lambda: python("services", "schemas"),
+        long_files,
+        "split the file by what its parts are about",
+    ),
+    Habit(
+        "functions of at most 60 lines",
+        lambda: python("services", "schemas"),
+        long_functions,
+        "keep the control flow, move leaves into functions of their own",
+    ),
+    Habit(
+        "no grab-bag modules",
+        lambda: python("services", "schemas", "tests"),
+        grab_bags,
+        "name the module for what it is about",
+    ),
+    Habit(
+        "no paths of one machine",
+        text_files,
+        matching(r"(?<![\w.~])/(home|root|Users|work|mnt)/\w+"),
+        "start from __file__, from a setting, or from the working directory",
+    ),
+    Habit(
+        "services do not print",
+        lambda: tuple(
+            path
+            for path in python("services")
+            if in_repository(path).split("/")[1] not in {"terminal", "shop_bridge"}
+        ),
+        calls_of("print"),
+        "log it with structlog; only command lines print",
+    ),
+    Habit(
+        "lock files name no addresses",
+        lock_files,
+        matching(r"https?://\S+"),
+        "lock names, versions and hashes; where from is the installing machine's own setting",
+    ),
+]
+
+
+@pytest.mark.parametrize("habit", HABITS, ids=lambda habit: habit.name)
+def test_habits(habit: Habit) -> None:
+    offences = [
+        f"{in_repository(path)}:{line}: {what}"
+        for path in habit.where()
+        for line, what in habit.find(path)
+    ]
+    assert not offences, "\n".join([f"{habit.name}: {habit.instead}", *offences])

@@ -1,0 +1,1 @@
+"""What recorded shop data must come to, computed without the system, and the comparison."""

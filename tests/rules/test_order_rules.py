@@ -1,0 +1,1004 @@
+"""What order_service promises, as tables: what counts, what completes a group, what is refused."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.messages import (
+    GroupPurchase,
+    Member,
+    MemberPayment,
+    MembersAdmitted,
+    Message,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderRefused,
+    OrderReturned,
+    Payment,
+    PaymentCause,
+    PaymentTerms,
+    Product,
+    PurchaseOpened,
+    PurchaseRow,
+    PurchaseState,
+    TimePassed,
+)
+from services.order_service import rules
+from services.order_service.processor import PROCESSOR
+from services.runtime.rows import Due, MemoryRows
+
+OPENS = datetime(2024, 3, 1, tzinfo=UTC)
+CLOSES = OPENS + timedelta(days=1)
+DEADLINE = CLOSES + timedelta(seconds=60)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+LATEST = DEADLINE + timedelta(hours=72)
+ENDED = DEADLINE + timedelta(days=90)
+INSTANT = timedelta(milliseconds=1)
+
+Event = tuple[datetime, Message]
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+def group(*listed: str, **terms: Any) -> GroupPurchase:
+    """Three pieces at 100 euro cents within a day, by the members named or by anyone."""
+    given: dict[str, Any] = {
+        "group_id": "G",
+        "request_id": "R",
+        "version": 1,
+        "requested_at": OPENS,
+        "issued_at": OPENS,
+        "product": Product(name="tea"),
+        "number_of_products": 3,
+        "unit_price": 100,
+        "currency": "EUR",
+        "opens_at": OPENS,
+        "closes_at": CLOSES,
+        "members": tuple(Member(id=member) for member in listed),
+    }
+    return GroupPurchase(**given | terms)
+
+
+def withdrawn(*listed: str) -> GroupPurchase:
+    return group(*listed, version=2, withdrawn_at=OPENS)
+
+
+def admitted(part: int, parts: int, *members: str) -> MembersAdmitted:
+    listed = tuple(Member(id=member) for member in members)
+    return MembersAdmitted(group_id="G", part=part, parts=parts, members=listed)
+
+
+def order(order_id: str, member: str, quantity: int, **more: Any) -> dict[str, Any]:
+    given = {
+        "order_id": order_id,
+        "source": "shop",
+        "group_id": "G",
+        "member_id": member,
+        "quantity": quantity,
+        "ordered_at": OPENS + HOUR,
+    }
+    return given | more
+
+
+def paid(order_id: str, member: str, quantity: int = 1, **more: Any) -> OrderPaid:
+    return OrderPaid(**order(order_id, member, quantity, **more))
+
+
+def placed(order_id: str, member: str, quantity: int = 1, **more: Any) -> OrderPlaced:
+    return OrderPlaced(**order(order_id, member, quantity, **more))
+
+
+def cancelled(order_id: str) -> OrderCancelled:
+    return OrderCancelled(order_id=order_id, source="shop", group_id="G", cancelled_at=OPENS)
+
+
+def returned(
+    return_id: str, member: str, quantity: int = 1, order_id: str | None = None
+) -> OrderReturned:
+    return OrderReturned(
+        return_id=return_id,
+        source="shop",
+        group_id="G",
+        member_id=member,
+        order_id=order_id,
+        quantity=quantity,
+        returned_at=OPENS,
+    )
+
+
+def payment(order_id: str, kind: Any = "authorisation", status: Any = "authorised") -> Payment:
+    return Payment(
+        payment_id=f"p-{order_id}",
+        group_id="G",
+        kind=kind,
+        method="invoice" if kind == "invoice" else "card",
+        amount=100,
+        currency="EUR",
+        status=status,
+        cause=PaymentCause(kind="order", source="shop", order_id=order_id),
+        version=1,
+    )
+
+
+BY_CARD = group(payment=PaymentTerms(method="card"))
+BY_GROUP = group(payment=PaymentTerms(scope="group"))
+STOPS = group(stop_at_number=True)
+ANN_BY_CARD = group(members=(Member(id="ann", payment=MemberPayment(method="card")),))
+
+
+# --- playing -------------------------------------------------------------------------------------
+
+
+CHUNKS = [f"chunk/{name}" for name in PROCESSOR.chunks]
+
+
+class WatchedRows(MemoryRows):
+    """Rows that notice which facts are to be sent, and whether a rule changed a row in place."""
+
+    def __init__(self) -> None:
+        super().__init__("G")
+        self.changed: dict[str, None] = {}
+        self.as_put: dict[str, str] = {}
+
+    def __setitem__(self, name: str, row: Any) -> None:
+        super().__setitem__(name, row)
+        self.as_put[name] = repr(row)
+        if name.partition("/")[0] in PROCESSOR.facts:
+            self.changed[name] = None
+
+
+class Played:
+    """A group played the way the runtime plays it; every event is a batch of its own."""
+
+    def __init__(self) -> None:
+        self.rows = WatchedRows()
+        self.sent: list[Message] = []
+
+    def play(self, events: Iterable[Event]) -> "Played":
+        for at, message in events:
+            self.fire_until(at)
+            rule = PROCESSOR.on.get(type(message))
+            if rule:
+                self.send(rule(message, self.rows, at))
+            self.run_chunks(at)
+        for name, row in self.rows.items():
+            assert repr(row) == self.rows.as_put[name], f"{name} was changed in place"
+        return self
+
+    def fire_until(self, now: datetime) -> None:
+        while True:
+            dues = [(row.at, name) for name, row in self.rows.items() if name.startswith("due/")]
+            at, name = min(dues, default=(now + MINUTE, ""))
+            if at > now:
+                return
+            del self.rows[name]
+            self.send(PROCESSOR.due[name.split("/")[1]](name, self.rows, at))
+            self.run_chunks(at)
+
+    def run_chunks(self, now: datetime) -> None:
+        while chunks := [name for name in CHUNKS if name in self.rows]:
+            self.send(PROCESSOR.chunks[chunks[0].split("/")[1]](self.rows, now))
+
+    def send(self, messages: Iterable[Message]) -> None:
+        messages = list(messages)
+        keys = {message.key for message in messages}
+        for name in [name for name in self.rows.changed if name in self.rows]:
+            fact = PROCESSOR.facts[name.partition("/")[0]](name, self.rows)
+            if fact.key not in keys:
+                self.sent.append(fact)
+        self.rows.changed.clear()
+        self.sent += messages
+
+    @property
+    def state(self) -> PurchaseState:
+        return [message for message in self.sent if isinstance(message, PurchaseState)][-1]
+
+    @property
+    def members(self) -> dict[str, PurchaseRow]:
+        return {each.member_id: each for each in self.sent if isinstance(each, PurchaseRow)}
+
+    @property
+    def refused(self) -> list[tuple[str, int, str]]:
+        return [
+            (message.order_id, message.quantity, message.reason)
+            for message in self.sent
+            if isinstance(message, OrderRefused)
+        ]
+
+
+def play(*events: Message | Event) -> Played:
+    """Play events, those without a time an hour after the opening."""
+    return Played().play(
+        event if isinstance(event, tuple) else (OPENS + HOUR, event) for event in events
+    )
+
+
+def time(at: datetime) -> Event:
+    return at, TimePassed(at=at)
+
+
+def check(played: Played) -> None:
+    """What holds of every story: rows add up to the summary of the close, and versions rise."""
+    versions: dict[str, Message] = {}
+    table: dict[str, PurchaseRow] = {}
+    was_open = True
+    for message in played.sent:
+        before: Any = versions.get(message.key)
+        if isinstance(message, OrderRefused):
+            assert before in (None, message), "the same answer again"
+        elif before is not None:
+            assert message.version > before.version, (before, message)  # type: ignore[attr-defined]
+        versions[message.key] = message
+        if isinstance(message, PurchaseRow):
+            table[message.member_id] = message
+        if isinstance(message, PurchaseState) and message.status != "open" and was_open:
+            check_sums(message, table)
+            was_open = False
+    check_sums(played.state, table)
+
+
+def check_sums(state: PurchaseState, table: Mapping[str, PurchaseRow]) -> None:
+    assert state.quantity == sum(row.quantity for row in table.values())
+    assert state.value == sum(row.value for row in table.values())
+    assert state.members == sum(row.quantity > 0 for row in table.values())
+
+
+# --- what counts and what is refused -------------------------------------------------------------
+
+
+@dataclass
+class Case:
+    """A promise, what happens, and what the table and the refusals say then."""
+
+    promise: str
+    events: list[Message | Event]
+    #: By member: quantity, value, orders.
+    table: dict[str, tuple[int, int, int]]
+    status: str = "open"
+    refused: tuple[tuple[str, int, str], ...] = ()
+
+
+REFUSED_ANN = (("a", 1, "not-a-member"),)
+
+COUNTING = [
+    Case("a paid order counts", [group(), paid("a", "ann", 2)], {"ann": (2, 200, 1)}),
+    Case(
+        "an order counts once, whatever the feed repeats",
+        [group(), placed("a", "ann"), paid("a", "ann"), paid("a", "ann"), placed("a", "ann")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case("by shop, a placed order does not count yet", [group(), placed("a", "ann")], {}),
+    Case(
+        "by shop, a payment through us is not the shop's word",
+        [group(), placed("a", "ann"), payment("a"), payment("b"), placed("b", "ann")],
+        {},
+    ),
+    Case(
+        "what was placed stands, even if what is paid differs",
+        [group(), placed("a", "ann", 2), paid("a", "ann", 1)],
+        {"ann": (2, 200, 1)},
+    ),
+    Case(
+        "where the group pays, placed is enough",
+        [BY_GROUP, placed("a", "ann")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "by card, an order counts when authorised",
+        [BY_CARD, placed("a", "ann"), payment("a"), payment("a")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "a payment may come before its order",
+        [BY_CARD, payment("a"), placed("a", "ann"), placed("a", "ann")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "an invoice counts when it is out",
+        [BY_CARD, placed("a", "ann"), payment("a", "invoice", "pending")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "a payment that is pending, failed or of another kind counts for nothing",
+        [
+            BY_CARD,
+            placed("a", "ann"),
+            payment("a", "authorisation", "pending"),
+            payment("a", "charge", "failed"),
+            payment("a", "refund", "succeeded"),
+        ],
+        {},
+    ),
+    Case("by card too, the shop may vouch", [BY_CARD, paid("a", "ann")], {"ann": (1, 100, 1)}),
+    Case(
+        "a member may have another method than the group",
+        [ANN_BY_CARD, placed("a", "ann"), payment("a")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "sources number their orders on their own",
+        [group(), paid("a", "ann"), paid("a", "ann", source="fair")],
+        {"ann": (2, 200, 2)},
+    ),
+    Case(
+        "the value is the order's, else its price's, else the group's",
+        [
+            group(),
+            paid("a", "ann", 2, value=7, unit_price=3),
+            paid("b", "bob", 2, unit_price=3),
+            paid("c", "cem", 2),
+            paid("d", "dan", 2, value=0, unit_price=3),
+        ],
+        {"ann": (2, 7, 1), "bob": (2, 6, 1), "cem": (2, 200, 1), "dan": (2, 0, 1)},
+    ),
+    Case(
+        "without any price an order is worth nothing, and counts",
+        [group(unit_price=None), paid("a", "ann", 2)],
+        {"ann": (2, 0, 1)},
+    ),
+    Case(
+        "an order as the period opens is in",
+        [group(), paid("a", "ann", ordered_at=OPENS)],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "an order before the period is out, and told so each time",
+        [group(), *[paid("a", "ann", ordered_at=OPENS - INSTANT)] * 2],
+        {},
+        refused=(("a", 1, "before-period"),) * 2,
+    ),
+    Case(
+        "an order as the period closes is out, one just before is in",
+        [
+            group(),
+            paid("a", "ann", ordered_at=CLOSES),
+            paid("b", "ann", ordered_at=CLOSES - INSTANT),
+        ],
+        {"ann": (1, 100, 1)},
+        refused=(("a", 1, "after-period"),),
+    ),
+    Case(
+        "with members listed, others are out, paid or not",
+        [group("bob"), placed("a", "ann"), paid("a", "ann")],
+        {},
+        refused=REFUSED_ANN * 2,
+    ),
+    Case(
+        "another currency is out, none on either side is not",
+        [
+            group(),
+            paid("a", "ann", currency="USD"),
+            paid("b", "ann"),
+            paid("c", "ann", currency="EUR"),
+        ],
+        {"ann": (2, 200, 2)},
+        refused=(("a", 1, "other-currency"),),
+    ),
+    Case(
+        "a sum that could not be sent is out",
+        [group(), paid("a", "ann", value=10**15), paid("b", "ann"), paid("b", "ann")],
+        {"ann": (1, 10**15, 1)},
+        refused=(("b", 1, "beyond-limits"),) * 2,
+    ),
+    Case(
+        "a payment for a refused order changes nothing",
+        [group("bob", payment=PaymentTerms(method="card")), placed("a", "ann"), payment("a")],
+        {},
+        refused=REFUSED_ANN,
+    ),
+]
+
+TAKING_BACK = [
+    Case(
+        "a cancelled order is out, once",
+        [
+            group(),
+            paid("a", "ann"),
+            paid("b", "ann"),
+            cancelled("a"),
+            cancelled("a"),
+            paid("a", "ann"),
+        ],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "a member whose only order is cancelled keeps a row",
+        [group(), paid("a", "ann"), cancelled("a")],
+        {"ann": (0, 0, 0)},
+    ),
+    Case(
+        "who cancelled may order again",
+        [group(), paid("a", "ann"), cancelled("a"), paid("b", "ann", 2)],
+        {"ann": (2, 200, 1)},
+    ),
+    Case("a cancellation that comes first wins", [group(), cancelled("a"), paid("a", "ann")], {}),
+    Case(
+        "a cancellation wins over payment",
+        [BY_CARD, payment("a"), cancelled("a"), placed("a", "ann"), payment("a")],
+        {},
+    ),
+    Case(
+        "a refused order stays refused when cancelled",
+        [group("bob"), paid("a", "ann"), cancelled("a"), paid("a", "ann")],
+        {},
+        refused=REFUSED_ANN * 2,
+    ),
+    Case(
+        "a return takes from the order it names, once",
+        [
+            group(),
+            paid("a", "ann", 2),
+            paid("b", "ann", 2, value=90),
+            *[returned("r", "ann", 1, "a")] * 2,
+        ],
+        {"ann": (3, 190, 2)},
+    ),
+    Case(
+        "what is left of an order keeps its share of the value, half up",
+        [group(), paid("a", "ann", 3, value=100), returned("r", "ann", 1), returned("q", "ann", 1)],
+        {"ann": (1, 33, 1)},
+    ),
+    Case(
+        "what exceeds the named order is refused each time, the rest counts once",
+        [group(), paid("a", "ann", 2), paid("b", "ann", 2), *[returned("r", "ann", 3, "a")] * 2],
+        {"ann": (2, 200, 2)},
+        refused=(("r", 1, "exceeds-orders"),) * 2,
+    ),
+    Case(
+        "a return without an order takes from the latest, by the order's own time",
+        [
+            group(),
+            paid("a", "ann", 2, value=20, ordered_at=OPENS + 2 * HOUR),
+            paid("b", "ann", 2, value=40, ordered_at=OPENS + HOUR),
+            returned("r", "ann", 3),
+        ],
+        {"ann": (1, 20, 2)},
+    ),
+    Case(
+        "of orders at the same time the one that arrived last is taken from",
+        [
+            group(),
+            paid("a", "ann", value=1),
+            paid("b", "ann", value=2),
+            paid("c", "ann", value=4),
+            returned("r", "ann"),
+        ],
+        {"ann": (2, 3, 3)},
+    ),
+    Case(
+        "an order arrives when placed, not when paid",
+        [
+            group(),
+            placed("a", "ann", value=1),
+            placed("b", "ann", value=2),
+            paid("c", "ann", value=4),
+            paid("b", "ann", value=2),
+            paid("a", "ann", value=1),
+            returned("r", "ann", 1),
+            returned("q", "ann", 1),
+        ],
+        {"ann": (1, 1, 3)},
+    ),
+    Case(
+        "a return takes from what counts, of that member, only",
+        [
+            group(),
+            paid("b", "bob"),
+            placed("a", "ann"),
+            returned("r", "ann", 1),
+            returned("q", "ann", 1, "a"),
+            returned("p", "ann", 1, "b"),
+        ],
+        {"bob": (1, 100, 1)},
+        refused=(
+            ("r", 1, "exceeds-orders"),
+            ("q", 1, "exceeds-orders"),
+            ("p", 1, "exceeds-orders"),
+        ),
+    ),
+    Case(
+        "a cancellation after a return takes the rest",
+        [group(), paid("a", "ann", 3, value=100), returned("r", "ann", 2), cancelled("a")],
+        {"ann": (0, 0, 0)},
+    ),
+    Case(
+        "an order returned in whole is still an order, until cancelled",
+        [group(), paid("a", "ann"), paid("b", "ann"), returned("r", "ann", 2), cancelled("b")],
+        {"ann": (0, 0, 1)},
+    ),
+]
+
+CLOSING = [
+    Case(
+        "a listed group is complete when all have ordered and the number is reached",
+        [group("ann", "bob"), paid("a", "ann", 5), paid("b", "bob")],
+        {"ann": (5, 500, 1), "bob": (1, 100, 1)},
+        status="complete",
+    ),
+    Case(
+        "a listed group waits for every member",
+        [group("ann", "bob"), paid("a", "ann", 5)],
+        {"ann": (5, 500, 1)},
+    ),
+    Case(
+        "a listed group waits for its number",
+        [group("ann", "bob"), paid("a", "ann"), paid("b", "bob"), (CLOSES, paid("c", "ann"))],
+        {"ann": (2, 200, 2), "bob": (1, 100, 1)},
+        status="complete",
+    ),
+    Case(
+        "who returned everything does not cover the group, until a new order",
+        [group("ann", "bob"), paid("a", "ann", 2), returned("r", "ann", 2), paid("b", "bob", 9)],
+        {"ann": (0, 0, 1), "bob": (9, 900, 1)},
+    ),
+    Case(
+        "members may come in parts before the group, and twice",
+        [
+            *[admitted(1, 2, "ann", "bob")] * 2,
+            admitted(2, 2, "cem"),
+            group("ann"),
+            admitted(2, 2, "dan"),
+            paid("a", "ann"),
+            paid("b", "bob"),
+            paid("c", "cem"),
+            paid("d", "dan"),
+        ],
+        {"ann": (1, 100, 1), "bob": (1, 100, 1), "cem": (1, 100, 1)},
+        status="complete",
+        refused=(("d", 1, "not-a-member"),),
+    ),
+    Case("an open group runs on", [group(), paid("a", "ann", 9)], {"ann": (9, 900, 1)}),
+    Case(
+        "an open group stops at its number if so told",
+        [STOPS, paid("a", "ann", 2), paid("b", "bob", 2)],
+        {"ann": (2, 200, 1), "bob": (2, 200, 1)},
+        status="complete",
+    ),
+    Case(
+        "a group is open until period and grace are over",
+        [group(), paid("a", "ann", 3), time(DEADLINE - INSTANT)],
+        {"ann": (3, 300, 1)},
+    ),
+    Case(
+        "an open group that reached its number is complete at the deadline",
+        [group(), paid("a", "ann", 3), time(DEADLINE)],
+        {"ann": (3, 300, 1)},
+        status="complete",
+    ),
+    Case(
+        "an open group that did not is elapsed",
+        [group(), paid("a", "ann", 2), time(DEADLINE)],
+        {"ann": (2, 200, 1)},
+        status="elapsed",
+    ),
+    Case(
+        "a listed group that is not complete is elapsed, number or not",
+        [group("ann", "bob"), paid("a", "ann", 9), time(DEADLINE)],
+        {"ann": (9, 900, 1)},
+        status="elapsed",
+    ),
+    Case(
+        "a group is withdrawn by a later version",
+        [group(), withdrawn(), withdrawn()],
+        {},
+        "withdrawn",
+    ),
+    Case("terms that come withdrawn open and withdraw it", [withdrawn(), group()], {}, "withdrawn"),
+    Case(
+        "a group that closed can't be withdrawn",
+        [STOPS, paid("a", "ann", 3), withdrawn(), (DEADLINE, group())],
+        {"ann": (3, 300, 1)},
+        status="complete",
+    ),
+    Case(
+        "orders of a withdrawn group are refused, even those placed before",
+        [group(), placed("a", "ann"), withdrawn(), paid("a", "ann"), paid("b", "ann")],
+        {},
+        "withdrawn",
+        refused=(("a", 1, "withdrawn"), ("b", 1, "withdrawn")),
+    ),
+    Case(
+        "a cancellation or return does not undo a close",
+        [group("ann"), paid("a", "ann", 3), paid("b", "ann"), cancelled("a"), returned("r", "ann")],
+        {"ann": (0, 0, 1)},
+        status="complete",
+    ),
+]
+
+LATE = [
+    Case(
+        "an order made in time counts 72 hours after the close",
+        [group(), (LATEST, paid("a", "ann", 3))],
+        {"ann": (3, 300, 1)},
+        status="elapsed",
+    ),
+    Case(
+        "and not an instant later",
+        [group(), *[(LATEST + INSTANT, paid("a", "ann"))] * 2],
+        {},
+        status="elapsed",
+        refused=(("a", 1, "too-late"),) * 2,
+    ),
+    Case(
+        "a group completed early takes late orders until 72 hours after that",
+        [
+            STOPS,
+            (OPENS + HOUR, paid("a", "ann", 3)),
+            (OPENS + 73 * HOUR, paid("b", "bob")),
+            (OPENS + 73 * HOUR + INSTANT, paid("c", "cem")),
+        ],
+        {"ann": (3, 300, 1), "bob": (1, 100, 1)},
+        status="complete",
+        refused=(("c", 1, "too-late"),),
+    ),
+    Case(
+        "an order that was here in time counts whenever it is paid",
+        [group(), placed("a", "ann"), (LATEST + HOUR, paid("a", "ann"))],
+        {"ann": (1, 100, 1)},
+        status="elapsed",
+    ),
+    Case(
+        "a late repeat changes nothing",
+        [group(), paid("a", "ann"), (LATEST + HOUR, paid("a", "ann"))],
+        {"ann": (1, 100, 1)},
+        status="elapsed",
+    ),
+    Case(
+        "returns have no deadline",
+        [group(), paid("a", "ann", 2), (ENDED - INSTANT, returned("r", "ann"))],
+        {"ann": (1, 100, 1)},
+        status="elapsed",
+    ),
+    Case(
+        "after ninety days all is refused, and nothing is known",
+        [
+            group(),
+            paid("a", "ann", 2),
+            (ENDED, paid("a", "ann", 2)),
+            (ENDED, returned("r", "ann", 2)),
+            (ENDED, cancelled("a")),
+            (ENDED, payment("a")),
+            (ENDED, withdrawn()),
+            (ENDED, admitted(1, 1, "ann")),
+        ],
+        {"ann": (2, 200, 1)},
+        status="elapsed",
+        refused=(("a", 2, "too-late"), ("r", 2, "exceeds-orders")),
+    ),
+]
+
+WAITING = [
+    Case(
+        "what came before its group is applied when it comes, in order",
+        [
+            paid("a", "ann", 2),
+            cancelled("b"),
+            paid("b", "bob"),
+            returned("r", "ann", 3),
+            placed("c", "cem"),
+            paid("a", "ann", 2),
+            group(),
+            paid("c", "cem"),
+        ],
+        {"ann": (0, 0, 1), "cem": (1, 100, 1)},
+        refused=(("r", 1, "exceeds-orders"),),
+    ),
+    Case(
+        "a payment may wait for the group too",
+        [payment("a"), BY_CARD, placed("a", "ann")],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "a group that comes after its deadline counts what waited before it closes",
+        [
+            (CLOSES - INSTANT, paid("a", "ann", 3)),
+            (DEADLINE + MINUTE, group()),
+            time(DEADLINE + MINUTE),
+        ],
+        {"ann": (3, 300, 1)},
+        status="complete",
+    ),
+    Case(
+        "what waited may complete the group, and the rest of it is late",
+        [*[paid(str(n), "ann") for n in range(5)], STOPS],
+        {"ann": (5, 500, 5)},
+        status="complete",
+    ),
+    Case(
+        "what waited for a withdrawn group is refused",
+        [paid("a", "ann"), withdrawn()],
+        {},
+        "withdrawn",
+        refused=(("a", 1, "withdrawn"),),
+    ),
+    Case(
+        "within the hour nothing is refused",
+        [(OPENS, paid("a", "ann")), (OPENS + HOUR - INSTANT, group())],
+        {"ann": (1, 100, 1)},
+    ),
+    Case(
+        "after an hour it is, and stays so when the group comes",
+        [
+            (OPENS, paid("a", "ann")),
+            (OPENS, returned("r", "ann", 4)),
+            (OPENS, cancelled("b")),
+            (OPENS, payment("c")),
+            (OPENS + HOUR, paid("a", "ann")),
+            (OPENS + 2 * HOUR, group()),
+            paid("a", "ann"),
+            returned("r", "ann", 4),
+            paid("b", "ann"),
+        ],
+        {"ann": (1, 100, 1)},
+        refused=(
+            ("a", 1, "unknown-group"),
+            ("r", 4, "unknown-group"),
+            ("a", 1, "unknown-group"),
+            ("a", 1, "unknown-group"),
+            ("r", 4, "unknown-group"),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [*COUNTING, *TAKING_BACK, *CLOSING, *LATE, *WAITING],
+    ids=lambda case: case.promise.replace(" ", "-"),
+)
+def test_promise(case: Case) -> None:
+    """The table, the status and the refusals are as promised, and sums and versions hold."""
+    played = play(*case.events)
+    table = {
+        member: (row.quantity, row.value, row.orders) for member, row in played.members.items()
+    }
+    assert table == case.table
+    assert played.state.status == case.status
+    assert tuple(played.refused) == case.refused
+    check(played)
+
+
+# --- what is sent, and when ----------------------------------------------------------------------
+
+
+def test_the_terms_come_before_the_summary() -> None:
+    """A group's story begins with its terms."""
+    assert [type(message) for message in play(group()).sent] == [PurchaseOpened, PurchaseState]
+
+
+@pytest.mark.parametrize(
+    ("events", "closed_at"),
+    [
+        ([group("ann"), (OPENS + HOUR, paid("a", "ann", 3))], OPENS + HOUR),
+        (
+            [(OPENS + HOUR, paid("a", "ann", 3)), (OPENS + 2 * HOUR - INSTANT, group("ann"))],
+            OPENS + HOUR,
+        ),
+        ([group(), time(DEADLINE + HOUR)], DEADLINE),
+        ([group(), (OPENS + HOUR, withdrawn())], OPENS + HOUR),
+        ([group(grace_seconds=0), time(CLOSES)], CLOSES),
+    ],
+    ids=["completing", "completing-while-waiting", "deadline", "withdrawal", "no-grace"],
+)
+def test_a_group_closes_when_its_cause_came(
+    events: list[Message | Event], closed_at: datetime
+) -> None:
+    """Completion is as of the order that completes, elapse as of the deadline."""
+    assert play(*events).state.closed_at == closed_at
+
+
+def test_a_close_is_sent_before_any_later_row() -> None:
+    """Who reads the summary of a close has seen exactly the rows it sums up."""
+    played = play(*[paid(str(n), f"m{n}") for n in range(9)], STOPS)
+    check(played)
+    closes = [message for message in played.sent if isinstance(message, PurchaseState)]
+    assert [state.quantity for state in closes if state.status == "complete"] == [3, 9]
+
+
+def test_first_and_last_order_follow_cancellations() -> None:
+    """The period of a member's orders is that of those that count."""
+    at = [OPENS + n * HOUR for n in range(4)]
+    events: list[Message] = [group()]
+    events += [paid(str(n), "ann", ordered_at=at[n]) for n in (2, 1, 3)]
+    spans = [((at[1], at[3]), None), ((at[1], at[2]), "3"), ((at[2], at[2]), "1")]
+    for span, order_id in spans:
+        events += [cancelled(order_id)] if order_id else []
+        row = play(*events).members["ann"]
+        assert (row.first_ordered_at, row.last_ordered_at) == span
+    row = play(*events, cancelled("2")).members["ann"]
+    assert (row.first_ordered_at, row.last_ordered_at) == (None, None)
+
+
+def test_a_duplicate_sends_nothing() -> None:
+    """Repeats of what counts, is void or is taken back go unanswered."""
+    events = [
+        group(),
+        paid("a", "ann", 2),
+        placed("b", "ann"),
+        cancelled("c"),
+        returned("r", "ann"),
+    ]
+    once, twice = play(*events), play(*events, *events)
+    assert twice.sent == once.sent
+    assert dict(twice.rows) == dict(once.rows)
+
+
+def test_rows_shrink_to_a_marker() -> None:
+    """Ninety days after its end nothing is left of a group but how it ended."""
+    orders = [paid(f"o{n}", f"m{n % 30}", ordered_at=OPENS + n * INSTANT) for n in range(250)]
+    played = play(admitted(1, 1, *(f"m{n}" for n in range(30))), group(), *orders,
+                  placed("p", "m1"), returned("r", "m1"), time(ENDED))  # fmt: skip
+    assert dict(played.rows) == {"ended": rules.Ended("complete", played.state.version)}
+
+
+def test_refusals_without_a_group_are_dropped() -> None:
+    """A group that never comes leaves no rows for ever."""
+    events: list[Event] = [(OPENS, paid(str(n), "ann")) for n in range(3)]
+    assert not play(*events, (OPENS, payment("a")), time(OPENS + HOUR + rules.ROWS_KEPT)).rows
+
+
+def test_most_members_need_three_rows() -> None:
+    """An only order is named by its member's row; pointers begin with the second."""
+    played = play(group(), paid("a", "ann"))
+    assert not list(played.rows.scan("latest/"))
+    played = play(group(), paid("a", "ann"), paid("b", "ann"))
+    assert [row.order for _, row in played.rows.scan("latest/")] == ["order/shop/a", "order/shop/b"]
+
+
+def test_waiting_is_drained_in_chunks() -> None:
+    """No call of a rule handles more than a chunk."""
+    played = play(*[paid(str(n), "ann") for n in range(rules.CHUNK_ROWS_MAX)])
+    PROCESSOR.on[GroupPurchase](group(), played.rows, OPENS + HOUR)
+    rules.drain_waiting(played.rows, OPENS + HOUR)
+    assert played.rows["chunk/drain"].done == rules.CHUNK_ROWS_MAX
+    rules.drain_waiting(played.rows, OPENS + HOUR)
+    assert {name.partition("/")[0] for name in played.rows} == {
+        "due", "latest", "member", "order", "purchase", "terms",
+    }  # fmt: skip
+
+
+def test_endless_grace_does_not_overflow() -> None:
+    """Terms that the schema allows stop no worker."""
+    assert play(group(grace_seconds=10**15)).rows["due/close"].at.year == 9999
+
+
+def test_every_row_survives_the_store() -> None:
+    """Each table's dataclass is what its rows are read back as."""
+    stories = [case.events for case in (*COUNTING, *TAKING_BACK, *CLOSING, *LATE, *WAITING)]
+    stories += [[admitted(1, 1, "ann"), paid("a", "ann")], [group(), time(ENDED)]]
+    types = {**PROCESSOR.rows, "due": Due}
+    seen = set()
+    for events in stories:
+        for name, row in play(*events).rows.items():
+            table = name.partition("/")[0]
+            assert msgspec.json.decode(msgspec.json.encode(row), type=types[table]) == row
+            seen.add(table)
+    assert seen == types.keys() - {"chunk"}
+
+
+# --- any feed ------------------------------------------------------------------------------------
+
+ORDER_IDS = "abcdef"
+MEMBERS = ("ann", "bob", "cem")
+
+
+@st.composite
+def messages_of_one_order(draw: st.DrawFn, order_id: str) -> list[Message]:
+    """What may be said of an order, none of it depending on when it comes."""
+    about: dict[str, Any] = {
+        "member": draw(st.sampled_from(MEMBERS)),
+        "quantity": draw(st.integers(1, 4)),
+        "value": draw(st.none() | st.integers(0, 50)),
+        "ordered_at": OPENS + MINUTE * draw(st.integers(-1, 2)),
+    }
+    possible = [
+        placed(order_id, **about),
+        paid(order_id, **about),
+        payment(order_id),
+        cancelled(order_id),
+    ]
+    return draw(st.lists(st.sampled_from(possible), min_size=1, unique_by=id))
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> tuple[GroupPurchase, list[Message], list[Message]]:
+    """Terms, some messages, and the same ones in another order with repeats."""
+    terms = draw(
+        st.sampled_from((group(), BY_CARD, BY_GROUP, STOPS, group(*MEMBERS), group("ann")))
+    )
+    said = [
+        draw(messages_of_one_order(order_id)) for order_id in ORDER_IDS[: draw(st.integers(1, 6))]
+    ]
+    messages = list(itertools.chain.from_iterable(said))
+    repeats = draw(st.lists(st.sampled_from(messages), max_size=6))
+    return terms, messages, draw(st.permutations([*messages, *repeats]))
+
+
+def totals(played: Played) -> object:
+    """What must not depend on the feed; a withdrawn row and no row say the same."""
+    rows = {
+        (
+            row.member_id,
+            row.quantity,
+            row.value,
+            row.orders,
+            row.first_ordered_at,
+            row.last_ordered_at,
+        )
+        for row in played.members.values()
+        if row.orders
+    }
+    state = played.state
+    return rows, state.quantity, state.value, state.members
+
+
+@settings(max_examples=80, deadline=None)
+@given(feeds())
+def test_totals_do_not_depend_on_repeats_or_order(
+    feed: tuple[GroupPurchase, list[Message], list[Message]],
+) -> None:
+    """Any interleaving of the same messages, repeated at will, comes to the same."""
+    terms, messages, jumbled = feed
+    plain, other = play(terms, *messages), play(terms, *jumbled)
+    check(plain)
+    check(other)
+    assert totals(plain) == totals(other)
+    cancelled_ids = {each.order_id for each in messages if isinstance(each, OrderCancelled)}
+    final = [
+        {refused for refused in played.refused if refused[0] not in cancelled_ids}
+        for played in (plain, other)
+    ]
+    assert final[0] == final[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(feeds(), st.integers(0, 30))
+def test_totals_do_not_depend_on_when_the_group_is_known(
+    feed: tuple[GroupPurchase, list[Message], list[Message]], at: int
+) -> None:
+    """Topics race each other: the group may come anywhere among its orders."""
+    terms, _, messages = feed
+    first, late = play(terms, *messages), play(*messages[:at], terms, *messages[at:])
+    check(late)
+    assert totals(first) == totals(late)
+    assert Counter(first.refused) == Counter(late.refused)
+    assert first.state.closed_at == late.state.closed_at
+
+
+@st.composite
+def returns(draw: st.DrawFn) -> OrderReturned:
+    """A return of anything by anyone."""
+    order_id = draw(st.none() | st.sampled_from(ORDER_IDS))
+    return_id = draw(st.sampled_from(("r1", "r2", "r3", "r4")))
+    return returned(return_id, draw(st.sampled_from(MEMBERS)), draw(st.integers(1, 5)), order_id)
+
+
+@settings(max_examples=80, deadline=None)
+@given(feeds(), st.lists(returns(), max_size=6), st.randoms(use_true_random=False))
+def test_returns_never_take_more_than_there_is(
+    feed: tuple[GroupPurchase, list[Message], list[Message]],
+    back: list[OrderReturned],
+    random: Any,
+) -> None:
+    """Sums and versions hold whatever returns say, and each event said again changes nothing."""
+    terms, _, messages = feed
+    messages = [*messages, *back]
+    random.shuffle(messages)
+    once = play(terms, *messages)
+    check(once)
+    assert all(row.quantity >= 0 and row.value >= 0 for row in once.members.values())
+    at_once = play(terms, *(each for each in messages for _ in range(2)))
+    assert totals(at_once) == totals(once)
+    assert at_once.state == once.state
+    assert dict(at_once.rows) == dict(once.rows)
