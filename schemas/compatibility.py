@@ -82,7 +82,8 @@ def current(message: type[Message], folder: Path = FOLDER) -> Published:
         those = ", ".join(f"v{version}" for version in lost)
         raise IncompatibleError(
             f"{name}: the model no longer reads records of {those}; new fields need a default, and"
-            " what was allowed stays allowed (or give the changed message a new type)"
+            " what was allowed stays allowed (or give the changed message a new type; a version"
+            " that was never released can be deleted)"
         )
     latest = max(versions, default=0)
     is_new = latest == 0 or _shape(versions[latest]) != _shape(schema)

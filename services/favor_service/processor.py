@@ -20,7 +20,7 @@ FAVORS_PROCESSOR = Processor(
     rows={
         "terms": rules.Terms,
         "member": rules.Purchaser,
-        "share": rules.Share,
+        "remainder": rules.Share,
         "decision": rules.Decision,
         "chunk": rules.Cursor,
     },

@@ -1,6 +1,6 @@
 """The rules of favors: decided once for a group, at its close; after it, for one member at a time.
 
-The rows of a group: ``terms``, a ``member/`` row for each purchaser, ``decision`` from the close on.
+The rows of a group: ``terms``, a ``member/`` row for each purchaser, ``decision`` from then on.
 
 Where the design is silent, the reading that loses nothing:
 
@@ -116,9 +116,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
     before = rows.get(name) or Purchaser()
     if message.version <= before.version or (decision and decision.over):
         return []
-    after = replace(
-        before, version=message.version, quantity=message.quantity, value=message.value
-    )
+    after = replace(before, version=message.version, quantity=message.quantity, value=message.value)
     rows[name] = after
     if decision is None or (decision.tier is None and not decision.cancel_all):
         return []
@@ -150,7 +148,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     tier = _tier_reached(favor, message.quantity, message.value) if gives_tier else None
     decision = replace(
         decision,
-        tier=tier and tier.model_dump_json(),
+        tier=tier.model_dump_json(exclude_none=True) if tier else None,
         cancel_all=incomplete and terms.if_incomplete == "cancel-all",
         quantity=message.quantity,
         value=message.value,
@@ -196,7 +194,7 @@ def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Mes
     for name, purchaser in page:
         if purchaser.quantity:
             floor, remainder = largest_remainder_floor(group_sum, purchaser.value, whole)
-            rows[f"share/{whole - remainder:020}/{_member(name)}"] = Share(floor)
+            rows[f"remainder/{whole - remainder:020}/{_member(name)}"] = Share(floor)
             cursor = replace(cursor, left=cursor.left - floor)
     last = len(page) < ROWS_PER_CALL
     rows["chunk/decide"] = replace(
@@ -207,7 +205,7 @@ def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Mes
 
 def _hand_out_shares(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
     """Second pass: one unit of what the floors left over to each of the largest remainders."""
-    page = list(islice(rows.scan("share/"), ROWS_PER_CALL))
+    page = list(islice(rows.scan("remainder/"), ROWS_PER_CALL))
     sent: list[Message] = []
     for name, share in page:
         unit = 1 if cursor.left > 0 else 0
@@ -312,13 +310,14 @@ def _give(
     _, gift = _formula(decision, purchaser.quantity, purchaser.value)
     version = purchaser.favor_version + 1
     rows[name] = replace(purchaser, favor_version=version, amount=amount, gift=gift)
+    percent = 100 if decision.cancel_all else (tier.percent_off if tier else None)
     return Favor(
         group_id=rows.key,
         request_id=decision.request_id,
         member_id=member_id,
         version=version,
         basis=basis or ("complete" if decision.status == "complete" else "elapsed"),
-        percent=100 if decision.cancel_all else tier and tier.percent_off,
+        percent=percent,
         gift=gift,
         amount=amount,
         currency=decision.currency,

@@ -11,6 +11,7 @@ Where the design is silent, the reading that loses nothing:
 - The default close moves forward when the definition allows less than 14 days.
 - A request is refused as soon as nothing that may still come could make it run; what is named then
   is every problem of all that has come.
+- The ninety days after the close begin at its deadline, the grace included.
 - A withdrawal that comes first refuses the request at once, whenever that comes.
 """
 
@@ -57,7 +58,7 @@ AMOUNT_MAX = 10**12
 TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_MAX = datetime(9000, 1, 1, tzinfo=UTC)
 PARTS_PER_CALL = 5
-ROWS_DROPPED_PER_CALL = 5_000
+ROWS_DROPPED_PER_CALL = 1_000
 NAMED_MAX = 20
 
 Definitions = Mapping[str, Message]
@@ -222,7 +223,7 @@ def withdraw(
     if group.withdrawn_at is None:
         at = message.at.astimezone(UTC) if TIME_MIN <= message.at < TIME_MAX else now
         group = group.model_copy(update={"withdrawn_at": at, "version": group.version + 1})
-        rows["group"] = replace(rows["group"], terms=group.model_dump_json())
+        rows["group"] = replace(rows["group"], terms=group.model_dump_json(exclude_none=True))
     return [group]
 
 
@@ -332,7 +333,7 @@ def _settle_terms(
     now: datetime,
     definitions: Definitions,
 ) -> Sequence[Message]:
-    """Wait for the definition, refuse, or fix the terms and claim an id once all parts are there."""
+    """Wait for the definition, refuse, or fix the terms, and claim once all parts are there."""
     found = definitions.get(request.definition_id) if request.definition_id else None
     definition = found if isinstance(found, Definition) else None
     early = definition is None or definition.published_at > now
@@ -358,7 +359,9 @@ def _settle_terms(
     if problems:
         return _refuse(rows, problems)
     draft = _draft(asked, now)
-    rows["group"] = Group(draft.model_dump_json(), asked.member_parts, members_max, methods)
+    rows["group"] = Group(
+        draft.model_dump_json(exclude_none=True), asked.member_parts, members_max, methods
+    )
     if "asked" in rows:
         del rows["asked"]
     if asked.member_parts and rows["gathered"].parts < asked.member_parts:
@@ -377,9 +380,10 @@ def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
     group = GroupPurchase.model_validate_json(rows["group"].terms)
     group_id = derive(rows.key, rows["claim"].attempt)
     group = group.model_copy(update={"group_id": group_id, "issued_at": now})
-    rows["group"] = replace(rows["group"], terms=group.model_dump_json())
+    rows["group"] = replace(rows["group"], terms=group.model_dump_json(exclude_none=True))
     rows["outcome"] = Outcome(group_id, now)
-    rows["due/shrink"] = Due(group.closes_at + KEPT_AFTER_CLOSE)
+    grace = timedelta(seconds=group.grace_seconds)
+    rows["due/shrink"] = Due(group.closes_at + grace + KEPT_AFTER_CLOSE)
     del rows["claim"]
     return [group, _answer(rows)]
 
@@ -397,9 +401,7 @@ def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:
 def _answer(rows: Rows) -> Message:
     outcome: Outcome = rows["outcome"]
     if outcome.group_id is not None and outcome.issued_at is not None:
-        return IdIssued(
-            request_id=rows.key, group_id=outcome.group_id, issued_at=outcome.issued_at
-        )
+        return IdIssued(request_id=rows.key, group_id=outcome.group_id, issued_at=outcome.issued_at)
     problems = tuple(Problem(field=field, problem=problem) for field, problem in outcome.problems)
     return RequestRefused(request_id=rows.key, problems=problems)
 
@@ -472,8 +474,10 @@ def _draft(asked: GroupPurchaseRequested, now: datetime) -> GroupPurchase:
         field: getattr(asked, field).astimezone(UTC)
         for field in ("requested_at", "opens_at", "closes_at")
     }
-    same = ("request_id", "definition_id", "organizer", "product", "number_of_products")
-    same += ("unit_price", "currency", "stop_at_number", "members", "member_parts", "payment")
+    same = (
+        *("request_id", "definition_id", "organizer", "product", "number_of_products"),
+        *("unit_price", "currency", "stop_at_number", "members", "member_parts", "payment"),
+    )
     grace = asked.grace_seconds
     return GroupPurchase(
         group_id=derive(asked.request_id),
@@ -508,7 +512,7 @@ def _definition_problems(
 
 
 def _terms_problems(asked: GroupPurchaseRequested, complete: bool) -> list[Problem]:
-    """What is wrong with the terms; unless ``complete``, what the definition would give may miss."""
+    """What is wrong with the terms; those of an unknown definition make them not ``complete``."""
     problems: list[Problem] = []
     if asked.product is None and complete:
         problems.append(Problem(field="product", problem="is missing: give the product's name"))
@@ -535,7 +539,7 @@ def _range_problems(field: str, number: int | None, least: int, most: int) -> li
     if number is None or least <= number <= most:
         return []
     bound = f"at least {least}" if number < least else f"at most {most}"
-    return [Problem(field=field, problem=f"is {number}: give {bound}")]
+    return [Problem(field=field, problem=f"is {_shown(number)}: give {bound}")]
 
 
 def _period_problems(asked: GroupPurchaseRequested) -> list[Problem]:
@@ -591,7 +595,7 @@ def _tier_problems(path: str, tier: Tier, price: int | None, complete: bool) -> 
         if amount is not None and price is None and complete:
             problem = "has no price to be taken from: give the request's unit_price too"
             problems.append(Problem(field=f"{path}.{name}", problem=problem))
-        if amount is not None and price is not None and 0 <= price < amount:
+        if amount is not None and price is not None and 0 <= price < amount <= AMOUNT_MAX:
             problem = f"is {amount}, more than the price of {price}: give at most that"
             problems.append(Problem(field=f"{path}.{name}", problem=problem))
     return problems
@@ -601,7 +605,7 @@ def _percent_problems(field: str, percent: float | None) -> list[Problem]:
     # A comparison with not-a-number is false, so it is refused here with what is out of range.
     if percent is None or (0 <= percent <= 100 and round(percent, 2) == percent):
         return []
-    problem = f"is {percent}: give 0 to 100 with at most two decimals"
+    problem = f"is {_shown(percent)}: give 0 to 100 with at most two decimals"
     return [Problem(field=field, problem=problem)]
 
 
@@ -624,9 +628,7 @@ def _choice_problems(asked: GroupPurchaseRequested, definition: Definition) -> l
     """What the definition does not offer."""
     problems: list[Problem] = []
     limits, choice = definition.limits, definition.payment
-    if asked.currency != definition.currency and (
-        asked.unit_price is None or asked.favor is None
-    ):
+    if asked.currency != definition.currency and (asked.unit_price is None or asked.favor is None):
         problem = f"is not the definition's {definition.currency}: leave it out, or give unit_price"
         problems.append(Problem(field="currency", problem=f"{problem} and favor in it too"))
     for field, given, offered in (
@@ -702,6 +704,11 @@ def _named(names: Iterable[str]) -> str:
     """The first names, with a word when there are more: a refusal stays a small record."""
     first = list(islice(names, NAMED_MAX + 1))
     return ", ".join(first[:NAMED_MAX]) + (" and more" if len(first) > NAMED_MAX else "")
+
+
+def _shown(number: float) -> str:
+    """A number as text; one of thousands of digits would make a refusal a large record."""
+    return str(number) if not abs(number) > AMOUNT_MAX**2 else "out of all proportion"
 
 
 def _days(days: int) -> timedelta:

@@ -1,5 +1,6 @@
 """Topics made from the catalogue and from processors' declarations, before any worker starts."""
 
+import re
 from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -56,6 +57,19 @@ async def delete_topics(settings: Settings, names: list[str]) -> None:
         await client.delete_topics(names)
     finally:
         await client.close()
+
+
+async def topics_of_ours(settings: Settings) -> list[str]:
+    """Topics on the broker that carry the prefix and are of the catalogue, or a changelog."""
+    client = admin(settings)
+    await client.start()
+    try:
+        names = await client.list_topics()
+    finally:
+        await client.close()
+    ours = {settings.topic(name) for name in (*CATALOGUE, broker_clock.TOPIC)}
+    changelog = re.compile(re.escape(settings.topic_prefix) + r"[a-z]+_service-[a-z]+-changelog")
+    return sorted(name for name in names if name in ours or changelog.fullmatch(name))
 
 
 async def cluster_id(settings: Settings) -> str:

@@ -129,6 +129,9 @@ class Fold:
 
     def put(self, rows: KeyRows, name: str, row_key: str, row: Any) -> None:
         """Put (or with ``None`` delete) a row, and note what follows from its table."""
+        if row is None and name in self._pending.get(rows.key, ()):
+            # What the row stood for until now is still to be told.
+            self._send_facts(rows.key, set())
         self.overlay.put(row_key, row)
         table = name.partition("/")[0]
         if table not in self._special:

@@ -301,6 +301,15 @@ class PartitionRun:
         earliest = self._fold.due.earliest()
         return int(earliest is not None and earliest <= self.clock.now_ms)
 
+    def _idle(self) -> bool:
+        """Everything read and committed, and nothing left to do."""
+        return (
+            all(each.at_end for each in self.inputs)
+            and not self._positions_moved()
+            and not self._overdue()
+            and not self._fold.ready()
+        )
+
     def status(self) -> dict[str, object]:
         """How the partition stands, for ``/status``."""
         fold = self._fold if self.ready else None
@@ -312,7 +321,7 @@ class PartitionRun:
             "positions": {each.topic: each.next_offset for each in self.inputs},
             "due_unhandled": self._overdue() if fold else 0,
             "keys_waiting": fold.waiting if fold else 0,
-            "keys_ready": len(fold.ready()) if fold else 0,
+            "idle": fold is not None and self._idle(),
             "blocked_by_clock": self._blocked_by_clock,
         }
 

@@ -14,10 +14,12 @@ import faust
 import mode
 import structlog
 import typer
+from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.runtime import logs
+from services.runtime.admin import create_topics
 from services.runtime.host import Host
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
@@ -112,6 +114,22 @@ def _add_pages(app: faust.App, hosts: list[Host]) -> None:
         return web.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST.split(";")[0])
 
 
+async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) -> None:
+    """Topics must be there, with the right partitions, before a consumer group looks at them."""
+    while True:
+        try:
+            await create_topics(settings, processors)
+        except KafkaError as error:
+            _log.warning(
+                "no broker yet: is KAFKA_BOOTSTRAP_SERVERS right?",
+                bootstrap_servers=settings.kafka_bootstrap_servers,
+                error=f"{type(error).__name__}: {error}",
+            )
+            await asyncio.sleep(1)
+        else:
+            return
+
+
 def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
@@ -132,6 +150,7 @@ def main(processors: tuple[Processor, ...], summary: str) -> None:
         _log.info("worker starts", web=str(app.conf.web_port), clock=settings.clock)
         # What is loaded by now lives as long as the process: the collector need not look at it.
         gc.freeze()
+        asyncio.run(_create_topics(settings, processors))
         worker.execute_from_commandline()
 
     run.__doc__ = _help(processors, summary)

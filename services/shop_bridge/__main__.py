@@ -1,6 +1,7 @@
 """``python -m services.shop_bridge replay SOURCE …``: feeds recorded shop data."""
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,7 @@ Seed = Annotated[int, typer.Option(help="Which records --repeat and --shuffle pi
 
 @replays.command(online_retail.SOURCE)
 def replay_online_retail(
+    *,
     files: Annotated[list[Path], typer.Argument(help="*.csv or *.csv.gz, in any order.")],
     bootstrap_servers: Servers = None,
     transactions: Transactions = None,
@@ -79,6 +81,7 @@ def replay_online_retail(
 
 @replays.command(beibei.SOURCE)
 def replay_beibei(
+    *,
     successful: Annotated[Path, typer.Option(help="Groups that came about; .tsv or .tsv.gz.")],
     failed: Annotated[Path, typer.Option(help="Groups that did not.")],
     limit: Annotated[
@@ -96,7 +99,7 @@ def replay_beibei(
     """Replay BeiBei group buying: each line is a group of its distinct users."""
     faults = Faults(repeat_percent, shuffle_seconds, seed)
     run = _Run(bootstrap_servers, transactions, faults, outcome_seconds, as_json)
-    stretches = beibei.stretches(successful, failed, limit, grace_seconds)
+    stretches = beibei.stretches(successful, failed, limit=limit, grace_seconds=grace_seconds)
     run(beibei.SOURCE, stretches, [successful, failed], limit)
 
 
@@ -120,6 +123,8 @@ class _Run:
         """Replay with a progress bar, print the summary; exit with 1 and one line on an error."""
         # What aiokafka logs on its way to an error would bury the line that says what to do.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        # Messages make no cycles; looking for some among a stretch's took two thirds of the time.
+        gc.set_threshold(100_000, 50, 1_000)
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         bar = Progress(
@@ -133,16 +138,15 @@ class _Run:
                     day = f"{source} {stretch.starts_at:%Y-%m-%d %H:%M}"
                     bar.update(task, advance=stretch.lines, description=day)
 
-                summary = asyncio.run(
-                    replay(
-                        source,
-                        stretches,
-                        self._settings(),
-                        self.faults,
-                        self.outcome_seconds,
-                        progress,
-                    )
+                feeding = replay(
+                    source,
+                    stretches,
+                    settings=self._settings(),
+                    faults=self.faults,
+                    patience_seconds=self.outcome_seconds,
+                    progress=progress,
                 )
+                summary = asyncio.run(feeding)
         except (SourceError, ReplayError) as error:
             typer.echo(f"replay {source}: {error}", err=True)
             raise typer.Exit(1) from None

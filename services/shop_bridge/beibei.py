@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice, zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -37,9 +38,20 @@ FAVOR = FavorTerms(scope="member", tiers=(Tier(from_quantity=1, percent_off=10),
 Columns = Sequence[str]
 
 
+class Group(NamedTuple):
+    """What a line says: who are listed, and which of them buy."""
+
+    request_id: str
+    line: int
+    item: str
+    members: Sequence[str]
+    buyers: Sequence[str]
+
+
 def stretches(
     successful: Path,
     failed: Path,
+    *,
     limit: int | None = None,
     grace_seconds: int = 0,
     lines_in_stretch: int = LINES_IN_STRETCH,
@@ -54,13 +66,8 @@ def stretches(
     while chunk := list(islice(numbered, lines_in_stretch)):
         stretch = Stretch(starts_at=time_of(chunk[0][0]), ends_at=time_of(chunk[-1][0] + 1))
         for line, (won, lost) in chunk:
-            if won is not None:
-                users = list(dict.fromkeys([won[0], *won[2:]]))
-                _add(stretch, f"bb-s-{line}", line, won[1], users, users, grace_seconds)
-            if lost is not None:
-                users = [lost[0]]
-                members = [*users, f"nobody-{line}"]
-                _add(stretch, f"bb-f-{line}", line, lost[1], users, members, grace_seconds)
+            for group in _groups(line, won, lost):
+                _add(stretch, group, grace_seconds)
         yield stretch
 
 
@@ -71,7 +78,7 @@ def time_of(line: int) -> datetime:
 
 def _columns(file: Path, limit: int | None) -> Iterator[Columns]:
     for line, text in enumerate(islice(lines_of(file), limit), start=1):
-        columns = text.split()
+        columns = [column for column in text.rstrip("\r\n").split("\t") if column]
         if len(columns) < 2:
             raise SourceError(
                 f"{file} line {line} has not the columns initiator, item, participants:"
@@ -80,56 +87,51 @@ def _columns(file: Path, limit: int | None) -> Iterator[Columns]:
         yield columns
 
 
-def _add(
-    stretch: Stretch,
-    request_id: str,
-    line: int,
-    item: str,
-    users: Sequence[str],
-    members: Sequence[str],
-    grace_seconds: int,
-) -> None:
-    """Add a line's request, of ``members``, and its orders, one of each of ``users``."""
-    at = time_of(line)
+def _groups(line: int, won: Columns | None, lost: Columns | None) -> Iterator[Group]:
+    if won is not None:
+        users = list(dict.fromkeys([won[0], *won[2:]]))
+        yield Group(f"bb-s-{line}", line, won[1], users, users)
+    if lost is not None:
+        yield Group(f"bb-f-{line}", line, lost[1], [lost[0], f"nobody-{line}"], [lost[0]])
+
+
+def _add(stretch: Stretch, group: Group, grace_seconds: int) -> None:
+    at = time_of(group.line)
     stretch.lines += 1
     try:
-        request = _request(request_id, at, item, members, grace_seconds)
-        orders = [
-            _order(f"{request_id}-{n}", request_id, at, user) for n, user in enumerate(users, 1)
-        ]
+        stretch.requests.append(Timed(at, _request(group, at, grace_seconds)))
+        for n, buyer in enumerate(group.buyers, start=1):
+            stretch.orders.append(Timed(at, _order(group.request_id, n, at, buyer)))
     except ValidationError as error:
         problem = error.errors()[0]
         raise SourceError(
-            f"line {line} ({request_id}): {problem['loc']} {problem['msg']}; leave the line out"
+            f"line {group.line} gives no {group.request_id}, leave it out:"
+            f" {problem['loc']}: {problem['msg']}"
         ) from None
-    stretch.requests.append(Timed(at, request))
-    stretch.orders += (Timed(at, order) for order in orders)
 
 
-def _request(
-    request_id: str, at: datetime, item: str, members: Sequence[str], grace_seconds: int
-) -> GroupPurchaseRequested:
+def _request(group: Group, at: datetime, grace_seconds: int) -> GroupPurchaseRequested:
     return GroupPurchaseRequested(
-        request_id=request_id,
+        request_id=group.request_id,
         requested_at=at,
-        organizer=Person(id=members[0]),
-        product=Product(id=item, name=f"item {item}"),
-        number_of_products=len(members),
+        organizer=Person(id=group.members[0]),
+        product=Product(id=group.item, name=f"item {group.item}"),
+        number_of_products=len(group.members),
         unit_price=UNIT_PRICE_FEN,
         currency=CURRENCY,
         opens_at=at,
         closes_at=at + PERIOD,
         grace_seconds=grace_seconds,
-        members=tuple(Member(id=member) for member in members),
+        members=tuple(Member(id=member) for member in group.members),
         payment=PaymentTerms(scope="member", method="shop"),
         favor=FAVOR,
         if_incomplete="none",
     )
 
 
-def _order(order_id: str, request_id: str, at: datetime, member: str) -> OrderPaid:
+def _order(request_id: str, n: int, at: datetime, member: str) -> OrderPaid:
     return OrderPaid(
-        order_id=order_id,
+        order_id=f"{request_id}-{n}",
         source=SOURCE,
         group_id=request_id,
         member_id=member,

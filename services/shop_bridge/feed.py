@@ -9,17 +9,18 @@ see ``timetable.py`` for what holds between the two.
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from schemas.messages import GroupPurchaseRequested, TimePassed
+from aiokafka.errors import KafkaError
+
+from schemas.messages import GroupPurchaseRequested, OrderPaid, OrderReturned
 from schemas.topics import GROUP_PURCHASE_REQUESTS, ORDERS, REQUEST_OUTCOMES
-from services.runtime.records import encode, milliseconds
 from services.runtime.settings import Settings
 from services.shop_bridge.outcomes import Outcomes
-from services.shop_bridge.sender import Sender
+from services.shop_bridge.sender import ReplayError, Sender
 from services.shop_bridge.stretch import Stretch, Timed, deadline_of, request_of, under_id
 from services.shop_bridge.timetable import Faults, Timetable
 
@@ -37,12 +38,14 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return asdict(self) | {"seconds": round(self.seconds, 3)}
+        counts = {"sent": dict(self.sent), "skipped": dict(self.skipped)}
+        return {**vars(self), **counts, "seconds": round(self.seconds, 3)}
 
 
 async def replay(
     source: str,
     stretches: Iterable[Stretch],
+    *,
     settings: Settings,
     faults: Faults,
     patience_seconds: float,
@@ -59,19 +62,25 @@ async def replay(
     )
     servers = settings.kafka_bootstrap_servers
     sender = Sender(servers, settings.kafka_transactions)
-    async with AsyncExitStack() as at_end:
-        at_end.push_async_callback(sender.stop)
-        partitions = await sender.start([requests, orders, outcomes])
-        reader = Outcomes(servers, outcomes, range(partitions[outcomes]))
-        at_end.push_async_callback(reader.stop)
-        await reader.start()
-        feed = _Feed(sender, reader, requests, orders, faults, patience_seconds, Summary(source))
-        for stretch in stretches:
-            await feed.stretch(stretch)
-            progress(stretch)
-        await feed.end()
-    feed.summary.seconds = monotonic() - begun
-    return feed.summary
+    summary = Summary(source)
+    try:
+        async with AsyncExitStack() as at_end:
+            at_end.push_async_callback(sender.stop)
+            partitions = await sender.start([requests, orders, outcomes])
+            reader = Outcomes(servers, outcomes, range(partitions[outcomes]))
+            at_end.push_async_callback(reader.stop)
+            await reader.start()
+            feed = _Feed(sender, reader, requests, orders, faults, patience_seconds, summary)
+            for stretch in stretches:
+                await feed.stretch(stretch)
+                progress(stretch)
+            await feed.end()
+    except KafkaError as error:
+        raise ReplayError(
+            f"the broker at {servers} fails ({error!r}): look after it, then replay again"
+        ) from error
+    summary.seconds = monotonic() - begun
+    return summary
 
 
 @dataclass
@@ -84,7 +93,7 @@ class _Feed:
     patience_seconds: float
     summary: Summary
     timetable: Timetable | None = None
-    deadline: datetime = datetime.min.replace(tzinfo=UTC)
+    deadline: datetime | None = None
 
     async def stretch(self, stretch: Stretch) -> None:
         """Requests, their ids, then the orders and the hours between these."""
@@ -100,27 +109,22 @@ class _Feed:
         await self._send(self.timetable.until(stretch.ends_at))
         await self.sender.flush()
         deadlines = [deadline_of(request) for request in requests]
-        self.deadline = max(self.deadline, stretch.ends_at, *deadlines)
+        self.deadline = max(self.deadline or stretch.ends_at, stretch.ends_at, *deadlines)
         self.summary.groups += len(requests)
         self.summary.skipped += stretch.skipped
 
     async def end(self) -> None:
         """What is still held back, and time up to past the last deadline."""
-        if self.timetable is not None:
+        if self.timetable is not None and self.deadline is not None:
             await self._send(self.timetable.rest(self.deadline))
             await self.sender.flush()
             self.summary.repeated = self.timetable.repeated
 
     async def _send(self, records: Iterable[Timed]) -> None:
-        sent = self.summary.sent
         for at, message in records:
-            kind = type(message).__name__
-            value, at_ms, key = encode(message), milliseconds(at), message.key
-            if isinstance(message, TimePassed):
-                for topic in (self.requests_topic, self.orders_topic):
-                    sent[kind] += await self.sender.send_to_all(topic, value, at_ms, f"{kind} {at}")
-                continue
-            request = isinstance(message, GroupPurchaseRequested)
-            topic = self.requests_topic if request else self.orders_topic
-            await self.sender.send(topic, key, value, at_ms, f"{kind} of {key} at {at_ms}")
-            sent[kind] += 1
+            sent = 0
+            if not isinstance(message, OrderPaid | OrderReturned):
+                sent += await self.sender.send(self.requests_topic, at, message)
+            if not isinstance(message, GroupPurchaseRequested):
+                sent += await self.sender.send(self.orders_topic, at, message)
+            self.summary.sent[type(message).__name__] += sent

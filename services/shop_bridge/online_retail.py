@@ -35,7 +35,15 @@ from services.shop_bridge.stretch import SourceError, Stretch, Timed, lines_of
 
 SOURCE = "online-retail"
 CURRENCY = "GBP"
-COLUMNS = "InvoiceNo StockCode Description Quantity InvoiceDate UnitPrice CustomerID".split()
+COLUMNS = (
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+)
 WEEK = timedelta(days=7)
 NEVER = datetime.max.replace(tzinfo=UTC)
 NUMBER_OF_PRODUCTS = 100

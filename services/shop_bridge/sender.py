@@ -1,14 +1,17 @@
 """Sends records to the broker: batched, in order within a partition, every delivery confirmed."""
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from services.runtime.records import Partitioner
+from schemas.messages import Message
+from services.runtime.records import Partitioner, encode, milliseconds
 
 #: A batch waits until it is full or the stretch is over; topics allow records of 900 kB.
 BATCH_BYTES = 256 * 1024
@@ -19,13 +22,20 @@ class ReplayError(RuntimeError):
     """The replay can't go on; the text is one line that says what to do."""
 
 
+class _Record(NamedTuple):
+    key: bytes | None
+    value: bytes
+    timestamp_ms: int
+    message: Message
+
+
 @dataclass(slots=True)
 class _Batch:
     topic: str
     partition: int
     builder: Any
-    first: str
-    last: str
+    first: Message
+    last: Message
 
 
 class Sender:
@@ -82,17 +92,20 @@ class Sender:
     async def stop(self) -> None:
         """Disconnect; what was not flushed may be lost."""
         await self._producer.stop()
+        # After a failure the other deliveries failed too: the first is told, and that is enough.
+        await asyncio.gather(*(delivery for _, delivery in self._under_way), return_exceptions=True)
 
-    async def send(self, topic: str, key: str, value: bytes, timestamp_ms: int, name: str) -> None:
-        """Send a record to its key's partition; ``name`` is what an error calls it by."""
-        await self._append(topic, self._partitioners[topic](key), key, value, timestamp_ms, name)
+    async def send(self, topic: str, at: datetime, message: Message) -> int:
+        """Send a message, to its key's partition or without a key to all; returns to how many.
 
-    async def send_to_all(self, topic: str, value: bytes, timestamp_ms: int, name: str) -> int:
-        """Send a record without a key to every partition; returns how many there are."""
-        partitions = self._partitioners[topic].partitions
-        for partition in range(partitions):
-            await self._append(topic, partition, None, value, timestamp_ms, name)
-        return partitions
+        ``at`` becomes the record's timestamp.
+        """
+        key, partitioner = message.key, self._partitioners[topic]
+        partitions = [partitioner(key)] if key else range(partitioner.partitions)
+        record = _Record(key.encode() or None, encode(message), milliseconds(at), message)
+        for partition in partitions:
+            await self._append(topic, partition, record)
+        return len(partitions)
 
     async def flush(self) -> None:
         """Return when all that was sent is confirmed; raises ``ReplayError`` with what is not."""
@@ -102,18 +115,16 @@ class Sender:
             await _confirm(batch, delivery)
         self._under_way.clear()
 
-    async def _append(
-        self, topic: str, partition: int, key: str | None, value: bytes, at_ms: int, name: str
-    ) -> None:
-        encoded = key.encode() if key is not None else None
+    async def _append(self, topic: str, partition: int, record: _Record) -> None:
+        key, value, timestamp_ms, message = record
         while True:
             batch = self._filling.get((topic, partition))
             if batch is None:
-                batch = _Batch(topic, partition, self._producer.create_batch(), name, name)
+                batch = _Batch(topic, partition, self._producer.create_batch(), message, message)
                 self._filling[topic, partition] = batch
             # An empty batch takes a record of any size, so this ends.
-            if batch.builder.append(timestamp=at_ms, key=encoded, value=value) is not None:
-                batch.last = name
+            if batch.builder.append(timestamp=timestamp_ms, key=key, value=value) is not None:
+                batch.last = message
                 return
             await self._submit(topic, partition)
 
@@ -132,6 +143,11 @@ async def _confirm(batch: _Batch, delivery: Awaitable[Any]) -> Any:
         return await delivery
     except KafkaError as error:
         raise ReplayError(
-            f"{batch.first} to {batch.last} did not get into {batch.topic} partition"
-            f" {batch.partition} ({error!r}): look after the broker, then replay again"
+            f"{_named(batch.first)} to {_named(batch.last)} did not get into {batch.topic}"
+            f" partition {batch.partition} ({error!r}): look after the broker, then replay again"
         ) from error
+
+
+def _named(message: Message) -> str:
+    own = getattr(message, "order_id", None) or getattr(message, "return_id", None) or message.key
+    return f"{type(message).__name__} {own}"

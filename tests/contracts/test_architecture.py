@@ -74,7 +74,14 @@ def test_import_contracts_hold(capfd: pytest.CaptureFixture[str]) -> None:
     assert status == 0, capfd.readouterr().out
 
 
-IMPURE = {"asyncio", "multiprocessing", "os", "random", "secrets", "socket", "subprocess"} | {
+IMPURE = {
+    "asyncio",
+    "multiprocessing",
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "subprocess",
     "threading",
     "time",
     "urllib",
@@ -188,7 +195,17 @@ def names(topics: Iterator[Topic] | set[Topic]) -> list[str]:
 # --- habits --------------------------------------------------------------------------------------
 
 Offence = tuple[int, str]
-TEXT = {".cfg", ".ini", ".json", ".lock", ".md", ".mmd", ".properties", ".py", ".sh", ".toml"} | {
+TEXT = {
+    ".cfg",
+    ".ini",
+    ".json",
+    ".lock",
+    ".md",
+    ".mmd",
+    ".properties",
+    ".py",
+    ".sh",
+    ".toml",
     ".txt",
     ".xml",
     ".yaml",

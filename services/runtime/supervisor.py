@@ -1,0 +1,219 @@
+"""All services of this machine as child processes: started, watched, and restarted when they die.
+
+``python -m services.runtime.supervisor`` runs in the background for ``jointbuy up``. It starts the
+broker too, so that whatever dies or is killed, one process knows what belongs together.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import structlog
+import typer
+
+from services.runtime import brokers, logs
+from services.runtime.admin import create_topics, delete_topics, topics_of_ours
+from services.runtime.running import FILE, Running, RunningWorker
+from services.runtime.settings import Settings
+
+SERVICES = ("request_service", "order_service", "favor_service")
+RESTART_SECONDS_MAX = 30.0
+HEALTHY_SECONDS = 20.0
+STOP_SECONDS = 40.0
+_log = structlog.get_logger()
+
+
+@dataclass
+class Child:
+    """A worker process, and when it may be started again after it died."""
+
+    worker: RunningWorker
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    wait_seconds: float = 0.0
+    start_at: float = field(default_factory=time.monotonic)
+
+    def start(self, env: dict[str, str]) -> None:
+        """Start the process; its output goes to its log file."""
+        port = self.worker.web.rsplit(":", 1)[1]
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{self.worker.service}"],
+                env={**env, "WEB_PORT": port},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self.worker.pid = self.process.pid
+        self.started_at = time.monotonic()
+
+    def died(self) -> bool:
+        """Whether it has died; notes when to start it again: at once, then ever later."""
+        if self.process is None or self.process.poll() is None:
+            return False
+        now = time.monotonic()
+        if now - self.started_at > HEALTHY_SECONDS:
+            self.wait_seconds = 0.0
+        _log.warning(
+            "a service died and is restarted",
+            died=self.worker.service,
+            exit_code=self.process.returncode,
+            wait_seconds=self.wait_seconds,
+            log=str(self.log),
+        )
+        self.start_at = now + self.wait_seconds
+        self.wait_seconds = min(max(self.wait_seconds * 2, 0.5), RESTART_SECONDS_MAX)
+        self.process, self.worker.pid = None, None
+        self.worker.restarts += 1
+        return True
+
+
+class Supervisor:
+    """The stack of one home folder."""
+
+    def __init__(self, home: Path, broker: brokers.RunningBroker, settings: Settings) -> None:
+        self._home = home
+        self._settings = settings
+        self._stopping = False
+        logs_folder = home / "logs"
+        logs_folder.mkdir(parents=True, exist_ok=True)
+        self._children = [
+            Child(
+                RunningWorker(service=service, web=f"http://127.0.0.1:{_free_port()}"),
+                logs_folder / f"{service}.log",
+            )
+            for service in SERVICES
+        ]
+        self._running = Running(
+            supervisor_pid=os.getpid(),
+            broker=broker.kind,
+            broker_pid=broker.pid,
+            bootstrap_servers=broker.bootstrap_servers,
+            transactions=broker.transactions,
+            clock=settings.clock,
+            topic_prefix=settings.topic_prefix,
+            workers=[child.worker for child in self._children],
+        )
+        self._env = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "KAFKA_TRANSACTIONS": str(broker.transactions),
+            "KAFKA_SESSION_TIMEOUT_MS": str(settings.kafka_session_timeout_ms),
+            "CLOCK": settings.clock,
+            "TOPIC_PREFIX": settings.topic_prefix,
+            "STATE_DIR": str(settings.state_dir),
+        }
+
+    def stop(self) -> None:
+        """End after the current look at the children."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Keep every child alive until stopped."""
+        try:
+            while not self._stopping:
+                if self._look():
+                    self._running.write(self._home)
+                # Sleeping is what a watcher does; a signal wakes it.
+                signal.sigtimedwait([signal.SIGCHLD], 0.2)
+        finally:
+            self._end_children()
+            (self._home / FILE).unlink(missing_ok=True)
+
+    def _look(self) -> bool:
+        changed = False
+        for child in self._children:
+            changed |= child.died()
+            if child.process is None and time.monotonic() >= child.start_at:
+                child.start(self._env)
+                changed = True
+        return changed
+
+    def _end_children(self) -> None:
+        alive = [child.process for child in self._children if child.process is not None]
+        for process in alive:
+            process.terminate()
+        ends = time.monotonic() + STOP_SECONDS
+        for process in alive:
+            try:
+                process.wait(max(ends - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def supervise(
+    home: Annotated[Path, typer.Option(help="Folder of the stack.")],
+    broker: Annotated[str | None, typer.Option(help="external, docker, kafka or embedded.")] = None,
+    port: Annotated[int | None, typer.Option(help="The broker's port.")] = None,
+    clock: Annotated[str, typer.Option(help="wall or log.")] = "wall",
+    fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
+) -> None:
+    """Start a broker and every service, and keep them running until SIGTERM."""
+    mode: Literal["wall", "log"] = "log" if clock == "log" else "wall"
+    settings = Settings(clock=mode, state_dir=home / "state")
+    logs.set_up(settings, "supervisor")
+    try:
+        started = brokers.start(
+            brokers.choose(broker), home=home, port=port, fresh=fresh, shielded=True
+        )
+    except brokers.BrokerError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    try:
+        asyncio.run(_prepare(settings, started, home, fresh=fresh))
+        # A join of the embedded broker takes half the session time-out.
+        session_ms = 6_000 if started.kind == "embedded" else settings.kafka_session_timeout_ms
+        settings = _settings_of(started, settings, session_ms)
+        supervisor = Supervisor(home, started, settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: supervisor.stop())
+        supervisor.run()
+    finally:
+        started.stop()
+
+
+def _settings_of(
+    started: brokers.RunningBroker, settings: Settings, session_ms: int | None = None
+) -> Settings:
+    return settings.model_copy(
+        update={
+            "kafka_bootstrap_servers": started.bootstrap_servers,
+            "kafka_transactions": started.transactions,
+            "kafka_session_timeout_ms": session_ms or settings.kafka_session_timeout_ms,
+        }
+    )
+
+
+async def _prepare(
+    settings: Settings, started: brokers.RunningBroker, home: Path, *, fresh: bool
+) -> None:
+    here = _settings_of(started, settings)
+    if fresh or started.kind == "embedded":
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
+    if fresh and started.kind == "external":
+        await delete_topics(here, await topics_of_ours(here))
+    made = await create_topics(here)
+    _log.info("topics are there", made=json.dumps(made), home=str(home))
+
+
+if __name__ == "__main__":
+    typer.run(supervise)

@@ -1,0 +1,258 @@
+"""``jointbuy up / down / status / wait``, and ``replay``, which is shop_bridge's."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.runtime.admin import topics_of_ours
+from services.runtime.running import Running, home_folder, read_running, settings_here
+from services.runtime.settings import Settings
+
+READY_SECONDS = 120.0
+
+
+class BrokerKind(StrEnum):
+    """Where the topics live."""
+
+    external = "external"
+    docker = "docker"
+    kafka = "kafka"
+    embedded = "embedded"
+
+
+class ClockKind(StrEnum):
+    """What the services take for now."""
+
+    wall = "wall"
+    log = "log"
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """Print one line to standard error; raise what is returned."""
+    print(f"jointbuy: {message}", file=sys.stderr)
+    return typer.Exit(code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+    app.command()(wait)
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )(replay)
+
+
+def up(
+    broker: Annotated[
+        BrokerKind | None,
+        typer.Option(help="Default: KAFKA_BOOTSTRAP_SERVERS, else docker, kafka, embedded."),
+    ] = None,
+    clock: Annotated[ClockKind, typer.Option(help="log for replays.")] = ClockKind.wall,
+    fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
+    yes_delete: Annotated[
+        bool, typer.Option(help="With --fresh: delete our topics on a broker of others.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="The broker's port, if started here.")] = None,
+) -> None:
+    """Start all services in the background; returns when all are ready."""
+    home = home_folder()
+    if read_running(home) is not None:
+        raise fail(f"already running from {home}: see jointbuy status, or end it with jointbuy down")
+    external = broker in (None, BrokerKind.external) and "KAFKA_BOOTSTRAP_SERVERS" in os.environ
+    if fresh and external and not yes_delete:
+        names = asyncio.run(topics_of_ours(Settings()))
+        raise fail(
+            f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
+            " add --yes-delete if that is meant, or set TOPIC_PREFIX"
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    supervisor = _start_supervisor(home, broker, clock, port, fresh=fresh)
+    with Console(stderr=True).status("starting the broker and all services"):
+        running = _until_ready(home, supervisor)
+    seconds = time.monotonic() - started
+    print(
+        f"{len(running.workers)} services ready in {seconds:.1f} s"
+        f" on {running.broker} at {running.bootstrap_servers}, clock: {running.clock}"
+    )
+
+
+def _start_supervisor(
+    home: Path, broker: BrokerKind | None, clock: ClockKind, port: int | None, *, fresh: bool
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "services.runtime.supervisor", "--home", str(home)]
+    command += ["--clock", clock.value]
+    command += ["--broker", broker.value] if broker else []
+    command += ["--port", str(port)] if port else []
+    command += ["--fresh"] if fresh else []
+    with (home / "supervisor.log").open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # A Ctrl-C at this terminal is not meant for what runs in the background.
+            start_new_session=True,
+        )
+
+
+def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
+    ends = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends:
+        if supervisor.poll() is not None:
+            raise fail(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
+        running = read_running(home)
+        if running is not None and all(_page(worker.web, "readyz") for worker in running.workers):
+            return running
+        time.sleep(0.1)
+    raise fail(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
+def _page(web: str, path: str) -> httpx.Response | None:
+    try:
+        answer = httpx.get(f"{web}/{path}", timeout=5)
+    except httpx.HTTPError:
+        return None
+    return answer if answer.is_success else None
+
+
+def down() -> None:
+    """End all services and a broker that `up` started; topics and state stay."""
+    home = home_folder()
+    running = read_running(home)
+    if running is None:
+        raise fail(f"nothing runs from {home}")
+    os.kill(running.supervisor_pid, signal.SIGTERM)
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        if not _alive(running.supervisor_pid):
+            print("all ended")
+            return
+        time.sleep(0.1)
+    raise fail(f"still ending after 60 s: process {running.supervisor_pid}")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def status(as_json: JsonOption = False) -> None:
+    """What runs, where, and how each partition stands."""
+    home = home_folder()
+    running = read_running(home)
+    if running is None:
+        raise fail(f"nothing runs from {home}: start it with jointbuy up")
+    partitions = {worker.service: _partitions(worker.web) for worker in running.workers}
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    **running.model_dump(),
+                    "pages": {worker.service: worker.web for worker in running.workers},
+                    "partitions": partitions,
+                }
+            )
+        )
+        return
+    print(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
+    table = Table("service", "pid", "restarts", "pages", "partitions", "clock", "keys waiting")
+    for worker in running.workers:
+        mine = partitions[worker.service]
+        ready = sum(bool(each["ready"]) for each in mine)
+        clocks = [each["now_ms"] for each in mine]
+        table.add_row(
+            worker.service,
+            str(worker.pid or "restarting"),
+            str(worker.restarts),
+            worker.web,
+            f"{ready} of {len(mine)} ready" if mine else "no answer",
+            _when(min(clocks)) if clocks else "",
+            str(sum(each["keys_waiting"] for each in mine)),
+        )
+    Console().print(table)
+
+
+def _when(milliseconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(milliseconds / 1000))
+
+
+def _partitions(web: str) -> list[dict[str, Any]]:
+    answer = _page(web, "status")
+    return answer.json() if answer is not None else []
+
+
+def wait(
+    idle: Annotated[bool, typer.Option("--idle", help="Until all is consumed and handled.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds.")] = 600.0,
+) -> None:
+    """Return when every group has consumed all there is and nothing due is unhandled."""
+    home = home_folder()
+    ends = time.monotonic() + timeout
+    before: dict[str, Any] | None = None
+    with Console(stderr=True).status("waiting until all is handled"):
+        while time.monotonic() < ends:
+            running = read_running(home)
+            if running is None:
+                raise fail(f"nothing runs from {home}: start it with jointbuy up")
+            seen = _standing(running)
+            # What an idle service sent just before may not have reached the next one: nothing may
+            # have moved since a look that came after everyone's last commit.
+            if seen is not None and seen == before:
+                return
+            before = seen
+            time.sleep(0.5)
+    raise fail(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
+
+
+def _standing(running: Running) -> dict[str, Any] | None:
+    """Every partition's positions if all are idle, else ``None``."""
+    standing: dict[str, Any] = {}
+    for worker in running.workers:
+        mine = _partitions(worker.web)
+        if not mine or not all(each["idle"] for each in mine):
+            return None
+        standing[worker.service] = [
+            (each["processor"], each["partition"], each["positions"]) for each in mine
+        ]
+    return standing
+
+
+def replay(context: typer.Context) -> None:
+    """Feed recorded shop data: `jointbuy replay --help` says how."""
+    settings = settings_here()
+    env = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "KAFKA_TRANSACTIONS": str(settings.kafka_transactions),
+        "TOPIC_PREFIX": settings.topic_prefix,
+    }
+    # Services meet only through topics, so the bridge is run, not imported.
+    arguments = ["-m", "services.shop_bridge", "replay", *context.args]
+    os.execvpe(sys.executable, [sys.executable, *arguments], env)
