@@ -659,15 +659,18 @@ def _choice_problems(asked: GroupPurchaseRequested, definition: Definition) -> l
 
 
 def _members_problems(
-    members: int, own_methods: Sequence[str], members_max: int | None, methods: Any
+    members: int,
+    own_methods: Sequence[str],
+    members_max: int | None,
+    methods: tuple[str, ...] | None,
 ) -> list[Problem]:
     """Whether so many members can all buy, by the methods of their own."""
     problems: list[Problem] = []
     if members_max is not None and members > members_max:
         problem = f"are {members}, but the definition allows {members_max} products: list fewer"
         problems.append(Problem(field="members", problem=problem))
-    strange = [method for method in own_methods if methods is not None and method not in methods]
-    if strange:
+    strange = sorted(set(own_methods).difference(methods or own_methods))
+    if methods and strange:
         problem = f"pay by {' and '.join(strange)}, which the definition does not offer: choose "
         problems.append(Problem(field="members", problem=problem + " or ".join(methods)))
     return problems

@@ -65,13 +65,12 @@ class Desk:
         """What falls due meanwhile, at its own time and earliest first."""
         sent: list[Message] = []
         end = self.now + span
-        while due := min(
-            (row.at, name) for name, row in [*self.rows.items(), ("", Due(end + SECOND))]
-            if isinstance(row, Due)
-        ):  # fmt: skip
-            if due[0] > end:
-                break
-            self.now, name = max(due[0], self.now), due[1]
+        while due := [
+            (row.at, name)
+            for name, row in self.rows.items()
+            if isinstance(row, Due) and row.at <= end
+        ]:
+            self.now, name = max(self.now, min(due)[0]), min(due)[1]
             del self.rows[name]
             rule = DESK.due[name.split("/")[1]]
             sent += self._kept(rule(name, self.rows, self.now, self.definitions))
@@ -193,7 +192,7 @@ def test_own_terms_are_kept_and_times_told_in_utc() -> None:
     }
     purchase = group(Desk(), asked(**own))
     assert {name: getattr(purchase, name) for name in own} == own
-    assert purchase.opens_at.tzinfo is UTC
+    assert purchase.opens_at.utcoffset() == timedelta(0)
 
 
 def test_definition_gives_the_terms_a_request_has_not() -> None:
@@ -275,7 +274,9 @@ REFUSED: list[tuple[str, GroupPurchaseRequested, dict[str, str]]] = [
     ),
     (
         "all at once",
-        asked(product=None, number_of_products=0, closes_at=T - DAY, unit_price=1, grace_seconds=-1),
+        asked(
+            product=None, number_of_products=0, closes_at=T - DAY, unit_price=1, grace_seconds=-1
+        ),
         {
             "product": "is missing",
             "number_of_products": "at least 1",
@@ -284,7 +285,7 @@ REFUSED: list[tuple[str, GroupPurchaseRequested, dict[str, str]]] = [
             "grace_seconds": "at least 0",
         },
     ),
-]  # fmt: skip
+]
 TIERS: list[tuple[str, tuple[Tier, ...], dict[str, str]]] = [
     ("from nowhere", (Tier(gift="cup"),), {"[0]": "exactly one of from_quantity, from_value"}),
     (
@@ -636,7 +637,7 @@ def test_many_parts_are_admitted_a_few_at_a_time() -> None:
             "listed more than once: ann; list each once",
         ),
         (
-            [part(1, 2, *(f"m{n:02}" for n in range(30)), "m00"), part(2, 2), asked(member_parts=2)],
+            [part(1, 1, *(f"m{n:02}" for n in range(30)), "m00"), asked(member_parts=1)],
             "members",
             "listed more than once: m00; list each once",
         ),
@@ -668,7 +669,7 @@ def test_many_parts_are_admitted_a_few_at_a_time() -> None:
             "is 2, but no part lists a member: list them, or leave member_parts out",
         ),
     ],
-)  # fmt: skip
+)
 def test_parts_that_do_not_fit_refuse_the_request(
     messages: list[Message], field: str, problem: str
 ) -> None:

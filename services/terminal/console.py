@@ -1,0 +1,189 @@
+"""How the terminal speaks: tables and facts on stdout, errors and progress on stderr."""
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import typer
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from pydantic import ValidationError
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from schemas.messages import Message
+from services.runtime.running import settings_here
+from services.runtime.transport import TransportError
+
+#: ``(done, of)``; called as often as is handy.
+Step = Callable[[int, int], None]
+
+#: Beyond any line of ours: what goes into a pipe is not cut to a screen that is not there.
+PIPE_COLUMNS = 10_000
+#: Minor units of ISO 4217; all other currencies have two digits.
+WITHOUT_CENTS = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()
+)
+WITH_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+class Mistake(Exception):  # noqa: N818 - it is the user's
+    """What went wrong and what to do, a line each; ``usage`` if the command itself was wrong."""
+
+    def __init__(self, *lines: str, usage: bool = False) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+        self.exit_code = 2 if usage else 1
+
+
+@contextmanager
+def mistakes() -> Iterator[None]:
+    """Around a command (also as its decorator): errors become lines on stderr and an exit code."""
+    # aiokafka reports on its own what we say better, or what is over by the time it is read.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except Mistake as mistake:
+        _end(mistake.lines, mistake.exit_code)
+    except ValidationError as error:
+        _end(problems(error), 2)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the frame knows to end quietly.
+        raise
+    except (KafkaError, TransportError) as error:
+        _end([_broker_error(error)], 1)
+    except OSError as error:
+        _end([f"{error.filename or 'broker'}: {error.strerror or error}"], 1)
+    except KeyboardInterrupt:
+        _end(["interrupted"], 130)
+
+
+def _end(lines: Sequence[str], exit_code: int) -> None:
+    for line in lines:
+        typer.echo(clean(line), err=True)
+    raise typer.Exit(exit_code)
+
+
+def _broker_error(error: Exception) -> str:
+    servers = settings_here().kafka_bootstrap_servers
+    if isinstance(error, IncompatibleBrokerVersion):
+        return f"the broker at {servers} is too old for this: {error}"
+    return (
+        f"the broker at {servers} does not do its part ({error or type(error).__name__}): see"
+        " `jointbuy status`, run `jointbuy up`, or set KAFKA_BOOTSTRAP_SERVERS"
+    )
+
+
+def problems(error: ValidationError, options: Mapping[str, str] | None = None) -> list[str]:
+    """What is wrong with a message, a line each; ``options`` says where a field is given."""
+    lines = []
+    for found in error.errors(include_url=False, include_input=False, include_context=False):
+        path = ".".join(str(part) for part in found["loc"]) or "value"
+        option = (options or {}).get(path)
+        lines.append(f"{path}{f' ({option})' if option else ''}: {found['msg']}")
+    return lines
+
+
+# --- output --------------------------------------------------------------------------------------
+
+
+def out() -> Console:
+    """Standard output; data is printed as it is, never taken for markup."""
+    width = None if sys.stdout.isatty() else PIPE_COLUMNS
+    return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """An aligned table without frames; columns named in ``right`` hold numbers."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def print_table(made: Table) -> None:
+    """Print it without the blanks that pad its lines."""
+    console = out()
+    if console.is_terminal:
+        console.print(made)
+        return
+    with console.capture() as capture:
+        console.print(made)
+    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def print_json(value: Any) -> None:
+    """One value as indented JSON."""
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+
+
+def facts(message: Message) -> dict[str, Any]:
+    """A message as plain JSON, without what it leaves open."""
+    plain: dict[str, Any] = message.model_dump(mode="json", exclude_none=True)
+    return plain
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Step]:
+    """A bar on stderr while something long goes on, gone at its end; only on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A spinner on stderr while we wait; only on a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def clean(text: str) -> str:
+    """Text with its control characters spelled out: whoever sent it must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return re.sub(
+        r"[^\n]", lambda found: found[0] if found[0].isprintable() else ascii(found[0])[1:-1], text
+    )
+
+
+def cell(text: object, style: str = "") -> Text:
+    """A cell of a table."""
+    return Text("" if text is None else clean(str(text)).replace("\n", " "), style=style)
+
+
+def money(minor_units: int, currency: str | None) -> str:
+    """``1,234.50 EUR`` of 123450 minor units."""
+    if currency is None:
+        return f"{minor_units:,}"
+    digits = 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_THOUSANDTHS else 2
+    whole, part = divmod(abs(minor_units), 10**digits)
+    sign = "-" if minor_units < 0 else ""
+    return f"{sign}{whole:,}{f'.{part:0{digits}}' if digits else ''} {currency}"
+
+
+def when(at: datetime | None) -> str:
+    """A time to the second, in UTC."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -1,0 +1,105 @@
+"""What people type, as parts of messages. Pure; ``ValueError`` says what is wrong and how to say it."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from schemas.ids import read_aloud
+from schemas.messages import GroupPurchaseRequested, Member, MembersListed, Tier
+
+MEMBERS_PER_RECORD = 1_000
+#: Below the 900 kB that a record may have, as members' names can be long.
+MEMBERS_BYTES = 600_000
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_TIER_HINT = "write FROM:FAVOR, such as 10:5%, 50:-200, 50:=900 or '50:gift=A mug'"
+
+
+def tier(text: str) -> Tier:
+    """A step of the ladder.
+
+    ``10:5%`` percent off from 10 products on, ``50:-200`` an amount off each, ``50:=900`` a unit
+    price, ``50:gift=A mug`` a gift; ``value=50000:5%`` from a value in minor units on.
+    """
+    start, colon, favor = text.partition(":")
+    start, favor = start.strip(), favor.strip()
+    by_value = start.startswith("value=")
+    number = start.removeprefix("value=")
+    if not colon or not re.fullmatch(r"[0-9]+", number):
+        raise ValueError(f"tier {text!r} does not begin with a number: {_TIER_HINT}")
+    begin = {"from_value" if by_value else "from_quantity": int(number)}
+    if found := re.fullmatch(r"([0-9]+)(\.[0-9]+)?\s*%", favor):
+        whole, part = found.groups()
+        return Tier(**begin, percent_off=float(whole + part) if part else int(whole))
+    if found := re.fullmatch(r"([-=])\s*([0-9]+)", favor):
+        field = "amount_off" if found[1] == "-" else "unit_price"
+        return Tier(**begin, **{field: int(found[2])})
+    if favor.startswith("gift=") and favor != "gift=":
+        return Tier(**begin, gift=favor.removeprefix("gift="))
+    raise ValueError(f"tier {text!r} has no favor that can be read: {_TIER_HINT}")
+
+
+def duration(text: str) -> timedelta:
+    """``90s``, ``15m``, ``2h``, ``3d``, ``2w``, or several: ``1d12h``."""
+    squeezed = "".join(text.split()).lower()
+    if not re.fullmatch(r"([0-9]{1,9}[smhdw])+", squeezed):
+        raise ValueError(f"{text!r} is no span of time: write 90s, 15m, 2h, 3d, 2w or 1d12h")
+    parts = re.findall(r"([0-9]+)([smhdw])", squeezed)
+    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def instant(text: str) -> datetime:
+    """An RFC 3339 time with its offset, in UTC."""
+    hint = "write it with its offset, such as 2026-06-15T08:00:00Z"
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: {hint}") from None
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} does not say its time zone: {hint}")
+    return at.astimezone(UTC)
+
+
+def group_id(text: str) -> str:
+    """A group's id as it was typed: one that looks like ``GB-…`` is read as over the phone.
+
+    Any other is taken as it is, since ids are opaque.
+    """
+    return read_aloud(text) if re.match(r"\s*gb[\s-]", text, re.IGNORECASE) else text
+
+
+def members(lines: Iterable[str]) -> list[Member]:
+    """Members, one a line: ``id`` or CSV ``id,email,name``; a header line is passed over."""
+    found: list[Member] = []
+    for number, row in enumerate(csv.reader(lines), 1):
+        fields = [field.strip() for field in row]
+        if not any(fields) or (number == 1 and fields[0].lower() in ("id", "member_id")):
+            continue
+        if len(fields) > 3:
+            raise ValueError(f"line {number} has {len(fields)} fields: write id,email,name")
+        member_id, email, name = (*fields, "", "")[:3]
+        found.append(Member(id=member_id, email=email or None, name=name or None))
+    return found
+
+
+def in_parts(request_id: str, listed: Sequence[Member]) -> list[MembersListed]:
+    """Members as the records that follow their request."""
+    parts: list[list[Member]] = [[]]
+    size = 0
+    for member in listed:
+        length = len(member.model_dump_json(exclude_none=True).encode())
+        if len(parts[-1]) == MEMBERS_PER_RECORD or size + length > MEMBERS_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(member)
+        size += length
+    return [
+        MembersListed(request_id=request_id, part=part, parts=len(parts), members=tuple(each))
+        for part, each in enumerate(parts, 1)
+    ]
+
+
+def fits_one_record(request: GroupPurchaseRequested) -> bool:
+    """Whether a request with its members needs no parts."""
+    return len(request.model_dump_json(exclude_none=True).encode()) <= MEMBERS_BYTES

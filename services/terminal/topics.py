@@ -1,0 +1,262 @@
+"""Reading topics without a group, to the end as it stood at the start, and sending a message."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
+
+from schemas.messages import Message
+from schemas.topics import CATALOGUE, Topic
+from services.runtime import transport
+from services.runtime.records import (
+    BadRecordError,
+    Cause,
+    InputRecord,
+    OutputRecord,
+    Partitioner,
+    decode,
+    encode,
+    key_id,
+    milliseconds,
+)
+from services.runtime.settings import Settings
+from services.terminal.console import Mistake, Step
+
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 30.0
+POLL_MS = 100
+RECORDS_PER_POLL = 5_000
+
+
+@asynccontextmanager
+async def connected(client: Any, settings: Settings) -> AsyncIterator[Any]:
+    """Start a consumer, producer or admin client and stop it at the end."""
+    stop = client.stop if hasattr(client, "stop") else client.close
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.start()
+    except (KafkaConnectionError, TimeoutError):
+        await stop()
+        raise Mistake(
+            f"no broker answers at {settings.kafka_bootstrap_servers}:"
+            " run `jointbuy up`, or set KAFKA_BOOTSTRAP_SERVERS"
+        ) from None
+    try:
+        yield client
+    finally:
+        await stop()
+
+
+def partitions_of(
+    settings: Settings, topic: Topic, of_id: str | None = None
+) -> list[TopicPartition]:
+    """All partitions of a topic, or the one in which the records of an id lie."""
+    name = settings.topic(topic.name)
+    if of_id is not None:
+        return [TopicPartition(name, Partitioner(topic.partitions)(of_id))]
+    return [TopicPartition(name, number) for number in range(topic.partitions)]
+
+
+async def read(
+    settings: Settings, partitions: Sequence[TopicPartition], step: Step | None = None
+) -> AsyncIterator[InputRecord]:
+    """Every record from the beginning to the end as it stood at the start, partition by partition.
+
+    An open transaction and what comes after it is left out.
+    """
+    async with connected(transport.consumer(settings), settings) as reader:
+        await _assign(reader, settings, partitions)
+        await reader.seek_to_beginning(*partitions)
+        begins = {tp: await reader.position(tp) for tp in partitions}
+        ends: dict[TopicPartition, int] = {}
+        done = 0
+        for tp in partitions:
+            async for batch in _batches(reader, tp, partitions, ends):
+                done += len(batch)
+                if step is not None:
+                    step(done, sum(end - begins[known] for known, end in ends.items()))
+                for record in batch:
+                    yield record
+
+
+async def _batches(
+    reader: AIOKafkaConsumer,
+    tp: TopicPartition,
+    partitions: Sequence[TopicPartition],
+    ends: dict[TopicPartition, int],
+) -> AsyncIterator[list[InputRecord]]:
+    heard = time.monotonic()
+    while True:
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
+        # The answers for the others are here as well by now, so all ends are of about one moment.
+        _note_ends(reader, partitions, ends)
+        end = ends.get(tp)
+        if batch := fetched.get(tp):
+            heard = time.monotonic()
+            beyond = end is not None and batch[-1].offset >= end
+            yield [record for record in batch if record.offset < end] if beyond else batch
+        # Control records leave gaps, so the position tells, not the last record.
+        if end is not None and await reader.position(tp) >= end:
+            return
+        _check_silence(heard, tp)
+
+
+def _note_ends(
+    reader: AIOKafkaConsumer, partitions: Iterable[TopicPartition], ends: dict[TopicPartition, int]
+) -> None:
+    for tp in partitions:
+        if tp in ends or not reader.last_poll_timestamp(tp):
+            continue
+        # The broker's own answer to ListOffsets is too low on the embedded one.
+        end = transport.read_end(reader, tp)
+        stable: int | None = reader.last_stable_offset(tp)
+        known = stable if end is None else end
+        if known is not None:
+            ends[tp] = known
+
+
+def _check_silence(heard: float, tp: TopicPartition) -> None:
+    if time.monotonic() - heard > SILENCE_SECONDS:
+        raise Mistake(
+            f"nothing came of {tp.topic} partition {tp.partition} for {SILENCE_SECONDS:.0f} s:"
+            " look after the broker, then try again"
+        )
+
+
+async def stable_ends(
+    settings: Settings, partitions: Sequence[TopicPartition]
+) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """Where partitions begin, and where what is committed on them ends."""
+    async with connected(transport.consumer(settings), settings) as reader:
+        await _assign(reader, settings, partitions)
+        begins: dict[TopicPartition, int] = await reader.beginning_offsets(list(partitions))
+        await reader.seek_to_end(*partitions)
+        ends: dict[TopicPartition, int] = {}
+        started = time.monotonic()
+        while len(ends) < len(partitions):
+            await reader.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
+            _note_ends(reader, partitions, ends)
+            _check_silence(started, partitions[0])
+        return begins, ends
+
+
+async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause, InputRecord]:
+    """The records at these places, where they are still kept; topics are the catalogue's."""
+    found: dict[Cause, InputRecord] = {}
+    places = {
+        cause: TopicPartition(settings.topic(cause.topic), cause.partition)
+        for cause in causes
+        if cause.topic in CATALOGUE
+    }
+    if not places:
+        return found
+    async with connected(transport.consumer(settings), settings) as reader:
+        partitions = sorted(set(places.values()))
+        await _assign(reader, settings, partitions)
+        reader.pause(*partitions)
+        for cause, tp in places.items():
+            reader.resume(tp)
+            reader.seek(tp, cause.offset)
+            record = await _first(reader, tp, cause.offset)
+            reader.pause(tp)
+            if record is not None and record.offset == cause.offset:
+                found[cause] = record
+    return found
+
+
+async def _first(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> InputRecord | None:
+    heard = time.monotonic()
+    while True:
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=1)
+        if tp in fetched:
+            record: InputRecord = fetched[tp][0]
+            return record
+        end = transport.read_end(reader, tp)
+        at_end = end is not None and reader.last_poll_timestamp(tp) and offset >= end
+        if at_end or await reader.position(tp) > offset:
+            return None
+        _check_silence(heard, tp)
+
+
+async def _assign(
+    reader: AIOKafkaConsumer, settings: Settings, partitions: Sequence[TopicPartition]
+) -> None:
+    check_there(settings, await reader.topics(), {tp.topic for tp in partitions})
+    reader.assign(list(partitions))
+
+
+def check_there(settings: Settings, there: Collection[str], wanted: Collection[str]) -> None:
+    """Refuse to ask for a topic that is not there: the broker might make it, or never answer."""
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise Mistake(
+            f"the broker at {settings.kafka_bootstrap_servers} has no topic {missing[0]}:"
+            " run `jointbuy up`, or look at TOPIC_PREFIX"
+        )
+
+
+# --- what records say ----------------------------------------------------------------------------
+
+
+def message_of(topic: Topic, record: InputRecord) -> Message | None:
+    """The message of a record; ``None`` of a tombstone and of what breaks its schema."""
+    try:
+        return decode(topic, record, Partitioner(topic.partitions))
+    except BadRecordError:
+        return None
+
+
+def headers_of(record: InputRecord) -> dict[str, str]:
+    """A record's headers as text."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+
+
+async def latest(
+    settings: Settings, topic: Topic, key: str
+) -> Message | None:
+    """The latest message of a key of a compacted topic."""
+    wanted = key.encode()
+    message: Message | None = None
+    async for record in read(settings, partitions_of(settings, topic, key_id(key))):
+        if record.key == wanted:
+            message = message_of(topic, record)
+    return message
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def record_of(
+    settings: Settings, topic: Topic, message: Message, at: datetime, value: bytes | None = None
+) -> OutputRecord:
+    """A message as a record in its key's partition; ``value`` if it is not to be all of it."""
+    return OutputRecord(
+        topic=settings.topic(topic.name),
+        partition=Partitioner(topic.partitions)(key_id(message.key)),
+        key=message.key.encode(),
+        value=encode(message) if value is None else value,
+        timestamp=milliseconds(at),
+        headers=[],
+    )
+
+
+async def send(
+    settings: Settings, records: Sequence[OutputRecord]
+) -> Mapping[tuple[str, int], int]:
+    """Send records; returns the offset after the last one of each topic and partition."""
+    async with connected(transport.producer(settings), settings) as sender:
+        return await send_by(sender, settings, records)
+
+
+async def send_by(
+    sender: AIOKafkaProducer, settings: Settings, records: Sequence[OutputRecord]
+) -> Mapping[tuple[str, int], int]:
+    """Send records by a producer that is connected."""
+    cluster = await sender.client.fetch_all_metadata()
+    check_there(settings, cluster.topics(), {record.topic for record in records})
+    return await transport.send(sender, records)
