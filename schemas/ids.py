@@ -38,7 +38,10 @@ def read_aloud(text: str) -> str:
     Raises ``ValueError`` with what is wrong when it can't be an id.
     """
     body = "".join(text.upper().split()).replace("-", "")
-    body = body.removeprefix("GB").translate(_LOOKS_LIKE)
+    if len(body) > _LENGTH + 1:
+        # Shorter, and GB may be the beginning of the id itself.
+        body = body.removeprefix("GB")
+    body = body.translate(_LOOKS_LIKE)
     if len(body) != _LENGTH + 1:
         raise ValueError(f"{text!r} has {len(body)} characters after GB, an id has {_LENGTH + 1}")
     wrong = sorted(set(body) - set(ALPHABET))

@@ -5,19 +5,33 @@ do not know; the published JSON Schemas are closed. ``key`` is the record's key,
 before its first slash decides the partition.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Id = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$"),
 ]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
-Instant = AwareDatetime
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The same time with one and the same zone object, which also makes comparisons quick."""
+    if not at.utcoffset():
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is out of range in UTC") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Quantity = Annotated[int, Field(ge=1, le=10**9)]
 Money = Annotated[int, Field(ge=0, le=10**15)]
+Percent = int | Annotated[float, Field(allow_inf_nan=False)]
 Version = Annotated[int, Field(ge=1)]
 
 PaymentScope = Literal["group", "member"]
@@ -97,7 +111,7 @@ class Tier(Model):
 
     from_quantity: int | None = None
     from_value: int | None = None
-    percent_off: float | int | None = None
+    percent_off: Percent | None = None
     amount_off: int | None = None
     unit_price: int | None = None
     gift: Annotated[str, StringConstraints(max_length=1_000)] | None = None
@@ -489,7 +503,7 @@ class Favor(Message):
     member_id: Id
     version: Version
     basis: Basis
-    percent: float | int | None = None
+    percent: Percent | None = None
     gift: str | None = None
     amount: Money
     currency: str | None = None

@@ -50,10 +50,9 @@ Kind = Literal["command", "fact", "step", "ops"]
 class Topic:
     """One topic.
 
-    ``kind`` is ``command`` (written from outside, kept for a time), ``fact`` (one writer, compacted,
-    kept for ever), ``step`` (between two processors of one service, kept as commands are) or
-    ``ops``. ``key`` says in words what a record's key is. ``None`` in ``messages`` is never; a
-    topic without messages carries raw bytes.
+    ``kind`` is ``command`` (written from outside, kept for a time), ``fact`` (one writer, kept for
+    ever), ``step`` (between two processors of one service, kept as commands are) or ``ops``.
+    ``key`` says in words what a record's key is. A topic without messages carries raw bytes.
     """
 
     name: str
@@ -72,7 +71,8 @@ class Topic:
         types = self.messages + ((TimePassed,) if self.kind == "command" else ())
         if len(types) == 1:
             return TypeAdapter(types[0])
-        return TypeAdapter(Annotated[Union[types], Field(discriminator="type")])  # noqa: UP007
+        union: Any = Annotated[Union[types], Field(discriminator="type")]  # noqa: UP007
+        return TypeAdapter(union)
 
     def settings(self, *, keep_commands_for_ever: bool) -> Mapping[str, str]:
         """The topic's configuration on the broker."""

@@ -1,0 +1,1 @@
+"""order_service: from orders to the table of purchasers, and the close of a group."""

@@ -1,0 +1,1 @@
+"""request_service: from a request to its unique id."""

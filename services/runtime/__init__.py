@@ -1,0 +1,1 @@
+"""runtime: the only place that knows Faust, Kafka and RocksDB."""

@@ -131,7 +131,7 @@ def start(
         if not servers:
             raise BrokerError("set KAFKA_BOOTSTRAP_SERVERS to the host:port of the cluster to use")
         return RunningBroker(kind, servers, os.environ.get("KAFKA_TRANSACTIONS") != "0")
-    port = _free_port(port)
+    port = free_port(port)
     if kind == "docker":
         return _start_docker(port)
     folder = home.resolve() / kind
@@ -158,7 +158,8 @@ def start(
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=shielded,
-                preexec_fn=_end_with_parent if main_thread else None,
+                # Only from the main thread, where no other thread can hold a lock of the child's.
+                preexec_fn=_end_with_parent if main_thread else None,  # noqa: PLW1509
                 pass_fds=(lock.fileno(),),
             )
     broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
@@ -254,7 +255,7 @@ def _kafka_command(port: int, folder: Path) -> list[str]:
     java, maven, jars = _find_kafka()
     _fetch_kafka(maven, jars)
     data, formatted, properties = (folder / n for n in ("data", "formatted", "server.properties"))
-    ports = {"port": port, "controller_port": _free_port()}
+    ports = {"port": port, "controller_port": free_port()}
     properties.write_text(SERVER_PROPERTIES.format(data=data, **ports))
     run = [java, "-XX:+UseSerialGC", "-Dorg.apache.logging.log4j.level=WARN", "-cp", f"{jars}/*"]
     # Our own mark, made last: a format that was interrupted leaves files that look complete.
@@ -298,7 +299,9 @@ def _fetch_kafka(maven: str | None, jars: Path) -> None:
 
 
 def _run(failure: str, *command: str) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode != 0:
         raise BrokerError(f"{failure}: {_tail(done.stdout)}")
     return done.stdout
@@ -320,7 +323,11 @@ async def _answers(port: int) -> bool:
         return False
 
 
-def _free_port(asked: int | None = None) -> int:
+def free_port(asked: int | None = None) -> int:
+    """A port of 127.0.0.1 that nothing listens on: the one asked for, else any.
+
+    Raises BrokerError when the one asked for is taken.
+    """
     # Below the range of outgoing connections, so that none slips in before the broker binds.
     for port in [asked] if asked else random.sample(range(20_000, 32_000), 1_000):
         with socket.socket() as probe:

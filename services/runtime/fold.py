@@ -5,8 +5,7 @@ partition is open; if anything goes wrong it is dropped whole and made anew from
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -50,6 +49,7 @@ class KeyRows:
         self._prefix = key + "\x00"
 
     def get(self, name: str, default: Any = None) -> Any:
+        """The row of that name, or ``default``."""
         row = self._fold.overlay.get(self._prefix + name)
         return default if row is None else row
 
@@ -68,7 +68,10 @@ class KeyRows:
     def __delitem__(self, name: str) -> None:
         self._fold.put(self, name, self._prefix + name, None)
 
-    def scan(self, prefix: str, *, after: str = "", reverse: bool = False) -> Any:
+    def scan(
+        self, prefix: str, *, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[str, Any]]:
+        """As ``rows.Rows.scan``."""
         cut = len(self._prefix)
         beyond = self._prefix + after if after else ""
         for row_key, row in self._fold.overlay.scan(self._prefix + prefix, beyond, reverse=reverse):
@@ -344,4 +347,3 @@ class Fold:
 
 def _shown(cause: Any) -> str:
     return "/".join(map(str, cause)) if isinstance(cause, tuple) else str(cause)
-

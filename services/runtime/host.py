@@ -7,6 +7,7 @@ commit is settled by opening anew. A rule that raises stops the worker instead.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -119,9 +120,8 @@ class Host:
         group_consumer.subscribe(topics, listener=_Rebalance(self, open_partition))
         stopped = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait(
-                {stopped, self._failed, *followers}, return_when=asyncio.FIRST_COMPLETED
-            )
+            ends: list[asyncio.Future[Any]] = [stopped, self._failed, *followers]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for task in (self._failed, *followers):
                 if task.done():
                     task.result()

@@ -1,6 +1,6 @@
 """The rows that a batch has changed, over those in the store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -32,8 +32,10 @@ class Overlay:
         self._store = store
         self._cache: TwoGenerations[Any] = TwoGenerations(ROWS_CACHED)
         self._encode = msgspec.json.Encoder().encode
-        types = {**processor.rows, "due": Due, "stash": Stashed}
-        self._decode = {table: msgspec.json.Decoder(kind).decode for table, kind in types.items()}
+        types: dict[str, type[Any]] = {**processor.rows, "due": Due, "stash": Stashed}
+        self._decode: dict[str, Callable[[bytes], Any]] = {
+            table: msgspec.json.Decoder(kind).decode for table, kind in types.items()
+        }
         self.changed: dict[str, Any] = {}
 
     def get(self, row_key: str) -> Any:
@@ -59,10 +61,14 @@ class Overlay:
         self.changed[row_key] = row
 
     def scan(self, prefix: str, after: str, *, reverse: bool) -> Iterator[tuple[str, Any]]:
-        """Rows by key from ``prefix``, exclusive of ``after``, the batch's own changes among them."""
+        """Rows by key with ``prefix``, beyond ``after``, the batch's changes included."""
         changed = {key: row for key, row in self.changed.items() if key.startswith(prefix)}
         mine = sorted(
-            (key for key, row in changed.items() if row is not None and _beyond(key, after, reverse)),
+            (
+                key
+                for key, row in changed.items()
+                if row is not None and _beyond(key, after, reverse)
+            ),
             reverse=reverse,
         )
         stored = self._stored(prefix, after, reverse=reverse)

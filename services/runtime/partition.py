@@ -57,12 +57,8 @@ class PartitionRun:
         self._stopping = asyncio.Event()
         self._sender = PartitionSender(settings, processor.group_id, partition)
         self._store: Store | None = None
-        self._log = structlog.get_logger().bind(
-            processor=processor.group_id, partition=partition
-        )
-        self._tps = [
-            TopicPartition(settings.topic(each.topic), partition) for each in self.inputs
-        ]
+        self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
+        self._tps = [TopicPartition(settings.topic(each.topic), partition) for each in self.inputs]
         self._committed: dict[TopicPartition, int] = {}
         self._blocked_by_clock = False
         self._measured = metrics.of_partition(processor.group_id, partition)
@@ -260,9 +256,7 @@ class PartitionRun:
         return turns
 
     def _positions(self) -> dict[TopicPartition, int]:
-        return {
-            tp: each.next_offset for tp, each in zip(self._tps, self.inputs, strict=True)
-        }
+        return {tp: each.next_offset for tp, each in zip(self._tps, self.inputs, strict=True)}
 
     def _positions_moved(self) -> bool:
         return any(at > self._committed[tp] for tp, at in self._positions().items())
@@ -319,6 +313,10 @@ class PartitionRun:
             "ready": self.ready,
             "now_ms": self.clock.now_ms,
             "positions": {each.topic: each.next_offset for each in self.inputs},
+            "committed": {
+                each.topic: self._committed.get(tp, 0)
+                for tp, each in zip(self._tps, self.inputs, strict=True)
+            },
             "due_unhandled": self._overdue() if fold else 0,
             "keys_waiting": fold.waiting if fold else 0,
             "idle": fold is not None and self._idle(),

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -89,7 +88,7 @@ class Supervisor:
         logs_folder.mkdir(parents=True, exist_ok=True)
         self._children = [
             Child(
-                RunningWorker(service=service, web=f"http://127.0.0.1:{_free_port()}"),
+                RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
                 logs_folder / f"{service}.log",
             )
             for service in SERVICES
@@ -152,13 +151,6 @@ class Supervisor:
                 process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def supervise(
     home: Annotated[Path, typer.Option(help="Folder of the stack.")],
     broker: Annotated[str | None, typer.Option(help="external, docker, kafka or embedded.")] = None,
@@ -174,8 +166,7 @@ def supervise(
         started = brokers.start(
             brokers.choose(broker), home=home, port=port, fresh=fresh, shielded=True
         )
-    except brokers.BrokerError as error:
-        print(error, file=sys.stderr)
+    except brokers.BrokerError:
         raise SystemExit(1) from None
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:

@@ -83,8 +83,13 @@ class WholeRead(Mapping[str, Message]):
             message = decode(self.topic, record, self._partitioner)
         except BadRecordError as error:
             # Every worker reads this record; a dead letter from each would say the same.
-            _log.error("unreadable record passed over", topic=record.topic, offset=record.offset,
-                       partition=record.partition, error=str(error))
+            _log.error(
+                "unreadable record passed over",
+                topic=record.topic,
+                offset=record.offset,
+                partition=record.partition,
+                error=str(error),
+            )
             return
         if message.key not in self._latest:
             self._sorted = False

@@ -6,7 +6,6 @@ producer, conductor and tables stay off: see ARCHITECTURE.md.
 
 import asyncio
 import gc
-import socket
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.runtime import logs
 from services.runtime.admin import create_topics
+from services.runtime.brokers import free_port
 from services.runtime.host import Host
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
@@ -57,7 +57,7 @@ def build(processors: tuple[Processor, ...], settings: Settings) -> tuple[faust.
         broker=f"kafka://{settings.kafka_bootstrap_servers}",
         web_host=settings.web_host,
         web_bind=settings.web_host,
-        web_port=settings.web_port or _free_port(settings.web_host),
+        web_port=settings.web_port or free_port(),
         web_cors_options={},
         worker_redirect_stdouts=False,
         topic_disable_leader=True,
@@ -71,7 +71,7 @@ def build(processors: tuple[Processor, ...], settings: Settings) -> tuple[faust.
 
 
 def _add_service(app: faust.App, host: Host) -> None:
-    @app.service  # type: ignore[untyped-decorator]
+    @app.service
     class HostService(mode.Service):  # type: ignore[misc]
         """Runs the host for as long as the app runs."""
 
@@ -128,13 +128,6 @@ async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) 
             await asyncio.sleep(1)
         else:
             return
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main(processors: tuple[Processor, ...], summary: str) -> None:

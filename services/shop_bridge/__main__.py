@@ -132,7 +132,8 @@ class _Run:
         )
         try:
             with bar:
-                task = bar.add_task(source, total=sum(count_lines(file, limit) for file in files))
+                lines = sum(count_lines(file, limit) for file in files)
+                task = bar.add_task(source, total=lines)
 
                 def progress(stretch: Stretch) -> None:
                     day = f"{source} {stretch.starts_at:%Y-%m-%d %H:%M}"
@@ -147,6 +148,7 @@ class _Run:
                     progress=progress,
                 )
                 summary = asyncio.run(feeding)
+                bar.update(task, completed=lines)  # header lines are in no stretch
         except (SourceError, ReplayError) as error:
             typer.echo(f"replay {source}: {error}", err=True)
             raise typer.Exit(1) from None

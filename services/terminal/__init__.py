@@ -1,0 +1,1 @@
+"""terminal: the ``jointbuy`` command."""

@@ -28,9 +28,7 @@ Step = Callable[[int, int], None]
 #: Beyond any line of ours: what goes into a pipe is not cut to a screen that is not there.
 PIPE_COLUMNS = 10_000
 #: Minor units of ISO 4217; all other currencies have two digits.
-WITHOUT_CENTS = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()
-)
+WITHOUT_CENTS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
 WITH_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 
 
@@ -67,7 +65,7 @@ def mistakes() -> Iterator[None]:
 
 def _end(lines: Sequence[str], exit_code: int) -> None:
     for line in lines:
-        typer.echo(clean(line), err=True)
+        typer.echo(f"jointbuy: {clean(line)}", err=True)
     raise typer.Exit(exit_code)
 
 

@@ -75,7 +75,9 @@ def up(
     """Start all services in the background; returns when all are ready."""
     home = home_folder()
     if read_running(home) is not None:
-        raise fail(f"already running from {home}: see jointbuy status, or end it with jointbuy down")
+        raise fail(
+            f"already running from {home}: see jointbuy status, or end it with jointbuy down"
+        )
     external = broker in (None, BrokerKind.external) and "KAFKA_BOOTSTRAP_SERVERS" in os.environ
     if fresh and external and not yes_delete:
         names = asyncio.run(topics_of_ours(Settings()))

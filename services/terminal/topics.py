@@ -70,7 +70,7 @@ async def read(
     An open transaction and what comes after it is left out.
     """
     async with connected(transport.consumer(settings), settings) as reader:
-        await _assign(reader, settings, partitions)
+        await assign(reader, settings, partitions)
         await reader.seek_to_beginning(*partitions)
         begins = {tp: await reader.position(tp) for tp in partitions}
         ends: dict[TopicPartition, int] = {}
@@ -133,7 +133,7 @@ async def stable_ends(
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
     """Where partitions begin, and where what is committed on them ends."""
     async with connected(transport.consumer(settings), settings) as reader:
-        await _assign(reader, settings, partitions)
+        await assign(reader, settings, partitions)
         begins: dict[TopicPartition, int] = await reader.beginning_offsets(list(partitions))
         await reader.seek_to_end(*partitions)
         ends: dict[TopicPartition, int] = {}
@@ -157,7 +157,7 @@ async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause
         return found
     async with connected(transport.consumer(settings), settings) as reader:
         partitions = sorted(set(places.values()))
-        await _assign(reader, settings, partitions)
+        await assign(reader, settings, partitions)
         reader.pause(*partitions)
         for cause, tp in places.items():
             reader.resume(tp)
@@ -183,9 +183,10 @@ async def _first(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> I
         _check_silence(heard, tp)
 
 
-async def _assign(
+async def assign(
     reader: AIOKafkaConsumer, settings: Settings, partitions: Sequence[TopicPartition]
 ) -> None:
+    """Give a consumer its partitions, once it is known that they are there."""
     check_there(settings, await reader.topics(), {tp.topic for tp in partitions})
     reader.assign(list(partitions))
 
@@ -216,9 +217,7 @@ def headers_of(record: InputRecord) -> dict[str, str]:
     return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
 
 
-async def latest(
-    settings: Settings, topic: Topic, key: str
-) -> Message | None:
+async def latest(settings: Settings, topic: Topic, key: str) -> Message | None:
     """The latest message of a key of a compacted topic."""
     wanted = key.encode()
     message: Message | None = None

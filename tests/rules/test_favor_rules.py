@@ -282,7 +282,11 @@ def test_group_without_orders_is_decided_too() -> None:
 # --- chunks --------------------------------------------------------------------------------------
 
 MEMBERS = st.dictionaries(
-    st.text(st.characters(codec="utf-8", exclude_characters="/\x7f", min_codepoint=32), min_size=1),
+    st.text(
+        st.characters(codec="utf-8", exclude_characters="/\x7f", min_codepoint=32),
+        min_size=1,
+        max_size=64,
+    ),
     st.tuples(st.integers(0, 5), st.integers(0, 10**12) | st.sampled_from([0, 1, 333])),
     min_size=1,
     max_size=12,

@@ -248,12 +248,12 @@ REFUSED: list[tuple[str, GroupPurchaseRequested, dict[str, str]]] = [
     ),
     (
         "requested at the end of time",
-        asked(requested_at=datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))),
+        asked(requested_at=datetime.max.replace(tzinfo=UTC)),
         {"requested_at": "years 1970 to 8999", "opens_at": "years 1970 to 8999"},
     ),
     (
         "a time before Kafka's",
-        asked(opens_at=datetime.min.replace(tzinfo=timezone(timedelta(hours=12)))),
+        asked(opens_at=datetime.min.replace(tzinfo=UTC)),
         {"opens_at": "years 1970 to 8999"},
     ),
     ("less than no grace", asked(grace_seconds=-1), {"grace_seconds": "at least 0"}),
@@ -764,7 +764,7 @@ def test_withdrawal_after_the_id_is_told_with_the_group() -> None:
 def test_withdrawal_at_an_impossible_time_counts_when_it_comes() -> None:
     desk = Desk()
     group(desk, asked())
-    (taken_back,) = desk.take(withdrawn(datetime.max.replace(tzinfo=timezone(-timedelta(hours=9)))))
+    (taken_back,) = desk.take(withdrawn(datetime.max.replace(tzinfo=UTC)))
     assert isinstance(taken_back, GroupPurchase)
     assert taken_back.withdrawn_at == T
 

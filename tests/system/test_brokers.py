@@ -137,7 +137,8 @@ def test_stop_and_kill_end_the_process(tmp_path: Path) -> None:
         broker = timed_start("embedded", tmp_path)
         end(broker)
         end(broker)
-        assert broker.process is not None and broker.process.poll() is not None
+        assert broker.process is not None
+        assert broker.process.poll() is not None
         assert not answers(port_of(broker))
 
 
@@ -162,7 +163,8 @@ def test_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert parent.stdin is not None and parent.stdout is not None
+    assert parent.stdin is not None
+    assert parent.stdout is not None
     with parent.stdin, parent.stdout:
         port = int(parent.stdout.readline().rpartition(":")[2])
         assert answers(port)
@@ -184,7 +186,8 @@ def test_kafka_keeps_topics_over_stop_and_kill(tmp_path: Path) -> None:
         broker.kill()
         broker = timed_start("kafka", tmp_path, port)
         assert asyncio.run(read(servers, "t", 2)) == [b"1", None]
-        assert broker.transactions and asyncio.run(brokers.has_transactions(servers))
+        assert broker.transactions
+        assert asyncio.run(brokers.has_transactions(servers))
     finally:
         broker.stop()
 
@@ -201,7 +204,8 @@ def test_second_kafka_on_one_home_is_refused(tmp_path: Path) -> None:
         assert asyncio.run(read(broker.bootstrap_servers, "t", 1)) == [b"1"]
     finally:
         broker.stop()
-    assert broker.process is not None and broker.process.returncode == 143, "it had to be killed"
+    assert broker.process is not None
+    assert broker.process.returncode == 143, "it had to be killed"
 
 
 def test_choose_obeys_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,309 @@
+"""How fast ``order_service`` folds a backlog, at what cost, and how soon a live order counts.
+
+Everything is real: Apache Kafka, transactions, pydantic validation, one worker process. A backlog
+is written before the worker starts; time runs from the worker's first record to the last commit.
+"""
+
+import asyncio
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from aiokafka import AIOKafkaConsumer
+
+from schemas.ids import derive
+from schemas.messages import GroupPurchase, OrderPaid, Product
+from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES
+from services.runtime import brokers
+from services.runtime.admin import create_topics
+from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
+from services.runtime.settings import Settings
+from services.runtime.transport import producer, send
+
+BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
+CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Load:
+    """``orders`` orders, dealt in turn to ``groups`` groups of ``members`` members each."""
+
+    orders: int
+    groups: int
+    members: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One run; seconds, megabytes."""
+
+    load: Load
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+    def line(self) -> str:
+        """For people."""
+        per_million = self.cpu_seconds / self.load.orders * 1e6
+        return (
+            f"{self.load.orders:>9,} orders in {self.load.groups:>7,} groups of"
+            f" {self.load.members:>7,}: {self.load.orders / self.seconds:>8,.0f} orders/s,"
+            f" {per_million:5.1f} CPU s/million, peak {self.peak_mb:.0f} MB"
+        )
+
+
+def group_ids(load: Load) -> list[str]:
+    """The groups' ids."""
+    return [derive(f"bench-{number}") for number in range(load.groups)]
+
+
+def group(group_id: str, now: datetime) -> GroupPurchase:
+    """An open group, far from its end."""
+    return GroupPurchase(
+        group_id=group_id,
+        request_id=f"r-{group_id}",
+        version=1,
+        requested_at=now,
+        issued_at=now,
+        product=Product(name="tea"),
+        number_of_products=10**9,
+        unit_price=1_000,
+        currency="EUR",
+        opens_at=now,
+        closes_at=now + timedelta(days=365),
+    )
+
+
+def order(number: int, group_id: str, member: int, at: datetime) -> OrderPaid:
+    """The ``number``-th order."""
+    return OrderPaid(
+        order_id=f"o-{number}",
+        source="bench",
+        group_id=group_id,
+        member_id=f"m-{member}",
+        quantity=1 + number % 3,
+        unit_price=1_000,
+        currency="EUR",
+        ordered_at=at,
+    )
+
+
+async def write_backlog(settings: Settings, load: Load) -> None:
+    """Open the groups and write the orders, a millisecond apart."""
+    ids = group_ids(load)
+    partitioner = Partitioner(ORDERS.partitions)
+    sender = producer(settings)
+    await sender.start()
+
+    def record(topic: str, message: GroupPurchase | OrderPaid, at: datetime) -> OutputRecord:
+        key = message.group_id
+        return OutputRecord(
+            settings.topic(topic),
+            partitioner(key),
+            key.encode(),
+            encode(message),
+            milliseconds(at),
+            [],
+        )
+
+    try:
+        for start in range(0, len(ids), CHUNK):
+            opened = [
+                record(GROUP_PURCHASES.name, group(group_id, BEGINS), BEGINS)
+                for group_id in ids[start : start + CHUNK]
+            ]
+            await send(sender, opened)
+        for start in range(0, load.orders, CHUNK):
+            batch = []
+            for number in range(start, min(start + CHUNK, load.orders)):
+                at = BEGINS + timedelta(milliseconds=number)
+                turn, index = divmod(number, load.groups)
+                placed = order(number, ids[index], turn % load.members, at)
+                batch.append(record(ORDERS.name, placed, at))
+            await send(sender, batch)
+    finally:
+        await sender.stop()
+
+
+def start_worker(settings: Settings, port: int, log: Path) -> subprocess.Popen[bytes]:
+    """``python -m services.order_service`` as a platform team would run it."""
+    env = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "TOPIC_PREFIX": settings.topic_prefix,
+        "STATE_DIR": str(settings.state_dir),
+        "CLOCK": settings.clock,
+        "WEB_PORT": str(port),
+    }
+    command = [sys.executable, "-m", "services.order_service"]
+    with log.open("ab") as output:
+        return subprocess.Popen(command, env=env, stdout=output, stderr=output)
+
+
+def orders_folded(port: int) -> int:
+    """How far the worker has committed in ``orders``, all partitions; -1 before it answers."""
+    try:
+        partitions = httpx.get(f"http://127.0.0.1:{port}/status", timeout=10).json()
+    except httpx.HTTPError:
+        return -1
+    if len(partitions) < ORDERS.partitions or not all(each["ready"] for each in partitions):
+        return -1
+    return sum(each["committed"].get(ORDERS.name, 0) for each in partitions)
+
+
+def run_backlog(settings: Settings, load: Load, folder: Path) -> Figures:
+    """Write a backlog, start a worker on it, and watch until the last order is committed."""
+    asyncio.run(create_topics(settings))
+    asyncio.run(write_backlog(settings, load))
+    port = brokers.free_port()
+    worker = start_worker(settings, port, folder / "worker.log")
+    try:
+        began = None
+        while (folded := orders_folded(port)) < load.orders:
+            if worker.poll() is not None:
+                raise SystemExit(f"the worker died: see {folder / 'worker.log'}")
+            if began is None and folded >= 0:
+                began, already = time.monotonic(), folded
+            time.sleep(0.05)
+        assert began is not None
+        seconds = (time.monotonic() - began) * load.orders / (load.orders - already)
+        cpu, peak = usage(worker.pid)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    return Figures(load, seconds, cpu, peak)
+
+
+def usage(pid: int) -> tuple[float, float]:
+    """CPU seconds so far and peak memory in MB of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    peak = next(
+        int(line.split()[1])
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    return cpu, peak / 1024
+
+
+async def latencies(settings: Settings, port: int, seconds: int, rate: int) -> list[float]:
+    """From an order's produce call to the committed row that a reader sees, in milliseconds."""
+    load = Load(orders=rate * seconds, groups=100, members=10**6)
+    ids = group_ids(load)
+    now = datetime.now(UTC)
+    sender = producer(settings)
+    reader = AIOKafkaConsumer(
+        settings.topic(PURCHASES.name),
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=10,
+    )
+    await sender.start()
+    await reader.start()
+    produced: dict[str, float] = {}
+    seen: dict[str, float] = {}
+
+    async def feed() -> None:
+        for group_id in ids:
+            opened = group(group_id, now)
+            await sender.send(GROUP_PURCHASES.name, encode(opened), group_id.encode())
+        while orders_ready(port) < len(ids):
+            await asyncio.sleep(0.2)
+        began = time.monotonic()
+        for number in range(load.orders):
+            if number % 10 == 0:
+                await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            placed = order(number, ids[number % len(ids)], number, datetime.now(UTC))
+            produced[placed.member_id] = time.monotonic()
+            await sender.send(ORDERS.name, encode(placed), placed.group_id.encode())
+
+    async def watch() -> None:
+        while len(seen) < load.orders:
+            for records in (await reader.getmany(timeout_ms=200)).values():
+                arrived = time.monotonic()
+                for record in records:
+                    _, _, member = record.key.decode().partition("/member/")
+                    if member:
+                        seen.setdefault(member, arrived)
+
+    try:
+        await asyncio.wait_for(asyncio.gather(feed(), watch()), seconds + 120)
+    finally:
+        await sender.stop()
+        await reader.stop()
+    # The first second is the producer's and the broker's warm-up.
+    return sorted((seen[member] - at) * 1e3 for member, at in list(produced.items())[rate:])
+
+
+def orders_ready(port: int) -> int:
+    """How many groups the worker has opened."""
+    try:
+        partitions = httpx.get(f"http://127.0.0.1:{port}/status", timeout=10).json()
+    except httpx.HTTPError:
+        return -1
+    return sum(each["committed"].get(GROUP_PURCHASES.name, 0) for each in partitions)
+
+
+def run_latency(settings: Settings, folder: Path, seconds: int, rate: int) -> str:
+    """A worker on an empty log, orders at a steady rate."""
+    asyncio.run(create_topics(settings))
+    port = brokers.free_port()
+    worker = start_worker(settings, port, folder / "worker.log")
+    try:
+        taken = asyncio.run(latencies(settings, port, seconds, rate))
+        cpu, peak = usage(worker.pid)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(30)
+    p50, p99 = statistics.median(taken), taken[int(len(taken) * 0.99)]
+    return (
+        f"steady {rate:,}/s for {seconds} s: produce to committed p50 {p50:.0f} ms,"
+        f" p99 {p99:.0f} ms; {cpu:.1f} CPU s, peak {peak:.0f} MB"
+    )
+
+
+def main(
+    backlog: Annotated[list[str] | None, typer.Option(help="ORDERSxGROUPSxMEMBERS")] = None,
+    latency: Annotated[bool, typer.Option(help="Measure latency too.")] = True,
+    seconds: Annotated[int, typer.Option(help="Of the steady load.")] = 20,
+    rate: Annotated[int, typer.Option(help="Orders a second.")] = 1_000,
+    runs: Annotated[int, typer.Option(help="Of each backlog.")] = 1,
+) -> None:
+    """Print the figures; see ARCHITECTURE.md for what they were elsewhere."""
+    wanted = backlog or ["300000x500x1000000", "2000000x500x1000000", "300000x100000x1000000"]
+    with tempfile.TemporaryDirectory(prefix="jointbuy-bench-") as name:
+        folder = Path(name)
+        broker = brokers.start("kafka", home=folder, fresh=True)
+        try:
+            for _number, (text, _run) in enumerate((t, r) for t in wanted for r in range(runs)):
+                Load(*(int(part) for part in text.split("x")))
+            if latency:
+                _settings(broker, folder, "", "wall")
+        finally:
+            broker.stop()
+
+
+def _settings(broker: brokers.RunningBroker, folder: Path, prefix: str, clock: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": broker.bootstrap_servers,
+            "topic_prefix": prefix,
+            "clock": clock,
+            "state_dir": folder / f"state-{prefix}",
+        }
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,50 @@
+"""Which broker the system tests use, said in the header; one of each kind for a whole run."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.runtime import brokers
+from services.runtime.brokers import RunningBroker
+
+
+def pytest_report_header() -> str:
+    """One line at the top of a run."""
+    return f"broker for system tests: {brokers.choose()}"
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """A broker with transactions: a given one, in a container, or started here."""
+    kind = brokers.choose()
+    if kind == "embedded":
+        reason = "no broker with transactions: install Java 17+ and Maven, or a Docker engine"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    broker = brokers.start(kind, home=tmp_path_factory.mktemp("kafka"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """The embedded broker, without transactions."""
+    broker = brokers.start("embedded", home=tmp_path_factory.mktemp("embedded"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def data() -> Path:
+    """The recorded shop data."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("JOINTBUY_DATA", beside))
+    if not folder.is_dir():
+        reason = "no recorded shop data: set JOINTBUY_DATA to its folder"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder

@@ -1,0 +1,303 @@
+"""A broker and worker processes for system tests: feed, watch, kill, and wait with a deadline."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from aiokafka import TopicPartition
+
+from schemas.messages import Message, TimePassed
+from schemas.topics import CATALOGUE, ORDERS
+from services.runtime.admin import create_topics
+from services.runtime.brokers import RunningBroker, free_port
+from services.runtime.records import OutputRecord, Partitioner, encode, key_id, milliseconds
+from services.runtime.settings import Settings
+from services.runtime.transport import consumer, producer, read_end, send
+
+DEADLINE_SECONDS = 60.0
+
+
+@dataclass
+class Worker:
+    """One worker process."""
+
+    module: str
+    port: int
+    env: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module], env=self.env, stdout=output, stderr=output
+            )
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.signal(signal.SIGKILL)
+        self.exit_code()
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def exit_code(self, timeout: float = DEADLINE_SECONDS) -> int:
+        """Wait until it has ended."""
+        assert self.process is not None
+        return self.process.wait(timeout)
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL if that is not enough."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def page(self, path: str) -> httpx.Response | None:
+        """One of its pages, or ``None`` when it does not answer well."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/{path}", timeout=5)
+        except httpx.HTTPError:
+            return None
+        return answer if answer.is_success else None
+
+    def ready(self) -> bool:
+        """Whether it says so."""
+        return self.page("readyz") is not None
+
+    def partitions(self) -> list[dict[str, Any]]:
+        """What ``/status`` says."""
+        answer = self.page("status")
+        return answer.json() if answer is not None else []
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A record read from a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: str | None
+    value: Any
+    headers: dict[str, str]
+
+
+def until(what: str, condition: Callable[[], Any], timeout: float = DEADLINE_SECONDS) -> Any:
+    """Ask again and again until ``condition`` gives something true; fail with ``what`` if late."""
+    ends = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < ends, f"not in {timeout:.0f} s: {what}"
+        # A process can only be asked; the pause is between questions, not for an outcome.
+        signal.sigtimedwait([], 0.05)
+    return found
+
+
+@dataclass
+class Stack:
+    """Topics with a prefix of their own on a broker, and workers on them."""
+
+    broker: RunningBroker
+    folder: Path
+    prefix: str
+    clock: str = "log"
+    env: dict[str, str] = field(default_factory=dict)
+    workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.settings = self._settings(self.folder / "state")
+        asyncio.run(create_topics(self.settings))
+
+    def _settings(self, state: Path) -> Settings:
+        return Settings.model_validate(
+            {
+                "kafka_bootstrap_servers": self.broker.bootstrap_servers,
+                "kafka_transactions": self.broker.transactions,
+                "kafka_session_timeout_ms": 6_000,
+                "topic_prefix": self.prefix,
+                "clock": self.clock,
+                "state_dir": state,
+            }
+        )
+
+    def worker(self, module: str, *, start: bool = True, **env: str) -> Worker:
+        """A worker of ``services.<name>`` (or any module with a dot) with state of its own."""
+        name = module if "." in module else f"services.{module}"
+        number = len(self.workers)
+        told = self._settings(self.folder / f"state-{number}").model_dump(mode="json")
+        given = {key.upper(): str(value) for key, value in told.items() if value is not None}
+        port = free_port()
+        worker = Worker(
+            name,
+            port,
+            {**os.environ, **given, **self.env, "WEB_PORT": str(port), **env},
+            self.folder / f"{name}-{number}.log",
+        )
+        self.workers.append(worker)
+        if start:
+            worker.start()
+        return worker
+
+    def start(self, *modules: str, **env: str) -> list[Worker]:
+        """Workers, ready."""
+        started = [self.worker(module, **env) for module in modules]
+        for worker in started:
+            until(f"{worker.module} ready, see {worker.log}", worker.ready)
+        return started
+
+    def feed(self, topic: str, *messages: tuple[Message, int | None]) -> None:
+        """Send messages with timestamps in milliseconds (``None``: now) where they belong."""
+        partitioner = Partitioner(CATALOGUE[topic].partitions)
+        now = int(time.time() * 1000)
+        self.feed_raw(
+            OutputRecord(
+                topic,
+                partitioner(key_id(message.key)),
+                message.key.encode(),
+                encode(message),
+                now if at is None else at,
+                [],
+            )
+            for message, at in messages
+        )
+
+    def feed_raw(self, records: Iterable[OutputRecord]) -> None:
+        """Send records as they are; topics without the prefix."""
+
+        async def go() -> None:
+            sender = producer(self.settings)
+            await sender.start()
+            try:
+                await send(
+                    sender,
+                    [each._replace(topic=self.settings.topic(each.topic)) for each in records],
+                )
+            finally:
+                await sender.stop()
+
+        asyncio.run(go())
+
+    def pass_time(self, at: Any, *topics: str) -> None:
+        """``TimePassed`` to every partition of these command topics (default: orders)."""
+        self.feed_raw(
+            OutputRecord(name, number, None, encode(TimePassed(at=at)), milliseconds(at), [])
+            for name in topics or (ORDERS.name,)
+            for number in range(CATALOGUE[name].partitions)
+        )
+
+    def read(self, topic: str) -> list[Seen]:
+        """Every committed record of a topic, by partition and offset."""
+        return asyncio.run(self._read(topic))
+
+    async def _read(self, topic: str) -> list[Seen]:
+        reader = consumer(self.settings)
+        await reader.start()
+        name = self.settings.topic(topic)
+        partitions = [TopicPartition(name, number) for number in range(CATALOGUE[topic].partitions)]
+        reader.assign(partitions)
+        seen: list[Seen] = []
+        try:
+            while True:
+                for records in (await reader.getmany(timeout_ms=100)).values():
+                    seen += [_seen(topic, record) for record in records]
+                for each in partitions:
+                    end = read_end(reader, each)
+                    if end is None or await reader.position(each) < end:
+                        break
+                else:
+                    return sorted(seen, key=lambda record: (record.partition, record.offset))
+        finally:
+            await reader.stop()
+
+    def latest(self, topic: str) -> dict[str, Any]:
+        """The latest value of every key."""
+        return {str(record.key): record.value for record in self.read(topic)}
+
+    def wait_for(
+        self, topic: str, key: str, timeout: float = DEADLINE_SECONDS, **fields: Any
+    ) -> dict[str, Any]:
+        """Wait until the latest value of a key has these fields, and return it."""
+
+        def found() -> dict[str, Any] | None:
+            value = self.latest(topic).get(key)
+            if value and all(value.get(name) == wanted for name, wanted in fields.items()):
+                return dict(value)
+            return None
+
+        value: dict[str, Any] = until(f"{topic} {key} with {fields}", found, timeout)
+        return value
+
+    def wait_idle(self, timeout: float = DEADLINE_SECONDS) -> None:
+        """Wait until every worker has read, committed and handled all, and nothing moves."""
+        before: list[Any] = []
+
+        def standing() -> bool:
+            nonlocal before
+            alive = [each for each in self.workers if each.process and each.process.poll() is None]
+            now = [each.partitions() for each in alive]
+            if not all(each and all(part["idle"] for part in each) for each in now):
+                before = []
+                return False
+            positions = [[part["positions"] for part in each] for each in now]
+            settled, before = before == positions, positions
+            # Two looks that agree, the second a fetch later than the first.
+            signal.sigtimedwait([], 0.3)
+            return settled
+
+        until("all workers idle", standing, timeout)
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self.workers:
+            worker.stop()
+
+
+@contextmanager
+def stack_on(
+    broker: RunningBroker, folder: Path, clock: str = "log", **env: str
+) -> Iterator[Stack]:
+    """A stack that ends with the block; a failure prints the tails of the workers' logs."""
+    stack = Stack(broker, folder, f"t{time.monotonic_ns()}-", clock, env)
+    try:
+        yield stack
+    except BaseException:
+        for worker in stack.workers:
+            print(f"--- {worker.log}")
+            print(worker.log.read_text(errors="replace")[-3_000:] if worker.log.exists() else "")
+        raise
+    finally:
+        stack.close()
+
+
+def _seen(topic: str, record: Any) -> Seen:
+    value: Any = record.value
+    try:
+        value = None if value is None else orjson.loads(value)
+    except orjson.JSONDecodeError:
+        value = record.value
+    return Seen(
+        topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        None if record.key is None else record.key.decode("utf-8", "replace"),
+        value,
+        {name: text.decode("utf-8", "replace") for name, text in record.headers},
+    )
