@@ -38,8 +38,8 @@ def read_aloud(text: str) -> str:
     Raises ``ValueError`` with what is wrong when it can't be an id.
     """
     body = "".join(text.upper().split()).replace("-", "")
-    if len(body) > _LENGTH + 1:
-        # Shorter, and GB may be the beginning of the id itself.
+    if len(body) != _LENGTH + 1:
+        # An id of the right length without its prefix may itself begin with GB.
         body = body.removeprefix("GB")
     body = body.translate(_LOOKS_LIKE)
     if len(body) != _LENGTH + 1:

@@ -28,11 +28,14 @@ Step = Callable[[int, int], None]
 #: Beyond any line of ours: what goes into a pipe is not cut to a screen that is not there.
 PIPE_COLUMNS = 10_000
 #: Minor units of ISO 4217; all other currencies have two digits.
-WITHOUT_CENTS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
-WITH_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+WITHOUT_CENTS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"}
+    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
-class Mistake(Exception):  # noqa: N818 - it is the user's
+class Mistake(Exception):
     """What went wrong and what to do, a line each; ``usage`` if the command itself was wrong."""
 
     def __init__(self, *lines: str, usage: bool = False) -> None:

@@ -1,37 +1,18 @@
 """``jointbuy define``: what a shop opens to the public."""
 
 import asyncio
-import json
-import secrets
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
-from schemas.messages import (
-    Definition,
-    GroupPurchaseRequested,
-    GroupPurchaseWithdrawn,
-    IdIssued,
-    Member,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    RequestRefused,
-)
-from schemas.messages import OrderReturned as Returned
-from schemas.topics import DEFINITIONS, GROUP_PURCHASE_REQUESTS, ORDERS, REQUEST_OUTCOMES
-from services.runtime import transport
-from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
+from schemas.messages import Definition, Message
+from schemas.topics import DEFINITIONS
+from services.runtime.records import Encoder, Partitioner, milliseconds
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import definitions, parsing, requests, topics
-from services.terminal.console import Mistake, facts, mistakes, print_json, waiting, when
-from services.terminal.describing import describe
+from services.terminal import topics
+from services.terminal.console import Mistake, facts, mistakes, print_json, when
 from services.terminal.options import (
     AsJson,
     At,
@@ -39,7 +20,6 @@ from services.terminal.options import (
     FavorScope,
     File,
     IfIncomplete,
-    Method,
     Methods,
     PaymentScope,
     Price,
@@ -47,14 +27,10 @@ from services.terminal.options import (
     ProductId,
     Tiers,
     checked,
-    checked_members,
     draft,
     ladder,
     time_of,
-    typed,
 )
-from services.terminal.show import show
-from services.terminal.why import why
 
 DEFINED_BY = {
     "definition_id": "--id",
@@ -143,9 +119,7 @@ async def _send_definition(
 ) -> Definition:
     definition = definition.model_copy(update={"version": version})
     # Definitions are facts, and facts carry CloudEvents headers.
-    named = {Definition: settings.topic(DEFINITIONS.name)}
+    named: dict[type[Message], str] = {Definition: settings.topic(DEFINITIONS.name)}
     encoder = Encoder("jointbuy/terminal", named, Partitioner(DEFINITIONS.partitions))
     await topics.send(settings, [encoder(definition, milliseconds(now), "terminal", "define")])
     return definition
-
-

@@ -15,6 +15,7 @@ from services.terminal import parsing
 from services.terminal.console import Mistake, problems
 
 Given = TypeVar("Given")
+Typed = TypeVar("Typed")
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Method = Literal["shop", "card", "invoice"]
 Scope = Literal["member", "group"]
@@ -100,7 +101,7 @@ def checked_members(listed: Any) -> list[Member]:
         raise Mistake(*(f"members.{line}" for line in problems(error)), usage=True) from None
 
 
-def typed(read: Callable[[str], Given], text: str) -> Given:
+def typed(read: Callable[[Typed], Given], text: Typed) -> Given:
     """What was typed, or why it can't be read."""
     try:
         return read(text)

@@ -1,9 +1,10 @@
-"""What people type, as parts of messages. Pure; ``ValueError`` says what is wrong and how to say it."""
+"""What people type, as parts of messages. Pure; ``ValueError`` says how to write it."""
 
 import csv
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas.ids import read_aloud
 from schemas.messages import GroupPurchaseRequested, Member, MembersListed, Tier
@@ -28,13 +29,13 @@ def tier(text: str) -> Tier:
     number = start.removeprefix("value=")
     if not colon or not re.fullmatch(r"[0-9]+", number):
         raise ValueError(f"tier {text!r} does not begin with a number: {_TIER_HINT}")
-    begin = {"from_value" if by_value else "from_quantity": int(number)}
+    begin: dict[str, Any] = {"from_value" if by_value else "from_quantity": int(number)}
     if found := re.fullmatch(r"([0-9]+)(\.[0-9]+)?\s*%", favor):
         whole, part = found.groups()
         return Tier(**begin, percent_off=float(whole + part) if part else int(whole))
     if found := re.fullmatch(r"([-=])\s*([0-9]+)", favor):
-        field = "amount_off" if found[1] == "-" else "unit_price"
-        return Tier(**begin, **{field: int(found[2])})
+        begin["amount_off" if found[1] == "-" else "unit_price"] = int(found[2])
+        return Tier(**begin)
     if favor.startswith("gift=") and favor != "gift=":
         return Tier(**begin, gift=favor.removeprefix("gift="))
     raise ValueError(f"tier {text!r} has no favor that can be read: {_TIER_HINT}")

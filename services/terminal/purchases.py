@@ -1,60 +1,25 @@
 """``jointbuy order``, and the commands around a purchase: define, request, show, why."""
 
 import asyncio
-import json
 import secrets
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from schemas.messages import (
-    Definition,
-    GroupPurchaseRequested,
-    GroupPurchaseWithdrawn,
-    IdIssued,
-    Member,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    RequestRefused,
-)
+from schemas.messages import OrderCancelled, OrderPaid, OrderPlaced
 from schemas.messages import OrderReturned as Returned
-from schemas.topics import DEFINITIONS, GROUP_PURCHASE_REQUESTS, ORDERS, REQUEST_OUTCOMES
-from services.runtime import transport
-from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
+from schemas.topics import ORDERS
+from services.runtime.records import OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
 from services.terminal import definitions, parsing, requests, topics
-from services.terminal.console import Mistake, facts, mistakes, print_json, waiting, when
+from services.terminal.console import facts, mistakes, print_json
 from services.terminal.describing import describe
-from services.terminal.options import (
-    AsJson,
-    At,
-    Currency,
-    FavorScope,
-    File,
-    IfIncomplete,
-    Method,
-    Methods,
-    PaymentScope,
-    Price,
-    Product,
-    ProductId,
-    Tiers,
-    checked,
-    checked_members,
-    draft,
-    ladder,
-    time_of,
-    typed,
-)
+from services.terminal.options import AsJson, At, Currency, Price, checked, time_of, typed
 from services.terminal.show import show
 from services.terminal.why import why
+
 
 @mistakes()
 def order(

@@ -1,36 +1,30 @@
 """``jointbuy request``: ask for a group purchase, and hear its id."""
 
 import asyncio
-import json
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from schemas.messages import (
-    Definition,
     GroupPurchaseRequested,
     GroupPurchaseWithdrawn,
     IdIssued,
     Member,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
     RequestRefused,
 )
-from schemas.messages import OrderReturned as Returned
-from schemas.topics import DEFINITIONS, GROUP_PURCHASE_REQUESTS, ORDERS, REQUEST_OUTCOMES
+from schemas.topics import GROUP_PURCHASE_REQUESTS, REQUEST_OUTCOMES
 from services.runtime import transport
-from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
+from services.runtime.records import OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import definitions, parsing, requests, topics
-from services.terminal.console import Mistake, facts, mistakes, print_json, waiting, when
+from services.terminal import parsing, topics
+from services.terminal.console import Mistake, facts, mistakes, print_json, waiting
 from services.terminal.describing import describe
 from services.terminal.options import (
     AsJson,
@@ -40,7 +34,6 @@ from services.terminal.options import (
     File,
     IfIncomplete,
     Method,
-    Methods,
     PaymentScope,
     Price,
     Product,
@@ -53,8 +46,6 @@ from services.terminal.options import (
     time_of,
     typed,
 )
-from services.terminal.show import show
-from services.terminal.why import why
 
 ASKED_BY = {
     "request_id": "--request-id",
@@ -88,7 +79,9 @@ def request(
         str | None, typer.Option(help="An id a line, or CSV id,email,name; - for stdin.")
     ] = None,
     opens_at: Annotated[str | None, typer.Option(help="RFC 3339; now if not given.")] = None,
-    closes_at: Annotated[str | None, typer.Option(help="RFC 3339; in 14 days if not given.")] = None,
+    closes_at: Annotated[
+        str | None, typer.Option(help="RFC 3339; in 14 days if not given.")
+    ] = None,
     closes_in: Annotated[str | None, typer.Option(help="Instead: 2h, 3d, 1d12h from now.")] = None,
     grace_seconds: Annotated[int | None, typer.Option(help="Wait for late orders; 60.")] = None,
     stop_at_number: Annotated[
@@ -177,7 +170,7 @@ def _records(
 
 
 async def _ask(
-    settings: Settings, request_id: str, records: Sequence[OutputRecord], timeout: float
+    settings: Settings, request_id: str, records: Sequence[OutputRecord], patience: float
 ) -> Outcome:
     """Send, and wait for the answer that comes after; a repeated request is answered again."""
     async with (
@@ -189,7 +182,7 @@ async def _ask(
         )
         await reader.seek_to_end()
         await topics.send_by(sender, settings, records)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patience
         with waiting(f"waiting for the answer to {request_id}"):
             while time.monotonic() < deadline:
                 for fetched in (await reader.getmany(timeout_ms=200)).values():
@@ -199,7 +192,7 @@ async def _ask(
                             if isinstance(outcome, IdIssued | RequestRefused):
                                 return outcome
     raise Mistake(
-        f"no answer to {request_id} within {timeout:g} s, but it was sent: see that"
+        f"no answer to {request_id} within {patience:g} s, but it was sent: see that"
         f" request_service runs with `jointbuy status`, then ask `jointbuy why {request_id}`"
     )
 
@@ -225,5 +218,3 @@ def _take_back(settings: Settings, request_id: str, now: datetime, as_json: bool
         print_json(facts(message))
     else:
         typer.echo(f"{request_id} {describe(message)}")
-
-

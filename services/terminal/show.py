@@ -253,6 +253,10 @@ def _refused(refused: Sequence[OrderRefused]) -> Table:
     for each in refused:
         quantity = f"{each.quantity:,}"
         made.add_row(
-            cell(each.order_id), cell(each.source), cell(each.member_id), quantity, cell(each.reason)
+            cell(each.order_id),
+            cell(each.source),
+            cell(each.member_id),
+            quantity,
+            cell(each.reason),
         )
     return made

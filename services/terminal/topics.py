@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
@@ -215,6 +217,26 @@ def message_of(topic: Topic, record: InputRecord) -> Message | None:
 def headers_of(record: InputRecord) -> dict[str, str]:
     """A record's headers as text."""
     return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+
+
+def as_text(raw: bytes | None) -> str | None:
+    """A key as text; bytes that are none are spelled out."""
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")
+
+
+def as_json(raw: bytes | None) -> Any:
+    """A value as the JSON it is, else as text, else ``{"base64": …}``; for orjson to print."""
+    if raw is None:
+        return None
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return {"base64": b64encode(raw).decode()}
+    # Byte for byte as it was sent; only line ends, which are no part of any string, must go.
+    return orjson.Fragment(raw.replace(b"\r", b" ").replace(b"\n", b" "))
 
 
 async def latest(settings: Settings, topic: Topic, key: str) -> Message | None:

@@ -1,0 +1,63 @@
+# Every target installs what it needs first: `make demo` works on a fresh clone.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo story test check format schemas lock bench chaos recorded clean
+
+help: ## What there is to do
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Install into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## Watch a group purchase happen, on an embedded broker
+	@$(BIN)/python -m demo
+
+story: $(STAMP) ## The same without an audience: fails if a step is missing
+	@$(BIN)/python -m demo --story
+
+test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had
+	@$(BIN)/python -m pytest -m "not long"
+
+check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -m "not system and not long" tests/rules tests/contracts tests/oracle
+
+format: $(STAMP) ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: $(STAMP) ## JSON Schemas, AsyncAPI document and topology from the catalogue
+	@$(BIN)/python -m schemas.generate
+
+lock: ## Choose versions anew; names, versions and hashes only
+	@$(BIN)/pip-compile --quiet --extra dev --extra embedded --extra docker --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header \
+		--output-file requirements.lock pyproject.toml
+
+bench: $(STAMP) ## Throughput, cost and latency of order_service on Kafka
+	@$(BIN)/python -m bench.orders
+	@$(BIN)/python -m bench.one_group
+
+recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and without faults
+	@$(BIN)/python -m tests.chaos.recorded --source all
+	@$(BIN)/python -m tests.chaos.recorded --source all --repeat-percent 5 --shuffle --kills 5
+
+chaos: $(STAMP) ## Faults at random: SEED=1 MINUTES=5
+	@$(BIN)/python -m tests.chaos.recorded --repeat-percent 5 --shuffle --kills 20 --seed $(or $(SEED),1)
+
+clean: ## Remove the environment and local state
+	rm -rf $(VENV) .jointbuy

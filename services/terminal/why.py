@@ -1,0 +1,249 @@
+"""``jointbuy why``: why a state is what it is, by which rule, from which inputs."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from schemas.messages import (
+    Favor,
+    FavorDecision,
+    GroupPurchase,
+    GroupPurchaseRequested,
+    IdIssued,
+    Order,
+    OrderRefused,
+    PurchaseOpened,
+    PurchaseRow,
+    PurchaseState,
+    RequestRefused,
+    Terms,
+)
+from services.runtime.records import InputRecord, instant
+from services.runtime.running import settings_here
+from services.runtime.settings import Settings
+from services.terminal import parsing, topics
+from services.terminal.console import (
+    Step,
+    cell,
+    clean,
+    mistakes,
+    print_json,
+    print_table,
+    progress,
+    when,
+)
+from services.terminal.describing import of_tier
+from services.terminal.options import AsJson, typed
+from services.terminal.story import Fact, Story, add_inputs, collect, fact_of, important
+
+NOTE = (
+    "Facts are compacted: of each key perhaps only the latest is left, and commands are kept for"
+    " 30 days."
+)
+
+
+@mistakes()
+def why(
+    group: Annotated[str, typer.Argument(help="The group's id, GB-…, or a request_id.")],
+    member: Annotated[str | None, typer.Option("--member", help="Only what is theirs.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="So many of the orders' facts, the latest; 0 for all.")
+    ] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a group or a request is what it is: the facts, the rules and inputs behind them."""
+    reference = typed(parsing.group_id, group)
+    settings = settings_here()
+    with progress(f"reading {reference}") as step:
+        story, shown = asyncio.run(_read(settings, reference, member, limit, step))
+    left_out = len(story.facts) - len(shown)
+    if as_json:
+        print_json(_as_json(story, shown, left_out))
+        return
+    typer.echo(clean(summary(story)))
+    if shown:
+        typer.echo()
+        print_table(_entries(settings, shown))
+    if left_out and member is None:
+        typer.echo(f"\n{left_out:,} earlier facts of orders are left out: see them with --limit 0")
+    if shown:
+        typer.echo(f"\n{NOTE}")
+
+
+async def _read(
+    settings: Settings, reference: str, member: str | None, limit: int, step: Step
+) -> tuple[Story, list[Fact]]:
+    story = await collect(settings, reference, step)
+    shown = list(_chosen(story, member, limit))
+    await add_inputs(settings, shown)
+    return story, shown
+
+
+def _chosen(story: Story, member: str | None, limit: int) -> Iterator[Fact]:
+    """The facts to show, in order: what is important, and the latest of the others."""
+    if member is not None:
+        yield from (fact for fact in story.facts if _is_of_member(fact, member))
+        return
+    others = [fact for fact in story.facts if not important(fact)]
+    left_out = {id(fact) for fact in others[:-limit]} if limit else set()
+    yield from (fact for fact in story.facts if id(fact) not in left_out)
+
+
+def _is_of_member(fact: Fact, member: str) -> bool:
+    message = fact.message
+    return isinstance(message, PurchaseRow | Favor | OrderRefused) and message.member_id == member
+
+
+# --- the first sentence --------------------------------------------------------------------------
+
+
+def summary(story: Story) -> str:
+    """One sentence that says how it stands and why."""
+    state, terms = story.last(PurchaseState), story.last(PurchaseOpened)
+    if state is not None and isinstance(state.message, PurchaseState):
+        message = terms.message if terms else None
+        known = message if isinstance(message, Terms) else None
+        name = f"{story.group_id}: " if story.reference != story.group_id else ""
+        return name + _stands(story, state.message, known)
+    return _not_known(story)
+
+
+def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
+    number = (
+        f"{state.quantity:,} of {terms.number_of_products:,}" if terms else f"{state.quantity:,}"
+    )
+    if state.status == "open":
+        until = f", deadline {when(_deadline(terms))}" if terms else ""
+        return f"open: {number} ordered by {state.members:,} members{until}{_parked(story)}"
+    if state.status == "withdrawn":
+        return f"withdrawn at {when(state.closed_at)}: its request was taken back{_parked(story)}"
+    said = f"{state.status}: {number} ordered{_what_closed(story, state, terms)}"
+    return f"{said}; {_what_was_decided(story)}{_parked(story)}"
+
+
+def _deadline(terms: Terms) -> datetime:
+    return terms.closes_at + timedelta(seconds=min(terms.grace_seconds, 10**9))
+
+
+def _what_closed(story: Story, state: PurchaseState, terms: Terms | None) -> str:
+    closing = story.closing
+    if closing is not None and closing.because.startswith("clock/"):
+        return f" when the deadline {when(state.closed_at)} fired ({closing.rule})"
+    at_deadline = terms is not None and state.closed_at is not None
+    if terms is not None and at_deadline and state.closed_at == _deadline(terms):
+        # The record that closed it may be compacted away by one of a later order or return.
+        return f" when the deadline {when(state.closed_at)} fired"
+    if closing is not None and closing.cause is not None:
+        return f" when {closing.because} came at {when(state.closed_at)} ({closing.rule})"
+    return f" at {when(state.closed_at)}"
+
+
+def _what_was_decided(story: Story) -> str:
+    fact = story.last(FavorDecision)
+    if fact is None or not isinstance(fact.message, FavorDecision):
+        return "no favor is decided yet"
+    decision = fact.message
+    by = f" decided by {fact.rule} from {fact.because}" if fact.rule else " decided"
+    if decision.cancel_all:
+        return f"everyone gets the whole value back,{by}"
+    if decision.tier is None:
+        return f"no tier,{by}"
+    return f"tier {of_tier(decision.tier, decision.currency)},{by}"
+
+
+def _parked(story: Story) -> str:
+    latest = {fact.record.key: fact for fact in story.facts if fact.topic.name == "parked-keys"}
+    services = [
+        (key or b"").decode("utf-8", "replace").rpartition("/")[2]
+        for key, fact in latest.items()
+        if fact.record.value is not None
+    ]
+    return f"; set aside (parked) for {', '.join(sorted(services))}" if services else ""
+
+
+def _not_known(story: Story) -> str:
+    refusal, issued = story.last(RequestRefused), story.last(IdIssued)
+    if refusal is not None and isinstance(refusal.message, RequestRefused):
+        problems = "; ".join(f"{each.field}: {each.problem}" for each in refusal.message.problems)
+        return f"not known: the request was refused because {problems}{_parked(story)}"
+    if issued is not None or story.last(GroupPurchase) is not None:
+        return (
+            f"{story.group_id} is issued, but order_service has not opened it yet: see"
+            f" `jointbuy lag`{_parked(story)}"
+        )
+    if story.last(GroupPurchaseRequested) is not None:
+        return (
+            "not answered yet: the request is there, no outcome is; see `jointbuy lag` and"
+            f" `jointbuy status`{_parked(story)}"
+        )
+    refused = story.last(OrderRefused)
+    if refused is not None:
+        return f"not known: no request has this id, so its orders are refused{_parked(story)}"
+    return (
+        f"not known: no topic tells of {story.reference}; orders for an id that no request has wait"
+        f" for an hour, then they are refused{_parked(story)}"
+    )
+
+
+# --- the facts -----------------------------------------------------------------------------------
+
+
+def _entries(settings: Settings, shown: list[Fact]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for fact in shown:
+        made_by = f" by {fact.rule}" if fact.rule else ""
+        made_by += f", from {fact.because}" if fact.because else ""
+        lines = Text.assemble(cell(fact.says), "\n", cell(f"  {fact.place}{made_by}", "dim"))
+        if fact.cause is not None:
+            lines.append("\n").append_text(cell(f"  {_input(settings, fact.input)}", "dim"))
+        grid.add_row(cell(when(instant(fact.record.timestamp))), lines)
+    return grid
+
+
+def _input(settings: Settings, record: InputRecord | None) -> str:
+    if record is None:
+        return "(this input is no longer kept)"
+    made_of = fact_of(settings, record)
+    if isinstance(made_of.message, Order) and made_of.message.value is not None:
+        return f"{made_of.says}, value {made_of.message.value}"
+    return made_of.says
+
+
+def _as_json(story: Story, shown: list[Fact], left_out: int) -> dict[str, Any]:
+    state = story.last(PurchaseState)
+    status = state.message.status if state and isinstance(state.message, PurchaseState) else None
+    return {
+        "reference": story.reference,
+        "group_id": story.group_id,
+        "request_id": story.request_id,
+        "status": status,
+        "summary": summary(story),
+        "facts": [_fact_as_json(fact) for fact in shown],
+        "left_out": left_out,
+        "note": NOTE,
+    }
+
+
+def _fact_as_json(fact: Fact) -> dict[str, Any]:
+    cause = fact.cause
+    return {
+        "at": instant(fact.record.timestamp).isoformat(),
+        "topic": fact.topic.name,
+        "partition": fact.record.partition,
+        "offset": fact.record.offset,
+        "key": topics.as_text(fact.record.key),
+        "says": fact.says,
+        "rule": fact.rule or None,
+        "because": fact.because or None,
+        "cause": asdict(cause) if cause else None,
+        "value": topics.as_json(fact.record.value),
+        "input": topics.as_json(fact.input.value) if fact.input else None,
+    }
