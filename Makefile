@@ -18,7 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>/dev/null
 	@touch $@
 
 demo: $(STAMP) ## Watch a group purchase happen, on an embedded broker
@@ -43,10 +43,14 @@ format: $(STAMP) ## Format and mend what can be mended
 schemas: $(STAMP) ## JSON Schemas, AsyncAPI document and topology from the catalogue
 	@$(BIN)/python -m schemas.generate
 
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
+
 lock: ## Choose versions anew; names, versions and hashes only
-	@$(BIN)/pip-compile --quiet --extra dev --extra embedded --extra docker --generate-hashes --allow-unsafe --strip-extras \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header \
+	@$(LOCK) --extra dev --extra embedded --extra docker \
 		--output-file requirements.lock pyproject.toml
+	@$(LOCK) --extra build --constraint requirements.lock \
+		--output-file requirements-run.lock pyproject.toml
 
 bench: $(STAMP) ## Throughput, cost and latency of order_service on Kafka
 	@$(BIN)/python -m bench.orders

@@ -175,6 +175,11 @@ def cell(text: object, style: str = "") -> Text:
     return Text("" if text is None else clean(str(text)).replace("\n", " "), style=style)
 
 
+def count(number: int, what: str) -> str:
+    """``1 order``, ``2 orders``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def money(minor_units: int, currency: str | None) -> str:
     """``1,234.50 EUR`` of 123450 minor units."""
     if currency is None:

@@ -45,6 +45,7 @@ class DeadLetter:
     """A record as it came, and what is known of it."""
 
     record: InputRecord
+    #: Service, topic (without the prefix), partition, offset, error, attempt.
     about: dict[str, str]
 
     @property
@@ -63,7 +64,7 @@ class DeadLetter:
             "id": self.place,
             "at": instant(self.record.timestamp).isoformat(),
             "key": topics.as_text(self.record.key),
-            **self.about,
+            **{k: int(v) if v.isdigit() else v for k, v in self.about.items()},
             "bytes": len(self.record.value or b""),
         }
 
@@ -178,8 +179,8 @@ def _ask(letters: Sequence[DeadLetter]) -> None:
 def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> OutputRecord:
     """The record as it was sent; a key gets the partition that murmur2 gives it."""
     record, name = letter.record, letter.about.get("topic", "")
-    topic = CATALOGUE.get(name.removeprefix(settings.topic_prefix))
-    if topic is None or settings.topic(topic.name) != name:
+    topic = CATALOGUE.get(name)
+    if topic is None:
         raise Mistake(f"dead letter {letter.place} is from {name or 'nowhere'}, no topic of ours")
     if record.key is None:
         partition = int(letter.about.get("partition", "0"))
@@ -187,7 +188,7 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
         key = record.key.decode("utf-8", "replace")
         partition = Partitioner(topic.partitions)(key_id(key))
     return OutputRecord(
-        topic=name,
+        topic=settings.topic(name),
         partition=partition,
         key=record.key,
         value=record.value if mended is None else mended,
@@ -202,15 +203,19 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
 def _read() -> list[DeadLetter]:
     with progress("reading dead letters") as step:
         letters = asyncio.run(_read_all(settings_here(), step))
-    return sorted(letters, key=lambda each: (each.record.timestamp, each.place))
+    # They come by partition and offset, and those of one time stay so.
+    return sorted(letters, key=lambda each: each.record.timestamp)
 
 
 async def _read_all(settings: Settings, step: Step) -> list[DeadLetter]:
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
-    return [
-        DeadLetter(record, {k: v for k, v in topics.headers_of(record).items() if k in ABOUT})
-        async for record in topics.read(settings, partitions, step)
-    ]
+    return [_letter(settings, record) async for record in topics.read(settings, partitions, step)]
+
+
+def _letter(settings: Settings, record: InputRecord) -> DeadLetter:
+    about = {name: text for name, text in topics.headers_of(record).items() if name in ABOUT}
+    about["topic"] = about.get("topic", "").removeprefix(settings.topic_prefix)
+    return DeadLetter(record, about)
 
 
 def _named(places: Sequence[str]) -> list[DeadLetter]:

@@ -9,6 +9,7 @@ from schemas.messages import (
     GroupPurchase,
     GroupPurchaseRequested,
     GroupPurchaseWithdrawn,
+    IdGranted,
     IdIssued,
     KeyParked,
     MembersAdmitted,
@@ -28,7 +29,7 @@ from schemas.messages import (
     Terms,
     Tier,
 )
-from services.terminal.console import money, when
+from services.terminal.console import count, money, when
 
 
 def of_tier(tier: Tier, currency: str | None) -> str:
@@ -90,6 +91,11 @@ def _(message: GroupPurchaseWithdrawn) -> str:
 
 
 @describe.register
+def _(message: IdGranted) -> str:
+    return f"id {message.group_id} granted to {message.request_id}"
+
+
+@describe.register
 def _(message: IdIssued) -> str:
     return f"id {message.group_id} issued"
 
@@ -126,13 +132,15 @@ def _(message: MembersAdmitted) -> str:
 @describe.register
 def _(message: PurchaseState) -> str:
     value = money(message.value, message.currency)
-    return f"{message.status}: {message.quantity} by {message.members} members, {value}"
+    return f"{message.status}: {message.quantity} by {count(message.members, 'member')}, {value}"
 
 
 @describe.register
 def _(message: PurchaseRow) -> str:
     value = money(message.value, message.currency)
-    return f"{message.member_id} has {message.quantity} in {message.orders} orders, {value}"
+    return (
+        f"{message.member_id} has {message.quantity} in {count(message.orders, 'order')}, {value}"
+    )
 
 
 @describe.register
@@ -170,7 +178,7 @@ def _(message: FavorDecision) -> str:
     else:
         given = of_tier(message.tier, message.currency)
     total = money(message.total, message.currency)
-    return f"decided: {given}; {total} to {message.members} members"
+    return f"decided: {given}; {total} to {count(message.members, 'member')}"
 
 
 @describe.register

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,9 +18,17 @@ from services.terminal.console import Mistake, problems
 Given = TypeVar("Given")
 Typed = TypeVar("Typed")
 AnyMessage = TypeVar("AnyMessage", bound=Message)
-Method = Literal["shop", "card", "invoice"]
 Scope = Literal["member", "group"]
 Incomplete = Literal["as-reached", "none", "cancel-all"]
+
+
+class Method(StrEnum):
+    """How it is paid; a class, as the frame takes no list of literals."""
+
+    shop = "shop"
+    card = "card"
+    invoice = "invoice"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 File = Annotated[

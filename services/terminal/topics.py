@@ -31,7 +31,7 @@ from services.terminal.console import Mistake, Step
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0
-POLL_MS = 100
+POLL_MS = 20
 RECORDS_PER_POLL = 5_000
 
 
@@ -94,17 +94,17 @@ async def _batches(
 ) -> AsyncIterator[list[InputRecord]]:
     heard = time.monotonic()
     while True:
-        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
-        # The answers for the others are here as well by now, so all ends are of about one moment.
+        # The answers for the others come with the first one's, so all ends are of about one moment.
         _note_ends(reader, partitions, ends)
         end = ends.get(tp)
+        # Control records leave gaps, so the position tells, not the last record.
+        if end is not None and await reader.position(tp) >= end:
+            return
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
         if batch := fetched.get(tp):
             heard = time.monotonic()
             beyond = end is not None and batch[-1].offset >= end
             yield [record for record in batch if record.offset < end] if beyond else batch
-        # Control records leave gaps, so the position tells, not the last record.
-        if end is not None and await reader.position(tp) >= end:
-            return
         _check_silence(heard, tp)
 
 

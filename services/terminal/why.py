@@ -29,9 +29,11 @@ from services.runtime.running import settings_here
 from services.runtime.settings import Settings
 from services.terminal import parsing, topics
 from services.terminal.console import (
+    Mistake,
     Step,
     cell,
     clean,
+    count,
     mistakes,
     print_json,
     print_table,
@@ -65,7 +67,9 @@ def why(
     left_out = len(story.facts) - len(shown)
     if as_json:
         print_json(_as_json(story, shown, left_out))
-        return
+        raise typer.Exit(0 if story.facts else 1)
+    if not story.facts:
+        raise Mistake(summary(story))
     typer.echo(clean(summary(story)))
     if shown:
         typer.echo()
@@ -115,16 +119,18 @@ def summary(story: Story) -> str:
 
 
 def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
-    number = (
-        f"{state.quantity:,} of {terms.number_of_products:,}" if terms else f"{state.quantity:,}"
-    )
+    of = f" of {terms.number_of_products:,}" if terms else ""
     if state.status == "open":
         until = f", deadline {when(_deadline(terms))}" if terms else ""
-        return f"open: {number} ordered by {state.members:,} members{until}{_parked(story)}"
+        by = count(state.members, "member")
+        return f"open: {state.quantity:,}{of} ordered by {by}{until}{_parked(story)}"
     if state.status == "withdrawn":
         return f"withdrawn at {when(state.closed_at)}: its request was taken back{_parked(story)}"
-    said = f"{state.status}: {number} ordered{_what_closed(story, state, terms)}"
-    return f"{said}; {_what_was_decided(story)}{_parked(story)}"
+    closing = story.closing.message if story.closing else None
+    then = closing.quantity if isinstance(closing, PurchaseState) else state.quantity
+    now = f"; {state.quantity:,} by now" if then != state.quantity else ""
+    said = f"{state.status}: {then:,}{of} ordered{_what_closed(story, state, terms)}"
+    return f"{said}; {_what_was_decided(story)}{now}{_parked(story)}"
 
 
 def _deadline(terms: Terms) -> datetime:
@@ -149,7 +155,10 @@ def _what_was_decided(story: Story) -> str:
     if fact is None or not isinstance(fact.message, FavorDecision):
         return "no favor is decided yet"
     decision = fact.message
-    by = f" decided by {fact.rule} from {fact.because}" if fact.rule else " decided"
+    # The last of several steps decides, and names itself as the cause: the close is behind it all.
+    source = fact.cause or (story.closing.place if story.closing else None)
+    service = fact.headers.get("ce_source", "").rpartition("/")[2] or "favor_service"
+    by = f" decided by {service}{f' from {source}' if source else ''}"
     if decision.cancel_all:
         return f"everyone gets the whole value back,{by}"
     if decision.tier is None:

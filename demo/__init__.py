@@ -1,0 +1,1 @@
+"""A story to watch (``make demo``) or to check (``make story``)."""

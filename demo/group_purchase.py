@@ -1,0 +1,230 @@
+"""The story of a group bulk purchase, on the wall clock."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.watching import MissingStep, Stage
+from schemas.messages import (
+    Definition,
+    FavorTerms,
+    GroupPurchaseRequested,
+    Limits,
+    Member,
+    OrderPaid,
+    OrderReturned,
+    Person,
+    Product,
+    Tier,
+)
+from services.runtime.settings import Settings
+
+TEA = Product(id="tea-1kg", name="Sencha, 1 kg")
+PRICE_CENTS = 2_400
+LADDER = FavorTerms(
+    tiers=(
+        Tier(from_quantity=5, percent_off=5),
+        Tier(from_quantity=30, percent_off=10),
+        Tier(from_quantity=100, percent_off=15),
+    )
+)
+OFFICE = ("ann", "bob", "cho")
+STREET = 24
+
+
+async def play(console: Console, settings: Settings, story: bool) -> None:
+    """Tell it; raises ``MissingStep`` when something does not happen."""
+    async with Stage(settings) as stage:
+        teller = Teller(console, stage, 0.0 if story else 0.7)
+        await teller.publish()
+        await teller.refuse()
+        await teller.office()
+        await teller.street(seconds_open=12 if story else 25)
+
+
+class Teller:
+    """Plays each part and says what is seen."""
+
+    def __init__(self, console: Console, stage: Stage, pause_seconds: float) -> None:
+        self._console = console
+        self._stage = stage
+        self._pause_seconds = pause_seconds
+        self._step = 0
+
+    def say(self, text: str) -> None:
+        """A step that was seen."""
+        self._step += 1
+        self._console.print(f"[bold cyan]{self._step:>2}[/] {text}")
+
+    async def pause(self) -> None:
+        """Watchable speed."""
+        await asyncio.sleep(self._pause_seconds)
+
+    async def publish(self) -> None:
+        """A shop opens a product to the public."""
+        definition = Definition(
+            definition_id="tea-2026",
+            shop_id="leaf-and-cup",
+            product=TEA,
+            unit_price=PRICE_CENTS,
+            currency="EUR",
+            favor=LADDER,
+            limits=Limits(number_min=2, number_max=1_000),
+            published_at=datetime.now(UTC),
+        )
+        await self._stage.send("definitions", definition)
+        self.say(f"the shop opens [bold]{TEA.name}[/] for group purchase: 24.00 EUR,")
+        self._console.print("   5 % off from 5, 10 % from 30, 15 % from 100")
+        await self.pause()
+
+    async def refuse(self) -> None:
+        """An impossible request is refused with every problem named."""
+        await self._stage.send(
+            "group-purchase-requests",
+            GroupPurchaseRequested(
+                request_id="impossible",
+                requested_at=datetime.now(UTC),
+                product=TEA,
+                number_of_products=0,
+                currency="EURO",
+            ),
+        )
+        refused = await self._stage.until("a refusal", "request-outcomes", "impossible")
+        problems = refused.get("problems", [])
+        _check(len(problems) >= 2, f"every problem of the impossible request: {refused}")
+        self.say("an impossible request is refused, every problem named:")
+        for problem in problems:
+            self._console.print(f"     {problem['field']}: {problem['problem']}")
+        await self.pause()
+
+    async def office(self) -> None:
+        """Listed members: complete there and then."""
+        group_id = await self._request(
+            "office-tea",
+            number_of_products=6,
+            organizer=Person(id="ann", name="Ann"),
+            members=tuple(Member(id=name, name=name.title()) for name in OFFICE),
+            closes_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+        self.say(f"Ann asks for 6 for the office; the ID is [bold]{group_id}[/]")
+        for number, name in enumerate(OFFICE, 1):
+            bought = self._order(group_id, name, quantity=number)
+            # Shops' feeds repeat themselves.
+            await self._stage.send("orders", bought, bought)
+            row = await self._stage.until(f"{name}'s row", "purchases", f"{group_id}/member/{name}")
+            _check(row["quantity"] == number, f"{name}'s order counted once: {row}")
+            self.say(f"{name.title()} orders {number} (the shop says it twice): counted once")
+            await self.pause()
+        state = await self._closed(group_id)
+        _check(state["status"] == "complete", f"the office's purchase complete: {state}")
+        self.say("everyone has ordered and 6 are reached: complete, there and then")
+        await self._show(group_id, len(OFFICE))
+
+    async def street(self, seconds_open: float) -> None:
+        """Open to anyone: the deadline decides."""
+        closes_at = datetime.now(UTC) + timedelta(seconds=seconds_open)
+        group_id = await self._request(
+            "street-tea",
+            number_of_products=20,
+            organizer=Person(id="dee", name="Dee"),
+            closes_at=closes_at,
+            grace_seconds=1,
+        )
+        self.say(
+            f"Dee opens one to the whole street until {closes_at:%H:%M:%S}: [bold]{group_id}[/]"
+        )
+        for number in range(1, STREET + 1):
+            quantity = 1 + number % 3
+            await self._stage.send("orders", self._order(group_id, f"buyer-{number}", quantity))
+            await asyncio.sleep(self._pause_seconds / 2)
+        expected = sum(1 + number % 3 for number in range(1, STREET + 1))
+        await self._stage.until(
+            f"{expected} bought", "purchases", group_id, lambda seen: seen["quantity"] == expected
+        )
+        self.say(f"{STREET} buyers order {expected} in all")
+        await self._stage.send(
+            "orders",
+            OrderReturned(
+                return_id="return-1",
+                source="leaf-and-cup",
+                group_id=group_id,
+                member_id="buyer-2",
+                quantity=1,
+                returned_at=datetime.now(UTC),
+            ),
+        )
+        await self._stage.until(
+            "the return", "purchases", group_id, lambda seen: seen["quantity"] == expected - 1
+        )
+        self.say("buyer-2 sends one back: the table knows")
+        state = await self._closed(group_id)
+        _check(state["status"] == "complete", f"the street's purchase complete: {state}")
+        self.say("the period has elapsed and the number is reached: complete")
+        await self._stage.send("orders", self._order(group_id, "sleepy", 1, closes_at))
+        refused = await self._stage.until(
+            "sleepy's refusal", "purchases", f"{group_id}/refused/leaf-and-cup/order-of-sleepy"
+        )
+        self.say(f"sleepy orders after the end: refused, {refused['reason']}")
+        await self._show(group_id, STREET)
+
+    async def _request(self, request_id: str, **terms: Any) -> str:
+        await self._stage.send(
+            "group-purchase-requests",
+            GroupPurchaseRequested(
+                request_id=request_id,
+                requested_at=datetime.now(UTC),
+                definition_id="tea-2026",
+                **terms,
+            ),
+        )
+        outcome = await self._stage.until("an ID", "request-outcomes", request_id)
+        _check(outcome["type"] == "IdIssued", f"an ID for {request_id}: {outcome}")
+        group_id: str = outcome["group_id"]
+        return group_id
+
+    def _order(
+        self, group_id: str, member: str, quantity: int, at: datetime | None = None
+    ) -> OrderPaid:
+        return OrderPaid(
+            order_id=f"order-of-{member}",
+            source="leaf-and-cup",
+            group_id=group_id,
+            member_id=member,
+            quantity=quantity,
+            currency="EUR",
+            ordered_at=at or datetime.now(UTC),
+        )
+
+    async def _closed(self, group_id: str) -> dict[str, Any]:
+        return await self._stage.until(
+            "the close", "purchases", group_id, lambda seen: seen["status"] != "open"
+        )
+
+    async def _show(self, group_id: str, members: int) -> None:
+        decision = await self._stage.until("the favors", "favors", group_id)
+        _check(decision["members"] == members, f"a favor for each of {members}: {decision}")
+        table = Table("purchaser", "quantity", "value EUR", "favor EUR", title=group_id)
+        prefix = f"{group_id}/member/"
+        total = 0
+        for name in self._stage.keys("favors", prefix):
+            row = self._stage.fact("purchases", prefix + name) or {}
+            favor = self._stage.fact("favors", prefix + name) or {}
+            total += favor["amount"]
+            table.add_row(name, str(row["quantity"]), _euros(row["value"]), _euros(favor["amount"]))
+        self._console.print(table)
+        _check(total == decision["total"], f"favors that add up to {decision['total']}: {total}")
+        percent = decision["tier"]["percent_off"]
+        self.say(f"the tier is {percent} %: {members} favors of {_euros(total)} EUR in all")
+        await self.pause()
+
+
+def _euros(cents: int) -> str:
+    return f"{cents / 100:,.2f}"
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise MissingStep(what)

@@ -1,0 +1,107 @@
+"""Feeding commands and watching facts as they come, each step with a deadline."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from schemas.messages import Message
+from schemas.topics import CATALOGUE, FAVORS, PURCHASES, REQUEST_OUTCOMES
+from services.runtime.records import OutputRecord, Partitioner, encode, key_id
+from services.runtime.settings import Settings
+from services.runtime.transport import consumer, producer, send
+
+STEP_SECONDS_MAX = 40.0
+
+
+class MissingStep(Exception):
+    """Something the story tells did not happen in time."""
+
+
+class Stage:
+    """What is sent, and every fact seen so far by key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sender: AIOKafkaProducer = producer(settings)
+        self._reader: AIOKafkaConsumer = consumer(settings)
+        self._seen: dict[tuple[str, str], dict[str, Any]] = {}
+        self._changed = asyncio.Condition()
+        self._following: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Stage":
+        await self._sender.start()
+        await self._reader.start()
+        names = [self._settings.topic(each.name) for each in (REQUEST_OUTCOMES, PURCHASES, FAVORS)]
+        self._reader.subscribe(names)
+        self._following = asyncio.create_task(self._follow())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        await self._reader.stop()
+        await self._sender.stop()
+
+    async def _follow(self) -> None:
+        while True:
+            fetched = await self._reader.getmany(timeout_ms=500)
+            async with self._changed:
+                for records in fetched.values():
+                    for record in records:
+                        name = record.topic.removeprefix(self._settings.topic_prefix)
+                        self._seen[name, record.key.decode()] = orjson.loads(record.value)
+                self._changed.notify_all()
+
+    async def send(self, topic: str, *messages: Message) -> None:
+        """Send commands as a terminal or a shop would."""
+        partitioner = Partitioner(CATALOGUE[topic].partitions)
+        now_ms = int(time.time() * 1000)
+        records = [
+            OutputRecord(
+                self._settings.topic(topic),
+                partitioner(key_id(message.key)),
+                message.key.encode(),
+                encode(message),
+                now_ms,
+                [],
+            )
+            for message in messages
+        ]
+        await send(self._sender, records)
+
+    def fact(self, topic: str, key: str) -> dict[str, Any] | None:
+        """The latest fact of a key, if one was seen."""
+        return self._seen.get((topic, key))
+
+    def keys(self, topic: str, prefix: str) -> list[str]:
+        """What stands behind ``prefix`` in the keys seen, in order of first sight."""
+        return [
+            key.removeprefix(prefix)
+            for name, key in self._seen
+            if name == topic and key.startswith(prefix)
+        ]
+
+    async def until(
+        self,
+        what: str,
+        topic: str,
+        key: str,
+        holds: Callable[[dict[str, Any]], bool] = lambda _: True,
+        seconds: float = STEP_SECONDS_MAX,
+    ) -> dict[str, Any]:
+        """Wait for a fact; raises ``MissingStep`` when it does not come in time."""
+
+        def there() -> bool:
+            found = self.fact(topic, key)
+            return found is not None and holds(found)
+
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(there)
+        except TimeoutError:
+            raise MissingStep(f"{what}; last seen: {self.fact(topic, key)}") from None
+        return self._seen[topic, key]

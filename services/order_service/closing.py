@@ -1,0 +1,49 @@
+"""When a group closes, and until when orders still come in after that."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from schemas.messages import PurchaseState, Status
+from services.order_service.rows import Purchase, Terms, purchase_state
+from services.runtime.rows import Due, Rows
+
+LATE_ORDERS_WAIT = timedelta(hours=72)
+ROWS_KEPT = timedelta(days=90)
+
+
+def is_complete(purchase: Purchase, terms: Terms) -> bool:
+    """Whether the group closes before its deadline; only listed members count in a listed group."""
+    if purchase.quantity < terms.number_of_products:
+        return False
+    return purchase.members == terms.listed if terms.listed else terms.stop_at_number
+
+
+def close(
+    purchase: Purchase, status: Status, closed_at: datetime, rows: Rows, now: datetime
+) -> Sequence[PurchaseState]:
+    """Close the group for good; ``purchase`` has the sums of the close, but not its version.
+
+    What closed it says when: ``closed_at``. How long the group is kept counts from the clock's
+    ``now``, so that an order that is fed days late leaves others as much time as any does. The
+    summary is returned, not left to its row, so that no later row is sent before it.
+    """
+    rows["purchase"] = replace(
+        purchase,
+        version=purchase.version + 1,
+        status=status,
+        closed_at=closed_at,
+        late_until=now + LATE_ORDERS_WAIT,
+    )
+    rows["due/shrink"] = Due(now + ROWS_KEPT)
+    if "due/close" in rows:
+        del rows["due/close"]
+    return (purchase_state("purchase", rows),)
+
+
+def reason_after_close(purchase: Purchase, now: datetime) -> str:
+    """Why an order made in time is refused as the group has closed; empty if it is not."""
+    if purchase.status == "withdrawn":
+        return "withdrawn"
+    is_late = purchase.late_until is not None and now > purchase.late_until
+    return "too-late" if is_late else ""

@@ -1,0 +1,178 @@
+"""Which orders count, from when on, and what they add to their member and to the group."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from schemas.messages import Message, Method, OrderPaid, OrderPlaced, Payment
+from services.order_service.closing import close, is_complete, reason_after_close
+from services.order_service.rows import (
+    Admitted,
+    Latest,
+    Member,
+    Order,
+    Purchase,
+    Terms,
+    Unpaid,
+    latest_name,
+    order_name,
+    order_refused,
+)
+from services.runtime.rows import Rows
+
+#: What schemas allow a quantity or value to be; a sum beyond it could not be sent.
+SUM_MAX = 10**15
+#: (kind, status) of payments that say that an order's money is there, or will be asked for.
+MONEY_IS_THERE = frozenset(
+    {
+        ("authorisation", "authorised"),
+        ("authorisation", "succeeded"),
+        ("charge", "authorised"),
+        ("charge", "succeeded"),
+        ("invoice", "pending"),
+        ("invoice", "succeeded"),
+    }
+)
+
+
+def paid_order(message: Payment) -> str | None:
+    """The name of the order whose money a payment says is there; None if it says no such thing."""
+    cause = message.cause
+    if cause.kind != "order" or (message.kind, message.status) not in MONEY_IS_THERE:
+        return None
+    if cause.source is None or cause.order_id is None:
+        return None
+    return order_name(cause.source, cause.order_id)
+
+
+def take_order(
+    message: OrderPlaced | OrderPaid, rows: Rows, now: datetime, *, paid: bool
+) -> Sequence[Message]:
+    """Count a new order or keep it until its money is there, or refuse it; answer a known one."""
+    name = order_name(message.source, message.order_id)
+    known: Order | None = rows.get(name)
+    if known is not None and known.state != "paid-ahead":
+        return _take_known(name, known, rows, now, paid=paid)
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
+    value = message.value
+    if value is None:
+        price = terms.unit_price if message.unit_price is None else message.unit_price
+        value = message.quantity * (price or 0)
+    order = Order(
+        "counts", message.member_id, message.quantity, value, message.ordered_at,
+        purchase.version + 1,
+    )  # fmt: skip
+    reason = _reason_to_refuse(message, terms, purchase, rows, now)
+    if reason:
+        return _refuse(name, order, reason, rows)
+    counts = paid or terms.scope == "group"
+    if not counts and known is not None:
+        counts = _method(message.member_id, terms, rows) != "shop"
+    if counts:
+        return _count(name, order, purchase, rows, now)
+    _keep_unpaid(name, order, purchase, rows)
+    return ()
+
+
+def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Count a placed order whose money has come, or keep that it has until the order comes."""
+    order: Order | None = rows.get(name)
+    if order is None:
+        rows[name] = Order("paid-ahead")
+    elif order.state == "placed" and _method(order.member_id, rows["terms"], rows) != "shop":
+        return _count_placed(name, order, rows, now)
+    return ()
+
+
+def _take_known(
+    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool
+) -> Sequence[Message]:
+    if order.state == "refused":
+        return (order_refused(name, order, rows),)
+    if order.state == "placed" and paid:
+        return _count_placed(name, order, rows, now)
+    return ()
+
+
+def _reason_to_refuse(
+    message: OrderPlaced | OrderPaid, terms: Terms, purchase: Purchase, rows: Rows, now: datetime
+) -> str:
+    """The first reason that holds, the order's own before those of when it came; or empty."""
+    if terms.listed and f"admitted/{message.member_id}" not in rows:
+        return "not-a-member"
+    if message.ordered_at < terms.opens_at:
+        return "before-period"
+    if message.ordered_at >= terms.closes_at:
+        return "after-period"
+    if message.currency and terms.currency and message.currency != terms.currency:
+        return "other-currency"
+    return reason_after_close(purchase, now)
+
+
+def _method(member_id: str, terms: Terms, rows: Rows) -> Method:
+    admitted: Admitted | None = rows.get(f"admitted/{member_id}")
+    return terms.method if admitted is None or admitted.method is None else admitted.method
+
+
+def _keep_unpaid(name: str, order: Order, purchase: Purchase, rows: Rows) -> None:
+    """Keep an order until its money is there; its arrival ranks after all that count by now."""
+    unpaid = rows.get("unpaid", Unpaid(0)).count + 1
+    rows["unpaid"] = Unpaid(unpaid)
+    rows[name] = replace(
+        order, state="placed", arrived_version=purchase.version, arrived_unpaid=unpaid
+    )
+
+
+def _count_placed(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Message]:
+    purchase: Purchase = rows["purchase"]
+    if purchase.status == "withdrawn":
+        return _refuse(name, order, "withdrawn", rows)
+    return _count(name, replace(order, state="counts"), purchase, rows, now)
+
+
+def _count(
+    name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    """Add an order to its member and to the group, and close the group if that completes it."""
+    quantity = purchase.quantity + order.quantity
+    value = purchase.value + order.value
+    if quantity > SUM_MAX or value > SUM_MAX:
+        return _refuse(name, order, "beyond-limits", rows)
+    rows[name] = order
+    members = purchase.members + _add_to_member(name, order, rows)
+    counted = replace(purchase, quantity=quantity, value=value, members=members)
+    if purchase.status == "open" and is_complete(counted, rows["terms"]):
+        return close(counted, "complete", order.ordered_at, rows, now)
+    rows["purchase"] = replace(counted, version=purchase.version + 1)
+    return ()
+
+
+def _add_to_member(name: str, order: Order, rows: Rows) -> int:
+    """Add an order to its member's sums; 1 if the member had nothing before, else 0."""
+    member_name = f"member/{order.member_id}"
+    member: Member | None = rows.get(member_name)
+    at = order.ordered_at
+    if member is None or not member.orders:
+        version = 1 if member is None else member.version + 1
+        rows[member_name] = Member(version, order.quantity, order.value, 1, at, at, name)
+        return 1
+    if member.only_order:
+        rows[latest_name(rows[member.only_order])] = Latest(member.only_order)
+    rows[latest_name(order)] = Latest(name)
+    rows[member_name] = Member(
+        member.version + 1,
+        member.quantity + order.quantity,
+        member.value + order.value,
+        member.orders + 1,
+        min(member.first_ordered_at or at, at),
+        max(member.last_ordered_at or at, at),
+        "",
+    )
+    return int(member.quantity == 0)
+
+
+def _refuse(name: str, order: Order, reason: str, rows: Rows) -> Sequence[Message]:
+    refused = replace(order, state="refused", reason=reason)
+    rows[name] = refused
+    return (order_refused(name, refused, rows),)

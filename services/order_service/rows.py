@@ -1,0 +1,233 @@
+"""The rows of a group, and the facts that they stand for.
+
+- ``terms``: what the group runs under; never changes. ``admitted/<member>``: who may buy.
+- ``purchase``: the sums and the status. ``member/<member>``: one purchaser's sums.
+- ``order/<source>/<order_id>``: all that is known of an order, and so what a repeat is answered by.
+- ``latest/<member>/<ordered_at>/<arrival>``: the counting orders of a member with several.
+- ``return/<source>/<return_id>``: the answer a return got.
+- ``waiting/<n>``: a message whose group is not known yet. ``waits``: the last of their numbers.
+- ``unpaid``: how many orders came without their money. ``listed``: members admitted so far.
+- ``ended``: all that is left of a group ninety days after its end.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from schemas.messages import (
+    Method,
+    OrderRefused,
+    PaymentScope,
+    Period,
+    PurchaseRow,
+    PurchaseState,
+    Status,
+)
+from services.runtime.rows import Rows
+
+NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
+
+OrderState = Literal["paid-ahead", "placed", "counts", "cancelled", "refused"]
+
+
+@dataclass(slots=True)
+class Terms:
+    """What orders are judged by; ``listed`` members, 0 when anyone may buy."""
+
+    request_id: str
+    opens_at: datetime
+    closes_at: datetime
+    number_of_products: int
+    listed: int
+    stop_at_number: bool
+    scope: PaymentScope
+    method: Method
+    currency: str | None
+    unit_price: int | None
+
+
+@dataclass(slots=True)
+class Purchase:
+    """A group's sums; ``members`` have a quantity above zero.
+
+    Once closed, orders made in time are taken up to and including ``late_until``.
+    """
+
+    version: int
+    status: Status
+    quantity: int
+    value: int
+    members: int
+    closed_at: datetime | None
+    late_until: datetime | None
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A listed member, and the member's own method if it is not the group's."""
+
+    method: Method | None
+
+
+@dataclass(slots=True)
+class Listed:
+    """How many members have been admitted by parts that came before the group."""
+
+    count: int
+
+
+@dataclass(slots=True)
+class Member:
+    """One purchaser's sums.
+
+    ``only_order`` names the order row while the member has one order, as most do; from the second
+    on it is empty, and ``latest`` rows name them all.
+    """
+
+    version: int
+    quantity: int
+    value: int
+    orders: int
+    first_ordered_at: datetime | None
+    last_ordered_at: datetime | None
+    only_order: str
+
+
+@dataclass(slots=True)
+class Order:
+    """An order as it first came; ``returned`` of its quantity have come back.
+
+    It arrived at ``arrived_version`` of the purchase, as the ``arrived_unpaid``-th of those that
+    came without their money (0: it counted at once and made that version).
+    """
+
+    state: OrderState
+    member_id: str = ""
+    quantity: int = 0
+    value: int = 0
+    ordered_at: datetime = NOT_ORDERED
+    arrived_version: int = 0
+    arrived_unpaid: int = 0
+    returned: int = 0
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Unpaid:
+    """How many orders came without their money; a row of its own, as the summary is the same."""
+
+    count: int
+
+
+@dataclass(slots=True)
+class Latest:
+    """The name of the order row."""
+
+    order: str
+
+
+@dataclass(slots=True)
+class Return:
+    """The answer a return got: how much of it was refused, and why."""
+
+    member_id: str
+    refused: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A message as JSON text, and when it came."""
+
+    type: str
+    message: str
+    arrived_at: datetime
+
+
+@dataclass(slots=True)
+class Waits:
+    """There while messages wait: the number of the last one."""
+
+    last: int
+
+
+@dataclass(slots=True)
+class Chunk:
+    """There until the rule that goes in chunks has nothing left to do."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a group ended whose rows are gone."""
+
+    status: Status
+    version: int
+
+
+def order_name(source: str, order_id: str) -> str:
+    """The name of an order's row."""
+    return f"order/{source}/{order_id}"
+
+
+def return_name(source: str, return_id: str) -> str:
+    """The name of a return's row."""
+    return f"return/{source}/{return_id}"
+
+
+def latest_name(order: Order) -> str:
+    """A name that sorts a member's orders by ``ordered_at``, then by arrival."""
+    at = order.ordered_at.astimezone(UTC).isoformat(timespec="microseconds")
+    arrival = f"{order.arrived_version:012d}.{order.arrived_unpaid:012d}"
+    return f"latest/{order.member_id}/{at}/{arrival}"
+
+
+# --- facts ---------------------------------------------------------------------------------------
+
+
+def purchase_state(row_name: str, rows: Rows) -> PurchaseState:
+    """The summary that the row ``purchase`` stands for; money in minor units."""
+    purchase: Purchase = rows[row_name]
+    terms: Terms = rows["terms"]
+    return PurchaseState(
+        group_id=rows.key,
+        request_id=terms.request_id,
+        version=purchase.version,
+        status=purchase.status,
+        quantity=purchase.quantity,
+        value=purchase.value,
+        currency=terms.currency,
+        members=purchase.members,
+        closed_at=purchase.closed_at,
+    )
+
+
+def purchase_row(row_name: str, rows: Rows) -> PurchaseRow:
+    """The line of the table that a row ``member/<member_id>`` stands for; money in minor units."""
+    member: Member = rows[row_name]
+    terms: Terms = rows["terms"]
+    return PurchaseRow(
+        group_id=rows.key,
+        request_id=terms.request_id,
+        member_id=row_name.partition("/")[2],
+        version=member.version,
+        quantity=member.quantity,
+        value=member.value,
+        currency=terms.currency,
+        period=Period(opens_at=terms.opens_at, closes_at=terms.closes_at),
+        first_ordered_at=member.first_ordered_at,
+        last_ordered_at=member.last_ordered_at,
+        orders=member.orders,
+    )
+
+
+def order_refused(row_name: str, row: Order | Return, rows: Rows) -> OrderRefused:
+    """What an order or return is told of which ``row`` says that it is refused, or how much."""
+    _, source, order_id = row_name.split("/")
+    return OrderRefused(
+        group_id=rows.key,
+        order_id=order_id,
+        source=source,
+        member_id=row.member_id,
+        quantity=row.refused if isinstance(row, Return) else row.quantity,
+        reason=row.reason,
+    )
