@@ -22,23 +22,25 @@ def is_complete(purchase: Purchase, terms: Terms) -> bool:
 def close(
     purchase: Purchase, status: Status, closed_at: datetime, rows: Rows, now: datetime
 ) -> Sequence[PurchaseState]:
-    """Close the group for good; ``purchase`` has the sums of the close, but not its version.
+    """Close the group for good; ``purchase`` has its new version already.
 
-    What closed it says when: ``closed_at``. How long the group is kept counts from the clock's
-    ``now``, so that an order that is fed days late leaves others as much time as any does. The
-    summary is returned, not left to its row, so that no later row is sent before it.
+    What closes it says when: ``closed_at``. How long it is kept counts from the clock's ``now``, so
+    that an order that was fed days late does not leave less time to others. The summary is
+    returned, as it would else be sent after rows that change later.
     """
     rows["purchase"] = replace(
-        purchase,
-        version=purchase.version + 1,
-        status=status,
-        closed_at=closed_at,
-        late_until=now + LATE_ORDERS_WAIT,
+        purchase, status=status, closed_at=closed_at, late_until=now + LATE_ORDERS_WAIT
     )
     rows["due/shrink"] = Due(now + ROWS_KEPT)
     if "due/close" in rows:
         del rows["due/close"]
     return (purchase_state("purchase", rows),)
+
+
+def close_as_it_stands(status: Status, rows: Rows, now: datetime) -> Sequence[PurchaseState]:
+    """Close the group at the clock's time, with the sums it has."""
+    purchase: Purchase = rows["purchase"]
+    return close(replace(purchase, version=purchase.version + 1), status, now, rows, now)
 
 
 def reason_after_close(purchase: Purchase, now: datetime) -> str:

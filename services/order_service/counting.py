@@ -141,10 +141,13 @@ def _count(
         return _refuse(name, order, "beyond-limits", rows)
     rows[name] = order
     members = purchase.members + _add_to_member(name, order, rows)
-    counted = replace(purchase, quantity=quantity, value=value, members=members)
-    if purchase.status == "open" and is_complete(counted, rows["terms"]):
+    counted = Purchase(
+        purchase.version + 1, purchase.status, quantity, value, members,
+        purchase.closed_at, purchase.late_until,
+    )  # fmt: skip
+    if counted.status == "open" and is_complete(counted, rows["terms"]):
         return close(counted, "complete", order.ordered_at, rows, now)
-    rows["purchase"] = replace(counted, version=purchase.version + 1)
+    rows["purchase"] = counted
     return ()
 
 

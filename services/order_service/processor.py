@@ -18,7 +18,7 @@ from schemas.messages import (
     Payment,
 )
 from schemas.topics import GROUP_PURCHASES, ORDERS, PAYMENTS, PURCHASES
-from services.order_service import rules
+from services.order_service import rows, rules
 from services.runtime.processor import Processor
 
 PROCESSOR = Processor(
@@ -41,21 +41,21 @@ PROCESSOR = Processor(
         "shrink": rules.begin_shrinking,
     },
     chunks={"drain": rules.drain_waiting, "shrink": rules.shrink_rows},
-    facts={"purchase": rules.purchase_state, "member": rules.purchase_row},
+    facts={"purchase": rows.purchase_state, "member": rows.purchase_row},
     rows={
-        "terms": rules.Terms,
-        "purchase": rules.Purchase,
-        "listed": rules.Listed,
-        "admitted": rules.Admitted,
-        "member": rules.Member,
-        "order": rules.Order,
-        "unpaid": rules.Unpaid,
-        "latest": rules.Latest,
-        "return": rules.Return,
-        "waiting": rules.Waiting,
-        "waits": rules.Waits,
-        "chunk": rules.Chunk,
-        "ended": rules.Ended,
+        "terms": rows.Terms,
+        "purchase": rows.Purchase,
+        "listed": rows.Listed,
+        "admitted": rows.Admitted,
+        "member": rows.Member,
+        "order": rows.Order,
+        "unpaid": rows.Unpaid,
+        "latest": rows.Latest,
+        "return": rows.Return,
+        "waiting": rows.Waiting,
+        "waits": rows.Waits,
+        "chunk": rows.Chunk,
+        "ended": rows.Ended,
     },
 )
 

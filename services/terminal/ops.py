@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -62,17 +63,19 @@ def export(
 
 
 async def _export(settings: Settings, topic: Topic, step: Step) -> None:
-    records = topics.read(settings, topics.partitions_of(settings, topic), step)
-    if topic.compacted:
-        _write([_line(record) for record in await _latest(records)])
-        return
-    lines: list[bytes] = []
-    async for record in records:
-        lines.append(_line(record))
-        if len(lines) == LINES_PER_WRITE:
-            _write(lines)
-            lines = []
-    _write(lines)
+    partitions = topics.partitions_of(settings, topic)
+    # Whoever reads our lines may have enough of them.
+    async with aclosing(topics.read(settings, partitions, step)) as records:
+        if topic.compacted:
+            _write([_line(record) for record in await _latest(records)])
+            return
+        lines: list[bytes] = []
+        async for record in records:
+            lines.append(_line(record))
+            if len(lines) == LINES_PER_WRITE:
+                _write(lines)
+                lines = []
+        _write(lines)
 
 
 async def _latest(records: AsyncIterator[InputRecord]) -> list[InputRecord]:

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -66,10 +66,11 @@ def partitions_of(
 
 async def read(
     settings: Settings, partitions: Sequence[TopicPartition], step: Step | None = None
-) -> AsyncIterator[InputRecord]:
+) -> AsyncGenerator[InputRecord, None]:
     """Every record from the beginning to the end as it stood at the start, partition by partition.
 
-    An open transaction and what comes after it is left out.
+    An open transaction and what comes after it is left out. Who may stop before the end closes it
+    with ``aclosing``, so that the connection does not outlive the loop.
     """
     async with connected(transport.consumer(settings), settings) as reader:
         await assign(reader, settings, partitions)
@@ -78,12 +79,13 @@ async def read(
         ends: dict[TopicPartition, int] = {}
         done = 0
         for tp in partitions:
-            async for batch in _batches(reader, tp, partitions, ends):
-                done += len(batch)
-                if step is not None:
-                    step(done, sum(end - begins[known] for known, end in ends.items()))
-                for record in batch:
-                    yield record
+            async with aclosing(_batches(reader, tp, partitions, ends)) as batches:
+                async for batch in batches:
+                    done += len(batch)
+                    if step is not None:
+                        step(done, sum(end - begins[known] for known, end in ends.items()))
+                    for record in batch:
+                        yield record
 
 
 async def _batches(
@@ -91,7 +93,7 @@ async def _batches(
     tp: TopicPartition,
     partitions: Sequence[TopicPartition],
     ends: dict[TopicPartition, int],
-) -> AsyncIterator[list[InputRecord]]:
+) -> AsyncGenerator[list[InputRecord], None]:
     heard = time.monotonic()
     while True:
         # The answers for the others come with the first one's, so all ends are of about one moment.

@@ -33,7 +33,9 @@ from schemas.messages import (
     TimePassed,
 )
 from services.order_service import rules
+from services.order_service.closing import ROWS_KEPT
 from services.order_service.processor import PROCESSOR
+from services.order_service.rows import Chunk, Ended
 from services.runtime.rows import Due, MemoryRows
 
 OPENS = datetime(2024, 3, 1, tzinfo=UTC)
@@ -44,6 +46,8 @@ HOUR = timedelta(hours=1)
 LATEST = DEADLINE + timedelta(hours=72)
 ENDED = DEADLINE + timedelta(days=90)
 INSTANT = timedelta(milliseconds=1)
+#: When a feed that lags behind sends what was ordered an hour after the opening.
+FED = OPENS + timedelta(days=6)
 
 Event = tuple[datetime, Message]
 
@@ -134,6 +138,7 @@ def payment(order_id: str, kind: Any = "authorisation", status: Any = "authorise
 BY_CARD = group(payment=PaymentTerms(method="card"))
 BY_GROUP = group(payment=PaymentTerms(scope="group"))
 STOPS = group(stop_at_number=True)
+STOPS_LATER = group(stop_at_number=True, closes_at=OPENS + timedelta(days=9))
 ANN_BY_CARD = group(members=(Member(id="ann", payment=MemberPayment(method="card")),))
 
 
@@ -643,6 +648,20 @@ LATE = [
         refused=(("c", 1, "too-late"),),
     ),
     Case(
+        "orders fed days late leave as much time to others",
+        [
+            STOPS_LATER,
+            (FED, paid("a", "ann", 3)),
+            (FED + 72 * HOUR, paid("b", "bob")),
+            (FED + 72 * HOUR + INSTANT, paid("c", "cem")),
+            (FED + ROWS_KEPT - INSTANT, returned("r", "ann")),
+            (FED + ROWS_KEPT, returned("q", "ann")),
+        ],
+        {"ann": (2, 200, 1), "bob": (1, 100, 1)},
+        status="complete",
+        refused=(("c", 1, "too-late"), ("q", 1, "exceeds-orders")),
+    ),
+    Case(
         "an order that was here in time counts whenever it is paid",
         [group(), placed("a", "ann"), (LATEST + HOUR, paid("a", "ann"))],
         {"ann": (1, 100, 1)},
@@ -780,21 +799,37 @@ def test_the_terms_come_before_the_summary() -> None:
 @pytest.mark.parametrize(
     ("events", "closed_at"),
     [
-        ([group("ann"), (OPENS + HOUR, paid("a", "ann", 3))], OPENS + HOUR),
+        ([group("ann"), paid("a", "ann", 3)], OPENS + HOUR),
+        ([STOPS_LATER, (FED, paid("a", "ann", 3))], OPENS + HOUR),
+        ([(OPENS, STOPS), (OPENS, paid("a", "ann", 3))], OPENS + HOUR),
+        ([STOPS, (OPENS + 2 * HOUR, paid("a", "ann", 3, ordered_at=OPENS))], OPENS),
         (
-            [(OPENS + HOUR, paid("a", "ann", 3)), (OPENS + 2 * HOUR - INSTANT, group("ann"))],
-            OPENS + HOUR,
+            [STOPS, paid("a", "ann", 2), (OPENS + 2 * HOUR, paid("b", "bob", ordered_at=OPENS))],
+            OPENS,
         ),
+        ([STOPS, placed("a", "ann", 3), (OPENS + 2 * HOUR, paid("a", "ann", 3))], OPENS + HOUR),
+        ([paid("a", "ann", 3), (OPENS + 2 * HOUR - INSTANT, group("ann"))], OPENS + HOUR),
         ([group(), time(DEADLINE + HOUR)], DEADLINE),
-        ([group(), (OPENS + HOUR, withdrawn())], OPENS + HOUR),
+        ([group(), (OPENS + 2 * HOUR, withdrawn())], OPENS + 2 * HOUR),
         ([group(grace_seconds=0), time(CLOSES)], CLOSES),
     ],
-    ids=["completing", "completing-while-waiting", "deadline", "withdrawal", "no-grace"],
+    ids=[
+        "completing",
+        "completing-though-fed-days-late",
+        "completing-ahead-of-the-clock",
+        "completing-by-the-order-s-own-time",
+        "completing-by-the-time-of-the-order-that-completes",
+        "completing-when-paid",
+        "completing-while-waiting",
+        "deadline",
+        "withdrawal",
+        "no-grace",
+    ],
 )
-def test_a_group_closes_when_its_cause_came(
+def test_a_group_closes_when_its_cause_happened(
     events: list[Message | Event], closed_at: datetime
 ) -> None:
-    """Completion is as of the order that completes, elapse as of the deadline."""
+    """Completion is as of the order that completes, elapse and withdrawal as of the clock."""
     assert play(*events).state.closed_at == closed_at
 
 
@@ -839,13 +874,13 @@ def test_rows_shrink_to_a_marker() -> None:
     orders = [paid(f"o{n}", f"m{n % 30}", ordered_at=OPENS + n * INSTANT) for n in range(250)]
     played = play(admitted(1, 1, *(f"m{n}" for n in range(30))), group(), *orders,
                   placed("p", "m1"), returned("r", "m1"), time(ENDED))  # fmt: skip
-    assert dict(played.rows) == {"ended": rules.Ended("complete", played.state.version)}
+    assert dict(played.rows) == {"ended": Ended("complete", played.state.version)}
 
 
 def test_refusals_without_a_group_are_dropped() -> None:
     """A group that never comes leaves no rows for ever."""
     events: list[Event] = [(OPENS, paid(str(n), "ann")) for n in range(3)]
-    assert not play(*events, (OPENS, payment("a")), time(OPENS + HOUR + rules.ROWS_KEPT)).rows
+    assert not play(*events, (OPENS, payment("a")), time(OPENS + HOUR + ROWS_KEPT)).rows
 
 
 def test_most_members_need_three_rows() -> None:
@@ -858,10 +893,12 @@ def test_most_members_need_three_rows() -> None:
 
 def test_waiting_is_drained_in_chunks() -> None:
     """No call of a rule handles more than a chunk."""
-    played = play(*[paid(str(n), "ann") for n in range(rules.CHUNK_ROWS_MAX)])
+    played = play(*[paid(str(n), "ann") for n in range(rules.CHUNK_ROWS_MAX + 1)])
     PROCESSOR.on[GroupPurchase](group(), played.rows, OPENS + HOUR)
     rules.drain_waiting(played.rows, OPENS + HOUR)
-    assert played.rows["chunk/drain"].done == rules.CHUNK_ROWS_MAX
+    assert len(list(played.rows.scan("waiting/"))) == 1
+    assert played.rows["chunk/drain"] == Chunk()
+    rules.drain_waiting(played.rows, OPENS + HOUR)
     rules.drain_waiting(played.rows, OPENS + HOUR)
     assert {name.partition("/")[0] for name in played.rows} == {
         "due", "latest", "member", "order", "purchase", "terms",

@@ -1,6 +1,5 @@
 """What request_service promises: an id for every possible request, every problem for the others."""
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

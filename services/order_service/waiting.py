@@ -1,0 +1,90 @@
+"""What becomes of messages whose group is not known yet, or not any more."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from schemas.messages import (
+    Message,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    Payment,
+)
+from services.order_service.closing import ROWS_KEPT
+from services.order_service.rows import (
+    Order,
+    Return,
+    Waiting,
+    Waits,
+    order_name,
+    order_refused,
+    return_name,
+)
+from services.runtime.rows import Due, Rows
+
+UNKNOWN_GROUP_WAIT = timedelta(hours=1)
+
+Waiter = OrderPlaced | OrderPaid | OrderCancelled | OrderReturned | Payment
+WAITERS: dict[str, type[Waiter]] = {
+    "OrderPlaced": OrderPlaced,
+    "OrderPaid": OrderPaid,
+    "OrderCancelled": OrderCancelled,
+    "OrderReturned": OrderReturned,
+    "Payment": Payment,
+}
+
+
+def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep a message an hour for its group.
+
+    An order or return that was refused for want of its group gets the same answer again. When the
+    group is over, orders are too late, returns exceed what is known, and the rest is ignored.
+    """
+    name, refused = _refused(message, rows)
+    if refused and ("ended" in rows or name in rows):
+        return (order_refused(name, rows.get(name, refused), rows),)
+    if "ended" in rows:
+        return ()
+    number = rows.get("waits", Waits(0)).last + 1
+    rows["waits"] = Waits(number)
+    rows[f"waiting/{number:012d}"] = Waiting(
+        type(message).__name__, message.model_dump_json(), arrived_at=now
+    )
+    rows[f"due/expire/{number:012d}"] = Due(now + UNKNOWN_GROUP_WAIT)
+    return ()
+
+
+def read_waiting(waiting: Waiting) -> Waiter:
+    """The message that waits."""
+    return WAITERS[waiting.type].model_validate_json(waiting.message)
+
+
+def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order or return whose group has not come, and keep that; drop any other message."""
+    message = read_waiting(rows[f"waiting/{number}"])
+    del rows[f"waiting/{number}"]
+    if rows["waits"].last == int(number):
+        del rows["waits"]
+    name, refused = _refused(message, rows)
+    if refused is None:
+        return ()
+    if name not in rows:
+        rows[name] = refused
+    if "due/shrink" not in rows:  # if the group never comes, its refusals go one day all the same
+        rows["due/shrink"] = Due(now + ROWS_KEPT)
+    return (order_refused(name, rows[name], rows),)
+
+
+def _refused(message: Waiter, rows: Rows) -> tuple[str, Order | Return | None]:
+    """The row, and its name, of an order or return refused for want of its group."""
+    is_over = "ended" in rows
+    if isinstance(message, OrderReturned):
+        name = return_name(message.source, message.return_id)
+        reason = "exceeds-orders" if is_over else "unknown-group"
+        return name, Return(message.member_id, message.quantity, reason)
+    if isinstance(message, OrderPlaced | OrderPaid):
+        name = order_name(message.source, message.order_id)
+        reason = "too-late" if is_over else "unknown-group"
+        return name, Order("refused", message.member_id, message.quantity, reason=reason)
+    return "", None

@@ -1,0 +1,98 @@
+"""The rows of a request at the desk, by how far it is, and of an id at the registrar.
+
+- ``asked`` while the request's definition is not known yet.
+- ``group`` from when its terms stand, ``claim`` while an id is claimed.
+- ``outcome`` at the end, for good.
+- Of members that come in parts, until the group is told of them: ``part/<n>``, ``gathered``, what
+  they are ``expected`` to be once the terms stand, ``listed/<member>``, and ``twice/<member>`` for
+  those listed again.
+- ``owner`` of an id.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request, as JSON, that waits for its definition since ``seen_at``."""
+
+    request: str
+    seen_at: datetime
+
+
+@dataclass(slots=True)
+class Group:
+    """The ``GroupPurchase`` as JSON; before the id is issued, a draft under the first derivation."""
+
+    terms: str
+
+
+@dataclass(slots=True)
+class Claim:
+    """The derivation whose claim is under way, from 0."""
+
+    attempt: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The answer for good: an id, or problems as (field, problem)."""
+
+    group_id: str | None = None
+    issued_at: datetime | None = None
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Part:
+    """A ``MembersListed`` as JSON."""
+
+    listed: str
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What has come of ``of`` parts: how many parts and members, and the members' own methods.
+
+    ``odd`` says what doesn't fit when a part speaks of another number of parts.
+    """
+
+    of: int
+    parts: int = 0
+    members: int = 0
+    methods: tuple[str, ...] = ()
+    odd: str | None = None
+
+
+@dataclass(slots=True)
+class Expected:
+    """The request's number of parts, and what its definition allows (None: anything).
+
+    That is how many members at most, and the methods they may pay by.
+    """
+
+    parts: int
+    members_max: int | None
+    methods: tuple[str, ...] | None
+
+
+@dataclass(slots=True)
+class Listed:
+    """The part a member is listed in; 0 is the request itself."""
+
+    part: int
+
+
+@dataclass(slots=True)
+class Cursor:
+    """The next part of members to be admitted."""
+
+    part: int = 1
+
+
+@dataclass(slots=True)
+class Owner:
+    """The request an id belongs to, for ever."""
+
+    request_id: str
