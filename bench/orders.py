@@ -287,10 +287,13 @@ def main(
         folder = Path(name)
         broker = brokers.start("kafka", home=folder, fresh=True)
         try:
-            for _number, (text, _run) in enumerate((t, r) for t in wanted for r in range(runs)):
-                Load(*(int(part) for part in text.split("x")))
+            for number, text in enumerate(wanted * runs):
+                load = Load(*(int(part) for part in text.split("x")))
+                settings = settings_on(broker, folder, f"b{number}-", "log")
+                print(run_backlog(settings, load, folder).line(), flush=True)
             if latency:
-                settings_on(broker, folder, "", "wall")
+                settings = settings_on(broker, folder, "", "wall")
+                print(run_latency(settings, folder, seconds, rate))
         finally:
             broker.stop()
 

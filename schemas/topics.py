@@ -110,7 +110,7 @@ GROUP_PURCHASE_REQUESTS = Topic(
     key="request_id",
     messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
     producers=("terminal", "shop_bridge"),
-    consumers=("request_service",),
+    consumers=("request_service", "terminal"),
     purpose="Requests for a group purchase, and their withdrawal.",
 )
 ID_CLAIMS = Topic(
@@ -147,7 +147,7 @@ GROUP_PURCHASES = Topic(
     key="group_id, or group_id/members/part",
     messages=(GroupPurchase, MembersAdmitted),
     producers=("request_service",),
-    consumers=("order_service",),
+    consumers=("order_service", "terminal"),
     purpose="All the terms a group purchase runs under.",
     compacted=True,
 )

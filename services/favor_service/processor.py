@@ -2,7 +2,7 @@
 
 from schemas.messages import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.topics import FAVORS, PURCHASES
-from services.favor_service import rules
+from services.favor_service import rows, rules
 from services.runtime.processor import Processor
 
 FAVORS_PROCESSOR = Processor(
@@ -18,11 +18,11 @@ FAVORS_PROCESSOR = Processor(
     due={"shrink": rules.begin_shrinking},
     chunks={"decide": rules.decide, "shrink": rules.shrink},
     rows={
-        "terms": rules.Terms,
-        "member": rules.Purchaser,
-        "remainder": rules.Share,
-        "decision": rules.Decision,
-        "chunk": rules.Cursor,
+        "terms": rows.Terms,
+        "member": rows.Purchaser,
+        "remainder": rows.Share,
+        "decision": rows.Decision,
+        "chunk": rows.Cursor,
     },
 )
 PROCESSORS = (FAVORS_PROCESSOR,)

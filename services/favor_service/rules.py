@@ -1,7 +1,5 @@
 """The rules of favors: decided once for a group, at its close; after it, for one member at a time.
 
-The rows of a group: ``terms``, a ``member/`` row for each purchaser, ``decision`` from then on.
-
 Where the design is silent, the reading that loses nothing:
 
 - A row that comes after the close with the same quantity and value changes nothing, though a share
@@ -14,7 +12,7 @@ Where the design is silent, the reading that loses nothing:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -30,71 +28,11 @@ from schemas.messages import (
     Tier,
 )
 from schemas.money import largest_remainder_floor, percent_of
+from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Terms
 from services.runtime.rows import Due, Rows
 
 ROWS_PER_CALL = 500
 KEPT_AFTER_CLOSE = timedelta(days=90)
-
-
-@dataclass(slots=True)
-class Terms:
-    """What of a group's terms favors depend on; ``favor`` is a ``FavorTerms`` as JSON."""
-
-    favor: str
-    if_incomplete: str
-    currency: str | None
-
-
-@dataclass(slots=True)
-class Purchaser:
-    """A member's purchase as last told, and the favor given for it (version 0: none yet)."""
-
-    version: int = 0
-    quantity: int = 0
-    value: int = 0
-    favor_version: int = 0
-    amount: int = 0
-    gift: str | None = None
-
-
-@dataclass(slots=True)
-class Decision:
-    """What the close decided, and the group's totals at that moment.
-
-    ``tier`` is a ``Tier`` as JSON, or None; ``over`` says that only this row is left.
-    """
-
-    request_id: str
-    status: str
-    closed_at: datetime
-    tier: str | None = None
-    cancel_all: bool = False
-    quantity: int = 0
-    value: int = 0
-    currency: str | None = None
-    over: bool = False
-
-
-@dataclass(slots=True)
-class Cursor:
-    """How far a decision is: the last row seen, and what was given up to there.
-
-    ``step`` is ``give`` (each on their own value), or ``floor`` and then ``share`` (one sum). Of
-    that sum, ``left`` is what the floors leave over.
-    """
-
-    step: str = "give"
-    after: str = ""
-    total: int = 0
-    members: int = 0
-    left: int = 0
-
-
-@dataclass(slots=True)
-class Share:
-    """A member's floor share, under a name that ranks the largest remainder first."""
-
-    floor: int
 
 
 # --- before the close ----------------------------------------------------------------------------
@@ -136,10 +74,11 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     """Decide once, when the group is complete or its period ends: fix the tier, begin to give."""
     if message.status == "open" or "decision" in rows:
         return []
-    decision = Decision(message.request_id, message.status, closed_at=message.closed_at or now)
+    decision = Decision(message.request_id, message.status)
+    # By the clock, as late orders count by it: what closed the group may be long past.
+    rows["due/shrink"] = Due(now + KEPT_AFTER_CLOSE)
     if message.status == "withdrawn":
         rows["decision"] = decision
-        rows["due/shrink"] = Due(decision.closed_at + KEPT_AFTER_CLOSE)
         return []
     terms: Terms = rows["terms"]
     favor = FavorTerms.model_validate_json(terms.favor)
@@ -227,7 +166,6 @@ def _hand_out_shares(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence
 def _end(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
     if "chunk/decide" in rows:
         del rows["chunk/decide"]
-    rows["due/shrink"] = Due(decision.closed_at + KEPT_AFTER_CLOSE)
     return [
         FavorDecision(
             group_id=rows.key,

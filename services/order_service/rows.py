@@ -176,7 +176,7 @@ def return_name(source: str, return_id: str) -> str:
 
 def latest_name(order: Order) -> str:
     """A name that sorts a member's orders by ``ordered_at``, then by arrival."""
-    at = order.ordered_at.astimezone(UTC).isoformat(timespec="microseconds")
+    at = order.ordered_at.isoformat(timespec="microseconds")
     arrival = f"{order.arrived_version:012d}.{order.arrived_unpaid:012d}"
     return f"latest/{order.member_id}/{at}/{arrival}"
 

@@ -20,7 +20,7 @@ from schemas.topics import (
     ID_CLAIMS,
     REQUEST_OUTCOMES,
 )
-from services.request_service import rules
+from services.request_service import rows, rules
 from services.runtime.processor import Processor
 
 DESK = Processor(
@@ -43,15 +43,16 @@ DESK = Processor(
     },
     chunks={"admit": rules.admit_members, "drop": rules.drop_parts},
     rows={
-        "asked": rules.Asked,
-        "group": rules.Group,
-        "claim": rules.Claim,
-        "outcome": rules.Outcome,
-        "gathered": rules.Gathered,
-        "part": rules.Part,
-        "listed": rules.Listed,
-        "twice": rules.Listed,
-        "chunk": rules.Cursor,
+        "asked": rows.Asked,
+        "group": rows.Group,
+        "claim": rows.Claim,
+        "outcome": rows.Outcome,
+        "gathered": rows.Gathered,
+        "expected": rows.Expected,
+        "part": rows.Part,
+        "listed": rows.Listed,
+        "twice": rows.Listed,
+        "chunk": rows.Cursor,
     },
 )
 REGISTRAR = Processor(
@@ -60,6 +61,6 @@ REGISTRAR = Processor(
     inputs=(ID_CLAIMS,),
     outputs=(ID_ANSWERS,),
     on={IdClaimed: rules.answer_claim},
-    rows={"owner": rules.Owner},
+    rows={"owner": rows.Owner},
 )
 PROCESSORS = (DESK, REGISTRAR)

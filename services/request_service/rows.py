@@ -23,7 +23,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Group:
-    """The ``GroupPurchase`` as JSON; before the id is issued, a draft under the first derivation."""
+    """The ``GroupPurchase`` as JSON; until its id is issued, under the first derivation."""
 
     terms: str
 

@@ -85,4 +85,6 @@ def _default_close(
         return None
     closes_at = requested_at + PERIOD_DEFAULT
     days_max = definition.limits.period_days_max if definition else None
-    return closes_at if days_max is None else min(closes_at, opens_at + days(days_max))
+    if days_max is None:
+        return closes_at
+    return opens_at + min(closes_at - opens_at, days(days_max))

@@ -219,7 +219,7 @@ class Fold:
             self._send(key, messages)
 
     def _blame(self, key: str, rule: str, cause: Any, error: Exception) -> str:
-        at = "/".join(map(str, cause)) if isinstance(cause, tuple) else cause
+        at = _shown(cause)
         service = self.processor.service
         return (
             f"{service}: rule {rule} raised {type(error).__name__}: {error} on {at}, key {key};"
@@ -346,4 +346,7 @@ class Fold:
 
 
 def _shown(cause: Any) -> str:
-    return "/".join(map(str, cause)) if isinstance(cause, tuple) else str(cause)
+    if isinstance(cause, tuple):
+        topic, partition, offset = cause
+        return f"{topic}/{partition}/{offset}"
+    return str(cause)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -164,7 +165,7 @@ class Encoder:
 def dead_letter(
     topic: str, partition: int, record: InputRecord, service: str, error: str, attempt: int = 1
 ) -> OutputRecord:
-    """The record as it came, with headers that say where from and why."""
+    """The record as it came, its own headers included, with headers that say where from and why."""
     return OutputRecord(
         topic=topic,
         partition=partition,
@@ -172,6 +173,7 @@ def dead_letter(
         value=record.value,
         timestamp=max(record.timestamp, 0),
         headers=[
+            *record.headers,
             ("service", service.encode()),
             ("topic", record.topic.encode()),
             ("partition", str(record.partition).encode()),
@@ -184,7 +186,13 @@ def dead_letter(
 
 def rfc3339(timestamp: int) -> bytes:
     """A record's timestamp in milliseconds as RFC 3339 in UTC."""
-    return instant(timestamp).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+    seconds, rest = divmod(timestamp, 1000)
+    return b"%s.%03dZ" % (_whole_seconds(seconds), rest)
+
+
+@lru_cache(maxsize=1024)
+def _whole_seconds(seconds: int) -> bytes:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
 
 
 def _cloud_event_data(headers: Headers, value: bytes) -> bytes:

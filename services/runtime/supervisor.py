@@ -166,7 +166,9 @@ def supervise(
         started = brokers.start(
             brokers.choose(broker), home=home, port=port, fresh=fresh, shielded=True
         )
-    except brokers.BrokerError:
+    except brokers.BrokerError as error:
+        # The last line of the log is what `jointbuy up` shows.
+        print(error, file=sys.stderr)
         raise SystemExit(1) from None
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:

@@ -2,7 +2,7 @@
 
 import typer
 
-from services.terminal import stack
+from services.terminal import ops, purchases, stack
 
 app = typer.Typer(
     name="jointbuy",
@@ -10,8 +10,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 stack.register(app)
+purchases.register(app)
+ops.register(app)
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ def out() -> Console:
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """An aligned table without frames; columns named in ``right`` hold numbers."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
@@ -188,6 +188,11 @@ def money(minor_units: int, currency: str | None) -> str:
     whole, part = divmod(abs(minor_units), 10**digits)
     sign = "-" if minor_units < 0 else ""
     return f"{sign}{whole:,}{f'.{part:0{digits}}' if digits else ''} {currency}"
+
+
+def minute(at: datetime | None) -> str:
+    """A time to the minute in UTC, for columns that say so."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def when(at: datetime | None) -> str:

@@ -33,7 +33,7 @@ class Method(StrEnum):
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 File = Annotated[
     str | None,
-    typer.Option("--file", help="The message as JSON, - for stdin; other options go before it."),
+    typer.Option("--file", help="The message as JSON, - for stdin; other options win over it."),
 ]
 At = Annotated[
     str | None,

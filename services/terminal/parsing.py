@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.ids import read_aloud
-from schemas.messages import GroupPurchaseRequested, Member, MembersListed, Tier
+from schemas.messages import Member, MembersListed, Tier
 
 MEMBERS_PER_RECORD = 1_000
 #: Below the 900 kB that a record may have, as members' names can be long.
@@ -99,8 +99,3 @@ def in_parts(request_id: str, listed: Sequence[Member]) -> list[MembersListed]:
         MembersListed(request_id=request_id, part=part, parts=len(parts), members=tuple(each))
         for part, each in enumerate(parts, 1)
     ]
-
-
-def fits_one_record(request: GroupPurchaseRequested) -> bool:
-    """Whether a request with its members needs no parts."""
-    return len(request.model_dump_json(exclude_none=True).encode()) <= MEMBERS_BYTES

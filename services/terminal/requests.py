@@ -58,6 +58,19 @@ ASKED_BY = {
 }
 Outcome = IdIssued | RequestRefused
 
+Members = Annotated[
+    list[str] | None, typer.Option(help="A purchaser, repeatable; without any, all may buy.")
+]
+MembersFile = Annotated[
+    str | None, typer.Option(help="An id a line, or CSV id,email,name; - for stdin.")
+]
+StopAtNumber = Annotated[
+    bool | None, typer.Option("--stop-at-number", help="Complete when the number is reached.")
+]
+Withdraw = Annotated[
+    str | None, typer.Option("--withdraw", metavar="REQUEST_ID", help="Take this one back.")
+]
+
 
 @mistakes()
 def request(
@@ -72,28 +85,20 @@ def request(
     favor_scope: FavorScope = None,
     if_incomplete: IfIncomplete = None,
     organizer: Annotated[str | None, typer.Option(help="Who asks.")] = None,
-    member: Annotated[
-        list[str] | None, typer.Option(help="A purchaser, repeatable; without any, all may buy.")
-    ] = None,
-    members_file: Annotated[
-        str | None, typer.Option(help="An id a line, or CSV id,email,name; - for stdin.")
-    ] = None,
+    member: Members = None,
+    members_file: MembersFile = None,
     opens_at: Annotated[str | None, typer.Option(help="RFC 3339; now if not given.")] = None,
     closes_at: Annotated[
         str | None, typer.Option(help="RFC 3339; in 14 days if not given.")
     ] = None,
     closes_in: Annotated[str | None, typer.Option(help="Instead: 2h, 3d, 1d12h from now.")] = None,
     grace_seconds: Annotated[int | None, typer.Option(help="Wait for late orders; 60.")] = None,
-    stop_at_number: Annotated[
-        bool | None, typer.Option("--stop-at-number", help="Complete when the number is reached.")
-    ] = None,
+    stop_at_number: StopAtNumber = None,
     scope: PaymentScope = None,
     method: Annotated[Method | None, typer.Option(help="How it is paid.")] = None,
     unlisted: Annotated[bool | None, typer.Option("--unlisted", help="Not on the page.")] = None,
     request_id: Annotated[str | None, typer.Option(help="A random one if not given.")] = None,
-    withdraw: Annotated[
-        str | None, typer.Option("--withdraw", metavar="REQUEST_ID", help="Take it back.")
-    ] = None,
+    withdraw: Withdraw = None,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer.")] = 30.0,
     at: At = None,
     as_json: AsJson = False,

@@ -29,6 +29,7 @@ from services.terminal.console import (
     Step,
     cell,
     facts,
+    minute,
     mistakes,
     money,
     out,
@@ -41,6 +42,8 @@ from services.terminal.console import (
 from services.terminal.describing import describe, of_ladder, of_payment, of_product
 from services.terminal.options import AsJson, typed
 
+#: From here on the table has room for the period.
+WIDE_COLUMNS = 110
 STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn": "red"}
 
 
@@ -211,27 +214,26 @@ def _particulars(group: Group) -> list[tuple[str, str]]:
 
 
 def _table(group: Group, members: Sequence[str]) -> Table:
-    made = table(
-        "Purchaser",
-        "Period",
-        "First purchase",
-        "Last purchase",
-        "Quantity",
-        "Value",
-        "Orders",
-        "Favor",
-        right=("Quantity", "Value", "Orders", "Favor"),
-    )
+    # The period is the same in every row, and stands in the head as well: it yields first.
+    period = ("Period",) if out().width >= WIDE_COLUMNS else ()
+    numbers = ("Quantity", "Value", "Orders")
+    times = ("First (UTC)", "Last (UTC)")
+    made = table("Purchaser", *period, *times, *numbers, "Favor", right=(*numbers, "Favor"))
+    made.columns[0].min_width = len("Purchaser")
+    for column in made.columns[1:-1]:
+        column.no_wrap = True
     for member_id in members:
         row, favor = group.rows.get(member_id), group.favors.get(member_id)
         if row is None:
-            made.add_row(cell(member_id), "", cell("not ordered", "dim"), "", "0", "", "0", "")
+            blank = ["" for _ in period]
+            made.add_row(cell(member_id), *blank, cell("not ordered", "dim"), "", "0", "", "0", "")
             continue
+        opens, closes = row.period.opens_at, row.period.closes_at
         made.add_row(
             cell(member_id),
-            cell(f"{row.period.opens_at:%Y-%m-%d} to {row.period.closes_at:%Y-%m-%d}"),
-            cell(when(row.first_ordered_at)),
-            cell(when(row.last_ordered_at)),
+            *(cell(f"{opens:%Y-%m-%d} to {closes:%Y-%m-%d}") for _ in period),
+            cell(minute(row.first_ordered_at)),
+            cell(minute(row.last_ordered_at)),
             f"{row.quantity:,}",
             cell(money(row.value, row.currency)),
             f"{row.orders:,}",

@@ -1,7 +1,6 @@
 """``jointbuy up / down / status / wait``, and ``replay``, which is shop_bridge's."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -14,11 +13,12 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from services.runtime.admin import topics_of_ours
 from services.runtime.running import Running, home_folder, read_running, settings_here
 from services.runtime.settings import Settings
+from services.terminal.console import Mistake, mistakes, print_json, print_table, table
+from services.terminal.options import AsJson
 
 READY_SECONDS = 120.0
 
@@ -39,15 +39,6 @@ class ClockKind(StrEnum):
     log = "log"
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def fail(message: str, code: int = 1) -> typer.Exit:
-    """Print one line to standard error; raise what is returned."""
-    print(f"jointbuy: {message}", file=sys.stderr)
-    return typer.Exit(code)
-
-
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(up)
@@ -60,6 +51,7 @@ def register(app: typer.Typer) -> None:
     )(replay)
 
 
+@mistakes()
 def up(
     broker: Annotated[
         BrokerKind | None,
@@ -75,13 +67,13 @@ def up(
     """Start all services in the background; returns when all are ready."""
     home = home_folder()
     if read_running(home) is not None:
-        raise fail(
+        raise Mistake(
             f"already running from {home}: see jointbuy status, or end it with jointbuy down"
         )
     external = broker in (None, BrokerKind.external) and "KAFKA_BOOTSTRAP_SERVERS" in os.environ
     if fresh and external and not yes_delete:
         names = asyncio.run(topics_of_ours(Settings()))
-        raise fail(
+        raise Mistake(
             f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
             " add --yes-delete if that is meant, or set TOPIC_PREFIX"
         )
@@ -120,12 +112,12 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
     ends = time.monotonic() + READY_SECONDS
     while time.monotonic() < ends:
         if supervisor.poll() is not None:
-            raise fail(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
+            raise Mistake(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
         running = read_running(home)
         if running is not None and all(_page(worker.web, "readyz") for worker in running.workers):
             return running
         time.sleep(0.1)
-    raise fail(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
+    raise Mistake(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
 
 
 def _last_line(log: Path) -> str:
@@ -141,12 +133,13 @@ def _page(web: str, path: str) -> httpx.Response | None:
     return answer if answer.is_success else None
 
 
+@mistakes()
 def down() -> None:
     """End all services and a broker that `up` started; topics and state stay."""
     home = home_folder()
     running = read_running(home)
     if running is None:
-        raise fail(f"nothing runs from {home}")
+        raise Mistake(f"nothing runs from {home}")
     os.kill(running.supervisor_pid, signal.SIGTERM)
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
@@ -154,7 +147,7 @@ def down() -> None:
             print("all ended")
             return
         time.sleep(0.1)
-    raise fail(f"still ending after 60 s: process {running.supervisor_pid}")
+    raise Mistake(f"still ending after 60 s: process {running.supervisor_pid}")
 
 
 def _alive(pid: int) -> bool:
@@ -165,43 +158,39 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def status(as_json: JsonOption = False) -> None:
+@mistakes()
+def status(as_json: AsJson = False) -> None:
     """What runs, where, and how each partition stands."""
     home = home_folder()
     running = read_running(home)
     if running is None:
-        raise fail(f"nothing runs from {home}: start it with jointbuy up")
+        raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
     partitions = {worker.service: _partitions(worker.web) for worker in running.workers}
     if as_json:
-        print(
-            json.dumps(
-                {
-                    **running.model_dump(),
-                    "pages": {worker.service: worker.web for worker in running.workers},
-                    "partitions": partitions,
-                }
-            )
-        )
+        pages = {worker.service: worker.web for worker in running.workers}
+        print_json({**running.model_dump(), "pages": pages, "partitions": partitions})
         return
     print(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
-    table = Table("service", "pid", "restarts", "pages", "partitions", "clock", "keys waiting")
+    made = table("service", "pid", "restarts", "pages", "ready", "clock", "keys waiting")
     for worker in running.workers:
         mine = partitions[worker.service]
         ready = sum(bool(each["ready"]) for each in mine)
         clocks = [each["now_ms"] for each in mine]
-        table.add_row(
+        made.add_row(
             worker.service,
             str(worker.pid or "restarting"),
             str(worker.restarts),
             worker.web,
-            f"{ready} of {len(mine)} ready" if mine else "no answer",
+            f"{ready} of {len(mine)}" if mine else "no answer",
             _when(min(clocks)) if clocks else "",
             str(sum(each["keys_waiting"] for each in mine)),
         )
-    Console().print(table)
+    print_table(made)
 
 
 def _when(milliseconds: int) -> str:
+    if not milliseconds:
+        return "not begun"
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(milliseconds / 1000))
 
 
@@ -210,6 +199,7 @@ def _partitions(web: str) -> list[dict[str, Any]]:
     return answer.json() if answer is not None else []
 
 
+@mistakes()
 def wait(
     idle: Annotated[bool, typer.Option("--idle", help="Until all is consumed and handled.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds.")] = 600.0,
@@ -222,7 +212,7 @@ def wait(
         while time.monotonic() < ends:
             running = read_running(home)
             if running is None:
-                raise fail(f"nothing runs from {home}: start it with jointbuy up")
+                raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
             seen = _standing(running)
             # What an idle service sent just before may not have reached the next one: nothing may
             # have moved since a look that came after everyone's last commit.
@@ -230,7 +220,7 @@ def wait(
                 return
             before = seen
             time.sleep(0.5)
-    raise fail(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
+    raise Mistake(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
 
 
 def _standing(running: Running) -> dict[str, Any] | None:
@@ -246,6 +236,7 @@ def _standing(running: Running) -> dict[str, Any] | None:
     return standing
 
 
+@mistakes()
 def replay(context: typer.Context) -> None:
     """Feed recorded shop data: `jointbuy replay --help` says how."""
     settings = settings_here()

@@ -10,29 +10,42 @@ import csv
 import gzip
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+import typer
 from aiokafka import TopicPartition
 
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, ORDERS
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, read_end
-from tests.oracle.compare import purchase_keys
+from tests.oracle.compare import compare, purchase_keys
 from tests.oracle.recorded import Recorded, beibei, online_retail, read_lines
 
 #: Who is killed, and the topic whose committed positions say how far it is.
 VICTIMS = {"order_service": "orders", "favor_service": "purchases"}
 SHUFFLE_SECONDS = 3_600
+LOOK_SECONDS = 0.5
+HANDLED_SECONDS = 1_800
 DATA = Path(os.environ.get("JOINTBUY_DATA", Path(__file__).resolve().parents[3] / "shared/data"))
+JOINTBUY = [sys.executable, "-m", "services.terminal"]
 
 
 # --- what is replayed ----------------------------------------------------------------------------
@@ -48,10 +61,14 @@ class Replay:
 
     @property
     def records(self) -> Mapping[str, int]:
-        """At least how many records each topic of ``VICTIMS`` gets."""
+        """At least how many records each topic of ``VICTIMS`` gets; hours are told to all."""
         groups = self.recorded.groups.values()
+        span = max(group.terms.due for group in groups) - min(
+            group.terms.opens_at for group in groups
+        )
+        hours = span // timedelta(hours=1) * ORDERS.partitions
         keys = sum(sum(1 for _ in purchase_keys(group)) for group in groups)
-        return {"orders": self.recorded.fed.total(), "purchases": keys}
+        return {"orders": self.recorded.fed.total() + hours, "purchases": keys}
 
     def told(self, *more: str) -> list[str]:
         """The words after ``replay``."""
@@ -109,7 +126,7 @@ class WholeTopic:
     ``changed`` names versions that came again with another value, which must never be.
     """
 
-    latest: dict[str, Any] = field(default_factory=dict)
+    latest: dict[str, bytes] = field(default_factory=dict)
     records: int = 0
     repeated: Counter[str] = field(default_factory=Counter)
     fell: int = 0
@@ -117,28 +134,34 @@ class WholeTopic:
     _said: dict[tuple[str, int], int] = field(default_factory=dict)
     _highest: dict[str, int] = field(default_factory=dict)
 
-    def add(self, key: str, value: dict[str, Any]) -> None:
+    def add(self, key: str, said: bytes) -> None:
         """Take the next record."""
-        version, digest = value["version"], hash(orjson.dumps(value))
-        if (before := self._said.get((key, version))) is None:
+        value = orjson.loads(said)
+        version, digest = value["version"], hash(said)
+        before = self._said.get((key, version))
+        if before is None:
             self._said[key, version] = digest
         elif before == digest:
             self.repeated[value["type"]] += 1
         else:
-            self.changed.append(f"{key}@{version}: {self.latest[key]}, then {value}")
+            self.changed.append(f"{key}@{version} was another before: {value}")
         self.fell += version < self._highest.get(key, 0)
         self._highest[key] = max(version, self._highest.get(key, 0))
-        self.latest[key] = value
+        self.latest[key] = said
         self.records += 1
 
     def behind(self) -> list[str]:
         """Keys whose last record is not of their highest version."""
-        return [key for key, at in self._highest.items() if self.latest[key]["version"] < at]
+        return [
+            key
+            for key, version in self._highest.items()
+            if orjson.loads(self.latest[key])["version"] < version
+        ]
 
     def lines(self) -> Iterator[str]:
         """As ``jointbuy export`` prints them, as far as the oracle looks."""
-        for key, value in self.latest.items():
-            yield json.dumps({"key": key, "value": value})
+        for key, said in self.latest.items():
+            yield f'{{"key": {json.dumps(key)}, "value": {said.decode()}}}'
 
 
 def read_whole(settings: Settings, topic: str) -> WholeTopic:
@@ -159,7 +182,7 @@ async def _read_whole(settings: Settings, topic: str) -> WholeTopic:
         while True:
             for records in (await reader.getmany(timeout_ms=100, max_records=20_000)).values():
                 for record in records:
-                    whole.add(record.key.decode(), orjson.loads(record.value))
+                    whole.add(record.key.decode(), record.value)
             for each in partitions:
                 end = read_end(reader, each)
                 if end is None or await reader.position(each) < end:
@@ -175,14 +198,17 @@ def closed_as_ordered(recorded: Recorded, lines: Iterable[str], late_seconds: in
 
     A group is complete when the order that completes it comes, which may be later than it was made.
     """
-    closes = {group.group_id: group.closed_at for group in recorded.groups.values()}
+    complete = {
+        group.group_id: group.closed_at
+        for group in recorded.groups.values()
+        if group.status == "complete"
+    }
     late = timedelta(seconds=late_seconds)
     for line in lines:
         record = json.loads(line)
-        value, should = record["value"], closes.get(record["key"])
-        if should and value["status"] == "complete":
-            if should <= datetime.fromisoformat(value["closed_at"]) <= should + late:
-                value["closed_at"] = should.isoformat()
+        should, closed_at = complete.get(record["key"]), record["value"].get("closed_at")
+        if should and closed_at and should <= datetime.fromisoformat(closed_at) <= should + late:
+            record["value"]["closed_at"] = should.isoformat()
         yield json.dumps(record)
 
 
@@ -191,7 +217,7 @@ def closed_as_ordered(recorded: Recorded, lines: Iterable[str], late_seconds: in
 
 @dataclass
 class Kills:
-    """SIGKILLs of one worker at points spread over the records it has to read.
+    """SIGKILLs of one worker at points spread over the ``records`` that it has still to read.
 
     Two points that are passed between two looks give two kills: the second when the worker has
     come back with work to do. It is not killed while it is idle, and so never after its last.
@@ -200,14 +226,14 @@ class Kills:
     topic: str
     records: int
     times: int
-    random: Random = field(default_factory=lambda: Random(0))
+    random: Random
+    before: int = 0
     at: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        width = self.records // (self.times + 1)
-        self._points = [
-            width * n + self.random.randrange(max(width, 1)) for n in range(1, self.times + 1)
-        ]
+        width = self.records / (self.times + 1)
+        shares = range(1, self.times + 1)
+        self._points = [width * (n + self.random.uniform(-0.5, 0.5)) for n in shares]
 
     @property
     def done(self) -> bool:
@@ -218,7 +244,215 @@ class Kills:
         """Kill if ``/status`` says that the next point has been passed, and there is work."""
         if self.done or not partitions or not all(part["ready"] for part in partitions):
             return
-        read = sum(part["committed"].get(self.topic, 0) for part in partitions)
+        read = sum(part["committed"].get(self.topic, 0) for part in partitions) - self.before
         if read >= self._points[len(self.at)] and not all(part["idle"] for part in partitions):
             kill()
             self.at.append(read)
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+class Source(StrEnum):
+    """Whose recorded data."""
+
+    online_retail = "online-retail"
+    beibei = "beibei"
+    all = "all"
+
+
+class BrokerKind(StrEnum):
+    """Which broker ``jointbuy up`` starts."""
+
+    kafka = "kafka"
+    embedded = "embedded"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The ``jointbuy`` command of a stack in a folder of its own."""
+
+    home: Path
+
+    def run(self, *words: str, output: Any = subprocess.PIPE) -> str:
+        """What a command prints; raises ``CalledProcessError`` when it fails."""
+        told = subprocess.run(
+            [*JOINTBUY, *words], env=self._env(), stdout=output, text=True, check=True
+        )
+        return told.stdout or ""
+
+    def start(self, *words: str, output: Path) -> "subprocess.Popen[bytes]":
+        """A command beside this one."""
+        with output.open("wb") as file:
+            return subprocess.Popen([*JOINTBUY, *words], env=self._env(), stdout=file)
+
+    def export(self, topic: str) -> Path:
+        """A file with what ``export`` prints."""
+        path = self.home / f"{topic}.jsonl"
+        with path.open("wb") as file:
+            self.run("export", topic, output=file)
+        return path
+
+    def status(self) -> dict[str, Any]:
+        """What ``status`` says."""
+        said: dict[str, Any] = json.loads(self.run("status", "--json"))
+        return said
+
+    def settings(self) -> Settings:
+        """How to read the topics of the stack."""
+        said = self.status()
+        return Settings.model_validate(
+            {
+                "kafka_bootstrap_servers": said["bootstrap_servers"],
+                "kafka_transactions": said["transactions"],
+                "topic_prefix": said["topic_prefix"],
+            }
+        )
+
+    def _env(self) -> dict[str, str]:
+        others = ("KAFKA_", "TOPIC_PREFIX", "CLOCK", "STATE_DIR")
+        ours = {name: text for name, text in os.environ.items() if not name.startswith(others)}
+        return {**ours, "JOINTBUY_HOME": str(self.home)}
+
+
+@contextmanager
+def stack_up(broker: BrokerKind) -> Iterator[Terminal]:
+    """A running stack; its folder is kept, and named, if the block fails."""
+    terminal = Terminal(Path(tempfile.mkdtemp(prefix="jointbuy-recorded-")))
+    try:
+        print(terminal.run("up", "--broker", broker, "--clock", "log", "--fresh"), end="")
+        try:
+            yield terminal
+        finally:
+            terminal.run("down")
+    except BaseException:
+        print(f"kept: {terminal.home}", file=sys.stderr)
+        raise
+    shutil.rmtree(terminal.home)
+
+
+def replay_and_kill(terminal: Terminal, told: list[str], plan: Mapping[str, Kills]) -> None:
+    """Replay, killing by plan, until everything is handled; the supervisor restarts the killed.
+
+    Ends without the rest of the plan when there is nothing left to be killed at.
+    """
+    output = terminal.home / "replay.json"
+    replay = terminal.start("replay", *told, "--json", output=output)
+    try:
+        while not all(kills.done for kills in plan.values()):
+            said = terminal.status()
+            for worker in said["workers"]:
+                if worker["pid"] and worker["service"] in plan:
+                    parts = said["partitions"][worker["service"]]
+                    kill = partial(os.kill, worker["pid"], signal.SIGKILL)
+                    plan[worker["service"]].look(parts, kill)
+            if replay.poll() is not None and everyone_idle(said):
+                break
+            # Between two looks, as a supervisor of a supervisor has to wait for something.
+            signal.sigtimedwait([], LOOK_SECONDS)
+        if replay.wait(HANDLED_SECONDS):
+            raise RuntimeError(f"the replay failed: see {output}")
+    finally:
+        replay.kill()
+    terminal.run("wait", "--idle", "--timeout", str(HANDLED_SECONDS))
+
+
+def everyone_idle(said: Mapping[str, Any]) -> bool:
+    """Whether every partition of every service is there and idle."""
+    partitions = said["partitions"].values()
+    return all(parts and all(part["idle"] for part in parts) for parts in partitions)
+
+
+def problems_of(terminal: Terminal, replay: Replay, *, exactly_once: bool, late: int) -> list[str]:
+    """All that is not as it should be on the topics; prints figures."""
+    purchases, favors = terminal.export("purchases"), terminal.export("favors")
+    lines = closed_as_ordered(replay.recorded, read_lines(purchases), late)
+    found = compare(replay.recorded, lines, read_lines(favors))
+    compared = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.compared.items()))
+    print(f"  {found.total} differences; compared {compared}")
+    problems = [*found.lines, *(f"{count} {kind}" for kind, count in found.kinds.items())]
+    if dead := sum(1 for _ in read_lines(terminal.export("dead-letters"))):
+        problems.append(f"{dead} dead letters")
+    for name in ("purchases", "favors"):
+        topic = read_whole(terminal.settings(), name)
+        doubled = topic.repeated.total() - topic.repeated["OrderRefused"]
+        print(f"  {name}: {topic.records:,} records, repeated {dict(topic.repeated)}", end="")
+        print(f", {topic.fell} of a lower version than before")
+        problems += [*topic.changed, *topic.behind()]
+        if exactly_once and (doubled or topic.fell):
+            problems.append(f"{name}: {doubled} outputs doubled, {topic.fell} versions fell")
+    return problems
+
+
+def main(
+    *,
+    source: Annotated[Source, typer.Option(help="Which data.")] = Source.all,
+    broker: Annotated[BrokerKind, typer.Option(help="Which broker.")] = BrokerKind.kafka,
+    limit: Annotated[int | None, typer.Option(help="Lines of each file, about.")] = None,
+    repeat_percent: Annotated[float, typer.Option(help="So many records come twice.")] = 5.0,
+    shuffle: Annotated[
+        bool, typer.Option(help="BeiBei's orders come up to an hour late, within their grace.")
+    ] = False,
+    kills: Annotated[int, typer.Option(help="Of each of order_service and favor_service.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of kills, repeats and disorder.")] = 0,
+    data: Annotated[Path, typer.Option(help="Folder of the recorded data.")] = DATA,
+) -> None:
+    """Replay recorded data with kills and compare; exits with 1 if anything is not as it should."""
+    late = SHUFFLE_SECONDS if shuffle else 0
+    problems: list[str] = []
+    with stack_up(broker) as terminal:
+        for replay in replays(source, data, limit, terminal.home, late):
+            faults = ["--repeat-percent", str(repeat_percent), "--seed", str(seed)]
+            if shuffle and replay.source == "beibei":
+                faults += ["--shuffle-seconds", str(late)]
+            random = Random(seed)
+            before = positions_of(terminal)
+            plan = {
+                service: Kills(topic, replay.records[topic], kills, random, before[service])
+                for service, topic in VICTIMS.items()
+            }
+            started = time.monotonic()
+            replay_and_kill(terminal, replay.told(*faults), plan)
+            seconds = time.monotonic() - started
+            summary = json.loads((terminal.home / "replay.json").read_text())
+            sent = sum(summary["sent"].values())
+            dealt = ", ".join(f"{name} at {each.at}" for name, each in plan.items())
+            print(f"{replay.source} on {broker}: {seconds:.1f} s, {sent:,} records fed,", end=" ")
+            print(f"{sent / seconds:,.0f} records/s; killed: {dealt}")
+            exactly_once = broker is BrokerKind.kafka
+            found = problems_of(terminal, replay, exactly_once=exactly_once, late=late)
+            found += [
+                f"{service}: only {len(each.at)} of {kills} kills"
+                for service, each in plan.items()
+                if not each.done
+            ]
+            print("\n".join(found), flush=True)
+            problems += found
+    if problems:
+        raise typer.Exit(1)
+
+
+def replays(
+    source: Source, data: Path, limit: int | None, folder: Path, late: int
+) -> Iterator[Replay]:
+    """What to replay, the earlier times first."""
+    if source in (Source.online_retail, Source.all):
+        files = sorted((data / "online-retail").glob("*.csv.gz"))
+        if limit is not None:
+            files = [cut(file, folder, limit) for file in files]
+        yield retail_replay(*files)
+    if source in (Source.beibei, Source.all):
+        yield beibei_replay(data / "beibei", limit, grace_seconds=late)
+
+
+def positions_of(terminal: Terminal) -> dict[str, int]:
+    """How far each of ``VICTIMS`` has committed."""
+    partitions = terminal.status()["partitions"]
+    return {
+        service: sum(part["committed"].get(topic, 0) for part in partitions[service])
+        for service, topic in VICTIMS.items()
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -5,6 +5,7 @@ import importlib
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -99,10 +100,19 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
+@cache
+def pure() -> frozenset[str]:
+    """File names of the modules that ``[tool.importlinter]`` holds to be pure, as rules are."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {each["id"]: each for each in project["tool"]["importlinter"]["contracts"]}
+    modules = contracts["rules-pure"]["source_modules"]
+    return frozenset(f"{module.rpartition('.')[2]}.py" for module in modules)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_rules_import_only_the_standard_library_schemas_and_rows(service: str) -> None:
     for path in modules_of(service):
-        if path.name != "rules.py":
+        if path.name not in pure():
             continue
         for line, name in imported(path):
             root = name.split(".")[0]
@@ -116,7 +126,7 @@ def test_rules_import_only_the_standard_library_schemas_and_rows(service: str) -
 @pytest.mark.parametrize("service", SERVICES)
 def test_rules_ask_no_clock(service: str) -> None:
     for path in modules_of(service):
-        if path.name != "rules.py":
+        if path.name not in pure():
             continue
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -149,7 +159,21 @@ def test_every_service_of_the_catalogue_is_there_or_planned() -> None:
 @pytest.mark.parametrize("service", WITH_PROCESSOR)
 def test_a_service_with_a_processor_has_the_same_rooms_as_its_siblings(service: str) -> None:
     rooms = {path.name for path in modules_of(service)}
-    assert {"__init__.py", "__main__.py", "processor.py", "rules.py"} <= rooms
+    assert {"__init__.py", "__main__.py", "processor.py", "rules.py", "rows.py"} <= rooms
+
+
+@pytest.mark.parametrize("service", WITH_PROCESSOR)
+def test_what_rules_stand_on_is_as_pure_as_they_are(service: str) -> None:
+    """Else a decision that moves out of ``rules.py`` would move out of these contracts too."""
+    paths = {f"services.{service}.{path.stem}": path for path in modules_of(service)}
+    for path in paths.values():
+        if path.name not in pure():
+            continue
+        for line, name in imported(path):
+            other = paths.get(name) or paths.get(name.rpartition(".")[0])
+            assert other is None or other.name in pure() | {"__init__.py"}, (
+                f"{in_repository(path)}:{line}: {name}; name it in rules-pure in pyproject.toml"
+            )
 
 
 @pytest.mark.parametrize("service", WITH_PROCESSOR)

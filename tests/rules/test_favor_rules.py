@@ -24,7 +24,7 @@ from schemas.messages import (
 )
 from schemas.money import percent_of, share_by_value
 from schemas.topics import FAVORS
-from services.favor_service import rules
+from services.favor_service import rows, rules
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.runtime.rows import Due, MemoryRows
 
@@ -356,7 +356,7 @@ def test_no_call_visits_more_than_its_rows(scope: str, calls: int) -> None:
     """1,250 members at 500 a call; a sum takes two passes. The decision comes with the last."""
     group = Group(Tier(from_quantity=1, percent_off=10), scope=scope)
     for n in range(1_250):
-        group.rows[f"member/m{n:04}"] = rules.Purchaser(version=1, quantity=1, value=100)
+        group.rows[f"member/m{n:04}"] = rows.Purchaser(version=1, quantity=1, value=100)
     closed = state("complete", quantity=1_250, value=125_000, members=1_250)
     assert FAVORS_PROCESSOR.on[PurchaseState](closed, group.rows, T) == []
     sent = []
@@ -464,7 +464,16 @@ def test_ninety_days_later_only_the_decision_is_left(members: int) -> None:
     assert list(group.rows) == ["decision"]
 
 
+def test_rows_are_kept_by_the_clock_when_a_late_fed_order_closed_the_group() -> None:
+    """Late orders are taken for as long after that as after any close."""
+    group = Group(*LADDER)
+    group.buy(("ann", 10, 1_000))
+    group.now = T + 80 * DAY
+    group.close("complete")
+    assert group.rows["due/shrink"] == Due(T + 170 * DAY)
+
+
 def test_rows_declared_are_the_rows_there_are() -> None:
     """A dataclass that no table holds, or is missing from them, would break the worker."""
-    kinds = {kind for kind in vars(rules).values() if hasattr(kind, "__dataclass_fields__")}
-    assert kinds - {Due} == {*FAVORS_PROCESSOR.rows.values()}
+    kinds = {kind for kind in vars(rows).values() if hasattr(kind, "__dataclass_fields__")}
+    assert kinds == {*FAVORS_PROCESSOR.rows.values()}

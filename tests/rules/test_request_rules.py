@@ -33,7 +33,7 @@ from schemas.messages import (
     RequestRefused,
     Tier,
 )
-from services.request_service import rules
+from services.request_service import rows
 from services.request_service.processor import DESK, REGISTRAR
 from services.runtime.rows import Due, MemoryRows
 
@@ -466,6 +466,9 @@ def test_default_close_keeps_to_a_definition_of_fewer_days() -> None:
     assert group(Desk(LIMITED), named()).closes_at == T + 7 * DAY
     early = named(opens_at=T - 2 * DAY)
     assert group(Desk(LIMITED), early).closes_at == T + 5 * DAY
+    longer = defined(limits=Limits(period_days_max=15))
+    assert group(Desk(longer), early).closes_at == T + 13 * DAY
+    assert group(Desk(longer), named()).closes_at == T + 14 * DAY
     huge = defined(limits=Limits(period_days_max=10**30))
     assert group(Desk(huge), named()).closes_at == T + 14 * DAY
 
@@ -679,6 +682,17 @@ def test_parts_that_do_not_fit_refuse_the_request(
     assert list(desk.rows) == ["outcome"], "a part that comes later is not kept"
 
 
+def test_request_beside_parts_of_another_is_told_of_its_own_members_too() -> None:
+    """Every problem is named, whatever else does not fit."""
+    desk = Desk()
+    desk.take(part(1, 1, "bob"))
+    found = problems(desk.take(asked(members=(Member(id="ann"), Member(id="ann")))))
+    assert found == {
+        "member_parts": "is 0, but MembersListed came with parts 1: give the same",
+        "members": "listed more than once: ann; list each once",
+    }
+
+
 def test_definition_binds_members_in_parts_too() -> None:
     desk = Desk(LIMITED)
     desk.take(part(1, 2, *(f"m{n}" for n in range(20))))
@@ -786,5 +800,5 @@ def test_ninety_days_after_the_end_only_the_answer_is_left() -> None:
 
 def test_rows_declared_are_the_rows_there_are() -> None:
     """A dataclass that no table holds, or is missing from them, would break the worker."""
-    kinds = {kind for kind in vars(rules).values() if hasattr(kind, "__dataclass_fields__")}
-    assert kinds - {Due} == {*DESK.rows.values(), *REGISTRAR.rows.values()}
+    kinds = {kind for kind in vars(rows).values() if hasattr(kind, "__dataclass_fields__")}
+    assert kinds == {*DESK.rows.values(), *REGISTRAR.rows.values()}

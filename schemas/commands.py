@@ -1,0 +1,153 @@
+"""What is asked for or has happened outside: written by people, shops and operations."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.parts import (
+    FavorTerms,
+    Id,
+    IfIncomplete,
+    Instant,
+    Member,
+    Message,
+    Money,
+    PaymentTerms,
+    Person,
+    Product,
+    Quantity,
+    Text,
+    Visibility,
+)
+
+
+class TimePassed(Message):
+    """A feed's word that its time has come to ``at``; has no key, goes to every partition."""
+
+    type: Literal["TimePassed"] = "TimePassed"
+    at: Instant
+    keyed_by: ClassVar[str] = ""
+
+    @property
+    def key(self) -> str:
+        """Empty: it belongs to the partition, not to a key."""
+        return ""
+
+
+class GroupPurchaseRequested(Message):
+    """A terminal asks for a group purchase.
+
+    Terms may be left to the definition it names. All but the identity may be missing or impossible
+    here: the rules refuse that with every problem named.
+    """
+
+    type: Literal["GroupPurchaseRequested"] = "GroupPurchaseRequested"
+    request_id: Id
+    requested_at: Instant
+    definition_id: Id | None = None
+    organizer: Person | None = None
+    product: Product | None = None
+    number_of_products: int | None = None
+    unit_price: int | None = None
+    currency: Annotated[str, StringConstraints(max_length=16)] | None = None
+    opens_at: Instant | None = None
+    closes_at: Instant | None = None
+    grace_seconds: int | None = None
+    stop_at_number: bool = False
+    members: Annotated[tuple[Member, ...], Field(max_length=1_000)] = ()
+    member_parts: Annotated[int, Field(ge=0, le=10_000)] = 0
+    payment: PaymentTerms | None = None
+    favor: FavorTerms | None = None
+    if_incomplete: IfIncomplete | None = None
+    visibility: Visibility = "public"
+    keyed_by: ClassVar[str] = "request_id"
+
+
+class MembersListed(Message):
+    """The ``part``-th of ``parts`` (from 1) of a request's members, beyond those in the request."""
+
+    type: Literal["MembersListed"] = "MembersListed"
+    request_id: Id
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1, le=10_000)]
+    members: Annotated[tuple[Member, ...], Field(max_length=1_000)]
+    keyed_by: ClassVar[str] = "request_id"
+
+
+class GroupPurchaseWithdrawn(Message):
+    """The organizer takes the request back."""
+
+    type: Literal["GroupPurchaseWithdrawn"] = "GroupPurchaseWithdrawn"
+    request_id: Id
+    at: Instant
+    reason: Text | None = None
+    keyed_by: ClassVar[str] = "request_id"
+
+
+class Order(Message):
+    """What placed and paid orders share; known by ``source`` and ``order_id``."""
+
+    order_id: Id
+    source: Id
+    group_id: Id
+    member_id: Id
+    member_email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    quantity: Quantity
+    unit_price: Money | None = None
+    value: Money | None = None
+    currency: Annotated[str, StringConstraints(max_length=16)] | None = None
+    ordered_at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+
+class OrderPlaced(Order):
+    """A purchaser ordered under the group's id."""
+
+    type: Literal["OrderPlaced"] = "OrderPlaced"
+
+
+class OrderPaid(Order):
+    """The shop says that the order is paid; an order not seen yet is created by it."""
+
+    type: Literal["OrderPaid"] = "OrderPaid"
+
+
+class OrderCancelled(Message):
+    """The order is void; wins whether it comes before or after its order."""
+
+    type: Literal["OrderCancelled"] = "OrderCancelled"
+    order_id: Id
+    source: Id
+    group_id: Id
+    cancelled_at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+
+class OrderReturned(Message):
+    """Goods came back (or were charged back); without ``order_id``, of the latest orders."""
+
+    type: Literal["OrderReturned"] = "OrderReturned"
+    return_id: Id
+    source: Id
+    group_id: Id
+    member_id: Id
+    order_id: Id | None = None
+    quantity: Quantity
+    returned_at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+
+class KeyParked(Message):
+    """Ops set one key of one service aside until a tombstone of the same record key."""
+
+    type: Literal["KeyParked"] = "KeyParked"
+    service: Id
+    parked: Id
+    at: Instant
+    reason: Text | None = None
+    keyed_by: ClassVar[str] = "parked"
+
+    @property
+    def key(self) -> str:
+        """``<key>/<service>``."""
+        return f"{self.parked}/{self.service}"

@@ -1,0 +1,150 @@
+"""What messages are made of: kinds of values, the two base models, and parts with fields.
+
+Times are RFC 3339 in UTC, money is integer minor units, ids are opaque.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$"),
+]
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The same time with one and the same zone object, which also makes comparisons quick."""
+    if not at.utcoffset():
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is out of range in UTC") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Count = Annotated[int, Field(ge=0, le=10**15)]
+Quantity = Annotated[int, Field(ge=1, le=10**9)]
+Money = Annotated[int, Field(ge=0, le=10**15)]
+Percent = int | Annotated[float, Field(allow_inf_nan=False)]
+Version = Annotated[int, Field(ge=1)]
+
+PaymentScope = Literal["group", "member"]
+Method = Literal["shop", "card", "invoice"]
+IfIncomplete = Literal["as-reached", "none", "cancel-all"]
+Visibility = Literal["public", "unlisted"]
+Status = Literal["open", "complete", "elapsed", "withdrawn"]
+Basis = Literal["complete", "elapsed", "late", "return"]
+
+
+class Model(BaseModel):
+    """A part of a message: strict about types, silent about fields it does not know."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Message(Model):
+    """A record's value; ``type`` tells which."""
+
+    #: The attribute whose value is the record's key before any slash.
+    keyed_by: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The record's key."""
+        return str(getattr(self, self.keyed_by))
+
+
+class Product(Model):
+    """What is bought; the shop's id may be missing, the name not."""
+
+    id: Id | None = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+
+
+class MemberPayment(Model):
+    """The method one member pays by when it is not the group's."""
+
+    method: Method
+
+
+class Person(Model):
+    """Someone who gets letters; all but the id may be unknown."""
+
+    id: Id
+    email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+    locale: Annotated[str, StringConstraints(max_length=35)] | None = None
+    time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class Member(Person):
+    """A purchaser."""
+
+    payment: MemberPayment | None = None
+
+
+class PaymentTerms(Model):
+    """Who pays, the organizer for the group or each member, and how."""
+
+    scope: PaymentScope = "member"
+    method: Method = "shop"
+
+
+class PaymentChoices(Model):
+    """What a definition lets a request choose."""
+
+    scope: PaymentScope = "member"
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = ("shop",)
+
+
+class Tier(Model):
+    """A step of the ladder: from this quantity or value, this favor."""
+
+    from_quantity: int | None = None
+    from_value: int | None = None
+    percent_off: Percent | None = None
+    amount_off: int | None = None
+    unit_price: int | None = None
+    gift: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+
+
+class FavorTerms(Model):
+    """The ladder, and whether each member's own value or one sum for the group is reduced."""
+
+    scope: PaymentScope = "member"
+    tiers: Annotated[tuple[Tier, ...], Field(max_length=100)] = ()
+
+
+class Limits(Model):
+    """What a definition allows of number and period."""
+
+    number_min: int | None = None
+    number_max: int | None = None
+    period_days_max: int | None = None
+
+
+class Period(Model):
+    """From ``opens_at``, before ``closes_at``."""
+
+    opens_at: Instant
+    closes_at: Instant
+
+
+class Problem(Model):
+    """One reason why a request is refused: the field, as a path, and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+class PaymentCause(Model):
+    """What money moves for: an order, a favor of a version, or a withdrawal."""
+
+    kind: Literal["order", "favor", "withdrawal"]
+    source: Id | None = None
+    order_id: Id | None = None
+    favor_version: Version | None = None

@@ -1,0 +1,182 @@
+"""What people type at the terminal, and how it speaks to them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.ids import derive
+from schemas.messages import Definition, GroupPurchaseRequested, Member, Tier
+from services.terminal import parsing
+from services.terminal.console import Mistake, clean, money
+from services.terminal.dead_letters import readable
+from services.terminal.options import draft
+from services.terminal.topics import as_json, as_text
+
+
+@pytest.mark.parametrize(
+    ("text", "tier"),
+    [
+        ("10:5%", Tier(from_quantity=10, percent_off=5)),
+        (" 10 : 2.5 % ", Tier(from_quantity=10, percent_off=2.5)),
+        ("50:-200", Tier(from_quantity=50, amount_off=200)),
+        ("50:=900", Tier(from_quantity=50, unit_price=900)),
+        ("50:=0", Tier(from_quantity=50, unit_price=0)),
+        ("50:gift=A mug: blue", Tier(from_quantity=50, gift="A mug: blue")),
+        ("value=50000:5%", Tier(from_value=50_000, percent_off=5)),
+    ],
+)
+def test_tier(text: str, tier: Tier) -> None:
+    assert parsing.tier(text) == tier
+    assert type(parsing.tier(text).percent_off) is type(tier.percent_off)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10",
+        "10:",
+        "5%",
+        "ten:5%",
+        "-1:5%",
+        "10:5",
+        "10:gift=",
+        "10:-",
+        "1²:5%",
+        "10:-5%",
+        "10:5%%",
+    ],
+)
+def test_tier_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
+    with pytest.raises(ValueError, match=r"write FROM:FAVOR"):
+        parsing.tier(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("2h", 7_200),
+        ("3d", 259_200),
+        ("2w", 1_209_600),
+        ("1D 12h", 129_600),
+    ],
+)
+def test_duration(text: str, seconds: int) -> None:
+    assert parsing.duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "3", "h", "3x", "-1h", "1.5h", "2h3"])
+def test_duration_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
+    with pytest.raises(ValueError, match="is no span of time: write"):
+        parsing.duration(text)
+
+
+def test_instant_is_in_utc() -> None:
+    assert parsing.instant("2026-06-15T10:00:00+02:00") == datetime(2026, 6, 15, 8, tzinfo=UTC)
+    assert parsing.instant("2026-06-15T10:00:00+02:00").tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("tomorrow", "is no time"), ("2026-06-15T10:00:00", "time zone")]
+)
+def test_instant_that_cannot_be_read(text: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        parsing.instant(text)
+
+
+def test_group_id_is_read_as_over_the_phone() -> None:
+    group_id = derive("r1")
+    assert parsing.group_id(group_id.lower().replace("-", " ")) == group_id
+    assert parsing.group_id("any-other-id") == "any-other-id"
+    wrong = group_id[:-1] + ("0" if group_id[-1] != "0" else "1")
+    with pytest.raises(ValueError, match="mistyped"):
+        parsing.group_id(wrong)
+
+
+def test_members_one_a_line_or_csv() -> None:
+    lines = ["id,email,name\n", "ann\n", "\n", 'bob, bob@x.example ,"Bo, B"\n', "cy,,Cy"]
+    assert parsing.members(lines) == [
+        Member(id="ann"),
+        Member(id="bob", email="bob@x.example", name="Bo, B"),
+        Member(id="cy", name="Cy"),
+    ]
+    with pytest.raises(ValueError, match="line 2 has 4 fields"):
+        parsing.members(["a", "b,c,d,e"])
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1_000, [1_000]), (1_001, [1_000, 1]), (1, [1])])
+def test_members_in_parts_of_a_thousand(count: int, sizes: list[int]) -> None:
+    parts = parsing.in_parts("r1", [Member(id=f"m{number}") for number in range(count)])
+    assert [len(part.members) for part in parts] == sizes
+    assert [(part.part, part.parts) for part in parts] == [
+        (number, len(sizes)) for number in range(1, len(sizes) + 1)
+    ]
+
+
+def test_members_with_long_names_fit_a_record() -> None:
+    listed = [Member(id=f"m{number}", name="é" * 1_000) for number in range(1_000)]
+    parts = parsing.in_parts("r1", listed)
+    assert [member for part in parts for member in part.members] == listed
+    assert all(len(part.model_dump_json().encode()) < 900_000 for part in parts)
+
+
+def test_draft_puts_options_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "request.json"
+    file.write_text('{"product": {"id": "T-1", "name": "Tea"}, "number_of_products": 3}')
+    options: dict[str, Any] = {
+        "product": {"name": "Green tea", "id": None},
+        "number_of_products": None,
+        "payment": {"scope": None, "method": None},
+        "currency": "EUR",
+    }
+    assert draft(str(file), options, GroupPurchaseRequested) == {
+        "type": "GroupPurchaseRequested",
+        "product": {"id": "T-1", "name": "Green tea"},
+        "number_of_products": 3,
+        "currency": "EUR",
+    }
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"prize": 3}'])
+def test_draft_of_a_wrong_file_is_a_usage_mistake(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "definition.json"
+    file.write_text(text)
+    with pytest.raises(Mistake) as raised:
+        draft(str(file), {}, Definition)
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (123_450, "EUR", "1,234.50 EUR"),
+        (5, "EUR", "0.05 EUR"),
+        (1_234, "JPY", "1,234 JPY"),
+        (1_234, "KWD", "1.234 KWD"),
+        (-250, "EUR", "-2.50 EUR"),
+        (1_234, None, "1,234"),
+    ],
+)
+def test_money(amount: int, currency: str | None, text: str) -> None:
+    assert money(amount, currency) == text
+
+
+def test_text_of_others_cannot_steer_the_terminal() -> None:
+    assert clean("a\x1b[31mb\x07\n é") == "a\\x1b[31mb\\x07\n é"
+    assert readable(b"\x1b[2J") == "\\x1b[2J"
+    assert readable(b"\xff\x00zz").startswith("00000000  ff 00 7a 7a ")
+    assert readable(None) == "(null)"
+
+
+def test_values_as_json_text_or_base64() -> None:
+    values = [b'{"n":\n123456789012345678901234567890}', b"plain", b"\xff", None, b'"\\n"']
+    printed = orjson.dumps([as_json(value) for value in values])
+    assert printed == (
+        b'[{"n": 123456789012345678901234567890},"plain",{"base64":"/w=="},null,"\\n"]'
+    )
+    assert as_text(b"k\xff") == "k\\xff"

@@ -1,0 +1,580 @@
+"""The terminal against a broker: what it reads of facts, and what it sends."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from schemas.ids import derive
+from schemas.messages import (
+    Favor,
+    FavorDecision,
+    FavorTerms,
+    GroupPurchase,
+    GroupPurchaseRequested,
+    IdIssued,
+    Member,
+    Message,
+    OrderPaid,
+    OrderRefused,
+    Period,
+    Problem,
+    Product,
+    PurchaseOpened,
+    PurchaseRow,
+    PurchaseState,
+    RequestRefused,
+    Tier,
+)
+from schemas.topics import CATALOGUE, ORDERS
+from services.runtime.brokers import RunningBroker
+from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
+from services.runtime.transport import producer
+from services.terminal import ops, purchases
+from tests.system.stack import Stack, stack_on
+
+pytestmark = pytest.mark.system
+
+T = datetime(2026, 5, 4, 9, tzinfo=UTC)
+CLOSE = T + timedelta(days=1)
+GROUP = derive("office-tea")
+PARTITION = Partitioner(4)(GROUP)
+
+app = typer.Typer(pretty_exceptions_enable=False)
+purchases.register(app)
+ops.register(app)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Jointbuy = Callable[..., Said]
+
+
+def jointbuy(*arguments: str, stdin: str | None = None) -> Said:
+    """Run a command in this process; anything but an orderly end fails."""
+    result = CliRunner().invoke(app, list(arguments), input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.stderr
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture(params=["kafka", "embedded"])
+def stack(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stack]:
+    """Empty topics, which the environment names."""
+    broker: RunningBroker = request.getfixturevalue(request.param)
+    with stack_on(broker, tmp_path) as stack:
+        pointed_at(stack, monkeypatch)
+        yield stack
+
+
+def pointed_at(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the environment name this stack's broker and topics."""
+    monkeypatch.setenv("JOINTBUY_HOME", str(stack.folder))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.broker.bootstrap_servers)
+    monkeypatch.setenv("KAFKA_TRANSACTIONS", str(stack.broker.transactions))
+    monkeypatch.setenv("TOPIC_PREFIX", stack.prefix)
+
+
+# --- facts by hand -------------------------------------------------------------------------------
+
+
+def facts_sent(stack: Stack, topic: str, *facts: tuple[Message, datetime, str, str]) -> None:
+    """Send facts as a service does: (message, time, cause, rule)."""
+    kinds = dict.fromkeys(CATALOGUE[topic].messages, topic)
+    encoder = Encoder(f"jointbuy/{CATALOGUE[topic].producers[0]}", kinds, Partitioner(4))
+    stack.feed_raw(
+        encoder(message, milliseconds(at), cause, rule) for message, at, cause, rule in facts
+    )
+
+
+def order(member: str, quantity: int, minutes: int) -> OrderPaid:
+    return OrderPaid(
+        order_id=f"order-of-{member}",
+        source="shop",
+        group_id=GROUP,
+        member_id=member,
+        quantity=quantity,
+        ordered_at=T + timedelta(minutes=minutes),
+    )
+
+
+def row(member: str, quantity: int, minutes: int) -> PurchaseRow:
+    at = T + timedelta(minutes=minutes)
+    return PurchaseRow(
+        group_id=GROUP,
+        request_id="office-tea",
+        member_id=member,
+        version=1,
+        quantity=quantity,
+        value=quantity * 2_400,
+        currency="EUR",
+        period=Period(opens_at=T, closes_at=CLOSE),
+        first_ordered_at=at,
+        last_ordered_at=at,
+        orders=1,
+    )
+
+
+def state(version: int, status: Any, quantity: int, members: int, **more: Any) -> PurchaseState:
+    return PurchaseState(
+        group_id=GROUP,
+        request_id="office-tea",
+        version=version,
+        status=status,
+        quantity=quantity,
+        value=quantity * 2_400,
+        currency="EUR",
+        members=members,
+        **more,
+    )
+
+
+TERMS: dict[str, Any] = {
+    "group_id": GROUP,
+    "request_id": "office-tea",
+    "version": 1,
+    "requested_at": T,
+    "issued_at": T,
+    "product": Product(name="Sencha, 1 kg"),
+    "number_of_products": 5,
+    "unit_price": 2_400,
+    "currency": "EUR",
+    "opens_at": T,
+    "closes_at": CLOSE,
+    "members": (Member(id="ann"), Member(id="bob"), Member(id="cy")),
+    "favor": FavorTerms(tiers=(Tier(from_quantity=2, percent_off=10),)),
+}
+DEADLINE = CLOSE + timedelta(seconds=60)
+
+
+def opened(stack: Stack) -> None:
+    """A group of three, of whom two ordered; a third order was refused."""
+    asked = GroupPurchaseRequested(
+        request_id="office-tea",
+        requested_at=T,
+        product=Product(name="Sencha, 1 kg"),
+        number_of_products=5,
+    )
+    stack.feed("group-purchase-requests", (asked, milliseconds(T)))
+    issued = IdIssued(request_id="office-tea", group_id=GROUP, issued_at=T)
+    facts_sent(stack, "request-outcomes", (issued, T, "id-answers/0/0", "issue"))
+    facts_sent(stack, "group-purchases", (GroupPurchase(**TERMS), T, "id-answers/0/0", "issue"))
+    stack.feed(
+        "orders",
+        (order("ann", 2, 1), milliseconds(T + timedelta(minutes=1))),
+        (order("bob", 1, 2), milliseconds(T + timedelta(minutes=2))),
+    )
+    place = f"orders/{PARTITION}"
+    late = OrderRefused(
+        group_id=GROUP,
+        order_id="o-zed",
+        source="shop",
+        member_id="zed",
+        quantity=1,
+        reason="not-a-member",
+    )
+    facts_sent(
+        stack,
+        "purchases",
+        (PurchaseOpened(**TERMS), T, f"group-purchases/{PARTITION}/0", "open_group"),
+        (state(1, "open", 0, 0), T, f"group-purchases/{PARTITION}/0", "open_group"),
+        (row("ann", 2, 1), T + timedelta(minutes=1), f"{place}/0", "pay_order"),
+        (row("bob", 1, 2), T + timedelta(minutes=2), f"{place}/1", "pay_order"),
+        (state(3, "open", 3, 2), T + timedelta(minutes=2), f"{place}/1", "pay_order"),
+        (late, T + timedelta(minutes=3), f"{place}/77", "pay_order"),
+    )
+
+
+def closed(stack: Stack) -> None:
+    """Its deadline passes with three of five, and the tier reached is given."""
+    over = state(4, "elapsed", 3, 2, closed_at=DEADLINE)
+    facts_sent(stack, "purchases", (over, DEADLINE, "clock/due/close", "close_at_deadline"))
+    decision = FavorDecision(
+        group_id=GROUP,
+        request_id="office-tea",
+        version=1,
+        tier=Tier(from_quantity=2, percent_off=10),
+        total=720,
+        currency="EUR",
+        members=2,
+    )
+    favor = Favor(
+        group_id=GROUP,
+        request_id="office-tea",
+        member_id="ann",
+        version=1,
+        basis="elapsed",
+        percent=10,
+        amount=480,
+        currency="EUR",
+    )
+    facts_sent(
+        stack,
+        "favors",
+        (favor, DEADLINE, "chunk/decide", "decide"),
+        (decision, DEADLINE, "chunk/decide", "decide"),
+    )
+
+
+# --- show and why --------------------------------------------------------------------------------
+
+
+def test_show_prints_the_table_of_purchasers(stack: Stack) -> None:
+    opened(stack)
+    closed(stack)
+    said = jointbuy("show", GROUP.lower().replace("-", " "))
+    assert said.exit_code == 0, said.err
+    lines = {line.split()[0]: line for line in said.out.splitlines() if line.strip()}
+    assert lines[GROUP].endswith("elapsed  3 of 5 ordered")
+    assert lines["Favor"].endswith("from 2: 10 % off (each on their own value)")
+    assert lines["Decision"].endswith("from 2: 10 % off; 7.20 EUR to 2 members")
+    assert lines["ann"].split()[8:] == ["2", "48.00", "EUR", "1", "4.80", "EUR", "(10", "%)"]
+    assert lines["ann"].count("2026-05-04 09:01 ") == 2
+    assert "not ordered" in lines["cy"]
+    assert lines["o-zed"].split() == ["o-zed", "shop", "zed", "1", "not-a-member"]
+
+
+def test_show_as_json(stack: Stack) -> None:
+    opened(stack)
+    said = jointbuy("show", GROUP, "--json").json
+    assert (said["state"]["status"], said["state"]["quantity"]) == ("open", 3)
+    assert [line["member_id"] for line in said["table"]] == ["ann", "bob", "cy"]
+    assert said["table"][0]["favor"] is None
+    assert [each["order_id"] for each in said["refused"]] == ["o-zed"]
+
+
+def test_why_says_which_inputs_and_rules_made_it(stack: Stack) -> None:
+    opened(stack)
+    said = jointbuy("why", GROUP).out
+    assert said.startswith(f"open: 3 of 5 ordered by 2 members, deadline {DEADLINE:%Y-%m-%d} 09:01")
+    closed(stack)
+    for reference in (GROUP, "office-tea"):
+        said = jointbuy("why", reference, "--json").json
+        assert said["summary"].endswith(
+            "elapsed: 3 of 5 ordered when the deadline 2026-05-05 09:01:00Z fired"
+            " (close_at_deadline); tier from 2: 10 % off, decided by favor_service from"
+            f" purchases/{PARTITION}/6"
+        )
+        assert (said["group_id"], said["request_id"]) == (GROUP, "office-tea")
+    at = [fact["at"] for fact in said["facts"]]
+    assert at == sorted(at)
+    by_key = {fact["key"]: fact for fact in said["facts"] if fact["topic"] == "purchases"}
+    ann = by_key[f"{GROUP}/member/ann"]
+    assert ann["rule"] == "pay_order"
+    assert ann["cause"] == {"topic": "orders", "partition": PARTITION, "offset": 0}
+    assert ann["input"] == json.loads(encode(order("ann", 2, 1)))
+    # The refused order is nowhere in the topic any more.
+    assert by_key[f"{GROUP}/refused/shop/o-zed"]["input"] is None
+
+
+def test_why_of_one_member_and_of_the_latest_only(stack: Stack) -> None:
+    opened(stack)
+    closed(stack)
+    of_ann = jointbuy("why", GROUP, "--member", "ann", "--json").json
+    assert {fact["key"] for fact in of_ann["facts"]} == {f"{GROUP}/member/ann"}
+    said = jointbuy("why", GROUP, "--limit", "1").out
+    assert "refused o-zed" not in said
+    assert "earlier facts of orders are left out" in said
+    assert "elapsed: 3 by 2 members, 72.00 EUR" in said
+
+
+def test_why_of_a_refused_and_of_an_unknown_request(stack: Stack) -> None:
+    refused = RequestRefused(
+        request_id="office-tea",
+        problems=(Problem(field="number_of_products", problem="is 0: give at least 1"),),
+    )
+    facts_sent(stack, "request-outcomes", (refused, T, "group-purchase-requests/0/0", "take"))
+    said = jointbuy("why", "office-tea")
+    assert said.out.startswith(
+        "not known: the request was refused because number_of_products: is 0: give at least 1\n"
+    )
+    said = jointbuy("why", GROUP)
+    assert (said.exit_code, said.out) == (1, "")
+    assert said.err.startswith(f"jointbuy: not known: no topic tells of {GROUP}")
+
+
+def test_unknown_or_mistyped_groups_are_one_line(stack: Stack) -> None:
+    said = jointbuy("show", GROUP)
+    assert said == Said(
+        1, "", f"jointbuy: no group purchase {GROUP} is known: ask `jointbuy why {GROUP}`\n"
+    )
+    said = jointbuy("show", GROUP[:-3])
+    assert (said.exit_code, said.err.count("\n")) == (2, 1)
+
+
+# --- request, order, define ----------------------------------------------------------------------
+
+
+def test_request_waits_for_its_id_or_prints_every_problem(stack: Stack, tmp_path: Path) -> None:
+    stack.start("request_service")
+    members = tmp_path / "members.csv"
+    members.write_text("id,email,name\n" + "".join(f"m{n},m{n}@x.example\n" for n in range(1_500)))
+    asked = ["request", "--product", "Tea", "--number", "2", "--members-file", str(members)]
+    said = jointbuy(*asked, "--request-id", "office-tea", "--closes-in", "2h")
+    assert (said.exit_code, said.out) == (0, f"{GROUP}\n"), said.err
+    again = jointbuy(*asked, "--request-id", "office-tea", "--json")
+    assert again.json["group_id"] == GROUP
+    assert len(stack.latest("group-purchases")) == 3, "the group and two parts of members"
+    said = jointbuy("request", "--number", "0", "--currency", "XXX")
+    assert said.exit_code == 1
+    problems = [line.split()[2] for line in said.err.splitlines()]
+    assert problems == ["product:", "number_of_products:", "currency:"]
+
+
+def test_request_without_an_answer_says_what_to_do(stack: Stack) -> None:
+    said = jointbuy("request", "--number", "1", "--request-id", "r", "--timeout", "0")
+    assert (said.exit_code, said.err.count("\n")) == (1, 1)
+    assert "jointbuy status" in said.err
+
+
+def test_request_leaves_open_what_is_the_definition_s(stack: Stack) -> None:
+    given = '{"definition_id": "d", "request_id": "r"}'
+    jointbuy("request", "--file", "-", "--scope", "group", "--timeout", "0", stdin=given)
+    (sent,) = stack.read("group-purchase-requests")
+    del sent.value["requested_at"]
+    assert sent.value == {
+        "type": "GroupPurchaseRequested",
+        "request_id": "r",
+        "definition_id": "d",
+        "payment": {"scope": "group"},
+    }
+
+
+def test_order_cancel_and_return_lie_where_the_service_reads_them(stack: Stack) -> None:
+    order = ["order", GROUP, "--source", "shop", "--at", "2026-05-04T09:01:00Z"]
+    jointbuy(*order, "--member", "ann", "--quantity", "2", "--order-id", "o1", "--placed")
+    jointbuy(*order, "--member", "ann", "--quantity", "2", "--order-id", "o1", "--value", "4000")
+    jointbuy(*order, "--cancel", "o1")
+    jointbuy(*order, "--member", "ann", "--return", "1")
+    sent = stack.read("orders")
+    kinds = ["OrderPlaced", "OrderPaid", "OrderCancelled", "OrderReturned"]
+    assert [each.value["type"] for each in sent] == kinds
+    for each in sent:
+        assert (each.key, each.partition) == (GROUP, PARTITION)
+        assert each.timestamp == milliseconds(T + timedelta(minutes=1))
+    said = jointbuy("order", GROUP)
+    assert said.exit_code == 2
+    assert said.err.splitlines() == [
+        "jointbuy: member_id (--member): Field required",
+        "jointbuy: quantity (--quantity): Field required",
+    ]
+
+
+def test_define_counts_versions_and_withdraws(stack: Stack) -> None:
+    define = ["define", "--id", "d", "--shop", "s", "--product", "Tea", "--currency", "EUR"]
+    for price in ("900", "800"):
+        assert jointbuy(*define, "--price", price, "--tier", "10:5%").exit_code == 0
+    assert jointbuy("define", "--withdraw", "d", "--json").json["version"] == 3
+    assert jointbuy("define", "--withdraw", "d").exit_code == 1
+    kept = stack.read("definitions")
+    assert [(each.value["version"], each.value["unit_price"]) for each in kept] == [
+        (1, 900),
+        (2, 800),
+        (3, 800),
+    ]
+    assert kept[-1].value["withdrawn_at"]
+    assert kept[-1].headers["ce_id"] == "Definition:d@3"
+
+
+# --- ops -----------------------------------------------------------------------------------------
+
+
+def test_export_of_a_compacted_topic_is_the_latest_of_each_key(stack: Stack) -> None:
+    opened(stack)
+    gone = OutputRecord("purchases", PARTITION, f"{GROUP}/member/bob".encode(), None, 1, [])
+    stack.feed_raw([gone])
+    lines = jointbuy("export", "purchases").lines
+    assert [line["key"].removeprefix(GROUP) for line in lines] == [
+        "/definition",
+        "/member/ann",
+        "",
+        "/refused/shop/o-zed",
+    ]
+    summary = lines[2]
+    assert (summary["partition"], summary["offset"]) == (PARTITION, 4)
+    assert summary["timestamp"] == milliseconds(T + timedelta(minutes=2))
+    assert summary["headers"]["ce_rule"] == "pay_order"
+    assert summary["value"]["version"] == 3
+
+
+def test_export_of_any_other_topic_is_every_record(stack: Stack) -> None:
+    raw: list[tuple[int, bytes | None, bytes]] = [
+        (3, b"k", b"text"),
+        (1, None, b"\xff"),
+        (1, b"k", b'{"a":\n1}'),
+    ]
+    stack.feed_raw(OutputRecord("orders", p, key, value, 5, []) for p, key, value in raw)
+    lines = jointbuy("export", "orders").lines
+    assert [(line["partition"], line["offset"], line["key"], line["value"]) for line in lines] == [
+        (1, 0, None, {"base64": "/w=="}),
+        (1, 1, "k", {"a": 1}),
+        (3, 0, "k", "text"),
+    ]
+    said = jointbuy("export", "order")
+    assert said.exit_code == 2
+    assert "there is no topic order: use one of definitions, " in said.err
+
+
+def test_an_open_transaction_is_not_waited_for(
+    kafka: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stack_on(kafka, tmp_path) as stack:
+        pointed_at(stack, monkeypatch)
+        stack.feed("orders", (order("ann", 1, 1), milliseconds(T)))
+        loop = asyncio.new_event_loop()
+        sender = loop.run_until_complete(begun(stack, order("bob", 1, 1)))
+        stack.feed("orders", (order("cy", 1, 1), milliseconds(T)))
+        members = [line["value"]["member_id"] for line in jointbuy("export", "orders").lines]
+        loop.run_until_complete(sender.abort_transaction())
+        after = [line["value"]["member_id"] for line in jointbuy("export", "orders").lines]
+        loop.run_until_complete(sender.stop())
+        loop.close()
+    assert (members, after) == (["ann"], ["ann", "cy"])
+
+
+async def begun(stack: Stack, message: Message) -> Any:
+    """A producer with a transaction open that this message is in."""
+    sender = producer(stack.settings, f"{stack.prefix}open")
+    await sender.start()
+    await sender.begin_transaction()
+    name, key = stack.settings.topic("orders"), message.key.encode()
+    await sender.send_and_wait(name, encode(message), key=key, partition=PARTITION)
+    return sender
+
+
+def test_lag_counts_what_a_group_has_not_committed(stack: Stack) -> None:
+    assert jointbuy("lag", "--json").json == []
+    (worker,) = stack.start("order_service")
+    stack.feed("orders", (order("ann", 1, 1), milliseconds(T)))
+    stack.wait_idle()
+    assert {each["lag"] for each in jointbuy("lag", "--json").json} == {0}
+    worker.stop()
+    more = [(order(name, 1, 1), milliseconds(T)) for name in ("bob", "cy")]
+    stack.feed("orders", *more)
+    lags = {each["topic"]: each for each in jointbuy("lag", "--json").json}
+    assert lags["orders"] == {
+        "group": "order_service-purchases",
+        "topic": "orders",
+        "partitions": 4,
+        "end": 3,
+        "committed": 1,
+        "lag": 2,
+        "lag_max": 2,
+    }
+
+
+def test_dead_letters_are_listed_shown_and_replayed(stack: Stack) -> None:
+    stack.start("order_service")
+    mended = encode(order("ann", 1, 1))
+    stack.feed_raw(
+        [
+            OutputRecord("orders", PARTITION, GROUP.encode(), b"\xff\x1b[2J", 1_000, []),
+            # What a partitioner that is not murmur2 does.
+            OutputRecord("orders", (PARTITION + 1) % 4, GROUP.encode(), mended, 2_000, []),
+        ]
+    )
+    stack.wait_idle()
+    bad, stray = jointbuy("dead-letters", "--json").json
+    assert (bad["topic"], bad["partition"], bad["offset"]) == ("orders", PARTITION, 0)
+    assert (bad["service"], bad["key"]) == ("order_service", GROUP)
+    assert "murmur2" in stray["error"]
+    table = jointbuy("dead-letters", "list").out.splitlines()
+    assert table[2].startswith(bad["id"])
+    assert "ff 1b 5b 32 4a" in jointbuy("dead-letters", "show", bad["id"]).out
+
+    assert jointbuy("dead-letters", "replay", bad["id"]).exit_code == 2, "nobody to be asked"
+    assert jointbuy("dead-letters", "replay", "9/9", "--yes").exit_code == 2
+    said = jointbuy("dead-letters", "replay", stray["id"], "--yes")
+    assert said.exit_code == 0, said.err
+    file = stack.folder / "mended.json"
+    file.write_bytes(mended)
+    jointbuy("dead-letters", "replay", bad["id"], "--value", str(file), "--yes")
+    sent = [each for each in stack.read("orders") if each.partition == PARTITION][1:]
+    assert [(each.key, each.timestamp) for each in sent] == [(GROUP, 2_000), (GROUP, 1_000)]
+    assert [each.value for each in sent] == [json.loads(mended)] * 2
+    stack.wait_idle()
+    assert len(jointbuy("dead-letters", "--json").json) == 2
+    assert any(
+        "dead letter" in fact["says"] for fact in jointbuy("why", GROUP, "--json").json["facts"]
+    )
+
+
+def test_a_parked_key_is_listed_until_it_is_released(stack: Stack) -> None:
+    park = ["park", GROUP, "--service", "order_service"]
+    assert jointbuy(*park, "--reason", "stops the worker").exit_code == 0
+    (parked,) = jointbuy("park", "--list", "--json").json
+    assert (parked["parked"], parked["reason"]) == (GROUP, "stops the worker")
+    assert jointbuy("why", GROUP).out.endswith("30 days.\n")
+    assert jointbuy(*park, "--release").exit_code == 0
+    assert jointbuy("park", "--list", "--json").json == []
+    assert jointbuy(*park, "--release").exit_code == 1
+    assert [each.key for each in stack.read("parked-keys")] == [f"{GROUP}/order_service"] * 2
+    said = jointbuy("park", GROUP)
+    assert said.exit_code == 2
+    assert all(name in said.err for name in ("request_service", "order_service", "favor_service"))
+
+
+# --- without a broker ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", ORDERS.name],
+        ["lag"],
+        ["show", GROUP],
+        ["why", GROUP],
+        ["order", GROUP, "--member", "ann", "--quantity", "1"],
+        ["request", "--number", "1"],
+        ["dead-letters"],
+        ["park", "--list"],
+        ["define", "--withdraw", "d"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_broker_is_one_line_that_says_what_to_do(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOINTBUY_HOME", str(tmp_path))
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    assert jointbuy(*command) == Said(
+        1,
+        "",
+        "jointbuy: no broker answers at 127.0.0.1:1: run `jointbuy up`, or set"
+        " KAFKA_BOOTSTRAP_SERVERS\n",
+    )
+
+
+def test_topics_that_are_not_there_are_one_line(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOPIC_PREFIX", f"{stack.prefix}none-")
+    for command in (["export", "orders"], ["order", GROUP, "--member", "a", "--quantity", "1"]):
+        said = jointbuy(*command)
+        assert said.exit_code == 1
+        assert said.err.endswith("run `jointbuy up`, or look at TOPIC_PREFIX\n")
+        assert said.err.count("\n") == 1
