@@ -34,7 +34,7 @@ check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -m "not system and not long" tests/rules tests/contracts tests/oracle
+	@$(BIN)/python -m pytest -m "not system and not long" tests/rules tests/runtime tests/contracts tests/oracle
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
