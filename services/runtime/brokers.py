@@ -137,6 +137,19 @@ def start(
     folder = home.resolve() / kind
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "broker.log"
+    process = _launch(kind, folder, log, port, fresh=fresh, shielded=shielded)
+    broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
+    try:
+        _wait_until_it_answers(broker, process, port, log)
+    except BaseException:
+        broker.kill()
+        raise
+    return broker
+
+
+def _launch(
+    kind: str, folder: Path, log: Path, port: int, *, fresh: bool, shielded: bool
+) -> subprocess.Popen[bytes]:
     # The kernel ends the child when the *thread* that forked it ends: only the main one will do.
     main_thread = threading.current_thread() is threading.main_thread()
     # The broker inherits the lock and holds it to its own end. Kafka's own comes too late: a second
@@ -150,31 +163,30 @@ def start(
             shutil.rmtree(folder)
             folder.mkdir()
         command = _embedded_command(port) if kind == "embedded" else _kafka_command(port, folder)
-        with open(log, "ab") as output:
-            told_before = output.tell()
-            process = subprocess.Popen(
+        # What it says now is what counts if it does not start.
+        with open(log, "wb") as output:
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=shielded,
                 # Only from the main thread, where no other thread can hold a lock of the child's.
-                preexec_fn=_end_with_parent if main_thread else None,  # noqa: PLW1509
+                preexec_fn=end_with_parent if main_thread else None,  # noqa: PLW1509
                 pass_fds=(lock.fileno(),),
             )
-    broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
+
+
+def _wait_until_it_answers(
+    broker: RunningBroker, process: subprocess.Popen[bytes], port: int, log: Path
+) -> None:
     deadline = time.monotonic() + START_SECONDS_MAX
-    try:
-        while not asyncio.run(_answers(port)):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)  # the pause: on the process, so that a death is seen at once
-            if process.returncode is not None or time.monotonic() > deadline:
-                told = _tail(log.read_bytes()[told_before:].decode(errors="replace"))
-                raise BrokerError(f"the {kind} broker did not start, see {log}: {told}")
-    except BaseException:
-        broker.kill()
-        raise
-    return broker
+    while not asyncio.run(_answers(port)):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)  # the pause: on the process, so that a death is seen at once
+        if process.returncode is not None or time.monotonic() > deadline:
+            told = _tail(log.read_text(errors="replace"))
+            raise BrokerError(f"the {broker.kind} broker did not start, see {log}: {told}")
 
 
 async def has_transactions(
@@ -200,7 +212,8 @@ async def has_transactions(
     return True
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """For ``preexec_fn``, on Linux: the child gets SIGTERM when the process that made it dies."""
     if sys.platform == "linux":
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

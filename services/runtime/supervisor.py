@@ -52,6 +52,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                # A supervisor that is killed leaves nothing behind; it has no threads here.
+                preexec_fn=brokers.end_with_parent,  # noqa: PLW1509
             )
         self.worker.pid = self.process.pid
         self.started_at = time.monotonic()
@@ -168,8 +170,7 @@ def supervise(
         )
     except brokers.BrokerError as error:
         # The last line of the log is what `jointbuy up` shows.
-        print(error, file=sys.stderr)
-        raise SystemExit(1) from None
+        sys.exit(str(error))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
         asyncio.run(_prepare(settings, started, home, fresh=fresh))
