@@ -17,6 +17,8 @@ Text = Annotated[str, StringConstraints(max_length=10_000)]
 
 def _in_utc(at: datetime) -> datetime:
     """The same time with one and the same zone object, which also makes comparisons quick."""
+    if at.tzinfo is UTC:
+        return at
     if not at.utcoffset():
         return at.replace(tzinfo=UTC)
     try:

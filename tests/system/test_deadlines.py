@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import TopicPartition
 
@@ -159,10 +160,9 @@ def changelog(stack: Stack) -> list[Any]:
                 for records in (await reader.getmany(timeout_ms=100)).values():
                     found += records
                 ends = [read_end(reader, tp) for tp in tps]
-                if all(
-                    end is not None and await reader.position(tp) >= end
-                    for tp, end in zip(tps, ends, strict=True)
-                ):
+                positions = [await reader.position(tp) for tp in tps]
+                pairs = zip(ends, positions, strict=True)
+                if all(end is not None and position >= end for end, position in pairs):
                     return found
         finally:
             await reader.stop()
@@ -343,7 +343,7 @@ def _find_libfaketime() -> Path | None:
     return next(found, None)
 
 
-@pytest.mark.parametrize("hours", [1, -1, 3, -3])
+@pytest.mark.parametrize("hours", [1, -1, 3])
 def test_a_worker_whose_clock_is_wrong_fires_nothing_and_says_so(
     hours: int, libfaketime: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -673,23 +673,23 @@ def counted(stack: Stack) -> int:
     return sum(value["quantity"] for key, value in latest if "/" not in key)
 
 
-def test_a_worker_joins_quickly_though_records_come(kafka: RunningBroker, tmp_path: Path) -> None:
+def test_workers_share_quickly_though_records_come(kafka: RunningBroker, tmp_path: Path) -> None:
     """Records that arrive while partitions change hands hold nobody up."""
-    joins_seconds_max = 12.0
+    shared_seconds_max = 15.0
     with stack_on(kafka, tmp_path) as stack:
-        stack.start("order_service")
+        (first,) = stack.start("order_service")
         stack.feed("group-purchases", stamped(group(GROUP, T + 60 * MINUTE, T), T))
         second = stack.worker("order_service")
         fed = 0
 
-        def joined() -> bool:
+        def shared() -> bool:
             nonlocal fed
             fed += 1
             stack.feed("orders", stamped(order(GROUP, fed, T), T))
-            return second.ready() and bool(second.partitions())
+            return (len(first.partitions()), len(second.partitions())) == (2, 2)
 
-        until("the second worker works", joined, joins_seconds_max)
-        stack.wait_for("purchases", GROUP, timeout=joins_seconds_max, quantity=fed)
+        until("each worker has half", shared, shared_seconds_max)
+        stack.wait_for("purchases", GROUP, timeout=shared_seconds_max, quantity=fed)
 
 
 # --- rows on disk --------------------------------------------------------------------------------
@@ -705,17 +705,18 @@ def garble(folder: Path) -> None:
     (folder / "CURRENT").write_bytes(b"garbage")
 
 
-def change(**meta: Any) -> Callable[[Path], None]:
-    """Rows that the changelog never had, and another account of how far they are."""
+def change(**changes: Any) -> Callable[[Path], None]:
+    """A row that the changelog never had, and another account of how far the rows are."""
 
     def change_one(folder: Path) -> None:
-        kept = store.Store(folder, "", 10**9)
-        found = kept.meta
-        for name, value in meta.items():
-            was = getattr(found, name)
-            setattr(found, name, was + value if isinstance(value, int) else value)
-        kept.write([(f"{GROUP}\x00order/shop/stray".encode(), b"{}")], found)
-        kept.close()
+        db = store._open(folder)
+        meta = store._decode_meta(db[store._META])
+        for name, value in changes.items():
+            was = getattr(meta, name)
+            setattr(meta, name, value if isinstance(was, str) else was + value)
+        db[f"{GROUP}\x00order/shop/stray".encode()] = b"{}"
+        db[store._META] = msgspec.json.encode(meta)
+        db.close()
 
     return change_one
 
@@ -726,6 +727,7 @@ def change(**meta: Any) -> Callable[[Path], None]:
         pytest.param(lose, id="deleted"),
         pytest.param(change(cluster="another"), id="of another cluster"),
         pytest.param(change(changelog_offset=1_000), id="ahead of the changelog"),
+        pytest.param(change(written_at=-8 * 24 * 3600), id="idle for too long"),
         pytest.param(garble, id="garbled"),
     ],
 )
