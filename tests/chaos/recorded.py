@@ -18,10 +18,10 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from io import StringIO
@@ -193,25 +193,6 @@ async def _read_whole(settings: Settings, topic: str) -> WholeTopic:
         await reader.stop()
 
 
-def closed_as_ordered(recorded: Recorded, lines: Iterable[str], late_seconds: int) -> Iterator[str]:
-    """The lines of ``purchases``, with groups complete up to ``late_seconds`` late put right.
-
-    A group is complete when the order that completes it comes, which may be later than it was made.
-    """
-    complete = {
-        group.group_id: group.closed_at
-        for group in recorded.groups.values()
-        if group.status == "complete"
-    }
-    late = timedelta(seconds=late_seconds)
-    for line in lines:
-        record = json.loads(line)
-        should, closed_at = complete.get(record["key"]), record["value"].get("closed_at")
-        if should and closed_at and should <= datetime.fromisoformat(closed_at) <= should + late:
-            record["value"]["closed_at"] = should.isoformat()
-        yield json.dumps(record)
-
-
 # --- kills ---------------------------------------------------------------------------------------
 
 
@@ -348,7 +329,7 @@ def replay_and_kill(terminal: Terminal, told: list[str], plan: Mapping[str, Kill
                     plan[worker["service"]].look(parts, kill)
             if replay.poll() is not None and everyone_idle(said):
                 break
-            # Between two looks, as a supervisor of a supervisor has to wait for something.
+            # A process can only be asked; the pause is between questions, not for an outcome.
             signal.sigtimedwait([], LOOK_SECONDS)
         if replay.wait(HANDLED_SECONDS):
             raise RuntimeError(f"the replay failed: see {output}")
@@ -363,11 +344,10 @@ def everyone_idle(said: Mapping[str, Any]) -> bool:
     return all(parts and all(part["idle"] for part in parts) for parts in partitions)
 
 
-def problems_of(terminal: Terminal, replay: Replay, *, exactly_once: bool, late: int) -> list[str]:
+def problems_of(terminal: Terminal, replay: Replay, *, exactly_once: bool) -> list[str]:
     """All that is not as it should be on the topics; prints figures."""
     purchases, favors = terminal.export("purchases"), terminal.export("favors")
-    lines = closed_as_ordered(replay.recorded, read_lines(purchases), late)
-    found = compare(replay.recorded, lines, read_lines(favors))
+    found = compare(replay.recorded, read_lines(purchases), read_lines(favors))
     compared = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.compared.items()))
     print(f"  {found.total} differences; compared {compared}")
     problems = [*found.lines, *(f"{count} {kind}" for kind, count in found.kinds.items())]
@@ -420,7 +400,7 @@ def main(
             print(f"{replay.source} on {broker}: {seconds:.1f} s, {sent:,} records fed,", end=" ")
             print(f"{sent / seconds:,.0f} records/s; killed: {dealt}")
             exactly_once = broker is BrokerKind.kafka
-            found = problems_of(terminal, replay, exactly_once=exactly_once, late=late)
+            found = problems_of(terminal, replay, exactly_once=exactly_once)
             found += [
                 f"{service}: only {len(each.at)} of {kills} kills"
                 for service, each in plan.items()

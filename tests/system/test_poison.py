@@ -28,7 +28,8 @@ from tests.system.faulty_service import UNLUCKY, in_order
 from tests.system.stack import Stack, Worker, stack_on, until
 
 pytestmark = pytest.mark.system
-T = datetime(2026, 5, 4, 9, tzinfo=UTC)
+#: Not long ago: Kafka compacts facts of more than a week ago at once, and the tests read them all.
+T = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
 CLOSES_AT = T + timedelta(hours=1)
 FAULTY = faulty_service.__name__
 CHANGELOG = "faulty_service-tally-changelog"
@@ -158,6 +159,11 @@ def states(stack: Stack, group_id: str) -> list[dict[str, Any]]:
     return [each.value for each in stack.read("purchases") if each.key == group_id]
 
 
+def text(at: datetime) -> str:
+    """A time as facts show it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def closing(stack: Stack, group_id: str) -> list[dict[str, Any]]:
     """The first summary that says that the group is closed, if there is one."""
     return [each for each in states(stack, group_id) if each["status"] != "open"][:1]
@@ -201,12 +207,12 @@ def assert_dead(letter: Any, record: OutputRecord, stack: Stack, error: str) -> 
     assert (letter.key, letter.value) == (record.key, record.value)
     said = headers_of(letter)
     assert error in said.pop("error")
-    assert int(said.pop("offset")) >= 0
-    assert said == {
-        "service": "order_service",
-        "topic": stack.settings.topic(record.topic),
-        "partition": str(record.partition),
-        "attempt": "1",
+    assert int(said["offset"]) >= 0
+    assert said.items() >= {
+        ("service", "order_service"),
+        ("topic", stack.settings.topic(record.topic)),
+        ("partition", str(record.partition)),
+        ("attempt", "1"),
     }
 
 
@@ -417,7 +423,7 @@ def test_a_rule_that_raises_stops_the_worker_and_parking_lets_the_others_go_on(
         (closed,) = closing(stack, GROUP)
         changelog = read_raw(stack, CHANGELOG)
     assert state["value"] == in_order(before + after)
-    assert closed["closed_at"] == "2026-05-04T09:30:00Z"
+    assert closed["closed_at"] == text(T + timedelta(minutes=30))
     assert closed["quantity"] == sum(before) + sum(after[:due_after])
     assert_positions_never_go_back(changelog)
 
@@ -470,7 +476,7 @@ def test_a_deadline_that_passes_while_its_key_is_parked_is_handled_after_release
         stack.wait_idle()
         told = {each: closing(stack, each)[0] for each in (GROUP, OTHER)}
     for group_id, closed in told.items():
-        assert (closed["quantity"], closed["closed_at"]) == (1, "2026-05-04T10:00:00Z"), group_id
+        assert (closed["quantity"], closed["closed_at"]) == (1, text(CLOSES_AT)), group_id
 
 
 def test_a_structured_event_that_waited_counts(kafka: RunningBroker, tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""The stack on one machine as its user sees it: ``jointbuy up`` to ``down``, and the story."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.runtime.brokers import RunningBroker
+from tests.system.stack import until
+
+pytestmark = pytest.mark.system
+
+
+def jointbuy(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "services.terminal", *arguments],
+        env={**os.environ, "JOINTBUY_HOME": str(home), **env},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+
+
+def status(home: Path) -> dict[str, Any]:
+    answer = jointbuy(home, "status", "--json")
+    found: dict[str, Any] = json.loads(answer.stdout) if answer.returncode == 0 else {}
+    return found
+
+
+@contextmanager
+def up(home: Path, *arguments: str, **env: str) -> Iterator[dict[str, Any]]:
+    started = jointbuy(home, "up", *arguments, **env)
+    try:
+        assert started.returncode == 0, started.stderr
+        yield status(home)
+    finally:
+        jointbuy(home, "down")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
+    """A killed service comes back by itself; down leaves no process behind."""
+    with up(tmp_path, "--broker", "embedded") as running:
+        assert running["bootstrap_servers"].startswith("127.0.0.1:")
+        assert set(running["pages"]) == {"request_service", "order_service", "favor_service"}
+        again = jointbuy(tmp_path, "up", "--broker", "embedded")
+        assert again.returncode == 1
+        assert "already running" in again.stderr
+        assert len(again.stderr.strip().splitlines()) == 1
+        killed = running["workers"][1]
+        os.kill(killed["pid"], signal.SIGKILL)
+
+        def is_back() -> bool:
+            worker = status(tmp_path)["workers"][1]
+            return worker["restarts"] == 1 and worker["pid"] not in (None, killed["pid"])
+
+        until("the killed service back", is_back)
+        assert jointbuy(tmp_path, "wait", "--idle", "--timeout", "60").returncode == 0
+        pids = [worker["pid"] for worker in status(tmp_path)["workers"]]
+        pids += [running["broker_pid"], running["supervisor_pid"]]
+    until("every process ended", lambda: not any(alive(pid) for pid in pids))
+    assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+
+
+def test_killed_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Broker and services end with it, and the next up is not in their way."""
+    with up(tmp_path, "--broker", "embedded") as running:
+        os.kill(running["supervisor_pid"], signal.SIGKILL)
+        pids = [worker["pid"] for worker in running["workers"]] + [running["broker_pid"]]
+        until("every process ended", lambda: not any(alive(pid) for pid in pids))
+        assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+
+
+def test_fresh_asks_before_it_deletes_on_a_broker_of_others(
+    kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """--fresh on a given cluster needs --yes-delete, and then starts with empty topics."""
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA_TRANSACTIONS": str(kafka.transactions),
+        "TOPIC_PREFIX": f"fresh-{os.getpid()}-",
+    }
+    definition = ("define", "--id", "tea", "--shop", "s", "--product", "Tea", "--price", "900")
+    with up(tmp_path, **env):
+        assert jointbuy(tmp_path, *definition, "--currency", "EUR", **env).returncode == 0
+        assert jointbuy(tmp_path, "export", "definitions", **env).stdout.count("\n") == 1
+    refused = jointbuy(tmp_path, "up", "--fresh", **env)
+    assert refused.returncode == 1
+    assert "--yes-delete" in refused.stderr
+    with up(tmp_path, "--fresh", "--yes-delete", **env):
+        assert jointbuy(tmp_path, "export", "definitions", **env).stdout == ""
+
+
+def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> None:
+    """A user's mistake is told with what to do, not with a traceback."""
+    failed = jointbuy(tmp_path, "up", "--broker", "docker", DOCKER_HOST="tcp://127.0.0.1:1")
+    assert failed.returncode == 1
+    assert len(failed.stderr.strip().splitlines()) == 1
+    assert "docker" in failed.stderr.lower()
+
+
+def test_story_is_told_to_its_end(tmp_path: Path) -> None:
+    """make story: every step seen, within its minute and a half."""
+    told = subprocess.run(
+        [sys.executable, "-m", "demo", "--story"],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "3 favors of 7.20 EUR in all" in told.stdout
+    assert "24 favors of 112.80 EUR in all" in told.stdout
