@@ -29,9 +29,10 @@ CURRENCY = "CNY"
 UNIT_PRICE_FEN = 1_000
 STARTS_AT = datetime(2020, 1, 1, tzinfo=UTC)
 PERIOD = timedelta(days=1)
-#: Seconds too, as a line takes one; short of a period, so that no group's deadline comes before
-#: all of its stretch's orders.
-LINES_IN_STRETCH = 4_000
+#: Seconds too, as a line takes one. Within the hour that an order waits for its group: the terms of
+#: a stretch come over several partitions, the last line's perhaps before the first one's, and take
+#: the clock of an order_service that lags behind with them.
+LINES_IN_STRETCH = 3_000
 FAVOR = FavorTerms(scope="member", tiers=(Tier(from_quantity=1, percent_off=10),))
 
 #: Initiator, item, participants.
