@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check format schemas lock bench chaos recorded clean
+.PHONY: help setup demo story test check lint promises format schemas lock bench chaos recorded clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,10 +31,16 @@ test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had
 	@$(BIN)/python -m pytest -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint promises
+
+lint: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -m "not system and not long" tests/rules tests/runtime tests/contracts tests/oracle
+
+promises: $(STAMP)
+	@$(BIN)/python -m pytest -m "not system and not long" \
+		tests/rules tests/runtime tests/contracts tests/oracle
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
