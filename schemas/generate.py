@@ -139,7 +139,7 @@ def _roles(topic: Topic) -> Iterator[tuple[str, str]]:
 
 def _channel(topic: Topic) -> Json:
     names = [message.__name__ for message in accepted(topic)] or ["AnyBytes"]
-    settings = topic.settings(keep_commands_for_ever=False)
+    settings = topic.settings(log_time=False)
     return {
         "address": topic.name,
         "summary": topic.purpose,
@@ -282,7 +282,7 @@ def _row(topic: Topic) -> str:
 def _kept(topic: Topic) -> str:
     if topic.compacted:
         return "the latest per key"
-    retention_ms = int(topic.settings(keep_commands_for_ever=False)["retention.ms"])
+    retention_ms = int(topic.settings(log_time=False)["retention.ms"])
     return "for ever" if retention_ms < 0 else f"{retention_ms // 86_400_000} days"
 
 

@@ -42,6 +42,7 @@ PARTITIONS = 4
 RECORD_BYTES_MAX = 900_000
 COMMANDS_KEPT = timedelta(days=30)
 COMPACTION_LAG = timedelta(days=7)
+FOR_EVER = str(2**63 - 1)
 
 Kind = Literal["command", "fact", "step", "ops"]
 
@@ -74,20 +75,19 @@ class Topic:
         union: Any = Annotated[Union[types], Field(discriminator="type")]  # noqa: UP007
         return TypeAdapter(union)
 
-    def settings(self, *, keep_commands_for_ever: bool) -> Mapping[str, str]:
-        """The topic's configuration on the broker."""
+    def settings(self, *, log_time: bool) -> Mapping[str, str]:
+        """The topic's configuration on the broker; times in the log may be of any year if so."""
+        # A dead letter is what a topic took, and headers.
+        size = {"max.message.bytes": str((3 if self.kind == "ops" else 2) * 1024 * 1024)}
+        lag = _milliseconds(COMPACTION_LAG)
+        kept = "-1" if self.kind == "ops" else _milliseconds(COMMANDS_KEPT)
+        if log_time:
+            # Both lags go by the records' own time, which here is no measure of their age.
+            lag, kept = FOR_EVER, "-1"
+            size["message.timestamp.after.max.ms"] = FOR_EVER
         if self.compacted:
-            return {
-                "cleanup.policy": "compact",
-                "min.compaction.lag.ms": _milliseconds(COMPACTION_LAG),
-                "max.message.bytes": str(2 * 1024 * 1024),
-            }
-        for_ever = self.kind == "ops" or keep_commands_for_ever
-        return {
-            "cleanup.policy": "delete",
-            "retention.ms": "-1" if for_ever else _milliseconds(COMMANDS_KEPT),
-            "max.message.bytes": str(2 * 1024 * 1024),
-        }
+            return size | {"cleanup.policy": "compact", "min.compaction.lag.ms": lag}
+        return size | {"cleanup.policy": "delete", "retention.ms": kept}
 
 
 def _milliseconds(span: timedelta) -> str:

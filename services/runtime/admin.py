@@ -109,7 +109,7 @@ def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
         settings.topic(topic.name),
         topic.partitions,
         settings.replication_factor,
-        topic_configs=dict(topic.settings(keep_commands_for_ever=settings.clock == "log")),
+        topic_configs=dict(topic.settings(log_time=settings.clock == "log")),
     )
 
 

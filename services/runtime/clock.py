@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from services.runtime.records import InputRecord
+from services.runtime.records import InputRecord, in_range
 
 
 @dataclass(slots=True)
@@ -90,8 +90,12 @@ class Clock:
 
     def at_record(self, timestamp: int, wall_ms: int) -> int:
         """The time at which a record of that timestamp is applied."""
-        at = timestamp if self.mode == "log" else min(timestamp, wall_ms)
-        return max(self.now_ms, at)
+        if self.mode == "log":
+            return max(self.now_ms, in_range(timestamp))
+        if timestamp > wall_ms + self.grace_ms:
+            # From a clock that is wrong: it says nothing of the time.
+            return self.now_ms
+        return max(self.now_ms, min(timestamp, wall_ms))
 
     def at_rest(self, inputs: list[Input], wall_ms: int) -> int:
         """The time when every input is at its end: the wall clock less the grace, once all have

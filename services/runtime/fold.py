@@ -4,6 +4,7 @@ Nothing here waits or talks to a broker. A fold belongs to one partition and liv
 partition is open; if anything goes wrong it is dropped whole and made anew from the store.
 """
 
+import heapq
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -22,6 +23,8 @@ from services.runtime.records import (
     Partitioner,
     dead_letter,
     decode,
+    encode,
+    in_range,
     instant,
     key_id,
     milliseconds,
@@ -41,41 +44,38 @@ class RuleError(Exception):
 class KeyRows:
     """The rows of one key over a batch; see ``rows.Rows``."""
 
-    __slots__ = ("_fold", "_prefix", "key")
+    __slots__ = ("_fold", "_overlay", "key")
 
     def __init__(self, key: str, fold: "Fold") -> None:
         self.key = key
         self._fold = fold
-        self._prefix = key + "\x00"
+        self._overlay = fold.overlay
 
     def get(self, name: str, default: Any = None) -> Any:
         """The row of that name, or ``default``."""
-        row = self._fold.overlay.get(self._prefix + name)
+        row = self._overlay.get(self.key, name)
         return default if row is None else row
 
     def __getitem__(self, name: str) -> Any:
-        row = self._fold.overlay.get(self._prefix + name)
+        row = self._overlay.get(self.key, name)
         if row is None:
             raise KeyError(name)
         return row
 
     def __contains__(self, name: object) -> bool:
-        return self._fold.overlay.get(f"{self._prefix}{name}") is not None
+        return self._overlay.get(self.key, str(name)) is not None
 
     def __setitem__(self, name: str, row: Any) -> None:
-        self._fold.put(self, name, self._prefix + name, row)
+        self._fold.put(self, name, row)
 
     def __delitem__(self, name: str) -> None:
-        self._fold.put(self, name, self._prefix + name, None)
+        self._fold.put(self, name, None)
 
     def scan(
         self, prefix: str, *, after: str = "", reverse: bool = False
     ) -> Iterator[tuple[str, Any]]:
         """As ``rows.Rows.scan``."""
-        cut = len(self._prefix)
-        beyond = self._prefix + after if after else ""
-        for row_key, row in self._fold.overlay.scan(self._prefix + prefix, beyond, reverse=reverse):
-            yield row_key[cut:], row
+        return self._overlay.scan(self.key, prefix, after, reverse=reverse)
 
 
 class Held:
@@ -130,18 +130,18 @@ class Fold:
 
     # --- what rules do to rows -------------------------------------------------------------------
 
-    def put(self, rows: KeyRows, name: str, row_key: str, row: Any) -> None:
+    def put(self, rows: KeyRows, name: str, row: Any) -> None:
         """Put (or with ``None`` delete) a row, and note what follows from its table."""
         if row is None and name in self._pending.get(rows.key, ()):
             # What the row stood for until now is still to be told.
             self._send_facts(rows.key, set())
-        self.overlay.put(row_key, row)
+        self.overlay.put(rows.key, name, row)
         table = name.partition("/")[0]
         if table not in self._special:
             return
         if table == "due":
             if row is not None:
-                self.due.add(milliseconds(row.at), row_key)
+                self._add_due(rows.key, name, milliseconds(row.at))
         elif table in ("chunk", "stash"):
             self._hold(rows.key, name, present=row is not None)
         else:
@@ -149,14 +149,29 @@ class Fold:
             pending.pop(name, None)
             pending[name] = self._applying
 
+    def _add_due(self, key: str, name: str, at_ms: int) -> None:
+        self.due.add(at_ms, f"{key}\x00{name}")
+        held = self._held.get(key)
+        if held is not None:
+            heapq.heappush(held.dues, (at_ms, name))
+
     def _hold(self, key: str, name: str, *, present: bool = True) -> None:
-        held = self._held.setdefault(key, Held())
+        held = self._held_key(key)
         if name.startswith("chunk/"):
             (held.chunks.add if present else held.chunks.discard)(name)
         elif present:
             held.stashed.append(name)
         else:
             held.stashed.popleft()
+
+    def _held_key(self, key: str) -> Held:
+        """The key as held, with all that is due on it: the queue's part may come too late."""
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = Held()
+            held.dues = [(milliseconds(row.at), name) for name, row in self._rows(key).scan("due/")]
+            heapq.heapify(held.dues)
+        return held
 
     # --- records ---------------------------------------------------------------------------------
 
@@ -175,10 +190,10 @@ class Fold:
             return
         key = key_id(message.key)
         if key in self._held or self._parked(key):
-            self._stash(key, topic_name, record)
+            self._stash(key, topic_name, record, message)
             return
         cause = (topic_name, record.partition, record.offset)
-        self._call(key, message, record.timestamp, self.now_ms, cause)
+        self._call(key, message, in_range(record.timestamp), self.now_ms, cause)
 
     def _bury(self, topic_name: str, record: InputRecord, error: str) -> None:
         self.dead += 1
@@ -187,16 +202,15 @@ class Fold:
             dead_letter(self._dead_letters, record.partition, record, service, error)
         )
 
-    def _stash(self, key: str, topic_name: str, record: InputRecord) -> None:
-        assert record.value is not None
+    def _stash(self, key: str, topic_name: str, record: InputRecord, message: Message) -> None:
         self.stashed += 1
         self._rows(key)[f"stash/{self.stashed:016d}"] = Stashed(
             topic=topic_name,
             partition=record.partition,
             offset=record.offset,
-            timestamp=record.timestamp,
+            timestamp=in_range(record.timestamp),
             now=self.now_ms,
-            value=record.value.decode(),
+            value=encode(message).decode(),
         )
 
     def _rows(self, key: str) -> KeyRows:
@@ -232,18 +246,15 @@ class Fold:
         """Take the earliest due row and call its rule at its own time; stale ones are dropped."""
         at_ms, row_key = self.due.pop()
         key, _, name = row_key.partition("\x00")
-        if not self._is_current(at_ms, row_key):
+        if not self._is_current(at_ms, key, name):
             return
-        held = self._held.get(key)
-        if held is None and self._parked(key):
-            held = self._held[key] = Held()
-        if held is not None:
-            held.dues.append((at_ms, row_key))
+        if key in self._held or self._parked(key):
+            self._held_key(key)
             return
         self._fire(at_ms, key, name)
 
-    def _is_current(self, at_ms: int, row_key: str) -> bool:
-        row: Due | None = self.overlay.get(row_key)
+    def _is_current(self, at_ms: int, key: str, name: str) -> bool:
+        row: Due | None = self.overlay.get(key, name)
         return row is not None and milliseconds(row.at) == at_ms
 
     def _fire(self, at_ms: int, key: str, name: str) -> None:
@@ -281,8 +292,8 @@ class Fold:
             self._unstash(key, held)
         else:
             del self._held[key]
-            for at_ms, row_key in held.dues:
-                self.due.add(at_ms, row_key)
+            for at_ms, name in held.dues:
+                self.due.add(at_ms, f"{key}\x00{name}")
 
     def _chunk(self, key: str, name: str) -> None:
         rule = self.processor.chunks[name.split("/")[1]]
@@ -310,11 +321,10 @@ class Fold:
                 return
 
     def _fire_held(self, key: str, held: Held, until_ms: int) -> None:
-        while held.dues and min(held.dues)[0] <= until_ms and not held.chunks:
-            at_ms, row_key = min(held.dues)
-            held.dues.remove((at_ms, row_key))
-            if self._is_current(at_ms, row_key):
-                self._fire(at_ms, key, row_key.partition("\x00")[2])
+        while held.dues and held.dues[0][0] <= until_ms and not held.chunks:
+            at_ms, name = heapq.heappop(held.dues)
+            if self._is_current(at_ms, key, name):
+                self._fire(at_ms, key, name)
 
     # --- what goes out ---------------------------------------------------------------------------
 

@@ -114,6 +114,7 @@ class Host:
                 wholes,
                 lambda key: f"{key}/{service}" in parked,
                 clock.is_right if self._settings.clock == "wall" else lambda: True,
+                clock.off_seconds,
             )
 
         topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]
@@ -145,16 +146,22 @@ class Host:
     async def close_partitions(self) -> None:
         """Let batches in hand end, and close; what takes too long is cancelled and fenced."""
         self._assigned = False
-        for run in self._runs.values():
+        runs, self._runs = self._runs, {}
+        tasks, self._tasks = self._tasks, {}
+        for run in runs.values():
             run.stop()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks.values(), timeout=STOP_SECONDS)
+        if tasks:
+            _, late = await asyncio.wait(tasks.values(), timeout=STOP_SECONDS)
             for task in late:
                 await cancelled(task)
-        self._runs, self._tasks = {}, {}
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self._failed is None or self._failed.done():
+        if self._failed is None or self._failed.done():
+            return
+        if task.cancelled():
+            # Ours only when the partitions close; else the client gave up underneath.
+            if task in self._tasks.values():
+                self._failed.set_exception(TransportError("a partition's work was cancelled"))
             return
         error = task.exception()
         if error is not None:

@@ -36,68 +36,81 @@ class Overlay:
         self._decode: dict[str, Callable[[bytes], Any]] = {
             table: msgspec.json.Decoder(kind).decode for table, kind in types.items()
         }
-        self.changed: dict[str, Any] = {}
+        # By key, then by name, so that a scan looks at no other key's rows.
+        self._changed: dict[str, dict[str, Any]] = {}
 
-    def get(self, row_key: str) -> Any:
-        """The row of ``<id>\\0<name>``, or ``None``."""
-        row = self.changed.get(row_key, _ABSENT)
-        if row is not _ABSENT:
-            return row
+    def get(self, key: str, name: str) -> Any:
+        """A key's row of that name, or ``None``."""
+        mine = self._changed.get(key)
+        if mine is not None:
+            row = mine.get(name, _ABSENT)
+            if row is not _ABSENT:
+                return row
+        row_key = f"{key}\x00{name}"
         row = self._cache.get(row_key)
         if row is None:
             stored = self._store.get(row_key.encode())
             if stored is None:
                 return None
-            row = self._decoded(row_key, stored)
+            row = self._decoded(name, stored)
             self._cache.put(row_key, row)
         return row
 
-    def _decoded(self, row_key: str, stored: bytes) -> Any:
-        table = row_key[row_key.index("\x00") + 1 :].partition("/")[0]
-        return self._decode[table](stored)
+    def _decoded(self, name: str, stored: bytes) -> Any:
+        return self._decode[name.partition("/")[0]](stored)
 
-    def put(self, row_key: str, row: Any) -> None:
+    def put(self, key: str, name: str, row: Any) -> None:
         """Put a row; ``None`` deletes it."""
-        self.changed[row_key] = row
+        mine = self._changed.get(key)
+        if mine is None:
+            mine = self._changed[key] = {}
+        mine[name] = row
 
-    def scan(self, prefix: str, after: str, *, reverse: bool) -> Iterator[tuple[str, Any]]:
-        """Rows by key with ``prefix``, beyond ``after``, the batch's changes included."""
-        changed = {key: row for key, row in self.changed.items() if key.startswith(prefix)}
-        mine = sorted(
+    def scan(
+        self, key: str, prefix: str, after: str, *, reverse: bool
+    ) -> Iterator[tuple[str, Any]]:
+        """A key's rows with ``prefix``, beyond ``after``, the batch's changes included."""
+        mine = self._changed.get(key, {})
+        changed = {name: row for name, row in mine.items() if name.startswith(prefix)}
+        put = sorted(
             (
-                key
-                for key, row in changed.items()
-                if row is not None and _beyond(key, after, reverse)
+                name
+                for name, row in changed.items()
+                if row is not None and _beyond(name, after, reverse)
             ),
             reverse=reverse,
         )
-        stored = self._stored(prefix, after, reverse=reverse)
-        return _merge(mine, changed, stored, reverse)
+        return _merge(put, changed, self._stored(key, prefix, after, reverse=reverse), reverse)
 
-    def _stored(self, prefix: str, after: str, *, reverse: bool) -> Iterator[tuple[str, Any]]:
-        encoded = prefix.encode()
-        start = after.encode() if after else encoded + (b"\xff" if reverse else b"")
-        for key, value in self._store.scan(encoded, start, reverse=reverse):
-            row_key = key.decode()
-            if _beyond(row_key, after, reverse):
-                yield row_key, self._decoded(row_key, value)
+    def _stored(
+        self, key: str, prefix: str, after: str, *, reverse: bool
+    ) -> Iterator[tuple[str, Any]]:
+        of_key = f"{key}\x00".encode()
+        first = of_key + prefix.encode()
+        start = of_key + after.encode() if after else first + (b"\xff" if reverse else b"")
+        for row_key, value in self._store.scan(first, start, reverse=reverse):
+            name = row_key[len(of_key) :].decode()
+            if _beyond(name, after, reverse):
+                yield name, self._decoded(name, value)
 
     def take(self) -> list[tuple[bytes, bytes | None]]:
         """What changed since the last call, encoded; the cache has it from now on."""
         taken: list[tuple[bytes, bytes | None]] = []
-        for row_key, row in self.changed.items():
-            if row is None:
-                self._cache.drop(row_key)
-                taken.append((row_key.encode(), None))
-            else:
-                self._cache.put(row_key, row)
-                taken.append((row_key.encode(), self._encode(row)))
-        self.changed = {}
+        for key, mine in self._changed.items():
+            for name, row in mine.items():
+                row_key = f"{key}\x00{name}"
+                if row is None:
+                    self._cache.drop(row_key)
+                    taken.append((row_key.encode(), None))
+                else:
+                    self._cache.put(row_key, row)
+                    taken.append((row_key.encode(), self._encode(row)))
+        self._changed = {}
         return taken
 
 
-def _beyond(key: str, after: str, reverse: bool) -> bool:
-    return not after or (key < after if reverse else key > after)
+def _beyond(name: str, after: str, reverse: bool) -> bool:
+    return not after or (name < after if reverse else name > after)
 
 
 def _merge(

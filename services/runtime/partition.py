@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -42,6 +43,7 @@ class PartitionRun:
         wholes: Sequence[Mapping[str, Message]],
         parked: Callable[[str], bool],
         clock_is_right: Callable[[], bool],
+        off_seconds: Callable[[], float],
     ) -> None:
         self.processor = processor
         self.partition = partition
@@ -54,6 +56,7 @@ class PartitionRun:
         self._wholes = wholes
         self._parked = parked
         self._clock_is_right = clock_is_right
+        self._off_seconds = off_seconds
         self._stopping = asyncio.Event()
         self._sender = PartitionSender(settings, processor.group_id, partition)
         self._store: Store | None = None
@@ -97,6 +100,7 @@ class PartitionRun:
             if start is not None:
                 self._consumer.seek(tp, start)
             self._committed[tp] = start or 0
+            each.next_offset = each.read_to = start or 0
         self.clock.now_ms = meta.now
         self._fold = self._new_fold(self._store)
         self.ready = True
@@ -120,7 +124,7 @@ class PartitionRun:
         )
 
     async def _restored(self, path: Path) -> Store:
-        store = Store(path, self._cluster, self._settings.state_kept_seconds)
+        store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
         reader = consumer(self._settings)
         await reader.start()
         try:
@@ -163,7 +167,9 @@ class PartitionRun:
         fetched = {}
         if wanted:
             limit = self._settings.batch_records_max
-            fetched = await self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit)
+            fetched = await self._unless_stopped(
+                self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit)
+            )
         quiet_ms = self.clock.grace_ms
         for tp, each in zip(self._tps, self.inputs, strict=True):
             answered_ms = self._consumer.last_poll_timestamp(tp)
@@ -173,6 +179,22 @@ class PartitionRun:
             if answered_ms is not None:
                 read_to = await self._consumer.position(tp)
                 each.answered(read_to, read_end(self._consumer, tp), answered_ms, quiet_ms)
+
+    async def _unless_stopped(
+        self, fetch: Coroutine[Any, Any, dict[TopicPartition, list[Any]]]
+    ) -> dict[TopicPartition, list[Any]]:
+        """What was fetched, or nothing when stopped meanwhile.
+
+        In a rebalance a fetch waits for the next assignment, which waits for this run to stop.
+        """
+        fetching = asyncio.ensure_future(fetch)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return fetching.result() if fetching.done() else {}
+        finally:
+            fetching.cancel()
+            stopping.cancel()
 
     async def _fold_batch(self) -> bool:
         """Fold what is fetched, in slices; whether there is anything to commit."""
@@ -200,7 +222,7 @@ class PartitionRun:
     def _slice(self, room: int) -> tuple[bool, int, int]:
         """Fold for a slice of time: whether there is more, how many records, how many bytes."""
         ends = time.monotonic() + SLICE_SECONDS
-        wall_ms = int(time.time() * 1000)
+        wall_ms = self._wall_ms()
         records = size = 0
         bytes_max = BATCH_BYTES_MAX if not self._settings.kafka_transactions else 1 << 30
         while records < room and size < bytes_max:
@@ -208,7 +230,8 @@ class PartitionRun:
             if isinstance(chosen, Wait):
                 at_ms = self.clock.now_ms
                 if chosen is Wait.AT_END:
-                    at_ms = self.clock.at_rest(self.inputs, wall_ms)
+                    if self._clock_is_right():
+                        at_ms = self.clock.at_rest(self.inputs, wall_ms)
                     self._fire_until(at_ms, ends)
                 return False, records, size
             at_ms = self.clock.at_record(chosen.buffer[0].timestamp, wall_ms)
@@ -272,7 +295,9 @@ class PartitionRun:
             now=self.clock.now_ms,
             stashed=self._fold.stashed,
         )
-        changelog = self._changelog(rows, meta) if rows or outputs else []
+        # Under log nothing else knows the time: a batch of TimePassed alone is kept too.
+        moved = self.clock.mode == "log" and meta.now != self._store.meta.now
+        changelog = self._changelog(rows, meta) if rows or outputs or moved else []
         offsets = self._positions()
         written_to = await self._sender.commit(outputs, changelog, offsets, self._consumer)
         if changelog:
@@ -285,11 +310,15 @@ class PartitionRun:
         self, rows: Iterable[tuple[bytes, bytes | None]], meta: Meta
     ) -> list[OutputRecord]:
         topic = self._settings.topic(self.processor.changelog)
-        now_ms = int(time.time() * 1000)
+        now_ms = self._wall_ms()
         return [
             OutputRecord(topic, self.partition, key, value, now_ms, [])
             for key, value in [*rows, (POSITIONS_KEY, positions_value(meta))]
         ]
+
+    def _wall_ms(self) -> int:
+        """The broker's time: nothing is stamped or decided by a clock that is known to be off."""
+        return int((time.time() - self._off_seconds()) * 1000)
 
     def _overdue(self) -> int:
         earliest = self._fold.due.earliest()
@@ -297,10 +326,16 @@ class PartitionRun:
 
     def _idle(self) -> bool:
         """Everything read and committed, and nothing left to do."""
+        earliest = self._fold.due.earliest()
+        until_ms = self.clock.now_ms
+        if self.clock.mode == "wall":
+            # After an outage the clock has yet to reach what is overdue.
+            until_ms = max(until_ms, self._wall_ms() - self.clock.grace_ms)
         return (
             all(each.at_end for each in self.inputs)
             and not self._positions_moved()
-            and not self._overdue()
+            and (earliest is None or earliest > until_ms)
+            and not self._fold.due.exhausted
             and not self._fold.ready()
         )
 
@@ -340,7 +375,8 @@ async def _read_changelog(
                 rows[record.key] = record.value
         position = await reader.position(changelog)
         end = read_end(reader, changelog)
-        if end is not None and position > end:
+        # The client starts over by itself when rows are ahead of all there is.
+        if position < meta.changelog_offset or (end is not None and position > end):
             store.wipe(cluster)
             await reader.seek_to_beginning(changelog)
             continue

@@ -13,6 +13,8 @@ from schemas.messages import Message
 from schemas.topics import Topic
 from services.runtime.cache import TwoGenerations
 
+TIMESTAMP_MAX_MS = 253_402_300_799_999
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -74,6 +76,11 @@ class Partitioner:
 def instant(milliseconds: int) -> datetime:
     """A record's timestamp as a time in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def in_range(timestamp: int) -> int:
+    """The nearest timestamp in milliseconds that has a date: from 1970 to the end of 9999."""
+    return min(max(timestamp, 0), TIMESTAMP_MAX_MS)
 
 
 def milliseconds(at: datetime) -> int:
@@ -197,7 +204,7 @@ def _whole_seconds(seconds: int) -> bytes:
 
 def _cloud_event_data(headers: Headers, value: bytes) -> bytes:
     for name, content_type in headers:
-        if name == "content-type" and content_type.startswith(b"application/cloudevents"):
+        if name == "content-type" and (content_type or b"").startswith(b"application/cloudevents"):
             try:
                 return orjson.dumps(orjson.loads(value)["data"])
             except (orjson.JSONDecodeError, KeyError, TypeError):

@@ -47,7 +47,14 @@ class Store:
     def __init__(self, path: Path, cluster: str, kept_seconds: float) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = _open(path)
+        try:
+            self._db = _open(path)
+        except Exception as error:
+            if "lock" in str(error).lower():
+                raise
+            # Garbled files are worth nothing: the changelog has all.
+            shutil.rmtree(path, ignore_errors=True)
+            self._db = _open(path)
         self.meta = self._read_meta(cluster)
         idle_seconds = time.time() - self.meta.written_at
         if self.meta.cluster != cluster or idle_seconds > kept_seconds:

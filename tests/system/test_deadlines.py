@@ -344,7 +344,7 @@ def _find_libfaketime() -> Path | None:
     return next(found, None)
 
 
-@pytest.mark.parametrize("hours", [1, -1, 3])
+@pytest.mark.parametrize("hours", [2, -1])
 def test_a_worker_whose_clock_is_wrong_fires_nothing_and_says_so(
     hours: int, libfaketime: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -405,20 +405,21 @@ class OpenTransaction:
         self._runner = asyncio.Runner()
         self._producer: Any = None
 
-    def send(self, topic: str, message: Message, at: datetime) -> None:
-        """Begin, and send a message where it belongs."""
+    def begin(self, at: datetime, messages: dict[str, Message]) -> None:
+        """Begin, and send a message to each of these topics, where it belongs."""
 
         async def go() -> None:
             self._producer = producer(self._settings, f"{self._settings.topic_prefix}upstream")
             await self._producer.start()
             await self._producer.begin_transaction()
-            await self._producer.send_and_wait(
-                self._settings.topic(topic),
-                encode(message),
-                key=message.key.encode(),
-                partition=_partition(message.key.partition("/")[0]),
-                timestamp_ms=milliseconds(at),
-            )
+            for topic, message in messages.items():
+                await self._producer.send_and_wait(
+                    self._settings.topic(topic),
+                    encode(message),
+                    key=message.key.encode(),
+                    partition=_partition(message.key.partition("/")[0]),
+                    timestamp_ms=milliseconds(at),
+                )
 
         self._runner.run(go())
 
@@ -465,48 +466,49 @@ def authorised(group_id: str) -> Payment:
 
 
 @pytest.mark.parametrize("ended", ["committed", "aborted"])
-@pytest.mark.parametrize("topic", ["payments", "group-purchases"])
 def test_the_clock_waits_for_an_upstream_that_has_not_committed(
-    topic: str, ended: str, kafka: RunningBroker, tmp_path: Path
+    ended: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
     """What an open transaction holds was sent in time: no deadline passes before it is ended."""
     with stack_on(kafka, tmp_path, "wall") as stack, open_transaction(stack) as upstream:
         stack.start("order_service")
         opens_at = now()
         closes_at = opens_at + timedelta(seconds=4)
+        paid, kept = groups_in(0, 1) + groups_in(1, 1)
         by_card = PaymentTerms(scope="member", method="card")
-        terms = group(GROUP, closes_at, opens_at, payment=by_card)
-        stack.feed(
-            "group-purchases",
-            stamped(terms, opens_at),
-            stamped(group(SENTINEL, closes_at, opens_at), opens_at),
-        )
-        placed = OrderPlaced(**dict(order(GROUP, 1, opens_at)) | {"type": "OrderPlaced"})
+        terms = {
+            each: group(each, closes_at, opens_at, payment=by_card)
+            for each in (paid, kept, SENTINEL)
+        }
+        stack.feed("group-purchases", *(stamped(each, opens_at) for each in terms.values()))
+        placed = OrderPlaced(**dict(order(paid, 1, opens_at)) | {"type": "OrderPlaced"})
         stack.feed("orders", stamped(placed, opens_at))
-        stack.wait_for("purchases", GROUP, status="open")
-        withdrawn = terms.model_copy(update={"version": 2, "withdrawn_at": opens_at})
+        stack.wait_for("purchases", kept, status="open")
+        withdrawn = terms[kept].model_copy(update={"version": 2, "withdrawn_at": opens_at})
         at = now()
-        upstream.send(topic, authorised(GROUP) if topic == "payments" else withdrawn, at)
-        assert at < closes_at, "this machine is too slow for the test"
+        upstream.begin(at, {"payments": authorised(paid), "group-purchases": withdrawn})
+        assert now() < closes_at, "this machine is too slow for the test"
 
         assert_closed(stack, SENTINEL, 0, closes_at)
         passed(now(), GRACE_SECONDS)
-        assert not closings(stack, GROUP), "closed while a transaction was open"
+        for each in (paid, kept):
+            assert not closings(stack, each), f"{each} closed while a transaction was open"
         upstream.end(ended)
-        (closed,) = until("the group is closed", lambda: closings(stack, GROUP))
-    expected = {
-        ("payments", "committed"): ("elapsed", 1, text(closes_at)),
-        ("payments", "aborted"): ("elapsed", 0, text(closes_at)),
-        ("group-purchases", "committed"): ("withdrawn", 0, text(at)),
-        ("group-purchases", "aborted"): ("elapsed", 0, text(closes_at)),
-    }[topic, ended]
-    assert (closed["status"], closed["quantity"], closed["closed_at"]) == expected
+        found = {}
+        for each in (paid, kept):
+            (closed,) = until(f"{each} is closed", lambda each=each: closings(stack, each))
+            found[each] = closed["status"], closed["quantity"], closed["closed_at"]
+    in_time = ended == "committed"
+    assert found[paid] == ("elapsed", int(in_time), text(closes_at))
+    assert found[kept] == (
+        ("withdrawn", 0, text(at)) if in_time else ("elapsed", 0, text(closes_at))
+    )
 
 
 # --- the log's clock -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("year", [2001, 2026, 2100])
+@pytest.mark.parametrize("year", [2001, 2100])
 def test_under_the_log_clock_only_the_log_tells_the_time(
     year: int, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -576,8 +578,7 @@ def test_a_kill_after_the_last_record_of_a_replay_changes_nothing(
             at = clocks(worker)
             worker.stop()
             assert rows_kept(worker) == rows_told(stack)
-            told = [(each.key, each.value) for each in stack.read("purchases")]
-            outcomes.append((at, rows_told(stack), told))
+            outcomes.append((at, rows_told(stack), stack.latest("purchases")))
     (clock, rows, told), killed = outcomes[0], outcomes[1]
     assert set(clock.values()) == {milliseconds(T + 600 * MINUTE)}
     assert killed[0] == clock, "the clock went back"
@@ -722,36 +723,42 @@ def change(**changes: Any) -> Callable[[Path], None]:
     return change_one
 
 
-@pytest.mark.parametrize(
-    "harm",
-    [
-        pytest.param(lose, id="deleted"),
-        pytest.param(change(cluster="another"), id="of another cluster"),
-        pytest.param(change(changelog_offset=1_000), id="ahead of the changelog"),
-        pytest.param(change(written_at=-8 * 24 * 3600), id="idle for too long"),
-        pytest.param(garble, id="garbled"),
-    ],
-)
+#: What befell the rows of each partition in turn.
+HARMS = {
+    "what can be read": (
+        lose,
+        change(cluster="another"),
+        change(changelog_offset=1_000),
+        change(written_at=-8 * 24 * 3600),
+    ),
+    "what can't": (garble,) * PARTITIONS,
+}
+
+
+@pytest.mark.parametrize("harmed", HARMS)
 def test_rows_that_can_not_be_trusted_are_rebuilt(
-    harm: Callable[[Path], None], kafka: RunningBroker, tmp_path: Path
+    harmed: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
-    """The changelog brings every row back, and nothing that it does not have stays."""
+    """Deleted, another cluster's, ahead, too old or garbled: the changelog brings every row back.
+
+    Nothing that it does not have stays.
+    """
+    groups = [name for number in range(PARTITIONS) for name in groups_in(number, 2)]
+    end = T + 60 * MINUTE
     with stack_on(kafka, tmp_path) as stack:
         (worker,) = stack.start("order_service")
-        groups = [name for number in range(PARTITIONS) for name in groups_in(number, 2)]
-        end = T + 60 * MINUTE
         stack.feed("group-purchases", *(stamped(group(each, end, T), T) for each in groups))
-        stack.feed("orders", *(stamped(order(each, n, T), T) for n in range(20) for each in groups))
+        orders = (stamped(order(each, n, T), T) for n in range(20) for each in groups)
+        stack.feed("orders", *orders)
         until("all counted", lambda: counted(stack) == 20 * len(groups))
         stack.wait_idle()
         worker.stop()
         before = rows_told(stack)
         assert rows_kept(worker) == before
-        for number in range(PARTITIONS):
+        for number, harm in enumerate(HARMS[harmed]):
             harm(state_folder(worker) / str(number))
         worker.start()
         until("ready", worker.ready, 20)
-        stack.wait_idle()
         worker.stop()
         assert rows_kept(worker) == before
         worker.start()

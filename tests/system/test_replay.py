@@ -126,6 +126,7 @@ def test_kills_change_nothing(
 
         with replaying(stack, retail.told()):
             until(f"all kills: {plan}", killed_enough, REPLAY_SECONDS)
+        assert sum(kills.at_work for _, kills in plan) > times
         purchases = held_to_the_oracle(stack, retail, kills=True)
         if broker.transactions:
             assert not purchases.repeated
