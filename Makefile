@@ -62,12 +62,23 @@ bench: $(STAMP) ## Throughput, cost and latency of order_service on Kafka
 	@$(BIN)/python -m bench.orders
 	@$(BIN)/python -m bench.one_group
 
-recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and without faults
-	@$(BIN)/python -m tests.chaos.recorded --source all
-	@$(BIN)/python -m tests.chaos.recorded --source all --repeat-percent 5 --shuffle --kills 5
+RECORDED := $(BIN)/python -m tests.chaos.recorded
 
-chaos: $(STAMP) ## Faults at random: SEED=1 MINUTES=5
-	@$(BIN)/python -m tests.chaos.recorded --repeat-percent 5 --shuffle --kills 20 --seed $(or $(SEED),1)
+recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and without faults
+	@$(RECORDED) --repeat-percent 0 --kills 0
+	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle
+	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle --limit 20000 --broker embedded
+
+SEED ?= 1
+MINUTES ?= 10
+
+chaos: $(STAMP) ## Faults at random, a new seed each round: SEED=1 MINUTES=10
+	@ends=$$((SECONDS + 60 * $(MINUTES))); seed=$(SEED); \
+	while [ $$SECONDS -lt $$ends ]; do \
+		echo "SEED=$$seed"; \
+		$(RECORDED) --limit 4000 --repeat-percent 5 --kills 8 --shuffle --seed $$seed || exit 1; \
+		seed=$$((seed + 1)); \
+	done
 
 clean: ## Remove the environment and local state
 	rm -rf $(VENV) .jointbuy

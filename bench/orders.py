@@ -1,17 +1,19 @@
 """How fast ``order_service`` folds a backlog, at what cost, and how soon a live order counts.
 
 Everything is real: Apache Kafka, transactions, pydantic validation, one worker process. A backlog
-is written before the worker starts; time runs from the worker's first record to the last commit.
+is written before the worker starts, into groups that it has opened before; time runs from when it
+is ready to the last commit.
 """
 
 import asyncio
 import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +25,7 @@ from aiokafka import AIOKafkaConsumer
 
 from schemas.ids import derive
 from schemas.messages import GroupPurchase, OrderPaid, Product
-from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES
+from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES, Topic
 from services.runtime import brokers
 from services.runtime.admin import create_topics
 from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
@@ -98,39 +100,34 @@ def order(number: int, group_id: str, member: int, at: datetime) -> OrderPaid:
     )
 
 
-async def write_backlog(settings: Settings, load: Load) -> None:
-    """Open the groups and write the orders, a millisecond apart."""
+async def write(settings: Settings, load: Load, *, groups: bool) -> None:
+    """Write the groups' terms, or the orders, a millisecond apart."""
     ids = group_ids(load)
     partitioner = Partitioner(ORDERS.partitions)
     sender = producer(settings)
     await sender.start()
 
-    def record(topic: str, message: GroupPurchase | OrderPaid, at: datetime) -> OutputRecord:
-        key = message.group_id
+    def record(number: int) -> OutputRecord:
+        turn, index = divmod(number, load.groups)
+        at = BEGINS if groups else BEGINS + timedelta(milliseconds=number)
+        topic = GROUP_PURCHASES if groups else ORDERS
+        message = (
+            group(ids[index], at) if groups else order(number, ids[index], turn % load.members, at)
+        )
         return OutputRecord(
-            settings.topic(topic),
-            partitioner(key),
-            key.encode(),
+            settings.topic(topic.name),
+            partitioner(ids[index]),
+            ids[index].encode(),
             encode(message),
             milliseconds(at),
             [],
         )
 
+    count = load.groups if groups else load.orders
     try:
-        for start in range(0, len(ids), CHUNK):
-            opened = [
-                record(GROUP_PURCHASES.name, group(group_id, BEGINS), BEGINS)
-                for group_id in ids[start : start + CHUNK]
-            ]
-            await send(sender, opened)
-        for start in range(0, load.orders, CHUNK):
-            batch = []
-            for number in range(start, min(start + CHUNK, load.orders)):
-                at = BEGINS + timedelta(milliseconds=number)
-                turn, index = divmod(number, load.groups)
-                placed = order(number, ids[index], turn % load.members, at)
-                batch.append(record(ORDERS.name, placed, at))
-            await send(sender, batch)
+        for start in range(0, count, CHUNK):
+            numbers = range(start, min(start + CHUNK, count))
+            await send(sender, [record(number) for number in numbers])
     finally:
         await sender.stop()
 
@@ -150,37 +147,50 @@ def start_worker(settings: Settings, port: int, log: Path) -> subprocess.Popen[b
         return subprocess.Popen(command, env=env, stdout=output, stderr=output)
 
 
-def orders_folded(port: int) -> int:
-    """How far the worker has committed in ``orders``, all partitions; -1 before it answers."""
+def committed(port: int, topic: Topic) -> int:
+    """How far the worker has committed in a topic, all partitions; -1 before it is ready."""
     try:
         partitions = httpx.get(f"http://127.0.0.1:{port}/status", timeout=10).json()
     except httpx.HTTPError:
         return -1
-    if len(partitions) < ORDERS.partitions or not all(each["ready"] for each in partitions):
+    if len(partitions) < topic.partitions or not all(each["ready"] for each in partitions):
         return -1
-    return sum(each["committed"].get(ORDERS.name, 0) for each in partitions)
+    return sum(each["committed"].get(topic.name, 0) for each in partitions)
 
 
-def run_backlog(settings: Settings, load: Load, folder: Path) -> Figures:
-    """Write a backlog, start a worker on it, and watch until the last order is committed."""
-    asyncio.run(create_topics(settings))
-    asyncio.run(write_backlog(settings, load))
+@contextmanager
+def worker_on(settings: Settings, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A worker, ready, and its port."""
     port = brokers.free_port()
     worker = start_worker(settings, port, folder / "worker.log")
     try:
-        began = None
-        while (folded := orders_folded(port)) < load.orders:
-            if worker.poll() is not None:
-                raise SystemExit(f"the worker died: see {folder / 'worker.log'}")
-            if began is None and folded >= 0:
-                began, before = time.monotonic(), usage(worker.pid)[0]
-            time.sleep(0.05)
-        assert began is not None
-        seconds = time.monotonic() - began
-        cpu, peak = usage(worker.pid)
+        wait_for(worker, port, ORDERS, 0)
+        yield worker, port
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(60)
+
+
+def wait_for(worker: subprocess.Popen[bytes], port: int, topic: Topic, count: int) -> None:
+    """Until the worker has committed so many records of a topic."""
+    while committed(port, topic) < count:
+        if worker.poll() is not None:
+            raise SystemExit("the worker died: see its log")
+        time.sleep(0.02)
+
+
+def run_backlog(settings: Settings, load: Load, folder: Path) -> Figures:
+    """Open the groups; write a backlog; start a worker on it and watch until all is committed."""
+    asyncio.run(create_topics(settings))
+    asyncio.run(write(settings, load, groups=True))
+    with worker_on(settings, folder) as (worker, port):
+        wait_for(worker, port, GROUP_PURCHASES, load.groups)
+    asyncio.run(write(settings, load, groups=False))
+    with worker_on(settings, folder) as (worker, port):
+        began, before = time.monotonic(), usage(worker.pid)[0]
+        wait_for(worker, port, ORDERS, load.orders)
+        seconds = time.monotonic() - began
+        cpu, peak = usage(worker.pid)
     return Figures(load, seconds, cpu - before, peak)
 
 
@@ -219,7 +229,7 @@ async def latencies(settings: Settings, port: int, seconds: int, rate: int) -> l
             opened = group(group_id, now)
             await sender.send(GROUP_PURCHASES.name, encode(opened), group_id.encode())
         # Another process can only be asked.
-        while orders_ready(port) < len(ids):  # noqa: ASYNC110
+        while committed(port, GROUP_PURCHASES) < len(ids):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         began = time.monotonic()
         for number in range(load.orders):
@@ -247,26 +257,12 @@ async def latencies(settings: Settings, port: int, seconds: int, rate: int) -> l
     return sorted((seen[member] - at) * 1e3 for member, at in list(produced.items())[rate:])
 
 
-def orders_ready(port: int) -> int:
-    """How many groups the worker has opened."""
-    try:
-        partitions = httpx.get(f"http://127.0.0.1:{port}/status", timeout=10).json()
-    except httpx.HTTPError:
-        return -1
-    return sum(each["committed"].get(GROUP_PURCHASES.name, 0) for each in partitions)
-
-
 def run_latency(settings: Settings, folder: Path, seconds: int, rate: int) -> str:
     """A worker on an empty log, orders at a steady rate."""
     asyncio.run(create_topics(settings))
-    port = brokers.free_port()
-    worker = start_worker(settings, port, folder / "worker.log")
-    try:
+    with worker_on(settings, folder) as (worker, port):
         taken = asyncio.run(latencies(settings, port, seconds, rate))
         cpu, peak = usage(worker.pid)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
     p50, p99 = statistics.median(taken), taken[int(len(taken) * 0.99)]
     return (
         f"steady {rate:,}/s for {seconds} s: produce to committed p50 {p50:.0f} ms,"
