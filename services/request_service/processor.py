@@ -27,7 +27,7 @@ DESK = Processor(
     service="request_service",
     name="desk",
     inputs=(GROUP_PURCHASE_REQUESTS, ID_ANSWERS),
-    outputs=(ID_CLAIMS, REQUEST_OUTCOMES, GROUP_PURCHASES),
+    outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES),
     reads_whole=(DEFINITIONS,),
     on={
         GroupPurchaseRequested: rules.take_request,

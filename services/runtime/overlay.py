@@ -87,7 +87,9 @@ class Overlay:
     ) -> Iterator[tuple[str, Any]]:
         of_key = f"{key}\x00".encode()
         first = of_key + prefix.encode()
-        start = of_key + after.encode() if after else first + (b"\xff" if reverse else b"")
+        start = first + b"\xff" if reverse else first
+        if after:
+            start = (min if reverse else max)(start, of_key + after.encode())
         for row_key, value in self._store.scan(first, start, reverse=reverse):
             name = row_key[len(of_key) :].decode()
             if _beyond(name, after, reverse):

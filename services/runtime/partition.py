@@ -58,12 +58,15 @@ class PartitionRun:
         self._clock_is_right = clock_is_right
         self._off_seconds = off_seconds
         self._stopping = asyncio.Event()
-        self._sender = PartitionSender(settings, processor.group_id, partition)
+        outputs = [topic.name for topic in processor.outputs]
+        self._sender = PartitionSender(settings, processor.group_id, partition, outputs)
         self._store: Store | None = None
         self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
         self._tps = [TopicPartition(settings.topic(each.topic), partition) for each in self.inputs]
         self._committed: dict[TopicPartition, int] = {}
         self._blocked_by_clock = False
+        # From a fold's beginning until its rows are written.
+        self._busy = False
         self._measured = metrics.of_partition(processor.group_id, partition)
 
     # --- life ------------------------------------------------------------------------------------
@@ -144,11 +147,13 @@ class PartitionRun:
     async def _turn(self) -> None:
         wait_ms = self._wait_ms()
         await self._fetch(wait_ms)
+        self._busy = True
         folded = await self._fold_batch()
         self._measured.clock.set(self.clock.now_ms / 1000)
         self._measured.held.set(self._fold.waiting)
         if folded or self._positions_moved():
             await self._commit()
+        self._busy = False
         # The batch is in the store or there was none, so the window of due rows may move on.
         self._fold.due.load()
         self._measured.due.set(self._overdue())
@@ -332,7 +337,8 @@ class PartitionRun:
             # After an outage the clock has yet to reach what is overdue.
             until_ms = max(until_ms, self._wall_ms() - self.clock.grace_ms)
         return (
-            all(each.at_end for each in self.inputs)
+            not self._busy
+            and all(each.at_end for each in self.inputs)
             and not self._positions_moved()
             and (earliest is None or earliest > until_ms)
             and not self._fold.due.exhausted

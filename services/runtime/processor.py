@@ -26,7 +26,8 @@ class Processor:
     - ``reads_whole``: compacted topics that every worker reads whole; each is handed to the rules
       as a mapping in key order.
 
-    Rules return the messages to send, in order; the type decides among ``outputs``.
+    Rules return the messages to send, in order; the type decides among ``outputs``. On a broker
+    without transactions a batch is sent topic by topic in the order of ``outputs``.
     """
 
     service: str

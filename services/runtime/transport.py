@@ -111,8 +111,11 @@ def _append(builder: Any, record: OutputRecord) -> bool:
 class PartitionSender:
     """Commits the batches of one partition."""
 
-    def __init__(self, settings: Settings, group_id: str, partition: int) -> None:
+    def __init__(
+        self, settings: Settings, group_id: str, partition: int, outputs: Sequence[str]
+    ) -> None:
         self._group_id = settings.topic_prefix + group_id
+        self._rank = {settings.topic(name): rank for rank, name in enumerate(outputs)}
         self._transactions = settings.kafka_transactions
         transactional_id = f"{self._group_id}-{partition}" if self._transactions else None
         self._producer = producer(settings, transactional_id)
@@ -137,12 +140,18 @@ class PartitionSender:
                 ends = await send(self._producer, [*changelog, *outputs])
                 await self._producer.send_offsets_to_transaction(offsets, self._group_id)
         else:
-            await send(self._producer, outputs)
+            # Each topic's before the next one's, as the processor declares them: who sees an id
+            # may rely on its terms being there.
+            for topic in sorted({each.topic for each in outputs}, key=self._rank_of):
+                await send(self._producer, [each for each in outputs if each.topic == topic])
             ends = await send(self._producer, changelog)
             await group_consumer.commit(offsets)
         if not changelog:
             return 0
         return ends[changelog[0].topic, changelog[0].partition]
+
+    def _rank_of(self, topic: str) -> int:
+        return self._rank.get(topic, -1)
 
     async def stop(self) -> None:
         """Disconnect; an open transaction is left to the next holder of the id."""

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.messages import Message, OrderPaid, PurchaseState
@@ -289,6 +289,7 @@ NAMES = st.text("ab/", min_size=1, max_size=4)
     st.just("") | NAMES,
     st.booleans(),
 )
+@example([("/", 1, False), ("a", 1, True)], "a", "/", False)
 def test_scan_sees_the_store_and_the_batch_as_one(
     puts: list[tuple[str, int | None, bool]], prefix: str, after: str, reverse: bool
 ) -> None:
