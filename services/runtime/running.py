@@ -49,10 +49,21 @@ def read_running(home: Path) -> Running | None:
     """The stack that runs from this folder, or ``None``."""
     try:
         running = Running.model_validate(json.loads((home / FILE).read_text()))
-        os.kill(running.supervisor_pid, 0)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
-    return running
+    return running if is_alive(running.supervisor_pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and is not reaped yet does not."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        # Gone in between, or a system without /proc, where the signal's answer is all there is.
+        return not Path("/proc/self").exists()
 
 
 def settings_here(home: Path | None = None) -> Settings:

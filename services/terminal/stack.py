@@ -15,7 +15,13 @@ import typer
 from rich.console import Console
 
 from services.runtime.admin import topics_of_ours
-from services.runtime.running import Running, home_folder, read_running, settings_here
+from services.runtime.running import (
+    Running,
+    home_folder,
+    is_alive,
+    read_running,
+    settings_here,
+)
 from services.runtime.settings import Settings
 from services.terminal.console import Mistake, mistakes, print_json, print_table, table
 from services.terminal.options import AsJson
@@ -143,19 +149,11 @@ def down() -> None:
     os.kill(running.supervisor_pid, signal.SIGTERM)
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
-        if not _alive(running.supervisor_pid):
+        if not is_alive(running.supervisor_pid):
             print("all ended")
             return
         time.sleep(0.1)
     raise Mistake(f"still ending after 60 s: process {running.supervisor_pid}")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 @mistakes()

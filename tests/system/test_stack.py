@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from services.runtime.brokers import RunningBroker
+from services.runtime.running import is_alive
 from tests.system.stack import until
 
 pytestmark = pytest.mark.system
@@ -45,13 +46,6 @@ def up(home: Path, *arguments: str, **env: str) -> Iterator[dict[str, Any]]:
         jointbuy(home, "down")
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
     """A killed service comes back by itself; down leaves no process behind."""
     with up(tmp_path, "--broker", "embedded") as running:
@@ -72,7 +66,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
         assert jointbuy(tmp_path, "wait", "--idle", "--timeout", "60").returncode == 0
         pids = [worker["pid"] for worker in status(tmp_path)["workers"]]
         pids += [running["broker_pid"], running["supervisor_pid"]]
-    until("every process ended", lambda: not any(alive(pid) for pid in pids))
+    until("every process ended", lambda: not any(is_alive(pid) for pid in pids))
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
 
 
@@ -81,7 +75,7 @@ def test_killed_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
     with up(tmp_path, "--broker", "embedded") as running:
         os.kill(running["supervisor_pid"], signal.SIGKILL)
         pids = [worker["pid"] for worker in running["workers"]] + [running["broker_pid"]]
-        until("every process ended", lambda: not any(alive(pid) for pid in pids))
+        until("every process ended", lambda: not any(is_alive(pid) for pid in pids))
         assert "nothing runs" in jointbuy(tmp_path, "status").stderr
 
 
