@@ -14,7 +14,7 @@ from typing import Any
 from schemas.messages import Message, TimePassed
 from services.runtime.due import DueQueue
 from services.runtime.overlay import Overlay, Stashed
-from services.runtime.processor import Processor
+from services.runtime.processor import Processor, Rule
 from services.runtime.records import (
     BadRecordError,
     Encoder,
@@ -223,10 +223,13 @@ class Fold:
         rule = self.processor.on.get(type(message))
         if rule is None:
             return
-        rows = self._rows(key)
+        self._run(key, rule, timestamp, cause, message, self._rows(key), _at(now_ms))
+
+    def _run(self, key: str, rule: Rule, timestamp: int, cause: Any, *given: Any) -> None:
+        """Call a rule and send what it returns; ``RuleError`` if it raises."""
         self._applying = (timestamp, cause, rule.__name__)
         try:
-            messages = rule(message, rows, _at(now_ms), *self._wholes)
+            messages = rule(*given, *self._wholes)
         except Exception as error:
             raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
         if messages:
@@ -262,15 +265,8 @@ class Fold:
         row: Due = rows[name]
         del rows[name]
         rule = self.processor.due[name.split("/")[1]]
-        cause = f"clock/{name}"
-        self._applying = (at_ms, cause, rule.__name__)
         self.fired += 1
-        try:
-            messages = rule(name, rows, row.at, *self._wholes)
-        except Exception as error:
-            raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
-        if messages:
-            self._send(key, messages)
+        self._run(key, rule, at_ms, f"clock/{name}", name, rows, row.at)
 
     # --- keys that are held ----------------------------------------------------------------------
 
@@ -297,14 +293,7 @@ class Fold:
 
     def _chunk(self, key: str, name: str) -> None:
         rule = self.processor.chunks[name.split("/")[1]]
-        cause = name
-        self._applying = (self.now_ms, cause, rule.__name__)
-        try:
-            messages = rule(self._rows(key), _at(self.now_ms), *self._wholes)
-        except Exception as error:
-            raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
-        if messages:
-            self._send(key, messages)
+        self._run(key, rule, self.now_ms, name, self._rows(key), _at(self.now_ms))
 
     def _unstash(self, key: str, held: Held) -> None:
         rows = self._rows(key)
