@@ -176,6 +176,8 @@ class PurchaseRow(Message):
     first_ordered_at: Instant | None = None
     last_ordered_at: Instant | None = None
     orders: Count
+    #: Whom letters about this row go to; left out without an address.
+    member: Person | None = None
     keyed_by: ClassVar[str] = "group_id"
 
     @property

@@ -1,10 +1,39 @@
 """Every message by name, and the parts they are made of: the one place to import them from.
 
-``commands`` come from outside, ``facts`` are what the system says. Readers ignore fields they do
+``commands`` come from outside, ``facts`` are what the system says, ``auctions`` has both of
+auctions, ``notices`` what letters say. Readers ignore fields they do
 not know; the published JSON Schemas are closed. ``key`` is the record's key, and what stands before
 its first slash decides the partition.
 """
 
+from schemas.auctions import (
+    ApplicationConfirmed,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    Applied,
+    Auction,
+    AuctionOpened,
+    AuctionStatus,
+    AuctionWithdrawn,
+    Conclusion,
+    ConditionReplaced,
+    ContractConcluded,
+    ContractFailed,
+    CounterOffered,
+    Offer,
+    OfferJudged,
+    RightIntercepted,
+    Seller,
+    SellerAct,
+    SellerApproved,
+    SellerRegistered,
+    SellerReinstated,
+    SellerSuspended,
+    ShownOffer,
+    Standing,
+    StandingSince,
+    Verdict,
+)
 from schemas.commands import (
     GroupPurchaseRequested,
     GroupPurchaseWithdrawn,
@@ -36,6 +65,7 @@ from schemas.facts import (
     RequestRefused,
     Terms,
 )
+from schemas.notices import LetterKind, Notice, Says
 from schemas.parts import (
     Basis,
     FavorTerms,
@@ -60,7 +90,20 @@ from schemas.parts import (
 )
 
 __all__ = [
+    "ApplicationConfirmed",
+    "ApplicationRefused",
+    "ApplicationWithdrawn",
+    "Applied",
+    "Auction",
+    "AuctionOpened",
+    "AuctionStatus",
+    "AuctionWithdrawn",
     "Basis",
+    "Conclusion",
+    "ConditionReplaced",
+    "ContractConcluded",
+    "ContractFailed",
+    "CounterOffered",
     "Definition",
     "Favor",
     "FavorDecision",
@@ -76,6 +119,7 @@ __all__ = [
     "IdTaken",
     "IfIncomplete",
     "KeyParked",
+    "LetterKind",
     "Limits",
     "Member",
     "MemberPayment",
@@ -83,6 +127,9 @@ __all__ = [
     "MembersListed",
     "Message",
     "Method",
+    "Notice",
+    "Offer",
+    "OfferJudged",
     "Order",
     "OrderCancelled",
     "OrderPaid",
@@ -102,9 +149,21 @@ __all__ = [
     "PurchaseRow",
     "PurchaseState",
     "RequestRefused",
+    "RightIntercepted",
+    "Says",
+    "Seller",
+    "SellerAct",
+    "SellerApproved",
+    "SellerRegistered",
+    "SellerReinstated",
+    "SellerSuspended",
+    "ShownOffer",
+    "Standing",
+    "StandingSince",
     "Status",
     "Terms",
     "Tier",
     "TimePassed",
+    "Verdict",
     "Visibility",
 ]

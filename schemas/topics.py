@@ -9,6 +9,17 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field, TypeAdapter
 
 from schemas.messages import (
+    ApplicationConfirmed,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    Applied,
+    Auction,
+    AuctionOpened,
+    AuctionWithdrawn,
+    ConditionReplaced,
+    ContractConcluded,
+    ContractFailed,
+    CounterOffered,
     Definition,
     Favor,
     FavorDecision,
@@ -24,6 +35,8 @@ from schemas.messages import (
     MembersAdmitted,
     MembersListed,
     Message,
+    Notice,
+    OfferJudged,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
@@ -34,6 +47,12 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
     RequestRefused,
+    RightIntercepted,
+    Seller,
+    SellerApproved,
+    SellerRegistered,
+    SellerReinstated,
+    SellerSuspended,
     TimePassed,
 )
 
@@ -109,7 +128,7 @@ GROUP_PURCHASE_REQUESTS = Topic(
     kind="command",
     key="request_id",
     messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
-    producers=("terminal", "shop_bridge"),
+    producers=("terminal", "shop_bridge", "auction_service"),
     consumers=("request_service", "terminal"),
     purpose="Requests for a group purchase, and their withdrawal.",
 )
@@ -190,12 +209,77 @@ FAVORS = Topic(
     purpose="What a group's close decided, and what each member gets.",
     compacted=True,
 )
+SELLER_REGISTRATIONS = Topic(
+    name="seller-registrations",
+    kind="command",
+    key="seller_id",
+    messages=(SellerRegistered, SellerApproved, SellerSuspended, SellerReinstated),
+    producers=("storefront", "terminal"),
+    consumers=("auction_service",),
+    purpose="Who wants to sell, and what admins decide of them.",
+)
+SELLERS = Topic(
+    name="sellers",
+    kind="fact",
+    key="seller_id",
+    messages=(Seller,),
+    producers=("auction_service",),
+    consumers=("auction_service", "terminal"),
+    purpose="Every seller with every standing so far.",
+    compacted=True,
+)
+OFFERS = Topic(
+    name="offers",
+    kind="command",
+    key="auction_id",
+    messages=(AuctionOpened, CounterOffered, AuctionWithdrawn),
+    producers=("storefront", "terminal"),
+    consumers=("auction_service",),
+    purpose="Conditions that sellers offer, the one that opens an auction first.",
+)
+APPLICATIONS = Topic(
+    name="applications",
+    kind="command",
+    key="auction_id",
+    messages=(Applied, ApplicationConfirmed, ApplicationWithdrawn),
+    producers=("storefront", "terminal"),
+    consumers=("auction_service",),
+    purpose="What buyers reserve, confirm and take back.",
+)
+AUCTIONS = Topic(
+    name="auctions",
+    kind="fact",
+    key="auction_id, or auction_id/offer/offer_id, /replaced/version, /intercepted/offer_id,"
+    " /refused/application_id, /conclusion",
+    messages=(
+        Auction,
+        OfferJudged,
+        ConditionReplaced,
+        RightIntercepted,
+        ApplicationRefused,
+        ContractConcluded,
+        ContractFailed,
+    ),
+    producers=("auction_service",),
+    consumers=("terminal",),
+    purpose="An auction's page, and what became of every offer.",
+    compacted=True,
+)
+NOTICES = Topic(
+    name="notices",
+    kind="command",
+    key="recipient_id",
+    messages=(Notice,),
+    producers=("request_service", "order_service", "favor_service", "auction_service"),
+    consumers=("notifier",),
+    purpose="One per letter and recipient, with all that the letter says.",
+)
 DEAD_LETTERS = Topic(
     name="dead-letters",
     kind="ops",
     key="the record's own",
     messages=(),
-    producers=("request_service", "order_service", "favor_service"),
+    producers=("request_service", "order_service", "favor_service", "auction_service"),
     consumers=("terminal",),
     purpose="Records that could not be read, byte for byte; headers say where from and why.",
 )
@@ -205,7 +289,7 @@ PARKED_KEYS = Topic(
     key="parked/service",
     messages=(KeyParked,),
     producers=("terminal",),
-    consumers=("request_service", "order_service", "favor_service"),
+    consumers=("request_service", "order_service", "favor_service", "auction_service"),
     purpose="Keys that ops set aside; their records wait until a tombstone.",
     compacted=True,
 )
@@ -223,6 +307,12 @@ CATALOGUE: Mapping[str, Topic] = {
         PAYMENTS,
         PURCHASES,
         FAVORS,
+        SELLER_REGISTRATIONS,
+        SELLERS,
+        OFFERS,
+        APPLICATIONS,
+        AUCTIONS,
+        NOTICES,
         DEAD_LETTERS,
         PARKED_KEYS,
     )

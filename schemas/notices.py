@@ -1,0 +1,162 @@
+"""Notices: one per letter and recipient, with all that the letter says."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
+
+from schemas.auctions import ShownOffer, Verdict
+from schemas.parts import (
+    Basis,
+    Count,
+    Id,
+    Instant,
+    Message,
+    Method,
+    Model,
+    Money,
+    Percent,
+    Person,
+    Problem,
+    Product,
+)
+
+LetterKind = Literal[
+    "id-issued",
+    "order-counted",
+    "order-refused",
+    "favor-given",
+    "payment-done",
+    "payment-failed",
+    "confirm-application",
+    "right-intercepted",
+    "contract-concluded",
+    "contract-failed",
+    "condition-improved",
+    "invitation",
+    "offer-judged",
+    "deadline-reminder",
+]
+#: The reader's part in the group or auction.
+Role = Literal["organizer", "member", "applicant", "winner", "seller"]
+#: Those a recipient can unsubscribe from; all others are part of a contract.
+OPTIONAL_KINDS = frozenset(
+    {"condition-improved", "invitation", "offer-judged", "deadline-reminder"}
+)
+
+
+class Says(Model):
+    """What a letter tells; which fields a kind has is ``SAID``'s to say.
+
+    ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
+    replaced, and the own ``unit_price``, ``quantity`` and ``minimum_reservations`` are the
+    recipient's. ``total_quantity`` is the group's.
+    """
+
+    role: Role | None = None
+    group_id: Id | None = None
+    request_id: Id | None = None
+    product: Product | None = None
+    currency: str | None = None
+    unit_price: Money | None = None
+    quantity: Count | None = None
+    number_of_products: Count | None = None
+    total_quantity: Count | None = None
+    opens_at: Instant | None = None
+    closes_at: Instant | None = None
+    order_id: Id | None = None
+    source: Id | None = None
+    value: Money | None = None
+    reason: str | None = None
+    problems: tuple[Problem, ...] = ()
+    basis: Basis | None = None
+    percent: Percent | None = None
+    amount: Money | None = None
+    gift: str | None = None
+    payment_id: Id | None = None
+    payment_kind: str | None = None
+    method: Method | None = None
+    application_id: Id | None = None
+    offer_id: Id | None = None
+    verdict: Verdict | None = None
+    minimum_reservations: Count | None = None
+    minimum_step: Count | None = None
+    shown: ShownOffer | None = None
+    before: ShownOffer | None = None
+    reservations: Count | None = None
+    applicants: Count | None = None
+
+
+# The fields without which a letter of a kind can't be written.
+_SAID: dict[LetterKind, str] = {
+    "id-issued": "role group_id request_id product number_of_products opens_at closes_at",
+    "order-counted": "group_id source order_id quantity value product closes_at",
+    "order-refused": "group_id source order_id quantity reason",
+    "favor-given": "group_id product basis amount",
+    "payment-done": "payment_id payment_kind method amount currency",
+    "payment-failed": "payment_id payment_kind method amount currency",
+    "confirm-application": "application_id product quantity shown currency closes_at",
+    "right-intercepted": "offer_id product shown currency reservations closes_at",
+    "contract-concluded": "role product shown currency reservations applicants",
+    "contract-failed": "role product shown currency reservations applicants",
+    "condition-improved": "product before shown currency quantity reservations closes_at",
+    "invitation": "product shown currency minimum_step reservations closes_at",
+    "offer-judged": "verdict reason product",
+    "deadline-reminder": "group_id product number_of_products total_quantity closes_at",
+}
+SAID = {kind: frozenset(fields.split()) for kind, fields in _SAID.items()}
+
+
+class Notice(Message):
+    """One letter to one recipient; the same cause gives the same ``notice_id``."""
+
+    type: Literal["Notice"] = "Notice"
+    notice_id: Id
+    kind: LetterKind
+    recipient: Person
+    about: Id
+    at: Instant
+    says: Says
+    keyed_by: ClassVar[str] = "recipient"
+
+    @property
+    def key(self) -> str:
+        """The recipient's id."""
+        return self.recipient.id
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> "Notice":
+        missing = sorted(name for name in SAID[self.kind] if getattr(self.says, name) is None)
+        if missing:
+            raise ValueError(f"a letter {self.kind} does not say {', '.join(missing)}")
+        return self
+
+
+def notice_id(kind: LetterKind, about: str, recipient_id: str, *of: object) -> str:
+    """The id of the letter that tells this recipient of this; 32 hexadecimal characters."""
+    cause = "\x00".join(map(str, (kind, about, recipient_id, *of)))
+    return sha256(cause.encode()).hexdigest()[:32]
+
+
+def notices(
+    kind: LetterKind, recipient: Person, about: str, at: datetime, *of: object, **says: Any
+) -> tuple[Notice, ...]:
+    """The letter to a recipient, or none to one without an address.
+
+    ``of`` tells letters of one kind about one thing apart, such as an order's id. Raises
+    ``ValidationError`` when a field that the kind needs is missing.
+    """
+    if not recipient.email:
+        return ()
+    person = Person(**{name: getattr(recipient, name) for name in Person.model_fields})
+    return (
+        Notice(
+            notice_id=notice_id(kind, about, recipient.id, *of),
+            kind=kind,
+            recipient=person,
+            about=about,
+            at=at,
+            says=Says(**says),
+        ),
+    )
