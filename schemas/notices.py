@@ -50,8 +50,9 @@ class Says(Model):
     """What a letter tells; which fields a kind has is ``SAID``'s to say.
 
     ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
-    replaced, and the own ``unit_price``, ``quantity`` and ``minimum_reservations`` are the
-    recipient's. ``total_quantity`` is the group's.
+    replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
+    of ``right-intercepted`` they are the better condition, as by whom it is is not said.
+    ``total_quantity`` is the group's.
     """
 
     role: Role | None = None
@@ -97,7 +98,8 @@ _SAID: dict[LetterKind, str] = {
     "payment-done": "payment_id payment_kind method amount currency",
     "payment-failed": "payment_id payment_kind method amount currency",
     "confirm-application": "application_id product quantity shown currency closes_at",
-    "right-intercepted": "offer_id product shown currency reservations closes_at",
+    "right-intercepted": "offer_id product before unit_price minimum_reservations currency"
+    " reservations closes_at",
     "contract-concluded": "role product shown currency reservations applicants",
     "contract-failed": "role product shown currency reservations applicants",
     "condition-improved": "product before shown currency quantity reservations closes_at",

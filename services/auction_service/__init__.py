@@ -1,0 +1,1 @@
+"""Counter auctions: sellers outbid each other for a group of buyers."""

@@ -1,0 +1,200 @@
+"""What sellers and applicants are told, as notices."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from schemas.messages import Applied, Message, Notice, Offer, Person, Seller
+from schemas.notices import Role, notices
+from services.auction_service.rows import (
+    Applicant,
+    Auction,
+    Condition,
+    Judged,
+    product_of,
+    shown_of,
+)
+
+#: Every seller by id; values are ``Seller``.
+Sellers = Mapping[str, Message]
+
+
+def seller_of(sellers: Sellers, seller_id: str) -> Seller | None:
+    """The seller as known now."""
+    found = sellers.get(seller_id)
+    return found if isinstance(found, Seller) else None
+
+
+def person_of(sellers: Sellers, seller_id: str) -> Person:
+    """Whom letters to a seller go to; without an address while the seller is not known."""
+    seller = seller_of(sellers, seller_id)
+    if seller is None:
+        return Person(id=seller_id)
+    return Person(
+        id=seller_id,
+        email=seller.email,
+        name=seller.name,
+        locale=seller.locale,
+        time_zone=seller.time_zone,
+    )
+
+
+def applicant_person(applicant_id: str, applicant: Applicant) -> Person:
+    """Whom letters to an applicant go to."""
+    return Person(
+        id=applicant_id,
+        email=applicant.email,
+        name=applicant.name,
+        locale=applicant.locale,
+        time_zone=applicant.time_zone,
+    )
+
+
+def offer_judged(
+    offer: Offer, judged: Judged, auction: Auction | None, sellers: Sellers, now: datetime
+) -> Sequence[Notice]:
+    """What became of an offer, and what is shown now."""
+    return notices(
+        "offer-judged",
+        person_of(sellers, offer.seller_id),
+        offer.auction_id,
+        now,
+        offer.offer_id,
+        offer_id=offer.offer_id,
+        verdict=judged.verdict,
+        reason=judged.reason,
+        problems=[{"field": field, "problem": text} for field, text in judged.problems],
+        product=offer.product,
+        unit_price=offer.unit_price if offer.unit_price >= 0 else None,
+        minimum_reservations=max(offer.minimum_reservations, 0),
+        currency=offer.currency,
+        shown=shown_of(auction.shown) if auction else None,
+        closes_at=auction.closes_at if auction else None,
+    )
+
+
+def withdrawal_refused(
+    auction_id: str, seller_id: str, reason: str, auction: Auction, sellers: Sellers, now: datetime
+) -> Sequence[Notice]:
+    """Why an auction can't be taken back."""
+    return notices(
+        "offer-judged",
+        person_of(sellers, seller_id),
+        auction_id,
+        now,
+        "withdrawal",
+        reason,
+        verdict="refused",
+        reason=reason,
+        product=product_of(auction),
+        currency=auction.currency,
+        shown=shown_of(auction.shown),
+        closes_at=auction.closes_at,
+    )
+
+
+def right_intercepted(
+    auction_id: str, displaced: Condition, auction: Auction, sellers: Sellers, now: datetime
+) -> Sequence[Notice]:
+    """A better condition took the page; by whom is not said."""
+    return notices(
+        "right-intercepted",
+        person_of(sellers, displaced.seller_id),
+        auction_id,
+        now,
+        displaced.offer_id,
+        offer_id=displaced.offer_id,
+        product=product_of(auction),
+        before=shown_of(displaced),
+        unit_price=auction.shown.unit_price,
+        minimum_reservations=auction.shown.minimum,
+        minimum_step=auction.minimum_step,
+        currency=auction.currency,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )
+
+
+def confirm_application(message: Applied, auction: Auction, now: datetime) -> Sequence[Notice]:
+    """The letter with the link that confirms."""
+    return notices(
+        "confirm-application",
+        message.applicant,
+        message.auction_id,
+        now,
+        message.application_id,
+        application_id=message.application_id,
+        product=product_of(auction),
+        quantity=message.quantity,
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        closes_at=auction.closes_at,
+    )
+
+
+def condition_improved(
+    auction_id: str,
+    applicant_id: str,
+    applicant: Applicant,
+    auction: Auction,
+    takeover: tuple[int, Condition, Condition],
+    now: datetime,
+) -> Sequence[Notice]:
+    """Better terms for what is already reserved; ``takeover`` is (version, before, shown)."""
+    version, before, shown = takeover
+    return notices(
+        "condition-improved",
+        applicant_person(applicant_id, applicant),
+        auction_id,
+        now,
+        version,
+        product=product_of(auction),
+        before=shown_of(before),
+        shown=shown_of(shown),
+        currency=auction.currency,
+        quantity=applicant.quantity,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )
+
+
+def invitation(
+    auction_id: str, seller: Seller, auction: Auction, now: datetime
+) -> Sequence[Notice]:
+    """The count and the price, to outbid."""
+    return notices(
+        "invitation",
+        person_of({seller.seller_id: seller}, seller.seller_id),
+        auction_id,
+        now,
+        product=product_of(auction),
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        minimum_step=auction.minimum_step,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )
+
+
+def concluded(
+    auction_id: str, recipient: Person, role: Role, auction: Auction, quantity: int | None = None
+) -> Sequence[Notice]:
+    """How the auction ended, to one of those who took part in it."""
+    return notices(
+        "contract-concluded" if auction.status == "concluded" else "contract-failed",
+        recipient,
+        auction_id,
+        auction.closes_at,
+        role,
+        role=role,
+        request_id=auction.group_request_id,
+        product=product_of(auction),
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        quantity=quantity,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )

@@ -1,0 +1,251 @@
+"""The rows of a seller at the desk, and of an auction, and the facts that they stand for.
+
+Of a seller:
+
+- ``seller``: as registered. ``acts``: what admins did, which may come before that.
+
+Of an auction:
+
+- ``auction``: the page. ``live``: how many applications have not come to their end.
+- ``offer/<offer_id>``: what an offer was judged, and so what a repeat is answered by.
+- ``asking/<n>``: an offer whose seller is not known to be in good standing yet.
+- ``bidder/<seller_id>`` and ``address/<e-mail>``: who competes here, and so can't apply.
+- ``application/<application_id>``: all that is known of an application.
+- ``applicant/<applicant_id>``: the one application of an applicant that counts.
+- ``gone/<applicant_id>``: the latest application of an applicant who has none that counts.
+- ``waiting/<n>``: a message whose auction is not open yet. ``waits``: the last of their numbers.
+- ``invited/<seller_id>``: who was invited, or shown then, until late comers have been too.
+- ``ended``: all that is left of an auction ninety days after its end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from schemas.messages import (
+    Auction as AuctionFact,
+)
+from schemas.messages import (
+    AuctionStatus,
+    Product,
+    Seller,
+    ShownOffer,
+    StandingSince,
+    Verdict,
+)
+from services.auction_service.standing import standings
+from services.runtime.rows import Rows
+
+ApplicationState = Literal[
+    "confirmed-ahead",
+    "withdrawn-ahead",
+    "unconfirmed",
+    "counts",
+    "replaced",
+    "withdrawn",
+    "refused",
+]
+
+
+# --- a seller ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Profile:
+    """A seller as first registered."""
+
+    version: int
+    name: str
+    email: str
+    locale: str | None
+    time_zone: str | None
+    registered_at: datetime
+
+
+@dataclass(slots=True)
+class Acts:
+    """(time, ``SellerApproved`` or another act's type), in no order."""
+
+    acts: tuple[tuple[datetime, str], ...]
+
+
+def seller_fact(name: str, rows: Rows) -> Seller:
+    """The fact that the ``seller`` row, with its acts, stands for."""
+    profile: Profile = rows[name]
+    history = standings(profile.registered_at, rows["acts"].acts if "acts" in rows else ())
+    return Seller(
+        seller_id=rows.key,
+        name=profile.name,
+        email=profile.email,
+        locale=profile.locale,
+        time_zone=profile.time_zone,
+        registered_at=profile.registered_at,
+        standing=history[-1][1],
+        standings=tuple(StandingSince(standing=each, since=since) for since, each in history),
+        version=profile.version,
+    )
+
+
+# --- an auction ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Condition:
+    """What an offer offers, as far as it competes."""
+
+    offer_id: str
+    seller_id: str
+    unit_price: int
+    minimum: int
+
+
+@dataclass(slots=True)
+class Auction:
+    """An auction's page, and the offer that opened it."""
+
+    version: int
+    status: AuctionStatus
+    product_id: str | None
+    product_name: str
+    opened_by: str
+    opened_at: datetime
+    opening_offer: str
+    shown: Condition
+    currency: str
+    minimum_step: int
+    reservations: int
+    applicants: int
+    invites_at: datetime
+    invited_at: datetime | None
+    closes_at: datetime
+    group_request_id: str | None
+
+
+@dataclass(slots=True)
+class Live:
+    """Applications that are unconfirmed or count."""
+
+    count: int
+
+
+@dataclass(slots=True)
+class Judged:
+    """What an offer was judged; ``problems`` as (field, problem)."""
+
+    seller_id: str
+    verdict: Verdict
+    reason: str
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A message as JSON, and when it came."""
+
+    type: str
+    message: str
+    arrived_at: datetime
+
+
+@dataclass(slots=True)
+class Waits:
+    """The last number given to a message that waits."""
+
+    last: int
+
+
+@dataclass(slots=True)
+class Mark:
+    """There, or not."""
+
+
+@dataclass(slots=True)
+class Application:
+    """An application; the address and what else a letter needs until it counts."""
+
+    state: ApplicationState
+    applicant_id: str = ""
+    quantity: int = 0
+    applied_at: datetime | None = None
+    reason: str = ""
+    email: str | None = None
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(slots=True)
+class Applicant:
+    """The application that counts for an applicant, the latest that was confirmed."""
+
+    application_id: str
+    applied_at: datetime
+    quantity: int
+    email: str | None = None
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(slots=True)
+class Gone:
+    """The latest confirmed application of an applicant, which was withdrawn."""
+
+    application_id: str
+    applied_at: datetime
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far a chunk is: the last name seen; of a takeover also what it changed."""
+
+    after: str = ""
+    step: str = ""
+    part: int = 0
+    before: Condition | None = None
+    shown: Condition | None = None
+    version: int = 0
+
+
+@dataclass(slots=True)
+class Ended:
+    """How an auction long over ended."""
+
+    status: AuctionStatus
+
+
+def auction_fact(name: str, rows: Rows) -> AuctionFact:
+    """The fact that the ``auction`` row stands for."""
+    auction: Auction = rows[name]
+    return AuctionFact(
+        auction_id=rows.key,
+        version=auction.version,
+        status=auction.status,
+        product=product_of(auction),
+        opened_by=auction.opened_by,
+        opened_at=auction.opened_at,
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        minimum_step=auction.minimum_step,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        invites_at=auction.invites_at,
+        invited_at=auction.invited_at,
+        closes_at=auction.closes_at,
+        group_request_id=auction.group_request_id,
+    )
+
+
+def product_of(auction: Auction) -> Product:
+    """What is auctioned."""
+    return Product(id=auction.product_id, name=auction.product_name)
+
+
+def shown_of(condition: Condition) -> ShownOffer:
+    """The condition as messages tell it."""
+    return ShownOffer(
+        offer_id=condition.offer_id,
+        seller_id=condition.seller_id,
+        unit_price=condition.unit_price,
+        minimum_reservations=condition.minimum,
+    )

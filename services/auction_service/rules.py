@@ -1,0 +1,325 @@
+"""The rules of counter auctions.
+
+Here is what answers to each message and to what falls due; ``judging`` says what becomes of an
+offer, ``reserving`` which applications count, ``waiting`` what comes too early, ``inviting`` who is
+called to outbid, ``ending`` what a term's end brings, ``letters`` what people are told, over the
+rows of ``rows``. The seller desk has its rules in ``desk``.
+
+Reasons of verdicts: ``opened``, ``better``; ``higher-minimum``, ``price-not-lower``,
+``step-too-small``; refused, the first that holds: ``auction-exists``, ``auction-withdrawn``,
+``after-term``, ``impossible-terms``, ``other-product``, ``other-currency``, ``unknown-seller``,
+``pending-seller``, ``suspended-seller``, ``has-applied``, ``unknown-auction``. Of applications:
+``auction-withdrawn``, ``after-term``, ``own-auction``, ``beyond-limits``, ``unknown-auction``.
+
+Where the design is silent, the reading that loses nothing:
+
+- An offer is judged by its seller's standing when it was made; while that is not good as far as is
+  known, the offer waits a minute, as facts of sellers come on a topic of their own.
+- A second application replaces the first when it is confirmed; one that was replaced stays so.
+- Who applied can't outbid, and who competes can't apply: both first take back the other.
+- A contract binds: nothing is confirmed or withdrawn after the term.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+
+from schemas.messages import (
+    ApplicationConfirmed,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    Applied,
+    AuctionOpened,
+    AuctionWithdrawn,
+    CounterOffered,
+    Message,
+    Offer,
+    OfferJudged,
+)
+from services.auction_service import ending, judging, letters, reserving, waiting
+from services.auction_service.letters import Sellers
+from services.auction_service.rows import (
+    Application,
+    Auction,
+    Cursor,
+    Ended,
+    Judged,
+    Live,
+)
+from services.runtime.rows import Due, Rows
+
+ROWS_PER_CALL = 500
+
+
+# --- offers --------------------------------------------------------------------------------------
+
+
+def open_auction(
+    message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Open an auction once; what came before it is applied then."""
+    if f"offer/{message.offer_id}" in rows:
+        return (judging.verdict_of(message.offer_id, rows),)
+    return _judge_opening(message, rows, now, sellers, is_last_look=False)
+
+
+def take_offer(
+    message: CounterOffered, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Judge a counter-offer, invited or not, when it comes."""
+    if f"offer/{message.offer_id}" in rows:
+        return (judging.verdict_of(message.offer_id, rows),)
+    if "auction" not in rows and "ended" not in rows:
+        waiting.wait(message, rows, now)
+        return ()
+    return _judge_counter(message, rows, now, sellers, is_last_look=False)
+
+
+def withdraw_auction(
+    message: AuctionWithdrawn, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Take the auction back while nobody relies on it; else the seller is told why not."""
+    auction: Auction | None = rows.get("auction")
+    if auction is None:
+        if "ended" not in rows:
+            waiting.wait(message, rows, now)
+        return ()
+    if auction.status == "withdrawn":
+        return ()
+    reason = _reason_to_stay(message, auction, rows)
+    if reason:
+        return letters.withdrawal_refused(
+            rows.key, message.seller_id, reason, auction, sellers, now
+        )
+    rows["auction"] = replace(auction, version=auction.version + 1, status="withdrawn")
+    for name in ("due/close", "due/invite", "due/late-sellers"):
+        if name in rows:
+            del rows[name]
+    rows["due/shrink"] = Due(now + ending.ROWS_KEPT)
+    return ()
+
+
+def look_for_seller(
+    row_name: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Look again whether the seller of an offer is in good standing; after a minute for good."""
+    number = row_name.rpartition("/")[2]
+    row = rows[f"asking/{number}"]
+    is_last_look = now >= row.arrived_at + waiting.SELLER_WAIT
+    return _look(number, rows, now, sellers, is_last_look=is_last_look)
+
+
+def _look(
+    number: str, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
+) -> Sequence[Message]:
+    row = rows[f"asking/{number}"]
+    del rows[f"asking/{number}"]
+    message = waiting.read(row)
+    assert isinstance(message, Offer)
+    if f"offer/{message.offer_id}" in rows:
+        return (judging.verdict_of(message.offer_id, rows),)
+    if not is_last_look and judging.seller_reason(message, sellers):
+        rows[f"asking/{number}"] = row
+        waiting.look_again(number, row.arrived_at, rows, now)
+        return ()
+    if isinstance(message, AuctionOpened):
+        return _judge_opening(message, rows, now, sellers, is_last_look=is_last_look)
+    assert isinstance(message, CounterOffered)
+    return _judge_counter(message, rows, now, sellers, is_last_look=is_last_look)
+
+
+def _judge_opening(
+    message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
+) -> Sequence[Message]:
+    problems = tuple(judging.opening_problems(message))
+    if "auction" in rows or "ended" in rows:
+        judged = Judged(message.seller_id, "refused", "auction-exists")
+    elif problems:
+        judged = Judged(message.seller_id, "refused", "impossible-terms", problems)
+    elif now >= message.closes_at:
+        judged = Judged(message.seller_id, "refused", "after-term")
+    elif reason := judging.seller_reason(message, sellers):
+        if not is_last_look:
+            waiting.ask(message, rows, now)
+            return ()
+        judged = Judged(message.seller_id, "refused", reason)
+    else:
+        judging.open_auction(message, rows)
+        if "due/shrink" in rows:  # set by offers that were refused for want of the auction
+            del rows["due/shrink"]
+        rows["chunk/drain"] = Cursor()
+        judged = Judged(message.seller_id, "shown", "opened")
+    _forget_if_none(rows, now)
+    return judging.keep(message, judged, rows, sellers, now)
+
+
+def _judge_counter(
+    message: CounterOffered, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
+) -> Sequence[Message]:
+    if "ended" in rows:
+        ended: Ended = rows["ended"]
+        reason = "auction-withdrawn" if ended.status == "withdrawn" else "after-term"
+        return (_refused_offer(message, reason, rows),)
+    auction: Auction = rows["auction"]
+    judged = judging.refusal(message, auction)
+    if judged is None and (reason := judging.seller_reason(message, sellers)):
+        if not is_last_look:
+            waiting.ask(message, rows, now)
+            return ()
+        judged = Judged(message.seller_id, "refused", reason)
+    if judged is None and f"applicant/{message.seller_id}" in rows:
+        judged = Judged(message.seller_id, "refused", "has-applied")
+    if judged is None:
+        judged = judging.compare(message, auction)
+    told: Sequence[Message] = ()
+    if judged.verdict == "shown":
+        told = judging.take_over(message, rows, sellers, now)
+    return (*judging.keep(message, judged, rows, sellers, now), *told)
+
+
+def _reason_to_stay(message: AuctionWithdrawn, auction: Auction, rows: Rows) -> str:
+    if auction.status != "open":
+        return "after-term"
+    if message.seller_id != auction.opened_by:
+        return "not-the-opener"
+    if auction.shown.offer_id != auction.opening_offer:
+        return "has-better-offer"
+    return "has-applications" if rows.get("live", Live(0)).count else ""
+
+
+def _refused_offer(message: CounterOffered, reason: str, rows: Rows) -> OfferJudged:
+    """A refusal of which nothing is kept."""
+    return OfferJudged(
+        offer_id=message.offer_id,
+        auction_id=rows.key,
+        seller_id=message.seller_id,
+        verdict="refused",
+        reason=reason,
+    )
+
+
+# --- applications --------------------------------------------------------------------------------
+
+
+def apply(message: Applied, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Take an application, which counts once it is confirmed."""
+    if "ended" in rows:
+        status = rows["ended"].status
+        reason = "auction-withdrawn" if status == "withdrawn" else "after-term"
+        return (_refused_application(message, reason, rows),)
+    known: Application | None = rows.get(reserving.application_name(message.application_id))
+    if "auction" not in rows and (known is None or known.state != "refused"):
+        waiting.wait(message, rows, now)
+        return ()
+    return reserving.take_application(message, rows, now)
+
+
+def confirm_application(
+    message: ApplicationConfirmed, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Count an application whose applicant followed the link before the term's end."""
+    if "auction" in rows:
+        return reserving.confirm(message.application_id, message.at, rows)
+    if "ended" not in rows:
+        waiting.wait(message, rows, now)
+    return ()
+
+
+def withdraw_application(
+    message: ApplicationWithdrawn, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Take an application back before the term's end."""
+    if "auction" in rows:
+        reserving.withdraw(message.application_id, rows)
+    elif "ended" not in rows:
+        waiting.wait(message, rows, now)
+    return ()
+
+
+def _refused_application(message: Applied, reason: str, rows: Rows) -> ApplicationRefused:
+    """A refusal of which nothing is kept."""
+    return ApplicationRefused(
+        application_id=message.application_id,
+        auction_id=rows.key,
+        applicant_id=message.applicant.id,
+        quantity=message.quantity,
+        reason=reason,
+    )
+
+
+# --- before the auction --------------------------------------------------------------------------
+
+
+def drain_waiting(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Apply what waited for an auction that has opened, in order and each as of its own arrival.
+
+    A call ends at a takeover, whose applicants are told before anyone else applies.
+    """
+    messages: list[Message] = []
+    page = list(islice(rows.scan("waiting/"), ROWS_PER_CALL))
+    for name, row in page:
+        del rows[name], rows[f"due/expire/{name.partition('/')[2]}"]
+        messages += _apply(waiting.read(row), rows, row.arrived_at, sellers)
+        if next(rows.scan("chunk/announce/"), None):
+            return messages
+    if len(page) < ROWS_PER_CALL:
+        del rows["chunk/drain"]
+    return messages
+
+
+def _apply(
+    message: waiting.Waiter, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    match message:
+        case AuctionOpened():
+            return open_auction(message, rows, now, sellers)
+        case CounterOffered():
+            return take_offer(message, rows, now, sellers)
+        case AuctionWithdrawn():
+            return withdraw_auction(message, rows, now, sellers)
+        case Applied():
+            return apply(message, rows, now, sellers)
+        case ApplicationConfirmed():
+            return confirm_application(message, rows, now, sellers)
+        case ApplicationWithdrawn():
+            return withdraw_application(message, rows, now, sellers)
+
+
+def refuse_unknown(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Refuse an offer or application whose auction has not opened within the hour."""
+    number = row_name.rpartition("/")[2]
+    message = waiting.read(rows[f"waiting/{number}"])
+    del rows[f"waiting/{number}"]
+    _forget_if_none(rows, now)
+    if isinstance(message, CounterOffered):
+        if f"offer/{message.offer_id}" in rows:
+            return (judging.verdict_of(message.offer_id, rows),)
+        judged = Judged(message.seller_id, "refused", "unknown-auction")
+        return judging.keep(message, judged, rows, sellers, now)
+    if isinstance(message, Applied):
+        application = Application(
+            "refused", message.applicant.id, message.quantity, message.applied_at,
+            "unknown-auction",
+        )  # fmt: skip
+        rows[reserving.application_name(message.application_id)] = application
+        return (reserving.refused(message.application_id, application, rows),)
+    return ()
+
+
+def _forget_if_none(rows: Rows, now: datetime) -> None:
+    """If the auction never opens, its refusals go one day all the same."""
+    if "auction" not in rows and "ended" not in rows and "due/shrink" not in rows:
+        rows["due/shrink"] = Due(now + ending.ROWS_KEPT)
+
+
+# --- the term's end ------------------------------------------------------------------------------
+
+
+def close(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Conclude or fail; offers that still wait for their sellers are judged first, for good."""
+    messages: list[Message] = []
+    for number in waiting.asking(rows):
+        del rows[f"due/look/{number}"]
+        messages += _look(number, rows, now, sellers, is_last_look=True)
+    return (*messages, *ending.conclude(rows, now, sellers))

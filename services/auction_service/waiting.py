@@ -1,0 +1,74 @@
+"""What becomes of messages whose auction is not open yet, and of offers whose seller is not."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from schemas.messages import (
+    ApplicationConfirmed,
+    ApplicationWithdrawn,
+    Applied,
+    AuctionOpened,
+    AuctionWithdrawn,
+    CounterOffered,
+)
+from services.auction_service.rows import Waiting, Waits
+from services.runtime.rows import Due, Rows
+
+UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
+SELLER_WAIT = timedelta(seconds=60)
+SELLER_RECHECK = timedelta(seconds=5)
+
+Waiter = (
+    AuctionOpened
+    | CounterOffered
+    | AuctionWithdrawn
+    | Applied
+    | ApplicationConfirmed
+    | ApplicationWithdrawn
+)
+WAITERS: dict[str, type[Waiter]] = {
+    "AuctionOpened": AuctionOpened,
+    "CounterOffered": CounterOffered,
+    "AuctionWithdrawn": AuctionWithdrawn,
+    "Applied": Applied,
+    "ApplicationConfirmed": ApplicationConfirmed,
+    "ApplicationWithdrawn": ApplicationWithdrawn,
+}
+
+
+def wait(message: Waiter, rows: Rows, now: datetime) -> None:
+    """Keep a message an hour for its auction."""
+    number = _keep("waiting", message, rows, now)
+    rows[f"due/expire/{number}"] = Due(now + UNKNOWN_AUCTION_WAIT)
+
+
+def ask(message: Waiter, rows: Rows, now: datetime) -> None:
+    """Keep an offer a minute for the facts of its seller, which may still be on their way."""
+    number = _keep("asking", message, rows, now)
+    rows[f"due/look/{number}"] = Due(now + SELLER_RECHECK)
+
+
+def look_again(number: str, since: datetime, rows: Rows, now: datetime) -> None:
+    """Leave an offer to the next look."""
+    rows[f"due/look/{number}"] = Due(min(now + SELLER_RECHECK, since + SELLER_WAIT))
+
+
+def read(waiting: Waiting) -> Waiter:
+    """The message that waits."""
+    return WAITERS[waiting.type].model_validate_json(waiting.message)
+
+
+def asking(rows: Rows) -> Iterator[str]:
+    """The numbers of the offers that wait for their sellers, in order of arrival."""
+    for name, _ in list(rows.scan("asking/")):
+        yield name.partition("/")[2]
+
+
+def _keep(table: str, message: Waiter, rows: Rows, now: datetime) -> str:
+    last = rows.get("waits", Waits(0)).last + 1
+    rows["waits"] = Waits(last)
+    number = f"{last:012d}"
+    rows[f"{table}/{number}"] = Waiting(
+        type(message).__name__, message.model_dump_json(exclude_none=True), arrived_at=now
+    )
+    return number
