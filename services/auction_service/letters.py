@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from schemas.messages import Applied, Message, Notice, Offer, Person, Seller
+from schemas.messages import Applied, Message, Notice, Offer, Person, Problem, Seller
 from schemas.notices import Role, notices
 from services.auction_service.rows import (
     Applicant,
@@ -62,14 +62,19 @@ def offer_judged(
         offer_id=offer.offer_id,
         verdict=judged.verdict,
         reason=judged.reason,
-        problems=[{"field": field, "problem": text} for field, text in judged.problems],
+        problems=tuple(Problem(field=field, problem=text) for field, text in judged.problems),
         product=offer.product,
-        unit_price=offer.unit_price if offer.unit_price >= 0 else None,
-        minimum_reservations=max(offer.minimum_reservations, 0),
+        unit_price=_sayable(offer.unit_price),
+        minimum_reservations=_sayable(offer.minimum_reservations),
         currency=offer.currency,
         shown=shown_of(auction.shown) if auction else None,
         closes_at=auction.closes_at if auction else None,
     )
+
+
+def _sayable(number: int) -> int | None:
+    """A number of an offer, unless it is one of the impossible ones that its problems name."""
+    return number if 0 <= number <= 10**12 else None
 
 
 def withdrawal_refused(

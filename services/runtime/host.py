@@ -6,7 +6,7 @@ commit is settled by opening anew. A rule that raises stops the worker instead.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -31,8 +31,12 @@ _log = structlog.get_logger()
 class Host:
     """One processor on this worker."""
 
-    def __init__(self, processor: Processor, settings: Settings) -> None:
+    def __init__(
+        self, processor: Processor, settings: Settings, siblings: Sequence[Processor] = ()
+    ) -> None:
         self.processor = processor
+        # Which of the service's processors writes what this one reads whole.
+        self._writers = {topic: each for each in siblings for topic in each.outputs}
         self._settings = settings
         self._runs: dict[int, PartitionRun] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -73,7 +77,10 @@ class Host:
             return
 
     async def _session(self) -> None:
-        wholes = [WholeRead(topic, self._settings) for topic in self.processor.reads_whole]
+        wholes = [
+            WholeRead(topic, self._settings, self._writers.get(topic))
+            for topic in self.processor.reads_whole
+        ]
         parked = WholeRead(PARKED_KEYS, self._settings)
         clock = BrokerClock(self._settings)
         members: list[WholeRead | BrokerClock] = [*wholes, parked]

@@ -24,7 +24,7 @@ from services.runtime.admin import create_topics, delete_topics, topics_of_ours
 from services.runtime.running import FILE, Running, RunningWorker
 from services.runtime.settings import Settings
 
-SERVICES = ("request_service", "order_service", "favor_service")
+SERVICES = ("request_service", "order_service", "favor_service", "auction_service")
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0

@@ -1,4 +1,8 @@
-"""Small compacted topics read whole by every worker: restored first, followed afterwards."""
+"""Small compacted topics read whole by every worker: restored first, followed afterwards.
+
+Where a processor of the same service writes the topic, it first catches up with what its inputs
+hold: else, after an outage, rules would decide by facts that only wait to be written.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -9,18 +13,21 @@ from aiokafka import TopicPartition
 
 from schemas.messages import Message
 from schemas.topics import Topic
+from services.runtime.processor import Processor
 from services.runtime.records import BadRecordError, InputRecord, Partitioner, decode
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, read_end
 
+CATCH_UP_LOOK_SECONDS = 0.1
 _log = structlog.get_logger()
 
 
 class WholeRead(Mapping[str, Message]):
     """The latest message of every key of a topic, in key order."""
 
-    def __init__(self, topic: Topic, settings: Settings) -> None:
+    def __init__(self, topic: Topic, settings: Settings, writer: Processor | None = None) -> None:
         self.topic = topic
+        self._writer = writer
         self._settings = settings
         self._latest: dict[str, Message] = {}
         self._sorted = True
@@ -43,7 +50,9 @@ class WholeRead(Mapping[str, Message]):
         return iter(self._latest)
 
     async def start(self) -> None:
-        """Read the topic to its end."""
+        """Read the topic to its end, and to where its writer's inputs end now."""
+        if self._writer is not None:
+            await _caught_up(self._writer, self._settings)
         name = self._settings.topic(self.topic.name)
         await self._reader.start()
         partitions = [TopicPartition(name, number) for number in range(self.topic.partitions)]
@@ -94,6 +103,32 @@ class WholeRead(Mapping[str, Message]):
         if message.key not in self._latest:
             self._sorted = False
         self._latest[message.key] = message
+
+
+async def _caught_up(writer: Processor, settings: Settings) -> None:
+    """Wait until a processor has committed all that its inputs hold at the first look."""
+    reader = consumer(settings, settings.topic_prefix + writer.group_id)
+    await reader.start()
+    try:
+        inputs = [
+            TopicPartition(settings.topic(topic.name), number)
+            for topic in writer.inputs
+            for number in range(topic.partitions)
+        ]
+        first = await reader.beginning_offsets(inputs)
+        ends = await reader.end_offsets(inputs)
+        behind = [each for each in inputs if ends[each] > first[each]]
+        looks = 0
+        while behind:
+            committed = {each: await reader.committed(each) for each in behind}
+            behind = [each for each in behind if (committed[each] or 0) < ends[each]]
+            if behind:
+                if looks % 100 == 0:
+                    _log.info("waiting for a writer to catch up", writer=writer.group_id)
+                looks += 1
+                await asyncio.sleep(CATCH_UP_LOOK_SECONDS)
+    finally:
+        await reader.stop()
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:

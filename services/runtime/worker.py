@@ -63,7 +63,7 @@ def build(processors: tuple[Processor, ...], settings: Settings) -> tuple[faust.
         topic_disable_leader=True,
         autodiscover=False,
     )
-    hosts = [Host(processor, settings) for processor in processors]
+    hosts = [Host(processor, settings, processors) for processor in processors]
     for host in hosts:
         _add_service(app, host)
     _add_pages(app, hosts)
