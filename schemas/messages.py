@@ -65,7 +65,17 @@ from schemas.facts import (
     RequestRefused,
     Terms,
 )
-from schemas.notices import LetterKind, Notice, Says
+from schemas.notices import (
+    Delivery,
+    DeliveryStatus,
+    LetterKind,
+    LetterResend,
+    Notice,
+    Preference,
+    Resubscribed,
+    Says,
+    Unsubscribed,
+)
 from schemas.parts import (
     Basis,
     FavorTerms,
@@ -105,6 +115,8 @@ __all__ = [
     "ContractFailed",
     "CounterOffered",
     "Definition",
+    "Delivery",
+    "DeliveryStatus",
     "Favor",
     "FavorDecision",
     "FavorTerms",
@@ -120,6 +132,7 @@ __all__ = [
     "IfIncomplete",
     "KeyParked",
     "LetterKind",
+    "LetterResend",
     "Limits",
     "Member",
     "MemberPayment",
@@ -143,12 +156,14 @@ __all__ = [
     "PaymentTerms",
     "Period",
     "Person",
+    "Preference",
     "Problem",
     "Product",
     "PurchaseOpened",
     "PurchaseRow",
     "PurchaseState",
     "RequestRefused",
+    "Resubscribed",
     "RightIntercepted",
     "Says",
     "Seller",
@@ -164,6 +179,7 @@ __all__ = [
     "Terms",
     "Tier",
     "TimePassed",
+    "Unsubscribed",
     "Verdict",
     "Visibility",
 ]

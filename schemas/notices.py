@@ -1,4 +1,4 @@
-"""Notices: one per letter and recipient, with all that the letter says."""
+"""Notices: one per letter and recipient, with all that the letter says; and what became of it."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -20,6 +20,7 @@ from schemas.parts import (
     Person,
     Problem,
     Product,
+    Version,
 )
 
 LetterKind = Literal[
@@ -162,3 +163,72 @@ def notices(
             says=Says(**says),
         ),
     )
+
+
+class LetterResend(Message):
+    """Ops want a letter sent again, now, even if it was given up or its address suppressed."""
+
+    type: Literal["LetterResend"] = "LetterResend"
+    recipient_id: Id
+    notice_id: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "recipient_id"
+
+
+class Preference(Message):
+    """What a recipient wants of one kind of letters, or of all that can be unsubscribed."""
+
+    recipient_id: Id
+    kind: LetterKind | Literal["all"]
+    at: Instant
+    keyed_by: ClassVar[str] = "recipient_id"
+
+    @property
+    def key(self) -> str:
+        """``<recipient_id>/<kind or all>``."""
+        return f"{self.recipient_id}/{self.kind}"
+
+
+class Unsubscribed(Preference):
+    """No more of these; contractual letters come all the same."""
+
+    type: Literal["Unsubscribed"] = "Unsubscribed"
+
+
+class Resubscribed(Preference):
+    """These again."""
+
+    type: Literal["Resubscribed"] = "Resubscribed"
+
+
+DeliveryStatus = Literal["queued", "sent", "deferred", "bounced", "suppressed"]
+
+
+class Delivery(Message):
+    """What became of a letter.
+
+    ``deferred`` is tried again at ``next_at``; ``bounced`` was refused for good or given up;
+    ``suppressed`` was never tried, and ``reply`` says why. ``ambiguous`` counts the times that a
+    process died between the end of the letter and the server's reply, so that it was sent again.
+    """
+
+    type: Literal["Delivery"] = "Delivery"
+    recipient_id: Id
+    notice_id: Id
+    kind: LetterKind
+    about: Id
+    status: DeliveryStatus
+    attempts: Count
+    ambiguous: Count = 0
+    reply: str | None = None
+    message_id: str
+    queued_at: Instant
+    at: Instant
+    next_at: Instant | None = None
+    version: Version
+    keyed_by: ClassVar[str] = "recipient_id"
+
+    @property
+    def key(self) -> str:
+        """``<recipient_id>/<notice_id>``."""
+        return f"{self.recipient_id}/{self.notice_id}"

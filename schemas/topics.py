@@ -21,6 +21,7 @@ from schemas.messages import (
     ContractFailed,
     CounterOffered,
     Definition,
+    Delivery,
     Favor,
     FavorDecision,
     GroupPurchase,
@@ -32,6 +33,7 @@ from schemas.messages import (
     IdIssued,
     IdTaken,
     KeyParked,
+    LetterResend,
     MembersAdmitted,
     MembersListed,
     Message,
@@ -47,6 +49,7 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
     RequestRefused,
+    Resubscribed,
     RightIntercepted,
     Seller,
     SellerApproved,
@@ -54,6 +57,7 @@ from schemas.messages import (
     SellerReinstated,
     SellerSuspended,
     TimePassed,
+    Unsubscribed,
 )
 
 #: Topics that meet on one key have the same number of partitions.
@@ -234,7 +238,7 @@ OFFERS = Topic(
     key="auction_id",
     messages=(AuctionOpened, CounterOffered, AuctionWithdrawn),
     producers=("storefront", "terminal"),
-    consumers=("auction_service",),
+    consumers=("auction_service", "terminal"),
     purpose="Conditions that sellers offer, the one that opens an auction first.",
 )
 APPLICATIONS = Topic(
@@ -269,17 +273,37 @@ NOTICES = Topic(
     name="notices",
     kind="command",
     key="recipient_id",
-    messages=(Notice,),
-    producers=("request_service", "order_service", "favor_service", "auction_service"),
+    messages=(Notice, LetterResend),
+    producers=("request_service", "order_service", "favor_service", "auction_service", "terminal"),
     consumers=("notifier",),
     purpose="One per letter and recipient, with all that the letter says.",
+)
+MAIL_PREFERENCES = Topic(
+    name="mail-preferences",
+    kind="fact",
+    key="recipient_id/kind, or recipient_id/all",
+    messages=(Unsubscribed, Resubscribed),
+    producers=("storefront",),
+    consumers=("notifier",),
+    purpose="Which letters a recipient does not want.",
+    compacted=True,
+)
+DELIVERIES = Topic(
+    name="deliveries",
+    kind="fact",
+    key="recipient_id/notice_id",
+    messages=(Delivery,),
+    producers=("notifier",),
+    consumers=("terminal",),
+    purpose="What became of every letter.",
+    compacted=True,
 )
 DEAD_LETTERS = Topic(
     name="dead-letters",
     kind="ops",
     key="the record's own",
     messages=(),
-    producers=("request_service", "order_service", "favor_service", "auction_service"),
+    producers=("request_service", "order_service", "favor_service", "auction_service", "notifier"),
     consumers=("terminal",),
     purpose="Records that could not be read, byte for byte; headers say where from and why.",
 )
@@ -289,7 +313,13 @@ PARKED_KEYS = Topic(
     key="parked/service",
     messages=(KeyParked,),
     producers=("terminal",),
-    consumers=("request_service", "order_service", "favor_service", "auction_service"),
+    consumers=(
+        "request_service",
+        "order_service",
+        "favor_service",
+        "auction_service",
+        "notifier",
+    ),
     purpose="Keys that ops set aside; their records wait until a tombstone.",
     compacted=True,
 )
@@ -313,6 +343,8 @@ CATALOGUE: Mapping[str, Topic] = {
         APPLICATIONS,
         AUCTIONS,
         NOTICES,
+        MAIL_PREFERENCES,
+        DELIVERIES,
         DEAD_LETTERS,
         PARKED_KEYS,
     )

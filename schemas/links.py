@@ -1,0 +1,54 @@
+"""Signed links in letters: who may do what, without a password, until when.
+
+A token names its purpose and whom or what it is for; the services that write letters and the one
+that answers the links share a secret. Tokens are URL-safe, signed (HMAC-SHA256) and dated.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Literal
+
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+Purpose = Literal["unsubscribe", "confirm-application", "counter-offer", "group", "seller"]
+
+
+class LinkError(ValueError):
+    """A token that is not ours, for something else, or expired; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes and reads the tokens of one deployment."""
+
+    secret: str
+
+    def _serializer(self, purpose: Purpose) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(
+            self.secret, salt=f"jointbuy/{purpose}", signer_kwargs={"digest_method": sha256}
+        )
+
+    def token(self, purpose: Purpose, *what: str) -> str:
+        """A token for a purpose: of ``unsubscribe`` (recipient_id, kind), of
+        ``confirm-application`` (auction_id, application_id), of ``counter-offer`` (auction_id,
+        seller_id), of ``group`` (group_id, recipient_id), of ``seller`` (seller_id)."""
+        return str(self._serializer(purpose).dumps(what))
+
+    def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:
+        """What a token was made for.
+
+        Raises ``LinkError`` when it is not a token of this purpose, or older than allowed.
+        """
+        try:
+            what = self._serializer(purpose).loads(token, max_age=max_age_seconds)
+        except SignatureExpired as expired:
+            made_at = expired.date_signed or datetime.now(UTC)
+            raise LinkError(
+                f"the link of {made_at:%Y-%m-%d} has expired: ask for a new one"
+            ) from None
+        except BadSignature:
+            raise LinkError("the link is not complete: copy it whole from the letter") from None
+        if not isinstance(what, list) or not all(isinstance(each, str) for each in what):
+            raise LinkError("the link is not complete: copy it whole from the letter")
+        return what
