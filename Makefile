@@ -58,9 +58,10 @@ lock: ## Choose versions anew; names, versions and hashes only
 	@$(LOCK) --extra build --constraint requirements.lock \
 		--output-file requirements-run.lock pyproject.toml
 
-bench: $(STAMP) ## Throughput, cost and latency of order_service on Kafka
+bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group, auctions
 	@$(BIN)/python -m bench.orders
 	@$(BIN)/python -m bench.one_group
+	@$(BIN)/python -m bench.auctions
 
 RECORDED := $(BIN)/python -m tests.chaos.recorded
 

@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from bench.orders import Figures, Load, run_backlog, settings_on
+from bench.orders import Figures, Load, run_backlog
+from bench.workers import settings_on
 from services.runtime import brokers
 
 ONE = Load(orders=200_000, groups=1, members=100_000)

@@ -6,26 +6,21 @@ is ready to the last commit.
 """
 
 import asyncio
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from aiokafka import AIOKafkaConsumer
 
+from bench.workers import committed, settings_on, usage, wait_for, worker_on
 from schemas.ids import derive
 from schemas.messages import GroupPurchase, OrderPaid, Product
-from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES, Topic
+from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES
 from services.runtime import brokers
 from services.runtime.admin import create_topics
 from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
@@ -132,78 +127,19 @@ async def write(settings: Settings, load: Load, *, groups: bool) -> None:
         await sender.stop()
 
 
-def start_worker(settings: Settings, port: int, log: Path) -> subprocess.Popen[bytes]:
-    """``python -m services.order_service`` as a platform team would run it."""
-    env = {
-        **os.environ,
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
-        "TOPIC_PREFIX": settings.topic_prefix,
-        "STATE_DIR": str(settings.state_dir),
-        "CLOCK": settings.clock,
-        "WEB_PORT": str(port),
-    }
-    command = [sys.executable, "-m", "services.order_service"]
-    with log.open("ab") as output:
-        return subprocess.Popen(command, env=env, stdout=output, stderr=output)
-
-
-def committed(port: int, topic: Topic) -> int:
-    """How far the worker has committed in a topic, all partitions; -1 before it is ready."""
-    try:
-        partitions = httpx.get(f"http://127.0.0.1:{port}/status", timeout=10).json()
-    except httpx.HTTPError:
-        return -1
-    if len(partitions) < topic.partitions or not all(each["ready"] for each in partitions):
-        return -1
-    return sum(each["committed"].get(topic.name, 0) for each in partitions)
-
-
-@contextmanager
-def worker_on(settings: Settings, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A worker, ready, and its port."""
-    port = brokers.free_port()
-    worker = start_worker(settings, port, folder / "worker.log")
-    try:
-        wait_for(worker, port, ORDERS, 0)
-        yield worker, port
-    finally:
-        worker.terminate()
-        worker.wait(60)
-
-
-def wait_for(worker: subprocess.Popen[bytes], port: int, topic: Topic, count: int) -> None:
-    """Until the worker has committed so many records of a topic."""
-    while committed(port, topic) < count:
-        if worker.poll() is not None:
-            raise SystemExit("the worker died: see its log")
-        time.sleep(0.02)
-
-
 def run_backlog(settings: Settings, load: Load, folder: Path) -> Figures:
     """Open the groups; write a backlog; start a worker on it and watch until all is committed."""
     asyncio.run(create_topics(settings))
     asyncio.run(write(settings, load, groups=True))
-    with worker_on(settings, folder) as (worker, port):
+    with worker_on(settings, "order_service", folder) as (worker, port):
         wait_for(worker, port, GROUP_PURCHASES, load.groups)
     asyncio.run(write(settings, load, groups=False))
-    with worker_on(settings, folder) as (worker, port):
+    with worker_on(settings, "order_service", folder) as (worker, port):
         began, before = time.monotonic(), usage(worker.pid)[0]
         wait_for(worker, port, ORDERS, load.orders)
         seconds = time.monotonic() - began
         cpu, peak = usage(worker.pid)
     return Figures(load, seconds, cpu - before, peak)
-
-
-def usage(pid: int) -> tuple[float, float]:
-    """CPU seconds so far and peak memory in MB of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    peak = next(
-        int(line.split()[1])
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
-    return cpu, peak / 1024
 
 
 async def latencies(settings: Settings, port: int, seconds: int, rate: int) -> list[float]:
@@ -260,7 +196,7 @@ async def latencies(settings: Settings, port: int, seconds: int, rate: int) -> l
 def run_latency(settings: Settings, folder: Path, seconds: int, rate: int) -> str:
     """A worker on an empty log, orders at a steady rate."""
     asyncio.run(create_topics(settings))
-    with worker_on(settings, folder) as (worker, port):
+    with worker_on(settings, "order_service", folder) as (worker, port):
         taken = asyncio.run(latencies(settings, port, seconds, rate))
         cpu, peak = usage(worker.pid)
     p50, p99 = statistics.median(taken), taken[int(len(taken) * 0.99)]
@@ -292,17 +228,6 @@ def main(
                 print(run_latency(settings, folder, seconds, rate))
         finally:
             broker.stop()
-
-
-def settings_on(broker: brokers.RunningBroker, folder: Path, prefix: str, clock: str) -> Settings:
-    return Settings.model_validate(
-        {
-            "kafka_bootstrap_servers": broker.bootstrap_servers,
-            "topic_prefix": prefix,
-            "clock": clock,
-            "state_dir": folder / f"state-{prefix}",
-        }
-    )
 
 
 if __name__ == "__main__":

@@ -73,6 +73,11 @@ class MembersListed(Message):
     members: Annotated[tuple[Member, ...], Field(max_length=1_000)]
     keyed_by: ClassVar[str] = "request_id"
 
+    @property
+    def event_id(self) -> str:
+        """The request and the part."""
+        return f"{self.request_id}/{self.part}"
+
 
 class GroupPurchaseWithdrawn(Message):
     """The organizer takes the request back."""

@@ -59,6 +59,11 @@ class IdClaimed(Message):
     attempt: Count
     keyed_by: ClassVar[str] = "group_id"
 
+    @property
+    def event_id(self) -> str:
+        """The id and who claims it."""
+        return f"{self.group_id}/{self.request_id}"
+
 
 class IdGranted(Message):
     """The id is the request's."""
@@ -69,6 +74,11 @@ class IdGranted(Message):
     attempt: Count
     keyed_by: ClassVar[str] = "request_id"
 
+    @property
+    def event_id(self) -> str:
+        """The request and the attempt."""
+        return f"{self.request_id}/{self.attempt}"
+
 
 class IdTaken(Message):
     """The id is another request's: the next derivation is to be claimed."""
@@ -78,6 +88,11 @@ class IdTaken(Message):
     group_id: Id
     attempt: Count
     keyed_by: ClassVar[str] = "request_id"
+
+    @property
+    def event_id(self) -> str:
+        """The request and the attempt."""
+        return f"{self.request_id}/{self.attempt}"
 
 
 class IdIssued(Message):

@@ -1,6 +1,5 @@
-"""Money as integer minor units with an ISO 4217 code, and the two ways it is split."""
+"""Money as integer minor units with an ISO 4217 code, and how parts of it are counted."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 
 # Active codes of ISO 4217 list one; funds and precious metals are left out, no shop prices in them.
@@ -33,14 +32,3 @@ def largest_remainder_floor(total: int, value: int, sum_of_values: int) -> tuple
     The units that the floors leave over go to the largest remainders, one each.
     """
     return divmod(total * value, sum_of_values)
-
-
-def share_by_value(total: int, values: Sequence[tuple[str, int]]) -> dict[str, int]:
-    """Split ``total`` over ``(member id, value)`` by largest remainder, ties by member id."""
-    whole = sum(value for _, value in values)
-    floors = {member: largest_remainder_floor(total, value, whole) for member, value in values}
-    shares = {member: floor for member, (floor, _) in floors.items()}
-    by_rank = sorted(floors, key=lambda member: (-floors[member][1], member))
-    for member in by_rank[: total - sum(shares.values())]:
-        shares[member] += 1
-    return shares

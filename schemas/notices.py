@@ -1,10 +1,9 @@
 """Notices: one per letter and recipient, with all that the letter says; and what became of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar, Literal
-
-from pydantic import model_validator
 
 from schemas.auctions import ShownOffer, Verdict
 from schemas.parts import (
@@ -121,19 +120,22 @@ class Notice(Message):
     about: Id
     at: Instant
     says: Says
-    keyed_by: ClassVar[str] = "recipient"
+    keyed_by: ClassVar[str] = "recipient_id"
 
     @property
-    def key(self) -> str:
-        """The recipient's id."""
+    def recipient_id(self) -> str:
+        """Whom it goes to."""
         return self.recipient.id
 
-    @model_validator(mode="after")
-    def _can_be_written(self) -> "Notice":
-        missing = sorted(name for name in SAID[self.kind] if getattr(self.says, name) is None)
-        if missing:
-            raise ValueError(f"a letter {self.kind} does not say {', '.join(missing)}")
-        return self
+    @property
+    def event_id(self) -> str:
+        """Its own id."""
+        return self.notice_id
+
+
+def missing(notice: Notice) -> Sequence[str]:
+    """The fields without which the letter of its kind can't be written, if it lacks any."""
+    return sorted(name for name in SAID[notice.kind] if getattr(notice.says, name) is None)
 
 
 def notice_id(kind: LetterKind, about: str, recipient_id: str, *of: object) -> str:
@@ -148,21 +150,22 @@ def notices(
     """The letter to a recipient, or none to one without an address.
 
     ``of`` tells letters of one kind about one thing apart, such as an order's id. Raises
-    ``ValidationError`` when a field that the kind needs is missing.
+    ``ValueError`` when a field that the kind needs is missing.
     """
     if not recipient.email:
         return ()
     person = Person(**{name: getattr(recipient, name) for name in Person.model_fields})
-    return (
-        Notice(
-            notice_id=notice_id(kind, about, recipient.id, *of),
-            kind=kind,
-            recipient=person,
-            about=about,
-            at=at,
-            says=Says(**says),
-        ),
+    notice = Notice(
+        notice_id=notice_id(kind, about, recipient.id, *of),
+        kind=kind,
+        recipient=person,
+        about=about,
+        at=at,
+        says=Says(**says),
     )
+    if lacks := missing(notice):
+        raise ValueError(f"a letter {kind} does not say {', '.join(lacks)}")
+    return (notice,)
 
 
 class LetterResend(Message):
@@ -221,7 +224,7 @@ class Delivery(Message):
     attempts: Count
     ambiguous: Count = 0
     reply: str | None = None
-    message_id: str
+    message_id: str | None = None
     queued_at: Instant
     at: Instant
     next_at: Instant | None = None

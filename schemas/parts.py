@@ -59,6 +59,12 @@ class Message(Model):
         """The record's key."""
         return str(getattr(self, self.keyed_by))
 
+    @property
+    def event_id(self) -> str:
+        """What tells it from others of its type: the key, with the version where it has one."""
+        version = getattr(self, "version", None)
+        return self.key if version is None else f"{self.key}@{version}"
+
 
 class Product(Model):
     """What is bought; the shop's id may be missing, the name not."""

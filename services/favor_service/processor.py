@@ -1,7 +1,7 @@
-"""purchases ─▶ favors ─▶ favors: what each member of a closed group gets."""
+"""purchases ─▶ favors ─▶ favors, notices: what each member of a closed group gets, and is told."""
 
 from schemas.messages import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.topics import FAVORS, PURCHASES
+from schemas.topics import FAVORS, NOTICES, PURCHASES
 from services.favor_service import rows, rules
 from services.runtime.processor import Processor
 
@@ -9,7 +9,7 @@ FAVORS_PROCESSOR = Processor(
     service="favor_service",
     name="favors",
     inputs=(PURCHASES,),
-    outputs=(FAVORS,),
+    outputs=(FAVORS, NOTICES),
     on={
         PurchaseOpened: rules.remember_terms,
         PurchaseRow: rules.take_row,

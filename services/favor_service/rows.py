@@ -4,6 +4,9 @@ While a sum is shared, ``remainder/`` rows rank the members by what their floor 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas.messages import Person
 
 
 @dataclass(slots=True)
@@ -13,6 +16,21 @@ class Terms:
     favor: str
     if_incomplete: str
     currency: str | None
+    product_name: str = ""
+    product_id: str | None = None
+
+
+class Address(NamedTuple):
+    """Where a member's letters go, and how they are written."""
+
+    email: str
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+    def of(self, member_id: str) -> Person:
+        """The member with this address."""
+        return Person(id=member_id, **self._asdict())
 
 
 @dataclass(slots=True)
@@ -25,6 +43,7 @@ class Purchaser:
     favor_version: int = 0
     amount: int = 0
     gift: str | None = None
+    address: Address | None = None
 
 
 @dataclass(slots=True)

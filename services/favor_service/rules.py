@@ -28,6 +28,7 @@ from schemas.messages import (
     Tier,
 )
 from schemas.money import largest_remainder_floor, percent_of
+from services.favor_service import letters
 from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Terms
 from services.runtime.rows import Due, Rows
 
@@ -39,10 +40,14 @@ KEPT_AFTER_CLOSE = timedelta(days=90)
 
 
 def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep the ladder for the close."""
+    """Keep the ladder for the close, and the product for letters."""
     if "decision" not in rows:
         rows["terms"] = Terms(
-            message.favor.model_dump_json(), message.if_incomplete, message.currency
+            message.favor.model_dump_json(),
+            message.if_incomplete,
+            message.currency,
+            message.product.name,
+            message.product.id,
         )
     return []
 
@@ -54,7 +59,13 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
     before = rows.get(name) or Purchaser()
     if message.version <= before.version or (decision and decision.over):
         return []
-    after = replace(before, version=message.version, quantity=message.quantity, value=message.value)
+    after = replace(
+        before,
+        version=message.version,
+        quantity=message.quantity,
+        value=message.value,
+        address=letters.address(message.member),
+    )
     rows[name] = after
     if decision is None or (decision.tier is None and not decision.cancel_all):
         return []
@@ -64,7 +75,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
     if not first and (rise == 0 or (amount, gift) == (before.amount, before.gift)):
         return []
     basis: Basis = "late" if rise > 0 else "return"
-    return [_give(rows, message.member_id, decision, amount, basis)]
+    return _give(rows, message.member_id, decision, amount, now, basis)
 
 
 # --- the close -----------------------------------------------------------------------------------
@@ -110,13 +121,13 @@ def decide(rows: Rows, now: datetime) -> Sequence[Message]:
     if cursor.step == "floor":
         return _rank_floors(rows, decision, cursor)
     if cursor.step == "share":
-        return _hand_out_shares(rows, decision, cursor)
+        return _hand_out_shares(rows, decision, cursor, now)
     page = list(islice(rows.scan("member/", after=cursor.after), ROWS_PER_CALL))
     sent: list[Message] = []
     for name, purchaser in page:
         if purchaser.quantity:
             amount, _ = _formula(decision, purchaser.quantity, purchaser.value)
-            sent.append(_give(rows, _member(name), decision, amount))
+            sent += _give(rows, _member(name), decision, amount, now)
             cursor = replace(cursor, total=cursor.total + amount, members=cursor.members + 1)
     if len(page) < ROWS_PER_CALL:
         return [*sent, *_end(rows, decision, cursor)]
@@ -142,7 +153,9 @@ def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Mes
     return []
 
 
-def _hand_out_shares(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
+def _hand_out_shares(
+    rows: Rows, decision: Decision, cursor: Cursor, now: datetime
+) -> Sequence[Message]:
     """Second pass: one unit of what the floors left over to each of the largest remainders."""
     page = list(islice(rows.scan("remainder/"), ROWS_PER_CALL))
     sent: list[Message] = []
@@ -150,7 +163,7 @@ def _hand_out_shares(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence
         unit = 1 if cursor.left > 0 else 0
         amount = share.floor + unit
         del rows[name]
-        sent.append(_give(rows, name.split("/", 2)[2], decision, amount))
+        sent += _give(rows, name.split("/", 2)[2], decision, amount, now)
         cursor = replace(
             cursor,
             left=cursor.left - unit,
@@ -239,8 +252,13 @@ def _formula(decision: Decision, quantity: int, value: int) -> tuple[int, str | 
 
 
 def _give(
-    rows: Rows, member_id: str, decision: Decision, amount: int, basis: Basis | None = None
-) -> Favor:
+    rows: Rows,
+    member_id: str,
+    decision: Decision,
+    amount: int,
+    now: datetime,
+    basis: Basis | None = None,
+) -> Sequence[Message]:
     """Note in the member's row what is given, and say it; without ``basis``, by the close."""
     name = f"member/{member_id}"
     purchaser: Purchaser = rows[name]
@@ -249,7 +267,7 @@ def _give(
     version = purchaser.favor_version + 1
     rows[name] = replace(purchaser, favor_version=version, amount=amount, gift=gift)
     percent = 100 if decision.cancel_all else (tier.percent_off if tier else None)
-    return Favor(
+    favor = Favor(
         group_id=rows.key,
         request_id=decision.request_id,
         member_id=member_id,
@@ -260,6 +278,7 @@ def _give(
         amount=amount,
         currency=decision.currency,
     )
+    return favor, *letters.given(favor, purchaser, rows, now)
 
 
 def _member(name: str) -> str:

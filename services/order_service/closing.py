@@ -32,8 +32,9 @@ def close(
         purchase, status=status, closed_at=closed_at, late_until=now + LATE_ORDERS_WAIT
     )
     rows["due/shrink"] = Due(now + ROWS_KEPT)
-    if "due/close" in rows:
-        del rows["due/close"]
+    for name in ("due/close", "due/remind"):
+        if name in rows:
+            del rows[name]
     return (purchase_state("purchase", rows),)
 
 

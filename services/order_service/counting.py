@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from schemas.messages import Message, Method, OrderPaid, OrderPlaced, Payment
+from services.order_service import letters
 from services.order_service.closing import close, is_complete, reason_after_close
 from services.order_service.rows import (
     Admitted,
@@ -52,7 +53,7 @@ def take_order(
     name = order_name(message.source, message.order_id)
     known: Order | None = rows.get(name)
     if known is not None and known.state != "paid-ahead":
-        return _take_known(name, known, rows, now, paid=paid)
+        return _take_known(name, known, message, rows, now, paid=paid)
     terms: Terms = rows["terms"]
     purchase: Purchase = rows["purchase"]
     value = message.value
@@ -62,10 +63,11 @@ def take_order(
     order = Order(
         "counts", message.member_id, message.quantity, value, message.ordered_at,
         purchase.version + 1,
+        email=letters.email_to_keep(message.member_id, message.member_email, rows),
     )  # fmt: skip
     reason = _reason_to_refuse(message, terms, purchase, rows, now)
     if reason:
-        return _refuse(name, order, reason, rows)
+        return _refuse(name, order, reason, rows, now)
     counts = paid or terms.scope == "group"
     if not counts and known is not None:
         counts = _method(message.member_id, terms, rows) != "shop"
@@ -86,11 +88,20 @@ def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _take_known(
-    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool
+    name: str,
+    order: Order,
+    message: OrderPlaced | OrderPaid,
+    rows: Rows,
+    now: datetime,
+    *,
+    paid: bool,
 ) -> Sequence[Message]:
     if order.state == "refused":
         return (order_refused(name, order, rows),)
     if order.state == "placed" and paid:
+        if not order.email and message.member_id == order.member_id:
+            email = letters.email_to_keep(order.member_id, message.member_email, rows)
+            order = replace(order, email=email)
         return _count_placed(name, order, rows, now)
     return ()
 
@@ -127,7 +138,7 @@ def _keep_unpaid(name: str, order: Order, purchase: Purchase, rows: Rows) -> Non
 def _count_placed(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Message]:
     purchase: Purchase = rows["purchase"]
     if purchase.status == "withdrawn":
-        return _refuse(name, order, "withdrawn", rows)
+        return _refuse(name, order, "withdrawn", rows, now)
     return _count(name, replace(order, state="counts"), purchase, rows, now)
 
 
@@ -138,17 +149,18 @@ def _count(
     quantity = purchase.quantity + order.quantity
     value = purchase.value + order.value
     if quantity > SUM_MAX or value > SUM_MAX:
-        return _refuse(name, order, "beyond-limits", rows)
-    rows[name] = order
+        return _refuse(name, order, "beyond-limits", rows, now)
+    rows[name] = replace(order, email="") if order.email else order
     members = purchase.members + _add_to_member(name, order, rows)
     counted = Purchase(
         purchase.version + 1, purchase.status, quantity, value, members,
         purchase.closed_at, purchase.late_until,
     )  # fmt: skip
+    letter = letters.counted(name, order, counted, rows, now)
     if counted.status == "open" and is_complete(counted, rows["terms"]):
-        return close(counted, "complete", order.ordered_at, rows, now)
+        return *close(counted, "complete", order.ordered_at, rows, now), *letter
     rows["purchase"] = counted
-    return ()
+    return letter
 
 
 def _add_to_member(name: str, order: Order, rows: Rows) -> int:
@@ -158,7 +170,8 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
     at = order.ordered_at
     if member is None or not member.orders:
         version = 1 if member is None else member.version + 1
-        rows[member_name] = Member(version, order.quantity, order.value, 1, at, at, name)
+        email = order.email or (member.email if member else "")
+        rows[member_name] = Member(version, order.quantity, order.value, 1, at, at, name, email)
         return 1
     if member.only_order:
         rows[latest_name(rows[member.only_order])] = Latest(member.only_order)
@@ -171,11 +184,13 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
         min(member.first_ordered_at or at, at),
         max(member.last_ordered_at or at, at),
         "",
+        order.email or member.email,
     )
     return int(member.quantity == 0)
 
 
-def _refuse(name: str, order: Order, reason: str, rows: Rows) -> Sequence[Message]:
-    refused = replace(order, state="refused", reason=reason)
+def _refuse(name: str, order: Order, reason: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    refused = replace(order, state="refused", reason=reason, email="")
     rows[name] = refused
-    return (order_refused(name, refused, rows),)
+    letter = letters.refused(name, refused, order.email, rows, now)
+    return order_refused(name, refused, rows), *letter

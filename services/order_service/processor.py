@@ -2,10 +2,11 @@
 
     group-purchases ─┐
     orders ──────────┼─▶ purchases (order_service) ─▶ purchases
-    payments ────────┘
+    payments ────────┘                                └▶ notices
 
 Terms open a group, orders and their money fill its table of purchasers, and the table's rows, the
 summary and every refusal go out on one topic, which so tells the group's whole story in order.
+Members with an address are told by letter of their orders, and reminded of the deadline.
 """
 
 from schemas.messages import (
@@ -17,7 +18,7 @@ from schemas.messages import (
     OrderReturned,
     Payment,
 )
-from schemas.topics import GROUP_PURCHASES, ORDERS, PAYMENTS, PURCHASES
+from schemas.topics import GROUP_PURCHASES, NOTICES, ORDERS, PAYMENTS, PURCHASES
 from services.order_service import rows, rules
 from services.runtime.processor import Processor
 
@@ -25,7 +26,7 @@ PROCESSOR = Processor(
     service="order_service",
     name="purchases",
     inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
-    outputs=(PURCHASES,),
+    outputs=(PURCHASES, NOTICES),
     on={
         MembersAdmitted: rules.admit_members,
         GroupPurchase: rules.open_group,
@@ -38,9 +39,14 @@ PROCESSOR = Processor(
     due={
         "close": rules.close_at_deadline,
         "expire": rules.refuse_unknown,
+        "remind": rules.begin_reminding,
         "shrink": rules.begin_shrinking,
     },
-    chunks={"drain": rules.drain_waiting, "shrink": rules.shrink_rows},
+    chunks={
+        "drain": rules.drain_waiting,
+        "remind": rules.remind_members,
+        "shrink": rules.shrink_rows,
+    },
     facts={"purchase": rows.purchase_state, "member": rows.purchase_row},
     rows={
         "terms": rows.Terms,

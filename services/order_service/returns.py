@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from schemas.messages import Message, OrderCancelled, OrderReturned
 from schemas.money import half_up
+from services.order_service import letters
 from services.order_service.rows import (
     Latest,
     Member,
@@ -28,19 +29,34 @@ def take_out(message: OrderCancelled, rows: Rows) -> None:
     if order is None:
         rows[name] = Order("cancelled")
     elif order.state not in ("cancelled", "refused"):
-        rows[name] = replace(order, state="cancelled")
+        rows[name] = replace(order, state="cancelled", email="")
         if order.state == "counts":
             _uncount(order, rows)
 
 
-def take_back(message: OrderReturned, rows: Rows) -> Sequence[Message]:
+def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a return out of orders and sums once, and refuse each time what exceeds the orders."""
     name = return_name(message.source, message.return_id)
     answer: Return | None = rows.get(name)
-    if answer is None:
-        left = _take_from_orders(message, rows)
-        answer = rows[name] = Return(message.member_id, left, "exceeds-orders")
-    return (order_refused(name, answer, rows),) if answer.refused else ()
+    if answer is not None:
+        return (order_refused(name, answer, rows),) if answer.refused else ()
+    answer = Return(message.member_id, _take_from_orders(message, rows), "exceeds-orders")
+    rows[name] = answer
+    if not answer.refused:
+        return ()
+    letter = letters.refused(name, answer, _email(message, rows), rows, now)
+    return order_refused(name, answer, rows), *letter
+
+
+def _email(message: OrderReturned, rows: Rows) -> str:
+    """Of the member's orders, or of the one that the return names, if that awaits its money."""
+    member: Member | None = rows.get(f"member/{message.member_id}")
+    if member is not None and member.email:
+        return member.email
+    if message.order_id is None:
+        return ""
+    order: Order | None = rows.get(order_name(message.source, message.order_id))
+    return order.email if order is not None and order.member_id == message.member_id else ""
 
 
 def _uncount(order: Order, rows: Rows) -> None:

@@ -12,13 +12,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.messages import (
     Method,
     OrderRefused,
     PaymentScope,
     Period,
+    Person,
     PurchaseRow,
     PurchaseState,
     Status,
@@ -44,6 +45,8 @@ class Terms:
     method: Method
     currency: str | None
     unit_price: int | None
+    product_name: str = ""
+    product_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -62,18 +65,33 @@ class Purchase:
     late_until: datetime | None
 
 
+class Address(NamedTuple):
+    """Where a member's letters go, and how they are written."""
+
+    email: str
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+    def of(self, member_id: str) -> Person:
+        """The member with this address."""
+        return Person(id=member_id, **self._asdict())
+
+
 @dataclass(slots=True)
 class Admitted:
     """A listed member, and the member's own method if it is not the group's."""
 
     method: Method | None
+    address: Address | None = None
 
 
 @dataclass(slots=True)
 class Listed:
-    """How many members have been admitted by parts that came before the group."""
+    """How many members were admitted by parts that came before the group; if any has an address."""
 
     count: int
+    has_addresses: bool = False
 
 
 @dataclass(slots=True)
@@ -81,7 +99,8 @@ class Member:
     """One purchaser's sums.
 
     ``only_order`` names the order row while the member has one order, as most do; from the second
-    on it is empty, and ``latest`` rows name them all.
+    on it is empty, and ``latest`` rows name them all. ``email`` is of the member's orders, and
+    empty if the list of members has an address.
     """
 
     version: int
@@ -91,6 +110,7 @@ class Member:
     first_ordered_at: datetime | None
     last_ordered_at: datetime | None
     only_order: str
+    email: str = ""
 
 
 @dataclass(slots=True)
@@ -98,7 +118,8 @@ class Order:
     """An order as it first came; ``returned`` of its quantity have come back.
 
     It arrived at ``arrived_version`` of the purchase, as the ``arrived_unpaid``-th of those that
-    came without their money (0: it counted at once and made that version).
+    came without their money (0: it counted at once and made that version). ``email`` is kept while
+    its money is awaited, unless the list of members has an address.
     """
 
     state: OrderState
@@ -110,6 +131,7 @@ class Order:
     arrived_unpaid: int = 0
     returned: int = 0
     reason: str = ""
+    email: str = ""
 
 
 @dataclass(slots=True)
@@ -153,7 +175,9 @@ class Waits:
 
 @dataclass(slots=True)
 class Chunk:
-    """There until the rule that goes in chunks has nothing left to do."""
+    """There until the rule that goes in chunks has nothing left to do; the last row it has seen."""
+
+    after: str = ""
 
 
 @dataclass(slots=True)
@@ -181,6 +205,21 @@ def latest_name(order: Order) -> str:
     return f"latest/{order.member_id}/{at}/{arrival}"
 
 
+def listed_at(member_id: str, rows: Rows) -> Address | None:
+    """The address that the list of members has for a member."""
+    terms: Terms | None = rows.get("terms")
+    if terms is not None and not terms.listed:
+        return None  # as for most groups, and nothing to look up
+    admitted: Admitted | None = rows.get(f"admitted/{member_id}")
+    return admitted.address if admitted else None
+
+
+def recipient(member_id: str, email: str | None, rows: Rows) -> Person | None:
+    """Whom a member's letters go to: as listed, else at the orders' ``email``; None: to nobody."""
+    address = listed_at(member_id, rows) or (Address(email) if email else None)
+    return address.of(member_id) if address else None
+
+
 # --- facts ---------------------------------------------------------------------------------------
 
 
@@ -205,10 +244,11 @@ def purchase_row(row_name: str, rows: Rows) -> PurchaseRow:
     """The line of the table that a row ``member/<member_id>`` stands for; money in minor units."""
     member: Member = rows[row_name]
     terms: Terms = rows["terms"]
+    member_id = row_name.partition("/")[2]
     return PurchaseRow(
         group_id=rows.key,
         request_id=terms.request_id,
-        member_id=row_name.partition("/")[2],
+        member_id=member_id,
         version=member.version,
         quantity=member.quantity,
         value=member.value,
@@ -217,6 +257,7 @@ def purchase_row(row_name: str, rows: Rows) -> PurchaseRow:
         first_ordered_at=member.first_ordered_at,
         last_ordered_at=member.last_ordered_at,
         orders=member.orders,
+        member=recipient(member_id, member.email, rows),
     )
 
 

@@ -1,7 +1,7 @@
 """What counts towards a group purchase, when the group is complete, and what is refused.
 
-Here is what answers to each message and to what falls due; ``counting``, ``returns``, ``closing``
-and ``waiting`` say how, over the rows of ``rows``.
+Here is what answers to each message and to what falls due; ``counting``, ``returns``, ``closing``,
+``waiting`` and ``letters`` say how, over the rows of ``rows``.
 
 Reasons of refusals, the first that holds: ``not-a-member``, ``before-period``, ``after-period``,
 ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (a sum would pass 10**15);
@@ -24,10 +24,12 @@ from schemas.messages import (
     PurchaseOpened,
 )
 from schemas.messages import Member as Purchaser
+from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
 from services.order_service.counting import paid_order, take_money, take_order
 from services.order_service.returns import take_back, take_out
 from services.order_service.rows import (
+    Address,
     Admitted,
     Chunk,
     Ended,
@@ -50,10 +52,10 @@ def admit_members(message: MembersAdmitted, rows: Rows, now: datetime) -> Sequen
     """Admit a part of the members; every part precedes its group, so a later one is a repeat."""
     if "terms" in rows or "ended" in rows:
         return ()
-    before = rows.get("listed", Listed(0)).count
-    count = before + _admit(message.members, rows)
-    if count > before:
-        rows["listed"] = Listed(count)
+    before = rows.get("listed", Listed(0))
+    listed = _admit(message.members, before, rows)
+    if listed.count > before.count:
+        rows["listed"] = listed
     return ()
 
 
@@ -69,22 +71,10 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     if "terms" in rows:
         withdrawn = message.withdrawn_at is not None and rows["purchase"].status == "open"
         return close_as_it_stands("withdrawn", rows, now) if withdrawn else ()
-    listed = _admit(message.members, rows)
+    listed = _admit(message.members, rows.get("listed", Listed(0)), rows)
     if "listed" in rows:
-        listed += rows["listed"].count
         del rows["listed"]
-    rows["terms"] = Terms(
-        request_id=message.request_id,
-        opens_at=message.opens_at,
-        closes_at=message.closes_at,
-        number_of_products=message.number_of_products,
-        listed=listed,
-        stop_at_number=message.stop_at_number,
-        scope=message.payment.scope,
-        method=message.payment.method,
-        currency=message.currency,
-        unit_price=message.unit_price,
-    )
+    rows["terms"] = _terms(message, listed.count)
     rows["purchase"] = Purchase(1, "open", 0, 0, 0, closed_at=None, late_until=None)
     if "due/shrink" in rows:  # set by orders that were refused for want of the group
         del rows["due/shrink"]
@@ -94,6 +84,9 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     if message.withdrawn_at is not None:
         return opened, *close_as_it_stands("withdrawn", rows, now)
     rows["due/close"] = Due(_deadline(message))
+    reminds_at = letters.reminds_at(message.opens_at, message.closes_at)
+    if listed.has_addresses and now < reminds_at:  # else the letter with the id says the same now
+        rows["due/remind"] = Due(reminds_at)
     return opened, purchase_state("purchase", rows)
 
 
@@ -131,15 +124,37 @@ def _apply(waiting: Waiting, rows: Rows) -> Sequence[Message]:
             return take_payment(message, rows, waiting.arrived_at)
 
 
-def _admit(members: Iterable[Purchaser], rows: Rows) -> int:
-    """Admit those not yet admitted, and say how many they are."""
-    count = 0
+def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
+    """Admit those not yet admitted; who is listed with them."""
+    count, has_addresses = listed.count, listed.has_addresses
     for member in members:
         name = f"admitted/{member.id}"
-        if name not in rows:
-            rows[name] = Admitted(member.payment.method if member.payment else None)
-            count += 1
-    return count
+        if name in rows:
+            continue
+        address = None
+        if member.email:
+            address = Address(member.email, member.name, member.locale, member.time_zone)
+            has_addresses = True
+        rows[name] = Admitted(member.payment.method if member.payment else None, address)
+        count += 1
+    return Listed(count, has_addresses)
+
+
+def _terms(message: GroupPurchase, listed: int) -> Terms:
+    return Terms(
+        request_id=message.request_id,
+        opens_at=message.opens_at,
+        closes_at=message.closes_at,
+        number_of_products=message.number_of_products,
+        listed=listed,
+        stop_at_number=message.stop_at_number,
+        scope=message.payment.scope,
+        method=message.payment.method,
+        currency=message.currency,
+        unit_price=message.unit_price,
+        product_name=message.product.name,
+        product_id=message.product.id,
+    )
 
 
 def _deadline(message: GroupPurchase) -> datetime:
@@ -201,7 +216,7 @@ def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[
     """
     if "terms" not in rows:
         return wait(message, rows, now)
-    return take_back(message, rows)
+    return take_back(message, rows, now)
 
 
 # --- what falls due ------------------------------------------------------------------------------
@@ -216,6 +231,23 @@ def close_at_deadline(row_name: str, rows: Rows, now: datetime) -> Sequence[Mess
     terms: Terms = rows["terms"]
     reached = not terms.listed and rows["purchase"].quantity >= terms.number_of_products
     return close_as_it_stands("complete" if reached else "elapsed", rows, now)
+
+
+def begin_reminding(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Begin to remind listed members of the deadline; a group that closes takes this back."""
+    rows["chunk/remind"] = Chunk()
+    return ()
+
+
+def remind_members(rows: Rows, now: datetime) -> Sequence[Message]:
+    """Remind the next listed members of those who have an address and no order that counts."""
+    cursor: Chunk = rows["chunk/remind"]
+    page = list(islice(rows.scan("admitted/", after=cursor.after), CHUNK_ROWS_MAX))
+    if len(page) < CHUNK_ROWS_MAX:
+        del rows["chunk/remind"]
+    else:
+        rows["chunk/remind"] = Chunk(after=page[-1][0])
+    return letters.reminders(page, rows)
 
 
 def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:

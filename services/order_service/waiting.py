@@ -11,6 +11,7 @@ from schemas.messages import (
     OrderReturned,
     Payment,
 )
+from services.order_service import letters
 from services.order_service.closing import ROWS_KEPT
 from services.order_service.rows import (
     Order,
@@ -69,11 +70,13 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message]:
     name, refused = _refused(message, rows)
     if refused is None:
         return ()
-    if name not in rows:
-        rows[name] = refused
     if "due/shrink" not in rows:  # if the group never comes, its refusals go one day all the same
         rows["due/shrink"] = Due(now + ROWS_KEPT)
-    return (order_refused(name, rows[name], rows),)
+    if name in rows:
+        return (order_refused(name, rows[name], rows),)
+    rows[name] = refused
+    email = message.member_email if isinstance(message, OrderPlaced | OrderPaid) else None
+    return order_refused(name, refused, rows), *letters.refused(name, refused, email, rows, now)
 
 
 def _refused(message: Waiter, rows: Rows) -> tuple[str, Order | Return | None]:

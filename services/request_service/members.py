@@ -1,7 +1,7 @@
 """Members that come in parts: gathered before the id is claimed, admitted before it is issued."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -73,15 +73,12 @@ def problem_of_missing(rows: Rows) -> Problem:
     return Problem(field="member_parts", problem=problem)
 
 
-def admitted(rows: Rows, group_id: str, first: int) -> Sequence[MembersAdmitted]:
+def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]:
     """The next parts of a group's members, from ``first`` on; few, as they are large."""
     parts: int = rows["gathered"].of
-    numbers = range(first, min(first + PARTS_PER_CALL, parts + 1))
-    listed = (MembersListed.model_validate_json(rows[part_name(n)].listed) for n in numbers)
-    return [
-        MembersAdmitted(group_id=group_id, part=each.part, parts=parts, members=each.members)
-        for each in listed
-    ]
+    for number in range(first, min(first + PARTS_PER_CALL, parts + 1)):
+        listed = MembersListed.model_validate_json(rows[part_name(number)].listed)
+        yield MembersAdmitted(group_id=group_id, part=number, parts=parts, members=listed.members)
 
 
 def drop_some(rows: Rows) -> bool:

@@ -1,7 +1,8 @@
 """group-purchase-requests, definitions ─▶ desk ─▶ request-outcomes, group-purchases.
 
 On the way an id is claimed, in a step keyed by the id itself, so that it is given once:
-desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk.
+desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk. Who is named in the request is told by letter:
+desk ─▶ notices.
 """
 
 from schemas.messages import (
@@ -18,6 +19,7 @@ from schemas.topics import (
     GROUP_PURCHASES,
     ID_ANSWERS,
     ID_CLAIMS,
+    NOTICES,
     REQUEST_OUTCOMES,
 )
 from services.request_service import rows, rules
@@ -27,7 +29,7 @@ DESK = Processor(
     service="request_service",
     name="desk",
     inputs=(GROUP_PURCHASE_REQUESTS, ID_ANSWERS),
-    outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES),
+    outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES, NOTICES),
     reads_whole=(DEFINITIONS,),
     on={
         GroupPurchaseRequested: rules.take_request,

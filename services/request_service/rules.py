@@ -2,7 +2,7 @@
 
 Here is what answers to each message and to what falls due; ``terms`` fills a request from its
 definition, ``problems`` names what is wrong with it, ``members`` gathers members that come in
-parts, over the rows of ``rows``.
+parts, ``letters`` tells people of the id, over the rows of ``rows``.
 
 Where the design is silent, the reading that loses nothing:
 
@@ -13,6 +13,8 @@ Where the design is silent, the reading that loses nothing:
   is every problem of all that has come.
 - The ninety days after the close begin at its deadline, the grace included.
 - A withdrawal that comes first refuses the request at once, whenever that comes.
+- An organizer who is a member too gets one letter, as organizer, at the address that is given there
+  or else in the list.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +35,7 @@ from schemas.messages import (
     Problem,
     RequestRefused,
 )
-from services.request_service import members
+from services.request_service import letters, members
 from services.request_service.problems import choice_problems, definition_problems, terms_problems
 from services.request_service.rows import (
     Asked,
@@ -174,17 +176,28 @@ def give_up_on_parts(
 
 
 def admit_members(rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
-    """Send the parts of the members, a few a call; after the last, the group and its id."""
-    cursor: Cursor = rows["chunk/admit"]
-    group_id = derive(rows.key, rows["claim"].attempt)
-    admitted = members.admitted(rows, group_id, cursor.part)
-    beyond = cursor.part + len(admitted)
-    if beyond <= rows["gathered"].of:
+    """Send the parts of the members and their letters; after the last, the group and its id.
+
+    A few parts a call, or one if its members' letters are many; the group waits for another call if
+    it names many members itself. The id is certain by now: a withdrawal waits for these calls.
+    """
+    group = _granted(rows, now)
+    beyond, told = rows["chunk/admit"].part, 0
+    sent: list[Message] = []
+    for part in members.admitted(rows, group.group_id, beyond):
+        to_part = letters.to_members(group, part.members, now)
+        if told and told + len(to_part) > letters.LETTERS_PER_CALL:
+            break
+        sent += [part, *to_part]
+        told += len(to_part)
+        beyond = part.part + 1
+    to_come = told + len(group.members) if told else 0
+    if beyond <= rows["gathered"].of or to_come > letters.LETTERS_PER_CALL:
         rows["chunk/admit"] = Cursor(beyond)
-        return admitted
+        return sent
     del rows["chunk/admit"]
     _drop_gathered(rows)
-    return [*admitted, *_issue(rows, now)]
+    return [*sent, *_issue(rows, now)]
 
 
 def drop_parts(rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
@@ -252,16 +265,21 @@ def _claim(rows: Rows, attempt: int) -> Sequence[Message]:
     return [IdClaimed(group_id=derive(rows.key, attempt), request_id=rows.key, attempt=attempt)]
 
 
-def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
+def _granted(rows: Rows, now: datetime) -> GroupPurchase:
+    """The group as it stands once the id that is claimed is issued."""
     group = GroupPurchase.model_validate_json(rows["group"].terms)
     group_id = derive(rows.key, rows["claim"].attempt)
-    group = group.model_copy(update={"group_id": group_id, "issued_at": now})
+    return group.model_copy(update={"group_id": group_id, "issued_at": now})
+
+
+def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
+    group = _granted(rows, now)
     rows["group"] = _kept(group)
-    rows["outcome"] = Outcome(group_id, now)
+    rows["outcome"] = Outcome(group.group_id, now)
     grace = timedelta(seconds=group.grace_seconds)
     rows["due/shrink"] = Due(group.closes_at + grace + KEPT_AFTER_CLOSE)
     del rows["claim"]
-    return [group, _answer(rows)]
+    return [group, _answer(rows), *letters.to_named(group, now)]
 
 
 def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:

@@ -117,7 +117,17 @@ class Fold:
         self._wholes = wholes
         self._parked = parked
         self._topics = {topic.name: topic for topic in processor.inputs}
-        self._special = {*processor.facts, "due", "chunk", "stash"}
+        self._special = {*processor.facts, "due", "chunk", "stash", "call"}
+        # What its readers take, with the facts, as the story of a key in order. A command is for
+        # another service, as a letter is: it does not matter before which fact it goes out.
+        self._story = {
+            message
+            for topic in processor.outputs
+            if topic.kind != "command"
+            for message in topic.messages
+        }
+        # Row keys of calls that were put or deleted since they were last looked at.
+        self.called: set[str] = set()
         self._keys: dict[str, KeyRows] = {}
         self._held: dict[str, Held] = {}
         # Facts of changed rows not sent yet: by key, row name -> (time, cause, rule).
@@ -142,6 +152,8 @@ class Fold:
         if table == "due":
             if row is not None:
                 self._add_due(rows.key, name, milliseconds(row.at))
+        elif table == "call":
+            self.called.add(f"{rows.key}\x00{name}")
         elif table in ("chunk", "stash"):
             self._hold(rows.key, name, present=row is not None)
         else:
@@ -268,6 +280,25 @@ class Fold:
         self.fired += 1
         self._run(key, rule, at_ms, f"clock/{name}", name, rows, row.at)
 
+    # --- calls -----------------------------------------------------------------------------------
+
+    def can_call(self, key: str) -> bool:
+        """Whether a key may be called for now: records of one that is held come first."""
+        return key not in self._held and not self._parked(key)
+
+    def rows(self, key: str) -> KeyRows:
+        """The rows of a key, as its rules see them."""
+        return self._rows(key)
+
+    def settle(self, key: str, name: str, reply: Any, at_ms: int) -> None:
+        """Tell the rule of a call what came of it, at the wall clock's ``at_ms``."""
+        rows = self._rows(key)
+        before = rows[name]
+        rule = self.processor.calls[name.split("/")[1]].settle
+        self._run(key, rule, at_ms, name, name, reply, rows, _at(at_ms))
+        if rows.get(name) is before:
+            del rows[name]
+
     # --- keys that are held ----------------------------------------------------------------------
 
     def ready(self) -> list[str]:
@@ -319,7 +350,9 @@ class Fold:
 
     def _send(self, key: str, messages: Sequence[Message]) -> None:
         timestamp, cause, rule = self._applying
-        self._send_facts(key, {message.key for message in messages})
+        told = {message.key for message in messages if type(message) in self._story}
+        if told:
+            self._send_facts(key, told)
         for message in messages:
             self.outputs.append(self._encoder(message, timestamp, _shown(cause), rule))
 

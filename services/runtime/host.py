@@ -17,6 +17,7 @@ from schemas.messages import Message
 from schemas.topics import PARKED_KEYS
 from services.runtime.admin import cluster_id
 from services.runtime.broker_clock import BrokerClock
+from services.runtime.calls import Caller
 from services.runtime.partition import PartitionRun
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
@@ -32,9 +33,14 @@ class Host:
     """One processor on this worker."""
 
     def __init__(
-        self, processor: Processor, settings: Settings, siblings: Sequence[Processor] = ()
+        self,
+        processor: Processor,
+        settings: Settings,
+        siblings: Sequence[Processor] = (),
+        callers: Mapping[str, Caller] | None = None,
     ) -> None:
         self.processor = processor
+        self._callers = dict(callers or {})
         # Which of the service's processors writes what this one reads whole.
         self._writers = {topic: each for each in siblings for topic in each.outputs}
         self._settings = settings
@@ -84,18 +90,19 @@ class Host:
         parked = WholeRead(PARKED_KEYS, self._settings)
         clock = BrokerClock(self._settings)
         members: list[WholeRead | BrokerClock] = [*wholes, parked]
+        callers = [self._callers[name] for name in self.processor.calls]
         if self._settings.clock == "wall":
             members.append(clock)
         followers: list[asyncio.Task[None]] = []
         try:
-            await asyncio.gather(*(member.start() for member in members))
+            await asyncio.gather(*(each.start() for each in (*members, *callers)))
             followers = [asyncio.create_task(member.follow()) for member in members]
             await self._work(wholes, parked, clock, followers)
         finally:
             for task in followers:
                 await cancelled(task)
-            for member in members:
-                await member.stop()
+            for each in (*members, *callers):
+                await each.stop()
 
     async def _work(
         self,
@@ -122,6 +129,7 @@ class Host:
                 lambda key: f"{key}/{service}" in parked,
                 clock.is_right if self._settings.clock == "wall" else lambda: True,
                 clock.off_seconds,
+                self._callers,
             )
 
         topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]

@@ -29,6 +29,17 @@ COMMIT_SECONDS = Histogram(
 CLOCK = Gauge("jointbuy_clock_seconds", "The partition's clock, as Unix time.", _LABELS)
 HELD = Gauge("jointbuy_keys_held", "Keys whose records wait: parked, or in chunks.", _LABELS)
 DUE = Gauge("jointbuy_due_unhandled", "1 while something due is not handled.", _LABELS)
+CALLS_WAITING = Gauge(
+    "jointbuy_calls_waiting", "What is to be done outside and is not: letters to send.", _LABELS
+)
+CALLS_OLDEST = Gauge(
+    "jointbuy_calls_oldest_seconds", "Age of the oldest of what waits to be done outside.", _LABELS
+)
+CALLS_AMBIGUOUS = Counter(
+    "jointbuy_calls_ambiguous_total",
+    "Done again since a process died before the reply was written.",
+    _LABELS,
+)
 CLOCK_OFF = Gauge(
     "jointbuy_worker_clock_off_seconds", "This worker's clock less the broker's; absent under log."
 )
@@ -46,6 +57,9 @@ class PartitionMetrics:
     clock: Gauge
     held: Gauge
     due: Gauge
+    calls_waiting: Gauge
+    calls_oldest: Gauge
+    calls_ambiguous: Counter
 
     def committed(self, outputs: int, dead: int, seconds: float) -> None:
         """A batch is durable."""
@@ -66,4 +80,7 @@ def of_partition(processor: str, partition: int) -> PartitionMetrics:
         clock=CLOCK.labels(*labels),
         held=HELD.labels(*labels),
         due=DUE.labels(*labels),
+        calls_waiting=CALLS_WAITING.labels(*labels),
+        calls_oldest=CALLS_OLDEST.labels(*labels),
+        calls_ambiguous=CALLS_AMBIGUOUS.labels(*labels),
     )

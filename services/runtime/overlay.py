@@ -7,7 +7,7 @@ import msgspec
 
 from services.runtime.cache import TwoGenerations
 from services.runtime.processor import Processor
-from services.runtime.rows import Due
+from services.runtime.rows import Call, Due
 from services.runtime.store import Store
 
 ROWS_CACHED = 50_000
@@ -32,7 +32,7 @@ class Overlay:
         self._store = store
         self._cache: TwoGenerations[Any] = TwoGenerations(ROWS_CACHED)
         self._encode = msgspec.json.Encoder().encode
-        types: dict[str, type[Any]] = {**processor.rows, "due": Due, "stash": Stashed}
+        types: dict[str, type[Any]] = {**processor.rows, "due": Due, "stash": Stashed, "call": Call}
         self._decode: dict[str, Callable[[bytes], Any]] = {
             table: msgspec.json.Decoder(kind).decode for table, kind in types.items()
         }

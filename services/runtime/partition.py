@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,13 +12,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.messages import Message
 from schemas.topics import DEAD_LETTERS
 from services.runtime import metrics
+from services.runtime.calls import Caller, Calls, Claim
 from services.runtime.clock import Clock, Input, Wait, next_input
 from services.runtime.fold import Fold
 from services.runtime.processor import Processor
 from services.runtime.records import Encoder, OutputRecord, Partitioner
+from services.runtime.restore import restore
 from services.runtime.settings import Settings
-from services.runtime.store import POSITIONS_KEY, Meta, Store, positions_value, with_positions
-from services.runtime.transport import PartitionSender, consumer, read_end
+from services.runtime.store import POSITIONS_KEY, Meta, Store, positions_value
+from services.runtime.transport import PartitionSender, read_end
 
 #: How long a fold may keep the event loop, and so heartbeats, waiting.
 SLICE_SECONDS = 0.1
@@ -44,6 +45,7 @@ class PartitionRun:
         parked: Callable[[str], bool],
         clock_is_right: Callable[[], bool],
         off_seconds: Callable[[], float],
+        callers: Mapping[str, Caller],
     ) -> None:
         self.processor = processor
         self.partition = partition
@@ -60,6 +62,8 @@ class PartitionRun:
         self._stopping = asyncio.Event()
         outputs = [topic.name for topic in processor.outputs]
         self._sender = PartitionSender(settings, processor.group_id, partition, outputs)
+        self._callers = callers
+        self._calls: Calls | None = None
         self._store: Store | None = None
         self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
         self._tps = [TopicPartition(settings.topic(each.topic), partition) for each in self.inputs]
@@ -81,8 +85,14 @@ class PartitionRun:
             await self._open()
             while not self._stopping.is_set():
                 await self._turn()
+            if self._calls is not None:
+                await self._calls.drain(self._fold)
+                await self._commit()
         finally:
             self.ready = False
+            if self._calls is not None:
+                await self._calls.cancel()
+                self._calls.close()
             with suppress(Exception):
                 await asyncio.shield(self._sender.stop())
             if self._store is not None:
@@ -93,8 +103,14 @@ class PartitionRun:
         # The predecessor is fenced before anything of its is read.
         await self._sender.start()
         path = self._settings.state_dir / self.processor.group_id / str(self.partition)
-        self._store = await self._restored(path)
-        meta = self._store.meta
+        store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
+        changelog = TopicPartition(self._settings.topic(self.processor.changelog), self.partition)
+        await restore(store, changelog, self._settings, self._cluster)
+        if self.processor.calls:
+            folder = self._settings.state_dir / self.processor.group_id
+            self._calls = Calls(self.processor, self.partition, folder, self._callers)
+            self._calls.open(store)
+        meta = store.meta
         for tp, each in zip(self._tps, self.inputs, strict=True):
             committed = await self._consumer.committed(tp)
             start = committed
@@ -105,7 +121,7 @@ class PartitionRun:
             self._committed[tp] = start or 0
             each.next_offset = each.read_to = start or 0
         self.clock.now_ms = meta.now
-        self._fold = self._new_fold(self._store)
+        self._fold = self._new_fold(store)
         self.ready = True
         self._log.info("partition open", seconds=round(time.monotonic() - started, 3))
 
@@ -126,22 +142,6 @@ class PartitionRun:
             self._parked,
         )
 
-    async def _restored(self, path: Path) -> Store:
-        store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
-        reader = consumer(self._settings)
-        await reader.start()
-        try:
-            changelog = TopicPartition(
-                self._settings.topic(self.processor.changelog), self.partition
-            )
-            reader.assign([changelog])
-            first = (await reader.beginning_offsets([changelog]))[changelog]
-            reader.seek(changelog, max(store.meta.changelog_offset, first))
-            await _read_changelog(reader, changelog, store, self._cluster)
-        finally:
-            await reader.stop()
-        return store
-
     # --- work ------------------------------------------------------------------------------------
 
     async def _turn(self) -> None:
@@ -149,16 +149,35 @@ class PartitionRun:
         await self._fetch(wait_ms)
         self._busy = True
         folded = await self._fold_batch()
+        claims = self._claim_calls()
         self._measured.clock.set(self.clock.now_ms / 1000)
         self._measured.held.set(self._fold.waiting)
-        if folded or self._positions_moved():
+        if folded or claims or self._fold.outputs or self._fold.called or self._positions_moved():
             await self._commit()
+        if self._calls is not None:
+            self._calls.launch(claims, self._wall_ms())
         self._busy = False
         # The batch is in the store or there was none, so the window of due rows may move on.
         self._fold.due.load()
         self._measured.due.set(self._overdue())
 
+    def _claim_calls(self) -> list[Claim]:
+        """Settle the calls that were answered, and claim those that may be done now."""
+        calls = self._calls
+        if calls is None:
+            return []
+        wall_ms = self._wall_ms()
+        calls.settle(self._fold, wall_ms)
+        before = calls.repeated
+        claims = calls.claim(self._fold, wall_ms)
+        self._measured.calls_ambiguous.inc(calls.repeated - before)
+        self._measured.calls_waiting.set(calls.waiting)
+        self._measured.calls_oldest.set(calls.oldest_seconds())
+        return claims
+
     def _wait_ms(self) -> int:
+        if self._calls is not None and self._calls.has_work(self._wall_ms()):
+            return 0
         if self._fold.ready() or (self._overdue() and not self._blocked_by_clock):
             return 0
         if any(each.buffer for each in self.inputs):
@@ -188,18 +207,19 @@ class PartitionRun:
     async def _unless_stopped(
         self, fetch: Coroutine[Any, Any, dict[TopicPartition, list[Any]]]
     ) -> dict[TopicPartition, list[Any]]:
-        """What was fetched, or nothing when stopped meanwhile.
+        """What was fetched, or nothing when stopped, or a call is answered, meanwhile.
 
         In a rebalance a fetch waits for the next assignment, which waits for this run to stop.
         """
         fetching = asyncio.ensure_future(fetch)
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        events = [self._stopping, self._calls.answered] if self._calls else [self._stopping]
+        ends = [asyncio.ensure_future(event.wait()) for event in events]
         try:
-            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({fetching, *ends}, return_when=asyncio.FIRST_COMPLETED)
             return fetching.result() if fetching.done() else {}
         finally:
-            fetching.cancel()
-            stopping.cancel()
+            for each in (fetching, *ends):
+                each.cancel()
 
     async def _fold_batch(self) -> bool:
         """Fold what is fetched, in slices; whether there is anything to commit."""
@@ -308,6 +328,9 @@ class PartitionRun:
         if changelog:
             meta.changelog_offset = written_to
             self._store.write(rows, meta)
+        if self._calls is not None:
+            self._calls.committed(self._fold)
+            self._calls.written()
         self._committed = offsets
         self._measured.committed(len(outputs), self._fold.dead, time.perf_counter() - started)
 
@@ -338,6 +361,7 @@ class PartitionRun:
             until_ms = max(until_ms, self._wall_ms() - self.clock.grace_ms)
         return (
             not self._busy
+            and (self._calls is None or self._calls.is_idle(self._wall_ms()))
             and all(each.at_end for each in self.inputs)
             and not self._positions_moved()
             and (earliest is None or earliest > until_ms)
@@ -363,31 +387,3 @@ class PartitionRun:
             "idle": fold is not None and self._idle(),
             "blocked_by_clock": self._blocked_by_clock,
         }
-
-
-async def _read_changelog(
-    reader: AIOKafkaConsumer, changelog: TopicPartition, store: Store, cluster: str
-) -> None:
-    """Bring the rows to the changelog's end; start over if they are ahead of it."""
-    position = await reader.position(changelog)
-    while True:
-        fetched = await reader.getmany(changelog, timeout_ms=100, max_records=20_000)
-        rows: dict[bytes, bytes | None] = {}
-        meta = store.meta
-        for record in fetched.get(changelog, ()):
-            if record.key == POSITIONS_KEY:
-                meta = with_positions(meta, record.value)
-            else:
-                rows[record.key] = record.value
-        position = await reader.position(changelog)
-        end = read_end(reader, changelog)
-        # The client starts over by itself when rows are ahead of all there is.
-        if position < meta.changelog_offset or (end is not None and position > end):
-            store.wipe(cluster)
-            await reader.seek_to_beginning(changelog)
-            continue
-        meta.changelog_offset = position
-        if fetched:
-            store.write(rows.items(), meta)
-        if end is not None and position >= end and reader.last_poll_timestamp(changelog):
-            return

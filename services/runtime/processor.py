@@ -14,14 +14,31 @@ Fact = Callable[..., Message]
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallRules:
+    """What is done outside for a ``call/<name>…`` row, and what is made of the reply.
+
+    - ``request(row_name, rows, now)``: what the service's caller is asked to do.
+    - ``settle(row_name, reply, rows, now)``: a rule; ``now`` is the wall clock's. It deletes the
+      row, or puts it anew to have it done again.
+    - ``reply``: the dataclass of the reply.
+    """
+
+    request: Callable[..., Any]
+    settle: Rule
+    reply: type[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Processor:
     """Folds the records of its inputs, one key at a time, into rows, and sends records.
 
     - ``on``: which rule takes which message: ``rule(message, rows, now, *wholes)``.
     - ``due``: which rule a ``due/<name>…`` row calls: ``rule(row_name, rows, now, *wholes)``.
     - ``chunks``: which rule a ``chunk/<name>`` row calls: ``rule(rows, now, *wholes)``.
+    - ``calls``: what is done outside for a ``call/<name>…`` row.
     - ``facts``: the fact a table's row stands for, ``fact(row_name, rows)``; sent for every row a
-      batch changed, once, before any message that a rule sends after the change.
+      batch changed, once, before any message that a rule sends after the change; only commands to
+      other services, such as letters, may go out before it.
     - ``rows``: the dataclass of each table (``due`` needs none).
     - ``reads_whole``: compacted topics that every worker reads whole; each is handed to the rules
       as a mapping in key order.
@@ -38,6 +55,7 @@ class Processor:
     rows: Mapping[str, type[Any]]
     due: Mapping[str, Rule] = field(default_factory=dict)
     chunks: Mapping[str, Rule] = field(default_factory=dict)
+    calls: Mapping[str, CallRules] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
     reads_whole: tuple[Topic, ...] = ()
 

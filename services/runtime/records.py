@@ -129,6 +129,26 @@ def encode(message: Message) -> bytes:
     return message.model_dump_json(exclude_none=True).encode()
 
 
+def as_record(
+    message: Message,
+    topic: str,
+    partitioner: Partitioner,
+    timestamp: int,
+    value: bytes | None = None,
+    headers: list[tuple[str, bytes]] | None = None,
+) -> OutputRecord:
+    """A message as a record in its key's partition; ``value`` if it is not to be all of it."""
+    key = message.key
+    return OutputRecord(
+        topic,
+        partitioner(key_id(key)),
+        key.encode(),
+        encode(message) if value is None else value,
+        timestamp,
+        [] if headers is None else headers,
+    )
+
+
 class Encoder:
     """Turns messages of one processor into records with CloudEvents 1.0 headers, binary mode."""
 
@@ -145,23 +165,19 @@ class Encoder:
     def __call__(self, message: Message, timestamp: int, cause: str, rule: str) -> OutputRecord:
         """The record that a rule sends.
 
-        ``ce_id`` is the key with the version, so the same cause gives the same id; ``ce_cause``
-        and ``ce_rule`` are what ``jointbuy why`` shows.
+        ``ce_id`` is the type with the message's own id, so the same cause gives the same;
+        ``ce_cause`` and ``ce_rule`` are what ``jointbuy why`` shows.
         """
         kind = type(message)
-        key = message.key
-        version = getattr(message, "version", None)
-        event_id = key if version is None else f"{key}@{version}"
-        return OutputRecord(
-            topic=self._topics[kind],
-            partition=self._partitioner(key_id(key)),
-            key=key.encode(),
-            value=encode(message),
-            timestamp=timestamp,
+        return as_record(
+            message,
+            self._topics[kind],
+            self._partitioner,
+            timestamp,
             headers=[
                 *self._fixed,
                 self._types[kind],
-                ("ce_id", f"{kind.__name__}:{event_id}".encode()),
+                ("ce_id", f"{kind.__name__}:{message.event_id}".encode()),
                 ("ce_time", rfc3339(timestamp)),
                 ("ce_cause", cause.encode()),
                 ("ce_rule", rule.encode()),

@@ -2,12 +2,14 @@
 
 A row is a dataclass under a name such as ``purchase`` or ``member/ann``; the part before the first
 slash is the row's table. A rule changes state only by putting a new row under a name or deleting
-it; it never changes a row in place. Two tables mean something to the runtime:
+it; it never changes a row in place. Three tables mean something to the runtime:
 
 - ``due/<rule>`` or ``due/<rule>/<anything>`` holds a ``Due``: at that time, the rule of that name
   is called once and the row is gone.
 - ``chunk/<rule>`` holds a cursor of the rule's own: while it is there the rule of that name is
   called again and again, other keys being served between, and records of this key wait.
+- ``call/<name>/<anything>`` holds a ``Call``: something is to be done outside, such as sending a
+  letter; what came of it is told to the rule of that name, which deletes the row or puts it anew.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -21,6 +23,22 @@ class Due:
     """Something is to be done at ``at``."""
 
     at: datetime
+
+
+@dataclass(slots=True)
+class Call:
+    """Something is to be done outside, not before ``at`` on the wall clock; wanted ``since`` then.
+
+    Rules give these two. The rest is the runtime's: who does it now, until when nobody else may,
+    how often it was begun, and whether an earlier try may have been done without its reply known.
+    """
+
+    at: datetime
+    since: datetime
+    owner: str = ""
+    lease_until: datetime | None = None
+    tries: int = 0
+    ambiguous: bool = False
 
 
 class Rows(Protocol):

@@ -1,7 +1,8 @@
 """A partition's rows on disk: RocksDB behind the changelog, rebuilt from it whenever in doubt.
 
-Row keys are ``<id>\\0<row name>``. Beside them lie an index of due rows by time and one of keys
-whose records wait (tables ``chunk`` and ``stash``), both made from the rows as they are written.
+Row keys are ``<id>\\0<row name>``. Beside them lie an index of due rows by time, one of keys
+whose records wait (tables ``chunk`` and ``stash``) and one of calls, made from the rows as they are
+written.
 """
 
 import shutil
@@ -20,6 +21,7 @@ from services.runtime.rows import Due
 _META = b"\x00meta"
 _DUE = b"\x01"
 _HELD = b"\x02"
+_CALL = b"\x03"
 #: The changelog's key of the positions and the clock.
 POSITIONS_KEY = b"\x00positions"
 
@@ -117,6 +119,11 @@ class Store:
                 batch.delete(_HELD + key)
             else:
                 batch.put(_HELD + key, b"")
+        elif name.startswith(b"call/"):
+            if value is None:
+                batch.delete(_CALL + key)
+            else:
+                batch.put(_CALL + key, b"")
 
     def due_after(self, after: bytes, limit: int) -> list[tuple[int, str, bytes]]:
         """The next ``limit`` of (due time in milliseconds, row key, index key) beyond ``after``."""
@@ -130,6 +137,11 @@ class Store:
     def held(self) -> Iterator[str]:
         """Row keys of tables ``chunk`` and ``stash``."""
         for key, _ in self.scan(_HELD, _HELD, reverse=False):
+            yield key[1:].decode()
+
+    def calls(self) -> Iterator[str]:
+        """Row keys of table ``call``."""
+        for key, _ in self.scan(_CALL, _CALL, reverse=False):
             yield key[1:].decode()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ producer, conductor and tables stay off: see ARCHITECTURE.md.
 
 import asyncio
 import gc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import faust
@@ -16,10 +16,12 @@ import typer
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic_settings import BaseSettings
 
 from services.runtime import logs
 from services.runtime.admin import create_topics
 from services.runtime.brokers import free_port
+from services.runtime.calls import Caller
 from services.runtime.host import Host
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
@@ -49,8 +51,12 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # faust is not typed here
         """Leave the logging of ``logs.set_up`` as it is."""
 
 
-def build(processors: tuple[Processor, ...], settings: Settings) -> tuple[faust.App, list[Host]]:
-    """The app of a service, and its hosts."""
+def build(
+    processors: tuple[Processor, ...],
+    settings: Settings,
+    callers: Mapping[str, Caller] | None = None,
+) -> tuple[faust.App, list[Host]]:
+    """The app of a service, and its hosts; ``callers`` do what its processors call for."""
     service = processors[0].service
     app = _App(
         f"{settings.topic_prefix}{service}",
@@ -63,7 +69,7 @@ def build(processors: tuple[Processor, ...], settings: Settings) -> tuple[faust.
         topic_disable_leader=True,
         autodiscover=False,
     )
-    hosts = [Host(processor, settings, processors) for processor in processors]
+    hosts = [Host(processor, settings, processors, callers) for processor in processors]
     for host in hosts:
         _add_service(app, host)
     _add_pages(app, hosts)
@@ -130,14 +136,22 @@ async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) 
             return
 
 
-def main(processors: tuple[Processor, ...], summary: str) -> None:
-    """The command line of a service: ``python -m services.<service>``."""
+def main(
+    processors: tuple[Processor, ...],
+    summary: str,
+    callers: Callable[[], Mapping[str, Caller]] = dict,
+    more_settings: type[BaseSettings] | None = None,
+) -> None:
+    """The command line of a service: ``python -m services.<service>``.
+
+    ``callers`` makes what its processors call for, once; ``more_settings`` are told by ``--help``.
+    """
     service = processors[0].service
 
     def run() -> None:
         settings = Settings()
         logs.set_up(settings, service)
-        app, _ = build(processors, settings)
+        app, _ = build(processors, settings, callers())
         worker = _Worker(app, loop=asyncio.new_event_loop())
         worker.spinner = None
         _log.info("worker starts", web=str(app.conf.web_port), clock=settings.clock)
@@ -148,7 +162,7 @@ def main(processors: tuple[Processor, ...], summary: str) -> None:
         asyncio.run(_create_topics(settings, processors))
         worker.execute_from_commandline()
 
-    run.__doc__ = _help(processors, summary)
+    run.__doc__ = _help(processors, summary, more_settings)
     command = typer.Typer(
         add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
     )
@@ -156,14 +170,19 @@ def main(processors: tuple[Processor, ...], summary: str) -> None:
     command(prog_name=f"python -m services.{service}")
 
 
-def _help(processors: tuple[Processor, ...], summary: str) -> str:
+def _help(
+    processors: tuple[Processor, ...], summary: str, more_settings: type[BaseSettings] | None
+) -> str:
     lines = [summary, ""]
     for processor in processors:
         reads = ", ".join(topic.name for topic in (*processor.inputs, *processor.reads_whole))
         writes = ", ".join(topic.name for topic in processor.outputs)
         lines += [f"{processor.group_id}: {reads} -> {writes}", ""]
     lines += ["Settings come from the environment:", "", "\b"]
-    for name, field in Settings.model_fields.items():
+    fields = [*Settings.model_fields.items()]
+    if more_settings is not None:
+        fields += more_settings.model_fields.items()
+    for name, field in fields:
         about = f"  {field.description}" if field.description else ""
         lines.append(f"{name.upper()}={field.default}{about}")
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from schemas.messages import (
     MemberPayment,
     MembersAdmitted,
     Message,
+    Notice,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
@@ -26,16 +27,18 @@ from schemas.messages import (
     Payment,
     PaymentCause,
     PaymentTerms,
+    Person,
     Product,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
     TimePassed,
 )
+from schemas.notices import notices
 from services.order_service import rules
 from services.order_service.closing import ROWS_KEPT
 from services.order_service.processor import PROCESSOR
-from services.order_service.rows import Chunk, Ended
+from services.order_service.rows import Admitted, Chunk, Ended, Listed, Waits
 from services.runtime.rows import Due, MemoryRows
 
 OPENS = datetime(2024, 3, 1, tzinfo=UTC)
@@ -214,6 +217,10 @@ class Played:
         return {each.member_id: each for each in self.sent if isinstance(each, PurchaseRow)}
 
     @property
+    def letters(self) -> list[Notice]:
+        return [message for message in self.sent if isinstance(message, Notice)]
+
+    @property
     def refused(self) -> list[tuple[str, int, str]]:
         return [
             (message.order_id, message.quantity, message.reason)
@@ -234,11 +241,17 @@ def time(at: datetime) -> Event:
 
 
 def check(played: Played) -> None:
-    """What holds of every story: rows add up to the summary of the close, and versions rise."""
+    """What holds of every story: rows add up to the summary of the close, and versions rise.
+
+    And no letter is sent twice.
+    """
+    assert max(Counter(letter.notice_id for letter in played.letters).values(), default=1) == 1
     versions: dict[str, Message] = {}
     table: dict[str, PurchaseRow] = {}
     was_open = True
     for message in played.sent:
+        if isinstance(message, Notice):
+            continue
         before: Any = versions.get(message.key)
         if isinstance(message, OrderRefused):
             assert before in (None, message), "the same answer again"
@@ -924,6 +937,469 @@ def test_every_row_survives_the_store() -> None:
     assert seen == types.keys() - {"chunk"}
 
 
+# --- letters -------------------------------------------------------------------------------------
+
+MAIL = "@x.example"
+ANN, BOB = f"ann{MAIL}", f"bob{MAIL}"
+CEM = Member(id="cem", email=f"cem{MAIL}", name="Cem", locale="ja", time_zone="Asia/Tokyo")
+MAILED = (Member(id="ann", email=ANN), Member(id="bob"), CEM)
+#: ann has an address in the list, bob has none, cem's has all there is to it.
+LISTED = group(members=MAILED)
+LISTED_BY_CARD = group(members=MAILED, payment=PaymentTerms(method="card"))
+
+
+def told(played: Played) -> list[tuple[Any, ...]]:
+    """Who is told what: of orders the quantity, then the group's total or the reason."""
+    found: list[tuple[Any, ...]] = []
+    for letter in played.letters:
+        says = letter.says
+        order_says = (says.order_id, says.quantity) if says.order_id else ()
+        found.append((letter.kind, letter.recipient.email, *order_says,
+                      says.total_quantity if says.reason is None else says.reason))  # fmt: skip
+    return found
+
+
+@dataclass
+class Told:
+    """A promise, what happens, and the letters."""
+
+    promise: str
+    events: list[Message | Event]
+    letters: list[tuple[Any, ...]]
+
+
+COUNTED_ANN = ("order-counted", ANN, "a", 1, 1)
+NOT_ANN = ("order-refused", ANN, "a", 1)
+
+OF_ORDERS = [
+    Told(
+        "an order that counts is told once, whatever the feed repeats",
+        [group(), *[paid("a", "ann", member_email=ANN)] * 3, placed("a", "ann", member_email=ANN)],
+        [COUNTED_ANN],
+    ),
+    Told("without an address nothing is told", [group(), paid("a", "ann")], []),
+    Told("an empty address is none", [group(), paid("a", "ann", member_email="")], []),
+    Told(
+        "the total is the group's, with those who are not told",
+        [group(), paid("b", "bob", 2), paid("a", "ann", member_email=ANN), paid("c", "cem")],
+        [("order-counted", ANN, "a", 1, 3)],
+    ),
+    Told(
+        "each of a member's orders is told, to the address it gives",
+        [group(), paid("a", "ann", member_email=ANN), paid("b", "ann", member_email=BOB),
+         paid("c", "ann")],
+        [COUNTED_ANN, ("order-counted", BOB, "b", 1, 2)],
+    ),
+    Told(
+        "the list's address goes before the order's",
+        [LISTED, paid("a", "ann", member_email=BOB)],
+        [COUNTED_ANN],
+    ),
+    Told("the list's address is enough", [LISTED, paid("a", "ann")], [COUNTED_ANN]),
+    Told(
+        "who is listed without an address is told at the order's",
+        [LISTED, paid("a", "bob", member_email=BOB), paid("b", "bob")],
+        [("order-counted", BOB, "a", 1, 1)],
+    ),
+    Told(
+        "members who came in parts have the addresses of the parts",
+        [MembersAdmitted(group_id="G", part=1, parts=1, members=MAILED), group(),
+         paid("a", "ann")],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "an order that awaits its money is told when that comes, not before",
+        [group(), placed("a", "ann", member_email=ANN), (OPENS + 2 * HOUR, paid("a", "ann"))],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "the paid message may bring the address",
+        [group(), placed("a", "ann"), paid("a", "ann", member_email=ANN)],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "but not that of somebody else",
+        [group(), placed("a", "ann"), paid("a", "bob", member_email=BOB)],
+        [],
+    ),
+    Told(
+        "by card, an order is told when authorised",
+        [BY_CARD, placed("a", "ann", member_email=ANN), payment("a"), payment("a")],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "by card, the list's address is enough",
+        [LISTED_BY_CARD, placed("a", "ann"), payment("a")],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "a payment may come first",
+        [BY_CARD, payment("a"), placed("a", "ann", member_email=ANN)],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "a void order is not told",
+        [group(), cancelled("a"), paid("a", "ann", member_email=ANN),
+         placed("b", "ann", member_email=ANN), cancelled("b"), paid("b", "ann")],
+        [],
+    ),
+    Told(
+        "the order that completes the group is told too, and late ones",
+        [STOPS, paid("a", "ann", 3, member_email=ANN),
+         (OPENS + 9 * HOUR, paid("b", "bob", member_email=BOB))],
+        [("order-counted", ANN, "a", 3, 3), ("order-counted", BOB, "b", 1, 4)],
+    ),
+    Told(
+        "what waited for its group is told when that comes, once",
+        [*[paid("a", "ann", member_email=ANN)] * 2, group(), paid("a", "ann", member_email=ANN)],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "who is not listed is told at the order's address, once",
+        [group("bob"), *[paid("a", "ann", member_email=ANN)] * 3],
+        [(*NOT_ANN, "not-a-member")],
+    ),
+    Told("a refusal without an address is not told", [group("bob"), paid("a", "ann")], []),
+    Told(
+        "what was ordered too early or too late is told",
+        [
+            group(),
+            *[paid("a", "ann", member_email=ANN, ordered_at=OPENS - INSTANT)] * 2,
+            *[paid("b", "ann", member_email=ANN, ordered_at=CLOSES)] * 2,
+        ],
+        [(*NOT_ANN, "before-period"), ("order-refused", ANN, "b", 1, "after-period")],
+    ),
+    Told(
+        "and what came too late",
+        [LISTED, *[(LATEST + INSTANT, paid("a", "ann"))] * 2],
+        [
+            ("deadline-reminder", ANN, 0),
+            ("deadline-reminder", CEM.email, 0),
+            (*NOT_ANN, "too-late"),
+        ],
+    ),
+    Told(
+        "an order that the withdrawal made void is told, at the address it was placed with",
+        [group(), placed("a", "ann", member_email=ANN), withdrawn(), *[paid("a", "ann")] * 2],
+        [(*NOT_ANN, "withdrawn")],
+    ),
+    Told(
+        "an order that would take a sum too far is told",
+        [group(), paid("b", "bob", value=10**15), *[paid("a", "ann", member_email=ANN)] * 2],
+        [(*NOT_ANN, "beyond-limits")],
+    ),
+    Told(
+        "an order of an unknown group is told after the hour, and not again when it comes",
+        [
+            *[(OPENS, paid("a", "ann", member_email=ANN))] * 2,
+            (OPENS + HOUR, paid("a", "ann", member_email=ANN)),
+            (OPENS + 2 * HOUR, group()),
+            paid("a", "ann", member_email=ANN),
+        ],
+        [(*NOT_ANN, "unknown-group")],
+    ),
+    Told(
+        "a return that exceeds the orders is told once, with what exceeds them",
+        [LISTED, paid("a", "ann"), *[returned("r", "ann", 3)] * 2],
+        [COUNTED_ANN, ("order-refused", ANN, "r", 2, "exceeds-orders")],
+    ),
+    Told(
+        "at the address of the member's orders if the list has none",
+        [group(), paid("a", "ann", member_email=ANN), paid("b", "ann"), returned("r", "ann", 3)],
+        [COUNTED_ANN, ("order-refused", ANN, "r", 1, "exceeds-orders")],
+    ),
+    Told(
+        "or of the order it names, if that is the member's",
+        [
+            group(),
+            placed("a", "ann", member_email=ANN),
+            returned("r", "ann", 1, "a"),
+            returned("q", "bob", 1, "a"),
+            returned("p", "ann", 1),
+            returned("o", "ann", 1, "b"),
+        ],
+        [("order-refused", ANN, "r", 1, "exceeds-orders")],
+    ),
+    Told("a return that counts is not told", [LISTED, paid("a", "ann"), returned("r", "ann")],
+         [COUNTED_ANN]),
+    Told(
+        "a return of an unknown group is not told",
+        [returned("r", "ann"), (OPENS + 3 * HOUR, group()), returned("r", "ann")],
+        [],
+    ),
+    Told(
+        "where nothing is known any more, nothing is told: the order may have counted",
+        [group(), paid("a", "ann", member_email=ANN), (ENDED, paid("a", "ann", member_email=ANN))],
+        [COUNTED_ANN],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OF_ORDERS, ids=lambda case: case.promise.replace(" ", "-"))
+def test_letters_of_orders(case: Told) -> None:
+    """Who has an address is told once of each order that counts or is refused."""
+    played = play(*case.events)
+    assert told(played) == case.letters
+    check(played)
+
+
+def test_letters_say_all_there_is_to_say() -> None:
+    """Whole letters, to the whole person; what waited is told as of when it came."""
+    by_cem = {"value": 70, "ordered_at": OPENS}
+    played = play((OPENS, paid("a", "cem", 2, **by_cem)), (OPENS + MINUTE, LISTED),
+                  paid("b", "cem", ordered_at=CLOSES))  # fmt: skip
+    to_cem = Person(**CEM.model_dump(exclude={"payment"}))
+    same = {"group_id": "G", "source": "shop", "product": Product(name="tea")}
+    assert played.letters == [
+        *notices("order-counted", to_cem, "G", OPENS, "shop", "a", **same, order_id="a", quantity=2,
+                 value=70, currency="EUR", closes_at=CLOSES, total_quantity=2,
+                 number_of_products=3),
+        *notices("order-refused", to_cem, "G", OPENS + HOUR, "order", "shop", "b", **same,
+                 order_id="b", quantity=1, reason="after-period"),
+    ]  # fmt: skip
+
+
+def test_an_order_and_a_return_of_one_name_are_told_apart() -> None:
+    """Shops may number them alike; the letter of one must not pass for that of the other."""
+    played = play(LISTED, paid("a", "ann", ordered_at=CLOSES), returned("a", "ann"))
+    assert told(played) == [(*NOT_ANN, "after-period"), (*NOT_ANN, "exceeds-orders")]
+    assert len({letter.notice_id for letter in played.letters}) == 2
+
+
+def test_a_refusal_for_want_of_the_group_names_no_product() -> None:
+    (letter,) = play((OPENS, paid("a", "ann", member_email=ANN)), time(OPENS + HOUR)).letters
+    assert letter.says.product is None
+    assert letter.at == OPENS + HOUR
+
+
+def test_who_has_no_address_leaves_no_trace_of_one() -> None:
+    """Rows and messages are as many and say no more; nothing falls due for a reminder."""
+    played = play(group("ann", "bob"), paid("a", "ann"), placed("b", "bob"))
+    rows = dict(played.rows)
+    assert not played.letters
+    assert rows["admitted/ann"] == Admitted(None)
+    assert (rows["member/ann"].email, rows["order/shop/b"].email) == ("", "")
+    assert "due/remind" not in rows
+    assert all(row.member is None for row in played.members.values())
+
+
+@pytest.mark.parametrize(
+    ("events", "kept"),
+    [
+        ([placed("a", "ann", member_email=ANN)], ANN),
+        ([placed("a", "ann", member_email=ANN), paid("a", "ann")], ""),
+        ([placed("a", "ann", member_email=ANN), cancelled("a")], ""),
+        ([placed("a", "ann", member_email=ANN), withdrawn(), paid("a", "ann")], ""),
+        ([paid("a", "ann", member_email=ANN, ordered_at=CLOSES)], ""),
+    ],
+    ids=["placed", "counts", "cancelled", "refused-later", "refused"],
+)
+def test_an_order_keeps_its_address_only_while_its_money_is_awaited(
+    events: list[Message], kept: str
+) -> None:
+    assert play(group(), *events).rows["order/shop/a"].email == kept
+    by_list = play(LISTED, *events)
+    assert by_list.rows["order/shop/a"].email == "", "the list's address is kept in the list"
+    assert all(row.email == "" for _, row in by_list.rows.scan("member/"))
+
+
+@pytest.mark.parametrize(
+    ("terms", "orders", "member"),
+    [
+        (group(), [paid("a", "ann")], None),
+        (group(), [paid("a", "ann", member_email=ANN)], Person(id="ann", email=ANN)),
+        (group(), [paid("a", "ann", member_email=ANN), paid("b", "ann")],
+         Person(id="ann", email=ANN)),
+        (group(), [paid("a", "ann", member_email=ANN), paid("b", "ann", member_email=BOB)],
+         Person(id="ann", email=BOB)),
+        (group(), [paid("a", "ann", member_email=ANN), cancelled("a"), paid("b", "ann")],
+         Person(id="ann", email=ANN)),
+        (LISTED, [paid("a", "ann", member_email=BOB)], Person(id="ann", email=ANN)),
+        (LISTED, [paid("a", "bob")], None),
+        (LISTED, [paid("a", "bob", member_email=BOB)], Person(id="bob", email=BOB)),
+        (LISTED, [paid("a", "cem")], Person(**CEM.model_dump(exclude={"payment"}))),
+    ],
+    ids=["none", "the-order-s", "kept", "the-latest", "after-a-cancellation", "the-list-s-first",
+         "listed-without", "listed-without-but-ordered-with", "all-of-it"],
+)  # fmt: skip
+def test_a_row_says_whom_its_letters_go_to(
+    terms: GroupPurchase, orders: list[Message], member: Person | None
+) -> None:
+    """So that who decides on favors can write too."""
+    (row,) = play(terms, *orders).members.values()
+    assert row.member == member
+
+
+# --- reminders -----------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+THREE_QUARTERS = OPENS + 18 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("period", "after"),
+    [
+        (14 * DAY, 13 * DAY),
+        (2 * DAY + INSTANT, DAY + INSTANT),
+        (2 * DAY, DAY),
+        (2 * DAY - 4 * INSTANT, 36 * HOUR - 3 * INSTANT),
+        (DAY, 18 * HOUR),
+        (HOUR, 45 * MINUTE),
+    ],
+    ids=str,
+)
+def test_members_are_reminded_a_day_before_the_close(period: timedelta, after: timedelta) -> None:
+    """Of a period under two days, when three quarters of it are over; at that time, and once."""
+    terms = group(members=MAILED, closes_at=OPENS + period)
+    before = play((OPENS, terms), time(OPENS + after - INSTANT))
+    assert not before.letters
+    played = play((OPENS, terms), time(OPENS + after), (OPENS + after, terms),
+                  time(OPENS + period), time(OPENS + period + 3 * DAY))  # fmt: skip
+    assert played.letters == [
+        notice
+        for person in (MAILED[0], CEM)
+        for notice in notices(
+            "deadline-reminder", person, "G", OPENS + after, group_id="G",
+            product=Product(name="tea"), number_of_products=3, total_quantity=0,
+            closes_at=OPENS + period,
+        )
+    ]  # fmt: skip
+
+
+REMINDED_CEM = ("deadline-reminder", CEM.email, 1)
+IN_TIME, AFTER = THREE_QUARTERS - INSTANT, THREE_QUARTERS + INSTANT
+
+OF_THE_DEADLINE = [
+    Told(
+        "who has an order that counts is not reminded",
+        [LISTED, paid("a", "ann"), time(AFTER)],
+        [COUNTED_ANN, REMINDED_CEM],
+    ),
+    Told(
+        "who is listed without an address is not, even if an order gave one",
+        [LISTED_BY_CARD, placed("a", "bob", member_email=BOB), payment("b"), time(AFTER)],
+        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM.email, 0)],
+    ),
+    Told(
+        "who has an order that does not count yet, or no more, is reminded",
+        [
+            LISTED,
+            paid("a", "ann"),
+            paid("b", "bob"),
+            placed("c", "cem"),
+            returned("r", "ann"),
+            time(AFTER),
+        ],
+        [COUNTED_ANN, ("deadline-reminder", ANN, 1), REMINDED_CEM],
+    ),
+    Told(
+        "an order just before spares the reminder, one just after comes too late for that",
+        [LISTED, (IN_TIME, paid("a", "ann")), (AFTER, paid("c", "cem")), time(CLOSES)],
+        [COUNTED_ANN, REMINDED_CEM, ("order-counted", CEM.email, "c", 1, 2)],
+    ),
+    Told(
+        "members who came in parts are reminded, and those of the request",
+        [
+            MembersAdmitted(group_id="G", part=1, parts=2, members=MAILED[:1]),
+            MembersAdmitted(group_id="G", part=2, parts=2, members=MAILED[1:2]),
+            group(members=MAILED[2:]),
+            time(AFTER),
+        ],
+        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM.email, 0)],
+    ),
+    Told(
+        "of a group open to anyone nobody is",
+        [group(), paid("a", "ann", member_email=ANN), returned("r", "ann"), time(AFTER)],
+        [COUNTED_ANN],
+    ),
+    Told("of a withdrawn group nobody is", [LISTED, group(withdrawn_at=OPENS), time(AFTER)], []),
+    Told("nor of one that came withdrawn", [group(members=MAILED, withdrawn_at=OPENS)], []),
+    Told(
+        "of a complete group nobody is",
+        [
+            group(members=MAILED[:1]),
+            paid("a", "ann", 3),
+            cancelled("a"),
+            time(AFTER),
+        ],
+        [("order-counted", ANN, "a", 3, 3)],
+    ),
+    Told(
+        "nor of one that what waited completes",
+        [paid("a", "ann", 3), group(members=MAILED[:1]), cancelled("a"), time(AFTER)],
+        [("order-counted", ANN, "a", 3, 3)],
+    ),
+    Told(
+        "a group known only later is told of by its id's letter alone",
+        [(THREE_QUARTERS, LISTED), time(CLOSES + DAY)],
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", OF_THE_DEADLINE, ids=lambda case: case.promise.replace(" ", "-"))
+def test_reminders(case: Told) -> None:
+    """While the group is open, listed members who have an address and nothing that counts."""
+    played = play(*case.events)
+    assert told(played) == case.letters
+    check(played)
+    assert "due/remind" not in played.rows
+
+
+@pytest.mark.parametrize("listed", [1, 499, 500, 501, 1_000, 1_250])
+def test_reminders_go_in_chunks(listed: int) -> None:
+    """No call sees more than its rows, and each member gets one; others' records wait meanwhile."""
+    names = [f"m{n:04}" for n in range(listed)]
+    members = tuple(Member(id=name, email=f"{name}{MAIL}") for name in names)
+    parts = [members[start : start + 1_000] for start in range(0, listed, 1_000)]
+    played = play(
+        *(MembersAdmitted(group_id="G", part=part, parts=len(parts), members=some)
+          for part, some in enumerate(parts, 1)),
+        group(), *(paid(name, name) for name in names[::7]),
+    )  # fmt: skip
+    counted = len(played.letters)
+    del played.rows["due/remind"]
+    rules.begin_reminding("due/remind", played.rows, THREE_QUARTERS)
+    calls = []
+    while "chunk/remind" in played.rows:
+        calls.append(rules.remind_members(played.rows, THREE_QUARTERS))
+    assert all(len(call) <= rules.CHUNK_ROWS_MAX for call in calls)
+    assert len(calls) == listed // rules.CHUNK_ROWS_MAX + 1
+    reminded = [letter.key for letter in itertools.chain.from_iterable(calls)]
+    assert reminded == [name for n, name in enumerate(names) if n % 7]
+    assert counted + len(reminded) == listed
+
+
+#: What rows did not have before there were letters.
+NEW = {
+    "terms": ("product_name", "product_id"),
+    "admitted": ("address",),
+    "listed": ("has_addresses",),
+    "member": ("email",),
+    "order": ("email",),
+    "chunk": ("after",),
+}
+
+
+def test_a_group_from_before_there_were_letters_goes_on() -> None:
+    """Its rows are read and it closes as ever; nothing is told where the product is not known."""
+    played = play(LISTED, paid("a", "ann"), placed("b", "ann"), (IN_TIME, payment("c")))
+    del played.rows["due/remind"]
+    played.sent.clear()
+    others = {"listed": Listed(1), "chunk/drain": Chunk(), "waits": Waits(0)}
+    for name, row in {**played.rows, **others}.items():
+        table = name.partition("/")[0]
+        written = msgspec.json.decode(msgspec.json.encode(row))
+        for field in NEW.get(table, ()):
+            del written[field]
+        kind = {**PROCESSOR.rows, "due": Due}[table]
+        played.rows[name] = msgspec.json.decode(msgspec.json.encode(written), type=kind)
+    played.play([(AFTER, paid("b", "ann", member_email=ANN)), time(DEADLINE)])
+    assert not played.letters
+    assert (played.state.status, played.state.quantity) == ("elapsed", 2)
+    assert played.members["ann"].member == Person(id="ann", email=ANN)
+
+
 # --- any feed ------------------------------------------------------------------------------------
 
 ORDER_IDS = "abcdef"
@@ -933,8 +1409,10 @@ MEMBERS = ("ann", "bob", "cem")
 @st.composite
 def messages_of_one_order(draw: st.DrawFn, order_id: str) -> list[Message]:
     """What may be said of an order, none of it depending on when it comes."""
+    member = draw(st.sampled_from(MEMBERS))
     about: dict[str, Any] = {
-        "member": draw(st.sampled_from(MEMBERS)),
+        "member": member,
+        "member_email": f"{member}{MAIL}",
         "quantity": draw(st.integers(1, 4)),
         "value": draw(st.none() | st.integers(0, 50)),
         "ordered_at": OPENS + MINUTE * draw(st.integers(-1, 2)),
@@ -980,6 +1458,16 @@ def totals(played: Played) -> object:
     return rows, state.quantity, state.value, state.members
 
 
+def one_letter(letter: Notice) -> tuple[str, object]:
+    return letter.notice_id, letter.says
+
+
+def letters_that_stand(played: Played, messages: list[Message]) -> set[str]:
+    """Which letters were sent, of orders that nothing cancels."""
+    void = {each.order_id for each in messages if isinstance(each, OrderCancelled)}
+    return {each.notice_id for each in played.letters if each.says.order_id not in void}
+
+
 @settings(max_examples=80, deadline=None)
 @given(feeds())
 def test_totals_do_not_depend_on_repeats_or_order(
@@ -991,6 +1479,7 @@ def test_totals_do_not_depend_on_repeats_or_order(
     check(plain)
     check(other)
     assert totals(plain) == totals(other)
+    assert letters_that_stand(plain, messages) == letters_that_stand(other, messages)
     cancelled_ids = {each.order_id for each in messages if isinstance(each, OrderCancelled)}
     final = [
         {refused for refused in played.refused if refused[0] not in cancelled_ids}
@@ -1009,6 +1498,7 @@ def test_totals_do_not_depend_on_when_the_group_is_known(
     first, late = play(terms, *messages), play(*messages[:at], terms, *messages[at:])
     check(late)
     assert totals(first) == totals(late)
+    assert Counter(map(one_letter, first.letters)) == Counter(map(one_letter, late.letters))
     assert Counter(first.refused) == Counter(late.refused)
     assert first.state.closed_at == late.state.closed_at
 

@@ -26,6 +26,7 @@ from schemas.messages import (
     MembersAdmitted,
     MembersListed,
     Message,
+    Notice,
     PaymentChoices,
     PaymentTerms,
     Person,
@@ -33,6 +34,7 @@ from schemas.messages import (
     RequestRefused,
     Tier,
 )
+from schemas.notices import notices
 from services.request_service import rows
 from services.request_service.processor import DESK, REGISTRAR
 from services.runtime.rows import Due, MemoryRows
@@ -616,6 +618,154 @@ def test_many_parts_are_admitted_a_few_at_a_time() -> None:
     parts = [[each.part for each in call if isinstance(each, MembersAdmitted)] for call in calls]
     assert parts == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11]]
     assert [type(each) for each in calls[-1]] == [MembersAdmitted, GroupPurchase, IdIssued]
+
+
+# --- letters -------------------------------------------------------------------------------------
+
+
+def mailed(*names: str) -> tuple[Member, ...]:
+    return tuple(Member(id=name, email=f"{name}@x.example") for name in names)
+
+
+def mailed_part(number: int, parts: int, *names: str) -> MembersListed:
+    return MembersListed(request_id="r", part=number, parts=parts, members=mailed(*names))
+
+
+def told(sent: Sequence[Message]) -> list[tuple[str, str | None, str | None]]:
+    """Who is told as what at which address."""
+    return [
+        (each.recipient.id, each.says.role, each.recipient.email)
+        for each in sent
+        if isinstance(each, Notice)
+    ]
+
+
+OLGA = Person(id="olga", email="olga@x.example", name="Olga", locale="ja", time_zone="Asia/Tokyo")
+TOLD_OLGA = ("olga", "organizer", "olga@x.example")
+TOLD_ANN, TOLD_BOB = (("ann", "member", "ann@x.example"), ("bob", "member", "bob@x.example"))
+
+NAMED: list[tuple[str, dict[str, Any], list[tuple[str, ...]]]] = [
+    ("nobody", {}, []),
+    ("an organizer", {"organizer": OLGA}, [TOLD_OLGA]),
+    ("one without an address", {"organizer": Person(id="olga")}, []),
+    ("members", {"members": mailed("ann", "bob")}, [TOLD_ANN, TOLD_BOB]),
+    (
+        "members of whom one has an address",
+        {"members": (Member(id="cy"), *mailed("ann"), Member(id="dee", email=""))},
+        [TOLD_ANN],
+    ),
+    ("both", {"organizer": OLGA, "members": mailed("ann")}, [TOLD_OLGA, TOLD_ANN]),
+    (
+        "an organizer who is a member",
+        {"organizer": OLGA, "members": (*mailed("ann"), Member(id="olga", email="o@x.example"))},
+        [TOLD_OLGA, TOLD_ANN],
+    ),
+    (
+        "an organizer whose address is in the list",
+        {"organizer": Person(id="olga"), "members": mailed("ann", "olga")},
+        [TOLD_ANN, TOLD_OLGA],
+    ),
+]
+
+
+@pytest.mark.parametrize("in_parts", [False, True], ids=["at-once", "in-parts"])
+@pytest.mark.parametrize(("terms", "wanted"), [row[1:] for row in NAMED],
+                         ids=[row[0].replace(" ", "-") for row in NAMED])  # fmt: skip
+def test_who_is_named_is_told_once_when_the_id_is_issued(
+    terms: dict[str, Any], wanted: list[tuple[str, ...]], in_parts: bool
+) -> None:
+    """In any order of parts; a repeat of the request, or of the grant, tells nobody again."""
+    desk = Desk()
+    if in_parts:
+        listed = terms.get("members") or (Member(id="zoe"),)
+        request = asked(**terms | {"members": (), "member_parts": 1})
+        first = desk.take(MembersListed(request_id="r", part=1, parts=1, members=listed))
+    else:
+        request, first = asked(**terms), []
+    assert told([*first, *desk.take(request)]) == [], "not before the id is issued"
+    sent = desk.take(granted())
+    assert sorted(told(sent)) == sorted(wanted)
+    assert issued() in sent
+    assert desk.take(request) == [issued()]
+    assert desk.take(granted()) == desk.take(mailed_part(1, 1, "ann")) == []
+    assert told(desk.take(withdrawn())) == []
+
+
+def test_letter_says_what_the_id_is_for() -> None:
+    """The group's own terms, under the id that was granted."""
+    desk = Desk()
+    desk.take(priced(organizer=OLGA, members=mailed("ann")))
+    desk.take(IdTaken(request_id="r", group_id=ID, attempt=0))
+    group_id = derive("r", 1)
+    purchase, _, *letters = desk.take(granted(1))
+    says = {"group_id": group_id, "request_id": "r", "product": Product(name="tea"),
+            "number_of_products": 10, "opens_at": T, "closes_at": T + 14 * DAY, "unit_price": 100,
+            "currency": "EUR"}  # fmt: skip
+    assert isinstance(purchase, GroupPurchase)
+    assert letters == [
+        *notices("id-issued", OLGA, group_id, T, role="organizer", **says),
+        *notices("id-issued", mailed("ann")[0], group_id, T, role="member", **says),
+    ]
+
+
+def test_refused_request_is_told_to_nobody_by_letter() -> None:
+    """The id's letter is the only one of a request."""
+    desk = Desk()
+    sent = desk.take(asked(number_of_products=0, organizer=OLGA, members=mailed("ann")))
+    assert [type(each) for each in sent] == [RequestRefused]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named", "calls"),
+    [
+        ([2] * 11, 0, [10, 10, 2]),
+        ([1_000, 1_000, 300], 0, [1_000, 1_000, 300]),
+        ([600, 400, 1], 0, [1_000, 1]),
+        ([600, 401, 599], 0, [600, 1_000]),
+        ([300, 300], 400, [1_000]),
+        ([300, 300], 401, [600, 401]),
+        ([1_000], 1_000, [1_000, 1_000]),
+        ([1_000, 1], 1_000, [1_000, 1, 1_000]),
+    ],
+    ids=str,
+)
+def test_letters_go_with_their_part_few_at_a_time(
+    sizes: list[int], named: int, calls: list[int]
+) -> None:
+    """A thousand letters a call at most, the organizer's aside; every member gets one."""
+    names = iter(f"m{n:04}" for n in range(10_000))
+    desk = Desk()
+    desk.take(
+        asked(
+            number_of_products=9_000,
+            members=mailed(*(next(names) for _ in range(named))),
+            member_parts=len(sizes),
+            organizer=OLGA,
+        )
+    )
+    for number, size in enumerate(sizes, 1):
+        desk.take(mailed_part(number, len(sizes), *(next(names) for _ in range(size))))
+    assert DESK.on[IdGranted](granted(), desk.rows, T, {}) == []
+    sent = []
+    while "chunk/admit" in desk.rows:
+        sent.append(DESK.chunks["admit"](desk.rows, T, {}))
+    letters = [[each for each in call if isinstance(each, Notice)] for call in sent]
+    assert [len(call) for call in letters[:-1]] + [len(letters[-1]) - 1] == calls
+    everyone = [letter.key for call in letters for letter in call]
+    assert sorted(everyone) == [*(f"m{n:04}" for n in range(sum(sizes) + named)), "olga"]
+    others = [each for call in sent for each in call if not isinstance(each, Notice)]
+    assert [type(each) for each in others] == [
+        *[MembersAdmitted] * len(sizes),
+        GroupPurchase,
+        IdIssued,
+    ]
+    admitted = others[: len(sizes)]
+    assert [each.part for each in admitted if isinstance(each, MembersAdmitted)] == [
+        *range(1, len(sizes) + 1)
+    ]
+
+
+# --- parts that do not fit -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import Message, OrderPaid, PurchaseState
-from schemas.topics import ORDERS, PURCHASES
+from schemas.messages import Message, Notice, OrderPaid, Person, Product, PurchaseState
+from schemas.notices import notices
+from schemas.topics import NOTICES, ORDERS, PURCHASES
 from services.runtime import due
 from services.runtime.fold import Fold, RuleError
 from services.runtime.overlay import Overlay
@@ -44,7 +45,13 @@ def count(order: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
         rows["due/close"] = Due(T + timedelta(hours=1))
     if order.quantity == 50:
         rows["chunk/slowly"] = Tally()
-    return ()
+    return letter(order, now)
+
+
+def letter(order: OrderPaid, now: datetime) -> Sequence[Notice]:
+    person = Person(id=order.member_id, email=order.member_email)
+    return notices("offer-judged", person, order.group_id, now, order.order_id, verdict="shown",
+                   reason="better", product=Product(name="tea"))  # fmt: skip
 
 
 def close(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -79,7 +86,7 @@ PROCESSOR = Processor(
     service="test_service",
     name="tallies",
     inputs=(ORDERS,),
-    outputs=(PURCHASES,),
+    outputs=(PURCHASES, NOTICES),
     on={OrderPaid: count},
     due={"close": close},
     chunks={"slowly": slowly},
@@ -106,7 +113,8 @@ class Partition:
     def __init__(self, store: Store, parked: set[str] | None = None) -> None:
         self.store = store
         partitioner = Partitioner(ORDERS.partitions)
-        encoder = Encoder("test", {PurchaseState: "purchases"}, partitioner)
+        topics: dict[type[Message], str] = {PurchaseState: "purchases", Notice: "notices"}
+        encoder = Encoder("test", topics, partitioner)
         self.fold = Fold(
             PROCESSOR,
             store,
@@ -116,13 +124,17 @@ class Partition:
             parked=(parked if parked is not None else set()).__contains__,
         )
         self.offset = 0
+        self.told: list[str] = []
 
-    def order(self, quantity: int, at: datetime = T, key: str = KEY) -> None:
+    def order(
+        self, quantity: int, at: datetime = T, key: str = KEY, member: str = "m", email: str = ""
+    ) -> None:
         placed = OrderPaid(
             order_id=f"o{self.offset}",
             source="s",
             group_id=key,
-            member_id="m",
+            member_id=member,
+            member_email=email or None,
             quantity=quantity,
             ordered_at=at,
         )
@@ -146,12 +158,14 @@ class Partition:
         )
 
     def commit(self) -> list[tuple[int, str]]:
-        """(version, status) of what the batch sends."""
+        """(version, status) of the facts that the batch sends; ``told`` has the letters' keys."""
         rows, outputs = self.fold.take()
         now, stashed = self.fold.now_ms, self.fold.stashed
         self.store.write(rows, Meta(cluster="cluster", now=now, stashed=stashed))
         self.fold.due.load()
-        sent = [PurchaseState.model_validate_json(each.value or b"") for each in outputs]
+        self.told += [(each.key or b"").decode() for each in outputs if each.topic == "notices"]
+        facts = [each.value or b"" for each in outputs if each.topic == "purchases"]
+        sent = [PurchaseState.model_validate_json(value) for value in facts]
         return [(each.version, each.status) for each in sent]
 
     def tally(self, key: str = KEY) -> Tally | None:
@@ -179,6 +193,17 @@ def test_message_seals_the_facts_before_it() -> None:
         partition.fold.fire()
         partition.order(1, T + timedelta(hours=2))
         assert partition.commit() == [(2, "complete"), (3, "complete")]
+
+
+@pytest.mark.parametrize("member", ["ann", KEY])
+def test_letter_seals_nothing(member: str) -> None:
+    """It is not of the key's story: the facts still fold into the last, whoever is written to."""
+    with store_at() as store:
+        partition = Partition(store)
+        for _ in range(3):
+            partition.order(1, member=member, email="ann@x.example")
+        assert partition.commit() == [(3, "open")]
+        assert partition.told == [member] * 3
 
 
 # --- due rows ----------------------------------------------------------------------------------

@@ -1,0 +1,41 @@
+"""What a member is told by letter of a favor."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from schemas.messages import Favor, Notice, Person, Product
+from schemas.notices import notices
+from services.favor_service.rows import Address, Purchaser, Terms
+from services.runtime.rows import Rows
+
+
+def address(member: Person | None) -> Address | None:
+    """What is kept of a member to write to."""
+    if member is None or not member.email:
+        return None
+    return Address(member.email, member.name, member.locale, member.time_zone)
+
+
+def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequence[Notice]:
+    """That a favor is given, and for what; nothing to a member without an address."""
+    if purchaser.address is None:
+        return ()
+    terms: Terms = rows["terms"]
+    if not terms.product_name:  # written before rows named it
+        return ()
+    return notices(
+        "favor-given",
+        purchaser.address.of(favor.member_id),
+        favor.group_id,
+        now,
+        favor.version,
+        group_id=favor.group_id,
+        product=Product(id=terms.product_id, name=terms.product_name),
+        basis=favor.basis,
+        amount=favor.amount,
+        currency=favor.currency,
+        percent=favor.percent,
+        gift=favor.gift,
+        quantity=purchaser.quantity,
+        value=purchaser.value,
+    )

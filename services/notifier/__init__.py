@@ -1,0 +1,1 @@
+"""Letters: from notices to mail that arrives, once."""

@@ -1,0 +1,114 @@
+"""The rows of a recipient, and the fact that a letter's row stands for.
+
+- ``letter/<notice_id>``: what became of a letter.
+- ``content/<notice_id>``: its notice, for as long as it may be sent again by hand.
+- ``preference/<kind or all>``: whether the recipient still wants such letters.
+- ``suppressed/<address>``: an address that a server refused for good, and its reply.
+
+A letter to be sent has a ``call/letter/<notice_id>`` row beside it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from schemas.messages import Delivery, DeliveryStatus, LetterKind
+from services.runtime.rows import Rows
+
+
+@dataclass(slots=True)
+class Letter:
+    """A letter, and how the tries to send it went."""
+
+    version: int
+    kind: LetterKind
+    about: str
+    status: DeliveryStatus
+    attempts: int
+    ambiguous: int
+    queued_at: datetime
+    at: datetime
+    address: str
+    first_tried_at: datetime | None = None
+    next_at: datetime | None = None
+    reply: str | None = None
+    message_id: str | None = None
+
+
+@dataclass(slots=True)
+class Content:
+    """A ``Notice`` as JSON."""
+
+    notice: str
+
+
+@dataclass(slots=True)
+class Preference:
+    """The latest word of a recipient."""
+
+    wanted: bool
+    at: datetime
+
+
+@dataclass(slots=True)
+class Suppressed:
+    """What a server said, and when."""
+
+    reply: str
+    since: datetime
+
+
+@dataclass(slots=True)
+class Request:
+    """What the mailer is to send: a notice as JSON."""
+
+    notice: str
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came of it.
+
+    ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
+    ``write`` when there was nothing to send.
+    """
+
+    outcome: Literal["sent", "deferred", "bounced"]
+    stage: str
+    text: str
+    message_id: str | None = None
+
+
+def letter_name(notice_id: str) -> str:
+    """The name of a letter's row."""
+    return f"letter/{notice_id}"
+
+
+def content_name(notice_id: str) -> str:
+    """The name of the row of a letter's notice."""
+    return f"content/{notice_id}"
+
+
+def call_name(notice_id: str) -> str:
+    """The name of the row that asks for a letter to be sent."""
+    return f"call/letter/{notice_id}"
+
+
+def delivery(name: str, rows: Rows) -> Delivery:
+    """The fact that a ``letter`` row stands for."""
+    letter: Letter = rows[name]
+    return Delivery(
+        recipient_id=rows.key,
+        notice_id=name.partition("/")[2],
+        kind=letter.kind,
+        about=letter.about,
+        status=letter.status,
+        attempts=letter.attempts,
+        ambiguous=letter.ambiguous,
+        reply=letter.reply,
+        message_id=letter.message_id,
+        queued_at=letter.queued_at,
+        at=letter.at,
+        next_at=letter.next_at,
+        version=letter.version,
+    )

@@ -1,0 +1,175 @@
+"""The rules of letters: each is sent once, tried again with growing pauses, given up after days.
+
+Where the design is silent, the reading that loses nothing:
+
+- A letter is known by its notice's id; a notice that comes again changes nothing.
+- A server that can't be reached, or won't let us in, says nothing of the letter: its next try comes
+  within minutes, however often that was in vain. A 4xx to the letter makes its pauses grow.
+- A 5xx to the recipient or the letter suppresses the address: letters to it are not tried until ops
+  resend one, which lifts that.
+- Letters that are part of a contract go to a suppressed address no more than others.
+- After thirty days a letter can't be sent again by hand; that it was sent is known for good.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from schemas.messages import LetterResend, Message, Notice, Preference, Unsubscribed
+from schemas.notices import OPTIONAL_KINDS
+from services.notifier.rows import (
+    Content,
+    Letter,
+    Reply,
+    Request,
+    Suppressed,
+    call_name,
+    content_name,
+    letter_name,
+)
+from services.notifier.rows import Preference as PreferenceRow
+from services.runtime.rows import Call, Due, Rows
+
+TRIED_FOR = timedelta(days=3)
+KEPT_FOR = timedelta(days=30)
+#: After the first, the second, … 4xx; the last for all further ones.
+PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
+#: While no dialogue about the letter comes about.
+UNREACHED_PAUSES = tuple(timedelta(seconds=each) for each in (10, 20, 40, 60, 120, 300))
+UNREACHED_STAGES = frozenset({"connect", "login", "mail"})
+JITTER = 0.2
+
+
+# --- what comes in -------------------------------------------------------------------------------
+
+
+def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Queue a letter once, unless its recipient does not want it or the address is suppressed."""
+    name = letter_name(message.notice_id)
+    if name in rows:
+        return ()
+    letter = Letter(
+        version=1,
+        kind=message.kind,
+        about=message.about,
+        status="queued",
+        attempts=0,
+        ambiguous=0,
+        queued_at=now,
+        at=now,
+        address=(message.recipient.email or "").casefold(),
+    )
+    reason = _reason_to_suppress(letter, rows)
+    if reason:
+        rows[name] = replace(letter, status="suppressed", reply=reason)
+    else:
+        rows[name] = letter
+        rows[call_name(message.notice_id)] = Call(at=now, since=now)
+    rows[content_name(message.notice_id)] = Content(message.model_dump_json(exclude_none=True))
+    rows[f"due/forget/{message.notice_id}"] = Due(now + KEPT_FOR)
+    return ()
+
+
+def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep the latest word, by its own time; letters that wait for another try go by it too."""
+    name = f"preference/{message.kind}"
+    before: PreferenceRow | None = rows.get(name)
+    if before is None or message.at >= before.at:
+        rows[name] = PreferenceRow(not isinstance(message, Unsubscribed), message.at)
+    return ()
+
+
+def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Send a letter again now, whatever became of it; its address is tried again too."""
+    name = letter_name(message.notice_id)
+    letter: Letter | None = rows.get(name)
+    if letter is None or content_name(message.notice_id) not in rows:
+        return ()
+    suppressed = f"suppressed/{letter.address}"
+    if suppressed in rows:
+        del rows[suppressed]
+    rows[name] = replace(
+        letter,
+        version=letter.version + 1,
+        status="queued",
+        at=now,
+        first_tried_at=None,
+        next_at=None,
+    )
+    rows[call_name(message.notice_id)] = Call(at=now, since=now)
+    return ()
+
+
+def forget(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Let go of a letter's content; that it was sent, or not, stays known."""
+    notice_id = row_name.rpartition("/")[2]
+    if call_name(notice_id) in rows:
+        rows[row_name] = Due(now + KEPT_FOR)
+    else:
+        del rows[content_name(notice_id)]
+    return ()
+
+
+# --- what goes out -------------------------------------------------------------------------------
+
+
+def request(row_name: str, rows: Rows, now: datetime) -> Request:
+    """What the mailer is to send."""
+    content: Content = rows[content_name(row_name.rpartition("/")[2])]
+    return Request(content.notice)
+
+
+def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Record what became of a try; another is due later unless that was for good."""
+    notice_id = row_name.rpartition("/")[2]
+    name = letter_name(notice_id)
+    call: Call = rows[row_name]
+    letter: Letter = rows[name]
+    tried = replace(
+        letter,
+        version=letter.version + 1,
+        attempts=letter.attempts + 1,
+        ambiguous=letter.ambiguous + call.ambiguous,
+        at=now,
+        first_tried_at=letter.first_tried_at or now,
+        next_at=None,
+        reply=reply.text,
+        message_id=reply.message_id or letter.message_id,
+    )
+    del rows[row_name]
+    if reply.outcome == "sent":
+        rows[name] = replace(tried, status="sent")
+    elif reply.outcome == "bounced":
+        rows[name] = replace(tried, status="bounced")
+        if reply.stage in ("rcpt", "data"):
+            rows[f"suppressed/{letter.address}"] = Suppressed(reply.text, now)
+    elif reason := _reason_to_suppress(letter, rows):
+        rows[name] = replace(tried, status="suppressed", reply=reason)
+    else:
+        assert tried.first_tried_at is not None
+        next_at = now + pause(notice_id, tried.attempts, reply.stage)
+        if next_at > tried.first_tried_at + TRIED_FOR:
+            given_up = f"given up after {TRIED_FOR.days} days: {reply.text}"
+            rows[name] = replace(tried, status="bounced", reply=given_up)
+        else:
+            rows[name] = replace(tried, status="deferred", next_at=next_at)
+            rows[row_name] = Call(at=next_at, since=call.since)
+    return ()
+
+
+def pause(notice_id: str, attempts: int, stage: str) -> timedelta:
+    """How long until the next try; letters of one moment are spread by their ids."""
+    pauses = UNREACHED_PAUSES if stage in UNREACHED_STAGES else PAUSES
+    base = pauses[min(attempts, len(pauses)) - 1]
+    spread = int.from_bytes(sha256(f"{notice_id}/{attempts}".encode()).digest()[:4]) / 2**32
+    return base * (1 - JITTER + 2 * JITTER * spread)
+
+
+def _reason_to_suppress(letter: Letter, rows: Rows) -> str:
+    for kind in (letter.kind, "all"):
+        preference: PreferenceRow | None = rows.get(f"preference/{kind}")
+        if letter.kind in OPTIONAL_KINDS and preference is not None and not preference.wanted:
+            return "unsubscribed" if kind == "all" else f"unsubscribed from {kind}"
+    suppressed: Suppressed | None = rows.get(f"suppressed/{letter.address}")
+    return f"the address was refused: {suppressed.reply}" if suppressed else ""

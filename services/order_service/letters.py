@@ -1,0 +1,129 @@
+"""What members are told by letter: that an order counts or not, and that time runs out.
+
+Each letter is sent where the row changes that it tells of, so a repeat tells nothing again. Nothing
+is told of a group whose rows are gone: an order that is refused then may be one that counted.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from schemas.messages import Notice, Product
+from schemas.notices import notices
+from services.order_service.rows import (
+    Admitted,
+    Member,
+    Order,
+    Purchase,
+    Return,
+    Terms,
+    listed_at,
+    order_refused,
+    recipient,
+)
+from services.runtime.rows import Rows
+
+LONG_PERIOD = timedelta(hours=48)
+REMINDS_BEFORE_CLOSE = timedelta(hours=24)
+
+
+def email_to_keep(member_id: str, email: str | None, rows: Rows) -> str:
+    """An order's email, or nothing if the list of members has an address."""
+    return email if email and listed_at(member_id, rows) is None else ""
+
+
+def counted(
+    name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """That an order counts, and what the group has with it: ``purchase``."""
+    person = recipient(order.member_id, order.email, rows)
+    if person is None:
+        return ()
+    terms: Terms = rows["terms"]
+    product = _product(terms)
+    if product is None:
+        return ()
+    _, source, order_id = name.split("/")
+    return notices(
+        "order-counted",
+        person,
+        rows.key,
+        now,
+        source,
+        order_id,
+        group_id=rows.key,
+        source=source,
+        order_id=order_id,
+        quantity=order.quantity,
+        value=order.value,
+        currency=terms.currency,
+        product=product,
+        closes_at=terms.closes_at,
+        total_quantity=purchase.quantity,
+        number_of_products=terms.number_of_products,
+    )
+
+
+def refused(
+    name: str, row: Order | Return, email: str | None, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """That an order or return is refused, as its row ``name`` says by now."""
+    person = recipient(row.member_id, email, rows)
+    if person is None:
+        return ()
+    answer = order_refused(name, row, rows)
+    return notices(
+        "order-refused",
+        person,
+        rows.key,
+        now,
+        *name.split("/"),
+        group_id=rows.key,
+        source=answer.source,
+        order_id=answer.order_id,
+        quantity=answer.quantity,
+        reason=answer.reason,
+        product=_product(rows["terms"]) if "terms" in rows else None,
+    )
+
+
+def reminds_at(opens_at: datetime, closes_at: datetime) -> datetime:
+    """When listed members are reminded: a day before the close; of a short period, at 3/4."""
+    period = closes_at - opens_at
+    if period >= LONG_PERIOD:
+        return closes_at - REMINDS_BEFORE_CLOSE
+    return opens_at + period * 3 // 4
+
+
+def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[Notice]:
+    """To those of ``listed`` who have an address and nothing that counts: that time runs out.
+
+    They say the time that was fixed for them, however late the clock finds it.
+    """
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
+    product = _product(terms)
+    letters: list[Notice] = []
+    for name, admitted in listed:
+        if admitted.address is None or product is None:
+            continue
+        member_id = name.partition("/")[2]
+        member: Member | None = rows.get(f"member/{member_id}")
+        if member is not None and member.quantity:
+            continue
+        letters += notices(
+            "deadline-reminder",
+            admitted.address.of(member_id),
+            rows.key,
+            reminds_at(terms.opens_at, terms.closes_at),
+            group_id=rows.key,
+            product=product,
+            number_of_products=terms.number_of_products,
+            total_quantity=purchase.quantity,
+            closes_at=terms.closes_at,
+        )
+    return letters
+
+
+def _product(terms: Terms) -> Product | None:
+    """The product; None for rows written before they named it."""
+    return Product(id=terms.product_id, name=terms.product_name) if terms.product_name else None

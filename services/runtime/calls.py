@@ -1,0 +1,357 @@
+"""What a processor has done outside: claimed, then done, then recorded; never lost, never silently
+done twice.
+
+A ``call/…`` row says that something is to be done. A claim on it, with a lease, is committed before
+anything is done; the reply is appended to a local file before anything else, and then committed
+with what the rule makes of it. After a crash the same worker finds the reply in the file, or knows
+from it that the point from which on the outcome is open was not reached; another worker waits the
+lease out. What remains, a crash between that point and the reply, is done again and counted.
+"""
+
+import asyncio
+import heapq
+import os
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from services.runtime.fold import Fold
+from services.runtime.processor import Processor
+from services.runtime.records import instant, milliseconds
+from services.runtime.rows import Call
+from services.runtime.store import Store
+
+#: A claim holds for this long; whoever does it gives up a little before.
+LEASE_SECONDS = 300.0
+LEASE_MARGIN_SECONDS = 15.0
+#: Claims of a partition that are under way at once.
+CLAIMS_MAX = 64
+#: How long a worker that stops waits for replies.
+DRAIN_SECONDS = 10.0
+HELD_RETRY_MS = 500
+JOURNAL_BYTES_MAX = 8 * 1024 * 1024
+
+_log = structlog.get_logger()
+_decode_call = msgspec.json.Decoder(Call).decode
+
+
+class Caller(Protocol):
+    """Does something outside; one for all partitions of a processor on a worker."""
+
+    async def start(self) -> None:
+        """Get ready."""
+
+    async def stop(self) -> None:
+        """Let go of what is open."""
+
+    async def __call__(self, request: Any, begin: Callable[[], None]) -> Any:
+        """Do it and say what came of it; never raises for what the other side does.
+
+        ``begin`` is to be called right before the point from which on a crash leaves it open
+        whether it was done.
+        """
+
+
+@dataclass(slots=True)
+class Claim:
+    """A call under way."""
+
+    row_key: str
+    tries: int
+    request: Any
+    lease_until: datetime
+    has_begun: bool = False
+
+
+class _Line(msgspec.Struct, omit_defaults=True):
+    """A line of the journal: begun, or answered at a time in milliseconds."""
+
+    row: str
+    tries: int
+    reply: msgspec.Raw = msgspec.Raw(b"")
+    at: int = 0
+
+
+class Journal:
+    """Replies on disk before they are anywhere else; one line each, of one partition.
+
+    It outlives the process, not the machine: lines are handed to the system, not forced to disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def lines(self) -> Iterator[_Line]:
+        """What it holds; a last line that a crash cut short is left out."""
+        for line in self._path.read_bytes().split(b"\n"):
+            with suppress(msgspec.DecodeError):
+                yield msgspec.json.decode(line, type=_Line)
+
+    def begun(self, claim: Claim) -> None:
+        """From here on a crash leaves it open whether it was done."""
+        self._write(_Line(claim.row_key, claim.tries))
+
+    def answered(self, claim: Claim, reply: Any, at_ms: int) -> None:
+        """What came of it."""
+        encoded = msgspec.Raw(msgspec.json.encode(reply))
+        self._write(_Line(claim.row_key, claim.tries, encoded, at_ms))
+
+    def forget(self) -> None:
+        """Nothing it holds is open any more."""
+        os.ftruncate(self._file, 0)
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return os.fstat(self._file).st_size
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self._file)
+
+    def _write(self, line: _Line) -> None:
+        os.write(self._file, msgspec.json.encode(line) + b"\n")
+
+
+def owner_of(folder: Path) -> str:
+    """The name under which the worker of this folder claims, the same after a restart."""
+    path = folder / "owner"
+    with suppress(FileNotFoundError):
+        return path.read_text()
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(uuid.uuid4().hex)
+    return path.read_text()
+
+
+class Calls:
+    """The calls of one partition."""
+
+    def __init__(
+        self, processor: Processor, partition: int, folder: Path, callers: Mapping[str, Caller]
+    ) -> None:
+        self.answered = asyncio.Event()
+        #: Claims made when an earlier try may have been done.
+        self.repeated = 0
+        self._processor = processor
+        self._callers = callers
+        self._owner = owner_of(folder)
+        self._journal = Journal(folder / f"{partition}.calls")
+        # (not before, in milliseconds of the wall clock; row key); entries may be stale.
+        self._heap: list[tuple[int, str]] = []
+        self._since: dict[str, datetime] = {}
+        self._oldest: list[tuple[datetime, str]] = []
+        self._begun: set[tuple[str, int]] = set()
+        self._claims: dict[str, Claim] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._replies: deque[tuple[Claim, Any, int]] = deque()
+        self._failed: BaseException | None = None
+
+    # --- what is to be done ----------------------------------------------------------------------
+
+    def open(self, store: Store) -> None:
+        """Take up where this worker, or another, left off."""
+        answered: dict[tuple[str, int], _Line] = {}
+        for line in self._journal.lines():
+            self._begun.add((line.row, line.tries))
+            if line.at:
+                answered[line.row, line.tries] = line
+        for row_key in store.calls():
+            stored = store.get(row_key.encode())
+            if stored is None:
+                continue
+            row = _decode_call(stored)
+            self._note(row_key, row)
+            reply_line = answered.get((row_key, row.tries))
+            if reply_line is not None and row.owner == self._owner:
+                kind = self._processor.calls[row_key.partition("\x00")[2].split("/")[1]].reply
+                claim = Claim(row_key, row.tries, None, row.lease_until or row.at)
+                self._claims[row_key] = claim
+                reply = msgspec.json.decode(reply_line.reply, type=kind)
+                self._replies.append((claim, reply, reply_line.at))
+
+    def committed(self, fold: Fold) -> None:
+        """Look at what a batch that is committed now has put and deleted."""
+        called, fold.called = fold.called, set()
+        for row_key in called:
+            key, _, name = row_key.partition("\x00")
+            self._note(row_key, fold.rows(key).get(name))
+
+    def _note(self, row_key: str, row: Call | None) -> None:
+        if row is None:
+            self._since.pop(row_key, None)
+            return
+        if row_key not in self._since:
+            self._since[row_key] = row.since
+            heapq.heappush(self._oldest, (row.since, row_key))
+        if row_key not in self._claims:
+            heapq.heappush(self._heap, (self._due_ms(row), row_key))
+
+    def _due_ms(self, row: Call) -> int:
+        if row.owner and row.owner != self._owner and row.lease_until is not None:
+            return milliseconds(row.lease_until)
+        return milliseconds(row.at)
+
+    # --- claim, do, record -----------------------------------------------------------------------
+
+    def settle(self, fold: Fold, wall_ms: int) -> int:
+        """Tell the rules what came of the calls that were answered; how many.
+
+        Raises what a caller raised, which is a bug.
+        """
+        if self._failed is not None:
+            raise self._failed
+        self.answered.clear()
+        settled = 0
+        for _ in range(len(self._replies)):
+            claim, reply, at_ms = self._replies.popleft()
+            key, _, name = claim.row_key.partition("\x00")
+            if not fold.can_call(key):
+                self._replies.append((claim, reply, at_ms))
+                continue
+            self._claims.pop(claim.row_key, None)
+            row: Call | None = fold.rows(key).get(name)
+            if row is None or row.owner != self._owner or row.tries != claim.tries:
+                continue
+            fold.settle(key, name, reply, at_ms)
+            settled += 1
+        return settled
+
+    def claim(self, fold: Fold, wall_ms: int) -> list[Claim]:
+        """Claim what may be done now; to be launched once that is committed."""
+        claimed: list[Claim] = []
+        while self._heap and self._heap[0][0] <= wall_ms and len(self._claims) < CLAIMS_MAX:
+            at_ms, row_key = heapq.heappop(self._heap)
+            key, _, name = row_key.partition("\x00")
+            rows = fold.rows(key)
+            row: Call | None = rows.get(name)
+            if row is None or row_key in self._claims or self._due_ms(row) > at_ms:
+                continue
+            if not fold.can_call(key):
+                heapq.heappush(self._heap, (wall_ms + HELD_RETRY_MS, row_key))
+                continue
+            claimed.append(self._claim(row_key, row, rows, name, wall_ms))
+        return claimed
+
+    def _claim(self, row_key: str, row: Call, rows: Any, name: str, wall_ms: int) -> Claim:
+        # A claim that nobody answered: done or not is open unless our file says it was not begun.
+        is_open = bool(row.owner) and (
+            row.owner != self._owner or (row_key, row.tries) in self._begun
+        )
+        self.repeated += is_open
+        now = instant(wall_ms)
+        claimed = replace(
+            row,
+            owner=self._owner,
+            lease_until=now + timedelta(seconds=LEASE_SECONDS),
+            tries=row.tries + 1,
+            ambiguous=row.ambiguous or is_open,
+        )
+        rows[name] = claimed
+        request = self._processor.calls[name.split("/")[1]].request(name, rows, now)
+        assert claimed.lease_until is not None
+        claim = Claim(row_key, claimed.tries, request, claimed.lease_until)
+        self._claims[row_key] = claim
+        return claim
+
+    def launch(self, claims: list[Claim], wall_ms: int) -> None:
+        """Do what is claimed."""
+        for claim in claims:
+            seconds = (milliseconds(claim.lease_until) - wall_ms) / 1000 - LEASE_MARGIN_SECONDS
+            self._tasks[claim.row_key] = asyncio.create_task(self._do(claim, seconds))
+
+    async def _do(self, claim: Claim, seconds: float) -> None:
+        def begin() -> None:
+            claim.has_begun = True
+            self._begun.add((claim.row_key, claim.tries))
+            self._journal.begun(claim)
+
+        name = claim.row_key.partition("\x00")[2].split("/")[1]
+        try:
+            async with asyncio.timeout(seconds):
+                reply = await self._callers[name](claim.request, begin)
+            at_ms = int(time.time() * 1000)
+            self._journal.answered(claim, reply, at_ms)
+            self._replies.append((claim, reply, at_ms))
+        except TimeoutError:
+            # Not answered within the lease: it is claimed anew when that has ended.
+            self._claims.pop(claim.row_key, None)
+            heapq.heappush(self._heap, (milliseconds(claim.lease_until), claim.row_key))
+        except Exception as error:
+            self._failed = error
+        finally:
+            self._tasks.pop(claim.row_key, None)
+            self.answered.set()
+
+    def written(self) -> None:
+        """All that was settled is committed: keep the file short."""
+        if not self._claims and not self._replies and self._journal.size:
+            self._journal.forget()
+            self._begun.clear()
+        elif self._journal.size > JOURNAL_BYTES_MAX:
+            self._journal.forget()
+            live = [claim for claim in self._claims.values() if claim.has_begun]
+            self._begun = {(claim.row_key, claim.tries) for claim in live}
+            for claim in live:
+                self._journal.begun(claim)
+            for claim, reply, at_ms in self._replies:
+                self._journal.answered(claim, reply, at_ms)
+
+    # --- how it stands ---------------------------------------------------------------------------
+
+    def has_work(self, wall_ms: int) -> bool:
+        """Whether there is something to settle or to claim now."""
+        is_due = bool(self._heap) and self._heap[0][0] <= wall_ms
+        return self.answered.is_set() or (is_due and len(self._claims) < CLAIMS_MAX)
+
+    def is_idle(self, wall_ms: int) -> bool:
+        """Whether nothing is under way or to be done now."""
+        return not self._claims and not self.has_work(wall_ms)
+
+    @property
+    def waiting(self) -> int:
+        """How many are not done yet."""
+        return len(self._since)
+
+    def oldest_seconds(self) -> float:
+        """The age of the oldest that is not done yet; 0 without one."""
+        while self._oldest and self._since.get(self._oldest[0][1]) != self._oldest[0][0]:
+            heapq.heappop(self._oldest)
+        return time.time() - self._oldest[0][0].timestamp() if self._oldest else 0.0
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    async def drain(self, fold: Fold) -> None:
+        """Wait for replies, then hand what was not begun to whoever comes next."""
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        await self.cancel()
+        self.settle(fold, int(time.time() * 1000))
+        for row_key, claim in self._claims.items():
+            key, _, name = row_key.partition("\x00")
+            row: Call | None = fold.rows(key).get(name)
+            if row is not None and row.tries == claim.tries and not claim.has_begun:
+                fold.rows(key)[name] = replace(row, owner="", lease_until=None)
+
+    async def cancel(self) -> None:
+        """Stop what is under way."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._journal.close()
