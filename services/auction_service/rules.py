@@ -46,6 +46,7 @@ from services.auction_service.rows import (
     Ended,
     Judged,
     Live,
+    Mark,
 )
 from services.runtime.rows import Due, Rows
 
@@ -85,13 +86,11 @@ def withdraw_auction(
         if "ended" not in rows:
             waiting.wait(message, rows, now)
         return ()
-    if auction.status == "withdrawn":
+    if auction.status == "withdrawn" and message.seller_id == auction.opened_by:
         return ()
     reason = _reason_to_stay(message, auction, rows)
     if reason:
-        return letters.withdrawal_refused(
-            rows.key, message.seller_id, reason, auction, sellers, now
-        )
+        return _tell_why_it_stays(message.seller_id, reason, rows, now, sellers)
     rows["auction"] = replace(auction, version=auction.version + 1, status="withdrawn")
     for name in ("due/close", "due/invite", "due/late-sellers"):
         if name in rows:
@@ -132,8 +131,10 @@ def _look(
 def _judge_opening(
     message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
 ) -> Sequence[Message]:
+    if "ended" in rows:
+        return (_refused_offer(message, "auction-exists", rows),)
     problems = tuple(judging.opening_problems(message))
-    if "auction" in rows or "ended" in rows:
+    if "auction" in rows:
         judged = Judged(message.seller_id, "refused", "auction-exists")
     elif problems:
         judged = Judged(message.seller_id, "refused", "impossible-terms", problems)
@@ -179,7 +180,7 @@ def _judge_counter(
 
 
 def _reason_to_stay(message: AuctionWithdrawn, auction: Auction, rows: Rows) -> str:
-    if auction.status != "open":
+    if auction.status in ("concluded", "failed"):
         return "after-term"
     if message.seller_id != auction.opened_by:
         return "not-the-opener"
@@ -188,7 +189,19 @@ def _reason_to_stay(message: AuctionWithdrawn, auction: Auction, rows: Rows) -> 
     return "has-applications" if rows.get("live", Live(0)).count else ""
 
 
-def _refused_offer(message: CounterOffered, reason: str, rows: Rows) -> OfferJudged:
+def _tell_why_it_stays(
+    seller_id: str, reason: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    name = f"told/{seller_id}/{reason}"
+    if name in rows:
+        return ()
+    told = letters.withdrawal_refused(rows.key, seller_id, reason, rows["auction"], sellers, now)
+    if told:
+        rows[name] = Mark()
+    return told
+
+
+def _refused_offer(message: Offer, reason: str, rows: Rows) -> OfferJudged:
     """A refusal of which nothing is kept."""
     return OfferJudged(
         offer_id=message.offer_id,
@@ -298,11 +311,13 @@ def refuse_unknown(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -
         judged = Judged(message.seller_id, "refused", "unknown-auction")
         return judging.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
-        application = Application(
-            "refused", message.applicant.id, message.quantity, message.applied_at,
-            "unknown-auction",
-        )  # fmt: skip
-        rows[reserving.application_name(message.application_id)] = application
+        name = reserving.application_name(message.application_id)
+        application: Application | None = rows.get(name)
+        if application is None:
+            application = rows[name] = Application(
+                "refused", message.applicant.id, message.quantity, message.applied_at,
+                "unknown-auction",
+            )  # fmt: skip
         return (reserving.refused(message.application_id, application, rows),)
     return ()
 

@@ -98,9 +98,9 @@ class Journal:
             with suppress(msgspec.DecodeError):
                 yield msgspec.json.decode(line, type=_Line)
 
-    def begun(self, claim: Claim) -> None:
+    def begun(self, row_key: str, tries: int) -> None:
         """From here on a crash leaves it open whether it was done."""
-        self._write(_Line(claim.row_key, claim.tries))
+        self._write(_Line(row_key, tries))
 
     def answered(self, claim: Claim, reply: Any, at_ms: int) -> None:
         """What came of it."""
@@ -151,7 +151,8 @@ class Calls:
         self._heap: list[tuple[int, str]] = []
         self._since: dict[str, datetime] = {}
         self._oldest: list[tuple[datetime, str]] = []
-        self._begun: set[tuple[str, int]] = set()
+        # Tries that were begun and not answered, by row key: whether they were done is open.
+        self._open: dict[str, int] = {}
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._replies: deque[tuple[Claim, Any, int]] = deque()
@@ -161,9 +162,10 @@ class Calls:
 
     def open(self, store: Store) -> None:
         """Take up where this worker, or another, left off."""
+        begun: set[tuple[str, int]] = set()
         answered: dict[tuple[str, int], _Line] = {}
         for line in self._journal.lines():
-            self._begun.add((line.row, line.tries))
+            begun.add((line.row, line.tries))
             if line.at:
                 answered[line.row, line.tries] = line
         for row_key in store.calls():
@@ -172,8 +174,12 @@ class Calls:
                 continue
             row = _decode_call(stored)
             self._note(row_key, row)
+            if row.owner != self._owner:
+                continue
+            if (row_key, row.tries) in begun:
+                self._open[row_key] = row.tries
             reply_line = answered.get((row_key, row.tries))
-            if reply_line is not None and row.owner == self._owner:
+            if reply_line is not None:
                 kind = self._processor.calls[row_key.partition("\x00")[2].split("/")[1]].reply
                 claim = Claim(row_key, row.tries, None, row.lease_until or row.at)
                 self._claims[row_key] = claim
@@ -190,6 +196,7 @@ class Calls:
     def _note(self, row_key: str, row: Call | None) -> None:
         if row is None:
             self._since.pop(row_key, None)
+            self._open.pop(row_key, None)
             return
         if row_key not in self._since:
             self._since[row_key] = row.since
@@ -220,6 +227,7 @@ class Calls:
                 self._replies.append((claim, reply, at_ms))
                 continue
             self._claims.pop(claim.row_key, None)
+            self._open.pop(claim.row_key, None)
             row: Call | None = fold.rows(key).get(name)
             if row is None or row.owner != self._owner or row.tries != claim.tries:
                 continue
@@ -246,7 +254,7 @@ class Calls:
     def _claim(self, row_key: str, row: Call, rows: Any, name: str, wall_ms: int) -> Claim:
         # A claim that nobody answered: done or not is open unless our file says it was not begun.
         is_open = bool(row.owner) and (
-            row.owner != self._owner or (row_key, row.tries) in self._begun
+            row.owner != self._owner or self._open.pop(row_key, 0) == row.tries
         )
         self.repeated += is_open
         now = instant(wall_ms)
@@ -273,8 +281,8 @@ class Calls:
     async def _do(self, claim: Claim, seconds: float) -> None:
         def begin() -> None:
             claim.has_begun = True
-            self._begun.add((claim.row_key, claim.tries))
-            self._journal.begun(claim)
+            self._open[claim.row_key] = claim.tries
+            self._journal.begun(claim.row_key, claim.tries)
 
         name = claim.row_key.partition("\x00")[2].split("/")[1]
         try:
@@ -295,15 +303,13 @@ class Calls:
 
     def written(self) -> None:
         """All that was settled is committed: keep the file short."""
-        if not self._claims and not self._replies and self._journal.size:
+        if not self._journal.size:
+            return
+        is_quiet = not self._open and not self._replies
+        if is_quiet or self._journal.size > JOURNAL_BYTES_MAX:
             self._journal.forget()
-            self._begun.clear()
-        elif self._journal.size > JOURNAL_BYTES_MAX:
-            self._journal.forget()
-            live = [claim for claim in self._claims.values() if claim.has_begun]
-            self._begun = {(claim.row_key, claim.tries) for claim in live}
-            for claim in live:
-                self._journal.begun(claim)
+            for row_key, tries in self._open.items():
+                self._journal.begun(row_key, tries)
             for claim, reply, at_ms in self._replies:
                 self._journal.answered(claim, reply, at_ms)
 
