@@ -21,7 +21,7 @@ from services.runtime.calls import Caller
 from services.runtime.partition import PartitionRun
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
-from services.runtime.transport import TransportError, consumer
+from services.runtime.transport import TransportError, consumer, is_being_cancelled
 from services.runtime.whole import WholeRead, cancelled
 
 REJOIN_SECONDS = 1.0
@@ -68,7 +68,9 @@ class Host:
         while not self._stopping.is_set():
             try:
                 await self._session()
-            except (KafkaError, TransportError, OSError) as error:
+            except (KafkaError, TransportError, OSError, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+                    raise
                 _log.warning(
                     "leaving the group to join again",
                     processor=self.processor.group_id,

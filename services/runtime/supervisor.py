@@ -7,6 +7,7 @@ broker too, so that whatever dies or is killed, one process knows what belongs t
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from services.runtime.admin import create_topics, delete_topics, topics_of_ours
 from services.runtime.running import FILE, Running, RunningWorker
 from services.runtime.settings import Settings
 
-SERVICES = ("request_service", "order_service", "favor_service", "auction_service")
+SERVICES = ("request_service", "order_service", "favor_service", "auction_service", "notifier")
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -79,6 +80,17 @@ class Child:
         return True
 
 
+def _secret_of(home: Path) -> str:
+    """What signs links on this machine where the environment gives nothing: made once."""
+    path = home / "link-secret"
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.touch(0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        fresh.rename(path)
+    return path.read_text()
+
+
 class Supervisor:
     """The stack of one home folder."""
 
@@ -113,6 +125,7 @@ class Supervisor:
             "CLOCK": settings.clock,
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
+            "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home),
         }
 
     def stop(self) -> None:

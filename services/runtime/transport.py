@@ -23,9 +23,30 @@ class TransportError(RuntimeError):
     """Something could not be sent or read; the partition must be opened anew."""
 
 
+def is_being_cancelled() -> bool:
+    """Whether somebody wants this task to end; else a ``CancelledError`` is a client's own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    async def stop(self) -> None:
+        """Disconnect, whatever became of the last fetch.
+
+        aiokafka lets its own cancellation of a fetch that failed a moment ago out of ``stop``: the
+        task that stops would end by it without a word, and the connection would stay.
+        """
+        try:
+            await super().stop()
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            await self._client.close()
+
+
 def consumer(settings: Settings, group_id: str | None = None) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed."""
-    return AIOKafkaConsumer(
+    return _Consumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=group_id,
         isolation_level="read_committed" if settings.kafka_transactions else "read_uncommitted",

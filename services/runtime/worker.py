@@ -151,7 +151,11 @@ def main(
     def run() -> None:
         settings = Settings()
         logs.set_up(settings, service)
-        app, _ = build(processors, settings, callers())
+        try:
+            called = callers()
+        except ValueError as error:
+            raise SystemExit(f"{service}: {error}") from None
+        app, _ = build(processors, settings, called)
         worker = _Worker(app, loop=asyncio.new_event_loop())
         worker.spinner = None
         _log.info("worker starts", web=str(app.conf.web_port), clock=settings.clock)

@@ -1,0 +1,92 @@
+"""What the letters' processor calls for: writes a letter, signs it, hands it to the mail server."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from email.utils import parseaddr
+
+import structlog
+from prometheus_client import Counter
+
+from schemas.links import Links
+from schemas.messages import Notice
+from services.notifier import rows
+from services.notifier.letters import (
+    AddressError,
+    NoticeError,
+    Sender,
+    envelope_recipient,
+    letter,
+)
+from services.notifier.links import SignedLinks
+from services.notifier.sending import Mailer
+from services.notifier.settings import MailSettings, MailSettingsError
+
+LETTERS = Counter(
+    "jointbuy_letters_total",
+    "Tries to send a letter by what came of them: sent, deferred or bounced.",
+    ["kind", "outcome"],
+)
+_log = structlog.get_logger()
+
+
+class LetterCaller:
+    """Sends one letter for each call."""
+
+    def __init__(self, settings: MailSettings) -> None:
+        secret = settings.link_secret.get_secret_value()
+        if not secret:
+            raise MailSettingsError(
+                "LINK_SECRET is empty: set it to a long random text, the same for the notifier and"
+                " the storefront, or links in letters could be forged"
+            )
+        self._settings = settings
+        # Settings that can't work are told at the start, not with the first letter.
+        Mailer(settings)
+        _, address = parseaddr(settings.mail_from)
+        self._sender = Sender(
+            mail_from=address or settings.mail_from,
+            name=settings.mail_from_name,
+            page_url=settings.page_url.rstrip("/"),
+            domain=(address or settings.mail_from).rpartition("@")[2] or "localhost",
+        )
+        self._links = SignedLinks(self._sender.page_url, Links(secret))
+        self._mailer: Mailer | None = None
+
+    async def start(self) -> None:
+        """Connections are opened when the first letter needs one."""
+        self._mailer = Mailer(self._settings)
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        mailer, self._mailer = self._mailer, None
+        if mailer is not None:
+            await mailer.stop()
+
+    async def __call__(self, request: rows.Request, begin: Callable[[], None]) -> rows.Reply:
+        """Write and send; a letter that can't be written says why, and is not tried again."""
+        assert self._mailer is not None
+        notice = Notice.model_validate_json(request.notice)
+        try:
+            message = letter(notice, self._sender, self._links)
+            recipient = envelope_recipient(notice)
+            content = message.as_bytes()
+        except (AddressError, NoticeError) as error:
+            LETTERS.labels(notice.kind, "bounced").inc()
+            return rows.Reply("bounced", "write", str(error))
+        except Exception as error:
+            # A bug in a template is mended by a release; until then the letter waits.
+            _log.exception("a letter could not be written", notice=notice.notice_id)
+            LETTERS.labels(notice.kind, "deferred").inc()
+            return rows.Reply("deferred", "write", f"{type(error).__name__}: {error}")
+        message_id = str(message["Message-ID"])
+        # Letters are written one after the other; between two of them the loop breathes.
+        await asyncio.sleep(0)
+        reply = await self._mailer.send(content, self._sender.mail_from, recipient, begin)
+        LETTERS.labels(notice.kind, reply.outcome).inc()
+        text = f"{reply.code} {reply.text}" if reply.code else reply.text
+        return rows.Reply(reply.outcome, reply.stage, text, message_id)
+
+
+def callers() -> Mapping[str, LetterCaller]:
+    """What ``processor`` calls for. Raises ``MailSettingsError`` when mail can't be sent as set."""
+    return {"letter": LetterCaller(MailSettings())}

@@ -1,0 +1,238 @@
+"""Letters: queued once, tried again with growing pauses, given up after days, suppressed."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.messages import (
+    Delivery,
+    LetterKind,
+    LetterResend,
+    Message,
+    Notice,
+    Person,
+    Product,
+    Resubscribed,
+    Says,
+    Unsubscribed,
+)
+from services.notifier import rules
+from services.notifier.rows import Reply, delivery
+from services.runtime.rows import Call, Due, MemoryRows
+
+T = datetime(2026, 5, 4, 9, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+CALL = "call/letter/n1"
+
+
+def notice(kind: LetterKind = "offer-judged", number: int = 1, email: str = "Ann@x.example") -> Any:
+    return Notice(
+        notice_id=f"n{number}",
+        kind=kind,
+        recipient=Person(id="ann", email=email),
+        about="tea",
+        at=T,
+        says=Says(verdict="shown", reason="better", product=Product(name="tea")),
+    )
+
+
+def taken(*messages: Message, now: datetime = T) -> MemoryRows:
+    rows = MemoryRows("ann")
+    for message in messages:
+        take(message, rows, now)
+    return rows
+
+
+def take(message: Message, rows: MemoryRows, now: datetime = T) -> Sequence[Message]:
+    if isinstance(message, Notice):
+        return rules.take_notice(message, rows, now)
+    if isinstance(message, LetterResend):
+        return rules.resend(message, rows, now)
+    assert isinstance(message, Unsubscribed | Resubscribed)
+    return rules.take_preference(message, rows, now)
+
+
+def told(rows: MemoryRows, number: int = 1) -> Delivery:
+    return delivery(f"letter/n{number}", rows)
+
+
+def answer(
+    rows: MemoryRows, outcome: Any, now: datetime = T, stage: str = "rcpt", text: str = "450 later"
+) -> None:
+    rules.settle(CALL, Reply(outcome, stage, text, "<n1@x>"), rows, now)
+
+
+def test_a_notice_is_queued_once_however_often_it_comes() -> None:
+    rows = taken(notice())
+    assert told(rows).status == "queued"
+    assert rows[CALL] == Call(at=T, since=T)
+    answer(rows, "sent")
+    before = dict(rows)
+    assert take(notice(), rows, T + DAY) == ()
+    assert dict(rows) == before
+
+
+def test_what_the_mailer_is_asked_is_the_notice_as_it_came() -> None:
+    rows = taken(notice())
+    asked = rules.request(CALL, rows, T)
+    assert Notice.model_validate_json(asked.notice) == notice()
+
+
+def test_a_sent_letter_is_recorded_with_its_message_id_and_not_called_for_again() -> None:
+    rows = taken(notice())
+    answer(rows, "sent", T + MINUTE, "data", "250 taken")
+    fact = told(rows)
+    assert (fact.status, fact.attempts, fact.version) == ("sent", 1, 2)
+    assert (fact.message_id, fact.reply, fact.at) == ("<n1@x>", "250 taken", T + MINUTE)
+    assert CALL not in rows
+
+
+def test_a_letter_that_may_have_been_sent_before_counts_that() -> None:
+    rows = taken(notice())
+    rows[CALL] = Call(at=T, since=T, ambiguous=True)
+    answer(rows, "sent")
+    assert told(rows).ambiguous == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "bases"),
+    [
+        ("rcpt", [1, 5, 15, 30, 60, 120, 240, 240]),
+        ("data", [1, 5, 15, 30, 60, 120, 240, 240]),
+        ("write", [1, 5, 15, 30, 60, 120, 240, 240]),
+        ("connect", [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]),
+        ("login", [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]),
+        ("mail", [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]),
+    ],
+)
+def test_pauses_grow_where_the_server_spoke_of_the_letter_and_stay_short_where_it_did_not(
+    stage: str, bases: list[float]
+) -> None:
+    rows = taken(notice())
+    now = T
+    for attempts, minutes in enumerate(bases, 1):
+        answer(rows, "deferred", now, stage)
+        fact = told(rows)
+        assert (fact.status, fact.attempts) == ("deferred", attempts)
+        assert fact.next_at is not None
+        assert 0.8 * minutes * MINUTE <= fact.next_at - now <= 1.2 * minutes * MINUTE
+        call: Call = rows[CALL]
+        assert (call.at, call.since) == (fact.next_at, T)
+        now = fact.next_at
+
+
+def test_letters_of_one_moment_are_spread() -> None:
+    pauses = {rules.pause(f"n{number}", 1, "rcpt") for number in range(100)}
+    assert len(pauses) == 100
+
+
+def test_a_letter_is_given_up_three_days_after_its_first_try() -> None:
+    rows = taken(notice())
+    first, now, tries = T + DAY, T + DAY, 0
+    while told(rows).status in ("queued", "deferred"):
+        answer(rows, "deferred", now)
+        tries += 1
+        assert tries < 100
+        now = told(rows).next_at or now
+    assert first + 2 * DAY < now <= first + 3 * DAY
+    fact = told(rows)
+    assert fact.status == "bounced"
+    assert fact.reply == "given up after 3 days: 450 later"
+    assert CALL not in rows
+
+
+@pytest.mark.parametrize(
+    ("stage", "suppresses"), [("rcpt", True), ("data", True), ("write", False)]
+)
+def test_an_address_refused_for_good_gets_no_further_letters_in_any_spelling(
+    stage: str, suppresses: bool
+) -> None:
+    rows = taken(notice())
+    answer(rows, "bounced", stage=stage, text="550 no such user")
+    assert told(rows).status == "bounced"
+    take(notice("contract-concluded", 2, "ann@X.example"), rows)
+    take(notice("contract-concluded", 3, "ann@new.example"), rows)
+    assert told(rows, 2).status == ("suppressed" if suppresses else "queued")
+    if suppresses:
+        assert told(rows, 2).reply == "the address was refused: 550 no such user"
+        assert "call/letter/n2" not in rows
+    assert told(rows, 3).status == "queued"
+
+
+def unsubscribed(kind: Any, at: datetime = T) -> Unsubscribed:
+    return Unsubscribed(recipient_id="ann", kind=kind, at=at)
+
+
+def resubscribed(kind: Any, at: datetime = T) -> Resubscribed:
+    return Resubscribed(recipient_id="ann", kind=kind, at=at)
+
+
+@pytest.mark.parametrize(
+    ("preferences", "kind", "reason"),
+    [
+        ([], "invitation", None),
+        ([unsubscribed("invitation")], "invitation", "unsubscribed from invitation"),
+        ([unsubscribed("all")], "invitation", "unsubscribed"),
+        ([unsubscribed("invitation")], "offer-judged", None),
+        ([unsubscribed("all")], "contract-concluded", None),
+        ([unsubscribed("contract-concluded")], "contract-concluded", None),
+        ([unsubscribed("all"), resubscribed("all", T + MINUTE)], "invitation", None),
+        ([resubscribed("all", T + MINUTE), unsubscribed("all")], "invitation", None),
+        ([unsubscribed("all"), unsubscribed("all")], "invitation", "unsubscribed"),
+        ([resubscribed("all"), unsubscribed("all", T + MINUTE)], "invitation", "unsubscribed"),
+    ],
+)
+def test_only_what_can_be_unsubscribed_is_and_the_latest_word_counts(
+    preferences: list[Message], kind: Any, reason: str | None
+) -> None:
+    fact = told(taken(*preferences, notice(kind)))
+    assert fact.reply == reason
+    assert fact.status == ("suppressed" if reason else "queued")
+
+
+def test_who_unsubscribes_while_a_letter_waits_for_another_try_does_not_get_it() -> None:
+    rows = taken(notice("invitation"))
+    take(unsubscribed("invitation"), rows)
+    answer(rows, "deferred")
+    assert told(rows).status == "suppressed"
+    assert CALL not in rows
+
+
+def test_ops_can_have_a_letter_sent_again_though_its_address_was_refused() -> None:
+    rows = taken(notice())
+    answer(rows, "bounced", text="550 no such user")
+    take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + DAY)
+    assert told(rows).status == "queued"
+    assert rows[CALL] == Call(at=T + DAY, since=T + DAY)
+    answer(rows, "deferred", T + 9 * DAY)
+    assert told(rows).status == "deferred"
+    take(notice(number=2), rows)
+    assert told(rows, 2).status == "queued"
+
+
+def test_a_letter_nobody_knows_can_t_be_sent_again() -> None:
+    rows = taken(LetterResend(recipient_id="ann", notice_id="n1", at=T))
+    assert dict(rows) == {}
+
+
+def test_after_thirty_days_only_that_it_was_sent_is_known() -> None:
+    rows = taken(notice())
+    assert rows["due/forget/n1"] == Due(T + 30 * DAY)
+    answer(rows, "sent")
+    before = told(rows)
+    rules.forget("due/forget/n1", rows, T + 30 * DAY)
+    assert told(rows) == before
+    assert not any(name.startswith("content/") for name in rows)
+    take(notice(), rows, T + 31 * DAY)
+    take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + 31 * DAY)
+    assert told(rows) == before
+
+
+def test_a_letter_still_to_be_sent_keeps_its_content() -> None:
+    rows = taken(notice())
+    rules.forget("due/forget/n1", rows, T + 30 * DAY)
+    assert rules.request(CALL, rows, T + 30 * DAY).notice
+    assert rows["due/forget/n1"] == Due(T + 60 * DAY)
