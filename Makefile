@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>/dev/null
 	@touch $@
 
-demo: $(STAMP) ## Watch a group purchase happen, on an embedded broker
+demo: $(STAMP) ## Watch group purchases and an auction happen, on an embedded broker
 	@$(BIN)/python -m demo
 
 story: $(STAMP) ## The same without an audience: fails if a step is missing

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from demo.group_purchase import play
-from demo.watching import MissingStep
+from demo import counter_auction, group_purchase
+from demo.telling import Teller
+from demo.watching import MissingStep, Stage
 from services.runtime.running import read_running, settings_here
 
 STORY_SECONDS_MAX = 90.0
@@ -24,16 +25,18 @@ def main(
     ] = False,
     broker: Annotated[str, typer.Option(help="embedded, kafka, docker or external.")] = "embedded",
 ) -> None:
-    """A group purchase from the shop's definition to everyone's favor."""
+    """Group purchases to everyone's favor, then an auction to the purchase that follows from it."""
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="jointbuy-demo-") as home:
         os.environ["JOINTBUY_HOME"] = home
         try:
             _jointbuy("up", "--broker", broker)
             _say_where(console)
-            asyncio.run(asyncio.wait_for(play(console, settings_here(), story), _patience(story)))
+            asyncio.run(asyncio.wait_for(_play(console, story), _patience(story)))
             if not story:
                 console.print("\nThe story is told. Services run on; Ctrl-C ends them.")
+                look = f"JOINTBUY_HOME={home} .venv/bin/jointbuy show {counter_auction.AUCTION}"
+                console.print(f"Look at the auction's page from elsewhere: {look}", soft_wrap=True)
                 _until_interrupted()
         except (MissingStep, TimeoutError) as missing:
             console.print(f"[red]missing:[/] {missing or 'the story did not end in time'}")
@@ -43,6 +46,15 @@ def main(
         finally:
             if read_running(Path(home)) is not None:
                 _jointbuy("down")
+
+
+async def _play(console: Console, story: bool) -> None:
+    async with Stage(settings_here()) as stage:
+        teller = Teller(console, stage, pause_seconds=0.0 if story else 0.7)
+        teller.title("A group bulk purchase")
+        await group_purchase.play(teller)
+        teller.title("A joint purchase counter auction")
+        await counter_auction.play(teller)
 
 
 def _patience(story: bool) -> float:

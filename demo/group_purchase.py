@@ -1,13 +1,11 @@
 """The story of a group bulk purchase, on the wall clock."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from demo.watching import MissingStep, Stage
+from demo.telling import Teller, check, euros
 from schemas.messages import (
     Definition,
     FavorTerms,
@@ -20,7 +18,6 @@ from schemas.messages import (
     Product,
     Tier,
 )
-from services.runtime.settings import Settings
 
 TEA = Product(id="tea-1kg", name="Sencha, 1 kg")
 PRICE_CENTS = 2_400
@@ -35,33 +32,23 @@ OFFICE = ("ann", "bob", "cho")
 STREET = 24
 
 
-async def play(console: Console, settings: Settings, story: bool) -> None:
+async def play(teller: Teller) -> None:
     """Tell it; raises ``MissingStep`` when something does not happen."""
-    async with Stage(settings) as stage:
-        teller = Teller(console, stage, 0.0 if story else 0.7)
-        await teller.publish()
-        await teller.refuse()
-        await teller.office()
-        await teller.street(seconds_open=12 if story else 25)
+    story = GroupPurchases(teller)
+    await story.publish()
+    await story.refuse()
+    await story.office()
+    await story.street(seconds_open=25 if teller.is_watched else 8)
 
 
-class Teller:
+class GroupPurchases:
     """Plays each part and says what is seen."""
 
-    def __init__(self, console: Console, stage: Stage, pause_seconds: float) -> None:
-        self._console = console
-        self._stage = stage
-        self._pause_seconds = pause_seconds
-        self._step = 0
-
-    def say(self, text: str) -> None:
-        """A step that was seen."""
-        self._step += 1
-        self._console.print(f"[bold cyan]{self._step:>2}[/] {text}")
-
-    async def pause(self) -> None:
-        """Watchable speed."""
-        await asyncio.sleep(self._pause_seconds)
+    def __init__(self, teller: Teller) -> None:
+        self._teller = teller
+        self._stage = teller.stage
+        self._say = teller.say
+        self._pause = teller.pause
 
     async def publish(self) -> None:
         """A shop opens a product to the public."""
@@ -76,9 +63,9 @@ class Teller:
             published_at=datetime.now(UTC),
         )
         await self._stage.send("definitions", definition)
-        self.say(f"the shop opens [bold]{TEA.name}[/] for group purchase: 24.00 EUR,")
-        self._console.print("   5 % off from 5, 10 % from 30, 15 % from 100")
-        await self.pause()
+        self._say(f"the shop opens [bold]{TEA.name}[/] for group purchase: 24.00 EUR,")
+        self._teller.note("5 % off from 5, 10 % from 30, 15 % from 100")
+        await self._pause()
 
     async def refuse(self) -> None:
         """An impossible request is refused with every problem named."""
@@ -94,11 +81,11 @@ class Teller:
         )
         refused = await self._stage.until("a refusal", "request-outcomes", "impossible")
         problems = refused.get("problems", [])
-        _check(len(problems) >= 2, f"every problem of the impossible request: {refused}")
-        self.say("an impossible request is refused, every problem named:")
+        check(len(problems) >= 2, f"every problem of the impossible request: {refused}")
+        self._say("an impossible request is refused, every problem named:")
         for problem in problems:
-            self._console.print(f"     {problem['field']}: {problem['problem']}")
-        await self.pause()
+            self._teller.note(f"{problem['field']}: {problem['problem']}")
+        await self._pause()
 
     async def office(self) -> None:
         """Listed members: complete there and then."""
@@ -109,18 +96,18 @@ class Teller:
             members=tuple(Member(id=name, name=name.title()) for name in OFFICE),
             closes_at=datetime.now(UTC) + timedelta(hours=1),
         )
-        self.say(f"Ann asks for 6 for the office; the ID is [bold]{group_id}[/]")
+        self._say(f"Ann asks for 6 for the office; the ID is [bold]{group_id}[/]")
         for number, name in enumerate(OFFICE, 1):
             bought = self._order(group_id, name, quantity=number)
             # Shops' feeds repeat themselves.
             await self._stage.send("orders", bought, bought)
             row = await self._stage.until(f"{name}'s row", "purchases", f"{group_id}/member/{name}")
-            _check(row["quantity"] == number, f"{name}'s order counted once: {row}")
-            self.say(f"{name.title()} orders {number} (the shop says it twice): counted once")
-            await self.pause()
+            check(row["quantity"] == number, f"{name}'s order counted once: {row}")
+            self._say(f"{name.title()} orders {number} (the shop says it twice): counted once")
+            await self._pause()
         state = await self._closed(group_id)
-        _check(state["status"] == "complete", f"the office's purchase complete: {state}")
-        self.say("everyone has ordered and 6 are reached: complete, there and then")
+        check(state["status"] == "complete", f"the office's purchase complete: {state}")
+        self._say("everyone has ordered and 6 are reached: complete, there and then")
         await self._show(group_id, len(OFFICE))
 
     async def street(self, seconds_open: float) -> None:
@@ -133,18 +120,18 @@ class Teller:
             closes_at=closes_at,
             grace_seconds=1,
         )
-        self.say(
+        self._say(
             f"Dee opens one to the whole street until {closes_at:%H:%M:%S}: [bold]{group_id}[/]"
         )
         for number in range(1, STREET + 1):
             quantity = 1 + number % 3
             await self._stage.send("orders", self._order(group_id, f"buyer-{number}", quantity))
-            await asyncio.sleep(self._pause_seconds / 2)
+            await self._pause(0.5)
         expected = sum(1 + number % 3 for number in range(1, STREET + 1))
         await self._stage.until(
             f"{expected} bought", "purchases", group_id, lambda seen: seen["quantity"] == expected
         )
-        self.say(f"{STREET} buyers order {expected} in all")
+        self._say(f"{STREET} buyers order {expected} in all")
         await self._stage.send(
             "orders",
             OrderReturned(
@@ -159,15 +146,15 @@ class Teller:
         await self._stage.until(
             "the return", "purchases", group_id, lambda seen: seen["quantity"] == expected - 1
         )
-        self.say("buyer-2 sends one back: the table knows")
+        self._say("buyer-2 sends one back: the table knows")
         state = await self._closed(group_id)
-        _check(state["status"] == "complete", f"the street's purchase complete: {state}")
-        self.say("the period has elapsed and the number is reached: complete")
+        check(state["status"] == "complete", f"the street's purchase complete: {state}")
+        self._say("the period has elapsed and the number is reached: complete")
         await self._stage.send("orders", self._order(group_id, "sleepy", 1, closes_at))
         refused = await self._stage.until(
             "sleepy's refusal", "purchases", f"{group_id}/refused/leaf-and-cup/order-of-sleepy"
         )
-        self.say(f"sleepy orders after the end: refused, {refused['reason']}")
+        self._say(f"sleepy orders after the end: refused, {refused['reason']}")
         await self._show(group_id, STREET)
 
     async def _request(self, request_id: str, **terms: Any) -> str:
@@ -181,7 +168,7 @@ class Teller:
             ),
         )
         outcome = await self._stage.until("an ID", "request-outcomes", request_id)
-        _check(outcome["type"] == "IdIssued", f"an ID for {request_id}: {outcome}")
+        check(outcome["type"] == "IdIssued", f"an ID for {request_id}: {outcome}")
         group_id: str = outcome["group_id"]
         return group_id
 
@@ -205,7 +192,7 @@ class Teller:
 
     async def _show(self, group_id: str, members: int) -> None:
         decision = await self._stage.until("the favors", "favors", group_id)
-        _check(decision["members"] == members, f"a favor for each of {members}: {decision}")
+        check(decision["members"] == members, f"a favor for each of {members}: {decision}")
         table = Table("purchaser", "quantity", "value EUR", "favor EUR", title=group_id)
         prefix = f"{group_id}/member/"
         total = 0
@@ -213,18 +200,9 @@ class Teller:
             row = self._stage.fact("purchases", prefix + name) or {}
             favor = self._stage.fact("favors", prefix + name) or {}
             total += favor["amount"]
-            table.add_row(name, str(row["quantity"]), _euros(row["value"]), _euros(favor["amount"]))
-        self._console.print(table)
-        _check(total == decision["total"], f"favors that add up to {decision['total']}: {total}")
+            table.add_row(name, str(row["quantity"]), euros(row["value"]), euros(favor["amount"]))
+        self._teller.show(table)
+        check(total == decision["total"], f"favors that add up to {decision['total']}: {total}")
         percent = decision["tier"]["percent_off"]
-        self.say(f"the tier is {percent} %: {members} favors of {_euros(total)} EUR in all")
-        await self.pause()
-
-
-def _euros(cents: int) -> str:
-    return f"{cents / 100:,.2f}"
-
-
-def _check(holds: bool, what: str) -> None:
-    if not holds:
-        raise MissingStep(what)
+        self._say(f"the tier is {percent} %: {members} favors of {euros(total)} EUR in all")
+        await self._pause()

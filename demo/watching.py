@@ -2,19 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas.messages import Message
-from schemas.topics import CATALOGUE, FAVORS, PURCHASES, REQUEST_OUTCOMES
-from services.runtime.records import OutputRecord, Partitioner, encode, key_id
+from schemas.topics import (
+    AUCTIONS,
+    CATALOGUE,
+    FAVORS,
+    NOTICES,
+    PURCHASES,
+    REQUEST_OUTCOMES,
+    SELLERS,
+)
+from services.runtime.records import Partitioner, as_record
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, producer, send
 
 STEP_SECONDS_MAX = 40.0
+WATCHED = (SELLERS, AUCTIONS, REQUEST_OUTCOMES, PURCHASES, FAVORS, NOTICES)
 
 
 class MissingStep(Exception):
@@ -35,8 +45,7 @@ class Stage:
     async def __aenter__(self) -> "Stage":
         await self._sender.start()
         await self._reader.start()
-        names = [self._settings.topic(each.name) for each in (REQUEST_OUTCOMES, PURCHASES, FAVORS)]
-        self._reader.subscribe(names)
+        self._reader.subscribe([self._settings.topic(each.name) for each in WATCHED])
         self._following = asyncio.create_task(self._follow())
         return self
 
@@ -53,24 +62,17 @@ class Stage:
                 for records in fetched.values():
                     for record in records:
                         name = record.topic.removeprefix(self._settings.topic_prefix)
-                        self._seen[name, record.key.decode()] = orjson.loads(record.value)
+                        value = orjson.loads(record.value)
+                        # A recipient gets many letters: each is kept.
+                        key = value.get("notice_id") or record.key.decode()
+                        self._seen[name, key] = value
                 self._changed.notify_all()
 
     async def send(self, topic: str, *messages: Message) -> None:
         """Send commands as a terminal or a shop would."""
-        partitioner = Partitioner(CATALOGUE[topic].partitions)
+        name, partitioner = self._settings.topic(topic), Partitioner(CATALOGUE[topic].partitions)
         now_ms = int(time.time() * 1000)
-        records = [
-            OutputRecord(
-                self._settings.topic(topic),
-                partitioner(key_id(message.key)),
-                message.key.encode(),
-                encode(message),
-                now_ms,
-                [],
-            )
-            for message in messages
-        ]
+        records = [as_record(message, name, partitioner, now_ms) for message in messages]
         await send(self._sender, records)
 
     def fact(self, topic: str, key: str) -> dict[str, Any] | None:
@@ -84,6 +86,27 @@ class Stage:
             for name, key in self._seen
             if name == topic and key.startswith(prefix)
         ]
+
+    def letters(self, kind: str, about: str) -> dict[str, list[dict[str, Any]]]:
+        """What letters of a kind about a group or auction say, by recipient."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for (name, _), value in self._seen.items():
+            if name == NOTICES.name and (value["kind"], value["about"]) == (kind, about):
+                found.setdefault(value["recipient"]["id"], []).append(value["says"])
+        return found
+
+    async def until_letters(self, kind: str, about: str, recipients: Collection[str]) -> None:
+        """Wait until these have a letter of a kind; nobody else may have one."""
+
+        def all_told() -> bool:
+            return set(self.letters(kind, about)) >= set(recipients)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STEP_SECONDS_MAX), self._changed:
+                await self._changed.wait_for(all_told)
+        told = sorted(self.letters(kind, about))
+        if told != sorted(recipients):
+            raise MissingStep(f"letters {kind} to {sorted(recipients)}; they are for {told}")
 
     async def until(
         self,

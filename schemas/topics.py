@@ -275,7 +275,7 @@ NOTICES = Topic(
     key="recipient_id",
     messages=(Notice, LetterResend),
     producers=("request_service", "order_service", "favor_service", "auction_service", "terminal"),
-    consumers=("notifier",),
+    consumers=("notifier", "terminal"),
     purpose="One per letter and recipient, with all that the letter says.",
 )
 MAIL_PREFERENCES = Topic(

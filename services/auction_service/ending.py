@@ -32,8 +32,8 @@ ROWS_PER_CALL = 500
 #: So that a part of the longest names and addresses still is a record.
 MEMBERS_PER_PART = 100
 TABLES = (
-    *("offer/", "asking/", "bidder/", "address/", "application/", "applicant/", "gone/"),
-    *("waiting/", "waits", "invited/", "live"),
+    *("offer/", "bidder/", "address/", "application/", "applicant/", "gone/"),
+    *("told/", "waits", "invited/", "live"),
 )
 
 
@@ -170,7 +170,11 @@ def begin_shrinking(
     row_name: str, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Begin to forget an auction that ended long ago, or never opened."""
-    rows["chunk/shrink"] = Cursor()
+    if any(next(rows.scan(table), None) for table in ("asking/", "waiting/")):
+        # It has not opened, but may yet: what waits is answered before anything is forgotten.
+        rows["due/shrink"] = Due(now + ROWS_KEPT)
+    else:
+        rows["chunk/shrink"] = Cursor()
     return ()
 
 

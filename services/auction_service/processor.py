@@ -85,6 +85,7 @@ AUCTION = Processor(
         "gone": rows.Gone,
         "waiting": rows.Waiting,
         "waits": rows.Waits,
+        "told": rows.Mark,
         "invited": rows.Mark,
         "chunk": rows.Cursor,
         "ended": rows.Ended,

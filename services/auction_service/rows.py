@@ -14,6 +14,7 @@ Of an auction:
 - ``applicant/<applicant_id>``: the one application of an applicant that counts.
 - ``gone/<applicant_id>``: the latest application of an applicant who has none that counts.
 - ``waiting/<n>``: a message whose auction is not open yet. ``waits``: the last of their numbers.
+- ``told/<seller_id>/<reason>``: who was told why the auction can't be taken back.
 - ``invited/<seller_id>``: who was invited, or shown then, until late comers have been too.
 - ``ended``: all that is left of an auction ninety days after its end.
 """

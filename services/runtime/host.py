@@ -116,9 +116,9 @@ class Host:
         service = self.processor.service
         group_id = self._settings.topic_prefix + self.processor.group_id
         self._failed = asyncio.get_running_loop().create_future()
+        cluster = await cluster_id(self._settings)
         group_consumer = consumer(self._settings, group_id)
         await group_consumer.start()
-        cluster = await cluster_id(self._settings)
 
         def open_partition(partition: int) -> PartitionRun:
             return PartitionRun(

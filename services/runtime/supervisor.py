@@ -25,7 +25,14 @@ from services.runtime.admin import create_topics, delete_topics, topics_of_ours
 from services.runtime.running import FILE, Running, RunningWorker
 from services.runtime.settings import Settings
 
-SERVICES = ("request_service", "order_service", "favor_service", "auction_service", "notifier")
+SERVICES = (
+    "request_service",
+    "order_service",
+    "favor_service",
+    "auction_service",
+    "notifier",
+    "storefront",
+)
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -125,6 +132,7 @@ class Supervisor:
             "CLOCK": settings.clock,
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
+            "PAGE_URL": os.environ.get("PAGE_URL") or self._children[-1].worker.web,
             "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home),
         }
 

@@ -67,7 +67,7 @@ async def replay(
         async with AsyncExitStack() as at_end:
             at_end.push_async_callback(sender.stop)
             partitions = await sender.start([requests, orders, outcomes])
-            reader = Outcomes(servers, outcomes, range(partitions[outcomes]))
+            reader = Outcomes(settings, outcomes, range(partitions[outcomes]))
             at_end.push_async_callback(reader.stop)
             await reader.start()
             feed = _Feed(sender, reader, requests, orders, faults, patience_seconds, summary)

@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable
 from time import monotonic
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from schemas.messages import IdIssued, RequestRefused
 from schemas.topics import REQUEST_OUTCOMES
+from services.runtime.settings import Settings
+from services.runtime.transport import consumer
 from services.shop_bridge.sender import ReplayError
 
 POLL_MS = 200
@@ -20,12 +22,8 @@ class Outcomes:
     time are what it goes on with, whether or not a repeated request is answered anew.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str, partitions: Iterable[int]) -> None:
-        self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-        )
+    def __init__(self, settings: Settings, topic: str, partitions: Iterable[int]) -> None:
+        self._consumer: Any = consumer(settings)
         self._partitions = [TopicPartition(topic, partition) for partition in partitions]
         self._known: dict[str, str | RequestRefused] = {}
 

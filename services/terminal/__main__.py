@@ -6,7 +6,7 @@ from services.terminal import ops, purchases, stack
 
 app = typer.Typer(
     name="jointbuy",
-    help="Group bulk purchases on Kafka topics.",
+    help="Group bulk purchases and counter auctions on Kafka topics.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

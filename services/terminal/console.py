@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -198,3 +198,18 @@ def minute(at: datetime | None) -> str:
 def when(at: datetime | None) -> str:
     """A time to the second, in UTC."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def span(length: timedelta) -> str:
+    """``2 d 3 h``, ``5 min 3 s``: the two largest units of a time that is left."""
+    seconds = max(int(length.total_seconds()), 0)
+    for size, unit, rest, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // rest} {smaller}"
+    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+
+
+def bar(done: int, of: int, width: int = 24) -> str:
+    """How much of what is needed is there; full only when all of it is."""
+    filled = min(done * width // max(of, 1), width)
+    return "█" * filled + "░" * (width - filled)

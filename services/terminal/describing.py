@@ -3,6 +3,17 @@
 from functools import singledispatch
 
 from schemas.messages import (
+    ApplicationConfirmed,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    Applied,
+    Auction,
+    AuctionOpened,
+    AuctionWithdrawn,
+    ConditionReplaced,
+    ContractConcluded,
+    ContractFailed,
+    CounterOffered,
     Favor,
     FavorDecision,
     FavorTerms,
@@ -15,6 +26,8 @@ from schemas.messages import (
     MembersAdmitted,
     MembersListed,
     Message,
+    Offer,
+    OfferJudged,
     Order,
     OrderCancelled,
     OrderRefused,
@@ -26,10 +39,16 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
     RequestRefused,
+    RightIntercepted,
+    Seller,
+    SellerAct,
+    SellerRegistered,
+    ShownOffer,
     Terms,
     Tier,
 )
 from services.terminal.console import count, money, when
+from services.terminal.reasons import meaning
 
 
 def of_tier(tier: Tier, currency: str | None) -> str:
@@ -63,6 +82,28 @@ def of_payment(payment: PaymentTerms) -> str:
 def of_product(product: Product) -> str:
     """The name, and the id if it has one."""
     return f"{product.name} ({product.id})" if product.id else product.name
+
+
+def of_condition(unit_price: int, minimum: int, currency: str | None) -> str:
+    """``850.00 EUR each from 8``."""
+    return f"{money(unit_price, currency)} each from {minimum:,}"
+
+
+def of_shown(shown: ShownOffer, currency: str | None) -> str:
+    """The condition on a page, and whose it is."""
+    condition = of_condition(shown.unit_price, shown.minimum_reservations, currency)
+    return f"{condition}, offered by {shown.seller_id} ({shown.offer_id})"
+
+
+def of_count(reservations: int, minimum: int, applicants: int) -> str:
+    """``7 of 8 reserved by 4 applicants``."""
+    return f"{reservations:,} of {minimum:,} reserved by {count(applicants, 'applicant')}"
+
+
+def of_verdict(judged: OfferJudged) -> str:
+    """What an offer was judged, and why, in words."""
+    problems = "; ".join(f"{each.field}: {each.problem}" for each in judged.problems)
+    return f"{judged.verdict}: {problems or meaning(judged.reason)}"
 
 
 @singledispatch
@@ -199,3 +240,103 @@ def _(message: Payment) -> str:
 def _(message: KeyParked) -> str:
     reason = f": {message.reason}" if message.reason else ""
     return f"parked for {message.service}{reason}"
+
+
+# --- counter auctions: no applicant's name or address --------------------------------------------
+
+
+@describe.register
+def _(message: SellerRegistered) -> str:
+    return f"{message.seller_id} registers as {message.name} at {when(message.registered_at)}"
+
+
+@describe.register
+def _(message: SellerAct) -> str:
+    done = type(message).__name__.removeprefix("Seller").lower()
+    reason = f": {message.reason}" if message.reason else ""
+    return f"{message.seller_id} {done} at {when(message.at)}{reason}"
+
+
+@describe.register
+def _(message: Seller) -> str:
+    since = when(message.standings[-1].since)
+    return f"{message.seller_id} ({message.name}): {message.standing} since {since}"
+
+
+@describe.register
+def _(message: AuctionOpened) -> str:
+    return f"opening {_offer(message)}, closes at {when(message.closes_at)}"
+
+
+@describe.register
+def _(message: CounterOffered) -> str:
+    return f"counter-{_offer(message)}"
+
+
+def _offer(message: Offer) -> str:
+    condition = of_condition(message.unit_price, message.minimum_reservations, message.currency)
+    return (
+        f"offer {message.offer_id} by {message.seller_id}: {of_product(message.product)} at"
+        f" {condition}, made at {when(message.offered_at)}"
+    )
+
+
+@describe.register
+def _(message: AuctionWithdrawn) -> str:
+    return f"{message.seller_id} asks to take the auction back at {when(message.at)}"
+
+
+@describe.register
+def _(message: Applied) -> str:
+    who = f"{message.applicant.id} for {message.quantity}"
+    return f"application {message.application_id} by {who} at {when(message.applied_at)}"
+
+
+@describe.register
+def _(message: ApplicationConfirmed) -> str:
+    return f"application {message.application_id} confirmed at {when(message.at)}"
+
+
+@describe.register
+def _(message: ApplicationWithdrawn) -> str:
+    return f"application {message.application_id} taken back at {when(message.at)}"
+
+
+@describe.register
+def _(message: Auction) -> str:
+    shown = message.shown
+    so_far = of_count(message.reservations, shown.minimum_reservations, message.applicants)
+    invited = ", sellers invited" if message.invited_at else ""
+    return f"{message.status}: {so_far} at {money(shown.unit_price, message.currency)}{invited}"
+
+
+@describe.register
+def _(message: OfferJudged) -> str:
+    return f"offer {message.offer_id} by {message.seller_id} {of_verdict(message)}"
+
+
+@describe.register
+def _(message: ConditionReplaced) -> str:
+    before = of_shown(message.before, message.currency)
+    return f"replaced: {of_shown(message.shown, message.currency)}; before it {before}"
+
+
+@describe.register
+def _(message: RightIntercepted) -> str:
+    condition = of_condition(message.unit_price, message.minimum_reservations, message.currency)
+    return f"{message.seller_id}'s right to {message.offer_id} intercepted by {condition}"
+
+
+@describe.register
+def _(message: ApplicationRefused) -> str:
+    who = f" by {message.applicant_id}" if message.applicant_id else ""
+    return f"application {message.application_id}{who} refused: {meaning(message.reason)}"
+
+
+@describe.register(ContractConcluded)
+@describe.register(ContractFailed)
+def _(message: ContractConcluded | ContractFailed) -> str:
+    ended = "concluded" if isinstance(message, ContractConcluded) else "failed"
+    minimum = message.shown.minimum_reservations
+    so_far = of_count(message.reservations, minimum, message.applicants)
+    return f"contract {ended} at {when(message.at)}: {so_far}"

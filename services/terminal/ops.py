@@ -16,7 +16,7 @@ from schemas.topics import CATALOGUE, PARKED_KEYS, Topic
 from services.runtime.records import InputRecord, OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import dead_letters, parsing, topics
+from services.terminal import dead_letters, mail, parsing, topics
 from services.terminal.console import (
     Mistake,
     Step,
@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command()(lag)
     app.command()(park)
     app.add_typer(dead_letters.commands, name="dead-letters")
+    app.add_typer(mail.commands, name="letters")
 
 
 # --- export --------------------------------------------------------------------------------------

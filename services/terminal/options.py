@@ -125,6 +125,17 @@ def time_of(at: str | None) -> datetime:
     return typed(parsing.instant, at) if at else datetime.now(UTC)
 
 
+def moment(
+    at_option: str, at: str | None, in_option: str, length: str | None, now: datetime
+) -> str | None:
+    """A time that is given as such, or as a span from now."""
+    if at and length:
+        raise Mistake(f"give {at_option} or {in_option}, not both", usage=True)
+    if length:
+        return (now + typed(parsing.duration, length)).isoformat()
+    return typed(parsing.instant, at).isoformat() if at else None
+
+
 def ladder(tiers: list[str] | None, scope: Scope | None) -> dict[str, Any]:
     """The favor as far as it is given."""
     steps = [typed(parsing.tier, text).model_dump(exclude_none=True) for text in tiers or ()]

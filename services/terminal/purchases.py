@@ -1,4 +1,4 @@
-"""``jointbuy order``, and the commands around a purchase: define, request, show, why."""
+"""``jointbuy order``, and what else buyers, sellers and shops do."""
 
 import asyncio
 import secrets
@@ -13,7 +13,15 @@ from schemas.topics import ORDERS
 from services.runtime.records import OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import definitions, parsing, requests, topics
+from services.terminal import (
+    applications,
+    definitions,
+    offers,
+    parsing,
+    requests,
+    sellers,
+    topics,
+)
 from services.terminal.console import facts, mistakes, print_json
 from services.terminal.describing import describe
 from services.terminal.options import AsJson, At, Currency, Price, checked, time_of, typed
@@ -81,9 +89,12 @@ def _place(settings: Settings, record: OutputRecord, ends: Mapping[tuple[str, in
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of buyers and shops."""
+    """Add the commands of buyers, sellers and shops."""
     app.command()(definitions.define)
     app.command()(requests.request)
     app.command()(order)
+    app.command()(offers.offer)
+    app.command()(applications.apply)
+    app.add_typer(sellers.commands, name="seller")
     app.command()(show)
     app.command()(why)

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import sys
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +15,16 @@ from schemas.messages import (
     GroupPurchaseWithdrawn,
     IdIssued,
     Member,
+    Message,
     RequestRefused,
 )
 from schemas.topics import GROUP_PURCHASE_REQUESTS, REQUEST_OUTCOMES
-from services.runtime import transport
 from services.runtime.records import OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
 from services.terminal import parsing, topics
-from services.terminal.console import Mistake, facts, mistakes, print_json, waiting
+from services.terminal.answers import ask
+from services.terminal.console import Mistake, facts, mistakes, print_json
 from services.terminal.describing import describe
 from services.terminal.options import (
     AsJson,
@@ -43,6 +43,7 @@ from services.terminal.options import (
     checked_members,
     draft,
     ladder,
+    moment,
     time_of,
     typed,
 )
@@ -118,7 +119,7 @@ def request(
         "unit_price": price,
         "currency": currency,
         "opens_at": typed(parsing.instant, opens_at).isoformat() if opens_at else None,
-        "closes_at": _close(closes_at, closes_in, now),
+        "closes_at": moment("--closes-at", closes_at, "--closes-in", closes_in, now),
         "grace_seconds": grace_seconds,
         "stop_at_number": stop_at_number,
         "payment": {"scope": scope, "method": method},
@@ -132,14 +133,6 @@ def request(
     records = _records(settings, fields, _members(member, members_file), now)
     outcome = asyncio.run(_ask(settings, fields["request_id"], records, timeout))
     _print_outcome(outcome, as_json)
-
-
-def _close(closes_at: str | None, closes_in: str | None, now: datetime) -> str | None:
-    if closes_at and closes_in:
-        raise Mistake("give --closes-at or --closes-in, not both", usage=True)
-    if closes_in:
-        return (now + typed(parsing.duration, closes_in)).isoformat()
-    return typed(parsing.instant, closes_at).isoformat() if closes_at else None
 
 
 def _members(ids: list[str] | None, file: str | None) -> list[Member]:
@@ -177,29 +170,21 @@ def _records(
 async def _ask(
     settings: Settings, request_id: str, records: Sequence[OutputRecord], patience: float
 ) -> Outcome:
-    """Send, and wait for the answer that comes after; a repeated request is answered again."""
-    async with (
-        topics.connected(transport.consumer(settings), settings) as reader,
-        topics.connected(transport.producer(settings), settings) as sender,
-    ):
-        await topics.assign(
-            reader, settings, topics.partitions_of(settings, REQUEST_OUTCOMES, request_id)
+    """Send, and wait for the answer; a repeated request is answered again."""
+
+    def outcome_of(message: Message) -> Outcome | None:
+        if isinstance(message, IdIssued | RequestRefused) and message.request_id == request_id:
+            return message
+        return None
+
+    listening = [(REQUEST_OUTCOMES, request_id)]
+    outcome: Outcome | None = await ask(settings, records, listening, outcome_of, patience)
+    if outcome is None:
+        raise Mistake(
+            f"no answer to {request_id} within {patience:g} s, but it was sent: see that"
+            f" request_service runs with `jointbuy status`, then ask `jointbuy why {request_id}`"
         )
-        await reader.seek_to_end()
-        await topics.send_by(sender, settings, records)
-        deadline = time.monotonic() + patience
-        with waiting(f"waiting for the answer to {request_id}"):
-            while time.monotonic() < deadline:
-                for fetched in (await reader.getmany(timeout_ms=200)).values():
-                    for record in fetched:
-                        if record.key == request_id.encode():
-                            outcome = topics.message_of(REQUEST_OUTCOMES, record)
-                            if isinstance(outcome, IdIssued | RequestRefused):
-                                return outcome
-    raise Mistake(
-        f"no answer to {request_id} within {patience:g} s, but it was sent: see that"
-        f" request_service runs with `jointbuy status`, then ask `jointbuy why {request_id}`"
-    )
+    return outcome
 
 
 def _print_outcome(outcome: Outcome, as_json: bool) -> None:

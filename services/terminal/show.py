@@ -1,8 +1,10 @@
-"""``jointbuy show``: a group's terms, its progress, and its purchase condition management table."""
+"""``jointbuy show``: a group with its purchase condition management table, or an auction's page."""
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -19,11 +21,20 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
 )
-from schemas.topics import CATALOGUE, FAVORS, PURCHASES, Topic
+from schemas.topics import (
+    AUCTIONS,
+    FAVORS,
+    GROUP_PURCHASES,
+    OFFERS,
+    PURCHASES,
+    REQUEST_OUTCOMES,
+    Topic,
+)
 from services.runtime.records import InputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import parsing, topics
+from services.terminal import auction_page, parsing, topics
+from services.terminal.auction_page import AuctionPage
 from services.terminal.console import (
     Mistake,
     Step,
@@ -80,6 +91,11 @@ class Group:
                 self.listed += [member.id for member in message.members]
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything was said of it."""
+        return self.terms is not None or self.state is not None or bool(self.refused)
+
+    @property
     def members(self) -> list[str]:
         """Purchasers by their first order, then those who are listed and have not ordered."""
         bought = sorted(
@@ -93,43 +109,62 @@ class Group:
 
 @mistakes()
 def show(
-    group: Annotated[str, typer.Argument(help="The group's id, GB-…")],
-    limit: Annotated[
-        int, typer.Option(min=0, help="Lines of the table on screen; 0 for all.")
-    ] = 200,
+    reference: Annotated[
+        str, typer.Argument(metavar="ID", help="A group's id, GB-…, or an auction's.")
+    ],
+    limit: Annotated[int, typer.Option(min=0, help="Lines of a table on screen; 0 for all.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """Show a group's terms, its progress and its table of purchasers."""
-    group_id = typed(parsing.group_id, group)
-    with progress(f"reading {group_id}") as step:
-        found = asyncio.run(read_group(settings_here(), group_id, step))
-    if found.terms is None and found.state is None and not found.refused:
-        raise Mistake(f"no group purchase {group_id} is known: ask `jointbuy why {group_id}`")
-    if as_json:
-        print_json(_as_json(found))
-        return
-    _print(found, limit or len(found.members))
+    """Show a group's progress and its table of purchasers, or an auction's page and offers."""
+    wanted = typed(parsing.group_id, reference)
+    settings = settings_here()
+    with progress(f"reading {wanted}") as step:
+        group, auction = asyncio.run(read_about(settings, wanted, step))
+    if group.is_known:
+        if as_json:
+            print_json(_as_json(group))
+        else:
+            _print(group, limit or len(group.members))
+    elif auction.is_known:
+        if as_json:
+            print_json(auction_page.as_json(auction))
+        else:
+            now = datetime.now(UTC) if settings.clock == "wall" else None
+            auction_page.print_page(auction, now, limit or sys.maxsize)
+    else:
+        raise Mistake(
+            f"no group purchase or auction {wanted} is known: ask `jointbuy why {wanted}`"
+        )
 
 
-async def read_group(settings: Settings, group_id: str, step: Step | None = None) -> Group:
-    """Read what is known of a group."""
-    group = Group(group_id)
-    await _take_all(settings, group, (PURCHASES, FAVORS), step)
+async def read_about(
+    settings: Settings, key_id: str, step: Step | None = None
+) -> tuple[Group, AuctionPage]:
+    """Read what is known of a group or an auction of this id, and what follows from it."""
+    group, auction = Group(key_id), AuctionPage(key_id)
+    await _take_all(settings, key_id, (PURCHASES, FAVORS), group.take, step)
     if group.terms is not None and group.terms.member_parts:
-        await _take_all(settings, group, (CATALOGUE["group-purchases"],), step)
-    return group
+        await _take_all(settings, key_id, (GROUP_PURCHASES,), group.take, step)
+    if not group.is_known:
+        await _take_all(settings, key_id, (AUCTIONS, OFFERS), auction.take, step)
+    if auction.page is not None and auction.page.group_request_id is not None:
+        request_id = auction.page.group_request_id
+        await _take_all(settings, request_id, (REQUEST_OUTCOMES,), auction.take, step)
+    return group, auction
 
 
 async def _take_all(
-    settings: Settings, group: Group, sources: Sequence[Topic], step: Step | None
+    settings: Settings,
+    key_id: str,
+    sources: Sequence[Topic],
+    take: Callable[[Message | None], None],
+    step: Step | None,
 ) -> None:
     by_name = {settings.topic(topic.name): topic for topic in sources}
-    partitions = [
-        tp for topic in sources for tp in topics.partitions_of(settings, topic, group.group_id)
-    ]
+    partitions = [tp for topic in sources for tp in topics.partitions_of(settings, topic, key_id)]
     async for record in topics.read(settings, partitions, step):
-        if is_of(record, group.group_id):
-            group.take(topics.message_of(by_name[record.topic], record))
+        if is_of(record, key_id):
+            take(topics.message_of(by_name[record.topic], record))
 
 
 def is_of(record: InputRecord, key_id: str) -> bool:

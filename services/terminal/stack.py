@@ -17,6 +17,7 @@ from rich.console import Console
 from services.runtime.admin import topics_of_ours
 from services.runtime.running import (
     Running,
+    RunningWorker,
     home_folder,
     is_alive,
     read_running,
@@ -27,6 +28,8 @@ from services.terminal.console import Mistake, mistakes, print_json, print_table
 from services.terminal.options import AsJson
 
 READY_SECONDS = 120.0
+#: Services that answer pages and process no topics.
+WITHOUT_PARTITIONS = frozenset({"storefront"})
 
 
 class BrokerKind(StrEnum):
@@ -179,11 +182,17 @@ def status(as_json: AsJson = False) -> None:
             str(worker.pid or "restarting"),
             str(worker.restarts),
             worker.web,
-            f"{ready} of {len(mine)}" if mine else "no answer",
+            _readiness(worker, mine, ready),
             _when(min(clocks)) if clocks else "",
             str(sum(each["keys_waiting"] for each in mine)),
         )
     print_table(made)
+
+
+def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int) -> str:
+    if worker.service in WITHOUT_PARTITIONS:
+        return "yes" if _page(worker.web, "readyz") else "no answer"
+    return f"{ready} of {len(mine)}" if mine else "no answer"
 
 
 def _when(milliseconds: int) -> str:
@@ -225,6 +234,8 @@ def _standing(running: Running) -> dict[str, Any] | None:
     """Every partition's positions if all are idle, else ``None``."""
     standing: dict[str, Any] = {}
     for worker in running.workers:
+        if worker.service in WITHOUT_PARTITIONS:
+            continue
         mine = _partitions(worker.web)
         if not mine or not all(each["idle"] for each in mine):
             return None

@@ -1,15 +1,21 @@
-"""A group's story from the topics: every fact that is left of it, with what made each."""
+"""The story of a group or an auction: every fact that is left of it, with what made each."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from schemas.messages import (
+    ApplicationRefused,
+    Auction,
+    CounterOffered,
     GroupPurchase,
     IdIssued,
     Message,
+    Offer,
+    OfferJudged,
     PurchaseOpened,
     PurchaseState,
     RequestRefused,
+    RightIntercepted,
     Terms,
 )
 from schemas.topics import CATALOGUE, DEAD_LETTERS, Topic
@@ -20,11 +26,14 @@ from services.terminal.console import Step
 from services.terminal.describing import describe
 from services.terminal.show import is_of
 
-#: What tells of a request or a group, in the order in which one follows from the other.
+OUTCOMES = "request-outcomes"
+#: What tells of an auction, a request or a group, in the order in which one follows from the other.
 TOLD_BY = (
     "parked-keys",
+    "offers",
+    "auctions",
     "group-purchase-requests",
-    "request-outcomes",
+    OUTCOMES,
     "group-purchases",
     "purchases",
     "favors",
@@ -33,7 +42,7 @@ TOLD_BY = (
 
 @dataclass
 class Fact:
-    """A record that tells of the group; ``input`` is what made it, if that is still kept."""
+    """A record that tells of it; ``input`` is what made it, if that is still kept."""
 
     topic: Topic
     record: InputRecord
@@ -82,6 +91,7 @@ class Story:
     """All that is left, in order of time."""
 
     reference: str
+    auction_id: str | None = None
     group_id: str | None = None
     request_id: str | None = None
     facts: list[Fact] = field(default_factory=list)
@@ -100,17 +110,16 @@ class Story:
 
 
 async def collect(settings: Settings, reference: str, step: Step | None = None) -> Story:
-    """Read what is left of a group, or of a request, and of the one that belongs to it."""
+    """Read what is left of a group, a request or an auction, and of what belongs to it."""
     story = Story(reference)
-    story.facts = await _facts_about(settings, reference, step)
-    for fact in story.facts:
-        message = fact.message
-        if isinstance(message, IdIssued | Terms | PurchaseState):
-            story.group_id, story.request_id = message.group_id, message.request_id
-        elif isinstance(message, RequestRefused):
-            story.request_id = message.request_id
-    for other in {story.group_id, story.request_id} - {reference, None}:
-        story.facts += await _facts_about(settings, str(other), step)
+    story.facts = await _facts_about(settings, reference, TOLD_BY, step)
+    _name(story)
+    ids = {story.group_id, story.request_id} - {reference, None}
+    # An auction's story ends with the id of the group purchase, which has a story of its own.
+    told_by = TOLD_BY if story.auction_id is None else ("group-purchase-requests", OUTCOMES)
+    for other in ids:
+        story.facts += await _facts_about(settings, str(other), told_by, step)
+    _name(story)
     ids = {reference, story.group_id, story.request_id} - {None}
     story.facts += await _dead_letters(settings, [str(each) for each in ids], step)
     order = {name: rank for rank, name in enumerate(TOLD_BY)}
@@ -124,6 +133,21 @@ async def collect(settings: Settings, reference: str, step: Step | None = None) 
     return story
 
 
+def _name(story: Story) -> None:
+    """Take the ids from the facts."""
+    for fact in story.facts:
+        match fact.message:
+            case IdIssued() | Terms() | PurchaseState() as message:
+                story.group_id, story.request_id = message.group_id, message.request_id
+            case RequestRefused() as message:
+                story.request_id = message.request_id
+            case Auction() as message:
+                story.auction_id = message.auction_id
+                story.request_id = message.group_request_id or story.request_id
+            case Offer() | OfferJudged() | ApplicationRefused() as message:
+                story.auction_id = message.auction_id
+
+
 async def add_inputs(settings: Settings, facts: Sequence[Fact]) -> None:
     """Read back what made these facts, as far as it is kept."""
     causes = {fact.cause for fact in facts if fact.cause is not None}
@@ -133,9 +157,11 @@ async def add_inputs(settings: Settings, facts: Sequence[Fact]) -> None:
             fact.input = found.get(fact.cause)
 
 
-async def _facts_about(settings: Settings, key_id: str, step: Step | None) -> list[Fact]:
+async def _facts_about(
+    settings: Settings, key_id: str, told_by: Sequence[str], step: Step | None
+) -> list[Fact]:
     partitions = [
-        tp for name in TOLD_BY for tp in topics.partitions_of(settings, CATALOGUE[name], key_id)
+        tp for name in told_by for tp in topics.partitions_of(settings, CATALOGUE[name], key_id)
     ]
     return [
         fact_of(settings, record)
@@ -162,10 +188,16 @@ def fact_of(settings: Settings, record: InputRecord) -> Fact:
 
 
 def important(fact: Fact) -> bool:
-    """Whether it is of the group itself, and no step or member among many."""
-    message = fact.message
-    if isinstance(message, PurchaseState):
-        return message.status != "open"
-    return fact.topic.name not in ("purchases", "favors") or isinstance(
-        message, PurchaseOpened | GroupPurchase
-    )
+    """Whether it is of the group or auction itself, and no step or person among many."""
+    match fact.message:
+        case PurchaseState() as state:
+            return state.status != "open"
+        case Auction() as page:
+            return page.status != "open"
+        case OfferJudged() as judged:
+            return judged.verdict == "shown"
+        case CounterOffered() | RightIntercepted() | ApplicationRefused():
+            return False
+        case PurchaseOpened() | GroupPurchase():
+            return True
+    return fact.topic.name not in ("purchases", "favors")

@@ -21,8 +21,8 @@ from services.runtime.records import (
     InputRecord,
     OutputRecord,
     Partitioner,
+    as_record,
     decode,
-    encode,
     key_id,
     milliseconds,
 )
@@ -243,12 +243,17 @@ def as_json(raw: bytes | None) -> Any:
 
 async def latest(settings: Settings, topic: Topic, key: str) -> Message | None:
     """The latest message of a key of a compacted topic."""
-    wanted = key.encode()
-    message: Message | None = None
-    async for record in read(settings, partitions_of(settings, topic, key_id(key))):
-        if record.key == wanted:
-            message = message_of(topic, record)
+    (message,) = await latest_of(settings, topic, [key])
     return message
+
+
+async def latest_of(settings: Settings, topic: Topic, keys: Sequence[str]) -> list[Message | None]:
+    """The latest message of each of these keys, which begin with the same id."""
+    found: dict[bytes | None, InputRecord | None] = {key.encode(): None for key in keys}
+    async for record in read(settings, partitions_of(settings, topic, key_id(keys[0]))):
+        if record.key in found:
+            found[record.key] = record
+    return [None if record is None else message_of(topic, record) for record in found.values()]
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -258,14 +263,8 @@ def record_of(
     settings: Settings, topic: Topic, message: Message, at: datetime, value: bytes | None = None
 ) -> OutputRecord:
     """A message as a record in its key's partition; ``value`` if it is not to be all of it."""
-    return OutputRecord(
-        topic=settings.topic(topic.name),
-        partition=Partitioner(topic.partitions)(key_id(message.key)),
-        key=message.key.encode(),
-        value=encode(message) if value is None else value,
-        timestamp=milliseconds(at),
-        headers=[],
-    )
+    name, partitioner = settings.topic(topic.name), Partitioner(topic.partitions)
+    return as_record(message, name, partitioner, milliseconds(at), value)
 
 
 async def send(

@@ -11,23 +11,29 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.messages import (
+    ApplicationRefused,
+    Auction,
+    AuctionWithdrawn,
     Favor,
     FavorDecision,
     GroupPurchase,
     GroupPurchaseRequested,
     IdIssued,
+    Offer,
+    OfferJudged,
     Order,
     OrderRefused,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
     RequestRefused,
+    RightIntercepted,
     Terms,
 )
 from services.runtime.records import InputRecord, instant
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import parsing, topics
+from services.terminal import parsing, topics, why_auction
 from services.terminal.console import (
     Mistake,
     Step,
@@ -52,15 +58,20 @@ NOTE = (
 
 @mistakes()
 def why(
-    group: Annotated[str, typer.Argument(help="The group's id, GB-…, or a request_id.")],
-    member: Annotated[str | None, typer.Option("--member", help="Only what is theirs.")] = None,
+    of: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A group's id, GB-…, a request_id, or an auction's id."),
+    ],
+    member: Annotated[
+        str | None, typer.Option("--member", help="Only what is theirs, or this seller's.")
+    ] = None,
     limit: Annotated[
-        int, typer.Option(min=0, help="So many of the orders' facts, the latest; 0 for all.")
+        int, typer.Option(min=0, help="So many facts of single people, the latest; 0 for all.")
     ] = 40,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a group or a request is what it is: the facts, the rules and inputs behind them."""
-    reference = typed(parsing.group_id, group)
+    """Say why a group, request or auction is what it is: facts, rules and inputs behind them."""
+    reference = typed(parsing.group_id, of)
     settings = settings_here()
     with progress(f"reading {reference}") as step:
         story, shown = asyncio.run(_read(settings, reference, member, limit, step))
@@ -75,7 +86,10 @@ def why(
         typer.echo()
         print_table(_entries(settings, shown))
     if left_out and member is None:
-        typer.echo(f"\n{left_out:,} earlier facts of orders are left out: see them with --limit 0")
+        of_what = "the auction" if story.auction_id else "orders"
+        typer.echo(
+            f"\n{left_out:,} earlier facts of {of_what} are left out: see them with --limit 0"
+        )
     if shown:
         typer.echo(f"\n{NOTE}")
 
@@ -100,8 +114,14 @@ def _chosen(story: Story, member: str | None, limit: int) -> Iterator[Fact]:
 
 
 def _is_of_member(fact: Fact, member: str) -> bool:
-    message = fact.message
-    return isinstance(message, PurchaseRow | Favor | OrderRefused) and message.member_id == member
+    match fact.message:
+        case PurchaseRow() | Favor() | OrderRefused() as message:
+            return message.member_id == member
+        case Offer() | OfferJudged() | RightIntercepted() | AuctionWithdrawn() as message:
+            return message.seller_id == member
+        case ApplicationRefused() as message:
+            return message.applicant_id == member
+    return False
 
 
 # --- the first sentence --------------------------------------------------------------------------
@@ -109,6 +129,8 @@ def _is_of_member(fact: Fact, member: str) -> bool:
 
 def summary(story: Story) -> str:
     """One sentence that says how it stands and why."""
+    if story.auction_id is not None:
+        return why_auction.summary(story) + _parked(story)
     state, terms = story.last(PurchaseState), story.last(PurchaseOpened)
     if state is not None and isinstance(state.message, PurchaseState):
         message = terms.message if terms else None
@@ -227,10 +249,12 @@ def _input(settings: Settings, record: InputRecord | None) -> str:
 
 
 def _as_json(story: Story, shown: list[Fact], left_out: int) -> dict[str, Any]:
-    state = story.last(PurchaseState)
-    status = state.message.status if state and isinstance(state.message, PurchaseState) else None
+    state = story.last(PurchaseState) or story.last(Auction)
+    message = state.message if state else None
+    status = message.status if isinstance(message, PurchaseState | Auction) else None
     return {
         "reference": story.reference,
+        "auction_id": story.auction_id,
         "group_id": story.group_id,
         "request_id": story.request_id,
         "status": status,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,16 @@ import orjson
 from aiokafka import TopicPartition
 
 from schemas.messages import Message, TimePassed
-from schemas.topics import CATALOGUE, ORDERS
+from schemas.topics import CATALOGUE, ORDERS, PARTITIONS
 from services.runtime.admin import create_topics
 from services.runtime.brokers import RunningBroker, free_port
-from services.runtime.records import OutputRecord, Partitioner, encode, key_id, milliseconds
+from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, producer, read_end, send
 
 DEADLINE_SECONDS = 60.0
+
+partition_of = Partitioner(PARTITIONS)
 
 
 @dataclass
@@ -36,6 +39,11 @@ class Worker:
     env: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def has_partitions(self) -> bool:
+        """Whether it processes topics; the storefront answers pages."""
+        return self.module != "services.storefront"
 
     def start(self) -> None:
         """Start it, or start it again."""
@@ -167,14 +175,7 @@ class Stack:
         partitioner = Partitioner(CATALOGUE[topic].partitions)
         now = int(time.time() * 1000)
         self.feed_raw(
-            OutputRecord(
-                topic,
-                partitioner(key_id(message.key)),
-                message.key.encode(),
-                encode(message),
-                now if at is None else at,
-                [],
-            )
+            as_record(message, topic, partitioner, now if at is None else at)
             for message, at in messages
         )
 
@@ -194,35 +195,40 @@ class Stack:
 
         asyncio.run(go())
 
-    def pass_time(self, at: Any, *topics: str) -> None:
-        """``TimePassed`` to every partition of these command topics (default: orders)."""
+    def pass_time(self, at: datetime, *topics: str, partition: int | None = None) -> None:
+        """``TimePassed`` to all partitions, or one, of these command topics (default: orders)."""
         self.feed_raw(
             OutputRecord(name, number, None, encode(TimePassed(at=at)), milliseconds(at), [])
             for name in topics or (ORDERS.name,)
             for number in range(CATALOGUE[name].partitions)
+            if partition in (None, number)
         )
 
     def read(self, topic: str) -> list[Seen]:
         """Every committed record of a topic, by partition and offset."""
-        return asyncio.run(self._read(topic))
+        return [_seen(topic, record) for record in self.read_raw(topic)]
 
-    async def _read(self, topic: str) -> list[Seen]:
+    def read_raw(self, topic: str) -> list[Any]:
+        """The same of a topic or a changelog, as the records lie there."""
+        return asyncio.run(self._read_raw(topic))
+
+    async def _read_raw(self, topic: str) -> list[Any]:
+        count = CATALOGUE[topic].partitions if topic in CATALOGUE else PARTITIONS
+        partitions = [TopicPartition(self.settings.topic(topic), number) for number in range(count)]
         reader = consumer(self.settings)
         await reader.start()
-        name = self.settings.topic(topic)
-        partitions = [TopicPartition(name, number) for number in range(CATALOGUE[topic].partitions)]
-        reader.assign(partitions)
-        seen: list[Seen] = []
+        found: list[Any] = []
         try:
+            reader.assign(partitions)
             while True:
                 for records in (await reader.getmany(timeout_ms=100)).values():
-                    seen += [_seen(topic, record) for record in records]
+                    found += records
                 for each in partitions:
                     end = read_end(reader, each)
                     if end is None or await reader.position(each) < end:
                         break
                 else:
-                    return sorted(seen, key=lambda record: (record.partition, record.offset))
+                    return sorted(found, key=lambda record: (record.partition, record.offset))
         finally:
             await reader.stop()
 
@@ -250,7 +256,11 @@ class Stack:
 
         def standing() -> bool:
             nonlocal before
-            alive = [each for each in self.workers if each.process and each.process.poll() is None]
+            alive = [
+                each
+                for each in self.workers
+                if each.process and each.process.poll() is None and each.has_partitions
+            ]
             now = [each.partitions() for each in alive]
             if not all(each and all(part["idle"] for part in each) for each in now):
                 before = []
@@ -301,3 +311,55 @@ def _seen(topic: str, record: Any) -> Seen:
         value,
         {name: text.decode("utf-8", "replace") for name, text in record.headers},
     )
+
+
+# --- an upstream that is slow --------------------------------------------------------------------
+
+
+class OpenTransaction:
+    """A transaction that an upstream has begun and not ended."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._settings = stack.settings
+        self._runner = asyncio.Runner()
+        self._producer: Any = None
+
+    def begin(self, at: datetime, messages: dict[str, Message]) -> None:
+        """Begin, and send a message to each of these topics, where it belongs."""
+        records = [
+            as_record(message, self._settings.topic(topic), partition_of, milliseconds(at))
+            for topic, message in messages.items()
+        ]
+
+        async def go() -> None:
+            self._producer = producer(self._settings, f"{self._settings.topic_prefix}upstream")
+            await self._producer.start()
+            await self._producer.begin_transaction()
+            await send(self._producer, records)
+
+        self._runner.run(go())
+
+    def end(self, how: str) -> None:
+        """Commit or abort."""
+        end = {"committed": "commit_transaction", "aborted": "abort_transaction"}[how]
+
+        async def go() -> None:
+            await getattr(self._producer, end)()
+
+        self._runner.run(go())
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._producer is not None:
+            self._runner.run(self._producer.stop())
+        self._runner.close()
+
+
+@contextmanager
+def open_transaction(stack: Stack) -> Iterator[OpenTransaction]:
+    """One that is disconnected at the end."""
+    upstream = OpenTransaction(stack)
+    try:
+        yield upstream
+    finally:
+        upstream.close()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from aiokafka.admin import (  # type: ignore[import-untyped, unused-ignore]
 )
 
 from services.runtime import brokers
+from tests.system.stack import until
 
 READ_SECONDS_MAX = 10
 
@@ -67,14 +68,6 @@ async def read(servers: str, topic: str, count: int) -> list[bytes | None]:
                 assert record.headers == (("ce_id", b"1"), ("empty", b""))
                 values.append(record.value)
     return values
-
-
-def end_by(condition: Callable[[], bool], seconds: float) -> bool:
-    """Say whether the condition comes true before the deadline."""
-    deadline, turn = time.monotonic() + seconds, threading.Event()
-    while not condition() and time.monotonic() < deadline:
-        turn.wait(0.02)
-    return condition()
 
 
 def answers(port: int) -> bool:
@@ -170,7 +163,7 @@ def test_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
         assert answers(port)
         parent.kill()
         parent.wait()
-    assert end_by(lambda: not answers(port), 5)
+    until("nothing answers", lambda: not answers(port), 5)
 
 
 @pytest.mark.usefixtures("needs_kafka")

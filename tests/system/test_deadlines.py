@@ -4,58 +4,41 @@ Sentinels: a deadline that must not pass is watched until one of the same time, 
 nothing stands in its way, has been handled; so no test waits for nothing to happen.
 """
 
-import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import TopicPartition
 
 from schemas.messages import (
-    GroupPurchase,
     Message,
-    OrderPaid,
     OrderPlaced,
     Payment,
     PaymentCause,
     PaymentTerms,
-    Product,
     TimePassed,
 )
 from schemas.topics import ORDERS, PARTITIONS
 from services.runtime import brokers, store
 from services.runtime.brokers import RunningBroker
-from services.runtime.records import OutputRecord, Partitioner, encode, instant, milliseconds
+from services.runtime.records import OutputRecord, encode, instant, milliseconds
 from services.runtime.store import POSITIONS_KEY
-from services.runtime.transport import consumer, producer, read_end
-from tests.system.stack import Stack, Worker, stack_on, until
+from tests.system.purchases import T, closings, group_until, groups_in, order_at, states, text
+from tests.system.stack import Stack, Worker, open_transaction, partition_of, stack_on, until
 
 pytestmark = pytest.mark.system
 CHANGELOG = "order_service-purchases-changelog"
 GRACE_SECONDS = 2.0
-#: Not long ago: Kafka compacts facts of more than a week ago at once, and the tests read them all.
-T = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
 MINUTE = timedelta(minutes=1)
 
-_partition = Partitioner(PARTITIONS)
-
-
 # --- what the tests are told in ------------------------------------------------------------------
-
-
-def groups_in(partition: int, count: int) -> list[str]:
-    """Ids of groups whose records sit in a partition."""
-    names = (f"group-{number}" for number in range(1_000))
-    return [name for name in names if _partition(name) == partition][:count]
 
 
 GROUP, OTHER, THIRD = groups_in(1, 3)
@@ -67,43 +50,9 @@ def now() -> datetime:
     return instant(int(time.time() * 1000))
 
 
-def group(group_id: str, closes_at: datetime, opens_at: datetime, **terms: Any) -> GroupPurchase:
-    """Terms that only the deadline closes."""
-    return GroupPurchase(
-        group_id=group_id,
-        request_id=f"request-of-{group_id}",
-        version=terms.pop("version", 1),
-        requested_at=opens_at,
-        issued_at=opens_at,
-        product=Product(name="Sencha, 1 kg"),
-        number_of_products=1_000_000,
-        opens_at=opens_at,
-        closes_at=closes_at,
-        grace_seconds=0,
-        **terms,
-    )
-
-
-def order(group_id: str, number: int, ordered_at: datetime, quantity: int = 1) -> OrderPaid:
-    """The group's n-th order."""
-    return OrderPaid(
-        order_id=f"{group_id}-{number}",
-        source="shop",
-        group_id=group_id,
-        member_id="ann",
-        quantity=quantity,
-        ordered_at=ordered_at,
-    )
-
-
 def stamped(message: Message, at: datetime) -> tuple[Message, int]:
     """What ``Stack.feed`` takes."""
     return message, milliseconds(at)
-
-
-def text(at: datetime) -> str:
-    """A time as facts show it."""
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def passed(at: datetime, seconds: float = 0) -> None:
@@ -112,21 +61,6 @@ def passed(at: datetime, seconds: float = 0) -> None:
         f"the wall clock at {at} + {seconds} s",
         lambda: time.time() > at.timestamp() + seconds,
     )
-
-
-def states(stack: Stack, group_id: str) -> list[dict[str, Any]]:
-    """Every summary of a group, in order."""
-    return [each.value for each in stack.read("purchases") if each.key == group_id]
-
-
-def closings(stack: Stack, group_id: str) -> list[dict[str, Any]]:
-    """What the deadline decided: the first summary of each close, so one at most."""
-    told = states(stack, group_id)
-    return [
-        state
-        for before, state in zip([None, *told], told, strict=False)
-        if state["status"] != "open" and (before is None or before["status"] == "open")
-    ]
 
 
 def assert_closed(stack: Stack, group_id: str, quantity: int, closed_at: datetime) -> None:
@@ -146,34 +80,9 @@ def assert_versions_rise(stack: Stack) -> None:
         last[each.key] = each.value["version"]
 
 
-def changelog(stack: Stack) -> list[Any]:
-    """Every committed record of the changelog."""
-
-    async def go() -> list[Any]:
-        reader = consumer(stack.settings)
-        await reader.start()
-        try:
-            tps = [TopicPartition(stack.settings.topic(CHANGELOG), n) for n in range(PARTITIONS)]
-            reader.assign(tps)
-            await reader.seek_to_beginning(*tps)
-            found: list[Any] = []
-            while True:
-                for records in (await reader.getmany(timeout_ms=100)).values():
-                    found += records
-                ends = [read_end(reader, tp) for tp in tps]
-                positions = [await reader.position(tp) for tp in tps]
-                pairs = zip(ends, positions, strict=True)
-                if all(end is not None and position >= end for end, position in pairs):
-                    return found
-        finally:
-            await reader.stop()
-
-    return asyncio.run(go())
-
-
 def rows_told(stack: Stack) -> dict[bytes, bytes]:
     """The rows as the changelog has them."""
-    rows = {each.key: each.value for each in changelog(stack) if each.key != POSITIONS_KEY}
+    rows = {each.key: each.value for each in stack.read_raw(CHANGELOG) if each.key != POSITIONS_KEY}
     return {key: value for key, value in rows.items() if value is not None}
 
 
@@ -199,9 +108,7 @@ def clocks(worker: Worker) -> dict[int, int]:
 
 def feed_partition(stack: Stack, at: datetime, group_id: str) -> None:
     """``TimePassed`` on ``orders``, to the partition of a group only."""
-    value = encode(TimePassed(at=at))
-    record = OutputRecord(ORDERS.name, _partition(group_id), None, value, milliseconds(at), [])
-    stack.feed_raw([record])
+    stack.pass_time(at, partition=partition_of(group_id))
 
 
 # --- the wall clock ------------------------------------------------------------------------------
@@ -216,7 +123,7 @@ def test_an_order_made_in_time_counts_though_it_is_read_late(
         (worker,) = stack.start("order_service")
         opens_at = now()
         closes_at = opens_at + timedelta(seconds=3)
-        stack.feed("group-purchases", stamped(group(GROUP, closes_at, opens_at), opens_at))
+        stack.feed("group-purchases", stamped(group_until(GROUP, closes_at, opens_at), opens_at))
         stack.wait_for("purchases", GROUP, status="open")
         assert worker.process is not None
         if away == "stopped":
@@ -225,7 +132,7 @@ def test_an_order_made_in_time_counts_though_it_is_read_late(
             worker.kill()
         at = now()
         assert at < closes_at, "this machine is too slow for the test"
-        stack.feed("orders", *(stamped(order(GROUP, n, at), at) for n in range(50)))
+        stack.feed("orders", *(stamped(order_at(GROUP, n, at), at) for n in range(50)))
         passed(closes_at, 0.5)
         if away == "stopped":
             worker.signal(signal.SIGCONT)
@@ -248,14 +155,14 @@ def test_after_an_outage_every_overdue_deadline_is_handled_at_its_own_time(
     }
     with stack_on(kafka, tmp_path, "wall") as stack:
         for group_id, closes_at in closes.items():
-            stack.feed("group-purchases", stamped(group(group_id, closes_at, start), start))
+            stack.feed("group-purchases", stamped(group_until(group_id, closes_at, start), start))
             in_time, late = closes_at - MINUTE, closes_at + MINUTE / 2
             stack.feed(
                 "orders",
-                stamped(order(group_id, 1, in_time, 1), in_time),
+                stamped(order_at(group_id, 1, in_time, 1), in_time),
                 # Made in time, but it came to the topic when the group was over.
-                stamped(order(group_id, 2, in_time, 10), late),
-                stamped(order(group_id, 3, late, 100), late),
+                stamped(order_at(group_id, 2, in_time, 10), late),
+                stamped(order_at(group_id, 3, late, 100), late),
             )
         stack.start("order_service")
         for group_id, closes_at in closes.items():
@@ -278,16 +185,16 @@ def test_a_record_from_the_future_closes_no_other_group_early(
         ahead = opens_at + 55 * MINUTE
         stack.feed(
             "group-purchases",
-            stamped(group(GROUP, closes_at, opens_at), opens_at),
-            stamped(group(OTHER, opens_at + timedelta(days=1), opens_at), opens_at),
+            stamped(group_until(GROUP, closes_at, opens_at), opens_at),
+            stamped(group_until(OTHER, opens_at + timedelta(days=1), opens_at), opens_at),
         )
-        stack.feed("orders", stamped(order(OTHER, 1, ahead), ahead))
-        stack.feed("orders", stamped(order(OTHER, 2, ahead), now()))
+        stack.feed("orders", stamped(order_at(OTHER, 1, ahead), ahead))
+        stack.feed("orders", stamped(order_at(OTHER, 2, ahead), now()))
         if worker_is == "running":
             stack.wait_for("purchases", OTHER, quantity=2)
         at = now()
         assert at < closes_at, "this machine is too slow for the test"
-        stack.feed("orders", stamped(order(GROUP, 1, at), at))
+        stack.feed("orders", stamped(order_at(GROUP, 1, at), at))
         if worker_is != "running":
             passed(closes_at, 0.5)
             worker.start()
@@ -305,14 +212,14 @@ def test_time_passed_is_ignored_under_the_wall_clock(kafka: RunningBroker, tmp_p
         later = opens_at + 50 * MINUTE
         stack.feed(
             "group-purchases",
-            stamped(group(GROUP, opens_at + 10 * MINUTE, opens_at), opens_at),
-            stamped(group(OTHER, opens_at + timedelta(seconds=1), opens_at), opens_at),
+            stamped(group_until(GROUP, opens_at + 10 * MINUTE, opens_at), opens_at),
+            stamped(group_until(OTHER, opens_at + timedelta(seconds=1), opens_at), opens_at),
         )
         feed_partition(stack, later, GROUP)
         value = encode(TimePassed(at=later + timedelta(days=36_500)))
         at = milliseconds(now())
-        stack.feed_raw([OutputRecord(ORDERS.name, _partition(GROUP), None, value, at, [])])
-        stack.feed("orders", stamped(order(GROUP, 1, opens_at), now()))
+        stack.feed_raw([OutputRecord(ORDERS.name, partition_of(GROUP), None, value, at, [])])
+        stack.feed("orders", stamped(order_at(GROUP, 1, opens_at), now()))
         stack.wait_for("purchases", GROUP, quantity=1)
         stack.wait_for("purchases", OTHER, status="elapsed")
         assert not closings(stack, GROUP)
@@ -369,16 +276,16 @@ def test_a_worker_whose_clock_is_wrong_fires_nothing_and_says_so(
         soon = opens_at + timedelta(seconds=3)
         stack.feed(
             "group-purchases",
-            stamped(group(FREE, opens_at + timedelta(days=30), opens_at), opens_at),
+            stamped(group_until(FREE, opens_at + timedelta(days=30), opens_at), opens_at),
         )
-        stack.feed("orders", stamped(order(FREE, 1, opens_at), opens_at))
+        stack.feed("orders", stamped(order_at(FREE, 1, opens_at), opens_at))
         stack.wait_for("purchases", FREE, quantity=1)
         stack.feed(
             "group-purchases",
-            stamped(group(GROUP, soon, opens_at), opens_at),
-            stamped(group(SENTINEL, opens_at + 20 * MINUTE, opens_at), opens_at),
+            stamped(group_until(GROUP, soon, opens_at), opens_at),
+            stamped(group_until(SENTINEL, opens_at + 20 * MINUTE, opens_at), opens_at),
         )
-        stack.feed("orders", stamped(order(GROUP, 1, opens_at), opens_at))
+        stack.feed("orders", stamped(order_at(GROUP, 1, opens_at), opens_at))
         passed(soon, GRACE_SECONDS + 1)
         assert not closings(stack, GROUP)
         assert "clock is off the broker's" in wrong.log.read_text()
@@ -395,58 +302,6 @@ def test_a_worker_whose_clock_is_wrong_fires_nothing_and_says_so(
 
 
 # --- an upstream that is slow --------------------------------------------------------------------
-
-
-class OpenTransaction:
-    """A transaction that an upstream has begun and not ended."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._settings = stack.settings
-        self._runner = asyncio.Runner()
-        self._producer: Any = None
-
-    def begin(self, at: datetime, messages: dict[str, Message]) -> None:
-        """Begin, and send a message to each of these topics, where it belongs."""
-
-        async def go() -> None:
-            self._producer = producer(self._settings, f"{self._settings.topic_prefix}upstream")
-            await self._producer.start()
-            await self._producer.begin_transaction()
-            for topic, message in messages.items():
-                await self._producer.send_and_wait(
-                    self._settings.topic(topic),
-                    encode(message),
-                    key=message.key.encode(),
-                    partition=_partition(message.key.partition("/")[0]),
-                    timestamp_ms=milliseconds(at),
-                )
-
-        self._runner.run(go())
-
-    def end(self, how: str) -> None:
-        """Commit or abort."""
-        end = {"committed": "commit_transaction", "aborted": "abort_transaction"}[how]
-
-        async def go() -> None:
-            await getattr(self._producer, end)()
-
-        self._runner.run(go())
-
-    def close(self) -> None:
-        """Disconnect."""
-        if self._producer is not None:
-            self._runner.run(self._producer.stop())
-        self._runner.close()
-
-
-@contextmanager
-def open_transaction(stack: Stack) -> Iterator[OpenTransaction]:
-    """One that is disconnected at the end."""
-    upstream = OpenTransaction(stack)
-    try:
-        yield upstream
-    finally:
-        upstream.close()
 
 
 def authorised(group_id: str) -> Payment:
@@ -477,11 +332,11 @@ def test_the_clock_waits_for_an_upstream_that_has_not_committed(
         paid, kept = groups_in(0, 1) + groups_in(1, 1)
         by_card = PaymentTerms(scope="member", method="card")
         terms = {
-            each: group(each, closes_at, opens_at, payment=by_card)
+            each: group_until(each, closes_at, opens_at, payment=by_card)
             for each in (paid, kept, SENTINEL)
         }
         stack.feed("group-purchases", *(stamped(each, opens_at) for each in terms.values()))
-        placed = OrderPlaced(**dict(order(paid, 1, opens_at)) | {"type": "OrderPlaced"})
+        placed = OrderPlaced(**dict(order_at(paid, 1, opens_at)) | {"type": "OrderPlaced"})
         stack.feed("orders", stamped(placed, opens_at))
         stack.wait_for("purchases", kept, status="open")
         withdrawn = terms[kept].model_copy(update={"version": 2, "withdrawn_at": opens_at})
@@ -518,8 +373,8 @@ def test_under_the_log_clock_only_the_log_tells_the_time(
     with stack_on(kafka, tmp_path) as stack:
         (worker,) = stack.start("order_service")
         for each in (GROUP, SENTINEL):
-            stack.feed("group-purchases", stamped(group(each, closes_at, opens_at), opens_at))
-            stack.feed("orders", stamped(order(each, 1, opens_at), opens_at))
+            stack.feed("group-purchases", stamped(group_until(each, closes_at, opens_at), opens_at))
+            stack.feed("orders", stamped(order_at(each, 1, opens_at), opens_at))
             stack.wait_for("purchases", each, quantity=1)
         passed(now(), GRACE_SECONDS + 0.5)
         feed_partition(stack, closes_at - timedelta(milliseconds=1), GROUP)
@@ -527,7 +382,7 @@ def test_under_the_log_clock_only_the_log_tells_the_time(
         assert_closed(stack, SENTINEL, 1, closes_at)
         stack.wait_idle()
         assert not closings(stack, GROUP)
-        assert clocks(worker)[_partition(GROUP)] == milliseconds(closes_at) - 1
+        assert clocks(worker)[partition_of(GROUP)] == milliseconds(closes_at) - 1
         feed_partition(stack, closes_at, GROUP)
         assert_closed(stack, GROUP, 1, closes_at)
 
@@ -539,20 +394,20 @@ def replay(stack: Stack, between: Callable[[], None]) -> None:
     """
     stack.feed(
         "group-purchases",
-        *(stamped(group(each, T + 60 * MINUTE, T), T) for each in (GROUP, SENTINEL)),
+        *(stamped(group_until(each, T + 60 * MINUTE, T), T) for each in (GROUP, SENTINEL)),
     )
     for number in range(30):
         at = T + number * MINUTE
-        both = [stamped(order(each, number, at), at) for each in (GROUP, SENTINEL)]
+        both = [stamped(order_at(each, number, at), at) for each in (GROUP, SENTINEL)]
         stack.feed("orders", *both)
     stack.pass_time(T + 61 * MINUTE)
     stack.wait_idle()
     stack.pass_time(T + 600 * MINUTE)
     stack.wait_idle()
     between()
-    stack.feed("orders", stamped(order(OTHER, 1, T), T))
-    stack.feed("group-purchases", stamped(group(THIRD, T + 500 * MINUTE, T), T))
-    stack.feed("orders", stamped(order(THIRD, 1, T), T))
+    stack.feed("orders", stamped(order_at(OTHER, 1, T), T))
+    stack.feed("group-purchases", stamped(group_until(THIRD, T + 500 * MINUTE, T), T))
+    stack.feed("orders", stamped(order_at(THIRD, 1, T), T))
     stack.wait_for("purchases", f"{THIRD}/member/ann", quantity=1)
     stack.wait_idle()
 
@@ -605,22 +460,22 @@ def test_a_broker_restart_is_survived(tmp_path: Path) -> None:
             missed_at = opens_at + timedelta(seconds=5)
             stack.feed(
                 "group-purchases",
-                stamped(group(GROUP, missed_at, opens_at), opens_at),
-                stamped(group(SENTINEL, opens_at + timedelta(days=1), opens_at), opens_at),
+                stamped(group_until(GROUP, missed_at, opens_at), opens_at),
+                stamped(group_until(SENTINEL, opens_at + timedelta(days=1), opens_at), opens_at),
             )
             for each in (GROUP, SENTINEL):
-                orders = (stamped(order(each, n, opens_at), now()) for n in range(300))
+                orders = (stamped(order_at(each, n, opens_at), now()) for n in range(300))
                 stack.feed("orders", *orders)
             broker.stop()
             passed(missed_at)
             broker = brokers.start("kafka", home=tmp_path, port=port)
             at = now()
             closes_at = at + timedelta(seconds=6)
-            stack.feed("group-purchases", stamped(group(OTHER, closes_at, at), at))
+            stack.feed("group-purchases", stamped(group_until(OTHER, closes_at, at), at))
             stack.feed(
                 "orders",
-                stamped(order(OTHER, 1, at), at),
-                *(stamped(order(SENTINEL, n, opens_at), at) for n in range(250, 400)),
+                stamped(order_at(OTHER, 1, at), at),
+                *(stamped(order_at(SENTINEL, n, opens_at), at) for n in range(250, 400)),
             )
             stack.wait_for("purchases", SENTINEL, quantity=400)
             assert_closed(stack, GROUP, 300, missed_at)
@@ -644,11 +499,11 @@ def test_a_zombie_is_fenced_and_comes_back(kafka: RunningBroker, tmp_path: Path)
         zombie.start()
         until("ready", zombie.ready)
         end = T + 60 * MINUTE
-        stack.feed("group-purchases", *(stamped(group(each, end, T), T) for each in groups))
+        stack.feed("group-purchases", *(stamped(group_until(each, end, T), T) for each in groups))
         stack.feed(
             "orders",
             *(
-                stamped(order(groups[n % len(groups)], n, T), T + timedelta(milliseconds=n))
+                stamped(order_at(groups[n % len(groups)], n, T), T + timedelta(milliseconds=n))
                 for n in range(count)
             ),
         )
@@ -659,7 +514,7 @@ def test_a_zombie_is_fenced_and_comes_back(kafka: RunningBroker, tmp_path: Path)
         zombie.signal(signal.SIGCONT)
         until("the zombie has work again", lambda: zombie.ready() and zombie.partitions())
         both = len(zombie.partitions()), len(heir.partitions())
-        stack.feed("orders", *(stamped(order(each, count, T), T + MINUTE) for each in groups))
+        stack.feed("orders", *(stamped(order_at(each, count, T), T + MINUTE) for each in groups))
         until("both work on", lambda: counted(stack) == count + len(groups))
         stack.pass_time(end)
         for each in groups:
@@ -680,14 +535,14 @@ def test_workers_share_quickly_though_records_come(kafka: RunningBroker, tmp_pat
     shared_seconds_max = 15.0
     with stack_on(kafka, tmp_path) as stack:
         (first,) = stack.start("order_service")
-        stack.feed("group-purchases", stamped(group(GROUP, T + 60 * MINUTE, T), T))
+        stack.feed("group-purchases", stamped(group_until(GROUP, T + 60 * MINUTE, T), T))
         second = stack.worker("order_service")
         fed = 0
 
         def shared() -> bool:
             nonlocal fed
             fed += 1
-            stack.feed("orders", stamped(order(GROUP, fed, T), T))
+            stack.feed("orders", stamped(order_at(GROUP, fed, T), T))
             return (len(first.partitions()), len(second.partitions())) == (2, 2)
 
         until("each worker has half", shared, shared_seconds_max)
@@ -747,8 +602,8 @@ def test_rows_that_can_not_be_trusted_are_rebuilt(
     end = T + 60 * MINUTE
     with stack_on(kafka, tmp_path) as stack:
         (worker,) = stack.start("order_service")
-        stack.feed("group-purchases", *(stamped(group(each, end, T), T) for each in groups))
-        orders = (stamped(order(each, n, T), T) for n in range(20) for each in groups)
+        stack.feed("group-purchases", *(stamped(group_until(each, end, T), T) for each in groups))
+        orders = (stamped(order_at(each, n, T), T) for n in range(20) for each in groups)
         stack.feed("orders", *orders)
         until("all counted", lambda: counted(stack) == 20 * len(groups))
         stack.wait_idle()

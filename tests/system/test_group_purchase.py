@@ -27,7 +27,10 @@ SERVICES = ("request_service", "order_service", "favor_service")
 def test_listed_members_who_all_order_get_their_favor_at_once(
     broker_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """A request becomes an id, orders become rows, and the last one brings everyone's favor."""
+    """A request becomes an id, orders become rows, and the last one brings everyone's favor.
+
+    Who has an address is told of each step by letter, whatever the feed repeats.
+    """
     broker: RunningBroker = request.getfixturevalue(broker_kind)
     asked = GroupPurchaseRequested(
         request_id="office-tea",
@@ -36,7 +39,7 @@ def test_listed_members_who_all_order_get_their_favor_at_once(
         number_of_products=5,
         unit_price=2_400,
         currency="EUR",
-        members=(Member(id="ann"), Member(id="bob")),
+        members=(Member(id="ann", email="ann@x.example"), Member(id="bob")),
         favor=FavorTerms(tiers=(Tier(from_quantity=5, percent_off=10),)),
     )
     group_id = derive("office-tea")
@@ -59,8 +62,15 @@ def test_listed_members_who_all_order_get_their_favor_at_once(
         decision = stack.wait_for("favors", group_id, members=2)
         state = stack.latest("purchases")[group_id]
         favors = stack.latest("favors")
+        stack.wait_for("notices", "ann", kind="favor-given")
+        letters = [record.value for record in stack.read("notices")]
 
     assert (state["status"], state["quantity"], state["value"]) == ("complete", 5, 12_000)
     assert favors[f"{group_id}/member/ann"]["amount"] == 480
     assert favors[f"{group_id}/member/bob"]["amount"] == 720
     assert decision["total"] == 1_200
+    assert sorted((letter["kind"], letter["recipient"]["email"]) for letter in letters) == [
+        ("favor-given", "ann@x.example"),
+        ("id-issued", "ann@x.example"),
+        ("order-counted", "ann@x.example"),
+    ]

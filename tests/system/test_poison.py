@@ -1,75 +1,39 @@
 """Records that can't be read, rules that raise, and keys that ops set aside."""
 
-import asyncio
 import signal
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from aiokafka import TopicPartition
 
-from schemas.messages import (
-    GroupPurchase,
-    KeyParked,
-    OrderPaid,
-    OrderPlaced,
-    Product,
-)
-from schemas.topics import CATALOGUE, DEAD_LETTERS, ORDERS, PARTITIONS
+from schemas.messages import GroupPurchase, KeyParked, OrderPaid, OrderPlaced
+from schemas.topics import CATALOGUE, DEAD_LETTERS, ORDERS
 from services.runtime.brokers import RunningBroker
-from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
+from services.runtime.records import OutputRecord, encode, milliseconds
 from services.runtime.store import POSITIONS_KEY
-from services.runtime.transport import consumer, read_end
 from tests.system import faulty_service
 from tests.system.faulty_service import UNLUCKY, in_order
-from tests.system.stack import Stack, Worker, stack_on, until
+from tests.system.purchases import T, closings, group_until, groups_in, order_at, states, text
+from tests.system.stack import Stack, Worker, partition_of, stack_on, until
 
 pytestmark = pytest.mark.system
-#: Not long ago: Kafka compacts facts of more than a week ago at once, and the tests read them all.
-T = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
 CLOSES_AT = T + timedelta(hours=1)
 FAULTY = faulty_service.__name__
 CHANGELOG = "faulty_service-tally-changelog"
 BOTH = pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
 
-_partition = Partitioner(PARTITIONS)
-
-
-def groups_in(partition: int, count: int) -> list[str]:
-    """Ids of groups whose records sit in a partition."""
-    names = (f"group-{number}" for number in range(1_000))
-    return [name for name in names if _partition(name) == partition][:count]
-
 
 def group(group_id: str) -> GroupPurchase:
     """Terms that only the deadline closes."""
-    return GroupPurchase(
-        group_id=group_id,
-        request_id=f"request-of-{group_id}",
-        version=1,
-        requested_at=T,
-        issued_at=T,
-        product=Product(name="Sencha, 1 kg"),
-        number_of_products=1_000_000,
-        opens_at=T,
-        closes_at=CLOSES_AT,
-        grace_seconds=0,
-    )
+    return group_until(group_id, CLOSES_AT, T)
 
 
 def order(group_id: str, number: int, quantity: int = 1) -> OrderPaid:
     """The group's n-th order, in time."""
-    return OrderPaid(
-        order_id=f"{group_id}-{number}",
-        source="shop",
-        group_id=group_id,
-        member_id="ann",
-        quantity=quantity,
-        ordered_at=T,
-    )
+    return order_at(group_id, number, T, quantity)
 
 
 def at(minutes: float) -> int:
@@ -86,7 +50,7 @@ def raw(
     timestamp: int = at(0),
 ) -> OutputRecord:
     """A record on ``orders``, as whoever sends it."""
-    number = _partition(group_id or "") if partition is None else partition
+    number = partition_of(group_id or "") if partition is None else partition
     key = None if group_id is None else group_id.encode()
     return OutputRecord(ORDERS.name, number, key, value, timestamp, list(headers))
 
@@ -110,39 +74,12 @@ def structured(message: OrderPaid) -> OutputRecord:
     return raw(message.group_id, orjson.dumps(event), headers=[kind])
 
 
-def read_raw(stack: Stack, topic: str, partitions: int = PARTITIONS) -> list[Any]:
-    """Every committed record of a topic (or changelog) as it lies there."""
-
-    async def go() -> list[Any]:
-        reader = consumer(stack.settings)
-        await reader.start()
-        try:
-            name = stack.settings.topic(topic)
-            tps = [TopicPartition(name, number) for number in range(partitions)]
-            reader.assign(tps)
-            await reader.seek_to_beginning(*tps)
-            found: list[Any] = []
-            while True:
-                for records in (await reader.getmany(timeout_ms=100)).values():
-                    found += records
-                ends = [read_end(reader, tp) for tp in tps]
-                positions = [await reader.position(tp) for tp in tps]
-                if all(
-                    end is not None and at >= end for end, at in zip(ends, positions, strict=True)
-                ):
-                    return found
-        finally:
-            await reader.stop()
-
-    return asyncio.run(go())
-
-
 def dead_letters(stack: Stack, count: int) -> list[Any]:
     """At least so many dead letters, waited for."""
     found: list[Any] = []
 
     def enough() -> bool:
-        found[:] = read_raw(stack, DEAD_LETTERS.name)
+        found[:] = stack.read_raw(DEAD_LETTERS.name)
         return len(found) >= count
 
     until(f"{count} dead letters", enough)
@@ -152,21 +89,6 @@ def dead_letters(stack: Stack, count: int) -> list[Any]:
 def headers_of(record: Any) -> dict[str, str]:
     """A dead letter's headers as text."""
     return {name: value.decode() for name, value in record.headers}
-
-
-def states(stack: Stack, group_id: str) -> list[dict[str, Any]]:
-    """Every summary of a group, in order."""
-    return [each.value for each in stack.read("purchases") if each.key == group_id]
-
-
-def text(at: datetime) -> str:
-    """A time as facts show it."""
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def closing(stack: Stack, group_id: str) -> list[dict[str, Any]]:
-    """The first summary that says that the group is closed, if there is one."""
-    return [each for each in states(stack, group_id) if each["status"] != "open"][:1]
 
 
 GROUP, OTHER = groups_in(2, 2)
@@ -239,7 +161,7 @@ def test_poison_is_set_aside_and_what_is_good_counts(
         stack.wait_for("purchases", OTHER, quantity=len(POISON))
         letters = dead_letters(stack, len(POISON))
         stack.wait_idle()
-        assert len(read_raw(stack, DEAD_LETTERS.name)) == len(POISON)
+        assert len(stack.read_raw(DEAD_LETTERS.name)) == len(POISON)
         assert len(set(places(letters))) == len(POISON)
         left = list(letters)
         for name, (record, error) in POISON.items():
@@ -274,7 +196,7 @@ HOSTILE: dict[str, OutputRecord] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_records_do_not_stop_the_partition(
+def test_hostile_records_do_not_stop_thepartition_of(
     name: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
     """Whatever the broker takes, the worker goes on to the record after it."""
@@ -311,7 +233,7 @@ def test_poison_is_set_aside_once_over_kills(kafka: RunningBroker, tmp_path: Pat
             worker.start()
         stack.wait_for("purchases", GROUP, quantity=count)
         stack.wait_idle()
-        letters = read_raw(stack, DEAD_LETTERS.name)
+        letters = stack.read_raw(DEAD_LETTERS.name)
         versions = [each["version"] for each in states(stack, GROUP)]
     assert sorted(each.value for each in letters) == sorted(
         b"poison %d" % number for number in range(0, count, 5)
@@ -338,7 +260,7 @@ def test_events_in_any_mode_are_accepted(
             ]
         )
         stack.wait_for("purchases", GROUP, quantity=111)
-        assert not read_raw(stack, DEAD_LETTERS.name)
+        assert not stack.read_raw(DEAD_LETTERS.name)
 
 
 # --- a rule that raises, and parked keys ---------------------------------------------------------
@@ -352,7 +274,7 @@ def park(stack: Stack, key: str, service: str) -> None:
 def release(stack: Stack, key: str, service: str) -> None:
     """Ops take it back: a tombstone."""
     name = f"{key}/{service}".encode()
-    stack.feed_raw([OutputRecord("parked-keys", _partition(key), name, None, at(0), [])])
+    stack.feed_raw([OutputRecord("parked-keys", partition_of(key), name, None, at(0), [])])
 
 
 def held(worker: Worker) -> int:
@@ -420,8 +342,8 @@ def test_a_rule_that_raises_stops_the_worker_and_parking_lets_the_others_go_on(
         state = stack.wait_for("purchases", GROUP, quantity=sum(before) + sum(after))
         stack.wait_idle()
         assert held(worker) == 0
-        (closed,) = closing(stack, GROUP)
-        changelog = read_raw(stack, CHANGELOG)
+        (closed,) = closings(stack, GROUP)
+        changelog = stack.read_raw(CHANGELOG)
     assert state["value"] == in_order(before + after)
     assert closed["closed_at"] == text(T + timedelta(minutes=30))
     assert closed["quantity"] == sum(before) + sum(after[:due_after])
@@ -464,7 +386,7 @@ def test_a_deadline_that_passes_while_its_key_is_parked_is_handled_after_release
         stack.feed_raw([good(order(GROUP, 2, 10), at(62)), good(order(OTHER, 2, 10), at(62))])
         stack.wait_for("purchases", OTHER, status="elapsed", quantity=11)
         until("the key waits", lambda: held(worker) == 1)
-        assert not closing(stack, GROUP)
+        assert not closings(stack, GROUP)
 
         if released == "while it runs":
             release(stack, GROUP, "order_service")
@@ -474,7 +396,7 @@ def test_a_deadline_that_passes_while_its_key_is_parked_is_handled_after_release
             worker.start()
         stack.wait_for("purchases", GROUP, status="elapsed", quantity=11)
         stack.wait_idle()
-        told = {each: closing(stack, each)[0] for each in (GROUP, OTHER)}
+        told = {each: closings(stack, each)[0] for each in (GROUP, OTHER)}
     for group_id, closed in told.items():
         assert (closed["quantity"], closed["closed_at"]) == (1, text(CLOSES_AT)), group_id
 

@@ -14,6 +14,7 @@ import pytest
 
 from services.runtime.brokers import RunningBroker
 from services.runtime.running import is_alive
+from services.runtime.supervisor import SERVICES
 from tests.system.stack import until
 
 pytestmark = pytest.mark.system
@@ -50,7 +51,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
     """A killed service comes back by itself; down leaves no process behind."""
     with up(tmp_path, "--broker", "embedded") as running:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
-        assert set(running["pages"]) == {"request_service", "order_service", "favor_service"}
+        assert set(running["pages"]) == set(SERVICES)
         again = jointbuy(tmp_path, "up", "--broker", "embedded")
         assert again.returncode == 1
         assert "already running" in again.stderr
@@ -119,3 +120,6 @@ def test_story_is_told_to_its_end(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stdout + told.stderr
     assert "3 favors of 7.20 EUR in all" in told.stdout
     assert "24 favors of 112.80 EUR in all" in told.stdout
+    assert "sato, west, east are called to outbid, nobody else" in told.stdout
+    assert "the contract is concluded with sato at 850.00 EUR" in told.stdout
+    assert "all 6 have ordered what they reserved: complete" in told.stdout

@@ -1,16 +1,12 @@
 """The terminal against a broker: what it reads of facts, and what it sends."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from schemas.ids import derive
 from schemas.messages import (
@@ -21,7 +17,6 @@ from schemas.messages import (
     GroupPurchaseRequested,
     IdIssued,
     Member,
-    Message,
     OrderPaid,
     OrderRefused,
     Period,
@@ -33,12 +28,11 @@ from schemas.messages import (
     RequestRefused,
     Tier,
 )
-from schemas.topics import CATALOGUE, ORDERS
+from schemas.topics import ORDERS
 from services.runtime.brokers import RunningBroker
-from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
-from services.runtime.transport import producer
-from services.terminal import ops, purchases
-from tests.system.stack import Stack, stack_on
+from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
+from tests.system.stack import Stack, open_transaction, stack_on
+from tests.system.terminal import Said, facts_sent, jointbuy, pointed_at
 
 pytestmark = pytest.mark.system
 
@@ -46,38 +40,6 @@ T = datetime(2026, 5, 4, 9, tzinfo=UTC)
 CLOSE = T + timedelta(days=1)
 GROUP = derive("office-tea")
 PARTITION = Partitioner(4)(GROUP)
-
-app = typer.Typer(pretty_exceptions_enable=False)
-purchases.register(app)
-ops.register(app)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command printed."""
-
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Jointbuy = Callable[..., Said]
-
-
-def jointbuy(*arguments: str, stdin: str | None = None) -> Said:
-    """Run a command in this process; anything but an orderly end fails."""
-    result = CliRunner().invoke(app, list(arguments), input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.stderr
-    return Said(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture(params=["kafka", "embedded"])
@@ -91,24 +53,7 @@ def stack(
         yield stack
 
 
-def pointed_at(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the environment name this stack's broker and topics."""
-    monkeypatch.setenv("JOINTBUY_HOME", str(stack.folder))
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", stack.broker.bootstrap_servers)
-    monkeypatch.setenv("KAFKA_TRANSACTIONS", str(stack.broker.transactions))
-    monkeypatch.setenv("TOPIC_PREFIX", stack.prefix)
-
-
 # --- facts by hand -------------------------------------------------------------------------------
-
-
-def facts_sent(stack: Stack, topic: str, *facts: tuple[Message, datetime, str, str]) -> None:
-    """Send facts as a service does: (message, time, cause, rule)."""
-    kinds = dict.fromkeys(CATALOGUE[topic].messages, topic)
-    encoder = Encoder(f"jointbuy/{CATALOGUE[topic].producers[0]}", kinds, Partitioner(4))
-    stack.feed_raw(
-        encoder(message, milliseconds(at), cause, rule) for message, at, cause, rule in facts
-    )
 
 
 def order(member: str, quantity: int, minutes: int) -> OrderPaid:
@@ -320,7 +265,9 @@ def test_why_of_a_refused_and_of_an_unknown_request(stack: Stack) -> None:
 def test_unknown_or_mistyped_groups_are_one_line(stack: Stack) -> None:
     said = jointbuy("show", GROUP)
     assert said == Said(
-        1, "", f"jointbuy: no group purchase {GROUP} is known: ask `jointbuy why {GROUP}`\n"
+        1,
+        "",
+        f"jointbuy: no group purchase or auction {GROUP} is known: ask `jointbuy why {GROUP}`\n",
     )
     said = jointbuy("show", GROUP[:-3])
     assert (said.exit_code, said.err.count("\n")) == (2, 1)
@@ -353,7 +300,8 @@ def test_request_without_an_answer_says_what_to_do(stack: Stack) -> None:
 
 def test_request_leaves_open_what_is_the_definition_s(stack: Stack) -> None:
     given = '{"definition_id": "d", "request_id": "r"}'
-    jointbuy("request", "--file", "-", "--scope", "group", "--timeout", "0", stdin=given)
+    said = jointbuy("request", "--file", "-", "--scope", "group", "--timeout", "0", stdin=given)
+    assert "it was sent" in said.err
     (sent,) = stack.read("group-purchase-requests")
     del sent.value["requested_at"]
     assert sent.value == {
@@ -442,28 +390,15 @@ def test_export_of_any_other_topic_is_every_record(stack: Stack) -> None:
 def test_an_open_transaction_is_not_waited_for(
     kafka: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stack_on(kafka, tmp_path) as stack:
+    with stack_on(kafka, tmp_path) as stack, open_transaction(stack) as upstream:
         pointed_at(stack, monkeypatch)
         stack.feed("orders", (order("ann", 1, 1), milliseconds(T)))
-        loop = asyncio.new_event_loop()
-        sender = loop.run_until_complete(begun(stack, order("bob", 1, 1)))
+        upstream.begin(T, {"orders": order("bob", 1, 1)})
         stack.feed("orders", (order("cy", 1, 1), milliseconds(T)))
         members = [line["value"]["member_id"] for line in jointbuy("export", "orders").lines]
-        loop.run_until_complete(sender.abort_transaction())
+        upstream.end("aborted")
         after = [line["value"]["member_id"] for line in jointbuy("export", "orders").lines]
-        loop.run_until_complete(sender.stop())
-        loop.close()
     assert (members, after) == (["ann"], ["ann", "cy"])
-
-
-async def begun(stack: Stack, message: Message) -> Any:
-    """A producer with a transaction open that this message is in."""
-    sender = producer(stack.settings, f"{stack.prefix}open")
-    await sender.start()
-    await sender.begin_transaction()
-    name, key = stack.settings.topic("orders"), message.key.encode()
-    await sender.send_and_wait(name, encode(message), key=key, partition=PARTITION)
-    return sender
 
 
 def test_lag_counts_what_a_group_has_not_committed(stack: Stack) -> None:
@@ -553,6 +488,9 @@ def test_a_parked_key_is_listed_until_it_is_released(stack: Stack) -> None:
         ["dead-letters"],
         ["park", "--list"],
         ["define", "--withdraw", "d"],
+        ["offer", "cameras", "--seller", "nord", "--price", "900"],
+        ["apply", "cameras", "--as", "ann", "--quantity", "1"],
+        ["seller", "show"],
     ],
     ids=lambda command: command[0],
 )

@@ -1,0 +1,232 @@
+"""One SMTP connection, and the dialogue over it that hands a letter to the mail server.
+
+MAIL, RCPT, DATA, the content. What comes of it is a ``Reply``; where the dialogue stops short of
+one, ``NotDone`` carries it.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import aiosmtplib
+
+Stage = Literal["connect", "login", "mail", "rcpt", "data"]
+T = TypeVar("T")
+
+TEXT_LENGTH_MAX = 500
+QUIT_SECONDS_MAX = 5.0
+START_INPUT = 354
+SERVICE_CLOSING = 421
+#: Refusals that are about us and our settings at whatever stage: a command out of order, and a
+#: login or an encryption that is missing, too weak or wrong.
+OURS = frozenset({503, 530, 534, 535, 538})
+#: What can stand in a command: a local part as it is or between quotes, and a domain.
+ADDRESS = re.compile(
+    r'([^\s\x00-\x1f\x7f<>()\[\],;:\\"@]+|"(?:[ !#-\[\]-~]|\\[ -~])+")'
+    r'@([^\s\x00-\x1f\x7f<>(),;\\"@]+)'
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of one letter.
+
+    ``deferred`` may be tried again; ``bounced`` may not, as the recipient's side will never take
+    it. ``code`` is the server's, where it was the server that spoke. ``text`` is one line.
+    """
+
+    outcome: Literal["sent", "deferred", "bounced"]
+    code: int | None
+    text: str
+    stage: Stage
+
+
+class NotDone(Exception):
+    """A step failed; `is_gone` says that the connection was closed or lost under it."""
+
+    def __init__(self, reply: Reply, *, is_gone: bool = False) -> None:
+        super().__init__(reply)
+        self.reply = reply
+        self.is_gone = is_gone
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Two addresses as they stand in commands; ``is_utf8`` where they need SMTPUTF8 for it."""
+
+    sender: str
+    recipient: str
+    is_utf8: bool
+
+
+def envelope(sender: str, recipient: str) -> Envelope:
+    """The addresses, foreign domains in their ASCII form. Raises NotDone for what is none."""
+    try:
+        sender = _in_command(sender)
+    except ValueError:
+        told = f"{one_line(sender)} is no address to send from: correct MAIL_FROM"
+        raise NotDone(Reply("deferred", None, told, "mail")) from None
+    try:
+        recipient = _in_command(recipient)
+    except ValueError:
+        told = f"{one_line(recipient)} is no address that mail can be sent to"
+        raise NotDone(Reply("bounced", None, told, "rcpt")) from None
+    return Envelope(sender, recipient, not (sender + recipient).isascii())
+
+
+def one_line(text: str) -> str:
+    """What a server said, without control characters, as one line of at most 500 characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_LENGTH_MAX]
+
+
+class Connection:
+    """A connection to the mail server; between dialogues it is closed or ready for the next."""
+
+    def __init__(self, client: aiosmtplib.SMTP) -> None:
+        self._client = client
+        self.letters = 0
+        self.idle_since = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed by us or, as far as we know, by the server."""
+        return self._client.is_connected
+
+    async def open(self, *, start_tls: bool, username: str, password: str) -> None:
+        """Connect, encrypt if told, greet, and log in where there is a user name."""
+        try:
+            await _step("connect", self._client.connect())
+            if start_tls:
+                await _step("connect", self._client.starttls())
+            await _step("connect", self._greet())
+            if username:
+                await _step("login", self._client.login(username, password))
+        except BaseException:
+            self.drop()
+            raise
+
+    async def converse(
+        self, envelope: Envelope, content: bytes, begin: Callable[[], None]
+    ) -> Reply:
+        """Hand over a letter, its lines ended by CRLF. Raises NotDone, and what `begin` raises."""
+        self.letters += 1
+        try:
+            return await self._converse(envelope, content, begin)
+        except NotDone as failure:
+            # Only after a proper refusal does the server stand where it can be asked to forget.
+            code = failure.reply.code
+            if code is None or not 400 <= code < 600 or code == SERVICE_CLOSING:
+                self.drop()
+            else:
+                await self._forget()
+            raise
+        except BaseException:
+            self.drop()
+            raise
+
+    async def quit(self) -> None:
+        """Close it as a polite client does, if the server answers soon."""
+        try:
+            await self._client.quit(timeout=QUIT_SECONDS_MAX)
+        except Exception:  # it is closed one way or the other
+            pass
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Close it at once: a polite close would wait for a server that does not read."""
+        transport = self._client.transport
+        if transport is not None and hasattr(transport, "abort"):
+            transport.abort()
+        self._client.close()
+
+    async def _greet(self) -> None:
+        try:
+            await self._client.ehlo()
+        except aiosmtplib.SMTPHeloError:
+            if not self.is_open:
+                raise
+            await self._client.helo()
+
+    async def _converse(
+        self, envelope: Envelope, content: bytes, begin: Callable[[], None]
+    ) -> Reply:
+        client = self._client
+        options = self._options(envelope, content)
+        encoding = "utf-8" if envelope.is_utf8 else "ascii"
+        mail = client.mail(envelope.sender, options=options, encoding=encoding)
+        await _step("mail", mail)
+        await _step("rcpt", client.rcpt(envelope.recipient, encoding=encoding))
+        # Not client.data(): it would send the content itself, with no place for `begin`.
+        asked = await _step("data", client.execute_command(b"DATA"))
+        if asked.code != START_INPUT:
+            raise _refusal("data", asked.code, asked.message)
+        begin()
+        said = await _step("data", self._send(content))
+        if not 200 <= said.code < 300:
+            raise _refusal("data", said.code, said.message)
+        return Reply("sent", said.code, one_line(said.message), "data")
+
+    async def _send(self, content: bytes) -> aiosmtplib.SMTPResponse:
+        protocol = self._client.protocol
+        if protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        if content.startswith(b"."):
+            content = b"." + content
+        protocol.write(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        return await protocol.read_response(self._client.timeout)
+
+    def _options(self, envelope: Envelope, content: bytes) -> list[str]:
+        offers = self._client.supports_extension
+        options = [f"SIZE={len(content)}"] if offers("size") else []
+        if content.isascii() and not envelope.is_utf8:
+            return options
+        head = content[: content.find(b"\r\n\r\n")]
+        if offers("smtputf8"):
+            options += ["SMTPUTF8"] if envelope.is_utf8 or not head.isascii() else []
+        elif envelope.is_utf8:
+            told = f"{envelope.recipient} needs SMTPUTF8, which the mail server does not offer"
+            raise NotDone(Reply("bounced", None, one_line(told), "rcpt"))
+        return [*options, "BODY=8BITMIME"] if offers("8bitmime") else options
+
+    async def _forget(self) -> None:
+        """RSET, so that no half of a dialogue is left; a connection that will not is dropped."""
+        try:
+            await self._client.rset()
+        except Exception:  # whatever it was: the connection cannot be trusted
+            self.drop()
+        except BaseException:
+            self.drop()
+            raise
+
+
+async def _step(stage: Stage, step: Awaitable[T]) -> T:
+    """Do a step. Only the library and the server have a part in it: any failure is theirs."""
+    try:
+        return await step
+    except aiosmtplib.SMTPResponseException as refused:
+        raise _refusal(stage, refused.code, refused.message) from refused
+    except Exception as failure:
+        text = one_line(str(failure)) or type(failure).__name__
+        is_gone = isinstance(failure, ConnectionError)
+        raise NotDone(Reply("deferred", None, text, stage), is_gone=is_gone) from failure
+
+
+def _refusal(stage: Stage, code: int, text: str) -> NotDone:
+    about_recipient = stage in {"rcpt", "data"} and 500 <= code < 600 and code not in OURS
+    outcome: Literal["deferred", "bounced"] = "bounced" if about_recipient else "deferred"
+    known = code if 100 <= code < 600 else None  # what could not be read has a code of its own
+    reply = Reply(outcome, known, one_line(text), stage)
+    return NotDone(reply, is_gone=code == SERVICE_CLOSING)
+
+
+def _in_command(address: str) -> str:
+    """The address with its domain in ASCII. Raises ValueError."""
+    found = ADDRESS.fullmatch(address)
+    if found is None or not address.isprintable():
+        raise ValueError(address)
+    if address.isascii():
+        return address
+    local, domain = found.groups()
+    return f"{local}@{domain.encode('idna').decode()}"

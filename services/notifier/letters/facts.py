@@ -1,0 +1,300 @@
+"""What a letter tells, in the recipient's figures: the same in every language.
+
+``values`` gives all that sentences may name; ``rows`` picks what stands below them, by kind. What a
+notice does not say is None, and its row and sentences are left out.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from schemas.messages import Notice
+from schemas.notices import OPTIONAL_KINDS, Says
+from services.notifier.letters import wording
+from services.notifier.letters.headers import NAME_MAX, clean
+from services.notifier.letters.wording import Language, Room
+
+#: Beyond it a product of two numbers, each of which a schema allows, is not worth saying.
+SUM_MAX = 10**15
+ID_MAX = 64
+TEXT_MAX = 500
+SHORT_MAX = 80
+
+GROUP_KINDS = frozenset(
+    {"id-issued", "order-counted", "order-refused", "favor-given", "deadline-reminder"}
+    | {"payment-done", "payment-failed"}
+)
+
+#: Refusals that no other offer in the same auction can avoid.
+_FINAL_REASONS = frozenset({"after-term", "auction-withdrawn", "auction-exists"})
+
+#: By kind: what stands large, and the rows below; ``label=value`` where their names differ.
+_ROWS: dict[str, tuple[str, str]] = {
+    "id-issued": ("group_id goal=number", "product price opens deadline"),
+    "order-counted": (
+        "quantity progress",
+        "product value group_id deadline order source",
+    ),
+    "order-refused": ("", "product quantity_refused=quantity order source group_id"),
+    "favor-given": ("favor=off favor_percent=percent", "gift product quantity value group_id"),
+    "payment-done": ("", "amount method group_id=about payment"),
+    "payment-failed": ("", "amount method group_id=about payment"),
+    "confirm-application": (
+        "quantity shown_price",
+        "product own_sum shown_minimum deadline",
+    ),
+    "right-intercepted": (
+        "new_price=price own_price=before_price",
+        "product new_minimum=minimum own_minimum=before_minimum reservations applicants step"
+        " deadline",
+    ),
+    "contract-concluded": (
+        "shown_price reservations",
+        "product shown_minimum applicants quantity own_sum contract_sum on",
+    ),
+    "contract-failed": (
+        "reservations shown_minimum",
+        "product shown_price applicants quantity on",
+    ),
+    "condition-improved": (
+        "shown_price before_price",
+        "product quantity own_sum shown_minimum before_minimum reservations applicants deadline",
+    ),
+    "invitation": (
+        "shown_price reservations",
+        "product shown_minimum applicants step deadline",
+    ),
+    "offer-judged": (
+        "",
+        "product own_price=price own_minimum=minimum"
+        " shown_price_now=shown_price shown_minimum_now=shown_minimum deadline",
+    ),
+    "deadline-reminder": ("progress group_id", "product deadline"),
+}
+
+
+class Row(NamedTuple):
+    """A label and a value."""
+
+    label: str
+    value: str
+
+
+class Writes(Protocol):
+    """How the recipient writes figures."""
+
+    @property
+    def language(self) -> Language:
+        """The letter's."""
+
+    def number(self, number: int) -> str:
+        """A whole number."""
+
+    def percent(self, percent: float) -> str:
+        """Percent, as 12.5."""
+
+    def money(self, amount: int, currency: str) -> str:
+        """Minor units of a currency."""
+
+    def day(self, at: datetime) -> str:
+        """A date."""
+
+    def minute(self, at: datetime) -> str:
+        """A date and a time, for a sentence."""
+
+    def whole(self, at: datetime) -> str:
+        """The same with weekday and time zone."""
+
+
+def room_of(notice: Notice) -> Room:
+    """Whether a letter is about a group purchase or an auction."""
+    return "groups" if notice.kind in GROUP_KINDS else "auctions"
+
+
+def is_open(notice: Notice) -> bool:
+    """Whether the deadline that the letter tells is still to come."""
+    closes_at = notice.says.closes_at
+    return closes_at is not None and notice.at < closes_at
+
+
+def can_counter(notice: Notice) -> bool:
+    """Whether the letter calls its seller to outbid the condition shown."""
+    if notice.kind == "offer-judged":
+        has_another_chance = notice.says.verdict == "not-better"
+        return has_another_chance and is_open(notice)
+    return notice.kind in ("invitation", "right-intercepted") and is_open(notice)
+
+
+def values(notice: Notice, writes: Writes) -> dict[str, Any]:
+    """All that the sentences of a letter may name, written for its recipient."""
+    says, language = notice.says, writes.language
+    room = room_of(notice)
+    return {
+        **_of_whom_and_what(notice, language),
+        **_amounts(says, writes),
+        **_counts(says, writes),
+        **_times(notice, writes),
+        **_codes(notice, language),
+        "optional": notice.kind in OPTIONAL_KINDS,
+        "kind_name": wording.KINDS[notice.kind].in_(language),
+        "room": room,
+        "room_name": wording.ROOMS[room].in_(language),
+    }
+
+
+def rows(
+    notice: Notice, known: Mapping[str, Any], language: Language
+) -> tuple[list[Row], list[Row]]:
+    """What stands large, and the rows below; ``known`` are the letter's ``values``."""
+    large, small = _ROWS[notice.kind]
+    if known["is_return"]:
+        small = small.replace("order ", "return=order ")
+    if notice.says.verdict == "shown":
+        small = small.replace(" shown_price_now=shown_price shown_minimum_now=shown_minimum", "")
+    return list(_picked(large, known, language)), list(_picked(small, known, language))
+
+
+def _picked(names: str, known: Mapping[str, Any], language: Language) -> Iterator[Row]:
+    for name in names.split():
+        label, _, key = name.partition("=")
+        value = known[key or label]
+        if value is not None:
+            yield Row(wording.LABELS[label].in_(language), value)
+
+
+def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
+    says = notice.says
+    product = says.product
+    called = clean(product.name, NAME_MAX) if product else ""
+    if product and not called:
+        called = _id(product.id or "")
+    return {
+        "name": clean(notice.recipient.name or "", NAME_MAX) or None,
+        # Payments name no product, nor do orders refused for want of their group.
+        "product": called or None,
+        "product_short": clean(called, SHORT_MAX) or None,
+        "about": _id(notice.about),
+        "group_id": says.group_id and _id(says.group_id),
+        "order": says.order_id and _id(says.order_id),
+        "source": says.source and _id(says.source),
+        "payment": says.payment_id and _id(says.payment_id),
+        "gift": (says.gift and clean(says.gift, NAME_MAX)) or None,
+        "method": says.method and wording.METHODS[says.method].in_(language),
+    }
+
+
+def _amounts(says: Says, writes: Writes) -> dict[str, Any]:
+    currency = clean(says.currency or "", 16)
+
+    def money(amount: int | None) -> str | None:
+        return None if amount is None or amount > SUM_MAX else writes.money(amount, currency)
+
+    shown = says.shown.unit_price if says.shown else None
+    before = says.before.unit_price if says.before else None
+    return {
+        "price": money(says.unit_price),
+        "value": money(says.value),
+        "amount": money(says.amount),
+        "off": money(says.amount or None),
+        "percent": writes.percent(says.percent) if says.percent else None,
+        "step": money(says.minimum_step),
+        "shown_price": money(shown),
+        "before_price": money(before),
+        "is_cheaper": shown is not None and before is not None and shown < before,
+        "own_sum": money(_product(shown, says.quantity)),
+        "contract_sum": money(_product(shown, says.reservations))
+        if says.role == "winner"
+        else None,
+    }
+
+
+def _product(price: int | None, number: int | None) -> int | None:
+    return None if price is None or number is None else price * number
+
+
+def _counts(says: Says, writes: Writes) -> dict[str, Any]:
+    language = writes.language
+
+    def units(number: int | None) -> str | None:
+        return None if number is None else wording.units(number, writes.number(number), language)
+
+    goal, total = says.number_of_products, says.total_quantity
+    minimum = says.shown.minimum_reservations if says.shown else None
+    applicants = says.applicants
+    progress = None
+    if goal is not None and total is not None:
+        is_reached = total >= goal
+        counted, aim = writes.number(total), writes.number(goal)
+        if is_reached:
+            counted = wording.units(total, counted, language)
+        else:
+            aim = wording.units(goal, aim, language)
+        progress = wording.progress(counted, aim, language, is_reached=is_reached)
+    return {
+        "quantity": units(says.quantity),
+        "number": units(goal),
+        "total": units(total),
+        "progress": progress,
+        "missing": units(_missing(total, goal) or _missing(says.reservations, minimum)),
+        "minimum": units(says.minimum_reservations),
+        "shown_minimum": units(minimum),
+        "before_minimum": units(says.before.minimum_reservations) if says.before else None,
+        "reservations": units(says.reservations),
+        "applicants": None
+        if applicants is None
+        else wording.buyers(applicants, writes.number(applicants), language),
+        "has_reservations": bool(says.reservations),
+    }
+
+
+def _missing(number: int | None, goal: int | None) -> int | None:
+    return goal - number if number is not None and goal is not None and number < goal else None
+
+
+def _times(notice: Notice, writes: Writes) -> dict[str, Any]:
+    opens_at, closes_at = notice.says.opens_at, notice.says.closes_at
+    return {
+        "on": writes.day(notice.at),
+        "opens": opens_at and writes.whole(opens_at),
+        "opens_short": opens_at and writes.minute(opens_at),
+        "deadline": closes_at and writes.whole(closes_at),
+        "deadline_short": closes_at and writes.minute(closes_at),
+        "is_open": is_open(notice),
+    }
+
+
+def _codes(notice: Notice, language: Language) -> dict[str, Any]:
+    """What sentences choose by, and the reason in words."""
+    says = notice.says
+    is_withdrawal = notice.kind == "offer-judged" and says.offer_id is None
+    code = clean(says.reason or "", TEXT_MAX)
+    reason = None
+    if says.reason is not None:
+        reason = wording.reason(notice.kind, code or "?", language)
+    if reason and says.problems:
+        between = "。" if language == "ja" else "; "
+        named = between.join(
+            wording.problem(clean(each.field, ID_MAX), clean(each.problem, TEXT_MAX), language)
+            for each in says.problems
+        )
+        reason = f"{reason}{named}。" if language == "ja" else f"{reason} {named}."
+    return {
+        "role": says.role,
+        "basis": says.basis,
+        "verdict": says.verdict,
+        "payment_kind": says.payment_kind,
+        "is_card": says.method == "card",
+        "reason": reason,
+        "is_return": notice.kind == "order-refused" and says.reason == "exceeds-orders",
+        "is_nothing": not says.amount and not says.gift,
+        "is_withdrawal": is_withdrawal,
+        "can_counter": can_counter(notice),
+        "can_retry": is_open(notice)
+        and says.verdict == "refused"
+        and not is_withdrawal
+        and says.reason not in _FINAL_REASONS,
+    }
+
+
+def _id(text: str) -> str:
+    return clean(text, ID_MAX) or "…"

@@ -1,0 +1,143 @@
+"""Numbers, money, dates and times, as the recipient writes them."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_timezone_name
+from babel.numbers import format_decimal, format_percent, parse_pattern
+
+from schemas.messages import Person
+from schemas.money import CURRENCIES
+from services.notifier.letters.wording import Language, minor_units
+
+#: Minor units as ISO 4217 has them; CLDR's are fewer for a dozen currencies whose cents are not
+#: used in cash, which would move the decimal point of what shops send.
+WITHOUT_CENTS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"}
+    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How one recipient writes figures; ``locale`` and ``zone`` are ones that exist."""
+
+    language: Language
+    locale: str
+    zone: str
+
+    @staticmethod
+    def of(person: Person) -> "Figures":
+        """By the person's locale and time zone; English and UTC where they say nothing known."""
+        language, locale = _locale(person.locale or "")
+        return Figures(language, locale, _zone(person.time_zone or ""))
+
+    def number(self, number: int) -> str:
+        """``1,234``."""
+        return _number(number, self.locale)
+
+    def percent(self, percent: float) -> str:
+        """``12.5%`` of 12.5."""
+        return _percent(percent, self.locale)
+
+    def money(self, amount: int, currency: str) -> str:
+        """``€1,234.50`` of 123450 minor units; of an unknown currency the minor units."""
+        if currency not in CURRENCIES:
+            return minor_units(_number(amount, self.locale), currency, self.language)
+        return _money(amount, currency, self.locale)
+
+    def day(self, at: datetime) -> str:
+        """``March 3, 2026``."""
+        return _day(at, self.locale, self.zone)
+
+    def minute(self, at: datetime) -> str:
+        """``March 3, 2026, 6:00 PM``."""
+        return _minute(at, self.locale, self.zone)
+
+    def whole(self, at: datetime) -> str:
+        """``Tuesday, March 3, 2026, 6:00 PM (Central European Standard Time)``."""
+        return _whole(at, self.locale, self.zone)
+
+
+@lru_cache(maxsize=256)
+def _locale(locale: str) -> tuple[Language, str]:
+    language, *others = re.split(r"[-_.@]", locale)
+    if language.lower() == "ja":
+        return "ja", "ja"
+    territory = next((each for each in others if re.fullmatch(r"[A-Za-z]{2}", each)), "")
+    if language.lower() == "en" and territory:
+        try:
+            return "en", str(Locale("en", territory.upper()))
+        except UnknownLocaleError:
+            pass
+    return "en", "en"
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (LookupError, ValueError, OSError):  # none such, no such path, or a folder of zones
+        return "UTC"
+
+
+def _there(at: datetime, zone: str) -> datetime:
+    try:
+        return at.astimezone(ZoneInfo(zone))
+    except OverflowError:  # in the first or last hours of the calendar
+        return at.astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def _number(number: int, locale: str) -> str:
+    return format_decimal(number, locale=locale)
+
+
+@lru_cache(maxsize=256)
+def _percent(percent: float, locale: str) -> str:
+    of_one = Decimal(str(percent)).scaleb(-2)
+    return format_percent(of_one, locale=locale, decimal_quantization=False)
+
+
+@lru_cache(maxsize=4096)
+def _money(amount: int, currency: str, locale: str) -> str:
+    digits = 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_THOUSANDTHS else 2
+    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
+    pattern.frac_prec = (digits, digits)
+    exact = Decimal(amount).scaleb(-digits)
+    written: str = pattern.apply(exact, locale, currency=currency, currency_digits=False)
+    # A code does not stick to its number, and the full-width yen would tear a hole into a sentence.
+    return re.sub(r"(?<=[A-Z])(?=\d)", "\xa0", written).replace("\uffe5", "¥")
+
+
+@lru_cache(maxsize=4096)
+def _day(at: datetime, locale: str, zone: str) -> str:
+    return format_date(_there(at, zone), "long", locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _minute(at: datetime, locale: str, zone: str) -> str:
+    there = _there(at, zone)
+    return _joined(format_date(there, "long", locale=locale), there, locale)
+
+
+@lru_cache(maxsize=4096)
+def _whole(at: datetime, locale: str, zone: str) -> str:
+    there = _there(at, zone)
+    joined = _joined(format_date(there, "full", locale=locale), there, locale)
+    name = get_timezone_name(there, width="long", locale=locale)
+    if locale == "ja":
+        return f"{joined}（{name}）"  # noqa: RUF001 - Japanese
+    return f"{joined} ({name})"
+
+
+def _joined(day: str, there: datetime, locale: str) -> str:
+    # What CLDR puts before AM and PM is a space that older mail programs show as a box.
+    time = format_time(there, "short", tzinfo=there.tzinfo, locale=locale).replace("\u202f", "\xa0")
+    return f"{day} {time}" if locale == "ja" else f"{day}, {time}"

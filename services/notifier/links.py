@@ -1,0 +1,33 @@
+"""The links in letters: pages of the storefront, signed where they let someone do something."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from schemas.links import Links
+from services.notifier.letters.wording import Room
+
+
+@dataclass(frozen=True, slots=True)
+class SignedLinks:
+    """Links under ``page_url``, which has no slash at its end; tokens are dated, so they differ."""
+
+    page_url: str
+    links: Links
+
+    def unsubscribe(self, recipient_id: str, kind: str) -> str:
+        """Where a recipient ends letters of a kind; answers RFC 8058's POST too."""
+        return f"{self.page_url}/unsubscribe/{self.links.token('unsubscribe', recipient_id, kind)}"
+
+    def confirm(self, auction_id: str, application_id: str) -> str:
+        """Where an applicant confirms."""
+        token = self.links.token("confirm-application", auction_id, application_id)
+        return f"{self.page_url}/confirm/{token}"
+
+    def counter_offer(self, auction_id: str, seller_id: str) -> str:
+        """The form in which a seller outbids."""
+        token = self.links.token("counter-offer", auction_id, seller_id)
+        return f"{self.page_url}/counter-offer/{token}"
+
+    def page(self, room: Room, about: str) -> str:
+        """The public page of a group or an auction."""
+        return f"{self.page_url}/{room}/{quote(about, safe='')}"

@@ -1,0 +1,184 @@
+"""Handing letters to the mail server: a pool of SMTP connections, and a limit on the rate.
+
+The network and the server can do what they like: what comes of a letter is a ``Reply``.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import aiosmtplib
+
+from services.notifier.dialogue import Connection, NotDone, Reply, Stage, envelope
+from services.notifier.settings import MailSettings, MailSettingsError
+from services.notifier.signing import signer_of, with_mail_line_ends
+
+__all__ = ["Mailer", "Reply", "Stage"]
+
+IDLE_SECONDS = 30.0
+
+
+class Mailer:
+    """Sends letters over at most ``smtp_connections`` connections, opened when they are needed.
+
+    One that stands idle for `idle_seconds` is closed. Raises MailSettingsError.
+    """
+
+    def __init__(self, settings: MailSettings, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._settings = settings
+        self._signer = signer_of(settings)
+        self._tls = _tls_context(settings)
+        self._rate = _Rate(settings.smtp_messages_per_second)
+        self._idle_seconds = idle_seconds
+        # Who opens, uses or closes a connection holds a slot. A new one is opened only when none
+        # is idle, so idle ones and slots taken are together never more than there are slots.
+        self._slots = asyncio.Semaphore(settings.smtp_connections)
+        self._idle: deque[Connection] = deque()  # the longest idle first
+        self._closing_idle: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def send(
+        self,
+        message: bytes,
+        sender: str,
+        recipient: str,
+        begin: Callable[[], None] = lambda: None,
+    ) -> Reply:
+        """Hand over one letter, and tell what came of it.
+
+        `begin` is called once the server has asked for the content, right before that is sent:
+        from there on a crash leaves open whether the letter was taken. What `begin` raises comes
+        out here, as does a cancellation; both close the connection.
+        """
+        try:
+            addresses = envelope(sender, recipient)
+            sign = self._signer.sign if self._signer is not None else with_mail_line_ends
+            content = sign(message)
+            async with self._slots:
+                if self._stopped:
+                    return Reply("deferred", None, "the mailer has been stopped", "connect")
+                await self._rate.wait()
+                while True:
+                    connection = await self._take()
+                    try:
+                        return await connection.converse(addresses, content, begin)
+                    except NotDone as failure:
+                        # Closed or lost while it was idle, which says nothing about now.
+                        was_stale = connection.letters > 1 and failure.reply.stage == "mail"
+                        if not (was_stale and failure.is_gone):
+                            raise
+                    finally:
+                        self._put_back(connection)
+        except NotDone as failure:
+            return failure.reply
+
+    async def stop(self) -> None:
+        """Close the connections, politely, once the letters under way are through.
+
+        Those that still wait for a connection are deferred. What must end at once is to be
+        cancelled before.
+        """
+        self._stopped = True
+        if self._closing_idle is not None:
+            self._closing_idle.cancel()
+            await asyncio.wait([self._closing_idle])
+            self._closing_idle = None
+        for _ in range(self._settings.smtp_connections):
+            await self._slots.acquire()
+        await asyncio.gather(*(each.quit() for each in self._idle))
+        self._idle.clear()
+        for _ in range(self._settings.smtp_connections):
+            self._slots.release()
+
+    async def _take(self) -> Connection:
+        """An idle connection that can be used, the latest first, else a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.letters >= self._settings.smtp_messages_per_connection:
+                await connection.quit()
+            elif connection.is_open:
+                return connection
+        settings = self._settings
+        connection = Connection(
+            aiosmtplib.SMTP(
+                hostname=settings.smtp_host,
+                port=settings.smtp_port,
+                # Looked up nowhere: the full name would need DNS, which can take its time.
+                local_hostname=settings.smtp_helo_name or socket.gethostname(),
+                timeout=settings.smtp_timeout_seconds,
+                use_tls=settings.smtp_tls == "tls",
+                start_tls=False,  # not by itself: `open` does, and fails where the server cannot
+                tls_context=self._tls,
+            )
+        )
+        await connection.open(
+            start_tls=settings.smtp_tls == "starttls",
+            username=settings.smtp_username,
+            password=settings.smtp_password.get_secret_value(),
+        )
+        return connection
+
+    def _put_back(self, connection: Connection) -> None:
+        if not connection.is_open:
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(connection)
+        if self._closing_idle is None and not self._stopped:
+            self._closing_idle = asyncio.create_task(self._close_idle())
+
+    async def _close_idle(self) -> None:
+        """Close each connection when it has been idle for too long; ends when none is left."""
+        now = asyncio.get_running_loop().time
+        while self._idle:
+            age = now() - self._idle[0].idle_since
+            if age < self._idle_seconds:
+                await asyncio.sleep(self._idle_seconds - age)
+                continue
+            async with self._slots:
+                # Perhaps it was used while this waited for the slot.
+                if self._idle and now() - self._idle[0].idle_since >= self._idle_seconds:
+                    await self._idle.popleft().quit()
+        self._closing_idle = None
+
+
+class _Rate:
+    """A bucket that holds one token and gets the next one when its time has come."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1 / per_second if per_second else 0.0
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        if self._gap:
+            now = asyncio.get_running_loop().time()
+            at = max(now, self._next)
+            self._next = at + self._gap
+            await asyncio.sleep(at - now)
+
+
+def _tls_context(settings: MailSettings) -> ssl.SSLContext | None:
+    if settings.smtp_tls == "none":
+        return None
+    context = ssl.create_default_context()
+    if settings.smtp_ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=settings.smtp_ca_file)
+        except OSError as error:  # an SSLError is one
+            told = f"SMTP_CA_FILE {settings.smtp_ca_file} is no PEM file with certificates"
+            raise MailSettingsError(f"{told} ({error.strerror or error}): correct it") from error
+    return context

@@ -1,0 +1,56 @@
+"""Every mail setting of the notifier, read from the environment in one place."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MailSettingsError(ValueError):
+    """Mail cannot be sent as set; the message is one line that says what to do."""
+
+
+class MailSettings(BaseSettings):
+    """Environment variables, upper-case: ``SMTP_HOST``, ``MAIL_FROM``, ``PAGE_URL``, …"""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(1025, ge=1, le=65_535)
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        "none", description="starttls is never given up for plain text; tls is for port 465."
+    )
+    smtp_ca_file: Path | None = Field(
+        None, description="PEM file of who signed the server's certificate, beside the system's."
+    )
+    smtp_username: str = Field("", description="Empty: no login.")
+    smtp_password: SecretStr = SecretStr("")
+    smtp_helo_name: str = Field(
+        "",
+        pattern=r"^[!-~]*$",
+        description="What this client calls itself in EHLO; empty: the machine's name.",
+    )
+    smtp_connections: int = Field(8, ge=1, description="Open at once, in each process.")
+    smtp_messages_per_second: float = Field(
+        0.0, ge=0, description="At most so many begun, in each process; 0: no limit."
+    )
+    smtp_timeout_seconds: float = Field(
+        30.0, gt=0, description="For each step of the dialogue, not for the whole of it."
+    )
+    smtp_messages_per_connection: int = Field(
+        100, ge=1, description="Then QUIT and a new connection; many servers ask for that."
+    )
+    mail_from: str = Field("jointbuy@localhost", description="The address letters come from.")
+    mail_from_name: str = "jointbuy"
+    page_url: str = Field("http://127.0.0.1:8080", description="Where links in letters lead.")
+    link_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs links; the same for every process that reads them, so there is no "
+        "default. Whoever makes or reads links refuses to start without it.",
+    )
+    dkim_domain: str = Field(
+        "", description="With DKIM_SELECTOR and DKIM_KEY_FILE; all empty: letters are not signed."
+    )
+    dkim_selector: str = ""
+    dkim_key_file: Path | None = Field(None, description="An RSA private key in PEM form.")

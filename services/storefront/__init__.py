@@ -1,0 +1,1 @@
+"""The pages and links that buyers and sellers use."""

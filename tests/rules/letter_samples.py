@@ -1,0 +1,333 @@
+"""A notice for every kind of letter and every role, in both languages, and how letters are read.
+
+Golden files, pictures and tests are all made of these.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
+from functools import cache, lru_cache
+from typing import Any
+
+from schemas.ids import derive
+from schemas.messages import Notice, Person, Problem, Product
+from schemas.notices import LetterKind, ShownOffer, notices
+from services.notifier.letters import Sender, letter
+from services.notifier.letters.wording import Language, Room
+
+SENDER = Sender(
+    mail_from="letters@jointbuy.example",
+    name="jointbuy",
+    page_url="https://jointbuy.example",
+    domain="jointbuy.example",
+)
+AT = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
+CLOSES_AT = datetime(2026, 3, 13, 17, 0, tzinfo=UTC)
+GROUP_ID = derive("spring-oil")
+AUCTION_ID = "spring-oil-auction"
+#: Of another seller: what no letter may say.
+SECRETS = ("seller-in-the-lead", "seller-before", "offer-in-the-lead", "offer-before")
+
+
+@dataclass(frozen=True)
+class FixedLinks:
+    """Links that are the same at every run."""
+
+    page_url: str = SENDER.page_url
+
+    def unsubscribe(self, recipient_id: str, kind: str) -> str:
+        return f"{self.page_url}/unsubscribe/token-of-{kind}"
+
+    def confirm(self, auction_id: str, application_id: str) -> str:
+        return f"{self.page_url}/confirm/token-of-{application_id}"
+
+    def counter_offer(self, auction_id: str, seller_id: str) -> str:
+        return f"{self.page_url}/counter-offer/token-of-{seller_id}"
+
+    def page(self, room: Room, about: str) -> str:
+        return f"{self.page_url}/{room}/{about}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whom letters in a language go to, and what they buy."""
+
+    buyer: Person
+    seller: Person
+    product: Product
+    currency: str
+    price: int
+    price_before: int
+    step: int
+    gift: str
+    shop: str
+
+
+PLACES: dict[Language, Place] = {
+    "en": Place(
+        buyer=Person(
+            id="ada",
+            email="ada@buyers.example",
+            name="Ada Lovelace",
+            locale="en-GB",
+            time_zone="Europe/London",
+        ),
+        seller=Person(
+            id="millers-oil",
+            email="orders@millers-oil.example",
+            name="Miller & Daughters",
+            locale="en-GB",
+            time_zone="Europe/London",
+        ),
+        product=Product(id="oil-5l", name="Olive oil, cold-pressed, 5 litre can"),
+        currency="GBP",
+        price=3450,
+        price_before=3790,
+        step=50,
+        gift="A hand-made salt cellar",
+        shop="corner-shop",
+    ),
+    "ja": Place(
+        buyer=Person(
+            id="hanako",
+            email="hanako@buyers.example",
+            name="田中 花子",
+            locale="ja-JP",
+            time_zone="Asia/Tokyo",
+        ),
+        seller=Person(
+            id="takahashi",
+            email="orders@takahashi.example",
+            name="高橋商店",
+            locale="ja-JP",
+            time_zone="Asia/Tokyo",
+        ),
+        product=Product(id="oil-5l", name="有機エキストラバージン オリーブオイル 5 L 缶"),
+        currency="JPY",
+        price=6400,
+        price_before=6980,
+        step=100,
+        gift="手作りの塩入れ",
+        shop="角の店",
+    ),
+}
+
+
+@cache
+def samples(language: Language) -> dict[str, Notice]:
+    """Every letter there is, by the name of its golden file."""
+    place = PLACES[language]
+    return {**_of_groups(place), **_of_auctions(place)}
+
+
+def _notice(kind: LetterKind, person: Person, about: str, **says: Any) -> Notice:
+    at = says.pop("at", AT)
+    return notices(kind, person, about, at, **says)[0]
+
+
+def _of_groups(place: Place) -> dict[str, Notice]:
+    group: dict[str, Any] = {"group_id": GROUP_ID, "product": place.product}
+    issued = {
+        **group,
+        "request_id": "spring-oil",
+        "number_of_products": 100,
+        "opens_at": AT,
+        "closes_at": CLOSES_AT,
+        "unit_price": place.price,
+        "currency": place.currency,
+    }
+    order = {
+        **group,
+        "source": place.shop,
+        "order_id": "2026-0417",
+        "quantity": 3,
+    }
+    counted = {
+        **order,
+        "value": 3 * place.price,
+        "currency": place.currency,
+        "closes_at": CLOSES_AT,
+        "number_of_products": 100,
+    }
+    favor = {
+        **group,
+        "currency": place.currency,
+        "quantity": 3,
+        "value": 3 * place.price,
+    }
+    paid = {"payment_id": "pay-88", "currency": place.currency, "amount": 3 * place.price}
+    buyer = place.buyer
+
+    def of_group(kind: LetterKind, **says: Any) -> Notice:
+        return _notice(kind, buyer, GROUP_ID, **says)
+
+    return {
+        "id-issued-organizer": of_group("id-issued", role="organizer", **issued),
+        "id-issued-member": of_group("id-issued", role="member", **issued),
+        "order-counted": of_group("order-counted", total_quantity=62, **counted),
+        "order-counted-late": of_group(
+            "order-counted", at=CLOSES_AT + timedelta(hours=5), total_quantity=104, **counted
+        ),
+        "order-refused": of_group("order-refused", reason="after-period", **order),
+        "order-refused-return": of_group("order-refused", reason="exceeds-orders", **order),
+        "favor-given": of_group(
+            "favor-given", basis="complete", percent=10, amount=place.price * 3 // 10, **favor
+        ),
+        "favor-given-gift": of_group(
+            "favor-given", basis="elapsed", amount=0, gift=place.gift, **favor
+        ),
+        "favor-given-late": of_group("favor-given", basis="late", amount=place.step * 3, **favor),
+        "favor-given-return": of_group("favor-given", basis="return", amount=0, **favor),
+        **{
+            f"payment-done-{kind}": of_group(
+                "payment-done", payment_kind=kind, method=method, **paid
+            )
+            for method, kinds in (
+                ("card", ("authorisation", "charge", "capture", "refund", "release")),
+                ("invoice", ("invoice", "credit")),
+            )
+            for kind in kinds
+        },
+        **{
+            f"payment-failed-{kind}": of_group(
+                "payment-failed", payment_kind=kind, method=method, reason=reason, **paid
+            )
+            for kind, method, reason in (
+                ("charge", "card", "card-declined"),
+                ("refund", "card", None),
+                ("release", "card", None),
+                ("invoice", "invoice", None),
+            )
+        },
+        "deadline-reminder": of_group(
+            "deadline-reminder",
+            number_of_products=100,
+            total_quantity=62,
+            closes_at=CLOSES_AT,
+            **group,
+        ),
+    }
+
+
+def _of_auctions(place: Place) -> dict[str, Notice]:
+    shown = ShownOffer(
+        offer_id="offer-in-the-lead",
+        seller_id="seller-in-the-lead",
+        unit_price=place.price,
+        minimum_reservations=100,
+    )
+    before = ShownOffer(
+        offer_id="offer-before",
+        seller_id="seller-before",
+        unit_price=place.price_before,
+        minimum_reservations=120,
+    )
+    auction: dict[str, Any] = {"product": place.product, "currency": place.currency}
+    running = {**auction, "closes_at": CLOSES_AT, "reservations": 87, "applicants": 31}
+    ended = {**auction, "at": CLOSES_AT, "closes_at": CLOSES_AT, "shown": shown}
+    offered = {
+        **auction,
+        "offer_id": "own-offer",
+        "unit_price": place.price - 10,
+        "minimum_reservations": 100,
+        "shown": shown,
+        "closes_at": CLOSES_AT,
+    }
+
+    def to_buyer(kind: LetterKind, **says: Any) -> Notice:
+        return _notice(kind, place.buyer, AUCTION_ID, **says)
+
+    def to_seller(kind: LetterKind, **says: Any) -> Notice:
+        return _notice(kind, place.seller, AUCTION_ID, **says)
+
+    concluded = {**ended, "reservations": 128, "applicants": 44, "request_id": "au-spring-oil"}
+    failed = {**ended, "reservations": 62, "applicants": 21}
+    return {
+        "confirm-application": to_buyer(
+            "confirm-application", application_id="application-7", quantity=3, shown=shown,
+            closes_at=CLOSES_AT, **auction,
+        ),
+        "condition-improved": to_buyer(
+            "condition-improved", before=before, shown=shown, quantity=3, **running
+        ),
+        "invitation": to_seller("invitation", shown=shown, minimum_step=place.step, **running),
+        "right-intercepted": to_seller(
+            "right-intercepted", offer_id="own-offer", before=before, unit_price=place.price,
+            minimum_reservations=100, minimum_step=place.step, **running,
+        ),
+        "contract-concluded-applicant": to_buyer(
+            "contract-concluded", role="applicant", quantity=3, **concluded
+        ),
+        "contract-concluded-winner": to_seller("contract-concluded", role="winner", **concluded),
+        "contract-concluded-seller": to_seller("contract-concluded", role="seller", **concluded),
+        "contract-failed-applicant": to_buyer(
+            "contract-failed", role="applicant", quantity=3, **failed
+        ),
+        "contract-failed-winner": to_seller("contract-failed", role="winner", **failed),
+        "contract-failed-seller": to_seller("contract-failed", role="seller", **failed),
+        "offer-judged-shown": to_seller(
+            "offer-judged", verdict="shown", reason="better",
+            **(offered | {"unit_price": place.price}),
+        ),
+        "offer-judged-not-better": to_seller(
+            "offer-judged", verdict="not-better", reason="step-too-small", **offered
+        ),
+        "offer-judged-refused": to_seller(
+            "offer-judged", verdict="refused", reason="impossible-terms",
+            problems=(
+                Problem(field="unit_price", problem="give 1 to 1000000000000 minor units"),
+                Problem(field="closes_at", problem="is not after offered_at: give a later term"),
+            ),
+            **(offered | {"unit_price": 0}),
+        ),
+        "offer-judged-withdrawal": to_seller(
+            "offer-judged", verdict="refused", reason="has-applications",
+            shown=shown, closes_at=CLOSES_AT, **auction,
+        ),
+    }  # fmt: skip
+
+
+# --- letters as they are read --------------------------------------------------------------------
+
+
+def written(notice: Notice) -> bytes:
+    """The bytes of a notice's letter."""
+    return bytes(letter(notice, SENDER, FixedLinks()))
+
+
+def read(content: bytes) -> EmailMessage:
+    """A letter parsed as strictly as Python can, by a policy that is not the writer's."""
+    parsed = BytesParser(policy=SMTP.clone(raise_on_defect=True)).parsebytes(content)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+@lru_cache(maxsize=16)
+def parts(message: EmailMessage) -> dict[str, str]:
+    """The decoded parts of a letter by content type."""
+    found = [each for each in message.walk() if not each.is_multipart()]
+    contents = {each.get_content_type(): each.get_content() for each in found}
+    assert len(contents) == len(found), "two parts of one type"
+    return {name: content.replace("\r\n", "\n") for name, content in contents.items()}
+
+
+def golden(message: EmailMessage) -> str:
+    """A letter in a form that reads well in a diff: decoded, and without the inlined styles."""
+    html = parts(message)["text/html"]
+    plain_html = re.sub(r' style="[^"]*"|<style>.*?</style>', "", html, flags=re.S)
+    content = {
+        "headers": "".join(
+            f"{name}: {value}\n"
+            for name, value in message.items()
+            if not name.startswith(("Content-Type", "MIME"))
+        ),
+        "text": parts(message)["text/plain"],
+        "html": plain_html,
+        "deadline.ics": parts(message).get("text/calendar"),
+    }
+    return "\n".join(
+        f"=== {name}\n{text.strip()}\n" for name, text in content.items() if text is not None
+    )

@@ -1,0 +1,208 @@
+"""Whatever people type as names, products, reasons or ids, a letter has our headers only.
+
+300 examples by default; ``JOINTBUY_EXAMPLES=5000`` tries more.
+"""
+
+import os
+import re
+from collections import Counter
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.policy import SMTP
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.links import Links
+from schemas.messages import Notice, Person, Problem, Product
+from schemas.notices import OPTIONAL_KINDS
+from services.notifier.letters import AddressError, envelope_recipient, letter
+from services.notifier.letters.headers import clean
+from services.notifier.letters.wording import LANGUAGES
+from services.notifier.links import SignedLinks
+from tests.rules.letter_samples import SENDER, parts, read, samples
+from tests.rules.test_letters import Page, html_of
+
+EXAMPLES = int(os.environ.get("JOINTBUY_EXAMPLES", "300"))
+LINKS = SignedLinks(SENDER.page_url, Links("a secret"))
+NOTICES = [notice for language in LANGUAGES for notice in samples(language).values()]
+
+#: What has broken mail before, to be put together at random.
+FRAGMENTS = (
+    *("\r\n", "\n", "\r", "\0", "\x0b", "\x1c", "\x7f", "\x85", "\u2028", "\u2029", "\ufeff"),
+    *("\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\u200d", "\u0300", "\ufffd"),
+    *("\r\nBcc: mallory@evil.example", "\n\nContent-Type: text/html\n\n<script>", "\r\n.\r\n"),
+    *("Bcc:", "To: ", "=?utf-8?q?=0D=0ABcc:_mallory=40evil.example?=", "=?utf-8?b?DQo=?=", "?="),
+    *('"', "\\", "\\\r\n", "<", ">", ",", ";", ":", "@", "(", ")", "[", "]", "%0d%0a", " ", "\t"),
+    *("<mallory@evil.example>", ", mallory@evil.example", '" <mallory@evil.example>, "'),
+    *("<img src=x onerror=alert(1)>", "</title>", "-->", "<!--% for x in y %-->", "{{ 7 * 7 }}"),
+    *("{% raw %}", "%s", "{0}", "BEGIN:VEVENT", "\r\nATTACH:http://evil.example/", "\\n", "\\,"),
+    *(
+        "--=_",
+        "From ",
+        ".",
+        "a",
+        "Ada",
+        "Ælfgifu",
+        "田中",
+        "עברית",
+        "😀",
+        "👩‍👩‍👧‍👦" * 400,
+        "x" * 1_000,
+    ),
+)
+ANY = st.lists(st.sampled_from(FRAGMENTS), max_size=4).map("".join) | st.text(max_size=12)
+ID = ANY.map(lambda text: text[:64] or "x")
+
+LOCALS = st.sampled_from(
+    [
+        # As typed, and as it has to be in a command.
+        *(("ada", "ada"), ("a.b+c=d", "a.b+c=d"), ("o'hara", "o'hara")),
+        *(('"ada lovelace"',) * 2, ('"a@b"',) * 2, ('"a,b"',) * 2, (r'"a\"b\\"',) * 2),
+        *(('"<x>"',) * 2, ('"ada"', "ada"), (r'"\a\d\a"', "ada"), ("x" * 64,) * 2),
+    ]
+)
+DOMAINS = st.sampled_from(
+    [
+        *(("example.org", "example.org"), ("a.b.c.example", "a.b.c.example")),
+        *(("bücher.example", "xn--bcher-kva.example"), ("例え.jp", "xn--r8jz45g.jp")),
+        *(("BÜCHER.example", "xn--bcher-kva.example"), ("\uff45xample.org", "example.org")),
+        *(("l" * 63 + ".example",) * 2, ("localhost", "localhost")),
+    ]
+)
+#: An address as typed, and the one that SMTP is to be told.
+USABLE = st.tuples(LOCALS, DOMAINS).map(
+    lambda each: tuple(f"{each[0][which]}@{each[1][which]}" for which in (0, 1))
+)
+HOSTILE = (
+    st.tuples(ANY, ANY).map("@".join)
+    | ANY
+    | st.tuples(ANY, USABLE).map(lambda each: each[0] + each[1][0])
+)
+
+NAMES_ONCE = Counter(
+    [
+        *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References"),
+        *("Auto-Submitted", "Content-Language", "X-Jointbuy-Kind"),
+        *("MIME-Version", "Content-Type"),
+    ]
+)
+UNSUBSCRIBES = Counter(["List-Unsubscribe", "List-Unsubscribe-Post"])
+IN_CALENDAR = {
+    *("BEGIN", "END", "VERSION", "PRODID", "METHOD", "UID", "SEQUENCE", "DTSTAMP", "DTSTART"),
+    *("SUMMARY", "URL", "TRANSP", "ORGANIZER"),
+}
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+@st.composite
+def hostile_notices(draw: st.DrawFn, email: st.SearchStrategy[str]) -> Notice:
+    """A notice of any kind with hostile text wherever there is text, past the schema too."""
+    notice = draw(st.sampled_from(NOTICES))
+    text, other = draw(ANY), draw(ANY)
+    says: dict[str, Any] = {
+        "product": Product.model_construct(id=other[:64] or None, name=text or "x"),
+        "reason": other,
+        "gift": text,
+        "payment_kind": draw(st.sampled_from([notice.says.payment_kind, other])),
+        "currency": draw(st.sampled_from([notice.says.currency, other])),
+        "problems": (Problem.model_construct(field=text, problem=other),),
+    }
+    odd_id = draw(ID)
+    says |= {
+        name: odd_id
+        for name in ("group_id", "order_id", "source", "payment_id", "application_id", "offer_id")
+        if getattr(notice.says, name) is not None
+    }
+    kept = {name for name in says if getattr(notice.says, name) is None} - {"reason", "gift"}
+    return notice.model_copy(
+        update={
+            "notice_id": draw(ID),
+            "about": odd_id,
+            "recipient": Person.model_construct(
+                id=odd_id,
+                email=draw(email),
+                name=draw(ANY),
+                locale=draw(st.sampled_from(["en", "ja", text])),
+                time_zone=draw(st.sampled_from([None, "Asia/Tokyo", other])),
+            ),
+            "says": notice.says.model_copy(
+                update={name: value for name, value in says.items() if name not in kept}
+            ),
+        }
+    )
+
+
+def headers_are_ours(notice: Notice, content: bytes) -> None:
+    """Read twice: by hand from the bytes, and by Python's strict parser."""
+    assert content.isascii()
+    lines = content.split(b"\r\n")
+    assert not [line for line in lines if b"\r" in line or b"\n" in line or len(line) > 998]
+    head = content.partition(b"\r\n\r\n")[0].decode()
+    expected = NAMES_ONCE + (UNSUBSCRIBES if notice.kind in OPTIONAL_KINDS else Counter())
+    unfolded = head.replace("\r\n ", " ").split("\r\n")
+    assert Counter(line.partition(":")[0] for line in unfolded) == expected
+    message = BytesHeaderParser(policy=SMTP.clone(raise_on_defect=True)).parsebytes(content)
+    assert isinstance(message, EmailMessage)
+    assert Counter(message.keys()) == expected
+    (recipient,), (sender,) = message["To"].addresses, message["From"].addresses
+    assert recipient.addr_spec == envelope_recipient(notice)
+    assert sender.addr_spec == SENDER.mail_from
+    assert not UNSEEN.search(recipient.display_name + message["Subject"])
+    assert len(message["Subject"]) <= 200
+    # Decoded by the older parser, as the strict one keeps the spaces between encoded words.
+    typed = unfolded[1].removeprefix("To:").rpartition(" <")[0].strip()
+    name = str(make_header(decode_header(typed)))
+    assert name == clean(notice.recipient.name or "", 200)
+
+
+def parts_are_ours(content: bytes) -> None:
+    """Text, HTML and perhaps a calendar, in none of which a line was added."""
+    message = read(content)
+    found = parts(message)
+    assert set(found) <= {"text/plain", "text/html", "text/calendar"}
+    assert not any(UNSEEN.search(text) for text in found.values())
+    page = Page.of(html_of(message))
+    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    assert all(link.startswith(SENDER.page_url) for link in page.links)
+    calendar = found.get("text/calendar", "").replace("\n ", "")
+    names = re.findall(r"^([^:;\n]*)[:;]", calendar, re.M)
+    assert set(names) <= IN_CALENDAR
+    assert not names or Counter(names)["UID"] == len(re.findall("^END:VEVENT$", calendar, re.M))
+
+
+hypothesis_settings = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@hypothesis_settings
+@given(st.data())
+def test_nothing_that_people_type_becomes_a_header(data: st.DataObject) -> None:
+    typed, in_command = data.draw(USABLE)
+    notice = data.draw(hostile_notices(st.just(typed)))
+    assert envelope_recipient(notice) == in_command
+    headers_are_ours(notice, bytes(letter(notice, SENDER, LINKS)))
+
+
+@hypothesis_settings
+@given(HOSTILE)
+def test_an_address_is_one_mailbox_or_none(email: str) -> None:
+    person = Person.model_construct(id="ada", email=email, name=email)
+    notice = NOTICES[0].model_copy(update={"recipient": person})
+    try:
+        address = envelope_recipient(notice)
+    except AddressError:
+        return
+    assert address.isascii()
+    assert not re.search(r"[\x00-\x1f\x7f]", address)
+    assert '"' in address or not re.search(r"[\s<>,;:\\]|@.*@", address)
+    headers_are_ours(notice, bytes(letter(notice, SENDER, LINKS)))
+
+
+@settings(hypothesis_settings, max_examples=max(EXAMPLES // 6, 1))
+@given(hostile_notices(st.just("ada@example.org")))
+def test_nothing_that_people_type_becomes_a_part(notice: Notice) -> None:
+    parts_are_ours(bytes(letter(notice, SENDER, LINKS)))

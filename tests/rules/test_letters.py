@@ -1,0 +1,690 @@
+"""Letters as recipients get them: what they say, in both languages, and that mail takes them."""
+# ruff: noqa: RUF001 - Japanese has its own parentheses
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from functools import cache, cached_property
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from icalendar import Calendar
+
+import services.auction_service.rules as auction_rules
+import services.order_service.rules as order_rules
+from schemas.links import Links
+from schemas.messages import AuctionOpened, Notice, Person, Product
+from schemas.notices import OPTIONAL_KINDS, SAID, LetterKind, Says
+from services.auction_service.judging import opening_problems
+from services.notifier import letters
+from services.notifier.letters import AddressError, NoticeError, envelope_recipient, letter
+from services.notifier.letters.calendar_file import sequence
+from services.notifier.letters.facts import rows, values
+from services.notifier.letters.figures import Figures
+from services.notifier.letters.headers import message_id
+from services.notifier.letters.letter import DEADLINE_KINDS
+from services.notifier.letters.wording import (
+    COLON,
+    KINDS,
+    LANGUAGES,
+    OFFER_REASONS,
+    ORDER_REASONS,
+    PROBLEMS,
+    Language,
+    problem,
+)
+from services.notifier.links import SignedLinks
+from tests.rules.golden import FOLDER, files
+from tests.rules.letter_samples import (
+    AT,
+    AUCTION_ID,
+    CLOSES_AT,
+    GROUP_ID,
+    SECRETS,
+    SENDER,
+    FixedLinks,
+    golden,
+    parts,
+    read,
+    samples,
+    written,
+)
+
+KINDS_OF_LETTERS: tuple[LetterKind, ...] = get_args(LetterKind)
+
+
+def sample(name: str, language: Language) -> Notice:
+    return samples(language)[name]
+
+
+@cache
+def parsed(name: str, language: Language) -> EmailMessage:
+    return read(written(sample(name, language)))
+
+
+def text_of(message: EmailMessage) -> str:
+    return parts(message)["text/plain"]
+
+
+def html_of(message: EmailMessage) -> str:
+    return parts(message)["text/html"]
+
+
+def changed(notice: Notice, **says: Any) -> Notice:
+    return notice.model_copy(update={"says": notice.says.model_copy(update=says)})
+
+
+def to(notice: Notice, **recipient: Any) -> Notice:
+    return notice.model_copy(update={"recipient": notice.recipient.model_copy(update=recipient)})
+
+
+# --- every letter --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A sample, its letter's bytes, and what they are read as."""
+
+    notice: Notice
+    language: Language
+    raw: bytes
+    message: EmailMessage
+
+    @cached_property
+    def page(self) -> "Page":
+        return Page.of(html_of(self.message))
+
+
+Check = Callable[[Sent], None]
+CHECKS: list[Check] = []
+
+
+def of_every_letter(check: Check) -> Check:
+    """Holds of every letter there is; they are written and read once for all checks."""
+    CHECKS.append(check)
+    return check
+
+
+@pytest.mark.parametrize(
+    ("name", "language"), [(name, language) for language in LANGUAGES for name in samples(language)]
+)
+def test_every_letter(name: str, language: Language) -> None:
+    notice = sample(name, language)
+    content = written(notice)
+    sent = Sent(notice, language, content, read(content))
+    for check in CHECKS:
+        check(sent)
+    golden_file = FOLDER / f"{name}.{language}.txt"
+    assert golden(sent.message) == golden_file.read_text(encoding="utf-8"), (
+        f"{golden_file}: if the change is meant, run `make golden`, and read the diff"
+    )
+
+
+# --- what recipients see -------------------------------------------------------------------------
+
+
+def test_golden_files_are_those_of_the_samples() -> None:
+    wanted = files()
+    assert {path.name for path in FOLDER.iterdir()} == set(wanted), "run `make golden`"
+    for name, text in wanted.items():
+        if name.endswith(".html"):
+            assert (FOLDER / name).read_text(encoding="utf-8") == text(), "run `make golden`"
+
+
+def test_every_kind_has_a_sample() -> None:
+    for language in LANGUAGES:
+        assert {notice.kind for notice in samples(language).values()} == set(KINDS_OF_LETTERS)
+    assert set(KINDS) == set(KINDS_OF_LETTERS)
+
+
+@of_every_letter
+def text_and_html_tell_every_fact(sent: Sent) -> None:
+    """Count, price, date and names stand in both parts, whatever the sentences say."""
+    notice, message = sent.notice, sent.message
+    figures = Figures.of(notice.recipient)
+    tiles, below = rows(notice, values(notice, figures), sent.language)
+    page = sent.page
+    assert tiles + below
+    for label, value in tiles + below:
+        assert f"{label}{COLON.in_(sent.language)}{value}\n" in text_of(message)
+        assert label in page.texts
+        assert value in page.texts
+    name_of_person = notice.recipient.name or ""
+    assert name_of_person in text_of(message)
+    assert any(name_of_person in text for text in page.texts)
+
+
+@pytest.mark.parametrize("name", samples("en"))
+def test_both_languages_have_the_same_figures(name: str) -> None:
+    """The same notice, to readers of both languages who write numbers and times alike."""
+    notice = sample(name, "en")
+    digits = []
+    for locale in ("en-GB", "ja"):
+        reader = to(notice, locale=locale, time_zone="UTC").recipient
+        figures = Figures.of(reader)
+        known = values(notice, figures)
+        tiles, below = rows(notice, known, figures.language)
+        digits.append([set(map(int, re.findall(r"\d+", row.value))) for row in tiles + below])
+    english, japanese = digits
+    assert len(english) == len(japanese)
+    # Japanese has the month as a number too.
+    assert all(ours <= theirs for ours, theirs in zip(english, japanese, strict=True))
+
+
+@of_every_letter
+def sentences_and_html_say_the_same(sent: Sent) -> None:
+    """Each line of the text that is no address or label is a text of the HTML."""
+    message = sent.message
+    shown = " ".join(sent.page.texts)
+    for paragraph in text_of(message).partition("\n-- \n")[0].split("\n\n"):
+        if "\n" not in paragraph:
+            assert paragraph.strip() in shown
+
+
+@of_every_letter
+def no_letter_says_who_the_others_are(sent: Sent) -> None:
+    message = sent.message
+    for content in (text_of(message), html_of(message), parts(message).get("text/calendar", "")):
+        assert not [secret for secret in SECRETS if secret in content]
+        assert sent.notice.recipient.email not in content
+
+
+def test_who_intercepted_is_not_said_even_if_a_notice_does() -> None:
+    notice = sample("right-intercepted", "en")
+    told = changed(notice, shown=sample("invitation", "en").says.shown)
+    assert SECRETS[0] in told.model_dump_json()
+    assert not [secret for secret in SECRETS if secret in text_of(read(written(told)))]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LETTERS)
+def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
+    name = next(name for name, notice in samples("en").items() if notice.kind == kind)
+    message = parsed(name, "en")
+    url = f"https://jointbuy.example/unsubscribe/token-of-{kind}"
+    if kind in OPTIONAL_KINDS:
+        assert message["List-Unsubscribe"] == f"<{url}>"
+        assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert url in text_of(message)
+        assert url in Page.of(html_of(message)).links
+    else:
+        assert "List-Unsubscribe" not in message
+        assert "List-Unsubscribe-Post" not in message
+        assert "unsubscribe" not in (text_of(message) + html_of(message)).lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("id-issued-member", f"/groups/{GROUP_ID}"),
+        ("payment-done-refund", f"/groups/{GROUP_ID}"),
+        ("confirm-application", "/confirm/token-of-application-7"),
+        ("invitation", "/counter-offer/token-of-millers-oil"),
+        ("right-intercepted", "/counter-offer/token-of-millers-oil"),
+        ("offer-judged-not-better", "/counter-offer/token-of-millers-oil"),
+        ("offer-judged-shown", f"/auctions/{AUCTION_ID}"),
+        ("contract-concluded-seller", f"/auctions/{AUCTION_ID}"),
+    ],
+)
+def test_the_button_leads_where_something_can_be_done(name: str, path: str) -> None:
+    links = Page.of(html_of(parsed(name, "en"))).links
+    # The brand comes before it, and the button's address is spelt out below it.
+    assert links[1] == links[2] == f"https://jointbuy.example{path}"
+
+
+def test_nobody_is_called_to_outbid_when_the_term_is_over() -> None:
+    for name in ("right-intercepted", "invitation", "offer-judged-not-better"):
+        late = sample(name, "en").model_copy(update={"at": CLOSES_AT})
+        assert "counter-offer/" not in text_of(read(written(late)))
+
+
+# --- reasons -------------------------------------------------------------------------------------
+
+
+def codes(text: str | None, begin: str) -> set[str]:
+    """The codes that a docstring names between ``begin`` and the end of its paragraph."""
+    paragraph = (text or "").partition(begin)[2].partition("\n\n")[0]
+    return set(re.findall(r"``([a-z-]+)``", paragraph))
+
+
+def test_every_reason_of_an_order_has_words() -> None:
+    named = codes(order_rules.__doc__, "Reasons of refusals")
+    assert len(named) > 5
+    assert named == set(ORDER_REASONS)
+
+
+def test_every_reason_of_an_offer_has_words() -> None:
+    named = codes((auction_rules.__doc__ or "").split("Of applications")[0], "Reasons of verdicts")
+    withdrawal = {"not-the-opener", "has-better-offer", "has-applications"}
+    assert len(named) > 10
+    assert named | withdrawal == set(OFFER_REASONS)
+
+
+def test_every_problem_of_terms_has_words() -> None:
+    """Whatever the auction finds wrong with an opening is said in the reader's language."""
+    openings = [
+        {"closes_at": AT, "invites_at": AT},
+        {"offered_at": datetime(1950, 1, 1, tzinfo=UTC)},
+        {"closes_at": datetime(9500, 1, 1, tzinfo=UTC)},
+    ]
+    found = {
+        (field, text)
+        for opening in openings
+        for field, text in opening_problems(
+            AuctionOpened(**{
+                "offer_id": "o", "auction_id": "a", "seller_id": "s", "product": Product(name="x"),
+                "minimum_reservations": 0, "unit_price": 0, "currency": "beads",
+                "minimum_step": 0, "offered_at": AT, "closes_at": CLOSES_AT, **opening,
+            })
+        )
+    }  # fmt: skip
+    assert {field for field, _ in found} == {field for field, _ in PROBLEMS}
+    for field, text in found:
+        assert problem(field, text, "ja") != f"{field} {text}"
+    assert len({problem(field, text, "en") for field, text in found}) == len(PROBLEMS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["order-refused", "offer-judged-refused"])
+def test_a_reason_without_words_is_quoted(name: str, language: Language) -> None:
+    notice = changed(sample(name, language), reason="eaten-by-the-dog", problems=())
+    assert "eaten-by-the-dog" in text_of(read(written(notice)))
+
+
+# --- the reader's way of writing -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "whole", "money"),
+    [
+        (
+            *("en-US", "America/New_York"),
+            *("Friday, March 13, 2026, 1:00\xa0PM (Eastern Daylight Time)", "€1,234.50"),
+        ),
+        (
+            *("en_GB", "Europe/Berlin"),
+            *("Friday, 13 March 2026, 18:00 (Central European Standard Time)", "€1,234.50"),
+        ),
+        ("ja-JP", "Asia/Tokyo", "2026年3月14日土曜日 2:00（日本標準時）", "€1,234.50"),
+        ("ja_JP.UTF-8", "UTC", "2026年3月13日金曜日 17:00（協定世界時）", "€1,234.50"),
+        *(
+            (
+                *(locale, zone),
+                *("Friday, March 13, 2026, 5:00\xa0PM (Coordinated Universal Time)", "€1,234.50"),
+            )
+            for locale, zone in (
+                *((None, None), ("de-DE", "Mars/Olympus"), ("en-XX", "Europe"), ("", "")),
+                *(("x" * 35, "../../etc/passwd"), ("e\0n", "UTC\0"), ("-", "/"), ("ジ", "東京")),
+            )
+        ),
+    ],
+)
+def test_figures_by_locale_and_time_zone(
+    locale: str | None, zone: str | None, whole: str, money: str
+) -> None:
+    figures = Figures.of(Person(id="a", locale=locale, time_zone=zone))
+    assert figures.whole(CLOSES_AT) == whole
+    assert figures.money(123450, "EUR") == money
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "english", "japanese"),
+    [
+        (6400, "JPY", "¥6,400", "¥6,400"),
+        (5, "GBP", "£0.05", "£0.05"),
+        (1234567, "KWD", "KWD\xa01,234.567", "KWD\xa01,234.567"),
+        # Of these CLDR would drop the decimals, and multiply the price by a hundred.
+        (12345, "RSD", "RSD\xa0123.45", "RSD\xa0123.45"),
+        (12345, "IQD", "IQD\xa012.345", "IQD\xa012.345"),
+        (250, "beads", "250 of the smallest unit of beads", "250（beadsの最小単位）"),
+        (250, "", "250 of the smallest unit", "250（通貨の最小単位）"),
+    ],
+)
+def test_money_by_currency(amount: int, currency: str, english: str, japanese: str) -> None:
+    assert Figures("en", "en", "UTC").money(amount, currency) == english
+    assert Figures("ja", "ja", "UTC").money(amount, currency) == japanese
+
+
+@pytest.mark.parametrize("at", [datetime.min, datetime.max, datetime(2026, 3, 29, 1, 30)])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Europe/Berlin"])
+def test_no_time_is_out_of_range(at: datetime, zone: str) -> None:
+    assert Figures("en", "en", zone).whole(at.replace(tzinfo=UTC))
+
+
+# --- what mail takes -----------------------------------------------------------------------------
+
+
+@of_every_letter
+def letters_are_mail(sent: Sent) -> None:
+    content = sent.raw
+    lines = content.split(b"\r\n")
+    assert content.isascii()
+    assert all(len(line) <= 998 for line in lines)
+    assert not any(b"\r" in line or b"\n" in line for line in lines)
+    head, _, _ = content.partition(b"\r\n\r\n")
+    assert all(len(line) <= 78 for line in head.split(b"\r\n") if b"https://" not in line)
+
+
+@of_every_letter
+def headers(sent: Sent) -> None:
+    notice, message = sent.notice, sent.message
+    assert message["From"] == "jointbuy <letters@jointbuy.example>"
+    (recipient,) = message["To"].addresses
+    assert recipient.addr_spec == notice.recipient.email
+    assert recipient.display_name == notice.recipient.name
+    assert message["Date"].datetime == notice.at
+    assert message["Message-ID"] == f"<{notice.notice_id}@jointbuy.example>"
+    assert message["In-Reply-To"] == message["References"]
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Content-Language"] == sent.language
+    assert message["X-Jointbuy-Kind"] == notice.kind
+
+
+def test_a_thread_for_each_group_and_auction() -> None:
+    threads = {
+        notice.about: parsed(name, "en")["References"] for name, notice in samples("en").items()
+    }
+    assert len(threads) == len(set(threads.values())) == 2
+    for name, notice in samples("en").items():
+        assert parsed(name, "en")["References"] == threads[notice.about]
+
+
+def test_the_same_notice_gives_the_same_bytes() -> None:
+    """A letter that is sent again is the one that was sent."""
+    notice = sample("invitation", "ja")
+    assert written(notice) == written(Notice.model_validate_json(notice.model_dump_json()))
+
+
+def test_a_notice_id_of_any_characters_makes_a_message_id() -> None:
+    assert message_id("a.b-c_1", "x.example") == "<a.b-c_1@x.example>"
+    for odd in ("<a>", "a b", "ä", ".a", "a..b", "\u202e"):
+        assert re.fullmatch(r"<[0-9a-f]{32}@x\.example>", message_id(odd, "x.example"))
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LETTERS)
+def test_a_notice_that_says_too_little(kind: LetterKind) -> None:
+    notice = Notice(
+        notice_id="n", kind=kind, recipient=Person(id="a", email="a@b.example"), about="g",
+        at=AT, says=Says(),
+    )  # fmt: skip
+    with pytest.raises(NoticeError, match=f"a letter {kind} does not say .*{min(SAID[kind])}"):
+        letter(notice, SENDER, FixedLinks())
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("email", "address"),
+    [
+        ("ada@example.org", "ada@example.org"),
+        (" ada@example.org ", "ada@example.org"),
+        ("a.b+tag@sub.example.org", "a.b+tag@sub.example.org"),
+        ('"ada lovelace"@example.org', '"ada lovelace"@example.org'),
+        ('"ada"@example.org', "ada@example.org"),
+        (r'"a\"b\\c"@example.org', r'"a\"b\\c"@example.org'),
+        (r'"a\@b"@example.org', '"a@b"@example.org'),
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+        ("ada@例え.jp", "ada@xn--r8jz45g.jp"),
+        ("buyer@localhost", "buyer@localhost"),
+    ],
+)
+def test_usable_addresses(email: str, address: str) -> None:
+    notice = to(sample("order-counted", "en"), email=email)
+    assert envelope_recipient(notice) == address
+    (recipient,) = read(written(notice))["To"].addresses
+    local, _, domain = recipient.addr_spec.rpartition("@")
+    assert f"{local}@{domain}" == address
+
+
+@pytest.mark.parametrize(
+    ("email", "wrong"),
+    [
+        (None, "there is no address"),
+        ("", "there is no address"),
+        ("ada", "no @"),
+        ("@example.org", "before the @"),
+        ("ada@", "not a domain"),
+        ("ada lovelace@example.org", "before the @"),
+        ("a@example.org, b@example.org", "before the @"),
+        ("a@example.org,b@example.org", "before the @"),
+        ("Ada <a@example.org>", "before the @"),
+        ("a@example.org>", "not a domain"),
+        ("a@example.org\r\nBcc: b@example.org", "before the @"),
+        ("a\r\nBcc: b@example.org", "before the @"),
+        ("a@exa\0mple.org", "not a domain"),
+        ('"a\nb"@example.org', "before the @"),
+        ('"a"b"@example.org', "before the @"),
+        ('""@example.org', "before the @"),
+        ("=?utf-8?q?mallory=40evil.example?=@example.org", "an encoded word"),
+        ('"=?utf-8?b?eA==?="@example.org', "an encoded word"),
+        (".a@example.org", "before the @"),
+        ("a..b@example.org", "before the @"),
+        ("ädä@example.org", "other than ASCII"),
+        ("a@-example.org", "not a domain"),
+        ("a@exa_mple.org", "not a domain"),
+        ("a@example..org", "not a domain"),
+        ("a@example.org.", "not a domain"),
+        ("a@127.0.0.1", "a number"),
+        ("a@[127.0.0.1]", "not a domain"),
+        ("a@\u202eexample.org", "no domain has"),
+        ("a@example\u3002org\uff20b.org", "no domain has"),
+        (f"{'a' * 65}@example.org", "more than 64"),
+        (f"a@{'a' * 64}.org", "not a domain"),
+        (f"a@{'.'.join(['a' * 60] * 5)}", "more than 253"),
+        (f"{'a' * 60}@{'.'.join(['a' * 60] * 4)}", "more than 254"),
+    ],
+)
+def test_unusable_addresses(email: str | None, wrong: str) -> None:
+    with pytest.raises(AddressError, match=wrong):
+        letter(to(sample("order-counted", "en"), email=email), SENDER, FixedLinks())
+
+
+# --- calendar ------------------------------------------------------------------------------------
+
+
+def properties(text: str) -> dict[str, tuple[str, str]]:
+    """Name to (parameters, value) of an event, by RFC 5545's own words rather than a library."""
+    assert re.fullmatch(r"([^\r\n]{1,75}\r\n)+", text.encode().decode("latin-1")), "folded at 75"
+    event = text.replace("\r\n ", "").partition("BEGIN:VEVENT\r\n")[2].partition("END:VEVENT")[0]
+    found = [re.fullmatch(r"([A-Z-]+)((?:;[^:]+)?):(.*)", line) for line in event.splitlines()]
+    return {each[1]: (each[2], each[3]) for each in found if each}
+
+
+@of_every_letter
+def open_deadlines_come_as_calendar_files(sent: Sent) -> None:
+    notice, message = sent.notice, sent.message
+    attached = [each for each in message.walk() if each.get_content_type() == "text/calendar"]
+    if notice.kind not in DEADLINE_KINDS or not notice.at < (notice.says.closes_at or notice.at):
+        assert not attached
+        return
+    (file,) = attached
+    assert message.get_content_type() == "multipart/mixed"
+    assert file["Content-Type"].params["method"] == "PUBLISH"
+    assert file.get_filename() == "deadline.ics"
+    assert file.is_attachment()
+    content = file.get_content()
+    event = properties(content)
+    assert "METHOD:PUBLISH\r\n" in content
+    assert event["DTSTART"] == ("", "20260313T170000Z")
+    assert event["DTSTAMP"] == ("", "20260306T093000Z")
+    assert re.fullmatch(r"[0-9a-f]{32}-deadline@jointbuy\.example", event["UID"][1])
+    assert event["SEQUENCE"] == ("", str(sequence(notice.at)))
+    assert event["TRANSP"] == ("", "TRANSPARENT")
+    assert notice.says.product
+    summary = event["SUMMARY"][1].replace("\\,", ",")
+    assert notice.says.product.name in summary
+    assert event["ORGANIZER"] == (";CN=jointbuy", "mailto:letters@jointbuy.example")
+    assert not Calendar.from_ical(content).errors
+
+
+def test_letters_about_one_deadline_are_about_one_entry() -> None:
+    """And what is told later wins, to the second."""
+    notice = sample("invitation", "en")
+    later = notice.model_copy(update={"at": notice.at + timedelta(seconds=1)})
+    files_of = [
+        properties(read(written(each)).get_payload()[1].get_content()) for each in (notice, later)
+    ]
+    first, second = files_of
+    assert first["UID"] == second["UID"]
+    assert int(second["SEQUENCE"][1]) == int(first["SEQUENCE"][1]) + 1
+    other = properties(parsed("id-issued-member", "en").get_payload()[1].get_content())
+    assert other["UID"] != first["UID"]
+
+
+@pytest.mark.parametrize(
+    ("at", "number"),
+    [
+        (datetime(2020, 1, 1, tzinfo=UTC), 0),
+        (datetime(2020, 1, 1, 0, 1, 0, 999_999, tzinfo=UTC), 60),
+        (datetime(2011, 5, 2, tzinfo=UTC), 0),
+        (datetime(9000, 1, 1, tzinfo=UTC), 2**31 - 1),
+    ],
+)
+def test_sequences_are_whole_numbers_that_calendars_take(at: datetime, number: int) -> None:
+    assert sequence(at) == number
+
+
+# --- HTML ----------------------------------------------------------------------------------------
+
+VOID = {"br", "meta"}
+
+
+class Page(HTMLParser):
+    """What a letter's HTML shows and where it leads; fails on tags that are not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    @staticmethod
+    def of(text: str) -> "Page":
+        page = Page()
+        page.feed(text)
+        page.close()
+        assert not page.open, f"not closed: {page.open}"
+        return page
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "a":
+            self.links.append(dict(attrs)["href"] or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data.strip())
+
+
+@of_every_letter
+def html_needs_nothing_from_elsewhere(sent: Sent) -> None:
+    """No image, script, form or style sheet; links lead to our own pages only."""
+    html = html_of(sent.message)
+    page = sent.page
+    allowed = {"html", "head", "meta", "title", "style", "body", "div", "table", "tbody", "tr"}
+    assert {tag for tag, _ in page.tags} <= allowed | {"td", "th", "p", "h1", "a", "br"}
+    attributes = {attribute for _, each in page.tags for attribute in each}
+    assert not attributes & {"src", "srcset", "background", "action", "data", "onload", "onclick"}
+    assert not re.search(r"url\(|@import|@font-face|expression\(|javascript:", html, re.I)
+    assert all(re.match(r"https://jointbuy\.example(/|$)", link) for link in page.links)
+    root = page.tags[0]
+    assert root == ("html", {"lang": sent.language, "dir": "ltr"})
+    assert all("style" in each for tag, each in page.tags if tag in {"h1", "p", "th"}), (
+        "the style sheet is inlined"
+    )
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert len(html.encode()) < 40_000, "mail programs cut what is longer than 100 kB"
+
+
+def test_html_escapes_what_people_type() -> None:
+    notice = to(sample("order-counted", "en"), name="<script>alert(1)</script>")
+    notice = changed(notice, product=Product(name='<img src="https://evil.example/x">&amp;'))
+    page = Page.of(html_of(read(written(notice))))
+    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    assert '<img src="https://evil.example/x">&amp;' in page.texts
+
+
+Styles = dict[str, dict[str, str]]
+
+
+def styles(css: str) -> Styles:
+    """Declarations by selector; a later one for the same selector adds to it."""
+    found: Styles = {}
+    for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", css):
+        for selector in selectors.split(","):
+            declared = dict(
+                (each.strip() for each in line.split(":", 1))
+                for line in body.replace("!important", "").split(";")
+                if ":" in line
+            )
+            found.setdefault(selector.strip(), {}).update(declared)
+    return found
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def schemes() -> Iterator[tuple[str, Styles]]:
+    folder = Path(letters.__file__).parent / "templates"
+    css = re.sub(r"/\*.*?\*/", "", (folder / "letter.css").read_text(encoding="utf-8"), flags=re.S)
+    light, _, rest = css.partition("@media (max-width")
+    yield "light", styles(light)
+    yield "dark", styles(rest.partition("@media (prefers-color-scheme: dark) {")[2])
+
+
+@pytest.mark.parametrize(("scheme", "style"), list(schemes()))
+def test_colours_have_the_contrast_of_wcag_aa(scheme: str, style: Styles) -> None:
+    ground, card, tile = (style[each]["background"] for each in (".page", ".card", ".tile"))
+    text, quiet = style[".inside"]["color"], style[".tile-label"]["color"]
+    pairs = [
+        (text, card), (text, tile), (quiet, tile), (style[".spelt"]["color"], card),
+        (style[".facts th"]["color"], card), (style[".note"]["color"], ground),
+        (style[".note a"]["color"], ground), (style[".brand a"]["color"], ground),
+    ]  # fmt: skip
+    for mood in ("good", "ask", "bad", "plain"):
+        pairs.append((style[f".{mood} .badge"]["color"], card))
+        pairs.append((style[".button a"]["color"], style[f".{mood} .button a"]["background"]))
+    assert not [pair for pair in pairs if contrast(*pair) < 4.5]
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+
+def test_signed_links_say_what_they_are_for() -> None:
+    links = Links("a secret of the deployment")
+    signed = SignedLinks("https://shop.example", links)
+
+    def token(url: str, path: str) -> str:
+        assert url.startswith(f"https://shop.example/{path}/")
+        return url.rpartition("/")[2]
+
+    url = signed.unsubscribe("ada", "invitation")
+    assert links.read("unsubscribe", token(url, "unsubscribe")) == ["ada", "invitation"]
+    url = signed.confirm("auction-1", "application-2")
+    assert links.read("confirm-application", token(url, "confirm")) == [
+        "auction-1",
+        "application-2",
+    ]
+    url = signed.counter_offer("auction-1", "seller-2")
+    assert links.read("counter-offer", token(url, "counter-offer")) == ["auction-1", "seller-2"]
+    assert signed.page("auctions", "a ?#%ü") == "https://shop.example/auctions/a%20%3F%23%25%C3%BC"
+    assert signed.page("groups", GROUP_ID) == f"https://shop.example/groups/{GROUP_ID}"

@@ -1,0 +1,33 @@
+"""Simulated auctions on a real broker come to what the oracle says, whatever is killed."""
+
+from pathlib import Path
+
+import pytest
+
+from services.runtime.brokers import RunningBroker
+from tests.simulator.auctions import simulate
+from tests.simulator.on_broker import run_on
+from tests.system.stack import stack_on
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize(
+    ("broker_kind", "auctions", "events", "kills"),
+    [("kafka", 300, 70, 5), ("embedded", 40, 40, 2)],
+)
+def test_auctions_end_as_the_oracle_says_though_the_service_is_killed(
+    broker_kind: str,
+    auctions: int,
+    events: int,
+    kills: int,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    broker: RunningBroker = request.getfixturevalue(broker_kind)
+    history = simulate(7, auctions=auctions, events=events).with_facts_first()
+    if broker_kind == "kafka":
+        assert len(history.offers) + len(history.applications) >= 20_000
+    with stack_on(broker, tmp_path) as stack:
+        found = run_on(stack, history, kills)
+    assert not found, "\n".join(found[:50])

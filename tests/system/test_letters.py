@@ -1,0 +1,219 @@
+"""Letters arrive, each once, whatever the mail server does and whoever is killed."""
+
+import email
+import email.message
+import email.policy
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.messages import LetterResend, Resubscribed, Unsubscribed
+from services.runtime.brokers import RunningBroker, free_port
+from tests.system.letters import MAIL, letter_to, mail_env, run
+from tests.system.mail import Mailpit
+from tests.system.stack import Stack, stack_on, until
+from tests.system.test_counter_auction import (
+    AUCTION,
+    HOUR,
+    MINUTE,
+    T,
+    application,
+    counter,
+    feed_sellers,
+    opening,
+    stamped,
+    wait_for_sellers,
+)
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+def test_every_letter_of_an_auction_arrives_once_and_well_formed(
+    broker_kind: str, mailpit: Mailpit, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    broker: RunningBroker = request.getfixturevalue(broker_kind)
+    mailpit.delete_all()
+    closes_at = T + 4 * HOUR
+    with stack_on(broker, tmp_path) as stack:
+        stack.start("auction_service")
+        stack.start("notifier", **mail_env(mailpit.port))
+        feed_sellers(stack, "nord", "sato", "west", at=T)
+        wait_for_sellers(stack, 3)
+        stack.feed("offers", stamped(opening("nord", T, closes_at), T))
+        stack.feed("applications", *application("ann", T + HOUR, 2), *application("bob", T + HOUR))
+        stack.feed(
+            "offers",
+            stamped(counter("sato", T + 3 * HOUR + MINUTE, 85_000), T + 3 * HOUR + MINUTE),
+            stamped(counter("west", T + 3 * HOUR + 2 * MINUTE, 85_000), T + 3 * HOUR + 2 * MINUTE),
+        )
+        stack.pass_time(closes_at + HOUR, "offers", "applications")
+        stack.wait_for("auctions", AUCTION, status="concluded")
+        stack.wait_idle()
+        notices = [record.value for record in stack.read("notices")]
+        listed = mailpit.wait_for(len(notices))
+        deliveries = stack.latest("deliveries")
+        raw = [mailpit.raw(each["ID"]) for each in listed]
+
+    strict = email.policy.SMTP.clone(raise_on_defect=True)
+    letters = [email.message_from_bytes(each, policy=strict) for each in raw]
+    told = Counter((each["X-Jointbuy-Kind"], each["To"].addresses[0].addr_spec) for each in letters)
+    assert told == Counter((each["kind"], each["recipient"]["email"].lower()) for each in notices)
+    assert {each["Message-ID"] for each in letters} == {
+        each["message_id"] for each in deliveries.values()
+    }
+    assert {each["status"] for each in deliveries.values()} == {"sent"}
+    (concluded,) = [
+        each
+        for each in letters
+        if each["X-Jointbuy-Kind"] == "contract-concluded"
+        and each["To"].addresses[0].addr_spec == "ann@example.com"
+    ]
+    for kind in ("plain", "html"):
+        body = concluded.get_body((kind,)).get_content()
+        for said in ("Ricoh GR IV camera", "850.00", "3"):
+            assert said in body, (kind, said)
+
+
+@pytest.mark.parametrize(
+    ("broker_kind", "count", "kills"), [("kafka", 1_500, 3), ("embedded", 600, 2)]
+)
+def test_letters_arrive_on_a_bad_day_with_the_notifier_killed(
+    broker_kind: str, count: int, kills: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    broker: RunningBroker = request.getfixturevalue(broker_kind)
+    with stack_on(broker, tmp_path, clock="wall") as stack:
+        tally = run(stack, tmp_path, count, kills)
+    print(tally.line())
+    assert not tally.problems, "\n".join(tally.problems[:20])
+    assert tally.taken == tally.letters - tally.refused
+    assert tally.duplicates <= tally.ambiguous
+    # Eight dialogues are under way at once when a kill hits.
+    assert tally.ambiguous <= 8 * kills
+
+
+def test_letters_wait_for_a_mail_server_that_is_away_and_nothing_else_does(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
+) -> None:
+    """The notifier stays in its group, an auction goes on, and a worker elsewhere sends later."""
+    with stack_on(kafka, tmp_path, clock="wall") as stack:
+        (worker,) = stack.start("tests.system.quick_notifier", **mail_env(free_port()))
+        stack.feed("notices", *((letter_to(number, T), None) for number in range(50)))
+        until("all tried in vain", lambda: _statuses(stack)["deferred"] == 50)
+        assert worker.ready()
+        stack.start("auction_service")
+        feed_sellers(stack, "nord", at=T)
+        wait_for_sellers(stack, 1)
+        worker.stop()
+        (other,) = stack.start("tests.system.quick_notifier", **mail_env(mailpit.port))
+        until("all sent", lambda: _statuses(stack)["sent"] == 50)
+        assert other.ready()
+        deliveries = stack.latest("deliveries").values()
+    assert {each["ambiguous"] for each in deliveries} == {0}
+
+
+def test_preferences_and_ops_have_the_last_word(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
+) -> None:
+    """Who unsubscribed gets no invitation, who came back does; a letter is sent again by hand."""
+    mailpit.delete_all()
+    with stack_on(kafka, tmp_path) as stack:
+        stack.start("notifier", **mail_env(mailpit.port))
+        stack.start("auction_service")
+        feed_sellers(stack, "nord", "sato", "west", at=T)
+        wait_for_sellers(stack, 3)
+        stack.feed(
+            "mail-preferences",
+            stamped(Unsubscribed(recipient_id="sato", kind="invitation", at=T), T),
+            stamped(Unsubscribed(recipient_id="west", kind="all", at=T), T),
+            stamped(Resubscribed(recipient_id="west", kind="all", at=T + MINUTE), T + MINUTE),
+        )
+        stack.wait_idle()
+        stack.feed("offers", stamped(opening("nord", T + HOUR, T + 5 * HOUR), T + HOUR))
+        stack.pass_time(T + 6 * HOUR, "offers", "applications")
+        stack.wait_for("auctions", AUCTION, status="failed")
+        stack.wait_idle()
+        deliveries = stack.latest("deliveries")
+        invited = {
+            each["recipient_id"]: each
+            for each in deliveries.values()
+            if each["kind"] == "invitation"
+        }
+        again = invited["west"]
+        resend = LetterResend(
+            recipient_id="west", notice_id=again["notice_id"], at=T + timedelta(days=1)
+        )
+        stack.feed("notices", stamped(resend, T + timedelta(days=1)))
+        key = f"west/{again['notice_id']}"
+        stack.wait_for("deliveries", key, status="sent", attempts=2)
+        arrived = [each for each in mailpit.messages() if "west" in each["To"][0]["Address"]]
+
+    assert {who: each["status"] for who, each in invited.items()} == {
+        "sato": "suppressed",
+        "west": "sent",
+    }
+    assert invited["sato"]["reply"] == "unsubscribed from invitation"
+    same = Counter(each["MessageID"] for each in arrived)
+    assert same[again["message_id"].strip("<>")] == 2
+
+
+def _statuses(stack: Stack) -> Counter[str]:
+    return Counter(each["status"] for each in stack.latest("deliveries").values())
+
+
+def test_one_click_unsubscribes_by_post_only(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
+) -> None:
+    """The link of a letter, opened by a scanner, changes nothing; the mail program's POST does."""
+    mailpit.delete_all()
+    with stack_on(kafka, tmp_path) as stack:
+        (storefront,) = stack.start("storefront", LINK_SECRET=MAIL["LINK_SECRET"])
+        address = f"http://127.0.0.1:{storefront.port}"
+        stack.start("auction_service")
+        stack.start("notifier", **mail_env(mailpit.port), PAGE_URL=address)
+        feed_sellers(stack, "nord", "sato", at=T)
+        wait_for_sellers(stack, 2)
+        invited = _invited(stack, "first", T + HOUR)
+        (letter,) = [
+            each
+            for each in (_raw(mailpit, listed) for listed in mailpit.messages())
+            if each["X-Jointbuy-Kind"] == "invitation"
+        ]
+        link = letter["List-Unsubscribe"].strip("<>")
+        one_click = {"List-Unsubscribe": "One-Click"}
+        assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        seen = httpx.get(link)
+        assert seen.status_code == 200
+        assert "invitations to outbid" in seen.text
+        assert not stack.read("mail-preferences")
+        assert httpx.post(f"{link}x", data=one_click).status_code == 404
+        assert not stack.read("mail-preferences")
+        assert httpx.post(link, data=one_click).status_code == 200
+        (said,) = stack.read("mail-preferences")
+        later = datetime.now(UTC) + HOUR
+        again = _invited(stack, "second", later)
+    assert said.key == "sato/invitation"
+    assert (invited, again) == ("sent", "suppressed")
+
+
+def _raw(mailpit: Mailpit, listed: dict[str, Any]) -> email.message.EmailMessage:
+    message = email.message_from_bytes(mailpit.raw(listed["ID"]), policy=email.policy.SMTP)
+    assert isinstance(message, email.message.EmailMessage)
+    return message
+
+
+def _invited(stack: Stack, auction: str, at: datetime) -> str:
+    """Open an auction, let its date pass; what became of sato's invitation."""
+    stack.feed("offers", stamped(opening("nord", at, at + 4 * HOUR, auction), at))
+    stack.pass_time(at + 3 * HOUR + MINUTE, "offers", "applications")
+    stack.wait_idle()
+    (fact,) = [
+        each
+        for each in stack.latest("deliveries").values()
+        if each["kind"] == "invitation" and each["about"] == auction
+    ]
+    return str(fact["status"])
