@@ -1,0 +1,315 @@
+"""What the seller desk promises: who is registered, in what standing, and since when."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.messages import (
+    Message,
+    Seller,
+    SellerApproved,
+    SellerRegistered,
+    SellerReinstated,
+    SellerSuspended,
+    Standing,
+)
+from services.auction_service.processor import DESK
+from services.auction_service.standing import standing_at
+from services.runtime.rows import MemoryRows
+
+T = datetime(2024, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+INSTANT = timedelta(milliseconds=1)
+
+#: Standings as (hours since the registration, standing).
+History = list[tuple[int, Standing]]
+
+
+class WatchedRows(MemoryRows):
+    """Rows that notice which facts are to be sent, and that survive their store."""
+
+    def __init__(self) -> None:
+        super().__init__("sue")
+        self.changed: list[str] = []
+
+    def __setitem__(self, name: str, row: Any) -> None:
+        assert msgspec.json.decode(msgspec.json.encode(row), type=DESK.rows[name]) == row
+        super().__setitem__(name, row)
+        if name in DESK.facts:
+            self.changed.append(name)
+
+
+def play(messages: Sequence[Message], rows: WatchedRows | None = None) -> list[Seller]:
+    """Every fact of the seller, each message being a batch of its own."""
+    rows = WatchedRows() if rows is None else rows
+    facts: list[Seller] = []
+    for message in messages:
+        assert not DESK.on[type(message)](message, rows, T), "the fact says all there is to say"
+        for name in rows.changed:
+            fact = DESK.facts[name](name, rows)
+            assert isinstance(fact, Seller)
+            facts.append(fact)
+        rows.changed.clear()
+    return facts
+
+
+def registered(hours: float = 0, **more: Any) -> SellerRegistered:
+    said = {"seller_id": "sue", "name": "Sue & Co", "email": "sue@shop.example"}
+    return SellerRegistered(**said | {"registered_at": T + hours * HOUR} | more)
+
+
+def approved(hours: float) -> SellerApproved:
+    return SellerApproved(seller_id="sue", at=T + hours * HOUR)
+
+
+def suspended(hours: float) -> SellerSuspended:
+    return SellerSuspended(seller_id="sue", at=T + hours * HOUR)
+
+
+def reinstated(hours: float) -> SellerReinstated:
+    return SellerReinstated(seller_id="sue", at=T + hours * HOUR)
+
+
+def history(seller: Seller) -> list[tuple[float, Standing]]:
+    return [((each.since - T) / HOUR, each.standing) for each in seller.standings]
+
+
+PENDING: History = [(0, "pending")]
+
+# What was done, by the acts' own times, and every change of standing.
+STANDINGS: list[tuple[str, list[Message], History]] = [
+    ("nothing was done", [], PENDING),
+    ("an approval", [approved(1)], [(0, "pending"), (1, "good")]),
+    ("an approval again later", [approved(1), approved(2)], [(0, "pending"), (1, "good")]),
+    ("a suspension before any approval", [suspended(1)], [(0, "pending"), (1, "suspended")]),
+    (
+        "an approval does not end a suspension",
+        [suspended(1), approved(2)],
+        [(0, "pending"), (1, "suspended")],
+    ),
+    (
+        "the end of a suspension without an approval",
+        [suspended(1), reinstated(2)],
+        [(0, "pending"), (1, "suspended"), (2, "pending")],
+    ),
+    (
+        "approved while suspended, good from the reinstatement on",
+        [suspended(1), approved(2), reinstated(3)],
+        [(0, "pending"), (1, "suspended"), (3, "good")],
+    ),
+    (
+        "suspended and reinstated, twice",
+        [approved(1), suspended(2), reinstated(3), suspended(4), reinstated(5)],
+        [(0, "pending"), (1, "good"), (2, "suspended"), (3, "good"), (4, "suspended"), (5, "good")],
+    ),
+    (
+        "a suspension again changes nothing, one reinstatement ends both",
+        [approved(1), suspended(2), suspended(3), reinstated(4)],
+        [(0, "pending"), (1, "good"), (2, "suspended"), (4, "good")],
+    ),
+    ("a reinstatement of nobody suspended", [reinstated(1)], PENDING),
+    (
+        "a reinstatement before its suspension by their own times",
+        [approved(1), reinstated(2), suspended(3)],
+        [(0, "pending"), (1, "good"), (3, "suspended")],
+    ),
+    (
+        "approved and suspended in one instant",
+        [approved(1), suspended(1)],
+        [(0, "pending"), (1, "suspended")],
+    ),
+    (
+        "suspended and reinstated in one instant",
+        [approved(1), suspended(2), reinstated(2)],
+        [(0, "pending"), (1, "good")],
+    ),
+    (
+        "all three in one instant",
+        [approved(1), suspended(1), reinstated(1)],
+        [(0, "pending"), (1, "good")],
+    ),
+    ("approved at the registration", [approved(0)], [(0, "good")]),
+    ("approved before the registration", [approved(-1)], [(0, "good")]),
+    ("suspended before the registration", [suspended(-1)], [(0, "suspended")]),
+    (
+        "approved, suspended and reinstated before it",
+        [approved(-3), suspended(-2), reinstated(-1)],
+        [(0, "good")],
+    ),
+    (
+        "approved before it, suspended in its instant",
+        [approved(-1), suspended(0)],
+        [(0, "suspended")],
+    ),
+    ("suspended and reinstated before it", [suspended(-2), reinstated(-1)], PENDING),
+    (
+        "approved before it, suspended after it",
+        [approved(-1), suspended(1)],
+        [(0, "good"), (1, "suspended")],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("acts", "expected"),
+    [pytest.param(acts, expected, id=promise) for promise, acts, expected in STANDINGS],
+)
+def test_standings_do_not_depend_on_when_what_was_done_is_told(
+    acts: list[Message], expected: History
+) -> None:
+    """By the acts' own times alone, in whatever order these come, the registration among them."""
+    for messages in itertools.permutations([registered(), *acts]):
+        seller = play(messages)[-1]
+        assert history(seller) == expected
+        assert seller.standing == expected[-1][1]
+
+
+def test_a_registration_is_a_fact_of_all_it_says() -> None:
+    (seller,) = play([registered(locale="ja", time_zone="Asia/Tokyo")])
+    assert seller.model_dump(exclude={"standings"}) == {
+        "type": "Seller",
+        "seller_id": "sue",
+        "name": "Sue & Co",
+        "email": "sue@shop.example",
+        "locale": "ja",
+        "time_zone": "Asia/Tokyo",
+        "registered_at": T,
+        "standing": "pending",
+        "version": 1,
+    }
+    assert history(seller) == PENDING
+    assert seller.key == "sue"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [registered(), registered(-1), registered(1, name="Sam", email="sam@shop.example")],
+    ids=["the same", "an earlier one", "a later one"],
+)
+@pytest.mark.parametrize("between", [[], [approved(2)]], ids=["at once", "after an approval"])
+def test_the_first_registration_to_come_stands(
+    second: SellerRegistered, between: list[Message]
+) -> None:
+    once = play([registered(), *between])
+    assert play([registered(), *between, second]) == once
+
+
+def test_acts_before_the_registration_say_nothing_until_it_comes() -> None:
+    rows = WatchedRows()
+    assert play([approved(1), suspended(2)], rows) == []
+    (seller,) = play([registered()], rows)
+    assert (seller.version, seller.standing) == (1, "suspended")
+
+
+@pytest.mark.parametrize(
+    ("messages", "versions"),
+    [
+        ([registered(), approved(1)], [1, 2]),
+        ([registered(), approved(1), approved(1)], [1, 2]),
+        ([registered(), approved(1), approved(2)], [1, 2]),
+        ([registered(), approved(2), approved(1)], [1, 2, 3]),
+        ([registered(), reinstated(1)], [1]),
+        ([registered(), suspended(1), reinstated(1)], [1, 2, 3]),
+        ([registered(), suspended(3), reinstated(2), suspended(3), registered()], [1, 2]),
+    ],
+    ids=[
+        "an act",
+        "an act that is told twice",
+        "an approval of the approved",
+        "an approval that was earlier than was known",
+        "a reinstatement of nobody suspended",
+        "a suspension that is taken back in its instant",
+        "repeats",
+    ],
+)
+def test_the_fact_is_told_anew_when_it_changes_and_only_then(
+    messages: list[Message], versions: list[int]
+) -> None:
+    """The version rises with each change; a repeat is no change."""
+    assert [seller.version for seller in play(messages)] == versions
+
+
+def test_acts_of_one_time_and_kind_are_one_act_whatever_their_reason() -> None:
+    """Who approves twice in one millisecond says the same thing."""
+    again = SellerApproved(seller_id="sue", at=T + HOUR, reason="by hand")
+    assert play([registered(), approved(1), again]) == play([registered(), approved(1)])
+
+
+@pytest.mark.parametrize(
+    ("at", "standing"),
+    [
+        (T - INSTANT, None),
+        (T, "pending"),
+        (T + HOUR - INSTANT, "pending"),
+        (T + HOUR, "good"),
+        (T + 2 * HOUR - INSTANT, "good"),
+        (T + 2 * HOUR, "suspended"),
+        (T + 3 * HOUR - INSTANT, "suspended"),
+        (T + 3 * HOUR, "good"),
+        (T + 1_000 * HOUR, "good"),
+    ],
+)
+def test_standing_at_a_time_is_the_last_that_had_begun(
+    at: datetime, standing: Standing | None
+) -> None:
+    seller = play([registered(), approved(1), suspended(2), reinstated(3)])[-1]
+    assert standing_at(seller, at) == standing
+
+
+def test_who_never_registered_has_no_standing() -> None:
+    assert standing_at(None, T) is None
+
+
+# --- any feed ------------------------------------------------------------------------------------
+
+acts = st.builds(
+    lambda act, hours: act(hours),
+    st.sampled_from((approved, suspended, reinstated)),
+    st.integers(-2, 4),
+)
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> tuple[list[Message], list[Message]]:
+    """A registration with acts, and the same in another order with repeats."""
+    messages: list[Message] = [registered(), *draw(st.lists(acts, max_size=6))]
+    repeats = draw(st.lists(st.sampled_from(messages), max_size=4))
+    return messages, draw(st.permutations([*messages, *repeats]))
+
+
+def standing_of(done: Sequence[Message], hours: int) -> Standing:
+    """The promise in plain words: what was done until then, in the order it was done."""
+    order = (SellerApproved, SellerSuspended, SellerReinstated)
+    made = [each for each in done if isinstance(each, order) and each.at <= T + hours * HOUR]
+    made.sort(key=lambda act: (act.at, order.index(type(act))))
+    kinds = [type(act) for act in made]
+    pauses = [kind for kind in kinds if kind is not SellerApproved]
+    if pauses and pauses[-1] is SellerSuspended:
+        return "suspended"
+    return "good" if SellerApproved in kinds else "pending"
+
+
+@settings(max_examples=100, deadline=None)
+@given(feeds())
+def test_any_order_and_any_repeats_come_to_the_same_seller(
+    feed: tuple[list[Message], list[Message]],
+) -> None:
+    """But for the version, which counts how often what was told changed."""
+    plain, jumbled = (play(messages) for messages in feed)
+    unversioned = [each[-1].model_dump(exclude={"version"}) for each in (plain, jumbled)]
+    assert unversioned[0] == unversioned[1]
+    for facts in (plain, jumbled):
+        assert [each.version for each in facts] == list(range(1, len(facts) + 1))
+        told = [each.model_dump(exclude={"version"}) for each in facts]
+        assert all(one != other for one, other in itertools.pairwise(told))
+    seller = jumbled[-1]
+    for hours in range(5):
+        assert standing_at(seller, T + hours * HOUR) == standing_of(feed[0], hours)
+    changes = [standing for _, standing in history(seller)]
+    assert all(one != other for one, other in itertools.pairwise(changes))

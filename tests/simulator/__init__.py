@@ -1,0 +1,1 @@
+"""Counter auctions made from seeds, what they must come to, and the rules run over them."""
