@@ -40,7 +40,7 @@ lint: $(STAMP)
 
 promises: $(STAMP)
 	@$(BIN)/python -m pytest -m "not system and not long" \
-		tests/rules tests/runtime tests/contracts tests/oracle
+		tests/rules tests/runtime tests/contracts tests/oracle tests/simulator
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .

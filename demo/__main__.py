@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +15,8 @@ import typer
 from rich.console import Console
 
 from demo import counter_auction, group_purchase
-from demo.telling import Teller
+from demo.mailbox import Mailbox
+from demo.telling import Teller, check
 from demo.watching import MissingStep, Stage
 from services.runtime.running import read_running, settings_here
 
@@ -29,32 +33,57 @@ def main(
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="jointbuy-demo-") as home:
         os.environ["JOINTBUY_HOME"] = home
-        try:
+        announce = None if story else lambda line: console.print(f"   [dim]{line}[/]")
+        with _ended_together(console, home), Mailbox(announce=announce) as mailbox:
+            os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
             _jointbuy("up", "--broker", broker)
             _say_where(console)
-            asyncio.run(asyncio.wait_for(_play(console, story), _patience(story)))
+            asyncio.run(asyncio.wait_for(_play(console, mailbox, story), _patience(story)))
             if not story:
                 console.print("\nThe story is told. Services run on; Ctrl-C ends them.")
                 look = f"JOINTBUY_HOME={home} .venv/bin/jointbuy show {counter_auction.AUCTION}"
                 console.print(f"Look at the auction's page from elsewhere: {look}", soft_wrap=True)
                 _until_interrupted()
-        except (MissingStep, TimeoutError) as missing:
-            console.print(f"[red]missing:[/] {missing or 'the story did not end in time'}")
-            raise SystemExit(1) from None
-        except KeyboardInterrupt:
-            console.print("\nending …")
-        finally:
-            if read_running(Path(home)) is not None:
-                _jointbuy("down")
 
 
-async def _play(console: Console, story: bool) -> None:
+@contextmanager
+def _ended_together(console: Console, home: str) -> Iterator[None]:
+    """Whatever ends the story ends the services."""
+    try:
+        yield
+    except (MissingStep, TimeoutError) as missing:
+        console.print(f"[red]missing:[/] {missing or 'the story did not end in time'}")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        console.print("\nending …")
+    finally:
+        if read_running(Path(home)) is not None:
+            _jointbuy("down")
+
+
+async def _play(console: Console, mailbox: Mailbox, story: bool) -> None:
     async with Stage(settings_here()) as stage:
         teller = Teller(console, stage, pause_seconds=0.0 if story else 0.7)
         teller.title("A group bulk purchase")
         await group_purchase.play(teller)
         teller.title("A joint purchase counter auction")
         await counter_auction.play(teller)
+        teller.title("The letters")
+        await _check_letters(teller, mailbox)
+
+
+async def _check_letters(teller: Teller, mailbox: Mailbox) -> None:
+    """Every notice is in the mailbox, once, and nothing else is."""
+    notices = teller.stage.notices()
+    for notice_id, notice in notices.items():
+        about = (notice["kind"], notice["recipient"]["email"])
+        await asyncio.to_thread(mailbox.wait_for_id, notice_id, f"{about[0]} to {about[1]}")
+    arrived = Counter(letter.notice_id for letter in mailbox.letters())
+    check(set(arrived) <= set(teller.stage.notices()), f"only letters of notices: {arrived}")
+    check(max(arrived.values()) == 1, f"each letter once: {arrived.most_common(3)}")
+    kinds = Counter(notice["kind"] for notice in notices.values())
+    teller.say(f"{len(notices)} letters arrived, each once")
+    teller.note(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
 
 
 def _patience(story: bool) -> float:

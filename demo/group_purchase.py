@@ -92,8 +92,11 @@ class GroupPurchases:
         group_id = await self._request(
             "office-tea",
             number_of_products=6,
-            organizer=Person(id="ann", name="Ann"),
-            members=tuple(Member(id=name, name=name.title()) for name in OFFICE),
+            organizer=Person(id="ann", name="Ann", email="ann@office.example"),
+            members=tuple(
+                Member(id=name, name=name.title(), email=f"{name}@office.example")
+                for name in OFFICE
+            ),
             closes_at=datetime.now(UTC) + timedelta(hours=1),
         )
         self._say(f"Ann asks for 6 for the office; the ID is [bold]{group_id}[/]")
@@ -116,7 +119,7 @@ class GroupPurchases:
         group_id = await self._request(
             "street-tea",
             number_of_products=20,
-            organizer=Person(id="dee", name="Dee"),
+            organizer=Person(id="dee", name="Dee", email="dee@street.example"),
             closes_at=closes_at,
             grace_seconds=1,
         )

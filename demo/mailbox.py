@@ -37,6 +37,11 @@ class Letter:
         return str(self.message.get(KIND_HEADER, ""))
 
     @property
+    def notice_id(self) -> str:
+        """The notice it tells of: the first half of its Message-ID."""
+        return str(self.message.get("Message-ID", "")).strip("<> ").partition("@")[0]
+
+    @property
     def text(self) -> str:
         """Its plain text."""
         body = self.message.get_body(("plain",))
@@ -101,6 +106,18 @@ class Mailbox:
             came = ", ".join(f"{each.kind or each.subject} to {each.to}" for each in self._letters)
         wanted = " ".join(each for each in ("a letter", kind, to and f"to {to}", about) if each)
         raise MissingStep(f"{wanted}; these came: {came or 'none'}")
+
+    def wait_for_id(self, notice_id: str, what: str, seconds: float = LETTER_SECONDS_MAX) -> Letter:
+        """The letter of a notice; raises ``MissingStep`` when it does not come in time."""
+
+        def found() -> Letter | None:
+            return next((each for each in self._letters if each.notice_id == notice_id), None)
+
+        with self._changed:
+            letter = self._changed.wait_for(found, seconds)
+        if letter is None:
+            raise MissingStep(f"a letter {what}")
+        return letter
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Take a letter: called by aiosmtpd, in its thread."""

@@ -95,6 +95,10 @@ class Stage:
                 found.setdefault(value["recipient"]["id"], []).append(value["says"])
         return found
 
+    def notices(self) -> dict[str, dict[str, Any]]:
+        """Every notice so far by its id."""
+        return {key: value for (name, key), value in self._seen.items() if name == NOTICES.name}
+
     async def until_letters(self, kind: str, about: str, recipients: Collection[str]) -> None:
         """Wait until these have a letter of a kind; nobody else may have one."""
 
