@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check lint promises format schemas lock bench chaos recorded clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench chaos recorded clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,12 @@ format: $(STAMP) ## Format and mend what can be mended
 
 schemas: $(STAMP) ## JSON Schemas, AsyncAPI document and topology from the catalogue
 	@$(BIN)/python -m schemas.generate
+
+golden: $(STAMP) ## Golden letters anew, after a change that is meant
+	@$(BIN)/python -m tests.rules.golden
+
+letters-pictures: $(STAMP) ## Two letters as Chromium shows them, for the docs
+	@$(BIN)/python -m tests.rules.pictures
 
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header

@@ -170,7 +170,7 @@ def begin_shrinking(
     row_name: str, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Begin to forget an auction that ended long ago, or never opened."""
-    if any(next(rows.scan(table), None) for table in ("asking/", "waiting/")):
+    if any(next(rows.scan(table), None) for table in ("asking/", "asked/", "waiting/")):
         # It has not opened, but may yet: what waits is answered before anything is forgotten.
         rows["due/shrink"] = Due(now + ROWS_KEPT)
     else:

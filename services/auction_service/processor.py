@@ -78,6 +78,7 @@ AUCTION = Processor(
         "live": rows.Live,
         "offer": rows.Judged,
         "asking": rows.Waiting,
+        "asked": rows.Mark,
         "bidder": rows.Mark,
         "address": rows.Mark,
         "application": rows.Application,

@@ -8,7 +8,8 @@ Of an auction:
 
 - ``auction``: the page. ``live``: how many applications have not come to their end.
 - ``offer/<offer_id>``: what an offer was judged, and so what a repeat is answered by.
-- ``asking/<n>``: an offer whose seller is not known to be in good standing yet.
+- ``asking/<n>``: an offer whose seller is not known to be in good standing yet, and
+  ``asked/<offer_id>``, which says that there is one.
 - ``bidder/<seller_id>`` and ``address/<e-mail>``: who competes here, and so can't apply.
 - ``application/<application_id>``: all that is known of an application.
 - ``applicant/<applicant_id>``: the one application of an applicant that counts.

@@ -62,6 +62,8 @@ def open_auction(
     """Open an auction once; what came before it is applied then."""
     if f"offer/{message.offer_id}" in rows:
         return (judging.verdict_of(message.offer_id, rows),)
+    if waiting.is_asking(message.offer_id, rows):
+        return ()
     return _judge_opening(message, rows, now, sellers, is_last_look=False)
 
 
@@ -71,6 +73,8 @@ def take_offer(
     """Judge a counter-offer, invited or not, when it comes."""
     if f"offer/{message.offer_id}" in rows:
         return (judging.verdict_of(message.offer_id, rows),)
+    if waiting.is_asking(message.offer_id, rows):
+        return ()
     if "auction" not in rows and "ended" not in rows:
         waiting.wait(message, rows, now)
         return ()
@@ -116,12 +120,11 @@ def _look(
     del rows[f"asking/{number}"]
     message = waiting.read(row)
     assert isinstance(message, Offer)
-    if f"offer/{message.offer_id}" in rows:
-        return (judging.verdict_of(message.offer_id, rows),)
     if not is_last_look and judging.seller_reason(message, sellers):
         rows[f"asking/{number}"] = row
         waiting.look_again(number, row.arrived_at, rows, now)
         return ()
+    del rows[f"asked/{message.offer_id}"]
     if isinstance(message, AuctionOpened):
         return _judge_opening(message, rows, now, sellers, is_last_look=is_last_look)
     assert isinstance(message, CounterOffered)

@@ -11,7 +11,7 @@ from schemas.messages import (
     AuctionWithdrawn,
     CounterOffered,
 )
-from services.auction_service.rows import Waiting, Waits
+from services.auction_service.rows import Mark, Waiting, Waits
 from services.runtime.rows import Due, Rows
 
 UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
@@ -42,10 +42,16 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> None:
     rows[f"due/expire/{number}"] = Due(now + UNKNOWN_AUCTION_WAIT)
 
 
-def ask(message: Waiter, rows: Rows, now: datetime) -> None:
+def ask(message: AuctionOpened | CounterOffered, rows: Rows, now: datetime) -> None:
     """Keep an offer a minute for the facts of its seller, which may still be on their way."""
     number = _keep("asking", message, rows, now)
+    rows[f"asked/{message.offer_id}"] = Mark()
     rows[f"due/look/{number}"] = Due(now + SELLER_RECHECK)
+
+
+def is_asking(offer_id: str, rows: Rows) -> bool:
+    """Whether an offer of this id waits for its seller: the first of an id stands."""
+    return f"asked/{offer_id}" in rows
 
 
 def look_again(number: str, since: datetime, rows: Rows, now: datetime) -> None:

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from functools import cache, cached_property
@@ -62,8 +62,13 @@ def sample(name: str, language: Language) -> Notice:
 
 
 @cache
+def raw(name: str, language: Language) -> bytes:
+    return written(sample(name, language))
+
+
+@cache
 def parsed(name: str, language: Language) -> EmailMessage:
-    return read(written(sample(name, language)))
+    return read(raw(name, language))
 
 
 def text_of(message: EmailMessage) -> str:
@@ -113,9 +118,7 @@ def of_every_letter(check: Check) -> Check:
     ("name", "language"), [(name, language) for language in LANGUAGES for name in samples(language)]
 )
 def test_every_letter(name: str, language: Language) -> None:
-    notice = sample(name, language)
-    content = written(notice)
-    sent = Sent(notice, language, content, read(content))
+    sent = Sent(sample(name, language), language, raw(name, language), parsed(name, language))
     for check in CHECKS:
         check(sent)
     golden_file = FOLDER / f"{name}.{language}.txt"
@@ -481,6 +484,20 @@ def test_usable_addresses(email: str, address: str) -> None:
 def test_unusable_addresses(email: str | None, wrong: str) -> None:
     with pytest.raises(AddressError, match=wrong):
         letter(to(sample("order-counted", "en"), email=email), SENDER, FixedLinks())
+
+
+def test_a_sender_that_cannot_be_is_told_at_once() -> None:
+    """Not with each letter, which would be given up for it."""
+    for wrong in ({"mail_from": "nobody"}, {"domain": "no domain"}):
+        with pytest.raises(ValueError, match=r"^letters can't come from 'no"):
+            replace(SENDER, **wrong)
+
+
+def test_a_sender_of_a_foreign_domain() -> None:
+    sender = replace(SENDER, mail_from="post@bücher.example", domain="bücher.example")
+    message = read(bytes(letter(sample("invitation", "en"), sender, FixedLinks())))
+    assert message["From"] == "jointbuy <post@xn--bcher-kva.example>"
+    assert message["Message-ID"].endswith("@xn--bcher-kva.example>")
 
 
 # --- calendar ------------------------------------------------------------------------------------

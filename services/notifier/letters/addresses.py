@@ -26,7 +26,7 @@ def usable(email: str | None) -> str:
     local, at, domain = email.strip(" ").rpartition("@")
     if not at:
         raise AddressError("the address has no @")
-    address = f"{_local(local)}@{_domain(domain)}"
+    address = f"{_local(local)}@{ascii_domain(domain)}"
     if len(address) > ADDRESS_MAX:
         raise AddressError(f"the address has more than {ADDRESS_MAX} characters")
     return address
@@ -51,7 +51,8 @@ def _local(local: str) -> str:
     return local
 
 
-def _domain(domain: str) -> str:
+def ascii_domain(domain: str) -> str:
+    """A domain as mail writes it. Raises ``AddressError`` with what is wrong when it is none."""
     if len(domain) > DOMAIN_MAX:
         raise AddressError(f"the domain has more than {DOMAIN_MAX} characters")
     if not domain.isascii():

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.notices import OPTIONAL_KINDS, Notice, missing
 from services.notifier.letters import facts, headers, layout
-from services.notifier.letters.addresses import usable
+from services.notifier.letters.addresses import ascii_domain, usable
 from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
@@ -123,12 +123,13 @@ def _mood(notice: Notice) -> Mood:
 def _head(
     message: EmailMessage, notice: Notice, sender: Sender, address: str, content: dict[str, Any]
 ) -> None:
-    thread = headers.thread_id(notice.about, sender.domain)
+    domain = ascii_domain(sender.domain)
+    thread = headers.thread_id(notice.about, domain)
     message["From"] = headers.mailbox_value("From", sender.name, usable(sender.mail_from))
     message["To"] = headers.mailbox_value("To", notice.recipient.name or "", address)
     message["Subject"] = headers.text_value("Subject", content["subject"])
     message["Date"] = format_datetime(notice.at)
-    message["Message-ID"] = headers.message_id(notice.notice_id, sender.domain)
+    message["Message-ID"] = headers.message_id(notice.notice_id, domain)
     message["In-Reply-To"] = thread
     message["References"] = thread
     message["Auto-Submitted"] = "auto-generated"
@@ -174,12 +175,12 @@ def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> E
     says = notice.says
     assert says.closes_at is not None
     deadline = Deadline(
-        uid=f"{headers.digest(notice.about)}-deadline@{sender.domain}",
+        uid=f"{headers.digest(notice.about)}-deadline@{ascii_domain(sender.domain)}",
         told_at=notice.at,
         falls_at=says.closes_at,
         summary=content["calendar_summary"],
         page=content["page"],
-        organizer=sender.mail_from,
+        organizer=usable(sender.mail_from),
         organizer_name=sender.name,
         language=content["language"],
     )

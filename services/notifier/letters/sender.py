@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.notifier.letters.addresses import AddressError, ascii_domain, usable
 from services.notifier.letters.wording import Room
 
 
@@ -11,13 +12,21 @@ class Sender:
     """In whose name letters go out.
 
     ``page_url`` is where the public pages are, without a slash at its end; ``domain`` makes
-    Message-IDs and the ids of calendar entries ours.
+    Message-IDs and the ids of calendar entries ours. Raises ``ValueError`` when the first or the
+    last can't be used, so that it is found out before any letter is written.
     """
 
     mail_from: str
     name: str
     page_url: str
     domain: str
+
+    def __post_init__(self) -> None:
+        for what, check in ((self.mail_from, usable), (self.domain, ascii_domain)):
+            try:
+                check(what)
+            except AddressError as error:
+                raise ValueError(f"letters can't come from {what!r}: {error}") from None
 
 
 class LinkMaker(Protocol):
