@@ -44,7 +44,7 @@ def sent(stack: Stack) -> int:
 def whole(
     broker: brokers.RunningBroker, folder: Path, port: int, count: int, workers: int
 ) -> float:
-    """Letters a second of the notifier, from the first tenth to the last."""
+    """Letters a second of the notifier, from the first tenth to the last but one."""
     now = datetime.now(UTC)
     with stack_on(broker, folder, clock="wall") as stack:
         stack.feed("notices", *((letter_to(number, now), None) for number in range(count)))
@@ -53,8 +53,9 @@ def whole(
             stack.worker("notifier", **env)
         until("the first letters", lambda: sent(stack) >= count // 10, timeout=120)
         began, before = time.monotonic(), sent(stack)
-        until("the last letter", lambda: sent(stack) >= count, timeout=300)
-        return (count - before) / (time.monotonic() - began)
+        while (now_sent := sent(stack)) < count * 9 // 10:
+            time.sleep(0.5)  # the page costs the worker some milliseconds
+        return (now_sent - before) / (time.monotonic() - began)
 
 
 def main(

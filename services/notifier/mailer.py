@@ -14,6 +14,7 @@ from services.notifier.letters import (
     AddressError,
     NoticeError,
     Sender,
+    as_sent,
     envelope_recipient,
     letter,
 )
@@ -43,12 +44,15 @@ class LetterCaller:
         # Settings that can't work are told at the start, not with the first letter.
         Mailer(settings)
         _, address = parseaddr(settings.mail_from)
-        self._sender = Sender(
-            mail_from=address or settings.mail_from,
-            name=settings.mail_from_name,
-            page_url=settings.page_url.rstrip("/"),
-            domain=(address or settings.mail_from).rpartition("@")[2] or "localhost",
-        )
+        try:
+            self._sender = Sender(
+                mail_from=address or settings.mail_from,
+                name=settings.mail_from_name,
+                page_url=settings.page_url.rstrip("/"),
+                domain=(address or settings.mail_from).rpartition("@")[2] or "localhost",
+            )
+        except ValueError as error:
+            raise MailSettingsError(f"MAIL_FROM can't be used: {error}") from None
         self._links = SignedLinks(self._sender.page_url, Links(secret))
         self._mailer: Mailer | None = None
 
@@ -69,7 +73,7 @@ class LetterCaller:
         try:
             message = letter(notice, self._sender, self._links)
             recipient = envelope_recipient(notice)
-            content = message.as_bytes()
+            content = as_sent(message)
         except (AddressError, NoticeError) as error:
             LETTERS.labels(notice.kind, "bounced").inc()
             return rows.Reply("bounced", "write", str(error))

@@ -34,7 +34,7 @@ from services.runtime.store import Store
 LEASE_SECONDS = 300.0
 LEASE_MARGIN_SECONDS = 15.0
 #: Claims of a partition that are under way at once.
-CLAIMS_MAX = 64
+CLAIMS_MAX = 256
 #: How long a worker that stops waits for replies.
 DRAIN_SECONDS = 10.0
 HELD_RETRY_MS = 500

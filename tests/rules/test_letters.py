@@ -705,3 +705,10 @@ def test_signed_links_say_what_they_are_for() -> None:
     assert links.read("counter-offer", token(url, "counter-offer")) == ["auction-1", "seller-2"]
     assert signed.page("auctions", "a ?#%ü") == "https://shop.example/auctions/a%20%3F%23%25%C3%BC"
     assert signed.page("groups", GROUP_ID) == f"https://shop.example/groups/{GROUP_ID}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_sent_is_what_the_standard_library_would_write(language: Language) -> None:
+    for notice in samples(language).values():
+        made = letter(notice, SENDER, FixedLinks())
+        assert letters.as_sent(made) == made.as_bytes()

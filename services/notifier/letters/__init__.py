@@ -8,12 +8,14 @@ headers nobody but us can write (``headers``, ``addresses``).
 from services.notifier.letters.addresses import AddressError
 from services.notifier.letters.letter import NoticeError, envelope_recipient, letter
 from services.notifier.letters.sender import LinkMaker, Sender
+from services.notifier.letters.written import as_sent
 
 __all__ = [
     "AddressError",
     "LinkMaker",
     "NoticeError",
     "Sender",
+    "as_sent",
     "envelope_recipient",
     "letter",
 ]
