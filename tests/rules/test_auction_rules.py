@@ -1631,6 +1631,15 @@ def test_what_is_refused_for_want_of_an_auction_is_refused_after_an_hour() -> No
     assert {each.quantity for each in story.of(ApplicationRefused)} == {2}
 
 
+def test_what_was_refused_for_want_of_an_auction_is_refused_again_at_once() -> None:
+    """Still there is none; but this was answered."""
+    story = play(offered("b"), applied("a", "ann", 2), time(MADE + HOUR))
+    answers = [*story.of(OfferJudged), *story.of(ApplicationRefused)]
+    told = len(story.sent)
+    story.play(arriving(MADE + 2 * HOUR, offered("b"), applied("a", "ann", 2)))
+    assert story.sent[told:] == answers
+
+
 def test_applicants_are_told_of_a_takeover_before_anyone_else_applies() -> None:
     """Of two takeovers, each is told to those who had applied by then, with the count of then."""
     story = play(
