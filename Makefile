@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench chaos recorded clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench simulator letters chaos recorded clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ story: $(STAMP) ## The same without an audience: fails if a step is missing
 	@$(BIN)/python -m demo --story
 
 test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint promises
@@ -39,7 +39,7 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 promises: $(STAMP)
-	@$(BIN)/python -m pytest -m "not system and not long" \
+	@$(BIN)/python -m pytest -n 2 -m "not system and not long and not slow" \
 		tests/rules tests/runtime tests/contracts tests/oracle tests/simulator
 
 format: $(STAMP) ## Format and mend what can be mended
@@ -68,6 +68,14 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.orders
 	@$(BIN)/python -m bench.one_group
 	@$(BIN)/python -m bench.auctions
+	@$(BIN)/python -m bench.letters
+	@$(BIN)/python -m bench.notifier
+
+simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone
+	@$(BIN)/python -m tests.simulator --seeds 20000 --processes 2
+
+letters: $(STAMP) ## 20,000 letters to a mail server on a bad day, the notifier killed ten times
+	@$(BIN)/python -m tests.chaos.letters
 
 RECORDED := $(BIN)/python -m tests.chaos.recorded
 

@@ -315,6 +315,7 @@ def test_a_beibei_line_without_an_item_is_named(tmp_path: Path) -> None:
 
 
 @needs_data
+@pytest.mark.slow
 def test_counts_of_a_recorded_online_retail_file() -> None:
     """Every line is an order, a return, or skipped for one reason."""
     files = [DATA / "online-retail" / "2010-12.csv.gz"]

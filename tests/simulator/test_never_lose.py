@@ -21,7 +21,7 @@ ways = st.builds(
     events=st.integers(1, 60),
     patience=st.sampled_from((0, 0, 1, 5)),
 )
-promise = settings(max_examples=120, deadline=None)
+promise = settings(max_examples=40, deadline=None)
 
 
 def sent(seed: int, way: Way) -> tuple[History, list[Message]]:

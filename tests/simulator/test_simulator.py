@@ -35,7 +35,7 @@ from .driver import ContractError, Driver, merged, run
 from .oracle import Outcome, expect
 from .running import PLAIN, Way, check, check_seeds, history_of, told, way_of
 
-SEEDS = 2_000
+SEEDS_IN_CHECK, SEEDS = 250, 2_000
 MS = 0.001
 #: Opens, invites, closes; everyone is registered and approved long before.
 OPENS, INVITES, CLOSES = 1_000, 1_750, 2_000
@@ -657,8 +657,13 @@ def test_a_sellers_standings_do_not_depend_on_the_order_of_arrival() -> None:
 # --- seeds ---------------------------------------------------------------------------------------
 
 
-def test_the_rules_agree_with_the_oracle() -> None:
-    difference = check_seeds(PROCESSORS, range(SEEDS))
+@pytest.mark.parametrize(
+    "seeds",
+    [range(SEEDS_IN_CHECK), pytest.param(range(SEEDS_IN_CHECK, SEEDS), marks=pytest.mark.slow)],
+    ids=str,
+)
+def test_the_rules_agree_with_the_oracle(seeds: range) -> None:
+    difference = check_seeds(PROCESSORS, seeds)
     assert not difference, difference
 
 
