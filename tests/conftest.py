@@ -1,4 +1,4 @@
-"""Which broker the system tests use, said in the header; one of each kind for a whole run."""
+"""Which broker the system tests use, said at the end; one of each kind for a whole run."""
 
 import os
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from services.runtime import brokers
 from services.runtime.brokers import RunningBroker
 
 
-def pytest_report_header() -> str:
-    """One line at the top of a run."""
-    return f"broker for system tests: {brokers.choose()}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line at the end of a run."""
+    terminalreporter.write_line(f"broker for system tests: {brokers.choose()}")
 
 
 @pytest.fixture(scope="session")
