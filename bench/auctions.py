@@ -34,7 +34,7 @@ from schemas.messages import (
 from schemas.topics import APPLICATIONS, AUCTIONS, CATALOGUE, NOTICES, OFFERS, Topic
 from services.runtime import brokers
 from services.runtime.admin import create_topics
-from services.runtime.records import OutputRecord, Partitioner, encode, key_id, milliseconds
+from services.runtime.records import OutputRecord, Partitioner, as_record, milliseconds
 from services.runtime.settings import Settings
 from services.runtime.transport import producer, send
 
@@ -82,15 +82,7 @@ def application(auction_id: str, number: int, at: datetime) -> tuple[Message, Me
 
 def record(settings: Settings, topic: Topic, message: Message, at: datetime) -> OutputRecord:
     """A message where it belongs."""
-    key = message.key
-    return OutputRecord(
-        settings.topic(topic.name),
-        _partition(key_id(key)),
-        key.encode(),
-        encode(message),
-        milliseconds(at),
-        [],
-    )
+    return as_record(message, settings.topic(topic.name), _partition, milliseconds(at))
 
 
 async def write(settings: Settings, records: Iterator[OutputRecord]) -> None:

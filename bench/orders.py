@@ -23,7 +23,7 @@ from schemas.messages import GroupPurchase, OrderPaid, Product
 from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES
 from services.runtime import brokers
 from services.runtime.admin import create_topics
-from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
+from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from services.runtime.settings import Settings
 from services.runtime.transport import producer, send
 
@@ -109,14 +109,7 @@ async def write(settings: Settings, load: Load, *, groups: bool) -> None:
         message = (
             group(ids[index], at) if groups else order(number, ids[index], turn % load.members, at)
         )
-        return OutputRecord(
-            settings.topic(topic.name),
-            partitioner(ids[index]),
-            ids[index].encode(),
-            encode(message),
-            milliseconds(at),
-            [],
-        )
+        return as_record(message, settings.topic(topic.name), partitioner, milliseconds(at))
 
     count = load.groups if groups else load.orders
     try:

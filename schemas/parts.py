@@ -28,6 +28,20 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+#: What a group purchase can ask for, and so what an auction can lead to: a number of products or
+#: reservations, minor units of money, and times (from the first, before the second): Kafka's start
+#: in 1970, and a deadline plus any grace and keeping has to be a time as well.
+NUMBER_MAX = 10**9
+AMOUNT_MAX = 10**12
+TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
+TIME_MAX = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def is_possible(at: datetime) -> bool:
+    """Whether a time can be part of a group's or an auction's terms."""
+    return TIME_MIN <= at < TIME_MAX
+
+
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Quantity = Annotated[int, Field(ge=1, le=10**9)]
 Money = Annotated[int, Field(ge=0, le=10**15)]

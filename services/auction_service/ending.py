@@ -16,7 +16,7 @@ from schemas.messages import (
     Person,
 )
 from services.auction_service import letters
-from services.auction_service.letters import Sellers, applicant_person, person_of
+from services.auction_service.letters import Sellers, person, person_of
 from services.auction_service.rows import (
     Applicant,
     Auction,
@@ -98,8 +98,9 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     if auction.group_request_id:
         messages += _request(cursor, page, auction, sellers)
     for who, applicant in page:
-        person = applicant_person(who, applicant)
-        messages += letters.concluded(rows.key, person, "applicant", auction, applicant.quantity)
+        messages += letters.concluded(
+            rows.key, person(who, applicant), "applicant", auction, applicant.quantity
+        )
     if len(page) == ROWS_PER_CALL:
         part = cursor.part + ROWS_PER_CALL // MEMBERS_PER_PART
         rows["chunk/tell"] = replace(cursor, after=f"applicant/{page[-1][0]}", part=part)
@@ -114,7 +115,7 @@ def _request(
     """The request of the group purchase, with the members or followed by parts of them."""
     assert auction.group_request_id
     parts = -(-auction.applicants // MEMBERS_PER_PART)
-    members = [Member(**dict(applicant_person(who, applicant))) for who, applicant in page]
+    members = [Member(**dict(person(who, applicant))) for who, applicant in page]
     messages: list[Message] = []
     if cursor.part == 0:
         seller = person_of(sellers, auction.shown.seller_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from schemas.messages import (
     AuctionOpened,
@@ -15,6 +15,7 @@ from schemas.messages import (
     RightIntercepted,
 )
 from schemas.money import CURRENCIES
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, is_possible
 from services.auction_service import letters
 from services.auction_service.letters import Sellers
 from services.auction_service.reserving import address_name
@@ -29,11 +30,6 @@ from services.auction_service.rows import (
 from services.auction_service.standing import standing_at
 from services.runtime.rows import Due, Rows
 
-COUNT_MAX = 10**9
-AMOUNT_MAX = 10**12
-TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
-TIME_MAX = datetime(9000, 1, 1, tzinfo=UTC)
-
 
 def opening_problems(message: AuctionOpened) -> Iterator[tuple[str, str]]:
     """What makes an opening condition impossible, as (field, problem)."""
@@ -42,9 +38,9 @@ def opening_problems(message: AuctionOpened) -> Iterator[tuple[str, str]]:
         yield "currency", f"{message.currency!r} is not a currency: give an ISO 4217 code"
     if not 1 <= message.minimum_step <= AMOUNT_MAX:
         yield "minimum_step", f"give 1 to {AMOUNT_MAX} minor units"
-    if not TIME_MIN <= message.offered_at < TIME_MAX:
+    if not is_possible(message.offered_at):
         yield "offered_at", "give a time of the years 1970 to 8999"
-    if not TIME_MIN <= message.closes_at < TIME_MAX:
+    if not is_possible(message.closes_at):
         yield "closes_at", "give a time of the years 1970 to 8999"
     elif message.closes_at <= message.offered_at:
         yield "closes_at", "is not after offered_at: give a later term"
@@ -55,8 +51,8 @@ def opening_problems(message: AuctionOpened) -> Iterator[tuple[str, str]]:
 
 def condition_problems(message: Offer) -> Iterator[tuple[str, str]]:
     """What makes a condition impossible, as (field, problem)."""
-    if not 1 <= message.minimum_reservations <= COUNT_MAX:
-        yield "minimum_reservations", f"give 1 to {COUNT_MAX}"
+    if not 1 <= message.minimum_reservations <= NUMBER_MAX:
+        yield "minimum_reservations", f"give 1 to {NUMBER_MAX}"
     if not 1 <= message.unit_price <= AMOUNT_MAX:
         yield "unit_price", f"give 1 to {AMOUNT_MAX} minor units"
 

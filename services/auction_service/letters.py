@@ -5,6 +5,7 @@ from datetime import datetime
 
 from schemas.messages import Applied, Message, Notice, Offer, Person, Problem, Seller
 from schemas.notices import Role, notices
+from schemas.parts import AMOUNT_MAX
 from services.auction_service.rows import (
     Applicant,
     Auction,
@@ -27,25 +28,13 @@ def seller_of(sellers: Sellers, seller_id: str) -> Seller | None:
 def person_of(sellers: Sellers, seller_id: str) -> Person:
     """Whom letters to a seller go to; without an address while the seller is not known."""
     seller = seller_of(sellers, seller_id)
-    if seller is None:
-        return Person(id=seller_id)
-    return Person(
-        id=seller_id,
-        email=seller.email,
-        name=seller.name,
-        locale=seller.locale,
-        time_zone=seller.time_zone,
-    )
+    return person(seller_id, seller) if seller else Person(id=seller_id)
 
 
-def applicant_person(applicant_id: str, applicant: Applicant) -> Person:
-    """Whom letters to an applicant go to."""
+def person(who_id: str, who: Seller | Applicant) -> Person:
+    """Whom letters to a seller or an applicant go to."""
     return Person(
-        id=applicant_id,
-        email=applicant.email,
-        name=applicant.name,
-        locale=applicant.locale,
-        time_zone=applicant.time_zone,
+        id=who_id, email=who.email, name=who.name, locale=who.locale, time_zone=who.time_zone
     )
 
 
@@ -74,7 +63,7 @@ def offer_judged(
 
 def _sayable(number: int) -> int | None:
     """A number of an offer, unless it is one of the impossible ones that its problems name."""
-    return number if 0 <= number <= 10**12 else None
+    return number if 0 <= number <= AMOUNT_MAX else None
 
 
 def withdrawal_refused(
@@ -149,7 +138,7 @@ def condition_improved(
     version, before, shown = takeover
     return notices(
         "condition-improved",
-        applicant_person(applicant_id, applicant),
+        person(applicant_id, applicant),
         auction_id,
         now,
         version,
@@ -170,7 +159,7 @@ def invitation(
     """The count and the price, to outbid."""
     return notices(
         "invitation",
-        person_of({seller.seller_id: seller}, seller.seller_id),
+        person(seller.seller_id, seller),
         auction_id,
         now,
         product=product_of(auction),

@@ -5,12 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from schemas.messages import ApplicationRefused, Applied, Message
+from schemas.parts import NUMBER_MAX
 from services.auction_service.letters import confirm_application
 from services.auction_service.rows import Applicant, Application, Auction, Gone, Live
 from services.runtime.rows import Rows
-
-#: What a group purchase can ask for.
-RESERVATIONS_MAX = 10**9
 
 
 def application_name(application_id: str) -> str:
@@ -133,7 +131,7 @@ def _count(application_id: str, application: Application, rows: Rows) -> Sequenc
     reason = ""
     if is_own_auction(who, application.email, rows):
         reason = "own-auction"
-    elif reservations > RESERVATIONS_MAX:
+    elif reservations > NUMBER_MAX:
         reason = "beyond-limits"
     if reason:
         _add_live(rows, -1)

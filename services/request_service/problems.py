@@ -7,11 +7,10 @@ from itertools import islice
 
 from schemas.messages import Definition, GroupPurchaseRequested, Problem, Tier
 from schemas.money import CURRENCIES
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, is_possible
 from services.request_service.rows import Expected, Gathered
-from services.request_service.terms import days, is_possible
+from services.request_service.terms import days
 
-COUNT_MAX = 10**9
-AMOUNT_MAX = 10**12
 NAMED_MAX = 20
 
 
@@ -74,8 +73,8 @@ def terms_problems(asked: GroupPurchaseRequested, *, complete: bool) -> Iterator
     if asked.number_of_products is None:
         problem = "is missing: give the number of products to be reached"
         yield Problem(field="number_of_products", problem=problem)
-    yield from _range_problems("number_of_products", asked.number_of_products, 1, COUNT_MAX)
-    yield from _range_problems("grace_seconds", asked.grace_seconds, 0, COUNT_MAX)
+    yield from _range_problems("number_of_products", asked.number_of_products, 1, NUMBER_MAX)
+    yield from _range_problems("grace_seconds", asked.grace_seconds, 0, NUMBER_MAX)
     yield from _range_problems("unit_price", asked.unit_price, 0, AMOUNT_MAX)
     yield from _period_problems(asked)
     tiers = asked.favor.tiers if asked.favor else ()
@@ -135,7 +134,7 @@ def _tier_problems(path: str, tier: Tier) -> Iterator[Problem]:
             has = f"has {' and '.join(given)}" if given else "has none"
             problem = f"{has}: give exactly one of {', '.join(choices)}"
             yield Problem(field=path, problem=problem)
-    yield from _range_problems(f"{path}.from_quantity", tier.from_quantity, 1, COUNT_MAX)
+    yield from _range_problems(f"{path}.from_quantity", tier.from_quantity, 1, NUMBER_MAX)
     yield from _range_problems(f"{path}.from_value", tier.from_value, 1, AMOUNT_MAX)
     percent = tier.percent_off
     if percent is not None and not (0 <= percent <= 100 and round(percent, 2) == percent):

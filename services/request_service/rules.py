@@ -35,6 +35,7 @@ from schemas.messages import (
     Problem,
     RequestRefused,
 )
+from schemas.parts import is_possible
 from services.request_service import letters, members
 from services.request_service.problems import choice_problems, definition_problems, terms_problems
 from services.request_service.rows import (
@@ -47,7 +48,7 @@ from services.request_service.rows import (
     Outcome,
     Owner,
 )
-from services.request_service.terms import draft, filled, is_possible
+from services.request_service.terms import draft, filled
 from services.runtime.rows import Due, Rows
 
 DEFINITION_WAIT = timedelta(seconds=60)

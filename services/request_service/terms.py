@@ -1,6 +1,6 @@
 """The terms a group purchase runs under: the request's own, its definition's, then the defaults."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.ids import derive
@@ -11,17 +11,10 @@ from schemas.messages import (
     GroupPurchaseRequested,
     PaymentTerms,
 )
+from schemas.parts import is_possible
 
 PERIOD_DEFAULT = timedelta(days=14)
 GRACE_SECONDS_DEFAULT = 60
-# Kafka's times start in 1970, and a deadline plus any grace and keeping has to be a time as well.
-TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
-TIME_MAX = datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def is_possible(at: datetime) -> bool:
-    """Whether a time can be part of a group's terms."""
-    return TIME_MIN <= at < TIME_MAX
 
 
 def filled(

@@ -69,7 +69,6 @@ class Claim:
     tries: int
     request: Any
     lease_until: datetime
-    has_begun: bool = False
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -134,6 +133,11 @@ def owner_of(folder: Path) -> str:
     return path.read_text()
 
 
+def _call_of(row_key: str) -> str:
+    """Which of the processor's calls a ``call/<name>…`` row asks for."""
+    return row_key.partition("\x00")[2].split("/")[1]
+
+
 class Calls:
     """The calls of one partition."""
 
@@ -180,7 +184,7 @@ class Calls:
                 self._open[row_key] = row.tries
             reply_line = answered.get((row_key, row.tries))
             if reply_line is not None:
-                kind = self._processor.calls[row_key.partition("\x00")[2].split("/")[1]].reply
+                kind = self._processor.calls[_call_of(row_key)].reply
                 claim = Claim(row_key, row.tries, None, row.lease_until or row.at)
                 self._claims[row_key] = claim
                 reply = msgspec.json.decode(reply_line.reply, type=kind)
@@ -211,15 +215,14 @@ class Calls:
 
     # --- claim, do, record -----------------------------------------------------------------------
 
-    def settle(self, fold: Fold, wall_ms: int) -> int:
-        """Tell the rules what came of the calls that were answered; how many.
+    def settle(self, fold: Fold) -> None:
+        """Tell the rules what came of the calls that were answered.
 
         Raises what a caller raised, which is a bug.
         """
         if self._failed is not None:
             raise self._failed
         self.answered.clear()
-        settled = 0
         for _ in range(len(self._replies)):
             claim, reply, at_ms = self._replies.popleft()
             key, _, name = claim.row_key.partition("\x00")
@@ -229,11 +232,8 @@ class Calls:
             self._claims.pop(claim.row_key, None)
             self._open.pop(claim.row_key, None)
             row: Call | None = fold.rows(key).get(name)
-            if row is None or row.owner != self._owner or row.tries != claim.tries:
-                continue
-            fold.settle(key, name, reply, at_ms)
-            settled += 1
-        return settled
+            if row is not None and row.owner == self._owner and row.tries == claim.tries:
+                fold.settle(key, name, reply, at_ms)
 
     def claim(self, fold: Fold, wall_ms: int) -> list[Claim]:
         """Claim what may be done now; to be launched once that is committed."""
@@ -266,7 +266,7 @@ class Calls:
             ambiguous=row.ambiguous or is_open,
         )
         rows[name] = claimed
-        request = self._processor.calls[name.split("/")[1]].request(name, rows, now)
+        request = self._processor.calls[_call_of(row_key)].request(name, rows, now)
         assert claimed.lease_until is not None
         claim = Claim(row_key, claimed.tries, request, claimed.lease_until)
         self._claims[row_key] = claim
@@ -280,14 +280,13 @@ class Calls:
 
     async def _do(self, claim: Claim, seconds: float) -> None:
         def begin() -> None:
-            claim.has_begun = True
             self._open[claim.row_key] = claim.tries
             self._journal.begun(claim.row_key, claim.tries)
 
-        name = claim.row_key.partition("\x00")[2].split("/")[1]
+        caller = self._callers[_call_of(claim.row_key)]
         try:
             async with asyncio.timeout(seconds):
-                reply = await self._callers[name](claim.request, begin)
+                reply = await caller(claim.request, begin)
             at_ms = int(time.time() * 1000)
             self._journal.answered(claim, reply, at_ms)
             self._replies.append((claim, reply, at_ms))
@@ -343,11 +342,12 @@ class Calls:
         if tasks:
             await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
         await self.cancel()
-        self.settle(fold, int(time.time() * 1000))
+        self.settle(fold)
         for row_key, claim in self._claims.items():
             key, _, name = row_key.partition("\x00")
             row: Call | None = fold.rows(key).get(name)
-            if row is not None and row.tries == claim.tries and not claim.has_begun:
+            has_begun = self._open.get(row_key) == claim.tries
+            if row is not None and row.tries == claim.tries and not has_begun:
                 fold.rows(key)[name] = replace(row, owner="", lease_until=None)
 
     async def cancel(self) -> None:

@@ -167,7 +167,7 @@ class PartitionRun:
         if calls is None:
             return []
         wall_ms = self._wall_ms()
-        calls.settle(self._fold, wall_ms)
+        calls.settle(self._fold)
         before = calls.repeated
         claims = calls.claim(self._fold, wall_ms)
         self._measured.calls_ambiguous.inc(calls.repeated - before)

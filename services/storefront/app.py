@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
 from schemas.links import LinkError, Links
-from schemas.messages import ApplicationConfirmed, Resubscribed, Unsubscribed
+from schemas.messages import ApplicationConfirmed, Preference, Resubscribed, Unsubscribed
 from schemas.topics import APPLICATIONS, MAIL_PREFERENCES
 from services.runtime.transport import TransportError
 from services.storefront.sending import Sender
@@ -97,33 +97,27 @@ def build(sender: Sender, links: Links) -> FastAPI:
 def _add_links(
     app: FastAPI, sender: Sender, links: Links, page: Callable[..., HTMLResponse]
 ) -> None:
-    def unsubscribing(token: str) -> tuple[str, str]:
+    async def prefer(kind_of_word: type[Preference], token: str) -> str:
+        """Send a recipient's word on the letters that a token is about; these in words."""
         recipient_id, kind = _two(links.read("unsubscribe", token))
-        return recipient_id, kind
+        said = {"recipient_id": recipient_id, "kind": kind, "at": datetime.now(UTC)}
+        await sender.send(MAIL_PREFERENCES, kind_of_word.model_validate(said))
+        return KINDS.get(kind, kind)
 
     @app.get("/unsubscribe/{token}")
     async def ask_to_unsubscribe(token: str) -> Response:
-        _, kind = unsubscribing(token)
+        _, kind = _two(links.read("unsubscribe", token))
         return page("unsubscribe.html", what=KINDS.get(kind, kind), token=token)
 
     @app.post("/unsubscribe/{token}")
     async def unsubscribe(token: str) -> Response:
-        recipient_id, kind = unsubscribing(token)
-        message = Unsubscribed.model_validate(
-            {"recipient_id": recipient_id, "kind": kind, "at": datetime.now(UTC)}
-        )
-        await sender.send(MAIL_PREFERENCES, message)
-        return page("unsubscribed.html", what=KINDS.get(kind, kind), token=token)
+        what = await prefer(Unsubscribed, token)
+        return page("unsubscribed.html", what=what, token=token)
 
     @app.post("/resubscribe/{token}")
     async def resubscribe(token: str) -> Response:
-        recipient_id, kind = unsubscribing(token)
-        message = Resubscribed.model_validate(
-            {"recipient_id": recipient_id, "kind": kind, "at": datetime.now(UTC)}
-        )
-        await sender.send(MAIL_PREFERENCES, message)
-        text = f"You will get {KINDS.get(kind, kind)} again."
-        return page("said.html", title="Welcome back", text=text)
+        what = await prefer(Resubscribed, token)
+        return page("said.html", title="Welcome back", text=f"You will get {what} again.")
 
     @app.get("/confirm/{token}")
     async def ask_to_confirm(token: str) -> Response:

@@ -137,7 +137,7 @@ class Partition:
 
     def turn(self, wall_ms: int = NOW, *, launched_ms: int | None = None) -> int:
         """Settle, claim, commit, launch; how many were claimed."""
-        self.calls.settle(self.fold, wall_ms)
+        self.calls.settle(self.fold)
         claims = self.calls.claim(self.fold, wall_ms)
         self.commit()
         self.calls.launch(claims, wall_ms if launched_ms is None else launched_ms)
