@@ -15,6 +15,21 @@ CURRENCIES = frozenset(
     """.split()  # noqa: SIM905  # a list would take a screen a letter
 )
 
+#: Minor units as ISO 4217 has them; CLDR's are fewer for a dozen currencies whose cents are not
+#: used in cash, which would move the decimal point of what shops send.
+_WITHOUT_CENTS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"}
+    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+_WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
+
+def decimals(currency: str) -> int:
+    """How many digits of an amount in minor units stand after the decimal point."""
+    if currency in _WITHOUT_CENTS:
+        return 0
+    return 3 if currency in _WITH_THOUSANDTHS else 2
+
 
 def half_up(amount: Fraction) -> int:
     """Round a non-negative amount of minor units to a whole one, halves up."""

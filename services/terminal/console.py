@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.messages import Message
+from schemas.money import decimals
 from services.runtime.running import settings_here
 from services.runtime.transport import TransportError
 
@@ -27,12 +28,6 @@ Step = Callable[[int, int], None]
 
 #: Beyond any line of ours: what goes into a pipe is not cut to a screen that is not there.
 PIPE_COLUMNS = 10_000
-#: Minor units of ISO 4217; all other currencies have two digits.
-WITHOUT_CENTS = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"}
-    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
-)
-WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 class Mistake(Exception):
@@ -184,7 +179,7 @@ def money(minor_units: int, currency: str | None) -> str:
     """``1,234.50 EUR`` of 123450 minor units."""
     if currency is None:
         return f"{minor_units:,}"
-    digits = 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_THOUSANDTHS else 2
+    digits = decimals(currency)
     whole, part = divmod(abs(minor_units), 10**digits)
     sign = "-" if minor_units < 0 else ""
     return f"{sign}{whole:,}{f'.{part:0{digits}}' if digits else ''} {currency}"

@@ -12,16 +12,8 @@ from babel.dates import format_date, format_time, get_timezone_name
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
 from schemas.messages import Person
-from schemas.money import CURRENCIES
+from schemas.money import CURRENCIES, decimals
 from services.notifier.letters.wording import Language, minor_units
-
-#: Minor units as ISO 4217 has them; CLDR's are fewer for a dozen currencies whose cents are not
-#: used in cash, which would move the decimal point of what shops send.
-WITHOUT_CENTS = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"}
-    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
-)
-WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +99,7 @@ def _percent(percent: float, locale: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _money(amount: int, currency: str, locale: str) -> str:
-    digits = 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_THOUSANDTHS else 2
+    digits = decimals(currency)
     pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
     pattern.frac_prec = (digits, digits)
     exact = Decimal(amount).scaleb(-digits)
