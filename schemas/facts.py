@@ -316,3 +316,20 @@ class GroupSettled(Message):
     def key(self) -> str:
         """``<group_id>/settled``."""
         return f"{self.group_id}/settled"
+
+
+class ApiKey(Message):
+    """A key by which a seller's or a shop's programs act; the key itself is known to them alone.
+
+    ``digest`` is the SHA-256 of the key in hexadecimal; as keys are random, it needs no salt.
+    """
+
+    type: Literal["ApiKey"] = "ApiKey"
+    key_id: Id
+    role: Literal["seller", "shop"]
+    holder_id: Id
+    digest: Id
+    issued_at: Instant
+    revoked_at: Instant | None = None
+    version: Version
+    keyed_by: ClassVar[str] = "key_id"

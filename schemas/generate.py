@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parent.parent
 ASYNCAPI = FOLDER.parent / "asyncapi.json"
 TOPOLOGY = REPOSITORY / "docs" / "topology.md"
 #: Of the contracts as a whole; rises with a topic or message that is added or goes.
-ASYNCAPI_INFO_VERSION = "1.0.0"
+ASYNCAPI_INFO_VERSION = "1.1.0"
 CLOUDEVENTS_REQUIRED = ["ce_id", "ce_source", "ce_specversion", "ce_type"]
 DEAD_LETTER_HEADERS = ["service", "topic", "partition", "offset", "error", "attempt"]
 

@@ -11,7 +11,17 @@ from typing import Literal
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
-Purpose = Literal["unsubscribe", "confirm-application", "counter-offer", "group", "seller"]
+Purpose = Literal[
+    "unsubscribe",
+    "confirm-application",
+    "application",
+    "counter-offer",
+    "request",
+    "group",
+    "order",
+    "seller",
+    "session",
+]
 
 
 class LinkError(ValueError):
@@ -31,8 +41,11 @@ class Links:
 
     def token(self, purpose: Purpose, *what: str) -> str:
         """A token for a purpose: of ``unsubscribe`` (recipient_id, kind), of
-        ``confirm-application`` (auction_id, application_id), of ``counter-offer`` (auction_id,
-        seller_id), of ``group`` (group_id, recipient_id), of ``seller`` (seller_id)."""
+        ``confirm-application`` and ``application``, by which it is taken back (auction_id,
+        application_id), of ``counter-offer`` (auction_id, seller_id), of ``request``
+        (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
+        (group_id, member_id, empty for whoever has the link), of ``seller`` (seller_id), of
+        ``session``, a browser that signed in (seller_id, key_id)."""
         return str(self._serializer(purpose).dumps(what))
 
     def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:

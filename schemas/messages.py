@@ -47,6 +47,7 @@ from schemas.commands import (
     TimePassed,
 )
 from schemas.facts import (
+    ApiKey,
     Definition,
     Favor,
     FavorDecision,
@@ -100,6 +101,7 @@ from schemas.parts import (
 )
 
 __all__ = [
+    "ApiKey",
     "ApplicationConfirmed",
     "ApplicationRefused",
     "ApplicationWithdrawn",

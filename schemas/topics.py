@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field, TypeAdapter
 
 from schemas.messages import (
+    ApiKey,
     ApplicationConfirmed,
     ApplicationRefused,
     ApplicationWithdrawn,
@@ -132,7 +133,7 @@ GROUP_PURCHASE_REQUESTS = Topic(
     kind="command",
     key="request_id",
     messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
-    producers=("terminal", "shop_bridge", "auction_service"),
+    producers=("terminal", "storefront", "shop_bridge", "auction_service"),
     consumers=("request_service", "terminal"),
     purpose="Requests for a group purchase, and their withdrawal.",
 )
@@ -179,7 +180,7 @@ ORDERS = Topic(
     kind="command",
     key="group_id",
     messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
-    producers=("shop_bridge", "terminal"),
+    producers=("shop_bridge", "storefront", "terminal"),
     consumers=("order_service",),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
 )
@@ -298,6 +299,16 @@ DELIVERIES = Topic(
     purpose="What became of every letter.",
     compacted=True,
 )
+API_KEYS = Topic(
+    name="api-keys",
+    kind="fact",
+    key="key_id",
+    messages=(ApiKey,),
+    producers=("storefront",),
+    consumers=("storefront",),
+    purpose="Digests of the keys by which sellers' and shops' programs act.",
+    compacted=True,
+)
 DEAD_LETTERS = Topic(
     name="dead-letters",
     kind="ops",
@@ -345,6 +356,7 @@ CATALOGUE: Mapping[str, Topic] = {
         NOTICES,
         MAIL_PREFERENCES,
         DELIVERIES,
+        API_KEYS,
         DEAD_LETTERS,
         PARKED_KEYS,
     )
