@@ -67,7 +67,7 @@ def main(
     now = datetime.now(UTC)
     links = SignedLinks("http://127.0.0.1", Links("bench"))
     sender = Sender("jointbuy@shop.example", "jointbuy", "http://127.0.0.1", "shop.example")
-    message = letter(letter_to(0, now), sender, links).as_bytes()
+    message = letter(letter_to(0, now), sender, links).content
     rates: dict[int, list[float]] = {count: [] for count in workers or [1, 2]}
     theirs: list[float] = []
     with ExitStack() as stack:

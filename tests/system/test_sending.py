@@ -191,13 +191,25 @@ FAULTS: list[tuple[Stage, str, str, int | None, str, int]] = [
 ]
 
 
+#: A server that takes one command at a time, one that takes several, and one that takes several
+#: and asks for the content of a letter to nobody.
+SERVERS: dict[str, dict[str, Any]] = {
+    "one": {"extensions": ("SIZE 33554432", "8BITMIME")},
+    "several": {},
+    "lenient": {"asks_for_nobody_s": True},
+}
+
+
+@pytest.mark.parametrize("server_kind", SERVERS)
 @pytest.mark.parametrize(("stage", "what", "outcome", "code", "at", "begun"), FAULTS)
 async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
-    stage: Stage, what: str, outcome: str, code: int | None, at: str, begun: int
+    stage: Stage, what: str, outcome: str, code: int | None, at: str, begun: int, server_kind: str
 ) -> None:
     fault, journal = Fault(stage, what), Begun()
     patience = 0.2 if what == HANG else 10.0
-    async with Faulty(fault) as server:
+    # Only a connection that a server has properly refused something on is used again.
+    is_kept = at != "connect" and code not in {None, 421}
+    async with Faulty(fault, **SERVERS[server_kind]) as server:
         hasty = settings(server.port, smtp_connections=1, smtp_timeout_seconds=patience)
         async with Mailer(hasty) as mailer:
             async with asyncio.timeout(5):
@@ -208,6 +220,7 @@ async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
             if code is not None:
                 assert reply.text == what[4:]
             assert len(server.contents) == (stage == "taken")
+            await server.until(lambda: is_kept or server.open_now == 0)
             fault.on = False
             server.contents.clear()
             server.commands.clear()
@@ -222,8 +235,6 @@ async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
             ]
         await server.until(lambda: server.open_now == 0)
         assert server.open_max == 1
-        # Only a connection that a server has properly refused something on is used again.
-        is_kept = at != "connect" and code not in {None, 421}
         assert server.connections == (1 if is_kept else 2)
 
 

@@ -1,9 +1,7 @@
 """Writes the letter that a notice asks for."""
 
-import base64
-import binascii
-from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
 from schemas.notices import OPTIONAL_KINDS, Notice, missing
@@ -14,6 +12,7 @@ from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.wording import COLON
+from services.notifier.letters.written import Letter, in_base64, multipart, part, text_part
 
 SUBJECT_MAX = 200
 #: Kinds that tell a deadline which the recipient may want to keep in mind.
@@ -36,7 +35,7 @@ class NoticeError(ValueError):
     """A notice that no letter can be made of, as it does not say what letters of its kind tell."""
 
 
-def letter(notice: Notice, sender: Sender, links: LinkMaker) -> EmailMessage:
+def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
 
     Raises ``AddressError`` when no letter can go to the recipient's address, and ``NoticeError``
@@ -48,10 +47,9 @@ def letter(notice: Notice, sender: Sender, links: LinkMaker) -> EmailMessage:
     figures = Figures.of(notice.recipient)
     known = facts.values(notice, figures)
     content = _content(notice, known, sender, links, figures)
-    message = EmailMessage(policy=headers.SMTP)
-    _head(message, notice, sender, address, content)
-    _body(message, notice, sender, content)
-    return message
+    head = _headers(notice, sender, address, content)
+    written = _written(notice, sender, head, content)
+    return Letter(written.encode("ascii"), address, dict(head)["Message-ID"])
 
 
 def envelope_recipient(notice: Notice) -> str:
@@ -120,58 +118,59 @@ def _mood(notice: Notice) -> Mood:
 # --- how it is written ---------------------------------------------------------------------------
 
 
-def _head(
-    message: EmailMessage, notice: Notice, sender: Sender, address: str, content: dict[str, Any]
-) -> None:
+def _headers(
+    notice: Notice, sender: Sender, address: str, content: dict[str, Any]
+) -> list[tuple[str, str]]:
+    """All but the type of the content."""
     domain = ascii_domain(sender.domain)
     thread = headers.thread_id(notice.about, domain)
-    message["From"] = headers.mailbox_value("From", sender.name, usable(sender.mail_from))
-    message["To"] = headers.mailbox_value("To", notice.recipient.name or "", address)
-    message["Subject"] = headers.text_value("Subject", content["subject"])
-    message["Date"] = format_datetime(notice.at)
-    message["Message-ID"] = headers.message_id(notice.notice_id, domain)
-    message["In-Reply-To"] = thread
-    message["References"] = thread
-    message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = content["language"]
-    message["X-Jointbuy-Kind"] = notice.kind
-    if content["unsubscribe"]:
-        message["List-Unsubscribe"] = f"<{content['unsubscribe']}>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message["MIME-Version"] = "1.0"
+    unsubscribe = content["unsubscribe"]
+    optional = (
+        ("List-Unsubscribe", f"<{unsubscribe}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    )
+    return [
+        ("From", _from(sender)),
+        ("To", headers.mailbox_value("To", notice.recipient.name or "", address)),
+        ("Subject", headers.text_value("Subject", content["subject"])),
+        ("Date", _date(notice.at)),
+        ("Message-ID", headers.message_id(notice.notice_id, domain)),
+        ("In-Reply-To", thread),
+        ("References", thread),
+        ("Auto-Submitted", "auto-generated"),
+        ("Content-Language", content["language"]),
+        ("X-Jointbuy-Kind", notice.kind),
+        *(optional if unsubscribe else ()),
+        ("MIME-Version", "1.0"),
+    ]
 
 
-def _body(message: EmailMessage, notice: Notice, sender: Sender, content: dict[str, Any]) -> None:
+@lru_cache(maxsize=64)
+def _from(sender: Sender) -> str:
+    return headers.mailbox_value("From", sender.name, usable(sender.mail_from))
+
+
+_date = lru_cache(maxsize=1024)(format_datetime)
+
+
+def _written(
+    notice: Notice, sender: Sender, head: list[tuple[str, str]], content: dict[str, Any]
+) -> str:
     """Text and HTML as alternatives, and beside them the deadline as a calendar file.
 
     Boundaries can't occur in a part, as no encoding that is used here has ``=_``.
     """
     text, html = layout.rendered(_mood(notice), content)
+    parts = (text_part("plain", text), text_part("html", html))
     boundary = f"=_{headers.digest(notice.notice_id)}"
-    whole = message
-    if notice.kind in DEADLINE_KINDS and facts.is_open(notice):
-        message["Content-Type"] = f'multipart/mixed;\r\n boundary="{boundary}_m"'
-        whole = EmailMessage(policy=headers.SMTP)
-        message.attach(whole)
-        message.attach(_calendar_part(notice, sender, content))
-    whole["Content-Type"] = f'multipart/alternative;\r\n boundary="{boundary}_a"'
-    whole.attach(_text_part("plain", text))
-    whole.attach(_text_part("html", html))
+    if notice.kind not in DEADLINE_KINDS or not facts.is_open(notice):
+        return multipart("alternative", f"{boundary}_a", head, parts)
+    alternatives = multipart("alternative", f"{boundary}_a", (), parts)
+    deadline = _calendar_part(notice, sender, content)
+    return multipart("mixed", f"{boundary}_m", head, (alternatives, deadline))
 
 
-def _text_part(subtype: str, text: str) -> EmailMessage:
-    """In the encoding that takes less room, both of which are ASCII in short lines."""
-    encoded = text.encode()
-    quoted = binascii.b2a_qp(encoded, istext=True)
-    is_quoted = len(quoted) < len(encoded) * 4 // 3
-    part = EmailMessage(policy=headers.SMTP)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = "quoted-printable" if is_quoted else "base64"
-    part.set_payload((quoted if is_quoted else base64.encodebytes(encoded)).decode("ascii"))
-    return part
-
-
-def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> EmailMessage:
+def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> str:
     says = notice.says
     assert says.closes_at is not None
     deadline = Deadline(
@@ -184,9 +183,9 @@ def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> E
         organizer_name=sender.name,
         language=content["language"],
     )
-    part = EmailMessage(policy=headers.SMTP)
-    part["Content-Type"] = 'text/calendar; method=PUBLISH; charset="utf-8"; name="deadline.ics"'
-    part["Content-Transfer-Encoding"] = "base64"
-    part["Content-Disposition"] = 'attachment; filename="deadline.ics"'
-    part.set_payload(base64.encodebytes(calendar_file(deadline)).decode("ascii"))
-    return part
+    head = (
+        ("Content-Type", 'text/calendar; method=PUBLISH; charset="utf-8"; name="deadline.ics"'),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-Disposition", 'attachment; filename="deadline.ics"'),
+    )
+    return part(head, in_base64(calendar_file(deadline)))
