@@ -124,7 +124,7 @@ DEFINITIONS = Topic(
     key="definition_id",
     messages=(Definition,),
     producers=("storefront", "terminal"),
-    consumers=("request_service",),
+    consumers=("request_service", "storefront"),
     purpose="What shops open to the public for group purchase.",
     compacted=True,
 )
@@ -161,7 +161,7 @@ REQUEST_OUTCOMES = Topic(
     key="request_id",
     messages=(IdIssued, RequestRefused),
     producers=("request_service",),
-    consumers=("shop_bridge", "terminal"),
+    consumers=("shop_bridge", "storefront", "terminal"),
     purpose="The id a request runs under, or every reason why it can't.",
     compacted=True,
 )
@@ -171,7 +171,7 @@ GROUP_PURCHASES = Topic(
     key="group_id, or group_id/members/part",
     messages=(GroupPurchase, MembersAdmitted),
     producers=("request_service",),
-    consumers=("order_service", "terminal"),
+    consumers=("order_service", "storefront", "terminal"),
     purpose="All the terms a group purchase runs under.",
     compacted=True,
 )
@@ -190,7 +190,7 @@ PAYMENTS = Topic(
     key="group_id/payment/payment_id, or group_id/settled",
     messages=(Payment, GroupSettled),
     producers=("payment_service",),
-    consumers=("order_service",),
+    consumers=("order_service", "storefront"),
     purpose="Movements of money, and when a group is settled.",
     compacted=True,
 )
@@ -200,7 +200,7 @@ PURCHASES = Topic(
     key="group_id, or group_id/definition, /member/member_id, /refused/source/order_id",
     messages=(PurchaseState, PurchaseOpened, PurchaseRow, OrderRefused),
     producers=("order_service",),
-    consumers=("favor_service", "terminal"),
+    consumers=("favor_service", "storefront", "terminal"),
     purpose="A group's whole story in order: terms, purchasers' rows, refusals, summary.",
     compacted=True,
 )
@@ -210,7 +210,7 @@ FAVORS = Topic(
     key="group_id, or group_id/member/member_id",
     messages=(FavorDecision, Favor),
     producers=("favor_service",),
-    consumers=("terminal",),
+    consumers=("storefront", "terminal"),
     purpose="What a group's close decided, and what each member gets.",
     compacted=True,
 )
@@ -229,7 +229,7 @@ SELLERS = Topic(
     key="seller_id",
     messages=(Seller,),
     producers=("auction_service",),
-    consumers=("auction_service", "terminal"),
+    consumers=("auction_service", "storefront", "terminal"),
     purpose="Every seller with every standing so far.",
     compacted=True,
 )
@@ -266,7 +266,7 @@ AUCTIONS = Topic(
         ContractFailed,
     ),
     producers=("auction_service",),
-    consumers=("terminal",),
+    consumers=("storefront", "terminal"),
     purpose="An auction's page, and what became of every offer.",
     compacted=True,
 )
@@ -285,7 +285,7 @@ MAIL_PREFERENCES = Topic(
     key="recipient_id/kind, or recipient_id/all",
     messages=(Unsubscribed, Resubscribed),
     producers=("storefront",),
-    consumers=("notifier",),
+    consumers=("notifier", "storefront"),
     purpose="Which letters a recipient does not want.",
     compacted=True,
 )
@@ -295,7 +295,7 @@ DELIVERIES = Topic(
     key="recipient_id/notice_id",
     messages=(Delivery,),
     producers=("notifier",),
-    consumers=("terminal",),
+    consumers=("storefront", "terminal"),
     purpose="What became of every letter.",
     compacted=True,
 )
