@@ -23,7 +23,7 @@ from services.storefront.lists import (
     beginning_with,
 )
 from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
-from services.storefront.tables import FACTS, GROUPS, SEARCH
+from services.storefront.tables import FACTS, GROUPS, POSITIONS, SEARCH
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
 
@@ -74,6 +74,11 @@ class Reader:
             found += [(key, kind, value) for key, value in rows]
         found.sort(key=lambda each: each[0].encode())
         return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
+
+    async def positions(self) -> dict[tuple[str, int], int]:
+        """How far the projector has read each partition of each topic, by the catalogue's names."""
+        statement = select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.next_offset)
+        return {(topic, number): offset for topic, number, offset in await self._all(statement)}
 
     async def group_of(self, request_id: str) -> str | None:
         """The id that a request runs under, if it does."""

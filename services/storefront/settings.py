@@ -7,10 +7,26 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class PageSettings(BaseSettings):
-    """Environment variables, upper-case; those of Kafka are the runtime's."""
+class ModelSettings(BaseSettings):
+    """Environment variables, upper-case, that say where the read model is."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="sqlite:///FILE or postgresql://…; empty: storefront.db in STATE_DIR.",
+    )
+    state_dir: Path = Path(".jointbuy/state")
+
+    @property
+    def database(self) -> str:
+        """The URL of the read model's database; may hold a password."""
+        default = f"sqlite:///{self.state_dir.absolute() / 'storefront.db'}"
+        return self.database_url.get_secret_value() or default
+
+
+class PageSettings(ModelSettings):
+    """Environment variables, upper-case; those of Kafka are the runtime's."""
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(8080, ge=1, le=65_535)
@@ -22,10 +38,6 @@ class PageSettings(BaseSettings):
     )
     admin_key: SecretStr = Field(
         SecretStr(""), description="Lets an admin act; empty: nobody can. At least 16 characters."
-    )
-    database_url: SecretStr = Field(
-        SecretStr(""),
-        description="sqlite:///FILE or postgresql://…; empty: storefront.db in STATE_DIR.",
     )
     sellers_approved: Literal["by-admin", "automatic"] = Field(
         "by-admin", description="automatic: whoever registers may sell at once."
@@ -50,10 +62,7 @@ class PageSettings(BaseSettings):
     answer_seconds: float = Field(
         2.0, ge=0, description="How long a command's outcome is waited for before 202 is answered."
     )
-    state_dir: Path = Path(".jointbuy/state")
-
-    @property
-    def database(self) -> str:
-        """The URL of the read model's database; may hold a password."""
-        default = f"sqlite:///{self.state_dir.absolute() / 'storefront.db'}"
-        return self.database_url.get_secret_value() or default
+    streams_per_address: int = Field(
+        200, ge=1, description="Open pages that are told of changes, for each client address."
+    )
+    streams: int = Field(10_000, ge=1, description="The same for all together.")

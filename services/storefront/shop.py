@@ -12,6 +12,7 @@ from services.storefront.settings import PageSettings
 if TYPE_CHECKING:
     from services.storefront.access import Access
     from services.storefront.commands import Commands
+    from services.storefront.events import Events
     from services.storefront.live import Hub
     from services.storefront.reading import Reader
 
@@ -25,6 +26,7 @@ class Shop:
     links: Links
     reader: "Reader"
     hub: "Hub"
+    events: "Events"
     commands: "Commands"
     access: "Access"
 
