@@ -150,3 +150,12 @@ SEARCH = Table(
 )
 #: What is dropped when the read model is built anew.
 READ_MODEL = (POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, SEARCH)
+#: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
+IDEMPOTENCY = Table(
+    "idempotency",
+    METADATA,
+    Column("key", WORD, primary_key=True),
+    Column("fingerprint", WORD, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("idempotency_by_age", "at"),
+)
