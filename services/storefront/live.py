@@ -104,6 +104,7 @@ class Hub:
         self._partitioners = {topic.name: Partitioner(topic.partitions) for topic in FOLLOWED}
         self._follower = Follower(settings, FOLLOWED, self._take, self._begin)
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving = False
 
     async def start(self) -> None:
         """Begin to read; returns when it is known from where on, or goes on without a broker."""
@@ -114,7 +115,7 @@ class Hub:
 
     async def stop(self) -> None:
         """End all streams, and disconnect."""
-        self.end_streams()
+        self.leave()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -167,6 +168,8 @@ class Hub:
         except BaseException:
             self.unsubscribe(subscription)
             raise
+        if self._leaving:
+            subscription.end()
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -183,6 +186,11 @@ class Hub:
         """End every stream; their clients come back, and begin with what is true then."""
         for subscription in self._streams:
             subscription.end()
+
+    def leave(self) -> None:
+        """End every stream, and those that are just being opened: the process is about to end."""
+        self._leaving = True
+        self.end_streams()
 
     @property
     def streams(self) -> int:
