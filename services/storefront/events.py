@@ -17,6 +17,7 @@ from services.storefront.database import DatabaseError
 from services.storefront.feeds import Draw, Subject
 from services.storefront.live import Hub
 from services.storefront.problems import Invalid, NotNow, ProblemDocument, Unknown
+from services.storefront.rates import network_of
 from services.storefront.reading import Reader
 from services.storefront.settings import PageSettings
 from services.storefront.shop import shop_of
@@ -135,7 +136,7 @@ def _draw(number_of_products: int) -> Draw:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return network_of(request.client.host) if request.client else ""
 
 
 def _seen(request: Request, after: int) -> int:

@@ -15,7 +15,7 @@ GRACE_SECONDS = 15
 
 
 class Server(uvicorn.Server):
-    """Says that it leaves before it waits for connections to end: streams never do by themselves."""
+    """Says that it leaves before it waits for connections to end: streams would never."""
 
     def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
         super().__init__(config)
