@@ -7,7 +7,7 @@ none had been given.
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal, Protocol
@@ -19,6 +19,7 @@ from fastapi.responses import Response
 from schemas.links import LinkError, Links, Purpose
 from schemas.messages import ApiKey
 from services.storefront.problems import NoCredential, NotAllowed
+from services.storefront.rates import network_of
 from services.storefront.settings import PageSettings
 
 Kind = Literal[
@@ -57,21 +58,19 @@ _NOBODY = "0" * 64
 class Actor:
     """Who asks: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
 
-    ``via`` is the id of the key, where there is one.
+    ``via`` is the id of the key, where there is one; ``client`` is by whom requests are counted.
     """
 
     kind: Kind = "anonymous"
     id: str = ""
     about: str = ""
     via: str = ""
+    client: str = ""
 
     @property
     def name(self) -> str:
         """Tells actors apart; holds nothing secret."""
         return f"{self.kind}/{self.about}/{self.id}"
-
-
-ANONYMOUS = Actor()
 
 
 class Keys(Protocol):
@@ -101,7 +100,10 @@ class Access:
         """
         given = request.headers.get("authorization")
         if given is None:
-            return ANONYMOUS
+            return visitor(request)
+        return replace(await self._by_credential(given), client=visitor(request).client)
+
+    async def _by_credential(self, given: str) -> Actor:
         scheme, _, credential = given.partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential or not credential.isascii():
@@ -171,20 +173,16 @@ class Access:
 
     async def session(self, request: Request) -> Actor:
         """The seller whose browser asks, or anonymous: a session ends with its time or its key."""
-        token = request.cookies.get(COOKIE)
-        if not token:
-            return ANONYMOUS
+        anonymous = visitor(request)
         try:
-            what = self.links.read("session", token, MAX_AGE["session"])
-        except LinkError:
-            return ANONYMOUS
-        if len(what) != 2:
-            return ANONYMOUS
-        seller_id, key_id = what
+            token = request.cookies.get(COOKIE, "")
+            seller_id, key_id = self.links.read("session", token, MAX_AGE["session"])
+        except ValueError:
+            return anonymous
         key = await self._keys.api_key(key_id)
         if key is None or key.revoked_at is not None or key.holder_id != seller_id:
-            return ANONYMOUS
-        return Actor("seller", seller_id, via=key_id)
+            return anonymous
+        return replace(anonymous, kind="seller", id=seller_id, via=key_id)
 
     # --- what is handed out ----------------------------------------------------------------------
 
@@ -218,6 +216,11 @@ class Access:
     def is_secure(self) -> bool:
         """Whether browsers reach these pages by https only."""
         return self._page_url.startswith("https://")
+
+
+def visitor(request: Request) -> Actor:
+    """Somebody of whom nothing is known but the address."""
+    return Actor(client=network_of(request.client.host if request.client else ""))
 
 
 def digest_of(credential: str) -> str:

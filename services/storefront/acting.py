@@ -6,7 +6,7 @@ command that is repeated under the same ``Idempotency-Key`` is the same command 
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topi
 from services.storefront.access import Access, Actor, Kind
 from services.storefront.live import Hub
 from services.storefront.problems import NoCredential, NotAllowed, Unknown
+from services.storefront.rates import Rates
 from services.storefront.reading import Reader
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
@@ -41,13 +42,20 @@ class Acting:
     """The means of commands."""
 
     def __init__(
-        self, settings: PageSettings, sender: Sender, hub: Hub, reader: Reader, access: Access
+        self,
+        settings: PageSettings,
+        sender: Sender,
+        hub: Hub,
+        reader: Reader,
+        access: Access,
+        rates: Rates,
     ) -> None:
         self._settings = settings
         self._sender = sender
         self._hub = hub
         self._reader = reader
         self._access = access
+        self._rates = rates
 
     # --- outcomes --------------------------------------------------------------------------------
 
@@ -117,16 +125,18 @@ class Acting:
         """A person's id by the address, which it does not give away."""
         return "m-" + self._access.seal("person", email.strip().casefold())[:24]
 
-    # --- who may ---------------------------------------------------------------------------------
+    # --- how much --------------------------------------------------------------------------------
 
-    def _need(self, actor: Actor, *kinds: Kind) -> None:
-        """Raises ``NoCredential`` without one, ``NotAllowed`` with another."""
-        if actor.kind in kinds:
+    def _count_letters(self, actor: Actor, recipients: Sequence[str | None]) -> None:
+        """Letters that anyone may cause are counted, by who asks and by who gets them."""
+        addresses = [each.casefold() for each in recipients if each]
+        if not addresses or actor.kind in ("shop", "admin"):
             return
-        wanted = " or ".join(_IN_WORDS[kind] for kind in kinds)
-        if actor.kind == "anonymous":
-            raise NoCredential(f"this needs {wanted}")
-        raise NotAllowed(f"this needs {wanted}, not {_IN_WORDS[actor.kind]}")
+        self._rates.count("letters", actor.client)
+        for address in addresses:
+            self._rates.count("letters", f"to {address}")
+
+    # --- who may ---------------------------------------------------------------------------------
 
     def _on_behalf(self, actor: Actor, kind: Kind, named: str | None, field: str) -> str:
         """For whom a key acts: its holder, or whom the admin names."""
@@ -134,7 +144,7 @@ class Acting:
             if named is None:
                 raise NotAllowed(f"the admin acts for somebody: name {field}")
             return named
-        self._need(actor, kind)
+        demand(actor, kind)
         if named not in (None, actor.id):
             raise NotAllowed(f"{field} is not the key's: leave it out")
         return actor.id
@@ -155,7 +165,7 @@ class Acting:
         return False
 
     async def _need_running(self, actor: Actor, group: GroupPurchase, *kinds: Kind) -> None:
-        self._need(actor, *kinds)
+        demand(actor, *kinds)
         shop_id = None
         if group.definition_id is not None:
             found = await self._reader.fact(DEFINITIONS.name, group.definition_id)
@@ -196,6 +206,16 @@ def is_contract_of(group: GroupPurchase, seller_id: str) -> bool:
     return (
         group.request_id.startswith("au-") and organizer is not None and organizer.id == seller_id
     )
+
+
+def demand(actor: Actor, *kinds: Kind) -> None:
+    """Raises ``NoCredential`` without one, ``NotAllowed`` with another."""
+    if actor.kind in kinds:
+        return
+    wanted = " or ".join(_IN_WORDS[kind] for kind in kinds)
+    if actor.kind == "anonymous":
+        raise NoCredential(f"this needs {wanted}")
+    raise NotAllowed(f"this needs {wanted}, not {_IN_WORDS[actor.kind]}")
 
 
 def now() -> datetime:

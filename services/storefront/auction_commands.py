@@ -20,7 +20,7 @@ from schemas.messages import (
 )
 from schemas.topics import APPLICATIONS, AUCTIONS, OFFERS
 from services.storefront.access import Actor
-from services.storefront.acting import Acting, now
+from services.storefront.acting import Acting, demand, now
 from services.storefront.given import ApplicationGiven, AuctionGiven, OfferGiven
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken
 
@@ -83,7 +83,7 @@ class AuctionCommands(Acting):
         self, actor: Actor, auction_id: str, given: OfferGiven, seed: str | None = None
     ) -> Offered:
         """Offer a better condition. Raises ``Impossible`` if it is refused."""
-        self._need(actor, "seller", "invited", "admin")
+        demand(actor, "seller", "invited", "admin")
         if actor.kind == "invited":
             if actor.about != auction_id:
                 raise NotAllowed("the invitation is to another auction")
@@ -127,7 +127,7 @@ class AuctionCommands(Acting):
 
     async def offer_outcome(self, actor: Actor, auction_id: str, offer_id: str) -> Offered:
         """What became of the actor's own offer."""
-        self._need(actor, "seller", "invited", "admin")
+        demand(actor, "seller", "invited", "admin")
         found = await self._reader.fact(AUCTIONS.name, f"{auction_id}/offer/{offer_id}")
         judged = found if isinstance(found, OfferJudged) else None
         if judged is not None and actor.kind != "admin" and judged.seller_id != actor.id:
@@ -136,7 +136,7 @@ class AuctionCommands(Acting):
 
     async def withdraw_auction(self, actor: Actor, auction_id: str) -> Auction:
         """Take an auction back; ``status`` is ``withdrawn`` in what is returned once it is so."""
-        self._need(actor, "seller", "admin")
+        demand(actor, "seller", "admin")
         auction = await self._auction(auction_id)
         if actor.kind == "seller" and auction.opened_by != actor.id:
             raise NotAllowed("only the seller who opened the auction may withdraw it")
@@ -159,10 +159,11 @@ class AuctionCommands(Acting):
         auction = await self._auction(auction_id)
         vouched = actor.kind in ("shop", "admin")
         if not vouched and actor.kind != "anonymous":
-            self._need(actor, "shop", "admin")
+            demand(actor, "shop", "admin")
         if auction.status != "open" or now() >= auction.closes_at:
             raise Overtaken(f"the auction is {auction.status}, and takes no reservations any more")
         applicant = self._applicant(actor, given)
+        self._count_letters(actor, [applicant.email])
         message = Applied(
             application_id=self._id("b", actor, seed and f"{seed}/{auction_id}"),
             auction_id=auction_id,
@@ -217,7 +218,7 @@ class AuctionCommands(Acting):
         self, actor: Actor, auction_id: str, application_id: str
     ) -> None:
         """Take a reservation back, as long as the auction runs: a contract binds."""
-        self._need(actor, "applicant", "shop", "admin")
+        demand(actor, "applicant", "shop", "admin")
         if actor.kind == "applicant" and (actor.about, actor.id) != (auction_id, application_id):
             raise NotAllowed("the link is of another reservation")
         if actor.kind == "shop" and not self._is_of(actor, application_id):

@@ -108,7 +108,7 @@ class GroupCommands(Acting):
 
     async def withdraw_definition(self, actor: Actor, definition_id: str) -> Definition:
         """Withdraw a definition: groups that run under it go on, no new ones begin."""
-        self._need(actor, "shop", "admin")
+        demand(actor, "shop", "admin")
         found = await self._definition(definition_id)
         if actor.kind == "shop" and actor.id != found.shop_id:
             raise NotAllowed("the definition is another shop's")
@@ -132,6 +132,8 @@ class GroupCommands(Acting):
         organizer_id = str(organizer["id"])
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
+            people = (given.organizer, *given.members)
+            self._count_letters(actor, [each.email for each in people if each])
             messages = self._request(actor, given, request_id, organizer)
             outcome = await self._ask(
                 GROUP_PURCHASE_REQUESTS, *messages, answers=(REQUEST_OUTCOMES, request_id)
@@ -140,7 +142,7 @@ class GroupCommands(Acting):
 
     async def _need_terms(self, actor: Actor, given: GroupGiven) -> None:
         if actor.kind not in ("anonymous", "shop", "admin"):
-            self._need(actor, "shop", "admin")
+            demand(actor, "shop", "admin")
         own = [name for name in OWN_TERMS if getattr(given, name) is not None]
         if actor.kind == "anonymous":
             most = self._settings.members_listed_by_anyone
@@ -211,7 +213,7 @@ class GroupCommands(Acting):
 
     async def outcome(self, actor: Actor, request_id: str) -> Asked:
         """What became of a request. Raises ``Impossible`` with every problem if it is refused."""
-        self._need(actor, "requester", "admin")
+        demand(actor, "requester", "admin")
         if actor.kind == "requester" and actor.about != request_id:
             raise NotAllowed("the token is of another request")
         found = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
@@ -226,7 +228,7 @@ class GroupCommands(Acting):
         self, actor: Actor, group_id: str, given: WithdrawalGiven
     ) -> GroupPurchase:
         """Take a group purchase back; ``withdrawn_at`` is set in what is returned once it is so."""
-        self._need(actor, "organizer", "shop", "admin")
+        demand(actor, "organizer", "shop", "admin")
         group = await self._group(group_id)
         await self._need_running(actor, group, "organizer", "shop", "admin")
         if group.withdrawn_at is not None:
@@ -246,7 +248,7 @@ class GroupCommands(Acting):
         self, actor: Actor, group_id: str, given: OrderGiven, seed: str | None = None
     ) -> Ordered:
         """Order under a group's id: a shop's order, placed or paid, or a member's by a link."""
-        self._need(actor, "member", "shop", "seller", "admin")
+        demand(actor, "member", "shop", "seller", "admin")
         group = await self._group(group_id)
         message: OrderPlaced | OrderPaid
         if actor.kind == "member":
@@ -326,7 +328,7 @@ class GroupCommands(Acting):
 
     async def cancel_order(self, actor: Actor, group_id: str, given: CancellationGiven) -> None:
         """Say that an order is void."""
-        self._need(actor, "shop", "seller", "admin")
+        demand(actor, "shop", "seller", "admin")
         group = await self._group(group_id)
         await self._need_running(actor, group, "shop", "seller", "admin")
         message = OrderCancelled(
@@ -339,7 +341,7 @@ class GroupCommands(Acting):
 
     async def return_order(self, actor: Actor, group_id: str, given: ReturnGiven) -> Ordered:
         """Say that goods came back."""
-        self._need(actor, "shop", "seller", "admin")
+        demand(actor, "shop", "seller", "admin")
         group = await self._group(group_id)
         await self._need_running(actor, group, "shop", "seller", "admin")
         source = self._source(actor, given.source)

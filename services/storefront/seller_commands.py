@@ -50,6 +50,8 @@ class SellerCommands(Acting):
             found = await self._reader.fact(SELLERS.name, seller_id)
             if isinstance(found, Seller):
                 return Registered(seller_id, None, found)
+        if actor.kind != "admin":
+            self._rates.count("registrations", actor.client)
         at = now()
         fields = given.model_dump(exclude_none=True)
         message = SellerRegistered(seller_id=seller_id, registered_at=at, **fields)
@@ -70,14 +72,14 @@ class SellerCommands(Acting):
 
     async def seller(self, actor: Actor) -> Seller:
         """The seller's own registration."""
-        self._need(actor, "seller")
+        demand(actor, "seller")
         return await self._seller(actor.id)
 
     async def act_on_seller(
         self, actor: Actor, seller_id: str, act: Act, reason: str | None = None
     ) -> Seller:
         """Approve, suspend or reinstate."""
-        self._need(actor, "admin")
+        demand(actor, "admin")
         before = await self._seller(seller_id)
         kind, standing = _ACTS[act]
         if before.standing == standing:
@@ -96,7 +98,7 @@ class SellerCommands(Acting):
         self, actor: Actor, role: Literal["seller", "shop"], holder_id: str
     ) -> tuple[ApiKey, str]:
         """A further key, said once: for a seller by the seller or the admin, else by the admin."""
-        self._need(actor, *(("seller", "admin") if role == "seller" else ("admin",)))
+        demand(actor, *(("seller", "admin") if role == "seller" else ("admin",)))
         if actor.kind == "seller" and actor.id != holder_id:
             raise NotAllowed("the seller is another one")
         if role == "seller":
@@ -108,7 +110,7 @@ class SellerCommands(Acting):
 
     async def revoke_key(self, actor: Actor, key_id: str) -> ApiKey:
         """End a key: by its holder, with any key of the same holder, or by the admin."""
-        self._need(actor, "seller", "shop", "admin")
+        demand(actor, "seller", "shop", "admin")
         key = await self._reader.api_key(key_id)
         if key is None or (
             actor.kind != "admin" and (key.role, key.holder_id) != (actor.kind, actor.id)

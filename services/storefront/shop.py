@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from services.storefront.access import Access
     from services.storefront.commands import Commands
     from services.storefront.events import Events
+    from services.storefront.idempotency import Idempotency
     from services.storefront.live import Hub
+    from services.storefront.rates import Rates
     from services.storefront.reading import Reader
 
 
@@ -29,6 +31,8 @@ class Shop:
     events: "Events"
     commands: "Commands"
     access: "Access"
+    rates: "Rates"
+    idempotency: "Idempotency"
 
 
 def shop_of(request: Request) -> Shop:
