@@ -43,7 +43,7 @@ from services.notifier.letters.wording import (
     Language,
     problem,
 )
-from services.notifier.letters.written import text_part
+from services.notifier.letters.written import TextForm
 from services.notifier.links import SignedLinks
 from tests.rules.golden import FOLDER, files
 from tests.rules.letter_samples import (
@@ -725,7 +725,7 @@ def test_what_is_sent_is_what_the_standard_library_would_write(language: Languag
 @given(st.text(st.sampled_from("ab \t.=\n€é"), max_size=300) | st.text(max_size=40))
 def test_a_text_s_lines_are_encoded_one_by_one_as_all_at_once(text: str) -> None:
     text = text.replace("\r", "")
-    part = text_part("plain", text)
+    part = TextForm("plain", text, ()).part({})
     encoding = re.search("Encoding: (.*)\r\n", part)
     quoted = b2a_qp(text.encode(), istext=True)
     is_quoted = len(quoted) < len(text.encode()) * 4 // 3
@@ -733,3 +733,31 @@ def test_a_text_s_lines_are_encoded_one_by_one_as_all_at_once(text: str) -> None
     assert encoding[1] == ("quoted-printable" if is_quoted else "base64")
     encoded = quoted if is_quoted else encodebytes(text.encode())
     assert part.partition("\r\n\r\n")[2] == encoded.decode().replace("\n", "\r\n")
+
+
+class OwnLinks(FixedLinks):
+    """Links that differ from recipient to recipient; letters by other instances share nothing."""
+
+    def unsubscribe(self, recipient_id: str, kind: str) -> str:
+        return f"{self.page_url}/unsubscribe/{recipient_id}&{kind}"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_letters_that_share_a_form_are_what_they_were_alone(language: Language) -> None:
+    for notice in samples(language).values():
+        several = [
+            notice,
+            to(notice, id="zoe", name='<b>"Zoë"</b> & ü' * 5, email="zoe@example.org"),
+            to(notice, id="x", name="\r\n\u202e", email="x@example.org"),
+            to(notice, id="y", name="Y", locale="ja-JP" if language == "en" else "en-GB"),
+            to(notice, id="z", name="Z", time_zone="America/Lima"),
+        ]
+        links = OwnLinks()
+        for _ in range(2):
+            for each in several:
+                assert letter(each, SENDER, links) == letter(each, SENDER, OwnLinks())

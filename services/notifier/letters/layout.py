@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import escape
 
 from schemas.notices import LetterKind
 from services.notifier.letters.wording import LANGUAGES, Language
@@ -88,6 +89,11 @@ def paragraphs(text: str, language: Language) -> list[str]:
 def rendered(mood: Mood, content: dict[str, Any]) -> tuple[str, str]:
     """A letter's text and HTML."""
     return _filled(_TEXT, content), _filled(_HTML[mood], content)
+
+
+def escaped(value: str) -> str:
+    """A value as it stands in HTML."""
+    return str(escape(value))
 
 
 def _filled(template: Template, content: dict[str, Any]) -> str:

@@ -1,10 +1,14 @@
 """Writes the letter that a notice asks for."""
 
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from schemas.notices import OPTIONAL_KINDS, Notice, missing
+from schemas.messages import Person
+from schemas.notices import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
 from services.notifier.letters import facts, headers, layout
 from services.notifier.letters.addresses import ascii_domain, usable
 from services.notifier.letters.calendar_file import Deadline, calendar_file
@@ -12,7 +16,14 @@ from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.wording import COLON
-from services.notifier.letters.written import Letter, in_base64, multipart, part, text_part
+from services.notifier.letters.written import (
+    Headers,
+    Letter,
+    TextForm,
+    in_base64,
+    multipart,
+    part,
+)
 
 SUBJECT_MAX = 200
 #: Kinds that tell a deadline which the recipient may want to keep in mind.
@@ -41,15 +52,17 @@ def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
     Raises ``AddressError`` when no letter can go to the recipient's address, and ``NoticeError``
     when the notice says too little; their texts say what is wrong.
     """
+    recipient = notice.recipient
     address = envelope_recipient(notice)
-    if lacks := missing(notice):
-        raise NoticeError(f"a letter {notice.kind} does not say {', '.join(lacks)}")
-    figures = Figures.of(notice.recipient)
-    known = facts.values(notice, figures)
-    content = _content(notice, known, sender, links, figures)
-    head = _headers(notice, sender, address, content)
-    written = _written(notice, sender, head, content)
-    return Letter(written.encode("ascii"), address, dict(head)["Message-ID"])
+    name = headers.clean(recipient.name or "", headers.NAME_MAX)
+    cause = (notice.kind, notice.about, notice.at, notice.says)
+    form = _form(*cause, bool(name), Figures.of(recipient), sender, links)
+    values = {_NAME: name, _ACTION: _action(notice, links)}
+    if notice.kind in OPTIONAL_KINDS:
+        values[_UNSUBSCRIBE] = links.unsubscribe(recipient.id, notice.kind)
+    head = _headers(notice, form, sender, address, values.get(_UNSUBSCRIBE))
+    content = _written(notice.notice_id, form, head, values)
+    return Letter(content.encode("ascii"), address, dict(head)["Message-ID"])
 
 
 def envelope_recipient(notice: Notice) -> str:
@@ -62,19 +75,60 @@ def envelope_recipient(notice: Notice) -> str:
 
 # --- what it says --------------------------------------------------------------------------------
 
+#: Stand in a form for what differs from recipient to recipient. Nobody can know them, so nothing
+#: that is typed can hold one.
+_NAME, _ACTION, _UNSUBSCRIBE = (secrets.token_hex(16) for _ in range(3))
+_BLANKS = (_NAME, _ACTION, _UNSUBSCRIBE)
 
-def _content(
-    notice: Notice,
-    known: dict[str, Any],
+
+class _Form(NamedTuple):
+    """What all letters say that tell the same to people who write figures alike.
+
+    ``calendar`` is a part, empty where there is none.
+    """
+
+    language: str
+    subject: str
+    text: TextForm
+    html: TextForm
+    calendar: str
+
+
+@lru_cache(maxsize=256)
+def _form(
+    kind: LetterKind,
+    about: str,
+    at: datetime,
+    says: Says,
+    is_named: bool,
+    figures: Figures,
     sender: Sender,
     links: LinkMaker,
-    figures: Figures,
-) -> dict[str, Any]:
+) -> _Form:
+    anyone = Person.model_construct(id="", name=_NAME if is_named else None)
+    notice = Notice.model_construct(
+        notice_id="", kind=kind, recipient=anyone, about=about, at=at, says=says
+    )
+    if lacks := missing(notice):
+        raise NoticeError(f"a letter {kind} does not say {', '.join(lacks)}")
+    content = _content(notice, sender, links, figures)
+    text, html = layout.rendered(_mood(notice), content)
+    has_calendar = kind in DEADLINE_KINDS and facts.is_open(notice)
+    return _Form(
+        figures.language,
+        headers.text_value("Subject", content["subject"]),
+        TextForm("plain", text, _BLANKS),
+        TextForm("html", html, _BLANKS, layout.escaped),
+        _calendar_part(notice, sender, content) if has_calendar else "",
+    )
+
+
+def _content(notice: Notice, sender: Sender, links: LinkMaker, figures: Figures) -> dict[str, Any]:
     """What text and HTML show."""
     language = figures.language
+    known = facts.values(notice, figures)
     said = layout.sentences(notice.kind, language, known)
     tiles, below = facts.rows(notice, known, language)
-    optional = notice.kind in OPTIONAL_KINDS
     return {
         **layout.sentences("frame", language, known),
         **said,
@@ -83,11 +137,11 @@ def _content(
         "lead": layout.paragraphs(said["lead"], language),
         "tiles": tiles,
         "facts": below,
-        "action": {"label": said["action"], "url": _action(notice, links)},
+        "action": {"label": said["action"], "url": _ACTION},
         "closing": layout.paragraphs(said["closing"], language),
         "colon": COLON.in_(language),
         "page": links.page(facts.room_of(notice), notice.about),
-        "unsubscribe": links.unsubscribe(notice.recipient.id, notice.kind) if optional else None,
+        "unsubscribe": _UNSUBSCRIBE if notice.kind in OPTIONAL_KINDS else None,
         "brand": sender.name,
         "page_url": sender.page_url,
     }
@@ -119,12 +173,11 @@ def _mood(notice: Notice) -> Mood:
 
 
 def _headers(
-    notice: Notice, sender: Sender, address: str, content: dict[str, Any]
+    notice: Notice, form: _Form, sender: Sender, address: str, unsubscribe: str | None
 ) -> list[tuple[str, str]]:
     """All but the type of the content."""
     domain = ascii_domain(sender.domain)
     thread = headers.thread_id(notice.about, domain)
-    unsubscribe = content["unsubscribe"]
     optional = (
         ("List-Unsubscribe", f"<{unsubscribe}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
@@ -132,13 +185,13 @@ def _headers(
     return [
         ("From", _from(sender)),
         ("To", headers.mailbox_value("To", notice.recipient.name or "", address)),
-        ("Subject", headers.text_value("Subject", content["subject"])),
+        ("Subject", form.subject),
         ("Date", _date(notice.at)),
         ("Message-ID", headers.message_id(notice.notice_id, domain)),
         ("In-Reply-To", thread),
         ("References", thread),
         ("Auto-Submitted", "auto-generated"),
-        ("Content-Language", content["language"]),
+        ("Content-Language", form.language),
         ("X-Jointbuy-Kind", notice.kind),
         *(optional if unsubscribe else ()),
         ("MIME-Version", "1.0"),
@@ -153,21 +206,17 @@ def _from(sender: Sender) -> str:
 _date = lru_cache(maxsize=1024)(format_datetime)
 
 
-def _written(
-    notice: Notice, sender: Sender, head: list[tuple[str, str]], content: dict[str, Any]
-) -> str:
+def _written(notice_id: str, form: _Form, head: Headers, values: Mapping[str, str]) -> str:
     """Text and HTML as alternatives, and beside them the deadline as a calendar file.
 
     Boundaries can't occur in a part, as no encoding that is used here has ``=_``.
     """
-    text, html = layout.rendered(_mood(notice), content)
-    parts = (text_part("plain", text), text_part("html", html))
-    boundary = f"=_{headers.digest(notice.notice_id)}"
-    if notice.kind not in DEADLINE_KINDS or not facts.is_open(notice):
+    parts = (form.text.part(values), form.html.part(values))
+    boundary = f"=_{headers.digest(notice_id)}"
+    if not form.calendar:
         return multipart("alternative", f"{boundary}_a", head, parts)
     alternatives = multipart("alternative", f"{boundary}_a", (), parts)
-    deadline = _calendar_part(notice, sender, content)
-    return multipart("mixed", f"{boundary}_m", head, (alternatives, deadline))
+    return multipart("mixed", f"{boundary}_m", head, (alternatives, form.calendar))
 
 
 def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> str:
