@@ -2,10 +2,11 @@
 
 from services.storefront.auction_commands import AuctionCommands
 from services.storefront.group_commands import GroupCommands
+from services.storefront.order_commands import OrderCommands
 from services.storefront.seller_commands import SellerCommands
 
 
-class Commands(GroupCommands, AuctionCommands, SellerCommands):
+class Commands(GroupCommands, OrderCommands, AuctionCommands, SellerCommands):
     """Commands of pages and of the API.
 
     Each takes the actor, what was given, and for those that make an id a seed: the same seed makes

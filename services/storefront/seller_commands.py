@@ -17,7 +17,7 @@ from schemas.messages import (
 )
 from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
 from services.storefront.access import Actor, new_key, revoked
-from services.storefront.acting import RESERVED, Acting, now
+from services.storefront.acting import RESERVED, Acting, demand, now
 from services.storefront.given import SellerGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
