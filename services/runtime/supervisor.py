@@ -31,6 +31,8 @@ SERVICES = (
     "favor_service",
     "auction_service",
     "notifier",
+    "storefront.projector",
+    # The last one: its address is PAGE_URL.
     "storefront",
 )
 RESTART_SECONDS_MAX = 30.0

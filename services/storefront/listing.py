@@ -34,7 +34,9 @@ Columns = dict[str, str | int | None]
 class Part:
     """The columns of a table that one kind of fact fills, guarded by ``version``.
 
-    ``when_deleted`` is what they are without the fact; a row whose other guards are 0 as well goes.
+    ``columns(fact, at)`` are those of a fact whose record has that time, always the same.
+    ``when_deleted`` is what they are without the fact; a row all of whose guards are 0 goes.
+    Subjects that are ``named`` are found by the words of ``product_name``.
     """
 
     table: str
@@ -43,15 +45,6 @@ class Part:
     columns: Callable[[Any, int], Columns]
     when_deleted: Mapping[str, str | int | None] | None = None
     named: bool = False
-
-
-def columns_of(message: Message, at: int) -> Columns | None:
-    """What a fact of a record's time ``at`` puts into its part's table; ``None``: no list has it.
-
-    The same fact always gives the same columns.
-    """
-    part = PARTS.get(type(message))
-    return None if part is None else part.columns(message, at)
 
 
 def _auction(fact: Auction, _: int) -> Columns:
@@ -146,7 +139,7 @@ PARTS: Final[Mapping[type[Message], Part]] = {
         ("group_id",),
         "terms_version",
         _terms,
-        {**_NO_TERMS, "terms_version": 0},
+        {**_NO_TERMS, "terms_version": 0, "indexed_name": None},
         named=True,
     ),
     PurchaseState: Part(

@@ -38,6 +38,7 @@ class Worker:
     port: int
     env: dict[str, str]
     log: Path
+    arguments: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,9 +49,8 @@ class Worker:
     def start(self) -> None:
         """Start it, or start it again."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module], env=self.env, stdout=output, stderr=output
-            )
+            command = [sys.executable, "-m", self.module, *self.arguments]
+            self.process = subprocess.Popen(command, env=self.env, stdout=output, stderr=output)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -152,10 +152,12 @@ class Stack:
         told = self._settings(self.folder / f"state-{number}").model_dump(mode="json")
         given = {key.upper(): str(value) for key, value in told.items() if value is not None}
         port = free_port()
+        # One read model for the projector and the pages of a stack.
+        here = {"DATABASE_URL": f"sqlite:///{self.folder / 'storefront.db'}"}
         worker = Worker(
             name,
             port,
-            {**os.environ, **given, **self.env, "WEB_PORT": str(port), **env},
+            {**os.environ, **given, **here, **self.env, "WEB_PORT": str(port), **env},
             self.folder / f"{name}-{number}.log",
         )
         self.workers.append(worker)
