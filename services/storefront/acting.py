@@ -173,6 +173,12 @@ class Acting:
         if not self.runs(actor, group, shop_id):
             raise NotAllowed(f"{_IN_WORDS[actor.kind]} is not of this group purchase")
 
+    async def group_run_by(self, actor: Actor, group_id: str) -> GroupPurchase:
+        """A group's terms, for whoever runs it. Raises ``Unknown`` and ``NotAllowed``."""
+        group = await self._group(group_id)
+        await self._need_running(actor, group, "organizer", "shop", "seller", "admin")
+        return group
+
     # --- what is known ---------------------------------------------------------------------------
 
     async def _group(self, group_id: str) -> GroupPurchase:
@@ -187,7 +193,8 @@ class Acting:
             raise Unknown(f"no auction has the id {auction_id}: see whether it is mistyped")
         return found
 
-    async def _definition(self, definition_id: str) -> Definition:
+    async def definition(self, definition_id: str) -> Definition:
+        """A definition, withdrawn or not. Raises ``Unknown``."""
         found = await self._reader.fact(DEFINITIONS.name, definition_id)
         if not isinstance(found, Definition):
             raise Unknown(f"no definition has the id {definition_id}: see whether it is mistyped")

@@ -13,10 +13,11 @@ from fastapi.responses import Response
 from schemas.messages import Auction, Message, PurchaseState
 from schemas.topics import AUCTIONS, PURCHASES
 from services.runtime.cache import TwoGenerations
+from services.storefront.api.answering import refusals
 from services.storefront.database import DatabaseError
 from services.storefront.feeds import Draw, Subject
 from services.storefront.live import Hub
-from services.storefront.problems import Invalid, NotNow, ProblemDocument, Unknown
+from services.storefront.problems import Invalid, NotNow, Unknown
 from services.storefront.rates import network_of
 from services.storefront.reading import Reader
 from services.storefront.settings import PageSettings
@@ -28,15 +29,12 @@ from services.storefront.views import auction_view, group_progress
 SPACING_SECONDS = 0.8
 SHOWN_MAX = 100
 KNOWN_SIZE = 10_000
-_PROBLEM = {"model": ProblemDocument}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events without end: `data` is the whole state, `id` its version.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
-    404: _PROBLEM,
-    429: _PROBLEM,
-    503: _PROBLEM,
+    **refusals(404),
 }
 router = APIRouter()
 

@@ -89,7 +89,7 @@ class GroupCommands(Acting):
     async def withdraw_definition(self, actor: Actor, definition_id: str) -> Definition:
         """Withdraw a definition: groups that run under it go on, no new ones begin."""
         demand(actor, "shop", "admin")
-        found = await self._definition(definition_id)
+        found = await self.definition(definition_id)
         if actor.kind == "shop" and actor.id != found.shop_id:
             raise NotAllowed("the definition is another shop's")
         if found.withdrawn_at is not None:

@@ -39,7 +39,8 @@ HEADERS = {
 }
 HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
-Refuse = Callable[[Request, Refusal], Response]
+#: The answer of any error, a refusal or a fault.
+Refuse = Callable[[Request, Exception], Response]
 
 
 class Guard:
@@ -61,8 +62,12 @@ class Guard:
         headers = Headers(scope=scope)
         scope["client"] = (self._address(scope, headers), 0)
 
+        is_begun = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal is_begun
             if message["type"] == "http.response.start":
+                is_begun = True
                 answered = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     answered.setdefault(name, value)
@@ -80,7 +85,12 @@ class Guard:
             return
         if body is None:
             return
-        await self._app(scope, _replayed(body, receive), send_with_headers)
+        try:
+            await self._app(scope, _replayed(body, receive), send_with_headers)
+        except Exception as error:
+            answer = self._refuse(Request(scope), error)
+            if not is_begun:
+                await answer(scope, receive, send_with_headers)
 
     def _address(self, scope: Scope, headers: Headers) -> str:
         """The client's address, as the last proxy of ours saw it."""

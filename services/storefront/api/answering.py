@@ -1,6 +1,6 @@
 """Answers that every route may give: refusals as RFC 9457 problems, and how they are documented."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -28,6 +28,16 @@ from services.storefront.problems import (
 )
 from services.storefront.reading import BadCursor
 
+HANDLED: tuple[type[Exception], ...] = (
+    Refusal,
+    BadCursor,
+    LinkError,
+    RequestValidationError,
+    TransportError,
+    KafkaError,
+    DatabaseError,
+    HTTPException,
+)
 Responses = dict[int | str, dict[str, Any]]
 _IN_WORDS = {
     400: "Not as documented; `problems` names each field.",
@@ -104,28 +114,18 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
     return Broken("this is a fault of ours: it is written down, try again later")
 
 
-def add_handlers(app: FastAPI, refuse_page: Refuse) -> Refuse:
+def add_handlers(app: FastAPI, refuse_page: Callable[[Request, Refusal], Response]) -> Refuse:
     """Answer every error: the API's as problems, others as pages; returns what does that."""
 
-    def refuse(request: Request, refusal: Refusal) -> Response:
+    def refuse(request: Request, error: Exception) -> Response:
+        refusal = refusal_of(error)
         if request.url.path.startswith(API):
             return as_problem(refusal)
         return refuse_page(request, refusal)
 
     async def answer(request: Request, error: Exception) -> Response:
-        return refuse(request, refusal_of(error))
+        return refuse(request, error)
 
-    kinds: Iterable[type[Exception]] = (
-        Refusal,
-        BadCursor,
-        LinkError,
-        RequestValidationError,
-        TransportError,
-        KafkaError,
-        DatabaseError,
-        HTTPException,
-        Exception,
-    )
-    for kind in kinds:
+    for kind in HANDLED:
         app.add_exception_handler(kind, answer)
     return refuse

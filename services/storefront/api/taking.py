@@ -20,7 +20,8 @@ LIMIT_MAX = 100
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
 
 
-async def _actor(request: Request) -> Actor:
+async def who(request: Request) -> Actor:
+    """Who asks. Raises ``NoCredential``, and ``TooMany`` for a key that does too much."""
     shop = shop_of(request)
     actor = await shop.access.bearer(request)
     if actor.via and request.method != "GET":
@@ -29,7 +30,7 @@ async def _actor(request: Request) -> Actor:
 
 
 The = Annotated[Shop, Depends(shop_of)]
-Who = Annotated[Actor, Depends(_actor)]
+Who = Annotated[Actor, Depends(who)]
 
 
 def needing(*kinds: Kind) -> Any:
@@ -86,12 +87,17 @@ async def _once(request: Request, actor: Who, idempotency_key: _Key = None) -> O
 Seed = Annotated[Once, Depends(_once)]
 
 
+#: Every shape of a body, for the documentation.
+SHAPES: list[type[BaseModel]] = []
+
+
 class Taken(Generic[G]):
     """A dependency: the body as JSON of a shape, see ``documented``."""
 
     def __init__(self, shape: type[G], *, optional: bool = False) -> None:
         self._shape = shape
         self._optional = optional
+        SHAPES.append(shape)
 
     async def __call__(self, request: Request) -> G:
         """The body. Raises ``NotJson`` and ``Invalid``."""
