@@ -6,9 +6,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from schemas.messages import Problem
+from schemas.parts import Model
 
 TYPE_PREFIX = "urn:jointbuy:problem:"
 MEDIA_TYPE = "application/problem+json"
@@ -16,12 +15,10 @@ NAMED_MAX = 50
 FIELD_CHARACTERS_MAX = 200
 
 
-class ProblemDocument(BaseModel):
-    """What went wrong (RFC 9457); ``problems`` names each field."""
+class ProblemDocument(Model):
+    """What went wrong (RFC 9457): ``type`` names its kind, ``problems`` each field."""
 
-    model_config = ConfigDict(frozen=True)
-
-    type: str = Field(description="Names the kind of problem.")
+    type: str
     title: str
     status: int
     detail: str

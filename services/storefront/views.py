@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from schemas.messages import (
     Auction,
     AuctionStatus,
@@ -36,13 +34,12 @@ from schemas.messages import (
     Verdict,
     Visibility,
 )
+from schemas.parts import Model
 from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow
 
 
-class View(BaseModel):
+class View(Model, from_attributes=True):
     """What an answer is made of."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 # --- auctions ------------------------------------------------------------------------------------

@@ -59,14 +59,9 @@ async def show_own_registration(shop: The, actor: Who) -> SellerView:
 async def list_own_offers(shop: The, actor: Who) -> Page[OfferAnswer]:
     """What became of the seller's latest offers."""
     found = await shop.reader.offers_of(actor.id)
+    names = ("auction_id", "offer_id", "verdict", "reason")
     items = [
-        OfferAnswer(
-            auction_id=each.auction_id,
-            offer_id=each.offer_id,
-            verdict=each.verdict,
-            reason=each.reason,
-            problems=(),
-        )
+        OfferAnswer.model_validate({name: getattr(each, name) for name in names} | {"problems": ()})
         for each in found
     ]
     return Page(items=items, cursor=None)
