@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.links import Links
 from services.runtime.settings import Settings
-from services.storefront import events
+from services.storefront import events, pages
 from services.storefront.access import Access
 from services.storefront.api import document
 from services.storefront.api.answering import add_handlers
@@ -20,7 +20,7 @@ from services.storefront.events import Events
 from services.storefront.guarding import Guard
 from services.storefront.idempotency import Idempotency
 from services.storefront.live import Hub
-from services.storefront.problems import Refusal
+from services.storefront.pages.errors import refuse_page
 from services.storefront.rates import Rates
 from services.storefront.reading import Reader
 from services.storefront.sending import Sender
@@ -28,9 +28,9 @@ from services.storefront.settings import PageSettings
 from services.storefront.shop import Shop
 
 
-def build(settings: Settings, pages: PageSettings) -> FastAPI:
+def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     """The app; it connects when it starts."""
-    shop = _shop(settings, pages)
+    shop = _shop(settings, page_settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,10 +54,11 @@ def build(settings: Settings, pages: PageSettings) -> FastAPI:
     for router in document.ROUTERS:
         app.include_router(router)
     app.include_router(events.router)
+    app.include_router(pages.router)
     app.add_api_route(f"{PREFIX}/openapi.json", document.answer, include_in_schema=False)
     _add_ops(app, shop)
-    refuse = add_handlers(app, _plainly)
-    app.add_middleware(Guard, settings=pages, rates=shop.rates, refuse=refuse)
+    refuse = add_handlers(app, refuse_page)
+    app.add_middleware(Guard, settings=page_settings, rates=shop.rates, refuse=refuse)
     return app
 
 
@@ -78,10 +79,6 @@ def _shop(settings: Settings, pages: PageSettings) -> Shop:
         rates=rates,
         idempotency=Idempotency(reader.engine, secret),
     )
-
-
-def _plainly(_: Request, refusal: Refusal) -> Response:
-    return PlainTextResponse(f"{refusal.detail}\n", refusal.status, headers=refusal.headers)
 
 
 def _add_ops(app: FastAPI, shop: Shop) -> None:
