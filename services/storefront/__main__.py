@@ -1,11 +1,11 @@
 """``python -m services.storefront``."""
 
 import typer
-import uvicorn
 
 from services.runtime import logs
 from services.runtime.settings import Settings
 from services.storefront.app import build
+from services.storefront.serving import serve
 from services.storefront.settings import PageSettings
 
 
@@ -19,17 +19,8 @@ def run() -> None:
     logs.set_up(settings, "storefront")
     if not pages.link_secret.get_secret_value():
         raise SystemExit("storefront: LINK_SECRET is empty: set it to the notifier's")
-    uvicorn.run(
-        build(settings, pages),
-        host=pages.web_host,
-        port=pages.web_port,
-        log_config=None,
-        access_log=False,
-        # Whose X-Forwarded-For is believed is said by PROXIES, and nowhere else.
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    app = build(settings, pages)
+    serve(app, pages.web_host, pages.web_port, leave=app.state.shop.hub.leave)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ lag behind the offset from which the hub knows all; then what it says is read ag
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import structlog
+from prometheus_client import Histogram
 
 from schemas.messages import Message
 from schemas.topics import (
@@ -54,6 +56,11 @@ SLICE = 100
 PING_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 TICK_SECONDS = 0.1
+DELAY = Histogram(
+    "storefront_live_delay_seconds",
+    "From what caused a state, an order say, to the state in this process",
+    buckets=(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 30),
+)
 _log = structlog.get_logger()
 
 
@@ -105,6 +112,7 @@ class Hub:
         self._follower = Follower(settings, FOLLOWED, self._take, self._begin)
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = False
+        self._by_wall_clock = settings.clock == "wall"
 
     async def start(self) -> None:
         """Begin to read; returns when it is known from where on, or goes on without a broker."""
@@ -254,6 +262,8 @@ class Hub:
         for each in expected or ():
             each.offer(message)
         if is_shown:
+            if self._by_wall_clock:
+                DELAY.observe(max(time.time() - record.timestamp / 1_000, 0.0))
             self._show(Subject(topic.name, key.decode()), message)
 
     def _show(self, subject: Subject, message: Message) -> None:

@@ -5,13 +5,13 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
-from uvicorn._types import ASGIApplication
+from fastapi import FastAPI
 
 BACKLOG = 4_096
 #: What a client that has gone without a word, or reads nothing, is given until it is cut off.
 SILENCE_SECONDS = 60
 #: Other requests in hand get this long when the process is to end.
-GRACE_SECONDS = 15
+GRACE_SECONDS = 10
 
 
 class Server(uvicorn.Server):
@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: ASGIApplication, host: str, port: int, leave: Callable[[], None]) -> None:
+def serve(app: FastAPI, host: str, port: int, leave: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; ``leave`` is to end all streams."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -38,6 +38,9 @@ def serve(app: ASGIApplication, host: str, port: int, leave: Callable[[], None])
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
+        # Whose X-Forwarded-For is believed is said by PROXIES, and nowhere else.
+        proxy_headers=False,
+        server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     listener = config.bind_socket()
