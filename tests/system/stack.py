@@ -168,9 +168,13 @@ class Stack:
     def start(self, *modules: str, **env: str) -> list[Worker]:
         """Workers, ready."""
         started = [self.worker(module, **env) for module in modules]
-        for worker in started:
-            until(f"{worker.module} ready, see {worker.log}", worker.ready)
+        self.until_ready(*started)
         return started
+
+    def until_ready(self, *workers: Worker) -> None:
+        """Wait until each says that it is."""
+        for worker in workers:
+            until(f"{worker.module} ready, see {worker.log}", worker.ready)
 
     def feed(self, topic: str, *messages: tuple[Message, int | None]) -> None:
         """Send messages with timestamps in milliseconds (``None``: now) where they belong."""
