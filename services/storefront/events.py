@@ -7,13 +7,14 @@ the version in ``Last-Event-ID`` (or ``after``, for a page that shows a state al
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from schemas.messages import Auction, Message, PurchaseState
 from schemas.topics import AUCTIONS, PURCHASES
 from services.runtime.cache import TwoGenerations
 from services.storefront.api.answering import refusals
+from services.storefront.api.taking import who
 from services.storefront.database import DatabaseError
 from services.storefront.feeds import Draw, Subject
 from services.storefront.live import Hub
@@ -35,6 +36,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
     **refusals(404),
+}
+#: Of the API: a credential that is not good is never passed over.
+_DECLARED: dict[str, Any] = {
+    "responses": _ANSWERS,
+    "response_class": Response,
+    "dependencies": [Depends(who)],
+    "tags": ["streams"],
 }
 router = APIRouter()
 
@@ -147,7 +155,7 @@ After = Annotated[int, Query(ge=0, le=10**15, description="Tell only what is new
 
 
 @router.get("/auctions/{auction_id}/events", include_in_schema=False)
-@router.get("/api/v1/auctions/{auction_id}/events", responses=_ANSWERS, tags=["auctions"])
+@router.get("/api/v1/auctions/{auction_id}/events", **_DECLARED)
 async def auction_events(request: Request, auction_id: str, after: After = 0) -> Response:
     """An auction as it changes: server-sent events, the whole state in each."""
     events = shop_of(request).events
@@ -155,9 +163,7 @@ async def auction_events(request: Request, auction_id: str, after: After = 0) ->
 
 
 @router.get("/groups/{group_id}/events", include_in_schema=False)
-@router.get(
-    "/api/v1/group-purchases/{group_id}/events", responses=_ANSWERS, tags=["group-purchases"]
-)
+@router.get("/api/v1/group-purchases/{group_id}/events", **_DECLARED)
 async def group_events(request: Request, group_id: str, after: After = 0) -> Response:
     """How far a group purchase is, as it changes: server-sent events, the whole state in each."""
     events = shop_of(request).events
@@ -168,7 +174,7 @@ Ids = Annotated[list[str], Query(max_length=SHOWN_MAX)]
 
 
 @router.get("/events", include_in_schema=False)
-@router.get("/api/v1/events", responses=_ANSWERS, tags=["events"])
+@router.get("/api/v1/events", **_DECLARED)
 async def all_events(request: Request, auction: Ids = [], group: Ids = []) -> Response:  # noqa: B006
     """Several auctions and public group purchases as they change; after a pause all are told."""
     if len(auction) + len(group) > SHOWN_MAX:
