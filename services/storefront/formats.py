@@ -102,7 +102,7 @@ def amount_of(text: str, currency: str) -> int:
         whole = exact.scaleb(decimals(currency))
     except InvalidOperation:
         raise ValueError("problem.amount") from None
-    if not re.fullmatch(r"\d{1,16}(\.\d+)?", typed):
+    if not re.fullmatch(r"\d{1,16}(\.\d+)?", typed, re.ASCII):
         raise ValueError("problem.amount")
     if whole != int(whole):
         raise ValueError("problem.decimals")
@@ -112,7 +112,7 @@ def amount_of(text: str, currency: str) -> int:
 def number_of(text: str) -> int:
     """A whole number as people type it. Raises ``ValueError`` with the name of a text."""
     typed = _ascii_digits(text).replace(",", "").replace(" ", "")
-    if not re.fullmatch(r"\d{1,16}", typed):
+    if not re.fullmatch(r"\d{1,16}", typed, re.ASCII):
         raise ValueError("problem.number")
     return int(typed)
 

@@ -233,6 +233,8 @@ def _offer_of(form: Form, auction: AuctionDetail) -> OfferGiven | None:
     """The offer that a form makes; ``None`` with what is wrong said in the form."""
     price = form.amount("price", auction.currency)
     minimum = form.number("minimum")
+    if not form.problems and price is not None:
+        _need_better(form, auction, price, minimum)
     if form.problems or price is None:
         return None
     try:
@@ -240,6 +242,17 @@ def _offer_of(form: Form, auction: AuctionDetail) -> OfferGiven | None:
     except Invalid as refusal:
         form.refused(refusal, FIELDS)
         return None
+
+
+def _need_better(form: Form, auction: AuctionDetail, price: int, minimum: int) -> None:
+    """Say what the rules would, as the page stands, before an offer that can't take over binds."""
+    f, shown = form.visit.formats, auction.minimum_reservations
+    most = max(auction.unit_price - auction.minimum_step, 1)
+    is_same_for_fewer = price == auction.unit_price and minimum < shown
+    if minimum > shown:
+        form.wrong("minimum", "problem.minimum_above", minimum=f.number(shown))
+    elif price > most and not is_same_for_fewer:
+        form.wrong("price", "problem.not_better", price=f.money(most, auction.currency))
 
 
 @router.get("/seller/auctions/{auction_id}/offers")
