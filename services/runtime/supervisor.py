@@ -22,7 +22,7 @@ import typer
 
 from services.runtime import brokers, logs
 from services.runtime.admin import create_topics, delete_topics, topics_of_ours
-from services.runtime.running import FILE, Running, RunningWorker
+from services.runtime.running import ADMIN_KEY_FILE, FILE, Running, RunningWorker
 from services.runtime.settings import Settings
 
 SERVICES = (
@@ -89,9 +89,9 @@ class Child:
         return True
 
 
-def _secret_of(home: Path) -> str:
-    """What signs links on this machine where the environment gives nothing: made once."""
-    path = home / "link-secret"
+def _secret_of(home: Path, name: str) -> str:
+    """A secret of this machine where the environment gives none: made once, for our eyes only."""
+    path = home / name
     if not path.exists():
         fresh = path.with_suffix(".new")
         fresh.touch(0o600)
@@ -135,7 +135,8 @@ class Supervisor:
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
             "PAGE_URL": os.environ.get("PAGE_URL") or self._children[-1].worker.web,
-            "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home),
+            "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home, "link-secret"),
+            "ADMIN_KEY": os.environ.get("ADMIN_KEY") or _secret_of(home, ADMIN_KEY_FILE),
         }
 
     def stop(self) -> None:
