@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,6 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 _MIGRATION_LOCK = 7_263_104_951
 _BUSY_SECONDS = 30.0
 _LOCK_RETRY_SECONDS = 0.05
+_ON_A_SERVER: dict[str, Any] = {
+    "pool_pre_ping": True,
+    "pool_size": 10,
+    "connect_args": {"timeout": 10},
+}
 #: What a driver raises of its own accord when the server is not there.
 TROUBLE = (SQLAlchemyError, OSError, TimeoutError)
 
@@ -30,14 +36,63 @@ def connect(url: str) -> AsyncEngine:
     Raises ``DatabaseError`` when the URL is neither.
     """
     address = _with_driver(url)
-    if address.get_backend_name() == "sqlite":
-        Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(address, connect_args={"timeout": _BUSY_SECONDS})
-        event.listen(engine.sync_engine, "connect", _quick_and_safe)
-        return engine
-    return create_async_engine(
-        address, pool_pre_ping=True, pool_size=10, connect_args={"timeout": 10}
-    )
+    if address.get_backend_name() != "sqlite":
+        return create_async_engine(address, **_ON_A_SERVER)
+    _make_folder(address)
+    engine = create_async_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine.sync_engine, "connect", _quick_and_safe)
+    return engine
+
+
+class Questions:
+    """Asks single statements, each for itself, outside any transaction.
+
+    SQLite is asked by threads: its asynchronous driver would go to one and back ten times for each
+    question, and the page that asks a few would wait longer for that than for the answers.
+    """
+
+    def __init__(self, url: str) -> None:
+        address = _with_driver(url)
+        self._alone: AsyncEngine | None = None
+        self._in_threads: Engine | None = None
+        if address.get_backend_name() != "sqlite":
+            self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **_ON_A_SERVER)
+            return
+        _make_folder(address)
+        self._in_threads = create_engine(
+            address.set(drivername="sqlite"),
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        )
+        event.listen(self._in_threads, "connect", _quick_and_safe)
+
+    async def all(self, statement: Executable) -> Sequence[Any]:
+        """Every row of the answer. Raises ``DatabaseError``."""
+        try:
+            if self._in_threads is not None:
+                return await asyncio.to_thread(_all, self._in_threads, statement)
+            assert self._alone is not None
+            async with self._alone.connect() as connection:
+                return (await connection.execute(statement)).all()
+        except TROUBLE as error:
+            raise DatabaseError(f"the read model does not answer: {in_short(error)}") from error
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._in_threads is not None:
+            self._in_threads.dispose()
+        if self._alone is not None:
+            await self._alone.dispose()
+
+
+def _all(engine: Engine, statement: Executable) -> Sequence[Any]:
+    with engine.connect() as connection:
+        return connection.execute(statement).all()
+
+
+def _make_folder(address: URL) -> None:
+    Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
 
 
 def _with_driver(url: str) -> URL:

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, FromClause, Select, Table, exists, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    exists,
+    func,
+    select,
+    tuple_,
+)
 
 from services.storefront import cursors
 from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow, OfferRow
@@ -21,7 +31,7 @@ T = TypeVar("T")
 #: More subjects than these have a common word.
 CANDIDATES_MAX: Final = 1_000
 #: So many rows a page looks at whose words are all common; it may hold fewer than asked for.
-WINDOW: Final = 2_000
+WINDOW: Final = 1_000
 #: No term has it, and nothing sorts behind it.
 _LAST: Final = "\U0010ffff"
 
@@ -44,21 +54,25 @@ class Order:
         types = [each.type.python_type for each in self.columns]
         return tuple(cursors.read_cursor(cursor, self.name, types))
 
-    def cursor(self, row: Any) -> str:
-        """The cursor after a row."""
-        return cursors.cursor(self.name, [row._mapping[each.name] for each in self.columns])
+    def place(self, row: Any) -> tuple[Any, ...]:
+        """Where a row of the table is."""
+        return tuple(row._mapping[each.name] for each in self.columns)
 
-    def sorted(self, query: Select[Any], rows: FromClause) -> Select[Any]:
-        """The query, in this order."""
-        keys = (rows.c[each.name] for each in self.columns)
-        return query.order_by(*(each.desc() if self.descending else each for each in keys))
+    def cursor(self, place: tuple[Any, ...]) -> str:
+        """The cursor after a place."""
+        return cursors.cursor(self.name, place)
 
-    def behind(self, rows: FromClause, place: tuple[Any, ...] | None) -> list[ColumnElement[bool]]:
-        """The condition to come after a place."""
-        if place is None:
-            return []
+    def within(
+        self, rows: FromClause, after: tuple[Any, ...] | None, last: tuple[Any, ...] | None
+    ) -> list[ColumnElement[bool]]:
+        """The conditions to come after a place, and no later than another."""
         keys = tuple_(*(rows.c[each.name] for each in self.columns))
-        return [keys < place if self.descending else keys > place]
+        found = []
+        if after is not None:
+            found.append(keys < after if self.descending else keys > after)
+        if last is not None:
+            found.append(keys >= last if self.descending else keys <= last)
+        return found
 
 
 class RowList(Generic[T]):
@@ -119,36 +133,44 @@ class Page(Generic[T]):
     after: tuple[Any, ...] | None
     search: Search = field(default_factory=Search)
 
-    def query(self) -> Select[Any]:
-        """Its rows and all that come after them."""
+    def query(self, last: tuple[Any, ...] | None = None) -> Select[Any]:
+        """Its rows and all that come after them, up to a last place."""
         rows: FromClause = self.of.table
         if self.search.subjects is not None:
             # The limit keeps a planner from walking the list in its order to find these few.
             among = select(rows).where(self.of.id.in_(sorted(self.search.subjects)))
             rows = among.limit(len(self.search.subjects)).subquery()
-        elif self.search.has_window:
-            rows = self._plain(rows, list(rows.c)).limit(WINDOW).subquery()
-        columns = [rows.c[each.name] for each in self.of.columns]
-        query = self._plain(rows, columns)
+        query = self._ordered(rows, [rows.c[each.name] for each in self.of.columns], last)
         for beginning in self.search.common:
             term = SEARCH.alias()
-            of_row = term.c.subject == rows.c[self.of.id.name]
-            query = query.where(
-                exists().where(of_row, *beginning_with(term, self.search.kind, beginning))
-            )
+            has = beginning_with(term, self.search.kind, beginning)
+            query = query.where(exists().where(term.c.subject == rows.c[self.of.id.name], *has))
         return query
 
     def end_of_window(self) -> Select[Any]:
-        """The last row of a window, if the list goes on that far."""
-        return self._plain(self.of.table, list(self.order.columns)).offset(WINDOW - 1).limit(1)
+        """The place of a window's last row, if the list goes on that far."""
+        whole = self._ordered(self.of.table, list(self.order.columns), None)
+        return whole.offset(WINDOW - 1).limit(1)
 
-    def _plain(self, rows: FromClause, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    def _ordered(
+        self,
+        rows: FromClause,
+        columns: Sequence[ColumnElement[Any]],
+        last: tuple[Any, ...] | None,
+    ) -> Select[Any]:
         conditions = [
             rows.c[name].is_(None) if value is None else rows.c[name] == value
             for name, value in self.where.items()
         ]
-        query = select(*columns).where(*conditions, *self.order.behind(rows, self.after))
-        return self.order.sorted(query, rows)
+        query = select(*columns).where(*conditions, *self.order.within(rows, self.after, last))
+        keys = (rows.c[each.name] for each in self.order.columns)
+        return query.order_by(*(each.desc() if self.order.descending else each for each in keys))
+
+
+def many_with(kind: str, beginning: str) -> Select[Any]:
+    """Counts a list's subjects with a term that begins so, up to more than are candidates."""
+    found = select(SEARCH.c.subject).where(*beginning_with(SEARCH, kind, beginning))
+    return select(func.count()).select_from(found.limit(CANDIDATES_MAX + 1).subquery())
 
 
 def beginning_with(terms: FromClause, kind: str, beginning: str) -> list[ColumnElement[bool]]:

@@ -1,16 +1,15 @@
 """What pages and the API ask of the read model."""
 
-from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import ApiKey, Favor, IdIssued, Message, PurchaseRow
 from schemas.topics import API_KEYS, CATALOGUE, FAVORS, PURCHASES, REQUEST_OUTCOMES
 from services.storefront import cursors, listing
 from services.storefront.cursors import BadCursor
-from services.storefront.database import TROUBLE, DatabaseError, connect, in_short
+from services.storefront.database import DatabaseError, Questions, connect
 from services.storefront.lists import (
     AUCTION_LIST,
     CANDIDATES_MAX,
@@ -21,6 +20,7 @@ from services.storefront.lists import (
     RowList,
     Search,
     beginning_with,
+    many_with,
 )
 from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
 from services.storefront.tables import FACTS, GROUPS, POSITIONS, SEARCH
@@ -39,11 +39,11 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         self.engine: AsyncEngine = connect(url)
-        # Each statement stands for itself, so none needs a transaction around it.
-        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._questions = Questions(url)
 
     async def close(self) -> None:
         """Disconnect."""
+        await self._questions.close()
         await self.engine.dispose()
 
     # --- facts -----------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ class Reader:
     async def fact(self, topic: str, key: str) -> Message | None:
         """The newest fact of a key."""
         statement = select(FACTS.c.value).where(FACTS.c.topic == topic, FACTS.c.key == _asked(key))
-        for (value,) in await self._all(statement):
+        for (value,) in await self._questions.all(statement):
             found: Message = CATALOGUE[topic].adapter.validate_json(value)
             return found
         return None
@@ -70,7 +70,7 @@ class Reader:
                 FACTS.c.kind == kind.__name__,
                 FACTS.c.key > _asked(after),
             )
-            rows = await self._all(statement.order_by(FACTS.c.key).limit(limit))
+            rows = await self._questions.all(statement.order_by(FACTS.c.key).limit(limit))
             found += [(key, kind, value) for key, value in rows]
         found.sort(key=lambda each: each[0].encode())
         return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
@@ -78,7 +78,10 @@ class Reader:
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""
         statement = select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.next_offset)
-        return {(topic, number): offset for topic, number, offset in await self._all(statement)}
+        return {
+            (topic, number): offset
+            for topic, number, offset in await self._questions.all(statement)
+        }
 
     async def group_of(self, request_id: str) -> str | None:
         """The id that a request runs under, if it does."""
@@ -102,13 +105,13 @@ class Reader:
         of_members = pair.where(
             FACTS.c.topic == PURCHASES.name, FACTS.c.key > after, FACTS.c.key < ends
         )
-        found = await self._all(of_members.order_by(FACTS.c.key).limit(limit + 1))
+        found = await self._questions.all(of_members.order_by(FACTS.c.key).limit(limit + 1))
         page, rest = found[:limit], found[limit:]
         keys = [key for key, _ in page]
         of_favors = pair.where(FACTS.c.topic == FAVORS.name, FACTS.c.key.in_(keys))
         favors = {
             key: FAVORS.adapter.validate_json(value)
-            for key, value in (await self._all(of_favors) if keys else [])
+            for key, value in (await self._questions.all(of_favors) if keys else [])
         }
         rows = [(PURCHASES.adapter.validate_json(value), favors.get(key)) for key, value in page]
         return Listed(rows, cursors.cursor("members", keys[-1:]) if rest else None)
@@ -184,7 +187,7 @@ class Reader:
 
     async def _one(self, of: RowList[T], subject: str, *where: ColumnElement[bool]) -> T | None:
         statement = select(*of.columns).where(of.id == _asked(subject), *where)
-        found = await self._all(statement)
+        found = await self._questions.all(statement)
         return of.row(found[0]) if found else None
 
     async def _page(
@@ -202,14 +205,15 @@ class Reader:
         if search is None:
             return Listed([], None)
         page = Page(of, order, where, after, search)
-        found = await self._all(page.query().limit(limit + 1))
+        last = None
+        if search.has_window:
+            for row in await self._questions.all(page.end_of_window()):
+                last = order.place(row)
+        found = await self._questions.all(page.query(last).limit(limit + 1))
         rows = [of.row(each) for each in found[:limit]]
         if len(found) > limit:
-            return Listed(rows, order.cursor(found[limit - 1]))
-        if search.has_window:
-            for last in await self._all(page.end_of_window()):
-                return Listed(rows, order.cursor(last))
-        return Listed(rows, None)
+            last = order.place(found[limit - 1])
+        return Listed(rows, None if last is None else order.cursor(last))
 
     async def _search(self, kind: str, words: str) -> Search | None:
         """What the words narrow the list to, or ``None`` when nothing has them."""
@@ -219,23 +223,16 @@ class Reader:
         subjects: frozenset[str] | None = None
         common = []
         for beginning in beginnings:
-            statement = select(SEARCH.c.subject).where(*beginning_with(SEARCH, kind, beginning))
-            found = await self._all(statement.limit(CANDIDATES_MAX + 1))
-            if len(found) > CANDIDATES_MAX:
+            ((count,),) = await self._questions.all(many_with(kind, beginning))
+            if count > CANDIDATES_MAX:
                 common.append(beginning)
-            else:
-                these = frozenset(subject for (subject,) in found)
-                subjects = these if subjects is None else subjects & these
+                continue
+            having = select(SEARCH.c.subject).where(*beginning_with(SEARCH, kind, beginning))
+            these = frozenset(subject for (subject,) in await self._questions.all(having))
+            subjects = these if subjects is None else subjects & these
         if subjects is not None and not subjects:
             return None
         return Search(subjects, tuple(common), kind)
-
-    async def _all(self, statement: Executable) -> Sequence[Any]:
-        try:
-            async with self._alone.connect() as connection:
-                return (await connection.execute(statement)).all()
-        except TROUBLE as error:
-            raise DatabaseError(f"the read model does not answer: {in_short(error)}") from error
 
 
 def _given(**values: str | None) -> dict[str, str | None]:
