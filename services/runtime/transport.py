@@ -164,14 +164,16 @@ class PartitionSender:
         if self._transactions:
             async with self._producer.transaction():
                 ends = await send(self._producer, [*changelog, *outputs])
-                await self._producer.send_offsets_to_transaction(offsets, self._group_id)
+                if offsets:
+                    await self._producer.send_offsets_to_transaction(offsets, self._group_id)
         else:
             # Each topic's before the next one's, as the processor declares them: who sees an id
             # may rely on its terms being there.
             for topic in sorted({each.topic for each in outputs}, key=self._rank_of):
                 await send(self._producer, [each for each in outputs if each.topic == topic])
             ends = await send(self._producer, changelog)
-            await group_consumer.commit(offsets)
+            if offsets:
+                await group_consumer.commit(offsets)
         if not changelog:
             return 0
         return ends[changelog[0].topic, changelog[0].partition]
