@@ -238,8 +238,9 @@ class Connection:
 
 def _dotted(content: bytes) -> bytes:
     """The content as the server is to read it, and its end."""
-    first = b"." if content.startswith(b".") else b""
-    return first + content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+    if b"\n." in content:  # looking takes half the time of replacing nothing
+        content = content.replace(b"\r\n.", b"\r\n..")
+    return b"".join((b"." if content.startswith(b".") else b"", content, b".\r\n"))
 
 
 async def _step(stage: Stage, step: Awaitable[T]) -> T:

@@ -54,14 +54,13 @@ class Replies(asyncio.Protocol):
     async def reply(self, seconds: float) -> Said:
         """The next reply; those that came before the connection failed are told first."""
         if not self._said and self._failure is None:
-            self._waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            late = loop.call_later(seconds, self._fail, _too_late())
             try:
-                async with asyncio.timeout(seconds):
-                    await self._waiter
-            except TimeoutError:
-                told = "Timed out waiting for server response"
-                raise aiosmtplib.SMTPReadTimeoutError(told) from None
+                await self._waiter
             finally:
+                late.cancel()
                 self._waiter = None
         if not self._said:
             assert self._failure is not None
@@ -119,6 +118,10 @@ class Replies(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _too_late() -> aiosmtplib.SMTPReadTimeoutError:
+    return aiosmtplib.SMTPReadTimeoutError("Timed out waiting for server response")
 
 
 def _unreadable(told: str) -> aiosmtplib.SMTPResponseException:
