@@ -7,6 +7,7 @@ comes of it is a ``Reply``; where the dialogue stops short of one, ``NotDone`` c
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
@@ -98,15 +99,23 @@ class Connection:
         """Whether it was not closed by us or, as far as we know, by the server."""
         return self._replies is not None and self._replies.is_open
 
-    async def open(self, *, start_tls: bool, username: str, password: str) -> None:
-        """Connect, encrypt if told, greet, and log in where there is a user name."""
+    async def open(
+        self,
+        *,
+        start_tls: bool,
+        username: str,
+        password: str,
+        logins: AbstractAsyncContextManager[None],
+    ) -> None:
+        """Connect, encrypt if told, greet, and log in within `logins` if there is a user name."""
         try:
             await _step("connect", self._client.connect())
             if start_tls:
                 await _step("connect", self._client.starttls())
             await _step("connect", self._greet())
             if username:
-                await _step("login", self._client.login(username, password))
+                async with logins:
+                    await _step("login", self._client.login(username, password))
             self._replies = Replies(cast(asyncio.Transport, self._client.transport))
         except BaseException:
             self.drop()

@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from services.notifier import sending
 from services.notifier.sending import Mailer, Reply
 from services.notifier.settings import MailSettings, MailSettingsError
 from services.runtime.brokers import free_port
@@ -537,6 +538,47 @@ async def test_login(password: str, serve: Callable[..., tuple[int, Taking]]) ->
     async with Mailer(settings(port)) as mailer:
         reply = await mailer.send(LETTER, SENDER, RECIPIENT)
     assert (reply.outcome, reply.code, reply.stage) == ("deferred", 530, "mail")
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # nobody listens on 127.0.0.1
+async def test_a_refused_password_is_tried_again_after_growing_pauses(
+    serve: Callable[..., tuple[int, Taking]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many letters wait, and however many connections they could have."""
+    monkeypatch.setattr(sending, "LOGIN_PAUSES", (0.5, 1.0))
+    tried: list[float] = []
+    is_right = False
+
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        tried.append(time.monotonic())
+        return AuthResult(success=is_right, handled=False, auth_data=data)
+
+    port, taking = serve(
+        authenticator=check,
+        auth_required=True,
+        auth_require_tls=False,
+        auth_exclude_mechanism=["PLAIN"],
+    )
+    known = settings(port, smtp_username="shop", smtp_password="?")
+    async with Mailer(known) as mailer:
+
+        async def send() -> set[tuple[str, str]]:
+            sends = [mailer.send(LETTER, SENDER, f"m{n}@example.com") for n in range(30)]
+            replies = await asyncio.gather(*sends)
+            assert {each.code for each in replies} <= {250, 535}
+            return {(each.outcome, each.stage) for each in replies}
+
+        ends = time.monotonic() + 2.0
+        while time.monotonic() < ends:
+            assert await send() == {("deferred", "login")}
+            await asyncio.sleep(0.05)
+        assert len(tried) == 3
+        assert tried[1] - tried[0] >= 0.5
+        assert tried[2] - tried[1] >= 1.0
+        is_right = True
+        await asyncio.sleep(1.1)
+        assert await send() == {("sent", "data")}
+        assert len(taking.seen) == 30
 
 
 async def test_a_server_without_login_is_told_no_password() -> None:
