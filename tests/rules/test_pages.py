@@ -54,6 +54,9 @@ def test_every_text_is_used_and_every_text_used_is_there() -> None:
     said = re.findall(r'said\(\s*request,\s*"(\w+)",\s*"(\w+)"', code)
     beginnings |= {f"{table}.{name}_" for table, name in said}
     beginnings |= {f"{name}_" for name in re.findall(r'what="([\w.]+)"', code)}
+    for table, name in said:
+        if (table, name) != ("error", "name"):
+            assert {f"{table}.{name}_title", f"{table}.{name}_text"} <= set(known)
     files = {path.name for path in TEMPLATES}
     fields = {"organizer.email", "organizer.name", "member.email", "applicant.email"}
     whole = {each for each in named if f"{each}_" not in beginnings} - beginnings

@@ -6,13 +6,16 @@ from typing import TypeVar
 
 from fastapi import Request
 from markupsafe import Markup
+from pydantic import TypeAdapter, ValidationError
 
 from services.storefront import formats
+from services.storefront.given import Address
 from services.storefront.problems import Refusal
 from services.storefront.showing import Visit
 from services.storefront.texts import TextError
 
 T = TypeVar("T")
+_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 
 
 class Form:
@@ -34,6 +37,16 @@ class Form:
         found = self.values.get(name, "").strip()
         if required and not found:
             self.wrong(name, "problem.required")
+        return found
+
+    def email(self, name: str = "email") -> str:
+        """An address that a letter can go to; whether it is a mailbox, only the letter tells."""
+        found = self.text(name)
+        if found:
+            try:
+                _ADDRESS.validate_python(found)
+            except ValidationError:
+                self.wrong(name, "problem.email")
         return found
 
     def is_ticked(self, name: str) -> bool:
@@ -107,7 +120,7 @@ class Form:
         """Who filled in the form: address, name, and how letters are to be written."""
         zone = self.values.get("zone", "") or self.visit.formats.zone
         locale = self.visit.formats.locale.replace("_", "-")
-        fields = {"email": self.text("email"), "locale": locale, "time_zone": zone, **more}
+        fields = {"email": self.email(), "locale": locale, "time_zone": zone, **more}
         if name := self.text("name", required=False):
             fields["name"] = name
         return {key: value for key, value in fields.items() if value}

@@ -87,7 +87,7 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     form = await Form.of(request, visit)
     fields: dict[str, object] = {"quantity": form.number("quantity")}
     if not actor.id:
-        fields["member"] = {"email": form.text("email")}
+        fields["member"] = {"email": form.email()}
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)
