@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from schemas.messages import Auction, Definition, GroupPurchase, Message, Seller
+from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
 from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
 from services.storefront.access import Access, Actor, Kind
 from services.storefront.live import Hub
-from services.storefront.problems import NoCredential, NotAllowed, Unknown
+from services.storefront.problems import Impossible, NoCredential, NotAllowed, Unknown
 from services.storefront.rates import Rates
 from services.storefront.reading import Reader
 from services.storefront.sending import Sender
@@ -142,7 +142,8 @@ class Acting:
         """For whom a key acts: its holder, or whom the admin names."""
         if actor.kind == "admin":
             if named is None:
-                raise NotAllowed(f"the admin acts for somebody: name {field}")
+                problem = Problem(field=field, problem="is missing: name it")
+                raise Impossible("the admin acts for somebody", [problem])
             return named
         demand(actor, kind)
         if named not in (None, actor.id):

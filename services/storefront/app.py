@@ -57,7 +57,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     app.include_router(pages.router)
     app.add_api_route(f"{PREFIX}/openapi.json", document.answer, include_in_schema=False)
     _add_ops(app, shop)
-    refuse = add_handlers(app, refuse_page)
+    refuse = add_handlers(app, refuse_page, document.methods_of)
     app.add_middleware(Guard, settings=page_settings, rates=shop.rates, refuse=refuse)
     return app
 

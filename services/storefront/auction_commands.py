@@ -22,7 +22,7 @@ from schemas.topics import APPLICATIONS, AUCTIONS, OFFERS
 from services.storefront.access import Actor
 from services.storefront.acting import Acting, demand, now
 from services.storefront.given import ApplicationGiven, AuctionGiven, OfferGiven
-from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken
+from services.storefront.problems import Impossible, NotAllowed, Overtaken
 
 REASONS = {
     "pending-seller": "the seller is not approved yet: wait until an admin has done that",
@@ -196,10 +196,10 @@ class AuctionCommands(Acting):
         anonymous = actor.kind == "anonymous"
         if anonymous and person.id is not None:
             problem = Problem(field="applicant.id", problem="leave it out: the address makes one")
-            raise Invalid("a shop's key is needed to name the applicant's id", [problem])
+            raise Impossible("a shop's key is needed to name the applicant's id", [problem])
         if person.email is None and (anonymous or person.id is None):
             problem = Problem(field="applicant.email", problem="is missing: give it")
-            raise Invalid("a letter has to go somewhere", [problem])
+            raise Impossible("a letter has to go somewhere", [problem])
         made = person.id or self.person_id(person.email or "")
         if actor.kind == "shop" and person.id is not None:
             made = f"{actor.id}:{person.id}"

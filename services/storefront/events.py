@@ -14,6 +14,7 @@ from schemas.messages import Auction, Message, PurchaseState
 from schemas.topics import AUCTIONS, PURCHASES
 from services.runtime.cache import TwoGenerations
 from services.storefront.api.answering import refusals
+from services.storefront.api.routes import OPEN
 from services.storefront.api.taking import who
 from services.storefront.database import DatabaseError
 from services.storefront.feeds import Draw, Subject
@@ -30,10 +31,15 @@ from services.storefront.views import auction_view, group_progress
 SPACING_SECONDS = 0.8
 SHOWN_MAX = 100
 KNOWN_SIZE = 10_000
+_EVENT = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events without end: `data` is the whole state, `id` its version.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     },
     **refusals(404),
 }
@@ -42,6 +48,7 @@ _DECLARED: dict[str, Any] = {
     "responses": _ANSWERS,
     "response_class": Response,
     "dependencies": [Depends(who)],
+    "openapi_extra": OPEN,
     "tags": ["streams"],
 }
 router = APIRouter()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -43,9 +44,17 @@ Address = Annotated[str, StringConstraints(max_length=254, pattern=_ADDRESS)]
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9_\-]+$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_+\-/]+$")]
 Currency = Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z]+$")]
-Number = Annotated[int, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT)]
-Amount = Annotated[int, Field(ge=0, le=NUMBER_LIMIT)]
-Units = Annotated[int, Field(ge=1, le=10**9)]
+
+
+def _whole(number: object) -> object:
+    """In JSON, 5.0 is an integer too."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Whole = BeforeValidator(_whole)
+Number = Annotated[int, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT), Whole]
+Amount = Annotated[int, Field(ge=0, le=NUMBER_LIMIT), Whole]
+Units = Annotated[int, Field(ge=1, le=10**9), Whole]
 
 
 _RFC3339 = re.compile(
@@ -154,7 +163,7 @@ class LimitsGiven(Given):
 
     number_min: Units | None = None
     number_max: Units | None = None
-    period_days_max: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    period_days_max: Annotated[int, Field(ge=1, le=100_000), Whole] | None = None
 
 
 class ChoicesGiven(Given):

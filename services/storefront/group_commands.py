@@ -34,7 +34,7 @@ from services.storefront.given import (
     PersonGiven,
     WithdrawalGiven,
 )
-from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
+from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
 from services.storefront.terms import definition_problems
 
 #: One record holds at most 900 kB, and so many members.
@@ -178,14 +178,14 @@ class GroupCommands(Acting):
         fields: dict[str, Any] = person.model_dump(mode="json", exclude_none=True)
         trusted = actor.kind in ("shop", "admin")
         if person.id is not None and not trusted and field == "organizer":
-            raise Invalid(
+            raise Impossible(
                 "a shop's key is needed to name the organizer's id",
                 [Problem(field=f"{field}.id", problem="leave it out: the address makes one")],
             )
         if person.id is None:
             fields["id"] = self.person_id(person.email) if person.email else None
         if fields["id"] is None and isinstance(person, MemberGiven):
-            raise Invalid(
+            raise Impossible(
                 "a member can't be told from others",
                 [Problem(field=field, problem="give an id or an email")],
             )

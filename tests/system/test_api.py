@@ -226,7 +226,7 @@ def test_a_reservation_is_confirmed_by_letter_and_taken_back(api: Api) -> None:
     holder = api.nobody.as_(reserved["withdrawal_token"])
     assert holder.post(back, None, 200)["status"] == "recorded"
     named = {"applicant": {"id": "kim", "email": "kim@buyers.example"}, "quantity": 2}
-    assert "applicant.id" in problems_of(api.nobody.post(f"{place}/applications", named, 400))
+    assert "applicant.id" in problems_of(api.nobody.post(f"{place}/applications", named, 422))
     shop, rival = api.shop(), api.shop()
     ours = shop.post(f"{place}/applications", named)
     theirs = rival.post(f"{place}/applications", named)

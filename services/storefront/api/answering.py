@@ -17,6 +17,7 @@ from services.storefront.guarding import API, Refuse
 from services.storefront.problems import (
     MEDIA_TYPE,
     Broken,
+    Impossible,
     Invalid,
     NotNow,
     ProblemDocument,
@@ -47,7 +48,7 @@ _IN_WORDS = {
     409: "Not as things stand.",
     413: "More was sent than is taken.",
     415: "The body is not JSON.",
-    422: "Refused, each problem named; or the `Idempotency-Key` was used for something else.",
+    422: "Refused: each problem is named, if there are several.",
     429: "Too many requests; `Retry-After` says when to come again.",
     503: "The log or the database can't be reached just now.",
 }
@@ -92,7 +93,7 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
         case Refusal():
             return error
         case BadCursor():
-            return Invalid(str(error))
+            return Impossible(str(error))
         case LinkError():
             return Unknown(str(error))
         case RequestValidationError():
@@ -114,12 +115,19 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
     return Broken("this is a fault of ours: it is written down, try again later")
 
 
-def add_handlers(app: FastAPI, refuse_page: Callable[[Request, Refusal], Response]) -> Refuse:
+def add_handlers(
+    app: FastAPI,
+    refuse_page: Callable[[Request, Refusal], Response],
+    methods_of: Callable[[str], list[str]],
+) -> Refuse:
     """Answer every error: the API's as problems, others as pages; returns what does that."""
 
     def refuse(request: Request, error: Exception) -> Response:
         refusal = refusal_of(error)
-        if request.url.path.startswith(API):
+        path = request.url.path
+        if path.startswith(API):
+            if refusal.status == WrongMethod.status:
+                refusal.headers["Allow"] = ", ".join(methods_of(path))
             return as_problem(refusal)
         return refuse_page(request, refusal)
 

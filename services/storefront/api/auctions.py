@@ -42,7 +42,7 @@ _offer = Taken(OfferGiven)
 _application = Taken(ApplicationGiven)
 
 
-@auctions.get("/auctions", **reads())
+@auctions.get("/auctions", **reads(422))
 async def list_auctions(
     shop: The,
     q: Words = "",

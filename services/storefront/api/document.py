@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from services.storefront.api.auctions import auctions
@@ -60,9 +61,20 @@ def openapi(routes: Any) -> dict[str, Any]:
 
 
 @cache
+def _routes() -> list[APIRoute]:
+    found = [route for each in (*ROUTERS, events) for route in each.routes]
+    return [each for each in found if isinstance(each, APIRoute) and each.path.startswith(PREFIX)]
+
+
+@cache
 def _own() -> dict[str, Any]:
-    ours = [route for each in (*ROUTERS, events) for route in each.routes]
-    return openapi([each for each in ours if getattr(each, "path", "").startswith(PREFIX)])
+    return openapi(_routes())
+
+
+def methods_of(path: str) -> list[str]:
+    """What can be asked of an address of the API."""
+    fitting = (route for route in _routes() if route.path_regex.match(path))
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 def answer() -> Response:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import Depends, Query, Response
+from fastapi import Depends, Response
 
 from services.storefront.access import Kind
 from services.storefront.api.answers import (
@@ -15,6 +15,7 @@ from services.storefront.api.answers import (
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.api.taking import (
+    Absent,
     Cursor,
     IdInPath,
     Limit,
@@ -28,6 +29,7 @@ from services.storefront.api.taking import (
 from services.storefront.given import (
     CancellationGiven,
     DefinitionGiven,
+    GivenId,
     GroupGiven,
     OrderGiven,
     ReturnGiven,
@@ -65,11 +67,11 @@ _return = Taken(ReturnGiven)
 # --- definitions ---------------------------------------------------------------------------------
 
 
-@definitions.get("/definitions", **reads())
+@definitions.get("/definitions", **reads(422))
 async def list_definitions(
     shop: The,
     q: Words = "",
-    shop_id: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")] = None,
+    shop_id: GivenId | Absent = None,
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Page[DefinitionSummary]:
@@ -138,7 +140,7 @@ async def show_request(shop: The, actor: Who, request_id: IdInPath) -> RequestAn
 # --- group purchases -----------------------------------------------------------------------------
 
 
-@groups.get("/group-purchases", **reads())
+@groups.get("/group-purchases", **reads(422))
 async def list_group_purchases(
     shop: The,
     q: Words = "",
@@ -160,7 +162,7 @@ async def show_group_purchase(shop: The, group_id: IdInPath) -> GroupView:
 
 @groups.get(
     "/group-purchases/{group_id}/members",
-    **reads(404, by=("organizer", "shop", "seller", "admin")),
+    **reads(404, 422, by=("organizer", "shop", "seller", "admin")),
 )
 async def list_members(
     shop: The, actor: Who, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100

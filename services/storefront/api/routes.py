@@ -11,6 +11,8 @@ from services.storefront.api.taking import Taken, needing, who
 
 PREFIX = "/api/v1"
 BEARER = "bearer"
+#: Of a route that anyone may use, with or without a credential.
+OPEN: dict[str, Any] = {"security": [{}, {BEARER: []}]}
 LOCATION = {"Location": {"description": "Where to look.", "schema": {"type": "string"}}}
 
 
@@ -50,4 +52,4 @@ def writes(
 
 
 def _security(by: tuple[Kind, ...]) -> dict[str, Any]:
-    return {"security": [{BEARER: []}] if by else [{}, {BEARER: []}]}
+    return {"security": [{BEARER: []}]} if by else OPEN

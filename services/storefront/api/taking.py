@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
 from services.storefront.access import Actor, Kind
 from services.storefront.acting import demand
@@ -43,21 +44,20 @@ def needing(*kinds: Kind) -> Any:
 
 
 IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
-Cursor = Annotated[
-    str | None,
-    Query(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$", description="`cursor` of the page before."),
-]
+Absent = SkipJsonSchema[None]
+_Cursor = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
+Cursor = Annotated[_Cursor | Absent, Query(description="`cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Words = Annotated[
     str, Query(max_length=200, pattern=_TEXT, description="Words of the product's name.")
 ]
+_Random = Annotated[
+    str, StringConstraints(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")
+]
 _Key = Annotated[
-    str | None,
+    _Random | Absent,
     Header(
         alias="Idempotency-Key",
-        min_length=16,
-        max_length=128,
-        pattern=r"^[A-Za-z0-9_.:-]+$",
         description="Chosen at random. The same request under the same key happens once; whoever"
         " knows both gets its answer again.",
     ),
