@@ -40,7 +40,7 @@ lint: $(STAMP)
 
 promises: $(STAMP)
 	@$(BIN)/python -m pytest -n 2 -m "not system and not long and not slow" \
-		tests/rules tests/runtime tests/contracts tests/oracle tests/simulator
+		tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
