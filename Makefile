@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench simulator letters chaos recorded clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench simulator letters chaos recorded api-fuzz clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,10 @@ recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and
 	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle
 	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle --limit 20000 --broker embedded
 
+api-fuzz: $(STAMP) ## Schemathesis over the HTTP API, all checks, on a stack of its own: FUZZ_MINUTES=5
+	@$(BIN)/python -m tests.system.api_fuzz --minutes $(FUZZ_MINUTES)
+
+FUZZ_MINUTES ?= 5
 SEED ?= 1
 MINUTES ?= 10
 

@@ -112,6 +112,8 @@ class GroupCommands(Acting):
         organizer_id = str(organizer["id"])
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
+            if actor.kind == "anonymous":
+                self._rates.count("requests", actor.client)
             people = (given.organizer, *given.members)
             self._count_letters(actor, [each.email for each in people if each])
             messages = self._request(actor, given, request_id, organizer)

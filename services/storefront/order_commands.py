@@ -51,8 +51,8 @@ class OrderCommands(Acting):
         answer = await self._reader.fact(PURCHASES.name, refused)
         if answer is None:
             # A placed order that waits for its money is recorded without a word.
-            waits = message.type == "OrderPlaced" and group.payment.scope == "member"
-            if waits:
+            if message.type == "OrderPlaced" and group.payment.scope == "member":
+                _raise_hopeless(message, group)
                 await self._sender.send(ORDERS, message)
             else:
                 answers = [(PURCHASES, refused), (PURCHASES, row)]
@@ -80,9 +80,10 @@ class OrderCommands(Acting):
         if not member_id:
             problem = "is missing: give your address"
             problems.append(Problem(field="member.email", problem=problem))
+        self._count_letters(actor, [email])
         at = now()
-        if not group.opens_at <= at < group.closes_at or group.withdrawn_at:
-            problems.append(Problem(field="group_id", problem="is not open for orders now"))
+        if group.withdrawn_at or at >= group.closes_at:
+            problems.append(Problem(field="group_id", problem="is not open for orders any more"))
         if problems:
             raise Impossible("the order can't be taken", problems)
         return OrderPlaced(
@@ -155,6 +156,21 @@ class OrderCommands(Acting):
         if actor.id in RESERVED:
             raise NotAllowed(f"{actor.id} is not a shop's id")
         return actor.id
+
+
+def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:
+    """Name at once what the order's own rules will refuse, where nobody waits for their answer."""
+    problems = []
+    if not group.opens_at <= message.ordered_at < group.closes_at:
+        problem = f"is not from {group.opens_at.isoformat()} to {group.closes_at.isoformat()}"
+        problems.append(Problem(field="ordered_at", problem=problem))
+    if message.currency and group.currency and message.currency != group.currency:
+        problem = f"is not the group's {group.currency}"
+        problems.append(Problem(field="currency", problem=problem))
+    if group.members and message.member_id not in {member.id for member in group.members}:
+        problems.append(Problem(field="member", problem="is not among the group's members"))
+    if problems:
+        raise Impossible("the order can't count", problems)
 
 
 def _raise_refused(answer: Message | None) -> None:

@@ -13,7 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
-What = Literal["reads", "writes", "writes-of-key", "registrations", "letters"]
+What = Literal["reads", "writes", "writes-of-key", "requests", "registrations", "letters"]
 
 
 class Rates:
@@ -25,6 +25,7 @@ class Rates:
             "reads": RateLimitItemPerMinute(settings.reads_per_minute),
             "writes": RateLimitItemPerMinute(settings.writes_per_minute),
             "writes-of-key": RateLimitItemPerMinute(settings.writes_per_minute_of_key),
+            "requests": RateLimitItemPerHour(settings.requests_per_hour),
             "registrations": RateLimitItemPerHour(settings.registrations_per_hour),
             "letters": RateLimitItemPerHour(settings.letters_per_hour),
         }

@@ -52,6 +52,9 @@ class PageSettings(ModelSettings):
     reads_per_minute: int = Field(600, ge=1, description="For each client address.")
     writes_per_minute: int = Field(120, ge=1, description="For each client address.")
     writes_per_minute_of_key: int = Field(6_000, ge=1, description="For each API key.")
+    requests_per_hour: int = Field(
+        60, ge=1, description="Group purchases asked for without a key, for each client address."
+    )
     registrations_per_hour: int = Field(10, ge=1, description="Sellers, for each client address.")
     letters_per_hour: int = Field(
         20, ge=1, description="That anyone may cause, for each client address and each recipient."

@@ -1,7 +1,7 @@
 """A stack with the storefront in front, and clients of its HTTP API."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ SETTINGS = {
     "READS_PER_MINUTE": "1000000",
     "WRITES_PER_MINUTE": "1000000",
     "WRITES_PER_MINUTE_OF_KEY": "1000000",
+    "REQUESTS_PER_HOUR": "1000000",
     "REGISTRATIONS_PER_HOUR": "1000000",
     "LETTERS_PER_HOUR": "1000000",
     "ANSWER_SECONDS": "10",
@@ -136,9 +137,15 @@ class Api:
 
 
 @contextmanager
-def api_on(broker: RunningBroker, folder: Path, **env: str) -> Iterator[Api]:
-    """A stack that ends with the block."""
+def api_on(
+    broker: RunningBroker,
+    folder: Path,
+    before: Callable[[Stack], None] = lambda _: None,
+    **env: str,
+) -> Iterator[Api]:
+    """A stack that ends with the block; ``before`` feeds what lies on the topics at its start."""
     with stack_on(broker, folder, clock="wall", **(SETTINGS | env)) as stack:
+        before(stack)
         workers = [stack.worker(each) for each in SERVICES]
         pages = [stack.worker("storefront") for _ in range(2)]
         stack.until_ready(*workers, *pages)

@@ -1,6 +1,7 @@
 """Answers that every route may give: refusals as RFC 9457 problems, and how they are documented."""
 
 from collections.abc import Callable
+from traceback import format_tb
 from typing import Any
 
 import structlog
@@ -111,7 +112,9 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
             return TooLarge("more was sent than is taken")
         case HTTPException(status_code=status) if 400 <= status < 500:
             return Invalid("the request can't be read")
-    _log.error("a fault of ours", error=type(error).__name__, exc_info=error)
+    # Where, not what: the words of an error may hold what somebody sent.
+    where = "".join(format_tb(error.__traceback__))
+    _log.error("a fault of ours", error=type(error).__name__, where=where)
     return Broken("this is a fault of ours: it is written down, try again later")
 
 
