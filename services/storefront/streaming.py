@@ -74,9 +74,8 @@ class EventStream(Response):
         watcher: asyncio.Task[None] | None = None
         try:
             await send(start)
-            if scope["method"] != "HEAD":
-                watcher = asyncio.create_task(self._watch(receive))
-                await self._tell(send)
+            watcher = asyncio.create_task(self._watch(receive))
+            await self._tell(send)
             await send(last)
         finally:
             if watcher is not None:
