@@ -237,10 +237,13 @@ class Taken:
     """How long the answers took, in milliseconds from when each was to be asked."""
 
     milliseconds: list[float]
+    failed: int
 
     def line(self, what: str) -> str:
         """For people."""
-        taken = sorted(self.milliseconds)
+        if self.failed:
+            what = f"{what}, {self.failed} WITHOUT AN ANSWER"
+        taken = sorted(self.milliseconds) or [0.0]
         p50, p99 = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
         return f"{what}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {taken[-1]:.1f} ms"
 
@@ -270,13 +273,18 @@ async def addresses(url: str) -> dict[str, list[str]]:
 async def ask(page: str, paths: list[str], rate: int, seconds: int) -> Taken:
     """Ask for these in turn, so many a second."""
     taken: list[float] = []
+    failures: list[str] = []
     async with httpx.AsyncClient(
         base_url=page, timeout=LATE_SECONDS_MAX, limits=httpx.Limits(max_connections=100)
     ) as client:
 
         async def one(path: str, due: float) -> None:
-            (await client.get(path)).raise_for_status()
-            taken.append((time.perf_counter() - due) * 1e3)
+            try:
+                (await client.get(path)).raise_for_status()
+            except httpx.HTTPError as error:
+                failures.append(f"{type(error).__name__}: {error}")
+            else:
+                taken.append((time.perf_counter() - due) * 1e3)
 
         began = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
@@ -284,7 +292,7 @@ async def ask(page: str, paths: list[str], rate: int, seconds: int) -> Taken:
                 due = began + number / rate
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 tasks.create_task(one(path, due))
-    return Taken(taken)
+    return Taken(taken, len(failures))
 
 
 def measure(settings: Settings, url: str, folder: Path, rate: int, seconds: int) -> Iterator[str]:
