@@ -123,7 +123,7 @@ DEFINITIONS = Topic(
     kind="fact",
     key="definition_id",
     messages=(Definition,),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("request_service", "storefront"),
     purpose="What shops open to the public for group purchase.",
     compacted=True,
@@ -133,7 +133,7 @@ GROUP_PURCHASE_REQUESTS = Topic(
     kind="command",
     key="request_id",
     messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
-    producers=("terminal", "storefront", "shop_bridge", "auction_service"),
+    producers=("storefront", "shop_bridge", "auction_service"),
     consumers=("request_service", "terminal"),
     purpose="Requests for a group purchase, and their withdrawal.",
 )
@@ -180,7 +180,7 @@ ORDERS = Topic(
     kind="command",
     key="group_id",
     messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
-    producers=("shop_bridge", "storefront", "terminal"),
+    producers=("shop_bridge", "storefront"),
     consumers=("order_service",),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
 )
@@ -219,7 +219,7 @@ SELLER_REGISTRATIONS = Topic(
     kind="command",
     key="seller_id",
     messages=(SellerRegistered, SellerApproved, SellerSuspended, SellerReinstated),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("auction_service",),
     purpose="Who wants to sell, and what admins decide of them.",
 )
@@ -238,7 +238,7 @@ OFFERS = Topic(
     kind="command",
     key="auction_id",
     messages=(AuctionOpened, CounterOffered, AuctionWithdrawn),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("auction_service", "terminal"),
     purpose="Conditions that sellers offer, the one that opens an auction first.",
 )
@@ -247,7 +247,7 @@ APPLICATIONS = Topic(
     kind="command",
     key="auction_id",
     messages=(Applied, ApplicationConfirmed, ApplicationWithdrawn),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("auction_service",),
     purpose="What buyers reserve, confirm and take back.",
 )
