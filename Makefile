@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench simulator letters chaos recorded api-fuzz clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench simulator letters chaos recorded api-fuzz clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ golden: $(STAMP) ## Golden letters anew, after a change that is meant
 letters-pictures: $(STAMP) ## Two letters as Chromium shows them, for the docs
 	@$(BIN)/python -m tests.rules.pictures
 
+page-pictures: $(STAMP) ## The main pages as Chromium shows them, for the docs
+	@$(BIN)/python -m tests.system.page_pictures
+
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
 
@@ -70,6 +73,7 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.auctions
 	@$(BIN)/python -m bench.letters
 	@$(BIN)/python -m bench.notifier
+	@$(BIN)/python -m bench.home_page
 
 simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone
 	@$(BIN)/python -m tests.simulator --seeds 20000 --processes 2
