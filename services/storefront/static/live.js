@@ -5,16 +5,17 @@
 
 (() => {
   const language = document.documentElement.lang;
+  const locale = document.documentElement.dataset.locale;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const SAY_EVERY_MS = 8000, REFRESH_TRIES = 10, REFRESH_EVERY_MS = 1500, AGAIN_MS = 5000;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   // --- figures -----------------------------------------------------------------------------------
 
-  const plain = new Intl.NumberFormat(language);
+  const plain = new Intl.NumberFormat(locale);
   const money = (amount, spec) => {
     const [currency, digits] = [spec.split(" ")[0], Number(spec.split(" ")[1])];
-    const format = new Intl.NumberFormat(language, {
+    const format = new Intl.NumberFormat(locale, {
       style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits,
     });
     // Exact: the decimal point is put into the digits, nothing is divided.
@@ -32,7 +33,7 @@
   const ahead = Date.parse(document.documentElement.dataset.now) - saidAt;
   const serverNow = () => Date.now() + ahead;
 
-  const localTime = new Intl.DateTimeFormat(language, {
+  const localTime = new Intl.DateTimeFormat(locale, {
     year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit",
     timeZoneName: "short",
   });
@@ -43,7 +44,7 @@
     const shown = first < 0 ? [["second", 0]] : counts.slice(first, first + 2).filter(([, count]) => count);
     const unitDisplay = language === "ja" ? "short" : "long";
     return shown.map(([unit, count]) =>
-      new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay }).format(count)).join(" ");
+      new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay }).format(count)).join(" ");
   };
   const write = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
