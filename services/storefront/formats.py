@@ -82,10 +82,7 @@ class Formats:
         shown = [each for each in units[first : first + 2] if each[1]] or [("second", 0)]
         # What CLDR calls long in Japanese is, in Babel, the unit's English name.
         length: Literal["short", "long"] = "short" if self.language == "ja" else "long"
-        return " ".join(
-            format_unit(count, f"duration-{unit}", length, locale=self.locale)
-            for unit, count in shown
-        )
+        return " ".join(_duration(count, unit, length, self.locale) for unit, count in shown)
 
 
 # --- from forms ----------------------------------------------------------------------------------
@@ -140,6 +137,11 @@ def _ascii_digits(text: str) -> str:
 
 
 # --- written -------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=2_000)
+def _duration(count: int, unit: str, length: Literal["short", "long"], locale: str) -> str:
+    return format_unit(count, f"duration-{unit}", length, locale=locale)
 
 
 @lru_cache(maxsize=1024)

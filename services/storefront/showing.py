@@ -47,6 +47,8 @@ class Visit:
 
     def text(self, key: str, n: int | None = None, **values: object) -> Markup:
         """A text with its values, safe to stand in a page; ``n`` is a number that it counts."""
+        if n is None and not values:
+            return _plain_text(key, self.language)
         if n is not None:
             values["n"] = self.formats.number(n)
         return Markup(escape(texts.text(key, self.language, n))).format(**values)
@@ -64,6 +66,11 @@ class Visit:
         kind = "amount_off" if tier.amount_off is not None else "unit_price"
         amount = tier.amount_off if tier.amount_off is not None else tier.unit_price
         return self.text(f"group.{kind}", amount=self.formats.money(amount or 0, currency))
+
+
+@cache
+def _plain_text(key: str, language: Language) -> Markup:
+    return Markup(escape(texts.text(key, language, None))).format()
 
 
 def _language(asked: str | None, kept: str | None, accepted: str) -> Language:
