@@ -34,6 +34,13 @@ class Postgres:
         asyncio.run(self._execute(f'CREATE DATABASE "{name}"'))
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
+    def let_in(self, name: str, *, allowed: bool) -> None:
+        """Whether a database can be used; when not, whoever uses it is thrown out."""
+        asyncio.run(self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {allowed}'))
+        if not allowed:
+            of_it = f"FROM pg_stat_activity WHERE datname = '{name}'"
+            asyncio.run(self._execute(f"SELECT pg_terminate_backend(pid) {of_it}"))
+
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(
             host="127.0.0.1", port=self.port, user="postgres", database="postgres"
