@@ -80,7 +80,7 @@ class Events:
             spoken = outbox.read(record.value, record.headers, self._source)
         except ValueError as error:
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            _log.warning("an outbox event can't be read", source=self._source, event=cause)
+            _log.warning("an outbox event can't be read", source=self._source, at=cause)
             partition = self._partitioner((record.key or b"").decode("utf-8", "replace"))
             letter = dead_letter(self._dead_letters, partition, record, "shop_bridge", str(error))
             return [letter]
