@@ -171,6 +171,8 @@ def serve() -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Who posts is told by the signature, never by where it comes from.
+            proxy_headers=False,
             timeout_graceful_shutdown=10,
         )
 

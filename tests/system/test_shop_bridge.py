@@ -294,8 +294,8 @@ def test_five_megabytes_over_a_socket_and_a_log_without_addresses(stack: Stack) 
             b"POST /webhooks/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n"
             + b" " * 999
         )
-        assert connection.recv(1_000).startswith(b"HTTP/1.1 413")
-        assert connection.recv(1_000) == b"", "the connection stays open"
+        answer = b"".join(iter(lambda: connection.recv(1_000), b""))
+    assert answer.startswith(b"HTTP/1.1 413")
     wrong = shopify(
         "orders/create", shopify_order(email="marked@private.example"), "of another app"
     )
