@@ -41,6 +41,7 @@ class Sent:
     quantity: int
     value: int
     paid: bool
+    ordered_at: datetime
     returned: int = 0
     cancelled: bool = False
 

@@ -3,7 +3,8 @@
 An order on the topic ``orders`` is known by its id and counts once as it first came. So what a shop
 changes later becomes messages of its own, none of which takes a counted unit's place in line:
 
-- more units: an additional order ``<id>-e<n>`` for the difference, of the value that is missing;
+- more units: an additional order ``<id>-e<n>`` for the difference, of the value that is missing and
+  the time of the change, as a group that has closed since must not grow by it;
 - fewer units of a paid order: a return, named after the refund where there is one;
 - fewer units of an unpaid order, which no return could touch: it is cancelled, and what is left
   ordered again;
@@ -11,6 +12,7 @@ changes later becomes messages of its own, none of which takes a counted unit's 
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from fractions import Fraction
 
 from schemas.messages import Message, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
@@ -46,7 +48,7 @@ def _cancel(group_id: str, order: ShopOrder) -> Iterator[Message]:
         quantity, _, value = _target(group_id, order)
         if not quantity:
             return
-        sent.append(Sent(_first_id(order), quantity, value, paid=False))
+        sent.append(Sent(_first_id(order), quantity, value, False, order.ordered_at))
     for each in sent:
         if not each.cancelled:
             each.cancelled = True
@@ -59,9 +61,12 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
     sent = order.sent.get(group_id, [])
     if not sent and order.paid and left < quantity and _untold(order):
         # The whole order first, so that each refund is a return of its own.
-        yield from _order_more(group_id, quantity, value, order)
+        yield from _order_more(group_id, quantity, value, order.ordered_at, order)
         sent = order.sent[group_id]
-    surplus = sum(each.left for each in sent) - left
+    standing = sum(each.left for each in sent)
+    surplus = standing - left
+    # What was ordered before keeps its time, also when a payment fails and is tried again.
+    ordered_at = _changed_at(order) if standing and surplus < 0 else order.ordered_at
     for each in reversed(sent):
         if surplus <= 0:
             break
@@ -77,8 +82,8 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
             yield _cancelled(group_id, each, order)
     if surplus < 0:
         total = half_up(Fraction(value * left, quantity))
-        standing = sum(half_up(Fraction(s.value * s.left, s.quantity)) for s in sent)
-        yield from _order_more(group_id, -surplus, max(total - standing, 0), order)
+        worth = sum(half_up(Fraction(s.value * s.left, s.quantity)) for s in sent)
+        yield from _order_more(group_id, -surplus, max(total - worth, 0), ordered_at, order)
 
 
 def _pay(group_id: str, order: ShopOrder) -> Iterator[Message]:
@@ -90,11 +95,13 @@ def _pay(group_id: str, order: ShopOrder) -> Iterator[Message]:
             yield _ordered(group_id, each, order)
 
 
-def _order_more(group_id: str, quantity: int, value: int, order: ShopOrder) -> Iterator[Message]:
+def _order_more(
+    group_id: str, quantity: int, value: int, ordered_at: datetime, order: ShopOrder
+) -> Iterator[Message]:
     """An order of so many more; paid at once if the shop's is."""
     sent = order.sent.setdefault(group_id, [])
     order_id = f"{sent[0].order_id}-e{len(sent)}" if sent else _first_id(order)
-    each = Sent(order_id, quantity, value, paid=order.paid)
+    each = Sent(order_id, quantity, value, order.paid, ordered_at)
     sent.append(each)
     yield _ordered(group_id, each, order)
 
@@ -144,6 +151,10 @@ def _units(line_id: str, line: Line, order: ShopOrder) -> tuple[int, int]:
     return ordered, max(out, refunded)
 
 
+def _changed_at(order: ShopOrder) -> datetime:
+    return max([order.updated_at, *(edit.edited_at for edit in order.edits.values())])
+
+
 def _untold(order: ShopOrder) -> bool:
     return any(not refund.told for refund in order.refunds.values())
 
@@ -165,7 +176,7 @@ def _ordered(group_id: str, each: Sent, order: ShopOrder) -> Message:
         quantity=each.quantity,
         value=each.value,
         currency=order.currency,
-        ordered_at=order.ordered_at,
+        ordered_at=each.ordered_at,
     )
 
 

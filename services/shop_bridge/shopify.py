@@ -1,7 +1,7 @@
 """Shopify's webhooks as what they say of an order.
 
 ``orders/create`` and ``orders/paid`` say what their names say; ``orders/updated`` and
-``orders/cancelled`` also say how the order stands, refunds included. ``orders/edited`` and
+``orders/cancelled`` also say whether the order stands. ``orders/edited`` and
 ``refunds/create`` have neither buyer nor group, so they are held against the order.
 """
 
@@ -57,10 +57,6 @@ def _paid(body: dict[str, Any], source: str, deliveries: tuple[str, ...]) -> Tol
     return _order(body, source, deliveries, paid=True, stands=False)
 
 
-def _cancelled(body: dict[str, Any], source: str, deliveries: tuple[str, ...]) -> Told:
-    return _order(body, source, deliveries, paid=_is_paid(body), stands=True, is_cancelled=True)
-
-
 def _updated(body: dict[str, Any], source: str, deliveries: tuple[str, ...]) -> Told:
     return _order(body, source, deliveries, paid=_is_paid(body), stands=True)
 
@@ -76,7 +72,6 @@ def _order(
     *,
     paid: bool,
     stands: bool,
-    is_cancelled: bool = False,
 ) -> Told:
     """The order as it stands; ``stands`` if its topic says whether it is cancelled."""
     order_id = payloads.identity(body, "id")
@@ -91,7 +86,8 @@ def _order(
         own = list(group_names.pairs(payloads.parts(line, "properties"), "name"))
         properties += own
         lines.append(_line(line, group_names.of_line(own, whole), currency))
-    cancelled = is_cancelled or body.get("cancelled_at") is not None
+    # By the body, which is signed: the topic is not.
+    cancelled = body.get("cancelled_at") is not None
     member_id = group_names.member_in(attributes) or group_names.member_in(properties)
     if member_id is None:
         member_id = payloads.identity(customer, "id") if customer.get("id") else f"guest-{order_id}"
@@ -180,7 +176,7 @@ def _deleted(body: dict[str, Any], source: str, deliveries: tuple[str, ...]) -> 
 READERS: Mapping[str, Callable[[dict[str, Any], str, tuple[str, ...]], Told]] = {
     "orders/create": _created,
     "orders/paid": _paid,
-    "orders/cancelled": _cancelled,
+    "orders/cancelled": _updated,
     "orders/updated": _updated,
     "orders/edited": _edited,
     "orders/delete": _deleted,

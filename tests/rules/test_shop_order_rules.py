@@ -525,6 +525,38 @@ def test_an_order_that_was_deleted_before_it_came_counts_for_nothing() -> None:
     assert bridge.woo(**woo_order(status="completed")) == ["cancelled 727"]
 
 
+# --- when it was ordered -------------------------------------------------------------------------
+
+
+def test_what_is_added_later_is_ordered_later() -> None:
+    """So that a group that has closed since does not grow by an edit."""
+    bridge = Bridge()
+    bridge.shopify(*paid()[:1], **paid()[1])
+    bridge.shopify("orders/updated", **updated(line_items=[shopify_line(quantity=3)])[1])
+    first, added = bridge.sent
+    assert isinstance(first, OrderPaid)
+    assert isinstance(added, OrderPaid)
+    assert (first.ordered_at.minute, added.ordered_at.minute) == (0, 9)
+
+
+def test_what_is_paid_at_the_second_try_is_ordered_when_it_was() -> None:
+    bridge = Bridge()
+    bridge.woo(**woo_order(status="failed", date_modified_gmt=AT[1]))
+    bridge.woo(**woo_order(status="processing", date_paid_gmt=AT[2], date_modified_gmt=AT[2]))
+    again = bridge.sent[-1]
+    assert isinstance(again, OrderPaid)
+    assert again.ordered_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+
+def test_what_is_left_of_an_unpaid_order_keeps_its_time() -> None:
+    bridge = Bridge()
+    bridge.shopify(*create()[:1], **create()[1])
+    bridge.shopify(*refund((1, 1))[:1], **refund((1, 1))[1])
+    left = bridge.sent[-1]
+    assert isinstance(left, OrderPlaced)
+    assert left.ordered_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+
 # --- what is kept --------------------------------------------------------------------------------
 
 

@@ -362,7 +362,8 @@ def test_a_snapshot_tells_of_refunds_before_itself() -> None:
 
 
 def test_a_cancelled_order_that_names_no_group_may_have_named_one() -> None:
-    told = of_shopify("orders/cancelled", shopify_order(note_attributes=[]))
+    cancelled = shopify_order(note_attributes=[], cancelled_at="2026-05-04T11:00:05+02:00")
+    told = of_shopify("orders/cancelled", cancelled)
     assert told.at(NOW) == (ShopOrderGone(shop_order="shop:9007199254740993", gone_at=NOW),)
 
 
