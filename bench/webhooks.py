@@ -103,7 +103,6 @@ async def events_in(settings: Settings) -> int:
     await reader.start()
     try:
         name = settings.topic(SHOP_EVENTS.name)
-        await reader.client.add_topic(name) if hasattr(reader, "client") else None
         reader.subscribe([name])
         await reader.getmany(timeout_ms=2_000, max_records=1)
         return sum((await reader.end_offsets(list(reader.assignment()))).values())

@@ -82,9 +82,9 @@ def units(body: dict[str, Any], name: str, default: int | None = None) -> int:
 def currency_of(body: dict[str, Any]) -> str:
     """The ISO 4217 code of an order."""
     value = body.get("currency")
-    if value not in CURRENCIES:
+    if not isinstance(value, str) or value not in CURRENCIES:
         raise UnreadableError("currency is not an ISO 4217 code")
-    return str(value)
+    return value
 
 
 def amount(body: dict[str, Any], name: str, currency: str) -> Fraction:

@@ -62,7 +62,8 @@ def _updated(body: dict[str, Any], source: str, deliveries: tuple[str, ...]) -> 
 
 
 def _is_paid(body: dict[str, Any]) -> bool:
-    return body.get("financial_status") in PAID
+    status = body.get("financial_status")
+    return isinstance(status, str) and status in PAID
 
 
 def _order(

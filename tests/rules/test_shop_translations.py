@@ -1,5 +1,6 @@
 """What a shop's payload says: which order, whose, how much of what, and for which group."""
 
+import copy
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.messages import (
     OrderPaid,
@@ -16,8 +19,11 @@ from schemas.messages import (
     ShopOrderSeen,
     ShopRefundSeen,
 )
+from schemas.topics import ORDERS, SHOP_EVENTS
+from services.runtime.rows import MemoryRows
 from services.shop_bridge import outbox, payloads, shopify, standard, woocommerce
 from services.shop_bridge.payloads import GarbledError, UnreadableError
+from services.shop_bridge.processor import PROCESSOR
 from services.shop_bridge.shop_orders import Told
 from tests.webhook_payloads import (
     GROUP,
@@ -529,3 +535,86 @@ def test_an_outbox_event_is_read_whatever_its_converter(
     told = [("id", b"4d47e190-0402-4048-bc2c-89dd54343cdc"), *headers]
     assert outbox.read(value.encode(), told, "till").message == PAID
     assert outbox.event_id(told) == "4d47e190-0402-4048-bc2c-89dd54343cdc"
+
+
+# --- whatever a signed payload holds -------------------------------------------------------------
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.text(max_size=12),
+    st.sampled_from(["\ud800", "0", "-1", "9999-12-31T23:59:59-14:00", "0001-01-01", GROUP]),
+    st.lists(st.one_of(st.none(), st.integers(), st.just({})), max_size=2),
+    st.dictionaries(st.sampled_from(["id", "name", "value"]), st.integers(), max_size=2),
+)
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands in a payload."""
+    inner = node.items() if isinstance(node, dict) else enumerate(node)
+    found = [path] if path else []
+    for key, value in inner:
+        is_inner = isinstance(value, dict | list)
+        found += places(value, (*path, key)) if is_inner else [(*path, key)]
+    return found
+
+
+def changed(body: Json, path: tuple[Any, ...], value: Any) -> Json:
+    copied = copy.deepcopy(body)
+    node: Any = copied
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    return copied
+
+
+PAYLOADS = {
+    "orders/updated": shopify_order(
+        refunds=[shopify_refund(77, (1, 1))],
+        discount_codes=[{"code": GROUP}],
+        line_items=[
+            shopify_line(
+                properties=[{"name": "group_id", "value": GROUP}],
+                discount_allocations=[{"amount": "1.00"}],
+                current_quantity=1,
+            )
+        ],
+    ),
+    "refunds/create": shopify_refund(77, (1, 1)),
+    "orders/edited": {
+        "order_edit": {
+            "id": 5,
+            "order_id": 9,
+            "committed_at": "2026-05-04T09:00:00Z",
+            "line_items": {
+                "additions": [{"id": 1, "delta": 2}],
+                "removals": [{"id": 1, "delta": 1}],
+            },
+        }
+    },
+    "order.updated": woo_order(coupon_lines=[{"code": GROUP}]),
+}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_no_payload_makes_more_than_a_refusal(draw: st.DataObject) -> None:
+    """Whatever stands where, it is read or refused; and what is read, no rule stumbles over."""
+    topic = draw.draw(st.sampled_from(sorted(PAYLOADS)))
+    body = PAYLOADS[topic]
+    for _ in range(draw.draw(st.integers(1, 2))):
+        body = changed(body, draw.draw(st.sampled_from(places(body))), draw.draw(ODD))
+    reader = woocommerce.read if topic.startswith("order.") else shopify.read
+    try:
+        told = reader(topic, body, "shop", ())
+    except ValueError:
+        return
+    assert told is not None
+    rows = MemoryRows("shop:9007199254740993")
+    for event in (*told.at(NOW), *told.at(NOW)):
+        written = event.model_dump_json(exclude_none=True)
+        read = SHOP_EVENTS.adapter.validate_json(written)
+        for message in PROCESSOR.on[type(read)](read, rows, NOW):
+            ORDERS.adapter.validate_json(message.model_dump_json(exclude_none=True))
