@@ -57,6 +57,10 @@ from schemas.messages import (
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
+    ShopOrderEdited,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopRefundSeen,
     TimePassed,
     Unsubscribed,
 )
@@ -183,6 +187,15 @@ ORDERS = Topic(
     producers=("shop_bridge", "storefront"),
     consumers=("order_service",),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
+)
+SHOP_EVENTS = Topic(
+    name="shop-events",
+    kind="step",
+    key="shop_order",
+    messages=(ShopOrderSeen, ShopOrderEdited, ShopRefundSeen, ShopOrderGone),
+    producers=("shop_bridge",),
+    consumers=("shop_bridge",),
+    purpose="How orders with a group's id stand in shops, as webhooks and polls tell it.",
 )
 PAYMENTS = Topic(
     name="payments",
@@ -314,7 +327,14 @@ DEAD_LETTERS = Topic(
     kind="ops",
     key="the record's own",
     messages=(),
-    producers=("request_service", "order_service", "favor_service", "auction_service", "notifier"),
+    producers=(
+        "request_service",
+        "order_service",
+        "favor_service",
+        "auction_service",
+        "notifier",
+        "shop_bridge",
+    ),
     consumers=("terminal",),
     purpose="Records that could not be read, byte for byte; headers say where from and why.",
 )
@@ -330,6 +350,7 @@ PARKED_KEYS = Topic(
         "favor_service",
         "auction_service",
         "notifier",
+        "shop_bridge",
     ),
     purpose="Keys that ops set aside; their records wait until a tombstone.",
     compacted=True,
@@ -345,6 +366,7 @@ CATALOGUE: Mapping[str, Topic] = {
         REQUEST_OUTCOMES,
         GROUP_PURCHASES,
         ORDERS,
+        SHOP_EVENTS,
         PAYMENTS,
         PURCHASES,
         FAVORS,

@@ -43,8 +43,8 @@ class Worker:
 
     @property
     def has_partitions(self) -> bool:
-        """Whether it processes topics; the storefront answers pages."""
-        return self.module != "services.storefront"
+        """Whether it processes topics; the others answer pages."""
+        return self.module not in {"services.storefront", "services.shop_bridge.webhooks"}
 
     def start(self) -> None:
         """Start it, or start it again."""
