@@ -32,9 +32,10 @@ SERVICES = (
     "auction_service",
     "notifier",
     "storefront.projector",
-    # The last one: its address is PAGE_URL.
     "storefront",
 )
+#: Only where shops are named that may send webhooks: SHOPS or SHOPS_FILE.
+WITH_SHOPS = ("shop_bridge", "shop_bridge.webhooks")
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -100,6 +101,10 @@ def _secret_of(home: Path, name: str) -> str:
     return path.read_text()
 
 
+def _has_shops() -> bool:
+    return bool(os.environ.get("SHOPS") or os.environ.get("SHOPS_FILE"))
+
+
 class Supervisor:
     """The stack of one home folder."""
 
@@ -114,8 +119,9 @@ class Supervisor:
                 RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
                 logs_folder / f"{service}.log",
             )
-            for service in SERVICES
+            for service in (*SERVICES, *(WITH_SHOPS if _has_shops() else ()))
         ]
+        webs = {child.worker.service: child.worker.web for child in self._children}
         self._running = Running(
             supervisor_pid=os.getpid(),
             broker=broker.kind,
@@ -134,7 +140,7 @@ class Supervisor:
             "CLOCK": settings.clock,
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
-            "PAGE_URL": os.environ.get("PAGE_URL") or self._children[-1].worker.web,
+            "PAGE_URL": os.environ.get("PAGE_URL") or webs["storefront"],
             "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home, "link-secret"),
             "ADMIN_KEY": os.environ.get("ADMIN_KEY") or _secret_of(home, ADMIN_KEY_FILE),
         }
