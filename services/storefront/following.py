@@ -71,6 +71,10 @@ class Follower:
                 missing = await self._look(reader, missing)
                 look_at = loop.time() + LOOK_SECONDS
                 self.positioned.set()
+            if len(missing) == len(self._topics):
+                # A fetch of nothing would not come back.
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
             try:
                 fetched = await reader.getmany(timeout_ms=1_000, max_records=RECORDS_MAX)
             except OffsetOutOfRangeError as error:
