@@ -12,7 +12,7 @@ import httpx
 
 from schemas.links import Links
 from services.runtime.brokers import RunningBroker
-from tests.system.stack import Stack, stack_on
+from tests.system.stack import DEADLINE_SECONDS, Stack, stack_on
 
 ADMIN_KEY = "admin-key-of-the-tests"
 SECRET = "link-secret-of-the-tests"
@@ -148,6 +148,7 @@ def api_on(
         before(stack)
         workers = [stack.worker(each) for each in SERVICES]
         pages = [stack.worker("storefront") for _ in range(2)]
-        stack.until_ready(*workers, *pages)
+        # So many processes at once take their time on a busy machine.
+        stack.until_ready(*workers, *pages, timeout=3 * DEADLINE_SECONDS)
         clients = [Client(f"http://127.0.0.1:{each.port}") for each in pages]
         yield Api(stack, *clients)

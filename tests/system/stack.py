@@ -171,10 +171,10 @@ class Stack:
         self.until_ready(*started)
         return started
 
-    def until_ready(self, *workers: Worker) -> None:
+    def until_ready(self, *workers: Worker, timeout: float = DEADLINE_SECONDS) -> None:
         """Wait until each says that it is."""
         for worker in workers:
-            until(f"{worker.module} ready, see {worker.log}", worker.ready)
+            until(f"{worker.module} ready, see {worker.log}", worker.ready, timeout)
 
     def feed(self, topic: str, *messages: tuple[Message, int | None]) -> None:
         """Send messages with timestamps in milliseconds (``None``: now) where they belong."""
