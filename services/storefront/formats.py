@@ -121,7 +121,7 @@ def time_of(text: str, zone: str) -> datetime:
     """
     try:
         local = datetime.fromisoformat(text.strip())
-        return local.replace(tzinfo=ZoneInfo(zone or "UTC"), second=0).astimezone(UTC)
+        return local.replace(tzinfo=ZoneInfo(zone or "UTC"), microsecond=0).astimezone(UTC)
     except (ValueError, LookupError, OSError, OverflowError):
         raise ValueError("problem.time") from None
 
@@ -174,8 +174,9 @@ def _money(amount: int, currency: str, locale: str) -> str:
     pattern.frac_prec = (digits, digits)
     exact = Decimal(amount).scaleb(-digits)
     written: str = pattern.apply(exact, locale, currency=currency, currency_digits=False)
-    # A code does not stick to its number, and a full-width yen would tear a hole into a sentence.
-    return re.sub(r"(?<=[A-Z])(?=\d)", "\xa0", written).replace("\uffe5", "¥")
+    # As the script in the page: letters do not stick to their number, and a full-width yen would
+    # tear a hole into a sentence.
+    return re.sub(r"(?<=[^\W\d_])(?=\d)", "\xa0", written).replace("\uffe5", "¥")
 
 
 @lru_cache(maxsize=4096)

@@ -28,7 +28,7 @@ UNCOUNTED = ("/livez", "/readyz", "/metrics", "/static/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'",
     # Tokens stand in addresses: no other site is told them, and forms still say their origin.
     "Referrer-Policy": "same-origin",

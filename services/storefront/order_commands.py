@@ -84,6 +84,9 @@ class OrderCommands(Acting):
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
             problems.append(Problem(field="group_id", problem="is not open for orders any more"))
+        if _is_paid_at_shop(group, member_id):
+            problem = "is paid at the shop: order there, and name the group's id"
+            problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
         return OrderPlaced(
@@ -156,6 +159,17 @@ class OrderCommands(Acting):
         if actor.id in RESERVED:
             raise NotAllowed(f"{actor.id} is not a shop's id")
         return actor.id
+
+
+def _is_paid_at_shop(group: GroupPurchase, member_id: str) -> bool:
+    """Whether only the shop's word lets this member's order count; unknown where it can't be seen.
+
+    The members of a large group are not in its terms, and each may have a method of the own.
+    """
+    if group.payment.scope == "group" or group.payment.method != "shop" or group.member_parts:
+        return False
+    own = next((each.payment for each in group.members if each.id == member_id), None)
+    return own is None or own.method == "shop"
 
 
 def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:

@@ -204,6 +204,11 @@ class GroupView(GroupSummary):
     stop_at_number: bool
     decision: Decided | None
 
+    @property
+    def takes_orders_here(self) -> bool:
+        """Whether an order made on a page can count: what buyers pay at the shop can't."""
+        return self.payment.scope == "group" or self.payment.method != "shop"
+
 
 def group_summary(row: GroupRow) -> GroupSummary:
     """A line of the list."""

@@ -1,4 +1,4 @@
-"""Style sheet, script, font and mark: named by what they hold, so that browsers may keep them."""
+"""Style sheet, script and mark: named by what they hold, so that browsers may keep them."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -12,7 +12,6 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
     "txt": "text/plain; charset=utf-8",
-    "woff2": "font/woff2",
 }
 
 

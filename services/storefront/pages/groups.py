@@ -25,9 +25,11 @@ async def group(request: Request, group_id: str) -> Response:
     """A group purchase, listed or not: who has the address may see it."""
     shop = shop_of(request)
     view = (await group_shown(shop.reader, group_id)).view
+    # Who pays orders: where the organizer does, it takes the organizer's link.
     is_for_all = view.visibility == "public" and not view.members_listed
+    is_paid_by_buyer = view.payment.scope == "member" and view.takes_orders_here
     visit = Visit.of(request)
-    opens = is_open(view, visit) and is_for_all
+    opens = is_open(view, visit) and is_for_all and is_paid_by_buyer
     return page(
         request,
         "group.html",

@@ -48,6 +48,7 @@ async def _page(
     shop = shop_of(request)
     shown = await group_shown(shop.reader, actor.about)
     table = await table_shown(shop.reader, actor, shown.terms, after, ROWS)
+    link = shop.access.order_link(actor.about) if shown.view.takes_orders_here else None
     return page(
         request,
         "manage.html",
@@ -57,7 +58,7 @@ async def _page(
         rows=table.rows,
         cursor=table.cursor,
         is_new=is_new,
-        share_link=absolute(request, shop.access.order_link(actor.about)),
+        share_link=link and absolute(request, link),
         token=token,
         form=form,
     )

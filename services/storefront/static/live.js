@@ -8,6 +8,7 @@
   const locale = document.documentElement.dataset.locale;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const SAY_EVERY_MS = 8000, REFRESH_TRIES = 10, REFRESH_EVERY_MS = 1500, AGAIN_MS = 5000;
+  const LOOKS = 20, LOOK_EVERY_MS = 2000;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   // --- figures -----------------------------------------------------------------------------------
@@ -146,11 +147,18 @@
         if (held) document.getElementById("content").focus();
       }
       for (const name of ["version", "status", "shape"]) current.dataset[name] = fresh.dataset[name];
+      current.toggleAttribute("data-awaits", fresh.dataset.awaits !== undefined);
     }
     replaceAll = false;
     localize(current);
     tick();
     offerCopies(current);
+    lookForMore();
+  };
+  const load = async () => {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return answer.ok ? page.querySelector("[data-events]") : null;
   };
   // The read model may be a moment behind the stream, so an older page is asked for once more.
   const refresh = async (version) => {
@@ -159,10 +167,8 @@
     refreshing = true;
     try {
       for (let tries = 0; tries < REFRESH_TRIES; tries += 1) {
-        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const fresh = page.querySelector("[data-events]");
-        if (answer.ok && fresh && Number(fresh.dataset.version) >= wanted) {
+        const fresh = await load();
+        if (fresh && Number(fresh.dataset.version) >= wanted) {
           putInPlace(document.adoptNode(fresh));
           break;
         }
@@ -173,6 +179,22 @@
     } finally {
       refreshing = false;
     }
+  };
+
+  // What follows the last event a moment later, favors or a list of buyers, is looked for a while.
+  let looking = false;
+  const lookForMore = async () => {
+    if (looking) return;
+    looking = true;
+    for (let tries = 0; tries < LOOKS && current.dataset.awaits !== undefined; tries += 1) {
+      await pause(LOOK_EVERY_MS);
+      const fresh = document.hidden ? null : await load().catch(() => null);
+      if (fresh && fresh.dataset.awaits === undefined && !refreshing) {
+        replaceAll = fresh.dataset.status !== "open";
+        putInPlace(document.adoptNode(fresh));
+      }
+    }
+    looking = false;
   };
 
   const reached = (element, state) => {
@@ -277,5 +299,8 @@
   tick();
   setInterval(tick, 1000);
   offerCopies(document);
-  if (root) open();
+  if (root) {
+    open();
+    lookForMore();
+  }
 })();
