@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from services.runtime.brokers import RunningBroker
-from services.runtime.running import is_alive
+from services.runtime.running import ADMIN_KEY_FILE, is_alive
 from services.runtime.supervisor import SERVICES
 from tests.system.stack import until
 
@@ -52,6 +53,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
     with up(tmp_path, "--broker", "embedded") as running:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
         assert set(running["pages"]) == set(SERVICES)
+        assert stat.S_IMODE((tmp_path / ADMIN_KEY_FILE).stat().st_mode) == 0o600
         again = jointbuy(tmp_path, "up", "--broker", "embedded")
         assert again.returncode == 1
         assert "already running" in again.stderr
@@ -89,7 +91,7 @@ def test_fresh_asks_before_it_deletes_on_a_broker_of_others(
         "KAFKA_TRANSACTIONS": str(kafka.transactions),
         "TOPIC_PREFIX": f"fresh-{os.getpid()}-",
     }
-    definition = ("define", "--id", "tea", "--shop", "s", "--product", "Tea", "--price", "900")
+    definition = ("define", "--shop", "s", "--product", "Tea", "--price", "900")
     with up(tmp_path, **env):
         assert jointbuy(tmp_path, *definition, "--currency", "EUR", **env).returncode == 0
         assert jointbuy(tmp_path, "export", "definitions", **env).stdout.count("\n") == 1
@@ -122,4 +124,6 @@ def test_story_is_told_to_its_end(tmp_path: Path) -> None:
     assert "24 favors of 112.80 EUR in all" in told.stdout
     assert "sato, west, east are called to outbid, nobody else" in told.stdout
     assert "the contract is concluded with sato at 850.00 EUR" in told.stdout
+    assert "the home page lists the group purchase" in told.stdout
+    assert "the open page of the auction counted along: 0, " in told.stdout
     assert "all 6 have ordered what they reserved: complete" in told.stdout
