@@ -175,6 +175,7 @@ def test_an_amount_finer_than_its_currency_is_refused() -> None:
 def test_times_of_forms_are_of_the_zone_they_were_typed_in() -> None:
     at = formats.time_of("2026-03-11T23:03", "Asia/Tokyo")
     assert at == datetime(2026, 3, 11, 14, 3, tzinfo=UTC)
+    assert formats.time_of("2026-03-11T23:03:20.5", "UTC").second == 20
     for typed, zone in (
         ("", "UTC"),
         ("soon", "UTC"),

@@ -1,0 +1,55 @@
+"""Prices that the page's script writes are those that the server wrote, in every currency."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from schemas.money import CURRENCIES, decimals
+from services.storefront.formats import Formats
+from services.storefront.showing import asset_bytes
+from tests.system.browser import browser, window
+
+pytestmark = pytest.mark.system
+#: A stream that the test tells what to say.
+STREAM = """
+window.EventSource = class { constructor() { window.stream = this; } close() {} };
+"""
+AMOUNT = 123_456_789
+#: The Caribbean guilder is younger than what some browsers know of currencies.
+KNOWN = sorted(CURRENCIES - {"XCG"})
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("language", "accepted"),
+    [("en", ""), ("en", "en-GB"), ("en", "en-US"), ("en", "en-IN"), ("ja", ""), ("ja", "ja-JP")],
+)
+def test_prices_look_the_same_from_the_server_and_by_the_script(
+    chromium: Browser, language: str, accepted: str
+) -> None:
+    formats = Formats.of("ja" if language == "ja" else "en", accepted)
+    spans = "".join(
+        f'<li data-is="unit_price" data-money="{each} {decimals(each)}"></li>' for each in KNOWN
+    )
+    with window(chromium) as context:
+        page = context.new_page()
+        page.set_content(
+            f'<html lang="{language}" data-locale="{formats.locale.replace("_", "-")}">'
+            '<main id="content"><ul data-events="/events" data-live="auctions/a" data-version="0"'
+            ' data-status="open" data-shape="123456789 1" data-says-count="" data-says-price="">'
+            f"{spans}</ul></main>"
+        )
+        page.add_script_tag(content=STREAM)
+        page.add_script_tag(content=asset_bytes("live.js").decode())
+        state = {"auction_id": "a", "version": 1, "status": "open", "missing": 0}
+        state |= {"unit_price": AMOUNT, "minimum_reservations": 1}
+        page.evaluate("state => stream.onmessage({ data: JSON.stringify(state) })", state)
+        written = [formats.money(AMOUNT, each) for each in KNOWN]
+        expect(page.locator("li")).to_have_text(written)
+        assert page.locator("li").all_inner_texts() == written
