@@ -73,6 +73,7 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.auctions
 	@$(BIN)/python -m bench.letters
 	@$(BIN)/python -m bench.notifier
+	@$(BIN)/python -m bench.live
 	@$(BIN)/python -m bench.home_page
 
 simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone

@@ -15,10 +15,13 @@ from services.runtime import brokers
 from services.runtime.settings import Settings
 
 
-def start_worker(settings: Settings, service: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+def start_worker(
+    settings: Settings, service: str, port: int, log: Path, **more: str
+) -> subprocess.Popen[bytes]:
     """``python -m services.<service>`` as a platform team would run it."""
     env = {
         **os.environ,
+        **more,
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
         "TOPIC_PREFIX": settings.topic_prefix,
         "STATE_DIR": str(settings.state_dir),
@@ -43,11 +46,11 @@ def committed(port: int, topic: Topic | None) -> int:
 
 @contextmanager
 def worker_on(
-    settings: Settings, service: str, folder: Path
+    settings: Settings, service: str, folder: Path, **more: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A worker, ready, and its port."""
     port = brokers.free_port()
-    worker = start_worker(settings, service, port, folder / "worker.log")
+    worker = start_worker(settings, service, port, folder / "worker.log", **more)
     try:
         wait_for(worker, port, None, 0)
         yield worker, port

@@ -53,6 +53,7 @@ NEWEST_SIZE = 20_000
 POSITIONED_SECONDS = 10.0
 #: Streams woken between two turns of the event loop.
 SLICE = 100
+REST = 0.25
 PING_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 TICK_SECONDS = 0.1
@@ -286,8 +287,8 @@ class Hub:
     async def _fan_out(self) -> None:
         """Wake the streams of what changed, a slice at a time.
 
-        A feed rests for as long as its last fan-out took: a crowd gets fewer states, not later
-        ones, and at least half of the process is left to others.
+        A feed rests for a part of the time that its last fan-out took: a crowd gets fewer states,
+        not later ones, and others get their turn.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -304,7 +305,7 @@ class Hub:
                     if number % SLICE == 0:
                         await asyncio.sleep(0)
                 ended = loop.time()
-                feed.not_before = 2 * ended - began
+                feed.not_before = ended + REST * (ended - began)
             if ready:
                 await asyncio.sleep(0)
                 continue
