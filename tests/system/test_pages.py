@@ -80,7 +80,7 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     assert "still to come" in refused.text
     assert refused.form("/seller/open").values["price"] == "1,199.00", "what was typed is kept"
     opened = nord.send(refused, "/seller/open", closes_at=local(hours=9))
-    assert "Your offer has taken over the page" in opened.text
+    assert "Your auction is open" in opened.text
     auction_id = re.search(r"/seller/auctions/([\w-]+)\?", opened.url)
     assert auction_id
     place = f"/auctions/{auction_id[1]}"

@@ -8,7 +8,7 @@
   const locale = document.documentElement.dataset.locale;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const SAY_EVERY_MS = 8000, REFRESH_TRIES = 10, REFRESH_EVERY_MS = 1500, AGAIN_MS = 5000;
-  const LOOKS = 20, LOOK_EVERY_MS = 2000;
+  const LOOKS = 5, LOOK_AFTER_MS = 2000;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   // --- figures -----------------------------------------------------------------------------------
@@ -187,7 +187,8 @@
     if (looking) return;
     looking = true;
     for (let tries = 0; tries < LOOKS && current.dataset.awaits !== undefined; tries += 1) {
-      await pause(LOOK_EVERY_MS);
+      // Not all open pages at once, and ever more seldom.
+      await pause(LOOK_AFTER_MS * 2 ** tries * (1 + Math.random() / 2));
       const fresh = document.hidden ? null : await load().catch(() => null);
       if (fresh && fresh.dataset.awaits === undefined && !refreshing) {
         replaceAll = fresh.dataset.status !== "open";
