@@ -259,7 +259,7 @@ class FavorDecision(Message):
 
 
 class Favor(Message):
-    """What one member gets."""
+    """What one member gets, for the purchase as of ``row_version`` of the member's row."""
 
     type: Literal["Favor"] = "Favor"
     group_id: Id
@@ -271,6 +271,7 @@ class Favor(Message):
     gift: str | None = None
     amount: Money
     currency: str | None = None
+    row_version: Version | None = None
     keyed_by: ClassVar[str] = "group_id"
 
     @property
@@ -280,7 +281,11 @@ class Favor(Message):
 
 
 class Payment(Message):
-    """One movement of money and how it stands."""
+    """One movement of money and how it stands.
+
+    ``page`` is where the payer pays while it is pending; ``received`` is how much of an invoice was
+    paid; ``problem`` says why it failed.
+    """
 
     type: Literal["Payment"] = "Payment"
     payment_id: Id
@@ -293,6 +298,9 @@ class Payment(Message):
     status: Literal["pending", "authorised", "succeeded", "failed", "cancelled"]
     cause: PaymentCause
     provider_reference: str | None = None
+    page: str | None = None
+    received: Money | None = None
+    problem: str | None = None
     version: Version
     keyed_by: ClassVar[str] = "group_id"
 

@@ -46,6 +46,8 @@ from schemas.messages import (
     OrderRefused,
     OrderReturned,
     Payment,
+    PaymentReported,
+    PaymentRetried,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
@@ -171,7 +173,7 @@ GROUP_PURCHASES = Topic(
     key="group_id, or group_id/members/part",
     messages=(GroupPurchase, MembersAdmitted),
     producers=("request_service",),
-    consumers=("order_service", "terminal"),
+    consumers=("order_service", "payment_service", "terminal"),
     purpose="All the terms a group purchase runs under.",
     compacted=True,
 )
@@ -181,7 +183,7 @@ ORDERS = Topic(
     key="group_id",
     messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
     producers=("shop_bridge", "storefront", "terminal"),
-    consumers=("order_service",),
+    consumers=("order_service", "payment_service"),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
 )
 PAYMENTS = Topic(
@@ -194,13 +196,22 @@ PAYMENTS = Topic(
     purpose="Movements of money, and when a group is settled.",
     compacted=True,
 )
+PAYMENT_REPORTS = Topic(
+    name="payment-reports",
+    kind="command",
+    key="group_id",
+    messages=(PaymentReported, PaymentRetried),
+    producers=("shop_bridge", "storefront", "terminal", "payment_service"),
+    consumers=("payment_service",),
+    purpose="What became of payments outside, and which are to be tried again.",
+)
 PURCHASES = Topic(
     name="purchases",
     kind="fact",
     key="group_id, or group_id/definition, /member/member_id, /refused/source/order_id",
     messages=(PurchaseState, PurchaseOpened, PurchaseRow, OrderRefused),
     producers=("order_service",),
-    consumers=("favor_service", "terminal"),
+    consumers=("favor_service", "payment_service", "terminal"),
     purpose="A group's whole story in order: terms, purchasers' rows, refusals, summary.",
     compacted=True,
 )
@@ -210,7 +221,7 @@ FAVORS = Topic(
     key="group_id, or group_id/member/member_id",
     messages=(FavorDecision, Favor),
     producers=("favor_service",),
-    consumers=("terminal",),
+    consumers=("payment_service", "terminal"),
     purpose="What a group's close decided, and what each member gets.",
     compacted=True,
 )
@@ -275,7 +286,14 @@ NOTICES = Topic(
     kind="command",
     key="recipient_id",
     messages=(Notice, LetterResend),
-    producers=("request_service", "order_service", "favor_service", "auction_service", "terminal"),
+    producers=(
+        "request_service",
+        "order_service",
+        "favor_service",
+        "payment_service",
+        "auction_service",
+        "terminal",
+    ),
     consumers=("notifier", "terminal"),
     purpose="One per letter and recipient, with all that the letter says.",
 )
@@ -314,7 +332,14 @@ DEAD_LETTERS = Topic(
     kind="ops",
     key="the record's own",
     messages=(),
-    producers=("request_service", "order_service", "favor_service", "auction_service", "notifier"),
+    producers=(
+        "request_service",
+        "order_service",
+        "favor_service",
+        "payment_service",
+        "auction_service",
+        "notifier",
+    ),
     consumers=("terminal",),
     purpose="Records that could not be read, byte for byte; headers say where from and why.",
 )
@@ -328,6 +353,7 @@ PARKED_KEYS = Topic(
         "request_service",
         "order_service",
         "favor_service",
+        "payment_service",
         "auction_service",
         "notifier",
     ),
@@ -346,6 +372,7 @@ CATALOGUE: Mapping[str, Topic] = {
         GROUP_PURCHASES,
         ORDERS,
         PAYMENTS,
+        PAYMENT_REPORTS,
         PURCHASES,
         FAVORS,
         SELLER_REGISTRATIONS,
