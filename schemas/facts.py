@@ -177,7 +177,11 @@ class PurchaseOpened(Terms):
 
 
 class PurchaseRow(Message):
-    """One purchaser's row of the purchase condition management table."""
+    """One purchaser's row of the purchase condition management table.
+
+    ``orders_mark`` tells which orders count, as ``ids.order_mark`` has it, where the purchaser pays
+    for each by card or invoice.
+    """
 
     type: Literal["PurchaseRow"] = "PurchaseRow"
     group_id: Id
@@ -191,6 +195,7 @@ class PurchaseRow(Message):
     first_ordered_at: Instant | None = None
     last_ordered_at: Instant | None = None
     orders: Count
+    orders_mark: Count | None = None
     #: Whom letters about this row go to; left out without an address.
     member: Person | None = None
     keyed_by: ClassVar[str] = "group_id"

@@ -9,6 +9,7 @@ it is tried again, or until another sum is needed.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from schemas.ids import MARK_MAX, order_mark
 from schemas.messages import Method
 from services.payment_service.book import Book
 from services.payment_service.purses import level_card, level_invoice, level_shop
@@ -97,24 +98,17 @@ def _cause(payer: Payer) -> Cause:
 
 
 def _all_counted(payer_id: str, payer: Payer, rows: Rows) -> bool:
-    """Whether the purchaser's row is about the very orders whose money is there.
-
-    It tells how many orders count, and when the first and the last of them were made.
-    """
+    """Whether the purchaser's row is about the very orders whose money is there."""
     if payer_id == ORGANIZER or method_of(payer_id, rows) == "shop":
         return True
-    orders: list[Order] = [rows[name] for name in payer.orders]
-    there = [
-        order.ordered_at
-        for order in orders
-        if order.state == "placed" and (order.by_shop or order.is_there)
-    ]
+    there = 0
+    for name in payer.orders:
+        order: Order = rows[name]
+        if order.state == "placed" and (order.by_shop or order.is_there):
+            _, source, order_id = name.split("/")
+            there += order_mark(source, order_id)
     row: Purchaser = rows.get(member_name(payer_id)) or Purchaser()
-    return (row.orders, row.first_ordered_at, row.last_ordered_at) == (
-        len(there),
-        min(there, default=None),
-        max(there, default=None),
-    )
+    return row.mark == there % MARK_MAX
 
 
 # --- orders that are paid one by one -------------------------------------------------------------

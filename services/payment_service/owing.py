@@ -51,9 +51,7 @@ def take_purchaser(message: PurchaseRow, rows: Rows, now: datetime) -> str | Non
         version=message.version,
         quantity=message.quantity,
         value=message.value,
-        orders=message.orders,
-        first_ordered_at=message.first_ordered_at,
-        last_ordered_at=message.last_ordered_at,
+        mark=message.orders_mark or 0,
     )
     has_changed = (after.quantity, after.value) != (before.quantity, before.value)
     rows[name] = await_favor(message.member_id, after, rows, now, has_changed=has_changed)

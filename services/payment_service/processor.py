@@ -65,7 +65,9 @@ PROCESSOR = Processor(
         "shrink": rules.shrink,
     },
     calls={
-        "card": CallRules(request=answering.request, settle=answering.settle, reply=answering.Reply),
+        "card": CallRules(
+            request=answering.request, settle=answering.settle, reply=answering.Reply
+        ),
     },
     facts={"payment": rows.payment, "settled": rows.settled},
     rows={

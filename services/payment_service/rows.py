@@ -95,9 +95,8 @@ class Purchaser:
     version: int = 0
     quantity: int = 0
     value: int = 0
-    orders: int = 0
-    first_ordered_at: datetime | None = None
-    last_ordered_at: datetime | None = None
+    #: Which orders count.
+    mark: int = 0
     favor: int = 0
     favor_version: int = 0
     #: The version of the row that the favor is for.
