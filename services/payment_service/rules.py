@@ -70,7 +70,8 @@ def admit_members(message: MembersAdmitted, rows: Rows, now: datetime) -> Sequen
 
 def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the terms once; orders and rows that came before them are taken up."""
-    if _group(rows, now).over or "terms" in rows:
+    group = _group(rows, now)
+    if group.over or "terms" in rows:
         return ()
     owing.list_members(message.members, rows)
     organizer = message.organizer
@@ -84,8 +85,9 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         organizer_id=organizer.id if organizer else "",
         organizer=letters.address(organizer),
     )
-    if "waits" in rows:
-        del rows["waits"]
+    if "waits" in rows or group.ended or group.decided:
+        if "waits" in rows:
+            del rows["waits"]
         rows["chunk/open"] = Chunk(step="order/")
     return ()
 

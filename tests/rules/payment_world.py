@@ -306,6 +306,7 @@ class World:
         self._services[service].apply(Record(topic, self.now, message))
 
     def drain(self) -> None:
+        self.pass_time(self.now)
         while unread := self.unread():
             self.read(*self.random.choice(unread))
             self.pass_time(self.now)

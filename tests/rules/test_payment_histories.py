@@ -2,12 +2,11 @@
 
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import FavorTerms, Payment, Tier
-from tests.rules.payment_world import DAY, HOUR, T, World, terms
+from schemas.messages import FavorTerms, Tier
+from tests.rules.payment_world import DAY, HOUR, World, terms
 
 MEMBERS = ("ann", "bob", "eve")
 FAVORS = (

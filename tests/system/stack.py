@@ -42,8 +42,8 @@ class Worker:
 
     @property
     def has_partitions(self) -> bool:
-        """Whether it processes topics; the storefront answers pages."""
-        return self.module != "services.storefront"
+        """Whether it processes topics; the others answer the web alone."""
+        return self.module not in {"services.storefront", "services.payment_service.webhooks"}
 
     def start(self) -> None:
         """Start it, or start it again."""
