@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from schemas.ids import MARK_MAX, order_mark
 from schemas.messages import Method
 from services.payment_service.book import Book
-from services.payment_service.purses import level_card, level_invoice, level_shop
+from services.payment_service.purses import level_card, level_invoice, level_shop, mark_paid
 from services.payment_service.rows import (
     ORGANIZER,
     Cause,
@@ -50,6 +50,7 @@ def level(book: Book) -> bool:
     ask_for_orders(book, method)
     owing = what_is_owed(book.payer_id, rows)
     if owing is None:
+        mark_paid(book)
         return False
     payer = book.payer
     if owing.is_final and payer.level_value != payer.value:

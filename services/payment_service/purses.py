@@ -52,14 +52,15 @@ def level_invoice(book: Book, wanted: int, cause: Cause) -> bool:
         over = received - _amount(book.each("invoice", "refund")) - wanted
     if over > 0 and not any(_is_open(move) for _, move in book.each("invoice", "refund")):
         book.begin("refund", "invoice", over, cause)
-    _mark_paid(book, received)
+    mark_paid(book)
     return over == 0 and all(
         move.status in AT_REST for _, move in book.each("invoice", "invoice", "credit", "refund")
     )
 
 
-def _mark_paid(book: Book, received: int) -> None:
+def mark_paid(book: Book) -> None:
     """Mark the invoices, the oldest first, that money and credit notes cover by now."""
+    received = sum(move.received for _, move in book.each("invoice", "invoice"))
     covered = received + _amount(book.each("invoice", "credit"))
     covered -= _amount(book.each("invoice", "refund"))
     for payment_id, move in book.each("invoice", "invoice"):

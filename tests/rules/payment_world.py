@@ -416,7 +416,7 @@ class World:
         mine = [each for each in self.latest().values() if (each.member_id or "") == payer]
         claimed = sum(each.amount for each in mine if each.kind == "invoice")
         claimed -= sum(each.amount for each in mine if each.kind == "credit")
-        return max(0, min(invoice.amount, claimed - self.at_bank[payer]))
+        return max(0, min(invoice.amount - (invoice.received or 0), claimed - self.at_bank[payer]))
 
     def _report(self, payment: Payment, status: Any, amount: int | None) -> None:
         self.commands["payment-reports"].append(
