@@ -158,6 +158,8 @@ class Book:
             problem=None,
             session=None,
             page=None,
+            # A refund that failed has a reference of its own; the next one will have another.
+            reference=None if move.kind == "refund" else move.reference,
         )
         self.put(payment_id, fresh)
         if move.method == "card":

@@ -5,6 +5,7 @@ and what was done under a key that Stripe has forgotten is found again by them.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -61,6 +62,8 @@ class StripeCards:
         if not key:
             _log.warning("STRIPE_API_KEY is empty: payments by card wait until it is set")
             return
+        for noisy in ("stripe", "httpx"):  # a line for each request
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         # Its pauses and tries are ours: stored ones, that outlive the process.
         stripe.enable_telemetry = False
         url = self._settings.stripe_api_url
