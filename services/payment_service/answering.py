@@ -178,15 +178,16 @@ def pause(payment_id: str, attempts: int) -> timedelta:
 
 
 def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Take a report on a payment that is known; what was paid of an invoice counts once."""
+    """Take a report on a payment that is known, once: it may come again after a later one."""
     move: Move | None = rows.get(move_name(message.payment_id))
-    if move is None:
+    name = f"report/{message.report_id}"
+    if move is None or name in rows:
         return ()
+    rows[name] = Report()
     book = Book(move.payer, rows, now)
     if move.kind == "invoice":
-        if f"report/{message.report_id}" in rows or message.status != "succeeded":
+        if message.status != "succeeded":
             return ()
-        rows[f"report/{message.report_id}"] = Report()
         received = message.amount if message.amount is not None else _open_amount(book, move)
         book.put(message.payment_id, replace(move, received=move.received + received))
     else:

@@ -6,7 +6,7 @@
 - ``order/<source>/<order_id>``: an order whose money is asked for by itself, or that the shop has.
 - ``payer/<member>``, or ``payer/`` for the organizer: what one payer owes, and the payments.
 - ``payment/<payment_id>``: one movement of money; ``call/card/<payment_id>`` beside it asks for it
-  to be done. ``report/<report_id>``: a report that must not count twice.
+  to be done. ``report/<report_id>``: a report that was taken.
 - ``settled``: since when all is through. ``waits``: orders or rows came before the terms.
 """
 
@@ -194,7 +194,7 @@ class Move:
 
 @dataclass(slots=True)
 class Report:
-    """There once its amount was counted."""
+    """There once it was taken."""
 
 
 @dataclass(slots=True)

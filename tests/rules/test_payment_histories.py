@@ -5,8 +5,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import FavorTerms, Tier
+from schemas.ledger import balances, entries
+from schemas.messages import FavorTerms, PaymentRetried, Tier
 from tests.rules.payment_world import DAY, HOUR, World, terms
+from tests.simulator.auctions import Record
 
 MEMBERS = ("ann", "bob", "eve")
 FAVORS = (
