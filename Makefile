@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures lock bench simulator letters chaos recorded clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench simulator letters payments chaos recorded api-fuzz clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,7 +40,7 @@ lint: $(STAMP)
 
 promises: $(STAMP)
 	@$(BIN)/python -m pytest -n 2 -m "not system and not long and not slow" \
-		tests/rules tests/runtime tests/contracts tests/oracle tests/simulator
+		tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
@@ -54,6 +54,9 @@ golden: $(STAMP) ## Golden letters anew, after a change that is meant
 
 letters-pictures: $(STAMP) ## Two letters as Chromium shows them, for the docs
 	@$(BIN)/python -m tests.rules.pictures
+
+page-pictures: $(STAMP) ## The main pages as Chromium shows them, for the docs
+	@$(BIN)/python -m tests.system.page_pictures
 
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
@@ -70,12 +73,16 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.auctions
 	@$(BIN)/python -m bench.letters
 	@$(BIN)/python -m bench.notifier
+	@$(BIN)/python -m bench.home_page
 
 simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone
 	@$(BIN)/python -m tests.simulator --seeds 20000 --processes 2
 
 letters: $(STAMP) ## 20,000 letters to a mail server on a bad day, the notifier killed ten times
 	@$(BIN)/python -m tests.chaos.letters
+
+payments: $(STAMP) ## 10,000 payments through a provider on a bad day, the service killed 20 times
+	@$(BIN)/python -m tests.chaos.payments
 
 RECORDED := $(BIN)/python -m tests.chaos.recorded
 
@@ -84,6 +91,10 @@ recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and
 	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle
 	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle --limit 20000 --broker embedded
 
+api-fuzz: $(STAMP) ## Schemathesis over the HTTP API, all checks, on a stack of its own: FUZZ_MINUTES=5
+	@$(BIN)/python -m tests.system.api_fuzz --minutes $(FUZZ_MINUTES)
+
+FUZZ_MINUTES ?= 5
 SEED ?= 1
 MINUTES ?= 10
 

@@ -16,9 +16,11 @@ from rich.console import Console
 
 from demo import counter_auction, group_purchase
 from demo.mailbox import Mailbox
+from demo.pages import pages_of
 from demo.telling import Teller, check
 from demo.watching import MissingStep, Stage
 from services.runtime.running import read_running, settings_here
+from services.terminal.api import place_of
 
 STORY_SECONDS_MAX = 90.0
 
@@ -37,12 +39,15 @@ def main(
         with _ended_together(console, home), Mailbox(announce=announce) as mailbox:
             os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
             _jointbuy("up", "--broker", broker)
-            _say_where(console)
-            asyncio.run(asyncio.wait_for(_play(console, mailbox, story), _patience(story)))
+            home_page = _say_where(console)
+            play = _play(console, mailbox, home_page, story)
+            asyncio.run(asyncio.wait_for(play, _patience(story)))
             if not story:
                 console.print("\nThe story is told. Services run on; Ctrl-C ends them.")
+                console.print(f"The home page: [bold]{home_page}[/]")
+                console.print(f"The auction: {home_page}/auctions/{counter_auction.AUCTION}")
                 look = f"JOINTBUY_HOME={home} .venv/bin/jointbuy show {counter_auction.AUCTION}"
-                console.print(f"Look at the auction's page from elsewhere: {look}", soft_wrap=True)
+                console.print(f"In a terminal: {look}", soft_wrap=True)
                 _until_interrupted()
 
 
@@ -61,9 +66,9 @@ def _ended_together(console: Console, home: str) -> Iterator[None]:
             _jointbuy("down")
 
 
-async def _play(console: Console, mailbox: Mailbox, story: bool) -> None:
-    async with Stage(settings_here()) as stage:
-        teller = Teller(console, stage, pause_seconds=0.0 if story else 0.7)
+async def _play(console: Console, mailbox: Mailbox, home_page: str, story: bool) -> None:
+    async with Stage(settings_here()) as stage, pages_of(home_page) as pages:
+        teller = Teller(console, stage, pages, pause_seconds=0.0 if story else 0.7)
         teller.title("A group bulk purchase")
         await group_purchase.play(teller)
         teller.title("A joint purchase counter auction")
@@ -97,10 +102,14 @@ def _jointbuy(*arguments: str) -> None:
         raise SystemExit(f"jointbuy {arguments[0]} failed: see above")
 
 
-def _say_where(console: Console) -> None:
+def _say_where(console: Console) -> str:
+    """Print where everything is; returns the home page's address."""
     settings = settings_here()
     console.print(f"broker at [bold]{settings.kafka_bootstrap_servers}[/], pages of the workers:")
     _jointbuy("status")
+    home_page = place_of(None).url
+    console.print(f"the home page: [bold]{home_page}[/]")
+    return home_page
 
 
 def _until_interrupted() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.table import Table
 
-from demo.telling import Teller, check, euros
+from demo.pages import OpenPage
+from demo.telling import Teller, check, check_rose, euros
 from schemas.messages import (
     ApplicationConfirmed,
     Applied,
@@ -40,8 +41,10 @@ async def play(teller: Teller) -> None:
     if teller.is_watched:
         await story.open(seconds_to_date=12, seconds_open=30)
     else:
-        await story.open(seconds_to_date=4, seconds_open=12)
-    await story.apply()
+        await story.open(seconds_to_date=5, seconds_open=15)
+    async with teller.pages.open(f"/auctions/{AUCTION}") as page:
+        await story.apply()
+        await story.be_seen(page)
     await story.invite()
     await story.take_over()
     await story.be_worse()
@@ -103,6 +106,9 @@ class CounterAuction:
             f"nord opens an auction for [bold]{CAMERA.name}[/]: {euros(OPENING_CENTS)} EUR each"
             f" from {MINIMUM}, until {opening.closes_at:%H:%M:%S}"
         )
+        self._teller.note(f"its page: {self._teller.pages.url}/auctions/{AUCTION}")
+        await self._teller.pages.until_listed(f"/auctions/{AUCTION}")
+        self._say("the home page lists the auction")
         await self._pause()
 
     async def apply(self) -> None:
@@ -130,6 +136,14 @@ class CounterAuction:
                 self._say("buyers apply, and the page counts:")
             self._teller.note(f"{'█' * reserved} {reserved} of {minimum}, {buyer} takes {quantity}")
             await self._pause()
+
+    async def be_seen(self, page: OpenPage) -> None:
+        """The page that was open counted along."""
+        reserved = sum(BUYERS.values())
+        await page.until(f"{reserved} reserved", _has("reservations", reserved))
+        counts = page.counts("reservations")
+        check_rose(counts, reserved, "reservations")
+        self._say(f"the open page of the auction counted along: {', '.join(map(str, counts))}")
 
     async def invite(self) -> None:
         """At the predetermined date, every other seller is called to outbid."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from demo.telling import Teller, check, euros
+from demo.telling import Teller, check, check_rose, euros
 from schemas.messages import (
     Definition,
     FavorTerms,
@@ -38,7 +38,7 @@ async def play(teller: Teller) -> None:
     await story.publish()
     await story.refuse()
     await story.office()
-    await story.street(seconds_open=25 if teller.is_watched else 8)
+    await story.street(seconds_open=25 if teller.is_watched else 12)
 
 
 class GroupPurchases:
@@ -126,15 +126,27 @@ class GroupPurchases:
         self._say(
             f"Dee opens one to the whole street until {closes_at:%H:%M:%S}: [bold]{group_id}[/]"
         )
-        for number in range(1, STREET + 1):
-            quantity = 1 + number % 3
-            await self._stage.send("orders", self._order(group_id, f"buyer-{number}", quantity))
-            await self._pause(0.5)
+        path = f"/groups/{group_id}"
+        self._teller.note(f"its page: {self._teller.pages.url}{path}")
         expected = sum(1 + number % 3 for number in range(1, STREET + 1))
-        await self._stage.until(
-            f"{expected} bought", "purchases", group_id, lambda seen: seen["quantity"] == expected
-        )
-        self._say(f"{STREET} buyers order {expected} in all")
+        async with self._teller.pages.open(path) as page:
+            await self._teller.pages.until_listed(path)
+            self._say("the home page lists the group purchase")
+            for number in range(1, STREET + 1):
+                bought = self._order(group_id, f"buyer-{number}", 1 + number % 3)
+                await self._stage.send("orders", bought)
+                await self._pause(0.5)
+            await self._stage.until(
+                f"{expected} bought",
+                "purchases",
+                group_id,
+                lambda seen: seen["quantity"] == expected,
+            )
+            self._say(f"{STREET} buyers order {expected} in all")
+            await page.until(f"{expected} bought", lambda seen: seen["quantity"] == expected)
+        counts = page.counts("quantity")
+        check_rose(counts, expected, "the quantity")
+        self._say(f"the open page counted along: {', '.join(map(str, counts))}")
         await self._stage.send(
             "orders",
             OrderReturned(

@@ -4,14 +4,16 @@ import asyncio
 
 from rich.console import Console, RenderableType
 
+from demo.pages import Pages
 from demo.watching import MissingStep, Stage
 
 
 class Teller:
     """Numbers the steps through all stories; pauses only for who watches."""
 
-    def __init__(self, console: Console, stage: Stage, pause_seconds: float) -> None:
+    def __init__(self, console: Console, stage: Stage, pages: Pages, pause_seconds: float) -> None:
         self.stage = stage
+        self.pages = pages
         self._console = console
         self._pause_seconds = pause_seconds
         self._step = 0
@@ -47,6 +49,12 @@ def check(holds: bool, what: str) -> None:
     """A step that must be so; raises ``MissingStep``."""
     if not holds:
         raise MissingStep(what)
+
+
+def check_rose(counts: list[int], to: int, what: str) -> None:
+    """An open page must have counted up, in steps, to this."""
+    rose = len(counts) > 1 and counts == sorted(counts) and counts[-1] == to
+    check(rose, f"{what} rising to {to} on the open page: {counts}")
 
 
 def euros(cents: int) -> str:

@@ -1,7 +1,7 @@
 """Every message by name, and the parts they are made of: the one place to import them from.
 
 ``commands`` come from outside, ``facts`` are what the system says, ``auctions`` has both of
-auctions, ``notices`` what letters say. Readers ignore fields they do
+auctions, ``notices`` what letters say, ``shops`` what shops tell. Readers ignore fields they do
 not know; the published JSON Schemas are closed. ``key`` is the record's key, and what stands before
 its first slash decides the partition.
 """
@@ -101,6 +101,15 @@ from schemas.parts import (
     Tier,
     Visibility,
 )
+from schemas.shops import (
+    ShopLine,
+    ShopLineChange,
+    ShopOrderEdited,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopRefundLine,
+    ShopRefundSeen,
+)
 
 __all__ = [
     "ApiKey",
@@ -178,6 +187,13 @@ __all__ = [
     "SellerRegistered",
     "SellerReinstated",
     "SellerSuspended",
+    "ShopLine",
+    "ShopLineChange",
+    "ShopOrderEdited",
+    "ShopOrderGone",
+    "ShopOrderSeen",
+    "ShopRefundLine",
+    "ShopRefundSeen",
     "ShownOffer",
     "Standing",
     "StandingSince",

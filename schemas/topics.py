@@ -59,6 +59,10 @@ from schemas.messages import (
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
+    ShopOrderEdited,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopRefundSeen,
     TimePassed,
     Unsubscribed,
 )
@@ -125,8 +129,8 @@ DEFINITIONS = Topic(
     kind="fact",
     key="definition_id",
     messages=(Definition,),
-    producers=("storefront", "terminal"),
-    consumers=("request_service",),
+    producers=("storefront",),
+    consumers=("request_service", "storefront"),
     purpose="What shops open to the public for group purchase.",
     compacted=True,
 )
@@ -135,7 +139,7 @@ GROUP_PURCHASE_REQUESTS = Topic(
     kind="command",
     key="request_id",
     messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
-    producers=("terminal", "storefront", "shop_bridge", "auction_service"),
+    producers=("storefront", "shop_bridge", "auction_service"),
     consumers=("request_service", "terminal"),
     purpose="Requests for a group purchase, and their withdrawal.",
 )
@@ -163,7 +167,7 @@ REQUEST_OUTCOMES = Topic(
     key="request_id",
     messages=(IdIssued, RequestRefused),
     producers=("request_service",),
-    consumers=("shop_bridge", "terminal"),
+    consumers=("shop_bridge", "storefront", "terminal"),
     purpose="The id a request runs under, or every reason why it can't.",
     compacted=True,
 )
@@ -173,7 +177,7 @@ GROUP_PURCHASES = Topic(
     key="group_id, or group_id/members/part",
     messages=(GroupPurchase, MembersAdmitted),
     producers=("request_service",),
-    consumers=("order_service", "payment_service", "terminal"),
+    consumers=("order_service", "payment_service", "storefront", "terminal"),
     purpose="All the terms a group purchase runs under.",
     compacted=True,
 )
@@ -182,9 +186,18 @@ ORDERS = Topic(
     kind="command",
     key="group_id",
     messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
-    producers=("shop_bridge", "storefront", "terminal"),
+    producers=("shop_bridge", "storefront"),
     consumers=("order_service", "payment_service"),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
+)
+SHOP_EVENTS = Topic(
+    name="shop-events",
+    kind="step",
+    key="shop_order",
+    messages=(ShopOrderSeen, ShopOrderEdited, ShopRefundSeen, ShopOrderGone),
+    producers=("shop_bridge",),
+    consumers=("shop_bridge",),
+    purpose="How orders with a group's id stand in shops, as webhooks and polls tell it.",
 )
 PAYMENTS = Topic(
     name="payments",
@@ -192,7 +205,7 @@ PAYMENTS = Topic(
     key="group_id/payment/payment_id, or group_id/settled",
     messages=(Payment, GroupSettled),
     producers=("payment_service",),
-    consumers=("order_service",),
+    consumers=("order_service", "storefront"),
     purpose="Movements of money, and when a group is settled.",
     compacted=True,
 )
@@ -201,7 +214,7 @@ PAYMENT_REPORTS = Topic(
     kind="command",
     key="group_id",
     messages=(PaymentReported, PaymentRetried),
-    producers=("shop_bridge", "storefront", "terminal", "payment_service"),
+    producers=("payment_service", "storefront"),
     consumers=("payment_service",),
     purpose="What became of payments outside, and which are to be tried again.",
 )
@@ -211,7 +224,7 @@ PURCHASES = Topic(
     key="group_id, or group_id/definition, /member/member_id, /refused/source/order_id",
     messages=(PurchaseState, PurchaseOpened, PurchaseRow, OrderRefused),
     producers=("order_service",),
-    consumers=("favor_service", "payment_service", "terminal"),
+    consumers=("favor_service", "payment_service", "storefront", "terminal"),
     purpose="A group's whole story in order: terms, purchasers' rows, refusals, summary.",
     compacted=True,
 )
@@ -221,7 +234,7 @@ FAVORS = Topic(
     key="group_id, or group_id/member/member_id",
     messages=(FavorDecision, Favor),
     producers=("favor_service",),
-    consumers=("payment_service", "terminal"),
+    consumers=("payment_service", "storefront", "terminal"),
     purpose="What a group's close decided, and what each member gets.",
     compacted=True,
 )
@@ -230,7 +243,7 @@ SELLER_REGISTRATIONS = Topic(
     kind="command",
     key="seller_id",
     messages=(SellerRegistered, SellerApproved, SellerSuspended, SellerReinstated),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("auction_service",),
     purpose="Who wants to sell, and what admins decide of them.",
 )
@@ -240,7 +253,7 @@ SELLERS = Topic(
     key="seller_id",
     messages=(Seller,),
     producers=("auction_service",),
-    consumers=("auction_service", "terminal"),
+    consumers=("auction_service", "storefront", "terminal"),
     purpose="Every seller with every standing so far.",
     compacted=True,
 )
@@ -249,7 +262,7 @@ OFFERS = Topic(
     kind="command",
     key="auction_id",
     messages=(AuctionOpened, CounterOffered, AuctionWithdrawn),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("auction_service", "terminal"),
     purpose="Conditions that sellers offer, the one that opens an auction first.",
 )
@@ -258,7 +271,7 @@ APPLICATIONS = Topic(
     kind="command",
     key="auction_id",
     messages=(Applied, ApplicationConfirmed, ApplicationWithdrawn),
-    producers=("storefront", "terminal"),
+    producers=("storefront",),
     consumers=("auction_service",),
     purpose="What buyers reserve, confirm and take back.",
 )
@@ -277,7 +290,7 @@ AUCTIONS = Topic(
         ContractFailed,
     ),
     producers=("auction_service",),
-    consumers=("terminal",),
+    consumers=("storefront", "terminal"),
     purpose="An auction's page, and what became of every offer.",
     compacted=True,
 )
@@ -303,7 +316,7 @@ MAIL_PREFERENCES = Topic(
     key="recipient_id/kind, or recipient_id/all",
     messages=(Unsubscribed, Resubscribed),
     producers=("storefront",),
-    consumers=("notifier",),
+    consumers=("notifier", "storefront"),
     purpose="Which letters a recipient does not want.",
     compacted=True,
 )
@@ -313,7 +326,7 @@ DELIVERIES = Topic(
     key="recipient_id/notice_id",
     messages=(Delivery,),
     producers=("notifier",),
-    consumers=("terminal",),
+    consumers=("storefront", "terminal"),
     purpose="What became of every letter.",
     compacted=True,
 )
@@ -327,19 +340,21 @@ API_KEYS = Topic(
     purpose="Digests of the keys by which sellers' and shops' programs act.",
     compacted=True,
 )
+_WITH_PROCESSORS = (
+    "request_service",
+    "order_service",
+    "favor_service",
+    "payment_service",
+    "auction_service",
+    "notifier",
+    "shop_bridge",
+)
 DEAD_LETTERS = Topic(
     name="dead-letters",
     kind="ops",
     key="the record's own",
     messages=(),
-    producers=(
-        "request_service",
-        "order_service",
-        "favor_service",
-        "payment_service",
-        "auction_service",
-        "notifier",
-    ),
+    producers=_WITH_PROCESSORS,
     consumers=("terminal",),
     purpose="Records that could not be read, byte for byte; headers say where from and why.",
 )
@@ -349,14 +364,7 @@ PARKED_KEYS = Topic(
     key="parked/service",
     messages=(KeyParked,),
     producers=("terminal",),
-    consumers=(
-        "request_service",
-        "order_service",
-        "favor_service",
-        "payment_service",
-        "auction_service",
-        "notifier",
-    ),
+    consumers=_WITH_PROCESSORS,
     purpose="Keys that ops set aside; their records wait until a tombstone.",
     compacted=True,
 )
@@ -371,6 +379,7 @@ CATALOGUE: Mapping[str, Topic] = {
         REQUEST_OUTCOMES,
         GROUP_PURCHASES,
         ORDERS,
+        SHOP_EVENTS,
         PAYMENTS,
         PAYMENT_REPORTS,
         PURCHASES,

@@ -14,8 +14,6 @@ from services.notifier.letters import (
     AddressError,
     NoticeError,
     Sender,
-    as_sent,
-    envelope_recipient,
     letter,
 )
 from services.notifier.links import SignedLinks
@@ -71,9 +69,7 @@ class LetterCaller:
         assert self._mailer is not None
         notice = Notice.model_validate_json(request.notice)
         try:
-            message = letter(notice, self._sender, self._links)
-            recipient = envelope_recipient(notice)
-            content = as_sent(message)
+            written = letter(notice, self._sender, self._links)
         except (AddressError, NoticeError) as error:
             LETTERS.labels(notice.kind, "bounced").inc()
             return rows.Reply("bounced", "write", str(error))
@@ -82,13 +78,14 @@ class LetterCaller:
             _log.exception("a letter could not be written", notice=notice.notice_id)
             LETTERS.labels(notice.kind, "deferred").inc()
             return rows.Reply("deferred", "write", f"{type(error).__name__}: {error}")
-        message_id = str(message["Message-ID"])
         # Letters are written one after the other; between two of them the loop breathes.
         await asyncio.sleep(0)
-        reply = await self._mailer.send(content, self._sender.mail_from, recipient, begin)
+        reply = await self._mailer.send(
+            written.content, self._sender.mail_from, written.recipient, begin
+        )
         LETTERS.labels(notice.kind, reply.outcome).inc()
         text = f"{reply.code} {reply.text}" if reply.code else reply.text
-        return rows.Reply(reply.outcome, reply.stage, text, message_id)
+        return rows.Reply(reply.outcome, reply.stage, text, written.message_id)
 
 
 def callers() -> Mapping[str, LetterCaller]:

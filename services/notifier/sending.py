@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,8 @@ from services.notifier.signing import signer_of, with_mail_line_ends
 __all__ = ["Mailer", "Reply", "Stage"]
 
 IDLE_SECONDS = 30.0
+#: After the first, the second, … login refused; the last for all further ones.
+LOGIN_PAUSES = (30.0, 60.0, 120.0, 300.0, 900.0)
 
 
 class Mailer:
@@ -40,6 +43,7 @@ class Mailer:
         self._idle: deque[Connection] = deque()  # the longest idle first
         self._closing_idle: asyncio.Task[None] | None = None
         self._stopped = False
+        self._logins = _Logins()
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,6 +118,7 @@ class Mailer:
             elif connection.is_open:
                 return connection
         settings = self._settings
+        self._logins.check()
         connection = Connection(
             aiosmtplib.SMTP(
                 hostname=settings.smtp_host,
@@ -130,6 +135,7 @@ class Mailer:
             start_tls=settings.smtp_tls == "starttls",
             username=settings.smtp_username,
             password=settings.smtp_password.get_secret_value(),
+            logins=self._logins,
         )
         return connection
 
@@ -154,6 +160,49 @@ class Mailer:
                 if self._idle and now() - self._idle[0].idle_since >= self._idle_seconds:
                     await self._idle.popleft().quit()
         self._closing_idle = None
+
+
+class _Logins:
+    """Logins one after the other, and pauses after those that were refused.
+
+    A wrong password that every new connection tried again would lock the account.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._refused: Reply | None = None
+        self._refusals = 0
+        self._not_before = 0.0
+
+    def check(self) -> None:
+        """Raise NotDone, with what the server last said, where it is too early for another."""
+        now = asyncio.get_running_loop().time()
+        if self._refused is not None and now < self._not_before:
+            later = f"the next login is tried in {self._not_before - now:.0f} s"
+            raise NotDone(replace(self._refused, text=f"{self._refused.text}; {later}"))
+
+    async def __aenter__(self) -> None:
+        await self._turn.acquire()
+        try:
+            self.check()
+        except NotDone:
+            self._turn.release()
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._turn.release()
+        if error is None:
+            self._refused, self._refusals = None, 0
+        elif isinstance(error, NotDone) and error.reply.code is not None:
+            pause = LOGIN_PAUSES[min(self._refusals, len(LOGIN_PAUSES) - 1)]
+            self._not_before = asyncio.get_running_loop().time() + pause
+            self._refused = error.reply
+            self._refusals += 1
 
 
 class _Rate:

@@ -36,7 +36,7 @@ from schemas.topics import (
     PAYMENTS,
     PURCHASES,
 )
-from services.payment_service import answering, rows, rules
+from services.payment_service import hearing, rows, rules
 from services.runtime.processor import CallRules, Processor
 
 PROCESSOR = Processor(
@@ -55,8 +55,8 @@ PROCESSOR = Processor(
         OrderPlaced: rules.place_order,
         OrderPaid: rules.pay_order,
         OrderCancelled: rules.cancel_order,
-        PaymentReported: answering.take_report,
-        PaymentRetried: answering.retry,
+        PaymentReported: hearing.take_report,
+        PaymentRetried: hearing.retry,
     },
     due={"favor": rules.await_no_longer, "shrink": rules.begin_shrinking},
     chunks={
@@ -65,9 +65,7 @@ PROCESSOR = Processor(
         "shrink": rules.shrink,
     },
     calls={
-        "card": CallRules(
-            request=answering.request, settle=answering.settle, reply=answering.Reply
-        ),
+        "card": CallRules(request=hearing.request, settle=hearing.settle, reply=hearing.Reply),
     },
     facts={"payment": rows.payment, "settled": rows.settled},
     rows={
@@ -87,5 +85,3 @@ PROCESSOR = Processor(
 
 #: What a worker of this service hosts.
 PROCESSORS = (PROCESSOR,)
-#: What the process of its webhooks writes beside.
-WRITTEN_BESIDE = (PAYMENT_REPORTS,)

@@ -2,7 +2,7 @@
 
 Here is what answers to each message and to what falls due. ``owing`` adds up what facts say,
 ``leveling`` finds what is owed, ``purses`` what of it was asked for by each method, ``book`` keeps
-the payments and ``answering`` what comes back from outside.
+the payments and ``hearing`` what comes back from outside.
 
 Where the design is silent:
 

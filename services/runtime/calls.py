@@ -14,7 +14,7 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -89,7 +89,10 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = self._opened()
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
     def lines(self) -> Iterator[_Line]:
         """What it holds; a last line that a crash cut short is left out."""
@@ -99,16 +102,30 @@ class Journal:
 
     def begun(self, row_key: str, tries: int) -> None:
         """From here on a crash leaves it open whether it was done."""
-        self._write(_Line(row_key, tries))
+        os.write(self._file, _begun(row_key, tries))
 
     def answered(self, claim: Claim, reply: Any, at_ms: int) -> None:
         """What came of it."""
-        encoded = msgspec.Raw(msgspec.json.encode(reply))
-        self._write(_Line(claim.row_key, claim.tries, encoded, at_ms))
+        os.write(self._file, _answered(claim, reply, at_ms))
 
     def forget(self) -> None:
         """Nothing it holds is open any more."""
         os.ftruncate(self._file, 0)
+
+    def keep(self, begun: Mapping[str, int], answered: Iterable[tuple[Claim, Any, int]]) -> None:
+        """Nothing else is open any more: in one step, so that a crash finds the one or the other.
+
+        What was begun and forgotten would be taken for not begun, and done again uncounted.
+        """
+        partial = self._path.with_name(f"{self._path.name}.partial")
+        with partial.open("wb") as file:
+            file.writelines(_begun(row_key, tries) for row_key, tries in begun.items())
+            file.writelines(_answered(*each) for each in answered)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self._path)
+        self.close()
+        self._file = self._opened()
 
     @property
     def size(self) -> int:
@@ -119,8 +136,14 @@ class Journal:
         """Let the file go."""
         os.close(self._file)
 
-    def _write(self, line: _Line) -> None:
-        os.write(self._file, msgspec.json.encode(line) + b"\n")
+
+def _begun(row_key: str, tries: int) -> bytes:
+    return msgspec.json.encode(_Line(row_key, tries)) + b"\n"
+
+
+def _answered(claim: Claim, reply: Any, at_ms: int) -> bytes:
+    encoded = msgspec.Raw(msgspec.json.encode(reply))
+    return msgspec.json.encode(_Line(claim.row_key, claim.tries, encoded, at_ms)) + b"\n"
 
 
 def owner_of(folder: Path) -> str:
@@ -302,15 +325,11 @@ class Calls:
 
     def written(self) -> None:
         """All that was settled is committed: keep the file short."""
-        if not self._journal.size:
-            return
-        is_quiet = not self._open and not self._replies
-        if is_quiet or self._journal.size > JOURNAL_BYTES_MAX:
+        size = self._journal.size
+        if size and not self._open and not self._replies:
             self._journal.forget()
-            for row_key, tries in self._open.items():
-                self._journal.begun(row_key, tries)
-            for claim, reply, at_ms in self._replies:
-                self._journal.answered(claim, reply, at_ms)
+        elif size > JOURNAL_BYTES_MAX:
+            self._journal.keep(self._open, self._replies)
 
     # --- how it stands ---------------------------------------------------------------------------
 

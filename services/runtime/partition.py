@@ -324,7 +324,9 @@ class PartitionRun:
         moved = self.clock.mode == "log" and meta.now != self._store.meta.now
         changelog = self._changelog(rows, meta) if rows or outputs or moved else []
         offsets = self._positions()
-        written_to = await self._sender.commit(outputs, changelog, offsets, self._consumer)
+        # A batch of calls alone reads nothing.
+        moved_to = offsets if self._positions_moved() else {}
+        written_to = await self._sender.commit(outputs, changelog, moved_to, self._consumer)
         if changelog:
             meta.changelog_offset = written_to
             self._store.write(rows, meta)

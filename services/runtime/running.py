@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from services.runtime.settings import Settings
 
 FILE = "run.json"
+#: Beside it: the key by which whoever may read it is the admin of this machine's stack.
+ADMIN_KEY_FILE = "admin-key"
 
 
 class RunningWorker(BaseModel):

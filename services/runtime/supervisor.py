@@ -22,17 +22,23 @@ import typer
 
 from services.runtime import brokers, logs
 from services.runtime.admin import create_topics, delete_topics, topics_of_ours
-from services.runtime.running import FILE, Running, RunningWorker
+from services.runtime.running import ADMIN_KEY_FILE, FILE, Running, RunningWorker
 from services.runtime.settings import Settings
 
 SERVICES = (
     "request_service",
     "order_service",
     "favor_service",
+    "payment_service",
     "auction_service",
     "notifier",
+    "storefront.projector",
     "storefront",
 )
+#: Only where shops are named that may send webhooks: SHOPS or SHOPS_FILE.
+WITH_SHOPS = ("shop_bridge", "shop_bridge.webhooks")
+#: Only where Stripe is told where to send its webhooks, and so has given a secret.
+WITH_CARDS = ("payment_service.webhooks",)
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -87,15 +93,26 @@ class Child:
         return True
 
 
-def _secret_of(home: Path) -> str:
-    """What signs links on this machine where the environment gives nothing: made once."""
-    path = home / "link-secret"
+def _secret_of(home: Path, name: str) -> str:
+    """A secret of this machine where the environment gives none: made once, for our eyes only."""
+    path = home / name
     if not path.exists():
         fresh = path.with_suffix(".new")
         fresh.touch(0o600)
         fresh.write_text(secrets.token_urlsafe(32))
         fresh.rename(path)
     return path.read_text()
+
+
+def _has_shops() -> bool:
+    return bool(os.environ.get("SHOPS") or os.environ.get("SHOPS_FILE"))
+
+
+def _services() -> tuple[str, ...]:
+    """What runs on this machine: more where the environment says what is outside."""
+    with_shops = WITH_SHOPS if _has_shops() else ()
+    with_cards = WITH_CARDS if os.environ.get("STRIPE_WEBHOOK_SECRETS") else ()
+    return *SERVICES, *with_shops, *with_cards
 
 
 class Supervisor:
@@ -112,8 +129,9 @@ class Supervisor:
                 RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
                 logs_folder / f"{service}.log",
             )
-            for service in SERVICES
+            for service in _services()
         ]
+        webs = {child.worker.service: child.worker.web for child in self._children}
         self._running = Running(
             supervisor_pid=os.getpid(),
             broker=broker.kind,
@@ -132,8 +150,9 @@ class Supervisor:
             "CLOCK": settings.clock,
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
-            "PAGE_URL": os.environ.get("PAGE_URL") or self._children[-1].worker.web,
-            "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home),
+            "PAGE_URL": os.environ.get("PAGE_URL") or webs["storefront"],
+            "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home, "link-secret"),
+            "ADMIN_KEY": os.environ.get("ADMIN_KEY") or _secret_of(home, ADMIN_KEY_FILE),
         }
 
     def stop(self) -> None:

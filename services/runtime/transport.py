@@ -44,14 +44,19 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
             await self._client.close()
 
 
-def consumer(settings: Settings, group_id: str | None = None) -> AIOKafkaConsumer:
-    """A consumer of committed records, from the beginning where nothing is committed."""
+def consumer(
+    settings: Settings, group_id: str | None = None, *, offset_reset: str = "earliest"
+) -> AIOKafkaConsumer:
+    """A consumer of committed records, from the beginning where nothing is committed.
+
+    With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
+    """
     return _Consumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=group_id,
         isolation_level="read_committed" if settings.kafka_transactions else "read_uncommitted",
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        auto_offset_reset=offset_reset,
         # Equal partition counts meet: the range assignor gives one worker the same numbers.
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=settings.kafka_session_timeout_ms,
@@ -159,14 +164,16 @@ class PartitionSender:
         if self._transactions:
             async with self._producer.transaction():
                 ends = await send(self._producer, [*changelog, *outputs])
-                await self._producer.send_offsets_to_transaction(offsets, self._group_id)
+                if offsets:
+                    await self._producer.send_offsets_to_transaction(offsets, self._group_id)
         else:
             # Each topic's before the next one's, as the processor declares them: who sees an id
             # may rely on its terms being there.
             for topic in sorted({each.topic for each in outputs}, key=self._rank_of):
                 await send(self._producer, [each for each in outputs if each.topic == topic])
             ends = await send(self._producer, changelog)
-            await group_consumer.commit(offsets)
+            if offsets:
+                await group_consumer.commit(offsets)
         if not changelog:
             return 0
         return ends[changelog[0].topic, changelog[0].partition]

@@ -1,4 +1,7 @@
-"""``python -m services.shop_bridge replay SOURCE …``: feeds recorded shop data."""
+"""``python -m services.shop_bridge``: the worker; ``… replay SOURCE …``: feeds recorded data.
+
+The page for webhooks is ``python -m services.shop_bridge.webhooks``.
+"""
 
 import asyncio
 import gc
@@ -20,8 +23,12 @@ from services.shop_bridge.sender import ReplayError
 from services.shop_bridge.stretch import SourceError, Stretch, count_lines
 from services.shop_bridge.timetable import Faults
 
+SUMMARY = "Makes orders of groups out of what shops tell of theirs."
 app = typer.Typer(
-    name="shop_bridge", no_args_is_help=True, help="Brings shops' orders onto the topics."
+    name="shop_bridge",
+    invoke_without_command=True,
+    help="Brings shops' orders onto the topics. Without a command: the worker, which makes orders"
+    " of groups out of what webhooks and polls tell.",
 )
 replays = typer.Typer(
     no_args_is_help=True,
@@ -58,6 +65,15 @@ Shuffle = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Which records --repeat and --shuffle pick.")]
+
+
+@app.callback()
+def _without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        from services.runtime import worker
+        from services.shop_bridge.processor import PROCESSORS
+
+        worker.main(PROCESSORS, SUMMARY)
 
 
 @replays.command(online_retail.SOURCE)

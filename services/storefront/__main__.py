@@ -1,28 +1,26 @@
 """``python -m services.storefront``."""
 
 import typer
-import uvicorn
 
-from schemas.links import Links
 from services.runtime import logs
 from services.runtime.settings import Settings
 from services.storefront.app import build
-from services.storefront.sending import Sender
+from services.storefront.serving import serve
 from services.storefront.settings import PageSettings
 
 
 def run() -> None:
-    """Serve what the links in letters lead to. Settings come from the environment:
+    """Serve pages, the HTTP API and open streams. Settings come from the environment:
 
-    WEB_HOST, WEB_PORT (8080), LINK_SECRET, and those of Kafka as for the other services.
+    WEB_HOST, WEB_PORT (8080), LINK_SECRET, DATABASE_URL and those of ``settings``, and those of
+    Kafka as for the other services.
     """
     settings, pages = Settings(), PageSettings()
     logs.set_up(settings, "storefront")
-    secret = pages.link_secret.get_secret_value()
-    if not secret:
+    if not pages.link_secret.get_secret_value():
         raise SystemExit("storefront: LINK_SECRET is empty: set it to the notifier's")
-    app = build(Sender(settings), Links(secret))
-    uvicorn.run(app, host=pages.web_host, port=pages.web_port, log_config=None, access_log=False)
+    app = build(settings, pages)
+    serve(app, pages.web_host, pages.web_port, leave=app.state.shop.hub.leave)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""Commands and preferences to their topics; what is answered has been acknowledged."""
+"""Commands and facts of ours to their topics; what is answered has been acknowledged."""
 
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
-from schemas.messages import Message
-from schemas.topics import Topic
+from schemas.messages import GroupPurchaseRequested, Message
+from schemas.topics import CATALOGUE, Topic
 from services.runtime import transport
-from services.runtime.records import Partitioner, as_record, milliseconds
+from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
 from services.runtime.settings import Settings
+
+SOURCE = "jointbuy/storefront"
 
 
 class Sender:
@@ -17,6 +19,14 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._encoders = {
+            topic.name: Encoder(
+                SOURCE,
+                dict.fromkeys(topic.messages, settings.topic(topic.name)),
+                Partitioner(topic.partitions),
+            )
+            for topic in CATALOGUE.values()
+        }
 
     async def start(self) -> None:
         """Connect."""
@@ -28,10 +38,21 @@ class Sender:
         if self._producer is not None:
             await self._producer.stop()
 
-    async def send(self, topic: Topic, message: Message, at: datetime | None = None) -> None:
-        """Send a message and wait until it is safe. Raises ``TransportError`` when it is not."""
+    async def send(self, topic: Topic, *messages: Message, at: datetime | None = None) -> None:
+        """Send messages, those of one key in order, and wait until they are safe.
+
+        Raises ``TransportError`` when they are not, or may not be.
+        """
         assert self._producer is not None
         stamp = milliseconds(at or datetime.now(UTC))
-        name = self._settings.topic(topic.name)
-        record = as_record(message, name, Partitioner(topic.partitions), stamp)
-        await transport.send(self._producer, [record])
+        records = [self._record(topic, message, stamp) for message in messages]
+        await transport.send(self._producer, records)
+
+    def _record(self, topic: Topic, message: Message, stamp: int) -> OutputRecord:
+        record = self._encoders[topic.name](message, stamp, "storefront", type(message).__name__)
+        if not isinstance(message, GroupPurchaseRequested):
+            return record
+        # What is left open is the definition's to say, so it must not go out as a default.
+        said = message.model_copy(update={"type": message.type})
+        value = said.model_dump_json(exclude_unset=True, exclude_none=True)
+        return record._replace(value=value.encode())

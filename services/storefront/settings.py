@@ -1,16 +1,71 @@
 """Every setting of the storefront, read from the environment in one place."""
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class PageSettings(BaseSettings):
-    """Environment variables, upper-case; those of Kafka are the runtime's."""
+class ModelSettings(BaseSettings):
+    """Environment variables, upper-case, that say where the read model is."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="sqlite:///FILE or postgresql://…; empty: storefront.db in STATE_DIR.",
+    )
+    state_dir: Path = Path(".jointbuy/state")
+
+    @property
+    def database(self) -> str:
+        """The URL of the read model's database; may hold a password."""
+        default = f"sqlite:///{self.state_dir.absolute() / 'storefront.db'}"
+        return self.database_url.get_secret_value() or default
+
+
+class PageSettings(ModelSettings):
+    """Environment variables, upper-case; those of Kafka are the runtime's."""
+
     web_host: str = "127.0.0.1"
     web_port: int = Field(8080, ge=1, le=65_535)
+    page_url: str = Field(
+        "", description="Where browsers find these pages; empty: as the request says."
+    )
     link_secret: SecretStr = Field(
         SecretStr(""), description="What the notifier signs links with; there is no default."
     )
+    admin_key: SecretStr = Field(
+        SecretStr(""), description="Lets an admin act; empty: nobody can. At least 16 characters."
+    )
+    sellers_approved: Literal["by-admin", "automatic"] = Field(
+        "by-admin", description="automatic: whoever registers may sell at once."
+    )
+    proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="How many reverse proxies of ours stand in front: as many addresses at the end "
+        "of X-Forwarded-For are believed. 0: the header is ignored.",
+    )
+    reads_per_minute: int = Field(600, ge=1, description="For each client address.")
+    writes_per_minute: int = Field(120, ge=1, description="For each client address.")
+    writes_per_minute_of_key: int = Field(6_000, ge=1, description="For each API key.")
+    requests_per_hour: int = Field(
+        60, ge=1, description="Group purchases asked for without a key, for each client address."
+    )
+    registrations_per_hour: int = Field(10, ge=1, description="Sellers, for each client address.")
+    letters_per_hour: int = Field(
+        20, ge=1, description="That anyone may cause, for each client address and each recipient."
+    )
+    members_listed_by_anyone: int = Field(
+        100, ge=0, description="How many members, each of whom gets a letter, anyone may list."
+    )
+    answer_seconds: float = Field(
+        2.0, ge=0, description="How long a command's outcome is waited for before 202 is answered."
+    )
+    streams_per_address: int = Field(
+        200, ge=1, description="Open pages that are told of changes, for each client address."
+    )
+    streams: int = Field(10_000, ge=1, description="The same for all together.")

@@ -1,97 +1,116 @@
-"""Sending, and waiting until what was sent is answered or handled."""
+"""What the HTTP API shows, as far as the terminal prints it. Pure."""
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import orjson
 
-from schemas.messages import Message
-from schemas.topics import Topic
-from services.runtime import transport
-from services.runtime.admin import admin
-from services.runtime.records import OutputRecord
-from services.runtime.settings import Settings
-from services.terminal import topics
-from services.terminal.console import Mistake, waiting
+from schemas.messages import FavorTerms, PaymentTerms, Product, Tier
+from schemas.parts import Instant, Model
 
-Answer = TypeVar("Answer")
-
-FETCH_MS = 200
-LOOK_SECONDS = 0.05
-#: A command that answers by what it finds afterwards waits this long for it to be handled.
-HANDLED_SECONDS = 30.0
+Shown = TypeVar("Shown", bound=Model)
 
 
-async def ask(
-    settings: Settings,
-    records: Sequence[OutputRecord],
-    listening: Sequence[tuple[Topic, str]],
-    answer_of: Callable[[Message], Answer | None],
-    patience: float,
-) -> Answer | None:
-    """Send, and wait for the answer that comes after, on these topics where these ids lie."""
-    by_name = {settings.topic(topic.name): topic for topic, _ in listening}
-    async with (
-        topics.connected(transport.consumer(settings), settings) as reader,
-        topics.connected(transport.producer(settings), settings) as sender,
-    ):
-        partitions = [
-            tp
-            for topic, key_id in listening
-            for tp in topics.partitions_of(settings, topic, key_id)
-        ]
-        await topics.assign(reader, settings, partitions)
-        await reader.seek_to_end()
-        await topics.send_by(sender, settings, records)
-        deadline = time.monotonic() + patience
-        with waiting("waiting for the answer"):
-            while time.monotonic() < deadline:
-                for fetched in (await reader.getmany(timeout_ms=FETCH_MS)).values():
-                    for record in fetched:
-                        message = topics.message_of(by_name[record.topic], record)
-                        answer = None if message is None else answer_of(message)
-                        if answer is not None:
-                            return answer
-    return None
+def shown(kind: type[Shown], answered: Any) -> Shown:
+    """An answer, or an event's data, as what it shows."""
+    raw = answered if isinstance(answered, str | bytes) else orjson.dumps(answered)
+    return kind.model_validate_json(raw)
 
 
-async def send_and_see(settings: Settings, records: Sequence[OutputRecord], facts: Topic) -> None:
-    """Send, and wait until the service that writes these facts has committed beyond it.
+class ConditionShown(Model):
+    """A condition, and since when it was shown."""
 
-    What it made of it then lies on its topics, unless the key is set aside.
-    """
-    ends = await topics.send(settings, records)
-    service = facts.producers[0]
-    with waiting(f"waiting for {service}"):
-        try:
-            async with asyncio.timeout(HANDLED_SECONDS):
-                await _handled(settings, ends, service)
-        except TimeoutError:
-            raise Mistake(
-                f"sent, but not handled within {HANDLED_SECONDS:g} s: see that {service} runs with"
-                " `jointbuy status`; it goes on from there"
-            ) from None
+    at: Instant
+    unit_price: int
+    minimum_reservations: int
 
 
-async def _handled(settings: Settings, ends: Mapping[tuple[str, int], int], service: str) -> None:
-    behind = {TopicPartition(*place): end for place, end in ends.items()}
-    ours = f"{settings.topic_prefix}{service}-"
-    members: dict[str, AIOKafkaConsumer] = {}
-    async with topics.connected(admin(settings), settings) as client:
-        try:
-            while behind:
-                # A group appears with its first commit.
-                groups = [name for name, *_ in await client.list_consumer_groups()]
-                for group in (name for name in groups if name.startswith(ours)):
-                    if group not in members:
-                        members[group] = transport.consumer(settings, group)
-                        await members[group].start()
-                    # Asked without joining the group.
-                    for tp in [*behind]:
-                        if (await members[group].committed(tp) or 0) >= behind[tp]:
-                            del behind[tp]
-                await asyncio.sleep(LOOK_SECONDS if behind else 0)
-        finally:
-            await asyncio.gather(*(member.stop() for member in members.values()))
+class AuctionShown(Model):
+    """An auction, as an answer or as an event; the story is only in an answer."""
+
+    auction_id: str
+    version: int
+    status: str
+    product: Product
+    unit_price: int
+    currency: str
+    minimum_reservations: int
+    reservations: int
+    applicants: int
+    minimum_step: int
+    opened_at: Instant
+    invites_at: Instant
+    invited_at: Instant | None
+    closes_at: Instant
+    history: tuple[ConditionShown, ...] = ()
+    concluded_at: Instant | None = None
+    group_id: str | None = None
+
+
+class GroupProgressShown(Model):
+    """How far a group purchase is: an event."""
+
+    group_id: str
+    version: int
+    status: str
+    quantity: int
+    value: int
+    currency: str | None
+    members: int
+    closed_at: Instant | None
+
+
+class DecisionShown(Model):
+    """What the close decided."""
+
+    tier: Tier | None
+    cancel_all: bool
+    total: int
+    members: int
+
+
+class GroupShown(GroupProgressShown):
+    """A group purchase with its terms."""
+
+    product: Product
+    unit_price: int | None
+    number_of_products: int
+    members_listed: bool
+    opens_at: Instant
+    closes_at: Instant
+    favor: FavorTerms
+    payment: PaymentTerms
+    if_incomplete: str
+    decision: DecisionShown | None
+
+
+class PurchaserShown(Model):
+    """A line of the purchase condition management table."""
+
+    member_id: str
+    name: str | None
+    email: str | None
+    quantity: int
+    value: int
+    currency: str | None
+    first_ordered_at: Instant | None
+    last_ordered_at: Instant | None
+    favor_amount: int | None
+    gift: str | None
+
+
+class StandingShown(Model):
+    """A seller's standing since a time."""
+
+    standing: str
+    since: Instant
+
+
+class SellerShown(Model):
+    """A seller."""
+
+    seller_id: str
+    name: str
+    email: str
+    registered_at: Instant
+    standing: str
+    standings: tuple[StandingShown, ...]

@@ -1,5 +1,6 @@
 """Messages in words, one line each."""
 
+from collections.abc import Iterable
 from functools import singledispatch
 
 from schemas.messages import (
@@ -34,6 +35,7 @@ from schemas.messages import (
     OrderReturned,
     Payment,
     PaymentTerms,
+    Problem,
     Product,
     PurchaseOpened,
     PurchaseRow,
@@ -102,8 +104,13 @@ def of_count(reservations: int, minimum: int, applicants: int) -> str:
 
 def of_verdict(judged: OfferJudged) -> str:
     """What an offer was judged, and why, in words."""
-    problems = "; ".join(f"{each.field}: {each.problem}" for each in judged.problems)
-    return f"{judged.verdict}: {problems or meaning(judged.reason)}"
+    return verdict_in_words(judged.verdict, judged.reason, judged.problems)
+
+
+def verdict_in_words(verdict: str, reason: str, problems: Iterable[Problem] = ()) -> str:
+    """A verdict with every problem, or its reason."""
+    named = "; ".join(f"{each.field}: {each.problem}" for each in problems)
+    return f"{verdict}: {named or meaning(reason)}"
 
 
 @singledispatch

@@ -12,7 +12,6 @@ from schemas.topics import DELIVERIES, NOTICES
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
 from services.terminal import topics
-from services.terminal.answers import send_and_see
 from services.terminal.console import (
     Mistake,
     cell,
@@ -25,6 +24,7 @@ from services.terminal.console import (
     table,
     when,
 )
+from services.terminal.handled import send_and_see
 from services.terminal.options import AsJson
 
 commands = typer.Typer(no_args_is_help=True, help="List, show and resend letters.")

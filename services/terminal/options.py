@@ -1,21 +1,21 @@
-"""Options that several commands share, and messages made of them."""
+"""Options that several commands share, and what is made of them."""
 
 import json
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from schemas.messages import Member, Message
+from schemas.messages import Message
 from services.terminal import parsing
 from services.terminal.console import Mistake, problems
 
-Given = TypeVar("Given")
+Read = TypeVar("Read")
 Typed = TypeVar("Typed")
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Scope = Literal["member", "group"]
@@ -31,13 +31,24 @@ class Method(StrEnum):
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="JOINTBUY_URL",
+        help="Where the storefront is; the stack that runs here if not given.",
+    ),
+]
+Once = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        help="Under the same one the same happens once; a random one if not given.",
+    ),
+]
 File = Annotated[
     str | None,
-    typer.Option("--file", help="The message as JSON, - for stdin; other options win over it."),
-]
-At = Annotated[
-    str | None,
-    typer.Option("--at", help="When it happens, RFC 3339; now if not given. Also the record's."),
+    typer.Option("--file", help="What the API takes as JSON, - for stdin; options win over it."),
 ]
 Product = Annotated[str | None, typer.Option("--product", help="The product's name.")]
 ProductId = Annotated[str | None, typer.Option("--product-id", help="The shop's id of it.")]
@@ -67,8 +78,8 @@ Methods = Annotated[
 ]
 
 
-def draft(file: str | None, options: Mapping[str, Any], known: type[Message]) -> dict[str, Any]:
-    """A message of a file's fields, with those of options put over them; ``None`` is not given."""
+def draft(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A body of a file's fields, with those of options put over them; ``None`` is not given."""
     fields: Any = {}
     if file is not None:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
@@ -77,19 +88,18 @@ def draft(file: str | None, options: Mapping[str, Any], known: type[Message]) ->
         except ValueError as error:
             raise Mistake(f"{file} is no JSON: {error}", usage=True) from None
         if not isinstance(fields, dict):
-            raise Mistake(f"{file} holds no JSON object: give one message", usage=True)
-    for name, value in options.items():
-        given = (
-            {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
-        )
-        if given is None or given == {}:
-            continue
-        nested = isinstance(given, dict) and isinstance(fields.get(name), dict)
-        fields[name] = fields[name] | given if nested else given
-    unknown = sorted(set(fields) - set(known.model_fields))
-    if unknown:
-        raise Mistake(f"{unknown[0]}: {known.__name__} has no such field", usage=True)
-    return {"type": known.__name__, **fields}
+            raise Mistake(f"{file} holds no JSON object: give one", usage=True)
+    for name, value in given(options).items():
+        nested = isinstance(value, dict) and isinstance(fields.get(name), dict)
+        fields[name] = fields[name] | value if nested else value
+    body: dict[str, Any] = fields
+    return body
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are given, at any depth."""
+    nested = {k: given(v) if isinstance(v, dict) else v for k, v in fields.items()}
+    return {k: v for k, v in nested.items() if v is not None and v != {}}
 
 
 def checked(
@@ -102,15 +112,7 @@ def checked(
         raise Mistake(*problems(error, said_by), usage=True) from None
 
 
-def checked_members(listed: Any) -> list[Member]:
-    """Members as a file has them, of whatever number."""
-    try:
-        return TypeAdapter(list[Member]).validate_json(json.dumps(listed))
-    except ValidationError as error:
-        raise Mistake(*(f"members.{line}" for line in problems(error)), usage=True) from None
-
-
-def typed(read: Callable[[Typed], Given], text: Typed) -> Given:
+def typed(read: Callable[[Typed], Read], text: Typed) -> Read:
     """What was typed, or why it can't be read."""
     try:
         return read(text)
@@ -120,9 +122,9 @@ def typed(read: Callable[[Typed], Given], text: Typed) -> Given:
         raise Mistake(str(error), usage=True) from None
 
 
-def time_of(at: str | None) -> datetime:
-    """The time that was typed, else now."""
-    return typed(parsing.instant, at) if at else datetime.now(UTC)
+def time_of(at: str | None) -> str | None:
+    """The time that was typed, as the API takes it."""
+    return typed(parsing.instant, at).isoformat() if at else None
 
 
 def moment(
@@ -133,7 +135,7 @@ def moment(
         raise Mistake(f"give {at_option} or {in_option}, not both", usage=True)
     if length:
         return (now + typed(parsing.duration, length)).isoformat()
-    return typed(parsing.instant, at).isoformat() if at else None
+    return time_of(at)
 
 
 def ladder(tiers: list[str] | None, scope: Scope | None) -> dict[str, Any]:

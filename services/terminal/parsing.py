@@ -1,17 +1,13 @@
-"""What people type, as parts of messages. Pure; ``ValueError`` says how to write it."""
+"""What people type, as parts of what is sent. Pure; ``ValueError`` says how to write it."""
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.ids import read_aloud
-from schemas.messages import Member, MembersListed, Tier
-
-MEMBERS_PER_RECORD = 1_000
-#: Below the 900 kB that a record may have, as members' names can be long.
-MEMBERS_BYTES = 600_000
+from schemas.messages import Member, Tier
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _TIER_HINT = "write FROM:FAVOR, such as 10:5%, 50:-200, 50:=900 or '50:gift=A mug'"
@@ -82,20 +78,3 @@ def members(lines: Iterable[str]) -> list[Member]:
         member_id, email, name = (*fields, "", "")[:3]
         found.append(Member(id=member_id, email=email or None, name=name or None))
     return found
-
-
-def in_parts(request_id: str, listed: Sequence[Member]) -> list[MembersListed]:
-    """Members as the records that follow their request."""
-    parts: list[list[Member]] = [[]]
-    size = 0
-    for member in listed:
-        length = len(member.model_dump_json(exclude_none=True).encode())
-        if len(parts[-1]) == MEMBERS_PER_RECORD or size + length > MEMBERS_BYTES:
-            parts.append([])
-            size = 0
-        parts[-1].append(member)
-        size += length
-    return [
-        MembersListed(request_id=request_id, part=part, parts=len(parts), members=tuple(each))
-        for part, each in enumerate(parts, 1)
-    ]

@@ -1,49 +1,60 @@
 """``jointbuy order``, and what else buyers, sellers and shops do."""
 
-import asyncio
-import secrets
-from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Any
 
 import typer
 
-from schemas.messages import OrderCancelled, OrderPaid, OrderPlaced
-from schemas.messages import OrderReturned as Returned
-from schemas.topics import ORDERS
-from services.runtime.records import OutputRecord
-from services.runtime.running import settings_here
-from services.runtime.settings import Settings
-from services.terminal import (
-    applications,
-    definitions,
-    offers,
-    parsing,
-    requests,
-    sellers,
-    topics,
-)
-from services.terminal.console import facts, mistakes, print_json
-from services.terminal.describing import describe
-from services.terminal.options import AsJson, At, Currency, Price, checked, time_of, typed
+from services.terminal import applications, definitions, keys, offers, parsing, requests, sellers
+from services.terminal.api import Api, connected, once_of, segment
+from services.terminal.console import mistakes, print_json
+from services.terminal.options import AsJson, Currency, Once, Price, Url, given, time_of, typed
 from services.terminal.show import show
+from services.terminal.watch import watch
 from services.terminal.why import why
+
+ORDERED_BY = {
+    "member": "--member",
+    "member.id": "--member",
+    "member_id": "--member",
+    "member.email": "--email",
+    "quantity": "--quantity",
+    "unit_price": "--price",
+    "value": "--value",
+    "currency": "--currency",
+    "order_id": "--order-id",
+    "return_id": "--return-id",
+    "source": "--source",
+    "state": "--paid",
+    "ordered_at": "--at",
+    "cancelled_at": "--at",
+    "returned_at": "--at",
+    "group_id": "GROUP",
+}
+RETURNED_BY = {**ORDERED_BY, "quantity": "--return"}
 
 
 @mistakes()
 def order(
     group: Annotated[str, typer.Argument(help="The group's id, GB-…")],
-    member: Annotated[str | None, typer.Option("--member", help="Who orders.")] = None,
+    member: Annotated[
+        str | None,
+        typer.Option("--member", help="Who orders; not with the token of a link to order."),
+    ] = None,
     quantity: Annotated[int | None, typer.Option("--quantity", help="How many.")] = None,
     paid: Annotated[
-        bool, typer.Option("--paid/--placed", help="Paid already, or only placed.")
-    ] = True,
+        bool | None,
+        typer.Option("--paid/--placed", help="Paid already, as shops say; or only placed."),
+    ] = None,
     price: Price = None,
     value: Annotated[
         int | None, typer.Option(help="Of all, in minor units; quantity x price if not given.")
     ] = None,
     currency: Currency = None,
     order_id: Annotated[str | None, typer.Option(help="A random one if not given.")] = None,
-    source: Annotated[str, typer.Option(help="Who tells of it.")] = "terminal",
+    source: Annotated[
+        str | None, typer.Option(help="Who tells of it; for the admin's key.")
+    ] = None,
     email: Annotated[str | None, typer.Option(help="The member's.")] = None,
     cancel: Annotated[
         str | None, typer.Option("--cancel", metavar="ORDER_ID", help="Cancel this order.")
@@ -52,40 +63,54 @@ def order(
         int | None, typer.Option("--return", metavar="QUANTITY", help="Give so many back.")
     ] = None,
     return_id: Annotated[str | None, typer.Option(help="A random one if not given.")] = None,
-    at: At = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="When it happened, RFC 3339; now if not given.")
+    ] = None,
+    once: Once = None,
+    url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Order under a group's id, or cancel or return what was ordered."""
-    now = time_of(at)
-    fields: dict[str, Any] = {"group_id": typed(parsing.group_id, group), "source": source}
-    kind: type[OrderPaid | OrderPlaced | OrderCancelled | Returned]
-    if cancel is not None:
-        kind = OrderCancelled
-        fields |= {"order_id": cancel, "cancelled_at": now.isoformat()}
-    elif returned is not None:
-        kind = Returned
-        fields |= {"member_id": member, "quantity": returned, "returned_at": now.isoformat()}
-        fields |= {"order_id": order_id, "return_id": return_id or f"r-{secrets.token_hex(6)}"}
-    else:
-        kind = OrderPaid if paid else OrderPlaced
-        fields |= {"member_id": member, "quantity": quantity, "ordered_at": now.isoformat()}
-        fields |= {"unit_price": price, "value": value, "currency": currency}
-        fields |= {"member_email": email, "order_id": order_id or f"o-{secrets.token_hex(6)}"}
-    fields = {name: value for name, value in fields.items() if value is not None}
-    said_by = {"member_id": "--member", "quantity": "--quantity", "group_id": "GROUP"}
-    message = checked(kind, fields, said_by)
-    settings = settings_here()
-    record = topics.record_of(settings, ORDERS, message, now)
-    ends = asyncio.run(topics.send(settings, [record]))
+    place = f"/group-purchases/{segment(typed(parsing.group_id, group))}"
+    once, time = once_of(once), time_of(at)
+    made_up = sha256(once.encode()).hexdigest()[:12]
+    with connected(url, as_json=as_json) as api:
+        if cancel is not None:
+            fields: dict[str, Any] = {"order_id": cancel, "source": source, "cancelled_at": time}
+            _tell(api, f"{place}/cancellations", fields, once, as_json)
+            return
+        fields = {"source": source, "order_id": order_id}
+        if returned is not None:
+            fields |= {"member_id": member, "quantity": returned, "returned_at": time}
+            fields |= {"return_id": return_id or f"r-{made_up}"}
+            _tell(api, f"{place}/returns", fields, once, as_json, RETURNED_BY)
+            return
+        if member is not None:
+            # As shops tell of orders: with their own id.
+            fields["order_id"] = order_id or f"o-{made_up}"
+        is_paid = member is not None if paid is None else paid
+        fields |= {"state": "paid" if is_paid else "placed", "quantity": quantity}
+        fields |= {"unit_price": price, "value": value, "currency": currency, "ordered_at": time}
+        fields |= {"member": {"id": member, "email": email}}
+        _tell(api, f"{place}/orders", fields, once, as_json)
+
+
+def _tell(
+    api: Api,
+    path: str,
+    fields: dict[str, Any],
+    once: str,
+    as_json: bool,
+    said_by: dict[str, str] = ORDERED_BY,
+) -> None:
+    told = api.post(path, given(fields), said_by, once=once).body
     if as_json:
-        print_json(facts(message))
-        return
-    typer.echo(f"{describe(message)}, sent as {_place(settings, record, ends)}")
-
-
-def _place(settings: Settings, record: OutputRecord, ends: Mapping[tuple[str, int], int]) -> str:
-    topic = record.topic.removeprefix(settings.topic_prefix)
-    return f"{topic}/{record.partition}/{ends[record.topic, record.partition] - 1}"
+        print_json(told)
+    elif "member_id" in told:
+        what = f"{told['order_id']} ({told['source']}) of {fields['quantity']}"
+        typer.echo(f"{what} by {told['member_id']}: {told['status']}")
+    else:
+        typer.echo(f"{told['order_id']}: its cancellation is {told['status']}")
 
 
 def register(app: typer.Typer) -> None:
@@ -96,5 +121,7 @@ def register(app: typer.Typer) -> None:
     app.command()(offers.offer)
     app.command()(applications.apply)
     app.add_typer(sellers.commands, name="seller")
+    app.add_typer(keys.commands, name="key")
     app.command()(show)
+    app.command()(watch)
     app.command()(why)

@@ -5,21 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.messages import (
-    Seller,
-    SellerAct,
-    SellerApproved,
-    SellerRegistered,
-    SellerReinstated,
-    SellerSuspended,
-)
-from schemas.topics import SELLER_REGISTRATIONS, SELLERS
+from schemas.messages import Seller
+from schemas.topics import SELLERS
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
 from services.terminal import topics
-from services.terminal.answers import send_and_see
+from services.terminal.answers import SellerShown, shown
+from services.terminal.api import connected, once_of, segment
 from services.terminal.console import (
-    Mistake,
     cell,
     facts,
     mistakes,
@@ -28,126 +21,127 @@ from services.terminal.console import (
     table,
     when,
 )
-from services.terminal.describing import describe
-from services.terminal.options import AsJson, At, checked, time_of
+from services.terminal.describing import verdict_in_words
+from services.terminal.options import AsJson, Once, Url, given
 
 commands = typer.Typer(no_args_is_help=True, help="Register, approve, suspend and show sellers.")
 
 SellerId = Annotated[str, typer.Argument(metavar="SELLER", help="The seller's id.")]
 Reason = Annotated[str | None, typer.Option(help="For the record.")]
+REGISTERED_BY = {
+    "name": "--name",
+    "email": "--email",
+    "locale": "--locale",
+    "time_zone": "--time-zone",
+}
 
 
 @commands.command("register")
 @mistakes()
 def register(
-    seller: SellerId,
     name: Annotated[str | None, typer.Option(help="As buyers read it.")] = None,
     email: Annotated[str | None, typer.Option(help="Where letters go.")] = None,
     locale: Annotated[str | None, typer.Option(help="Of letters, such as ja-JP.")] = None,
     time_zone: Annotated[str | None, typer.Option(help="Such as Asia/Tokyo.")] = None,
-    at: At = None,
+    once: Once = None,
+    url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a seller, who may make offers once approved."""
-    now = time_of(at)
-    fields: dict[str, Any] = {"seller_id": seller, "name": name, "email": email}
-    fields |= {"locale": locale, "time_zone": time_zone, "registered_at": now.isoformat()}
-    fields = {field: value for field, value in fields.items() if value is not None}
-    message = checked(SellerRegistered, fields, {"name": "--name", "email": "--email"})
-    _send(message, at, as_json)
+    """Register a seller, who may make offers once approved; prints the id and the key."""
+    fields = given({"name": name, "email": email, "locale": locale, "time_zone": time_zone})
+    with connected(url, as_json=as_json) as api:
+        answer = api.post("/sellers", fields, REGISTERED_BY, once=once_of(once))
+        made: dict[str, Any] = answer.body
+        if not answer.is_final and made["api_key"]:
+            late = "see that auction_service runs with `jointbuy status`"
+            known = api.until(answer.location, bool, late, made["api_key"])
+            made = {**made, "standing": known["standing"]}
+    if as_json:
+        print_json(made)
+        return
+    typer.echo(f"{made['seller_id']} ({name}): {made['standing'] or 'registered'}")
+    if made["api_key"]:
+        typer.echo(f"the key, said this once: {made['api_key']}")
+    else:
+        typer.echo(f"the key was said before: `jointbuy key seller {made['seller_id']}` for one")
 
 
 @commands.command("approve")
 @mistakes()
 def approve(
-    seller: SellerId, reason: Reason = None, at: At = None, as_json: AsJson = False
+    seller: SellerId, reason: Reason = None, url: Url = None, as_json: AsJson = False
 ) -> None:
-    """Let a seller make offers from now on."""
-    _act(SellerApproved, seller, reason, at, as_json)
+    """Let a seller make offers from now on: with the admin's key."""
+    _act("approval", "good", seller, reason, url, as_json)
 
 
 @commands.command("suspend")
 @mistakes()
 def suspend(
-    seller: SellerId, reason: Reason = None, at: At = None, as_json: AsJson = False
+    seller: SellerId, reason: Reason = None, url: Url = None, as_json: AsJson = False
 ) -> None:
     """Let a seller make no offers for now; what is shown stays and binds."""
-    _act(SellerSuspended, seller, reason, at, as_json)
+    _act("suspension", "suspended", seller, reason, url, as_json)
 
 
 @commands.command("reinstate")
 @mistakes()
 def reinstate(
-    seller: SellerId, reason: Reason = None, at: At = None, as_json: AsJson = False
+    seller: SellerId, reason: Reason = None, url: Url = None, as_json: AsJson = False
 ) -> None:
-    """End a suspension."""
-    _act(SellerReinstated, seller, reason, at, as_json)
+    """End a suspension: with the admin's key."""
+    _act("reinstatement", "good", seller, reason, url, as_json)
+
+
+def _act(
+    act: str, standing: str, seller: str, reason: str | None, url: str | None, as_json: bool
+) -> None:
+    with connected(url, as_json=as_json) as api:
+        body = given({"reason": reason})
+        known: Any = api.post(f"/sellers/{segment(seller)}/{act}", body).body
+    if as_json:
+        print_json(known)
+        return
+    is_so = known["standing"] == standing
+    typer.echo(_in_words(shown(SellerShown, known)) + ("" if is_so else f"; {act} takes longer"))
+
+
+def _in_words(seller: SellerShown) -> str:
+    since = when(seller.standings[-1].since)
+    return f"{seller.seller_id} ({seller.name}): {seller.standing} since {since}"
 
 
 @commands.command("show")
 @mistakes()
-def show(
-    seller: Annotated[
-        str | None, typer.Argument(metavar="SELLER", help="All sellers if not given.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a seller with every standing so far, or all sellers."""
-    settings = settings_here()
-    if seller is None:
-        _print_all(asyncio.run(_all(settings)), as_json)
-        return
-    found = asyncio.run(topics.latest(settings, SELLERS, seller))
-    if not isinstance(found, Seller):
-        raise Mistake(f"no seller {seller} is registered: `jointbuy seller show` lists all")
+def show(url: Url = None, as_json: AsJson = False) -> None:
+    """Show the own registration with every standing so far, and what became of offers.
+
+    With the seller's key.
+    """
+    with connected(url) as api:
+        known = api.get("/sellers/me")
+        offers = api.get("/sellers/me/offers")["items"]
     if as_json:
-        print_json(facts(found))
+        print_json({**known, "offers": offers})
         return
-    typer.echo(describe(found))
-    typer.echo(f"{found.email}, registered {when(found.registered_at)}")
-    for each in found.standings:
+    seller = shown(SellerShown, known)
+    typer.echo(_in_words(seller))
+    typer.echo(f"{seller.email}, registered {when(seller.registered_at)}")
+    for each in seller.standings:
         typer.echo(f"  {when(each.since)}  {each.standing}")
+    if offers:
+        made = table("Auction", "Offer", "Verdict")
+        for offer in offers:
+            verdict = verdict_in_words(offer["verdict"], offer["reason"])
+            made.add_row(cell(offer["auction_id"]), cell(offer["offer_id"]), cell(verdict))
+        print_table(made)
 
 
-def _act(
-    kind: type[SellerAct], seller: str, reason: str | None, at: str | None, as_json: bool
-) -> None:
-    fields = {"seller_id": seller, "at": time_of(at).isoformat()}
-    _send(checked(kind, fields | ({"reason": reason} if reason else {}), {}), at, as_json)
-
-
-def _send(message: SellerRegistered | SellerAct, at: str | None, as_json: bool) -> None:
-    settings = settings_here()
-    known = asyncio.run(_send_and_read(settings, message, at))
-    if as_json:
-        print_json({"sent": facts(message), "seller": facts(known) if known else None})
-        return
-    typer.echo(
-        describe(known)
-        if known
-        else f"{describe(message)}; not registered yet: counts once that is done"
-    )
-
-
-async def _send_and_read(
-    settings: Settings, message: SellerRegistered | SellerAct, at: str | None
-) -> Seller | None:
-    record = topics.record_of(settings, SELLER_REGISTRATIONS, message, time_of(at))
-    await send_and_see(settings, [record], SELLERS)
-    found = await topics.latest(settings, SELLERS, message.seller_id)
-    return found if isinstance(found, Seller) else None
-
-
-async def _all(settings: Settings) -> list[Seller]:
-    found: dict[str, Seller] = {}
-    async for record in topics.read(settings, topics.partitions_of(settings, SELLERS)):
-        message = topics.message_of(SELLERS, record)
-        if isinstance(message, Seller):
-            found[message.seller_id] = message
-    return [found[seller_id] for seller_id in sorted(found)]
-
-
-def _print_all(sellers: list[Seller], as_json: bool) -> None:
+@commands.command("list")
+@mistakes()
+def list_them(as_json: AsJson = False) -> None:
+    """List all sellers and where they stand, as the topic has it: for the admin."""
+    sellers = asyncio.run(_all(settings_here()))
     if as_json:
         print_json([facts(each) for each in sellers])
         return
@@ -159,3 +153,12 @@ def _print_all(sellers: list[Seller], as_json: bool) -> None:
         since = when(each.standings[-1].since)
         made.add_row(*map(cell, (each.seller_id, each.name, each.standing, since)))
     print_table(made)
+
+
+async def _all(settings: Settings) -> list[Seller]:
+    found: dict[str, Seller] = {}
+    async for record in topics.read(settings, topics.partitions_of(settings, SELLERS)):
+        message = topics.message_of(SELLERS, record)
+        if isinstance(message, Seller):
+            found[message.seller_id] = message
+    return [found[seller_id] for seller_id in sorted(found)]

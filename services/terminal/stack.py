@@ -29,7 +29,7 @@ from services.terminal.options import AsJson
 
 READY_SECONDS = 120.0
 #: Services that answer pages and process no topics.
-WITHOUT_PARTITIONS = frozenset({"storefront"})
+WITHOUT_PARTITIONS = frozenset({"storefront", "shop_bridge.webhooks"})
 
 
 class BrokerKind(StrEnum):

@@ -24,7 +24,6 @@ from services.runtime.settings import Settings
 from services.terminal import topics
 from services.terminal.console import Step
 from services.terminal.describing import describe
-from services.terminal.show import is_of
 
 OUTCOMES = "request-outcomes"
 #: What tells of an auction, a request or a group, in the order in which one follows from the other.
@@ -168,6 +167,13 @@ async def _facts_about(
         async for record in topics.read(settings, partitions, step)
         if is_of(record, key_id)
     ]
+
+
+def is_of(record: InputRecord, key_id: str) -> bool:
+    """Whether a record's key is this id, or begins with it and a slash."""
+    key = record.key or b""
+    wanted = key_id.encode()
+    return key.startswith(wanted) and key[len(wanted) : len(wanted) + 1] in (b"", b"/")
 
 
 async def _dead_letters(settings: Settings, ids: Collection[str], step: Step | None) -> list[Fact]:

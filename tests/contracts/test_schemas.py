@@ -321,16 +321,13 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 
 # --- the catalogue's own rules -------------------------------------------------------------------
 
-#: Until there is a storefront, a terminal publishes definitions in its stead.
-WRITERS_MEANWHILE = {"definitions": {"storefront", "terminal"}}
-
 
 @by_topic
 def test_a_fact_has_one_writer_and_is_compacted(topic: Topic) -> None:
     if topic.kind != "fact":
         return
     assert topic.compacted
-    assert len(topic.producers) == 1 or set(topic.producers) == WRITERS_MEANWHILE[topic.name]
+    assert len(topic.producers) == 1
 
 
 @by_topic

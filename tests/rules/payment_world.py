@@ -33,7 +33,7 @@ from schemas.messages import (
 )
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.order_service.processor import PROCESSOR as PURCHASES_PROCESSOR
-from services.payment_service.answering import Reply, Request
+from services.payment_service.hearing import Reply, Request
 from services.payment_service.processor import PROCESSOR
 from services.runtime.rows import Call
 from tests.simulator.auctions import Record

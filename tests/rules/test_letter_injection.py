@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from schemas.links import Links
 from schemas.messages import Notice, Person, Problem, Product
 from schemas.notices import OPTIONAL_KINDS
+from services.notifier.dialogue import envelope
 from services.notifier.letters import AddressError, envelope_recipient, letter
 from services.notifier.letters.headers import clean
 from services.notifier.letters.wording import LANGUAGES
@@ -181,6 +182,7 @@ def test_nothing_that_people_type_becomes_a_header(
     typed, in_command = address
     notice = hostile(notice, typed, text, other, everywhere=everywhere)
     assert envelope_recipient(notice) == in_command
+    assert envelope(SENDER.mail_from, in_command).recipient == in_command
     headers_are_ours(notice, bytes(letter(notice, SENDER, LINKS)))
 
 
@@ -193,6 +195,7 @@ def test_an_address_is_one_mailbox_or_none(email: str) -> None:
     except AddressError:
         return
     assert address.isascii()
+    assert envelope(SENDER.mail_from, address).recipient == address
     assert not re.search(r"[\x00-\x1f\x7f]", address)
     assert '"' in address or not re.search(r"[\s<>,;:\\]|@.*@", address)
     headers_are_ours(notice, bytes(letter(notice, SENDER, LINKS)))

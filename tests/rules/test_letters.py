@@ -2,16 +2,22 @@
 # ruff: noqa: RUF001 - Japanese has its own parentheses
 
 import re
+from base64 import encodebytes
+from binascii import b2a_qp
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
 from functools import cache, cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from icalendar import Calendar
 
 import services.auction_service.rules as auction_rules
@@ -37,6 +43,7 @@ from services.notifier.letters.wording import (
     Language,
     problem,
 )
+from services.notifier.letters.written import TextForm
 from services.notifier.links import SignedLinks
 from tests.rules.golden import FOLDER, files
 from tests.rules.letter_samples import (
@@ -710,5 +717,47 @@ def test_signed_links_say_what_they_are_for() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_sent_is_what_the_standard_library_would_write(language: Language) -> None:
     for notice in samples(language).values():
-        made = letter(notice, SENDER, FixedLinks())
-        assert letters.as_sent(made) == made.as_bytes()
+        content = written(notice)
+        parsed = BytesParser(policy=SMTP.clone(refold_source="none")).parsebytes(content)
+        assert parsed.as_bytes() == content
+
+
+@given(st.text(st.sampled_from("ab \t.=\n€é"), max_size=300) | st.text(max_size=40))
+def test_a_text_s_lines_are_encoded_one_by_one_as_all_at_once(text: str) -> None:
+    text = text.replace("\r", "")
+    part = TextForm("plain", text, ()).part({})
+    encoding = re.search("Encoding: (.*)\r\n", part)
+    quoted = b2a_qp(text.encode(), istext=True)
+    is_quoted = len(quoted) < len(text.encode()) * 4 // 3
+    assert encoding
+    assert encoding[1] == ("quoted-printable" if is_quoted else "base64")
+    encoded = quoted if is_quoted else encodebytes(text.encode())
+    assert part.partition("\r\n\r\n")[2] == encoded.decode().replace("\n", "\r\n")
+
+
+class OwnLinks(FixedLinks):
+    """Links that differ from recipient to recipient; letters by other instances share nothing."""
+
+    def unsubscribe(self, recipient_id: str, kind: str) -> str:
+        return f"{self.page_url}/unsubscribe/{recipient_id}&{kind}"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_letters_that_share_a_form_are_what_they_were_alone(language: Language) -> None:
+    for notice in samples(language).values():
+        several = [
+            notice,
+            to(notice, id="zoe", name='<b>"Zoë"</b> & ü' * 5, email="zoe@example.org"),
+            to(notice, id="x", name="\r\n\u202e", email="x@example.org"),
+            to(notice, id="y", name="Y", locale="ja-JP" if language == "en" else "en-GB"),
+            to(notice, id="z", name="Z", time_zone="America/Lima"),
+        ]
+        links = OwnLinks()
+        for _ in range(2):
+            for each in several:
+                assert letter(each, SENDER, links) == letter(each, SENDER, OwnLinks())

@@ -18,8 +18,8 @@ from schemas.messages import (
     PaymentRetried,
     Tier,
 )
-from services.payment_service import answering, rows, rules
-from services.payment_service.answering import Reply
+from services.payment_service import hearing, rows, rules
+from services.payment_service.hearing import Reply
 from services.payment_service.processor import PROCESSOR
 from services.runtime.rows import Call, MemoryRows
 from tests.rules.payment_world import DAY, GROUP, HOUR, T, World, terms
@@ -192,7 +192,7 @@ def test_a_void_order_is_not_asked_for_and_what_was_asked_is_called_off(word: An
     rule(word, group, T)
     (move,) = payments(group)
     assert move.is_void
-    assert answering.request(_call(group), group, T).action == "withdraw"
+    assert hearing.request(_call(group), group, T).action == "withdraw"
 
 
 def test_a_refused_return_voids_no_order_of_its_name() -> None:
@@ -345,7 +345,7 @@ def asked(reply: Reply | None = None) -> tuple[MemoryRows, str]:
     rules.place_order(order("o1", member_email="ann@x.example"), group, T)
     name = _call(group)
     if reply is not None:
-        answering.settle(name, reply, group, T)
+        hearing.settle(name, reply, group, T)
     return group, name.rpartition("/")[2]
 
 
@@ -365,7 +365,7 @@ PAGE = Reply("pending", session="cs_1", page="https://pay.example/cs_1")
 
 def test_the_intent_stands_with_its_key_before_anything_is_asked() -> None:
     group, payment_id = asked()
-    request = answering.request(_call(group), group, T)
+    request = hearing.request(_call(group), group, T)
     assert request.key == f"{payment_id}-1"
     assert not request.looks
     assert payment_id == rows.payment_id_of(
@@ -377,7 +377,7 @@ def test_a_page_is_shown_while_it_can_be_paid() -> None:
     group, payment_id = asked(PAGE)
     fact = rows.payment(f"payment/{payment_id}", group)
     assert (fact.status, fact.page) == ("pending", "https://pay.example/cs_1")
-    answering.take_report(report(payment_id, "authorised"), group, T)
+    hearing.take_report(report(payment_id, "authorised"), group, T)
     fact = rows.payment(f"payment/{payment_id}", group)
     assert (fact.status, fact.page) == ("authorised", None)
 
@@ -399,7 +399,7 @@ def test_what_is_known_is_not_taken_back_by_late_words(
 ) -> None:
     group, payment_id = asked(PAGE)
     for number, word in enumerate(words):
-        answering.take_report(report(payment_id, word, number), group, T)
+        hearing.take_report(report(payment_id, word, number), group, T)
     assert group[f"payment/{payment_id}"].status == status
 
 
@@ -407,8 +407,8 @@ def test_a_report_that_is_faster_than_the_reply_wins() -> None:
     group, payment_id = asked()
     name = _call(group)
     group[name] = replace(group[name], owner="w", tries=1)
-    answering.take_report(report(payment_id, "authorised"), group, T)
-    answering.settle(name, PAGE, group, T)
+    hearing.take_report(report(payment_id, "authorised"), group, T)
+    hearing.settle(name, PAGE, group, T)
     assert group[f"payment/{payment_id}"].status == "authorised"
     assert name not in group
 
@@ -417,26 +417,26 @@ def test_tries_without_an_answer_keep_the_key_and_grow_apart() -> None:
     group, payment_id = asked()
     name, now, pauses = _call(group), T, []
     for _ in range(8):
-        answering.settle(name, Reply("again", "no answer"), group, now)
+        hearing.settle(name, Reply("again", "no answer"), group, now)
         pauses.append(group[name].at - now)
         now = group[name].at
     assert sorted(pauses[:6]) == pauses[:6]
     assert group[f"payment/{payment_id}"].keys == 1
-    assert not answering.request(name, group, T + 22 * HOUR).looks
-    assert answering.request(name, group, T + 24 * HOUR).looks
+    assert not hearing.request(name, group, T + 22 * HOUR).looks
+    assert hearing.request(name, group, T + 24 * HOUR).looks
 
 
 def test_an_answer_that_is_kept_under_its_key_is_asked_anew_after_a_look() -> None:
     group, payment_id = asked()
-    answering.settle(_call(group), Reply("again", "500", spent=True), group, T)
-    request = answering.request(_call(group), group, T)
+    hearing.settle(_call(group), Reply("again", "500", spent=True), group, T)
+    request = hearing.request(_call(group), group, T)
     assert (request.key, request.looks) == (f"{payment_id}-2", True)
 
 
 def test_a_payment_that_failed_is_told_and_tried_again_only_when_asked() -> None:
     group, payment_id = asked()
     name = _call(group)
-    sent = answering.settle(name, Reply("declined", "card-declined"), group, T)
+    sent = hearing.settle(name, Reply("declined", "card-declined"), group, T)
     told = [each for each in sent if isinstance(each, Notice)]
     assert [(each.kind, each.recipient.id) for each in told] == [
         ("payment-failed", "ann"),
@@ -444,10 +444,10 @@ def test_a_payment_that_failed_is_told_and_tried_again_only_when_asked() -> None
     ]
     assert name not in group
     again = PaymentRetried(group_id=GROUP, payment_id=payment_id, at=T)
-    answering.retry(again, group, T)
-    assert answering.request(name, group, T).key == f"{payment_id}-2"
+    hearing.retry(again, group, T)
+    assert hearing.request(name, group, T).key == f"{payment_id}-2"
     before = dict(group)
-    answering.retry(again, group, T)
+    hearing.retry(again, group, T)
     assert dict(group) == before
 
 
@@ -456,7 +456,7 @@ def test_without_an_answer_for_three_days_it_has_failed() -> None:
     name, now = _call(group), T
     while name in group:
         now = group[name].at
-        answering.settle(name, Reply("again", "no answer"), group, now)
+        hearing.settle(name, Reply("again", "no answer"), group, now)
     assert timedelta(days=2) < now - T <= timedelta(days=3) + 3 * HOUR
     assert group[f"payment/{payment_id}"].problem == "no-answer"
 
@@ -465,7 +465,7 @@ def test_a_page_nobody_tells_of_is_looked_at_after_a_day() -> None:
     group, _ = asked(PAGE)
     name = _call(group)
     assert group[name] == Call(at=T + 25 * HOUR, since=T + 25 * HOUR)
-    request = answering.request(name, group, T + 25 * HOUR)
+    request = hearing.request(name, group, T + 25 * HOUR)
     assert (request.action, request.session) == ("ask", "cs_1")
 
 
@@ -497,10 +497,10 @@ def test_a_part_of_an_invoice_counts_once_however_often_it_is_reported() -> None
     payment_id = name.partition("/")[2]
     part = report(payment_id, "succeeded", amount=500)
     for _ in range(3):
-        answering.take_report(part, group, T)
+        hearing.take_report(part, group, T)
     fact: Payment = rows.payment(name, group)
     assert (fact.status, fact.received, fact.provider_reference) == ("pending", 500, "G-I1")
-    answering.take_report(report(payment_id, "succeeded", 2), group, T)
+    hearing.take_report(report(payment_id, "succeeded", 2), group, T)
     fact = rows.payment(name, group)
     assert (fact.status, fact.received) == ("succeeded", 2_000)
 
@@ -508,8 +508,8 @@ def test_a_part_of_an_invoice_counts_once_however_often_it_is_reported() -> None
 def test_words_on_payments_that_are_not_known_change_nothing() -> None:
     group = opened()
     before = dict(group)
-    answering.take_report(report("nobody's", "succeeded"), group, T)
-    answering.retry(PaymentRetried(group_id=GROUP, payment_id="nobody's", at=T), group, T)
+    hearing.take_report(report("nobody's", "succeeded"), group, T)
+    hearing.retry(PaymentRetried(group_id=GROUP, payment_id="nobody's", at=T), group, T)
     assert dict(group) == before
 
 

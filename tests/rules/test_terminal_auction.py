@@ -1,6 +1,5 @@
 """What the terminal makes of an auction: fields from options, and sentences from facts."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from schemas.messages import (
-    ApplicationRefused,
     Applied,
     Auction,
     AuctionOpened,
@@ -25,7 +23,6 @@ from schemas.messages import (
     Person,
     Problem,
     Product,
-    RequestRefused,
     RightIntercepted,
     Seller,
     SellerRegistered,
@@ -35,11 +32,12 @@ from schemas.messages import (
 )
 from schemas.topics import CATALOGUE
 from services.auction_service import rules
-from services.terminal.auction_page import AuctionPage, as_json, particulars
+from services.terminal.answers import AuctionShown, shown
+from services.terminal.auction_page import particulars
 from services.terminal.console import Mistake, bar, span
 from services.terminal.describing import describe, of_verdict
-from services.terminal.offers import as_counter, given
-from services.terminal.options import moment
+from services.terminal.offers import check_counter
+from services.terminal.options import given, moment
 from services.terminal.reasons import MEANINGS, meaning
 from services.terminal.story import Fact, Story, important
 from services.terminal.why_auction import summary
@@ -229,45 +227,15 @@ def test_an_applicant_is_an_id_without_address_or_name() -> None:
 
 # --- options -------------------------------------------------------------------------------------
 
-FIELDS: dict[str, Any] = {
-    "auction_id": "cameras",
-    "seller_id": "sato",
-    "offer_id": "o2",
-    "product": {"name": None, "id": None},
-    "minimum_reservations": None,
-    "unit_price": 85_000,
-    "currency": None,
-    "offered_at": T.isoformat(),
-    "closes_at": None,
-    "invites_at": None,
-    "minimum_step": None,
-}
-
-
-def test_a_counter_offer_takes_from_the_page_what_is_not_given() -> None:
-    made = CounterOffered.model_validate_json(_json(as_counter(FIELDS, page())))
-    assert (made.product, made.currency, made.minimum_reservations) == (CAMERA, "EUR", 8)
-    other = {"product": {"name": "Lamp", "id": None}, "currency": "JPY", "minimum_reservations": 1}
-    made = CounterOffered.model_validate_json(_json(as_counter(FIELDS | other, page())))
-    assert (made.product, made.currency) == (Product(name="Lamp"), "JPY")
-    assert made.minimum_reservations == 1
-
-
-def _json(fields: dict[str, Any]) -> str:
-    return json.dumps(given(fields))
-
 
 @pytest.mark.parametrize(
-    ("fields", "known", "code"),
-    [(FIELDS, None, 1), (FIELDS | {"minimum_step": 5}, page(), 2)],
-    ids=["no auction", "what only an opening has"],
+    ("field", "option"), [("minimum_step", "--step"), ("product", "--product")]
 )
-def test_a_counter_offer_that_cannot_be_made(
-    fields: dict[str, Any], known: Auction | None, code: int
-) -> None:
-    with pytest.raises(Mistake, match="--closes-in") as raised:
-        as_counter(fields, known)
-    assert raised.value.exit_code == code
+def test_a_counter_offer_names_nothing_that_only_an_opening_does(field: str, option: str) -> None:
+    check_counter({"unit_price": 1, "minimum_reservations": 2, "seller_id": "nord"})
+    with pytest.raises(Mistake, match=f"^{option}: only for opening") as raised:
+        check_counter({"unit_price": 1, field: 5})
+    assert raised.value.exit_code == 2
 
 
 def test_given_leaves_out_what_is_not_at_any_depth() -> None:
@@ -284,25 +252,27 @@ def test_moment_is_a_time_or_a_span_from_now() -> None:
 
 # --- the page ------------------------------------------------------------------------------------
 
+PAGE: dict[str, Any] = {
+    "auction_id": "cameras",
+    "version": 3,
+    "status": "open",
+    "product": {"name": "Ricoh GR IV", "id": "gr-iv"},
+    "unit_price": 85_000,
+    "currency": "EUR",
+    "minimum_reservations": 8,
+    "reservations": 7,
+    "applicants": 4,
+    "minimum_step": 500,
+    "opened_at": T.isoformat(),
+    "invites_at": (T + timedelta(days=2)).isoformat(),
+    "invited_at": None,
+    "closes_at": CLOSE.isoformat(),
+    "of_a_later_version": True,
+}
 
-def seen(*messages: Message) -> AuctionPage:
-    auction = AuctionPage("cameras")
-    for message in messages:
-        auction.take(message)
-    return auction
 
-
-def test_history_begins_with_the_opening_condition() -> None:
-    assert seen().history == []
-    assert seen(page()).history == [(T, FIRST)]
-    later = T + timedelta(hours=1)
-    auction = seen(page(shown=BETTER), REPLACED.model_copy(update={"at": later}))
-    assert auction.history == [(T, FIRST), (later, BETTER)]
-
-
-def test_the_first_offer_of_an_id_is_the_one_that_was_judged() -> None:
-    repeated = OPENING.model_copy(update={"unit_price": 1})
-    assert seen(OPENING, repeated).offers["o1"].unit_price == 90_000
+def lines(now: datetime = T, **changed: Any) -> dict[str, str]:
+    return dict(particulars(shown(AuctionShown, PAGE | changed), now))
 
 
 @pytest.mark.parametrize(
@@ -310,48 +280,30 @@ def test_the_first_offer_of_an_id_is_the_one_that_was_judged() -> None:
     [
         ("open", CLOSE - timedelta(hours=2), "2026-05-07 09:00:00Z, in 2 h 0 min"),
         ("open", CLOSE, "2026-05-07 09:00:00Z, any moment now"),
-        ("open", None, "2026-05-07 09:00:00Z"),
         ("failed", T, "2026-05-07 09:00:00Z"),
     ],
 )
-def test_time_left_is_told_of_an_open_auction(
-    status: str, now: datetime | None, closes: str
-) -> None:
-    known = page(status)
-    assert dict(particulars(seen(known), known, now))["Closes"] == closes
+def test_time_left_is_told_of_an_open_auction(status: str, now: datetime, closes: str) -> None:
+    assert lines(now, status=status)["Closes"] == closes
 
 
-@pytest.mark.parametrize(
-    ("outcome", "said"),
-    [
-        (None, "requested as au-cameras, its ID is not issued yet"),
-        (
-            IdIssued(request_id="au-cameras", group_id="GB-1", issued_at=T),
-            "GB-1 (request au-cameras)",
-        ),
-        (
-            RequestRefused(request_id="au-cameras", problems=(Problem(field="f", problem="p"),)),
-            "refused: ask `jointbuy why au-cameras`",
-        ),
-    ],
-)
-def test_the_group_purchase_that_follows(outcome: Message | None, said: str) -> None:
-    known = page("concluded", BETTER, reservations=9, group_request_id="au-cameras")
-    end = ContractConcluded(**END, group_request_id="au-cameras")
-    auction = seen(known, end, *([outcome] if outcome else []))
-    lines = dict(particulars(auction, known, None))
-    assert lines["Group purchase"] == said
-    assert lines["Conclusion"].startswith("concluded at 2026-05-07")
+def test_the_page_says_what_is_shown_and_by_nobody() -> None:
+    assert lines() == {
+        "Product": "Ricoh GR IV (gr-iv)",
+        "Shown": "850.00 EUR each from 8",
+        "Reservations": "█████████████████████░░░ 7 of 8, by 4 applicants",
+        "Closes": "2026-05-07 09:00:00Z, in 3 d 0 h",
+        "Invites": "sellers, at 2026-05-06 09:00:00Z",
+        "Opened": "2026-05-04 09:00:00Z",
+        "Smallest step": "5.00 EUR",
+    }
 
 
-def test_page_as_json_before_any_opening() -> None:
-    refused = ApplicationRefused(
-        application_id="a1", auction_id="cameras", quantity=1, reason="unknown-auction"
-    )
-    assert not seen().is_known
-    told = as_json(seen(refused))
-    assert (told["page"], told["group_id"], told["offers"]) == (None, None, [])
-    assert told["refused"][0]["reason"] == "unknown-auction"
+def test_the_end_and_the_group_purchase_that_follows() -> None:
+    told = lines(status="concluded", concluded_at=CLOSE.isoformat(), group_id="GB-1")
+    assert told["Conclusion"] == "concluded at 2026-05-07 09:00:00Z"
+    assert told["Group purchase"] == "GB-1"
+    assert lines(invited_at=T.isoformat())["Invited"] == "sellers, at 2026-05-04 09:00:00Z"
 
 
 # --- why -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 
 from schemas.messages import Message, OrderPaid
 from schemas.topics import ORDERS, PURCHASES
+from services.runtime import calls
 from services.runtime.calls import LEASE_MARGIN_SECONDS, LEASE_SECONDS, Calls
 from services.runtime.fold import Fold
 from services.runtime.processor import CallRules, Processor
@@ -352,4 +353,48 @@ async def test_a_caller_that_raises_is_a_bug_that_ends_the_session(tmp_path: Pat
     await partition.answered()
     with pytest.raises(ZeroDivisionError):
         partition.turn()
+    await partition.crash()
+
+
+@pytest.mark.parametrize("killed_at", [None, "fsync", "replace"])
+async def test_a_file_that_grew_is_cut_in_one_step(
+    killed_at: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the moment of a kill, what was begun is known to be begun."""
+
+    def killed(*args: object) -> None:
+        raise OSError("killed")
+
+    outside = Outside()
+    partition = Partition(tmp_path, outside)
+    partition.want("ann")
+    partition.turn()
+    await outside.was_asked()
+    # Ann's dialogue hangs; bob's is through, so the file holds more than what is open.
+    outside.answer_allowed = asyncio.Event()
+    outside.answer_allowed.set()
+    partition.want("bob")
+    partition.turn()
+    await partition.answered()
+    monkeypatch.setattr(calls, "JOURNAL_BYTES_MAX", 1)
+    file = tmp_path / "here" / "0.calls"
+    before = file.stat().st_size
+    with monkeypatch.context() as patched:
+        if killed_at is not None:
+            patched.setattr(calls.os if killed_at == "fsync" else Path, killed_at, killed)
+            with pytest.raises(OSError, match="killed"):
+                partition.turn()
+        else:
+            partition.turn()
+            assert 0 < file.stat().st_size < before
+    assert partition.done("bob") == Done("done", 1, ambiguous=False)
+    await partition.crash()
+
+    partition = Partition(tmp_path, outside)
+    assert partition.turn() == 1
+    await partition.answered()
+    partition.turn()
+    assert partition.done("ann") == Done("done", 2, ambiguous=True)
+    assert partition.done("bob") == Done("done", 1, ambiguous=False)
+    assert len(outside.asked) == 3
     await partition.crash()

@@ -1,4 +1,4 @@
-"""Mail servers for system tests."""
+"""Mail and database servers for system tests."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.system.mail import BUILD_SECONDS_MAX, Mailpit, MailServerError
+from tests.system.postgres import Postgres, PostgresError, postgres_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,3 +27,15 @@ def mailpit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailpit]:
         pytest.skip(str(error))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; tests make databases of their own."""
+    try:
+        with postgres_server("fsync=off") as server:
+            yield server
+    except PostgresError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))

@@ -86,7 +86,9 @@ class Faulty:
 
     decide: Decide = lambda stage, recipient, tried: None
     received: Path | None = None
-    extensions: tuple[str, ...] = ("SIZE 33554432", "8BITMIME", "SMTPUTF8")
+    extensions: tuple[str, ...] = ("PIPELINING", "SIZE 33554432", "8BITMIME", "SMTPUTF8")
+    #: Whether it asks for the content when it has taken no recipient, as some servers do.
+    asks_for_nobody_s: bool = False
     port: int = 0
     connections: int = 0
     open_now: int = 0
@@ -150,7 +152,7 @@ class _Dialogue:
     ) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._recipient, self._tried = "", 0
-        self._has_sender = False
+        self._has_sender = self._has_recipient = False
 
     async def run(self) -> None:
         """From the greeting to QUIT. Raises _Gone, OSError or EOFError where it does not end so."""
@@ -164,6 +166,8 @@ class _Dialogue:
                     await self._say("503 5.5.1 one letter at a time")
                 case "RCPT" | "DATA" if not self._has_sender:
                     await self._say("503 5.5.1 who sends it?")
+                case "DATA" if not (self._has_recipient or self._server.asks_for_nobody_s):
+                    await self._say("554 5.5.1 no valid recipients")
                 case "EHLO":
                     told = "\r\n250-".join(("250-faulty.localhost", *self._server.extensions))
                     await self._answer("ehlo", f"{told}\r\n250 HELP")
@@ -175,13 +179,13 @@ class _Dialogue:
                     self._recipient = re.sub(r"(?i)^RCPT TO:\s*<([^>]*)>.*$", r"\1", line)
                     self._server.tried[self._recipient] += 1
                     self._tried = self._server.tried[self._recipient]
-                    await self._answer("rcpt", "250 2.1.5 go on")
+                    self._has_recipient = await self._answer("rcpt", "250 2.1.5 go on")
                 case "DATA":
                     if await self._answer("data", "354 end with a dot"):
-                        self._has_sender = False
                         await self._content()
+                        self._has_sender = self._has_recipient = False
                 case "RSET" | "NOOP":
-                    self._has_sender = False
+                    self._has_sender = self._has_recipient = False
                     await self._answer("rset", "250 2.0.0 forgotten")
                 case "QUIT":
                     await self._answer("quit", "221 2.0.0 bye")
@@ -195,6 +199,9 @@ class _Dialogue:
             lines.append(line[1:] if line.startswith(b".") else line)
         content = b"".join(lines)
         if not await self._answer("content", None):
+            return
+        if not self._has_recipient:
+            await self._say("554 5.5.1 no valid recipients")
             return
         decided = self._server.decide("taken", self._recipient, self._tried)
         self._take(content, replied=decided is None)

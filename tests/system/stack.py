@@ -38,19 +38,19 @@ class Worker:
     port: int
     env: dict[str, str]
     log: Path
+    arguments: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def has_partitions(self) -> bool:
-        """Whether it processes topics; the others answer the web alone."""
-        return self.module not in {"services.storefront", "services.payment_service.webhooks"}
+        """Whether it processes topics; the others answer pages."""
+        return self.module != "services.storefront" and not self.module.endswith(".webhooks")
 
     def start(self) -> None:
         """Start it, or start it again."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module], env=self.env, stdout=output, stderr=output
-            )
+            command = [sys.executable, "-m", self.module, *self.arguments]
+            self.process = subprocess.Popen(command, env=self.env, stdout=output, stderr=output)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -152,10 +152,12 @@ class Stack:
         told = self._settings(self.folder / f"state-{number}").model_dump(mode="json")
         given = {key.upper(): str(value) for key, value in told.items() if value is not None}
         port = free_port()
+        # One read model for the projector and the pages of a stack.
+        here = {"DATABASE_URL": f"sqlite:///{self.folder / 'storefront.db'}"}
         worker = Worker(
             name,
             port,
-            {**os.environ, **given, **self.env, "WEB_PORT": str(port), **env},
+            {**os.environ, **given, **here, **self.env, "WEB_PORT": str(port), **env},
             self.folder / f"{name}-{number}.log",
         )
         self.workers.append(worker)
@@ -166,9 +168,13 @@ class Stack:
     def start(self, *modules: str, **env: str) -> list[Worker]:
         """Workers, ready."""
         started = [self.worker(module, **env) for module in modules]
-        for worker in started:
-            until(f"{worker.module} ready, see {worker.log}", worker.ready)
+        self.until_ready(*started)
         return started
+
+    def until_ready(self, *workers: Worker) -> None:
+        """Wait until each says that it is."""
+        for worker in workers:
+            until(f"{worker.module} ready, see {worker.log}", worker.ready)
 
     def feed(self, topic: str, *messages: tuple[Message, int | None]) -> None:
         """Send messages with timestamps in milliseconds (``None``: now) where they belong."""

@@ -13,6 +13,7 @@ from schemas.messages import Message
 from schemas.topics import CATALOGUE
 from services.runtime.records import Encoder, Partitioner, milliseconds
 from services.terminal import ops, purchases
+from tests.system.api_stack import ADMIN_KEY, Api
 from tests.system.stack import Stack
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -54,6 +55,16 @@ def pointed_at(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_TRANSACTIONS", str(stack.broker.transactions))
     monkeypatch.setenv("TOPIC_PREFIX", stack.prefix)
     monkeypatch.setenv("CLOCK", stack.clock)
+
+
+def acting_on(api: Api, monkeypatch: pytest.MonkeyPatch, key: str | None = ADMIN_KEY) -> None:
+    """Let the environment name this API and a key, the admin's unless told otherwise."""
+    pointed_at(api.stack, monkeypatch)
+    monkeypatch.setenv("JOINTBUY_URL", api.nobody.url)
+    if key is None:
+        monkeypatch.delenv("JOINTBUY_KEY", raising=False)
+    else:
+        monkeypatch.setenv("JOINTBUY_KEY", key)
 
 
 def facts_sent(stack: Stack, topic: str, *facts: tuple[Message, datetime, str, str]) -> None:

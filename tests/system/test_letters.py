@@ -1,5 +1,6 @@
 """Letters arrive, each once, whatever the mail server does and whoever is killed."""
 
+import asyncio
 import email
 import email.message
 import email.policy
@@ -13,8 +14,10 @@ import pytest
 
 from schemas.messages import LetterResend, Resubscribed, Unsubscribed
 from services.runtime.brokers import RunningBroker, free_port
+from services.terminal.lags import lags
+from tests.system.faulty_smtp import Shares
 from tests.system.letters import MAIL, letter_to, mail_env, run
-from tests.system.mail import Mailpit
+from tests.system.mail import FaultySmtp, Mailpit
 from tests.system.stack import Stack, stack_on, until
 from tests.system.test_counter_auction import (
     AUCTION,
@@ -114,6 +117,41 @@ def test_letters_wait_for_a_mail_server_that_is_away_and_nothing_else_does(
         assert other.ready()
         deliveries = stack.latest("deliveries").values()
     assert {each["ambiguous"] for each in deliveries} == {0}
+
+
+def test_a_mail_server_that_hangs_holds_nothing_up_but_letters(
+    kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """Nobody lags, not even the notifier, which stays in its group; only letters wait."""
+    server = FaultySmtp.start(tmp_path, Shares(hang=1.0))
+    try:
+        with stack_on(kafka, tmp_path, clock="wall") as stack:
+            env = mail_env(server.port)
+            _, notifier = stack.start("auction_service", "tests.system.quick_notifier", **env)
+            at = datetime.now(UTC)
+            stack.feed("notices", *((letter_to(number, at), None) for number in range(50)))
+            until("a letter timed out", lambda: _statuses(stack)["deferred"])
+            feed_sellers(stack, "nord", "sato", at=at)
+            wait_for_sellers(stack, 2)
+            stack.feed("offers", (opening("nord", at, at + 4 * HOUR), None))
+            stack.wait_for("auctions", AUCTION, status="open")
+            until("all that was told has been taken", lambda: _lags(stack) == {0})
+            before = _statuses(stack)["deferred"]
+            until("letters go on in vain", lambda: _statuses(stack)["deferred"] > before)
+            until("still", lambda: _lags(stack) == {0})
+            assert not _statuses(stack)["sent"]
+            assert notifier.ready()
+            assert notifier.log.read_text().count("partitions assigned") == 1
+            assert "leaving the group" not in notifier.log.read_text()
+    finally:
+        server.kill()
+
+
+def _lags(stack: Stack) -> set[int]:
+    """How far the groups of a notifier and an auction service are behind, as far as they differ."""
+    found = asyncio.run(lags(stack.settings))
+    assert {"notifier-letters", "auction_service-auction"} <= {each.group for each in found}
+    return {each.lag for each in found}
 
 
 def test_preferences_and_ops_have_the_last_word(

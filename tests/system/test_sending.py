@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from services.notifier import sending
 from services.notifier.sending import Mailer, Reply
 from services.notifier.settings import MailSettings, MailSettingsError
 from services.runtime.brokers import free_port
@@ -191,13 +192,25 @@ FAULTS: list[tuple[Stage, str, str, int | None, str, int]] = [
 ]
 
 
+#: A server that takes one command at a time, one that takes several, and one that takes several
+#: and asks for the content of a letter to nobody.
+SERVERS: dict[str, dict[str, Any]] = {
+    "one": {"extensions": ("SIZE 33554432", "8BITMIME")},
+    "several": {},
+    "lenient": {"asks_for_nobody_s": True},
+}
+
+
+@pytest.mark.parametrize("server_kind", SERVERS)
 @pytest.mark.parametrize(("stage", "what", "outcome", "code", "at", "begun"), FAULTS)
 async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
-    stage: Stage, what: str, outcome: str, code: int | None, at: str, begun: int
+    stage: Stage, what: str, outcome: str, code: int | None, at: str, begun: int, server_kind: str
 ) -> None:
     fault, journal = Fault(stage, what), Begun()
     patience = 0.2 if what == HANG else 10.0
-    async with Faulty(fault) as server:
+    # Only a connection that a server has properly refused something on is used again.
+    is_kept = at != "connect" and code not in {None, 421}
+    async with Faulty(fault, **SERVERS[server_kind]) as server:
         hasty = settings(server.port, smtp_connections=1, smtp_timeout_seconds=patience)
         async with Mailer(hasty) as mailer:
             async with asyncio.timeout(5):
@@ -208,6 +221,7 @@ async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
             if code is not None:
                 assert reply.text == what[4:]
             assert len(server.contents) == (stage == "taken")
+            await server.until(lambda: is_kept or server.open_now == 0)
             fault.on = False
             server.contents.clear()
             server.commands.clear()
@@ -222,8 +236,6 @@ async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
             ]
         await server.until(lambda: server.open_now == 0)
         assert server.open_max == 1
-        # Only a connection that a server has properly refused something on is used again.
-        is_kept = at != "connect" and code not in {None, 421}
         assert server.connections == (1 if is_kept else 2)
 
 
@@ -526,6 +538,48 @@ async def test_login(password: str, serve: Callable[..., tuple[int, Taking]]) ->
     async with Mailer(settings(port)) as mailer:
         reply = await mailer.send(LETTER, SENDER, RECIPIENT)
     assert (reply.outcome, reply.code, reply.stage) == ("deferred", 530, "mail")
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # nobody listens on 127.0.0.1
+async def test_a_refused_password_is_tried_again_after_growing_pauses(
+    serve: Callable[..., tuple[int, Taking]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many letters wait, and however many connections they could have."""
+    monkeypatch.setattr(sending, "LOGIN_PAUSES", (0.5, 1.0))
+    tried: list[float] = []
+    is_right = False
+
+    def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        tried.append(time.monotonic())
+        return AuthResult(success=is_right, handled=False, auth_data=data)
+
+    port, taking = serve(
+        authenticator=check,
+        auth_required=True,
+        auth_require_tls=False,
+        auth_exclude_mechanism=["PLAIN"],
+    )
+    known = settings(port, smtp_username="shop", smtp_password="?")
+    async with Mailer(known) as mailer:
+
+        async def send() -> set[tuple[str, str]]:
+            sends = [mailer.send(LETTER, SENDER, f"m{n}@example.com") for n in range(30)]
+            replies = await asyncio.gather(*sends)
+            assert {each.code for each in replies} <= {250, 535}
+            return {(each.outcome, each.stage) for each in replies}
+
+        ends = time.monotonic() + 2.0
+        while time.monotonic() < ends:
+            assert await send() == {("deferred", "login")}
+        assert len(tried) == 3
+        assert tried[1] - tried[0] >= 0.5
+        assert tried[2] - tried[1] >= 1.0
+        is_right = True
+        async with asyncio.timeout(10):
+            while ("sent", "data") not in await send():
+                assert len(tried) == 3
+        assert await send() == {("sent", "data")}
+        assert len(taking.seen) >= 30
 
 
 async def test_a_server_without_login_is_told_no_password() -> None:

@@ -1,4 +1,4 @@
-"""The auction's commands against a broker, by facts made by hand and with the services running."""
+"""Why an auction is as it is, by facts made by hand."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from schemas.messages import (
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import milliseconds
 from tests.system.stack import Stack, partition_of, stack_on
-from tests.system.terminal import Said, facts_sent, jointbuy, pointed_at
+from tests.system.terminal import facts_sent, jointbuy, pointed_at
 
 pytestmark = pytest.mark.system
 
@@ -160,48 +160,7 @@ def concluded(stack: Stack) -> None:
     facts_sent(stack, "request-outcomes", (issued, CLOSE, "id-answers/0/0", "issue"))
 
 
-# --- show and why --------------------------------------------------------------------------------
-
-
-def test_show_prints_the_page_the_history_and_the_verdicts(stack: Stack) -> None:
-    bettered(stack)
-    said = jointbuy("show", AUCTION)
-    assert said.exit_code == 0, said.err
-    lines = {line.split()[0]: line for line in said.out.splitlines() if line.strip()}
-    assert lines[AUCTION].endswith("open  6 of 8 reserved")
-    assert lines["Reservations"].endswith("██████████████████░░░░░░ 6 of 8, by 3 applicants")
-    assert lines["Shown"].endswith("850.00 EUR each from 8, offered by sato (o2)")
-    assert lines["Invites"].endswith("at 2026-05-06 09:00:00Z")
-    assert lines["o1"].endswith("it opened the auction; intercepted since")
-    assert lines["o3"].split()[:8] == [
-        *("o3", "west", "2026-05-04", "09:02", "849.00", "EUR", "8", "not-better")
-    ]
-    assert lines["a9"].split()[:3] == ["a9", "west", "1"]
-    history = said.out.partition("Price history (2):")[2].splitlines()[3:5]
-    assert [line.split()[2:6] for line in history] == [
-        ["900.00", "EUR", "8", "nord"],
-        ["850.00", "EUR", "8", "sato"],
-    ]
-
-
-def test_show_as_json_names_the_group_purchase_that_follows(stack: Stack) -> None:
-    bettered(stack)
-    said = jointbuy("show", AUCTION, "--json").json
-    assert (said["page"]["status"], said["group_id"], said["conclusion"]) == ("open", None, None)
-    concluded(stack)
-    said = jointbuy("show", AUCTION, "--json").json
-    assert (said["page"]["status"], said["group_id"]) == ("concluded", derive(REQUEST))
-    assert said["group_request_id"] == REQUEST
-    assert said["conclusion"]["type"] == "ContractConcluded"
-    assert [each["unit_price"] for each in said["history"]] == [90_000, 85_000]
-    assert [(each["offer_id"], each["verdict"]) for each in said["offers"]] == [
-        ("o1", "shown"),
-        ("o2", "shown"),
-        ("o3", "not-better"),
-    ]
-    assert said["offers"][2]["offer"]["unit_price"] == 84_900
-    lines = jointbuy("show", AUCTION).out.splitlines()
-    assert f"Group purchase  {derive(REQUEST)} (request {REQUEST})" in lines
+# --- why ----------------------------------------------------------------------------------------
 
 
 def test_why_says_which_offers_and_rules_made_it(stack: Stack) -> None:
@@ -233,163 +192,3 @@ def test_why_says_which_offers_and_rules_made_it(stack: Stack) -> None:
     assert "earlier facts of the auction are left out" in few
     assert "offer o2 by sato shown" in few
     assert "not-better" not in few
-
-
-# --- with the services ---------------------------------------------------------------------------
-
-
-def at(minutes: float) -> tuple[str, str]:
-    """The option that says when."""
-    return "--at", (T + minutes * MINUTE).isoformat()
-
-
-def good_sellers(*sellers: str) -> None:
-    for seller in sellers:
-        email = f"{seller}@shop.example"
-        jointbuy("seller", "register", seller, "--name", seller, "--email", email, *at(0))
-        said = jointbuy("seller", "approve", seller, *at(0))
-        assert said.out == f"{seller} ({seller}): good since 2026-05-04 09:00:00Z\n", said.err
-
-
-def offer(seller: str, price: int, minutes: float, *more: str) -> Said:
-    asked = ("offer", AUCTION, "--seller", seller, "--price", str(price), "--timeout", "30")
-    return jointbuy(*asked, *at(minutes), *more)
-
-
-def opened(minutes: float, *more: str) -> Said:
-    terms = ("--product", "Ricoh GR IV", "--minimum", "3", "--currency", "EUR", "--step", "500")
-    return offer("nord", 90_000, minutes, *terms, *more)
-
-
-def apply(minutes: float, *more: str) -> Said:
-    return jointbuy("apply", AUCTION, *at(minutes), *more)
-
-
-def test_sellers_are_registered_approved_suspended_and_reinstated(stack: Stack) -> None:
-    stack.start("auction_service")
-    early = jointbuy("seller", "approve", "nord", *at(1))
-    assert "not registered yet" in early.out, early.err
-    register = ("seller", "register", "nord", "--name", "Nord Foto", "--email", "n@shop.example")
-    assert jointbuy(*register, *at(0)).out == "nord (Nord Foto): good since 2026-05-04 09:01:00Z\n"
-    said = jointbuy("seller", "suspend", "nord", "--reason", "papers", *at(2), "--json").json
-    assert (said["sent"]["reason"], said["seller"]["standing"]) == ("papers", "suspended")
-    jointbuy("seller", "reinstate", "nord", *at(3))
-    told = jointbuy("seller", "show", "nord").out.splitlines()
-    assert told[1].startswith("n@shop.example, registered 2026-05-04 09:00:00Z")
-    assert [line.split()[2] for line in told[2:]] == ["pending", "good", "suspended", "good"]
-    everyone = jointbuy("seller", "show")
-    assert "nord" in everyone.out
-    assert "@" not in everyone.out
-    assert jointbuy("seller", "show", "nobody").exit_code == 1
-    assert jointbuy("seller", "register", "x").err.splitlines() == [
-        "jointbuy: name (--name): Field required",
-        "jointbuy: email (--email): Field required",
-    ]
-
-
-def test_an_auction_from_its_opening_to_the_group_purchase(stack: Stack) -> None:
-    stack.start("auction_service", "request_service")
-    good_sellers("nord", "sato")
-    said = opened(1, "--closes-in", "1h", "--offer-id", "o1")
-    assert (said.exit_code, said.out.splitlines()[0]) == (
-        0,
-        "offer o1 by nord shown: it opened the auction",
-    ), said.err
-    assert "open, 0 of 3 reserved by 0 applicants, shown at 900.00 EUR each from 3" in said.out
-
-    told = apply(2, "--as", "ann", "--email", "ann@home.example", "--quantity", "2", "--confirmed")
-    assert told.exit_code == 0, told.err
-    assert "2 of 3 reserved by 1 applicant," in told.out
-    told = apply(3, "--as", "bob", "--quantity", "1", "--application-id", "b1")
-    assert "counts once it is confirmed" in told.out
-    assert "2 of 3 reserved by 1 applicant," in told.out
-    assert apply(4, "--confirm", "b1", "--json").json["page"]["reservations"] == 3
-    told = apply(5, "--as", "nord", "--quantity", "1", "--confirmed")
-    assert (told.exit_code, told.out) == (1, "")
-    assert told.err == "jointbuy: refused: the applicant competes in this auction as a seller\n"
-    assert "2 of 3 reserved by 1 applicant," in apply(6, "--withdraw", "b1").out
-
-    worse = offer("sato", 89_900, 7)
-    assert worse.exit_code == 0
-    assert worse.out.splitlines()[0].endswith(
-        "by sato not-better: its price is below the one shown by less than the auction's smallest"
-        " step"
-    )
-    better = offer("sato", 85_000, 8, "--minimum", "2", "--json")
-    assert (better.exit_code, better.json["verdict"]) == (0, "shown"), better.err
-    assert better.json["page"]["shown"]["unit_price"] == 85_000
-    again = opened(9, "--closes-in", "1h")
-    assert (again.exit_code, again.err.count("\n")) == (1, 1)
-    assert "choose another id" in again.err
-
-    stack.pass_time(T + 2 * 60 * MINUTE, "offers", "applications")
-    stack.wait_for("request-outcomes", REQUEST)
-    said = jointbuy("show", AUCTION, "--json")
-    assert said.json["group_id"] == derive(REQUEST)
-    assert (said.json["page"]["status"], said.json["page"]["reservations"]) == ("concluded", 2)
-    assert "home.example" not in said.out + jointbuy("show", AUCTION).out
-    late = offer("sato", 80_000, 180)
-    assert (late.exit_code, late.err) == (1, "jointbuy: refused: the auction's term has ended\n")
-
-
-def test_an_impossible_opening_is_refused_with_every_problem(stack: Stack) -> None:
-    stack.start("auction_service")
-    terms = ("--product", "Bed", "--minimum", "0", "--currency", "EURO", "--closes-in", "1h")
-    said = offer("nord", 0, 0, *terms, "--invites-in", "2h")
-    assert said.exit_code == 1
-    problems = [line.split()[2] for line in said.err.splitlines()]
-    assert problems == ["minimum_reservations:", "unit_price:", "currency:", "invites_at:"]
-    why = jointbuy("why", AUCTION).out
-    assert why.startswith("not open: its opening ")
-    assert jointbuy("show", AUCTION).out.startswith(f"{AUCTION}  not open\n")
-
-
-def test_an_auction_is_taken_back_by_its_opener_only_while_nobody_relies_on_it(
-    stack: Stack,
-) -> None:
-    stack.start("auction_service")
-    good_sellers("nord", "sato")
-    take_back = ("offer", AUCTION, "--withdraw", "--timeout", "30", "--seller")
-    assert jointbuy(*take_back, "nord").err.startswith(f"jointbuy: no auction {AUCTION} is open")
-    opened(1, "--closes-in", "1d")
-    of_other = jointbuy(*take_back, "sato", *at(2))
-    assert (of_other.exit_code, of_other.err) == (
-        1,
-        "jointbuy: refused: only the seller who opened the auction can take it back\n",
-    )
-    apply(3, "--as", "ann", "--quantity", "1", "--application-id", "a1")
-    relied_on = jointbuy(*take_back, "nord", *at(4), "--json")
-    assert (relied_on.exit_code, relied_on.json["refused"]) == (1, "has-applications")
-    apply(5, "--withdraw", "a1")
-    said = jointbuy(*take_back, "nord", *at(6))
-    assert said == Said(0, f"{AUCTION} is withdrawn\n", "")
-    assert jointbuy(*take_back, "nord", *at(7)) == said
-    assert jointbuy("why", AUCTION).out.startswith("withdrawn: nord took it back")
-
-
-# --- mistakes ------------------------------------------------------------------------------------
-
-
-def test_what_is_missing_is_said_by_option(stack: Stack) -> None:
-    said = jointbuy("offer", AUCTION, "--seller", "nord", "--closes-in", "1h")
-    assert said.exit_code == 2
-    assert {line.split()[1] for line in said.err.splitlines()} == {
-        *("product", "minimum_reservations", "unit_price", "currency")
-    }
-    said = jointbuy("apply", AUCTION, "--as", "ann")
-    assert said == Said(2, "", "jointbuy: quantity (--quantity): Field required\n")
-    said = jointbuy("apply", AUCTION, "--quantity", "1")
-    assert said == Said(2, "", "jointbuy: give one of --as, --confirm and --withdraw\n")
-    said = jointbuy("offer", AUCTION, "--seller", "nord", "--price", "1")
-    assert (said.exit_code, said.err.count("\n")) == (1, 1)
-    assert "open it with --closes-in" in said.err
-    assert stack.read("offers") == []
-
-
-def test_an_offer_without_a_verdict_says_what_to_do(stack: Stack) -> None:
-    said = opened(1, "--closes-in", "1h", "--timeout", "0")
-    assert (said.exit_code, said.err.count("\n")) == (1, 1)
-    assert "it was sent: see that auction_service runs with `jointbuy status`" in said.err
-    (sent,) = stack.read("offers")
-    assert (sent.key, sent.partition) == (AUCTION, PARTITION)
-    assert sent.timestamp == milliseconds(T + MINUTE)

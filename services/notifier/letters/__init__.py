@@ -8,14 +8,14 @@ headers nobody but us can write (``headers``, ``addresses``).
 from services.notifier.letters.addresses import AddressError
 from services.notifier.letters.letter import NoticeError, envelope_recipient, letter
 from services.notifier.letters.sender import LinkMaker, Sender
-from services.notifier.letters.written import as_sent
+from services.notifier.letters.written import Letter
 
 __all__ = [
     "AddressError",
+    "Letter",
     "LinkMaker",
     "NoticeError",
     "Sender",
-    "as_sent",
     "envelope_recipient",
     "letter",
 ]

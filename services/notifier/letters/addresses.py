@@ -1,6 +1,7 @@
 """Addresses that a letter can go to: one mailbox each, in ASCII, as SMTP wants it."""
 
 import re
+from functools import lru_cache
 
 import idna
 
@@ -51,6 +52,7 @@ def _local(local: str) -> str:
     return local
 
 
+@lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str:
     """A domain as mail writes it. Raises ``AddressError`` with what is wrong when it is none."""
     if len(domain) > DOMAIN_MAX:

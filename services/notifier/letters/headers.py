@@ -7,9 +7,7 @@ folded once, with as little syntax as can be: names are words of ASCII or encode
 
 import re
 from base64 import b64encode
-from email.policy import EmailPolicy
 from hashlib import sha256
-from typing import Any
 
 #: C0, C1, marks and overrides of direction, separators of lines, half surrogates.
 _UNSEEN = re.compile(
@@ -18,33 +16,18 @@ _UNSEEN = re.compile(
 _WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*")
 _PLAIN = re.compile(r"[!-~]+( [!-~]+)*")
 _MESSAGE_ID_LEFT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_IMPROPER = re.compile(r"[^\t -~\r\n]|\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]+[!-~])")
 LINE_MAX = 76
 #: With these the first word, after the longest name of a header that has words, fits its line.
 WORD_BYTES_MAX = 39
 NAME_MAX = 200
 
 
-class AsWritten(EmailPolicy):
-    """The SMTP policy for headers that are encoded and folded already."""
-
-    def header_max_count(self, name: str) -> int:
-        """Every header that we write is there once."""
-        return 1
-
-    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        """Take a value as it is; what is not folded ASCII is a mistake of ours."""
-        if re.search(r"[^\t -~\r\n]|\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]+[!-~])", value):
-            raise ValueError(f"the header {name} is not written properly")
-        return name, value
-
-    def header_fetch_parse(self, name: str, value: str) -> Any:
-        """As usual; but what a part is, which every writing asks, is read without a parser."""
-        if name.lower() == "content-type":
-            return value.replace("\r\n", "")
-        return super().header_fetch_parse(name, value)
-
-
-SMTP = AsWritten(linesep="\r\n", refold_source="none")
+def proper(name: str, value: str) -> str:
+    """The value, if it is folded ASCII; else a mistake of ours. Raises ``ValueError``."""
+    if not (value.isascii() and value.isprintable()) and _IMPROPER.search(value):
+        raise ValueError(f"the header {name} is not written properly")
+    return value
 
 
 def clean(text: str, longest: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import escape
 
 from schemas.notices import LetterKind
 from services.notifier.letters.wording import LANGUAGES, Language
@@ -69,7 +70,7 @@ _HTML = {mood: _inlined(mood) for mood in get_args(Mood)}
 
 def sentences(name: str, language: Language, values: dict[str, Any]) -> dict[str, str]:
     """All that the template of a kind, or the ``frame``, says in a language."""
-    module = _SENTENCES[language, name].make_module(values)
+    module = _SENTENCES[language, name].make_module(values, shared=True)
     return {
         said: str(text).strip() for said, text in vars(module).items() if not said.startswith("_")
     }
@@ -87,4 +88,14 @@ def paragraphs(text: str, language: Language) -> list[str]:
 
 def rendered(mood: Mood, content: dict[str, Any]) -> tuple[str, str]:
     """A letter's text and HTML."""
-    return _TEXT.render(content), _HTML[mood].render(content)
+    return _filled(_TEXT, content), _filled(_HTML[mood], content)
+
+
+def escaped(value: str) -> str:
+    """A value as it stands in HTML."""
+    return str(escape(value))
+
+
+def _filled(template: Template, content: dict[str, Any]) -> str:
+    # Shared: without a copy of the content and of the globals, which no template of ours uses.
+    return str(template.make_module(content, shared=True))

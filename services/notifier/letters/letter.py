@@ -1,12 +1,14 @@
 """Writes the letter that a notice asks for."""
 
-import base64
-import binascii
-from email.message import EmailMessage
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from schemas.notices import OPTIONAL_KINDS, Notice, missing
+from schemas.messages import Person
+from schemas.notices import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
 from services.notifier.letters import facts, headers, layout
 from services.notifier.letters.addresses import ascii_domain, usable
 from services.notifier.letters.calendar_file import Deadline, calendar_file
@@ -14,6 +16,14 @@ from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.wording import COLON
+from services.notifier.letters.written import (
+    Headers,
+    Letter,
+    TextForm,
+    in_base64,
+    multipart,
+    part,
+)
 
 SUBJECT_MAX = 200
 #: Kinds that tell a deadline which the recipient may want to keep in mind.
@@ -36,22 +46,23 @@ class NoticeError(ValueError):
     """A notice that no letter can be made of, as it does not say what letters of its kind tell."""
 
 
-def letter(notice: Notice, sender: Sender, links: LinkMaker) -> EmailMessage:
+def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
 
     Raises ``AddressError`` when no letter can go to the recipient's address, and ``NoticeError``
     when the notice says too little; their texts say what is wrong.
     """
+    recipient = notice.recipient
     address = envelope_recipient(notice)
-    if lacks := missing(notice):
-        raise NoticeError(f"a letter {notice.kind} does not say {', '.join(lacks)}")
-    figures = Figures.of(notice.recipient)
-    known = facts.values(notice, figures)
-    content = _content(notice, known, sender, links, figures)
-    message = EmailMessage(policy=headers.SMTP)
-    _head(message, notice, sender, address, content)
-    _body(message, notice, sender, content)
-    return message
+    name = headers.clean(recipient.name or "", headers.NAME_MAX)
+    cause = (notice.kind, notice.about, notice.at, notice.says)
+    form = _form(*cause, bool(name), Figures.of(recipient), sender, links)
+    values = {_NAME: name, _ACTION: _action(notice, links)}
+    if notice.kind in OPTIONAL_KINDS:
+        values[_UNSUBSCRIBE] = links.unsubscribe(recipient.id, notice.kind)
+    head = _headers(notice, form, sender, address, values.get(_UNSUBSCRIBE))
+    content = _written(notice.notice_id, form, head, values)
+    return Letter(content.encode("ascii"), address, dict(head)["Message-ID"])
 
 
 def envelope_recipient(notice: Notice) -> str:
@@ -64,19 +75,60 @@ def envelope_recipient(notice: Notice) -> str:
 
 # --- what it says --------------------------------------------------------------------------------
 
+#: Stand in a form for what differs from recipient to recipient. Nobody can know them, so nothing
+#: that is typed can hold one.
+_NAME, _ACTION, _UNSUBSCRIBE = (secrets.token_hex(16) for _ in range(3))
+_BLANKS = (_NAME, _ACTION, _UNSUBSCRIBE)
 
-def _content(
-    notice: Notice,
-    known: dict[str, Any],
+
+class _Form(NamedTuple):
+    """What all letters say that tell the same to people who write figures alike.
+
+    ``calendar`` is a part, empty where there is none.
+    """
+
+    language: str
+    subject: str
+    text: TextForm
+    html: TextForm
+    calendar: str
+
+
+@lru_cache(maxsize=256)
+def _form(
+    kind: LetterKind,
+    about: str,
+    at: datetime,
+    says: Says,
+    is_named: bool,
+    figures: Figures,
     sender: Sender,
     links: LinkMaker,
-    figures: Figures,
-) -> dict[str, Any]:
+) -> _Form:
+    anyone = Person.model_construct(id="", name=_NAME if is_named else None)
+    notice = Notice.model_construct(
+        notice_id="", kind=kind, recipient=anyone, about=about, at=at, says=says
+    )
+    if lacks := missing(notice):
+        raise NoticeError(f"a letter {kind} does not say {', '.join(lacks)}")
+    content = _content(notice, sender, links, figures)
+    text, html = layout.rendered(_mood(notice), content)
+    has_calendar = kind in DEADLINE_KINDS and facts.is_open(notice)
+    return _Form(
+        figures.language,
+        headers.text_value("Subject", content["subject"]),
+        TextForm("plain", text, _BLANKS),
+        TextForm("html", html, _BLANKS, layout.escaped),
+        _calendar_part(notice, sender, content) if has_calendar else "",
+    )
+
+
+def _content(notice: Notice, sender: Sender, links: LinkMaker, figures: Figures) -> dict[str, Any]:
     """What text and HTML show."""
     language = figures.language
+    known = facts.values(notice, figures)
     said = layout.sentences(notice.kind, language, known)
     tiles, below = facts.rows(notice, known, language)
-    optional = notice.kind in OPTIONAL_KINDS
     return {
         **layout.sentences("frame", language, known),
         **said,
@@ -85,11 +137,11 @@ def _content(
         "lead": layout.paragraphs(said["lead"], language),
         "tiles": tiles,
         "facts": below,
-        "action": {"label": said["action"], "url": _action(notice, links)},
+        "action": {"label": said["action"], "url": _ACTION},
         "closing": layout.paragraphs(said["closing"], language),
         "colon": COLON.in_(language),
         "page": links.page(facts.room_of(notice), notice.about),
-        "unsubscribe": links.unsubscribe(notice.recipient.id, notice.kind) if optional else None,
+        "unsubscribe": _UNSUBSCRIBE if notice.kind in OPTIONAL_KINDS else None,
         "brand": sender.name,
         "page_url": sender.page_url,
     }
@@ -120,58 +172,54 @@ def _mood(notice: Notice) -> Mood:
 # --- how it is written ---------------------------------------------------------------------------
 
 
-def _head(
-    message: EmailMessage, notice: Notice, sender: Sender, address: str, content: dict[str, Any]
-) -> None:
+def _headers(
+    notice: Notice, form: _Form, sender: Sender, address: str, unsubscribe: str | None
+) -> list[tuple[str, str]]:
+    """All but the type of the content."""
     domain = ascii_domain(sender.domain)
     thread = headers.thread_id(notice.about, domain)
-    message["From"] = headers.mailbox_value("From", sender.name, usable(sender.mail_from))
-    message["To"] = headers.mailbox_value("To", notice.recipient.name or "", address)
-    message["Subject"] = headers.text_value("Subject", content["subject"])
-    message["Date"] = format_datetime(notice.at)
-    message["Message-ID"] = headers.message_id(notice.notice_id, domain)
-    message["In-Reply-To"] = thread
-    message["References"] = thread
-    message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = content["language"]
-    message["X-Jointbuy-Kind"] = notice.kind
-    if content["unsubscribe"]:
-        message["List-Unsubscribe"] = f"<{content['unsubscribe']}>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message["MIME-Version"] = "1.0"
+    optional = (
+        ("List-Unsubscribe", f"<{unsubscribe}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    )
+    return [
+        ("From", _from(sender)),
+        ("To", headers.mailbox_value("To", notice.recipient.name or "", address)),
+        ("Subject", form.subject),
+        ("Date", _date(notice.at)),
+        ("Message-ID", headers.message_id(notice.notice_id, domain)),
+        ("In-Reply-To", thread),
+        ("References", thread),
+        ("Auto-Submitted", "auto-generated"),
+        ("Content-Language", form.language),
+        ("X-Jointbuy-Kind", notice.kind),
+        *(optional if unsubscribe else ()),
+        ("MIME-Version", "1.0"),
+    ]
 
 
-def _body(message: EmailMessage, notice: Notice, sender: Sender, content: dict[str, Any]) -> None:
+@lru_cache(maxsize=64)
+def _from(sender: Sender) -> str:
+    return headers.mailbox_value("From", sender.name, usable(sender.mail_from))
+
+
+_date = lru_cache(maxsize=1024)(format_datetime)
+
+
+def _written(notice_id: str, form: _Form, head: Headers, values: Mapping[str, str]) -> str:
     """Text and HTML as alternatives, and beside them the deadline as a calendar file.
 
     Boundaries can't occur in a part, as no encoding that is used here has ``=_``.
     """
-    text, html = layout.rendered(_mood(notice), content)
-    boundary = f"=_{headers.digest(notice.notice_id)}"
-    whole = message
-    if notice.kind in DEADLINE_KINDS and facts.is_open(notice):
-        message["Content-Type"] = f'multipart/mixed;\r\n boundary="{boundary}_m"'
-        whole = EmailMessage(policy=headers.SMTP)
-        message.attach(whole)
-        message.attach(_calendar_part(notice, sender, content))
-    whole["Content-Type"] = f'multipart/alternative;\r\n boundary="{boundary}_a"'
-    whole.attach(_text_part("plain", text))
-    whole.attach(_text_part("html", html))
+    parts = (form.text.part(values), form.html.part(values))
+    boundary = f"=_{headers.digest(notice_id)}"
+    if not form.calendar:
+        return multipart("alternative", f"{boundary}_a", head, parts)
+    alternatives = multipart("alternative", f"{boundary}_a", (), parts)
+    return multipart("mixed", f"{boundary}_m", head, (alternatives, form.calendar))
 
 
-def _text_part(subtype: str, text: str) -> EmailMessage:
-    """In the encoding that takes less room, both of which are ASCII in short lines."""
-    encoded = text.encode()
-    quoted = binascii.b2a_qp(encoded, istext=True)
-    is_quoted = len(quoted) < len(encoded) * 4 // 3
-    part = EmailMessage(policy=headers.SMTP)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Transfer-Encoding"] = "quoted-printable" if is_quoted else "base64"
-    part.set_payload((quoted if is_quoted else base64.encodebytes(encoded)).decode("ascii"))
-    return part
-
-
-def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> EmailMessage:
+def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> str:
     says = notice.says
     assert says.closes_at is not None
     deadline = Deadline(
@@ -184,9 +232,9 @@ def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> E
         organizer_name=sender.name,
         language=content["language"],
     )
-    part = EmailMessage(policy=headers.SMTP)
-    part["Content-Type"] = 'text/calendar; method=PUBLISH; charset="utf-8"; name="deadline.ics"'
-    part["Content-Transfer-Encoding"] = "base64"
-    part["Content-Disposition"] = 'attachment; filename="deadline.ics"'
-    part.set_payload(base64.encodebytes(calendar_file(deadline)).decode("ascii"))
-    return part
+    head = (
+        ("Content-Type", 'text/calendar; method=PUBLISH; charset="utf-8"; name="deadline.ics"'),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-Disposition", 'attachment; filename="deadline.ics"'),
+    )
+    return part(head, in_base64(calendar_file(deadline)))

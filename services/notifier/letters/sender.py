@@ -32,6 +32,8 @@ class Sender:
 class LinkMaker(Protocol):
     """Addresses of pages; those that let someone do something are signed."""
 
+    def __hash__(self) -> int: ...
+
     def unsubscribe(self, recipient_id: str, kind: str) -> str:
         """Where a recipient ends letters of a kind; answers RFC 8058's POST too."""
 

@@ -1,5 +1,5 @@
 """How payments are brought about outside. A method is a caller of the runtime: it takes a
-``Request`` of ``answering`` and gives a ``Reply``, whatever the other side does.
+``Request`` of ``hearing`` and gives a ``Reply``, whatever the other side does.
 
 Only ``card`` needs one: instructions to a shop are facts that shop_bridge reads, and an invoice is
 its own payment fact.

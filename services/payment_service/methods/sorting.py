@@ -3,7 +3,7 @@
 import stripe
 import structlog
 
-from services.payment_service.answering import Reply
+from services.payment_service.hearing import Reply
 
 #: What the state of things does not allow (any more): it is looked at instead.
 STATE_CODES = frozenset(

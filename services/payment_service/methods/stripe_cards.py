@@ -15,7 +15,7 @@ import stripe
 import structlog
 from prometheus_client import Counter
 
-from services.payment_service.answering import Reply, Request
+from services.payment_service.hearing import Reply, Request
 from services.payment_service.methods.minor_units import AmountError, in_stripe_units
 from services.payment_service.methods.sorting import STATE_CODES, sorted_out
 from services.payment_service.settings import CardSettings

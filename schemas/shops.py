@@ -1,0 +1,116 @@
+"""What shops tell of their orders, made alike: steps between shop_bridge's ears and its head.
+
+A shop's order is known by ``<source>:<order_id>``. Each message says how something stands, never
+what to add, so that it may come twice and in any order.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.parts import Id, Instant, Message, Model, Money, Quantity
+
+Units = Annotated[int, Field(ge=0, le=10**9)]
+LINES_MAX = 2_000
+#: A shop's own id: ours are made of it, with an end.
+ShopId = Annotated[
+    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^/\x00-\x1f\x7f]+$")
+]
+
+
+class ShopLine(Model):
+    """A line of a shop's order: ``removed`` of its ``quantity`` were refunded or taken out.
+
+    ``value`` is of the whole quantity. ``mistyped`` is what should have been a group's id: ops
+    can set ``group_id`` in the dead letter and send it again.
+    """
+
+    line_id: ShopId
+    quantity: Units
+    removed: Units = 0
+    value: Money
+    group_id: Id | None = None
+    mistyped: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+
+class ShopOrderSeen(Message):
+    """How an order stood at ``updated_at``.
+
+    ``cancelled`` is absent where what the shop sent says nothing of it. ``deliveries`` are the ids
+    by which the shop tells its deliveries apart.
+    """
+
+    type: Literal["ShopOrderSeen"] = "ShopOrderSeen"
+    shop_order: Id
+    source: Id
+    order_id: ShopId
+    member_id: Id
+    member_email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    currency: Annotated[str, StringConstraints(max_length=16)]
+    ordered_at: Instant
+    updated_at: Instant
+    paid: bool
+    cancelled: bool | None = None
+    lines: Annotated[tuple[ShopLine, ...], Field(max_length=LINES_MAX)]
+    deliveries: Annotated[tuple[Id, ...], Field(max_length=2)] = ()
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and its time; two of one second differ by what the shop calls them."""
+        return "/".join((self.shop_order, self.updated_at.isoformat(), *self.deliveries))
+
+
+class ShopLineChange(Model):
+    """By how much an edit raised a line, or with a minus lowered it."""
+
+    line_id: ShopId
+    delta: Annotated[int, Field(ge=-(10**9), le=10**9)]
+
+
+class ShopOrderEdited(Message):
+    """An edit of an order's lines; a later ``ShopOrderSeen`` has it in its quantities."""
+
+    type: Literal["ShopOrderEdited"] = "ShopOrderEdited"
+    shop_order: Id
+    edit_id: ShopId
+    edited_at: Instant
+    changes: Annotated[tuple[ShopLineChange, ...], Field(max_length=LINES_MAX)]
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and the edit."""
+        return f"{self.shop_order}/{self.edit_id}"
+
+
+class ShopRefundLine(Model):
+    """How many of a line came back with a refund."""
+
+    line_id: ShopId
+    quantity: Quantity
+
+
+class ShopRefundSeen(Message):
+    """A refund of an order's lines."""
+
+    type: Literal["ShopRefundSeen"] = "ShopRefundSeen"
+    shop_order: Id
+    refund_id: ShopId
+    refunded_at: Instant
+    lines: Annotated[tuple[ShopRefundLine, ...], Field(max_length=LINES_MAX)]
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and the refund."""
+        return f"{self.shop_order}/{self.refund_id}"
+
+
+class ShopOrderGone(Message):
+    """The shop has deleted the order; all that is known of it is its id."""
+
+    type: Literal["ShopOrderGone"] = "ShopOrderGone"
+    shop_order: Id
+    gone_at: Instant
+    keyed_by: ClassVar[str] = "shop_order"

@@ -1,0 +1,137 @@
+"""Events, orders and dead letters to their topics; what is told as sent has been acknowledged.
+
+One producer for a process. Many webhooks at once share its batches, which is what makes a thousand
+a second affordable.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas.messages import Message
+from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS, Topic
+from services.runtime import transport
+from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
+from services.runtime.settings import Settings
+
+RECONNECT_SECONDS = 1.0
+_log = structlog.get_logger()
+
+
+class NotAcknowledgedError(RuntimeError):
+    """Kafka has not said that it has the records; it may have them all the same."""
+
+
+class Publisher:
+    """Encodes and sends. Connects in the background, so that a broker may come later."""
+
+    def __init__(self, settings: Settings, acknowledge_seconds: float) -> None:
+        self._settings = settings
+        self._seconds = acknowledge_seconds
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._partitioner = Partitioner(SHOP_EVENTS.partitions)
+        topics = {message: topic for topic in (SHOP_EVENTS, ORDERS) for message in topic.messages}
+        named = {message: settings.topic(topic.name) for message, topic in topics.items()}
+        self._topics = topics
+        self._encoder = Encoder("jointbuy/shop_bridge", named, self._partitioner)
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def stop(self) -> None:
+        """Send what is under way, and disconnect."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._connecting
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def ready(self) -> bool:
+        """Whether a broker answers now."""
+        if self._producer is None:
+            return False
+        try:
+            async with asyncio.timeout(self._seconds):
+                return bool(await self._producer.client.fetch_all_metadata())
+        except (KafkaError, TimeoutError):
+            return False
+
+    def event(self, message: Message, now_ms: int, cause: str) -> OutputRecord:
+        """A message as a record of its topic; ``cause`` is what ops find it by in the shop."""
+        return self._encoder(message, now_ms, cause, "webhook")
+
+    def dead_letter(self, message: Message, now_ms: int, cause: str, error: str) -> OutputRecord:
+        """A message that people must mend, for the topic where it belongs once it is."""
+        topic = self._topics[type(message)]
+        return self._letter(topic, message.key, encode(message), now_ms, cause, error)
+
+    def dead_webhook(
+        self, source: str, body: bytes, now_ms: int, cause: str, error: str
+    ) -> OutputRecord:
+        """A body that can't be read, as it came: there is no topic to send it to again."""
+        return self._letter(None, source, body, now_ms, cause, error)
+
+    def _letter(
+        self, topic: Topic | None, key: str, value: bytes, now_ms: int, cause: str, error: str
+    ) -> OutputRecord:
+        partition = self._partitioner(key_id(key))
+        name = f"webhooks/{key}" if topic is None else self._settings.topic(topic.name)
+        about = {
+            "service": "shop_bridge",
+            "topic": name,
+            "partition": str(partition),
+            "offset": cause,
+            "error": error,
+            "attempt": "1",
+        }
+        return OutputRecord(
+            self._settings.topic(DEAD_LETTERS.name),
+            partition,
+            key.encode(),
+            value,
+            now_ms,
+            [(header, text.encode()) for header, text in about.items()],
+        )
+
+    async def send(self, records: Sequence[OutputRecord]) -> None:
+        """Send, and wait until all are acknowledged. Raises ``NotAcknowledgedError``."""
+        if self._producer is None:
+            raise NotAcknowledgedError("no broker yet")
+        try:
+            async with asyncio.timeout(self._seconds):
+                sent = [await self._send(self._producer, record) for record in records]
+                # Shielded: a batch that others share must not lose a delivery to our impatience.
+                await asyncio.gather(*(asyncio.shield(delivery) for delivery in sent))
+        except (KafkaError, TimeoutError) as error:
+            raise NotAcknowledgedError(type(error).__name__) from error
+
+    async def _send(self, producer: AIOKafkaProducer, record: OutputRecord) -> Any:
+        return await producer.send(
+            record.topic,
+            record.value,
+            record.key,
+            partition=record.partition,
+            timestamp_ms=record.timestamp,
+            headers=record.headers,
+        )
+
+    async def _connect(self) -> None:
+        while True:
+            producer = transport.producer(self._settings)
+            try:
+                await producer.start()
+            except KafkaError as error:
+                await producer.stop()
+                _log.warning("no broker yet", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+            else:
+                self._producer = producer
+                return

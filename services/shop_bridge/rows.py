@@ -1,0 +1,78 @@
+"""What is kept of a shop's order: one row ``order``, all that its next message is held against."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Line:
+    """A line as the latest snapshot has it; ``value`` is of the whole ``quantity``."""
+
+    quantity: int
+    removed: int
+    value: int
+    group_id: str | None = None
+
+
+@dataclass(slots=True)
+class Edit:
+    """An edit that the latest snapshot may not have yet: line -> by how much."""
+
+    edited_at: datetime
+    changes: dict[str, int]
+
+
+@dataclass(slots=True)
+class Refund:
+    """A refund: line -> how many; ``told`` once it went into returns."""
+
+    refunded_at: datetime
+    lines: dict[str, int]
+    told: bool = False
+
+
+@dataclass(slots=True)
+class Sent:
+    """An order as it went to the topic ``orders``; ``returned`` of it were taken back since."""
+
+    order_id: str
+    quantity: int
+    value: int
+    paid: bool
+    ordered_at: datetime
+    returned: int = 0
+    cancelled: bool = False
+
+    @property
+    def left(self) -> int:
+        """Units that stand."""
+        return 0 if self.cancelled else self.quantity - self.returned
+
+
+@dataclass(slots=True)
+class ShopOrder:
+    """A shop's order; ``source`` is empty while only parts of it have come.
+
+    ``cancelled_at`` is the latest word that it is cancelled, ``standing_at`` the latest word either
+    way. ``sent`` has the orders of each group, the first under the shop's own id. ``lowered``
+    counts returns that no refund explains.
+    """
+
+    source: str = ""
+    order_id: str = ""
+    member_id: str = ""
+    member_email: str | None = None
+    currency: str = ""
+    ordered_at: datetime = NEVER
+    updated_at: datetime = NEVER
+    standing_at: datetime = NEVER
+    cancelled_at: datetime | None = None
+    paid: bool = False
+    lines: dict[str, Line] = field(default_factory=dict)
+    edits: dict[str, Edit] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    sent: dict[str, list[Sent]] = field(default_factory=dict)
+    lowered: int = 0
+    deliveries: list[str] = field(default_factory=list)

@@ -1,0 +1,128 @@
+"""What a shop's order comes to: its messages are folded into one row, the row into orders.
+
+A snapshot (``ShopOrderSeen``) replaces an older one and never a newer one; edits and refunds are
+kept by their ids, and those that the snapshot does not have yet are added to it. So each may come
+twice and in any order. ``settling`` then sends what makes the orders of each group what the row
+says, and nothing where they are that already.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import datetime, timedelta
+
+from schemas.messages import (
+    Message,
+    ShopOrderEdited,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopRefundSeen,
+)
+from services.runtime.rows import Due, Rows
+from services.shop_bridge.rows import Edit, Line, Refund, ShopOrder
+from services.shop_bridge.settling import settle
+
+#: Shops refund and edit for months; what belongs to no order of ours is soon worth nothing.
+KEPT = timedelta(days=180)
+PARTS_KEPT = timedelta(days=7)
+DELIVERIES_KEPT = 40
+
+
+def see_order(message: ShopOrderSeen, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take a snapshot, unless its delivery was taken before or a newer one is known.
+
+    An older one may still name groups of lines that could not be read until ops mended them.
+    """
+    order = _order(rows)
+    if any(delivery in order.deliveries for delivery in message.deliveries):
+        return ()
+    order.deliveries = [*order.deliveries, *message.deliveries][-DELIVERIES_KEPT:]
+    _take_standing(order, message)
+    if order.source and message.updated_at < order.updated_at:
+        for line in message.lines:
+            known = order.lines.get(line.line_id)
+            if known is not None and known.group_id is None:
+                known.group_id = line.group_id
+        return _keep(order, rows, now)
+    if not order.sent:  # whoever it was told of first remains the buyer
+        order.member_id, order.member_email = message.member_id, message.member_email
+    order.source, order.order_id = message.source, message.order_id
+    order.currency, order.ordered_at = message.currency, message.ordered_at
+    order.paid = message.paid or (order.paid and message.updated_at == order.updated_at)
+    order.updated_at = message.updated_at
+    before, order.lines = order.lines, {}
+    for line in message.lines:
+        known = before.get(line.line_id)
+        # A group once read stays, if what named it is taken off the line or can't be read any more.
+        group_id = line.group_id or (known.group_id if known else None)
+        order.lines[line.line_id] = Line(line.quantity, line.removed, line.value, group_id)
+    order.edits = {
+        edit_id: edit
+        for edit_id, edit in order.edits.items()
+        if edit.edited_at > message.updated_at
+    }
+    return _keep(order, rows, now)
+
+
+def edit_order(message: ShopOrderEdited, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take an edit that the latest snapshot does not have; one of new lines waits for the next."""
+    order = _order(rows)
+    if message.edit_id in order.edits or message.edited_at <= order.updated_at:
+        return ()
+    changes: dict[str, int] = {}
+    for change in message.changes:
+        changes[change.line_id] = changes.get(change.line_id, 0) + change.delta
+    order.edits[message.edit_id] = Edit(message.edited_at, changes)
+    if any(delta > 0 for delta in changes.values()):
+        order.paid = False  # what was added is paid when the shop says so
+    return _keep(order, rows, now)
+
+
+def refund_order(message: ShopRefundSeen, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take a refund once; one whose order is not known yet waits for it."""
+    order = _order(rows)
+    if message.refund_id in order.refunds:
+        return ()
+    lines: dict[str, int] = {}
+    for line in message.lines:
+        lines[line.line_id] = lines.get(line.line_id, 0) + line.quantity
+    order.refunds[message.refund_id] = Refund(message.refunded_at, lines)
+    return _keep(order, rows, now)
+
+
+def lose_order(message: ShopOrderGone, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Cancel an order that the shop has deleted, or keep that it has until it comes."""
+    order = _order(rows)
+    if message.gone_at >= order.standing_at:
+        order.standing_at = order.cancelled_at = message.gone_at
+    return _keep(order, rows, now)
+
+
+def forget_order(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Forget an order of which nothing was heard for long."""
+    if "order" in rows:
+        del rows["order"]
+    return ()
+
+
+def _take_standing(order: ShopOrder, message: ShopOrderSeen) -> None:
+    """Take the word on whether it is cancelled, if it is the latest; of one time, "yes" wins."""
+    if message.cancelled is None or message.updated_at < order.standing_at:
+        return
+    if message.cancelled:
+        order.cancelled_at = message.updated_at
+    elif message.updated_at > order.standing_at:
+        order.cancelled_at = None
+    order.standing_at = message.updated_at
+
+
+def _order(rows: Rows) -> ShopOrder:
+    """The row, to be changed: rules never change one in place."""
+    order: ShopOrder = deepcopy(rows.get("order")) or ShopOrder()
+    return order
+
+
+def _keep(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
+    messages = settle(order) if order.source else []
+    rows["order"] = order
+    rows["due/forget"] = Due(now + (KEPT if order.source else PARTS_KEPT))
+    return messages

@@ -1,0 +1,140 @@
+"""The shops that are bridged, and every setting of the bridge, read in one place.
+
+A shop is one entry of a JSON list, in ``SHOPS`` or in the file ``SHOPS_FILE``::
+
+    [{"name": "greenhouse", "kind": "shopify", "secrets": ["…"], "domain": "x.myshopify.com"},
+     {"name": "kiosk", "kind": "woocommerce", "secrets": ["…"],
+      "rest": {"url": "https://kiosk.example", "key": "ck_…", "secret": "cs_…"}},
+     {"name": "till", "kind": "standard", "secrets": ["whsec_…"]},
+     {"name": "erp", "kind": "outbox", "topic": "outbox.event.order"}]
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.shop_bridge.signatures import standard_verifier
+
+Secret = Annotated[SecretStr, Field(min_length=8)]
+
+
+class ShopsError(ValueError):
+    """The shops can't be read; the text says where, and never what."""
+
+
+class RestApi(BaseModel):
+    """A WooCommerce shop's REST API, by which a poll finds what its webhooks lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: str
+    key: SecretStr
+    secret: SecretStr
+
+    @model_validator(mode="after")
+    def _keeps_keys_secret(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("url must be https: the keys go with every request")
+        return self
+
+
+class Shop(BaseModel):
+    """A shop; ``name`` is the ``source`` of its orders. Two secrets are good while one rotates."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    # With a colon and a shop's own id of 40 characters it has to fit an id of ours.
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,22}$")]
+    kind: Literal["shopify", "woocommerce", "standard", "outbox"]
+    secrets: Annotated[tuple[Secret, ...], Field(max_length=4)] = ()
+    domain: str | None = None
+    rest: RestApi | None = None
+    topic: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if (self.kind == "outbox") == bool(self.secrets):
+            raise ValueError("secrets: an outbox has none, every other shop at least one")
+        if (self.kind == "outbox") != bool(self.topic):
+            raise ValueError("topic: an outbox is on one, no other shop is")
+        if self.rest and self.kind != "woocommerce":
+            raise ValueError("rest: only WooCommerce is polled")
+        if self.domain and self.kind != "shopify":
+            raise ValueError("domain: only Shopify tells it")
+        if self.kind == "standard":
+            for secret in self.secrets:
+                standard_verifier(secret.get_secret_value())
+        return self
+
+    def plain_secrets(self) -> tuple[str, ...]:
+        """The secrets, to verify with."""
+        return tuple(secret.get_secret_value() for secret in self.secrets)
+
+
+class BridgeSettings(BaseSettings):
+    """Environment variables, upper-case; those of Kafka are the runtime's."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(8081, ge=1, le=65_535)
+    shops: SecretStr = Field(SecretStr("[]"), description="JSON list of shops.")
+    shops_file: Path | None = Field(None, description="A file with such a list, besides.")
+    webhook_bytes_max: int = Field(2_000_000, ge=1_000, description="A larger body gets 413.")
+    webhooks_at_once: int = Field(200, ge=1, description="More at the same time get 503.")
+    acknowledge_seconds: float = Field(
+        3.5, gt=0, description="How long Kafka may take; then 503. Shopify waits five seconds."
+    )
+    poll_seconds: float = Field(60.0, gt=0, description="Between two polls of a WooCommerce shop.")
+    poll_back_days: float = Field(
+        7.0, gt=0, description="How far the first poll of a shop looks back."
+    )
+
+
+_SHOPS = TypeAdapter(tuple[Shop, ...])
+
+
+def read_shops(settings: BridgeSettings) -> Sequence[Shop]:
+    """The shops of both places. Raises ``ShopsError`` without a word of what stands there."""
+    shops = list(_read("SHOPS", settings.shops.get_secret_value()))
+    if settings.shops_file is not None:
+        try:
+            text = settings.shops_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ShopsError(f"SHOPS_FILE can't be read: {type(error).__name__}") from None
+        shops += _read("SHOPS_FILE", text)
+    names = [shop.name for shop in shops]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ShopsError(f"two shops are named {twice}")
+    return shops
+
+
+def _read(where: str, text: str) -> tuple[Shop, ...]:
+    try:
+        return _SHOPS.validate_python(json.loads(text))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found
+        )
+        raise ShopsError(f"{where}: {problems}") from None
+    except ValueError:
+        raise ShopsError(f"{where} is not JSON") from None

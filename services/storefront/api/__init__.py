@@ -1,0 +1,1 @@
+"""The HTTP API for terminals and shops, under ``/api/v1``."""

@@ -1,0 +1,172 @@
+"""Routes of counter auctions."""
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import Depends, Response
+
+from services.storefront.api.answers import (
+    ApplicationAnswer,
+    OfferAnswer,
+    WithdrawalAnswer,
+    application_answer,
+    offer_answer,
+)
+from services.storefront.api.routes import PREFIX, reads, router, writes
+from services.storefront.api.taking import (
+    Cursor,
+    IdInPath,
+    Limit,
+    Page,
+    Seed,
+    Taken,
+    The,
+    Who,
+    Words,
+)
+from services.storefront.auction_commands import Offered
+from services.storefront.given import ApplicationGiven, AuctionGiven, OfferGiven
+from services.storefront.looking import auction_shown
+from services.storefront.views import (
+    AuctionDetail,
+    AuctionSummary,
+    AuctionView,
+    auction_summary,
+    auction_view,
+)
+
+auctions = router("auctions")
+
+_opening = Taken(AuctionGiven)
+_offer = Taken(OfferGiven)
+_application = Taken(ApplicationGiven)
+
+
+@auctions.get("/auctions", **reads(422))
+async def list_auctions(
+    shop: The,
+    q: Words = "",
+    sort: Literal["ending", "nearest", "ended"] = "ending",
+    status: Literal["open", "concluded", "failed", "withdrawn"] = "open",
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Page[AuctionSummary]:
+    """Auctions of a status."""
+    page = await shop.reader.auctions(words=q, sort=sort, status=status, cursor=cursor, limit=limit)
+    return Page(items=[auction_summary(each) for each in page.rows], cursor=page.cursor)
+
+
+@auctions.get("/auctions/{auction_id}", **reads(404))
+async def show_auction(shop: The, auction_id: IdInPath) -> AuctionDetail:
+    """An auction and what happened so far; who competes is not said."""
+    return await auction_shown(shop.reader, auction_id)
+
+
+# --- sellers -------------------------------------------------------------------------------------
+
+
+@auctions.post(
+    "/auctions",
+    status_code=201,
+    **writes(by=("seller", "admin"), takes=_opening, later=OfferAnswer),
+)
+async def open_auction(
+    shop: The,
+    actor: Who,
+    once: Seed,
+    given: Annotated[AuctionGiven, Depends(_opening)],
+    response: Response,
+) -> OfferAnswer:
+    """Open an auction with a first condition: a seller's key."""
+    offered = await shop.commands.open_auction(actor, given, once.seed)
+    return _answered(offered, response, f"{PREFIX}/auctions/{offered.auction_id}")
+
+
+@auctions.post(
+    "/auctions/{auction_id}/offers",
+    status_code=201,
+    **writes(404, by=("seller", "invited", "admin"), takes=_offer, later=OfferAnswer),
+)
+async def make_offer(
+    shop: The,
+    actor: Who,
+    auction_id: IdInPath,
+    once: Seed,
+    given: Annotated[OfferGiven, Depends(_offer)],
+    response: Response,
+) -> OfferAnswer:
+    """Offer a better condition: a seller's key, or the token of an invitation.
+
+    `not-better` is an answer too: the offer was judged, and the shown one stays.
+    """
+    offered = await shop.commands.offer(actor, auction_id, given, once.seed)
+    return _answered(offered, response, _offer_place(offered))
+
+
+def _answered(offered: Offered, response: Response, place: str) -> OfferAnswer:
+    if offered.judged is None:
+        response.status_code, place = 202, _offer_place(offered)
+    response.headers["Location"] = place
+    return offer_answer(offered)
+
+
+def _offer_place(offered: Offered) -> str:
+    return f"{PREFIX}/auctions/{quote(offered.auction_id, safe='')}/offers/{offered.offer_id}"
+
+
+@auctions.get(
+    "/auctions/{auction_id}/offers/{offer_id}",
+    **reads(by=("seller", "invited", "admin")),
+)
+async def show_offer(
+    shop: The, actor: Who, auction_id: IdInPath, offer_id: IdInPath
+) -> OfferAnswer:
+    """What became of an offer: its seller's key. `verdict` is null until that is known."""
+    return offer_answer(await shop.commands.offer_outcome(actor, auction_id, offer_id))
+
+
+@auctions.post(
+    "/auctions/{auction_id}/withdrawal",
+    **writes(404, 409, by=("seller", "admin"), later=AuctionView),
+)
+async def withdraw_auction(
+    shop: The, actor: Who, auction_id: IdInPath, response: Response
+) -> AuctionView:
+    """Take an auction back, while nobody has applied or bettered the offer: who opened it."""
+    auction = await shop.commands.withdraw_auction(actor, auction_id)
+    if auction.status != "withdrawn":
+        response.status_code = 202
+        response.headers["Location"] = f"{PREFIX}/auctions/{quote(auction_id, safe='')}"
+    return auction_view(auction)
+
+
+# --- buyers --------------------------------------------------------------------------------------
+
+
+@auctions.post(
+    "/auctions/{auction_id}/applications",
+    status_code=201,
+    **writes(404, 409, takes=_application),
+)
+async def apply(
+    shop: The,
+    actor: Who,
+    auction_id: IdInPath,
+    once: Seed,
+    given: Annotated[ApplicationGiven, Depends(_application)],
+) -> ApplicationAnswer:
+    """Reserve: a letter asks the address to confirm; where a shop's key vouches, it counts."""
+    reserved = await shop.commands.apply(actor, auction_id, given, once.seed)
+    return application_answer(shop, reserved)
+
+
+@auctions.post(
+    "/auctions/{auction_id}/applications/{application_id}/withdrawal",
+    **writes(404, 409, by=("applicant", "shop", "admin")),
+)
+async def withdraw_application(
+    shop: The, actor: Who, auction_id: IdInPath, application_id: IdInPath
+) -> WithdrawalAnswer:
+    """Take a reservation back while the auction runs: with its token, or the shop's key."""
+    await shop.commands.withdraw_application(actor, auction_id, application_id)
+    return WithdrawalAnswer(application_id=application_id)

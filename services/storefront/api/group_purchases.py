@@ -1,0 +1,243 @@
+"""Routes of definitions and group purchases."""
+
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import Depends, Response
+
+from services.storefront.access import Kind
+from services.storefront.api.answers import (
+    CancellationAnswer,
+    OrderAnswer,
+    RequestAnswer,
+    order_answer,
+    request_answer,
+)
+from services.storefront.api.routes import PREFIX, reads, router, writes
+from services.storefront.api.taking import (
+    Absent,
+    Cursor,
+    IdInPath,
+    Limit,
+    Page,
+    Seed,
+    Taken,
+    The,
+    Who,
+    Words,
+)
+from services.storefront.given import (
+    CancellationGiven,
+    DefinitionGiven,
+    GivenId,
+    GroupGiven,
+    OrderGiven,
+    ReturnGiven,
+    WithdrawalGiven,
+)
+from services.storefront.looking import group_shown, table_shown
+from services.storefront.views import (
+    DefinitionSummary,
+    DefinitionView,
+    GroupSummary,
+    GroupView,
+    TableRow,
+    definition_summary,
+    definition_view,
+    group_summary,
+    group_view,
+)
+
+definitions = router("definitions")
+groups = router("group-purchases")
+requests = router("requests")
+
+SHOPS: tuple[Kind, ...] = ("shop", "admin")
+RUNNERS: tuple[Kind, ...] = ("organizer", "shop", "admin")
+SELLING: tuple[Kind, ...] = ("shop", "seller", "admin")
+
+_definition = Taken(DefinitionGiven)
+_group = Taken(GroupGiven)
+_withdrawal = Taken(WithdrawalGiven, optional=True)
+_order = Taken(OrderGiven)
+_cancellation = Taken(CancellationGiven)
+_return = Taken(ReturnGiven)
+
+
+# --- definitions ---------------------------------------------------------------------------------
+
+
+@definitions.get("/definitions", **reads(422))
+async def list_definitions(
+    shop: The,
+    q: Words = "",
+    shop_id: GivenId | Absent = None,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Page[DefinitionSummary]:
+    """What shops open to the public for group purchase, the newest first."""
+    page = await shop.reader.definitions(words=q, shop_id=shop_id, cursor=cursor, limit=limit)
+    return Page(items=[definition_summary(each) for each in page.rows], cursor=page.cursor)
+
+
+@definitions.post("/definitions", status_code=201, **writes(404, by=SHOPS, takes=_definition))
+async def publish_definition(
+    shop: The,
+    actor: Who,
+    once: Seed,
+    given: Annotated[DefinitionGiven, Depends(_definition)],
+    response: Response,
+) -> DefinitionView:
+    """Publish a definition, or the next version of one: a shop's key."""
+    made = await shop.commands.publish_definition(actor, given, once.seed)
+    response.headers["Location"] = f"{PREFIX}/definitions/{quote(made.definition_id, safe='')}"
+    return definition_view(made)
+
+
+@definitions.get("/definitions/{definition_id}", **reads(404))
+async def show_definition(shop: The, definition_id: IdInPath) -> DefinitionView:
+    """A definition, withdrawn or not."""
+    return definition_view(await shop.commands.definition(definition_id))
+
+
+@definitions.post("/definitions/{definition_id}/withdrawal", **writes(404, by=SHOPS))
+async def withdraw_definition(shop: The, actor: Who, definition_id: IdInPath) -> DefinitionView:
+    """Withdraw a definition: groups that run go on, no new ones begin. Its shop's key."""
+    return definition_view(await shop.commands.withdraw_definition(actor, definition_id))
+
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+@groups.post(
+    "/group-purchases",
+    status_code=201,
+    **writes(takes=_group, later=RequestAnswer),
+)
+async def request_group_purchase(
+    shop: The,
+    actor: Who,
+    once: Seed,
+    given: Annotated[GroupGiven, Depends(_group)],
+    response: Response,
+) -> RequestAnswer:
+    """Ask for a group purchase: anyone under a definition, a shop's key under its own terms."""
+    asked = await shop.commands.request_group_purchase(actor, given, once.seed)
+    if asked.group_id is None:
+        response.status_code = 202
+        response.headers["Location"] = f"{PREFIX}/requests/{asked.request_id}"
+    else:
+        response.headers["Location"] = f"{PREFIX}/group-purchases/{asked.group_id}"
+    return request_answer(shop, asked)
+
+
+@requests.get("/requests/{request_id}", **reads(422, by=("requester", "admin")))
+async def show_request(shop: The, actor: Who, request_id: IdInPath) -> RequestAnswer:
+    """What became of a request: with the `request_token` that came with it."""
+    return request_answer(shop, await shop.commands.outcome(actor, request_id))
+
+
+# --- group purchases -----------------------------------------------------------------------------
+
+
+@groups.get("/group-purchases", **reads(422))
+async def list_group_purchases(
+    shop: The,
+    q: Words = "",
+    sort: Literal["ending", "nearest", "ended"] = "ending",
+    status: Literal["open", "complete", "elapsed", "withdrawn"] = "open",
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Page[GroupSummary]:
+    """Public group purchases of a status; unlisted ones are on no list."""
+    page = await shop.reader.groups(words=q, sort=sort, status=status, cursor=cursor, limit=limit)
+    return Page(items=[group_summary(each) for each in page.rows], cursor=page.cursor)
+
+
+@groups.get("/group-purchases/{group_id}", **reads(404))
+async def show_group_purchase(shop: The, group_id: IdInPath) -> GroupView:
+    """A group purchase, listed or not: its terms, and how far it is."""
+    return (await group_shown(shop.reader, group_id)).view
+
+
+@groups.get(
+    "/group-purchases/{group_id}/members",
+    **reads(404, 422, by=("organizer", "shop", "seller", "admin")),
+)
+async def list_members(
+    shop: The, actor: Who, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100
+) -> Page[TableRow]:
+    """The purchase condition management table: for the organizer, the shop, the winning seller."""
+    terms = await shop.commands.group_run_by(actor, group_id)
+    page = await table_shown(shop.reader, actor, terms, cursor, limit)
+    return Page(items=page.rows, cursor=page.cursor)
+
+
+@groups.post(
+    "/group-purchases/{group_id}/withdrawal",
+    **writes(404, 409, by=RUNNERS, takes=_withdrawal, later=GroupView),
+)
+async def withdraw_group_purchase(
+    shop: The,
+    actor: Who,
+    group_id: IdInPath,
+    given: Annotated[WithdrawalGiven, Depends(_withdrawal)],
+    response: Response,
+) -> GroupView:
+    """Take a group purchase back, as long as it is open: the organizer's token, the shop's key."""
+    group = await shop.commands.withdraw_group_purchase(actor, group_id, given)
+    if group.withdrawn_at is None:
+        response.status_code = 202
+        response.headers["Location"] = f"{PREFIX}/group-purchases/{group_id}"
+        return (await group_shown(shop.reader, group_id)).view
+    return group_view(group)
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+@groups.post(
+    "/group-purchases/{group_id}/orders",
+    status_code=201,
+    **writes(404, by=("member", *SELLING), takes=_order),
+)
+async def place_order(
+    shop: The,
+    actor: Who,
+    group_id: IdInPath,
+    once: Seed,
+    given: Annotated[OrderGiven, Depends(_order)],
+) -> OrderAnswer:
+    """Order under a group's id: the shop's orders, placed or paid; a member's by a link."""
+    return order_answer(await shop.commands.place_order(actor, group_id, given, once.seed))
+
+
+@groups.post(
+    "/group-purchases/{group_id}/cancellations",
+    status_code=201,
+    **writes(404, by=SELLING, takes=_cancellation),
+)
+async def cancel_order(
+    shop: The,
+    actor: Who,
+    group_id: IdInPath,
+    given: Annotated[CancellationGiven, Depends(_cancellation)],
+) -> CancellationAnswer:
+    """Say that an order of the shop's is void."""
+    await shop.commands.cancel_order(actor, group_id, given)
+    return CancellationAnswer(order_id=given.order_id)
+
+
+@groups.post(
+    "/group-purchases/{group_id}/returns",
+    status_code=201,
+    **writes(404, by=SELLING, takes=_return),
+)
+async def return_order(
+    shop: The,
+    actor: Who,
+    group_id: IdInPath,
+    given: Annotated[ReturnGiven, Depends(_return)],
+) -> OrderAnswer:
+    """Say that goods came back to the shop; `order_id` in the answer is the `return_id`."""
+    return order_answer(await shop.commands.return_order(actor, group_id, given))

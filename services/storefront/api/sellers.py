@@ -1,0 +1,112 @@
+"""Routes of sellers, their standing, and keys."""
+
+from typing import Annotated
+
+from fastapi import Depends, Response
+
+from services.storefront.access import Actor
+from services.storefront.api.answers import (
+    IssuedKeyAnswer,
+    KeyAnswer,
+    OfferAnswer,
+    RegistrationAnswer,
+    issued_key_answer,
+    key_answer,
+    registration_answer,
+)
+from services.storefront.api.routes import PREFIX, reads, router, writes
+from services.storefront.api.taking import IdInPath, Page, Seed, Taken, The, Who
+from services.storefront.given import SellerGiven, WithdrawalGiven
+from services.storefront.seller_commands import Act
+from services.storefront.shop import Shop
+from services.storefront.views import SellerView, seller_view
+
+sellers = router("sellers")
+keys = router("keys")
+
+_seller = Taken(SellerGiven)
+_reason = Taken(WithdrawalGiven, optional=True)
+Why = Annotated[WithdrawalGiven, Depends(_reason)]
+
+
+@sellers.post(
+    "/sellers",
+    status_code=201,
+    **writes(takes=_seller, later=RegistrationAnswer),
+)
+async def register_seller(
+    shop: The,
+    actor: Who,
+    once: Seed,
+    given: Annotated[SellerGiven, Depends(_seller)],
+    response: Response,
+) -> RegistrationAnswer:
+    """Register as a seller; the key is said this once. An admin approves before offers count."""
+    registered = await shop.commands.register_seller(actor, given, once.seed, again=once.again)
+    if registered.seller is None:
+        response.status_code = 202
+    response.headers["Location"] = f"{PREFIX}/sellers/me"
+    return registration_answer(registered)
+
+
+@sellers.get("/sellers/me", **reads(404, by=("seller",)))
+async def show_own_registration(shop: The, actor: Who) -> SellerView:
+    """The seller's own registration and standing."""
+    return seller_view(await shop.commands.seller(actor))
+
+
+@sellers.get("/sellers/me/offers", **reads(by=("seller",)))
+async def list_own_offers(shop: The, actor: Who) -> Page[OfferAnswer]:
+    """What became of the seller's latest offers."""
+    found = await shop.reader.offers_of(actor.id)
+    names = ("auction_id", "offer_id", "verdict", "reason")
+    items = [
+        OfferAnswer.model_validate({name: getattr(each, name) for name in names} | {"problems": ()})
+        for each in found
+    ]
+    return Page(items=items, cursor=None)
+
+
+@sellers.post("/sellers/{seller_id}/approval", **writes(404, by=("admin",), takes=_reason))
+async def approve(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> SellerView:
+    """Let a seller make offers: the admin's key."""
+    return await _act(shop, actor, seller_id, "approval", why)
+
+
+@sellers.post("/sellers/{seller_id}/suspension", **writes(404, by=("admin",), takes=_reason))
+async def suspend(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> SellerView:
+    """Keep a seller from new offers; what is shown binds. The admin's key."""
+    return await _act(shop, actor, seller_id, "suspension", why)
+
+
+@sellers.post("/sellers/{seller_id}/reinstatement", **writes(404, by=("admin",), takes=_reason))
+async def reinstate(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> SellerView:
+    """End a suspension: the admin's key."""
+    return await _act(shop, actor, seller_id, "reinstatement", why)
+
+
+async def _act(
+    shop: Shop, actor: Actor, seller_id: str, act: Act, why: WithdrawalGiven
+) -> SellerView:
+    return seller_view(await shop.commands.act_on_seller(actor, seller_id, act, why.reason))
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+@keys.post("/sellers/{seller_id}/keys", status_code=201, **writes(404, by=("seller", "admin")))
+async def issue_seller_key(shop: The, actor: Who, seller_id: IdInPath) -> IssuedKeyAnswer:
+    """A further key of a seller, said this once: the seller's own key, or the admin's."""
+    return issued_key_answer(*await shop.commands.issue_key(actor, "seller", seller_id))
+
+
+@keys.post("/shops/{shop_id}/keys", status_code=201, **writes(by=("admin",)))
+async def issue_shop_key(shop: The, actor: Who, shop_id: IdInPath) -> IssuedKeyAnswer:
+    """A further key of a shop, said this once; the first makes the shop. The admin's key."""
+    return issued_key_answer(*await shop.commands.issue_key(actor, "shop", shop_id))
+
+
+@keys.post("/keys/{key_id}/revocation", **writes(404, by=("seller", "shop", "admin")))
+async def revoke_key(shop: The, actor: Who, key_id: IdInPath) -> KeyAnswer:
+    """End a key: by any key of the same holder, or the admin's."""
+    return key_answer(await shop.commands.revoke_key(actor, key_id))

@@ -1,0 +1,290 @@
+"""What people and programs give with a command: shapes that are checked, and named field by field.
+
+Only shape is checked here (400); whether something is possible the rules say (422). A model of this
+module is both what is validated and what the documentation says.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import to_json
+
+from schemas.messages import IfIncomplete, Method, PaymentScope, Visibility
+from services.storefront.problems import invalid
+
+G = TypeVar("G", bound=BaseModel)
+
+NUMBER_LIMIT = 10**15
+MEMBERS_MAX = 10_000
+TIERS_MAX = 100
+
+#: No control characters, no slash: what an id of the system may be.
+ID_PATTERN = r"^[^/\x00-\x1f\x7f-\x9f]+$"
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
+#: One address as mail programs write it; whether there is such a mailbox only a letter tells.
+_ADDRESS = (
+    r"^[A-Za-z0-9.!#$%&'*+=?^_{|}~\-]{1,64}"
+    r"@[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?){1,4}$"
+)
+
+GivenId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_LINE)]
+Address = Annotated[str, StringConstraints(max_length=254, pattern=_ADDRESS)]
+Locale = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9_\-]+$")]
+TimeZone = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_+\-/]+$")]
+Currency = Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z]+$")]
+
+
+def _whole(number: object) -> object:
+    """In JSON, 5.0 is an integer too."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+Whole = BeforeValidator(_whole)
+Number = Annotated[int, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT), Whole]
+Amount = Annotated[int, Field(ge=0, le=NUMBER_LIMIT), Whole]
+Units = Annotated[int, Field(ge=1, le=10**9), Whole]
+
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,12})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def _moment(text: object) -> datetime:
+    wrong = ValueError("is not a time: give RFC 3339, such as 2026-11-30T18:00:00Z")
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise wrong
+    try:
+        at = datetime.fromisoformat(text.upper().replace(" ", "T"))
+    except ValueError:
+        raise wrong from None
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        # Impossible in any case: the rules name the years that are possible.
+        return (datetime.min if at.year < 5000 else datetime.max).replace(tzinfo=UTC)
+
+
+Moment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Given(BaseModel):
+    """What a body holds, and nothing else."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+def given(shape: type[G], body: bytes | dict[str, Any]) -> G:
+    """What a body, or a form's fields, give. Raises ``Invalid`` with every problem named."""
+    try:
+        return shape.model_validate_json(body if isinstance(body, bytes) else to_json(body))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise invalid([dict(each) for each in found]) from None
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+class ProductGiven(Given):
+    """What is bought; ``id`` is the shop's."""
+
+    id: GivenId | None = None
+    name: Line
+
+
+class PersonGiven(Given):
+    """Someone who may get letters. ``id`` is for a shop's or the admin's key."""
+
+    id: GivenId | None = None
+    name: Line | None = None
+    email: Address | None = None
+    locale: Locale | None = None
+    time_zone: TimeZone | None = None
+
+
+class MemberPaymentGiven(Given):
+    """The method one member pays by when it is not the group's."""
+
+    method: Method
+
+
+class MemberGiven(PersonGiven):
+    """A purchaser of the group; without an id, the address makes one."""
+
+    payment: MemberPaymentGiven | None = None
+
+
+class PaymentGiven(Given):
+    """Who pays, and how; what is left out is the definition's."""
+
+    scope: PaymentScope | None = None
+    method: Method | None = None
+
+
+class TierGiven(Given):
+    """A step of the ladder: from one quantity or value, one favor."""
+
+    from_quantity: Number | None = None
+    from_value: Number | None = None
+    percent_off: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+    amount_off: Number | None = None
+    unit_price: Number | None = None
+    gift: Line | None = None
+
+
+class FavorGiven(Given):
+    """The ladder, and whether each member's value or one sum for the group is reduced."""
+
+    scope: PaymentScope = "member"
+    tiers: Annotated[tuple[TierGiven, ...], Field(max_length=TIERS_MAX)] = ()
+
+
+class LimitsGiven(Given):
+    """What a definition allows."""
+
+    number_min: Units | None = None
+    number_max: Units | None = None
+    period_days_max: Annotated[int, Field(ge=1, le=100_000), Whole] | None = None
+
+
+class ChoicesGiven(Given):
+    """What a definition lets a request choose."""
+
+    scope: PaymentScope = "member"
+    methods: Annotated[tuple[Method, ...], Field(min_length=1, max_length=3)] = ("shop",)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+class DefinitionGiven(Given):
+    """What a shop opens to the public; with ``definition_id``, a new version of its own."""
+
+    definition_id: GivenId | None = None
+    shop_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    product: ProductGiven
+    unit_price: Amount
+    currency: Currency
+    favor: FavorGiven = FavorGiven()
+    if_incomplete: IfIncomplete = "as-reached"
+    limits: LimitsGiven = LimitsGiven()
+    payment: ChoicesGiven = ChoicesGiven()
+
+
+class GroupGiven(Given):
+    """A group purchase asked for; terms of its own need a shop's key."""
+
+    definition_id: GivenId | None = None
+    organizer: PersonGiven | None = None
+    number_of_products: Number | None = None
+    product: ProductGiven | None = None
+    unit_price: Number | None = None
+    currency: Currency | None = None
+    favor: FavorGiven | None = None
+    if_incomplete: IfIncomplete | None = None
+    grace_seconds: Number | None = None
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    stop_at_number: bool = False
+    members: Annotated[tuple[MemberGiven, ...], Field(max_length=MEMBERS_MAX)] = ()
+    payment: PaymentGiven | None = None
+    visibility: Visibility = "public"
+
+
+class WithdrawalGiven(Given):
+    """Why something is taken back."""
+
+    reason: Line | None = None
+
+
+class OrderGiven(Given):
+    """An order under a group's id.
+
+    A shop gives its ``order_id`` and the member's id; the holder of a member's link only the
+    quantity; of a link for anybody, an address too.
+    """
+
+    state: Literal["placed", "paid"] = "placed"
+    order_id: GivenId | None = None
+    source: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    member: PersonGiven | None = None
+    quantity: Units
+    unit_price: Amount | None = None
+    value: Amount | None = None
+    currency: Currency | None = None
+    ordered_at: Moment | None = None
+
+
+class CancellationGiven(Given):
+    """An order that is void."""
+
+    order_id: GivenId
+    source: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    cancelled_at: Moment | None = None
+
+
+class ReturnGiven(Given):
+    """Goods that came back; without ``order_id``, of the member's latest orders."""
+
+    return_id: GivenId
+    member_id: GivenId
+    source: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    order_id: GivenId | None = None
+    quantity: Units
+    returned_at: Moment | None = None
+
+
+class AuctionGiven(Given):
+    """The opening condition of an auction."""
+
+    seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    product: ProductGiven
+    minimum_reservations: Number
+    unit_price: Number
+    currency: Currency
+    closes_at: Moment
+    invites_at: Moment | None = None
+    minimum_step: Number = 1
+
+
+class OfferGiven(Given):
+    """A condition that is to take over an auction's page."""
+
+    seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    minimum_reservations: Number
+    unit_price: Number
+
+
+class ApplicationGiven(Given):
+    """A reservation; without a shop's key, a letter asks the address to confirm it."""
+
+    applicant: PersonGiven
+    quantity: Units
+
+
+class SellerGiven(Given):
+    """Who wants to sell."""
+
+    name: Line
+    email: Address
+    locale: Locale | None = None
+    time_zone: TimeZone | None = None

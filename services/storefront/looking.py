@@ -1,0 +1,138 @@
+"""What is shown of one auction or group, put together from the read model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.messages import (
+    Auction,
+    Conclusion,
+    ConditionReplaced,
+    ContractConcluded,
+    ContractFailed,
+    Favor,
+    FavorDecision,
+    GroupPurchase,
+    Member,
+    MembersAdmitted,
+    PurchaseRow,
+    PurchaseState,
+)
+from schemas.topics import AUCTIONS, FAVORS, GROUP_PURCHASES, PURCHASES
+from services.storefront.access import Actor
+from services.storefront.acting import is_contract_of
+from services.storefront.cursors import cursor as cursor_of
+from services.storefront.cursors import read_cursor
+from services.storefront.problems import Unknown
+from services.storefront.reading import Reader
+from services.storefront.rows import Listed
+from services.storefront.views import (
+    AuctionDetail,
+    GroupView,
+    TableRow,
+    auction_detail,
+    group_view,
+    table_row,
+)
+
+TAKEOVERS_MAX = 1_000
+
+
+async def auction_shown(reader: Reader, auction_id: str) -> AuctionDetail:
+    """An auction with its story. Raises ``Unknown``."""
+    auction = await reader.fact(AUCTIONS.name, auction_id)
+    if not isinstance(auction, Auction):
+        raise Unknown(f"no auction has the id {auction_id}: see whether it is mistyped")
+    told = await reader.facts(
+        auction_id, ConditionReplaced, ContractConcluded, ContractFailed, limit=TAKEOVERS_MAX
+    )
+    group_id = None
+    if auction.group_request_id is not None:
+        group_id = await reader.group_of(auction.group_request_id)
+    return auction_detail(
+        auction,
+        [each for each in told if isinstance(each, ConditionReplaced)],
+        next((each for each in told if isinstance(each, Conclusion)), None),
+        group_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGroup:
+    """A group purchase as anyone may see it, and its terms, which name people."""
+
+    view: GroupView
+    terms: GroupPurchase
+
+
+async def group_shown(reader: Reader, group_id: str) -> ShownGroup:
+    """A group purchase, listed or not. Raises ``Unknown``."""
+    terms = await reader.fact(GROUP_PURCHASES.name, group_id)
+    if not isinstance(terms, GroupPurchase):
+        raise Unknown(f"no group purchase has the id {group_id}: see whether it is mistyped")
+    state = await reader.fact(PURCHASES.name, group_id)
+    decision = await reader.fact(FAVORS.name, group_id)
+    view = group_view(
+        terms,
+        state if isinstance(state, PurchaseState) else None,
+        decision if isinstance(decision, FavorDecision) else None,
+    )
+    return ShownGroup(view, terms)
+
+
+async def table_shown(
+    reader: Reader, actor: Actor, terms: GroupPurchase, cursor: str | None, limit: int
+) -> Listed[TableRow]:
+    """A page of the purchase condition management table, for whoever may see it.
+
+    Of a contract's group the winning seller sees every applicant, with the address: who is to be
+    sold to. Raises ``BadCursor``.
+    """
+    if actor.kind == "seller" and is_contract_of(terms, actor.id):
+        return await _of_contract(reader, terms, cursor, limit)
+    page = await reader.members(terms.group_id, cursor=cursor, limit=limit)
+    names = {member.id: member.name for member in terms.members}
+    rows = [table_row(row, favor, name=names.get(row.member_id)) for row, favor in page.rows]
+    return Listed(rows, page.cursor)
+
+
+async def _of_contract(
+    reader: Reader, terms: GroupPurchase, cursor: str | None, limit: int
+) -> Listed[TableRow]:
+    """The listed members in the order they are listed in, part by part."""
+    part, done = read_cursor(cursor, "listed", [int, int]) if cursor else (1, 0)
+    members = await _part(reader, terms, part)
+    page = members[max(done, 0) :][:limit]
+    rows = [await _row_of(reader, terms, member) for member in page]
+    done = max(done, 0) + len(page)
+    if done >= len(members):
+        part, done = part + 1, 0
+    is_last = part > max(terms.member_parts, 1)
+    return Listed(rows, None if is_last else cursor_of("listed", [part, done]))
+
+
+async def _part(reader: Reader, terms: GroupPurchase, part: int) -> Sequence[Member]:
+    if not terms.member_parts:
+        return terms.members if part == 1 else ()
+    found = await reader.fact(GROUP_PURCHASES.name, f"{terms.group_id}/members/{part}")
+    return found.members if isinstance(found, MembersAdmitted) else ()
+
+
+async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> TableRow:
+    key = f"{terms.group_id}/member/{member.id}"
+    row = await reader.fact(PURCHASES.name, key)
+    favor = await reader.fact(FAVORS.name, key)
+    if isinstance(row, PurchaseRow):
+        found = favor if isinstance(favor, Favor) else None
+        return table_row(row, found, name=member.name, email=member.email)
+    return TableRow(
+        member_id=member.id,
+        name=member.name,
+        email=member.email,
+        quantity=0,
+        value=0,
+        currency=terms.currency,
+        first_ordered_at=None,
+        last_ordered_at=None,
+        favor_amount=None,
+        gift=None,
+    )

@@ -1,0 +1,74 @@
+"""An auction's page, and reserving in it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.storefront import telling
+from services.storefront.access import visitor
+from services.storefront.given import ApplicationGiven, given
+from services.storefront.looking import auction_shown
+from services.storefront.pages.forms import Form
+from services.storefront.pages.paths import auction_path
+from services.storefront.problems import Impossible, Invalid, Overtaken
+from services.storefront.shop import shop_of
+from services.storefront.showing import Visit, page, said
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/auctions/{auction_id}")
+async def auction(request: Request, auction_id: str) -> Response:
+    """An auction."""
+    visit = Visit.of(request)
+    return await _auction(request, auction_id, Form(visit), visit)
+
+
+async def _auction(
+    request: Request, auction_id: str, form: Form, visit: Visit, status: int = 200
+) -> Response:
+    shown = await auction_shown(shop_of(request).reader, auction_id)
+    wide, narrow = telling.charts(visit, shown)
+    values: dict[str, Any] = {
+        "auction": shown,
+        "group_id": shown.group_id,
+        "form": form,
+        "drop": telling.drop(shown),
+        "chart_wide": wide,
+        "chart_narrow": narrow,
+        "story": telling.story(visit, shown),
+    }
+    return page(request, "auction.html", status, visit, **values)
+
+
+@router.get("/auctions/{auction_id}/apply")
+async def apply_here(auction_id: str) -> Response:
+    """The form stands on the auction's page."""
+    return RedirectResponse(auction_path(auction_id), 303)
+
+
+@router.post("/auctions/{auction_id}/apply")
+async def apply(request: Request, auction_id: str) -> Response:
+    """Reserve: a letter asks to confirm it."""
+    visit = Visit.of(request)
+    form = await Form.of(request, visit)
+    person, quantity = form.person(), form.number("quantity")
+    if not form.problems:
+        try:
+            wanted = given(ApplicationGiven, {"applicant": person, "quantity": quantity})
+            await shop_of(request).commands.apply(visitor(request), auction_id, wanted)
+        except Overtaken:
+            return RedirectResponse(auction_path(auction_id), 303)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, {"applicant.email": "email", "applicant.name": "name"})
+    if form.problems:
+        return await _auction(request, auction_id, form, visit, 422)
+    return RedirectResponse(f"{auction_path(auction_id)}/applied", 303)
+
+
+@router.get("/auctions/{auction_id}/applied")
+async def applied(request: Request, auction_id: str) -> Response:
+    """Where to look now."""
+    back = {"href": auction_path(auction_id), "words": "apply.done_link"}
+    return said(request, "apply", "done", note="apply.done_spam", next=back)

@@ -1,0 +1,126 @@
+"""What was typed into a form: kept as it is, read field by field, each problem at its field."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from fastapi import Request
+from markupsafe import Markup
+from pydantic import TypeAdapter, ValidationError
+
+from services.storefront import formats
+from services.storefront.given import Address
+from services.storefront.problems import Refusal
+from services.storefront.showing import Visit
+from services.storefront.texts import TextError
+
+T = TypeVar("T")
+_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+
+
+class Form:
+    """A form's values and problems by field; empty as it is first shown."""
+
+    def __init__(self, visit: Visit, values: Mapping[str, str] | None = None) -> None:
+        self.visit = visit
+        self.values = dict(values or {})
+        self.problems: dict[str, Markup] = {}
+
+    @staticmethod
+    async def of(request: Request, visit: Visit) -> "Form":
+        """The form that a request sends; files in it are none of ours."""
+        sent = await request.form()
+        return Form(visit, {name: each for name, each in sent.items() if isinstance(each, str)})
+
+    def text(self, name: str, *, required: bool = True) -> str:
+        """What stands in a field, without what surrounds it."""
+        found = self.values.get(name, "").strip()
+        if required and not found:
+            self.wrong(name, "problem.required")
+        return found
+
+    def email(self, name: str = "email") -> str:
+        """An address that a letter can go to; whether it is a mailbox, only the letter tells."""
+        found = self.text(name)
+        if found:
+            try:
+                _ADDRESS.validate_python(found)
+            except ValidationError:
+                self.wrong(name, "problem.email")
+        return found
+
+    def is_ticked(self, name: str) -> bool:
+        """Whether a box is ticked."""
+        return self.values.get(name) == "yes"
+
+    def number(self, name: str, *, least: int = 1, most: int = 10**9) -> int:
+        """A whole number within bounds; the least one where there is a problem."""
+        found = self._read(name, formats.number_of, least)
+        if name not in self.problems:
+            if found < 1:
+                self.wrong(name, "problem.number")
+            elif found < least:
+                self.wrong(name, "problem.too_few", least=self.visit.formats.number(least))
+            elif found > most:
+                self.wrong(name, "problem.too_many", most=self.visit.formats.number(most))
+        return found
+
+    def amount(self, name: str, currency: str, *, required: bool = True) -> int | None:
+        """Minor units of a currency; ``None`` for an empty field, or a problem."""
+        if not self.text(name, required=required):
+            return None
+        found = self._read(name, lambda text: formats.amount_of(text, currency), 0)
+        if found == 0 and name not in self.problems:
+            self.wrong(name, "problem.amount")
+        return found or None
+
+    def time(self, name: str, *, required: bool = True) -> datetime | None:
+        """A time in the zone that the form says; ``None`` for an empty field, or a problem."""
+        if not self.text(name, required=required):
+            return None
+        zone = self.values.get("zone", "") or self.visit.formats.zone
+        return self._read(name, lambda text: formats.time_of(text, zone), None)
+
+    def _read(self, name: str, read: Callable[[str], T], instead: T) -> T:
+        if not self.text(name):
+            return instead
+        try:
+            return read(self.values[name])
+        except ValueError as error:
+            self.wrong(name, str(error))
+            return instead
+
+    def wrong(self, name: str, key: str, **values: str) -> None:
+        """Say what is wrong with a field; what was said first stays."""
+        self.problems.setdefault(name, self.visit.text(key, None, **values))
+
+    def refused(self, refusal: Refusal, fields: Mapping[str, str]) -> None:
+        """Take the problems of a refusal; ``fields`` says which field of the form each is of.
+
+        Those that the form can't see beforehand are in the words of the rules, in English.
+        """
+        for problem in refusal.problems:
+            name = fields.get(problem.field, problem.field)
+            words: object = problem.problem
+            if name == "email":
+                words = self.visit.text("problem.email")
+            elif name in ("name", "product"):
+                words = self.visit.text("problem.long")
+            self.problems.setdefault(name, Markup("{}").format(words))
+        if not refusal.problems:
+            self.problems.setdefault("", Markup("{}").format(self._known(refusal.detail)))
+
+    def _known(self, detail: str) -> object:
+        try:
+            return self.visit.text(f"reason.{detail}")
+        except TextError:
+            return detail
+
+    def person(self, **more: str) -> dict[str, str]:
+        """Who filled in the form: address, name, and how letters are to be written."""
+        zone = self.values.get("zone", "") or self.visit.formats.zone
+        locale = self.visit.formats.locale.replace("_", "-")
+        fields = {"email": self.email(), "locale": locale, "time_zone": zone, **more}
+        if name := self.text("name", required=False):
+            fields["name"] = name
+        return {key: value for key, value in fields.items() if value}

@@ -1,0 +1,121 @@
+"""A group purchase's page, and ordering under its id by a link."""
+
+import secrets
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from schemas.links import LinkError
+from services.storefront import telling
+from services.storefront.access import Actor
+from services.storefront.given import OrderGiven, given
+from services.storefront.looking import group_shown
+from services.storefront.pages.forms import Form
+from services.storefront.pages.paths import group_path
+from services.storefront.problems import Impossible, Invalid
+from services.storefront.shop import shop_of
+from services.storefront.showing import Visit, page, said
+from services.storefront.views import GroupView
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/groups/{group_id}")
+async def group(request: Request, group_id: str) -> Response:
+    """A group purchase, listed or not: who has the address may see it."""
+    shop = shop_of(request)
+    view = (await group_shown(shop.reader, group_id)).view
+    is_for_all = view.visibility == "public" and not view.members_listed
+    visit = Visit.of(request)
+    opens = is_open(view, visit) and is_for_all
+    return page(
+        request,
+        "group.html",
+        visit=visit,
+        group=view,
+        tier_price=telling.tier_price(view),
+        marks=telling.marks(view),
+        starts=telling.starts(view),
+        order_token=shop.links.token("order", group_id, "") if opens else None,
+    )
+
+
+def is_open(view: GroupView, visit: Visit) -> bool:
+    """Whether an order that is made now can count."""
+    return view.status == "open" and view.opens_at <= visit.now < view.closes_at
+
+
+@router.get("/groups/{group_id}/order/{token}")
+async def order_form(request: Request, group_id: str, token: str) -> Response:
+    """The form of an order."""
+    visit = Visit.of(request)
+    return await _form(request, _member(request, group_id, token), token, Form(visit), visit)
+
+
+async def _form(
+    request: Request, actor: Actor, token: str, form: Form, visit: Visit, status: int = 200
+) -> Response:
+    view = (await group_shown(shop_of(request).reader, actor.about)).view
+    if not is_open(view, visit):
+        back = {"href": group_path(view.group_id), "words": "order.done_link"}
+        return said(request, "order", "closed", next=back)
+    return page(
+        request,
+        "order.html",
+        status,
+        visit,
+        group=view,
+        form=form,
+        token=token,
+        once=form.values.get("once") or secrets.token_hex(16),
+        asks_email=not actor.id,
+    )
+
+
+def _member(request: Request, group_id: str, token: str) -> Actor:
+    actor = shop_of(request).access.by_link("order", token)
+    if actor.about != group_id:
+        raise LinkError("the link is of another group purchase")
+    return actor
+
+
+@router.post("/groups/{group_id}/order/{token}")
+async def order(request: Request, group_id: str, token: str) -> Response:
+    """Order."""
+    visit = Visit.of(request)
+    actor = _member(request, group_id, token)
+    form = await Form.of(request, visit)
+    fields: dict[str, object] = {"quantity": form.number("quantity")}
+    if not actor.id:
+        fields["member"] = {"email": form.email()}
+    if not form.problems:
+        try:
+            wanted = given(OrderGiven, fields)
+            once = form.text("once", required=False) or None
+            await shop_of(request).commands.place_order(actor, group_id, wanted, once)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, {"member.email": "email"})
+    if form.problems:
+        return await _form(request, actor, token, form, visit, 422)
+    done = f"{group_path(group_id)}/order/{token}/done?n={fields['quantity']}"
+    return RedirectResponse(done, 303)
+
+
+@router.get("/groups/{group_id}/order/{token}/done")
+async def ordered(request: Request, group_id: str, token: str, n: int = 1) -> Response:
+    """What was ordered."""
+    actor = _member(request, group_id, token)
+    view = (await group_shown(shop_of(request).reader, actor.about)).view
+    visit = Visit.of(request)
+    return said(
+        request,
+        "order",
+        "done",
+        visit=visit,
+        values={
+            "units": visit.text("unit.units", n=min(max(n, 1), 10**9)),
+            "product": view.product.name,
+            "id": group_id,
+        },
+        next={"href": group_path(group_id), "words": "order.done_link"},
+    )

@@ -1,0 +1,133 @@
+"""What the links in letters lead to: confirming, withdrawing, unsubscribing; by POST only.
+
+A GET shows what is going to happen and a button; scanners that open links change nothing. The
+mail programs' own button (RFC 8058) posts without asking.
+"""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from schemas.links import LinkError, Purpose
+from schemas.messages import Auction, Resubscribed, Unsubscribed
+from schemas.topics import AUCTIONS
+from services.storefront import texts
+from services.storefront.access import MAX_AGE
+from services.storefront.pages.errors import HOME
+from services.storefront.pages.paths import auction_path, path_of
+from services.storefront.shop import shop_of
+from services.storefront.showing import Visit, page, said
+
+router = APIRouter(include_in_schema=False)
+
+
+def _two(request: Request, purpose: Purpose, token: str) -> tuple[str, str]:
+    """What a token is about. Raises ``LinkError``."""
+    what = shop_of(request).links.read(purpose, token, MAX_AGE[purpose])
+    if len(what) != 2:
+        raise LinkError("the link is not complete: copy it whole from the letter")
+    return what[0], what[1]
+
+
+async def _product(request: Request, auction_id: str) -> str | None:
+    found = await shop_of(request).reader.fact(AUCTIONS.name, auction_id)
+    return found.product.name if isinstance(found, Auction) else None
+
+
+# --- reservations --------------------------------------------------------------------------------
+
+
+@router.get("/confirm/{token}")
+async def ask_to_confirm(request: Request, token: str) -> Response:
+    """Whether the reservation is to count."""
+    auction_id, _ = _two(request, "confirm-application", token)
+    about = await _product(request, auction_id) or auction_id
+    return page(
+        request,
+        "ask.html",
+        what="letters.confirm",
+        values={},
+        about=about,
+        action=f"/confirm/{token}",
+    )
+
+
+@router.post("/confirm/{token}")
+async def confirm(request: Request, token: str) -> Response:
+    """It counts."""
+    auction_id, application_id = _two(request, "confirm-application", token)
+    shop = shop_of(request)
+    await shop.commands.confirm(auction_id, application_id)
+    withdrawal = path_of(shop.access.application_link(auction_id, application_id))
+    return said(
+        request,
+        "letters",
+        "confirmed",
+        next={"href": auction_path(auction_id), "words": "apply.done_link"},
+        also={"href": withdrawal, "words": "letters.withdraw_link"},
+    )
+
+
+@router.get("/applications/{token}")
+async def ask_to_withdraw(request: Request, token: str) -> Response:
+    """Whether the reservation is to be taken back."""
+    auction_id, _ = _two(request, "application", token)
+    about = await _product(request, auction_id) or auction_id
+    return page(
+        request,
+        "ask.html",
+        what="letters.withdraw",
+        values={},
+        about=about,
+        action=f"/applications/{token}",
+    )
+
+
+@router.post("/applications/{token}")
+async def withdraw(request: Request, token: str) -> Response:
+    """It is taken back."""
+    auction_id, application_id = _two(request, "application", token)
+    shop = shop_of(request)
+    actor = shop.access.by_link("application", token)
+    await shop.commands.withdraw_application(actor, auction_id, application_id)
+    back = {"href": auction_path(auction_id), "words": "apply.done_link"}
+    return said(request, "letters", "withdrawn", next=back)
+
+
+# --- which letters people want -------------------------------------------------------------------
+
+
+def _kind(request: Request, kind: str) -> dict[str, object]:
+    """A kind of letters in words; one that is new to us as it is called."""
+    key = f"kind.{kind}"
+    return {"what": Visit.of(request).text(key) if texts.has(key) else kind}
+
+
+@router.get("/unsubscribe/{token}")
+async def ask_to_unsubscribe(request: Request, token: str) -> Response:
+    """Whether letters of a kind are to end."""
+    _, kind = _two(request, "unsubscribe", token)
+    return page(
+        request,
+        "ask.html",
+        what="letters.unsubscribe",
+        values=_kind(request, kind),
+        about=None,
+        action=f"/unsubscribe/{token}",
+    )
+
+
+@router.post("/unsubscribe/{token}")
+async def unsubscribe(request: Request, token: str) -> Response:
+    """They end; also for the button of mail programs."""
+    recipient_id, kind = _two(request, "unsubscribe", token)
+    await shop_of(request).commands.prefer(Unsubscribed, recipient_id, kind)
+    again = {"action": f"/resubscribe/{token}", "words": "letters.resubscribe_button"}
+    return said(request, "letters", "unsubscribed", values=_kind(request, kind), button=again)
+
+
+@router.post("/resubscribe/{token}")
+async def resubscribe(request: Request, token: str) -> Response:
+    """They come again."""
+    recipient_id, kind = _two(request, "unsubscribe", token)
+    await shop_of(request).commands.prefer(Resubscribed, recipient_id, kind)
+    return said(request, "letters", "resubscribed", values=_kind(request, kind), next=HOME)

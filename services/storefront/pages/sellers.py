@@ -1,0 +1,164 @@
+"""Registering as a seller, signing in with the key, and the desk."""
+
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from schemas.messages import Seller
+from schemas.topics import SELLERS
+from services.storefront.access import Actor, visitor
+from services.storefront.given import SellerGiven, given
+from services.storefront.pages.forms import Form
+from services.storefront.problems import Impossible, Invalid, NoCredential, NotAllowed
+from services.storefront.rows import OfferRow
+from services.storefront.shop import Shop, shop_of
+from services.storefront.showing import Visit, page
+
+router = APIRouter(include_in_schema=False)
+LINES = 20
+OFFERS = 20
+
+
+class OfferLine(NamedTuple):
+    """An offer in an auction of others, as the desk lists it."""
+
+    auction_id: str
+    product_name: str
+    verdict: str
+    reason: str
+    at: object
+
+
+# --- registering ---------------------------------------------------------------------------------
+
+
+@router.get("/sellers")
+async def about(request: Request) -> Response:
+    """What selling here is, and the form to register."""
+    visit = Visit.of(request)
+    return page(request, "sellers.html", visit=visit, form=Form(visit))
+
+
+@router.post("/sellers")
+async def register(request: Request) -> Response:
+    """Register; the key is shown on the page that answers, and never again."""
+    visit = Visit.of(request)
+    form = await Form.of(request, visit)
+    person = form.person(name=form.text("name"))
+    if not form.problems:
+        try:
+            wanted = given(SellerGiven, person)
+            shop = shop_of(request)
+            done = await shop.commands.register_seller(visitor(request), wanted)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, {})
+    if form.problems:
+        return page(request, "sellers.html", 422, visit, form=form)
+    is_good = done.seller is not None and done.seller.standing == "good"
+    answer = page(
+        request,
+        "registered.html",
+        201,
+        visit,
+        api_key=done.credential or "",
+        seller_id=done.seller_id,
+        is_good=is_good,
+    )
+    await _remember(shop, answer, done.credential)
+    return answer
+
+
+async def _remember(shop: Shop, answer: Response, credential: str | None) -> None:
+    """Sign in who has just got a key; if it can't be read yet, the key signs in later."""
+    try:
+        actor = await shop.access.sign_in(credential or "")
+    except NoCredential:
+        return
+    shop.access.remember(answer, actor, secure=shop.access.is_secure)
+
+
+# --- signing in ----------------------------------------------------------------------------------
+
+
+def sign_in_page(
+    request: Request, visit: Visit, form: Form, then: str, status: int = 200
+) -> Response:
+    """The form that asks for the key."""
+    return page(request, "sign_in.html", status, visit, form=form, next=then)
+
+
+def _then(form: Form) -> str:
+    """Where to go once signed in: somewhere on the desk."""
+    then = form.text("next", required=False)
+    return then if then.startswith("/seller/") and "\\" not in then else "/seller"
+
+
+@router.post("/seller/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Sign in with a key."""
+    visit, shop = Visit.of(request), shop_of(request)
+    form = await Form.of(request, visit)
+    key, then = form.text("key"), _then(form)
+    # A key is not sent back, whether it is right or wrong.
+    form.values.pop("key", None)
+    actor = Actor()
+    if not form.problems:
+        try:
+            actor = await shop.access.sign_in(key)
+        except (NoCredential, NotAllowed):
+            form.wrong("key", "desk.sign_in_wrong")
+    if form.problems:
+        return sign_in_page(request, visit, form, then, 422)
+    answer = RedirectResponse(then, 303)
+    shop.access.remember(answer, actor, secure=shop.access.is_secure)
+    return answer
+
+
+@router.get("/seller/sign-in")
+async def sign_in_here() -> Response:
+    """The form stands on the desk."""
+    return RedirectResponse("/seller", 303)
+
+
+@router.post("/seller/sign-out")
+async def sign_out(request: Request) -> Response:
+    """Sign out."""
+    answer = RedirectResponse("/sellers", 303)
+    shop_of(request).access.forget(answer)
+    return answer
+
+
+# --- the desk ------------------------------------------------------------------------------------
+
+
+@router.get("/seller")
+async def desk(request: Request, after: str | None = None) -> Response:
+    """Standing, own auctions (``after`` is a cursor of them) and own offers."""
+    visit, shop = Visit.of(request), shop_of(request)
+    actor = await shop.access.session(request)
+    if actor.kind != "seller":
+        return sign_in_page(request, visit, Form(visit), "/seller")
+    seller = await shop.reader.fact(SELLERS.name, actor.id)
+    opened = await shop.reader.auctions(
+        sort="ended", status=None, seller_id=actor.id, cursor=after, limit=LINES
+    )
+    offers = await shop.reader.offers_of(actor.id, limit=OFFERS)
+    return page(
+        request,
+        "desk.html",
+        visit=visit,
+        seller=seller if isinstance(seller, Seller) else None,
+        seller_id=actor.id,
+        shown=opened,
+        offers=[await _line(shop, each) for each in offers if each.reason != "opened"],
+    )
+
+
+async def _line(shop: Shop, offer: OfferRow) -> OfferLine:
+    auction = await shop.reader.auction(offer.auction_id)
+    verdict = offer.verdict
+    if verdict == "shown" and auction is not None and auction.shown_seller_id != offer.seller_id:
+        verdict = "displaced"
+    name = auction.product_name if auction else offer.auction_id
+    return OfferLine(offer.auction_id, name, verdict, offer.reason, offer.judged_at)

@@ -1,0 +1,89 @@
+"""The lists of the home page as the read model keeps them: one dataclass per table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionRow:
+    """An auction under the condition shown; ``missing`` is up to its minimum, never negative."""
+
+    auction_id: str
+    product_name: str
+    status: str
+    currency: str
+    unit_price: int
+    minimum: int
+    reservations: int
+    missing: int
+    applicants: int
+    shown_seller_id: str
+    opened_by: str
+    opened_at: datetime
+    closes_at: datetime
+    version: int
+    group_request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group purchase: its terms, and how far it is; ``missing`` is up to its number.
+
+    ``state_version`` is 0, the status open and the counts 0 as long as nothing is said of it.
+    """
+
+    group_id: str
+    request_id: str
+    definition_id: str | None
+    organizer_id: str | None
+    product_name: str
+    visibility: str
+    status: str
+    currency: str | None
+    unit_price: int | None
+    number: int
+    quantity: int
+    missing: int
+    members: int
+    opens_at: datetime
+    closes_at: datetime
+    terms_version: int
+    state_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRow:
+    """What a shop opens to the public for group purchase."""
+
+    definition_id: str
+    shop_id: str
+    product_name: str
+    currency: str
+    unit_price: int
+    published_at: datetime
+    withdrawn_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """What became of an offer; ``judged_at`` is the time of the record that says so."""
+
+    auction_id: str
+    offer_id: str
+    seller_id: str
+    verdict: str
+    reason: str
+    judged_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """One page of a list; ``cursor`` asks for the next one and is ``None`` after the last."""
+
+    rows: list[T]
+    cursor: str | None

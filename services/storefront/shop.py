@@ -1,0 +1,41 @@
+"""All that a request needs, put together once for a web process: ``app.state.shop``."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from schemas.links import Links
+from services.storefront.sending import Sender
+from services.storefront.settings import PageSettings
+
+if TYPE_CHECKING:
+    from services.storefront.access import Access
+    from services.storefront.commands import Commands
+    from services.storefront.events import Events
+    from services.storefront.idempotency import Idempotency
+    from services.storefront.live import Hub
+    from services.storefront.rates import Rates
+    from services.storefront.reading import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One web process's means."""
+
+    settings: PageSettings
+    sender: Sender
+    links: Links
+    reader: "Reader"
+    hub: "Hub"
+    events: "Events"
+    commands: "Commands"
+    access: "Access"
+    rates: "Rates"
+    idempotency: "Idempotency"
+
+
+def shop_of(request: Request) -> Shop:
+    """The means of the process that answers this request."""
+    shop: Shop = request.app.state.shop
+    return shop

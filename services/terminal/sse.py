@@ -1,0 +1,51 @@
+"""Server-sent events: what comes of a stream's bytes, and how long to wait for more of them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+RETRY_MS = 2_000
+
+
+class Event(NamedTuple):
+    """A state, and the id behind which the next ones come."""
+
+    id: str
+    data: str
+
+
+class Stream:
+    """Makes events of a stream's bytes; ``retry_ms`` is how long to wait before coming back."""
+
+    def __init__(self) -> None:
+        self.retry_ms = RETRY_MS
+        self._rest = b""
+        self._id = ""
+        self._data: list[str] = []
+
+    def take(self, received: bytes) -> Iterator[Event]:
+        """The events that end with what was received."""
+        *lines, self._rest = (self._rest + received).split(b"\n")
+        for line in lines:
+            event = self._line(line.removesuffix(b"\r").decode("utf-8", "replace"))
+            if event is not None:
+                yield event
+
+    def _line(self, line: str) -> Event | None:
+        if not line:
+            data, self._data = self._data, []
+            return Event(self._id, "\n".join(data)) if data else None
+        # A line that begins with a colon is a comment, which keeps the connection alive.
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "data":
+                self._data.append(value)
+            case "id" if "\0" not in value:
+                self._id = value
+            case "retry" if value.isascii() and value.isdigit():
+                self.retry_ms = int(value)
+        return None
+
+    def cut(self) -> None:
+        """The stream broke off: what had begun of an event is nothing."""
+        self._rest, self._data = b"", []

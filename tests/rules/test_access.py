@@ -1,0 +1,175 @@
+"""Keys, links and sessions: what is good, and what only looks like it."""
+
+import time
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from fastapi import Request, Response
+
+from schemas.links import LinkError, Links
+from schemas.messages import ApiKey
+from services.storefront.access import (
+    COOKIE,
+    MAX_AGE,
+    SESSION_SECONDS,
+    Access,
+    Actor,
+    digest_of,
+    new_key,
+    revoked,
+)
+from services.storefront.problems import NoCredential, NotAllowed
+from services.storefront.settings import PageSettings
+
+SECRET = "a-secret-of-the-tests"
+ADMIN = "an-admin-key-of-the-tests"
+
+
+class Keys(dict[str, ApiKey]):
+    """What the log knows of keys."""
+
+    def add(self, key: ApiKey) -> None:
+        self[key.key_id] = key
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        return self.get(key_id)
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+def access_of(keys: Keys, **settings: Any) -> Access:
+    said = {"link_secret": SECRET, "admin_key": ADMIN, "page_url": "https://shop.example"}
+    return Access(PageSettings(**said | settings), Links(SECRET), keys)
+
+
+@pytest.fixture
+def access(keys: Keys) -> Access:
+    return access_of(keys)
+
+
+def asking(**headers: str) -> Request:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw, "client": ("192.0.2.1", 1)})
+
+
+async def test_a_key_is_known_by_its_digest_and_ends_with_its_revocation(
+    keys: Keys, access: Access
+) -> None:
+    key, credential = new_key("shop", "tea-house")
+    assert credential not in key.model_dump_json()
+    assert key.digest == digest_of(credential)
+    with pytest.raises(NoCredential) as unknown:
+        await access.by_key(credential)
+    keys.add(key)
+    assert await access.by_key(credential) == Actor("shop", "tea-house", via=key.key_id)
+    keys.add(revoked(key))
+    with pytest.raises(NoCredential) as ended:
+        await access.by_key(credential)
+    assert str(unknown.value) == str(ended.value), "nobody learns which keys there were"
+    assert revoked(keys[key.key_id]) == keys[key.key_id]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "", "Bearer", "Bearer ", "Basic abc", "Bearer jb_", "Bearer jb__", "Bearer jb_\xe4_x",
+        "Bearer jb_' OR 1=1 --_x", f"Bearer {ADMIN[:-1]}", f"Bearer {ADMIN}x", "Bearer e30.x.y",
+        "Bearer " + "x" * 60_000,
+    ],
+)  # fmt: skip
+async def test_what_is_no_credential_is_never_taken_for_none(access: Access, header: str) -> None:
+    with pytest.raises(NoCredential):
+        await access.bearer(asking(authorization=header))
+
+
+async def test_the_admin_key_is_off_unless_it_is_long(keys: Keys, access: Access) -> None:
+    found = await access.bearer(asking(authorization=f"bearer {ADMIN}"))
+    assert (found.kind, found.client) == ("admin", "192.0.2.1")
+    assert (await access.bearer(asking())).kind == "anonymous"
+    for short in ("", "short"):
+        off = access_of(keys, admin_key=short)
+        with pytest.raises(NoCredential):
+            await off.bearer(asking(authorization=f"Bearer {short or 'x'}"))
+
+
+async def test_a_link_is_good_for_one_purpose(access: Access) -> None:
+    token = access.links.token("group", "GB-1", "m-ada")
+    assert access.by_link("group", token) == Actor("organizer", "m-ada", "GB-1")
+    for purpose in ("order", "request", "application", "counter-offer"):
+        with pytest.raises(LinkError):
+            access.by_link(purpose, token)  # type: ignore[arg-type]
+    for purpose, what in (
+        ("unsubscribe", ("m", "all")),
+        ("confirm-application", ("a", "b")),
+        ("session", ("s", "k")),
+        ("group", ("GB-1",)),
+        ("order", ("GB-1", "m", "more")),
+    ):
+        odd = access.links.token(purpose, *what)
+        with pytest.raises((NoCredential, LinkError)):
+            await access.bearer(asking(authorization=f"Bearer {odd}"))
+
+
+def session_cookie(access: Access, actor: Actor) -> tuple[str, str]:
+    response = Response()
+    access.remember(response, actor, secure=access.is_secure)
+    header = response.headers["set-cookie"]
+    return header.partition(";")[0], header
+
+
+async def test_a_session_is_a_seller_s_and_ends_with_time_or_key(
+    keys: Keys, access: Access
+) -> None:
+    key, credential = new_key("seller", "s-1")
+    keys.add(key)
+    actor = await access.sign_in(f" {credential} ")
+    cookie, header = session_cookie(access, actor)
+    for word in ("HttpOnly", "SameSite=lax", "Secure", f"Max-Age={SESSION_SECONDS}"):
+        assert word in header
+    found = await access.session(asking(cookie=cookie))
+    assert (found.kind, found.id) == ("seller", "s-1")
+    assert credential not in cookie
+
+    soon = time.time() + SESSION_SECONDS + 5
+    with patch("itsdangerous.timed.time.time", lambda: soon):
+        assert (await access.session(asking(cookie=cookie))).kind == "anonymous"
+    keys.add(key.model_copy(update={"holder_id": "s-2"}))
+    assert (await access.session(asking(cookie=cookie))).kind == "anonymous"
+    keys.add(revoked(key))
+    assert (await access.session(asking(cookie=cookie))).kind == "anonymous"
+
+
+async def test_a_session_can_t_be_made_up_or_fixed(keys: Keys, access: Access) -> None:
+    key, credential = new_key("seller", "s-1")
+    keys.add(key)
+    theirs = Links("another secret").token("session", "s-1", key.key_id)
+    link = access.links.token("counter-offer", "s-1", key.key_id)
+    for made_up in ("", "x", theirs, link, credential, f"{credential};x", "e30.x.y"):
+        found = await access.session(asking(cookie=f"{COOKIE}={made_up}"))
+        assert found.kind == "anonymous", made_up
+    actor = await access.sign_in(credential)
+    now = time.time()
+    with patch("itsdangerous.timed.time.time", lambda: now + 60):
+        later, _ = session_cookie(access, actor)
+    assert later != session_cookie(access, actor)[0], "each sign-in makes its own"
+
+
+async def test_a_shop_s_key_does_not_sign_in(keys: Keys, access: Access) -> None:
+    key, credential = new_key("shop", "tea-house")
+    keys.add(key)
+    with pytest.raises(NotAllowed):
+        await access.sign_in(credential)
+
+
+def test_what_is_sealed_is_the_same_again_and_tells_words_apart(access: Access) -> None:
+    assert access.seal("a", "b") == access.seal("a", "b")
+    assert access.seal("a", "b") != access.seal("ab")
+    assert access.seal("a", "b") != access.seal("b", "a")
+
+
+def test_links_that_act_expire_and_that_of_unsubscribing_does_not() -> None:
+    assert {purpose for purpose, age in MAX_AGE.items() if age is None} == {"unsubscribe"}

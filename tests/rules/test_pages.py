@@ -1,0 +1,357 @@
+"""Pages without a server: texts in both languages, templates without literals, figures, charts."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+from xml.etree import ElementTree
+
+import pytest
+
+from schemas.messages import FavorTerms, Product, Tier
+from services.storefront import chart, formats, telling, texts
+from services.storefront.auction_commands import REASONS
+from services.storefront.formats import Formats
+from services.storefront.pages.forms import Form
+from services.storefront.showing import Visit, render
+from services.storefront.views import AuctionDetail, ConditionAt, GroupView
+
+STOREFRONT = Path(__file__).parents[2] / "services" / "storefront"
+TEMPLATES = sorted((STOREFRONT / "templates").glob("*.html"))
+T = datetime(2026, 3, 11, 14, 3, 22, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LANGUAGES = texts.LANGUAGES
+
+
+# --- texts ---------------------------------------------------------------------------------------
+
+
+def names_in(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("key", sorted(texts.load()))
+def test_a_text_names_the_same_values_in_both_languages(key: str) -> None:
+    english, japanese = texts.load()[key]
+    for form in english.split("|"):
+        # A plural may be all the other language needs, so a count may be left out of one form.
+        assert names_in(form) - {"n"} == names_in(japanese) - {"n"}
+    assert "|" not in japanese
+
+
+def sources() -> str:
+    code = [*STOREFRONT.glob("*.py"), *(STOREFRONT / "pages").glob("*.py"), *TEMPLATES]
+    return "\n".join(path.read_text(encoding="utf-8") for path in code)
+
+
+def test_every_text_is_used_and_every_text_used_is_there() -> None:
+    known, code = texts.load(), sources()
+    tables = "|".join({key.partition(".")[0] for key in known})
+    named = set(re.findall(rf"""["']((?:{tables})\.[\w-]*)""", code))
+    # What is completed where it is used: `"status." ~ status`, and pages of a title and a text.
+    beginnings = {each for each in named if each.endswith(("_", "."))} | {"error."}
+    said = re.findall(r'said\(\s*request,\s*"(\w+)",\s*"(\w+)"', code)
+    beginnings |= {f"{table}.{name}_" for table, name in said}
+    beginnings |= {f"{name}_" for name in re.findall(r'what="([\w.]+)"', code)}
+    for table, name in said:
+        if (table, name) != ("error", "name"):
+            assert {f"{table}.{name}_title", f"{table}.{name}_text"} <= set(known)
+    files = {path.name for path in TEMPLATES}
+    fields = {"organizer.email", "organizer.name", "member.email", "applicant.email"}
+    whole = {each for each in named if f"{each}_" not in beginnings} - beginnings
+    assert whole - set(known) - files - fields == set()
+    unused = [key for key in known if key not in named and not key.startswith(tuple(beginnings))]
+    assert not unused, " ".join(unused)
+
+
+def test_codes_have_words_in_both_languages() -> None:
+    for code in REASONS:
+        assert texts.has(f"reason.{code}")
+
+
+class Literals(HTMLParser):
+    """Collects what a reader would read of a template that is no expression."""
+
+    READ = ("alt", "aria-label", "placeholder", "title", "content")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        read = [value for name, value in attrs if name in self.READ and value]
+        if tag == "meta" and dict(attrs).get("name") != "description":
+            return
+        self.found += read
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_templates_have_no_literal_and_no_style_or_script_of_their_own(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    without = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", source, flags=re.DOTALL)
+    reader = Literals()
+    reader.feed(without)
+    assert not re.findall(r"[^\W\d_]+", " ".join(reader.found)), "write it into texts/"
+    assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:", without)
+    assert not re.search(r"<script(?![^>]*\ssrc=)", without)
+    assert "|safe" not in source
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "accepted", "amount", "currency", "written"),
+    [
+        ("en", "", 123_450, "EUR", "€1,234.50"),
+        ("en", "en-GB,en;q=0.8", 5, "GBP", "£0.05"),
+        ("en", "", 123_450, "JPY", "¥123,450"),
+        ("ja", "", 123_450, "JPY", "¥123,450"),
+        ("ja", "ja-JP", 123_450, "KWD", "KWD\xa0123.450"),
+        ("en", "", 10**15, "USD", "$10,000,000,000,000.00"),
+    ],
+)
+def test_money_is_exact_and_of_its_currency_s_digits(
+    language: texts.Language, accepted: str, amount: int, currency: str, written: str
+) -> None:
+    assert Formats.of(language, accepted).money(amount, currency) == written
+
+
+def test_times_say_their_zone() -> None:
+    assert Formats.of("en", "en-GB").minute(T) == "11 Mar 2026, 14:03 UTC"
+    assert Formats.of("ja").minute(T) == "2026年3月11日 23:03 JST"
+    assert Formats.of("en").second(T).endswith("UTC")
+
+
+@pytest.mark.parametrize(
+    ("span", "english", "japanese"),
+    [
+        (timedelta(days=2, hours=4, minutes=9), "2 days 4 hours", "2 日 4 時間"),
+        (timedelta(days=1, minutes=9), "1 day", "1 日"),
+        (timedelta(minutes=61), "1 hour 1 minute", "1 時間 1 分"),
+        (timedelta(seconds=59.9), "59 seconds", "59 秒"),
+        (timedelta(seconds=-5), "0 seconds", "0 秒"),
+    ],
+)
+def test_time_left_names_the_two_largest_units(
+    span: timedelta, english: str, japanese: str
+) -> None:
+    assert Formats.of("en").left(span) == english
+    assert Formats.of("ja").left(span) == japanese
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "amount"),
+    [
+        ("12.50", "EUR", 1_250),
+        (" 1,234 ", "EUR", 123_400),
+        ("１２，３４５", "JPY", 12_345),  # noqa: RUF001 - full width, as it is typed
+        ("0.001", "KWD", 1),
+        ("12.500", "EUR", 1_250),
+    ],
+)
+def test_amounts_are_read_as_people_type_them(typed: str, currency: str, amount: int) -> None:
+    assert formats.amount_of(typed, currency) == amount
+    assert formats.amount_of(formats.typed_amount(amount, currency), currency) == amount
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "-1", "1e9", "12.", "NaN", "Infinity", "1.2.3", "9" * 400, "0x10", "١٢"]
+)
+def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"problem\.amount"):
+        formats.amount_of(typed, "EUR")
+
+
+def test_an_amount_finer_than_its_currency_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"problem\.decimals"):
+        formats.amount_of("12.5", "JPY")
+
+
+def test_times_of_forms_are_of_the_zone_they_were_typed_in() -> None:
+    at = formats.time_of("2026-03-11T23:03", "Asia/Tokyo")
+    assert at == datetime(2026, 3, 11, 14, 3, tzinfo=UTC)
+    for typed, zone in (
+        ("", "UTC"),
+        ("soon", "UTC"),
+        ("2026-03-11T23:03", "../etc"),
+        ("0001-01-01T00:00", "Asia/Tokyo"),
+    ):
+        with pytest.raises(ValueError, match=r"problem\.time"):
+            formats.time_of(typed, zone)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept", "accepted", "language"),
+    [
+        ("ja", "en", "en", "ja"),
+        (None, "ja", "en-GB", "ja"),
+        (None, None, "fr-FR,ja;q=0.8,en;q=0.5", "ja"),
+        ("xx", None, "", "en"),
+        (None, "<script>", "de", "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_then_kept_then_the_browser_s(
+    asked: str | None, kept: str | None, accepted: str, language: str
+) -> None:
+    from services.storefront.showing import _language
+
+    assert _language(asked, kept, accepted) == language
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def steps(*amounts: int) -> list[chart.Step]:
+    return [chart.Step(T + number * HOUR, each, f"<{each}>") for number, each in enumerate(amounts)]
+
+
+@pytest.mark.parametrize("frame", [chart.WIDE, chart.NARROW], ids=lambda frame: frame.name)
+@pytest.mark.parametrize("amounts", [(1,), (100, 90), tuple(range(10**12, 10**12 - 300, -1))])
+def test_a_chart_is_whole_numbers_within_its_frame_and_escaped(
+    amounts: tuple[int, ...], frame: chart.Frame
+) -> None:
+    ends = chart.Mark(T + 400 * HOUR, '"&')
+    drawn = chart.step_chart(
+        steps(*amounts), ends, T + 350 * HOUR, chart.Mark(T, "a"), '<"&>', frame
+    )
+    svg = ElementTree.fromstring(drawn)
+    assert svg.get("aria-label") == '<"&>'
+    assert svg.get("role") == "img"
+    assert "style" not in drawn
+    across, down = frame.width, frame.height
+    for path in svg.iter("path"):
+        for command, numbers in re.findall(r"([MHVZ])([\d ]*)", path.get("d", "")):
+            found = [int(each) for each in numbers.split()]
+            if command in "MH" and found:
+                assert 0 <= found[0] <= across
+            if command == "V":
+                assert 0 <= found[0] <= down
+    written = [each.text for each in svg.iter("text")]
+    assert f"<{amounts[-1]}>" in written
+
+
+def test_a_chart_goes_down_as_the_price_does() -> None:
+    drawn = chart.step_chart(
+        steps(1_000, 900, 700),
+        chart.Mark(T + 10 * HOUR, ""),
+        T + 5 * HOUR,
+        chart.Mark(T, ""),
+        "",
+        chart.WIDE,
+    )
+    line = re.search(r'class="line" d="([^"]+)"', drawn)
+    assert line
+    heights = [int(each) for each in re.findall(r"(?:M\d+ |V)(\d+)", line[1])]
+    assert heights == sorted(heights)
+    assert len(heights) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "goal", "filled", "goal_at"),
+    [(0, 100, 0, 1_000), (50, 100, 500, 1_000), (200, 100, 1_000, 500), (0, 0, 0, 0)],
+)
+def test_a_bar_is_as_long_as_its_goal_or_what_is_there(
+    count: int, goal: int, filled: int, goal_at: int
+) -> None:
+    assert chart.bar(count, goal) == chart.Bar(filled, goal_at, ())
+
+
+def test_a_bar_s_marks_may_lie_beyond_its_goal() -> None:
+    assert chart.bar(10, 100, (30, 200)) == chart.Bar(50, 500, (150, 1_000))
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def auction(**changed: object) -> AuctionDetail:
+    history = (
+        ConditionAt(at=T, unit_price=90_000, minimum_reservations=5),
+        ConditionAt(at=T + HOUR, unit_price=78_800, minimum_reservations=4),
+    )
+    fields: dict[str, object] = {
+        **{"auction_id": "a", "version": 3, "status": "open", "product": Product(name="Camera")},
+        **{"unit_price": 78_800, "currency": "EUR", "minimum_reservations": 4, "reservations": 1},
+        **{"applicants": 1, "missing": 3, "minimum_step": 1, "opened_at": T},
+        **{"invites_at": T + 3 * HOUR, "invited_at": None, "closes_at": T + 4 * HOUR},
+        **{"history": history, "concluded_at": None, "group_id": None},
+    }
+    return AuctionDetail.model_validate(fields | changed)
+
+
+def visit(language: texts.Language = "en", after: timedelta = 2 * HOUR) -> Visit:
+    return Visit(language, Formats.of(language), T + after)
+
+
+def test_what_happened_is_told_from_the_latest_back() -> None:
+    told = telling.story(visit(), auction(invited_at=T + 90 * timedelta(minutes=1)))
+    assert [each.kind for each in told] == ["invited", "better", "opened"]
+    assert told[1].words == "A better offer took over: €788.00, minimum 4"
+    assert told[1].less == 11_200
+    ended = telling.story(visit(), auction(status="failed", concluded_at=T + 4 * HOUR))
+    assert ended[0].words == "Ended without a contract"
+
+
+def test_a_drop_is_said_in_percent_of_the_opening_price() -> None:
+    assert telling.drop(auction()) == 12.4
+
+
+def group(*tiers: Tier, reached: int | None = None, price: int | None = 1_000) -> GroupView:
+    fields = {
+        **{"group_id": "GB", "status": "open", "product": Product(name="Tea"), "currency": "EUR"},
+        **{"unit_price": price, "number_of_products": 10, "quantity": 0, "missing": 10},
+        **{"members": 0, "opens_at": T, "closes_at": T + HOUR, "definition_id": None, "version": 0},
+        **{"value": 0, "members_listed": False, "closed_at": None, "withdrawn_at": None},
+        **{"visibility": "public", "payment": {}, "favor": FavorTerms(tiers=tiers)},
+        **{"tier_reached": reached, "next_tier": None, "missing_to_next": None},
+        **{"if_incomplete": "none", "stop_at_number": False, "decision": None},
+    }
+    return GroupView.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("tier", "price", "words"),
+    [
+        (Tier(from_quantity=1, percent_off=12.5), 875, "12.5% off"),
+        (Tier(from_quantity=1, amount_off=50), 950, "€0.50 off each"),
+        (Tier(from_quantity=1, unit_price=0), 0, "€0.00 each"),
+        (Tier(from_quantity=1, gift="<b>Cup</b>"), None, "a gift: &lt;b&gt;Cup&lt;/b&gt;"),
+    ],
+)
+def test_a_tier_is_said_and_priced(tier: Tier, price: int | None, words: str) -> None:
+    assert telling.tier_price(group(tier, reached=0)) == price
+    assert telling.tier_price(group(tier, reached=0, price=None)) in (None, tier.unit_price)
+    assert visit().tier(tier, "EUR") == words
+
+
+def test_marks_far_beyond_the_number_do_not_shrink_the_bar_to_nothing() -> None:
+    tiers = (Tier(from_quantity=5, percent_off=1), Tier(from_quantity=5_000, percent_off=2))
+    assert telling.marks(group(*tiers)) == (5,)
+    assert telling.starts(group(*tiers)) == (5, 5_000)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_people_typed_is_text_and_nothing_else(language: texts.Language) -> None:
+    name = "<script>alert(1)</script>\"'&{n}\u202e" + "長" * 980
+    shown = auction(product=Product(name=name[:1_000]))
+    here = visit(language)
+    wide, narrow = telling.charts(here, shown)
+    page = render(
+        "auction.html",
+        here,
+        auction=shown,
+        form=Form(here, {"email": '"><script>'}),
+        group_id=None,
+        drop=telling.drop(shown),
+        chart_wide=wide,
+        chart_narrow=narrow,
+        story=telling.story(here, shown),
+    )
+    assert "<script>alert" not in page
+    assert '"><script>' not in page
+    assert f'<html lang="{language}"' in page
+    assert page.count("<script") == 1

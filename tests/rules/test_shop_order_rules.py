@@ -1,0 +1,647 @@
+"""What groups are told of a shop's order, whatever comes twice, late, or in another order.
+
+Each row of a story is a webhook in the shop's own words; what is expected is what goes to the topic
+``orders``, and what ``order_service`` makes of it.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.messages import (
+    GroupPurchase,
+    Message,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    Product,
+    ShopOrderSeen,
+)
+from services.order_service import rules as order_rules
+from services.runtime.rows import MemoryRows
+from services.shop_bridge import shopify, woocommerce
+from services.shop_bridge.processor import PROCESSOR
+from tests.webhook_payloads import (
+    GROUP,
+    MISTYPED,
+    OTHER_GROUP,
+    Json,
+    shopify_line,
+    shopify_order,
+    shopify_refund,
+    woo_line,
+    woo_order,
+)
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+ID = "9007199254740993"
+CREATED, LATER, LAST = (f"2026-05-04T11:0{n}:00+02:00" for n in (0, 5, 9))
+
+
+class Bridge:
+    """The rows of one shop's order, and everything that was sent for it."""
+
+    def __init__(self) -> None:
+        self.rows = MemoryRows("shop:1")
+        self.sent: list[Message] = []
+
+    def take(self, events: Iterable[Message]) -> list[str]:
+        """Apply events, one after the other; what was sent, in short."""
+        begins = len(self.sent)
+        for event in events:
+            self.sent += PROCESSOR.on[type(event)](event, self.rows, NOW)
+        return [short(message) for message in self.sent[begins:]]
+
+    def shopify(self, topic: str, delivery: str = "", **body: Any) -> list[str]:
+        told = shopify.read(topic, body, "shop", (delivery,) if delivery else ())
+        assert told is not None
+        return self.take(told.at(NOW))
+
+    def woo(self, topic: str = "order.updated", **body: Any) -> list[str]:
+        told = woocommerce.read(topic, body, "kiosk")
+        assert told is not None
+        return self.take(told.at(NOW))
+
+
+def short(message: Message) -> str:
+    match message:
+        case OrderPlaced() | OrderPaid():
+            kind = "paid" if isinstance(message, OrderPaid) else "placed"
+            group = " other" if message.group_id == OTHER_GROUP else ""
+            return f"{kind} {message.order_id} {message.quantity} for {message.value}{group}"
+        case OrderCancelled():
+            return f"cancelled {message.order_id}"
+        case OrderReturned():
+            return f"returned {message.return_id} {message.quantity} of {message.order_id}"
+    raise AssertionError(message)
+
+
+def counted(messages: Sequence[Message], group_id: str = GROUP) -> tuple[int, int]:
+    """Quantity and value that ``order_service`` counts for a group."""
+    rows = MemoryRows(group_id)
+    terms = GroupPurchase(
+        group_id=group_id,
+        request_id="office-tea",
+        version=1,
+        requested_at=NOW - timedelta(days=2),
+        issued_at=NOW - timedelta(days=2),
+        product=Product(name="Sencha"),
+        number_of_products=10**6,
+        unit_price=2_400,
+        currency="EUR",
+        opens_at=NOW - timedelta(days=2),
+        closes_at=NOW + timedelta(days=9),
+    )
+    order_rules.open_group(terms, rows, NOW)
+    rule = {
+        OrderPlaced: order_rules.place_order,
+        OrderPaid: order_rules.pay_order,
+        OrderCancelled: order_rules.cancel_order,
+        OrderReturned: order_rules.return_order,
+    }
+    for message in messages:
+        if getattr(message, "group_id", None) == group_id:
+            answers = rule[type(message)](message, rows, NOW)  # type: ignore[index]
+            assert not [each for each in answers if type(each).__name__ == "OrderRefused"], answers
+    return rows["purchase"].quantity, rows["purchase"].value
+
+
+def create(**fields: Any) -> tuple[str, Json]:
+    return "orders/create", shopify_order(updated_at=CREATED, **fields)
+
+
+def paid(**fields: Any) -> tuple[str, Json]:
+    told = {"updated_at": LATER, "financial_status": "paid"}
+    return "orders/paid", shopify_order(**(told | fields))
+
+
+def updated(**fields: Any) -> tuple[str, Json]:
+    told = {"updated_at": LAST, "financial_status": "paid"}
+    return "orders/updated", shopify_order(**(told | fields))
+
+
+def cancelled(**fields: Any) -> tuple[str, Json]:
+    return "orders/cancelled", shopify_order(updated_at=LAST, cancelled_at=LAST, **fields)
+
+
+def refund(*lines: tuple[int, int], refund_id: int = 77) -> tuple[str, Json]:
+    return "refunds/create", shopify_refund(refund_id, *lines)
+
+
+def edit(at: str = LATER, edit_id: int = 5, **lines: list[tuple[int, int]]) -> tuple[str, Json]:
+    told = {
+        name: [{"id": line, "delta": delta} for line, delta in changes]
+        for name, changes in lines.items()
+    }
+    inner = {"id": edit_id, "order_id": int(ID), "committed_at": at, "line_items": told}
+    return "orders/edited", {"order_edit": inner}
+
+
+STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, int]]] = [
+    (
+        "placed, then paid",
+        [(create(), [f"placed {ID} 2 for 4800"]), (paid(), [f"paid {ID} 2 for 4800"])],
+        (2, 4_800),
+    ),
+    (
+        "paid before it is created",
+        [(paid(), [f"paid {ID} 2 for 4800"]), (create(), [])],
+        (2, 4_800),
+    ),
+    (
+        "cancelled before it is created",
+        [(cancelled(), [f"cancelled {ID}"]), (create(), []), (paid(), [])],
+        (0, 0),
+    ),
+    (
+        "cancelled after it was paid",
+        [(paid(), [f"paid {ID} 2 for 4800"]), (cancelled(), [f"cancelled {ID}"])],
+        (0, 0),
+    ),
+    (
+        "refunded in part",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (refund((1, 1)), [f"returned 77 1 of {ID}"]),
+            (updated(line_items=[shopify_line(current_quantity=1)]), []),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "the update that shows a refund comes before the refund",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (
+                updated(line_items=[shopify_line(current_quantity=1)]),
+                [f"returned {ID}-r1 1 of {ID}"],
+            ),
+            (refund((1, 1)), []),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "refunded before it is known",
+        [
+            (refund((1, 1)), []),
+            (paid(), [f"paid {ID} 2 for 4800", f"returned 77 1 of {ID}"]),
+            (create(), []),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "an update alone, all else lost",
+        [
+            (
+                updated(
+                    line_items=[shopify_line(current_quantity=0)],
+                    refunds=[
+                        shopify_refund(77, (1, 1)),
+                        shopify_refund(78, (1, 1)),
+                    ],
+                ),
+                [
+                    f"paid {ID} 2 for 4800",
+                    f"returned 77 1 of {ID}",
+                    f"returned 78 1 of {ID}",
+                ],
+            )
+        ],
+        (0, 0),
+    ),
+    (
+        "an unpaid order loses a unit: no return could touch it",
+        [
+            (create(), [f"placed {ID} 2 for 4800"]),
+            (refund((1, 1)), [f"cancelled {ID}", f"placed {ID}-e1 1 for 2400"]),
+            (
+                paid(line_items=[shopify_line(current_quantity=1)]),
+                [f"paid {ID}-e1 1 for 2400"],
+            ),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "an edit adds a unit, told by the update",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (
+                updated(line_items=[shopify_line(quantity=3)], financial_status="partially_paid"),
+                [f"placed {ID}-e1 1 for 2400"],
+            ),
+            (
+                updated(line_items=[shopify_line(quantity=3)], updated_at="2026-05-04T12:00:00Z"),
+                [f"paid {ID}-e1 1 for 2400"],
+            ),
+        ],
+        (3, 7_200),
+    ),
+    (
+        "an edit adds a unit, told by the edit first",
+        [
+            (paid(updated_at=CREATED), [f"paid {ID} 2 for 4800"]),
+            (edit(additions=[(1, 1)]), [f"placed {ID}-e1 1 for 2400"]),
+            (updated(line_items=[shopify_line(quantity=3)]), [f"paid {ID}-e1 1 for 2400"]),
+            (edit(additions=[(1, 1)]), []),
+        ],
+        (3, 7_200),
+    ),
+    (
+        "an edit that comes after the update that has it",
+        [
+            (updated(line_items=[shopify_line(quantity=3)]), [f"paid {ID} 3 for 7200"]),
+            (edit(additions=[(1, 1)]), []),
+        ],
+        (3, 7_200),
+    ),
+    (
+        "an edit before its order is known",
+        [
+            (edit(removals=[(1, 1)]), []),
+            (
+                paid(updated_at=CREATED),
+                [f"paid {ID} 1 for 2400"],
+            ),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "an edit swaps a line for another of the group",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (
+                updated(
+                    line_items=[shopify_line(1, current_quantity=1), shopify_line(2, quantity=1)]
+                ),
+                [],
+            ),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "lines of one group add up, lines of none do not count",
+        [
+            (
+                paid(
+                    note_attributes=[],
+                    line_items=[
+                        shopify_line(1, properties=[{"name": "group_id", "value": GROUP}]),
+                        shopify_line(2, properties=[{"name": "group_id", "value": GROUP}]),
+                        shopify_line(3),
+                    ],
+                ),
+                [f"paid {ID} 4 for 9600"],
+            )
+        ],
+        (4, 9_600),
+    ),
+    (
+        "a group of its own for each line: an order each, and returns where they belong",
+        [
+            (
+                paid(
+                    line_items=[
+                        shopify_line(1),
+                        shopify_line(
+                            2, 3, "10.00", properties=[{"name": "group_id", "value": OTHER_GROUP}]
+                        ),
+                    ],
+                ),
+                [f"paid {ID} 2 for 4800", f"paid {ID}-g2 3 for 3000 other"],
+            ),
+            (refund((1, 1), (2, 2)), [f"returned 77 1 of {ID}", f"returned 77-g2 2 of {ID}-g2"]),
+            (
+                cancelled(line_items=[shopify_line(1)]),
+                [f"cancelled {ID}", f"cancelled {ID}-g2"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "a mistyped id is mended by ops, and stays mended",
+        [
+            (create(note_attributes=[{"name": "group_id", "value": MISTYPED}]), []),
+            (create(), [f"placed {ID} 2 for 4800"]),
+            (
+                paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
+                [f"paid {ID} 2 for 4800"],
+            ),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "a mistyped id is mended by ops after the order went on",
+        [
+            (paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]), []),
+            (create(), [f"paid {ID} 2 for 4800"]),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "a cancellation no longer names the group",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (cancelled(note_attributes=[]), [f"cancelled {ID}"]),
+        ],
+        (0, 0),
+    ),
+    (
+        "money alone is refunded",
+        [(paid(), [f"paid {ID} 2 for 4800"]), (refund(), [])],
+        (2, 4_800),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("story", "stands"), [pytest.param(story, stands, id=name) for name, story, stands in STORIES]
+)
+def test_stories_of_shopify(
+    story: list[tuple[tuple[str, Json], list[str]]], stands: tuple[int, int]
+) -> None:
+    bridge = Bridge()
+    for number, ((topic, body), expected) in enumerate(story):
+        assert bridge.shopify(topic, f"delivery-{number}", **body) == expected, f"step {number + 1}"
+    assert counted(bridge.sent) == stands
+    for number, ((topic, body), _) in enumerate(story):
+        assert bridge.shopify(topic, f"delivery-{number}", **body) == [], "a repeat changed it"
+
+
+def test_a_repeated_delivery_of_one_second_does_not_bring_back_what_was() -> None:
+    """Two updates of one second: only the ids of deliveries tell which was taken before."""
+    bridge = Bridge()
+    bridge.shopify("orders/paid", "first", **shopify_order(updated_at=CREATED))
+    more = shopify_order(updated_at=CREATED, line_items=[shopify_line(quantity=3)])
+    assert bridge.shopify("orders/paid", "second", **more) == [f"paid {ID}-e1 1 for 2400"]
+    assert bridge.shopify("orders/paid", "first", **shopify_order(updated_at=CREATED)) == []
+
+
+def test_whatever_order_webhooks_come_in_the_same_counts() -> None:
+    """Created, paid, raised by an edit, refunded in part; every order of arrival of the five."""
+    raised = [shopify_line(quantity=3)]
+    story = [
+        create(),
+        paid(),
+        edit(at="2026-05-04T11:06:00+02:00", additions=[(1, 1)]),
+        updated(line_items=raised, updated_at="2026-05-04T11:06:00+02:00"),
+        refund((1, 1)),
+    ]
+    for arrival in permutations(story):
+        bridge = Bridge()
+        for topic, body in arrival:
+            bridge.shopify(topic, **body)
+        # The update that shows the refund comes last, as the shop sends it last.
+        last = [shopify_line(quantity=3, current_quantity=2)]
+        bridge.shopify("orders/updated", **updated(line_items=last)[1])
+        assert counted(bridge.sent) == (2, 4_800), [topic for topic, _ in arrival]
+
+
+# --- WooCommerce ---------------------------------------------------------------------------------
+
+AT = [f"2026-05-04T09:0{minute}:00" for minute in range(10)]
+
+WOO_STORIES: list[tuple[str, list[tuple[Json, list[str]]], tuple[int, int]]] = [
+    (
+        "on hold, paid, completed",
+        [
+            (woo_order(), ["placed 727 2 for 4800"]),
+            (
+                woo_order(status="processing", date_paid_gmt=AT[1], date_modified_gmt=AT[1]),
+                ["paid 727 2 for 4800"],
+            ),
+            (woo_order(status="completed", date_paid_gmt=AT[1], date_modified_gmt=AT[2]), []),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "payment fails, is tried again, and goes through",
+        [
+            (woo_order(status="failed", date_modified_gmt=AT[1]), ["cancelled 727"]),
+            (
+                woo_order(status="processing", date_paid_gmt=AT[2], date_modified_gmt=AT[2]),
+                ["paid 727-e1 2 for 4800"],
+            ),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "trashed and restored",
+        [
+            (woo_order(status="completed", date_modified_gmt=AT[1]), ["paid 727 2 for 4800"]),
+            (woo_order(status="trash", date_modified_gmt=AT[2]), ["cancelled 727"]),
+            (
+                woo_order(status="completed", date_modified_gmt=AT[3]),
+                ["paid 727-e1 2 for 4800"],
+            ),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "refunded as a whole",
+        [
+            (woo_order(status="completed", date_modified_gmt=AT[1]), ["paid 727 2 for 4800"]),
+            (
+                woo_order(status="refunded", date_modified_gmt=AT[2]),
+                ["returned 727-r1 2 of 727"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "a line is taken out, another put in, of more units",
+        [
+            (woo_order(status="completed", date_modified_gmt=AT[1]), ["paid 727 2 for 4800"]),
+            (
+                woo_order(
+                    status="completed",
+                    date_modified_gmt=AT[2],
+                    line_items=[woo_line(400, 5, "100.00")],
+                ),
+                ["paid 727-e1 3 for 5200"],
+            ),
+        ],
+        (5, 10_000),
+    ),
+    (
+        "a line is taken out",
+        [
+            (
+                woo_order(
+                    status="completed",
+                    date_modified_gmt=AT[1],
+                    line_items=[woo_line(), woo_line(9)],
+                ),
+                ["paid 727 4 for 9600"],
+            ),
+            (
+                woo_order(status="completed", date_modified_gmt=AT[2]),
+                ["returned 727-r1 2 of 727"],
+            ),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "an older webhook comes late",
+        [
+            (woo_order(status="completed", date_modified_gmt=AT[3]), ["paid 727 2 for 4800"]),
+            (woo_order(status="cancelled", date_modified_gmt=AT[2]), []),
+        ],
+        (2, 4_800),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("story", "stands"),
+    [pytest.param(story, stands, id=name) for name, story, stands in WOO_STORIES],
+)
+def test_stories_of_woocommerce(
+    story: list[tuple[Json, list[str]]], stands: tuple[int, int]
+) -> None:
+    bridge = Bridge()
+    for number, (body, expected) in enumerate(story):
+        assert bridge.woo(**body) == expected, f"step {number + 1}"
+    assert counted(bridge.sent) == stands
+    for body, _ in story:
+        assert bridge.woo(**body) == [], "a repeat changed it"
+
+
+def test_a_deleted_order_is_cancelled_and_stays_so() -> None:
+    bridge = Bridge()
+    assert bridge.woo(**woo_order(status="completed")) == ["paid 727 2 for 4800"]
+    assert bridge.woo("order.deleted", id=727) == ["cancelled 727"]
+    assert bridge.woo(**woo_order(status="completed", date_modified_gmt=AT[8])) == []
+
+
+def test_an_order_that_was_deleted_before_it_came_counts_for_nothing() -> None:
+    bridge = Bridge()
+    assert bridge.woo("order.deleted", id=727) == []
+    assert bridge.woo(**woo_order(status="completed")) == ["cancelled 727"]
+
+
+# --- when it was ordered -------------------------------------------------------------------------
+
+
+def test_what_is_added_later_is_ordered_later() -> None:
+    """So that a group that has closed since does not grow by an edit."""
+    bridge = Bridge()
+    bridge.shopify(*paid()[:1], **paid()[1])
+    bridge.shopify("orders/updated", **updated(line_items=[shopify_line(quantity=3)])[1])
+    first, added = bridge.sent
+    assert isinstance(first, OrderPaid)
+    assert isinstance(added, OrderPaid)
+    assert (first.ordered_at.minute, added.ordered_at.minute) == (0, 9)
+
+
+def test_what_is_paid_at_the_second_try_is_ordered_when_it_was() -> None:
+    bridge = Bridge()
+    bridge.woo(**woo_order(status="failed", date_modified_gmt=AT[1]))
+    bridge.woo(**woo_order(status="processing", date_paid_gmt=AT[2], date_modified_gmt=AT[2]))
+    again = bridge.sent[-1]
+    assert isinstance(again, OrderPaid)
+    assert again.ordered_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+
+def test_what_is_left_of_an_unpaid_order_keeps_its_time() -> None:
+    bridge = Bridge()
+    bridge.shopify(*create()[:1], **create()[1])
+    bridge.shopify(*refund((1, 1))[:1], **refund((1, 1))[1])
+    left = bridge.sent[-1]
+    assert isinstance(left, OrderPlaced)
+    assert left.ordered_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+
+# --- what is kept --------------------------------------------------------------------------------
+
+
+def test_what_belongs_to_no_order_of_ours_is_soon_forgotten() -> None:
+    bridge = Bridge()
+    bridge.shopify(*refund((1, 1))[:1], **refund((1, 1))[1])
+    assert bridge.rows["due/forget"].at == NOW + timedelta(days=7)
+    PROCESSOR.due["forget"]("due/forget", bridge.rows, NOW + timedelta(days=7))
+    assert "order" not in bridge.rows
+
+
+def test_an_order_is_kept_for_half_a_year_after_its_last_word() -> None:
+    bridge = Bridge()
+    bridge.shopify(create()[0], **create()[1])
+    assert bridge.rows["due/forget"].at == NOW + timedelta(days=180)
+
+
+def test_absurd_numbers_stop_no_worker() -> None:
+    bridge = Bridge()
+    lines = [shopify_line(number, 10**9, "10000") for number in range(1, 4)]
+    (said,) = bridge.shopify(*paid(line_items=lines)[:1], **paid(line_items=lines)[1])
+    assert said == f"paid {ID} {10**9} for {10**15}"
+
+
+def test_a_row_is_never_changed_in_place() -> None:
+    bridge = Bridge()
+    bridge.shopify(create()[0], **create()[1])
+    before, picture = bridge.rows["order"], repr(bridge.rows["order"])
+    bridge.shopify(paid()[0], **paid()[1])
+    assert repr(before) == picture
+    assert bridge.rows["order"] is not before
+
+
+# --- any history ---------------------------------------------------------------------------------
+
+
+def test_a_story_s_end_does_not_depend_on_how_it_came() -> None:
+    """Random edits and refunds of a paid order; shuffled, repeated, some lost, the last one not."""
+    chance = random.Random(7)
+    for _ in range(300):
+        quantity, removed = 5, 0
+        story: list[tuple[str, Json]] = []
+        for step in range(1, chance.randint(2, 8)):
+            at = (NOW + timedelta(minutes=step)).isoformat()
+            if chance.random() < 0.5 and removed < quantity:
+                removed += 1
+                story.append(refund((1, 1), refund_id=100 + step))
+            else:
+                quantity += 1
+            line = shopify_line(quantity=quantity, current_quantity=quantity - removed)
+            story.append(updated(line_items=[line], updated_at=at))
+        last = story[-1]
+        kept = [each for each in story[:-1] if chance.random() < 0.8]
+        arrivals = [*kept, *chance.choices(story, k=3), last]
+        chance.shuffle(arrivals)
+        bridge = Bridge()
+        for topic, body in [paid(line_items=[shopify_line(quantity=5)]), *arrivals]:
+            bridge.shopify(topic, **body)
+        left = quantity - removed
+        assert counted(bridge.sent)[0] == left, arrivals
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    quantities=st.lists(st.integers(0, 5), min_size=1, max_size=6),
+    prices=st.lists(st.integers(0, 10_000), min_size=6, max_size=6),
+)
+def test_after_each_snapshot_the_group_counts_what_the_shop_says(
+    quantities: list[int], prices: list[int]
+) -> None:
+    """Quantities to the unit, whatever comes after what; nothing is ever refused."""
+    bridge = Bridge()
+    for step, quantity in enumerate(quantities):
+        at = (NOW + timedelta(minutes=step)).isoformat()
+        price = f"{prices[step] / 100:.2f}"
+        body = updated(line_items=[shopify_line(1, quantity, price)], updated_at=at)[1]
+        bridge.shopify("orders/updated", **body)
+        assert counted(bridge.sent)[0] == quantity
+
+
+def test_events_are_what_the_topic_takes() -> None:
+    bridge = Bridge()
+    told = shopify.read(*create(), "shop")
+    assert told is not None
+    for event in told.events:
+        assert isinstance(event, ShopOrderSeen)
+        bridge.take([ShopOrderSeen.model_validate_json(event.model_dump_json())])
+    assert [short(message) for message in bridge.sent] == [f"placed {ID} 2 for 4800"]

@@ -1,0 +1,261 @@
+"""How the terminal asks the API, without one: where, by which key, how often, and what it says."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.runtime.running import ADMIN_KEY_FILE, Running, RunningWorker
+from services.storefront.api import document
+from services.terminal import answers, api
+from services.terminal.api import Api, Place, Refused, lines_of, place_of
+from services.terminal.console import Mistake
+from services.terminal.sse import Event, Stream
+
+HERE = "http://127.0.0.1:8080"
+
+
+# --- where, and by which key ---------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JOINTBUY_HOME", str(tmp_path))
+    monkeypatch.delenv("JOINTBUY_KEY", raising=False)
+    return tmp_path
+
+
+def runs_from(home: Path) -> None:
+    Running(
+        supervisor_pid=os.getpid(),
+        broker="embedded",
+        broker_pid=None,
+        bootstrap_servers="127.0.0.1:1",
+        transactions=False,
+        clock="wall",
+        topic_prefix="",
+        workers=[RunningWorker(service="storefront", web=HERE)],
+    ).write(home)
+    (home / ADMIN_KEY_FILE).write_text("admin's-key\n")
+
+
+def test_without_an_address_the_stack_here_is_asked_as_its_admin(home: Path) -> None:
+    with pytest.raises(Mistake, match="run `jointbuy up`, or set JOINTBUY_URL"):
+        place_of(None)
+    runs_from(home)
+    assert place_of(None) == Place(HERE, "admin's-key")
+    assert place_of(f"{HERE}/") == Place(HERE, "admin's-key")
+
+
+def test_no_other_place_is_told_the_key_of_the_stack_here(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs_from(home)
+    other = "https://jointbuy.example"
+    assert place_of(other) == Place(other)
+    monkeypatch.setenv("JOINTBUY_KEY", "jb_1_2")
+    assert place_of(other) == Place(other, "jb_1_2")
+    assert place_of(None) == Place(HERE, "jb_1_2")
+
+
+@pytest.mark.parametrize("address", ["jointbuy.example", "ftp://jointbuy.example", "http://"])
+def test_an_address_that_is_none_is_a_usage_mistake(address: str) -> None:
+    with pytest.raises(Mistake, match="is no address") as raised:
+        place_of(address)
+    assert raised.value.exit_code == 2
+
+
+def test_a_key_that_can_be_no_header_is_a_usage_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOINTBUY_KEY", "jb_1\n_2é")
+    with pytest.raises(Mistake, match="copy it anew"):
+        place_of(HERE)
+
+
+# --- once, whatever is lost ----------------------------------------------------------------------
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@contextmanager
+def asked(handler: Handler, monkeypatch: pytest.MonkeyPatch, patience: float = 30) -> Iterator[Api]:
+    """An API that is answered here; time passes by its pauses alone."""
+    clock = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    monkeypatch.setattr(api.time, "sleep", sleep)
+    monkeypatch.setattr(api.time, "monotonic", lambda: clock)
+    with Api(Place(HERE, "k"), patience) as client:
+        client._client = httpx.Client(
+            base_url=HERE + api.PREFIX, transport=httpx.MockTransport(handler)
+        )
+        yield client
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        match len(requests):
+            case 1:
+                raise httpx.ReadError("reset")
+            case 2:
+                raise httpx.ConnectError("refused")
+            case 3:
+                return httpx.Response(503, headers={"Retry-After": "3"}, json={"detail": "no"})
+        return httpx.Response(201, json={"id": 1})
+
+    with asked(handler, monkeypatch) as client:
+        assert client.post("/orders", {"quantity": 1}, once="k" * 16).body == {"id": 1}
+    assert {each.headers["Idempotency-Key"] for each in requests} == {"k" * 16}
+    assert {each.content for each in requests} == {b'{"quantity":1}'}
+    assert {each.headers["Authorization"] for each in requests} == {"Bearer k"}
+
+
+def test_what_can_not_be_known_says_how_to_say_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("late")
+
+    with (
+        asked(handler, monkeypatch) as client,
+        pytest.raises(Mistake, match="say the same again with --idempotency-key abc and more"),
+    ):
+        client.post("/orders", {}, once="abc", instead=" and more")
+
+
+def test_who_is_not_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with (
+        asked(handler, monkeypatch) as client,
+        pytest.raises(Mistake, match=f"^no storefront answers at {HERE}: run `jointbuy up`"),
+    ):
+        client.post("/orders", {})
+
+
+def test_an_outcome_is_looked_for_where_the_answer_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        looked.append(request.url.path)
+        return httpx.Response(200, json={"group_id": "GB-1" if len(looked) > 2 else None})
+
+    with asked(handler, monkeypatch) as client:
+        place = f"{api.PREFIX}/requests/r1"
+        assert client.until(place, lambda found: found["group_id"], "late")["group_id"] == "GB-1"
+    assert looked == [place] * 3
+    with (
+        asked(handler, monkeypatch, patience=1) as client,
+        pytest.raises(Mistake, match="not known within 1 s, but it was sent: ask why"),
+    ):
+        client.until("/requests/r1", lambda _: False, "ask why")
+
+
+def test_a_page_that_is_no_storefront_s_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(404, text="<html>")
+
+    with asked(handler, monkeypatch) as client, pytest.raises(Mistake, match="see JOINTBUY_URL"):
+        client.get("/auctions/a1")
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+SAID_BY = {"members": "--member", "quantity": "--quantity", "seller_id": "--seller"}
+
+
+def problems(*fields: str) -> dict[str, Any]:
+    return {"detail": "no", "problems": [{"field": each, "problem": "is bad"} for each in fields]}
+
+
+def test_every_problem_is_a_line_that_names_the_option() -> None:
+    told = problems("quantity", "members[2].email", "header.Idempotency-Key", "other")
+    assert lines_of(400, told, {**api.ONCE, **SAID_BY}, has_key=True) == [
+        "quantity (--quantity): is bad",
+        "members[2].email (--member): is bad",
+        "Idempotency-Key (--idempotency-key): is bad",
+        "other: is bad",
+    ]
+    assert lines_of(422, problems("quantity"), SAID_BY, has_key=True) == [
+        "refused: quantity (--quantity): is bad"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "has_key", "line"),
+    [
+        (401, "this needs a shop's key", False, "this needs a shop's key: set JOINTBUY_KEY"),
+        (409, "the auction is over", True, "refused: the auction is over"),
+        (422, "a quantity too large", True, "refused: a quantity too large"),
+        (404, "no auction a1", True, "no auction a1"),
+        (429, "try again in 5 s", True, "too many requests: try again in 5 s"),
+    ],
+)
+def test_what_to_do_is_said(status: int, detail: str, has_key: bool, line: str) -> None:
+    assert lines_of(status, {"detail": detail}, SAID_BY, has_key=has_key) == [line]
+
+
+def test_keys_that_do_not_do_are_named() -> None:
+    (wrong,) = lines_of(401, {"detail": "the key is not known"}, {}, has_key=True)
+    assert wrong.startswith("the key is not known: see JOINTBUY_KEY")
+    (other,) = lines_of(403, {"detail": "name seller_id"}, SAID_BY, has_key=True)
+    assert other.startswith("name seller_id (--seller): set JOINTBUY_KEY to one that may")
+
+
+def test_only_what_is_not_as_documented_is_a_usage_mistake() -> None:
+    assert [Refused(status, {}, "no").exit_code for status in (400, 401, 422)] == [2, 1, 1]
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+SHOWN_AS = {
+    "AuctionShown": ("AuctionDetail", "AuctionView"),
+    "ConditionShown": ("ConditionAt",),
+    "GroupProgressShown": ("GroupView",),
+    "GroupShown": ("GroupView",),
+    "DecisionShown": ("Decided",),
+    "PurchaserShown": ("TableRow",),
+    "SellerShown": ("SellerView",),
+    "StandingShown": ("StandingSince",),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SHOWN_AS))
+def test_what_the_terminal_reads_is_what_the_api_documents(kind: str) -> None:
+    told = json.loads(bytes(document.answer().body))["components"]["schemas"]
+    read = getattr(answers, kind).model_fields
+    documented = {field for name in SHOWN_AS[kind] for field in told[name]["properties"]}
+    assert set(read) <= documented
+    needed = {name for name, field in read.items() if field.is_required()}
+    for name in SHOWN_AS[kind]:
+        assert needed <= set(told[name]["properties"])
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+SENT = (
+    b"retry: 2500\n\n: ping\n\nid: 1\ndata: {}\n\nid: 2\r\ndata:a\r\ndata: b \xe2\x80\xa8\r\n\r\n"
+    b"event: x\nid: 3\n\ndata: end"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, len(SENT)])
+def test_events_of_a_stream_however_it_is_cut(size: int) -> None:
+    stream = Stream()
+    pieces = [SENT[start : start + size] for start in range(0, len(SENT), size)]
+    events = [event for piece in pieces for event in stream.take(piece)]
+    assert events == [Event("1", "{}"), Event("2", "a\nb \u2028")]
+    assert stream.retry_ms == 2_500
+    stream.cut()
+    assert list(stream.take(b"data: next\n\n")) == [Event("3", "next")]

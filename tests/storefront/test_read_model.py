@@ -1,0 +1,461 @@
+"""The read model without a broker: its tables as migrated, and every list that pages ask for."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.dialects import sqlite
+
+from schemas.messages import (
+    Auction,
+    Definition,
+    Favor,
+    GroupPurchase,
+    IdIssued,
+    Message,
+    OfferJudged,
+    PurchaseRow,
+    PurchaseState,
+)
+from services.storefront import lists
+from services.storefront.database import DatabaseError, connect, migrate
+from services.storefront.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
+from services.storefront.reading import BadCursor, Listed, Reader
+from services.storefront.rows import GroupRow
+from services.storefront.tables import METADATA
+from services.storefront.writing import Batch, FencedError, Place, Writer
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+NAMES = ("Green tea", "Black tea", "緑茶", "Teapot", "Lamp")
+
+
+def group(number: int, **fields: Any) -> GroupPurchase:
+    said = {
+        "group_id": f"g-{number:03}",
+        "request_id": f"r-{number}",
+        "version": 1,
+        "requested_at": NOW,
+        "issued_at": NOW,
+        "product": {"name": NAMES[number % 5]},
+        "organizer": {"id": f"o-{number % 2}"},
+        "number_of_products": 100,
+        "opens_at": NOW,
+        # Some end at the same moment: the id decides.
+        "closes_at": NOW + timedelta(hours=number // 3),
+        "visibility": "unlisted" if number % 10 == 9 else "public",
+    }
+    return GroupPurchase.model_validate(said | fields)
+
+
+def state(number: int, version: int = 2, **fields: Any) -> PurchaseState:
+    said = {
+        "group_id": f"g-{number:03}",
+        "request_id": f"r-{number}",
+        "version": version,
+        "status": "complete" if number % 4 == 3 else "open",
+        "quantity": number * 37 % 130,
+        "value": 0,
+        "members": 1,
+    }
+    return PurchaseState.model_validate(said | fields)
+
+
+def auction(number: int, **fields: Any) -> Auction:
+    said = {
+        "auction_id": f"a-{number:03}",
+        "version": 1,
+        "status": "open",
+        "product": {"name": NAMES[number % 5]},
+        "opened_by": f"s-{number % 2}",
+        "opened_at": NOW,
+        "shown": {"offer_id": "o", "seller_id": "t", "unit_price": 9, "minimum_reservations": 50},
+        "currency": "EUR",
+        "minimum_step": 1,
+        "reservations": number * 7 % 60,
+        "applicants": 1,
+        "invites_at": NOW,
+        "closes_at": NOW + timedelta(hours=number // 3),
+    }
+    return Auction.model_validate(said | fields)
+
+
+def definition(number: int, **fields: Any) -> Definition:
+    said = {
+        "definition_id": f"d-{number:03}",
+        "shop_id": f"shop-{number % 2}",
+        "product": {"name": NAMES[number % 5]},
+        "unit_price": 900,
+        "currency": "EUR",
+        "favor": {},
+        "published_at": NOW + timedelta(seconds=number // 2),
+        "withdrawn_at": NOW if number % 6 == 5 else None,
+    }
+    return Definition.model_validate(said | fields)
+
+
+TOPIC_OF = {
+    GroupPurchase: "group-purchases",
+    PurchaseState: "purchases",
+    PurchaseRow: "purchases",
+    Auction: "auctions",
+    OfferJudged: "auctions",
+    Definition: "definitions",
+    Favor: "favors",
+    IdIssued: "request-outcomes",
+}
+
+
+async def write(url: str, *facts: Message, deleted: tuple[tuple[str, str], ...] = ()) -> None:
+    """Write facts as a projector does."""
+    engine = connect(url)
+    writer, place, batch = Writer(engine), Place("auctions", 0), Batch()
+    for key in deleted:
+        batch.delete(*key)
+    for fact in facts:
+        batch.put(TOPIC_OF[type(fact)], fact, fact.model_dump_json(exclude_none=True), 1_000)
+    at = (await writer.positions([place]))[place]
+    await writer.write(batch, {place: (at, at + 1)})
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with empty tables."""
+    path = tmp_path_factory.mktemp("migrated") / "a folder" / "model.db"
+
+    async def go() -> None:
+        engine = connect(f"sqlite:///{path}")
+        await migrate(engine)
+        await engine.dispose()
+
+    asyncio.run(go())
+    return path
+
+
+@pytest.fixture
+def url(migrated: Path, tmp_path: Path) -> str:
+    shutil.copy(migrated, tmp_path / "model.db")
+    return f"sqlite:///{tmp_path / 'model.db'}"
+
+
+@pytest.fixture
+async def reader(url: str) -> AsyncIterator[Reader]:
+    reader = Reader(url)
+    yield reader
+    await reader.close()
+
+
+SHOP = (
+    *(group(number) for number in range(60)),
+    *(state(number) for number in range(60)),
+    *(auction(number) for number in range(30)),
+    *(definition(number) for number in range(30)),
+)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+async def test_migrated_tables_are_those_of_the_code(url: str) -> None:
+    def difference(connection: Connection) -> list[Any]:
+        found: list[Any] = compare_metadata(MigrationContext.configure(connection), METADATA)
+        return found
+
+    engine = connect(url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(difference) == []
+    await engine.dispose()
+
+
+async def test_who_starts_second_waits_for_the_first_to_migrate(tmp_path: Path) -> None:
+    engines = [connect(f"sqlite:///{tmp_path / 'model.db'}") for _ in range(8)]
+    await asyncio.gather(*(migrate(engine) for engine in engines))
+    for engine in engines:
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://", "mysql://x/y", "storefront.db", "sqlite:///"])
+def test_an_address_of_no_database_we_know_is_refused_in_one_line(url: str) -> None:
+    with pytest.raises(DatabaseError, match=r"^DATABASE_URL is neither .*NAME$"):
+        connect(url)
+
+
+def test_the_words_of_libpq_are_understood() -> None:
+    engine = connect("postgresql://u:p@h:1/n?sslmode=require")
+    assert engine.url.query == {"ssl": "require"}
+    assert engine.url.drivername == "postgresql+asyncpg"
+
+
+async def test_a_database_that_is_broken_is_told_without_statement_and_values(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "model.db").write_bytes(b"no database" * 1_000)
+    reader = Reader(f"sqlite:///{tmp_path / 'model.db'}")
+    with pytest.raises(DatabaseError) as told:
+        await reader.auction("mail@example.org")
+    assert "example.org" not in str(told.value)
+    assert "SELECT" not in str(told.value)
+    await reader.close()
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+Ask = Callable[[str | None], Awaitable[Listed[Any]]]
+
+
+async def walk(ask: Ask) -> list[Any]:
+    """All rows of a list, page by page."""
+    found: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = await ask(cursor)
+        found += page.rows
+        if page.cursor is None:
+            return found
+        cursor = page.cursor
+
+
+def in_order(rows: list[GroupRow], sort: str) -> list[GroupRow]:
+    if sort == "nearest":
+        return sorted(rows, key=lambda each: (each.missing, each.closes_at, each.group_id))
+    by_end = sorted(rows, key=lambda each: (each.closes_at, each.group_id))
+    return by_end[::-1] if sort == "ended" else by_end
+
+
+@pytest.mark.parametrize("limit", [1, 7, 20, 100])
+@pytest.mark.parametrize("sort", ["ending", "nearest", "ended"])
+async def test_pages_make_up_the_list(url: str, reader: Reader, sort: Any, limit: int) -> None:
+    """Every public open group once, in order, whatever the pages' length."""
+    await write(url, *SHOP)
+    found = await walk(lambda cursor: reader.groups(sort=sort, cursor=cursor, limit=limit))
+    there = {f"g-{number:03}" for number in range(60) if number % 10 != 9 and number % 4 != 3}
+    assert {each.group_id for each in found} == there
+    assert found == in_order(found, sort)
+    assert len(found) == len(there)
+    for each in found:
+        assert each.missing == max(each.number - each.quantity, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("tea", {"Green tea", "Black tea", "Teapot"}),
+        ("TEA green", {"Green tea"}),
+        ("茶", {"緑茶"}),
+        ("pot", set()),
+        ("lamp tea", set()),
+        ("!!", set()),
+        ("  ", set(NAMES)),
+    ],
+)
+@pytest.mark.parametrize("many", [1_000, 5])
+async def test_words_narrow_a_list(
+    url: str,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    names: set[str],
+    many: int,
+) -> None:
+    """The same whether words are rare, or so common that windows of the list are looked through."""
+    monkeypatch.setattr("services.storefront.lists.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.reading.CANDIDATES_MAX", many)
+    monkeypatch.setattr(lists, "WINDOW", 9)
+    await write(url, *SHOP)
+    every = await walk(lambda cursor: reader.groups(cursor=cursor, limit=4))
+    found = await walk(lambda cursor: reader.groups(words=words, cursor=cursor, limit=4))
+    assert found == [each for each in every if each.product_name in names]
+    offered = await walk(lambda cursor: reader.definitions(words=words, cursor=cursor, limit=4))
+    assert {each.product_name for each in offered} == names
+    assert len({each.definition_id for each in offered}) == len(offered)
+
+
+async def test_lists_of_one_seller_one_shop_one_organizer(url: str, reader: Reader) -> None:
+    await write(url, *SHOP, auction(1, status="failed", version=2))
+    mine = (await reader.auctions(seller_id="s-1", status=None, limit=100)).rows
+    assert [each.auction_id for each in mine] == [f"a-{number:03}" for number in range(1, 30, 2)]
+    assert mine[0].status == "failed"
+    shop = (await reader.definitions(shop_id="shop-1", limit=100)).rows
+    assert [each.definition_id for each in shop][:2] == ["d-027", "d-025"]
+    organized = (await reader.groups(organizer_id="o-1", status=None, limit=100)).rows
+    assert {int(each.group_id[2:]) % 10 for each in organized} == {1, 3, 5, 7}
+
+
+async def test_a_group_is_listed_once_its_terms_are_known_and_before_its_state(
+    url: str, reader: Reader
+) -> None:
+    await write(url, state(1, quantity=20))
+    assert await reader.group("g-001") is None
+    assert (await reader.groups()).rows == []
+    await write(url, group(1), group(2), group(9))
+    first, second = (await reader.groups()).rows
+    assert (first.group_id, first.quantity, first.missing, first.state_version) == (
+        "g-001",
+        20,
+        80,
+        2,
+    )
+    assert (second.quantity, second.missing, second.status, second.state_version) == (
+        0,
+        100,
+        "open",
+        0,
+    )
+    unlisted = await reader.group("g-009")
+    assert unlisted is not None
+    assert unlisted.visibility == "unlisted"
+
+
+async def test_what_is_deleted_leaves_no_trace(url: str, reader: Reader) -> None:
+    """Terms and state go one by one; a name that changes is found by its new words only."""
+    await write(url, group(1), state(1), auction(1), definition(1))
+    await write(url, deleted=(("group-purchases", "g-001"), ("auctions", "a-001")))
+    assert (await reader.groups(words="tea")).rows == []
+    assert (await reader.auctions()).rows == []
+    await write(url, deleted=(("purchases", "g-001"),))
+    await write(url, group(1))
+    (again,) = (await reader.groups(words="tea")).rows
+    assert (again.quantity, again.state_version) == (0, 0)
+    await write(url, definition(1, product={"name": "Chair"}, version=2))
+    assert (await reader.definitions(words="tea")).rows == []
+    assert len((await reader.definitions(words="chair")).rows) == 1
+
+
+async def test_an_older_fact_never_replaces_a_newer_one(url: str, reader: Reader) -> None:
+    await write(url, auction(1, version=5, reservations=50))
+    await write(url, auction(1, version=4, reservations=40))
+    row = await reader.auction("a-001")
+    assert row is not None
+    assert (row.version, row.reservations) == (5, 50)
+    fact = await reader.fact("auctions", "a-001")
+    assert isinstance(fact, Auction)
+    assert fact.reservations == 50
+
+
+async def test_who_has_been_overtaken_writes_nothing(url: str, reader: Reader) -> None:
+    engine = connect(url)
+    writer, place, batch = Writer(engine), Place("auctions", 0), Batch()
+    await writer.positions([place])
+    await write(url, auction(1))
+    batch.put("auctions", auction(2), "{}", 0)
+    with pytest.raises(FencedError):
+        await writer.write(batch, {place: (0, 1)})
+    await engine.dispose()
+    assert await reader.auction("a-002") is None
+
+
+# --- cursors and questions of strangers ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "?", "x" * 5_000, "bnVsbA", "W10", "WyJlbmRpbmciLCJhIiwiYiJd", "é", "\x00", "=" * 9],
+)
+async def test_a_cursor_of_nobody_is_refused(reader: Reader, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        await reader.groups(cursor=cursor)
+
+
+async def test_a_cursor_belongs_to_its_list_and_order(url: str, reader: Reader) -> None:
+    await write(url, *SHOP, *(member(number) for number in range(3)))
+    of_groups = (await reader.groups(limit=1)).cursor
+    of_members = (await reader.members("g-001", limit=1)).cursor
+    for ask in (
+        lambda: reader.groups(sort="nearest", cursor=of_groups),
+        lambda: reader.definitions(cursor=of_groups),
+        lambda: reader.groups(cursor=of_members),
+        lambda: reader.members("g-002", cursor=of_members),
+    ):
+        with pytest.raises(BadCursor):
+            await ask()
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800", "g-001\x00", "' OR 1=1 --", "%", "x" * 9_999])
+async def test_a_question_that_nothing_answers_is_no_trouble(
+    url: str, reader: Reader, text: str
+) -> None:
+    await write(url, *SHOP)
+    assert await reader.fact("auctions", text) is None
+    assert await reader.facts(text, Auction) == []
+    assert await reader.group(text) is None
+    assert await reader.group_of(text) is None
+    assert await reader.api_key(text) is None
+    assert await reader.offers_of(text) == []
+    assert (await reader.members(text)).rows == []
+    assert (await reader.auctions(words=text, seller_id=text)).rows == []
+
+
+# --- facts ---------------------------------------------------------------------------------------
+
+
+def member(number: int, version: int = 1) -> PurchaseRow:
+    said = {"group_id": "g-001", "request_id": "r-1", "member_id": f"m-{number:02}"}
+    said |= {"version": version, "quantity": number, "value": 0, "orders": 1}
+    said |= {"period": {"opens_at": NOW, "closes_at": NOW}}
+    return PurchaseRow.model_validate(said)
+
+
+async def test_members_come_with_their_favors(url: str, reader: Reader) -> None:
+    said = {"group_id": "g-001", "request_id": "r-1", "version": 1, "basis": "complete"}
+    favor = Favor.model_validate({**said, "member_id": "m-03", "amount": 5})
+    await write(url, *(member(number) for number in range(11)), favor, state(1), group(1))
+    found = await walk(lambda cursor: reader.members("g-001", cursor=cursor, limit=4))
+    assert [row.member_id for row, _ in found] == [f"m-{number:02}" for number in range(11)]
+    assert {row.member_id: gets for row, gets in found if gets} == {"m-03": favor}
+
+
+async def test_facts_of_a_subject_by_kind_in_key_order(url: str, reader: Reader) -> None:
+    await write(url, *(member(number) for number in range(9)), state(1), group(1))
+    rows = await reader.facts("g-001", PurchaseRow, limit=4)
+    assert rows == [member(number) for number in range(4)]
+    assert await reader.facts("g-001", PurchaseRow, after=rows[-1].key) == [
+        member(number) for number in range(4, 9)
+    ]
+    several = await reader.facts("g-001", PurchaseState, GroupPurchase)
+    assert {type(each) for each in several} == {PurchaseState, GroupPurchase}
+    issued = IdIssued(request_id="r-1", group_id="g-001", issued_at=NOW)
+    await write(url, issued)
+    assert await reader.group_of("r-1") == "g-001"
+
+
+# --- costs ---------------------------------------------------------------------------------------
+
+SEARCHES = [Search(), Search(None, ("tea", "green"), "groups")]
+PUBLIC = {"visibility": "public", "status": "open"}
+PAGES = [
+    *((GROUP_LIST, sort, PUBLIC) for sort in ("ending", "ended", "nearest")),
+    *((AUCTION_LIST, sort, {"status": "open"}) for sort in ("ending", "ended", "nearest")),
+    (GROUP_LIST, "ending", {"organizer_id": "o", "visibility": "public"}),
+    (AUCTION_LIST, "ending", {"opened_by": "s"}),
+    (DEFINITION_LIST, "newest", {"withdrawn_at": None}),
+    (DEFINITION_LIST, "newest", {"shop_id": "s", "withdrawn_at": None}),
+    (lists.OFFER_LIST, "newest", {"seller_id": "s"}),
+]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=["all", "words"])
+@pytest.mark.parametrize(("of", "sort", "where"), PAGES)
+async def test_a_page_is_a_range_of_an_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], search: Search
+) -> None:
+    """No table is walked through but in an index's order, and nothing is sorted."""
+    order = of.orders[sort]
+    place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
+    engine = connect(url)
+    for after in (None, place):
+        page = Page(of, order, where, after, search)
+        for query in (page.query(place).limit(21), page.query().limit(21), page.end_of_window()):
+            told = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+            async with engine.connect() as connection:
+                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}")
+                steps = [step for *_, step in plan.all()]
+            assert not [step for step in steps if step.startswith("USE TEMP")], steps
+            assert all(" INDEX " in step for step in steps if step.startswith("SCAN")), steps
+    await engine.dispose()

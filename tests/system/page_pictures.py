@@ -1,0 +1,92 @@
+"""Pictures of the main pages over a real stack with made-up data, to docs/pages.
+
+Run by ``make page-pictures``; as root on Debian it installs Chromium and fonts where they miss.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from services.runtime import brokers
+from tests.system import made_up
+from tests.system.api_stack import LINKS, Api, api_on
+from tests.system.browser import DESKTOP, PHONE, Scheme, browser, window
+from tests.system.stack import until
+
+FOLDER = Path(__file__).parents[2] / "docs" / "pages"
+GROUP = made_up.group_id("r-sencha")
+MANAGE = f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}"
+#: Name, address, size, scheme, language, and whether the page goes on below the window.
+PICTURES: tuple[tuple[str, str, tuple[int, int], Scheme, str], ...] = (
+    ("home", "/", DESKTOP, "light", "en-GB"),
+    ("home", "/", PHONE, "dark", "ja"),
+    ("auction", "/auctions/camera", DESKTOP, "light", "en-GB"),
+    ("auction", "/auctions/camera", DESKTOP, "dark", "ja"),
+    ("auction", "/auctions/camera", PHONE, "light", "en-GB"),
+    ("auction-concluded", "/auctions/lamp-deal", PHONE, "dark", "en-GB"),
+    ("group", f"/groups/{GROUP}", DESKTOP, "light", "en-GB"),
+    ("group", f"/groups/{GROUP}", PHONE, "dark", "ja"),
+    ("organizer", MANAGE, DESKTOP, "light", "en-GB"),
+    ("desk", "/seller", DESKTOP, "dark", "en-GB"),
+)
+BYTES_MAX = 150_000
+
+
+def take(api: Api, folder: Path) -> None:
+    """All pictures, as they are seen by somebody with a script."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = api.admin.post("/sellers/nord/keys")["api_key"]
+    with browser() as running:
+        for name, path, size, scheme, locale in PICTURES:
+            with window(running, size, scheme, locale, device_scale_factor=1) as context:
+                page = context.new_page()
+                if path == "/seller":
+                    page.goto(api.nobody.url + path)
+                    page.fill("input[name=key]", key)
+                    page.click("main form button")
+                page.goto(api.nobody.url + path)
+                page.wait_for_function("document.fonts.status === 'loaded'")
+                if page.locator("[data-events]").count():
+                    page.wait_for_selector("[data-state].on")
+                kind = "phone" if size == PHONE else "desktop"
+                target = folder / f"{name}.{kind}.{scheme}.{locale[:2]}.png"
+                page.screenshot(path=target, full_page=True, animations="disabled")
+                _compress(target)
+
+
+def _compress(target: Path) -> None:
+    if shutil.which("pngquant"):
+        command = ("pngquant", "--force", "--ext=.png", "--strip", "--nofs", "64", str(target))
+        subprocess.run(command, check=True)
+    size = target.stat().st_size
+    print(f"{target.name}: {size:,} bytes")
+    if size > BYTES_MAX:
+        sys.exit(f"more than {BYTES_MAX:,} bytes")
+
+
+def main() -> None:
+    """Start a stack on the embedded broker, and take the pictures."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch)
+        broker = brokers.start("embedded", home=home / "broker")
+        try:
+            with api_on(broker, home, before=made_up.feed) as api:
+                wait(api)
+                take(api, FOLDER)
+        finally:
+            broker.stop()
+
+
+def wait(api: Api) -> None:
+    """Until all that is made up has come through."""
+    group, nobody = f"/group-purchases/{GROUP}", api.nobody
+    until("offers", lambda: nobody.get("/auctions/camera")["unit_price"] == 104_900)
+    until("buyers", lambda: nobody.get("/auctions/camera")["applicants"] == 22)
+    until("orders", lambda: nobody.get(group)["members"] == 10)
+    until("a contract", lambda: nobody.get("/auctions/lamp-deal")["group_id"])
+
+
+if __name__ == "__main__":
+    main()

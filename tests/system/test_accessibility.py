@@ -1,0 +1,126 @@
+"""axe-core over every page, light and dark, phone and desktop, both languages: no violation."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from services.runtime.brokers import RunningBroker
+from tests.system import made_up
+from tests.system.api_stack import LINKS, Api, api_on
+from tests.system.browser import DESKTOP, PHONE, Scheme, browser, window
+from tests.system.page_pictures import wait
+
+pytestmark = pytest.mark.system
+GROUP = made_up.group_id("r-sencha")
+#: WCAG 2.2 AA with all it builds on, and what is good practice beyond it.
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+PUBLIC = (
+    *("/", "/?sort=nearest", "/?q=ricoh", "/?q=nothing-has-this-name", "/help", "/sellers"),
+    *("/seller", "/auctions/camera", "/auctions/lamp-deal", "/auctions/camera/applied"),
+    *(f"/groups/{GROUP}", f"/groups/{made_up.group_id('r-wool')}", "/definitions/sencha"),
+    *("/auctions/none", "/confirm/none"),
+    f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
+    f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2",
+    f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}?new=1",
+    f"/counter-offer/{LINKS.token('counter-offer', 'camera', 'sato')}",
+    f"/confirm/{LINKS.token('confirm-application', 'camera', 'camera-b1')}",
+    f"/applications/{LINKS.token('application', 'camera', 'camera-b1')}",
+    f"/unsubscribe/{LINKS.token('unsubscribe', 'b1', 'invitation')}",
+)
+DESK = ("/seller", "/seller/open", "/seller/auctions/camera", "/seller/auctions/lamp-deal")
+#: Pages with a form, where everything is wrong with what is sent.
+WRONG = (
+    *("/auctions/camera", "/definitions/sencha", "/sellers"),
+    f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
+    f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}",
+)
+WAYS: tuple[tuple[tuple[int, int], Scheme, str], ...] = (
+    (DESKTOP, "light", "en-GB"),
+    (PHONE, "dark", "ja"),
+    (PHONE, "light", "ja"),
+    (DESKTOP, "dark", "en-GB"),
+)
+
+
+@pytest.fixture(scope="module")
+def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("accessible")
+    with api_on(kafka, folder, before=made_up.feed) as running:
+        wait(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as running:
+        yield running
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, and what it can't: a page that is wider than its window."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    told = [
+        f"{page.url}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}"
+        for each in found.response["violations"]
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        told.append(f"{page.url}: wider than the window")
+    return told
+
+
+@pytest.mark.parametrize(("size", "scheme", "locale"), WAYS)
+def test_no_page_has_a_violation(
+    api: Api, chromium: Browser, size: tuple[int, int], scheme: Scheme, locale: str
+) -> None:
+    found: list[str] = []
+    with window(chromium, size, scheme, locale) as context:
+        page = context.new_page()
+        broken: list[str] = []
+        page.on("pageerror", lambda error: broken.append(f"{page.url}: {error}"))
+        page.on("console", lambda told: broken.append(told.text) if "CSP" in told.text else None)
+        for path in PUBLIC:
+            page.goto(api.nobody.url + path)
+            found += violations(page)
+        for path in WRONG:
+            page.goto(api.nobody.url + path)
+            page.locator("main form[method=post] button:not([type])").last.click()
+            page.wait_for_selector("#problems")
+            assert page.locator("#problems").evaluate("each => each === document.activeElement")
+            found += violations(page)
+        key = api.admin.post("/sellers/nord/keys")["api_key"]
+        page.goto(f"{api.nobody.url}/seller")
+        page.fill("input[name=key]", key)
+        page.click("main form button")
+        for path in DESK:
+            page.goto(api.nobody.url + path)
+            found += violations(page)
+        assert "b0@people.example" in page.content(), "the winning seller's buyers"
+    assert not found, "\n".join(found)
+    assert not broken
+
+
+def test_everything_is_reached_by_the_keyboard_and_seen_to_be(api: Api, chromium: Browser) -> None:
+    with window(chromium) as context:
+        page = context.new_page()
+        page.goto(f"{api.nobody.url}/auctions/camera")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        assert page.locator(".skip").bounding_box()["y"] >= 0, "seen when it has the focus"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "content"
+        wanted = page.locator("main a[href], main button:visible, main input:visible").count()
+        for _ in range(wanted):
+            page.keyboard.press("Tab")
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid"
+            assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_nothing_moves_for_those_who_ask_for_that(api: Api, chromium: Browser) -> None:
+    with window(chromium, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{api.nobody.url}/auctions/camera")
+        fill = page.locator(".panel .fill")
+        assert fill.evaluate("each => getComputedStyle(each).transitionDuration") == "0s"

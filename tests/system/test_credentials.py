@@ -1,0 +1,284 @@
+"""Every route without, with a wrong, an expired and another's credential; held to the routes."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from fastapi.routing import APIRoute
+
+from schemas.links import Links, Purpose
+from services.runtime.brokers import RunningBroker
+from services.storefront import events
+from services.storefront.access import MAX_AGE
+from services.storefront.api.document import PREFIX, ROUTERS
+from tests.system.api_stack import LINKS, SECRET, Api, Client, api_on
+
+pytestmark = pytest.mark.system
+
+ANYONE = "anyone"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who may use a route, and a request that would be good from the right one.
+
+    ``others`` are good credentials of somebody who is not the right one.
+    """
+
+    by: str
+    body: Any = None
+    others: tuple[str, ...] = ()
+
+
+TEA = {"product": {"name": "Tea"}, "unit_price": 5, "currency": "EUR"}
+ORDER = {"order_id": "1", "member": {"id": "m"}, "quantity": 1}
+OFFER = {"minimum_reservations": 3, "unit_price": 5}
+AUCTION = {**TEA, "minimum_reservations": 3, "closes_at": "2100-01-01T00:00:00Z"}
+ALL = ("seller", "shop", "organizer", "member", "applicant", "invited", "requester")
+
+
+def others(*right: str) -> tuple[str, ...]:
+    return tuple(each for each in ALL if each not in right)
+
+
+#: Every route of the API; one that is missing here fails the test.
+LINES: dict[str, Line] = {
+    "GET /definitions": Line(ANYONE),
+    "GET /definitions/{definition_id}": Line(ANYONE),
+    "POST /definitions": Line("shop", TEA, others("shop")),
+    "POST /definitions/{definition_id}/withdrawal": Line(
+        "shop", None, ("rival-shop", *others("shop"))
+    ),
+    "GET /group-purchases": Line(ANYONE),
+    "GET /group-purchases/{group_id}": Line(ANYONE),
+    "POST /group-purchases": Line(ANYONE, {"number_of_products": 2}),
+    "GET /group-purchases/{group_id}/members": Line(
+        "organizer", None, ("rival-organizer", "rival-shop", *others("shop", "organizer"))
+    ),
+    "POST /group-purchases/{group_id}/withdrawal": Line(
+        "organizer", {}, ("rival-organizer", "rival-shop", *others("shop", "organizer"))
+    ),
+    "POST /group-purchases/{group_id}/orders": Line(
+        "shop", ORDER, ("rival-shop", "rival-member", *others("shop", "member"))
+    ),
+    "POST /group-purchases/{group_id}/cancellations": Line(
+        "shop", {"order_id": "1"}, ("rival-shop", *others("shop"))
+    ),
+    "POST /group-purchases/{group_id}/returns": Line(
+        "shop",
+        {"return_id": "1", "member_id": "m", "quantity": 1},
+        ("rival-shop", *others("shop")),
+    ),
+    "GET /group-purchases/{group_id}/events": Line(ANYONE),
+    "GET /requests/{request_id}": Line(
+        "requester", None, ("rival-requester", *others("requester"))
+    ),
+    "GET /auctions": Line(ANYONE),
+    "GET /auctions/{auction_id}": Line(ANYONE),
+    "GET /auctions/{auction_id}/events": Line(ANYONE),
+    "GET /events": Line(ANYONE),
+    "POST /auctions": Line("seller", AUCTION, others("seller")),
+    "POST /auctions/{auction_id}/offers": Line(
+        "seller", OFFER, ("rival-invited", *others("seller", "invited"))
+    ),
+    "GET /auctions/{auction_id}/offers/{offer_id}": Line(
+        "seller", None, ("rival-seller", *others("seller", "invited"))
+    ),
+    "POST /auctions/{auction_id}/withdrawal": Line(
+        "seller", None, ("rival-seller", *others("seller"))
+    ),
+    "POST /auctions/{auction_id}/applications": Line(
+        ANYONE, {"applicant": {"email": "a@b.example"}, "quantity": 1}
+    ),
+    "POST /auctions/{auction_id}/applications/{application_id}/withdrawal": Line(
+        "applicant", None, ("rival-applicant", "rival-shop", *others("applicant", "shop"))
+    ),
+    "POST /sellers": Line(ANYONE, {"name": "S", "email": "s@b.example"}),
+    "GET /sellers/me": Line("seller", None, others("seller")),
+    "GET /sellers/me/offers": Line("seller", None, others("seller")),
+    "POST /sellers/{seller_id}/approval": Line("admin", {}, ALL),
+    "POST /sellers/{seller_id}/suspension": Line("admin", {}, ALL),
+    "POST /sellers/{seller_id}/reinstatement": Line("admin", {}, ALL),
+    "POST /sellers/{seller_id}/keys": Line("seller", None, ("rival-seller", *others("seller"))),
+    "POST /shops/{shop_id}/keys": Line("admin", None, ALL),
+    # Another's key is not even said to be there.
+    "POST /keys/{key_id}/revocation": Line("seller", None, others("seller", "shop")),
+}
+NOT_SAID = {"POST /keys/{key_id}/revocation": ("rival-seller", "shop")}
+
+
+def routes() -> dict[str, str]:
+    """Every route of the API: name, and the path with its parameters."""
+    found = [each for router in (*ROUTERS, events.router) for each in router.routes]
+    return {
+        f"{method} {route.path.removeprefix(PREFIX)}": route.path.removeprefix(PREFIX)
+        for route in found
+        if isinstance(route, APIRoute) and route.path.startswith(PREFIX)
+        for method in route.methods
+    }
+
+
+def test_every_route_has_a_line() -> None:
+    assert set(LINES) == set(routes())
+
+
+@dataclass
+class World:
+    """One of everything, and everybody's credentials."""
+
+    api: Api
+    ids: dict[str, str]
+    credentials: dict[str, str]
+    #: Links' tokens: what they were made of.
+    tokens: dict[str, tuple[Purpose, tuple[str, ...]]]
+
+    def path(self, name: str) -> str:
+        return routes()[name].format(**self.ids)
+
+    def send(self, name: str, credential: str | None) -> Any:
+        method = name.partition(" ")[0]
+        client = Client(self.api.nobody.url, credential)
+        return client.send(method, self.path(name), LINES[name].body)
+
+
+@pytest.fixture(scope="module")
+def world(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with api_on(kafka, tmp_path_factory.mktemp("credentials")) as api:
+        yield populated(api)
+
+
+def populated(api: Api) -> World:
+    shop, rival_shop = api.shop(), api.shop()
+    (seller_id, seller), (rival_id, rival_seller) = api.seller(), api.seller()
+    definition = api.definition(shop)
+    plain = {"definition_id": definition["definition_id"], "number_of_products": 2}
+    organizer = plain | {"organizer": {"email": "ada@people.example"}}
+    asked, other = (api.nobody.post("/group-purchases", organizer) for _ in range(2))
+    auction, another = api.auction(seller), api.auction(rival_seller)
+    place = f"/auctions/{auction['auction_id']}/applications"
+    person = {"applicant": {"email": "a@b.example"}, "quantity": 1}
+    applied, withheld = (api.nobody.post(place, person) for _ in range(2))
+    ids = {
+        "definition_id": definition["definition_id"],
+        "group_id": asked["group_id"],
+        "request_id": asked["request_id"],
+        "auction_id": auction["auction_id"],
+        "offer_id": auction["offer_id"],
+        "application_id": applied["application_id"],
+        "seller_id": seller_id,
+        "shop_id": definition["shop_id"],
+        "key_id": str(seller.credential).split("_")[1],
+    }
+    tokens: dict[str, tuple[Purpose, tuple[str, ...]]] = {
+        "organizer": ("group", (ids["group_id"], "m-ada")),
+        "rival-organizer": ("group", (other["group_id"], "m-ada")),
+        "member": ("order", (ids["group_id"], "m1")),
+        "rival-member": ("order", (other["group_id"], "m1")),
+        "requester": ("request", (ids["request_id"],)),
+        "rival-requester": ("request", (other["request_id"],)),
+        "applicant": ("application", (ids["auction_id"], ids["application_id"])),
+        "rival-applicant": ("application", (ids["auction_id"], withheld["application_id"])),
+        "invited": ("counter-offer", (ids["auction_id"], rival_id)),
+        "rival-invited": ("counter-offer", (another["auction_id"], rival_id)),
+    }
+    credentials = {
+        "admin": str(api.admin.credential),
+        "shop": str(shop.credential),
+        "rival-shop": str(rival_shop.credential),
+        "seller": str(seller.credential),
+        "rival-seller": str(rival_seller.credential),
+    } | {name: LINKS.token(purpose, *what) for name, (purpose, what) in tokens.items()}
+    return World(api, ids, credentials, tokens)
+
+
+def test_without_a_credential(world: World) -> None:
+    for name, line in LINES.items():
+        if name.endswith("events"):
+            continue
+        status = world.send(name, None).status_code
+        if line.by == ANYONE:
+            assert status not in (401, 500), name
+        else:
+            assert status == 401, name
+
+
+def wrong(world: World) -> dict[str, str]:
+    """Credentials that look like good ones."""
+    key = world.credentials["seller"]
+    past = time.time() - 500 * 24 * 3600
+    with patch("itsdangerous.timed.time.time", lambda: past):
+        expired = {
+            f"expired {name}": LINKS.token(purpose, *what)
+            for name, (purpose, what) in world.tokens.items()
+        }
+    foreign = Links("another secret")
+    revoked = world.api.seller()[1]
+    revoked.post(f"/keys/{str(revoked.credential).split('_')[1]}/revocation", None, 200)
+    return {
+        "nonsense": "nonsense",
+        "another's secret with the key's id": key[:22] + "x" * (len(key) - 22),
+        "a key of no one": f"jb_{uuid.uuid4().hex[:16]}_{key.rpartition('_')[2]}",
+        "half a key": key[:-1],
+        "a revoked key": str(revoked.credential),
+        "the admin's key, longer": world.credentials["admin"] + "x",
+        "a token of another deployment": foreign.token("group", world.ids["group_id"], "m"),
+        "a token of letters": LINKS.token("unsubscribe", "m", "all"),
+        "a session": LINKS.token("session", world.ids["seller_id"], world.ids["key_id"]),
+        "a token changed": world.credentials["organizer"][:-1],
+    } | expired
+
+
+def test_with_a_wrong_or_expired_credential(world: World) -> None:
+    assert all(age is None or age < 500 * 24 * 3600 for age in MAX_AGE.values())
+    for what, credential in wrong(world).items():
+        for name in LINES:
+            if name.endswith("events"):
+                continue
+            answer = world.send(name, credential)
+            assert answer.status_code == 401, (what, name, answer.text)
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_with_another_s_credential(world: World) -> None:
+    for name, line in LINES.items():
+        for other in line.others:
+            answer = world.send(name, world.credentials[other])
+            assert answer.status_code == 403, (name, other, answer.text)
+        for other in NOT_SAID.get(name, ()):
+            assert world.send(name, world.credentials[other]).status_code == 404, (name, other)
+
+
+def test_nothing_has_happened_by_any_of_that(world: World) -> None:
+    """Runs after those above: what they were about stands as it was."""
+    nobody = world.api.nobody
+    assert nobody.get(world.path("GET /definitions/{definition_id}"))["withdrawn_at"] is None
+    group = nobody.get(world.path("GET /group-purchases/{group_id}"))
+    assert (group["status"], group["quantity"], group["version"]) == ("open", 0, group["version"])
+    assert nobody.get(world.path("GET /auctions/{auction_id}"))["status"] == "open"
+    assert nobody.as_(world.credentials["seller"]).get("/sellers/me")["standing"] == "good"
+
+
+def test_with_the_right_one(world: World) -> None:
+    """So that what was refused above was refused for want of it."""
+    for name, line in LINES.items():
+        if line.by == ANYONE:
+            continue
+        answer = world.send(name, world.credentials[line.by])
+        assert answer.status_code in (200, 201, 202, 409, 422), (name, answer.text)
+
+
+def test_a_token_lasts_as_long_as_it_should(world: World) -> None:
+    for name, (purpose, what) in world.tokens.items():
+        age = MAX_AGE[purpose]
+        assert age is not None
+        made = datetime.now(UTC) - timedelta(seconds=age + 60)
+        with patch("itsdangerous.timed.time.time", made.timestamp):
+            token = Links(SECRET).token(purpose, *what)
+        answer = Client(world.api.nobody.url, token).send("GET", "/auctions")
+        assert answer.status_code == 401, name
+        assert "expired" in answer.json()["detail"]
