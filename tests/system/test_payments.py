@@ -21,6 +21,7 @@ from schemas.messages import (
     Tier,
 )
 from services.runtime.brokers import RunningBroker
+from tests.system import many_payments
 from tests.system.payments import (
     Around,
     around,
@@ -32,7 +33,7 @@ from tests.system.payments import (
 from tests.system.stack import Stack, stack_on, until
 from tests.system.strict_stripe import Shares
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 SCOPES = ("member", "group")
 METHODS = ("card", "invoice", "shop")
@@ -201,3 +202,15 @@ def test_each_way_to_pay_ends_with_what_is_owed(kafka: RunningBroker, tmp_path: 
     assert dead == []
     assert "payment-done" in {each["kind"] for each in letters}
     assert books["counts"].get("refused refunds", 0) == 0
+
+
+def test_nobody_pays_twice_on_a_bad_day_with_the_service_killed(
+    kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """Replies lost, time-outs, errors, declines, repeated webhooks; the whole: make payments."""
+    with stack_on(kafka, tmp_path, clock="wall") as stack:
+        tally = many_payments.run(stack, 300, 2)
+    print(tally.line())
+    assert not tally.problems, "\n".join(tally.problems[:20])
+    assert tally.payments >= 300
+    assert tally.counts["lost replies"] > 0
