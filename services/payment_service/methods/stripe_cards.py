@@ -1,13 +1,13 @@
 """Cards by Stripe: a Checkout Session for the payer, then capture, cancel and refund of its intent.
 
 Each object carries the ids of its payment and group in its metadata: the webhooks report by them,
-and what was done under a key that Stripe has forgotten is found again by them.
+and a refund made under a key that Stripe has forgotten is found again by them. A capture or a
+cancel is looked up by its intent.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -25,8 +25,6 @@ TRIES = Counter(
     "Tries to bring a card payment about, by what was asked and what came of it.",
     ["action", "outcome"],
 )
-#: The clocks of two machines differ; what was made before a payment was wanted is not its.
-CLOCKS_DIFFER = timedelta(hours=1)
 PAGE_MAX = 100
 _INTENT_OUTCOMES = {
     "requires_capture": "authorised",
@@ -101,8 +99,8 @@ class StripeCards:
     async def _ask(self, client: stripe.StripeClient, request: Request) -> Reply:
         if request.session:
             return await self._how_is(client, request.session)
-        if request.looks and (found := await self._find_session(client, request)):
-            return found
+        # Not looked for, even if one may have been made under a key that is forgotten: a page that
+        # nobody was told of can't be paid, and ends by itself.
         session = await client.v1.checkout.sessions.create_async(
             self._session(request), {"idempotency_key": request.key}
         )
@@ -143,18 +141,6 @@ class StripeCards:
         if outcome is None:
             return Reply("pending", session=session.id)
         return Reply(outcome, reference=intent.id)  # type: ignore[arg-type]
-
-    async def _find_session(self, client: stripe.StripeClient, request: Request) -> Reply | None:
-        """The session made under a key that is forgotten, if there is one that is not expired."""
-        since = int((request.since - CLOCKS_DIFFER).timestamp())
-        page = await client.v1.checkout.sessions.list_async(
-            {"created": {"gte": since}, "limit": PAGE_MAX}
-        )
-        async for session in page.auto_paging_iter():
-            is_its = _is_of(session, request)
-            if is_its and session.status != "expired":
-                return await self._how_is(client, session.id)
-        return None
 
     async def _withdraw(self, client: stripe.StripeClient, request: Request) -> Reply:
         if not request.session:
