@@ -43,7 +43,7 @@ class Request:
     """What the caller of a method is to do.
 
     ``key`` is the idempotency key; ``looks``: it may have been done under a key that the provider
-    has forgotten, at the earliest ``since``. ``of`` and ``session`` are the provider's references.
+    has forgotten. ``of`` and ``session`` are the provider's references.
     """
 
     action: Action
@@ -54,7 +54,6 @@ class Request:
     currency: str
     key: str
     looks: bool
-    since: datetime
     is_hold: bool = False
     of: str = ""
     session: str = ""
@@ -97,7 +96,6 @@ def request(row_name: str, rows: Rows, now: datetime) -> Request:
         currency=move.currency,
         key=key_of(payment_id, move),
         looks=move.looks or (was_tried and now - since > KEY_KEPT),
-        since=since,
         is_hold=move.kind == "authorisation",
         of=(parent.reference or "") if parent else "",
         session=move.session or "",
