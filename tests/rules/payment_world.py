@@ -125,6 +125,7 @@ class Provider:
         self.payer_of: dict[str, str] = {}
         self._keys: dict[str, tuple[datetime, Request, Reply]] = {}
         self.declines: set[str] = set()
+        self.told = 0
 
     def net(self, payer: str) -> int:
         return sum(
@@ -233,9 +234,10 @@ class Provider:
             self._tell(session.payment_id, "failed", now, None)
 
     def _tell(self, payment_id: str, status: Any, now: datetime, reference: str | None) -> None:
+        self.told += 1
         self.events.append(
             PaymentReported(
-                report_id=f"evt_{len(self.events)}",
+                report_id=f"evt_{self.told}",
                 group_id=GROUP,
                 payment_id=payment_id,
                 status=status,
