@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench simulator letters chaos recorded api-fuzz clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench simulator letters payments chaos recorded api-fuzz clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -81,6 +81,9 @@ simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rule
 
 letters: $(STAMP) ## 20,000 letters to a mail server on a bad day, the notifier killed ten times
 	@$(BIN)/python -m tests.chaos.letters
+
+payments: $(STAMP) ## 10,000 payments through a provider on a bad day, the service killed 20 times
+	@$(BIN)/python -m tests.chaos.payments
 
 RECORDED := $(BIN)/python -m tests.chaos.recorded
 

@@ -142,6 +142,40 @@ class OrderReturned(Message):
     keyed_by: ClassVar[str] = "group_id"
 
 
+class PaymentReported(Message):
+    """What a shop, a bank or a provider of payments says of one payment; a word may come again.
+
+    ``amount`` is what moved, in minor units, where that can be less than the whole: so much of an
+    invoice was paid. Without it all that was open is meant.
+    """
+
+    type: Literal["PaymentReported"] = "PaymentReported"
+    report_id: Id
+    group_id: Id
+    payment_id: Id
+    status: Literal["authorised", "succeeded", "failed", "cancelled"]
+    provider_reference: Annotated[str, StringConstraints(max_length=255)] | None = None
+    amount: Money | None = None
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def event_id(self) -> str:
+        """The group and the report."""
+        return f"{self.group_id}/{self.report_id}"
+
+
+class PaymentRetried(Message):
+    """Someone wants a payment that failed to be tried again: its payer, or ops."""
+
+    type: Literal["PaymentRetried"] = "PaymentRetried"
+    group_id: Id
+    payment_id: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+
 class KeyParked(Message):
     """Ops set one key of one service aside until a tombstone of the same record key."""
 

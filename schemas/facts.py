@@ -177,7 +177,11 @@ class PurchaseOpened(Terms):
 
 
 class PurchaseRow(Message):
-    """One purchaser's row of the purchase condition management table."""
+    """One purchaser's row of the purchase condition management table.
+
+    ``orders_mark`` tells which orders count, as ``ids.order_mark`` has it, where the purchaser pays
+    for each by card or invoice.
+    """
 
     type: Literal["PurchaseRow"] = "PurchaseRow"
     group_id: Id
@@ -191,6 +195,7 @@ class PurchaseRow(Message):
     first_ordered_at: Instant | None = None
     last_ordered_at: Instant | None = None
     orders: Count
+    orders_mark: Count | None = None
     #: Whom letters about this row go to; left out without an address.
     member: Person | None = None
     keyed_by: ClassVar[str] = "group_id"
@@ -259,7 +264,7 @@ class FavorDecision(Message):
 
 
 class Favor(Message):
-    """What one member gets."""
+    """What one member gets, for the purchase as of ``row_version`` of the member's row."""
 
     type: Literal["Favor"] = "Favor"
     group_id: Id
@@ -271,6 +276,7 @@ class Favor(Message):
     gift: str | None = None
     amount: Money
     currency: str | None = None
+    row_version: Version | None = None
     keyed_by: ClassVar[str] = "group_id"
 
     @property
@@ -280,7 +286,11 @@ class Favor(Message):
 
 
 class Payment(Message):
-    """One movement of money and how it stands."""
+    """One movement of money and how it stands.
+
+    ``page`` is where the payer pays while it is pending; ``received`` is how much of an invoice was
+    paid; ``problem`` says why it failed.
+    """
 
     type: Literal["Payment"] = "Payment"
     payment_id: Id
@@ -293,6 +303,9 @@ class Payment(Message):
     status: Literal["pending", "authorised", "succeeded", "failed", "cancelled"]
     cause: PaymentCause
     provider_reference: str | None = None
+    page: str | None = None
+    received: Money | None = None
+    problem: str | None = None
     version: Version
     keyed_by: ClassVar[str] = "group_id"
 

@@ -44,6 +44,8 @@ from schemas.commands import (
     OrderPaid,
     OrderPlaced,
     OrderReturned,
+    PaymentReported,
+    PaymentRetried,
     TimePassed,
 )
 from schemas.facts import (
@@ -163,6 +165,8 @@ __all__ = [
     "Payment",
     "PaymentCause",
     "PaymentChoices",
+    "PaymentReported",
+    "PaymentRetried",
     "PaymentScope",
     "PaymentTerms",
     "Period",

@@ -46,6 +46,8 @@ from schemas.messages import (
     OrderRefused,
     OrderReturned,
     Payment,
+    PaymentReported,
+    PaymentRetried,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
@@ -175,7 +177,7 @@ GROUP_PURCHASES = Topic(
     key="group_id, or group_id/members/part",
     messages=(GroupPurchase, MembersAdmitted),
     producers=("request_service",),
-    consumers=("order_service", "storefront", "terminal"),
+    consumers=("order_service", "payment_service", "storefront", "terminal"),
     purpose="All the terms a group purchase runs under.",
     compacted=True,
 )
@@ -185,7 +187,7 @@ ORDERS = Topic(
     key="group_id",
     messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
     producers=("shop_bridge", "storefront"),
-    consumers=("order_service",),
+    consumers=("order_service", "payment_service"),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
 )
 SHOP_EVENTS = Topic(
@@ -207,13 +209,22 @@ PAYMENTS = Topic(
     purpose="Movements of money, and when a group is settled.",
     compacted=True,
 )
+PAYMENT_REPORTS = Topic(
+    name="payment-reports",
+    kind="command",
+    key="group_id",
+    messages=(PaymentReported, PaymentRetried),
+    producers=("payment_service", "storefront"),
+    consumers=("payment_service",),
+    purpose="What became of payments outside, and which are to be tried again.",
+)
 PURCHASES = Topic(
     name="purchases",
     kind="fact",
     key="group_id, or group_id/definition, /member/member_id, /refused/source/order_id",
     messages=(PurchaseState, PurchaseOpened, PurchaseRow, OrderRefused),
     producers=("order_service",),
-    consumers=("favor_service", "storefront", "terminal"),
+    consumers=("favor_service", "payment_service", "storefront", "terminal"),
     purpose="A group's whole story in order: terms, purchasers' rows, refusals, summary.",
     compacted=True,
 )
@@ -223,7 +234,7 @@ FAVORS = Topic(
     key="group_id, or group_id/member/member_id",
     messages=(FavorDecision, Favor),
     producers=("favor_service",),
-    consumers=("storefront", "terminal"),
+    consumers=("payment_service", "storefront", "terminal"),
     purpose="What a group's close decided, and what each member gets.",
     compacted=True,
 )
@@ -288,7 +299,14 @@ NOTICES = Topic(
     kind="command",
     key="recipient_id",
     messages=(Notice, LetterResend),
-    producers=("request_service", "order_service", "favor_service", "auction_service", "terminal"),
+    producers=(
+        "request_service",
+        "order_service",
+        "favor_service",
+        "payment_service",
+        "auction_service",
+        "terminal",
+    ),
     consumers=("notifier", "terminal"),
     purpose="One per letter and recipient, with all that the letter says.",
 )
@@ -322,19 +340,21 @@ API_KEYS = Topic(
     purpose="Digests of the keys by which sellers' and shops' programs act.",
     compacted=True,
 )
+_WITH_PROCESSORS = (
+    "request_service",
+    "order_service",
+    "favor_service",
+    "payment_service",
+    "auction_service",
+    "notifier",
+    "shop_bridge",
+)
 DEAD_LETTERS = Topic(
     name="dead-letters",
     kind="ops",
     key="the record's own",
     messages=(),
-    producers=(
-        "request_service",
-        "order_service",
-        "favor_service",
-        "auction_service",
-        "notifier",
-        "shop_bridge",
-    ),
+    producers=_WITH_PROCESSORS,
     consumers=("terminal",),
     purpose="Records that could not be read, byte for byte; headers say where from and why.",
 )
@@ -344,14 +364,7 @@ PARKED_KEYS = Topic(
     key="parked/service",
     messages=(KeyParked,),
     producers=("terminal",),
-    consumers=(
-        "request_service",
-        "order_service",
-        "favor_service",
-        "auction_service",
-        "notifier",
-        "shop_bridge",
-    ),
+    consumers=_WITH_PROCESSORS,
     purpose="Keys that ops set aside; their records wait until a tombstone.",
     compacted=True,
 )
@@ -368,6 +381,7 @@ CATALOGUE: Mapping[str, Topic] = {
         ORDERS,
         SHOP_EVENTS,
         PAYMENTS,
+        PAYMENT_REPORTS,
         PURCHASES,
         FAVORS,
         SELLER_REGISTRATIONS,

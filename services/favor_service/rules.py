@@ -277,6 +277,7 @@ def _give(
         gift=gift,
         amount=amount,
         currency=decision.currency,
+        row_version=purchaser.version,
     )
     return favor, *letters.given(favor, purchaser, rows, now)
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from schemas.messages import Message, Method, OrderPaid, OrderPlaced, Payment
+from schemas.ids import MARK_MAX
+from schemas.messages import Message, OrderPaid, OrderPlaced, Payment
 from services.order_service import letters
 from services.order_service.closing import close, is_complete, reason_after_close
 from services.order_service.rows import (
-    Admitted,
     Latest,
     Member,
     Order,
@@ -16,6 +16,8 @@ from services.order_service.rows import (
     Terms,
     Unpaid,
     latest_name,
+    mark_of,
+    method_of,
     order_name,
     order_refused,
 )
@@ -70,7 +72,7 @@ def take_order(
         return _refuse(name, order, reason, rows, now)
     counts = paid or terms.scope == "group"
     if not counts and known is not None:
-        counts = _method(message.member_id, terms, rows) != "shop"
+        counts = method_of(message.member_id, terms, rows) != "shop"
     if counts:
         return _count(name, order, purchase, rows, now)
     _keep_unpaid(name, order, purchase, rows)
@@ -82,7 +84,7 @@ def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     order: Order | None = rows.get(name)
     if order is None:
         rows[name] = Order("paid-ahead")
-    elif order.state == "placed" and _method(order.member_id, rows["terms"], rows) != "shop":
+    elif order.state == "placed" and method_of(order.member_id, rows["terms"], rows) != "shop":
         return _count_placed(name, order, rows, now)
     return ()
 
@@ -119,11 +121,6 @@ def _reason_to_refuse(
     if message.currency and terms.currency and message.currency != terms.currency:
         return "other-currency"
     return reason_after_close(purchase, now)
-
-
-def _method(member_id: str, terms: Terms, rows: Rows) -> Method:
-    admitted: Admitted | None = rows.get(f"admitted/{member_id}")
-    return terms.method if admitted is None or admitted.method is None else admitted.method
 
 
 def _keep_unpaid(name: str, order: Order, purchase: Purchase, rows: Rows) -> None:
@@ -168,10 +165,13 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
     member_name = f"member/{order.member_id}"
     member: Member | None = rows.get(member_name)
     at = order.ordered_at
+    mark = mark_of(name, order.member_id, rows)
     if member is None or not member.orders:
         version = 1 if member is None else member.version + 1
         email = order.email or (member.email if member else "")
-        rows[member_name] = Member(version, order.quantity, order.value, 1, at, at, name, email)
+        rows[member_name] = Member(
+            version, order.quantity, order.value, 1, at, at, name, email, mark
+        )
         return 1
     if member.only_order:
         rows[latest_name(rows[member.only_order])] = Latest(member.only_order)
@@ -185,6 +185,7 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
         max(member.last_ordered_at or at, at),
         "",
         order.email or member.email,
+        (member.mark + mark) % MARK_MAX,
     )
     return int(member.quantity == 0)
 

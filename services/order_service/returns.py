@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
+from schemas.ids import MARK_MAX
 from schemas.messages import Message, OrderCancelled, OrderReturned
 from schemas.money import half_up
 from services.order_service import letters
@@ -15,6 +16,7 @@ from services.order_service.rows import (
     Purchase,
     Return,
     latest_name,
+    mark_of,
     order_name,
     order_refused,
     return_name,
@@ -31,7 +33,7 @@ def take_out(message: OrderCancelled, rows: Rows) -> None:
     elif order.state not in ("cancelled", "refused"):
         rows[name] = replace(order, state="cancelled", email="")
         if order.state == "counts":
-            _uncount(order, rows)
+            _uncount(name, order, rows)
 
 
 def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -59,7 +61,7 @@ def _email(message: OrderReturned, rows: Rows) -> str:
     return order.email if order is not None and order.member_id == message.member_id else ""
 
 
-def _uncount(order: Order, rows: Rows) -> None:
+def _uncount(name: str, order: Order, rows: Rows) -> None:
     """Take a cancelled order's rest out of the sums, and its times out of its member's row."""
     member_name = f"member/{order.member_id}"
     member: Member = rows[member_name]
@@ -75,6 +77,7 @@ def _uncount(order: Order, rows: Rows) -> None:
         first_ordered_at=first,
         last_ordered_at=last,
         only_order="",
+        mark=(member.mark - mark_of(name, order.member_id, rows)) % MARK_MAX,
     )
     _lower(member_name, without, order.quantity - order.returned, _value_left(order), rows)
 

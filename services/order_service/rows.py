@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from schemas.ids import order_mark
 from schemas.messages import (
     Method,
     OrderRefused,
@@ -100,7 +101,8 @@ class Member:
 
     ``only_order`` names the order row while the member has one order, as most do; from the second
     on it is empty, and ``latest`` rows name them all. ``email`` is of the member's orders, and
-    empty if the list of members has an address.
+    empty if the list of members has an address. ``mark`` tells which orders count, where each is
+    paid by card or invoice.
     """
 
     version: int
@@ -111,6 +113,7 @@ class Member:
     last_ordered_at: datetime | None
     only_order: str
     email: str = ""
+    mark: int = 0
 
 
 @dataclass(slots=True)
@@ -198,6 +201,21 @@ def return_name(source: str, return_id: str) -> str:
     return f"return/{source}/{return_id}"
 
 
+def method_of(member_id: str, terms: Terms, rows: Rows) -> Method:
+    """How a member pays: as listed, else as the group does."""
+    admitted: Admitted | None = rows.get(f"admitted/{member_id}")
+    return terms.method if admitted is None or admitted.method is None else admitted.method
+
+
+def mark_of(name: str, member_id: str, rows: Rows) -> int:
+    """What an order adds to its member's mark; nothing where payments are not made one by one."""
+    terms: Terms = rows["terms"]
+    if terms.scope == "group" or method_of(member_id, terms, rows) == "shop":
+        return 0
+    _, source, order_id = name.split("/")
+    return order_mark(source, order_id)
+
+
 def latest_name(order: Order) -> str:
     """A name that sorts a member's orders by ``ordered_at``, then by arrival."""
     at = order.ordered_at.isoformat(timespec="microseconds")
@@ -257,6 +275,7 @@ def purchase_row(row_name: str, rows: Rows) -> PurchaseRow:
         first_ordered_at=member.first_ordered_at,
         last_ordered_at=member.last_ordered_at,
         orders=member.orders,
+        orders_mark=member.mark or None,
         member=recipient(member_id, member.email, rows),
     )
 

@@ -29,6 +29,7 @@ SERVICES = (
     "request_service",
     "order_service",
     "favor_service",
+    "payment_service",
     "auction_service",
     "notifier",
     "storefront.projector",
@@ -36,6 +37,8 @@ SERVICES = (
 )
 #: Only where shops are named that may send webhooks: SHOPS or SHOPS_FILE.
 WITH_SHOPS = ("shop_bridge", "shop_bridge.webhooks")
+#: Only where Stripe is told where to send its webhooks, and so has given a secret.
+WITH_CARDS = ("payment_service.webhooks",)
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -105,6 +108,13 @@ def _has_shops() -> bool:
     return bool(os.environ.get("SHOPS") or os.environ.get("SHOPS_FILE"))
 
 
+def _services() -> tuple[str, ...]:
+    """What runs on this machine: more where the environment says what is outside."""
+    with_shops = WITH_SHOPS if _has_shops() else ()
+    with_cards = WITH_CARDS if os.environ.get("STRIPE_WEBHOOK_SECRETS") else ()
+    return *SERVICES, *with_shops, *with_cards
+
+
 class Supervisor:
     """The stack of one home folder."""
 
@@ -119,7 +129,7 @@ class Supervisor:
                 RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
                 logs_folder / f"{service}.log",
             )
-            for service in (*SERVICES, *(WITH_SHOPS if _has_shops() else ()))
+            for service in _services()
         ]
         webs = {child.worker.service: child.worker.web for child in self._children}
         self._running = Running(

@@ -167,7 +167,7 @@ def test_favor_says_what_a_member_gets_and_why() -> None:
     group.buy(("ann", 10, 1_005))
     same = {"group_id": "G", "request_id": "R", "version": 1, "currency": "EUR"}
     assert group.close("complete") == [
-        Favor(member_id="ann", basis="complete", percent=10, amount=101, **same),
+        Favor(member_id="ann", basis="complete", percent=10, amount=101, row_version=1, **same),
         FavorDecision(tier=TEN_PERCENT, total=101, members=1, **same),
     ]
 

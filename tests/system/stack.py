@@ -44,7 +44,7 @@ class Worker:
     @property
     def has_partitions(self) -> bool:
         """Whether it processes topics; the others answer pages."""
-        return self.module not in {"services.storefront", "services.shop_bridge.webhooks"}
+        return self.module != "services.storefront" and not self.module.endswith(".webhooks")
 
     def start(self) -> None:
         """Start it, or start it again."""

@@ -1,0 +1,1 @@
+"""payment_service: moves the difference between what is owed and what was paid, never twice."""

@@ -1,0 +1,213 @@
+"""What facts say of purchasers and orders, and what that adds up to for who pays for them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from schemas.messages import Favor, Member, Order, PurchaseRow
+from services.payment_service import letters
+from services.payment_service.rows import (
+    ORGANIZER,
+    Address,
+    Group,
+    Listed,
+    Payer,
+    Purchaser,
+    Terms,
+    Waits,
+    member_name,
+    method_of,
+    order_name,
+    payer_name,
+    payer_of,
+)
+from services.payment_service.rows import Order as OrderRow
+from services.runtime.rows import Due, Rows
+
+#: How long a favor that follows a late row is waited for; it comes unless the sum stays the same.
+FAVOR_WAIT = timedelta(hours=1)
+
+
+def list_members(members: Iterable[Member], rows: Rows) -> None:
+    """Keep who of the listed members has a method or an address of the own."""
+    for member in members:
+        method = member.payment.method if member.payment else None
+        address = letters.address(member)
+        if method or address:
+            rows[f"listed/{member.id}"] = Listed(method, address)
+
+
+# --- purchasers ----------------------------------------------------------------------------------
+
+
+def take_purchaser(message: PurchaseRow, rows: Rows, now: datetime) -> str | None:
+    """Keep a newer row of a purchaser; who pays for it, if that is known."""
+    name = member_name(message.member_id)
+    before: Purchaser = rows.get(name) or Purchaser()
+    if message.version <= before.version:
+        return None
+    after = replace(
+        before,
+        version=message.version,
+        quantity=message.quantity,
+        value=message.value,
+        mark=message.orders_mark or 0,
+    )
+    has_changed = (after.quantity, after.value) != (before.quantity, before.value)
+    rows[name] = await_favor(message.member_id, after, rows, now, has_changed=has_changed)
+    return add_up(message.member_id, before, rows[name], rows)
+
+
+def take_favor(message: Favor, rows: Rows, now: datetime) -> str | None:
+    """Keep a newer favor of a purchaser; who pays, if that is known."""
+    name = member_name(message.member_id)
+    before: Purchaser = rows.get(name) or Purchaser()
+    if message.version <= before.favor_version:
+        return None
+    after = replace(
+        before,
+        favor=message.amount,
+        favor_version=message.version,
+        favor_row=message.row_version or before.version,
+    )
+    rows[name] = await_favor(message.member_id, after, rows, now, has_changed=False)
+    return add_up(message.member_id, before, rows[name], rows)
+
+
+def await_favor(
+    member_id: str, row: Purchaser, rows: Rows, now: datetime, *, has_changed: bool
+) -> Purchaser:
+    """Whether the favor and the row are of each other, once favors are decided.
+
+    A favor ahead of its row waits for it. A row that ``has_changed`` and is ahead of its favor
+    waits for an hour at most: none comes where the sum stays as it was.
+    """
+    group: Group = rows["group"]
+    due = f"due/favor/{member_id}"
+    awaits = False
+    if group.follow and row.favor_row > row.version:
+        awaits = True
+    elif group.follow and row.favor_row < row.version:
+        awaits = row.awaits or has_changed
+        if awaits:
+            rows[due] = Due(now + FAVOR_WAIT)
+    if not awaits and due in rows:
+        del rows[due]
+    return replace(row, awaits=awaits)
+
+
+def add_up(member_id: str, before: Purchaser, after: Purchaser, rows: Rows) -> str | None:
+    """Add a purchaser's change to the payer's sums; who that is, if the terms are known."""
+    if "terms" not in rows:
+        rows["waits"] = Waits()
+        return None
+    payer_id = payer_of(member_id, rows)
+    payer = open_payer(payer_id, rows)
+    favor_version = max(payer.favor_version, after.favor_version)
+    rows[payer_name(payer_id)] = replace(
+        payer,
+        value=payer.value + after.value - before.value,
+        favor=payer.favor + after.favor - before.favor,
+        favor_version=favor_version,
+        awaits=payer.awaits + after.awaits - before.awaits,
+    )
+    return payer_id
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
+    """Keep an order as it first came, and if the shop has its money; who pays, if that is known."""
+    if "terms" in rows and not is_tracked(message.member_id, rows):
+        return None
+    name = order_name(message.source, message.order_id)
+    known: OrderRow | None = rows.get(name)
+    if known is not None:
+        if known.state == "dead" or known.by_shop or not paid:
+            return None
+        rows[name] = replace(known, by_shop=True)
+        return add_order(name, known, rows)
+    value = message.value
+    if value is None and message.unit_price is not None:
+        value = message.quantity * message.unit_price
+    rows[name] = OrderRow(
+        "placed",
+        message.member_id,
+        message.quantity,
+        value,
+        message.ordered_at,
+        by_shop=paid,
+        currency=message.currency or "",
+        email=message.member_email or "",
+    )
+    return add_order(name, None, rows)
+
+
+def kill_order(name: str, rows: Rows) -> str | None:
+    """An order is cancelled or refused, maybe before it comes; who pays, if that is known."""
+    known: OrderRow | None = rows.get(name)
+    if known is not None and known.state == "dead":
+        return None
+    rows[name] = replace(known, state="dead") if known else OrderRow("dead")
+    return add_order(name, known, rows)
+
+
+def add_order(name: str, before: OrderRow | None, rows: Rows) -> str | None:
+    """Add what changed of an order to its payer; who that is, if the terms are known."""
+    after: OrderRow = rows[name]
+    if "terms" not in rows:
+        rows["waits"] = Waits()
+        return None
+    if not after.member_id or not is_tracked(after.member_id, rows):
+        return None
+    if after.value is None:
+        terms: Terms = rows["terms"]
+        after = replace(after, value=after.quantity * (terms.unit_price or 0))
+        rows[name] = after
+    payer_id = payer_of(after.member_id, rows)
+    payer = open_payer(payer_id, rows)
+    by_shop = _by_shop(after) - (_by_shop(before) if before else 0)
+    orders = payer.orders
+    if payer_id != ORGANIZER and name not in orders:
+        orders = (*orders, name)
+    rows[payer_name(payer_id)] = replace(
+        payer,
+        shop=payer.shop + by_shop,
+        orders=orders,
+        currency=payer.currency or after.currency,
+    )
+    if after.email and payer_id != ORGANIZER:
+        keep_address(payer_id, Address(after.email), rows)
+    return payer_id
+
+
+def is_tracked(member_id: str, rows: Rows) -> bool:
+    """Whether orders matter one by one: not where the shop has the money of all that count."""
+    terms: Terms = rows["terms"]
+    return terms.scope == "group" or method_of(member_id, rows) != "shop"
+
+
+def _by_shop(order: OrderRow) -> int:
+    return (order.value or 0) if order.by_shop and order.state == "placed" else 0
+
+
+# --- payers --------------------------------------------------------------------------------------
+
+
+def open_payer(payer_id: str, rows: Rows) -> Payer:
+    """A payer's row; a new one is not settled yet."""
+    payer: Payer | None = rows.get(payer_name(payer_id))
+    if payer is None:
+        payer = Payer()
+        rows[payer_name(payer_id)] = payer
+        group: Group = rows["group"]
+        rows["group"] = replace(group, unsettled=group.unsettled + 1)
+    return payer
+
+
+def keep_address(payer_id: str, found: Address | None, rows: Rows) -> None:
+    """Keep where a payer's letters go: the first address that is known."""
+    payer: Payer | None = rows.get(payer_name(payer_id))
+    if found is not None and payer is not None and payer.address is None:
+        rows[payer_name(payer_id)] = replace(payer, address=found)

@@ -1,0 +1,87 @@
+"""What is owed against what was paid, and the difference moved.
+
+    group-purchases ─┐
+    purchases ───────┤                                ┌▶ payments
+    favors ──────────┼─▶ payments (payment_service) ──┴▶ notices
+    orders ──────────┤            ⇅
+    payment-reports ─┘       methods ─▶ Stripe
+           ▲                              │
+           └──────────── webhooks ◀───────┘
+
+Orders are read as well as what is made of them: an order by card or invoice counts only when its
+payment says that the money is there, so it has to be asked for before it is on ``purchases``. And
+group-purchases, as the members of a large group are on that topic only.
+"""
+
+from schemas.messages import (
+    Favor,
+    FavorDecision,
+    GroupPurchase,
+    MembersAdmitted,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderRefused,
+    PaymentReported,
+    PaymentRetried,
+    PurchaseRow,
+    PurchaseState,
+)
+from schemas.topics import (
+    FAVORS,
+    GROUP_PURCHASES,
+    NOTICES,
+    ORDERS,
+    PAYMENT_REPORTS,
+    PAYMENTS,
+    PURCHASES,
+)
+from services.payment_service import hearing, rows, rules
+from services.runtime.processor import CallRules, Processor
+
+PROCESSOR = Processor(
+    service="payment_service",
+    name="payments",
+    inputs=(GROUP_PURCHASES, PURCHASES, FAVORS, ORDERS, PAYMENT_REPORTS),
+    outputs=(PAYMENTS, NOTICES),
+    on={
+        MembersAdmitted: rules.admit_members,
+        GroupPurchase: rules.take_terms,
+        PurchaseState: rules.close,
+        PurchaseRow: rules.take_row,
+        OrderRefused: rules.refuse_order,
+        Favor: rules.take_favor,
+        FavorDecision: rules.decide,
+        OrderPlaced: rules.place_order,
+        OrderPaid: rules.pay_order,
+        OrderCancelled: rules.cancel_order,
+        PaymentReported: hearing.take_report,
+        PaymentRetried: hearing.retry,
+    },
+    due={"favor": rules.await_no_longer, "shrink": rules.begin_shrinking},
+    chunks={
+        "open": rules.open_waiting,
+        "level": rules.level_all,
+        "shrink": rules.shrink,
+    },
+    calls={
+        "card": CallRules(request=hearing.request, settle=hearing.settle, reply=hearing.Reply),
+    },
+    facts={"payment": rows.payment, "settled": rows.settled},
+    rows={
+        "terms": rows.Terms,
+        "listed": rows.Listed,
+        "group": rows.Group,
+        "member": rows.Purchaser,
+        "order": rows.Order,
+        "payer": rows.Payer,
+        "payment": rows.Move,
+        "report": rows.Report,
+        "settled": rows.Settled,
+        "waits": rows.Waits,
+        "chunk": rows.Chunk,
+    },
+)
+
+#: What a worker of this service hosts.
+PROCESSORS = (PROCESSOR,)

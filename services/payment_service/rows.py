@@ -1,0 +1,303 @@
+"""The rows of a group, and the facts that they stand for.
+
+- ``terms``: what payments depend on. ``listed/<member>``: a member's own method or address.
+- ``group``: how far the group is, and how many of its payers are not settled.
+- ``member/<member>``: what one purchaser's row and favor say.
+- ``order/<source>/<order_id>``: an order whose money is asked for by itself, or that the shop has.
+- ``payer/<member>``, or ``payer/`` for the organizer: what one payer owes, and the payments.
+- ``payment/<payment_id>``: one movement of money; ``call/card/<payment_id>`` beside it asks for it
+  to be done. ``report/<report_id>``: a report that was taken.
+- ``settled``: since when all is through. ``waits``: orders or rows came before the terms.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Literal, NamedTuple
+
+from schemas.messages import (
+    GroupSettled,
+    Method,
+    Payment,
+    PaymentCause,
+    PaymentScope,
+    Person,
+)
+from services.runtime.rows import Rows
+
+#: What ISO 4217 calls a transaction without a currency.
+NO_CURRENCY = "XXX"
+NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
+#: The payer of a group that pays as one.
+ORGANIZER = ""
+
+Kind = Literal["authorisation", "charge", "capture", "refund", "release", "invoice", "credit"]
+PaymentStatus = Literal["pending", "authorised", "succeeded", "failed", "cancelled"]
+
+
+class Address(NamedTuple):
+    """Where a payer's letters go, and how they are written."""
+
+    email: str
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+    def of(self, member_id: str) -> Person:
+        """The member with this address."""
+        return Person(id=member_id, **self._asdict())
+
+
+@dataclass(slots=True)
+class Terms:
+    """What payments depend on; ``deadline`` is the close with its grace."""
+
+    request_id: str
+    scope: PaymentScope
+    method: Method
+    currency: str | None
+    unit_price: int | None
+    deadline: datetime
+    organizer_id: str = ""
+    organizer: Address | None = None
+
+
+@dataclass(slots=True)
+class Listed:
+    """A listed member with a method or an address of the own."""
+
+    method: Method | None
+    address: Address | None = None
+
+
+@dataclass(slots=True)
+class Group:
+    """How far a group is.
+
+    ``ended`` is the status it closed with; ``decided``, that its favors are all said; favors
+    ``follow`` rows that come later if they are of money. ``over`` says that only this row is left.
+    """
+
+    ended: str = ""
+    decided: bool = False
+    follow: bool = False
+    unsettled: int = 0
+    is_settled: bool = False
+    invoices: int = 0
+    credits: int = 0
+    over: bool = False
+
+
+@dataclass(slots=True)
+class Purchaser:
+    """A purchaser's row as last told, and the favor for it; versions of 0: none yet."""
+
+    version: int = 0
+    quantity: int = 0
+    value: int = 0
+    #: Which orders count.
+    mark: int = 0
+    favor: int = 0
+    favor_version: int = 0
+    #: The version of the row that the favor is for.
+    favor_row: int = 0
+    #: Whether a favor for this row is still to come.
+    awaits: bool = False
+
+
+OrderState = Literal["placed", "dead"]
+
+
+@dataclass(slots=True)
+class Order:
+    """An order as it first came; ``dead`` when it is cancelled or refused.
+
+    ``value`` is None until the terms say the price. ``by_shop``: the shop has its money.
+    ``is_there``: order_service was told that its money is.
+    """
+
+    state: OrderState
+    member_id: str = ""
+    quantity: int = 0
+    value: int | None = 0
+    ordered_at: datetime = NOT_ORDERED
+    by_shop: bool = False
+    currency: str = ""
+    email: str = ""
+    payment_id: str = ""
+    is_there: bool = False
+
+
+@dataclass(slots=True)
+class Payer:
+    """One payer: what counts, what of it the shop took, the favor, and the payments by id.
+
+    ``awaits`` purchasers' favors are still to come. ``orders`` are names of order rows that are
+    paid one by one. ``level_value`` is what counted when the final sum was last asked for.
+    """
+
+    value: int = 0
+    favor: int = 0
+    favor_version: int = 0
+    shop: int = 0
+    awaits: int = 0
+    level_value: int | None = None
+    settled: bool = False
+    orders: tuple[str, ...] = ()
+    payments: tuple[str, ...] = ()
+    currency: str = ""
+    address: Address | None = None
+
+
+class Cause(NamedTuple):
+    """What money moves for."""
+
+    kind: Literal["order", "favor", "withdrawal"]
+    source: str | None = None
+    order_id: str | None = None
+    favor_version: int | None = None
+
+
+@dataclass(slots=True)
+class Move:
+    """One movement of money, and how the tries to bring it about went.
+
+    - ``parent``: the payment it is of: what a capture or release takes from, a refund goes back to.
+    - ``reference``: the provider's; ``session``: of the page where the payer pays.
+    - ``was_there``: it was authorised or paid at some time. ``is_void``: to be called off.
+    - ``keys``: the number of the idempotency key in use. ``looks``: look before doing it again.
+    - ``is_unsure``: given up without knowing whether it was done.
+    """
+
+    version: int
+    payer: str
+    kind: Kind
+    method: Method
+    amount: int
+    currency: str
+    status: PaymentStatus
+    cause: Cause
+    parent: str = ""
+    reference: str | None = None
+    session: str | None = None
+    page: str | None = None
+    was_there: bool = False
+    is_void: bool = False
+    keys: int = 1
+    looks: bool = False
+    attempts: int = 0
+    first_tried_at: datetime | None = None
+    is_unsure: bool = False
+    problem: str | None = None
+    received: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """There once it was taken."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """When all was through, the last time that it came to be so."""
+
+    version: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Waits:
+    """There while rows or orders wait for the terms."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """How far a chunked rule is: the last row it has seen."""
+
+    after: str = ""
+    step: str = ""
+
+
+def order_name(source: str, order_id: str) -> str:
+    """The name of an order's row."""
+    return f"order/{source}/{order_id}"
+
+
+def member_name(member_id: str) -> str:
+    """The name of a purchaser's row."""
+    return f"member/{member_id}"
+
+
+def payer_name(payer_id: str) -> str:
+    """The name of a payer's row."""
+    return f"payer/{payer_id}"
+
+
+def move_name(payment_id: str) -> str:
+    """The name of a payment's row."""
+    return f"payment/{payment_id}"
+
+
+def call_name(payment_id: str) -> str:
+    """The name of the row that asks for a payment to be brought about."""
+    return f"call/card/{payment_id}"
+
+
+def payment_id_of(group_id: str, *cause: object) -> str:
+    """The id of a payment: the same cause gives the same id; 32 hexadecimal characters."""
+    text = "\x00".join(map(str, (group_id, *cause)))
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def key_of(payment_id: str, move: Move) -> str:
+    """The idempotency key under which the provider knows the present try."""
+    return f"{payment_id}-{move.keys}"
+
+
+def method_of(member_id: str, rows: Rows) -> Method:
+    """How a payer pays: as listed, else as the group does."""
+    terms: Terms = rows["terms"]
+    listed: Listed | None = rows.get(f"listed/{member_id}") if member_id else None
+    return terms.method if listed is None or listed.method is None else listed.method
+
+
+def payer_of(member_id: str, rows: Rows) -> str:
+    """Who pays for a member."""
+    terms: Terms = rows["terms"]
+    return ORGANIZER if terms.scope == "group" else member_id
+
+
+# --- facts ---------------------------------------------------------------------------------------
+
+
+def payment(row_name: str, rows: Rows) -> Payment:
+    """The fact that a ``payment`` row stands for; money in minor units."""
+    move: Move = rows[row_name]
+    return Payment(
+        payment_id=row_name.partition("/")[2],
+        group_id=rows.key,
+        member_id=move.payer or None,
+        kind=move.kind,
+        method=move.method,
+        amount=move.amount,
+        currency=move.currency,
+        status=move.status,
+        cause=PaymentCause(**move.cause._asdict()),
+        provider_reference=move.reference,
+        page=move.page if move.status == "pending" and not move.is_void else None,
+        received=move.received or None,
+        problem=move.problem,
+        version=move.version,
+    )
+
+
+def settled(row_name: str, rows: Rows) -> GroupSettled:
+    """The fact that the row ``settled`` stands for."""
+    row: Settled = rows[row_name]
+    terms: Terms = rows["terms"]
+    return GroupSettled(
+        group_id=rows.key,
+        request_id=terms.request_id,
+        settled_at=row.at,
+        version=row.version,
+    )

@@ -1,0 +1,216 @@
+"""Payments from the order to the last refund, on real Kafka and a strict provider."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.messages import (
+    FavorTerms,
+    GroupPurchase,
+    Member,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    PaymentTerms,
+    Person,
+    Product,
+    Tier,
+)
+from services.runtime.brokers import RunningBroker
+from tests.system import many_payments
+from tests.system.payments import (
+    Around,
+    around,
+    by_card,
+    owed,
+    wrongs_in_books,
+    wrongs_in_ledger,
+)
+from tests.system.stack import Stack, stack_on, until
+from tests.system.strict_stripe import Shares
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+SCOPES = ("member", "group")
+METHODS = ("card", "invoice", "shop")
+WHAT = ("sale", "favor", "cancel", "return", "incomplete", "none", "withdrawn", "charged")
+PRICE = 1_000
+
+
+def group(name: str, closes_at: datetime, now: datetime, **terms: Any) -> GroupPurchase:
+    opens_at = now - timedelta(hours=1)
+    given: dict[str, Any] = {
+        "members": (Member(id="ann", email="ann@x.example"), Member(id="bob")),
+        "favor": FavorTerms(tiers=(Tier(from_quantity=1, percent_off=10),)),
+        "number_of_products": 5,
+    }
+    return GroupPurchase(
+        group_id=name,
+        request_id=f"request-of-{name}",
+        version=terms.pop("version", 1),
+        requested_at=opens_at,
+        issued_at=opens_at,
+        organizer=Person(id="org", email="org@x.example"),
+        product=Product(name="Sencha, 1 kg"),
+        unit_price=PRICE,
+        currency="EUR",
+        opens_at=opens_at,
+        closes_at=closes_at,
+        grace_seconds=0,
+        **given | terms,
+    )
+
+
+class Walk:
+    """Every claim as a group of its own, all at once on one stack."""
+
+    def __init__(self, stack: Stack, outside: Around) -> None:
+        self.stack = stack
+        self.around = outside
+        self.now = datetime.now(UTC)
+        self.terms: dict[str, GroupPurchase] = {}
+
+    def open(self) -> None:
+        soon = self.now + timedelta(seconds=25)
+        later = {"charged": timedelta(days=20)}
+        for scope, method, what in product(SCOPES, METHODS, WHAT):
+            name = f"{scope}-{method}-{what}"
+            terms: dict[str, Any] = {"payment": PaymentTerms(scope=scope, method=method)}
+            closes_at = self.now + later.get(what, timedelta(days=1))
+            if what == "sale":
+                terms["favor"] = FavorTerms()
+            if what in ("incomplete", "none"):
+                closes_at = soon
+                terms |= {"number_of_products": 100}
+                terms["if_incomplete"] = "cancel-all" if what == "incomplete" else "none"
+            if what == "withdrawn":
+                terms["number_of_products"] = 100
+            self.terms[name] = group(name, closes_at, self.now, **terms)
+        self.stack.feed("group-purchases", *((each, None) for each in self.terms.values()))
+
+    def order(self, name: str, number: int, member: str, quantity: int) -> None:
+        payment = self.terms[name].payment
+        by_shop = payment.method == "shop" and payment.scope == "member"
+        kind = OrderPaid if by_shop else OrderPlaced
+        order = kind(
+            order_id=f"{name}-{number}",
+            source="shop",
+            group_id=name,
+            member_id=member,
+            quantity=quantity,
+            ordered_at=self.now,
+        )
+        # Feeds repeat themselves.
+        self.stack.feed("orders", (order, None), (order, None))
+
+    def order_all(self) -> None:
+        for name in self.terms:
+            if name.endswith("-cancel"):
+                self.order(name, 0, "ann", 1)
+        self._wait_for_money("cancel", 1)
+        for name in self.terms:
+            if name.endswith("-cancel"):
+                void = OrderCancelled(
+                    order_id=f"{name}-0", source="shop", group_id=name, cancelled_at=self.now
+                )
+                self.stack.feed("orders", (void, None))
+        for name in self.terms:
+            self.order(name, 1, "ann", 2)
+            self.order(name, 2, "bob", 3)
+
+    def _wait_for_money(self, what: str, quantity: int) -> None:
+        """Until what was ordered counts in every group of a kind."""
+        names = [name for name in self.terms if name.endswith(f"-{what}")]
+
+        def counts() -> bool:
+            facts = self.stack.latest("purchases")
+            return all(facts.get(name, {}).get("quantity") == quantity for name in names)
+
+        until(f"{quantity} count in {what}", counts)
+
+    def give_back(self) -> None:
+        names = [name for name in self.terms if name.endswith("-return")]
+        until("settled before goods come back", lambda: set(names) <= set(self.settled))
+        for name in names:
+            back = OrderReturned(
+                return_id=f"{name}-r",
+                source="shop",
+                group_id=name,
+                member_id="ann",
+                quantity=1,
+                returned_at=self.now,
+            )
+            self.stack.feed("orders", (back, None), (back, None))
+
+    def withdraw(self) -> None:
+        self._wait_for_money("withdrawn", 5)
+        for name, terms in self.terms.items():
+            if name.endswith("-withdrawn"):
+                again = terms.model_copy(update={"version": 2, "withdrawn_at": datetime.now(UTC)})
+                self.stack.feed("group-purchases", (again, None))
+
+    @property
+    def settled(self) -> dict[str, dict[str, Any]]:
+        return self.around.outside.settled
+
+    def missing(self) -> list[str]:
+        twice = {name for name in self.terms if name.endswith("-return")}
+        return [
+            name
+            for name in self.terms
+            if self.settled.get(name, {}).get("version", 0) < 1 + (name in twice)
+        ]
+
+
+def test_each_way_to_pay_ends_with_what_is_owed(kafka: RunningBroker, tmp_path: Path) -> None:
+    """Group or member; card, invoice or shop; sale, favor, cancel, return, incomplete, undone."""
+    with stack_on(kafka, tmp_path, clock="wall") as stack, around(stack, Shares()) as outside:
+        walk = Walk(stack, outside)
+        walk.open()
+        walk.order_all()
+        walk.withdraw()
+        walk.give_back()
+        until("all groups settled", lambda: not walk.missing(), timeout=120)
+        stack.wait_idle()
+        expected = owed(stack)
+        payments = outside.outside.latest
+        books = outside.stripe.books()
+        rows = {
+            (value["group_id"], value["member_id"]): value["value"]
+            for value in stack.latest("purchases").values()
+            if value["type"] == "PurchaseRow"
+        }
+        letters = [each.value for each in stack.read("notices")]
+        dead = stack.read("dead-letters")
+
+    problems = [*wrongs_in_books(books), *wrongs_in_ledger(payments), *outside.outside.problems]
+    cards = by_card(books, payments)
+    for (name, payer), amount in expected.items():
+        scope, method, _ = name.split("-")
+        paid = cards[name, payer] + outside.outside.at_bank[name, payer]
+        paid += outside.outside.at_shop[name, payer]
+        if method == "shop" and scope == "member":
+            paid += rows[name, payer]
+        if paid != amount:
+            problems.append(f"{name}: {payer or 'the organizer'} paid {paid}, owes {amount}")
+    assert not problems, "\n".join(problems)
+    assert len(expected) >= len(SCOPES) * len(METHODS) * len(WHAT)
+    assert dead == []
+    assert "payment-done" in {each["kind"] for each in letters}
+    assert books["counts"].get("refused refunds", 0) == 0
+
+
+def test_nobody_pays_twice_on_a_bad_day_with_the_service_killed(
+    kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """Replies lost, time-outs, errors, declines, repeated webhooks; the whole: make payments."""
+    with stack_on(kafka, tmp_path, clock="wall") as stack:
+        tally = many_payments.run(stack, 300, 2)
+    print(tally.line())
+    assert not tally.problems, "\n".join(tally.problems[:20])
+    assert tally.payments >= 300
+    assert tally.counts["lost replies"] > 0
