@@ -1876,6 +1876,7 @@ def test_late_comers_are_not_called_once_the_term_is_over() -> None:
     assert not list(story.rows.scan("invited/"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [CHUNK, CHUNK + 1, 1_200])
 def test_any_number_of_sellers_is_called_in_chunks(number: int) -> None:
     """Each exactly once, but for the one shown; and none again with the late comers."""
@@ -1979,6 +1980,7 @@ def test_a_contract_requests_a_group_purchase_at_its_price_for_its_applicants() 
     assert not story.of(MembersListed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [100, 101, 500, 501, 1_250])
 def test_any_number_of_applicants_are_members_in_parts(number: int) -> None:
     """The request first, then parts of at most a hundred; everyone is a member once, told once."""
@@ -2006,6 +2008,7 @@ def test_any_number_of_applicants_are_members_in_parts(number: int) -> None:
     assert max(messages for _, messages in story.calls) <= CHUNK + CHUNK // 100 + 1
 
 
+@pytest.mark.slow
 def test_any_number_of_losing_sellers_is_told_in_chunks() -> None:
     """The winner first; each once."""
     known = [f"s{n:04}" for n in range(CHUNK + 2)]
@@ -2347,6 +2350,7 @@ something: st.SearchStrategy[Message] = st.one_of(
 PAUSES = (timedelta(0), INSTANT, 5 * SECOND, MINUTE, HOUR, 2 * HOUR)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.booleans(),

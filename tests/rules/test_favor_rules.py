@@ -347,6 +347,7 @@ def share_by_value(total: int, values: dict[str, int]) -> dict[str, int]:
     return shares
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(["member", "group"]), ANY_FAVOR, MEMBERS, st.integers(1, 5))
 def test_decision_is_the_same_in_chunks_of_any_size(

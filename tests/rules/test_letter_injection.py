@@ -12,6 +12,7 @@ from email.parser import BytesHeaderParser
 from email.policy import SMTP
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -174,6 +175,7 @@ def examples(share: int) -> settings:
     return settings(max_examples=max(EXAMPLES // share, 1), deadline=None)
 
 
+@pytest.mark.slow
 @examples(1)
 @given(st.sampled_from(NOTICES), USABLE, ANY, ANY, st.booleans())
 def test_nothing_that_people_type_becomes_a_header(

@@ -1468,6 +1468,7 @@ def letters_that_stand(played: Played, messages: list[Message]) -> set[str]:
     return {each.notice_id for each in played.letters if each.says.order_id not in void}
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(feeds())
 def test_totals_do_not_depend_on_repeats_or_order(
@@ -1488,6 +1489,7 @@ def test_totals_do_not_depend_on_repeats_or_order(
     assert final[0] == final[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(feeds(), st.integers(0, 30))
 def test_totals_do_not_depend_on_when_the_group_is_known(
@@ -1511,6 +1513,7 @@ def returns(draw: st.DrawFn) -> OrderReturned:
     return returned(return_id, draw(st.sampled_from(MEMBERS)), draw(st.integers(1, 5)), order_id)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(feeds(), st.lists(returns(), max_size=6), st.randoms(use_true_random=False))
 def test_returns_never_take_more_than_there_is(

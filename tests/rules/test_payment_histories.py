@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def check_repeats(world: World) -> None:
     assert len(world.payments.sent) == told_before
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32))
 def test_all_ends_with_what_is_owed_paid_and_the_group_settled(seed: int) -> None:

@@ -335,6 +335,7 @@ def test_counts_of_a_recorded_online_retail_file() -> None:
     assert lines == kinds.total() + skipped.total()
 
 
+@pytest.mark.slow
 @needs_data
 def test_counts_of_the_first_beibei_lines() -> None:
     """2,000 of each file."""

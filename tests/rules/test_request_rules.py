@@ -715,6 +715,7 @@ def test_refused_request_is_told_to_nobody_by_letter() -> None:
     assert [type(each) for each in sent] == [RequestRefused]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "named", "calls"),
     [

@@ -593,6 +593,7 @@ def test_a_row_is_never_changed_in_place() -> None:
 # --- any history ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_story_s_end_does_not_depend_on_how_it_came() -> None:
     """Random edits and refunds of a paid order; shuffled, repeated, some lost, the last one not."""
     chance = random.Random(7)

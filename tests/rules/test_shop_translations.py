@@ -598,6 +598,7 @@ PAYLOADS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_no_payload_makes_more_than_a_refusal(draw: st.DataObject) -> None:

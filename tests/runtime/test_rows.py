@@ -307,6 +307,7 @@ def test_bug_in_a_rule_names_the_record() -> None:
 NAMES = st.text("ab/", min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(NAMES, st.none() | st.integers(1, 9), st.booleans()), max_size=20),

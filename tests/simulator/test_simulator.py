@@ -667,6 +667,7 @@ def test_the_rules_agree_with_the_oracle(seeds: range) -> None:
     assert not difference, difference
 
 
+@pytest.mark.slow
 def test_it_is_the_same_whether_sellers_facts_are_seen_at_their_time_or_from_the_start() -> None:
     for seed in range(100):
         made = simulate(seed)
