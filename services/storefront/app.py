@@ -25,6 +25,7 @@ from services.storefront.rates import Rates
 from services.storefront.reading import Reader
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
+from services.storefront.sharing import Shared
 from services.storefront.shop import Shop
 
 
@@ -78,6 +79,7 @@ def _shop(settings: Settings, pages: PageSettings) -> Shop:
         access=access,
         rates=rates,
         idempotency=Idempotency(reader.engine, secret),
+        home_pages=Shared(seconds=1.0, size=200),
     )
 
 

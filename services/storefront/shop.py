@@ -8,6 +8,7 @@ from fastapi import Request
 from schemas.links import Links
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
+from services.storefront.sharing import Shared
 
 if TYPE_CHECKING:
     from services.storefront.access import Access
@@ -33,6 +34,7 @@ class Shop:
     access: "Access"
     rates: "Rates"
     idempotency: "Idempotency"
+    home_pages: Shared[str]
 
 
 def shop_of(request: Request) -> Shop:

@@ -143,9 +143,18 @@ def page(
 ) -> HTMLResponse:
     """A page in the reader's language; a language asked for is kept for the next one."""
     visit = visit or Visit.of(request)
+    return answered(request, visit, body_of(request, name, visit, **values), status)
+
+
+def body_of(request: Request, name: str, visit: Visit, **values: Any) -> str:
+    """A page's text, for a visit to what the request asks for."""
     query = {key: value for key, value in request.query_params.items() if key != "lang"}
     # After a form that was sent, the language is changed on the page that has the form.
-    body = render(name, visit, request.url.path, query, **values)
+    return render(name, visit, request.url.path, query, **values)
+
+
+def answered(request: Request, visit: Visit, body: str, status: int = 200) -> HTMLResponse:
+    """The answer that carries a page's text; a language asked for is kept for the next one."""
     answer = HTMLResponse(body, status)
     answer.headers["Vary"] = "Accept-Language, Cookie"
     answer.headers["Content-Language"] = visit.language

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from services.storefront.rows import Listed
 from services.storefront.shop import shop_of
-from services.storefront.showing import page
+from services.storefront.showing import Visit, answered, body_of, page
 from services.storefront.views import auction_summary, definition_summary, group_summary
 
 router = APIRouter(include_in_schema=False)
@@ -28,17 +28,38 @@ async def home(
     groups: str | None = None,
     definitions: str | None = None,
 ) -> Response:
-    """The lists; ``auctions``, ``groups`` and ``definitions`` are cursors of the next lines."""
-    reader, words = shop_of(request).reader, q.strip()
+    """The lists; ``auctions``, ``groups`` and ``definitions`` are cursors of the next lines.
+
+    Nothing on it is about who asks: all who ask alike within a second get the same.
+    """
+    visit = Visit.of(request)
+    alike = (visit.language, visit.formats, tuple(request.query_params.multi_items()))
+    cursors = (auctions, groups, definitions)
+    body = await shop_of(request).home_pages.get(
+        alike, lambda: _home(request, visit, q.strip(), sort, cursors)
+    )
+    return answered(request, visit, body)
+
+
+async def _home(
+    request: Request,
+    visit: Visit,
+    words: str,
+    sort: Literal["ending", "nearest"],
+    cursors: tuple[str | None, str | None, str | None],
+) -> str:
+    reader = shop_of(request).reader
+    auctions, groups, definitions = cursors
     found_auctions, found_groups, found_definitions = await asyncio.gather(
         reader.auctions(sort=sort, words=words, cursor=auctions, limit=LINES),
         reader.groups(sort=sort, words=words, cursor=groups, limit=LINES),
         reader.definitions(words=words, cursor=definitions, limit=SHELF),
     )
     asked = {"q": words, "sort": "" if sort == "ending" else sort}
-    return page(
+    return body_of(
         request,
         "home.html",
+        visit,
         words=words,
         sort=sort,
         auctions=Listed(
