@@ -28,7 +28,7 @@ story: $(STAMP) ## The same without an audience: fails if a step is missing
 	@$(BIN)/python -m demo --story
 
 test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint promises
@@ -82,7 +82,8 @@ simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rule
 letters: $(STAMP) ## 20,000 letters to a mail server on a bad day, the notifier killed ten times
 	@$(BIN)/python -m tests.chaos.letters
 
-payments: $(STAMP) ## 10,000 payments through a provider on a bad day, the service killed 20 times
+payments: $(STAMP) ## Each way to pay; 10,000 payments on a bad day, the service killed 20 times
+	@$(BIN)/python -m pytest -m long tests/system/test_payments.py
 	@$(BIN)/python -m tests.chaos.payments
 
 RECORDED := $(BIN)/python -m tests.chaos.recorded

@@ -166,6 +166,7 @@ class Walk:
         ]
 
 
+@pytest.mark.long
 def test_each_way_to_pay_ends_with_what_is_owed(kafka: RunningBroker, tmp_path: Path) -> None:
     """Group or member; card, invoice or shop; sale, favor, cancel, return, incomplete, undone."""
     with stack_on(kafka, tmp_path, clock="wall") as stack, around(stack, Shares()) as outside:

@@ -317,6 +317,7 @@ def test_killed_at_any_moment_it_loses_nothing_and_shows_nothing_else(
                 look(url, seen, chance.uniform(0, 1))
                 worker.kill()
                 worker.start()
+            until("enough is shown", lambda: look(url, seen, 0.5) > 100)
         stack.wait_idle()
         check(stack, url)
         states = {
@@ -325,12 +326,14 @@ def test_killed_at_any_moment_it_loses_nothing_and_shows_nothing_else(
             if "/" not in str(record.key)
         }
         shown = {(key, *each) for key, of_one in seen.items() for each in of_one}
-        assert len(shown) > 100
         assert shown <= states
 
 
-def look(url: str, seen: dict[str, set[tuple[int, int]]], seconds: float) -> None:
-    """Read the home page's auctions again and again; no auction may ever go back."""
+def look(url: str, seen: dict[str, set[tuple[int, int]]], seconds: float) -> int:
+    """Read the home page's auctions again and again; no auction may ever go back.
+
+    Returns how many states have been seen by now.
+    """
 
     async def go() -> None:
         reader = Reader(url)
@@ -348,6 +351,7 @@ def look(url: str, seen: dict[str, set[tuple[int, int]]], seconds: float) -> Non
             await reader.close()
 
     asyncio.run(go())
+    return sum(map(len, seen.values()))
 
 
 def test_two_at_once_and_one_that_wakes_up_late(
