@@ -21,7 +21,7 @@ from services.runtime.running import ADMIN_KEY_FILE, home_folder, read_running
 from services.terminal.console import Mistake, print_json, waiting
 
 PREFIX = "/api/v1"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 #: The storefront itself waits some seconds for an outcome before it answers.
 ANSWER_SECONDS = 30.0

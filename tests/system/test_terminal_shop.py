@@ -333,7 +333,11 @@ def losing(api: Api, lose: list[str]) -> Iterator[str]:
             headers = {name: self.headers[name] for name in kept if name in self.headers}
             try:
                 answer = httpx.request(
-                    self.command, api.other.url + self.path, content=body, headers=headers
+                    self.command,
+                    api.other.url + self.path,
+                    content=body,
+                    headers=headers,
+                    timeout=50,
                 )
             except httpx.TransportError:
                 return
