@@ -4,7 +4,7 @@ Times are RFC 3339 in UTC, money is integer minor units, ids are opaque.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -101,6 +101,26 @@ class Person(Model):
     name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class Address(NamedTuple):
+    """Where a person's letters go, and how they are written: what rows keep beside an id."""
+
+    email: str
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+    @classmethod
+    def at(cls, person: Person | None) -> "Address | None":
+        """A person's, if there is one."""
+        if person is None or not person.email:
+            return None
+        return cls(person.email, person.name, person.locale, person.time_zone)
+
+    def of(self, person_id: str) -> Person:
+        """The person of this id with this address."""
+        return Person(id=person_id, **self._asdict())
 
 
 class Member(Person):

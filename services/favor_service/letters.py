@@ -3,17 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from schemas.messages import Favor, Notice, Person, Product
+from schemas.messages import Favor, Notice, Product
 from schemas.notices import notices
-from services.favor_service.rows import Address, Purchaser, Terms
+from services.favor_service.rows import Purchaser, Terms
 from services.runtime.rows import Rows
-
-
-def address(member: Person | None) -> Address | None:
-    """What is kept of a member to write to."""
-    if member is None or not member.email:
-        return None
-    return Address(member.email, member.name, member.locale, member.time_zone)
 
 
 def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequence[Notice]:

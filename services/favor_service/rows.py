@@ -4,9 +4,8 @@ While a sum is shared, ``remainder/`` rows rank the members by what their floor 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from schemas.messages import Person
+from schemas.parts import Address
 
 
 @dataclass(slots=True)
@@ -18,19 +17,6 @@ class Terms:
     currency: str | None
     product_name: str = ""
     product_id: str | None = None
-
-
-class Address(NamedTuple):
-    """Where a member's letters go, and how they are written."""
-
-    email: str
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-
-    def of(self, member_id: str) -> Person:
-        """The member with this address."""
-        return Person(id=member_id, **self._asdict())
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from schemas.messages import (
     Tier,
 )
 from schemas.money import largest_remainder_floor, percent_of
+from schemas.parts import Address
 from services.favor_service import letters
 from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Terms
 from services.runtime.rows import Due, Rows
@@ -64,7 +65,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
         version=message.version,
         quantity=message.quantity,
         value=message.value,
-        address=letters.address(message.member),
+        address=Address.at(message.member),
     )
     rows[name] = after
     if decision is None or (decision.tier is None and not decision.cancel_all):

@@ -12,7 +12,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from schemas.ids import order_mark
 from schemas.messages import (
@@ -25,6 +25,7 @@ from schemas.messages import (
     PurchaseState,
     Status,
 )
+from schemas.parts import Address
 from services.runtime.rows import Rows
 
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,19 +65,6 @@ class Purchase:
     members: int
     closed_at: datetime | None
     late_until: datetime | None
-
-
-class Address(NamedTuple):
-    """Where a member's letters go, and how they are written."""
-
-    email: str
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-
-    def of(self, member_id: str) -> Person:
-        """The member with this address."""
-        return Person(id=member_id, **self._asdict())
 
 
 @dataclass(slots=True)

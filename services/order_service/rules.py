@@ -24,12 +24,12 @@ from schemas.messages import (
     PurchaseOpened,
 )
 from schemas.messages import Member as Purchaser
+from schemas.parts import Address
 from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
 from services.order_service.counting import paid_order, take_money, take_order
 from services.order_service.returns import take_back, take_out
 from services.order_service.rows import (
-    Address,
     Admitted,
     Chunk,
     Ended,
@@ -131,10 +131,8 @@ def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
         name = f"admitted/{member.id}"
         if name in rows:
             continue
-        address = None
-        if member.email:
-            address = Address(member.email, member.name, member.locale, member.time_zone)
-            has_addresses = True
+        address = Address.at(member)
+        has_addresses = has_addresses or address is not None
         rows[name] = Admitted(member.payment.method if member.payment else None, address)
         count += 1
     return Listed(count, has_addresses)

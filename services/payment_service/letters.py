@@ -8,17 +8,10 @@ from datetime import datetime
 
 from schemas.messages import Notice, Person
 from schemas.notices import notices
-from services.payment_service.rows import ORGANIZER, Address, Listed, Move, Payer, Terms, payer_name
+from services.payment_service.rows import ORGANIZER, Listed, Move, Payer, Terms, payer_name
 from services.runtime.rows import Rows
 
 SILENT_KINDS = frozenset({"authorisation", "release"})
-
-
-def address(person: Person | None) -> Address | None:
-    """What is kept of someone to write to."""
-    if person is None or not person.email:
-        return None
-    return Address(person.email, person.name, person.locale, person.time_zone)
 
 
 def done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Sequence[Notice]:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.messages import Favor, Member, Order, PurchaseRow
-from services.payment_service import letters
+from schemas.parts import Address
 from services.payment_service.rows import (
     ORGANIZER,
-    Address,
     Group,
     Listed,
     Payer,
@@ -32,7 +31,7 @@ def list_members(members: Iterable[Member], rows: Rows) -> None:
     """Keep who of the listed members has a method or an address of the own."""
     for member in members:
         method = member.payment.method if member.payment else None
-        address = letters.address(member)
+        address = Address.at(member)
         if method or address:
             rows[f"listed/{member.id}"] = Listed(method, address)
 

@@ -21,8 +21,8 @@ from schemas.messages import (
     Payment,
     PaymentCause,
     PaymentScope,
-    Person,
 )
+from schemas.parts import Address
 from services.runtime.rows import Rows
 
 #: What ISO 4217 calls a transaction without a currency.
@@ -33,19 +33,6 @@ ORGANIZER = ""
 
 Kind = Literal["authorisation", "charge", "capture", "refund", "release", "invoice", "credit"]
 PaymentStatus = Literal["pending", "authorised", "succeeded", "failed", "cancelled"]
-
-
-class Address(NamedTuple):
-    """Where a payer's letters go, and how they are written."""
-
-    email: str
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-
-    def of(self, member_id: str) -> Person:
-        """The member with this address."""
-        return Person(id=member_id, **self._asdict())
 
 
 @dataclass(slots=True)

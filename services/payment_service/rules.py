@@ -36,7 +36,8 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
 )
-from services.payment_service import letters, owing
+from schemas.parts import Address
+from services.payment_service import owing
 from services.payment_service.rows import (
     ORGANIZER,
     Chunk,
@@ -83,7 +84,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         unit_price=message.unit_price,
         deadline=_deadline(message),
         organizer_id=organizer.id if organizer else "",
-        organizer=letters.address(organizer),
+        organizer=Address.at(organizer),
     )
     if "waits" in rows or group.ended or group.decided:
         if "waits" in rows:
@@ -179,7 +180,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
         return ()
     payer_id = owing.take_purchaser(message, rows, now)
     if payer_id not in (None, ORGANIZER):
-        owing.keep_address(message.member_id, letters.address(message.member), rows)
+        owing.keep_address(message.member_id, Address.at(message.member), rows)
     return bring_to_level(payer_id, rows, now)
 
 

@@ -15,13 +15,14 @@ import typer
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
+from prometheus_client import Counter
 
 from schemas.messages import PaymentReported
 from schemas.topics import PAYMENT_REPORTS
 from services.payment_service.events import report_of
 from services.payment_service.settings import WebhookSettings
 from services.runtime import logs, transport
+from services.runtime.pages import add_ops
 from services.runtime.records import Partitioner, as_record, milliseconds
 from services.runtime.settings import Settings
 
@@ -117,15 +118,7 @@ def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
             return _answer("failed", 503, "not now")
         return _answer("recorded", 200, "recorded")
 
-    @app.get("/livez")
-    @app.get("/readyz")
-    async def alive() -> Response:
-        return PlainTextResponse("ok\n")
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
+    add_ops(app)
     return app
 
 

@@ -17,10 +17,10 @@ import typer
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
 from services.runtime import logs
+from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
 from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.outbox_reader import follow_outbox
@@ -87,7 +87,11 @@ def build(
 
     # A plain route: there is nothing in a raw body for FastAPI to validate.
     app.router.add_route("/webhooks/{source}", take, methods=["POST"])
-    _add_ops(app, publisher)
+
+    async def unready() -> str:
+        return "" if await publisher.ready() else "not ready: no broker answers"
+
+    add_ops(app, unready)
     return app
 
 
@@ -114,22 +118,6 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
             raise TooLargeError(f"a webhook has at most {bytes_max} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _add_ops(app: FastAPI, publisher: Publisher) -> None:
-    @app.get("/livez")
-    async def alive() -> Response:
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz")
-    async def ready() -> Response:
-        if await publisher.ready():
-            return PlainTextResponse("ok\n")
-        return PlainTextResponse("not ready: no broker answers\n", 503)
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _keep_running(task: Task) -> None:

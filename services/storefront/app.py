@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.links import Links
+from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
 from services.storefront import events, pages
 from services.storefront.access import Access
@@ -57,7 +57,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     app.include_router(events.router)
     app.include_router(pages.router)
     app.add_api_route(f"{PREFIX}/openapi.json", document.answer, include_in_schema=False)
-    _add_ops(app, shop)
+    add_ops(app, partial(_unready, shop))
     refuse = add_handlers(app, refuse_page, document.methods_of)
     app.add_middleware(Guard, settings=page_settings, rates=shop.rates, refuse=refuse)
     return app
@@ -83,19 +83,9 @@ def _shop(settings: Settings, pages: PageSettings) -> Shop:
     )
 
 
-def _add_ops(app: FastAPI, shop: Shop) -> None:
-    @app.get("/livez", include_in_schema=False)
-    async def alive() -> Response:
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz", include_in_schema=False)
-    async def ready() -> Response:
-        try:
-            await shop.reader.api_key("none")
-        except DatabaseError as error:
-            return PlainTextResponse(f"{error}\n", 503)
-        return PlainTextResponse("ok\n")
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def _unready(shop: Shop) -> str:
+    try:
+        await shop.reader.api_key("none")
+    except DatabaseError as error:
+        return str(error)
+    return ""

@@ -11,11 +11,11 @@ import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi.responses import JSONResponse, Response
 
 from services.runtime import logs
 from services.runtime.brokers import free_port
+from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
 from services.storefront.database import DatabaseError
 from services.storefront.projecting import Projector
@@ -43,21 +43,14 @@ def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
 
     app = FastAPI(title="storefront projector", lifespan=lifespan, openapi_url=None)
 
-    @app.get("/livez")
-    async def livez() -> Response:
-        return PlainTextResponse("ok\n")
+    async def unready() -> str:
+        return "" if projector.ready else "not yet"
 
-    @app.get("/readyz")
-    async def readyz() -> Response:
-        return PlainTextResponse("ok\n") if projector.ready else PlainTextResponse("not yet\n", 503)
+    add_ops(app, unready)
 
     @app.get("/status")
     async def status() -> Response:
         return JSONResponse(projector.status())
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return app
 

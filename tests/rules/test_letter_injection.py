@@ -150,7 +150,9 @@ def headers_are_ours(notice: Notice, content: bytes) -> None:
     assert not UNSEEN.search(recipient.display_name + message["Subject"])
     assert len(message["Subject"]) <= 200
     # Decoded by the older parser, as the strict one keeps the spaces between encoded words.
-    typed = unfolded[1].removeprefix("To:").rpartition(" <")[0].strip()
+    address = f"<{envelope_recipient(notice)}>"
+    assert unfolded[1].endswith(address)
+    typed = unfolded[1].removeprefix("To:").removesuffix(address).strip()
     name = str(make_header(decode_header(typed)))
     assert name == clean(notice.recipient.name or "", 200)
 

@@ -28,9 +28,11 @@ def _two(request: Request, purpose: Purpose, token: str) -> tuple[str, str]:
     return what[0], what[1]
 
 
-async def _product(request: Request, auction_id: str) -> str | None:
+async def _ask(request: Request, auction_id: str, what: str, action: str) -> Response:
+    """What is to become of a reservation, said with the product's name, and the button."""
     found = await shop_of(request).reader.fact(AUCTIONS.name, auction_id)
-    return found.product.name if isinstance(found, Auction) else None
+    about = found.product.name if isinstance(found, Auction) else auction_id
+    return page(request, "ask.html", what=what, values={}, about=about, action=action)
 
 
 # --- reservations --------------------------------------------------------------------------------
@@ -40,15 +42,7 @@ async def _product(request: Request, auction_id: str) -> str | None:
 async def ask_to_confirm(request: Request, token: str) -> Response:
     """Whether the reservation is to count."""
     auction_id, _ = _two(request, "confirm-application", token)
-    about = await _product(request, auction_id) or auction_id
-    return page(
-        request,
-        "ask.html",
-        what="letters.confirm",
-        values={},
-        about=about,
-        action=f"/confirm/{token}",
-    )
+    return await _ask(request, auction_id, what="letters.confirm", action=f"/confirm/{token}")
 
 
 @router.post("/confirm/{token}")
@@ -71,15 +65,7 @@ async def confirm(request: Request, token: str) -> Response:
 async def ask_to_withdraw(request: Request, token: str) -> Response:
     """Whether the reservation is to be taken back."""
     auction_id, _ = _two(request, "application", token)
-    about = await _product(request, auction_id) or auction_id
-    return page(
-        request,
-        "ask.html",
-        what="letters.withdraw",
-        values={},
-        about=about,
-        action=f"/applications/{token}",
-    )
+    return await _ask(request, auction_id, what="letters.withdraw", action=f"/applications/{token}")
 
 
 @router.post("/applications/{token}")
