@@ -150,9 +150,11 @@ def headers_are_ours(notice: Notice, content: bytes) -> None:
     assert not UNSEEN.search(recipient.display_name + message["Subject"])
     assert len(message["Subject"]) <= 200
     # Decoded by the older parser, as the strict one keeps the spaces between encoded words.
-    address = f"<{envelope_recipient(notice)}>"
-    assert unfolded[1].endswith(address)
-    typed = unfolded[1].removeprefix("To:").removesuffix(address).strip()
+    address = envelope_recipient(notice)
+    written = unfolded[1].removeprefix("To:").strip()
+    bare = written == address
+    assert bare or written.endswith(f"<{address}>")
+    typed = "" if bare else written.removesuffix(f"<{address}>").strip()
     name = str(make_header(decode_header(typed)))
     assert name == clean(notice.recipient.name or "", 200)
 
