@@ -44,9 +44,9 @@ from services.runtime.admin import create_topics
 from services.runtime.records import OutputRecord, Partitioner, as_record
 from services.runtime.settings import Settings
 from services.runtime.transport import producer, send
-from services.storefront.database import connect
-from services.storefront.reading import Reader
-from services.storefront.tables import FACTS
+from services.storefront.model.database import connect
+from services.storefront.model.reading import Reader
+from services.storefront.model.tables import FACTS
 from tests.system.postgres import postgres_server
 
 NOW = datetime.now(UTC)

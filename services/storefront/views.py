@@ -35,7 +35,7 @@ from schemas.messages import (
     Visibility,
 )
 from schemas.parts import Model
-from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow
+from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow
 
 
 class View(Model, from_attributes=True):

@@ -14,7 +14,7 @@ from schemas.messages import (
     OfferJudged,
     PurchaseState,
 )
-from services.storefront.listing import (
+from services.storefront.model.listing import (
     NUMBER_MAX,
     PARTS,
     TERMS_MAX,
@@ -23,7 +23,7 @@ from services.storefront.listing import (
     version_of,
     wanted,
 )
-from services.storefront.writing import Batch
+from services.storefront.model.writing import Batch
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, 999, tzinfo=UTC)
 MS = 1_781_524_800_000

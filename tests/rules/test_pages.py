@@ -10,15 +10,15 @@ from xml.etree import ElementTree
 import pytest
 
 from schemas.messages import FavorTerms, Product, Tier
-from services.storefront import chart, formats, telling, texts
-from services.storefront.auction_commands import REASONS
-from services.storefront.formats import Formats
+from services.storefront.commands.auctions import REASONS
+from services.storefront.pages import chart, formats, telling, texts
+from services.storefront.pages.formats import Formats
 from services.storefront.pages.forms import Form
-from services.storefront.showing import Visit, render
+from services.storefront.pages.showing import Visit, render
 from services.storefront.views import AuctionDetail, ConditionAt, GroupView
 
 STOREFRONT = Path(__file__).parents[2] / "services" / "storefront"
-TEMPLATES = sorted((STOREFRONT / "templates").glob("*.html"))
+TEMPLATES = sorted((STOREFRONT / "pages" / "templates").glob("*.html"))
 T = datetime(2026, 3, 11, 14, 3, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 LANGUAGES = texts.LANGUAGES
@@ -41,7 +41,7 @@ def test_a_text_names_the_same_values_in_both_languages(key: str) -> None:
 
 
 def sources() -> str:
-    code = [*STOREFRONT.glob("*.py"), *(STOREFRONT / "pages").glob("*.py"), *TEMPLATES]
+    code = [*STOREFRONT.rglob("*.py"), *TEMPLATES]
     return "\n".join(path.read_text(encoding="utf-8") for path in code)
 
 
@@ -199,7 +199,7 @@ def test_times_of_forms_are_of_the_zone_they_were_typed_in() -> None:
 def test_the_language_is_the_one_asked_for_then_kept_then_the_browser_s(
     asked: str | None, kept: str | None, accepted: str, language: str
 ) -> None:
-    from services.storefront.showing import _language
+    from services.storefront.pages.showing import _language
 
     assert _language(asked, kept, accepted) == language
 

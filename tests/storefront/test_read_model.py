@@ -24,13 +24,13 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
 )
-from services.storefront import lists
-from services.storefront.database import DatabaseError, connect, migrate
-from services.storefront.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
-from services.storefront.reading import BadCursor, Listed, Reader
-from services.storefront.rows import GroupRow
-from services.storefront.tables import METADATA
-from services.storefront.writing import Batch, FencedError, Place, Writer
+from services.storefront.model import lists
+from services.storefront.model.database import DatabaseError, connect, migrate
+from services.storefront.model.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
+from services.storefront.model.reading import BadCursor, Listed, Reader
+from services.storefront.model.rows import GroupRow
+from services.storefront.model.tables import METADATA
+from services.storefront.model.writing import Batch, FencedError, Place, Writer
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NAMES = ("Green tea", "Black tea", "緑茶", "Teapot", "Lamp")
@@ -265,8 +265,8 @@ async def test_words_narrow_a_list(
     many: int,
 ) -> None:
     """The same whether words are rare, or so common that windows of the list are looked through."""
-    monkeypatch.setattr("services.storefront.lists.CANDIDATES_MAX", many)
-    monkeypatch.setattr("services.storefront.reading.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.model.lists.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.model.reading.CANDIDATES_MAX", many)
     monkeypatch.setattr(lists, "WINDOW", 9)
     await write(url, *SHOP)
     every = await walk(lambda cursor: reader.groups(cursor=cursor, limit=4))

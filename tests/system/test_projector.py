@@ -33,11 +33,11 @@ from schemas.parts import FavorTerms
 from schemas.topics import CATALOGUE, PARTITIONS
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import BadRecordError, OutputRecord, as_record, decode
-from services.storefront import listing
-from services.storefront.database import connect, migrate
-from services.storefront.projecting import TOPICS
-from services.storefront.reading import Reader
-from services.storefront.tables import FACTS, POSITIONS, READ_MODEL
+from services.storefront.model import listing
+from services.storefront.model.database import connect, migrate
+from services.storefront.model.projecting import TOPICS
+from services.storefront.model.reading import Reader
+from services.storefront.model.tables import FACTS, POSITIONS, READ_MODEL
 from tests.system.postgres import Postgres
 from tests.system.stack import Stack, Worker, partition_of, stack_on, until
 

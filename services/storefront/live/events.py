@@ -13,18 +13,18 @@ from fastapi.responses import Response
 from schemas.messages import Auction, Message, PurchaseState
 from schemas.topics import AUCTIONS, PURCHASES
 from services.runtime.cache import TwoGenerations
+from services.storefront.access.rates import network_of
 from services.storefront.api.answering import refusals
 from services.storefront.api.routes import OPEN
 from services.storefront.api.taking import who
-from services.storefront.database import DatabaseError
-from services.storefront.feeds import Draw, Subject
-from services.storefront.live import Hub
+from services.storefront.live.feeds import Draw, Subject
+from services.storefront.live.hub import Hub
+from services.storefront.live.streaming import EventStream, Places
+from services.storefront.model.database import DatabaseError
+from services.storefront.model.reading import Reader
 from services.storefront.problems import Invalid, NotNow, Unknown
-from services.storefront.rates import network_of
-from services.storefront.reading import Reader
 from services.storefront.settings import PageSettings
 from services.storefront.shop import shop_of
-from services.storefront.streaming import EventStream, Places
 from services.storefront.views import auction_view, group_progress
 
 #: On an overview; the least time between two writes to one, and how many it may show.

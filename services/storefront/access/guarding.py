@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.storefront.access import COOKIE
+from services.storefront.access.callers import COOKIE
+from services.storefront.access.rates import Rates, What, network_of
 from services.storefront.problems import NotAllowed, Refusal, TooLarge
-from services.storefront.rates import Rates, What, network_of
 from services.storefront.settings import PageSettings
 
 BODY_BYTES_MAX = 64_000

@@ -19,9 +19,9 @@ from schemas.messages import (
     Product,
 )
 from schemas.topics import APPLICATIONS, AUCTIONS, OFFERS
-from services.storefront.access import Actor
-from services.storefront.acting import Acting, demand, now
-from services.storefront.given import ApplicationGiven, AuctionGiven, OfferGiven
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
 
 REASONS = {

@@ -13,9 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schemas.messages import Message
-from services.storefront import listing
-from services.storefront.listing import PARTS, Columns, Part
-from services.storefront.tables import FACTS, METADATA, ORIGIN, POSITIONS, READ_MODEL, SEARCH
+from services.storefront.model import listing
+from services.storefront.model.listing import PARTS, Columns, Part
+from services.storefront.model.tables import FACTS, METADATA, ORIGIN, POSITIONS, READ_MODEL, SEARCH
 
 #: Subjects in one look whether their words have changed.
 _SUBJECTS_MAX: Final = 500

@@ -1,9 +1,9 @@
 """All that can be asked for: the one place where messages are made, sent, and answered."""
 
-from services.storefront.auction_commands import AuctionCommands
-from services.storefront.group_commands import GroupCommands
-from services.storefront.order_commands import OrderCommands
-from services.storefront.seller_commands import SellerCommands
+from services.storefront.commands.auctions import AuctionCommands
+from services.storefront.commands.groups import GroupCommands
+from services.storefront.commands.orders import OrderCommands
+from services.storefront.commands.sellers import SellerCommands
 
 
 class Commands(GroupCommands, OrderCommands, AuctionCommands, SellerCommands):

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from services.storefront.tables import METADATA
+from services.storefront.model.tables import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
 with context.begin_transaction():

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from schemas.messages import Tier
 from schemas.money import half_up, percent_of
-from services.storefront.chart import NARROW, WIDE, Mark, Step, step_chart
-from services.storefront.showing import Visit
+from services.storefront.pages.chart import NARROW, WIDE, Mark, Step, step_chart
+from services.storefront.pages.showing import Visit
 from services.storefront.views import AuctionDetail, GroupView, start_of
 
 

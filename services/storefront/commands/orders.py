@@ -14,9 +14,9 @@ from schemas.messages import (
     Problem,
 )
 from schemas.topics import ORDERS, PURCHASES
-from services.storefront.access import Actor
-from services.storefront.acting import RESERVED, Acting, demand, now
-from services.storefront.given import CancellationGiven, OrderGiven, ReturnGiven
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.given import CancellationGiven, OrderGiven, ReturnGiven
 from services.storefront.problems import Impossible, NotAllowed
 
 SOURCE_HERE = "storefront"

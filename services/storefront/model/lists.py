@@ -22,9 +22,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from services.storefront import cursors
-from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow, OfferRow
-from services.storefront.tables import AUCTIONS, DEFINITIONS, GROUPS, OFFERS, SEARCH
+from services.storefront.model import cursors
+from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, OfferRow
+from services.storefront.model.tables import AUCTIONS, DEFINITIONS, GROUPS, OFFERS, SEARCH
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from schemas.messages import (
     Standing,
 )
 from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
-from services.storefront.access import Actor, new_key, revoked
-from services.storefront.acting import RESERVED, Acting, demand, now
-from services.storefront.given import SellerGiven
+from services.storefront.access.callers import Actor, new_key, revoked
+from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.given import SellerGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
 Act = Literal["approval", "suspension", "reinstatement"]

@@ -25,17 +25,17 @@ from schemas.topics import (
     PURCHASES,
     REQUEST_OUTCOMES,
 )
-from services.storefront.access import Actor
-from services.storefront.acting import Acting, demand, now
-from services.storefront.given import (
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.given import (
     DefinitionGiven,
     GroupGiven,
     MemberGiven,
     PersonGiven,
     WithdrawalGiven,
 )
+from services.storefront.commands.terms import definition_problems
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
-from services.storefront.terms import definition_problems
 
 #: One record holds at most 900 kB, and so many members.
 MEMBERS_PER_PART = 1_000

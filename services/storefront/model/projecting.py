@@ -28,8 +28,8 @@ from services.runtime.records import (
 )
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, is_being_cancelled, read_end
-from services.storefront.database import TROUBLE, DatabaseError, connect, in_short, migrate
-from services.storefront.writing import Batch, FencedError, Place, Writer
+from services.storefront.model.database import TROUBLE, DatabaseError, connect, in_short, migrate
+from services.storefront.model.writing import Batch, FencedError, Place, Writer
 
 GROUP: Final = "storefront-projector"
 TOPICS: Final[Sequence[Topic]] = tuple(

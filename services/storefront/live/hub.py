@@ -35,7 +35,7 @@ from services.runtime.records import (
     key_id,
 )
 from services.runtime.settings import Settings
-from services.storefront.feeds import (
+from services.storefront.live.feeds import (
     Draw,
     Feed,
     Newest,
@@ -44,7 +44,7 @@ from services.storefront.feeds import (
     Subscription,
     version_of,
 )
-from services.storefront.following import Follower
+from services.storefront.live.following import Follower
 
 #: Whose summaries, keyed by an id alone, are kept and shown.
 SHOWN = (PURCHASES, AUCTIONS)

@@ -15,7 +15,7 @@ from prometheus_client import Gauge
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.storefront.feeds import Subscription
+from services.storefront.live.feeds import Subscription
 from services.storefront.problems import NotNow, TooMany
 
 HEADERS = {

@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import BigInteger, Column
 
-from services.storefront.tables import WORD
+from services.storefront.model.tables import WORD
 
 revision = "0002"
 down_revision = "0001"

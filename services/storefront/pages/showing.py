@@ -20,9 +20,9 @@ from markupsafe import Markup, escape
 
 from schemas.messages import Tier
 from schemas.money import decimals
-from services.storefront import chart, texts
-from services.storefront.formats import Formats
-from services.storefront.texts import LANGUAGES, Language
+from services.storefront.pages import chart, texts
+from services.storefront.pages.formats import Formats
+from services.storefront.pages.texts import LANGUAGES, Language
 
 LANGUAGE_COOKIE = "lang"
 _YEAR_SECONDS = 365 * 86_400
@@ -85,7 +85,7 @@ def _language(asked: str | None, kept: str | None, accepted: str) -> Language:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("services.storefront"),
+        loader=PackageLoader("services.storefront.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -104,7 +104,7 @@ def _environment() -> Environment:
 @cache
 def asset_bytes(name: str) -> bytes:
     """A file of ``static/``. Raises ``KeyError`` when there is none."""
-    for file in files("services.storefront").joinpath("static").iterdir():
+    for file in files("services.storefront.pages").joinpath("static").iterdir():
         if file.name == name:
             return file.read_bytes()
     raise KeyError(name)

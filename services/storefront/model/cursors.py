@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from services.storefront.listing import NUMBER_MAX
+from services.storefront.model.listing import NUMBER_MAX
 
 _LENGTH_MAX = 4_000
 

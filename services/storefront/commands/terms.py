@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from schemas.messages import Problem
 from schemas.money import CURRENCIES
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX
-from services.storefront.given import DefinitionGiven, TierGiven
+from services.storefront.commands.given import DefinitionGiven, TierGiven
 
 
 def definition_problems(given: DefinitionGiven) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from babel.numbers import (
 from babel.units import format_unit
 
 from schemas.money import decimals
-from services.storefront.texts import Language
+from services.storefront.pages.texts import Language
 
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
 _ZONES: dict[Language, str] = {"en": "UTC", "ja": "Asia/Tokyo"}

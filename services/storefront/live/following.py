@@ -12,7 +12,7 @@ from schemas.topics import Topic
 from services.runtime.records import InputRecord
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, is_being_cancelled
-from services.storefront.feeds import Place
+from services.storefront.live.feeds import Place
 
 #: How often topics that were not there are looked for.
 LOOK_SECONDS = 2.0

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import ApiKey, Favor, IdIssued, Message, PurchaseRow
 from schemas.topics import API_KEYS, CATALOGUE, FAVORS, PURCHASES, REQUEST_OUTCOMES
-from services.storefront import cursors, listing
-from services.storefront.cursors import BadCursor
-from services.storefront.database import DatabaseError, Questions, connect
-from services.storefront.lists import (
+from services.storefront.model import cursors, listing
+from services.storefront.model.cursors import BadCursor
+from services.storefront.model.database import DatabaseError, Questions, connect
+from services.storefront.model.lists import (
     AUCTION_LIST,
     CANDIDATES_MAX,
     DEFINITION_LIST,
@@ -22,8 +22,8 @@ from services.storefront.lists import (
     beginning_with,
     many_with,
 )
-from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
-from services.storefront.tables import FACTS, GROUPS, POSITIONS, SEARCH
+from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
+from services.storefront.model.tables import FACTS, GROUPS, POSITIONS, SEARCH
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
 

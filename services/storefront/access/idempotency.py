@@ -13,9 +13,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.storefront.database import TROUBLE, DatabaseError, in_short
+from services.storefront.model.database import TROUBLE, DatabaseError, in_short
+from services.storefront.model.tables import IDEMPOTENCY
 from services.storefront.problems import KeyReused
-from services.storefront.tables import IDEMPOTENCY
 
 KEPT = timedelta(days=3)
 SWEEP_SECONDS = 3600.0

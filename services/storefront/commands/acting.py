@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
 from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
-from services.storefront.access import Access, Actor, Kind
-from services.storefront.live import Hub
+from services.storefront.access.callers import Access, Actor, Kind
+from services.storefront.access.rates import Rates
+from services.storefront.live.hub import Hub
+from services.storefront.model.reading import Reader
 from services.storefront.problems import Impossible, NoCredential, NotAllowed, Unknown
-from services.storefront.rates import Rates
-from services.storefront.reading import Reader
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
 
