@@ -22,6 +22,7 @@ TEMPLATES = sorted((STOREFRONT / "pages" / "templates").glob("*.html"))
 T = datetime(2026, 3, 11, 14, 3, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 LANGUAGES = texts.LANGUAGES
+TEXTS = texts.load()
 
 
 # --- texts ---------------------------------------------------------------------------------------
@@ -31,9 +32,9 @@ def names_in(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-@pytest.mark.parametrize("key", sorted(texts.load()))
+@pytest.mark.parametrize("key", sorted(TEXTS))
 def test_a_text_names_the_same_values_in_both_languages(key: str) -> None:
-    english, japanese = texts.load()[key]
+    english, japanese = TEXTS[key]
     for form in english.split("|"):
         # A plural may be all the other language needs, so a count may be left out of one form.
         assert names_in(form) - {"n"} == names_in(japanese) - {"n"}
@@ -46,7 +47,7 @@ def sources() -> str:
 
 
 def test_every_text_is_used_and_every_text_used_is_there() -> None:
-    known, code = texts.load(), sources()
+    known, code = TEXTS, sources()
     tables = "|".join({key.partition(".")[0] for key in known})
     named = set(re.findall(rf"""["']((?:{tables})\.[\w-]*)""", code))
     # What is completed where it is used: `"status." ~ status`, and pages of a title and a text.

@@ -255,7 +255,7 @@ async def test_pages_make_up_the_list(url: str, reader: Reader, sort: Any, limit
         ("  ", set(NAMES)),
     ],
 )
-@pytest.mark.parametrize("many", [1_000, 5])
+@pytest.mark.parametrize("many", [pytest.param(1_000, marks=pytest.mark.slow), 5])
 async def test_words_narrow_a_list(
     url: str,
     reader: Reader,

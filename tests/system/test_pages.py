@@ -7,20 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
-from tests.system.api_stack import LINKS, Api, after, api_on
+from tests.system.api_stack import LINKS, Api, after
 from tests.system.reader import Reader
 from tests.system.stack import until
 
 pytestmark = pytest.mark.system
 NASTY = '<script>alert("1")</script>&{n}{{7*7}}\u202eא'
 Open = Callable[..., Reader]
-
-
-@pytest.fixture(scope="module")
-def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with api_on(kafka, tmp_path_factory.mktemp("pages")) as running:
-        yield running
 
 
 @pytest.fixture
