@@ -123,7 +123,7 @@ async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> Table
     favor = await reader.fact(FAVORS.name, key)
     if isinstance(row, PurchaseRow):
         found = favor if isinstance(favor, Favor) else None
-        return table_row(row, found, name=member.name, email=member.email)
+        return table_row(row, found, name=member.name, email=member.email, reserved=member.reserved)
     return TableRow(
         member_id=member.id,
         name=member.name,
@@ -135,4 +135,5 @@ async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> Table
         last_ordered_at=None,
         favor_amount=None,
         gift=None,
+        reserved=member.reserved,
     )

@@ -152,6 +152,10 @@ def test_only_the_winning_seller_sees_the_buyers_and_only_after_the_contract(
     assert mail not in winner.get(f"/seller/auctions/{place}").html
     until("concluded", lambda: "Contract concluded" in public.get(f"/auctions/{place}").text)
     until("listed", lambda: mail in winner.get(f"/seller/auctions/{place}").html)
+    buyers = winner.get(f"/seller/auctions/{place}").html
+    assert re.search(
+        r'Reserved</th>.*Ordered</th>.*num">2</td><td class="amount num">0</td>', buyers, re.S
+    )
     assert mail not in loser.get(f"/seller/auctions/{place}").html
     shown = public.get(f"/auctions/{place}")
     assert "It's a deal at ¥90,000 each" in shown.text

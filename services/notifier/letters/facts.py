@@ -179,6 +179,7 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
         "source": says.source and _id(says.source),
         "payment": says.payment_id and _id(says.payment_id),
         "gift": (says.gift and clean(says.gift, NAME_MAX)) or None,
+        "seller": (says.seller_name and clean(says.seller_name, NAME_MAX)) or None,
         "method": says.method and wording.METHODS[says.method].in_(language),
     }
 
