@@ -1,7 +1,7 @@
 """Commands of orders under a group's id: placed, paid, cancelled, returned."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.messages import (
     GroupPurchase,
@@ -16,7 +16,12 @@ from schemas.messages import (
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import RESERVED, Acting, demand, now
-from services.storefront.commands.given import CancellationGiven, OrderGiven, ReturnGiven
+from services.storefront.commands.given import (
+    CancellationGiven,
+    OrderGiven,
+    PersonGiven,
+    ReturnGiven,
+)
 from services.storefront.problems import Impossible, NotAllowed
 
 SOURCE_HERE = "storefront"
@@ -94,9 +99,9 @@ class OrderCommands(Acting):
             source=SOURCE_HERE,
             group_id=group.group_id,
             member_id=member_id,
-            member_email=email,
             quantity=given.quantity,
             ordered_at=at,
+            **_letters_to(given.member),
         )
 
     async def _order_of_shop(
@@ -118,7 +123,7 @@ class OrderCommands(Acting):
             source=self._source(actor, given.source),
             group_id=group.group_id,
             member_id=member_id,
-            member_email=given.member.email if given.member else None,
+            **_letters_to(given.member),
         )
 
     async def cancel_order(self, actor: Actor, group_id: str, given: CancellationGiven) -> None:
@@ -191,3 +196,14 @@ def _raise_refused(answer: Message | None) -> None:
     if isinstance(answer, OrderRefused):
         problem = Problem(field="order_id", problem=f"{answer.reason} ({answer.quantity} units)")
         raise Impossible("the order does not count", [problem])
+
+
+def _letters_to(member: PersonGiven | None) -> dict[str, Any]:
+    """How an order says where its letters go, and in what language and zone they are written."""
+    if member is None:
+        return {}
+    return {
+        "member_email": member.email,
+        "member_locale": member.locale,
+        "member_time_zone": member.time_zone,
+    }

@@ -89,7 +89,7 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     form = await Form.of(request, visit)
     fields: dict[str, object] = {"quantity": form.number("quantity")}
     if not actor.id:
-        fields["member"] = {"email": form.email()}
+        fields["member"] = form.person()
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)
