@@ -427,7 +427,7 @@ async def test_facts_of_a_subject_by_kind_in_key_order(url: str, reader: Reader)
 
 # --- costs ---------------------------------------------------------------------------------------
 
-SEARCHES = [Search(), Search(None, ("tea", "green"), "groups")]
+SEARCHES = [Search(), Search(("tea", "green"))]
 PUBLIC = {"visibility": "public", "status": "open"}
 PAGES = [
     *((GROUP_LIST, sort, PUBLIC) for sort in ("ending", "ended", "nearest")),
