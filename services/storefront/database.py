@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 _MIGRATION_LOCK = 7_263_104_951
 _BUSY_SECONDS = 30.0
 _LOCK_RETRY_SECONDS = 0.05
+_THREADS = 4
+#: Connections of a process that ask questions, none more: in a crowd, questions that wait for one
+#: are answered sooner than by new ones, which begin with nothing prepared and nothing cached.
 _ON_A_SERVER: dict[str, Any] = {
     "pool_pre_ping": True,
     "pool_size": 10,
+    "max_overflow": 0,
+    "pool_use_lifo": True,
     "connect_args": {"timeout": 10},
 }
 #: What a driver raises of its own accord when the server is not there.
@@ -55,6 +61,7 @@ class Questions:
         address = _with_driver(url)
         self._alone: AsyncEngine | None = None
         self._in_threads: Engine | None = None
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="questions")
         if address.get_backend_name() != "sqlite":
             self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **_ON_A_SERVER)
             return
@@ -62,6 +69,9 @@ class Questions:
         self._in_threads = create_engine(
             address.set(drivername="sqlite"),
             isolation_level="AUTOCOMMIT",
+            pool_size=_THREADS,
+            max_overflow=0,
+            pool_use_lifo=True,
             pool_reset_on_return=None,
             connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
         )
@@ -71,7 +81,8 @@ class Questions:
         """Every row of the answer. Raises ``DatabaseError``."""
         try:
             if self._in_threads is not None:
-                return await asyncio.to_thread(_all, self._in_threads, statement)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, _all, self._in_threads, statement)
             assert self._alone is not None
             async with self._alone.connect() as connection:
                 return (await connection.execute(statement)).all()
@@ -80,6 +91,7 @@ class Questions:
 
     async def close(self) -> None:
         """Disconnect."""
+        self._threads.shutdown()
         if self._in_threads is not None:
             self._in_threads.dispose()
         if self._alone is not None:
