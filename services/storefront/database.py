@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 #: Any number that nobody else locks on this database.
@@ -63,7 +63,9 @@ class Questions:
         self._in_threads: Engine | None = None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="questions")
         if address.get_backend_name() != "sqlite":
-            self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **_ON_A_SERVER)
+            # A ping before each question would take as long as most answers.
+            options = _ON_A_SERVER | {"pool_pre_ping": False}
+            self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **options)
             return
         _make_folder(address)
         self._in_threads = create_engine(
@@ -83,11 +85,20 @@ class Questions:
             if self._in_threads is not None:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._threads, _all, self._in_threads, statement)
-            assert self._alone is not None
-            async with self._alone.connect() as connection:
-                return (await connection.execute(statement)).all()
+            try:
+                return await self._ask_server(statement)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # It was lost since the last question, with all others: now new ones are made.
+                return await self._ask_server(statement)
         except TROUBLE as error:
             raise DatabaseError(f"the read model does not answer: {in_short(error)}") from error
+
+    async def _ask_server(self, statement: Executable) -> Sequence[Any]:
+        assert self._alone is not None
+        async with self._alone.connect() as connection:
+            return (await connection.execute(statement)).all()
 
     async def close(self) -> None:
         """Disconnect."""
