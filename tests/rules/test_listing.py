@@ -131,7 +131,7 @@ def test_what_goes_with_a_tombstone(topic: str, key: str, version: str | None) -
     assert row_id == tuple(each for each in key.split("/") if each != "offer")
     assert set(part.when_deleted or {}) <= {
         *part.columns(EXAMPLES[version, part.table], 0),
-        "indexed_name",
+        "words",
     }
 
 

@@ -5,17 +5,19 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from schemas.messages import FavorTerms, Product, Tier
 from services.storefront.commands.auctions import REASONS
+from services.storefront.model.rows import Listed
 from services.storefront.pages import chart, formats, telling, texts
 from services.storefront.pages.formats import Formats
 from services.storefront.pages.forms import Form
 from services.storefront.pages.showing import Visit, render
-from services.storefront.views import AuctionDetail, ConditionAt, GroupView
+from services.storefront.views import AuctionDetail, ConditionAt, DefinitionSummary, GroupView
 
 STOREFRONT = Path(__file__).parents[2] / "services" / "storefront"
 TEMPLATES = sorted((STOREFRONT / "pages" / "templates").glob("*.html"))
@@ -357,3 +359,47 @@ def test_what_people_typed_is_text_and_nothing_else(language: texts.Language) ->
     assert '"><script>' not in page
     assert f'<html lang="{language}"' in page
     assert page.count("<script") == 1
+
+
+# --- searches ------------------------------------------------------------------------------------
+
+FOUND = DefinitionSummary(
+    definition_id="d",
+    shop_id="s",
+    product=Product(name="Green tea"),
+    unit_price=1_000,
+    currency="EUR",
+    published_at=T,
+)
+NOTHING, SOME, FURTHER_ON = Listed([], None), Listed([FOUND], None), Listed([], "a-cursor")
+
+
+@pytest.mark.parametrize(
+    ("groups", "definitions", "sections", "says"),
+    [
+        (NOTHING, NOTHING, [], ["home.nothing_found"]),
+        (NOTHING, SOME, ["definitions"], []),
+        (FURTHER_ON, NOTHING, ["groups"], ["home.none_so_far", "home.more_groups"]),
+        (FURTHER_ON, SOME, ["groups", "definitions"], ["home.none_so_far", "home.more_groups"]),
+    ],
+)
+def test_a_search_shows_the_lists_that_have_something_and_says_once_that_none_has(
+    groups: Listed[Any], definitions: Listed[Any], sections: list[str], says: list[str]
+) -> None:
+    """A list may have nothing in its window: then what is further on can be asked for."""
+    here = visit("en")
+    page = render(
+        "home.html",
+        here,
+        words="tea",
+        sort="ending",
+        auctions=NOTHING,
+        groups=groups,
+        definitions=definitions,
+        url=lambda **asked: "/",
+    )
+    assert re.findall(r'<section class="board" aria-labelledby="(\w+)"', page) == sections
+    of_searches = ("nothing_found", "none_so_far", "more_auctions", "more_groups")
+    for key in (f"home.{each}" for each in of_searches):
+        assert page.count(here.text(key)) == (key in says), key
+    assert page.count('class="sorts"') == ("groups" in sections)

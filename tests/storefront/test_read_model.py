@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import (
     Auction,
@@ -427,7 +428,7 @@ async def test_facts_of_a_subject_by_kind_in_key_order(url: str, reader: Reader)
 
 # --- costs ---------------------------------------------------------------------------------------
 
-SEARCHES = [Search(), Search(None, ("tea", "green"), "groups")]
+ALL, COMMON, RARE = Search(), Search(("tea", "green")), Search(("tea", "green"), "green")
 PUBLIC = {"visibility": "public", "status": "open"}
 PAGES = [
     *((GROUP_LIST, sort, PUBLIC) for sort in ("ending", "ended", "nearest")),
@@ -440,8 +441,21 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=["all", "words"])
-@pytest.mark.parametrize(("of", "sort", "where"), PAGES)
+NAMED = [page for page in PAGES if page[0] is not lists.OFFER_LIST]
+
+
+async def plan_of(engine: AsyncEngine, query: Select[Any]) -> list[str]:
+    """How SQLite would answer it."""
+    told = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    async with engine.connect() as connection:
+        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}")
+        return [step for *_, step in plan.all()]
+
+
+@pytest.mark.parametrize(
+    ("of", "sort", "where", "search"),
+    [*((*page, ALL) for page in PAGES), *((*page, COMMON) for page in NAMED)],
+)
 async def test_a_page_is_a_range_of_an_index(
     url: str, of: Any, sort: str, where: dict[str, str | None], search: Search
 ) -> None:
@@ -452,10 +466,19 @@ async def test_a_page_is_a_range_of_an_index(
     for after in (None, place):
         page = Page(of, order, where, after, search)
         for query in (page.query(place).limit(21), page.query().limit(21), page.end_of_window()):
-            told = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-            async with engine.connect() as connection:
-                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}")
-                steps = [step for *_, step in plan.all()]
+            steps = await plan_of(engine, query)
             assert not [step for step in steps if step.startswith("USE TEMP")], steps
             assert all(" INDEX " in step for step in steps if step.startswith("SCAN")), steps
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("of", "sort", "where"), NAMED)
+async def test_those_with_a_rare_word_are_fetched_by_their_ids(
+    url: str, of: Any, sort: str, where: dict[str, str | None]
+) -> None:
+    engine = connect(url)
+    steps = await plan_of(engine, Page(of, of.orders[sort], where, None, RARE).query().limit(21))
+    looks = [step for step in steps if f" {of.table.name} " in step or " search " in step]
+    assert all(step.startswith("SEARCH") for step in looks), steps
+    assert any(f"({of.id.name}=?)" in step for step in looks), steps
     await engine.dispose()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,21 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 #: Any number that nobody else locks on this database.
 _MIGRATION_LOCK = 7_263_104_951
 _BUSY_SECONDS = 30.0
 _LOCK_RETRY_SECONDS = 0.05
+_THREADS = 4
+#: Connections of a process that ask questions, none more: in a crowd, questions that wait for one
+#: are answered sooner than by new ones, which begin with nothing prepared and nothing cached.
 _ON_A_SERVER: dict[str, Any] = {
     "pool_pre_ping": True,
     "pool_size": 10,
+    "max_overflow": 0,
+    "pool_use_lifo": True,
     "connect_args": {"timeout": 10},
 }
 #: What a driver raises of its own accord when the server is not there.
@@ -55,13 +61,19 @@ class Questions:
         address = _with_driver(url)
         self._alone: AsyncEngine | None = None
         self._in_threads: Engine | None = None
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="questions")
         if address.get_backend_name() != "sqlite":
-            self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **_ON_A_SERVER)
+            # A ping before each question would take as long as most answers.
+            options = _ON_A_SERVER | {"pool_pre_ping": False}
+            self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **options)
             return
         _make_folder(address)
         self._in_threads = create_engine(
             address.set(drivername="sqlite"),
             isolation_level="AUTOCOMMIT",
+            pool_size=_THREADS,
+            max_overflow=0,
+            pool_use_lifo=True,
             pool_reset_on_return=None,
             connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
         )
@@ -71,15 +83,26 @@ class Questions:
         """Every row of the answer. Raises ``DatabaseError``."""
         try:
             if self._in_threads is not None:
-                return await asyncio.to_thread(_all, self._in_threads, statement)
-            assert self._alone is not None
-            async with self._alone.connect() as connection:
-                return (await connection.execute(statement)).all()
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, _all, self._in_threads, statement)
+            try:
+                return await self._ask_server(statement)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # It was lost since the last question, with all others: now new ones are made.
+                return await self._ask_server(statement)
         except TROUBLE as error:
             raise DatabaseError(f"the read model does not answer: {in_short(error)}") from error
 
+    async def _ask_server(self, statement: Executable) -> Sequence[Any]:
+        assert self._alone is not None
+        async with self._alone.connect() as connection:
+            return (await connection.execute(statement)).all()
+
     async def close(self) -> None:
         """Disconnect."""
+        self._threads.shutdown()
         if self._in_threads is not None:
             self._in_threads.dispose()
         if self._alone is not None:

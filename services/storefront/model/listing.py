@@ -7,7 +7,7 @@ version of its own.
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -139,7 +139,7 @@ PARTS: Final[Mapping[type[Message], Part]] = {
         ("group_id",),
         "terms_version",
         _terms,
-        {**_NO_TERMS, "terms_version": 0, "indexed_name": None},
+        {**_NO_TERMS, "terms_version": 0, "words": None},
         named=True,
     ),
     PurchaseState: Part(
@@ -209,6 +209,11 @@ def terms_of(name: str) -> list[str]:
         else:
             terms[run[:TERM_LENGTH_MAX]] = None
     return list(terms)[:TERMS_MAX]
+
+
+def in_row(terms: Iterable[str]) -> str:
+    """Terms as a row keeps them: none has a space, so one is before each."""
+    return "".join(f" {each}" for each in terms)
 
 
 def wanted(words: str) -> list[str]:

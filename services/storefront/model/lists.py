@@ -2,7 +2,8 @@
 
 Work per page is bounded, however long a list is: a page is a range of an index, and words are
 looked up in an index of their own. Subjects with a rare word are fetched by their ids; where all
-words are common, a window of the list is looked through in the list's order.
+words are common, a window of the list is looked through in the list's order. Which of these have
+all the words is told by their rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     Table,
-    exists,
     func,
     select,
     tuple_,
@@ -111,16 +111,15 @@ class RowList(Generic[T]):
 
 @dataclass(frozen=True)
 class Search:
-    """What the words narrow a list to: subjects with the rare ones, and the common ones."""
+    """The beginnings of words that each row has, and the one of them that is rare, if one is."""
 
-    subjects: frozenset[str] | None = None
-    common: tuple[str, ...] = ()
-    kind: str = ""
+    beginnings: tuple[str, ...] = ()
+    rare: str | None = None
 
     @property
     def has_window(self) -> bool:
         """Whether only a window of the list is looked through."""
-        return self.subjects is None and bool(self.common)
+        return bool(self.beginnings) and self.rare is None
 
 
 @dataclass(frozen=True)
@@ -136,16 +135,13 @@ class Page(Generic[T]):
     def query(self, last: tuple[Any, ...] | None = None) -> Select[Any]:
         """Its rows and all that come after them, up to a last place."""
         rows: FromClause = self.of.table
-        if self.search.subjects is not None:
+        if self.search.rare is not None:
+            among = self.of.id.in_(subjects_with(self.of.table.name, self.search.rare))
             # The limit keeps a planner from walking the list in its order to find these few.
-            among = select(rows).where(self.of.id.in_(sorted(self.search.subjects)))
-            rows = among.limit(len(self.search.subjects)).subquery()
+            rows = select(rows).where(among).limit(CANDIDATES_MAX).subquery()
         query = self._ordered(rows, [rows.c[each.name] for each in self.of.columns], last)
-        for beginning in self.search.common:
-            term = SEARCH.alias()
-            has = beginning_with(term, self.search.kind, beginning)
-            query = query.where(exists().where(term.c.subject == rows.c[self.of.id.name], *has))
-        return query
+        # No word has a space: the one in front of it is where it begins.
+        return query.where(*(rows.c.words.contains(f" {each}") for each in self.search.beginnings))
 
     def end_of_window(self) -> Select[Any]:
         """The place of a window's last row, if the list goes on that far."""
@@ -167,19 +163,19 @@ class Page(Generic[T]):
         return query.order_by(*(each.desc() if self.order.descending else each for each in keys))
 
 
-def many_with(kind: str, beginning: str) -> Select[Any]:
-    """Counts a list's subjects with a term that begins so, up to more than are candidates."""
-    found = select(SEARCH.c.subject).where(*beginning_with(SEARCH, kind, beginning))
-    return select(func.count()).select_from(found.limit(CANDIDATES_MAX + 1).subquery())
+def subjects_with(kind: str, beginning: str) -> Select[Any]:
+    """A list's subjects with a word that begins so, those with several as often."""
+    return select(SEARCH.c.subject).where(
+        SEARCH.c.kind == kind,
+        SEARCH.c.term >= beginning,
+        SEARCH.c.term < beginning + _LAST,
+    )
 
 
-def beginning_with(terms: FromClause, kind: str, beginning: str) -> list[ColumnElement[bool]]:
-    """Conditions of the search index's rows for terms that begin so."""
-    return [
-        terms.c.kind == kind,
-        terms.c.term >= beginning,
-        terms.c.term < beginning + _LAST,
-    ]
+def count_of_each(kind: str, beginnings: Sequence[str]) -> Select[Any]:
+    """How often words of a list's subjects begin so, up to more than are candidates; of each."""
+    few = (subjects_with(kind, each).limit(CANDIDATES_MAX + 1).subquery() for each in beginnings)
+    return select(*(select(func.count()).select_from(each).scalar_subquery() for each in few))
 
 
 _BY_TIME: Final = {"ending": "closes_at", "ended": "-closes_at", "nearest": "missing closes_at"}

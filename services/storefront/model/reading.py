@@ -19,11 +19,10 @@ from services.storefront.model.lists import (
     Page,
     RowList,
     Search,
-    beginning_with,
-    many_with,
+    count_of_each,
 )
 from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
-from services.storefront.model.tables import FACTS, GROUPS, POSITIONS, SEARCH
+from services.storefront.model.tables import FACTS, GROUPS, POSITIONS
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
 
@@ -220,19 +219,11 @@ class Reader:
         beginnings = listing.wanted(words)
         if not beginnings:
             return None if words.strip() else Search()
-        subjects: frozenset[str] | None = None
-        common = []
-        for beginning in beginnings:
-            ((count,),) = await self._questions.all(many_with(kind, beginning))
-            if count > CANDIDATES_MAX:
-                common.append(beginning)
-                continue
-            having = select(SEARCH.c.subject).where(*beginning_with(SEARCH, kind, beginning))
-            these = frozenset(subject for (subject,) in await self._questions.all(having))
-            subjects = these if subjects is None else subjects & these
-        if subjects is not None and not subjects:
+        (counts,) = await self._questions.all(count_of_each(kind, beginnings))
+        count, rarest = min(zip(counts, beginnings, strict=True))
+        if not count:
             return None
-        return Search(subjects, tuple(common), kind)
+        return Search(tuple(beginnings), rarest if count <= CANDIDATES_MAX else None)
 
 
 def _given(**values: str | None) -> dict[str, str | None]:

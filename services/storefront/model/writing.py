@@ -162,32 +162,34 @@ class Writer:
                     await self._index(connection, part, subjects[start : start + _SUBJECTS_MAX])
 
     async def _index(self, connection: AsyncConnection, part: Part, subjects: list[str]) -> None:
-        """Put the words of names that are new or have changed into the search index."""
+        """Put the words of names that are new or have changed into rows and the search index."""
         table = METADATA.tables[part.table]
-        id_, name = table.c[part.id[0]], table.c.product_name
-        changed = select(id_, name).where(
-            id_.in_(subjects), table.c.indexed_name.is_distinct_from(name)
-        )
+        id_ = table.c[part.id[0]]
+        named = select(id_, table.c.product_name, table.c.words).where(id_.in_(subjects))
         if "visibility" in table.c:
-            changed = changed.where(table.c.visibility == "public")
-        found = (await connection.execute(changed)).all()
-        if not found:
+            named = named.where(table.c.visibility == "public")
+        found = [
+            (of, listing.terms_of(name), words)
+            for of, name, words in await connection.execute(named)
+        ]
+        new = {of: terms for of, terms, words in found if listing.in_row(terms) != words}
+        if not new:
             return
         of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == bindparam("of"))
-        await connection.execute(delete(SEARCH).where(of_subject), [{"of": of} for of, _ in found])
+        await connection.execute(delete(SEARCH).where(of_subject), [{"of": of} for of in new])
         await self._add(
             connection,
             SEARCH,
             [
                 {"kind": part.table, "term": term, "subject": of}
-                for of, name in found
-                for term in listing.terms_of(name)
+                for of, terms in new.items()
+                for term in terms
             ],
         )
-        now_indexed = (
-            update(table).where(id_ == bindparam("of")).values(indexed_name=bindparam("as"))
+        has_words = update(table).where(id_ == bindparam("of")).values(words=bindparam("in_row"))
+        await connection.execute(
+            has_words, [{"of": of, "in_row": listing.in_row(terms)} for of, terms in new.items()]
         )
-        await connection.execute(now_indexed, [{"of": of, "as": name} for of, name in found])
 
     async def _add(
         self, connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]

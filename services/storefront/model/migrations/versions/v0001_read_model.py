@@ -63,7 +63,7 @@ def _make_auctions() -> None:
         *_numbers("applicants"),
         *_words("shown_seller_id", "opened_by"),
         *_numbers("opened_at", "closes_at", "version"),
-        *_words("group_request_id", "indexed_name", nullable=True),
+        *_words("group_request_id", "words", nullable=True),
         sa.PrimaryKeyConstraint("auction_id"),
     )
     op.create_index("auctions_by_end", "auctions", ["status", "closes_at", "auction_id"])
@@ -93,7 +93,7 @@ def _make_groups() -> None:
         *_words("status", server_default=sa.text("'open'")),
         *_numbers("quantity", "members", "state_version", server_default=sa.text("0")),
         _missing("number", "quantity"),
-        *_words("indexed_name", nullable=True),
+        *_words("words", nullable=True),
         sa.PrimaryKeyConstraint("group_id"),
     )
     op.create_index("groups_by_end", "groups", ["visibility", "status", "closes_at", "group_id"])
@@ -114,7 +114,7 @@ def _make_definitions() -> None:
         *_numbers("unit_price", "published_at"),
         *_numbers("withdrawn_at", nullable=True),
         *_numbers("version"),
-        *_words("indexed_name", nullable=True),
+        *_words("words", nullable=True),
         sa.PrimaryKeyConstraint("definition_id"),
     )
     op.create_index(
