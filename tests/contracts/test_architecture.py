@@ -301,6 +301,13 @@ def calls_of(name: str) -> Callable[[Path], Iterator[Offence]]:
     return find
 
 
+def imports_of(root: str) -> Callable[[Path], Iterator[Offence]]:
+    def find(path: Path) -> Iterator[Offence]:
+        yield from (each for each in imported(path) if each[1].partition(".")[0] == root)
+
+    return find
+
+
 def long_files(path: Path) -> Iterator[Offence]:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     if lines > 400:
@@ -365,6 +372,12 @@ HABITS = [
         text_files,
         matching(r"(?<![\w.~])/(home|root|Users|work|mnt)/\w+"),
         "start from __file__, from a setting, or from the working directory",
+    ),
+    Habit(
+        "nothing imports localstripe, which is under the GPL",
+        lambda: python("services", "schemas", "demo", "bench", "tests"),
+        imports_of("localstripe"),
+        "run it as a process of its own: tests/system/stripe_servers.py",
     ),
     Habit(
         "services do not print",
