@@ -303,7 +303,11 @@ def calls_of(name: str) -> Callable[[Path], Iterator[Offence]]:
 
 def imports_of(root: str) -> Callable[[Path], Iterator[Offence]]:
     def find(path: Path) -> Iterator[Offence]:
-        yield from (each for each in imported(path) if each[1].partition(".")[0] == root)
+        for node in ast.walk(tree(path)):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            yield from ((node.lineno, name) for name in names if name.split(".")[0] == root)
 
     return find
 
