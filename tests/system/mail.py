@@ -69,7 +69,9 @@ class Mailpit(MailServer):
         listening = ["--listen", f"127.0.0.1:{page}", "--smtp", f"127.0.0.1:{port}"]
         keeping = ["--database", str(folder / "mailpit.db"), "--max", "0"]
         quiet = ["--disable-version-check", "--smtp-disable-rdns", "--enable-chaos"]
-        command = [str(binary), *listening, *keeping, *quiet]
+        # Whoever logs in is let in, and whoever does not, too.
+        logins = ["--smtp-auth-accept-any", "--smtp-auth-allow-insecure"]
+        command = [str(binary), *listening, *keeping, *quiet, *logins]
         process = _start(command, folder / "mailpit.log", port)
         mailpit = cls(port, process, f"http://127.0.0.1:{page}")
         until("mailpit's pages", mailpit._answers, START_SECONDS_MAX)
