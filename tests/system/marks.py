@@ -41,9 +41,9 @@ class Mark:
     value: str
 
     @cached_property
-    def pattern(self) -> re.Pattern[bytes]:
-        """Finds it in each of its encodings."""
-        return re.compile(b"|".join(re.escape(each) for each in sorted(set(self._encodings()))))
+    def encodings(self) -> frozenset[bytes]:
+        """As it may be written."""
+        return frozenset(self._encodings())
 
     def _encodings(self) -> Iterator[bytes]:
         for text in self._spellings():
@@ -84,9 +84,9 @@ def found(places: Iterable[Place], marks: Iterable[Mark]) -> list[str]:
     problems = []
     for name, content in places:
         for mark in marks:
-            hit = mark.pattern.search(content)
-            if hit is not None:
-                around = content[max(hit.start() - 60, 0) : hit.end() + 40]
+            # Plain searches: many times as fast as one expression for all.
+            for at in [at for each in mark.encodings if (at := content.find(each)) >= 0][:1]:
+                around = content[max(at - 60, 0) : at + 80]
                 problems.append(f"{mark.kind} {mark.value} in {name}: …{around!r}…")
     return problems
 
