@@ -356,7 +356,8 @@ DEAD_LETTERS = Topic(
     messages=(),
     producers=_WITH_PROCESSORS,
     consumers=("terminal",),
-    purpose="Records that could not be read, byte for byte; headers say where from and why.",
+    purpose="Records that could not be read, byte for byte but for card numbers, which are masked;"
+    " headers say where from and why.",
 )
 PARKED_KEYS = Topic(
     name="parked-keys",

@@ -1,10 +1,14 @@
-"""Structured logs: JSON lines for machines, columns for people; always to standard error."""
+"""Structured logs: JSON lines for machines, columns for people; always to standard error.
+
+No address gets there, whoever logs it: the words of any error may hold what somebody sent.
+"""
 
 import logging
 import sys
 
 import structlog
 
+from services.runtime.masking import without_addresses
 from services.runtime.settings import Settings
 
 
@@ -16,12 +20,12 @@ def set_up(settings: Settings, service: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
     ]
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(
         exception_formatter=structlog.dev.plain_traceback
     )
     if settings.log_format == "json":
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -33,7 +37,11 @@ def set_up(settings: Settings, service: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_addresses,
+                renderer,
+            ],
         )
     )
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
@@ -41,3 +49,9 @@ def set_up(settings: Settings, service: str) -> None:
     for noisy in ("aiokafka", "faust", "mode", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.root.level))
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _without_addresses(
+    _: object, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {name: without_addresses(value) for name, value in event.items()}

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.messages import Message
 from schemas.topics import Topic
 from services.runtime.cache import TwoGenerations
+from services.runtime.masking import without_cards
 
 TIMESTAMP_MAX_MS = 253_402_300_799_999
 
@@ -188,15 +189,18 @@ class Encoder:
 def dead_letter(
     topic: str, partition: int, record: InputRecord, service: str, error: str, attempt: int = 1
 ) -> OutputRecord:
-    """The record as it came, its own headers included, with headers that say where from and why."""
+    """The record as it came, its own headers included, with headers that say where from and why.
+
+    But for card numbers, which are masked: we must not keep what nobody should have sent.
+    """
     return OutputRecord(
         topic=topic,
         partition=partition,
-        key=record.key,
-        value=record.value,
+        key=record.key and without_cards(record.key),
+        value=record.value and without_cards(record.value),
         timestamp=max(record.timestamp, 0),
         headers=[
-            *record.headers,
+            *((name, text and without_cards(text)) for name, text in record.headers),
             ("service", service.encode()),
             ("topic", record.topic.encode()),
             ("partition", str(record.partition).encode()),

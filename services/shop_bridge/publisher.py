@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from schemas.messages import Message
 from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS, Topic
 from services.runtime import transport
+from services.runtime.masking import without_cards
 from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
 from services.runtime.settings import Settings
 
@@ -76,7 +77,10 @@ class Publisher:
     def dead_webhook(
         self, source: str, body: bytes, now_ms: int, cause: str, error: str
     ) -> OutputRecord:
-        """A body that can't be read, as it came: there is no topic to send it to again."""
+        """A body that can't be read, as it came: there is no topic to send it to again.
+
+        Card numbers in it are masked.
+        """
         return self._letter(None, source, body, now_ms, cause, error)
 
     def _letter(
@@ -96,7 +100,7 @@ class Publisher:
             self._settings.topic(DEAD_LETTERS.name),
             partition,
             key.encode(),
-            value,
+            without_cards(value),
             now_ms,
             [(header, text.encode()) for header, text in about.items()],
         )

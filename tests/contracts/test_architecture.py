@@ -304,6 +304,17 @@ def calls_of(name: str) -> Callable[[Path], Iterator[Offence]]:
     return find
 
 
+def imports_of(root: str) -> Callable[[Path], Iterator[Offence]]:
+    def find(path: Path) -> Iterator[Offence]:
+        for node in ast.walk(tree(path)):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            yield from ((node.lineno, name) for name in names if name.split(".")[0] == root)
+
+    return find
+
+
 def long_files(path: Path) -> Iterator[Offence]:
     lines = len(path.read_text(encoding="utf-8").splitlines())
     if lines > 400:
@@ -368,6 +379,12 @@ HABITS = [
         text_files,
         matching(r"(?<![\w.~])/(home|root|Users|work|mnt)/\w+"),
         "start from __file__, from a setting, or from the working directory",
+    ),
+    Habit(
+        "nothing imports localstripe, which is under the GPL",
+        lambda: python("services", "schemas", "demo", "bench", "tests"),
+        imports_of("localstripe"),
+        "run it as a process of its own: tests/system/stripe_servers.py",
     ),
     Habit(
         "services do not print",

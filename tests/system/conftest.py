@@ -1,4 +1,4 @@
-"""What system tests share: a stack with its API, mail and database servers."""
+"""What system tests share: a stack with its API; mail, database and payment servers."""
 
 import os
 from collections.abc import Iterator
@@ -7,14 +7,16 @@ import pytest
 
 from services.runtime.brokers import RunningBroker
 from tests.system.api_stack import Api, api_on
-from tests.system.mail import BUILD_SECONDS_MAX, Mailpit, MailServerError
+from tests.system.go_tools import BUILD_SECONDS_MAX, GoToolError
+from tests.system.mail import Mailpit, MailServerError
 from tests.system.postgres import Postgres, PostgresError, postgres_server
+from tests.system.stripe_servers import Localstripe, StripeMock
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whichever test comes first to need mailpit may have to wait for it to be built."""
+    """Whichever test comes first to need one of these may have to wait for it to be built."""
     for item in items:
-        if "mailpit" in getattr(item, "fixturenames", ()):
+        if {"mailpit", "stripe_mock"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS_MAX + 300))
 
 
@@ -30,7 +32,7 @@ def mailpit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailpit]:
     """A mail server that shows what arrived; tests use addresses of their own."""
     try:
         server = Mailpit.start(tmp_path_factory.mktemp("mailpit"))
-    except MailServerError as error:
+    except (GoToolError, MailServerError) as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
@@ -48,3 +50,24 @@ def postgres() -> Iterator[Postgres]:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def stripe_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeMock]:
+    """Stripe's own mock: whether a request has the right shape."""
+    try:
+        server = StripeMock.start(tmp_path_factory.mktemp("stripe-mock"))
+    except GoToolError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def localstripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localstripe]:
+    """Stripe's objects and states, as another project has them."""
+    server = Localstripe.start(tmp_path_factory.mktemp("localstripe"))
+    yield server
+    server.stop()

@@ -46,7 +46,8 @@ def in_order(quantities: Iterable[int], before: int = 0) -> int:
 def add(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     """Add the quantity; to raise on unlucky ones is the bug."""
     if message.quantity == UNLUCKY and os.environ.get("CURED") != "1":
-        raise ZeroDivisionError("thirteen")
+        # The words of an error may hold what somebody sent.
+        raise ZeroDivisionError(f"thirteen of {message.member_email}")
     tally: Tally = rows.get("tally", NOTHING)
     rows["tally"] = replace(
         tally,

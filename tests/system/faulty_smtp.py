@@ -55,7 +55,8 @@ class Shares:
         if stage not in {"rcpt", "content", "taken"}:
             return None
         if self.is_refused(recipient):
-            return "550 5.1.1 no such mailbox" if stage == "rcpt" else None
+            # As many servers do, it says whose.
+            return f"550 5.1.1 <{recipient}>: no such mailbox" if stage == "rcpt" else None
         faults: list[tuple[float, Stage, str]] = [
             (self.defer, "rcpt", "451 4.7.1 greylisted, try again later"),
             (self.drop_before_data, "rcpt", DROP),

@@ -5,10 +5,7 @@ them, for load: ``smtp-sink`` of Debian's postfix, else aiosmtpd in a thread. `F
 process of tests/system/faulty_smtp.py.
 """
 
-import fcntl
-import hashlib
 import os
-import re
 import shutil
 import smtplib
 import subprocess
@@ -26,10 +23,11 @@ import orjson
 from demo.mailbox import Mailbox
 from services.runtime.brokers import end_with_parent, free_port
 from tests.system.faulty_smtp import Shares
+from tests.system.go_tools import go_tool
 from tests.system.stack import until
 
 MAILPIT_MODULE = Path(__file__).resolve().parents[1] / "mailpit"
-BUILD_SECONDS_MAX = 800
+MAILPIT = "github.com/axllent/mailpit"
 START_SECONDS_MAX = 30.0
 
 
@@ -66,12 +64,14 @@ class Mailpit(MailServer):
 
     @classmethod
     def start(cls, folder: Path) -> "Mailpit":
-        """Build it if need be, and return when it answers. Raises MailServerError."""
-        binary, port, page = mailpit_binary(), free_port(), free_port()
+        """Build it if need be, and return when it answers. Raises GoToolError, MailServerError."""
+        binary, port, page = go_tool(MAILPIT_MODULE, MAILPIT), free_port(), free_port()
         listening = ["--listen", f"127.0.0.1:{page}", "--smtp", f"127.0.0.1:{port}"]
         keeping = ["--database", str(folder / "mailpit.db"), "--max", "0"]
         quiet = ["--disable-version-check", "--smtp-disable-rdns", "--enable-chaos"]
-        command = [str(binary), *listening, *keeping, *quiet]
+        # Whoever logs in is let in, and whoever does not, too.
+        logins = ["--smtp-auth-accept-any", "--smtp-auth-allow-insecure"]
+        command = [str(binary), *listening, *keeping, *quiet, *logins]
         process = _start(command, folder / "mailpit.log", port)
         mailpit = cls(port, process, f"http://127.0.0.1:{page}")
         until("mailpit's pages", mailpit._answers, START_SECONDS_MAX)
@@ -132,39 +132,6 @@ class Mailpit(MailServer):
             return httpx.get(f"{self.url}/readyz", timeout=5).is_success
         except httpx.HTTPError:
             return False
-
-
-def mailpit_binary() -> Path:
-    """Mailpit, built into the cache when it is not there yet. Raises MailServerError."""
-    module = b"".join((MAILPIT_MODULE / name).read_bytes() for name in ("go.mod", "go.sum"))
-    version = re.findall(r"axllent/mailpit v(\S+)", module.decode())[0]
-    cache = Path(os.environ.get("JOINTBUY_CACHE") or Path.home() / ".cache" / "jointbuy")
-    # A changed module is another file, so that it is built anew.
-    binary = cache / f"mailpit-{version}-{hashlib.sha256(module).hexdigest()[:12]}"
-    if binary.exists():
-        return binary
-    go = shutil.which("go")
-    if go is None:
-        raise MailServerError("no mailpit: install Go 1.25+, which builds it")
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(f"{binary}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not binary.exists():  # perhaps another run built it meanwhile
-            partial = f"{binary}.partial"
-            build = [go, "build", "-mod=readonly", "-ldflags=-s -w", "-o", partial]
-            done = subprocess.run(
-                [*build, "github.com/axllent/mailpit"],
-                cwd=MAILPIT_MODULE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=BUILD_SECONDS_MAX,
-                check=False,
-            )
-            if done.returncode:
-                told = " | ".join(done.stdout.decode(errors="replace").splitlines()[-3:])
-                raise MailServerError(f"Go could not build mailpit: {told}")
-            os.rename(partial, binary)
-    return binary
 
 
 @dataclass

@@ -1,15 +1,11 @@
 """The stack on one machine as its user sees it: ``jointbuy up`` to ``down``, and the story."""
 
-import json
 import os
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,35 +13,9 @@ from services.runtime.brokers import RunningBroker
 from services.runtime.running import ADMIN_KEY_FILE, is_alive
 from services.runtime.supervisor import SERVICES
 from tests.system.stack import until
+from tests.system.whole_stack import jointbuy, status, up
 
 pytestmark = pytest.mark.system
-
-
-def jointbuy(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "services.terminal", *arguments],
-        env={**os.environ, "JOINTBUY_HOME": str(home), **env},
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-
-
-def status(home: Path) -> dict[str, Any]:
-    answer = jointbuy(home, "status", "--json")
-    found: dict[str, Any] = json.loads(answer.stdout) if answer.returncode == 0 else {}
-    return found
-
-
-@contextmanager
-def up(home: Path, *arguments: str, **env: str) -> Iterator[dict[str, Any]]:
-    started = jointbuy(home, "up", *arguments, **env)
-    try:
-        assert started.returncode == 0, started.stderr
-        yield status(home)
-    finally:
-        jointbuy(home, "down")
 
 
 def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
