@@ -7,6 +7,7 @@ key it knows, refuses a key that comes with another input, and refunds no more t
 """
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -109,6 +110,7 @@ class StrictShopify:
         #: Order ids whose payment provider takes no refund.
         self.declines: set[str] = set()
         self.points = POINTS_MAX
+        self._filled_at = time.monotonic()
         self.asked: list[str] = []
         self._answers: dict[str, tuple[Json, Json]] = {}
         self._numbers = 0
@@ -161,6 +163,7 @@ class StrictShopify:
             raise NoAnswer
         if fault == "error":
             return httpx.Response(503, text="unavailable")
+        self._refill()
         if fault == "busy" or self.points < cost:
             return self._throttled(cost)
         self.points -= cost
@@ -177,10 +180,15 @@ class StrictShopify:
             raise NoAnswer
         return httpx.Response(200, json=answer | self._extensions(cost, cost))
 
+    def _refill(self) -> None:
+        now = time.monotonic()
+        restored = (now - self._filled_at) * POINTS_PER_SECOND
+        self.points = min(self.points + restored, POINTS_MAX)
+        self._filled_at = now
+
     def _throttled(self, cost: float) -> httpx.Response:
-        self.points = max(self.points, cost)
         error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
-        bucket = self._extensions(cost, None, cost - POINTS_PER_SECOND / 10)
+        bucket = self._extensions(cost, None, min(self.points, cost - POINTS_PER_SECOND / 10))
         return httpx.Response(200, json={"errors": [error], **bucket})
 
     def _extensions(self, asked: float, cost: float | None, has: float | None = None) -> Json:

@@ -6,6 +6,7 @@ From https://shopify.dev/docs/api/admin-graphql: ``refundCreate`` wants ``@idemp
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ ORDER = """query order($id: ID!) {
     id
     currencyCode
     presentmentCurrencyCode
-    transactions(first: 100) {
+    transactions(first: 50) {
       id
       kind
       status
@@ -28,11 +29,7 @@ ORDER = """query order($id: ID!) {
       amountSet { shopMoney { amount currencyCode } }
       parentTransaction { id }
     }
-    refunds(first: 100) {
-      id
-      note
-      transactions(first: 10) { nodes { status } }
-    }
+    refunds(first: 100) { id note }
   }
 }"""
 REFUND = """mutation refund($input: RefundInput!, $key: String!) {
@@ -54,6 +51,8 @@ CODE = """mutation code($discount: DiscountCodeBasicInput!) {
     userErrors { field code message }
   }
 }"""
+#: As many as ``ORDER`` asks for; in points they are what one query may cost.
+TRANSACTIONS_MAX, REFUNDS_MAX = 50, 100
 PAID = frozenset({"SALE", "CAPTURE"})
 #: A refund in one of these is not to be counted on.
 FAILED = frozenset({"FAILURE", "ERROR"})
@@ -80,6 +79,8 @@ def found_refund(order: Mapping[str, Any], request: Request) -> Reply | None:
     for refund in payloads.parts(order, "refunds"):
         if noted(refund.get("note")) == request.key:
             return _refunded(refund, request)
+    if len(list(payloads.parts(order, "refunds"))) >= REFUNDS_MAX:
+        return Reply("refused", "it has more refunds than can be looked through")
     return None
 
 
@@ -92,6 +93,8 @@ def plan(order: Mapping[str, Any], request: Request) -> Reply | list[Parent]:
         return Reply("refused", f"the order is in {order.get('currencyCode')}")
     if order.get("presentmentCurrencyCode") != request.currency:
         return Reply("refused", f"the buyer paid in {order.get('presentmentCurrencyCode')}")
+    if len(list(payloads.parts(order, "transactions"))) >= TRANSACTIONS_MAX:
+        return Reply("refused", "it has more transactions than can be looked through")
     parents = list(_parents(order, request.currency))
     left = sum(parent.left for parent in parents)
     if left < request.amount:
@@ -219,14 +222,19 @@ def _errors(body: Mapping[str, Any]) -> list[str]:
     return [str(each.get("message"))[:200] for each in payloads.parts(body, "userErrors")]
 
 
+def cost_of(answer: Mapping[str, Any]) -> float:
+    """The points that a query was taken to cost before it was run; 0 if nothing is said."""
+    cost = payloads.part(payloads.part(answer, "extensions"), "cost").get("requestedQueryCost")
+    return float(cost) if isinstance(cost, int | float | Decimal) else 0.0
+
+
 def wait_seconds(answer: Mapping[str, Any], next_cost: float) -> float:
     """How long until the bucket has ``next_cost`` points again; 0 if it has, or nothing is said."""
     cost = payloads.part(payloads.part(answer, "extensions"), "cost")
     status = payloads.part(cost, "throttleStatus")
     try:
         has, rate = float(status["currentlyAvailable"]), float(status["restoreRate"])
-        wanted = max(next_cost, float(cost.get("requestedQueryCost") or 0))
-        wanted = min(wanted, float(status["maximumAvailable"]))
+        wanted = min(next_cost, float(status["maximumAvailable"]))
     except (KeyError, TypeError, ValueError):
         return 0.0
     return max((wanted - has) / rate, 0.0) if rate > 0 else 0.0

@@ -13,8 +13,8 @@ from services.shop_bridge.outbound.rows import Reply, Request
 from services.shop_bridge.payloads import UnreadableError
 from services.shop_bridge.shops import AdminApi
 
-#: Points that the dearest of our requests costs, about.
-COST = 50.0
+#: Points that a step takes beside its dearest query: it is a look and a change.
+MORE_POINTS = 20.0
 
 
 class ShopifyDoor:
@@ -28,6 +28,7 @@ class ShopifyDoor:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.gate = Gate()
+        self._dearest = 0.0
         url = (api.url or f"https://{domain}").rstrip("/")
         self._client = httpx.AsyncClient(
             base_url=f"{url}/admin/api/{api.version}/",
@@ -72,7 +73,8 @@ class ShopifyDoor:
         answer = body_of(response)
         if not isinstance(answer, dict):
             raise UnreadableError("the answer is not an object")
-        wait = shopify_admin.wait_seconds(answer, COST)
+        self._dearest = max(self._dearest, shopify_admin.cost_of(answer))
+        wait = shopify_admin.wait_seconds(answer, self._dearest + MORE_POINTS)
         self.gate.close_for(wait)
         if shopify_admin.is_throttled(answer):
             raise NotNowError("throttled", wait, is_certain=True)
