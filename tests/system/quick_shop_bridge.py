@@ -11,7 +11,7 @@ from services.shop_bridge.shops import BridgeSettings
 #: A minute's pause takes a second; all else is as it is in service.
 QUICKER = 60
 
-hearing.PAUSES = tuple(pause / QUICKER for pause in hearing.PAUSES[:4])
+hearing.PAUSES = tuple(pause / QUICKER for pause in hearing.PAUSES[:3])
 hearing.OPEN_PAUSE = timedelta(seconds=1)
 
 if __name__ == "__main__":

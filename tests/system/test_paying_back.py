@@ -35,7 +35,7 @@ pytestmark = pytest.mark.system
 NOW = datetime.now(UTC).replace(microsecond=0)
 WEBHOOKS = "services.shop_bridge.webhooks"
 BAD_DAY: list[Fault] = ["lost", "", "dropped", "busy", "", "error", ""]
-MEMBERS = 14
+MEMBERS = 8
 
 
 @dataclass
