@@ -451,7 +451,7 @@ def test_a_code_is_for_all_at_once_and_takes_nothing_from_an_order(group: Group)
     code = Reply("done", reference="JB-AAAA", amount=2_500, is_code=True)
     group.run(lambda asked: code)
     assert len(group.asked) == 1
-    assert group.said[0].provider_reference == "JB-AAAA"
+    assert group.said[0].provider_reference == group.said[0].code == "JB-AAAA"
     assert all(order.refunded == 0 for _, order in group.rows.scan("order/"))
 
 

@@ -212,6 +212,12 @@ def test_favors_go_back_once_on_a_bad_day_with_the_bridge_killed(
         assert {each["status"] for each in payments.values()} == {"succeeded"}
         (code,) = it.cafe.codes.values()
         assert payments["carol"]["provider_reference"] == code["code"]
+        letters = [
+            each.value["says"]["code"]
+            for each in it.stack.read("notices")
+            if each.value["says"].get("code")
+        ]
+        assert letters == [code["code"]]
         assert code["customerGets"]["value"]["discountAmount"]["amount"] == "4.80"
         assert it.cafe.refunded(4_001) == []
 

@@ -140,6 +140,7 @@ def _take_done(
         part=None,
         done=it.done + amount,
         references=(*it.references, reply.reference),
+        code=reply.reference if reply.is_code else it.code,
         limits=limits,
     )
     return go_on(payment_id, rows, now)

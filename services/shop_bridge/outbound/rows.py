@@ -58,7 +58,8 @@ class Part:
 class Instruction:
     """A payment that a shop is to make, and how far it is.
 
-    - ``done`` of ``amount`` went out, in ``parts`` so far begun, with these ``references``.
+    - ``done`` of ``amount`` went out, in ``parts`` so far begun, with these ``references``; as a
+      ``code`` if it is one.
     - ``limits``: what a shop said is left of an order; ``elsewhere``: shops that are not ours to
       ask; ``problems``: what shops said no with.
     - ``attempts`` at the part in hand since ``first_tried_at``; ``is_unsure``: one of them may have
@@ -77,6 +78,7 @@ class Instruction:
     parts: int = 0
     part: Part | None = None
     references: tuple[str, ...] = ()
+    code: str | None = None
     limits: dict[str, int] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -96,6 +96,7 @@ def _reported(
         payment_id=payment_id,
         status="succeeded" if failure is None else "failed",
         provider_reference=references or None,
+        code=it.code if failure is None else None,
         reason=failure,
         at=now,
     )
