@@ -200,6 +200,8 @@ REFUSED: list[tuple[str, Callable[[AtShop], Any], dict[str, Any], str]] = [
     ("woocommerce", AtShop.decline, {}, "does not support automatic refunds"),
     ("shopify", lambda it: None, {"order_id": "6"}, "no such order"),
     ("woocommerce", lambda it: None, {"order_id": "6"}, "no such order"),
+    ("woocommerce", lambda it: None, {"order_id": "5?force=1"}, "no such order"),
+    ("shopify", lambda it: it.shopify.sell(5, *["1.00"] * 50), {}, "more transactions"),
     ("shopify", lambda it: None, {"currency": "USD"}, "is in EUR"),
     ("woocommerce", lambda it: None, {"currency": "USD"}, "is in EUR"),
     ("shopify", lambda it: it.shopify.sell(5, "48.00", presentment="CHF"), {}, "paid in CHF"),

@@ -2,8 +2,10 @@
 
 import hmac
 import logging
+import re
 from base64 import b32encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -21,6 +23,8 @@ from services.shop_bridge.shops import BridgeSettings, Shop, read_shops
 BUSY_SECONDS = 10.0
 CHARGES = "a shop can't charge for an order that it has closed"
 TOO_LITTLE = "no order of the payer has as much left"
+#: Both shops number their orders; an order may be told by others, too, and its id goes into a path.
+_SHOP_S_OWN = re.compile(r"[0-9]{1,20}")
 _log = structlog.get_logger()
 
 
@@ -71,22 +75,32 @@ class ShopCaller:
 
     async def __call__(self, request: Request, begin: Callable[[], None]) -> Reply:
         """Do a step, and say what came of it."""
+        shop = self._shop_of(request)
+        if isinstance(shop, Reply):
+            return shop
+        async with AsyncExitStack() as turn:
+            try:
+                await turn.enter_async_context(shop.door.gate)
+            except TimeoutError:  # not its turn yet
+                return Reply("later", seconds=max(shop.door.gate.seconds, BUSY_SECONDS))
+            reply = await _step(shop, request, begin)
+        PAID_BACK.labels(request.source, reply.outcome).inc()
+        return reply
+
+    def _shop_of(self, request: Request) -> Connected | Reply:
+        """Who is to be asked, or what is known without a word to anybody."""
+        shop = self._connected.get(request.source)
         if request.rest_seconds:
             return Reply("later", seconds=request.rest_seconds)
-        shop = self._connected.get(request.source)
         if shop is None and (request.source or not self._connected):
             return Reply("elsewhere")
         if request.kind == "charge":
             return Reply("refused", CHARGES)
         if shop is None or not request.amount:
             return Reply("refused", TOO_LITTLE)
-        try:
-            async with shop.door.gate:
-                reply = await _step(shop, request, begin)
-        except TimeoutError:  # not its turn yet
-            return Reply("later", seconds=max(shop.door.gate.seconds, BUSY_SECONDS))
-        PAID_BACK.labels(request.source, reply.outcome).inc()
-        return reply
+        if not _SHOP_S_OWN.fullmatch(request.order_id):
+            return Reply("refused", "the shop has no such order")
+        return shop
 
 
 async def _step(shop: Connected, request: Request, begin: Callable[[], None]) -> Reply:
@@ -112,7 +126,7 @@ async def _step(shop: Connected, request: Request, begin: Callable[[], None]) ->
             error=str(error),
         )
         return Reply("ours", str(error))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, OSError) as error:
         return Reply("again", f"no answer: {type(error).__name__}", is_open=has_begun)
     except (GarbledError, UnreadableError) as error:
         return Reply("again", f"an answer can't be read: {error}", is_open=has_begun)
