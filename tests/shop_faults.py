@@ -9,13 +9,19 @@ from typing import Any, Literal
 import httpx
 
 #: ``busy``: asked to wait, nothing done. ``error``: 503, nothing done. ``dropped``: no answer,
-#: nothing done. ``lost``: no answer, all done.
-Fault = Literal["", "busy", "error", "dropped", "lost"]
+#: nothing done. ``lost``: no answer, all done. ``slow``: no answer in time, all done.
+Fault = Literal["", "busy", "error", "dropped", "lost", "slow"]
+#: Longer than a test's client waits.
+SLOW_SECONDS = 3.0
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class NoAnswer(Exception):
-    """The connection is closed instead of an answer."""
+    """The connection is closed instead of an answer, at once or after ``seconds``."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault)
+        self.seconds = SLOW_SECONDS if fault == "slow" else 0.0
 
 
 class Faults:
@@ -58,6 +64,7 @@ def transport(answer: Answer) -> httpx.MockTransport:
 def served(answer: Answer) -> Iterator[str]:
     """A stand-in at an address of its own; requests one after the other, as it keeps books."""
     turn = threading.Lock()
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -75,7 +82,8 @@ def served(answer: Answer) -> Iterator[str]:
             try:
                 with turn:
                     told = answer(request)
-            except NoAnswer:
+            except NoAnswer as fault:
+                over.wait(fault.seconds)
                 self.close_connection = True
                 return
             self.send_response(told.status_code)
@@ -96,6 +104,7 @@ def served(answer: Answer) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
+        over.set()
         server.shutdown()
         server.server_close()
         thread.join(10)

@@ -160,7 +160,7 @@ class StrictShopify:
         fault = self.faults.next(is_write=is_write)
         cost = 10.0 if is_write else 40.0
         if fault == "dropped":
-            raise NoAnswer
+            raise NoAnswer(fault)
         if fault == "error":
             return httpx.Response(503, text="unavailable")
         self._refill()
@@ -176,8 +176,8 @@ class StrictShopify:
             ]
         if told.data is not None:
             answer["data"] = told.data
-        if fault == "lost":
-            raise NoAnswer
+        if fault in ("lost", "slow"):
+            raise NoAnswer(fault)
         return httpx.Response(200, json=answer | self._extensions(cost, cost))
 
     def _refill(self) -> None:

@@ -109,14 +109,14 @@ class WooRest:
             return self.mishaps.pop(0)
         fault = self.faults.next(is_write=request.method == "POST")
         if fault == "dropped":
-            raise NoAnswer
+            raise NoAnswer(fault)
         if fault == "busy":
             return httpx.Response(429, headers={"Retry-After": "1"})
         if fault == "error":
             return httpx.Response(503, text="unavailable")
         answer = self._answer(request)
-        if fault == "lost":
-            raise NoAnswer
+        if fault in ("lost", "slow"):
+            raise NoAnswer(fault)
         return answer
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

@@ -34,7 +34,7 @@ from tests.woo_rest import SECRET as WOO_SECRET
 pytestmark = pytest.mark.system
 NOW = datetime.now(UTC).replace(microsecond=0)
 WEBHOOKS = "services.shop_bridge.webhooks"
-BAD_DAY: list[Fault] = ["lost", "", "dropped", "busy", "", "error", ""]
+BAD_DAY: list[Fault] = ["lost", "", "dropped", "busy", "slow", "", "error", ""]
 MEMBERS = 8
 
 
@@ -68,7 +68,7 @@ class Town:
             "order_service",
             "favor_service",
             "payment_service",
-            SHOP_TIMEOUT_SECONDS="2",
+            SHOP_TIMEOUT_SECONDS="1",
             POLL_SECONDS="3600",
         )
 
