@@ -44,15 +44,16 @@ from services.runtime.admin import create_topics
 from services.runtime.records import OutputRecord, Partitioner, as_record
 from services.runtime.settings import Settings
 from services.runtime.transport import producer, send
-from services.storefront.database import connect
-from services.storefront.reading import Reader
-from services.storefront.tables import FACTS
+from services.storefront.model.database import connect
+from services.storefront.model.reading import Reader
+from services.storefront.model.tables import FACTS
 from tests.system.postgres import postgres_server
 
 NOW = datetime.now(UTC)
 KINDS = ("tea", "coffee", "rice", "lamp", "chair", "kettle", "soap", "towel", "緑茶", "珈琲豆")
 SORTS = ("green", "black", "small", "large", "plain", "fine", "old", "new", "blue", "red")
 LATE_SECONDS_MAX = 30.0
+P99_MS_MAX = 50.0
 
 
 def product(number: int) -> Product:
@@ -244,8 +245,19 @@ class Taken:
         if self.failed:
             what = f"{what}, {self.failed} WITHOUT AN ANSWER"
         taken = sorted(self.milliseconds) or [0.0]
-        p50, p99 = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
-        return f"{what}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {taken[-1]:.1f} ms"
+        p50, longest = taken[len(taken) // 2], taken[-1]
+        return f"{what}: p50 {p50:.1f} ms, p99 {self.p99:.1f} ms, longest {longest:.1f} ms"
+
+    @property
+    def p99(self) -> float:
+        """All but one in a hundred took no longer."""
+        taken = sorted(self.milliseconds) or [0.0]
+        return taken[int(len(taken) * 0.99)]
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it is as is promised."""
+        return not self.failed and 0 < self.p99 <= P99_MS_MAX
 
 
 async def addresses(url: str) -> dict[str, list[str]]:
@@ -295,8 +307,10 @@ async def ask(page: str, paths: list[str], rate: int, seconds: int) -> Taken:
     return Taken(taken, len(failures))
 
 
-def measure(settings: Settings, url: str, folder: Path, rate: int, seconds: int) -> Iterator[str]:
-    """Each kind of page by itself, then all of them in turn."""
+def measure(
+    settings: Settings, url: str, folder: Path, rate: int, seconds: int
+) -> Iterator[tuple[str, bool]]:
+    """Each kind of page by itself, then all of them in turn; in words, and whether it is quick."""
     kinds = asyncio.run(addresses(url))
 
     def ready() -> bool:
@@ -309,12 +323,14 @@ def measure(settings: Settings, url: str, folder: Path, rate: int, seconds: int)
         until(ready, worker, 0.1)
         asyncio.run(ask(page, [path for paths in kinds.values() for path in paths], rate, 3))
         for kind, paths in kinds.items():
-            yield asyncio.run(ask(page, paths, rate, max(seconds // 4, 2))).line(kind)
+            taken = asyncio.run(ask(page, paths, rate, max(seconds // 4, 2)))
+            yield taken.line(kind), taken.is_quick
         cpu = usage(worker.pid)[0]
         turns = [cycle(paths) for paths in kinds.values()]
         mixed = [next(turn) for _ in range(200) for turn in turns]
-        yield asyncio.run(ask(page, mixed, rate, seconds)).line(f"all in turn at {rate}/s")
-        yield f"web process: {(usage(worker.pid)[0] - cpu) / seconds:.0%} of a core"
+        taken = asyncio.run(ask(page, mixed, rate, seconds))
+        yield taken.line(f"all in turn at {rate}/s"), taken.is_quick
+        yield f"web process: {(usage(worker.pid)[0] - cpu) / seconds:.0%} of a core", True
 
 
 @contextmanager
@@ -344,7 +360,8 @@ def main(
     seconds: Annotated[int, typer.Option(help="Of the mixed load.")] = 20,
     database: Annotated[list[str] | None, typer.Option(help="sqlite, postgresql.")] = None,
 ) -> None:
-    """Print the figures."""
+    """Print the figures; end with 1 where one in a hundred takes longer than 50 ms."""
+    slow = []
     with tempfile.TemporaryDirectory(prefix="jointbuy-bench-") as name:
         folder = Path(name)
         broker = brokers.start("kafka", home=folder, fresh=True)
@@ -355,10 +372,15 @@ def main(
                 with new_database(kind, folder) as url:
                     print(f"{kind}: {project(settings, url, folder, count)}", flush=True)
                     asyncio.run(analyze(url))
-                    for line in measure(settings, url, folder, rate, seconds):
+                    for line, is_quick in measure(settings, url, folder, rate, seconds):
                         print(f"{kind}: {line}", flush=True)
+                        if not is_quick:
+                            slow.append(f"{kind}: {line}")
         finally:
             broker.stop()
+    if slow:
+        print(f"longer than {P99_MS_MAX:.0f} ms:", *slow, sep="\n  ")
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

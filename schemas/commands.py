@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.parts import (
+    Address,
     FavorTerms,
     Id,
     IfIncomplete,
@@ -90,19 +91,31 @@ class GroupPurchaseWithdrawn(Message):
 
 
 class Order(Message):
-    """What placed and paid orders share; known by ``source`` and ``order_id``."""
+    """What placed and paid orders share; known by ``source`` and ``order_id``.
+
+    ``member_locale`` (BCP 47) and ``member_time_zone`` (IANA) are how its letters are written.
+    """
 
     order_id: Id
     source: Id
     group_id: Id
     member_id: Id
     member_email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    member_locale: Annotated[str, StringConstraints(max_length=35)] | None = None
+    member_time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
     quantity: Quantity
     unit_price: Money | None = None
     value: Money | None = None
     currency: Annotated[str, StringConstraints(max_length=16)] | None = None
     ordered_at: Instant
     keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def address(self) -> Address | None:
+        """Where letters about it go, if it says so."""
+        if not self.member_email:
+            return None
+        return Address(self.member_email, None, self.member_locale, self.member_time_zone)
 
 
 class OrderPlaced(Order):

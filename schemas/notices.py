@@ -19,6 +19,7 @@ from schemas.parts import (
     Person,
     Problem,
     Product,
+    Text,
     Version,
 )
 
@@ -52,7 +53,7 @@ class Says(Model):
     ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
     replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
     of ``right-intercepted`` they are the better condition, as by whom it is is not said.
-    ``total_quantity`` is the group's.
+    ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
     """
 
     role: Role | None = None
@@ -88,6 +89,7 @@ class Says(Model):
     before: ShownOffer | None = None
     reservations: Count | None = None
     applicants: Count | None = None
+    seller_name: Text | None = None
 
 
 # The fields without which a letter of a kind can't be written.

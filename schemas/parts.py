@@ -124,9 +124,10 @@ class Address(NamedTuple):
 
 
 class Member(Person):
-    """A purchaser."""
+    """A purchaser; ``reserved`` are the units that an auction's contract says to be bought."""
 
     payment: MemberPayment | None = None
+    reserved: Count | None = None
 
 
 class PaymentTerms(Model):

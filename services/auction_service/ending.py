@@ -95,11 +95,18 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
         for name, applicant in islice(rows.scan("applicant/", after=cursor.after), ROWS_PER_CALL)
     ]
     messages: list[Message] = []
+    seller_name = None
     if auction.group_request_id:
         messages += _request(cursor, page, auction, sellers)
+        seller_name = person_of(sellers, auction.shown.seller_id).name
     for who, applicant in page:
         messages += letters.concluded(
-            rows.key, person(who, applicant), "applicant", auction, applicant.quantity
+            rows.key,
+            person(who, applicant),
+            "applicant",
+            auction,
+            quantity=applicant.quantity,
+            seller_name=seller_name,
         )
     if len(page) == ROWS_PER_CALL:
         part = cursor.part + ROWS_PER_CALL // MEMBERS_PER_PART
@@ -115,7 +122,10 @@ def _request(
     """The request of the group purchase, with the members or followed by parts of them."""
     assert auction.group_request_id
     parts = -(-auction.applicants // MEMBERS_PER_PART)
-    members = [Member(**dict(person(who, applicant))) for who, applicant in page]
+    members = [
+        Member(**dict(person(who, applicant)), reserved=applicant.quantity)
+        for who, applicant in page
+    ]
     messages: list[Message] = []
     if cursor.part == 0:
         seller = person_of(sellers, auction.shown.seller_id)

@@ -173,9 +173,17 @@ def invitation(
 
 
 def concluded(
-    auction_id: str, recipient: Person, role: Role, auction: Auction, quantity: int | None = None
+    auction_id: str,
+    recipient: Person,
+    role: Role,
+    auction: Auction,
+    quantity: int | None = None,
+    seller_name: str | None = None,
 ) -> Sequence[Notice]:
-    """How the auction ended, to one of those who took part in it."""
+    """How the auction ended, to one of those who took part in it.
+
+    Who has a contract with the seller is told ``seller_name``; those who lost are not.
+    """
     return notices(
         "contract-concluded" if auction.status == "concluded" else "contract-failed",
         recipient,
@@ -191,4 +199,5 @@ def concluded(
         reservations=auction.reservations,
         applicants=auction.applicants,
         closes_at=auction.closes_at,
+        seller_name=seller_name,
     )

@@ -65,7 +65,7 @@ def take_order(
     order = Order(
         "counts", message.member_id, message.quantity, value, message.ordered_at,
         purchase.version + 1,
-        email=letters.email_to_keep(message.member_id, message.member_email, rows),
+        address=letters.address_to_keep(message, rows),
     )  # fmt: skip
     reason = _reason_to_refuse(message, terms, purchase, rows, now)
     if reason:
@@ -101,9 +101,8 @@ def _take_known(
     if order.state == "refused":
         return (order_refused(name, order, rows),)
     if order.state == "placed" and paid:
-        if not order.email and message.member_id == order.member_id:
-            email = letters.email_to_keep(order.member_id, message.member_email, rows)
-            order = replace(order, email=email)
+        if order.address is None and message.member_id == order.member_id:
+            order = replace(order, address=letters.address_to_keep(message, rows))
         return _count_placed(name, order, rows, now)
     return ()
 
@@ -147,7 +146,7 @@ def _count(
     value = purchase.value + order.value
     if quantity > SUM_MAX or value > SUM_MAX:
         return _refuse(name, order, "beyond-limits", rows, now)
-    rows[name] = replace(order, email="") if order.email else order
+    rows[name] = replace(order, address=None) if order.address else order
     members = purchase.members + _add_to_member(name, order, rows)
     counted = Purchase(
         purchase.version + 1, purchase.status, quantity, value, members,
@@ -168,9 +167,9 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
     mark = mark_of(name, order.member_id, rows)
     if member is None or not member.orders:
         version = 1 if member is None else member.version + 1
-        email = order.email or (member.email if member else "")
+        address = order.address or (member.address if member else None)
         rows[member_name] = Member(
-            version, order.quantity, order.value, 1, at, at, name, email, mark
+            version, order.quantity, order.value, 1, at, at, name, address, mark
         )
         return 1
     if member.only_order:
@@ -184,14 +183,14 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
         min(member.first_ordered_at or at, at),
         max(member.last_ordered_at or at, at),
         "",
-        order.email or member.email,
+        order.address or member.address,
         (member.mark + mark) % MARK_MAX,
     )
     return int(member.quantity == 0)
 
 
 def _refuse(name: str, order: Order, reason: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    refused = replace(order, state="refused", reason=reason, email="")
+    refused = replace(order, state="refused", reason=reason, address=None)
     rows[name] = refused
-    letter = letters.refused(name, refused, order.email, rows, now)
+    letter = letters.refused(name, refused, order.address, rows, now)
     return order_refused(name, refused, rows), *letter

@@ -7,8 +7,9 @@ is told of a group whose rows are gone: an order that is refused then may be one
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from schemas.messages import Notice, Product
+from schemas.messages import Notice, OrderPaid, OrderPlaced, Product
 from schemas.notices import notices
+from schemas.parts import Address
 from services.order_service.rows import (
     Admitted,
     Member,
@@ -26,16 +27,16 @@ LONG_PERIOD = timedelta(hours=48)
 REMINDS_BEFORE_CLOSE = timedelta(hours=24)
 
 
-def email_to_keep(member_id: str, email: str | None, rows: Rows) -> str:
-    """An order's email, or nothing if the list of members has an address."""
-    return email if email and listed_at(member_id, rows) is None else ""
+def address_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Address | None:
+    """An order's address, or none if the list of members has one."""
+    return message.address if listed_at(message.member_id, rows) is None else None
 
 
 def counted(
     name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
     """That an order counts, and what the group has with it: ``purchase``."""
-    person = recipient(order.member_id, order.email, rows)
+    person = recipient(order.member_id, order.address, rows)
     if person is None:
         return ()
     terms: Terms = rows["terms"]
@@ -64,10 +65,10 @@ def counted(
 
 
 def refused(
-    name: str, row: Order | Return, email: str | None, rows: Rows, now: datetime
+    name: str, row: Order | Return, address: Address | None, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
     """That an order or return is refused, as its row ``name`` says by now."""
-    person = recipient(row.member_id, email, rows)
+    person = recipient(row.member_id, address, rows)
     if person is None:
         return ()
     answer = order_refused(name, row, rows)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from schemas.ids import MARK_MAX
 from schemas.messages import Message, OrderCancelled, OrderReturned
 from schemas.money import half_up
+from schemas.parts import Address
 from services.order_service import letters
 from services.order_service.rows import (
     Latest,
@@ -31,7 +32,7 @@ def take_out(message: OrderCancelled, rows: Rows) -> None:
     if order is None:
         rows[name] = Order("cancelled")
     elif order.state not in ("cancelled", "refused"):
-        rows[name] = replace(order, state="cancelled", email="")
+        rows[name] = replace(order, state="cancelled", address=None)
         if order.state == "counts":
             _uncount(name, order, rows)
 
@@ -46,19 +47,19 @@ def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Mes
     rows[name] = answer
     if not answer.refused:
         return ()
-    letter = letters.refused(name, answer, _email(message, rows), rows, now)
+    letter = letters.refused(name, answer, _address(message, rows), rows, now)
     return order_refused(name, answer, rows), *letter
 
 
-def _email(message: OrderReturned, rows: Rows) -> str:
+def _address(message: OrderReturned, rows: Rows) -> Address | None:
     """Of the member's orders, or of the one that the return names, if that awaits its money."""
     member: Member | None = rows.get(f"member/{message.member_id}")
-    if member is not None and member.email:
-        return member.email
+    if member is not None and member.address:
+        return member.address
     if message.order_id is None:
-        return ""
+        return None
     order: Order | None = rows.get(order_name(message.source, message.order_id))
-    return order.email if order is not None and order.member_id == message.member_id else ""
+    return order.address if order is not None and order.member_id == message.member_id else None
 
 
 def _uncount(name: str, order: Order, rows: Rows) -> None:

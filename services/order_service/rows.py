@@ -88,8 +88,8 @@ class Member:
     """One purchaser's sums.
 
     ``only_order`` names the order row while the member has one order, as most do; from the second
-    on it is empty, and ``latest`` rows name them all. ``email`` is of the member's orders, and
-    empty if the list of members has an address. ``mark`` tells which orders count, where each is
+    on it is empty, and ``latest`` rows name them all. ``address`` is of the member's orders, and
+    none if the list of members has one. ``mark`` tells which orders count, where each is
     paid by card or invoice.
     """
 
@@ -100,7 +100,7 @@ class Member:
     first_ordered_at: datetime | None
     last_ordered_at: datetime | None
     only_order: str
-    email: str = ""
+    address: Address | None = None
     mark: int = 0
 
 
@@ -109,8 +109,8 @@ class Order:
     """An order as it first came; ``returned`` of its quantity have come back.
 
     It arrived at ``arrived_version`` of the purchase, as the ``arrived_unpaid``-th of those that
-    came without their money (0: it counted at once and made that version). ``email`` is kept while
-    its money is awaited, unless the list of members has an address.
+    came without their money (0: it counted at once and made that version). ``address`` is kept
+    while its money is awaited, unless the list of members has one.
     """
 
     state: OrderState
@@ -122,7 +122,7 @@ class Order:
     arrived_unpaid: int = 0
     returned: int = 0
     reason: str = ""
-    email: str = ""
+    address: Address | None = None
 
 
 @dataclass(slots=True)
@@ -220,9 +220,9 @@ def listed_at(member_id: str, rows: Rows) -> Address | None:
     return admitted.address if admitted else None
 
 
-def recipient(member_id: str, email: str | None, rows: Rows) -> Person | None:
-    """Whom a member's letters go to: as listed, else at the orders' ``email``; None: to nobody."""
-    address = listed_at(member_id, rows) or (Address(email) if email else None)
+def recipient(member_id: str, in_orders: Address | None, rows: Rows) -> Person | None:
+    """Whom a member's letters go to: as listed, else as orders said; None: to nobody."""
+    address = listed_at(member_id, rows) or in_orders
     return address.of(member_id) if address else None
 
 
@@ -264,7 +264,7 @@ def purchase_row(row_name: str, rows: Rows) -> PurchaseRow:
         last_ordered_at=member.last_ordered_at,
         orders=member.orders,
         orders_mark=member.mark or None,
-        member=recipient(member_id, member.email, rows),
+        member=recipient(member_id, member.address, rows),
     )
 
 

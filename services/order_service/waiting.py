@@ -75,8 +75,8 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message]:
     if name in rows:
         return (order_refused(name, rows[name], rows),)
     rows[name] = refused
-    email = message.member_email if isinstance(message, OrderPlaced | OrderPaid) else None
-    return order_refused(name, refused, rows), *letters.refused(name, refused, email, rows, now)
+    address = message.address if isinstance(message, OrderPlaced | OrderPaid) else None
+    return order_refused(name, refused, rows), *letters.refused(name, refused, address, rows, now)
 
 
 def _refused(message: Waiter, rows: Rows) -> tuple[str, Order | Return | None]:

@@ -138,7 +138,7 @@ def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
         message.ordered_at,
         by_shop=paid,
         currency=message.currency or "",
-        email=message.member_email or "",
+        address=message.address,
     )
     return add_order(name, None, rows)
 
@@ -176,8 +176,8 @@ def add_order(name: str, before: OrderRow | None, rows: Rows) -> str | None:
         orders=orders,
         currency=payer.currency or after.currency,
     )
-    if after.email and payer_id != ORGANIZER:
-        keep_address(payer_id, Address(after.email), rows)
+    if after.address and payer_id != ORGANIZER:
+        keep_address(payer_id, after.address, rows)
     return payer_id
 
 

@@ -110,7 +110,7 @@ class Order:
     ordered_at: datetime = NOT_ORDERED
     by_shop: bool = False
     currency: str = ""
-    email: str = ""
+    address: Address | None = None
     payment_id: str = ""
     is_there: bool = False
 

@@ -9,20 +9,21 @@ from fastapi import FastAPI
 from schemas.links import Links
 from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
-from services.storefront import events, pages
-from services.storefront.access import Access
+from services.storefront import pages
+from services.storefront.access.callers import Access
+from services.storefront.access.guarding import Guard
+from services.storefront.access.idempotency import Idempotency
+from services.storefront.access.rates import Rates
 from services.storefront.api import document
 from services.storefront.api.answering import add_handlers
 from services.storefront.api.routes import PREFIX
 from services.storefront.commands import Commands
-from services.storefront.database import DatabaseError, migrate
-from services.storefront.events import Events
-from services.storefront.guarding import Guard
-from services.storefront.idempotency import Idempotency
-from services.storefront.live import Hub
+from services.storefront.live import events
+from services.storefront.live.events import Events
+from services.storefront.live.hub import Hub
+from services.storefront.model.database import DatabaseError, migrate
+from services.storefront.model.reading import Reader
 from services.storefront.pages.errors import refuse_page
-from services.storefront.rates import Rates
-from services.storefront.reading import Reader
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
 from services.storefront.sharing import Shared

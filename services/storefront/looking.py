@@ -18,13 +18,13 @@ from schemas.messages import (
     PurchaseState,
 )
 from schemas.topics import AUCTIONS, FAVORS, GROUP_PURCHASES, PURCHASES
-from services.storefront.access import Actor
-from services.storefront.acting import is_contract_of
-from services.storefront.cursors import cursor as cursor_of
-from services.storefront.cursors import read_cursor
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import is_contract_of
+from services.storefront.model.cursors import cursor as cursor_of
+from services.storefront.model.cursors import read_cursor
+from services.storefront.model.reading import Reader
+from services.storefront.model.rows import Listed
 from services.storefront.problems import Unknown
-from services.storefront.reading import Reader
-from services.storefront.rows import Listed
 from services.storefront.views import (
     AuctionDetail,
     GroupView,
@@ -123,7 +123,7 @@ async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> Table
     favor = await reader.fact(FAVORS.name, key)
     if isinstance(row, PurchaseRow):
         found = favor if isinstance(favor, Favor) else None
-        return table_row(row, found, name=member.name, email=member.email)
+        return table_row(row, found, name=member.name, email=member.email, reserved=member.reserved)
     return TableRow(
         member_id=member.id,
         name=member.name,
@@ -135,4 +135,5 @@ async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> Table
         last_ordered_at=None,
         favor_amount=None,
         gift=None,
+        reserved=member.reserved,
     )

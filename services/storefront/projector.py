@@ -17,8 +17,8 @@ from services.runtime import logs
 from services.runtime.brokers import free_port
 from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
-from services.storefront.database import DatabaseError
-from services.storefront.projecting import Projector
+from services.storefront.model.database import DatabaseError
+from services.storefront.model.projecting import Projector
 from services.storefront.settings import ModelSettings
 
 STOP_SECONDS = 20.0

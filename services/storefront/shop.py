@@ -11,13 +11,13 @@ from services.storefront.settings import PageSettings
 from services.storefront.sharing import Shared
 
 if TYPE_CHECKING:
-    from services.storefront.access import Access
+    from services.storefront.access.callers import Access
+    from services.storefront.access.idempotency import Idempotency
+    from services.storefront.access.rates import Rates
     from services.storefront.commands import Commands
-    from services.storefront.events import Events
-    from services.storefront.idempotency import Idempotency
-    from services.storefront.live import Hub
-    from services.storefront.rates import Rates
-    from services.storefront.reading import Reader
+    from services.storefront.live.events import Events
+    from services.storefront.live.hub import Hub
+    from services.storefront.model.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)

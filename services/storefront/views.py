@@ -35,7 +35,7 @@ from schemas.messages import (
     Visibility,
 )
 from schemas.parts import Model
-from services.storefront.rows import AuctionRow, DefinitionRow, GroupRow
+from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow
 
 
 class View(Model, from_attributes=True):
@@ -291,8 +291,8 @@ def _decided(decision: FavorDecision) -> Decided:
 class TableRow(View):
     """A purchaser's line of the purchase condition management table.
 
-    For the organizer, the shop and the winning seller only. ``email`` is for the winning seller of
-    a concluded contract alone.
+    For the organizer, the shop and the winning seller only. ``email`` and the units ``reserved``
+    are for the winning seller of a concluded contract alone.
     """
 
     member_id: str
@@ -305,16 +305,23 @@ class TableRow(View):
     last_ordered_at: datetime | None
     favor_amount: int | None
     gift: str | None
+    reserved: int | None = None
 
 
 def table_row(
-    row: PurchaseRow, favor: Favor | None, *, name: str | None = None, email: str | None = None
+    row: PurchaseRow,
+    favor: Favor | None,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    reserved: int | None = None,
 ) -> TableRow:
-    """A purchaser's line; ``name`` where the group lists one, ``email`` only with the right."""
+    """A purchaser's line; ``name`` where the group lists one, the rest only with the right."""
     same = ("member_id", "quantity", "value", "currency", "first_ordered_at", "last_ordered_at")
     return TableRow(
         name=name or (row.member.name if row.member else None),
         email=email,
+        reserved=reserved,
         favor_amount=favor.amount if favor else None,
         gift=favor.gift if favor else None,
         **{field: getattr(row, field) for field in same},

@@ -185,6 +185,7 @@ def scalars(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 
     raise AssertionError(f"extend this strategy: {schema}")
 
 
+@pytest.mark.slow
 @by_name
 def test_what_a_schema_allows_is_read_and_written_again_the_same(message: type[Message]) -> None:
     validator = published(message)

@@ -266,7 +266,8 @@ def _of_auctions(place: Place) -> dict[str, Notice]:
             minimum_reservations=100, minimum_step=place.step, **running,
         ),
         "contract-concluded-applicant": to_buyer(
-            "contract-concluded", role="applicant", quantity=3, **concluded
+            "contract-concluded", role="applicant", quantity=3,
+            seller_name=place.seller.name, **concluded,
         ),
         "contract-concluded-winner": to_seller("contract-concluded", role="winner", **concluded),
         "contract-concluded-seller": to_seller("contract-concluded", role="seller", **concluded),

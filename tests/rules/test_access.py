@@ -9,7 +9,7 @@ from fastapi import Request, Response
 
 from schemas.links import LinkError, Links
 from schemas.messages import ApiKey
-from services.storefront.access import (
+from services.storefront.access.callers import (
     COOKIE,
     MAX_AGE,
     SESSION_SECONDS,

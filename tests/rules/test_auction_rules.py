@@ -1973,7 +1973,10 @@ def test_a_contract_requests_a_group_purchase_at_its_price_for_its_applicants() 
             number_of_products=10,
             unit_price=900,
             currency="EUR",
-            members=(Member(**dict(ann)), Member(id="bob", email="bob@example.com")),
+            members=(
+                Member(**dict(ann), reserved=4),
+                Member(id="bob", email="bob@example.com", reserved=6),
+            ),
             visibility="unlisted",
         )
     ]
@@ -2041,6 +2044,9 @@ def test_everyone_who_took_part_is_told_how_it_ended(quantity: int, kind: str) -
         "una": "seller",
     }
     assert len(story.letters("contract-concluded") + story.letters("contract-failed")) == len(told)
+    # With whom the contract is, is told to nobody but the buyers that it is with.
+    named = {who for who, letter in told.items() if letter.says.seller_name == "Tom"}
+    assert named == ({"ann"} if kind == "contract-concluded" else set())
     for letter in told.values():
         says = letter.says
         assert (letter.at, says.shown) == (CLOSES, shown("b", "tom", 900))

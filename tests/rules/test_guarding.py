@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from services.storefront.access import COOKIE
+from services.storefront.access.callers import COOKIE
+from services.storefront.access.guarding import Guard
+from services.storefront.access.rates import Rates, network_of
 from services.storefront.api.answering import add_handlers
-from services.storefront.guarding import Guard
 from services.storefront.problems import Refusal
-from services.storefront.rates import Rates, network_of
 from services.storefront.settings import PageSettings
 
 OURS = "https://shop.example"

@@ -14,7 +14,7 @@ from schemas.messages import (
     OfferJudged,
     PurchaseState,
 )
-from services.storefront.listing import (
+from services.storefront.model.listing import (
     NUMBER_MAX,
     PARTS,
     TERMS_MAX,
@@ -23,7 +23,7 @@ from services.storefront.listing import (
     version_of,
     wanted,
 )
-from services.storefront.writing import Batch
+from services.storefront.model.writing import Batch
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, 999, tzinfo=UTC)
 MS = 1_781_524_800_000
@@ -131,7 +131,7 @@ def test_what_goes_with_a_tombstone(topic: str, key: str, version: str | None) -
     assert row_id == tuple(each for each in key.split("/") if each != "offer")
     assert set(part.when_deleted or {}) <= {
         *part.columns(EXAMPLES[version, part.table], 0),
-        "indexed_name",
+        "words",
     }
 
 

@@ -14,10 +14,10 @@ from schemas.messages import IdIssued, Message, PurchaseState, RequestRefused
 from schemas.topics import PURCHASES, REQUEST_OUTCOMES, Topic
 from services.runtime.records import Partitioner, encode, instant, key_id
 from services.runtime.settings import Settings
-from services.storefront.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription
-from services.storefront.live import Hub
+from services.storefront.live.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription
+from services.storefront.live.hub import Hub
+from services.storefront.live.streaming import EventStream, Places
 from services.storefront.problems import NotNow, TooMany
-from services.storefront.streaming import EventStream, Places
 
 GROUP = Subject(PURCHASES.name, "g-1")
 OTHER = Subject(PURCHASES.name, "g-2")

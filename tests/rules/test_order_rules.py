@@ -35,6 +35,7 @@ from schemas.messages import (
     TimePassed,
 )
 from schemas.notices import notices
+from schemas.parts import Address
 from services.order_service import rules
 from services.order_service.closing import ROWS_KEPT
 from services.order_service.processor import PROCESSOR
@@ -1178,7 +1179,7 @@ def test_who_has_no_address_leaves_no_trace_of_one() -> None:
     rows = dict(played.rows)
     assert not played.letters
     assert rows["admitted/ann"] == Admitted(None)
-    assert (rows["member/ann"].email, rows["order/shop/b"].email) == ("", "")
+    assert (rows["member/ann"].address, rows["order/shop/b"].address) == (None, None)
     assert "due/remind" not in rows
     assert all(row.member is None for row in played.members.values())
 
@@ -1197,10 +1198,10 @@ def test_who_has_no_address_leaves_no_trace_of_one() -> None:
 def test_an_order_keeps_its_address_only_while_its_money_is_awaited(
     events: list[Message], kept: str
 ) -> None:
-    assert play(group(), *events).rows["order/shop/a"].email == kept
+    assert play(group(), *events).rows["order/shop/a"].address == (Address(kept) if kept else None)
     by_list = play(LISTED, *events)
-    assert by_list.rows["order/shop/a"].email == "", "the list's address is kept in the list"
-    assert all(row.email == "" for _, row in by_list.rows.scan("member/"))
+    assert by_list.rows["order/shop/a"].address is None, "the list's address is kept in the list"
+    assert all(row.address is None for _, row in by_list.rows.scan("member/"))
 
 
 @pytest.mark.parametrize(
@@ -1208,6 +1209,10 @@ def test_an_order_keeps_its_address_only_while_its_money_is_awaited(
     [
         (group(), [paid("a", "ann")], None),
         (group(), [paid("a", "ann", member_email=ANN)], Person(id="ann", email=ANN)),
+        (group(),
+         [paid("a", "ann", member_email=ANN, member_locale="ja", member_time_zone="Asia/Tokyo")],
+         Person(id="ann", email=ANN, locale="ja", time_zone="Asia/Tokyo")),
+        (group(), [paid("a", "ann", member_locale="ja")], None),
         (group(), [paid("a", "ann", member_email=ANN), paid("b", "ann")],
          Person(id="ann", email=ANN)),
         (group(), [paid("a", "ann", member_email=ANN), paid("b", "ann", member_email=BOB)],
@@ -1219,7 +1224,8 @@ def test_an_order_keeps_its_address_only_while_its_money_is_awaited(
         (LISTED, [paid("a", "bob", member_email=BOB)], Person(id="bob", email=BOB)),
         (LISTED, [paid("a", "cem")], Person(**CEM.model_dump(exclude={"payment"}))),
     ],
-    ids=["none", "the-order-s", "kept", "the-latest", "after-a-cancellation", "the-list-s-first",
+    ids=["none", "the-order-s", "in-its-language", "nowhere-to-write-to", "kept",
+         "the-latest", "after-a-cancellation", "the-list-s-first",
          "listed-without", "listed-without-but-ordered-with", "all-of-it"],
 )  # fmt: skip
 def test_a_row_says_whom_its_letters_go_to(
@@ -1375,8 +1381,8 @@ NEW = {
     "terms": ("product_name", "product_id"),
     "admitted": ("address",),
     "listed": ("has_addresses",),
-    "member": ("email",),
-    "order": ("email",),
+    "member": ("address",),
+    "order": ("address",),
     "chunk": ("after",),
 }
 

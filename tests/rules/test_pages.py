@@ -5,23 +5,26 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from schemas.messages import FavorTerms, Product, Tier
-from services.storefront import chart, formats, telling, texts
-from services.storefront.auction_commands import REASONS
-from services.storefront.formats import Formats
+from services.storefront.commands.auctions import REASONS
+from services.storefront.model.rows import Listed
+from services.storefront.pages import chart, formats, telling, texts
+from services.storefront.pages.formats import Formats
 from services.storefront.pages.forms import Form
-from services.storefront.showing import Visit, render
-from services.storefront.views import AuctionDetail, ConditionAt, GroupView
+from services.storefront.pages.showing import Visit, render
+from services.storefront.views import AuctionDetail, ConditionAt, DefinitionSummary, GroupView
 
 STOREFRONT = Path(__file__).parents[2] / "services" / "storefront"
-TEMPLATES = sorted((STOREFRONT / "templates").glob("*.html"))
+TEMPLATES = sorted((STOREFRONT / "pages" / "templates").glob("*.html"))
 T = datetime(2026, 3, 11, 14, 3, 22, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 LANGUAGES = texts.LANGUAGES
+TEXTS = texts.load()
 
 
 # --- texts ---------------------------------------------------------------------------------------
@@ -31,9 +34,9 @@ def names_in(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-@pytest.mark.parametrize("key", sorted(texts.load()))
+@pytest.mark.parametrize("key", sorted(TEXTS))
 def test_a_text_names_the_same_values_in_both_languages(key: str) -> None:
-    english, japanese = texts.load()[key]
+    english, japanese = TEXTS[key]
     for form in english.split("|"):
         # A plural may be all the other language needs, so a count may be left out of one form.
         assert names_in(form) - {"n"} == names_in(japanese) - {"n"}
@@ -41,12 +44,12 @@ def test_a_text_names_the_same_values_in_both_languages(key: str) -> None:
 
 
 def sources() -> str:
-    code = [*STOREFRONT.glob("*.py"), *(STOREFRONT / "pages").glob("*.py"), *TEMPLATES]
+    code = [*STOREFRONT.rglob("*.py"), *TEMPLATES]
     return "\n".join(path.read_text(encoding="utf-8") for path in code)
 
 
 def test_every_text_is_used_and_every_text_used_is_there() -> None:
-    known, code = texts.load(), sources()
+    known, code = TEXTS, sources()
     tables = "|".join({key.partition(".")[0] for key in known})
     named = set(re.findall(rf"""["']((?:{tables})\.[\w-]*)""", code))
     # What is completed where it is used: `"status." ~ status`, and pages of a title and a text.
@@ -199,7 +202,7 @@ def test_times_of_forms_are_of_the_zone_they_were_typed_in() -> None:
 def test_the_language_is_the_one_asked_for_then_kept_then_the_browser_s(
     asked: str | None, kept: str | None, accepted: str, language: str
 ) -> None:
-    from services.storefront.showing import _language
+    from services.storefront.pages.showing import _language
 
     assert _language(asked, kept, accepted) == language
 
@@ -356,3 +359,47 @@ def test_what_people_typed_is_text_and_nothing_else(language: texts.Language) ->
     assert '"><script>' not in page
     assert f'<html lang="{language}"' in page
     assert page.count("<script") == 1
+
+
+# --- searches ------------------------------------------------------------------------------------
+
+FOUND = DefinitionSummary(
+    definition_id="d",
+    shop_id="s",
+    product=Product(name="Green tea"),
+    unit_price=1_000,
+    currency="EUR",
+    published_at=T,
+)
+NOTHING, SOME, FURTHER_ON = Listed([], None), Listed([FOUND], None), Listed([], "a-cursor")
+
+
+@pytest.mark.parametrize(
+    ("groups", "definitions", "sections", "says"),
+    [
+        (NOTHING, NOTHING, [], ["home.nothing_found"]),
+        (NOTHING, SOME, ["definitions"], []),
+        (FURTHER_ON, NOTHING, ["groups"], ["home.none_so_far", "home.more_groups"]),
+        (FURTHER_ON, SOME, ["groups", "definitions"], ["home.none_so_far", "home.more_groups"]),
+    ],
+)
+def test_a_search_shows_the_lists_that_have_something_and_says_once_that_none_has(
+    groups: Listed[Any], definitions: Listed[Any], sections: list[str], says: list[str]
+) -> None:
+    """A list may have nothing in its window: then what is further on can be asked for."""
+    here = visit("en")
+    page = render(
+        "home.html",
+        here,
+        words="tea",
+        sort="ending",
+        auctions=NOTHING,
+        groups=groups,
+        definitions=definitions,
+        url=lambda **asked: "/",
+    )
+    assert re.findall(r'<section class="board" aria-labelledby="(\w+)"', page) == sections
+    of_searches = ("nothing_found", "none_so_far", "more_auctions", "more_groups")
+    for key in (f"home.{each}" for each in of_searches):
+        assert page.count(here.text(key)) == (key in says), key
+    assert page.count('class="sorts"') == ("groups" in sections)

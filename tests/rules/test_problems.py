@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.storefront import problems
-from services.storefront.given import (
+from services.storefront.commands.given import (
     ApplicationGiven,
     AuctionGiven,
     DefinitionGiven,
@@ -13,8 +13,8 @@ from services.storefront.given import (
     SellerGiven,
     given,
 )
+from services.storefront.commands.terms import definition_problems
 from services.storefront.problems import Invalid, Refusal, TooMany
-from services.storefront.terms import definition_problems
 
 TEA = {"product": {"name": "Tea"}, "unit_price": 500, "currency": "EUR"}
 KINDS = [

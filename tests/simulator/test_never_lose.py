@@ -15,6 +15,7 @@ from .auctions import History, simulate
 from .driver import run
 from .running import Way
 
+pytestmark = pytest.mark.slow
 ways = st.builds(
     Way,
     auctions=st.integers(1, 3),
@@ -80,7 +81,6 @@ def test_what_was_certain_and_is_not_taken_back_is_concluded(seed: int, way: Way
         assert sum(ended) == 1
 
 
-@pytest.mark.slow
 @given(seed=st.integers(0, 2**32), way=ways)
 @promise
 def test_no_letter_is_written_twice_and_no_seller_invited_twice(seed: int, way: Way) -> None:
@@ -113,7 +113,6 @@ def test_every_offer_gets_one_verdict_and_never_another(seed: int, way: Way) -> 
     assert set(verdicts) == offers
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("patience", [0, 3])
 def test_a_history_that_is_run_again_says_the_same(patience: int) -> None:
     for seed in range(50):

@@ -35,7 +35,7 @@ from .driver import ContractError, Driver, merged, run
 from .oracle import Outcome, expect
 from .running import PLAIN, Way, check, check_seeds, history_of, told, way_of
 
-SEEDS_IN_CHECK, SEEDS = 250, 2_000
+SEEDS_IN_CHECK, SEEDS = 150, 2_000
 MS = 0.001
 #: Opens, invites, closes; everyone is registered and approved long before.
 OPENS, INVITES, CLOSES = 1_000, 1_750, 2_000

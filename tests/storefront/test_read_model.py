@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import (
     Auction,
@@ -24,13 +25,13 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
 )
-from services.storefront import lists
-from services.storefront.database import DatabaseError, connect, migrate
-from services.storefront.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
-from services.storefront.reading import BadCursor, Listed, Reader
-from services.storefront.rows import GroupRow
-from services.storefront.tables import METADATA
-from services.storefront.writing import Batch, FencedError, Place, Writer
+from services.storefront.model import lists
+from services.storefront.model.database import DatabaseError, connect, migrate
+from services.storefront.model.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
+from services.storefront.model.reading import BadCursor, Listed, Reader
+from services.storefront.model.rows import GroupRow
+from services.storefront.model.tables import METADATA
+from services.storefront.model.writing import Batch, FencedError, Place, Writer
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NAMES = ("Green tea", "Black tea", "緑茶", "Teapot", "Lamp")
@@ -255,7 +256,7 @@ async def test_pages_make_up_the_list(url: str, reader: Reader, sort: Any, limit
         ("  ", set(NAMES)),
     ],
 )
-@pytest.mark.parametrize("many", [1_000, 5])
+@pytest.mark.parametrize("many", [pytest.param(1_000, marks=pytest.mark.slow), 5])
 async def test_words_narrow_a_list(
     url: str,
     reader: Reader,
@@ -265,8 +266,8 @@ async def test_words_narrow_a_list(
     many: int,
 ) -> None:
     """The same whether words are rare, or so common that windows of the list are looked through."""
-    monkeypatch.setattr("services.storefront.lists.CANDIDATES_MAX", many)
-    monkeypatch.setattr("services.storefront.reading.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.model.lists.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.model.reading.CANDIDATES_MAX", many)
     monkeypatch.setattr(lists, "WINDOW", 9)
     await write(url, *SHOP)
     every = await walk(lambda cursor: reader.groups(cursor=cursor, limit=4))
@@ -427,7 +428,7 @@ async def test_facts_of_a_subject_by_kind_in_key_order(url: str, reader: Reader)
 
 # --- costs ---------------------------------------------------------------------------------------
 
-SEARCHES = [Search(), Search(None, ("tea", "green"), "groups")]
+ALL, COMMON, RARE = Search(), Search(("tea", "green")), Search(("tea", "green"), "green")
 PUBLIC = {"visibility": "public", "status": "open"}
 PAGES = [
     *((GROUP_LIST, sort, PUBLIC) for sort in ("ending", "ended", "nearest")),
@@ -440,8 +441,21 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=["all", "words"])
-@pytest.mark.parametrize(("of", "sort", "where"), PAGES)
+NAMED = [page for page in PAGES if page[0] is not lists.OFFER_LIST]
+
+
+async def plan_of(engine: AsyncEngine, query: Select[Any]) -> list[str]:
+    """How SQLite would answer it."""
+    told = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    async with engine.connect() as connection:
+        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}")
+        return [step for *_, step in plan.all()]
+
+
+@pytest.mark.parametrize(
+    ("of", "sort", "where", "search"),
+    [*((*page, ALL) for page in PAGES), *((*page, COMMON) for page in NAMED)],
+)
 async def test_a_page_is_a_range_of_an_index(
     url: str, of: Any, sort: str, where: dict[str, str | None], search: Search
 ) -> None:
@@ -452,10 +466,19 @@ async def test_a_page_is_a_range_of_an_index(
     for after in (None, place):
         page = Page(of, order, where, after, search)
         for query in (page.query(place).limit(21), page.query().limit(21), page.end_of_window()):
-            told = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-            async with engine.connect() as connection:
-                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {told}")
-                steps = [step for *_, step in plan.all()]
+            steps = await plan_of(engine, query)
             assert not [step for step in steps if step.startswith("USE TEMP")], steps
             assert all(" INDEX " in step for step in steps if step.startswith("SCAN")), steps
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("of", "sort", "where"), NAMED)
+async def test_those_with_a_rare_word_are_fetched_by_their_ids(
+    url: str, of: Any, sort: str, where: dict[str, str | None]
+) -> None:
+    engine = connect(url)
+    steps = await plan_of(engine, Page(of, of.orders[sort], where, None, RARE).query().limit(21))
+    looks = [step for step in steps if f" {of.table.name} " in step or " search " in step]
+    assert all(step.startswith("SEARCH") for step in looks), steps
+    assert any(f"({of.id.name}=?)" in step for step in looks), steps
     await engine.dispose()

@@ -1,10 +1,12 @@
-"""Mail and database servers for system tests."""
+"""What system tests share: a stack with its API, mail and database servers."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from services.runtime.brokers import RunningBroker
+from tests.system.api_stack import Api, api_on
 from tests.system.mail import BUILD_SECONDS_MAX, Mailpit, MailServerError
 from tests.system.postgres import Postgres, PostgresError, postgres_server
 
@@ -14,6 +16,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "mailpit" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS_MAX + 300))
+
+
+@pytest.fixture(scope="session")
+def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The API of a stack that tests share: each has subjects of its own and stops nothing."""
+    with api_on(kafka, tmp_path_factory.mktemp("api")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,15 @@
 """The HTTP API on a real stack: both stories, twice the same, and nothing in the logs."""
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
-from tests.system.api_stack import LINKS, Api, after, api_on
+from tests.system.api_stack import LINKS, Api, after
 from tests.system.stack import until
 
 pytestmark = pytest.mark.system
-
-
-@pytest.fixture(scope="module")
-def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with api_on(kafka, tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 def problems_of(answer: Any) -> dict[str, str]:

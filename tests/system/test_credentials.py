@@ -13,9 +13,9 @@ from fastapi.routing import APIRoute
 
 from schemas.links import Links, Purpose
 from services.runtime.brokers import RunningBroker
-from services.storefront import events
-from services.storefront.access import MAX_AGE
+from services.storefront.access.callers import MAX_AGE
 from services.storefront.api.document import PREFIX, ROUTERS
+from services.storefront.live import events
 from tests.system.api_stack import LINKS, SECRET, Api, Client, api_on
 
 pytestmark = pytest.mark.system

@@ -83,7 +83,7 @@ def test_every_letter_of_an_auction_arrives_once_and_well_formed(
 
 
 @pytest.mark.parametrize(
-    ("broker_kind", "count", "kills"), [("kafka", 1_500, 3), ("embedded", 600, 2)]
+    ("broker_kind", "count", "kills"), [("kafka", 800, 2), ("embedded", 300, 1)]
 )
 def test_letters_arrive_on_a_bad_day_with_the_notifier_killed(
     broker_kind: str, count: int, kills: int, request: pytest.FixtureRequest, tmp_path: Path

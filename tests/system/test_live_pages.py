@@ -5,19 +5,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from services.runtime.brokers import RunningBroker
-from tests.system.api_stack import Api, after, api_on
+from tests.system.api_stack import Api, after
 from tests.system.browser import browser, window
 
 pytestmark = pytest.mark.system
 #: An order shows within a second; a machine that does much else is given more.
 SOON_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with api_on(kafka, tmp_path_factory.mktemp("live")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +24,7 @@ def test_an_auction_s_page_follows_it_to_its_end(api: Api, chromium: Browser) ->
     _, other = api.seller()
     shop = api.shop()
     terms = {"currency": "EUR", "unit_price": 119_900, "minimum_reservations": 3}
-    auction = api.auction(opener, closes_at=after(seconds=45), **terms)["auction_id"]
+    auction = api.auction(opener, closes_at=after(seconds=30), **terms)["auction_id"]
     place = f"/auctions/{auction}"
     with window(chromium) as context:
         page, lists = context.new_page(), context.new_page()

@@ -7,20 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
-from tests.system.api_stack import LINKS, Api, after, api_on
+from tests.system.api_stack import LINKS, Api, after
 from tests.system.reader import Reader
 from tests.system.stack import until
 
 pytestmark = pytest.mark.system
 NASTY = '<script>alert("1")</script>&{n}{{7*7}}\u202eא'
 Open = Callable[..., Reader]
-
-
-@pytest.fixture(scope="module")
-def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with api_on(kafka, tmp_path_factory.mktemp("pages")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -159,6 +152,10 @@ def test_only_the_winning_seller_sees_the_buyers_and_only_after_the_contract(
     assert mail not in winner.get(f"/seller/auctions/{place}").html
     until("concluded", lambda: "Contract concluded" in public.get(f"/auctions/{place}").text)
     until("listed", lambda: mail in winner.get(f"/seller/auctions/{place}").html)
+    buyers = winner.get(f"/seller/auctions/{place}").html
+    assert re.search(
+        r'Reserved</th>.*Ordered</th>.*num">2</td><td class="amount num">0</td>', buyers, re.S
+    )
     assert mail not in loser.get(f"/seller/auctions/{place}").html
     shown = public.get(f"/auctions/{place}")
     assert "It's a deal at ¥90,000 each" in shown.text

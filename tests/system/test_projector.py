@@ -33,11 +33,11 @@ from schemas.parts import FavorTerms
 from schemas.topics import CATALOGUE, PARTITIONS
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import BadRecordError, OutputRecord, as_record, decode
-from services.storefront import listing
-from services.storefront.database import connect, migrate
-from services.storefront.projecting import TOPICS
-from services.storefront.reading import Reader
-from services.storefront.tables import FACTS, POSITIONS, READ_MODEL
+from services.storefront.model import listing
+from services.storefront.model.database import connect, migrate
+from services.storefront.model.projecting import TOPICS
+from services.storefront.model.reading import Reader
+from services.storefront.model.tables import FACTS, POSITIONS, READ_MODEL
 from tests.system.postgres import Postgres
 from tests.system.stack import Stack, Worker, partition_of, stack_on, until
 
@@ -414,3 +414,26 @@ def execute(url: str, statement: Any) -> None:
         await engine.dispose()
 
     asyncio.run(go())
+
+
+# --- a server that was away ----------------------------------------------------------------------
+
+
+async def test_questions_are_answered_after_the_server_ended_their_connections(
+    postgres: Postgres,
+) -> None:
+    """Nobody is told of a connection that was lost while nobody asked."""
+    name = f"t{time.monotonic_ns()}"
+    url = await asyncio.to_thread(postgres.fresh, name)
+    engine = connect(url)
+    await migrate(engine)
+    await engine.dispose()
+    reader = Reader(url)
+    try:
+        for _ in range(2):
+            asked = await asyncio.gather(*(reader.groups(words="tea") for _ in range(5)))
+            assert [each.rows for each in asked] == [[]] * 5
+            await asyncio.to_thread(postgres.let_in, name, allowed=False)
+            await asyncio.to_thread(postgres.let_in, name, allowed=True)
+    finally:
+        await reader.close()

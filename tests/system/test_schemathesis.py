@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 #: Another one may find something else; this one finds the same again.
 SEED = 20_260_615
 #: Streams are looked at in the long run: one that has nothing to say takes its time.
-LIMITS = ("--max-examples", "3", "--max-time", "45", "--exclude-path-regex", "events$")
+LIMITS = ("--max-examples", "3", "--max-time", "30", "--exclude-path-regex", "events$")
 
 
 @pytest.fixture(scope="module")

@@ -190,6 +190,8 @@ def test_a_group_purchase_from_its_start_to_everyone_s_favor(
 
     letters.open(reader, ada, "favor-given")
     expect(reader.locator("body")).to_contain_text("€4.00")
+    letters.open(reader, hana, "order-counted")
+    expect(reader.locator("html")).to_have_attribute("lang", "ja")
     orders = {(who, kind): 1 for who in everyone[1:] for kind in ("order-counted", "favor-given")}
     assert_told(api, letters, everyone, {(dee, "id-issued"): 1} | orders)
 

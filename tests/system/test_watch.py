@@ -14,25 +14,17 @@ from typing import Any
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
-from tests.system.api_stack import Api, Client, api_on
+from tests.system.api_stack import Api, Client
 from tests.system.stack import until
 from tests.system.terminal import acting_on, jointbuy
 
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture(scope="module")
-def stack(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with api_on(kafka, tmp_path_factory.mktemp("watch")) as running:
-        yield running
-
-
-@pytest.fixture
-def api(stack: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """The API, which the environment names; nobody needs a key to watch."""
-    acting_on(stack, monkeypatch, None)
-    return stack
+@pytest.fixture(autouse=True)
+def _named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names the API; nobody needs a key to watch."""
+    acting_on(api, monkeypatch, None)
 
 
 @dataclass

@@ -180,6 +180,7 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
         "payment": says.payment_id and _id(says.payment_id),
         "code": says.code and _id(says.code),
         "gift": (says.gift and clean(says.gift, NAME_MAX)) or None,
+        "seller": (says.seller_name and clean(says.seller_name, NAME_MAX)) or None,
         "method": says.method and wording.METHODS[says.method].in_(language),
     }
 

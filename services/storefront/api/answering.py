@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException
 
 from schemas.links import LinkError
 from services.runtime.transport import TransportError
-from services.storefront.database import DatabaseError
-from services.storefront.guarding import API, Refuse
+from services.storefront.access.guarding import API, Refuse
+from services.storefront.model.database import DatabaseError
+from services.storefront.model.reading import BadCursor
 from services.storefront.problems import (
     MEDIA_TYPE,
     Broken,
@@ -28,7 +29,6 @@ from services.storefront.problems import (
     WrongMethod,
     invalid,
 )
-from services.storefront.reading import BadCursor
 
 HANDLED: tuple[type[Exception], ...] = (
     Refusal,

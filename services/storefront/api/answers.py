@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.messages import ApiKey, Problem, Standing, Verdict
-from services.storefront.auction_commands import Offered, Reserved
-from services.storefront.group_commands import Asked
-from services.storefront.order_commands import Ordered
-from services.storefront.seller_commands import Registered
+from services.storefront.commands.auctions import Offered, Reserved
+from services.storefront.commands.groups import Asked
+from services.storefront.commands.orders import Ordered
+from services.storefront.commands.sellers import Registered
 from services.storefront.shop import Shop
 from services.storefront.views import View
 

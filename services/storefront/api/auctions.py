@@ -24,8 +24,8 @@ from services.storefront.api.taking import (
     Who,
     Words,
 )
-from services.storefront.auction_commands import Offered
-from services.storefront.given import ApplicationGiven, AuctionGiven, OfferGiven
+from services.storefront.commands.auctions import Offered
+from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
 from services.storefront.looking import auction_shown
 from services.storefront.views import (
     AuctionDetail,

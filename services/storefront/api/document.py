@@ -13,7 +13,7 @@ from services.storefront.api.group_purchases import definitions, groups, request
 from services.storefront.api.routes import BEARER, PREFIX
 from services.storefront.api.sellers import keys, sellers
 from services.storefront.api.taking import SHAPES
-from services.storefront.events import router as events
+from services.storefront.live.events import router as events
 from services.storefront.problems import ProblemDocument
 
 ROUTERS = (definitions, groups, requests, auctions, sellers, keys)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, Response
 
-from services.storefront.access import Kind
+from services.storefront.access.callers import Kind
 from services.storefront.api.answers import (
     CancellationAnswer,
     OrderAnswer,
@@ -26,7 +26,7 @@ from services.storefront.api.taking import (
     Who,
     Words,
 )
-from services.storefront.given import (
+from services.storefront.commands.given import (
     CancellationGiven,
     DefinitionGiven,
     GivenId,

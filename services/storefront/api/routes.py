@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from services.storefront.access import Kind
+from services.storefront.access.callers import Kind
 from services.storefront.api.answering import WRITING, refusals
 from services.storefront.api.taking import Taken, needing, who
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Response
 
-from services.storefront.access import Actor
+from services.storefront.access.callers import Actor
 from services.storefront.api.answers import (
     IssuedKeyAnswer,
     KeyAnswer,
@@ -16,8 +16,8 @@ from services.storefront.api.answers import (
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.api.taking import IdInPath, Page, Seed, Taken, The, Who
-from services.storefront.given import SellerGiven, WithdrawalGiven
-from services.storefront.seller_commands import Act
+from services.storefront.commands.given import SellerGiven, WithdrawalGiven
+from services.storefront.commands.sellers import Act
 from services.storefront.shop import Shop
 from services.storefront.views import SellerView, seller_view
 

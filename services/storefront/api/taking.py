@@ -8,9 +8,9 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
-from services.storefront.access import Actor, Kind
-from services.storefront.acting import demand
-from services.storefront.given import ID_PATTERN, given
+from services.storefront.access.callers import Actor, Kind
+from services.storefront.commands.acting import demand
+from services.storefront.commands.given import ID_PATTERN, given
 from services.storefront.problems import NotJson
 from services.storefront.shop import Shop, shop_of
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from services.storefront.pages.showing import asset, asset_bytes
 from services.storefront.problems import Unknown
-from services.storefront.showing import asset, asset_bytes
 
 router = APIRouter(include_in_schema=False)
 _TYPES = {

@@ -5,15 +5,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.storefront import telling
-from services.storefront.access import visitor
-from services.storefront.given import ApplicationGiven, given
+from services.storefront.access.callers import visitor
+from services.storefront.commands.given import ApplicationGiven, given
 from services.storefront.looking import auction_shown
+from services.storefront.pages import telling
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path
+from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, Overtaken
 from services.storefront.shop import shop_of
-from services.storefront.showing import Visit, page, said
 
 router = APIRouter(include_in_schema=False)
 

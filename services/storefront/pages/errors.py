@@ -3,8 +3,8 @@
 from fastapi import Request
 from fastapi.responses import Response
 
+from services.storefront.pages.showing import said
 from services.storefront.problems import Refusal
-from services.storefront.showing import said
 
 #: By status: the texts ``error.<name>_title`` and ``error.<name>_text``.
 _NAMES = {

@@ -8,11 +8,11 @@ from fastapi import Request
 from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
-from services.storefront import formats
-from services.storefront.given import Address
+from services.storefront.commands.given import Address
+from services.storefront.pages import formats
+from services.storefront.pages.showing import Visit
+from services.storefront.pages.texts import TextError
 from services.storefront.problems import Refusal
-from services.storefront.showing import Visit
-from services.storefront.texts import TextError
 
 T = TypeVar("T")
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)

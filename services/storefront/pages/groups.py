@@ -6,15 +6,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.links import LinkError
-from services.storefront import telling
-from services.storefront.access import Actor
-from services.storefront.given import OrderGiven, given
+from services.storefront.access.callers import Actor
+from services.storefront.commands.given import OrderGiven, given
 from services.storefront.looking import group_shown
+from services.storefront.pages import telling
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import group_path
+from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Invalid
 from services.storefront.shop import shop_of
-from services.storefront.showing import Visit, page, said
 from services.storefront.views import GroupView
 
 router = APIRouter(include_in_schema=False)
@@ -89,7 +89,7 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     form = await Form.of(request, visit)
     fields: dict[str, object] = {"quantity": form.number("quantity")}
     if not actor.id:
-        fields["member"] = {"email": form.email()}
+        fields["member"] = form.person()
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)

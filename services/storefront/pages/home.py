@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.storefront.rows import Listed
+from services.storefront.model.rows import Listed
+from services.storefront.pages.showing import Visit, answered, body_of, page
 from services.storefront.shop import shop_of
-from services.storefront.showing import Visit, answered, body_of, page
 from services.storefront.views import auction_summary, definition_summary, group_summary
 
 router = APIRouter(include_in_schema=False)

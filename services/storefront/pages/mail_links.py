@@ -10,12 +10,12 @@ from fastapi.responses import Response
 from schemas.links import LinkError, Purpose
 from schemas.messages import Auction, Resubscribed, Unsubscribed
 from schemas.topics import AUCTIONS
-from services.storefront import texts
-from services.storefront.access import MAX_AGE
+from services.storefront.access.callers import MAX_AGE
+from services.storefront.pages import texts
 from services.storefront.pages.errors import HOME
 from services.storefront.pages.paths import auction_path, path_of
+from services.storefront.pages.showing import Visit, page, said
 from services.storefront.shop import shop_of
-from services.storefront.showing import Visit, page, said
 
 router = APIRouter(include_in_schema=False)
 

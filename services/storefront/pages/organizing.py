@@ -4,14 +4,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.links import LinkError
-from services.storefront.access import Actor
-from services.storefront.given import WithdrawalGiven, given
+from services.storefront.access.callers import Actor
+from services.storefront.commands.given import WithdrawalGiven, given
 from services.storefront.looking import group_shown, table_shown
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import absolute, group_path
+from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Invalid, Overtaken
 from services.storefront.shop import shop_of
-from services.storefront.showing import Visit, page, said
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100

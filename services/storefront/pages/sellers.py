@@ -7,13 +7,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from schemas.messages import Seller
 from schemas.topics import SELLERS
-from services.storefront.access import Actor, visitor
-from services.storefront.given import SellerGiven, given
+from services.storefront.access.callers import Actor, visitor
+from services.storefront.commands.given import SellerGiven, given
+from services.storefront.model.rows import OfferRow
 from services.storefront.pages.forms import Form
+from services.storefront.pages.showing import Visit, page
 from services.storefront.problems import Impossible, Invalid, NoCredential, NotAllowed
-from services.storefront.rows import OfferRow
 from services.storefront.shop import Shop, shop_of
-from services.storefront.showing import Visit, page
 
 router = APIRouter(include_in_schema=False)
 LINES = 20

@@ -12,17 +12,17 @@ from markupsafe import Markup
 from schemas.messages import Auction
 from schemas.money import CURRENCIES
 from schemas.topics import AUCTIONS
-from services.storefront.access import Actor
-from services.storefront.auction_commands import REASONS, Offered
-from services.storefront.given import AuctionGiven, OfferGiven, given
+from services.storefront.access.callers import Actor
+from services.storefront.commands.auctions import REASONS, Offered
+from services.storefront.commands.given import AuctionGiven, OfferGiven, given
 from services.storefront.looking import auction_shown, group_shown, table_shown
+from services.storefront.model.rows import Listed
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path, desk_path
 from services.storefront.pages.sellers import sign_in_page
+from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
-from services.storefront.rows import Listed
 from services.storefront.shop import Shop, shop_of
-from services.storefront.showing import Visit, page, said
 from services.storefront.views import AuctionDetail, OfferView, TableRow
 
 router = APIRouter(include_in_schema=False)

@@ -8,14 +8,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from schemas.messages import Definition
 from schemas.topics import DEFINITIONS
-from services.storefront.access import Access, visitor
-from services.storefront.given import GroupGiven, given
-from services.storefront.group_commands import Asked
+from services.storefront.access.callers import Access, visitor
+from services.storefront.commands.given import GroupGiven, given
+from services.storefront.commands.groups import Asked
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import path_of
+from services.storefront.pages.showing import Visit, page
 from services.storefront.problems import Impossible, Invalid, Unknown
 from services.storefront.shop import shop_of
-from services.storefront.showing import Visit, page
 from services.storefront.views import definition_view
 
 router = APIRouter(include_in_schema=False)

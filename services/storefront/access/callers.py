@@ -1,0 +1,251 @@
+"""Who asks: keys of programs, signed links of people, the session of a browser.
+
+A key is ``jb_<key_id>_<secret>``; only its digest is on the log. A link's token names what it lets
+its holder do, to what, and since when. A credential that is not good is never passed over as if
+none had been given.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Literal, Protocol
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from schemas.links import LinkError, Links, Purpose
+from schemas.messages import ApiKey
+from services.storefront.access.rates import network_of
+from services.storefront.problems import NoCredential, NotAllowed
+from services.storefront.settings import PageSettings
+
+Kind = Literal[
+    "anonymous", "admin", "seller", "invited", "shop", "requester", "organizer", "member",
+    "applicant",
+]  # fmt: skip
+COOKIE = "jointbuy-session"
+SESSION_SECONDS = 12 * 3600
+DAY_SECONDS = 24 * 3600
+#: How long each kind of link works. None: as long as letters lie in mailboxes (RFC 8058).
+MAX_AGE: dict[Purpose, int | None] = {
+    "unsubscribe": None,
+    "confirm-application": 60 * DAY_SECONDS,
+    "application": 180 * DAY_SECONDS,
+    "counter-offer": 60 * DAY_SECONDS,
+    "request": DAY_SECONDS,
+    "group": 400 * DAY_SECONDS,
+    "order": 180 * DAY_SECONDS,
+    "seller": 3600,
+    "session": SESSION_SECONDS,
+}
+#: What a token may be given for at the API: its purpose, and whom it makes of its holder.
+_BEARERS: dict[Purpose, Kind] = {
+    "request": "requester",
+    "group": "organizer",
+    "order": "member",
+    "application": "applicant",
+    "counter-offer": "invited",
+}
+ADMIN_KEY_CHARACTERS_MIN = 16
+_KEY_ID_CHARACTERS = 16
+_NOBODY = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
+
+    ``via`` is the id of the key, where there is one; ``client`` is by whom requests are counted.
+    """
+
+    kind: Kind = "anonymous"
+    id: str = ""
+    about: str = ""
+    via: str = ""
+    client: str = ""
+
+    @property
+    def name(self) -> str:
+        """Tells actors apart; holds nothing secret."""
+        return f"{self.kind}/{self.about}/{self.id}"
+
+
+class Keys(Protocol):
+    """Where issued keys are looked up."""
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        """The key of this id, revoked or not."""
+        ...
+
+
+class Access:
+    """Reads and makes the credentials of one deployment."""
+
+    def __init__(self, settings: PageSettings, links: Links, keys: Keys) -> None:
+        self.links = links
+        self._keys = keys
+        self._page_url = settings.page_url.rstrip("/")
+        self._secret = settings.link_secret.get_secret_value().encode()
+        self._admin_key = settings.admin_key.get_secret_value().encode()
+
+    # --- who asks --------------------------------------------------------------------------------
+
+    async def bearer(self, request: Request) -> Actor:
+        """Who asks the API: by ``Authorization: Bearer``, or anonymous without that header.
+
+        Raises ``NoCredential`` for a credential that is not, or no longer, good.
+        """
+        given = request.headers.get("authorization")
+        if given is None:
+            return visitor(request)
+        return replace(await self._by_credential(given), client=visitor(request).client)
+
+    async def _by_credential(self, given: str) -> Actor:
+        scheme, _, credential = given.partition(" ")
+        credential = credential.strip()
+        if scheme.lower() != "bearer" or not credential or not credential.isascii():
+            raise NoCredential("give the key or the link's token as 'Authorization: Bearer …'")
+        if credential.startswith("jb_"):
+            return await self.by_key(credential)
+        if self._is_admin(credential):
+            return Actor("admin", via="admin")
+        return self._by_token(credential)
+
+    async def by_key(self, credential: str) -> Actor:
+        """The holder of a key. Raises ``NoCredential``."""
+        key_id = credential.removeprefix("jb_").partition("_")[0]
+        found = None
+        if len(key_id) == _KEY_ID_CHARACTERS and key_id.isalnum():
+            found = await self._keys.api_key(key_id)
+        # Compared whether or not there is such a key, and answered alike.
+        is_it = hmac.compare_digest(digest_of(credential), found.digest if found else _NOBODY)
+        if found is None or not is_it or found.revoked_at is not None:
+            raise NoCredential("the key is not known, or no longer good: ask for a new one")
+        return Actor(found.role, found.holder_id, via=found.key_id)
+
+    def _is_admin(self, credential: str) -> bool:
+        if len(self._admin_key) < ADMIN_KEY_CHARACTERS_MIN:
+            return False
+        return hmac.compare_digest(credential.encode(), self._admin_key)
+
+    def _by_token(self, token: str) -> Actor:
+        for purpose in _BEARERS:
+            try:
+                return self.by_link(purpose, token)
+            except LinkError as error:
+                if "expired" in str(error):
+                    raise NoCredential(str(error)) from None
+        raise NoCredential("the credential is neither a key nor a link's token that works here")
+
+    def by_link(self, purpose: Purpose, token: str) -> Actor:
+        """The holder of a link, in whose place a page acts.
+
+        Raises ``LinkError``, which says what to do.
+        """
+        what = self.links.read(purpose, token, MAX_AGE[purpose])
+        kind = _BEARERS[purpose]
+        if len(what) != (1 if purpose == "request" else 2):
+            raise LinkError("the link is not complete: copy it whole from the letter")
+        return Actor(kind, what[-1] if len(what) > 1 else "", what[0])
+
+    # --- browsers --------------------------------------------------------------------------------
+
+    async def sign_in(self, credential: str) -> Actor:
+        """A seller who signs in with a key. Raises ``NoCredential`` and ``NotAllowed``."""
+        actor = await self.by_key(credential.strip())
+        if actor.kind != "seller":
+            raise NotAllowed("this is a shop's key: sign in with a seller's")
+        return actor
+
+    def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:
+        """Give the browser a fresh session of a seller, in place of whatever it had."""
+        token = self.links.token("session", actor.id, actor.via)
+        response.set_cookie(
+            COOKIE, token, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure
+        )
+
+    def forget(self, response: Response) -> None:
+        """Sign out."""
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+
+    async def session(self, request: Request) -> Actor:
+        """The seller whose browser asks, or anonymous: a session ends with its time or its key."""
+        anonymous = visitor(request)
+        try:
+            token = request.cookies.get(COOKIE, "")
+            seller_id, key_id = self.links.read("session", token, MAX_AGE["session"])
+        except ValueError:
+            return anonymous
+        key = await self._keys.api_key(key_id)
+        if key is None or key.revoked_at is not None or key.holder_id != seller_id:
+            return anonymous
+        return replace(anonymous, kind="seller", id=seller_id, via=key_id)
+
+    # --- what is handed out ----------------------------------------------------------------------
+
+    def organizer_link(self, group_id: str, organizer_id: str) -> str:
+        """The organizer's page of a group; shown once."""
+        token = self.links.token("group", group_id, organizer_id)
+        return f"{self._page_url}/groups/{quote(group_id, safe='')}/manage/{token}"
+
+    def order_link(self, group_id: str, member_id: str = "") -> str:
+        """Where a member orders, or anybody who has the link if it names none."""
+        token = self.links.token("order", group_id, member_id)
+        return f"{self._page_url}/groups/{quote(group_id, safe='')}/order/{token}"
+
+    def application_link(self, auction_id: str, application_id: str) -> str:
+        """Where an applicant takes an application back."""
+        return f"{self._page_url}/applications/{self.application_token(auction_id, application_id)}"
+
+    def application_token(self, auction_id: str, application_id: str) -> str:
+        """The same for programs."""
+        return self.links.token("application", auction_id, application_id)
+
+    def request_token(self, request_id: str) -> str:
+        """What asks for the outcome of a request."""
+        return self.links.token("request", request_id)
+
+    def seal(self, *what: str) -> str:
+        """Always the same for the same words, and not to be guessed: 40 hexadecimal digits."""
+        return hmac.new(self._secret, "\0".join(what).encode(), sha256).hexdigest()[:40]
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach these pages by https only."""
+        return self._page_url.startswith("https://")
+
+
+def visitor(request: Request) -> Actor:
+    """Somebody of whom nothing is known but the address."""
+    return Actor(client=network_of(request.client.host if request.client else ""))
+
+
+def digest_of(credential: str) -> str:
+    """What the log knows of a key."""
+    return sha256(credential.encode()).hexdigest()
+
+
+def new_key(role: Literal["seller", "shop"], holder_id: str) -> tuple[ApiKey, str]:
+    """A fresh key: what the log is told, and what its holder is told once."""
+    key_id = secrets.token_hex(_KEY_ID_CHARACTERS // 2)
+    credential = f"jb_{key_id}_{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        key_id=key_id,
+        role=role,
+        holder_id=holder_id,
+        digest=digest_of(credential),
+        issued_at=datetime.now(UTC),
+        version=1,
+    )
+    return key, credential
+
+
+def revoked(key: ApiKey) -> ApiKey:
+    """The key, no longer good from now on."""
+    if key.revoked_at is not None:
+        return key
+    at = max(datetime.now(UTC), key.issued_at + timedelta(milliseconds=1))
+    return key.model_copy(update={"revoked_at": at, "version": key.version + 1})

@@ -1,0 +1,231 @@
+"""What every command needs: who may, ids that are made here, and outcomes that are waited for.
+
+Authority is judged here and nowhere else, for pages and the API alike. Ids come from a seed, so a
+command that is repeated under the same ``Idempotency-Key`` is the same command on the log.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
+from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
+from services.storefront.access.callers import Access, Actor, Kind
+from services.storefront.access.rates import Rates
+from services.storefront.live.hub import Hub
+from services.storefront.model.reading import Reader
+from services.storefront.problems import Impossible, NoCredential, NotAllowed, Unknown
+from services.storefront.sending import Sender
+from services.storefront.settings import PageSettings
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+LOOK_SECONDS = 0.03
+#: Sources of orders that no shop may have as its id.
+RESERVED = frozenset({"storefront", "admin"})
+_IN_WORDS: dict[Kind, str] = {
+    "admin": "the admin's key",
+    "seller": "a seller's key",
+    "invited": "the link of an invitation",
+    "shop": "a shop's key",
+    "organizer": "the organizer's link",
+    "member": "a link to order",
+    "applicant": "the applicant's link",
+    "requester": "the token that came with the request",
+}
+
+
+class Acting:
+    """The means of commands."""
+
+    def __init__(
+        self,
+        settings: PageSettings,
+        sender: Sender,
+        hub: Hub,
+        reader: Reader,
+        access: Access,
+        rates: Rates,
+    ) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._hub = hub
+        self._reader = reader
+        self._access = access
+        self._rates = rates
+
+    # --- outcomes --------------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        topic: Topic,
+        *messages: Message,
+        answers: tuple[Topic, str] | list[tuple[Topic, str]],
+        when: Callable[[Message], bool] | None = None,
+    ) -> Message | None:
+        """Send, and wait for an answer under one of these keys; ``None`` when it takes longer.
+
+        What is answered can be read from then on, unless the read model lags by seconds.
+        """
+        keys = [answers] if isinstance(answers, tuple) else answers
+        deadline = asyncio.get_running_loop().time() + self._settings.answer_seconds
+        with self._hub.expect(keys[0][0], *(key for _, key in keys), when=when) as outcome:
+            await self._sender.send(topic, *messages)
+            answer = await outcome.within(self._settings.answer_seconds)
+        if answer is not None:
+            left = deadline - asyncio.get_running_loop().time()
+            await self._readable(keys[0][0], answer, left)
+        return answer
+
+    async def _tell(self, topic: Topic, fact: M) -> M:
+        """Send a fact of our own; it can be read from then on, as above."""
+        await self._sender.send(topic, fact)
+        await self._readable(topic, fact, self._settings.answer_seconds)
+        return fact
+
+    async def _readable(self, topic: Topic, fact: Message, seconds: float) -> None:
+        """Wait until the read model holds a fact, or a newer one of its key, at most so long."""
+        version = getattr(fact, "version", 1)
+
+        async def held() -> bool | None:
+            found = await self._reader.fact(topic.name, fact.key)
+            return (found is not None and getattr(found, "version", 1) >= version) or None
+
+        await self._look(held, seconds)
+
+    async def _look(self, find: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
+        """Ask again and again until something is found, at most so long."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        pause = LOOK_SECONDS
+        while (found := await find()) is None and loop.time() < ends:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+        return found
+
+    # --- ids -------------------------------------------------------------------------------------
+
+    def _id(self, prefix: str, actor: Actor, seed: str | None, characters: int = 20) -> str:
+        """An id that this actor's same seed always gives, and nobody else's."""
+        made = self._access.seal("id", prefix, actor.name, seed or secrets.token_hex(16))
+        return f"{prefix}-{self._mark(actor)}{made[:characters]}"
+
+    def _mark(self, actor: Actor) -> str:
+        """What the ids of a shop's commands begin with; so its own are known again."""
+        return self._access.seal("mark", actor.name)[:8] if actor.kind == "shop" else ""
+
+    def _is_of(self, actor: Actor, made: str) -> bool:
+        """Whether a shop made this id."""
+        return actor.kind == "shop" and made.partition("-")[2].startswith(self._mark(actor))
+
+    def person_id(self, email: str) -> str:
+        """A person's id by the address, which it does not give away."""
+        return "m-" + self._access.seal("person", email.strip().casefold())[:24]
+
+    # --- how much --------------------------------------------------------------------------------
+
+    def _count_letters(self, actor: Actor, recipients: Sequence[str | None]) -> None:
+        """Letters that anyone may cause are counted, by who asks and by who gets them."""
+        addresses = [each.casefold() for each in recipients if each]
+        if not addresses or actor.kind in ("shop", "admin"):
+            return
+        self._rates.count("letters", actor.client)
+        for address in addresses:
+            self._rates.count("letters", f"to {address}")
+
+    # --- who may ---------------------------------------------------------------------------------
+
+    def _on_behalf(self, actor: Actor, kind: Kind, named: str | None, field: str) -> str:
+        """For whom a key acts: its holder, or whom the admin names."""
+        if actor.kind == "admin":
+            if named is None:
+                problem = Problem(field=field, problem="is missing: name it")
+                raise Impossible("the admin acts for somebody", [problem])
+            return named
+        demand(actor, kind)
+        if named not in (None, actor.id):
+            raise NotAllowed(f"{field} is not the key's: leave it out")
+        return actor.id
+
+    def runs(self, actor: Actor, group: GroupPurchase, shop_id: str | None) -> bool:
+        """Whether a group is the actor's to run: organizer, its shop, the winning seller, admin."""
+        match actor.kind:
+            case "admin":
+                return True
+            case "organizer":
+                return actor.about == group.group_id
+            case "shop" if group.definition_id is not None:
+                return actor.id == shop_id
+            case "shop":
+                return self._is_of(actor, group.request_id)
+            case "seller":
+                return is_contract_of(group, actor.id)
+        return False
+
+    async def _need_running(self, actor: Actor, group: GroupPurchase, *kinds: Kind) -> None:
+        demand(actor, *kinds)
+        shop_id = None
+        if group.definition_id is not None:
+            found = await self._reader.fact(DEFINITIONS.name, group.definition_id)
+            shop_id = found.shop_id if isinstance(found, Definition) else None
+        if not self.runs(actor, group, shop_id):
+            raise NotAllowed(f"{_IN_WORDS[actor.kind]} is not of this group purchase")
+
+    async def group_run_by(self, actor: Actor, group_id: str) -> GroupPurchase:
+        """A group's terms, for whoever runs it. Raises ``Unknown`` and ``NotAllowed``."""
+        group = await self._group(group_id)
+        await self._need_running(actor, group, "organizer", "shop", "seller", "admin")
+        return group
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    async def _group(self, group_id: str) -> GroupPurchase:
+        found = await self._reader.fact(GROUP_PURCHASES.name, group_id)
+        if not isinstance(found, GroupPurchase):
+            raise Unknown(f"no group purchase has the id {group_id}: see whether it is mistyped")
+        return found
+
+    async def _auction(self, auction_id: str) -> Auction:
+        found = await self._reader.fact(AUCTIONS.name, auction_id)
+        if not isinstance(found, Auction):
+            raise Unknown(f"no auction has the id {auction_id}: see whether it is mistyped")
+        return found
+
+    async def definition(self, definition_id: str) -> Definition:
+        """A definition, withdrawn or not. Raises ``Unknown``."""
+        found = await self._reader.fact(DEFINITIONS.name, definition_id)
+        if not isinstance(found, Definition):
+            raise Unknown(f"no definition has the id {definition_id}: see whether it is mistyped")
+        return found
+
+    async def _seller(self, seller_id: str) -> Seller:
+        found = await self._reader.fact(SELLERS.name, seller_id)
+        if not isinstance(found, Seller):
+            raise Unknown(f"no seller has the id {seller_id}, or not yet")
+        return found
+
+
+def is_contract_of(group: GroupPurchase, seller_id: str) -> bool:
+    """Whether a group purchase is the contract that this seller's condition came to."""
+    organizer = group.organizer
+    return (
+        group.request_id.startswith("au-") and organizer is not None and organizer.id == seller_id
+    )
+
+
+def demand(actor: Actor, *kinds: Kind) -> None:
+    """Raises ``NoCredential`` without one, ``NotAllowed`` with another."""
+    if actor.kind in kinds:
+        return
+    wanted = " or ".join(_IN_WORDS[kind] for kind in kinds)
+    if actor.kind == "anonymous":
+        raise NoCredential(f"this needs {wanted}")
+    raise NotAllowed(f"this needs {wanted}, not {_IN_WORDS[actor.kind]}")
+
+
+def now() -> datetime:
+    """The wall clock; commands are dated by it."""
+    return datetime.now(UTC)

@@ -1,0 +1,232 @@
+"""Commands of counter auctions: open, outbid, withdraw, apply, confirm."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.messages import (
+    ApplicationConfirmed,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    Applied,
+    Auction,
+    AuctionOpened,
+    AuctionWithdrawn,
+    CounterOffered,
+    Message,
+    OfferJudged,
+    Person,
+    Problem,
+    Product,
+)
+from schemas.topics import APPLICATIONS, AUCTIONS, OFFERS
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
+from services.storefront.problems import Impossible, NotAllowed, Overtaken
+
+REASONS = {
+    "pending-seller": "the seller is not approved yet: wait until an admin has done that",
+    "suspended-seller": "the seller is suspended: ask the admin",
+    "unknown-seller": "the seller is not registered, or was not at the time of the offer",
+    "after-term": "the auction's term is over",
+    "auction-withdrawn": "the auction was withdrawn",
+    "other-product": "the offer is of another product",
+    "other-currency": "the offer is in another currency",
+    "impossible-terms": "the terms are not possible",
+    "own-auction": "who competes in an auction can't reserve in it",
+    "beyond-limits": "more is reserved than an auction can hold",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer that was sent; ``judged`` is ``None`` until its verdict is there."""
+
+    auction_id: str
+    offer_id: str
+    judged: OfferJudged | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """An application that was sent: ``unconfirmed`` until the applicant follows the letter."""
+
+    auction_id: str
+    application_id: str
+    applicant_id: str
+    state: Literal["unconfirmed", "confirmed"]
+
+
+class AuctionCommands(Acting):
+    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+
+    # --- sellers ---------------------------------------------------------------------------------
+
+    async def open_auction(
+        self, actor: Actor, given: AuctionGiven, seed: str | None = None
+    ) -> Offered:
+        """Open an auction with a first condition. Raises ``Impossible`` if it is refused."""
+        seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
+        auction_id = self._id("a", actor, seed)
+        fields = given.model_dump(exclude_none=True, exclude={"seller_id", "product"})
+        message = AuctionOpened(
+            auction_id=auction_id,
+            offer_id=self._id("o", actor, seed),
+            seller_id=seller_id,
+            product=Product(id=given.product.id, name=given.product.name),
+            offered_at=now(),
+            **fields,
+        )
+        return await self._offer(message)
+
+    async def offer(
+        self, actor: Actor, auction_id: str, given: OfferGiven, seed: str | None = None
+    ) -> Offered:
+        """Offer a better condition. Raises ``Impossible`` if it is refused."""
+        demand(actor, "seller", "invited", "admin")
+        if actor.kind == "invited":
+            if actor.about != auction_id:
+                raise NotAllowed("the invitation is to another auction")
+            if given.seller_id not in (None, actor.id):
+                raise NotAllowed("seller_id is not the invited one: leave it out")
+            seller_id = actor.id
+        else:
+            seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
+        auction = await self._auction(auction_id)
+        message = CounterOffered(
+            auction_id=auction_id,
+            offer_id=self._id("o", actor, seed and f"{seed}/{auction_id}"),
+            seller_id=seller_id,
+            product=auction.product,
+            minimum_reservations=given.minimum_reservations,
+            unit_price=given.unit_price,
+            currency=auction.currency,
+            offered_at=now(),
+        )
+        return await self._offer(message)
+
+    async def _offer(self, message: AuctionOpened | CounterOffered) -> Offered:
+        key = f"{message.auction_id}/offer/{message.offer_id}"
+        answer = await self._reader.fact(AUCTIONS.name, key)
+        if answer is None:
+            answer = await self._ask(OFFERS, message, answers=(AUCTIONS, key))
+            if isinstance(answer, OfferJudged) and answer.verdict == "shown":
+                await self._shown(message)
+        judged = answer if isinstance(answer, OfferJudged) else None
+        if judged is not None and judged.verdict == "refused":
+            raise Impossible(REASONS.get(judged.reason, judged.reason), judged.problems)
+        return Offered(message.auction_id, message.offer_id, judged)
+
+    async def _shown(self, message: AuctionOpened | CounterOffered) -> None:
+        """Wait until the auction's page can be read."""
+
+        async def found() -> Message | None:
+            return await self._reader.fact(AUCTIONS.name, message.auction_id)
+
+        await self._look(found, self._settings.answer_seconds)
+
+    async def offer_outcome(self, actor: Actor, auction_id: str, offer_id: str) -> Offered:
+        """What became of the actor's own offer."""
+        demand(actor, "seller", "invited", "admin")
+        found = await self._reader.fact(AUCTIONS.name, f"{auction_id}/offer/{offer_id}")
+        judged = found if isinstance(found, OfferJudged) else None
+        if judged is not None and actor.kind != "admin" and judged.seller_id != actor.id:
+            raise NotAllowed("the offer is another seller's")
+        return Offered(auction_id, offer_id, judged)
+
+    async def withdraw_auction(self, actor: Actor, auction_id: str) -> Auction:
+        """Take an auction back; ``status`` is ``withdrawn`` in what is returned once it is so."""
+        demand(actor, "seller", "admin")
+        auction = await self._auction(auction_id)
+        if actor.kind == "seller" and auction.opened_by != actor.id:
+            raise NotAllowed("only the seller who opened the auction may withdraw it")
+        if auction.status == "withdrawn":
+            return auction
+        if auction.status != "open":
+            raise Overtaken(f"the auction is {auction.status}: it can't be withdrawn any more")
+        if auction.applicants or auction.shown.seller_id != auction.opened_by:
+            raise Overtaken("somebody has applied or bettered the offer: it can't be withdrawn")
+        message = AuctionWithdrawn(auction_id=auction_id, seller_id=auction.opened_by, at=now())
+        answer = await self._ask(OFFERS, message, answers=(AUCTIONS, auction_id))
+        return answer if isinstance(answer, Auction) else auction
+
+    # --- buyers ----------------------------------------------------------------------------------
+
+    async def apply(
+        self, actor: Actor, auction_id: str, given: ApplicationGiven, seed: str | None = None
+    ) -> Reserved:
+        """Reserve: by a letter that asks to confirm it, or at once where a shop vouches."""
+        auction = await self._auction(auction_id)
+        vouched = actor.kind in ("shop", "admin")
+        if not vouched and actor.kind != "anonymous":
+            demand(actor, "shop", "admin")
+        if auction.status != "open" or now() >= auction.closes_at:
+            raise Overtaken(f"the auction is {auction.status}, and takes no reservations any more")
+        applicant = self._applicant(actor, given)
+        self._count_letters(actor, [applicant.email])
+        message = Applied(
+            application_id=self._id("b", actor, seed and f"{seed}/{auction_id}"),
+            auction_id=auction_id,
+            applicant=applicant,
+            quantity=given.quantity,
+            applied_at=now(),
+        )
+        reserved = Reserved(
+            auction_id,
+            message.application_id,
+            applicant.id,
+            "confirmed" if vouched else "unconfirmed",
+        )
+        if not vouched:
+            await self._sender.send(APPLICATIONS, message)
+            return reserved
+        refused = f"{auction_id}/refused/{message.application_id}"
+        confirmed = ApplicationConfirmed(
+            application_id=message.application_id, auction_id=auction_id, at=message.applied_at
+        )
+        answers = [(AUCTIONS, refused), (AUCTIONS, auction_id)]
+        answer = await self._ask(APPLICATIONS, confirmed, message, answers=answers)
+        if isinstance(answer, ApplicationRefused):
+            raise Impossible(REASONS.get(answer.reason, answer.reason))
+        return reserved
+
+    def _applicant(self, actor: Actor, given: ApplicationGiven) -> Person:
+        """Who reserves; a shop's own ids don't meet those of others."""
+        person = given.applicant
+        anonymous = actor.kind == "anonymous"
+        if anonymous and person.id is not None:
+            problem = Problem(field="applicant.id", problem="leave it out: the address makes one")
+            raise Impossible("a shop's key is needed to name the applicant's id", [problem])
+        if person.email is None and (anonymous or person.id is None):
+            problem = Problem(field="applicant.email", problem="is missing: give it")
+            raise Impossible("a letter has to go somewhere", [problem])
+        made = person.id or self.person_id(person.email or "")
+        if actor.kind == "shop" and person.id is not None:
+            made = f"{actor.id}:{person.id}"
+            if len(made) > 64:
+                made = "p-" + self._access.seal("applicant", actor.id, person.id)
+        return Person(**person.model_dump(exclude_none=True) | {"id": made})
+
+    async def confirm(self, auction_id: str, application_id: str) -> None:
+        """Say that the applicant followed the letter's link; whoever calls has read it."""
+        message = ApplicationConfirmed(
+            application_id=application_id, auction_id=auction_id, at=now()
+        )
+        await self._sender.send(APPLICATIONS, message)
+
+    async def withdraw_application(
+        self, actor: Actor, auction_id: str, application_id: str
+    ) -> None:
+        """Take a reservation back, as long as the auction runs: a contract binds."""
+        demand(actor, "applicant", "shop", "admin")
+        if actor.kind == "applicant" and (actor.about, actor.id) != (auction_id, application_id):
+            raise NotAllowed("the link is of another reservation")
+        if actor.kind == "shop" and not self._is_of(actor, application_id):
+            raise NotAllowed("the reservation was not made by this shop")
+        auction = await self._auction(auction_id)
+        if auction.status != "open":
+            raise Overtaken(f"the auction is {auction.status}: reservations stand as they are")
+        message = ApplicationWithdrawn(
+            application_id=application_id, auction_id=auction_id, at=now()
+        )
+        await self._sender.send(APPLICATIONS, message)

@@ -1,0 +1,129 @@
+"""Commands about who may act: sellers, their standing, keys, and which letters people want."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.messages import (
+    ApiKey,
+    Message,
+    Preference,
+    Seller,
+    SellerAct,
+    SellerApproved,
+    SellerRegistered,
+    SellerReinstated,
+    SellerSuspended,
+    Standing,
+)
+from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
+from services.storefront.access.callers import Actor, new_key, revoked
+from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.given import SellerGiven
+from services.storefront.problems import Impossible, NotAllowed, Unknown
+
+Act = Literal["approval", "suspension", "reinstatement"]
+_ACTS: dict[Act, tuple[type[SellerAct], Standing]] = {
+    "approval": (SellerApproved, "good"),
+    "suspension": (SellerSuspended, "suspended"),
+    "reinstatement": (SellerReinstated, "good"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registration: ``credential`` is said once, ``seller`` is ``None`` while it takes longer."""
+
+    seller_id: str
+    credential: str | None
+    seller: Seller | None
+
+
+class SellerCommands(Acting):
+    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+
+    async def register_seller(
+        self, actor: Actor, given: SellerGiven, seed: str | None = None, *, again: bool = False
+    ) -> Registered:
+        """Register somebody who wants to sell. ``again``: it was asked before; no new key then."""
+        seller_id = self._id("s", actor, seed)
+        if again:
+            found = await self._reader.fact(SELLERS.name, seller_id)
+            if isinstance(found, Seller):
+                return Registered(seller_id, None, found)
+        if actor.kind != "admin":
+            self._rates.count("registrations", actor.client)
+        at = now()
+        fields = given.model_dump(exclude_none=True)
+        message = SellerRegistered(seller_id=seller_id, registered_at=at, **fields)
+        key, credential = new_key("seller", seller_id)
+        await self._sender.send(API_KEYS, key)
+        messages: list[Message] = [message]
+        if automatic := self._settings.sellers_approved == "automatic":
+            messages.append(SellerApproved(seller_id=seller_id, at=at, reason="automatic"))
+        standing = "good" if automatic else "pending"
+
+        def told(answer: Message) -> bool:
+            return isinstance(answer, Seller) and answer.standing == standing
+
+        await self._ask(SELLER_REGISTRATIONS, *messages, answers=(SELLERS, seller_id), when=told)
+        seller = await self._reader.fact(SELLERS.name, seller_id)
+        await self._readable(API_KEYS, key, self._settings.answer_seconds)
+        return Registered(seller_id, credential, seller if isinstance(seller, Seller) else None)
+
+    async def seller(self, actor: Actor) -> Seller:
+        """The seller's own registration."""
+        demand(actor, "seller")
+        return await self._seller(actor.id)
+
+    async def act_on_seller(
+        self, actor: Actor, seller_id: str, act: Act, reason: str | None = None
+    ) -> Seller:
+        """Approve, suspend or reinstate."""
+        demand(actor, "admin")
+        before = await self._seller(seller_id)
+        kind, standing = _ACTS[act]
+        if before.standing == standing:
+            return before
+        if act == "approval" and before.standing == "suspended":
+            raise Impossible("the seller is suspended: reinstate instead")
+        if act == "reinstatement" and before.standing == "pending":
+            raise Impossible("the seller was never approved: approve instead")
+        message = kind(seller_id=seller_id, at=now(), reason=reason)
+        answer = await self._ask(SELLER_REGISTRATIONS, message, answers=(SELLERS, seller_id))
+        return answer if isinstance(answer, Seller) else before
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    async def issue_key(
+        self, actor: Actor, role: Literal["seller", "shop"], holder_id: str
+    ) -> tuple[ApiKey, str]:
+        """A further key, said once: for a seller by the seller or the admin, else by the admin."""
+        demand(actor, *(("seller", "admin") if role == "seller" else ("admin",)))
+        if actor.kind == "seller" and actor.id != holder_id:
+            raise NotAllowed("the seller is another one")
+        if role == "seller":
+            await self._seller(holder_id)
+        elif holder_id in RESERVED or ":" in holder_id:
+            raise Impossible("this can't be a shop's id: choose one without a colon")
+        key, credential = new_key(role, holder_id)
+        return await self._tell(API_KEYS, key), credential
+
+    async def revoke_key(self, actor: Actor, key_id: str) -> ApiKey:
+        """End a key: by its holder, with any key of the same holder, or by the admin."""
+        demand(actor, "seller", "shop", "admin")
+        key = await self._reader.api_key(key_id)
+        if key is None or (
+            actor.kind != "admin" and (key.role, key.holder_id) != (actor.kind, actor.id)
+        ):
+            # Whether another's key is there is nobody's business.
+            raise Unknown("you have no key of this id")
+        if key.revoked_at is not None:
+            return key
+        return await self._tell(API_KEYS, revoked(key))
+
+    # --- letters ---------------------------------------------------------------------------------
+
+    async def prefer(self, kind_of_word: type[Preference], recipient_id: str, kind: str) -> None:
+        """A recipient's word on letters of a kind; whoever calls has read the letter's link."""
+        said = {"recipient_id": recipient_id, "kind": kind, "at": now()}
+        await self._sender.send(MAIL_PREFERENCES, kind_of_word.model_validate(said))

@@ -1,0 +1,129 @@
+"""Reading on in topics without a consumer group: every web process sees every record."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from schemas.topics import Topic
+from services.runtime.records import InputRecord
+from services.runtime.settings import Settings
+from services.runtime.transport import consumer, is_being_cancelled
+from services.storefront.live.feeds import Place
+
+#: How often topics that were not there are looked for.
+LOOK_SECONDS = 2.0
+PAUSE_SECONDS_MAX = 5.0
+#: Records taken between two turns of the event loop: some milliseconds of work.
+RECORDS_MAX = 500
+_log = structlog.get_logger()
+
+
+class Follower:
+    """Reads topics from their ends on, once, whatever becomes of the connection.
+
+    ``take`` gets each record with its topic. ``begin`` is told where reading of a partition begins,
+    and once more, with ``lost``, when offsets that were to be read are no longer there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Sequence[Topic],
+        take: Callable[[Topic, InputRecord], None],
+        begin: Callable[[Place, int, bool], None],
+    ) -> None:
+        self.positions: dict[Place, int] = {}
+        self.positioned = asyncio.Event()
+        self._settings = settings
+        self._topics = {settings.topic(topic.name): topic for topic in topics}
+        self._take = take
+        self._begin = begin
+        self._looked = False
+
+    async def run(self) -> None:
+        """Read until cancelled; a lost connection is made anew, and reading goes on behind it."""
+        pause = 0.1
+        while True:
+            reader = consumer(self._settings, offset_reset="none")
+            try:
+                await reader.start()
+                pause = 0.1
+                await self._read(reader)
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+            except Exception as error:  # whatever it is, pages stay open and the log is there
+                _log.warning("following anew", error=f"{type(error).__name__}: {error}")
+            finally:
+                await reader.stop()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
+    async def _read(self, reader: AIOKafkaConsumer) -> None:
+        loop = asyncio.get_running_loop()
+        missing, look_at = set(self._topics), 0.0
+        while True:
+            if missing and loop.time() >= look_at:
+                missing = await self._look(reader, missing)
+                look_at = loop.time() + LOOK_SECONDS
+                self.positioned.set()
+            if len(missing) == len(self._topics):
+                # A fetch of nothing would not come back.
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            try:
+                fetched = await reader.getmany(timeout_ms=1_000, max_records=RECORDS_MAX)
+            except OffsetOutOfRangeError as error:
+                await self._lost(reader, error.args[0])
+                continue
+            for place, records in fetched.items():
+                self._take_all(place, records)
+            # A fetch that is there already would not let others have their turn.
+            await asyncio.sleep(0)
+
+    async def _look(self, reader: AIOKafkaConsumer, missing: set[str]) -> set[str]:
+        """Assign the topics that are there now; the first time from their ends.
+
+        A topic is never asked for before it is there: asking may make it.
+        """
+        found = missing & set(await reader.topics())
+        if not found:
+            self._looked = True
+            return missing
+        read = set(self._topics) - missing | found
+        places = {
+            TopicPartition(name, number): (self._topics[name].name, number)
+            for name in read
+            for number in range(self._topics[name].partitions)
+        }
+        reader.assign(list(places))
+        new = [each for each, place in places.items() if place not in self.positions]
+        # What comes into being later is news from its first record on.
+        ends = {} if self._looked or not new else await reader.end_offsets(new)
+        self._looked = True
+        for each, place in places.items():
+            if place not in self.positions:
+                self.positions[place] = ends.get(each, 0)
+                self._begin(place, self.positions[place], False)
+            reader.seek(each, self.positions[place])
+        return missing - found
+
+    def _take_all(self, place: TopicPartition, records: list[Any]) -> None:
+        topic = self._topics[place.topic]
+        for record in records:
+            self._take(topic, record)
+            self.positions[topic.name, place.partition] = record.offset + 1
+
+    async def _lost(self, reader: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        """Read on at the first record there is."""
+        first = await reader.beginning_offsets(list(offsets))
+        for each, offset in first.items():
+            place = (self._topics[each.topic].name, each.partition)
+            _log.error("records are gone", place=place, wanted=offsets[each], first=offset)
+            self.positions[place] = offset
+            reader.seek(each, offset)
+            self._begin(place, offset, True)

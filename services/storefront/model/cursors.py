@@ -1,0 +1,38 @@
+"""Where a page of a list ended, as opaque text: the values of its last row in the list's order."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from services.storefront.model.listing import NUMBER_MAX
+
+_LENGTH_MAX = 4_000
+
+
+class BadCursor(ValueError):
+    """A cursor that no page of this list gave."""
+
+
+def cursor(order: str, values: Sequence[str | int]) -> str:
+    """The cursor of a list in an order after the row with these values."""
+    return urlsafe_b64encode(orjson.dumps([order, *values])).rstrip(b"=").decode()
+
+
+def read_cursor(text: str, order: str, types: Sequence[type]) -> list[Any]:
+    """The values of a cursor of a list in an order. Raises ``BadCursor``."""
+    try:
+        if len(text) > _LENGTH_MAX:
+            raise ValueError("too long")
+        found = orjson.loads(urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
+    except ValueError:
+        raise BadCursor("this is no cursor: take `cursor` from the page before") from None
+    if not isinstance(found, list) or [str, *types] != [type(each) for each in found]:
+        raise BadCursor("the cursor is not of this list: take `cursor` from the page before")
+    name, *values = found
+    if name != order:
+        raise BadCursor(f"the cursor is of the list sorted by {name!r}: begin without a cursor")
+    if any(isinstance(each, int) and abs(each) > NUMBER_MAX for each in values) or "\x00" in text:
+        raise BadCursor("this is no cursor: take `cursor` from the page before")
+    return values

@@ -1,0 +1,236 @@
+"""What pages and the API ask of the read model."""
+
+from typing import Final, Literal, TypeVar
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from schemas.messages import ApiKey, Favor, IdIssued, Message, PurchaseRow
+from schemas.topics import API_KEYS, CATALOGUE, FAVORS, PURCHASES, REQUEST_OUTCOMES
+from services.storefront.model import cursors, listing
+from services.storefront.model.cursors import BadCursor
+from services.storefront.model.database import DatabaseError, Questions, connect
+from services.storefront.model.lists import (
+    AUCTION_LIST,
+    CANDIDATES_MAX,
+    DEFINITION_LIST,
+    GROUP_LIST,
+    OFFER_LIST,
+    Page,
+    RowList,
+    Search,
+    count_of_each,
+)
+from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
+from services.storefront.model.tables import FACTS, GROUPS, POSITIONS
+
+__all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
+
+T = TypeVar("T")
+#: ``nearest`` to its number or minimum; ``ended`` is the latest end first.
+Sort = Literal["ending", "nearest", "ended"]
+
+_TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topic.messages}
+
+
+class Reader:
+    """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: AsyncEngine = connect(url)
+        self._questions = Questions(url)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._questions.close()
+        await self.engine.dispose()
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    async def fact(self, topic: str, key: str) -> Message | None:
+        """The newest fact of a key."""
+        statement = select(FACTS.c.value).where(FACTS.c.topic == topic, FACTS.c.key == _asked(key))
+        for (value,) in await self._questions.all(statement):
+            found: Message = CATALOGUE[topic].adapter.validate_json(value)
+            return found
+        return None
+
+    async def facts(
+        self, subject: str, *kinds: type[Message], limit: int = 1000, after: str = ""
+    ) -> list[Message]:
+        """The newest facts of these kinds about a subject, in key order, after a key.
+
+        With several kinds, leave ``after`` alone: they may have the same keys.
+        """
+        found: list[tuple[str, type[Message], str]] = []
+        for kind in kinds:
+            statement = select(FACTS.c.key, FACTS.c.value).where(
+                FACTS.c.subject == _asked(subject),
+                FACTS.c.kind == kind.__name__,
+                FACTS.c.key > _asked(after),
+            )
+            rows = await self._questions.all(statement.order_by(FACTS.c.key).limit(limit))
+            found += [(key, kind, value) for key, value in rows]
+        found.sort(key=lambda each: each[0].encode())
+        return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
+
+    async def positions(self) -> dict[tuple[str, int], int]:
+        """How far the projector has read each partition of each topic, by the catalogue's names."""
+        statement = select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.next_offset)
+        return {
+            (topic, number): offset
+            for topic, number, offset in await self._questions.all(statement)
+        }
+
+    async def group_of(self, request_id: str) -> str | None:
+        """The id that a request runs under, if it does."""
+        outcome = await self.fact(REQUEST_OUTCOMES.name, request_id)
+        return outcome.group_id if isinstance(outcome, IdIssued) else None
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        """A key of the API, revoked or not."""
+        found = await self.fact(API_KEYS.name, key_id)
+        return found if isinstance(found, ApiKey) else None
+
+    async def members(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[tuple[PurchaseRow, Favor | None]]:
+        """A group's purchasers by id, each with what the member gets. Raises ``BadCursor``."""
+        begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
+        after = cursors.read_cursor(cursor, "members", [str])[0] if cursor else begins
+        if not begins <= after < ends:
+            raise BadCursor("the cursor is of another group: begin without a cursor")
+        pair = select(FACTS.c.key, FACTS.c.value)
+        of_members = pair.where(
+            FACTS.c.topic == PURCHASES.name, FACTS.c.key > after, FACTS.c.key < ends
+        )
+        found = await self._questions.all(of_members.order_by(FACTS.c.key).limit(limit + 1))
+        page, rest = found[:limit], found[limit:]
+        keys = [key for key, _ in page]
+        of_favors = pair.where(FACTS.c.topic == FAVORS.name, FACTS.c.key.in_(keys))
+        favors = {
+            key: FAVORS.adapter.validate_json(value)
+            for key, value in (await self._questions.all(of_favors) if keys else [])
+        }
+        rows = [(PURCHASES.adapter.validate_json(value), favors.get(key)) for key, value in page]
+        return Listed(rows, cursors.cursor("members", keys[-1:]) if rest else None)
+
+    # --- lists -----------------------------------------------------------------------------------
+
+    async def auctions(
+        self,
+        *,
+        sort: Sort = "ending",
+        words: str = "",
+        status: str | None = "open",
+        cursor: str | None = None,
+        limit: int = 20,
+        seller_id: str | None = None,
+    ) -> Listed[AuctionRow]:
+        """Auctions of a status, or those a seller opened (of any status if it is ``None``).
+
+        With words that are all common, a page may hold fewer rows than asked for and still have a
+        cursor. Raises ``BadCursor``.
+        """
+        where = _given(status=status, opened_by=seller_id)
+        return await self._page(AUCTION_LIST, sort, where, words, cursor, limit)
+
+    async def groups(
+        self,
+        *,
+        sort: Sort = "ending",
+        words: str = "",
+        status: str | None = "open",
+        cursor: str | None = None,
+        limit: int = 20,
+        organizer_id: str | None = None,
+    ) -> Listed[GroupRow]:
+        """Public group purchases of a status, or an organizer's (of any if it is ``None``).
+
+        Pages are as those of ``auctions``. Raises ``BadCursor``.
+        """
+        where = _given(visibility="public", status=status, organizer_id=organizer_id)
+        return await self._page(GROUP_LIST, sort, where, words, cursor, limit)
+
+    async def definitions(
+        self,
+        *,
+        words: str = "",
+        cursor: str | None = None,
+        limit: int = 20,
+        shop_id: str | None = None,
+    ) -> Listed[DefinitionRow]:
+        """Definitions open for group purchase, of a shop or of all, the newest first.
+
+        Pages are as those of ``auctions``. Raises ``BadCursor``.
+        """
+        where: dict[str, str | None] = {**_given(shop_id=shop_id), "withdrawn_at": None}
+        return await self._page(DEFINITION_LIST, "newest", where, words, cursor, limit)
+
+    async def offers_of(self, seller_id: str, limit: int = 100) -> list[OfferRow]:
+        """What became of a seller's offers, the latest first."""
+        where = _given(seller_id=seller_id)
+        return (await self._page(OFFER_LIST, "newest", where, "", None, limit)).rows
+
+    async def auction(self, auction_id: str) -> AuctionRow | None:
+        """One auction's row."""
+        return await self._one(AUCTION_LIST, auction_id)
+
+    async def group(self, group_id: str) -> GroupRow | None:
+        """One group's row, public or not, once its terms are known."""
+        return await self._one(GROUP_LIST, group_id, GROUPS.c.terms_version > 0)
+
+    async def definition(self, definition_id: str) -> DefinitionRow | None:
+        """One definition's row, withdrawn or not."""
+        return await self._one(DEFINITION_LIST, definition_id)
+
+    async def _one(self, of: RowList[T], subject: str, *where: ColumnElement[bool]) -> T | None:
+        statement = select(*of.columns).where(of.id == _asked(subject), *where)
+        found = await self._questions.all(statement)
+        return of.row(found[0]) if found else None
+
+    async def _page(
+        self,
+        of: RowList[T],
+        sort: str,
+        where: dict[str, str | None],
+        words: str,
+        cursor: str | None,
+        limit: int,
+    ) -> Listed[T]:
+        order = of.orders[sort]
+        after = order.after(cursor)
+        search = await self._search(of.table.name, words)
+        if search is None:
+            return Listed([], None)
+        page = Page(of, order, where, after, search)
+        last = None
+        if search.has_window:
+            for row in await self._questions.all(page.end_of_window()):
+                last = order.place(row)
+        found = await self._questions.all(page.query(last).limit(limit + 1))
+        rows = [of.row(each) for each in found[:limit]]
+        if len(found) > limit:
+            last = order.place(found[limit - 1])
+        return Listed(rows, None if last is None else order.cursor(last))
+
+    async def _search(self, kind: str, words: str) -> Search | None:
+        """What the words narrow the list to, or ``None`` when nothing has them."""
+        beginnings = listing.wanted(words)
+        if not beginnings:
+            return None if words.strip() else Search()
+        (counts,) = await self._questions.all(count_of_each(kind, beginnings))
+        count, rarest = min(zip(counts, beginnings, strict=True))
+        if not count:
+            return None
+        return Search(tuple(beginnings), rarest if count <= CANDIDATES_MAX else None)
+
+
+def _given(**values: str | None) -> dict[str, str | None]:
+    """Those that are asked for, as a database can hold them."""
+    return {name: _asked(value) for name, value in values.items() if value is not None}
+
+
+def _asked(text: str) -> str:
+    """What somebody asked for, as a database can hold it; else nothing has it."""
+    return listing.clean(text.encode(errors="replace").decode())

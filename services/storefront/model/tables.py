@@ -1,0 +1,161 @@
+"""The read model's tables, for SQLite and PostgreSQL alike; times are epoch milliseconds.
+
+Lists are ranges of an index, in its order; texts compare by their bytes in both databases.
+"""
+
+from sqlalchemy import (
+    TEXT,
+    BigInteger,
+    Column,
+    Computed,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    text,
+)
+
+METADATA = MetaData()
+
+#: Ids, keys and words: PostgreSQL's own collations neither sort as Kafka's keys do nor let an
+#: index answer "begins with".
+WORD = String().with_variant(TEXT(collation="C"), "postgresql")
+
+POSITIONS = Table(
+    "positions",
+    METADATA,
+    Column("topic", WORD, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    PrimaryKeyConstraint("topic", "partition"),
+)
+#: Which log the rows are of: a model of another cluster's is built anew.
+ORIGIN = Table("origin", METADATA, Column("cluster_id", WORD, primary_key=True))
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("topic", WORD, nullable=False),
+    Column("key", WORD, nullable=False),
+    Column("subject", WORD, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("value", WORD, nullable=False),
+    PrimaryKeyConstraint("topic", "key"),
+    Index("facts_of_subject", "subject", "kind", "key"),
+)
+
+
+def _missing(wanted: str, there: str) -> Computed:
+    return Computed(f"CASE WHEN {wanted} > {there} THEN {wanted} - {there} ELSE 0 END", True)
+
+
+AUCTIONS = Table(
+    "auctions",
+    METADATA,
+    Column("auction_id", WORD, primary_key=True),
+    Column("product_name", WORD, nullable=False),
+    Column("status", WORD, nullable=False),
+    Column("currency", WORD, nullable=False),
+    Column("unit_price", BigInteger, nullable=False),
+    Column("minimum", BigInteger, nullable=False),
+    Column("reservations", BigInteger, nullable=False),
+    Column("missing", BigInteger, _missing("minimum", "reservations")),
+    Column("applicants", BigInteger, nullable=False),
+    Column("shown_seller_id", WORD, nullable=False),
+    Column("opened_by", WORD, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("closes_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("group_request_id", WORD),
+    Column("words", WORD),
+    Index("auctions_by_end", "status", "closes_at", "auction_id"),
+    Index("auctions_by_missing", "status", "missing", "closes_at", "auction_id"),
+    Index("auctions_of_seller", "opened_by", "closes_at", "auction_id"),
+)
+#: Terms and state come on two topics that race: either may be there first. Without terms, the
+#: group is on no list.
+GROUPS = Table(
+    "groups",
+    METADATA,
+    Column("group_id", WORD, primary_key=True),
+    Column("request_id", WORD),
+    Column("definition_id", WORD),
+    Column("organizer_id", WORD),
+    Column("product_name", WORD),
+    Column("visibility", WORD),
+    Column("currency", WORD),
+    Column("unit_price", BigInteger),
+    Column("number", BigInteger),
+    Column("opens_at", BigInteger),
+    Column("closes_at", BigInteger),
+    Column("terms_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("status", WORD, nullable=False, server_default=text("'open'")),
+    Column("quantity", BigInteger, nullable=False, server_default=text("0")),
+    Column("members", BigInteger, nullable=False, server_default=text("0")),
+    Column("state_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("missing", BigInteger, _missing("number", "quantity")),
+    Column("words", WORD),
+    Index("groups_by_end", "visibility", "status", "closes_at", "group_id"),
+    Index("groups_by_missing", "visibility", "status", "missing", "closes_at", "group_id"),
+    Index("groups_of_organizer", "organizer_id", "visibility", "closes_at", "group_id"),
+)
+DEFINITIONS = Table(
+    "definitions",
+    METADATA,
+    Column("definition_id", WORD, primary_key=True),
+    Column("shop_id", WORD, nullable=False),
+    Column("product_name", WORD, nullable=False),
+    Column("currency", WORD, nullable=False),
+    Column("unit_price", BigInteger, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    Column("words", WORD),
+    Index(
+        "definitions_open",
+        "published_at",
+        "definition_id",
+        sqlite_where=text("withdrawn_at IS NULL"),
+        postgresql_where=text("withdrawn_at IS NULL"),
+    ),
+    Index("definitions_of_shop", "shop_id", "published_at", "definition_id"),
+)
+OFFERS = Table(
+    "offers",
+    METADATA,
+    Column("auction_id", WORD, nullable=False),
+    Column("offer_id", WORD, nullable=False),
+    Column("seller_id", WORD, nullable=False),
+    Column("verdict", WORD, nullable=False),
+    Column("reason", WORD, nullable=False),
+    Column("judged_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("auction_id", "offer_id"),
+    Index("offers_of_seller", "seller_id", "judged_at", "auction_id", "offer_id"),
+)
+#: Words of product names; ``kind`` is the table that the subject is listed in.
+SEARCH = Table(
+    "search",
+    METADATA,
+    Column("kind", WORD, nullable=False),
+    Column("term", WORD, nullable=False),
+    Column("subject", WORD, nullable=False),
+    PrimaryKeyConstraint("kind", "term", "subject"),
+    Index("search_of_subject", "kind", "subject", "term"),
+    sqlite_with_rowid=False,
+)
+#: What is dropped when the read model is built anew.
+READ_MODEL = (POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, SEARCH)
+#: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
+IDEMPOTENCY = Table(
+    "idempotency",
+    METADATA,
+    Column("key", WORD, primary_key=True),
+    Column("fingerprint", WORD, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("idempotency_by_age", "at"),
+)

@@ -1,0 +1,220 @@
+"""Batches of facts into the read model: rows and the positions they come from, in one transaction.
+
+Nothing here depends on how facts are cut into batches, nor on a batch being read again: a fact is
+written unless one of a higher version is there, and lists and words follow from the rows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Table, and_, bindparam, delete, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from schemas.messages import Message
+from services.storefront.model import listing
+from services.storefront.model.listing import PARTS, Columns, Part
+from services.storefront.model.tables import FACTS, METADATA, ORIGIN, POSITIONS, READ_MODEL, SEARCH
+
+#: Subjects in one look whether their words have changed.
+_SUBJECTS_MAX: Final = 500
+
+
+class Place(NamedTuple):
+    """A partition of a topic of the catalogue."""
+
+    topic: str
+    partition: int
+
+
+class FencedError(RuntimeError):
+    """Another projector has written from this place on: what was read here is not to be written."""
+
+
+class _Fact(NamedTuple):
+    columns: Columns
+    listed: tuple[Part, Columns] | None
+
+
+@dataclass
+class Batch:
+    """Facts read, the newest of each key, and keys whose facts went."""
+
+    facts: dict[tuple[str, str], _Fact] = field(default_factory=dict)
+    deleted: set[tuple[str, str]] = field(default_factory=set)
+
+    def put(self, topic: str, message: Message, value: str, at: int) -> None:
+        """A fact, with its record's value and time."""
+        key = message.key
+        version = listing.version_of(message)
+        before = self.facts.get((topic, key))
+        if before is not None and version < before.columns["version"]:  # type: ignore[operator]
+            return
+        columns: Columns = {
+            "topic": topic,
+            "key": key,
+            "subject": key.partition("/")[0],
+            "kind": type(message).__name__,
+            "version": version,
+            "at": at,
+            "value": value,
+        }
+        part = PARTS.get(type(message))
+        listed = None if part is None else (part, part.columns(message, at))
+        self.facts[topic, key] = _Fact(columns, listed)
+
+    def delete(self, topic: str, key: str) -> None:
+        """A tombstone: whatever comes after it is new, of any version."""
+        self.facts.pop((topic, key), None)
+        self.deleted.add((topic, key))
+
+
+class Writer:
+    """Writes batches; as many processes may as there are partitions."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._put_fact = self._upsert(FACTS, "version", [each.name for each in FACTS.c])
+        self._put_part: dict[str, Any] = {}
+
+    def _upsert(self, table: Table, version: str, names: Sequence[str]) -> Any:
+        statement: Any = (sqlite if self._is_sqlite else postgresql).insert(table)
+        statement = statement.values({name: bindparam(name) for name in names})
+        new = statement.excluded
+        ids = [each.name for each in table.primary_key]
+        return statement.on_conflict_do_update(
+            index_elements=ids,
+            set_={name: new[name] for name in names if name not in ids},
+            where=new[version] >= table.c[version],
+        )
+
+    async def open(self, origin: str) -> bool:
+        """Make sure that the rows are of this log; ``False`` if they were not, and are gone."""
+        async with self._engine.begin() as connection:
+            found = (await connection.execute(select(ORIGIN.c.cluster_id))).scalars().all()
+            is_ours = list(found) in ([], [origin])
+        if not is_ours:
+            await self.drop()
+        async with self._engine.begin() as connection:
+            await self._add(connection, ORIGIN, [{"cluster_id": origin}])
+        return is_ours
+
+    async def drop(self) -> None:
+        """Drop every row: whoever writes now is fenced, and begins at the beginning."""
+        async with self._engine.begin() as connection:
+            if self._is_sqlite:
+                for table in READ_MODEL:
+                    await connection.execute(delete(table))
+            else:
+                names = ", ".join(table.name for table in READ_MODEL)
+                await connection.execute(text(f"TRUNCATE {names}"))
+
+    async def positions(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Where to read on, 0 where nothing is written yet."""
+        fresh = [{**place._asdict(), "next_offset": 0} for place in sorted(places)]
+        async with self._engine.begin() as connection:
+            await self._add(connection, POSITIONS, fresh)
+            rows = await connection.execute(select(POSITIONS))
+            there = {Place(topic, number): offset for topic, number, offset in rows}
+        return {place: there[place] for place in places}
+
+    async def write(self, batch: Batch, moves: Mapping[Place, tuple[int, int]]) -> None:
+        """Write a batch that was read from and to these offsets, or nothing of it.
+
+        Raises ``FencedError`` when the positions are not those it was read from.
+        """
+        async with self._engine.begin() as connection:
+            # First of all, so that who comes second waits here, and then finds it moved.
+            for place, (old, new) in sorted(moves.items()):
+                await self._move(connection, place, old, new)
+            if batch.deleted:
+                await _delete(connection, batch.deleted)
+            if batch.facts:
+                await self._put(connection, batch.facts)
+
+    async def _move(self, connection: AsyncConnection, place: Place, old: int, new: int) -> None:
+        c = POSITIONS.c
+        at = and_(c.topic == place.topic, c.partition == place.partition, c.next_offset == old)
+        moved = await connection.execute(update(POSITIONS).where(at).values(next_offset=new))
+        if moved.rowcount != 1:
+            raise FencedError(f"{place.topic}/{place.partition} has moved on from {old}")
+
+    async def _put(
+        self, connection: AsyncConnection, facts: Mapping[tuple[str, str], _Fact]
+    ) -> None:
+        in_order = [fact for _, fact in sorted(facts.items())]
+        await connection.execute(self._put_fact, [fact.columns for fact in in_order])
+        rows: dict[str, tuple[Part, list[Columns]]] = {}
+        for fact in in_order:
+            if fact.listed is not None:
+                part, columns = fact.listed
+                rows.setdefault(f"{part.table}.{part.version}", (part, []))[1].append(columns)
+        for name, (part, columns_of_all) in rows.items():
+            if name not in self._put_part:
+                table = METADATA.tables[part.table]
+                self._put_part[name] = self._upsert(table, part.version, list(columns_of_all[0]))
+            await connection.execute(self._put_part[name], columns_of_all)
+            if part.named:
+                subjects = [str(columns[part.id[0]]) for columns in columns_of_all]
+                for start in range(0, len(subjects), _SUBJECTS_MAX):
+                    await self._index(connection, part, subjects[start : start + _SUBJECTS_MAX])
+
+    async def _index(self, connection: AsyncConnection, part: Part, subjects: list[str]) -> None:
+        """Put the words of names that are new or have changed into rows and the search index."""
+        table = METADATA.tables[part.table]
+        id_ = table.c[part.id[0]]
+        named = select(id_, table.c.product_name, table.c.words).where(id_.in_(subjects))
+        if "visibility" in table.c:
+            named = named.where(table.c.visibility == "public")
+        found = [
+            (of, listing.terms_of(name), words)
+            for of, name, words in await connection.execute(named)
+        ]
+        new = {of: terms for of, terms, words in found if listing.in_row(terms) != words}
+        if not new:
+            return
+        of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == bindparam("of"))
+        await connection.execute(delete(SEARCH).where(of_subject), [{"of": of} for of in new])
+        await self._add(
+            connection,
+            SEARCH,
+            [
+                {"kind": part.table, "term": term, "subject": of}
+                for of, terms in new.items()
+                for term in terms
+            ],
+        )
+        has_words = update(table).where(id_ == bindparam("of")).values(words=bindparam("in_row"))
+        await connection.execute(
+            has_words, [{"of": of, "in_row": listing.in_row(terms)} for of, terms in new.items()]
+        )
+
+    async def _add(
+        self, connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]
+    ) -> None:
+        statement = (sqlite if self._is_sqlite else postgresql).insert(table)
+        if rows:
+            await connection.execute(statement.on_conflict_do_nothing(), rows)
+
+
+async def _delete(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> None:
+    for topic, key in sorted(keys):
+        await connection.execute(delete(FACTS).where(FACTS.c.topic == topic, FACTS.c.key == key))
+        found = listing.deleted(topic, key)
+        if found is None:
+            continue
+        part, id_ = found
+        table = METADATA.tables[part.table]
+        is_it = and_(*(table.c[name] == value for name, value in zip(part.id, id_, strict=True)))
+        if part.named:
+            of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == id_[0])
+            await connection.execute(delete(SEARCH).where(of_subject))
+        if part.when_deleted is None:
+            await connection.execute(delete(table).where(is_it))
+            continue
+        await connection.execute(update(table).where(is_it).values(**part.when_deleted))
+        others = [p.version for p in PARTS.values() if p.table == part.table]
+        empty = and_(*(table.c[version] == 0 for version in others))
+        await connection.execute(delete(table).where(is_it, empty))
