@@ -159,7 +159,8 @@ class PaymentReported(Message):
     """What a shop, a bank or a provider of payments says of one payment; a word may come again.
 
     ``amount`` is what moved, in minor units, where that can be less than the whole: so much of an
-    invoice was paid. Without it all that was open is meant.
+    invoice was paid. Without it all that was open is meant. ``code`` is what a payer got in place
+    of money, to be used in the shop.
     """
 
     type: Literal["PaymentReported"] = "PaymentReported"
@@ -170,6 +171,7 @@ class PaymentReported(Message):
     provider_reference: Annotated[str, StringConstraints(max_length=255)] | None = None
     amount: Money | None = None
     reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    code: Annotated[str, StringConstraints(max_length=64)] | None = None
     at: Instant
     keyed_by: ClassVar[str] = "group_id"
 

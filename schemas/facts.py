@@ -289,7 +289,7 @@ class Payment(Message):
     """One movement of money and how it stands.
 
     ``page`` is where the payer pays while it is pending; ``received`` is how much of an invoice was
-    paid; ``problem`` says why it failed.
+    paid; ``problem`` says why it failed; ``code`` is what the payer got in place of money.
     """
 
     type: Literal["Payment"] = "Payment"
@@ -306,6 +306,7 @@ class Payment(Message):
     page: str | None = None
     received: Money | None = None
     problem: str | None = None
+    code: str | None = None
     version: Version
     keyed_by: ClassVar[str] = "group_id"
 

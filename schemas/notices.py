@@ -79,6 +79,7 @@ class Says(Model):
     payment_id: Id | None = None
     payment_kind: str | None = None
     method: Method | None = None
+    code: str | None = None
     application_id: Id | None = None
     offer_id: Id | None = None
     verdict: Verdict | None = None

@@ -187,7 +187,7 @@ ORDERS = Topic(
     key="group_id",
     messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
     producers=("shop_bridge", "storefront"),
-    consumers=("order_service", "payment_service"),
+    consumers=("order_service", "payment_service", "shop_bridge"),
     purpose="What purchasers order, pay, cancel and return, as shops tell it.",
 )
 SHOP_EVENTS = Topic(
@@ -205,7 +205,7 @@ PAYMENTS = Topic(
     key="group_id/payment/payment_id, or group_id/settled",
     messages=(Payment, GroupSettled),
     producers=("payment_service",),
-    consumers=("order_service", "storefront"),
+    consumers=("order_service", "shop_bridge", "storefront"),
     purpose="Movements of money, and when a group is settled.",
     compacted=True,
 )
@@ -214,7 +214,7 @@ PAYMENT_REPORTS = Topic(
     kind="command",
     key="group_id",
     messages=(PaymentReported, PaymentRetried),
-    producers=("payment_service", "storefront"),
+    producers=("payment_service", "shop_bridge", "storefront"),
     consumers=("payment_service",),
     purpose="What became of payments outside, and which are to be tried again.",
 )

@@ -2,7 +2,9 @@
 
 Orders are listed with ``modified_after`` (the bound itself left out), ``orderby=modified``,
 pages of at most 100, ``status=any`` without what lies in the trash. An unknown or impossible
-parameter, a missing key, anything but GET: refused, as the real one may ignore it without a word.
+parameter or field, one that is missing, a missing key: refused, as the real one may ignore it
+without a word. Refunds are never of more than is left, and have no idempotency: two requests are
+two refunds.
 """
 
 import base64
@@ -10,13 +12,19 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
 
+from tests.shop_faults import Faults, NoAnswer, transport
+
 KEY, SECRET = "ck_of_this_test", "cs_of_this_test"
 ORDERS = "/wp-json/wc/v3/orders"
-REFUNDS = rf"{ORDERS}/\d+/refunds"
+ONE = rf"{ORDERS}/\d+"
+REFUNDS = rf"{ONE}/refunds"
+COUPONS = "/wp-json/wc/v3/coupons"
+READ_AND_WRITTEN = rf"{REFUNDS}|{COUPONS}"
 #: The documented parameters that a poll needs; every other is a mistake here.
 ALLOWED: dict[str, Callable[[str], bool]] = {
     "status": lambda text: text in {"any", "trash"},
@@ -26,19 +34,64 @@ ALLOWED: dict[str, Callable[[str], bool]] = {
     "order": lambda text: text == "asc",
     "per_page": lambda text: 1 <= int(text) <= 100,
     "page": lambda text: int(text) >= 1,
+    "code": lambda text: text != "",
+}
+_DECIMAL = re.compile(r"\d+(\.\d{1,3})?")
+
+
+def _is_meta(value: Any) -> bool:
+    return isinstance(value, list) and all(set(each) == {"key", "value"} for each in value)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None and Decimal(value) > 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+#: Fields that may be posted; those of the second set have to be, as their defaults do harm.
+POSTED: dict[str, tuple[dict[str, Callable[[Any], bool]], set[str]]] = {
+    "refunds": (
+        {
+            "amount": _is_amount,
+            "reason": _is_text,
+            "api_refund": lambda value: isinstance(value, bool),
+            "api_restock": lambda value: isinstance(value, bool),
+            "meta_data": _is_meta,
+        },
+        {"amount", "api_refund", "api_restock"},
+    ),
+    "coupons": (
+        {
+            "code": _is_text,
+            "discount_type": lambda value: value in {"percent", "fixed_cart", "fixed_product"},
+            "amount": _is_amount,
+            "usage_limit": lambda value: isinstance(value, int),
+            "description": _is_text,
+            "meta_data": _is_meta,
+        },
+        {"code", "discount_type", "amount"},
+    ),
 }
 Json = dict[str, Any]
 
 
 class WooRest:
-    """A shop's orders and refunds; ``mishaps`` answer the next requests instead."""
+    """A shop's orders, refunds and coupons; ``mishaps`` answer the next requests instead."""
 
     def __init__(self) -> None:
+        self.faults = Faults()
         self.orders: dict[int, Json] = {}
         self.refunds: dict[int, list[Json]] = {}
+        self.coupons: list[Json] = []
+        #: Order ids whose gateway refunds nothing by itself.
+        self.declines: set[int] = set()
         self.asked: list[str] = []
         self.mishaps: list[httpx.Response] = []
         self.between_pages: Callable[[], None] = lambda: None
+        self._numbers = 700
 
     def put(self, order: Json) -> None:
         """Create an order, or change it."""
@@ -47,12 +100,26 @@ class WooRest:
     @property
     def transport(self) -> httpx.MockTransport:
         """What a client is given in place of a network."""
-        return httpx.MockTransport(self._answer)
+        return transport(self.answer)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """What the shop says to a request."""
         self.asked.append(str(request.url))
         if self.mishaps:
             return self.mishaps.pop(0)
+        fault = self.faults.next(is_write=request.method == "POST")
+        if fault == "dropped":
+            raise NoAnswer(fault)
+        if fault == "busy":
+            return httpx.Response(429, headers={"Retry-After": "1"})
+        if fault == "error":
+            return httpx.Response(503, text="unavailable")
+        answer = self._answer(request)
+        if fault in ("lost", "slow"):
+            raise NoAnswer(fault)
+        return answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         query = dict(request.url.params)
         path = request.url.path
         refusal = _refusal(request, query)
@@ -60,10 +127,62 @@ class WooRest:
             return refusal
         if path == ORDERS:
             return self._listed(query)
-        order_id = int(path.split("/")[-2])
+        if path == COUPONS:
+            return self._coupon(request, query)
+        return self._of_order(request, query, path)
+
+    def _of_order(self, request: httpx.Request, query: dict[str, str], path: str) -> httpx.Response:
+        order_id = int(path.split("/")[5])
         if order_id not in self.orders:
-            return _refused(404, "woocommerce_rest_order_invalid_id")
-        return _said(self.refunds.get(order_id, []))
+            return _refused(404, "woocommerce_rest_shop_order_invalid_id")
+        if not path.endswith("/refunds"):
+            return _said(self.orders[order_id])
+        if request.method == "POST":
+            return self._refund(order_id, json.loads(request.content))
+        refunds = self.refunds.get(order_id, [])[::-1]
+        size, number = int(query.get("per_page", "10")), int(query.get("page", "1"))
+        return _said(refunds[(number - 1) * size : number * size])
+
+    def _refund(self, order_id: int, told: Json) -> httpx.Response:
+        order = self.orders[order_id]
+        left = Decimal(order["total"])
+        left += sum((Decimal(each["total"]) for each in order["refunds"]), Decimal(0))
+        failed = "woocommerce_rest_cannot_create_order_refund"
+        if Decimal(told["amount"]) > left:
+            return _refused(500, failed, "Invalid refund amount.")
+        if told["api_refund"] and order_id in self.declines:
+            why = "The payment gateway for this order does not support automatic refunds."
+            return _refused(500, failed, why)
+        self._numbers += 1
+        refund = {
+            "id": self._numbers,
+            "date_created_gmt": order["date_modified_gmt"],
+            "amount": told["amount"],
+            "reason": told.get("reason", ""),
+            "refunded_payment": told["api_refund"],
+            "meta_data": told.get("meta_data", []),
+            "line_items": [],
+        }
+        self.refunds.setdefault(order_id, []).append(refund)
+        short = {"id": refund["id"], "reason": refund["reason"], "total": f"-{told['amount']}"}
+        whole = Decimal(told["amount"]) == left
+        self.orders[order_id] = order | {
+            "refunds": [*order["refunds"], short],
+            "status": "refunded" if whole else order["status"],
+        }
+        return httpx.Response(201, json=refund)
+
+    def _coupon(self, request: httpx.Request, query: dict[str, str]) -> httpx.Response:
+        if request.method == "GET":
+            wanted = query.get("code", "").lower()
+            return _said([each for each in self.coupons if wanted in ("", each["code"])])
+        told = json.loads(request.content)
+        # WooCommerce keeps codes in small letters.
+        coupon = told | {"id": len(self.coupons) + 1, "code": told["code"].lower()}
+        if any(each["code"] == coupon["code"] for each in self.coupons):
+            return _refused(400, "woocommerce_rest_coupon_code_already_exists")
+        self.coupons.append(coupon)
+        return httpx.Response(201, json=coupon)
 
     def _listed(self, query: dict[str, str]) -> httpx.Response:
         if {"modified_after", "orderby", "dates_are_gmt"} - set(query):
@@ -86,18 +205,31 @@ def _refusal(request: httpx.Request, query: dict[str, str]) -> httpx.Response | 
     expected = "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
     if request.headers.get("authorization", "") != expected:
         return _refused(401, "woocommerce_rest_cannot_view")
-    is_known = request.url.path == ORDERS or re.fullmatch(REFUNDS, request.url.path)
-    if request.method != "GET" or request.url.scheme != "https" or not is_known:
+    path = request.url.path
+    routes = {"GET": rf"{ORDERS}|{ONE}|{READ_AND_WRITTEN}", "POST": READ_AND_WRITTEN}
+    is_private = request.url.scheme == "https" or request.url.host == "127.0.0.1"
+    if not is_private or not re.fullmatch(routes.get(request.method, "-"), path):
         return _refused(404, "rest_no_route")
+    if request.method == "POST":
+        return _wrong_body(path.rpartition("/")[2], json.loads(request.content))
     for name, value in query.items():
         if name not in ALLOWED or not ALLOWED[name](value):
             return _refused(400, f"rest_invalid_param: {name}")
     return None
 
 
+def _wrong_body(what: str, told: Json) -> httpx.Response | None:
+    allowed, needed = POSTED[what]
+    for name, value in told.items():
+        if name not in allowed or not allowed[name](value):
+            return _refused(400, f"rest_invalid_param: {name}")
+    missing = needed - set(told)
+    return _refused(400, f"rest_missing_callback_param: {sorted(missing)}") if missing else None
+
+
 def _said(body: Any) -> httpx.Response:
     return httpx.Response(200, content=json.dumps(body).encode())
 
 
-def _refused(status: int, code: str) -> httpx.Response:
-    return httpx.Response(status, content=json.dumps({"code": code}).encode())
+def _refused(status: int, code: str, message: str = "") -> httpx.Response:
+    return httpx.Response(status, json={"code": code, "message": message})

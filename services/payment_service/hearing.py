@@ -195,6 +195,7 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
             message.status,
             message.provider_reference,
             message.reason or "",
+            message.code,
         )
     return close_book(book)
 
@@ -220,7 +221,12 @@ def retry(message: PaymentRetried, rows: Rows, now: datetime) -> Sequence[Messag
 
 
 def take_word(
-    book: Book, payment_id: str, status: Outcome | PaymentStatus, reference: str | None, reason: str
+    book: Book,
+    payment_id: str,
+    status: Outcome | PaymentStatus,
+    reference: str | None,
+    reason: str,
+    code: str | None = None,
 ) -> None:
     """Let a payment become what is said of it, unless more is known already."""
     move = book[payment_id]
@@ -237,6 +243,7 @@ def take_word(
             was_there=move.was_there or is_there,
             is_unsure=False,
             problem=(reason or "refused") if said == "failed" else None,
+            code=code if said == "succeeded" else None,
         ),
     )
     if said in ("succeeded", "cancelled") and move.parent:

@@ -43,7 +43,8 @@ def failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Sequence[N
             now,
             payment_id,
             move.keys,
-            reason=move.problem,
+            # What a shop said is for whoever mends it: it stands in the payment.
+            reason=None if move.method == "shop" else move.problem,
             **said,
         )
     ]
@@ -57,6 +58,7 @@ def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
         "method": move.method,
         "amount": move.amount,
         "currency": move.currency,
+        "code": move.code,
     }
 
 

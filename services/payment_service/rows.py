@@ -154,6 +154,7 @@ class Move:
     - ``was_there``: it was authorised or paid at some time. ``is_void``: to be called off.
     - ``keys``: the number of the idempotency key in use. ``looks``: look before doing it again.
     - ``is_unsure``: given up without knowing whether it was done.
+    - ``code``: what the payer got in place of money.
     """
 
     version: int
@@ -177,6 +178,7 @@ class Move:
     is_unsure: bool = False
     problem: str | None = None
     received: int = 0
+    code: str | None = None
 
 
 @dataclass(slots=True)
@@ -274,6 +276,7 @@ def payment(row_name: str, rows: Rows) -> Payment:
         page=move.page if move.status == "pending" and not move.is_void else None,
         received=move.received or None,
         problem=move.problem,
+        code=move.code,
         version=move.version,
     )
 

@@ -71,9 +71,11 @@ Seed = Annotated[int, typer.Option(help="Which records --repeat and --shuffle pi
 def _without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from services.runtime import worker
+        from services.shop_bridge.outbound.caller import callers
         from services.shop_bridge.processor import PROCESSORS
+        from services.shop_bridge.shops import BridgeSettings
 
-        worker.main(PROCESSORS, SUMMARY)
+        worker.main(PROCESSORS, SUMMARY, callers, BridgeSettings)
 
 
 @replays.command(online_retail.SOURCE)

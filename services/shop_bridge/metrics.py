@@ -26,3 +26,8 @@ POLLED_UP_TO = Gauge(
 OUTBOX_EVENTS = Counter(
     "jointbuy_outbox_events_total", "Outbox events by shop and outcome.", ["source", "outcome"]
 )
+PAID_BACK = Counter(
+    "jointbuy_shop_steps_total",
+    "Steps to pay favors and refunds back at a shop, by what came of them.",
+    ["source", "outcome"],
+)

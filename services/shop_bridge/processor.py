@@ -1,16 +1,35 @@
 """Shops' orders: what webhooks and polls tell of an order, and which orders of groups that makes.
 
     shop-events ─▶ shop orders (shop_bridge) ─▶ orders
+    orders, payments ─▶ instructions (shop_bridge) ─▶ payment-reports
+                               ⇅
+                             caller ─▶ Shopify, WooCommerce
 
 Refunds and edits come without the buyer and without the group, twice, and before the order they
 belong to. So each order of a shop has a row here, under a key of its own, and its orders of groups
 follow from the row. The page that takes webhooks keeps nothing.
+
+Back go favors and refunds: payments by ``shop`` are instructions, carried out at the payer's
+orders.
 """
 
-from schemas.messages import ShopOrderEdited, ShopOrderGone, ShopOrderSeen, ShopRefundSeen
-from schemas.topics import ORDERS, SHOP_EVENTS
-from services.runtime.processor import Processor
+from schemas.messages import (
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    Payment,
+    ShopOrderEdited,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopRefundSeen,
+)
+from schemas.topics import ORDERS, PAYMENT_REPORTS, PAYMENTS, SHOP_EVENTS
+from services.runtime.processor import CallRules, Processor
 from services.shop_bridge import rows, rules
+from services.shop_bridge.outbound import hearing
+from services.shop_bridge.outbound import rows as outbound_rows
+from services.shop_bridge.outbound import rules as outbound_rules
 
 PROCESSOR = Processor(
     service="shop_bridge",
@@ -27,5 +46,33 @@ PROCESSOR = Processor(
     rows={"order": rows.ShopOrder},
 )
 
+INSTRUCTIONS = Processor(
+    service="shop_bridge",
+    name="instructions",
+    inputs=(ORDERS, PAYMENTS),
+    outputs=(PAYMENT_REPORTS,),
+    on={
+        OrderPlaced: outbound_rules.take_order,
+        OrderPaid: outbound_rules.take_order,
+        OrderCancelled: outbound_rules.cancel_order,
+        OrderReturned: outbound_rules.return_order,
+        Payment: outbound_rules.take_payment,
+    },
+    due={"forget": outbound_rules.begin_forgetting},
+    chunks={"forget": outbound_rules.forget},
+    calls={
+        "shop": CallRules(
+            request=hearing.request, settle=hearing.settle, reply=outbound_rows.Reply
+        ),
+    },
+    rows={
+        "order": outbound_rows.Order,
+        "return": outbound_rows.Returned,
+        "payer": outbound_rows.Payer,
+        "instruction": outbound_rows.Instruction,
+        "chunk": outbound_rows.Chunk,
+    },
+)
+
 #: What a worker of this service hosts.
-PROCESSORS = (PROCESSOR,)
+PROCESSORS = (PROCESSOR, INSTRUCTIONS)

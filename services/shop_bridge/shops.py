@@ -2,8 +2,9 @@
 
 A shop is one entry of a JSON list, in ``SHOPS`` or in the file ``SHOPS_FILE``::
 
-    [{"name": "greenhouse", "kind": "shopify", "secrets": ["…"], "domain": "x.myshopify.com"},
-     {"name": "kiosk", "kind": "woocommerce", "secrets": ["…"],
+    [{"name": "greenhouse", "kind": "shopify", "secrets": ["…"], "domain": "x.myshopify.com",
+      "admin": {"token": "shpat_…"}, "favors": "refund"},
+     {"name": "kiosk", "kind": "woocommerce", "secrets": ["…"], "favors": "code",
       "rest": {"url": "https://kiosk.example", "key": "ck_…", "secret": "cs_…"}},
      {"name": "till", "kind": "standard", "secrets": ["whsec_…"]},
      {"name": "erp", "kind": "outbox", "topic": "outbox.event.order"}]
@@ -37,7 +38,7 @@ class ShopsError(ValueError):
 
 
 class RestApi(BaseModel):
-    """A WooCommerce shop's REST API, by which a poll finds what its webhooks lost."""
+    """A WooCommerce shop's REST API: polls find there what webhooks lost; favors go there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -47,14 +48,38 @@ class RestApi(BaseModel):
 
     @model_validator(mode="after")
     def _keeps_keys_secret(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("url must be https: the keys go with every request")
+        _must_be_private(self.url)
         return self
 
 
+class AdminApi(BaseModel):
+    """A Shopify shop's GraphQL Admin API, where favors go; ``url`` is the domain's if not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    token: Secret
+    version: Annotated[str, StringConstraints(pattern=r"^20\d\d-(01|04|07|10)$")] = "2026-04"
+    url: str | None = None
+
+    @model_validator(mode="after")
+    def _keeps_the_token_secret(self) -> Self:
+        if self.url is not None:
+            _must_be_private(self.url)
+        return self
+
+
+def _must_be_private(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("url must be https: the keys go with every request")
+
+
 class Shop(BaseModel):
-    """A shop; ``name`` is the ``source`` of its orders. Two secrets are good while one rotates."""
+    """A shop; ``name`` is the ``source`` of its orders. Two secrets are good while one rotates.
+
+    ``favors`` are given back there as refunds, or as codes for the next order; without it, what
+    payments instruct is left to the shop.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -64,6 +89,8 @@ class Shop(BaseModel):
     secrets: Annotated[tuple[Secret, ...], Field(max_length=4)] = ()
     domain: str | None = None
     rest: RestApi | None = None
+    admin: AdminApi | None = None
+    favors: Literal["refund", "code"] | None = None
     topic: str | None = None
 
     @model_validator(mode="after")
@@ -76,10 +103,20 @@ class Shop(BaseModel):
             raise ValueError("rest: only WooCommerce is polled")
         if self.domain and self.kind != "shopify":
             raise ValueError("domain: only Shopify tells it")
+        self._can_be_asked()
         if self.kind == "standard":
             for secret in self.secrets:
                 standard_verifier(secret.get_secret_value())
         return self
+
+    def _can_be_asked(self) -> None:
+        """Raises ``ValueError`` if it is said to be asked, but not how."""
+        if self.admin and self.kind != "shopify":
+            raise ValueError("admin: only Shopify has it")
+        if self.admin and not (self.domain or self.admin.url):
+            raise ValueError("admin: needs the shop's domain")
+        if self.favors and not (self.admin or self.rest):
+            raise ValueError("favors: needs admin (Shopify) or rest (WooCommerce)")
 
     def plain_secrets(self) -> tuple[str, ...]:
         """The secrets, to verify with."""
@@ -103,6 +140,9 @@ class BridgeSettings(BaseSettings):
         3.5, gt=0, description="How long Kafka may take; then 503. Shopify waits five seconds."
     )
     poll_seconds: float = Field(60.0, gt=0, description="Between two polls of a WooCommerce shop.")
+    shop_timeout_seconds: float = Field(
+        60.0, gt=0, description="How long a shop may take for what it is asked to pay back."
+    )
     poll_back_days: float = Field(
         7.0, gt=0, description="How far the first poll of a shop looks back."
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.messages import ShopLine, ShopOrderSeen, ShopRefundLine, ShopRefundSeen
 from schemas.money import half_up
-from services.shop_bridge import group_names, payloads
+from services.shop_bridge import group_names, own_refunds, payloads
 from services.shop_bridge.group_names import Named
 from services.shop_bridge.payloads import UnreadableError
 from services.shop_bridge.shop_orders import Told, shop_order, told
@@ -61,13 +61,14 @@ def read_order(body: Any, source: str, refunds: Any = ()) -> Told:
     whole = group_names.the_one(group_names.in_fields(fields) or group_names.in_codes(codes))
     currency = payloads.currency_of(body)
     with_tax = body.get("prices_include_tax") is True
+    gone = status == "refunded" and not _is_ours(body)
     line_fields: list[tuple[str, str]] = []
     lines = []
     for line in payloads.parts(body, "line_items"):
         own = list(group_names.pairs(payloads.parts(line, "meta_data"), "key"))
         line_fields += own
         named = group_names.of_line(own, whole)
-        lines.append(_line(line, named, currency, with_tax=with_tax, gone=status == "refunded"))
+        lines.append(_line(line, named, currency, with_tax=with_tax, gone=gone))
     billing = payloads.part(body, "billing")
     customer_id = payloads.identity(body, "customer_id") if body.get("customer_id") else None
     seen = ShopOrderSeen(
@@ -87,6 +88,12 @@ def read_order(body: Any, source: str, refunds: Any = ()) -> Told:
     )
     seen_refunds = [_refund(each, source, order_id) for each in refunds]
     return told(seen, [each for each in seen_refunds if each.lines])
+
+
+def _is_ours(body: Any) -> bool:
+    """Whether favors alone have paid back the whole order, so that its goods stay bought."""
+    notes = [own_refunds.noted(each.get("reason")) for each in payloads.parts(body, "refunds")]
+    return bool(notes) and all(notes)
 
 
 def _line(

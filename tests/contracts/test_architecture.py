@@ -179,7 +179,9 @@ def test_a_service_with_a_processor_has_the_same_rooms_as_its_siblings(service: 
 @pytest.mark.parametrize("service", WITH_PROCESSOR)
 def test_what_rules_stand_on_is_as_pure_as_they_are(service: str) -> None:
     """Else a decision that moves out of ``rules.py`` would move out of these contracts too."""
-    paths = {f"services.{service}.{path.stem}": path for path in modules_of(service)}
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in modules_of(service)
+    }
     for path in paths.values():
         if path.name not in pure():
             continue

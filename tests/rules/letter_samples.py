@@ -191,6 +191,13 @@ def _of_groups(place: Place) -> dict[str, Notice]:
             )
             for kind in kinds
         },
+        "payment-done-code": of_group(
+            "payment-done",
+            payment_kind="refund",
+            method="shop",
+            code="JB-7KQ2-M4XA-3RTZ-PLWD",
+            **paid,
+        ),
         **{
             f"payment-failed-{kind}": of_group(
                 "payment-failed", payment_kind=kind, method=method, reason=reason, **paid

@@ -80,6 +80,34 @@ def test_a_shop_has_the_money_and_is_told_to_refund_the_favor() -> None:
     assert (payment.cause.kind, payment.cause.favor_version) == ("favor", 1)
 
 
+@pytest.mark.parametrize(
+    ("status", "told", "notice"),
+    [
+        ("succeeded", {"code": "JB-7KQ2"}, {"kind": "payment-done", "code": "JB-7KQ2"}),
+        ("succeeded", {}, {"kind": "payment-done", "code": None}),
+        ("failed", {"reason": "no, do it by hand"}, {"kind": "payment-failed", "reason": None}),
+    ],
+)
+def test_what_a_shop_did_is_told_to_the_payer(
+    status: str, told: dict[str, str], notice: dict[str, str | None]
+) -> None:
+    """A favor may be a code; why it failed is for whoever mends it, in the payment alone."""
+    it = world(method="shop")
+    it.order("ann", 2, paid=True)
+    it.drain()
+    it.pass_time(it.terms.closes_at + HOUR)
+    it.drain()
+    (asked,) = it.latest().values()
+    it.commands["payment-reports"].append(report(asked.payment_id, status, **told))
+    it.drain()
+    (payment,) = it.latest().values()
+    assert (payment.status, payment.code) == (status, told.get("code"))
+    assert payment.problem == told.get("reason")
+    letter = [each for each in it.payments.sent if isinstance(each, Notice)][-1]
+    said = {"kind": letter.kind, **letter.says.model_dump()}
+    assert {name: said[name] for name in notice} == notice
+
+
 def test_a_group_pays_one_sum_at_its_close() -> None:
     it = world("group", "card")
     it.order("ann", 2)

@@ -37,7 +37,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "order-refused": ("", "product quantity_refused=quantity order source group_id"),
     "favor-given": ("favor=off favor_percent=percent", "gift product quantity value group_id"),
-    "payment-done": ("", "amount method group_id=about payment"),
+    "payment-done": ("code", "amount method group_id=about payment"),
     "payment-failed": ("", "amount method group_id=about payment"),
     "confirm-application": (
         "quantity shown_price",
@@ -178,6 +178,7 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
         "order": says.order_id and _id(says.order_id),
         "source": says.source and _id(says.source),
         "payment": says.payment_id and _id(says.payment_id),
+        "code": says.code and _id(says.code),
         "gift": (says.gift and clean(says.gift, NAME_MAX)) or None,
         "seller": (says.seller_name and clean(says.seller_name, NAME_MAX)) or None,
         "method": says.method and wording.METHODS[says.method].in_(language),

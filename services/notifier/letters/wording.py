@@ -23,6 +23,7 @@ class Both(NamedTuple):
 
 #: What a row of facts is called.
 LABELS: dict[str, Both] = {
+    "code": Both("Code", "コード"),
     "amount": Both("Amount", "金額"),
     "applicants": Both("Buyers", "購入希望者"),
     "before_minimum": Both("Minimum before", "これまでの最低数"),
