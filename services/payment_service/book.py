@@ -57,9 +57,19 @@ class Book:
     # --- begin -----------------------------------------------------------------------------------
 
     def begin(
-        self, kind: Kind, method: Method, amount: int, cause: Cause, *, parent: str = ""
+        self,
+        kind: Kind,
+        method: Method,
+        amount: int,
+        cause: Cause,
+        *,
+        parent: str = "",
+        quantity: int | None = None,
     ) -> str:
-        """Put a payment that is to be brought about; where nothing is to be moved it is through."""
+        """Put a payment that is to be brought about; where nothing is to be moved it is through.
+
+        ``quantity`` is that of the order that it is for, if it is for one.
+        """
         stem = (self.payer_id, kind, method, *cause, parent)
         number = 0
         payment_id = payment_id_of(self.rows.key, *stem, number)
@@ -68,9 +78,14 @@ class Book:
             payment_id = payment_id_of(self.rows.key, *stem, number)
         move = Move(0, self.payer_id, kind, method, amount, self._currency(), "pending", cause)
         move.parent = parent
+        move.begun_at = self.now
+        payer = self.payer
         if kind in ("invoice", "credit"):
             move.reference = self._number(kind)
-        payer = self.payer
+            if quantity is None:
+                move.quantity, move.value, move.favor = payer.quantity, payer.value, payer.favor
+            else:
+                move.quantity, move.value, move.favor = quantity, amount, 0
         self.rows[payer_name(self.payer_id)] = replace(
             payer, payments=(*payer.payments, payment_id)
         )

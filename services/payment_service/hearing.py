@@ -15,6 +15,7 @@ from services.payment_service.book import Book
 from services.payment_service.rows import (
     Move,
     PaymentStatus,
+    Receipt,
     Report,
     call_name,
     key_of,
@@ -34,6 +35,8 @@ JITTER = 0.2
 KEY_KEPT = timedelta(hours=23)
 #: When a page is looked at whose end nobody told: it is open for a day.
 PAGE_LOOKED_AT = timedelta(hours=25)
+#: So many receipts of an invoice are said; all of them are counted.
+RECEIPTS_SAID = 20
 #: Kinds for which to have been done unknown to us would move money.
 MOVES_MONEY = frozenset({"capture", "refund", "release"})
 
@@ -187,7 +190,10 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
         if message.status != "succeeded":
             return ()
         received = message.amount if message.amount is not None else _open_amount(book, move)
-        book.put(message.payment_id, replace(move, received=move.received + received))
+        receipt = Receipt(message.report_id, received, message.provider_reference, message.at)
+        receipts = (*move.receipts, receipt)[-RECEIPTS_SAID:]
+        more = replace(move, received=move.received + received, receipts=receipts)
+        book.put(message.payment_id, more)
     else:
         take_word(
             book,
