@@ -1,4 +1,4 @@
-"""Numbers of invoices as payers' banks carry them: the creditor reference (ISO 11649), and free text.
+"""Numbers of invoices as banks carry them: the creditor reference (ISO 11649), and free text.
 
 A number is ``<group_id>-I<n>`` of an invoice, ``-C<n>`` of a credit note. Its creditor reference is
 ``RF``, two check digits (ISO 7064, modulo 97-10), and the number without its dashes.

@@ -93,6 +93,8 @@ class Book:
             self.put(payment_id, replace(move, status="succeeded", was_there=True))
             return payment_id
         self.put(payment_id, move)
+        if kind == "invoice":
+            self.sent += letters.done(payment_id, move, self.rows, self.now)
         if method == "card":
             self._call(payment_id)
         return payment_id
@@ -140,7 +142,8 @@ class Book:
         self.rows[move_name(payment_id)] = move
         if before is not None and before.status == move.status:
             return
-        if move.status == "succeeded":
+        # An invoice was told of when it was written.
+        if move.status == "succeeded" and move.kind != "invoice":
             self.sent += letters.done(payment_id, move, self.rows, self.now)
         elif move.status == "failed":
             self.sent += letters.failed(payment_id, move, self.rows, self.now)

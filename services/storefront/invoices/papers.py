@@ -60,17 +60,22 @@ class _Writing:
         total = -sum(each.amount for each in bill.lines)
         return Paper(
             language=self._language,
-            title=f"{self._t(kind)} {bill.number}",
+            title=f"{self._t(f'bill.{kind}')} {bill.number}",
             issuer=tuple(self._from()),
             payer=self._to(),
-            labels={name: self._t(name) for name in ("from", "to", "standing", "how")},
+            labels={
+                "from": self._t("bill.from"),
+                "to": self._t("bill.to"),
+                "standing": self._t("bill.standing"),
+                "how": self._t("bill.how"),
+            },
             facts=tuple(self._facts()),
             columns=(
-                self._t("description"), self._t("quantity"), self._t("unit_price"),
-                self._t("amount"),
+                self._t("bill.description"), self._t("bill.quantity"), self._t("bill.unit_price"),
+                self._t("bill.amount"),
             ),
             lines=tuple(self._line(each) for each in bill.lines),
-            total=(self._t(f"total_{kind}"), self._money(total if bill.is_credit else -total)),
+            total=(self._t(f"bill.total_{kind}"), self._money(total if bill.is_credit else -total)),
             standing=tuple(self._standing()),
             to_pay=tuple(self._to_pay()) if bill.open else (),
             notes=tuple(self._notes()),
@@ -92,17 +97,17 @@ class _Writing:
 
     def _facts(self) -> list[Pair]:
         bill = self._bill
-        found = [(self._t("number"), bill.number)]
+        found = [(self._t("bill.number"), bill.number)]
         if bill.begun_at is not None:
-            found.append((self._t("date"), self._day(bill.begun_at)))
+            found.append((self._t("bill.date"), self._day(bill.begun_at)))
             if not bill.is_credit:
                 days = timedelta(days=self._issuer.payment_days)
-                found.append((self._t("due"), self._day(bill.begun_at + days)))
-        found.append((self._t("group"), bill.group_id))
+                found.append((self._t("bill.due"), self._day(bill.begun_at + days)))
+        found.append((self._t("bill.group"), bill.group_id))
         if bill.order_id is not None:
-            found.append((self._t("order"), plain(bill.order_id)))
+            found.append((self._t("bill.order"), plain(bill.order_id)))
         if bill.is_credit:
-            found.append((self._t("reason"), self._t(f"reason_{bill.reason}")))
+            found.append((self._t("bill.reason"), self._t(f"bill.reason_{bill.reason}")))
         return found
 
     # --- what ------------------------------------------------------------------------------------
@@ -113,49 +118,52 @@ class _Writing:
             product_id = self._bill.product_id
             what = f"{product} ({plain(product_id)})" if product_id else product
         else:
-            what = self._t(f"line_{line.what}", product=product)
+            what = self._t(f"bill.line_{line.what}", product=product)
         quantity = "" if line.quantity is None else self._formats.number(line.quantity)
         price = "" if line.unit_price is None else self._money(line.unit_price)
         return what, quantity, price, self._money(line.amount)
 
     def _standing(self) -> list[Pair]:
         bill = self._bill
-        found = [(self._t("status"), self._t(f"status_{bill.standing}"))]
+        found = [(self._t("bill.status"), self._t(f"bill.status_{bill.standing}"))]
         if bill.is_credit:
             return found
         shown = sum(amount for _, amount in bill.receipts)
         if shown == bill.received:
             found += [
-                (self._t("received_on", date=self._day(at)), self._money(amount))
+                (self._t("bill.received_on", date=self._day(at)), self._money(amount))
                 for at, amount in bill.receipts
             ]
         else:
-            found.append((self._t("received"), self._money(bill.received)))
+            found.append((self._t("bill.received"), self._money(bill.received)))
         if bill.credited:
-            found.append((self._t("credited"), self._money(bill.credited)))
-        return [*found, (self._t("open"), self._money(bill.open))]
+            found.append((self._t("bill.credited"), self._money(bill.credited)))
+        return [*found, (self._t("bill.open"), self._money(bill.open))]
 
     def _to_pay(self) -> list[Pair]:
         issuer, bill = self._issuer, self._bill
-        found = [(self._t("open"), self._money(bill.open)), (self._t("payee"), issuer.name)]
+        found = [
+            (self._t("bill.open"), self._money(bill.open)),
+            (self._t("bill.payee"), issuer.name),
+        ]
         if issuer.iban:
             in_fours = " ".join(issuer.iban[at : at + 4] for at in range(0, len(issuer.iban), 4))
-            found.append((self._t("iban"), in_fours))
+            found.append((self._t("bill.iban"), in_fours))
         if issuer.bic:
-            found.append((self._t("bic"), issuer.bic))
-        found += [(self._t("account"), line) for line in issuer.account]
-        return [*found, (self._t("reference"), bill.reference or bill.number)]
+            found.append((self._t("bill.bic"), issuer.bic))
+        found += [(self._t("bill.account"), line) for line in issuer.account]
+        return [*found, (self._t("bill.reference"), bill.reference or bill.number)]
 
     def _notes(self) -> list[str]:
-        found = [self._t("offset")] if self._bill.is_credit else []
+        found = [self._t("bill.offset")] if self._bill.is_credit else []
         if self._bill.open:
-            found.append(self._t("ask"))
+            found.append(self._t("bill.ask"))
         return found + ([self._issuer.note] if self._issuer.note else [])
 
     # --- how -------------------------------------------------------------------------------------
 
-    def _t(self, name: str, **values: str) -> str:
-        return texts.text(f"paper.{name}", self._language).format(**values)
+    def _t(self, key: str, **values: str) -> str:
+        return texts.text(key, self._language).format(**values)
 
     def _money(self, amount: int) -> str:
         return self._formats.money(amount, self._bill.currency)

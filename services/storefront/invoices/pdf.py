@@ -56,9 +56,15 @@ def pdf_of(paper: Paper) -> bytes:
 
     sides = [
         [said(label, "quiet"), *(said(line) for line in lines)]
-        for label, lines in ((paper.labels["from"], paper.issuer), (paper.labels["to"], paper.payer))
+        for label, lines in (
+            (paper.labels["from"], paper.issuer),
+            (paper.labels["to"], paper.payer),
+        )
     ]
-    head = [said(column, "quiet" if not at else "quiet right") for at, column in enumerate(paper.columns)]
+    head = [
+        said(column, "quiet" if not at else "quiet right")
+        for at, column in enumerate(paper.columns)
+    ]
     body = [
         [said(what), said(quantity, "right"), said(price, "right"), said(amount, "right")]
         for what, quantity, price, amount in paper.lines
@@ -90,7 +96,9 @@ def _set(text: str) -> str:
     """The text with its faces, as reportlab's paragraphs take it."""
     shown = text.replace("\u202f", "\xa0")[:_CELL_CHARACTERS_MAX]
     return "".join(
-        escape("".join(run)) if is_latin else f'<font name="{JAPANESE}">{escape("".join(run))}</font>'
+        escape("".join(run))
+        if is_latin
+        else f'<font name="{JAPANESE}">{escape("".join(run))}</font>'
         for is_latin, run in groupby(shown, _is_latin)
     )
 

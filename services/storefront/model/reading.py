@@ -144,7 +144,7 @@ class Reader:
         facts = select(FACTS.c.key, FACTS.c.value).where(
             FACTS.c.topic == PAYMENTS.name, FACTS.c.key.in_(keys)
         )
-        values = {key: value for key, value in await self._questions.all(facts)} if keys else {}
+        values = dict(await self._questions.all(facts)) if keys else {}
         return [PAYMENTS.adapter.validate_json(values[key]) for key in keys if key in values]
 
     async def payments(
