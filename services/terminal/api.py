@@ -140,6 +140,16 @@ class Api:
         request = self._client.build_request("GET", path, params=query, headers=headers)
         return self._answer(self._send(request, "try again"), {}).body
 
+    def fetch(self, path: str, **query: Any) -> bytes:
+        """A document that is shown there, as it is."""
+        headers = self.place.headers
+        request = self._client.build_request("GET", path, params=query, headers=headers)
+        answer = self._send(request, "try again")
+        if answer.is_success:
+            return answer.content
+        self._answer(answer, {})
+        raise AssertionError("a refusal raises")
+
     def post(
         self,
         path: str,

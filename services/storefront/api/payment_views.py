@@ -1,8 +1,10 @@
 """What the API shows of payments."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from schemas.messages import Method, Payment, PaymentCause, Receipt
+from services.storefront.invoices.bills import open_of
 from services.storefront.views import View
 
 
@@ -33,6 +35,20 @@ class PaymentView(View):
     page: str | None
     problem: str | None
     version: int
+
+
+class PaymentDetail(PaymentView):
+    """A payment with what is ``open`` of an invoice: credit notes make that less."""
+
+    open: int
+
+
+def payment_detail(
+    payment: Payment, payments: Iterable[Payment], *, for_payer: bool
+) -> PaymentDetail:
+    """As it stands among all of its payer's."""
+    view = payment_view(payment, for_payer=for_payer)
+    return PaymentDetail(**dict(view), open=open_of(payment, payments))
 
 
 def payment_view(payment: Payment, *, for_payer: bool = False) -> PaymentView:

@@ -8,7 +8,12 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from services.storefront.access.callers import Kind
-from services.storefront.api.payment_views import PaymentView, payment_view
+from services.storefront.api.payment_views import (
+    PaymentDetail,
+    PaymentView,
+    payment_detail,
+    payment_view,
+)
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.api.taking import (
     Absent,
@@ -56,10 +61,11 @@ async def list_payments(
 
 
 @payments.get("/payments/{payment_id}", **reads(404, by=SEERS))
-async def show_payment(shop: The, actor: Who, payment_id: IdInPath) -> PaymentView:
+async def show_payment(shop: The, actor: Who, payment_id: IdInPath) -> PaymentDetail:
     """A payment, by its id or by the number of the invoice or credit note."""
     payment, group = await shop.commands.payment(actor, payment_id)
-    return payment_view(payment, for_payer=is_of_payer(actor, payment, group))
+    payments = await shop.reader.payments_of(group.group_id, payment.member_id or "")
+    return payment_detail(payment, payments, for_payer=is_of_payer(actor, payment, group))
 
 
 _show = reads(404, 409, by=SEERS)

@@ -87,12 +87,12 @@ class _Writing:
         issuer = self._issuer
         found = [issuer.name, *issuer.address]
         found += [issuer.email] if issuer.email else []
-        return [*found, f"{self._t('tax_id')}: {issuer.tax_id}"]
+        return [*found, f"{self._t('bill.tax_id')}: {issuer.tax_id}"]
 
     def _to(self) -> tuple[str, ...]:
         payer = self._bill.payer
         name, email = plain(payer.name or ""), plain(payer.email or "")
-        customer = f"{self._t('customer')}: {plain(payer.id)}"
+        customer = f"{self._t('bill.customer')}: {plain(payer.id)}"
         return tuple(each for each in (name, email, customer) if each)
 
     def _facts(self) -> list[Pair]:
