@@ -11,6 +11,7 @@ from pypdf import PdfReader
 
 from schemas.references import creditor_reference
 from services.runtime.brokers import RunningBroker
+from tests.system import made_up
 from tests.system.api_stack import LINKS, Api, Client, after, api_on
 from tests.system.bank import Transfer, statement
 from tests.system.stack import until
@@ -18,20 +19,12 @@ from tests.system.terminal import acting_on, jointbuy
 
 pytestmark = pytest.mark.system
 
-ISSUER = """
-name = "Corner Shop Ltd"
-address = ["1 Market Street", "12345 Teatown"]
-tax_id = "DE123456789"
-iban = "DE89 3704 0044 0532 0130 00"
-bic = "COBADEFFXXX"
-"""
-
 
 @pytest.fixture(scope="module")
 def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("invoices")
     issuer = folder / "issuer.toml"
-    issuer.write_text(ISSUER)
+    issuer.write_text(made_up.ISSUER)
     with api_on(kafka, folder, INVOICE_ISSUER_FILE=str(issuer)) as api:
         api.stack.start("payment_service")
         yield api
