@@ -21,7 +21,7 @@ def creditor_reference(number: str) -> str | None:
     None of a number that can't be read back from one: of a group with an id of another kind.
     """
     body = "".join(character for character in number.upper() if character.isalnum())
-    if len(body) + 4 > REFERENCE_CHARACTERS_MAX or numbers_in(body) != [number]:
+    if len(body) + 4 > REFERENCE_CHARACTERS_MAX or _plain_numbers(body) != [number]:
         return None
     whole = f"RF{98 - _modulo_97(f'{body}RF00'):02}{body}"
     return " ".join(whole[at : at + 4] for at in range(0, len(whole), 4))
@@ -37,10 +37,31 @@ def is_creditor_reference(text: str) -> bool:
 def numbers_in(text: str) -> list[str]:
     """The numbers of invoices and credit notes that a text names, each once, in its order.
 
-    Written in any case, with or without dashes and spaces; only ids whose check character fits.
+    Written in any case, with or without dashes and spaces; only ids whose check character fits. A
+    creditor reference is read as one, so that its number ends where it does.
     """
+    rest = text.upper()
     found: dict[str, None] = {}
-    for match in _NUMBER.finditer(text.upper()):
+    for reference in _references_in(rest):
+        found |= dict.fromkeys(_plain_numbers("".join(reference.split())))
+        rest = rest.replace(reference, "\n")
+    return list(found | dict.fromkeys(_plain_numbers(rest)))
+
+
+def _references_in(text: str) -> list[str]:
+    """Creditor references as they stand in a text, each to a blank or to where it ends."""
+    found = []
+    for match in re.finditer(r"RF[0-9]{2}", text, re.ASCII):
+        whole = re.match(r"[0-9A-Z ]*", text[match.start() :], re.ASCII)
+        words = whole[0].split(" ") if whole else []
+        heads = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+        found += [head for head in heads if is_creditor_reference(head)][:1]
+    return found
+
+
+def _plain_numbers(text: str) -> list[str]:
+    found: dict[str, None] = {}
+    for match in _NUMBER.finditer(text):
         try:
             group_id = read_aloud(re.sub(r"[^0-9A-Z]", "", match["group"]))
         except ValueError:

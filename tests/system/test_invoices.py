@@ -11,9 +11,9 @@ from pypdf import PdfReader
 
 from schemas.references import creditor_reference
 from services.runtime.brokers import RunningBroker
+from tests.bank import Transfer, statement
 from tests.system import made_up
 from tests.system.api_stack import LINKS, Api, Client, after, api_on
-from tests.system.bank import Transfer, statement
 from tests.system.stack import until
 from tests.system.terminal import acting_on, jointbuy
 
@@ -111,7 +111,7 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
         number,
         "Corner Shop Ltd",
         "Green tea",
-        "2 × €10.00 = €20.00",
+        "€10.00 = €20.00",
         "Open: €20.00",
         order_id,
         "DE89 3704",
@@ -212,7 +212,7 @@ def test_a_group_s_organizer_has_one_invoice_less_the_favor(api: Api) -> None:
     text = document(group.organizer, f"{group.group_id}-I1", **{"as": "text"}).text
     for said in (
         "ada@people.example",
-        "3 × €10.00 = €30.00",
+        "€10.00 = €30.00",
         "Favor of the group purchase",
         "-€3.00",
         "Amount to be paid: €27.00",
