@@ -209,7 +209,9 @@ def _open_amount(book: Book, invoice: Move) -> int:
     """What is open of an invoice, at most what is open of all: credit notes make that less."""
     amounts = {"invoice": 0, "credit": 0, "refund": 0}
     for _, move in book.each("invoice", "invoice", "credit", "refund"):
-        amounts[move.kind] += move.amount if move.status != "cancelled" else 0
+        # An invoice that is called off is one that credit notes cover.
+        is_there = move.kind == "invoice" or move.status != "cancelled"
+        amounts[move.kind] += move.amount if is_there else 0
         amounts["invoice"] -= move.received
     open_in_all = amounts["invoice"] - amounts["credit"] + amounts["refund"]
     return max(0, min(invoice.amount - invoice.received, open_in_all))

@@ -78,6 +78,8 @@ OPEN: list[tuple[str, tuple[Any, ...], int]] = [
     ("both", (payment(**received(8_000)), credit(420)), 0),
     ("another invoice is open too", (payment(), payment(2)), 8_400),
     ("credit notes cover both in part", (payment(), payment(2), credit(10_000)), 6_800),
+    ("another is covered by its own credit note",
+     (payment(2), payment(status="cancelled"), credit(8_400)), 8_400),
     ("a void credit note covers nothing", (payment(), credit(420, status="cancelled")), 8_400),
     ("what goes back is not covered by it",
      (payment(**received(8_400)), credit(420), payment(3, kind="refund", amount=420)), 0),

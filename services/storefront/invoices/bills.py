@@ -95,11 +95,12 @@ def open_of(invoice: Payment, payments: Iterable[Payment]) -> int:
         return 0
     in_all = 0
     for each in payments:
-        if each.method != "invoice" or each.status == "cancelled":
+        if each.method != "invoice":
             continue
+        # An invoice that is called off is one that credit notes cover.
         if each.kind == "invoice":
             in_all += each.amount - (each.received or 0)
-        else:
+        elif each.status != "cancelled":
             in_all += each.amount if each.kind == "refund" else -each.amount
     return max(0, min(invoice.amount - (invoice.received or 0), in_all))
 
