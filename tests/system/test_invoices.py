@@ -1,6 +1,7 @@
 """An invoice from the order to its money: documents, a bank statement, the ledger; no browser."""
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from schemas.messages import Payment
 from schemas.references import creditor_reference
 from services.runtime.brokers import RunningBroker
 from tests.bank import Transfer, statement
 from tests.system import made_up
 from tests.system.api_stack import LINKS, Api, Client, after, api_on
+from tests.system.reader import Reader
 from tests.system.stack import until
 from tests.system.terminal import acting_on, jointbuy
 
@@ -218,8 +221,74 @@ def test_a_group_s_organizer_has_one_invoice_less_the_favor(api: Api) -> None:
         "Amount to be paid: €27.00",
     ):
         assert said in text, said  # fmt: skip
+    managed = Reader(api.nobody.url).get(
+        f"/groups/{group.group_id}/manage/{group.organizer.credential}"
+    )
+    assert f"Invoice {group.group_id}-I1" in managed.text
     # The shop is not told the address.
     assert "ada@" not in document(group.shop, f"{group.group_id}-I1", **{"as": "text"}).text
+
+
+def test_a_buyer_comes_from_the_order_s_page_to_the_invoice_of_that_order_alone(api: Api) -> None:
+    group = opened(api)
+    eve = Reader(api.nobody.url)
+    ordering = f"/groups/{group.group_id}/order/{LINKS.token('order', group.group_id, '')}"
+    pages = []
+    for quantity in ("2", "3"):
+        done = eve.send(eve.get(ordering), "/order/", quantity=quantity, email="eve@people.example")
+        link = re.search(r'href="(/groups/[^"]+/payments/[^"]+)"', done.html)
+        assert link, done.text
+        until("the invoice", lambda at=link[1]: "To be paid" in eve.get(at).text)
+        pages.append(eve.get(link[1]))
+    first, second = (page.text for page in pages)
+    assert "€20.00" in first
+    assert "€30.00" not in first
+    assert "€30.00" in second
+    assert "€20.00" not in second
+    paper = re.search(r'href="([^"?]+/payments/[^"?]+)\?as=pdf"', pages[0].html)
+    assert paper
+    assert "eve@people.example" in eve.get(paper[1]).text
+    assert "請求書" in Reader(api.nobody.url, "ja").get(paper[1]).text
+    public = eve.get(f"/groups/{group.group_id}").html
+    assert "eve@" not in public
+    assert "-I1" not in public
+    # Somebody who typed the same address has a link to the own order; so not to this paper.
+    other = re.search(r"/payments/([^/]+)$", pages[1].url)
+    assert other
+    eve.get(paper[1].replace(paper[1].split("/")[4], other[1]), 403)
+
+
+def test_a_payment_by_card_that_waits_has_a_link_to_pay_and_one_that_failed_says_why(
+    api: Api,
+) -> None:
+    group = opened(api)
+    cards = {"group_id": group.group_id, "member_id": "kim", "method": "card", "version": 1}
+    cards |= {"amount": 500, "currency": "EUR", "cause": {"kind": "order"}}
+    told: list[dict[str, Any]] = [
+        {"kind": "charge", "status": "pending", "page": "https://pay.example/1"},
+        {"kind": "charge", "status": "pending", "page": "javascript:alert(1)"},
+        {"kind": "charge", "status": "failed", "problem": "no-answer"},
+        {"kind": "charge", "status": "failed", "problem": "card_declined <b>"},
+    ]
+    facts = [
+        Payment.model_validate(cards | {"payment_id": f"{group.group_id}-{number}"} | each)
+        for number, each in enumerate(told)
+    ]
+    api.stack.feed("payments", *((each, None) for each in facts))
+    place = f"/groups/{group.group_id}/payments/{LINKS.token('payer', group.group_id, 'kim', '')}"
+    kim = Reader(api.nobody.url)
+    until("all four", lambda: "card_declined" in kim.get(place).text)
+    page = kim.get(place)
+    assert 'href="https://pay.example/1"' in page.html
+    assert page.text.count("Pay now") == 1
+    assert "javascript:" not in page.html
+    assert "The provider of payments did not answer." in page.text
+    assert "card_declined <b>" in page.text
+    # Whoever orders for the member by the member's own link sees the same.
+    ordering = f"/groups/{group.group_id}/order/{LINKS.token('order', group.group_id, 'kim')}"
+    assert "Pay now" in kim.get(ordering).text
+    # Where to pay is for the payer alone.
+    assert {each["page"] for each in group.payments()} == {None}
 
 
 def test_another_s_invoice_is_not_shown(api: Api) -> None:
