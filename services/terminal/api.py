@@ -132,6 +132,10 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def begin_anew(self) -> None:
+        """Have the patience of one command for the next of many requests."""
+        self._ends = time.monotonic() + self.patience
+
     # --- asking ----------------------------------------------------------------------------------
 
     def get(self, path: str, key: str | None = None, **query: Any) -> Any:

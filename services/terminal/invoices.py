@@ -175,6 +175,7 @@ def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentShown]:
     numbers = dict.fromkeys(number for credit in credits for number in credit.numbers)
     with progress("looking up") as step:
         for done, number in enumerate(numbers, 1):
+            api.begin_anew()
             try:
                 found[number] = _invoice(api, number)
             except Refused as refused:
@@ -185,6 +186,7 @@ def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentShown]:
 
 
 def _count(api: Api, receipt: Receipt) -> None:
+    api.begin_anew()
     booked_on = receipt.credit.booked_on
     # At noon, so that it is that day nearly everywhere.
     at = datetime.combine(booked_on, time(12), UTC).isoformat() if booked_on else None

@@ -41,6 +41,7 @@ def _payments(api: Api, group_id: str) -> list[Payment]:
     found: list[Payment] = []
     query: dict[str, Any] = {"limit": PAGE}
     while True:
+        api.begin_anew()
         page = api.get(f"/group-purchases/{segment(group_id)}/payments", **query)
         found += [shown(Payment, each) for each in page["items"]]
         if page["cursor"] is None:

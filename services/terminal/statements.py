@@ -98,6 +98,8 @@ def _credits(entry: Element, account: str, alike: Counter[str]) -> Iterator[Cred
     odd = ""
     if _is_reversal(entry):
         odd = "is a reversal: see with the bank what it takes back"
+    elif not amount:
+        odd = "comes to nothing: see the file"
     amounts = [amount] if len(parts) < 2 else [_part(each, currency) for each in parts]
     if len(parts) > 1 and not odd and sum(each or 0 for each in amounts) != amount:
         odd = "is a batch whose transactions do not add up to it: ask the bank for its details"

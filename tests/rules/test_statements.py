@@ -284,6 +284,7 @@ LEFT: list[tuple[str, Transfer | tuple[Transfer, ...], tuple[PaymentShown, ...],
     ("paid already", Transfer("20.00", I1), (invoice(still_open=0),), "is paid already"),
     ("another sum of two", Transfer("30.00", f"{I1} {I2}"), (invoice(), invoice(I2)),
      "another sum"),
+    ("nothing at all", Transfer("0.00", I1), (invoice(),), "comes to nothing"),
     ("a reversal", Transfer("20.00", I1, reversal=True), (invoice(),), "a reversal"),
     ("money taken back", Transfer("20.00", I1, direction="DBIT", reversal=True), (invoice(),),
      "a reversal"),
@@ -300,7 +301,7 @@ def test_what_can_t_be_said_is_left_to_somebody(
     assert made.receipts == ()
     (left,) = made.left
     assert why in left.why
-    assert left.credit.amount == 2_000 or "sum" in why
+    assert left.credit.amount in (2_000, 3_000, 0)
 
 
 def test_a_batch_that_does_not_add_up_is_left_whole() -> None:

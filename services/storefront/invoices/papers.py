@@ -60,7 +60,7 @@ class _Writing:
         total = -sum(each.amount for each in bill.lines)
         return Paper(
             language=self._language,
-            title=f"{self._t(f'bill.{kind}')} {bill.number}",
+            title=f"{self._t(f'bill.{kind}')} {plain(bill.number)}",
             issuer=tuple(self._from()),
             payer=self._to(),
             labels={
@@ -97,13 +97,13 @@ class _Writing:
 
     def _facts(self) -> list[Pair]:
         bill = self._bill
-        found = [(self._t("bill.number"), bill.number)]
+        found = [(self._t("bill.number"), plain(bill.number))]
         if bill.begun_at is not None:
             found.append((self._t("bill.date"), self._day(bill.begun_at)))
             if not bill.is_credit:
                 days = timedelta(days=self._issuer.payment_days)
                 found.append((self._t("bill.due"), self._day(bill.begun_at + days)))
-        found.append((self._t("bill.group"), bill.group_id))
+        found.append((self._t("bill.group"), plain(bill.group_id)))
         if bill.order_id is not None:
             found.append((self._t("bill.order"), plain(bill.order_id)))
         if bill.is_credit:
@@ -152,7 +152,7 @@ class _Writing:
         if issuer.bic:
             found.append((self._t("bill.bic"), issuer.bic))
         found += [(self._t("bill.account"), line) for line in issuer.account]
-        return [*found, (self._t("bill.reference"), bill.reference or bill.number)]
+        return [*found, (self._t("bill.reference"), bill.reference or plain(bill.number))]
 
     def _notes(self) -> list[str]:
         found = [self._t("bill.offset")] if self._bill.is_credit else []

@@ -21,9 +21,10 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, Tabl
 
 from services.storefront.invoices.papers import Pair, Paper
 
-LATIN, JAPANESE = "Helvetica", "HeiseiKakuGo-W5"
+LATIN, BOLD, JAPANESE = "Helvetica", "Helvetica-Bold", "HeiseiKakuGo-W5"
 _MARGIN = 20 * mm
-_WIDTH = A4[0] - 2 * _MARGIN
+#: A frame keeps six points free on each side.
+_WIDTH = A4[0] - 2 * _MARGIN - 12
 _QUIET = HexColor("#55585c")
 _RULE = HexColor("#b8bbbf")
 #: What a table's cell can hold is a page at most; a product's name may be a thousand letters long.
@@ -72,7 +73,7 @@ def pdf_of(paper: Paper) -> bytes:
     total = [said(paper.total[0], "strong"), "", "", said(paper.total[1], "strong right")]
     story: list[Any] = [
         said(paper.title, "title"),
-        Table([sides], colWidths=[_WIDTH / 2] * 2, style=_TIGHT),
+        Table([sides], colWidths=[_WIDTH / 2] * 2, style=_TIGHT, hAlign="LEFT"),
         Spacer(0, 6 * mm),
         pairs(paper.facts),
         Spacer(0, 6 * mm),
@@ -81,6 +82,7 @@ def pdf_of(paper: Paper) -> bytes:
             colWidths=[_WIDTH - 95 * mm, 20 * mm, 35 * mm, 40 * mm],
             repeatRows=1,
             style=_RULED,
+            hAlign="LEFT",
         ),
         said(paper.labels["standing"], "heading"),
         pairs(paper.standing),
@@ -142,11 +144,21 @@ def _styles() -> dict[str, ParagraphStyle]:
         "right": right,
         "quiet": ParagraphStyle("quiet", text, textColor=_QUIET),
         "quiet right": ParagraphStyle("quiet right", right, textColor=_QUIET),
-        "strong": ParagraphStyle("strong", text, fontSize=12, leading=16),
-        "strong right": ParagraphStyle("strong right", right, fontSize=12, leading=16),
-        "title": ParagraphStyle("title", text, fontSize=18, leading=24, spaceAfter=8 * mm),
+        "strong": ParagraphStyle("strong", text, fontName=BOLD, fontSize=12, leading=16),
+        "strong right": ParagraphStyle(
+            "strong right", right, fontName=BOLD, fontSize=12, leading=16
+        ),
+        "title": ParagraphStyle(
+            "title", text, fontName=BOLD, fontSize=18, leading=24, spaceAfter=8 * mm
+        ),
         "heading": ParagraphStyle(
-            "heading", text, fontSize=12, leading=16, spaceBefore=8 * mm, spaceAfter=2 * mm
+            "heading",
+            text,
+            fontName=BOLD,
+            fontSize=12,
+            leading=16,
+            spaceBefore=8 * mm,
+            spaceAfter=2 * mm,
         ),
         "note": ParagraphStyle("note", text, textColor=_QUIET, spaceAfter=2 * mm),
     }

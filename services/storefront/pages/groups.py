@@ -62,7 +62,11 @@ async def _form(
     view = (await group_shown(shop_of(request).reader, actor.about)).view
     if not is_open(view, visit):
         back = {"href": group_path(view.group_id), "words": "order.done_link"}
-        return said(request, "order", "closed", next=back)
+        also = None
+        if actor.id:
+            link = shop_of(request).access.payments_path(view.group_id, actor.id)
+            also = {"href": link, "words": "paying.link"}
+        return said(request, "order", "closed", next=back, also=also)
     return page(
         request,
         "order.html",
