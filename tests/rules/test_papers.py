@@ -117,6 +117,21 @@ def test_whatever_people_are_called_it_is_one_line_and_no_markup(
     assert pdf_text(document(of, "pdf"))
 
 
+@pytest.mark.parametrize("letter", ["W", "漢", "W "])
+def test_names_as_long_as_they_may_be_fit_on_the_pages_of_a_pdf(letter: str) -> None:
+    said = letter * (1_000 // len(letter))
+    product = group().product.model_copy(update={"name": said})
+    payer = Person(id="a" * 64, name=said, email=letter * (320 // len(letter)))
+    named = group().model_copy(update={"product": product})
+    address = (said[:200].strip(),) * 8
+    issuer = ISSUER.model_copy(update={"address": address, "account": address, "note": address[0]})
+    of = paper_of(bill_of(payment(), named, payer, (payment(),)), issuer, "ja")
+    text = squeezed(pdf_text(document(of, "pdf")))
+    wanted = squeezed(said)
+    # The name of the product, of the payer, and the lines of the issuer, perhaps over two pages.
+    assert text.count(letter.strip()) >= 2 * len(wanted) + 16 * len(squeezed(address[0]))
+
+
 def _plain() -> Any:
     bill = bill_of(payment(), group(), Person(id="ann", name="A", email="e"), (payment(),))
     return paper_of(bill, ISSUER, "en")

@@ -4,6 +4,7 @@ Latin letters are set in Helvetica, all others in a Japanese face that viewers h
 (Adobe-Japan1): nothing is embedded, so letters of neither are left to the viewer.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 from itertools import groupby
@@ -27,13 +28,10 @@ _MARGIN = 20 * mm
 _WIDTH = A4[0] - 2 * _MARGIN - 12
 _QUIET = HexColor("#55585c")
 _RULE = HexColor("#b8bbbf")
-#: What a table's cell can hold is a page at most; a product's name may be a thousand letters long.
-_CELL_CHARACTERS_MAX = 1_200
 
 
 def pdf_of(paper: Paper) -> bytes:
     """The paper on pages of A4."""
-    styles = _styles()
     file = BytesIO()
     document = SimpleDocTemplate(
         file,
@@ -47,56 +45,68 @@ def pdf_of(paper: Paper) -> bytes:
         lang=paper.language,
         invariant=1,
     )
+    document.build(list(_story(paper)))
+    return file.getvalue()
 
-    def said(text: str, style: str = "text") -> Any:
-        return Paragraph(_set(text), styles[style])
 
-    def pairs(rows: tuple[Pair, ...]) -> Any:
-        cells = [[said(label, "quiet"), said(value)] for label, value in rows]
-        return Table(cells, colWidths=[55 * mm, _WIDTH - 55 * mm], style=_TIGHT, hAlign="LEFT")
+def _story(paper: Paper) -> Iterator[Any]:
+    """What stands on the paper, from its head to its foot."""
+    yield _said(paper.title, "title")
+    yield _sides(paper)
+    yield Spacer(0, 6 * mm)
+    yield _pairs(paper.facts)
+    yield Spacer(0, 6 * mm)
+    yield _lines(paper)
+    yield _said(paper.labels["standing"], "heading")
+    yield _pairs(paper.standing)
+    if paper.to_pay:
+        yield _said(paper.labels["how"], "heading")
+        yield _pairs(paper.to_pay)
+    yield Spacer(0, 4 * mm)
+    for note in paper.notes:
+        yield _said(note, "note")
 
+
+def _said(text: str, style: str = "text") -> Any:
+    return Paragraph(_set(text), _styles()[style])
+
+
+def _sides(paper: Paper) -> Any:
     sides = [
-        [said(label, "quiet"), *(said(line) for line in lines)]
+        [_said(label, "quiet"), *(_said(line) for line in lines)]
         for label, lines in (
             (paper.labels["from"], paper.issuer),
             (paper.labels["to"], paper.payer),
         )
     ]
-    head = [
-        said(column, "quiet" if not at else "quiet right")
-        for at, column in enumerate(paper.columns)
-    ]
+    return _table([sides], [_WIDTH / 2] * 2, _TIGHT)
+
+
+def _pairs(rows: tuple[Pair, ...]) -> Any:
+    cells = [[_said(label, "quiet"), _said(value)] for label, value in rows]
+    return _table(cells, [55 * mm, _WIDTH - 55 * mm], _TIGHT)
+
+
+def _lines(paper: Paper) -> Any:
+    first, *others = paper.columns
+    head = [_said(first, "quiet"), *(_said(column, "quiet right") for column in others)]
     body = [
-        [said(what), said(quantity, "right"), said(price, "right"), said(amount, "right")]
+        [_said(what), _said(quantity, "right"), _said(price, "right"), _said(amount, "right")]
         for what, quantity, price, amount in paper.lines
     ]
-    total = [said(paper.total[0], "strong"), "", "", said(paper.total[1], "strong right")]
-    story: list[Any] = [
-        said(paper.title, "title"),
-        Table([sides], colWidths=[_WIDTH / 2] * 2, style=_TIGHT, hAlign="LEFT"),
-        Spacer(0, 6 * mm),
-        pairs(paper.facts),
-        Spacer(0, 6 * mm),
-        Table(
-            [head, *body, total],
-            colWidths=[_WIDTH - 95 * mm, 20 * mm, 35 * mm, 40 * mm],
-            repeatRows=1,
-            style=_RULED,
-            hAlign="LEFT",
-        ),
-        said(paper.labels["standing"], "heading"),
-        pairs(paper.standing),
-    ]
-    if paper.to_pay:
-        story += [said(paper.labels["how"], "heading"), pairs(paper.to_pay)]
-    story += [Spacer(0, 4 * mm), *(said(note, "note") for note in paper.notes)]
-    document.build(story)
-    return file.getvalue()
+    total = [_said(paper.total[0], "strong"), "", "", _said(paper.total[1], "strong right")]
+    widths = [_WIDTH - 95 * mm, 20 * mm, 35 * mm, 40 * mm]
+    return _table([head, *body, total], widths, _RULED)
+
+
+def _table(cells: list[Any], widths: list[float], style: TableStyle) -> Any:
+    # What is longer than a page goes on on the next one.
+    return Table(cells, colWidths=widths, style=style, hAlign="LEFT", splitInRow=1)
 
 
 def _set(text: str) -> str:
     """The text with its faces, as reportlab's paragraphs take it."""
-    shown = text.replace("\u202f", "\xa0")[:_CELL_CHARACTERS_MAX]
+    shown = text.replace("\u202f", "\xa0")
     return "".join(
         escape("".join(run))
         if is_latin
