@@ -24,6 +24,7 @@ from schemas.parts import (
     Person,
     Problem,
     Product,
+    Receipt,
     Status,
     Tier,
     Version,
@@ -289,7 +290,11 @@ class Payment(Message):
     """One movement of money and how it stands.
 
     ``page`` is where the payer pays while it is pending; ``received`` is how much of an invoice was
-    paid; ``problem`` says why it failed; ``code`` is what the payer got in place of money.
+    paid, and ``receipts`` the latest that came for it; ``problem`` says why it failed; ``code`` is
+    what the payer got in place of money.
+    ``begun_at`` is when it was asked for. Of invoices and credit notes, ``quantity``, ``value`` and
+    ``favor`` say of what: the order, or, where no order is the cause, all that the payer had by
+    then; what of that was billed before is the difference to the amount.
     """
 
     type: Literal["Payment"] = "Payment"
@@ -305,10 +310,20 @@ class Payment(Message):
     provider_reference: str | None = None
     page: str | None = None
     received: Money | None = None
+    receipts: tuple[Receipt, ...] | None = None
     problem: str | None = None
     code: str | None = None
+    begun_at: Instant | None = None
+    quantity: Count | None = None
+    value: Money | None = None
+    favor: Money | None = None
     version: Version
     keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def number(self) -> str | None:
+        """The number of an invoice or a credit note."""
+        return self.provider_reference if self.kind in ("invoice", "credit") else None
 
     @property
     def key(self) -> str:

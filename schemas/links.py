@@ -19,6 +19,7 @@ Purpose = Literal[
     "request",
     "group",
     "order",
+    "payer",
     "seller",
     "session",
 ]
@@ -44,7 +45,8 @@ class Links:
         ``confirm-application`` and ``application``, by which it is taken back (auction_id,
         application_id), of ``counter-offer`` (auction_id, seller_id), of ``request``
         (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
-        (group_id, member_id, empty for whoever has the link), of ``seller`` (seller_id), of
+        (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
+        id, the one order that it is about or empty for all), of ``seller`` (seller_id), of
         ``session``, a browser that signed in (seller_id, key_id)."""
         return str(self._serializer(purpose).dumps(what))
 

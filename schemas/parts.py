@@ -184,6 +184,18 @@ class Problem(Model):
     problem: str
 
 
+class Receipt(Model):
+    """Money that came for an invoice, in minor units: by which report, and what its bank calls it.
+
+    ``at`` is when the report says that it came.
+    """
+
+    report_id: Id
+    amount: Money
+    reference: str | None = None
+    at: Instant
+
+
 class PaymentCause(Model):
     """What money moves for: an order, a favor of a version, or a withdrawal."""
 

@@ -28,6 +28,11 @@ class SignedLinks:
         token = self.links.token("counter-offer", auction_id, seller_id)
         return f"{self.page_url}/counter-offer/{token}"
 
+    def payments(self, group_id: str, payer_id: str) -> str:
+        """Where a payer sees the payments of a group, and their papers."""
+        token = self.links.token("payer", group_id, payer_id, "")
+        return f"{self.page_url}/groups/{quote(group_id, safe='')}/payments/{token}"
+
     def page(self, room: Room, about: str) -> str:
         """The public page of a group or an auction."""
         return f"{self.page_url}/{room}/{quote(about, safe='')}"

@@ -57,9 +57,19 @@ class Book:
     # --- begin -----------------------------------------------------------------------------------
 
     def begin(
-        self, kind: Kind, method: Method, amount: int, cause: Cause, *, parent: str = ""
+        self,
+        kind: Kind,
+        method: Method,
+        amount: int,
+        cause: Cause,
+        *,
+        parent: str = "",
+        quantity: int | None = None,
     ) -> str:
-        """Put a payment that is to be brought about; where nothing is to be moved it is through."""
+        """Put a payment that is to be brought about; where nothing is to be moved it is through.
+
+        ``quantity`` is that of the order that it is for, if it is for one.
+        """
         stem = (self.payer_id, kind, method, *cause, parent)
         number = 0
         payment_id = payment_id_of(self.rows.key, *stem, number)
@@ -68,9 +78,14 @@ class Book:
             payment_id = payment_id_of(self.rows.key, *stem, number)
         move = Move(0, self.payer_id, kind, method, amount, self._currency(), "pending", cause)
         move.parent = parent
+        move.begun_at = self.now
+        payer = self.payer
         if kind in ("invoice", "credit"):
             move.reference = self._number(kind)
-        payer = self.payer
+            if quantity is None:
+                move.quantity, move.value, move.favor = payer.quantity, payer.value, payer.favor
+            else:
+                move.quantity, move.value, move.favor = quantity, amount, 0
         self.rows[payer_name(self.payer_id)] = replace(
             payer, payments=(*payer.payments, payment_id)
         )
@@ -78,6 +93,8 @@ class Book:
             self.put(payment_id, replace(move, status="succeeded", was_there=True))
             return payment_id
         self.put(payment_id, move)
+        if kind == "invoice":
+            self.sent += letters.done(payment_id, move, self.rows, self.now)
         if method == "card":
             self._call(payment_id)
         return payment_id
@@ -125,7 +142,8 @@ class Book:
         self.rows[move_name(payment_id)] = move
         if before is not None and before.status == move.status:
             return
-        if move.status == "succeeded":
+        # An invoice was told of when it was written.
+        if move.status == "succeeded" and move.kind != "invoice":
             self.sent += letters.done(payment_id, move, self.rows, self.now)
         elif move.status == "failed":
             self.sent += letters.failed(payment_id, move, self.rows, self.now)

@@ -15,6 +15,7 @@ from services.payment_service.book import Book
 from services.payment_service.rows import (
     Move,
     PaymentStatus,
+    Receipt,
     Report,
     call_name,
     key_of,
@@ -34,6 +35,8 @@ JITTER = 0.2
 KEY_KEPT = timedelta(hours=23)
 #: When a page is looked at whose end nobody told: it is open for a day.
 PAGE_LOOKED_AT = timedelta(hours=25)
+#: So many receipts of an invoice are said; all of them are counted.
+RECEIPTS_SAID = 20
 #: Kinds for which to have been done unknown to us would move money.
 MOVES_MONEY = frozenset({"capture", "refund", "release"})
 
@@ -187,7 +190,10 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
         if message.status != "succeeded":
             return ()
         received = message.amount if message.amount is not None else _open_amount(book, move)
-        book.put(message.payment_id, replace(move, received=move.received + received))
+        receipt = Receipt(message.report_id, received, message.provider_reference, message.at)
+        receipts = (*move.receipts, receipt)[-RECEIPTS_SAID:]
+        more = replace(move, received=move.received + received, receipts=receipts)
+        book.put(message.payment_id, more)
     else:
         take_word(
             book,
@@ -204,7 +210,9 @@ def _open_amount(book: Book, invoice: Move) -> int:
     """What is open of an invoice, at most what is open of all: credit notes make that less."""
     amounts = {"invoice": 0, "credit": 0, "refund": 0}
     for _, move in book.each("invoice", "invoice", "credit", "refund"):
-        amounts[move.kind] += move.amount if move.status != "cancelled" else 0
+        # An invoice that is called off is one that credit notes cover.
+        is_there = move.kind == "invoice" or move.status != "cancelled"
+        amounts[move.kind] += move.amount if is_there else 0
         amounts["invoice"] -= move.received
     open_in_all = amounts["invoice"] - amounts["credit"] + amounts["refund"]
     return max(0, min(invoice.amount - invoice.received, open_in_all))

@@ -142,7 +142,8 @@ def _ask(book: Book, name: str, order: Order, method: Method) -> None:
     kind: Kind = "invoice"
     if method == "card":
         kind = "authorisation" if value and can_hold(book.rows, book.now) else "charge"
-    payment_id = book.begin(kind, method, value, Cause("order", source, order_id))
+    cause = Cause("order", source, order_id)
+    payment_id = book.begin(kind, method, value, cause, quantity=order.quantity)
     # An invoice is there once it is written.
     is_there = method == "invoice" or not value
     book.rows[name] = replace(order, payment_id=payment_id, is_there=is_there)

@@ -105,6 +105,7 @@ def add_up(member_id: str, before: Purchaser, after: Purchaser, rows: Rows) -> s
     favor_version = max(payer.favor_version, after.favor_version)
     rows[payer_name(payer_id)] = replace(
         payer,
+        quantity=payer.quantity + after.quantity - before.quantity,
         value=payer.value + after.value - before.value,
         favor=payer.favor + after.favor - before.favor,
         favor_version=favor_version,

@@ -22,6 +22,7 @@ from schemas.messages import (
     PaymentCause,
     PaymentScope,
 )
+from schemas.messages import Receipt as ReceiptSaid
 from schemas.parts import Address
 from services.runtime.rows import Rows
 
@@ -119,6 +120,8 @@ class Order:
 class Payer:
     """One payer: what counts, what of it the shop took, the favor, and the payments by id.
 
+    ``quantity`` and ``value`` count, in units and minor units.
+
     ``awaits`` purchasers' favors are still to come. ``orders`` are names of order rows that are
     paid one by one. ``level_value`` is what counted when the final sum was last asked for.
     """
@@ -134,6 +137,7 @@ class Payer:
     payments: tuple[str, ...] = ()
     currency: str = ""
     address: Address | None = None
+    quantity: int = 0
 
 
 class Cause(NamedTuple):
@@ -143,6 +147,15 @@ class Cause(NamedTuple):
     source: str | None = None
     order_id: str | None = None
     favor_version: int | None = None
+
+
+class Receipt(NamedTuple):
+    """Money that came for an invoice."""
+
+    report_id: str
+    amount: int
+    reference: str | None
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -155,6 +168,8 @@ class Move:
     - ``keys``: the number of the idempotency key in use. ``looks``: look before doing it again.
     - ``is_unsure``: given up without knowing whether it was done.
     - ``code``: what the payer got in place of money.
+    - ``begun_at``: when it was asked for. ``quantity``, ``value``, ``favor``: what an invoice or a
+      credit note is about. ``receipts``: the latest that came for an invoice.
     """
 
     version: int
@@ -179,6 +194,11 @@ class Move:
     problem: str | None = None
     received: int = 0
     code: str | None = None
+    receipts: tuple[Receipt, ...] = ()
+    begun_at: datetime | None = None
+    quantity: int | None = None
+    value: int | None = None
+    favor: int | None = None
 
 
 @dataclass(slots=True)
@@ -275,8 +295,13 @@ def payment(row_name: str, rows: Rows) -> Payment:
         provider_reference=move.reference,
         page=move.page if move.status == "pending" and not move.is_void else None,
         received=move.received or None,
+        receipts=tuple(ReceiptSaid(**each._asdict()) for each in move.receipts) or None,
         problem=move.problem,
         code=move.code,
+        begun_at=move.begun_at,
+        quantity=move.quantity,
+        value=move.value,
+        favor=move.favor,
         version=move.version,
     )
 

@@ -5,6 +5,7 @@ import typer
 from services.runtime import logs
 from services.runtime.settings import Settings
 from services.storefront.app import build
+from services.storefront.invoices.issuer import IssuerError
 from services.storefront.serving import serve
 from services.storefront.settings import PageSettings
 
@@ -19,7 +20,10 @@ def run() -> None:
     logs.set_up(settings, "storefront")
     if not pages.link_secret.get_secret_value():
         raise SystemExit("storefront: LINK_SECRET is empty: set it to the notifier's")
-    app = build(settings, pages)
+    try:
+        app = build(settings, pages)
+    except IssuerError as error:
+        raise SystemExit(f"storefront: {error}") from None
     serve(app, pages.web_host, pages.web_port, leave=app.state.shop.hub.leave)
 
 

@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from schemas.links import Links
 from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
-from services.storefront import pages
 from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
 from services.storefront.access.idempotency import Idempotency
@@ -18,12 +17,14 @@ from services.storefront.api import document
 from services.storefront.api.answering import add_handlers
 from services.storefront.api.routes import PREFIX
 from services.storefront.commands import Commands
+from services.storefront.invoices.issuer import read_issuer
 from services.storefront.live import events
 from services.storefront.live.events import Events
 from services.storefront.live.hub import Hub
 from services.storefront.model.database import DatabaseError, migrate
 from services.storefront.model.reading import Reader
 from services.storefront.pages.errors import refuse_page
+from services.storefront.pages.routes import router as pages
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
 from services.storefront.sharing import Shared
@@ -56,7 +57,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     for router in document.ROUTERS:
         app.include_router(router)
     app.include_router(events.router)
-    app.include_router(pages.router)
+    app.include_router(pages)
     app.add_api_route(f"{PREFIX}/openapi.json", document.answer, include_in_schema=False)
     add_ops(app, partial(_unready, shop))
     refuse = add_handlers(app, refuse_page, document.methods_of)
@@ -64,20 +65,22 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     return app
 
 
-def _shop(settings: Settings, pages: PageSettings) -> Shop:
-    secret = pages.link_secret.get_secret_value()
+def _shop(settings: Settings, given: PageSettings) -> Shop:
+    secret = given.link_secret.get_secret_value()
     links, sender = Links(secret), Sender(settings)
-    reader, rates = Reader(pages.database), Rates(pages)
-    hub, access = Hub(settings, reader), Access(pages, links, reader)
+    reader, rates = Reader(given.database), Rates(given)
+    hub, access = Hub(settings, reader), Access(given, links, reader)
+    issuer = read_issuer(given.invoice_issuer_file) if given.invoice_issuer_file else None
     return Shop(
-        settings=pages,
+        settings=given,
         sender=sender,
         links=links,
         reader=reader,
         hub=hub,
-        events=Events(hub, reader, pages),
-        commands=Commands(pages, sender, hub, reader, access, rates),
+        events=Events(hub, reader, given),
+        commands=Commands(given, sender, hub, reader, access, rates),
         access=access,
+        issuer=issuer,
         rates=rates,
         idempotency=Idempotency(reader.engine, secret),
         home_pages=Shared(seconds=1.0, size=200),

@@ -62,6 +62,9 @@ class PageSettings(ModelSettings):
     members_listed_by_anyone: int = Field(
         100, ge=0, description="How many members, each of whom gets a letter, anyone may list."
     )
+    invoice_issuer_file: Path | None = Field(
+        None, description="Who issues invoices, as TOML; empty: they have no documents."
+    )
     answer_seconds: float = Field(
         2.0, ge=0, description="How long a command's outcome is waited for before 202 is answered."
     )

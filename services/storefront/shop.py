@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from services.storefront.access.idempotency import Idempotency
     from services.storefront.access.rates import Rates
     from services.storefront.commands import Commands
+    from services.storefront.invoices.issuer import Issuer
     from services.storefront.live.events import Events
     from services.storefront.live.hub import Hub
     from services.storefront.model.reading import Reader
@@ -32,6 +33,7 @@ class Shop:
     events: "Events"
     commands: "Commands"
     access: "Access"
+    issuer: "Issuer | None"
     rates: "Rates"
     idempotency: "Idempotency"
     home_pages: Shared[str]

@@ -114,3 +114,28 @@ class SellerShown(Model):
     registered_at: Instant
     standing: str
     standings: tuple[StandingShown, ...]
+
+
+class ReceiptShown(Model):
+    """Money that came for an invoice."""
+
+    report_id: str
+    amount: int
+    reference: str | None
+    at: Instant
+
+
+class PaymentShown(Model):
+    """A payment; ``open`` is what is still to be paid of an invoice."""
+
+    payment_id: str
+    group_id: str
+    kind: str
+    amount: int
+    currency: str
+    status: str
+    number: str | None
+    received: int
+    receipts: tuple[ReceiptShown, ...]
+    open: int = 0
+    version: int

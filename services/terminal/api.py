@@ -132,6 +132,10 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def begin_anew(self) -> None:
+        """Have the patience of one command for the next of many requests."""
+        self._ends = time.monotonic() + self.patience
+
     # --- asking ----------------------------------------------------------------------------------
 
     def get(self, path: str, key: str | None = None, **query: Any) -> Any:
@@ -139,6 +143,16 @@ class Api:
         headers = Place(self.place.url, key).headers if key else self.place.headers
         request = self._client.build_request("GET", path, params=query, headers=headers)
         return self._answer(self._send(request, "try again"), {}).body
+
+    def fetch(self, path: str, **query: Any) -> bytes:
+        """A document that is shown there, as it is."""
+        headers = self.place.headers
+        request = self._client.build_request("GET", path, params=query, headers=headers)
+        answer = self._send(request, "try again")
+        if answer.is_success:
+            return answer.content
+        self._answer(answer, {})
+        raise AssertionError("a refusal raises")
 
     def post(
         self,

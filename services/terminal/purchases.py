@@ -5,9 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from services.terminal import applications, definitions, keys, offers, parsing, requests, sellers
+from services.terminal import (
+    applications,
+    definitions,
+    invoices,
+    keys,
+    offers,
+    parsing,
+    requests,
+    sellers,
+)
 from services.terminal.api import Api, connected, once_of, segment
 from services.terminal.console import mistakes, print_json
+from services.terminal.ledger import ledger
 from services.terminal.options import AsJson, Currency, Once, Price, Url, given, time_of, typed
 from services.terminal.show import show
 from services.terminal.watch import watch
@@ -122,6 +132,8 @@ def register(app: typer.Typer) -> None:
     app.command()(applications.apply)
     app.add_typer(sellers.commands, name="seller")
     app.add_typer(keys.commands, name="key")
+    app.add_typer(invoices.commands, name="invoice")
+    app.command()(ledger)
     app.command()(show)
     app.command()(watch)
     app.command()(why)

@@ -1,14 +1,17 @@
-"""Writes the golden letters anew: ``make golden``; then read the diff as a recipient would."""
+"""Writes golden letters and papers anew: ``make golden``; then read the diff as a reader would."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from schemas.messages import Notice
-from services.notifier.letters.wording import LANGUAGES
+from services.notifier.letters.wording import LANGUAGES, Language
+from services.storefront.invoices.documents import As, document
+from tests.rules import paper_samples
 from tests.rules.letter_samples import golden, parts, read, samples, written
 
 FOLDER = Path(__file__).parents[1] / "golden" / "letters"
+PAPERS = FOLDER.parent / "papers"
 #: Also kept whole, with the styles that golden files leave out, to be opened in a browser.
 WHOLE = (("contract-concluded-applicant", "en"), ("invitation", "ja"))
 
@@ -35,16 +38,30 @@ def _html(notice: Notice) -> str:
     return parts(read(written(notice)))["text/html"]
 
 
+def papers() -> dict[str, Callable[[], str]]:
+    """The same of papers: each as text, one as a page."""
+    texts = {
+        f"{name}.{language}.txt": partial(_paper, name, language, "text")
+        for language in LANGUAGES
+        for name in paper_samples.CASES
+    }
+    return texts | {"invoice-in-part.en.html": partial(_paper, "invoice-in-part", "en", "html")}
+
+
+def _paper(name: str, language: Language, kind: As) -> str:
+    return document(paper_samples.paper(name, language), kind).decode()
+
+
 def main() -> None:
     """Write them, and delete those that no sample makes any more."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    wanted = files()
-    for path in FOLDER.iterdir():
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text(), encoding="utf-8", newline="\n")
-    print(f"{len(wanted)} files in {FOLDER}")
+    for folder, wanted in ((FOLDER, files()), (PAPERS, papers())):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.name not in wanted:
+                path.unlink()
+        for name, text in wanted.items():
+            (folder / name).write_text(text(), encoding="utf-8", newline="\n")
+        print(f"{len(wanted)} files in {folder}")
 
 
 if __name__ == "__main__":

@@ -230,7 +230,8 @@ def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
     ("name", "path"),
     [
         ("id-issued-member", f"/groups/{GROUP_ID}"),
-        ("payment-done-refund", f"/groups/{GROUP_ID}"),
+        ("payment-done-refund", f"/groups/{GROUP_ID}/payments/token-of-ada"),
+        ("payment-failed-charge", f"/groups/{GROUP_ID}/payments/token-of-ada"),
         ("confirm-application", "/confirm/token-of-application-7"),
         ("invitation", "/counter-offer/token-of-millers-oil"),
         ("right-intercepted", "/counter-offer/token-of-millers-oil"),

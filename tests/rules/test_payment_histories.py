@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ledger import balances, entries
-from schemas.messages import FavorTerms, PaymentRetried, Tier
+from schemas.messages import FavorTerms, PaymentRetried, Person, Tier
+from services.payment_service import hearing
+from services.payment_service.book import Book
+from services.storefront.invoices.bills import bill_of
 from tests.rules.payment_world import DAY, HOUR, World, terms
 from tests.simulator.auctions import Record
 
@@ -99,6 +102,8 @@ def live(seed: int) -> World:
     world = world_of(random)
     for _ in range(random.randint(5, 120)):
         step(world)
+        check_sums(world)
+        check_papers(world)
     share = random.choice((1.0, 0.9))
     refusing = Random(seed + 1)
     world.come_to_rest(pays=lambda _: refusing.random() < share)
@@ -130,6 +135,7 @@ def check(world: World) -> None:
         assert 0 <= world.provider.net(payer) <= agreed
         assert 0 <= world.at_bank[payer] <= agreed
     check_books(world)
+    check_papers(world)
 
 
 def check_books(world: World) -> None:
@@ -142,6 +148,32 @@ def check_books(world: World) -> None:
         assert sums.get(("card", payer), 0) == world.provider.net(payer)
         assert sums.get(("bank", payer), 0) == world.at_bank[payer]
         assert sums.get(("shop", payer), 0) == world.at_shop[payer]
+
+
+def check_papers(world: World) -> None:
+    """A paper's lines come to its amount; as open it says what payment_service takes as open."""
+    facts = world.latest()
+    for payment in facts.values():
+        if payment.number is None:
+            continue
+        mine = [each for each in facts.values() if each.member_id == payment.member_id]
+        bill = bill_of(payment, world.terms, Person(id="ann"), mine)
+        total = sum(line.amount for line in bill.lines)
+        assert total == (-payment.amount if bill.is_credit else payment.amount), payment
+        assert sum(each.amount for each in payment.receipts or ()) == (payment.received or 0)
+        if payment.kind == "invoice" and payment.status == "pending":
+            book = Book(payment.member_id or "", world.payments.rows, world.now)
+            assert bill.open == hearing._open_amount(book, book[payment.payment_id])
+
+
+def check_sums(world: World) -> None:
+    """In the midst of it too: the books balance, and the bank's account is what was reported."""
+    booked = list(entries(world.latest().values()))
+    assert sum(entry.amount for entry in booked) == 0
+    sums = balances(booked)
+    of_cards = sum(amount for (account, _), amount in sums.items() if account == "card")
+    assert 0 <= of_cards <= sum(world.agreed.values())
+    assert all(amount >= 0 for (account, _), amount in sums.items() if account == "held")
 
 
 def check_repeats(world: World) -> None:

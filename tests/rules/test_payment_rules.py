@@ -533,6 +533,41 @@ def test_a_part_of_an_invoice_counts_once_however_often_it_is_reported() -> None
     assert (fact.status, fact.received) == ("succeeded", 2_000)
 
 
+def test_an_invoice_says_what_it_bills_and_since_when_and_what_came_for_it() -> None:
+    it = world(method="invoice")
+    it.order("ann", 2)
+    it.drain()
+    (invoice,) = it.latest().values()
+    assert (invoice.quantity, invoice.value, invoice.favor) == (2, 2_000, 0)
+    assert invoice.begun_at == it.now
+    told = [each for each in it.payments.sent if isinstance(each, Notice)]
+    assert [(each.kind, each.says.payment_kind) for each in told] == [("payment-done", "invoice")]
+    it.come_to_rest()
+    paid, credit, _ = it.latest().values()
+    assert (paid.quantity, paid.value, paid.favor, paid.begun_at) == (
+        *(2, 2_000, 0),
+        invoice.begun_at,
+    )
+    assert sum(each.amount for each in paid.receipts or ()) == paid.received == 2_000
+    assert (credit.quantity, credit.value, credit.favor) == (2, 2_000, 200)
+    assert credit.begun_at is not None
+    assert credit.begun_at >= it.terms.closes_at
+    told = [each for each in it.payments.sent if isinstance(each, Notice)]
+    kinds = [each.says.payment_kind for each in told]
+    assert kinds.count("invoice") == 1, "of an invoice is told when it is written"
+
+
+def test_a_group_s_invoice_says_all_that_its_members_had() -> None:
+    it = world("group", "invoice")
+    it.order("ann", 2)
+    it.order("bob", 3)
+    it.come_to_rest()
+    (invoice,) = it.latest().values()
+    assert (invoice.quantity, invoice.value, invoice.favor) == (5, 5_000, 500)
+    assert invoice.amount == 4_500
+    assert invoice.number == f"{GROUP}-I1"
+
+
 def test_words_on_payments_that_are_not_known_change_nothing() -> None:
     group = opened()
     before = dict(group)

@@ -226,6 +226,8 @@ SHOWN_AS = {
     "GroupShown": ("GroupView",),
     "DecisionShown": ("Decided",),
     "PurchaserShown": ("TableRow",),
+    "PaymentShown": ("PaymentDetail",),
+    "ReceiptShown": ("Receipt",),
     "SellerShown": ("SellerView",),
     "StandingShown": ("StandingSince",),
 }

@@ -22,6 +22,7 @@ from schemas.messages import (
     IdIssued,
     Message,
     OfferJudged,
+    Payment,
     PurchaseRow,
     PurchaseState,
 )
@@ -109,6 +110,7 @@ TOPIC_OF = {
     OfferJudged: "auctions",
     Definition: "definitions",
     Favor: "favors",
+    Payment: "payments",
     IdIssued: "request-outcomes",
 }
 
@@ -424,6 +426,37 @@ async def test_facts_of_a_subject_by_kind_in_key_order(url: str, reader: Reader)
     issued = IdIssued(request_id="r-1", group_id="g-001", issued_at=NOW)
     await write(url, issued)
     assert await reader.group_of("r-1") == "g-001"
+
+
+def payment(number: int, payer: str | None, **fields: Any) -> Payment:
+    said = {"payment_id": f"p-{number:02}", "group_id": "g-001", "member_id": payer}
+    said |= {"kind": "charge", "method": "card", "amount": 5, "currency": "EUR"}
+    said |= {"status": "pending", "cause": {"kind": "order"}, "version": 1}
+    return Payment.model_validate(said | {"begun_at": NOW - timedelta(hours=number)} | fields)
+
+
+async def test_payments_of_a_payer_and_by_their_numbers(url: str, reader: Reader) -> None:
+    """The oldest first; of the organizer, of a member, of nobody; one that is gone leaves none."""
+    billed = {"kind": "invoice", "method": "invoice", "provider_reference": "g-001-I1"}
+    facts = [payment(number, "m-1") for number in range(5)]
+    facts += [payment(5, "m-2", **billed), payment(6, None)]
+    # A card's reference is no number.
+    facts.append(payment(7, "m-3", provider_reference="g-001-I2"))
+    await write(url, *facts)
+    found = await reader.payments_of("g-001", "m-1")
+    assert [each.payment_id for each in found] == [f"p-{number:02}" for number in range(4, -1, -1)]
+    assert await reader.payments_of("g-001", "") == [facts[6]]
+    assert await reader.payments_of("g-002", "m-1") == []
+    assert await reader.payment("g-001-I1") == await reader.payment("p-05") == facts[5]
+    assert await reader.payment("g-001-I2") is None
+    listed = await walk(lambda cursor: reader.payments("g-001", cursor=cursor, limit=3))
+    assert listed == facts
+    await write(url, payment(0, "m-1", version=2, status="succeeded"))
+    changed = await reader.payment("p-00")
+    assert changed is not None
+    assert changed.status == "succeeded"
+    await write(url, deleted=(("payments", "g-001/payment/p-05"),))
+    assert await reader.payment("g-001-I1") is None
 
 
 # --- costs ---------------------------------------------------------------------------------------

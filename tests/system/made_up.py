@@ -15,6 +15,7 @@ from schemas.messages import (
     Limits,
     Message,
     OrderPaid,
+    Payment,
     PaymentTerms,
     Person,
     Product,
@@ -76,6 +77,18 @@ BUYERS = ("Ada", "花子", "Bob", "Chloé", "健", "Dora", "Eve", "Farid", "Grac
 ORGANIZER = Person(id="ada", email="ada@people.example", name="Ada", locale="en-GB")
 
 
+#: Who issues invoices, as a deployment's file says it.
+ISSUER = """
+name = "Corner Shop Ltd"
+address = ["1 Market Street", "12345 Teatown"]
+tax_id = "DE123456789"
+iban = "DE89 3704 0044 0532 0130 00"
+bic = "COBADEFFXXX"
+"""
+#: Somebody with a payment of every kind and standing, in the first group.
+PAYER = "grace"
+
+
 def group_id(request_id: str) -> str:
     """The id that a request is given."""
     return derive(request_id)
@@ -100,6 +113,7 @@ def feed(stack: Stack) -> None:
         stack.wait_for("group-purchases", group_id(request_id))
     worker.stop()
     _feed(stack, "orders", _orders(now))
+    _feed(stack, "payments", _payments(now))
 
 
 def _feed(stack: Stack, topic: str, told: "Told") -> None:
@@ -203,3 +217,27 @@ def _orders(now: datetime) -> Told:
                     ordered_at=at,
                 ),
             )
+
+
+def _payments(now: datetime) -> Told:
+    at = now - timedelta(hours=40)
+    group = group_id("r-sencha")
+    sale: dict[str, object] = {"cause": {"kind": "order", "source": "s", "order_id": "o"}}
+    favor: dict[str, object] = {"cause": {"kind": "favor", "favor_version": 1}}
+    billed = {"method": "invoice", "quantity": 2, "value": 8_400}
+    receipt = {"report_id": "r1", "amount": 4_000, "reference": "X1", "at": now}
+    told: tuple[dict[str, object], ...] = (
+        {**sale, **billed, "kind": "invoice", "amount": 8_400, "status": "pending",
+         "provider_reference": f"{group}-I1", "favor": 0, "received": 4_000,
+         "receipts": (receipt,)},
+        {**favor, **billed, "kind": "credit", "amount": 420, "status": "succeeded",
+         "provider_reference": f"{group}-C1", "favor": 420},
+        {**sale, "kind": "authorisation", "method": "card", "amount": 4_200, "status": "pending",
+         "page": "https://pay.example/1"},
+        {**sale, "kind": "charge", "method": "card", "amount": 4_200, "status": "failed",
+         "problem": "no-answer"},
+    )  # fmt: skip
+    for number, fields in enumerate(told, 1):
+        given = {"payment_id": f"payment-{number}", "group_id": group, "member_id": PAYER}
+        given |= {"currency": "EUR", "begun_at": at, "version": 1}
+        yield at, Payment.model_validate(given | fields)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.system
 GROUP = made_up.group_id("r-sencha")
 #: WCAG 2.2 AA with all it builds on, and what is good practice beyond it.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+PAYMENTS = f"/groups/{GROUP}/payments/{LINKS.token('payer', GROUP, made_up.PAYER, '')}"
 PUBLIC = (
     *("/", "/?sort=nearest", "/?q=ricoh", "/?q=nothing-has-this-name", "/help", "/sellers"),
     *("/seller", "/auctions/camera", "/auctions/lamp-deal", "/auctions/camera/applied"),
@@ -24,6 +25,11 @@ PUBLIC = (
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2",
     f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}?new=1",
+    f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, made_up.PAYER)}",
+    PAYMENTS,
+    f"{PAYMENTS}/payment-1",
+    f"{PAYMENTS}/payment-2",
+    f"/groups/{GROUP}/payments/{LINKS.token('payer', GROUP, 'nobody', '')}",
     f"/counter-offer/{LINKS.token('counter-offer', 'camera', 'sato')}",
     f"/confirm/{LINKS.token('confirm-application', 'camera', 'camera-b1')}",
     f"/applications/{LINKS.token('application', 'camera', 'camera-b1')}",
@@ -47,7 +53,10 @@ WAYS: tuple[tuple[tuple[int, int], Scheme, str], ...] = (
 @pytest.fixture(scope="module")
 def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("accessible")
-    with api_on(kafka, folder, before=made_up.feed) as running:
+    issuer = folder / "issuer.toml"
+    issuer.write_text(made_up.ISSUER)
+    more = {"INVOICE_ISSUER_FILE": str(issuer)}
+    with api_on(kafka, folder, before=made_up.feed, **more) as running:
         wait(running)
         yield running
 

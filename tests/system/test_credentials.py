@@ -12,11 +12,13 @@ import pytest
 from fastapi.routing import APIRoute
 
 from schemas.links import Links, Purpose
+from schemas.messages import Payment, PaymentCause
 from services.runtime.brokers import RunningBroker
 from services.storefront.access.callers import MAX_AGE
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.live import events
 from tests.system.api_stack import LINKS, SECRET, Api, Client, api_on
+from tests.system.stack import until
 
 pytestmark = pytest.mark.system
 
@@ -39,13 +41,15 @@ TEA = {"product": {"name": "Tea"}, "unit_price": 5, "currency": "EUR"}
 ORDER = {"order_id": "1", "member": {"id": "m"}, "quantity": 1}
 OFFER = {"minimum_reservations": 3, "unit_price": 5}
 AUCTION = {**TEA, "minimum_reservations": 3, "closes_at": "2100-01-01T00:00:00Z"}
-ALL = ("seller", "shop", "organizer", "member", "applicant", "invited", "requester")
+ALL = ("seller", "shop", "organizer", "member", "applicant", "invited", "requester", "payer")
 
 
 def others(*right: str) -> tuple[str, ...]:
     return tuple(each for each in ALL if each not in right)
 
 
+#: The member's own link and the shop's key are good too.
+NOT_PAYERS = ("rival-payer", "rival-member", "rival-shop", *others("shop", "member", "payer"))
 #: Every route of the API; one that is missing here fails the test.
 LINES: dict[str, Line] = {
     "GET /definitions": Line(ANYONE),
@@ -75,6 +79,14 @@ LINES: dict[str, Line] = {
         ("rival-shop", *others("shop")),
     ),
     "GET /group-purchases/{group_id}/events": Line(ANYONE),
+    "GET /group-purchases/{group_id}/payments": Line(
+        "organizer", None, ("rival-organizer", "rival-shop", *others("shop", "organizer"))
+    ),
+    "GET /payments/{payment_id}": Line("payer", None, NOT_PAYERS),
+    "GET /payments/{payment_id}/document": Line("payer", None, NOT_PAYERS),
+    "POST /payments/{payment_id}/received": Line(
+        "admin", {"amount": 5, "currency": "EUR", "reference": "B1"}, ALL
+    ),
     "GET /requests/{request_id}": Line(
         "requester", None, ("rival-requester", *others("requester"))
     ),
@@ -152,6 +164,27 @@ def world(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield populated(api)
 
 
+def invoiced(api: Api, group_id: str) -> str:
+    """An invoice of the member m1, as payment_service says it."""
+    payment = Payment(
+        payment_id="invoice-of-m1",
+        group_id=group_id,
+        member_id="m1",
+        kind="invoice",
+        method="invoice",
+        amount=1000,
+        currency="EUR",
+        status="pending",
+        cause=PaymentCause(kind="order", source="s", order_id="1"),
+        provider_reference=f"{group_id}-I1",
+        version=1,
+    )
+    api.stack.feed("payments", (payment, None))
+    place = f"/payments/{payment.payment_id}"
+    until("the invoice", lambda: api.admin.send("GET", place).status_code == 200)
+    return payment.payment_id
+
+
 def populated(api: Api) -> World:
     shop, rival_shop = api.shop(), api.shop()
     (seller_id, seller), (rival_id, rival_seller) = api.seller(), api.seller()
@@ -163,7 +196,9 @@ def populated(api: Api) -> World:
     place = f"/auctions/{auction['auction_id']}/applications"
     person = {"applicant": {"email": "a@b.example"}, "quantity": 1}
     applied, withheld = (api.nobody.post(place, person) for _ in range(2))
+    payment_id = invoiced(api, asked["group_id"])
     ids = {
+        "payment_id": payment_id,
         "definition_id": definition["definition_id"],
         "group_id": asked["group_id"],
         "request_id": asked["request_id"],
@@ -179,6 +214,8 @@ def populated(api: Api) -> World:
         "rival-organizer": ("group", (other["group_id"], "m-ada")),
         "member": ("order", (ids["group_id"], "m1")),
         "rival-member": ("order", (other["group_id"], "m1")),
+        "payer": ("payer", (ids["group_id"], "m1", "")),
+        "rival-payer": ("payer", (ids["group_id"], "m2", "")),
         "requester": ("request", (ids["request_id"],)),
         "rival-requester": ("request", (other["request_id"],)),
         "applicant": ("application", (ids["auction_id"], ids["application_id"])),

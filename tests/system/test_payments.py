@@ -1,5 +1,6 @@
 """Payments from the order to the last refund, on real Kafka and a strict provider."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -22,6 +23,7 @@ from schemas.messages import (
 )
 from services.runtime.brokers import RunningBroker
 from tests.system import many_payments
+from tests.system.api_stack import ADMIN_KEY, SETTINGS
 from tests.system.payments import (
     Around,
     around,
@@ -32,6 +34,7 @@ from tests.system.payments import (
 )
 from tests.system.stack import Stack, stack_on, until
 from tests.system.strict_stripe import Shares
+from tests.system.terminal import jointbuy, pointed_at
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -166,10 +169,33 @@ class Walk:
         ]
 
 
+def ledgers_of(
+    stack: Stack, names: Iterable[str], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The ledger of each group, as the terminal prints it by way of the HTTP API."""
+    pages = stack.worker("storefront")
+    stack.until_ready(stack.worker("services.storefront.projector"), pages)
+    pointed_at(stack, monkeypatch)
+    monkeypatch.setenv("JOINTBUY_URL", f"http://127.0.0.1:{pages.port}")
+    monkeypatch.setenv("JOINTBUY_KEY", ADMIN_KEY)
+    stack.wait_idle()
+    found = {}
+    for name in names:
+        said = jointbuy("ledger", name, "--json")
+        assert said.exit_code == 0, said.err
+        found[name] = said.json
+    return found
+
+
 @pytest.mark.long
-def test_each_way_to_pay_ends_with_what_is_owed(kafka: RunningBroker, tmp_path: Path) -> None:
+def test_each_way_to_pay_ends_with_what_is_owed(
+    kafka: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Group or member; card, invoice or shop; sale, favor, cancel, return, incomplete, undone."""
-    with stack_on(kafka, tmp_path, clock="wall") as stack, around(stack, Shares()) as outside:
+    with (
+        stack_on(kafka, tmp_path, clock="wall", **SETTINGS) as stack,
+        around(stack, Shares()) as outside,
+    ):
         walk = Walk(stack, outside)
         walk.open()
         walk.order_all()
@@ -177,6 +203,7 @@ def test_each_way_to_pay_ends_with_what_is_owed(kafka: RunningBroker, tmp_path: 
         walk.give_back()
         until("all groups settled", lambda: not walk.missing(), timeout=120)
         stack.wait_idle()
+        ledgers = ledgers_of(stack, walk.terms, monkeypatch)
         expected = owed(stack)
         payments = outside.outside.latest
         books = outside.stripe.books()
@@ -190,6 +217,23 @@ def test_each_way_to_pay_ends_with_what_is_owed(kafka: RunningBroker, tmp_path: 
 
     problems = [*wrongs_in_books(books), *wrongs_in_ledger(payments), *outside.outside.problems]
     cards = by_card(books, payments)
+    for name, ledger in ledgers.items():
+        left = [each for each in ledger["balances"] if each["account"] in ("receivable", "held")]
+        if ledger["sum"] or left:
+            problems.append(f"{name}: the ledger sums to {ledger['sum']}, and has {left}")
+        is_there = sum(
+            each["amount"]
+            for each in ledger["balances"]
+            if each["account"] in ("card", "bank", "shop")
+        )
+        moved = sum(
+            money[place]
+            for money in (cards, outside.outside.at_bank, outside.outside.at_shop)
+            for place in money
+            if place[0] == name
+        )
+        if is_there != moved:
+            problems.append(f"{name}: the ledger has {is_there}, of which {moved} moved")
     for (name, payer), amount in expected.items():
         scope, method, _ = name.split("-")
         paid = cards[name, payer] + outside.outside.at_bank[name, payer]

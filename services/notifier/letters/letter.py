@@ -151,6 +151,8 @@ def _action(notice: Notice, links: LinkMaker) -> str:
     """Where the letter's button leads."""
     if notice.says.application_id is not None and notice.kind == "confirm-application":
         return links.confirm(notice.about, notice.says.application_id)
+    if notice.kind in ("payment-done", "payment-failed"):
+        return links.payments(notice.about, notice.recipient.id)
     if facts.can_counter(notice):
         return links.counter_offer(notice.about, notice.recipient.id)
     return links.page(facts.room_of(notice), notice.about)

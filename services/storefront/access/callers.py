@@ -24,7 +24,7 @@ from services.storefront.settings import PageSettings
 
 Kind = Literal[
     "anonymous", "admin", "seller", "invited", "shop", "requester", "organizer", "member",
-    "applicant",
+    "applicant", "payer",
 ]  # fmt: skip
 COOKIE = "jointbuy-session"
 SESSION_SECONDS = 12 * 3600
@@ -38,6 +38,7 @@ MAX_AGE: dict[Purpose, int | None] = {
     "request": DAY_SECONDS,
     "group": 400 * DAY_SECONDS,
     "order": 180 * DAY_SECONDS,
+    "payer": 400 * DAY_SECONDS,
     "seller": 3600,
     "session": SESSION_SECONDS,
 }
@@ -46,11 +47,14 @@ _BEARERS: dict[Purpose, Kind] = {
     "request": "requester",
     "group": "organizer",
     "order": "member",
+    "payer": "payer",
     "application": "applicant",
     "counter-offer": "invited",
 }
 ADMIN_KEY_CHARACTERS_MIN = 16
 _KEY_ID_CHARACTERS = 16
+#: How many parts a token has that are said of its holder; two unless said otherwise.
+_PARTS: dict[Purpose, int] = {"request": 1, "payer": 3}
 _NOBODY = "0" * 64
 
 
@@ -58,12 +62,14 @@ _NOBODY = "0" * 64
 class Actor:
     """Who asks: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
 
+    ``order`` is the one order that a payer's link is about, empty for all.
     ``via`` is the id of the key, where there is one; ``client`` is by whom requests are counted.
     """
 
     kind: Kind = "anonymous"
     id: str = ""
     about: str = ""
+    order: str = ""
     via: str = ""
     client: str = ""
 
@@ -147,9 +153,10 @@ class Access:
         """
         what = self.links.read(purpose, token, MAX_AGE[purpose])
         kind = _BEARERS[purpose]
-        if len(what) != (1 if purpose == "request" else 2):
+        if len(what) != _PARTS.get(purpose, 2):
             raise LinkError("the link is not complete: copy it whole from the letter")
-        return Actor(kind, what[-1] if len(what) > 1 else "", what[0])
+        about, id_, order = (*what, "", "")[:3]
+        return Actor(kind, id_, about, order)
 
     # --- browsers --------------------------------------------------------------------------------
 
@@ -195,6 +202,11 @@ class Access:
         """Where a member orders, or anybody who has the link if it names none."""
         token = self.links.token("order", group_id, member_id)
         return f"{self._page_url}/groups/{quote(group_id, safe='')}/order/{token}"
+
+    def payments_path(self, group_id: str, payer_id: str, order_id: str = "") -> str:
+        """Where a payer sees the own payments of a group, or those for one order."""
+        token = self.links.token("payer", group_id, payer_id, order_id)
+        return f"/groups/{quote(group_id, safe='')}/payments/{token}"
 
     def application_link(self, auction_id: str, application_id: str) -> str:
         """Where an applicant takes an application back."""

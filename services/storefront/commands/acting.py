@@ -34,6 +34,7 @@ _IN_WORDS: dict[Kind, str] = {
     "organizer": "the organizer's link",
     "member": "a link to order",
     "applicant": "the applicant's link",
+    "payer": "the link to a payer's payments",
     "requester": "the token that came with the request",
 }
 

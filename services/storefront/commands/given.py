@@ -253,6 +253,18 @@ class ReturnGiven(Given):
     returned_at: Moment | None = None
 
 
+class ReceivedGiven(Given):
+    """Money that came for an invoice.
+
+    ``reference`` is what the bank calls it: the same one counts once.
+    """
+
+    amount: Annotated[int, Field(ge=1, le=NUMBER_LIMIT), Whole]
+    currency: Currency
+    reference: Line | None = None
+    received_at: Moment | None = None
+
+
 class AuctionGiven(Given):
     """The opening condition of an auction."""
 

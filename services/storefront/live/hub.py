@@ -21,6 +21,7 @@ from schemas.topics import (
     CATALOGUE,
     DEFINITIONS,
     GROUP_PURCHASES,
+    PAYMENTS,
     PURCHASES,
     REQUEST_OUTCOMES,
     SELLERS,
@@ -48,7 +49,7 @@ from services.storefront.live.following import Follower
 
 #: Whose summaries, keyed by an id alone, are kept and shown.
 SHOWN = (PURCHASES, AUCTIONS)
-FOLLOWED = (*SHOWN, REQUEST_OUTCOMES, GROUP_PURCHASES, DEFINITIONS, SELLERS, API_KEYS)
+FOLLOWED = (*SHOWN, REQUEST_OUTCOMES, GROUP_PURCHASES, DEFINITIONS, SELLERS, API_KEYS, PAYMENTS)
 NEWEST_SIZE = 20_000
 POSITIONED_SECONDS = 10.0
 #: Streams woken between two turns of the event loop.

@@ -18,6 +18,7 @@ from schemas.messages import (
     GroupPurchase,
     Message,
     OfferJudged,
+    Payment,
     PurchaseState,
 )
 
@@ -118,6 +119,17 @@ def _offer(fact: OfferJudged, at: int) -> Columns:
     }
 
 
+def _payment(fact: Payment, at: int) -> Columns:
+    return {
+        "group_id": fact.group_id,
+        "payment_id": fact.payment_id,
+        "payer": fact.member_id or "",
+        "begun_at": at if fact.begun_at is None else milliseconds(fact.begun_at),
+        "number": None if fact.number is None else clean(fact.number),
+        "version": within(fact.version),
+    }
+
+
 _NO_TERMS: Final = dict.fromkeys(
     (
         "request_id",
@@ -151,6 +163,7 @@ PARTS: Final[Mapping[type[Message], Part]] = {
     ),
     Definition: Part("definitions", ("definition_id",), "version", _definition, named=True),
     OfferJudged: Part("offers", ("auction_id", "offer_id"), "version", _offer),
+    Payment: Part("payments", ("group_id", "payment_id"), "version", _payment),
 }
 
 
@@ -168,6 +181,8 @@ def deleted(topic: str, key: str) -> tuple[Part, tuple[str, ...]] | None:
     subject, _, rest = key.partition("/")
     if topic == "auctions" and rest.startswith("offer/"):
         return PARTS[OfferJudged], (subject, rest.removeprefix("offer/"))
+    if topic == "payments" and rest.startswith("payment/"):
+        return PARTS[Payment], (subject, rest.removeprefix("payment/"))
     kind = None if rest else _NAMESAKES.get(topic)
     return None if kind is None else (PARTS[kind], (subject,))
 

@@ -5,8 +5,8 @@ from typing import Final, Literal, TypeVar
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.messages import ApiKey, Favor, IdIssued, Message, PurchaseRow
-from schemas.topics import API_KEYS, CATALOGUE, FAVORS, PURCHASES, REQUEST_OUTCOMES
+from schemas.messages import ApiKey, Favor, IdIssued, Message, Payment, PurchaseRow
+from schemas.topics import API_KEYS, CATALOGUE, FAVORS, PAYMENTS, PURCHASES, REQUEST_OUTCOMES
 from services.storefront.model import cursors, listing
 from services.storefront.model.cursors import BadCursor
 from services.storefront.model.database import DatabaseError, Questions, connect
@@ -23,6 +23,7 @@ from services.storefront.model.lists import (
 )
 from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
 from services.storefront.model.tables import FACTS, GROUPS, POSITIONS
+from services.storefront.model.tables import PAYMENTS as PAYMENT_ROWS
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
 
@@ -30,6 +31,8 @@ T = TypeVar("T")
 #: ``nearest`` to its number or minimum; ``ended`` is the latest end first.
 Sort = Literal["ending", "nearest", "ended"]
 
+#: Payments of one payer in one group: an order or a return makes one or two.
+PAYMENTS_MAX: Final = 500
 _TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topic.messages}
 
 
@@ -114,6 +117,50 @@ class Reader:
         }
         rows = [(PURCHASES.adapter.validate_json(value), favors.get(key)) for key, value in page]
         return Listed(rows, cursors.cursor("members", keys[-1:]) if rest else None)
+
+    # --- payments --------------------------------------------------------------------------------
+
+    async def payment(self, named: str) -> Payment | None:
+        """The payment of this id, or the invoice or credit note of this number."""
+        for column in (PAYMENT_ROWS.c.payment_id, PAYMENT_ROWS.c.number):
+            place = select(PAYMENT_ROWS.c.group_id, PAYMENT_ROWS.c.payment_id)
+            for group_id, id_ in await self._questions.all(place.where(column == _asked(named))):
+                found = await self.fact(PAYMENTS.name, f"{group_id}/payment/{id_}")
+                if isinstance(found, Payment):
+                    return found
+        return None
+
+    async def payments_of(self, group_id: str, payer: str) -> list[Payment]:
+        """A payer's payments in a group, the oldest first; the organizer's are of ``""``."""
+        rows = PAYMENT_ROWS.c
+        ids = (
+            select(rows.payment_id)
+            .where(rows.group_id == _asked(group_id), rows.payer == _asked(payer))
+            .order_by(rows.begun_at, rows.payment_id)
+            .limit(PAYMENTS_MAX)
+        )
+        keys = [f"{group_id}/payment/{id_}" for (id_,) in await self._questions.all(ids)]
+        facts = select(FACTS.c.key, FACTS.c.value).where(
+            FACTS.c.topic == PAYMENTS.name, FACTS.c.key.in_(keys)
+        )
+        values = dict(await self._questions.all(facts)) if keys else {}
+        return [PAYMENTS.adapter.validate_json(values[key]) for key in keys if key in values]
+
+    async def payments(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[Payment]:
+        """All payments of a group, by id. Raises ``BadCursor``."""
+        begins, ends = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
+        after = cursors.read_cursor(cursor, "payments", [str])[0] if cursor else begins
+        if not begins <= after < ends:
+            raise BadCursor("the cursor is of another group: begin without a cursor")
+        pair = select(FACTS.c.key, FACTS.c.value).where(
+            FACTS.c.topic == PAYMENTS.name, FACTS.c.key > after, FACTS.c.key < ends
+        )
+        found = await self._questions.all(pair.order_by(FACTS.c.key).limit(limit + 1))
+        page, rest = found[:limit], found[limit:]
+        rows = [PAYMENTS.adapter.validate_json(value) for _, value in page]
+        return Listed(rows, cursors.cursor("payments", [page[-1][0]]) if rest else None)
 
     # --- lists -----------------------------------------------------------------------------------
 

@@ -137,6 +137,21 @@ OFFERS = Table(
     PrimaryKeyConstraint("auction_id", "offer_id"),
     Index("offers_of_seller", "seller_id", "judged_at", "auction_id", "offer_id"),
 )
+#: Payments of one payer, and invoices by their numbers; ``payer`` is empty for the organizer.
+PAYMENTS = Table(
+    "payments",
+    METADATA,
+    Column("group_id", WORD, nullable=False),
+    Column("payment_id", WORD, nullable=False),
+    Column("payer", WORD, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("number", WORD),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("group_id", "payment_id"),
+    Index("payments_by_id", "payment_id"),
+    Index("payments_by_number", "number"),
+    Index("payments_of_payer", "group_id", "payer", "begun_at", "payment_id"),
+)
 #: Words of product names; ``kind`` is the table that the subject is listed in.
 SEARCH = Table(
     "search",
@@ -149,7 +164,7 @@ SEARCH = Table(
     sqlite_with_rowid=False,
 )
 #: What is dropped when the read model is built anew.
-READ_MODEL = (POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, SEARCH)
+READ_MODEL = (POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, SEARCH)
 #: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
 IDEMPOTENCY = Table(
     "idempotency",

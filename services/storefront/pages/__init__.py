@@ -1,19 +1,1 @@
 """The pages: server-rendered, whole without a script."""
-
-from fastapi import APIRouter
-
-from services.storefront.pages import (
-    assets,
-    auctions,
-    groups,
-    home,
-    mail_links,
-    organizing,
-    sellers,
-    selling,
-    starting,
-)
-
-router = APIRouter(include_in_schema=False)
-for _each in (assets, home, auctions, groups, starting, organizing, sellers, selling, mail_links):
-    router.include_router(_each.router)

@@ -8,10 +8,12 @@ from fastapi.responses import RedirectResponse, Response
 from schemas.links import LinkError
 from services.storefront.access.callers import Actor
 from services.storefront.commands.given import OrderGiven, given
+from services.storefront.commands.orders import Ordered
 from services.storefront.looking import group_shown
 from services.storefront.pages import telling
 from services.storefront.pages.forms import Form
-from services.storefront.pages.paths import group_path
+from services.storefront.pages.paths import group_path, payments_path
+from services.storefront.pages.paying import payments_told
 from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Invalid
 from services.storefront.shop import shop_of
@@ -60,7 +62,11 @@ async def _form(
     view = (await group_shown(shop_of(request).reader, actor.about)).view
     if not is_open(view, visit):
         back = {"href": group_path(view.group_id), "words": "order.done_link"}
-        return said(request, "order", "closed", next=back)
+        also = None
+        if actor.id:
+            link = shop_of(request).access.payments_path(view.group_id, actor.id)
+            also = {"href": link, "words": "paying.link"}
+        return said(request, "order", "closed", next=back, also=also)
     return page(
         request,
         "order.html",
@@ -71,6 +77,7 @@ async def _form(
         token=token,
         once=form.values.get("once") or secrets.token_hex(16),
         asks_email=not actor.id,
+        paid=await payments_told(request, actor, visit) if actor.id else None,
     )
 
 
@@ -90,25 +97,36 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     fields: dict[str, object] = {"quantity": form.number("quantity")}
     if not actor.id:
         fields["member"] = form.person()
+    ordered: Ordered | None = None
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)
             once = form.text("once", required=False) or None
-            await shop_of(request).commands.place_order(actor, group_id, wanted, once)
+            ordered = await shop_of(request).commands.place_order(actor, group_id, wanted, once)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {"member.email": "email"})
-    if form.problems:
+    if form.problems or ordered is None:
         return await _form(request, actor, token, form, visit, 422)
     done = f"{group_path(group_id)}/order/{token}/done?n={fields['quantity']}"
-    return RedirectResponse(done, 303)
+    # Who has the link for anybody may have typed another's address: shown is this order alone.
+    only = "" if actor.id else ordered.order_id
+    path = shop_of(request).access.payments_path(group_id, ordered.member_id, only)
+    return RedirectResponse(f"{done}&payments={path.rpartition('/')[2]}", 303)
 
 
 @router.get("/groups/{group_id}/order/{token}/done")
-async def ordered(request: Request, group_id: str, token: str, n: int = 1) -> Response:
-    """What was ordered."""
+async def ordered(
+    request: Request, group_id: str, token: str, n: int = 1, payments: str = ""
+) -> Response:
+    """What was ordered; ``payments`` is the token of the link to pay for it."""
     actor = _member(request, group_id, token)
     view = (await group_shown(shop_of(request).reader, actor.about)).view
     visit = Visit.of(request)
+    to_group = {"href": group_path(group_id), "words": "order.done_link"}
+    to_pay = None
+    if payments and view.payment.scope == "member":
+        words = "paying.link_now" if view.payment.method == "card" else "paying.link"
+        to_pay = {"href": payments_path(group_id, payments), "words": words}
     return said(
         request,
         "order",
@@ -119,5 +137,6 @@ async def ordered(request: Request, group_id: str, token: str, n: int = 1) -> Re
             "product": view.product.name,
             "id": group_id,
         },
-        next={"href": group_path(group_id), "words": "order.done_link"},
+        next=to_pay or to_group,
+        also=to_group if to_pay else None,
     )

@@ -9,6 +9,7 @@ from services.storefront.commands.given import WithdrawalGiven, given
 from services.storefront.looking import group_shown, table_shown
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import absolute, group_path
+from services.storefront.pages.paying import payments_told
 from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Invalid, Overtaken
 from services.storefront.shop import shop_of
@@ -61,6 +62,7 @@ async def _page(
         share_link=link and absolute(request, link),
         token=token,
         form=form,
+        paid=await payments_told(request, actor, visit),
     )
 
 

@@ -1,0 +1,141 @@
+"""Routes of payments: what they are, their papers, and money that came for invoices."""
+
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import Response
+
+from services.storefront.access.callers import Kind
+from services.storefront.api.payment_views import (
+    PaymentDetail,
+    PaymentView,
+    payment_detail,
+    payment_view,
+)
+from services.storefront.api.routes import PREFIX, reads, router, writes
+from services.storefront.api.taking import (
+    Absent,
+    Cursor,
+    IdInPath,
+    Limit,
+    Page,
+    Seed,
+    Taken,
+    The,
+    Who,
+)
+from services.storefront.commands.given import ReceivedGiven
+from services.storefront.commands.payments import is_of_payer
+from services.storefront.invoices.documents import MEDIA_TYPES, As, document, policy
+from services.storefront.invoices.papers import Paper
+from services.storefront.invoices.showing import paper_shown
+from services.storefront.pages.texts import Language
+
+payments = router("payments")
+
+SEERS: tuple[Kind, ...] = ("payer", "member", "organizer", "shop", "seller", "admin")
+_received = Taken(ReceivedGiven)
+_BINARY = {"type": "string", "contentMediaType": "application/pdf"}
+_DOCUMENT: dict[str, Any] = {
+    "description": "The document.",
+    "content": {
+        media_type.partition(";")[0]: {"schema": _BINARY if kind == "pdf" else {"type": "string"}}
+        for kind, media_type in MEDIA_TYPES.items()
+    },
+}
+
+
+@payments.get(
+    "/group-purchases/{group_id}/payments",
+    **reads(404, 422, by=("organizer", "shop", "seller", "admin")),
+)
+async def list_payments(
+    shop: The, actor: Who, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100
+) -> Page[PaymentView]:
+    """Every payment of a group: for the organizer, the shop, the winning seller."""
+    await shop.commands.group_run_by(actor, group_id)
+    page = await shop.reader.payments(group_id, cursor, limit)
+    return Page(items=[payment_view(each) for each in page.rows], cursor=page.cursor)
+
+
+@payments.get("/payments/{payment_id}", **reads(404, by=SEERS))
+async def show_payment(shop: The, actor: Who, payment_id: IdInPath) -> PaymentDetail:
+    """A payment, by its id or by the number of the invoice or credit note."""
+    payment, group = await shop.commands.payment(actor, payment_id)
+    payments = await shop.reader.payments_of(group.group_id, payment.member_id or "")
+    return payment_detail(payment, payments, for_payer=is_of_payer(actor, payment, group))
+
+
+_show = reads(404, 409, by=SEERS)
+_show["responses"][200] = _DOCUMENT
+
+
+@payments.get("/payments/{payment_id}/document", response_class=Response, **_show)
+async def show_document(
+    request: Request,
+    shop: The,
+    actor: Who,
+    payment_id: IdInPath,
+    kind: Annotated[
+        As | Absent, Query(alias="as", description="Left out: as `Accept` says, else a PDF.")
+    ] = None,
+    lang: Annotated[Language | Absent, Query(description="Left out: the payer's.")] = None,
+) -> Response:
+    """The invoice or credit note, for its payer, the shop and the admin."""
+    payment, group = await shop.commands.payment(actor, payment_id)
+    with_address = actor.kind == "admin" or is_of_payer(actor, payment, group)
+    paper = await paper_shown(shop, payment, group, lang, with_address=with_address)
+    accepted = request.headers.get("accept", "")
+    return as_document(paper, payment.number or "", kind or accepted_kind(accepted))
+
+
+def accepted_kind(accept: str) -> As:
+    """The kind that ``Accept`` would have most (RFC 9110, 12.5.1); a PDF if any will do."""
+    best, kind = 0.0, "pdf"
+    for each in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in each.split(";"))
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        quality = float(weight) if re.fullmatch(r"[01](\.[0-9]{0,3})?", weight) else 0.0
+        found = next((k for k, m in MEDIA_TYPES.items() if m.partition(";")[0] == name), None)
+        if found is not None and quality > best:
+            best, kind = quality, found
+    return kind  # type: ignore[return-value]  # one of the keys
+
+
+def as_document(paper: Paper, number: str, kind: As) -> Response:
+    """The answer that carries a paper, to be shown or kept under its number."""
+    name = re.sub(r"[^A-Za-z0-9.-]", "_", number)
+    ending = "txt" if kind == "text" else kind
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}.{ending}"',
+        "Content-Language": paper.language,
+        "Vary": "Accept",
+    }
+    if kind == "html":
+        headers["Content-Security-Policy"] = policy()
+    return Response(document(paper, kind), media_type=MEDIA_TYPES[kind], headers=headers)
+
+
+@payments.post(
+    "/payments/{payment_id}/received",
+    **writes(404, by=("admin",), takes=_received, later=PaymentView),
+)
+async def receive_payment(
+    shop: The,
+    actor: Who,
+    payment_id: IdInPath,
+    once: Seed,
+    given: Annotated[ReceivedGiven, Depends(_received)],
+    response: Response,
+) -> PaymentView:
+    """Say that money came for an invoice, by its id or number: the admin's key.
+
+    The same `reference` counts once; without one, the same `Idempotency-Key` does.
+    """
+    received = await shop.commands.receive(actor, payment_id, given, once.seed)
+    if received.state == "recorded":
+        response.status_code = 202
+        response.headers["Location"] = f"{PREFIX}/payments/{quote(payment_id, safe='')}"
+    return payment_view(received.payment)

@@ -1,0 +1,113 @@
+"""Commands of payments: who may see one, and money that came for an invoice."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from schemas.messages import Definition, GroupPurchase, Message, Payment, PaymentReported, Problem
+from schemas.topics import DEFINITIONS, PAYMENT_REPORTS, PAYMENTS
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.given import ReceivedGiven
+from services.storefront.problems import Impossible, NotAllowed, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An invoice for which money came: ``counted``, or ``recorded`` when that takes longer."""
+
+    payment: Payment
+    state: Literal["counted", "recorded"]
+
+
+class PaymentCommands(Acting):
+    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+
+    async def payment(self, actor: Actor, named: str) -> tuple[Payment, GroupPurchase]:
+        """A payment by its id or its paper's number, for its payer or whoever runs its group."""
+        demand(actor, "payer", "member", "organizer", "shop", "seller", "admin")
+        payment = await self._payment(named)
+        group = await self._group(payment.group_id)
+        if is_of_payer(actor, payment, group):
+            return payment, group
+        if actor.kind == "organizer" or not self.runs(actor, group, await self._shop_of(group)):
+            raise NotAllowed("the payment is another's")
+        return payment, group
+
+    async def _payment(self, named: str) -> Payment:
+        found = await self._reader.payment(named)
+        if found is None:
+            raise Unknown(f"no payment has the id or number {named}: see whether it is mistyped")
+        return found
+
+    async def _shop_of(self, group: GroupPurchase) -> str | None:
+        if group.definition_id is None:
+            return None
+        found = await self._reader.fact(DEFINITIONS.name, group.definition_id)
+        return found.shop_id if isinstance(found, Definition) else None
+
+    async def payments_of(self, actor: Actor) -> tuple[GroupPurchase, list[Payment]]:
+        """A payer's own payments in the group of a link, the oldest first."""
+        demand(actor, "payer", "member", "organizer")
+        group = await self._group(actor.about)
+        organizer_id = group.organizer.id if group.organizer else None
+        found = [] if not actor.id else await self._reader.payments_of(group.group_id, actor.id)
+        if actor.id and actor.id == organizer_id:
+            found = [*await self._reader.payments_of(group.group_id, ""), *found]
+        return group, [each for each in found if is_of_payer(actor, each, group)]
+
+    async def receive(
+        self, actor: Actor, named: str, given: ReceivedGiven, seed: str | None = None
+    ) -> Received:
+        """Say that money came for an invoice: the same reference, or else seed, counts once."""
+        demand(actor, "admin")
+        payment = await self._payment(named)
+        problems = []
+        if payment.kind != "invoice":
+            problem = f"is of a payment of the kind {payment.kind}: name an invoice"
+            problems.append(Problem(field="payment_id", problem=problem))
+        if given.currency != payment.currency:
+            problem = f"is not the invoice's {payment.currency}"
+            problems.append(Problem(field="currency", problem=problem))
+        if problems:
+            raise Impossible("it can't be counted", problems)
+        mark = given.reference if given.reference is not None else f"\0{seed}"
+        report_id = f"received-{sha256(f'{payment.payment_id}{mark}'.encode()).hexdigest()[:40]}"
+        if _has(payment, report_id):
+            return Received(payment, "counted")
+        report = PaymentReported(
+            report_id=report_id,
+            group_id=payment.group_id,
+            payment_id=payment.payment_id,
+            status="succeeded",
+            provider_reference=given.reference,
+            amount=given.amount,
+            at=given.received_at or now(),
+        )
+        counted = await self._ask(
+            PAYMENT_REPORTS,
+            report,
+            answers=(PAYMENTS, payment.key),
+            when=lambda fact: _has(fact, report_id),
+        )
+        if isinstance(counted, Payment):
+            return Received(counted, "counted")
+        return Received(payment, "recorded")
+
+
+def _has(fact: Message, report_id: str) -> bool:
+    receipts = (fact.receipts or ()) if isinstance(fact, Payment) else ()
+    return any(each.report_id == report_id for each in receipts)
+
+
+def is_of_payer(actor: Actor, payment: Payment, group: GroupPurchase) -> bool:
+    """Whether a payment is the own of whoever has a link: a payer, a member, the organizer."""
+    if actor.about != payment.group_id or not actor.id:
+        return False
+    organizer_id = group.organizer.id if group.organizer else None
+    payer_id = payment.member_id or organizer_id
+    if actor.kind == "organizer":
+        return payment.member_id is None
+    if actor.order and payment.cause.order_id != actor.order:
+        return False
+    return actor.kind in ("payer", "member") and actor.id == payer_id

@@ -1,0 +1,63 @@
+"""The paper of a payment as somebody asks for it."""
+
+from typing import Protocol
+
+from schemas.messages import GroupPurchase, Payment, Person, PurchaseRow
+from schemas.topics import PURCHASES
+from services.storefront.invoices.bills import bill_of, has_paper
+from services.storefront.invoices.issuer import Issuer
+from services.storefront.invoices.papers import Paper, paper_of
+from services.storefront.model.reading import Reader
+from services.storefront.pages.texts import Language
+from services.storefront.problems import Overtaken, Unknown
+
+
+class Means(Protocol):
+    """What papers are made with."""
+
+    @property
+    def reader(self) -> Reader:
+        """Where facts are."""
+
+    @property
+    def issuer(self) -> Issuer | None:
+        """Who issues them."""
+
+
+async def paper_shown(
+    means: Means,
+    payment: Payment,
+    group: GroupPurchase,
+    language: Language | None,
+    *,
+    with_address: bool,
+) -> Paper:
+    """The paper of an invoice or credit note, in the payer's language unless one is asked for.
+
+    ``with_address`` is for the payer and the admin: a shop is not told of payers' addresses here.
+    Raises ``Unknown`` for a payment without a paper, ``Overtaken`` where nobody issues invoices.
+    """
+    if not has_paper(payment):
+        raise Unknown(f"a payment of the kind {payment.kind} has no document")
+    if means.issuer is None:
+        raise Overtaken("nobody is said to issue invoices here: set INVOICE_ISSUER_FILE")
+    payer = await _payer(means.reader, payment, group)
+    if language is None:
+        language = "ja" if (payer.locale or "").lower().startswith("ja") else "en"
+    if not with_address:
+        payer = payer.model_copy(update={"email": None})
+    payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
+    return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
+
+
+async def _payer(reader: Reader, payment: Payment, group: GroupPurchase) -> Person:
+    """Who pays: as listed, else as the orders say."""
+    if payment.member_id is None:
+        return group.organizer or Person(id="organizer")
+    listed = next((each for each in group.members if each.id == payment.member_id), None)
+    if listed is not None and listed.email:
+        return listed
+    row = await reader.fact(PURCHASES.name, f"{group.group_id}/member/{payment.member_id}")
+    if isinstance(row, PurchaseRow) and row.member is not None:
+        return row.member
+    return listed or Person(id=payment.member_id)

@@ -1,0 +1,326 @@
+"""An invoice from the order to its money: documents, a bank statement, the ledger; no browser."""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from schemas.messages import Payment
+from schemas.references import creditor_reference
+from services.runtime.brokers import RunningBroker
+from tests.bank import Transfer, statement
+from tests.system import made_up
+from tests.system.api_stack import LINKS, Api, Client, after, api_on
+from tests.system.reader import Reader
+from tests.system.stack import until
+from tests.system.terminal import acting_on, jointbuy
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("invoices")
+    issuer = folder / "issuer.toml"
+    issuer.write_text(made_up.ISSUER)
+    with api_on(kafka, folder, INVOICE_ISSUER_FILE=str(issuer)) as api:
+        api.stack.start("payment_service")
+        yield api
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group that pays by invoice, and its people as clients of the API."""
+
+    api: Api
+    shop: Client
+    group_id: str
+    organizer: Client
+
+    def member(self, member_id: str) -> Client:
+        """By the link to order as this member."""
+        return self.api.nobody.as_(LINKS.token("order", self.group_id, member_id))
+
+    def payer(self, payer_id: str, order_id: str = "") -> Client:
+        """By the link to the own payments."""
+        return self.api.nobody.as_(LINKS.token("payer", self.group_id, payer_id, order_id))
+
+    def order(self, member_id: str, quantity: int) -> str:
+        """Order as a member."""
+        made = self.member(member_id).post(
+            f"/group-purchases/{self.group_id}/orders", {"quantity": quantity}
+        )
+        return str(made["order_id"])
+
+    def payments(self) -> list[Any]:
+        """As the organizer sees them."""
+        return list(self.organizer.get(f"/group-purchases/{self.group_id}/payments")["items"])
+
+    def await_payments(self, *kinds: str) -> dict[str, Any]:
+        """The payments by their numbers, once there are those of these kinds and no others."""
+        until(
+            f"payments {kinds}",
+            lambda: sorted(each["kind"] for each in self.payments()) == sorted(kinds),
+        )
+        return {each["number"]: each for each in self.payments()}
+
+
+def opened(api: Api, **terms: Any) -> Group:
+    shop = api.shop()
+    payment = {"scope": terms.pop("scope", "member"), "methods": ["invoice"]}
+    definition = api.definition(shop, payment=payment)
+    asked = api.nobody.post(
+        "/group-purchases",
+        {
+            "definition_id": definition["definition_id"],
+            "number_of_products": 20,
+            "closes_at": after(days=1),
+            "organizer": {"email": "ada@people.example"},
+            "payment": {"scope": payment["scope"], "method": "invoice"},
+        }
+        | terms,
+    )
+    organizer = api.nobody.as_(asked["organizer_token"])
+    return Group(api, shop, asked["group_id"], organizer)
+
+
+def document(client: Client, number: str, **query: str) -> Any:
+    answer = client.send("GET", f"/payments/{number}/document", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting_on(api, monkeypatch)
+    group = opened(api)
+    order_id = group.order("ann", 2)
+    group.await_payments("invoice")
+    number = f"{group.group_id}-I1"
+
+    ann = group.payer("ann")
+    text = document(ann, number, **{"as": "text"}).text
+    for said in (
+        number,
+        "Corner Shop Ltd",
+        "Green tea",
+        "€10.00 = €20.00",
+        "Open: €20.00",
+        order_id,
+        "DE89 3704",
+        creditor_reference(number) or "?",
+    ):
+        assert said in text, said  # fmt: skip
+    page = document(ann, number, **{"as": "html", "lang": "ja"})
+    assert "請求書" in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    pdf = document(group.payer("ann", order_id), number)
+    assert pdf.headers["content-type"] == "application/pdf"
+    assert number in text_of(pdf.content)
+    assert "€20.00" in text_of(pdf.content)
+    assert document(ann, number).content == pdf.content
+    assert document(group.shop, number, **{"as": "text"}).text == text
+
+    file = tmp_path / "statement.xml"
+    reference = creditor_reference(number) or ""
+    file.write_bytes(
+        statement(
+            Transfer("12.00", f"Invoice {number.lower()}", "A1"),
+            Transfer("8.00", "", "A2", structured=reference),
+            Transfer("3.50", "thank you", "A3"),
+        )
+    )
+    planned = jointbuy("invoice", "import", str(file), "--dry-run", "--json")
+    assert [each["amount"] for each in planned.json["counted"]] == [1200, 800]
+    assert ann.get(f"/payments/{number}")["received"] == 0
+
+    said = jointbuy("invoice", "import", str(file))
+    assert said.exit_code == 1, said.err
+    assert "2 counted, 0 known already, 1 left" in said.out
+    assert "names no invoice" in said.out
+    paid = ann.get(f"/payments/{number}")
+    assert (paid["status"], paid["received"], paid["open"]) == ("succeeded", 2000, 0)
+
+    # Another statement that has some of the same entries.
+    again = tmp_path / "again.xml"
+    again.write_bytes(
+        statement(
+            Transfer("8.00", "", "A2", structured=reference),
+            Transfer("12.00", f"Invoice {number.lower()}", "A1"),
+            Transfer("20.00", number, "A4"),
+        )
+    )
+    repeated = jointbuy("invoice", "import", str(again), "--json")
+    assert repeated.json["counted"] == []
+    assert len(repeated.json["known"]) == 2
+    assert "paid already" in repeated.json["left"][0]["why"]
+    assert ann.get(f"/payments/{number}")["version"] == paid["version"]
+    shown = jointbuy("invoice", "show", number, "--as", "text")
+    assert "Status: paid" in shown.out
+    assert "Received on June 15, 2026: €12.00" in shown.out
+
+    books = jointbuy("ledger", group.group_id, "--json").json
+    assert books["sum"] == 0
+    assert {(each["account"], each["amount"]) for each in books["balances"]} == {
+        ("bank", 2000),
+        ("seller", -2000),
+    }
+
+
+def test_a_favor_is_a_credit_note_and_what_was_paid_beyond_it_goes_back(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting_on(api, monkeypatch)
+    group = opened(api, number_of_products=3, stop_at_number=True)
+    group.order("ann", 3)
+    numbers = group.await_payments("invoice", "credit")
+    number, credit = f"{group.group_id}-I1", f"{group.group_id}-C1"
+    assert numbers[credit]["amount"] == 300
+    ann = group.payer("ann")
+    assert ann.get(f"/payments/{number}")["open"] == 2700
+    told = document(ann, credit, **{"as": "text"}).text
+    assert "The favor that the group purchase has earned" in told
+    assert "Amount credited: €3.00" in told
+    assert "Covered by credit notes: €3.00" in document(ann, number, **{"as": "text"}).text
+
+    by_hand = ("invoice", "paid", number, "3000", "--reference", "B1")
+    said = jointbuy(*by_hand)
+    assert said.exit_code == 0, said.err
+    assert "€" not in said.out
+    assert "30.00 EUR of 30.00 EUR received, paid" in said.out
+    assert jointbuy(*by_hand).exit_code == 0
+    after_all = group.await_payments("invoice", "credit", "refund")
+    assert after_all[number]["received"] == 3000
+    (refund,) = [each for each in after_all.values() if each["kind"] == "refund"]
+    assert (refund["amount"], refund["status"]) == (300, "pending")
+    assert "sum 0.00 EUR" in jointbuy("ledger", group.group_id).out
+
+
+def test_a_group_s_organizer_has_one_invoice_less_the_favor(api: Api) -> None:
+    group = opened(api, scope="group", number_of_products=3, stop_at_number=True)
+    place = f"/group-purchases/{group.group_id}/orders"
+    order = {"order_id": "1", "member": {"id": "bob"}, "quantity": 3}
+    group.shop.post(place, order)
+    group.await_payments("invoice")
+    text = document(group.organizer, f"{group.group_id}-I1", **{"as": "text"}).text
+    for said in (
+        "ada@people.example",
+        "€10.00 = €30.00",
+        "Favor of the group purchase",
+        "-€3.00",
+        "Amount to be paid: €27.00",
+    ):
+        assert said in text, said  # fmt: skip
+    managed = Reader(api.nobody.url).get(
+        f"/groups/{group.group_id}/manage/{group.organizer.credential}"
+    )
+    assert f"Invoice {group.group_id}-I1" in managed.text
+    # The shop is not told the address.
+    assert "ada@" not in document(group.shop, f"{group.group_id}-I1", **{"as": "text"}).text
+
+
+def test_a_buyer_comes_from_the_order_s_page_to_the_invoice_of_that_order_alone(api: Api) -> None:
+    group = opened(api)
+    eve = Reader(api.nobody.url)
+    ordering = f"/groups/{group.group_id}/order/{LINKS.token('order', group.group_id, '')}"
+    pages = []
+    for quantity in ("2", "3"):
+        done = eve.send(eve.get(ordering), "/order/", quantity=quantity, email="eve@people.example")
+        link = re.search(r'href="(/groups/[^"]+/payments/[^"]+)"', done.html)
+        assert link, done.text
+        until("the invoice", lambda at=link[1]: "To be paid" in eve.get(at).text)
+        pages.append(eve.get(link[1]))
+    first, second = (page.text for page in pages)
+    assert "€20.00" in first
+    assert "€30.00" not in first
+    assert "€30.00" in second
+    assert "€20.00" not in second
+    paper = re.search(r'href="([^"?]+/payments/[^"?]+)\?as=pdf"', pages[0].html)
+    assert paper
+    assert "eve@people.example" in eve.get(paper[1]).text
+    assert "請求書" in Reader(api.nobody.url, "ja").get(paper[1]).text
+    public = eve.get(f"/groups/{group.group_id}").html
+    assert "eve@" not in public
+    assert "-I1" not in public
+    # Somebody who typed the same address has a link to the own order; so not to this paper.
+    other = re.search(r"/payments/([^/]+)$", pages[1].url)
+    assert other
+    eve.get(paper[1].replace(paper[1].split("/")[4], other[1]), 403)
+
+
+def test_a_payment_by_card_that_waits_has_a_link_to_pay_and_one_that_failed_says_why(
+    api: Api,
+) -> None:
+    group = opened(api)
+    cards = {"group_id": group.group_id, "member_id": "kim", "method": "card", "version": 1}
+    cards |= {"amount": 500, "currency": "EUR", "cause": {"kind": "order"}}
+    told: list[dict[str, Any]] = [
+        {"kind": "charge", "status": "pending", "page": "https://pay.example/1"},
+        {"kind": "charge", "status": "pending", "page": "javascript:alert(1)"},
+        {"kind": "charge", "status": "failed", "problem": "no-answer"},
+        {"kind": "charge", "status": "failed", "problem": "card_declined <b>"},
+    ]
+    facts = [
+        Payment.model_validate(cards | {"payment_id": f"{group.group_id}-{number}"} | each)
+        for number, each in enumerate(told)
+    ]
+    api.stack.feed("payments", *((each, None) for each in facts))
+    place = f"/groups/{group.group_id}/payments/{LINKS.token('payer', group.group_id, 'kim', '')}"
+    kim = Reader(api.nobody.url)
+    until("all four", lambda: "card_declined" in kim.get(place).text)
+    page = kim.get(place)
+    assert 'href="https://pay.example/1"' in page.html
+    assert page.text.count("Pay now") == 1
+    assert "javascript:" not in page.html
+    assert "The provider of payments did not answer." in page.text
+    assert "card_declined <b>" in page.text
+    # Whoever orders for the member by the member's own link sees the same.
+    ordering = f"/groups/{group.group_id}/order/{LINKS.token('order', group.group_id, 'kim')}"
+    assert "Pay now" in kim.get(ordering).text
+    # Where to pay is for the payer alone.
+    assert {each["page"] for each in group.payments()} == {None}
+
+
+def test_another_s_invoice_is_not_shown(api: Api) -> None:
+    group, other = opened(api), opened(api)
+    order_id = group.order("ann", 1)
+    group.await_payments("invoice")
+    place = f"/payments/{group.group_id}-I1/document"
+    assert group.payer("ann", order_id).send("GET", place).status_code == 200
+    for client in (
+        group.payer("bob"),
+        group.payer("ann", "another-order"),
+        group.member("bob"),
+        group.member(""),
+        group.organizer,
+        other.payer("ann"),
+        other.shop,
+    ):
+        assert client.send("GET", place).status_code == 403
+    assert api.nobody.send("GET", place).status_code == 401
+
+
+def test_a_file_that_is_no_statement_counts_nothing(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting_on(api, monkeypatch)
+    group = opened(api)
+    group.order("ann", 1)
+    number = next(iter(group.await_payments("invoice")))
+    whole = statement(Transfer("10.00", number, "C1"))
+    file = tmp_path / "cut.xml"
+    file.write_bytes(whole[:-20])
+    said = jointbuy("invoice", "import", str(file))
+    assert said.exit_code == 1
+    assert "nothing was counted" in said.err
+    assert group.payer("ann").get(f"/payments/{number}")["received"] == 0
