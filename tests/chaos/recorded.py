@@ -39,6 +39,7 @@ from services.runtime.settings import Settings
 from services.runtime.transport import consumer, read_end
 from tests.oracle.compare import compare, purchase_keys
 from tests.oracle.recorded import Recorded, beibei, online_retail, read_lines
+from tests.system import plain_http
 
 #: Who is killed, and the topic whose committed positions say how far it is.
 VICTIMS = {"order_service": "orders", "favor_service": "purchases"}
@@ -341,7 +342,7 @@ def replay_and_kill(terminal: Terminal, told: list[str], plan: Mapping[str, Kill
 def partitions_at(page: str) -> list[dict[str, Any]]:
     """What ``/status`` of a service says; nothing while it does not answer."""
     try:
-        said: list[dict[str, Any]] = httpx.get(f"{page}/status", timeout=5).json()
+        said: list[dict[str, Any]] = plain_http.get(f"{page}/status", timeout=5).json()
     except httpx.HTTPError:
         return []
     return said

@@ -12,6 +12,7 @@ import httpx
 
 from schemas.links import Links
 from services.runtime.brokers import RunningBroker
+from tests.system import plain_http
 from tests.system.stack import DEADLINE_SECONDS, Stack, stack_on
 
 ADMIN_KEY = "admin-key-of-the-tests"
@@ -65,7 +66,7 @@ class Client:
         if body is not None:
             more["json"] = body
         url = f"{self.url}/api/v1{path}"
-        return httpx.request(method, url, headers=headers, timeout=30, **more)
+        return plain_http.request(method, url, headers=headers, timeout=30, **more)
 
     def get(self, path: str, status: int = 200, **query: Any) -> Any:
         """What is shown there."""

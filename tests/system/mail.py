@@ -22,6 +22,7 @@ import orjson
 
 from demo.mailbox import Mailbox
 from services.runtime.brokers import end_with_parent, free_port
+from tests.system import plain_http
 from tests.system.faulty_smtp import Shares
 from tests.system.go_tools import go_tool
 from tests.system.stack import until
@@ -125,11 +126,11 @@ class Mailpit(MailServer):
         httpx.put(f"{self.url}/api/v1/chaos", json=body, timeout=10).raise_for_status()
 
     def _get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(f"{self.url}/api/v1/{path}", timeout=10, **options).raise_for_status()
+        return plain_http.get(f"{self.url}/api/v1/{path}", timeout=10, **options).raise_for_status()
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).is_success
+            return plain_http.get(f"{self.url}/readyz", timeout=5).is_success
         except httpx.HTTPError:
             return False
 

@@ -23,6 +23,7 @@ from schemas.topics import PARTITIONS, PAYMENT_REPORTS, PAYMENTS
 from services.runtime.brokers import end_with_parent, free_port
 from services.runtime.records import as_record
 from services.runtime.transport import consumer, producer, send
+from tests.system import plain_http
 from tests.system.stack import Stack, Worker, partition_of, until
 from tests.system.strict_stripe import Shares
 
@@ -54,11 +55,11 @@ class StrictStripe:
 
     def books(self) -> dict[str, Any]:
         """Everything it did, as it wrote it down itself."""
-        return dict(httpx.get(f"{self.url}/books", timeout=30).json())
+        return dict(plain_http.get(f"{self.url}/books", timeout=30).json())
 
     def lapse(self, intent: str) -> None:
         """Let a hold end by itself."""
-        httpx.post(f"{self.url}/lapse/{intent}", timeout=10).raise_for_status()
+        plain_http.post(f"{self.url}/lapse/{intent}", timeout=10).raise_for_status()
 
     def stop(self) -> None:
         """End it."""
@@ -67,7 +68,7 @@ class StrictStripe:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/books", timeout=5).is_success
+            return plain_http.get(f"{self.url}/books", timeout=5).is_success
         except httpx.HTTPError:
             return False
 

@@ -24,6 +24,7 @@ from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, producer, read_end, send
+from tests.system import plain_http
 
 DEADLINE_SECONDS = 60.0
 
@@ -80,7 +81,7 @@ class Worker:
     def page(self, path: str) -> httpx.Response | None:
         """One of its pages, or ``None`` when it does not answer well."""
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.port}/{path}", timeout=5)
+            answer = plain_http.get(f"http://127.0.0.1:{self.port}/{path}", timeout=5)
         except httpx.HTTPError:
             return None
         return answer if answer.is_success else None

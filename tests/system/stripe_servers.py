@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from services.runtime.brokers import end_with_parent, free_port
+from tests.system import plain_http
 from tests.system.go_tools import go_sources, go_tool
 from tests.system.stack import until
 
@@ -42,7 +43,7 @@ class StripeServer:
 
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """A request as one who has a key."""
-        return httpx.request(method, self.url + path, auth=(KEY, ""), timeout=10, **more)
+        return plain_http.request(method, self.url + path, auth=(KEY, ""), timeout=10, **more)
 
     def stop(self) -> None:
         """End it."""

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from schemas.messages import LetterResend, Resubscribed, Unsubscribed
 from services.runtime.brokers import RunningBroker, free_port
 from services.terminal.lags import lags
+from tests.system import plain_http
 from tests.system.faulty_smtp import Shares
 from tests.system.letters import MAIL, letter_to, mail_env, run
 from tests.system.mail import FaultySmtp, Mailpit
@@ -224,13 +224,13 @@ def test_one_click_unsubscribes_by_post_only(
         link = letter["List-Unsubscribe"].strip("<>")
         one_click = {"List-Unsubscribe": "One-Click"}
         assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-        seen = httpx.get(link)
+        seen = plain_http.get(link)
         assert seen.status_code == 200
         assert "invitations to outbid" in seen.text
         assert not stack.read("mail-preferences")
-        assert httpx.post(f"{link}x", data=one_click).status_code == 404
+        assert plain_http.post(f"{link}x", data=one_click).status_code == 404
         assert not stack.read("mail-preferences")
-        assert httpx.post(link, data=one_click).status_code == 200
+        assert plain_http.post(link, data=one_click).status_code == 200
         (said,) = stack.read("mail-preferences")
         later = datetime.now(UTC) + HOUR
         again = _invited(stack, "second", later)

@@ -21,6 +21,7 @@ from services.runtime.admin import admin, create_topics, topics_of_ours
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import as_record
 from services.storefront.views import auction_view, group_progress
+from tests.system import plain_http
 from tests.system.api_stack import SETTINGS
 from tests.system.browsers import Browser, browsers
 from tests.system.postgres import Postgres
@@ -225,16 +226,16 @@ def test_who_may_open_how_many(kafka: RunningBroker, tmp_path: Path) -> None:
         feed(stack, terms("g-1", visibility="unlisted"), auction("a-1", 1))
         known(page, "groups/g-1", "auctions/a-1")
         url = address(page, "groups/g-1", api=True)
-        unknown = httpx.get(address(page, "groups/g-2", api=True))
+        unknown = plain_http.get(address(page, "groups/g-2", api=True))
         assert (unknown.status_code, unknown.json()["type"]) == (
             404,
             "urn:jointbuy:problem:unknown",
         )
-        assert httpx.get(address(page, "auctions/a-2")).status_code == 404
-        assert httpx.get(f"{url}?after=x").status_code == 400
-        assert httpx.get(url, headers={"Authorization": "Bearer jb_x_y"}).status_code == 401
+        assert plain_http.get(address(page, "auctions/a-2")).status_code == 404
+        assert plain_http.get(f"{url}?after=x").status_code == 400
+        assert plain_http.get(url, headers={"Authorization": "Bearer jb_x_y"}).status_code == 401
         with httpx.stream("GET", url), httpx.stream("GET", address(page, "auctions/a-1")):
-            refused = httpx.get(url)
+            refused = plain_http.get(url)
             assert refused.status_code == 429
             assert refused.headers["content-type"] == "application/problem+json"
             assert int(refused.headers["retry-after"]) > 0
@@ -246,7 +247,9 @@ def test_who_may_open_how_many(kafka: RunningBroker, tmp_path: Path) -> None:
             assert {*opened["home"].versions} <= {1, 2}
             assert all("auction_id" in told.state for told in opened["home"].told), "unlisted"
         many = "&".join(f"group=g-{number}" for number in range(101))
-        assert httpx.get(f"http://127.0.0.1:{page.port}/api/v1/events?{many}").status_code == 400
+        assert (
+            plain_http.get(f"http://127.0.0.1:{page.port}/api/v1/events?{many}").status_code == 400
+        )
 
 
 # --- faults --------------------------------------------------------------------------------------
@@ -336,7 +339,7 @@ def test_topics_that_come_later_are_read_from_their_first_record(
         late = stack.settings.model_copy(update={"topic_prefix": prefix})
         page = stack.worker("storefront", TOPIC_PREFIX=prefix)
         until("ready", page.ready)
-        assert httpx.get(address(page, "auctions/a-1")).status_code == 404
+        assert plain_http.get(address(page, "auctions/a-1")).status_code == 404
         assert asyncio.run(topics_of_ours(late)) == [], "asking for topics must not make them"
         asyncio.run(create_topics(late))
         stack.settings = late
@@ -389,7 +392,7 @@ def test_open_pages_outlive_the_database(
             feed(stack, state("g-1", 2))
             browser.until_told(2)
             assert browser.opened == 1
-            answer = httpx.get(address(page, "groups/g-0"), timeout=30)
+            answer = plain_http.get(address(page, "groups/g-0"), timeout=30)
             assert answer.status_code == 503
             postgres.let_in(name, allowed=True)
             feed(stack, state("g-1", 3))

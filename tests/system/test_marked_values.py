@@ -28,6 +28,7 @@ from schemas.messages import OrderPaid
 from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord
 from tests.keys import dkim_key
+from tests.system import plain_http
 from tests.system.api_stack import Client, after
 from tests.system.faulty_service import UNLUCKY
 from tests.system.faulty_smtp import Shares as MailShares
@@ -148,7 +149,7 @@ class Story:
             applied = self.nobody.post(f"/auctions/{auction}/applications", body)
             self.marks.keep(applied["withdrawal_token"])
             token = self.links.token("confirm-application", auction, applied["application_id"])
-            page = httpx.post(
+            page = plain_http.post(
                 f"{self.nobody.url}/confirm/{self.marks.keep(token)}",
                 headers={"Sec-Fetch-Site": "same-origin"},
                 timeout=30,
@@ -207,7 +208,7 @@ class Story:
             ("mistyped", order(4, mistyped), self.shop_secret, 200),
         ):
             raw, headers = shopify("orders/create", body, secret)
-            answer = httpx.post(
+            answer = plain_http.post(
                 f"{self.webs['shop_bridge.webhooks']}/webhooks/marked", content=raw, headers=headers
             )
             assert answer.status_code == status, (what, answer.text)
@@ -215,7 +216,7 @@ class Story:
         told = {"type": "OrderPaid", "order_id": "5", "source": "till", "member_id": "m"}
         told |= {"group_id": mistyped, "quantity": 1, "ordered_at": after()}
         raw, headers = standard(told)
-        answer = httpx.post(
+        answer = plain_http.post(
             f"{self.webs['shop_bridge.webhooks']}/webhooks/till", content=raw, headers=headers
         )
         assert "mistyped" in answer.text, answer.text
@@ -236,7 +237,7 @@ class Story:
             assert answer.is_client_error, (path, body, answer.text)
             self.told(f"a refused {path}", answer)
         self.told("no JSON", self.nobody.send("POST", "/sellers", content=f'{{"email": "{email}"'))
-        self.told("no page", httpx.get(f"{self.nobody.url}/none"))
+        self.told("no page", plain_http.get(f"{self.nobody.url}/none"))
 
     def poison(self) -> None:
         """Records that can't be read, from a shop's own feed."""
@@ -260,7 +261,7 @@ class Story:
             for payment in self.stack.latest("payments").values():
                 page = payment.get("page")
                 if page and page not in paid:
-                    httpx.post(page, data={"card": "good"}).raise_for_status()
+                    plain_http.post(page, data={"card": "good"}).raise_for_status()
                     paid.add(page)
             return f"{group_id}/settled" in self.stack.latest("payments")
 

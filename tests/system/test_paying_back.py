@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from schemas.messages import FavorTerms, GroupPurchase, OrderPaid, PaymentTerms, Product, Tier
 from services.runtime.brokers import RunningBroker
 from tests.shop_faults import Fault, served
 from tests.strict_shopify import TOKEN, StrictShopify
+from tests.system import plain_http
 from tests.system.stack import Stack, Worker, stack_on, until
 from tests.webhook_payloads import (
     GROUP,
@@ -77,7 +77,7 @@ class Town:
         assert self.page is not None
         raw, headers = delivery
         address = f"http://127.0.0.1:{self.page.port}/webhooks/{shop}"
-        assert httpx.post(address, content=raw, headers=headers, timeout=30).status_code == 200
+        assert plain_http.post(address, content=raw, headers=headers, timeout=30).status_code == 200
 
     def buy(self, shop: str, number: int, member: str, units: int, price: int) -> None:
         """A member buys and pays so many at a price in whole euros."""

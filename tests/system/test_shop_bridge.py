@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from aiokafka.admin import NewTopic
 
@@ -19,6 +18,7 @@ from schemas.messages import GroupPurchase, Product
 from services.runtime.admin import admin
 from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord
+from tests.system import plain_http
 from tests.system.stack import Stack, Worker, stack_on, until
 from tests.webhook_payloads import (
     GROUP,
@@ -75,7 +75,7 @@ def group(group_id: str, currency: str) -> GroupPurchase:
 def post(page: Worker, shop: str, delivery: tuple[bytes, dict[str, str]]) -> int:
     raw, headers = delivery
     address = f"http://127.0.0.1:{page.port}/webhooks/{shop}"
-    return httpx.post(address, content=raw, headers=headers, timeout=30).status_code
+    return plain_http.post(address, content=raw, headers=headers, timeout=30).status_code
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from services.runtime.brokers import RunningBroker
+from tests.system import plain_http
 from tests.system.api_stack import Api, after, api_on
 from tests.system.stack import until
 from tests.system.terminal import Said, acting_on, jointbuy
@@ -332,7 +333,7 @@ def losing(api: Api, lose: list[str]) -> Iterator[str]:
             kept = ("Authorization", "Idempotency-Key", "Content-Type")
             headers = {name: self.headers[name] for name in kept if name in self.headers}
             try:
-                answer = httpx.request(
+                answer = plain_http.request(
                     self.command,
                     api.other.url + self.path,
                     content=body,
