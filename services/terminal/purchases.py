@@ -12,6 +12,7 @@ from services.terminal import (
     keys,
     offers,
     parsing,
+    payments,
     requests,
     sellers,
 )
@@ -133,6 +134,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(sellers.commands, name="seller")
     app.add_typer(keys.commands, name="key")
     app.add_typer(invoices.commands, name="invoice")
+    app.add_typer(payments.commands, name="payment")
     app.command()(ledger)
     app.command()(show)
     app.command()(watch)

@@ -87,6 +87,10 @@ LINES: dict[str, Line] = {
     "POST /payments/{payment_id}/received": Line(
         "admin", {"amount": 5, "currency": "EUR", "reference": "B1"}, ALL
     ),
+    "POST /payments/{payment_id}/retry": Line("payer", None, NOT_PAYERS),
+    "POST /payments/{payment_id}/outcome": Line(
+        "shop", {"state": "succeeded"}, ("rival-shop", *others("shop"))
+    ),
     "GET /requests/{request_id}": Line(
         "requester", None, ("rival-requester", *others("requester"))
     ),

@@ -204,6 +204,36 @@ def test_a_favor_is_a_credit_note_and_what_was_paid_beyond_it_goes_back(
     (refund,) = [each for each in after_all.values() if each["kind"] == "refund"]
     assert (refund["amount"], refund["status"]) == (300, "pending")
     assert "sum 0.00 EUR" in jointbuy("ledger", group.group_id).out
+    money_goes_back(group, refund["payment_id"])
+    assert "sum 0.00 EUR" in jointbuy("ledger", group.group_id).out
+
+
+def money_goes_back(group: Group, refund: str) -> None:
+    """A transfer that people make fails, is tried again by its payer, and is made; told once."""
+
+    def stands() -> tuple[str, int]:
+        known = group.payer("ann").get(f"/payments/{refund}")
+        return known["status"], known["version"]
+
+    assert "failed" in jointbuy("payment", "failed", refund, "--reason", "account closed").out
+    failed = stands()
+    assert failed[0] == "failed"
+    reader = Reader(group.api.nobody.url)
+    link = f"/groups/{group.group_id}/payments/{LINKS.token('payer', group.group_id, 'ann', '')}"
+    page = reader.get(link)
+    assert "account closed" in page.text
+    tried = reader.send(page, f"/{refund}/retry")
+    assert "Try again" not in tried.text
+    assert stands() == ("pending", failed[1] + 1)
+    early = jointbuy("payment", "retry", refund)
+    assert early.exit_code == 1
+    assert "only what failed is tried again" in early.err
+    made = group.shop.post(f"/payments/{refund}/outcome", {"state": "succeeded"}, 200)
+    assert made["status"] == "succeeded"
+    assert jointbuy("payment", "done", refund, "--reference", "T9").exit_code == 0
+    assert stands() == ("succeeded", made["version"])
+    invoice = f"{group.group_id}-I1"
+    assert "without people" in jointbuy("payment", "done", invoice).err
 
 
 def test_a_group_s_organizer_has_one_invoice_less_the_favor(api: Api) -> None:

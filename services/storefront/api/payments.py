@@ -26,8 +26,8 @@ from services.storefront.api.taking import (
     The,
     Who,
 )
-from services.storefront.commands.given import ReceivedGiven
-from services.storefront.commands.payments import is_of_payer
+from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
+from services.storefront.commands.payments import Reported, is_of_payer
 from services.storefront.invoices.documents import MEDIA_TYPES, As, document, policy
 from services.storefront.invoices.papers import Paper
 from services.storefront.invoices.showing import paper_shown
@@ -37,6 +37,7 @@ payments = router("payments")
 
 SEERS: tuple[Kind, ...] = ("payer", "member", "organizer", "shop", "seller", "admin")
 _received = Taken(ReceivedGiven)
+_outcome = Taken(OutcomeGiven)
 _BINARY = {"type": "string", "contentMediaType": "application/pdf"}
 _DOCUMENT: dict[str, Any] = {
     "description": "The document.",
@@ -134,8 +135,36 @@ async def receive_payment(
 
     The same `reference` counts once; without one, the same `Idempotency-Key` does.
     """
-    received = await shop.commands.receive(actor, payment_id, given, once.seed)
-    if received.state == "recorded":
+    return _told(await shop.commands.receive(actor, payment_id, given, once.seed), response)
+
+
+@payments.post("/payments/{payment_id}/retry", **writes(404, by=SEERS, later=PaymentView))
+async def retry_payment(
+    shop: The, actor: Who, payment_id: IdInPath, response: Response
+) -> PaymentView:
+    """Have a payment that failed tried again: its payer, or whoever runs its group."""
+    return _told(await shop.commands.retry(actor, payment_id), response)
+
+
+@payments.post(
+    "/payments/{payment_id}/outcome",
+    **writes(404, by=("shop", "seller", "admin"), takes=_outcome, later=PaymentView),
+)
+async def say_outcome(
+    shop: The,
+    actor: Who,
+    payment_id: IdInPath,
+    once: Seed,
+    given: Annotated[OutcomeGiven, Depends(_outcome)],
+    response: Response,
+) -> PaymentView:
+    """Say what became of a payment by `shop`, or of money that goes back for an invoice."""
+    return _told(await shop.commands.say_outcome(actor, payment_id, given, once.seed), response)
+
+
+def _told(reported: Reported, response: Response) -> PaymentView:
+    if reported.state == "recorded":
         response.status_code = 202
-        response.headers["Location"] = f"{PREFIX}/payments/{quote(payment_id, safe='')}"
-    return payment_view(received.payment)
+        named = quote(reported.payment.payment_id, safe="")
+        response.headers["Location"] = f"{PREFIX}/payments/{named}"
+    return payment_view(reported.payment)

@@ -265,6 +265,14 @@ class ReceivedGiven(Given):
     received_at: Moment | None = None
 
 
+class OutcomeGiven(Given):
+    """What became of a payment that people make; ``reason`` is why it failed."""
+
+    state: Literal["succeeded", "failed"]
+    reference: Line | None = None
+    reason: Line | None = None
+
+
 class AuctionGiven(Given):
     """The opening condition of an auction."""
 

@@ -1,20 +1,28 @@
-"""Commands of payments: who may see one, and money that came for an invoice."""
+"""Commands of payments: who may see one, and what is said of it from outside."""
 
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from schemas.messages import Definition, GroupPurchase, Message, Payment, PaymentReported, Problem
+from schemas.messages import (
+    Definition,
+    GroupPurchase,
+    Message,
+    Payment,
+    PaymentReported,
+    PaymentRetried,
+    Problem,
+)
 from schemas.topics import DEFINITIONS, PAYMENT_REPORTS, PAYMENTS
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now
-from services.storefront.commands.given import ReceivedGiven
+from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """An invoice for which money came: ``counted``, or ``recorded`` when that takes longer."""
+class Reported:
+    """A payment of which something was said: ``counted``, or ``recorded`` if it takes longer."""
 
     payment: Payment
     state: Literal["counted", "recorded"]
@@ -58,7 +66,7 @@ class PaymentCommands(Acting):
 
     async def receive(
         self, actor: Actor, named: str, given: ReceivedGiven, seed: str | None = None
-    ) -> Received:
+    ) -> Reported:
         """Say that money came for an invoice: the same reference, or else seed, counts once."""
         demand(actor, "admin")
         payment = await self._payment(named)
@@ -74,7 +82,7 @@ class PaymentCommands(Acting):
         mark = given.reference if given.reference is not None else f"\0{seed}"
         report_id = f"received-{sha256(f'{payment.payment_id}{mark}'.encode()).hexdigest()[:40]}"
         if _has(payment, report_id):
-            return Received(payment, "counted")
+            return Reported(payment, "counted")
         report = PaymentReported(
             report_id=report_id,
             group_id=payment.group_id,
@@ -91,8 +99,59 @@ class PaymentCommands(Acting):
             when=lambda fact: _has(fact, report_id),
         )
         if isinstance(counted, Payment):
-            return Received(counted, "counted")
-        return Received(payment, "recorded")
+            return Reported(counted, "counted")
+        return Reported(payment, "recorded")
+
+    async def retry(self, actor: Actor, named: str) -> Reported:
+        """Have a payment that failed tried again: its payer, or whoever runs its group."""
+        payment, _ = await self.payment(actor, named)
+        if payment.status != "failed":
+            problem = f"is {payment.status}: only what failed is tried again"
+            raise Impossible(
+                "it can't be tried again", [Problem(field="payment_id", problem=problem)]
+            )
+        wish = PaymentRetried(group_id=payment.group_id, payment_id=payment.payment_id, at=now())
+        return await self._said_of(payment, wish)
+
+    async def say_outcome(
+        self, actor: Actor, named: str, given: OutcomeGiven, seed: str | None = None
+    ) -> Reported:
+        """Say what became of a payment that people make: by a shop, or back for an invoice."""
+        demand(actor, "shop", "seller", "admin")
+        payment, _ = await self.payment(actor, named)
+        if not is_made_by_people(payment):
+            problem = f"is of a payment by {payment.method}: that is made and told without people"
+            raise Impossible("it can't be said", [Problem(field="payment_id", problem=problem)])
+        if payment.status == given.state:
+            return Reported(payment, "counted")
+        said = f"{payment.payment_id}\0{given.state}\0{payment.version}\0{seed or ''}"
+        report = PaymentReported(
+            report_id=f"outcome-{sha256(said.encode()).hexdigest()[:40]}",
+            group_id=payment.group_id,
+            payment_id=payment.payment_id,
+            status=given.state,
+            provider_reference=given.reference,
+            reason=given.reason,
+            at=now(),
+        )
+        return await self._said_of(payment, report)
+
+    async def _said_of(self, payment: Payment, said: PaymentReported | PaymentRetried) -> Reported:
+        """Send what is said of a payment; how it stands then."""
+        after = await self._ask(
+            PAYMENT_REPORTS,
+            said,
+            answers=(PAYMENTS, payment.key),
+            when=lambda fact: isinstance(fact, Payment) and fact.version > payment.version,
+        )
+        if isinstance(after, Payment):
+            return Reported(after, "counted")
+        return Reported(payment, "recorded")
+
+
+def is_made_by_people(payment: Payment) -> bool:
+    """Whether people have to say what became of a payment: a shop's, or a transfer back."""
+    return payment.method == "shop" or (payment.method == "invoice" and payment.kind == "refund")
 
 
 def _has(fact: Message, report_id: str) -> bool:

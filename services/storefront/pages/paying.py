@@ -1,11 +1,12 @@
 """A payer's payments in a group, by a signed link: to pay, to see how they stand, to read."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from schemas.links import LinkError
 from schemas.messages import Payment
@@ -18,7 +19,7 @@ from services.storefront.invoices.showing import paper_shown
 from services.storefront.pages import texts
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.showing import Visit, page
-from services.storefront.problems import NotAllowed
+from services.storefront.problems import Impossible, NotAllowed
 from services.storefront.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
@@ -26,7 +27,11 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A payment as a line; ``page`` is where it is paid, ``paper`` where its document is."""
+    """A payment as a line.
+
+    ``page`` is where it is paid, ``paper`` where its document is, ``retry`` where a form asks for
+    it to be tried again.
+    """
 
     kind: str
     number: str | None
@@ -37,6 +42,7 @@ class Told:
     problem: object
     page: str | None
     paper: str | None
+    retry: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
         payer_id = group.organizer.id
     base = path_of(shop.access.payments_path(group.group_id, payer_id, actor.order))
     papers = base if shop.issuer is not None else None
-    lines = [_told(each, payments, papers, visit) for each in payments if each.amount]
+    lines = [_told(each, payments, base, papers, visit) for each in payments if each.amount]
     is_by_card = group.payment.scope == "member" and group.payment.method == "card"
     # An order of a moment ago whose page to pay on is still being made.
     waits = bool(actor.order) and is_by_card and all(_is_being_made(each) for each in payments)
@@ -69,13 +75,16 @@ def _is_being_made(payment: Payment) -> bool:
     return payment.method == "card" and payment.status == "pending" and payment.page is None
 
 
-def _told(payment: Payment, payments: Sequence[Payment], papers: str | None, visit: Visit) -> Told:
+def _told(
+    payment: Payment, payments: Sequence[Payment], base: str, papers: str | None, visit: Visit
+) -> Told:
     still_open = open_of(payment, payments)
     payable = payment.page if payment.status == "pending" else None
     if payable is not None and urlsplit(payable).scheme not in ("https", "http"):
         payable = None
     standing = "to_pay" if payable else "open" if still_open else payment.status
     has_link = papers is not None and has_paper(payment)
+    segment = quote(payment.payment_id, safe="")
     return Told(
         kind=payment.kind,
         number=payment.number,
@@ -85,7 +94,8 @@ def _told(payment: Payment, payments: Sequence[Payment], papers: str | None, vis
         open=still_open,
         problem=_problem(payment, visit) if payment.status == "failed" else None,
         page=payable,
-        paper=f"{papers}/{quote(payment.payment_id, safe='')}" if has_link else None,
+        paper=f"{papers}/{segment}" if has_link else None,
+        retry=f"{base}/{segment}/retry" if payment.status == "failed" else None,
     )
 
 
@@ -110,6 +120,16 @@ async def payments(request: Request, group_id: str, token: str) -> Response:
     actor = _payer(request, group_id, token)
     paid = await payments_told(request, actor, visit)
     return page(request, "payments.html", visit=visit, paid=paid)
+
+
+@router.post("/groups/{group_id}/payments/{token}/{payment_id}/retry")
+async def retry(request: Request, group_id: str, token: str, payment_id: str) -> Response:
+    """Have a payment of the payer's own that failed tried again, and show how it stands then."""
+    actor = _payer(request, group_id, token)
+    # One that is no longer failed has been tried again already: what is shown says so.
+    with suppress(Impossible):
+        await shop_of(request).commands.retry(actor, payment_id)
+    return RedirectResponse(request.url.path.rsplit("/", 2)[0], 303)
 
 
 @router.get("/groups/{group_id}/payments/{token}/{payment_id}")
