@@ -20,6 +20,8 @@ import typer
 from services.runtime.running import ADMIN_KEY_FILE, home_folder, read_running
 from services.terminal.console import Mistake, print_json, waiting
 
+#: So much of a list at once.
+PAGE = 100
 PREFIX = "/api/v1"
 PATIENCE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
@@ -143,6 +145,17 @@ class Api:
         headers = Place(self.place.url, key).headers if key else self.place.headers
         request = self._client.build_request("GET", path, params=query, headers=headers)
         return self._answer(self._send(request, "try again"), {}).body
+
+    def pages(self, path: str, **query: Any) -> Iterator[Any]:
+        """All that a list shows, page after page, each with the patience of one command."""
+        cursor = None
+        while True:
+            self.begin_anew()
+            page = self.get(path, limit=PAGE, **query, **({"cursor": cursor} if cursor else {}))
+            yield from page["items"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return
 
     def fetch(self, path: str, **query: Any) -> bytes:
         """A document that is shown there, as it is."""

@@ -13,8 +13,6 @@ from services.terminal.console import cell, count, minute, mistakes, money, prin
 from services.terminal.console import table as made_table
 from services.terminal.options import AsJson, Url, typed
 
-PAGE = 100
-
 
 @mistakes()
 def ledger(
@@ -38,15 +36,8 @@ def ledger(
 
 def _payments(api: Api, group_id: str) -> list[Payment]:
     """Every payment of the group, in the order in which they were begun."""
-    found: list[Payment] = []
-    query: dict[str, Any] = {"limit": PAGE}
-    while True:
-        api.begin_anew()
-        page = api.get(f"/group-purchases/{segment(group_id)}/payments", **query)
-        found += [shown(Payment, each) for each in page["items"]]
-        if page["cursor"] is None:
-            break
-        query["cursor"] = page["cursor"]
+    path = f"/group-purchases/{segment(group_id)}/payments"
+    found = [shown(Payment, each) for each in api.pages(path)]
     found.sort(key=lambda each: (each.begun_at is not None, each.begun_at or 0, each.payment_id))
     return found
 

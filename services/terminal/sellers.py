@@ -1,20 +1,13 @@
 """``jointbuy seller``: who sells, and what admins decide of them."""
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
 
-from schemas.messages import Seller
-from schemas.topics import SELLERS
-from services.runtime.running import settings_here
-from services.runtime.settings import Settings
-from services.terminal import topics
 from services.terminal.answers import SellerShown, shown
 from services.terminal.api import connected, once_of, segment
 from services.terminal.console import (
     cell,
-    facts,
     mistakes,
     print_json,
     print_table,
@@ -139,26 +132,18 @@ def show(url: Url = None, as_json: AsJson = False) -> None:
 
 @commands.command("list")
 @mistakes()
-def list_them(as_json: AsJson = False) -> None:
-    """List all sellers and where they stand, as the topic has it: for the admin."""
-    sellers = asyncio.run(_all(settings_here()))
+def list_them(url: Url = None, as_json: AsJson = False) -> None:
+    """List all sellers and where they stand: with the admin's key."""
+    with connected(url) as api:
+        known = list(api.pages("/sellers"))
     if as_json:
-        print_json([facts(each) for each in sellers])
+        print_json(known)
         return
-    if not sellers:
+    if not known:
         typer.echo("no seller is registered: `jointbuy seller register` does that")
         return
     made = table("Seller", "Name", "Standing", "Since")
-    for each in sellers:
+    for each in (shown(SellerShown, one) for one in known):
         since = when(each.standings[-1].since)
         made.add_row(*map(cell, (each.seller_id, each.name, each.standing, since)))
     print_table(made)
-
-
-async def _all(settings: Settings) -> list[Seller]:
-    found: dict[str, Seller] = {}
-    async for record in topics.read(settings, topics.partitions_of(settings, SELLERS)):
-        message = topics.message_of(SELLERS, record)
-        if isinstance(message, Seller):
-            found[message.seller_id] = message
-    return [found[seller_id] for seller_id in sorted(found)]

@@ -115,6 +115,7 @@ LINES: dict[str, Line] = {
         "applicant", None, ("rival-applicant", "rival-shop", *others("applicant", "shop"))
     ),
     "POST /sellers": Line(ANYONE, {"name": "S", "email": "s@b.example"}),
+    "GET /sellers": Line("admin", None, ALL),
     "GET /sellers/me": Line("seller", None, others("seller")),
     "GET /sellers/me/offers": Line("seller", None, others("seller")),
     "POST /sellers/{seller_id}/approval": Line("admin", {}, ALL),

@@ -375,7 +375,6 @@ def test_a_parked_key_is_listed_until_it_is_released(stack: Stack) -> None:
         ["dead-letters"],
         ["park", "--list"],
         ["letters", "list"],
-        ["seller", "list"],
     ],
     ids=lambda command: command[0],
 )

@@ -15,7 +15,7 @@ from services.storefront.api.answers import (
     registration_answer,
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
-from services.storefront.api.taking import IdInPath, Page, Seed, Taken, The, Who
+from services.storefront.api.taking import Cursor, IdInPath, Limit, Page, Seed, Taken, The, Who
 from services.storefront.commands.given import SellerGiven, WithdrawalGiven
 from services.storefront.commands.sellers import Act
 from services.storefront.shop import Shop
@@ -47,6 +47,13 @@ async def register_seller(
         response.status_code = 202
     response.headers["Location"] = f"{PREFIX}/sellers/me"
     return registration_answer(registered)
+
+
+@sellers.get("/sellers", **reads(422, by=("admin",)))
+async def list_sellers(shop: The, cursor: Cursor = None, limit: Limit = 100) -> Page[SellerView]:
+    """Every seller and where each stands, by id: the admin's key."""
+    page = await shop.reader.sellers(cursor, limit)
+    return Page(items=[seller_view(each) for each in page.rows], cursor=page.cursor)
 
 
 @sellers.get("/sellers/me", **reads(404, by=("seller",)))

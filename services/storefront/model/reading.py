@@ -1,12 +1,21 @@
 """What pages and the API ask of the read model."""
 
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.messages import ApiKey, Favor, IdIssued, Message, Payment, PurchaseRow
-from schemas.topics import API_KEYS, CATALOGUE, FAVORS, PAYMENTS, PURCHASES, REQUEST_OUTCOMES
+from schemas.messages import ApiKey, Favor, IdIssued, Message, Payment, PurchaseRow, Seller
+from schemas.topics import (
+    API_KEYS,
+    CATALOGUE,
+    FAVORS,
+    PAYMENTS,
+    PURCHASES,
+    REQUEST_OUTCOMES,
+    SELLERS,
+    Topic,
+)
 from services.storefront.model import cursors, listing
 from services.storefront.model.cursors import BadCursor
 from services.storefront.model.database import DatabaseError, Questions, connect
@@ -150,17 +159,30 @@ class Reader:
         self, group_id: str, cursor: str | None = None, limit: int = 100
     ) -> Listed[Payment]:
         """All payments of a group, by id. Raises ``BadCursor``."""
-        begins, ends = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
-        after = cursors.read_cursor(cursor, "payments", [str])[0] if cursor else begins
+        span = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
+        return await self._by_key(PAYMENTS, "payments", span, cursor, limit)
+
+    # --- sellers ---------------------------------------------------------------------------------
+
+    async def sellers(self, cursor: str | None = None, limit: int = 100) -> Listed[Seller]:
+        """All sellers, by id. Raises ``BadCursor``."""
+        return await self._by_key(SELLERS, "sellers", ("", "\U0010ffff"), cursor, limit)
+
+    async def _by_key(
+        self, topic: Topic, name: str, span: tuple[str, str], cursor: str | None, limit: int
+    ) -> Listed[Any]:
+        """Facts of a topic by their keys, behind the first of a span and before its end."""
+        begins, ends = span
+        after = cursors.read_cursor(cursor, name, [str])[0] if cursor else begins
         if not begins <= after < ends:
             raise BadCursor("the cursor is of another group: begin without a cursor")
         pair = select(FACTS.c.key, FACTS.c.value).where(
-            FACTS.c.topic == PAYMENTS.name, FACTS.c.key > after, FACTS.c.key < ends
+            FACTS.c.topic == topic.name, FACTS.c.key > after, FACTS.c.key < ends
         )
         found = await self._questions.all(pair.order_by(FACTS.c.key).limit(limit + 1))
         page, rest = found[:limit], found[limit:]
-        rows = [PAYMENTS.adapter.validate_json(value) for _, value in page]
-        return Listed(rows, cursors.cursor("payments", [page[-1][0]]) if rest else None)
+        rows = [topic.adapter.validate_json(value) for _, value in page]
+        return Listed(rows, cursors.cursor(name, [page[-1][0]]) if rest else None)
 
     # --- lists -----------------------------------------------------------------------------------
 
