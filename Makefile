@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench simulator letters payments chaos recorded api-fuzz clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,7 +42,8 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 promises: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 -p no:anyio -p no:schemathesis -m "not system and not long and not slow" \
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -p no:anyio -p no:schemathesis \
+		-m "not system and not long and not slow" \
 		tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator
 
 format: $(STAMP) ## Format and mend what can be mended
@@ -78,6 +79,9 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.notifier
 	@$(BIN)/python -m bench.live
 	@$(BIN)/python -m bench.home_page
+
+long: $(STAMP) ## Tests too long for each run: the embedded broker once more, every way to pay
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 -m long
 
 simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone
 	@$(BIN)/python -m tests.simulator --seeds 20000 --processes 2

@@ -1,5 +1,6 @@
 """Which broker the system tests use, said at the end; one of each kind for a whole run."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,16 @@ from services.runtime.brokers import RunningBroker
 # How fast examples come is the machine's business: it may be busy.
 settings.register_profile("any-machine", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
+
+
+# Thousands of tests are collected, and stay: the collector need not look through them.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

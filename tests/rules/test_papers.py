@@ -43,6 +43,7 @@ def pdf_text(pdf: bytes) -> str:
     return "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("name", CASES)
 def test_a_pdf_says_all_that_is_on_the_paper_and_is_always_the_same(
@@ -97,6 +98,7 @@ def test_what_is_open_of_an_invoice(what: str, payments: tuple[Any, ...], expect
 ODD = st.text(st.characters(codec="utf-8"), min_size=1, max_size=300)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(product=ODD, name=ODD, email=ODD)
 def test_whatever_people_are_called_it_is_one_line_and_no_markup(
@@ -117,6 +119,7 @@ def test_whatever_people_are_called_it_is_one_line_and_no_markup(
     assert pdf_text(document(of, "pdf"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", ["W", "漢", "W "])
 def test_names_as_long_as_they_may_be_fit_on_the_pages_of_a_pdf(letter: str) -> None:
     said = letter * (1_000 // len(letter))

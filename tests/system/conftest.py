@@ -20,9 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS_MAX + 300))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """The API of a stack that tests share: each has subjects of its own and stops nothing."""
+    """The API of a stack that a module's tests share: each has subjects of its own."""
     with api_on(kafka, tmp_path_factory.mktemp("api")) as running:
         yield running
 

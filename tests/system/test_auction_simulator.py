@@ -14,7 +14,7 @@ pytestmark = pytest.mark.system
 
 @pytest.mark.parametrize(
     ("broker_kind", "auctions", "events", "kills"),
-    [("kafka", 300, 70, 5), ("embedded", 40, 40, 2)],
+    [("kafka", 300, 70, 5), pytest.param("embedded", 40, 40, 2, marks=pytest.mark.long)],
 )
 def test_auctions_end_as_the_oracle_says_though_the_service_is_killed(
     broker_kind: str,

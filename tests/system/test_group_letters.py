@@ -54,7 +54,7 @@ EXPECTED: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+@pytest.mark.parametrize("broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)])
 def test_every_letter_of_a_group_purchase_arrives_once_and_says_what_is_so(
     broker_kind: str, mailpit: Mailpit, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

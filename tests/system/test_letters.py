@@ -35,7 +35,7 @@ from tests.system.test_counter_auction import (
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+@pytest.mark.parametrize("broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)])
 def test_every_letter_of_an_auction_arrives_once_and_well_formed(
     broker_kind: str, mailpit: Mailpit, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -83,7 +83,8 @@ def test_every_letter_of_an_auction_arrives_once_and_well_formed(
 
 
 @pytest.mark.parametrize(
-    ("broker_kind", "count", "kills"), [("kafka", 800, 2), ("embedded", 300, 1)]
+    ("broker_kind", "count", "kills"),
+    [("kafka", 800, 2), pytest.param("embedded", 600, 2, marks=pytest.mark.long)],
 )
 def test_letters_arrive_on_a_bad_day_with_the_notifier_killed(
     broker_kind: str, count: int, kills: int, request: pytest.FixtureRequest, tmp_path: Path

@@ -28,7 +28,9 @@ from tests.system.stack import Stack, stack_on, until
 pytestmark = pytest.mark.system
 SERVICES = ("request_service", "order_service", "favor_service")
 REPLAY_SECONDS = 180.0
-BOTH = pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+BOTH = pytest.mark.parametrize(
+    "broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)]
+)
 
 
 @pytest.fixture
@@ -96,7 +98,9 @@ def test_repeated_and_displaced_orders_change_nothing(
         held_to_the_oracle(stack, shapes)
 
 
-@pytest.mark.parametrize(("broker_kind", "times"), [("kafka", 5), ("embedded", 2)])
+@pytest.mark.parametrize(
+    ("broker_kind", "times"), [("kafka", 5), pytest.param("embedded", 2, marks=pytest.mark.long)]
+)
 def test_kills_change_nothing(
     broker_kind: str,
     times: int,
