@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -336,17 +337,23 @@ async def _answers(port: int) -> bool:
         return False
 
 
+#: Ports that were given to some who may not listen on them yet.
+_GIVEN: deque[int] = deque(maxlen=1_000)
+
+
 def free_port(asked: int | None = None) -> int:
-    """A port of 127.0.0.1 that nothing listens on: the one asked for, else any.
+    """A port of 127.0.0.1 that nothing listens on: the one asked for, else any not given lately.
 
     Raises BrokerError when the one asked for is taken.
     """
     # Below the range of outgoing connections, so that none slips in before the broker binds.
-    for port in [asked] if asked else random.sample(range(20_000, 32_000), 1_000):
+    anywhere = (each for each in random.sample(range(20_000, 32_000), 3_000) if each not in _GIVEN)
+    for port in [asked] if asked else anywhere:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", port))
+                _GIVEN.append(port)
                 return port
     raise BrokerError(f"port {asked} is taken: stop what listens there, or use another port")
 
