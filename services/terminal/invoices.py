@@ -22,6 +22,7 @@ from services.terminal.console import (
     table,
 )
 from services.terminal.options import AsJson, Once, Url, given, time_of
+from services.terminal.payments import named, tell
 from services.terminal.receipts import Plan, Receipt, plan
 from services.terminal.statements import BYTES_MAX, Credit, StatementError, read_statement
 
@@ -84,7 +85,7 @@ def paid(
 ) -> None:
     """Say that money came for an invoice: with the admin's key."""
     with connected(url, as_json=as_json) as api:
-        invoice = _invoice(api, _typed(number))
+        invoice = named(api, _typed(number))
         key = once_of(once)
         known = _receive(api, invoice, amount, reference, time_of(at), key)
     if as_json:
@@ -102,10 +103,6 @@ def _typed(number: str) -> str:
     return found[0] if len(found) == 1 else number
 
 
-def _invoice(api: Api, named: str) -> PaymentShown:
-    return shown(PaymentShown, api.get(f"/payments/{segment(named)}"))
-
-
 def _receive(
     api: Api,
     invoice: PaymentShown,
@@ -117,13 +114,7 @@ def _receive(
     """Have money counted, and wait until it is."""
     body = {"amount": amount, "currency": invoice.currency}
     body |= given({"reference": reference, "received_at": at})
-    path = f"/payments/{segment(invoice.payment_id)}"
-    answer = api.post(f"{path}/received", body, RECEIVED_BY, once=once)
-    if answer.is_final:
-        return answer.body
-    late = "see that payment_service runs with `jointbuy status`"
-    before = invoice.version
-    return api.until(path, lambda known: known["version"] > before, late)
+    return tell(api, invoice, "received", body, RECEIVED_BY, once)
 
 
 # --- statements ----------------------------------------------------------------------------------
@@ -177,7 +168,7 @@ def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentShown]:
         for done, number in enumerate(numbers, 1):
             api.begin_anew()
             try:
-                found[number] = _invoice(api, number)
+                found[number] = named(api, number)
             except Refused as refused:
                 if refused.status != 404:
                     raise

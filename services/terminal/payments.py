@@ -1,5 +1,6 @@
 """``jointbuy payment``: have a failed one tried again; say what became of one that people make."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -60,14 +61,29 @@ def failed(
 
 
 def _asked(api: Api, payment: str, what: str, body: Any, once: str | None) -> Any:
-    """Have it done, and wait until it is."""
-    path = f"/payments/{segment(payment)}"
-    before = shown(PaymentShown, api.get(path)).version
-    answer = api.post(f"{path}/{what}", body, TOLD_BY, once=once)
+    return tell(api, named(api, payment), what, body, TOLD_BY, once)
+
+
+def named(api: Api, payment: str) -> PaymentShown:
+    """The payment of an id or number."""
+    return shown(PaymentShown, api.get(f"/payments/{segment(payment)}"))
+
+
+def tell(
+    api: Api,
+    payment: PaymentShown,
+    what: str,
+    body: Any,
+    fields: Mapping[str, str],
+    once: str | None,
+) -> Any:
+    """Say something of a payment, and wait until it counts; ``fields`` are how they were given."""
+    path = f"/payments/{segment(payment.payment_id)}"
+    answer = api.post(f"{path}/{what}", body, fields, once=once)
     if answer.is_final:
         return answer.body
     late = "see that payment_service runs with `jointbuy status`"
-    return api.until(path, lambda known: known["version"] > before, late)
+    return api.until(path, lambda known: known["version"] > payment.version, late)
 
 
 def _print(known: Any, as_json: bool) -> None:

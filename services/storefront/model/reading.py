@@ -108,24 +108,10 @@ class Reader:
         self, group_id: str, cursor: str | None = None, limit: int = 100
     ) -> Listed[tuple[PurchaseRow, Favor | None]]:
         """A group's purchasers by id, each with what the member gets. Raises ``BadCursor``."""
-        begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
-        after = cursors.read_cursor(cursor, "members", [str])[0] if cursor else begins
-        if not begins <= after < ends:
-            raise BadCursor("the cursor is of another group: begin without a cursor")
-        pair = select(FACTS.c.key, FACTS.c.value)
-        of_members = pair.where(
-            FACTS.c.topic == PURCHASES.name, FACTS.c.key > after, FACTS.c.key < ends
-        )
-        found = await self._questions.all(of_members.order_by(FACTS.c.key).limit(limit + 1))
-        page, rest = found[:limit], found[limit:]
-        keys = [key for key, _ in page]
-        of_favors = pair.where(FACTS.c.topic == FAVORS.name, FACTS.c.key.in_(keys))
-        favors = {
-            key: FAVORS.adapter.validate_json(value)
-            for key, value in (await self._questions.all(of_favors) if keys else [])
-        }
-        rows = [(PURCHASES.adapter.validate_json(value), favors.get(key)) for key, value in page]
-        return Listed(rows, cursors.cursor("members", keys[-1:]) if rest else None)
+        span = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
+        page: Listed[PurchaseRow] = await self._by_key(PURCHASES, "members", span, cursor, limit)
+        favors = await self._under(FAVORS, [row.key for row in page.rows])
+        return Listed([(row, favors.get(row.key)) for row in page.rows], page.cursor)
 
     # --- payments --------------------------------------------------------------------------------
 
@@ -149,11 +135,8 @@ class Reader:
             .limit(PAYMENTS_MAX)
         )
         keys = [f"{group_id}/payment/{id_}" for (id_,) in await self._questions.all(ids)]
-        facts = select(FACTS.c.key, FACTS.c.value).where(
-            FACTS.c.topic == PAYMENTS.name, FACTS.c.key.in_(keys)
-        )
-        values = dict(await self._questions.all(facts)) if keys else {}
-        return [PAYMENTS.adapter.validate_json(values[key]) for key in keys if key in values]
+        found = await self._under(PAYMENTS, keys)
+        return [found[key] for key in keys if key in found]
 
     async def payments(
         self, group_id: str, cursor: str | None = None, limit: int = 100
@@ -183,6 +166,16 @@ class Reader:
         page, rest = found[:limit], found[limit:]
         rows = [topic.adapter.validate_json(value) for _, value in page]
         return Listed(rows, cursors.cursor(name, [page[-1][0]]) if rest else None)
+
+    async def _under(self, topic: Topic, keys: list[str]) -> dict[str, Any]:
+        """The facts of a topic that are there under these keys."""
+        if not keys:
+            return {}
+        pair = select(FACTS.c.key, FACTS.c.value).where(
+            FACTS.c.topic == topic.name, FACTS.c.key.in_(keys)
+        )
+        found = await self._questions.all(pair)
+        return {key: topic.adapter.validate_json(value) for key, value in found}
 
     # --- lists -----------------------------------------------------------------------------------
 
