@@ -49,6 +49,7 @@ class Host:
         self._failed: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
         self._assigned = False
+        self._leaving = False
 
     @property
     def ready(self) -> bool:
@@ -116,6 +117,7 @@ class Host:
         service = self.processor.service
         group_id = self._settings.topic_prefix + self.processor.group_id
         self._failed = asyncio.get_running_loop().create_future()
+        self._leaving = False
         cluster = await cluster_id(self._settings)
         group_consumer = consumer(self._settings, group_id)
         await group_consumer.start()
@@ -145,6 +147,8 @@ class Host:
                     task.result()
         finally:
             stopped.cancel()
+            # The group may still hand partitions to a worker that waits for its last batches.
+            self._leaving = True
             await self.close_partitions()
             self._assigned = False
             await group_consumer.stop()
@@ -152,7 +156,9 @@ class Host:
     # --- what the rebalance listener does --------------------------------------------------------
 
     def open_partitions(self, runs: dict[int, PartitionRun]) -> None:
-        """Start working on newly assigned partitions."""
+        """Start working on newly assigned partitions, unless the session is about to end."""
+        if self._leaving:
+            return
         self._runs = runs
         for partition, run in runs.items():
             task = asyncio.create_task(run.run())
@@ -173,15 +179,14 @@ class Host:
                 await cancelled(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._failed is None or self._failed.done():
-            return
         if task.cancelled():
             # Ours only when the partitions close; else the client gave up underneath.
-            if task in self._tasks.values():
-                self._failed.set_exception(TransportError("a partition's work was cancelled"))
-            return
-        error = task.exception()
-        if error is not None:
+            given_up = task in self._tasks.values()
+            error = TransportError("a partition's work was cancelled") if given_up else None
+        else:
+            error = task.exception()
+        # The first failure ends the session; the others' tell no more.
+        if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
 
 

@@ -512,16 +512,17 @@ def test_a_zombie_is_fenced_and_comes_back(kafka: RunningBroker, tmp_path: Path)
         heir.start()
         until("the heir has done the rest", lambda: counted(stack) == count)
         zombie.signal(signal.SIGCONT)
-        until("the zombie has work again", lambda: zombie.ready() and zombie.partitions())
-        both = len(zombie.partitions()), len(heir.partitions())
+        until(
+            "each has half", lambda: [len(each.partitions()) for each in (zombie, heir)] == [2, 2]
+        )
         stack.feed("orders", *(stamped(order_at(each, count, T), T + MINUTE) for each in groups))
         until("both work on", lambda: counted(stack) == count + len(groups))
         stack.pass_time(end)
         for each in groups:
             assert_closed(stack, each, count // len(groups) + 1, end)
         stack.wait_idle()
-        assert both == (2, 2)
         assert_versions_rise(stack)
+        assert "never retrieved" not in zombie.log.read_text()
 
 
 def counted(stack: Stack) -> int:
