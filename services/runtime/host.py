@@ -179,12 +179,14 @@ class Host:
                 await cancelled(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            # Ours only when the partitions close; else the client gave up underneath.
-            given_up = task in self._tasks.values()
-            error = TransportError("a partition's work was cancelled") if given_up else None
-        else:
+        error: BaseException | None
+        if not task.cancelled():
             error = task.exception()
+        elif task in self._tasks.values():
+            # Not ours, which come only when the partitions close: the client gave up underneath.
+            error = TransportError("a partition's work was cancelled")
+        else:
+            error = None
         # The first failure ends the session; the others' tell no more.
         if error is not None and self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)
