@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from services.runtime.running import read_running, settings_here
 from services.terminal.api import place_of
 
 STORY_SECONDS_MAX = 90.0
+#: All services are up by then on a machine with time.
+UP_SECONDS = 15.0
 
 
 def main(
@@ -38,10 +41,13 @@ def main(
         announce = None if story else lambda line: console.print(f"   [dim]{line}[/]")
         with _ended_together(console, home), Mailbox(announce=announce) as mailbox:
             os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
+            began = time.monotonic()
             _jointbuy("up", "--broker", broker)
+            # Who starts slowly also tells slowly, and needs more time until each end.
+            slowness = max((time.monotonic() - began) / UP_SECONDS, 1.0)
             home_page = _say_where(console)
-            play = _play(console, mailbox, home_page, story)
-            asyncio.run(asyncio.wait_for(play, _patience(story)))
+            play = _play(console, mailbox, home_page, story, slowness)
+            asyncio.run(asyncio.wait_for(play, _patience(story) * slowness))
             if not story:
                 console.print("\nThe story is told. Services run on; Ctrl-C ends them.")
                 console.print(f"The home page: [bold]{home_page}[/]")
@@ -66,9 +72,12 @@ def _ended_together(console: Console, home: str) -> Iterator[None]:
             _jointbuy("down")
 
 
-async def _play(console: Console, mailbox: Mailbox, home_page: str, story: bool) -> None:
+async def _play(
+    console: Console, mailbox: Mailbox, home_page: str, story: bool, slowness: float
+) -> None:
     async with Stage(settings_here()) as stage, pages_of(home_page) as pages:
-        teller = Teller(console, stage, pages, pause_seconds=0.0 if story else 0.7)
+        pause_seconds = 0.0 if story else 0.7
+        teller = Teller(console, stage, pages, pause_seconds, slowness)
         teller.title("A group bulk purchase")
         await group_purchase.play(teller)
         teller.title("A joint purchase counter auction")

@@ -1,7 +1,7 @@
 """The story of a joint purchase counter auction, on the wall clock."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
@@ -96,8 +96,8 @@ class CounterAuction:
             unit_price=OPENING_CENTS,
             currency="EUR",
             offered_at=now,
-            invites_at=now + timedelta(seconds=seconds_to_date),
-            closes_at=now + timedelta(seconds=seconds_open),
+            invites_at=now + self._teller.span(seconds_to_date),
+            closes_at=now + self._teller.span(seconds_open),
             minimum_step=STEP_CENTS,
         )
         await self._stage.send("offers", opening)

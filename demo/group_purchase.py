@@ -115,7 +115,7 @@ class GroupPurchases:
 
     async def street(self, seconds_open: float) -> None:
         """Open to anyone: the deadline decides."""
-        closes_at = datetime.now(UTC) + timedelta(seconds=seconds_open)
+        closes_at = datetime.now(UTC) + self._teller.span(seconds_open)
         group_id = await self._request(
             "street-tea",
             number_of_products=20,

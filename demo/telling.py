@@ -1,6 +1,7 @@
 """Saying what is seen, step by step, at the audience's speed."""
 
 import asyncio
+from datetime import timedelta
 
 from rich.console import Console, RenderableType
 
@@ -11,17 +12,24 @@ from demo.watching import MissingStep, Stage
 class Teller:
     """Numbers the steps through all stories; pauses only for who watches."""
 
-    def __init__(self, console: Console, stage: Stage, pages: Pages, pause_seconds: float) -> None:
+    def __init__(
+        self, console: Console, stage: Stage, pages: Pages, pause_seconds: float, slowness: float
+    ) -> None:
         self.stage = stage
         self.pages = pages
         self._console = console
         self._pause_seconds = pause_seconds
+        self._slowness = slowness
         self._step = 0
 
     @property
     def is_watched(self) -> bool:
         """Whether someone watches, and steps are to last."""
         return self._pause_seconds > 0
+
+    def span(self, seconds: float) -> timedelta:
+        """How long something is open here, that is open for so long on a machine with time."""
+        return timedelta(seconds=seconds * self._slowness)
 
     def title(self, text: str) -> None:
         """What comes next."""

@@ -12,9 +12,17 @@ from services.runtime import brokers
 from services.runtime.brokers import RunningBroker
 
 # How fast examples come is the machine's business: it may be busy.
-settings.register_profile("any-machine", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any-machine")
 
+
+# Each of the processes that test at once, with all that it starts, has ports of its own.
+_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
+os.environ.setdefault("JOINTBUY_PORTS", f"{20_000 + 3_000 * _number}-{23_000 + 3_000 * _number}")
+# A broker here lives for minutes: what a JVM spends on its best code never comes back.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # Thousands of tests are collected, and stay: the collector need not look through them.
 gc.disable()

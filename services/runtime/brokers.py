@@ -344,10 +344,15 @@ _GIVEN: deque[int] = deque(maxlen=1_000)
 def free_port(asked: int | None = None) -> int:
     """A port of 127.0.0.1 that nothing listens on: the one asked for, else any not given lately.
 
+    ``JOINTBUY_PORTS``, as ``20000-32000``, says from where; who else starts things on this machine
+    at the same time can be given another range.
     Raises BrokerError when the one asked for is taken.
     """
     # Below the range of outgoing connections, so that none slips in before the broker binds.
-    anywhere = (each for each in random.sample(range(20_000, 32_000), 3_000) if each not in _GIVEN)
+    first, last = map(int, os.environ.get("JOINTBUY_PORTS", "20000-32000").split("-"))
+    ports = range(first, last)
+    drawn = random.sample(ports, min(len(ports), 3_000))
+    anywhere = (each for each in drawn if each not in _GIVEN)
     for port in [asked] if asked else anywhere:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

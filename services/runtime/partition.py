@@ -380,6 +380,7 @@ class PartitionRun:
             "ready": self.ready,
             "now_ms": self.clock.now_ms,
             "positions": {each.topic: each.next_offset for each in self.inputs},
+            "answered_ms": min(each.answered_ms for each in self.inputs),
             "committed": {
                 each.topic: self._committed.get(tp, 0)
                 for tp, each in zip(self._tps, self.inputs, strict=True)

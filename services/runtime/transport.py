@@ -17,6 +17,9 @@ from services.runtime.settings import Settings
 
 #: A record is at most 900 kB, and a batch without transactions is one record batch.
 BATCH_BYTES_MAX = 1_500_000
+#: How long a fetch that finds nothing stays at the broker: hardly, where only the log's end is
+#: wanted; long, where nobody waits for the answer that there is nothing.
+CATCH_UP_WAIT_MS, FOLLOW_WAIT_MS = 20, 1_000
 
 
 class TransportError(RuntimeError):
@@ -45,11 +48,16 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
 
 
 def consumer(
-    settings: Settings, group_id: str | None = None, *, offset_reset: str = "earliest"
+    settings: Settings,
+    group_id: str | None = None,
+    *,
+    offset_reset: str = "earliest",
+    wait_ms: int | None = None,
 ) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed.
 
-    With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
+    With ``offset_reset`` ``none`` it raises where an offset is not there (any more). ``wait_ms`` is
+    how long the broker may keep a fetch that finds nothing, instead of ``fetch_wait_ms``.
     """
     return _Consumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -62,7 +70,7 @@ def consumer(
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=max(settings.kafka_session_timeout_ms // 5, 500),
         max_poll_interval_ms=600_000,
-        fetch_max_wait_ms=settings.fetch_wait_ms,
+        fetch_max_wait_ms=settings.fetch_wait_ms if wait_ms is None else wait_ms,
         max_partition_fetch_bytes=2 * 1024 * 1024,
         check_crcs=False,
         metadata_max_age_ms=60_000,

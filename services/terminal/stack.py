@@ -24,10 +24,12 @@ from services.runtime.running import (
     settings_here,
 )
 from services.runtime.settings import Settings
+from services.runtime.standing import Standing
 from services.terminal.console import Mistake, mistakes, print_json, print_table, table
 from services.terminal.options import AsJson
 
 READY_SECONDS = 120.0
+LOOK_SECONDS = 0.2
 #: Services that answer pages and process no topics.
 WITHOUT_PARTITIONS = frozenset({"storefront", "shop_bridge.webhooks"})
 
@@ -214,35 +216,24 @@ def wait(
     """Return when every group has consumed all there is and nothing due is unhandled."""
     home = home_folder()
     ends = time.monotonic() + timeout
-    before: dict[str, Any] | None = None
+    standing = Standing()
     with Console(stderr=True).status("waiting until all is handled"):
         while time.monotonic() < ends:
             running = read_running(home)
             if running is None:
                 raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
-            seen = _standing(running)
-            # What an idle service sent just before may not have reached the next one: nothing may
-            # have moved since a look that came after everyone's last commit.
-            if seen is not None and seen == before:
+            if standing.look(_all_partitions(running)):
                 return
-            before = seen
-            time.sleep(0.5)
+            time.sleep(LOOK_SECONDS)
     raise Mistake(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
 
 
-def _standing(running: Running) -> dict[str, Any] | None:
-    """Every partition's positions if all are idle, else ``None``."""
-    standing: dict[str, Any] = {}
-    for worker in running.workers:
-        if worker.service in WITHOUT_PARTITIONS:
-            continue
-        mine = _partitions(worker.web)
-        if not mine or not all(each["idle"] for each in mine):
-            return None
-        standing[worker.service] = [
-            (each["processor"], each["partition"], each["positions"]) for each in mine
-        ]
-    return standing
+def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
+    """What every service says of its partitions; ``None`` while one says nothing."""
+    told = [
+        _partitions(each.web) for each in running.workers if each.service not in WITHOUT_PARTITIONS
+    ]
+    return [each for mine in told for each in mine] if all(told) else None
 
 
 @mistakes()

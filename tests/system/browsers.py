@@ -16,7 +16,7 @@ from tests.system.stack import until
 #: Browsers wait as long as ``retry:`` says; tests do not.
 RETRY_SECONDS = 0.1
 #: Longer than between pings.
-SILENCE_SECONDS = 20
+SILENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ BAD_DAY = Shares(
     seed=5, defer=0.10, drop_before_data=0.01, drop_after_dot=0.01, hang=0.01, refuse=0.01
 )
 MAIL = {
-    "SMTP_TIMEOUT_SECONDS": "2",
+    "SMTP_TIMEOUT_SECONDS": "20",
     "LINK_SECRET": "only-for-tests",
     "MAIL_FROM": "jointbuy@shop.example",
 }
@@ -77,7 +77,8 @@ def run(stack: Stack, folder: Path, count: int, kills: int, shares: Shares = BAD
     server = FaultySmtp.start(folder, shares)
     try:
         started = time.monotonic()
-        (worker,) = stack.start("tests.system.quick_notifier", **mail_env(server.port))
+        env = mail_env(server.port, SMTP_TIMEOUT_SECONDS="3")
+        (worker,) = stack.start("tests.system.quick_notifier", **env)
         now = instant(int(datetime.now(UTC).timestamp() * 1000))
         wanted = [letter_to(number, now) for number in range(count)]
         stack.feed("notices", *((each, None) for each in wanted))

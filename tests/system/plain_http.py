@@ -5,6 +5,6 @@ from functools import partial
 
 import httpx
 
-request = partial(httpx.request, verify=False)
+request = partial(httpx.request, verify=False, timeout=30)
 get = partial(request, "GET")
 post = partial(request, "POST")

@@ -80,7 +80,7 @@ class Reader:
         self._client = httpx.Client(
             base_url=url,
             follow_redirects=True,
-            timeout=30,
+            timeout=90,
             headers={"Accept-Language": language, "Sec-Fetch-Site": "same-origin"},
         )
 

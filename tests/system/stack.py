@@ -23,10 +23,13 @@ from services.runtime.admin import create_topics
 from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from services.runtime.settings import Settings
+from services.runtime.standing import Standing
 from services.runtime.transport import consumer, producer, read_end, send
 from tests.system import plain_http
 
-DEADLINE_SECONDS = 60.0
+#: Far longer than anything takes on a busy machine: what fails by it has not happened.
+DEADLINE_SECONDS = 150.0
+STOP_SECONDS = 30.0
 
 partition_of = Partitioner(PARTITIONS)
 
@@ -70,13 +73,7 @@ class Worker:
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL if that is not enough."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        stop_all([self])
 
     def page(self, path: str) -> httpx.Response | None:
         """One of its pages, or ``None`` when it does not answer well."""
@@ -94,6 +91,20 @@ class Worker:
         """What ``/status`` says."""
         answer = self.page("status")
         return answer.json() if answer is not None else []
+
+
+def stop_all(workers: Iterable[Worker]) -> None:
+    """SIGTERM to all of them, then SIGKILL to those for which that is not enough."""
+    alive = [each.process for each in workers if each.process and each.process.poll() is None]
+    for process in alive:
+        process.terminate()
+    ends = time.monotonic() + STOP_SECONDS
+    for process in alive:
+        try:
+            process.wait(max(ends - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @dataclass(frozen=True)
@@ -259,31 +270,21 @@ class Stack:
 
     def wait_idle(self, timeout: float = DEADLINE_SECONDS) -> None:
         """Wait until every worker has read, committed and handled all, and nothing moves."""
-        before: list[Any] = []
+        looks = Standing()
 
         def standing() -> bool:
-            nonlocal before
-            alive = [
-                each
+            told = [
+                each.partitions()
                 for each in self.workers
                 if each.process and each.process.poll() is None and each.has_partitions
             ]
-            now = [each.partitions() for each in alive]
-            if not all(each and all(part["idle"] for part in each) for each in now):
-                before = []
-                return False
-            positions = [[part["positions"] for part in each] for each in now]
-            settled, before = before == positions, positions
-            # Two looks that agree, the second a fetch later than the first.
-            signal.sigtimedwait([], 0.3)
-            return settled
+            return looks.look([each for mine in told for each in mine] if all(told) else None)
 
         until("all workers idle", standing, timeout)
 
     def close(self) -> None:
         """End the workers."""
-        for worker in self.workers:
-            worker.stop()
+        stop_all(self.workers)
 
 
 @contextmanager

@@ -166,7 +166,7 @@ def test_members_order_by_links(api: Api) -> None:
 def test_an_auction_from_its_opening_to_its_contract(api: Api) -> None:
     (first_id, first), (_, second) = api.seller(), api.seller()
     shop = api.shop()
-    opened = api.auction(first, closes_at=after(seconds=12))
+    opened = api.auction(first, closes_at=after(seconds=25))
     assert opened["verdict"] == "shown"
     place = f"/auctions/{opened['auction_id']}"
     assert api.nobody.get(place)["missing"] == 3

@@ -23,7 +23,7 @@ from aiokafka.admin import (  # type: ignore[import-untyped, unused-ignore]
 from services.runtime import brokers
 from tests.system.stack import until
 
-READ_SECONDS_MAX = 10
+READ_SECONDS_MAX = 60
 
 
 def timed_start(kind: str, home: Path, port: int | None = None) -> brokers.RunningBroker:
@@ -163,7 +163,7 @@ def test_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
         assert answers(port)
         parent.kill()
         parent.wait()
-    until("nothing answers", lambda: not answers(port), 5)
+    until("nothing answers", lambda: not answers(port))
 
 
 @pytest.mark.usefixtures("needs_kafka")
@@ -310,4 +310,4 @@ def test_broker_that_dies_tells_its_last_words(
     began = time.monotonic()
     with pytest.raises(brokers.BrokerError, match=r"did not start, see .*: out of luck\Z"):
         brokers.start("embedded", home=tmp_path)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < brokers.START_SECONDS_MAX / 2

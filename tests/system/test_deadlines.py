@@ -103,7 +103,8 @@ def state_folder(worker: Worker) -> Path:
 
 def clocks(worker: Worker) -> dict[int, int]:
     """What each partition's clock shows, in milliseconds."""
-    return {part["partition"]: part["now_ms"] for part in worker.partitions()}
+    told = until("its partitions", worker.partitions)
+    return {part["partition"]: part["now_ms"] for part in told}
 
 
 def feed_partition(stack: Stack, at: datetime, group_id: str) -> None:
@@ -179,6 +180,8 @@ def test_a_record_from_the_future_closes_no_other_group_early(
     """A clock that is ahead somewhere does not cost others the orders they made in time."""
     with stack_on(kafka, tmp_path, "wall") as stack:
         worker = stack.worker("order_service", start=worker_is == "running")
+        if worker_is == "running":
+            stack.until_ready(worker)
         opens_at = now()
         closes_at = opens_at + timedelta(seconds=10)
         # Kafka 4 itself refuses what is more than an hour ahead.
@@ -199,7 +202,8 @@ def test_a_record_from_the_future_closes_no_other_group_early(
             passed(closes_at, 0.5)
             worker.start()
         stack.wait_for("purchases", OTHER, quantity=2)
-        assert closes_at < now() or not closings(stack, GROUP), "closed early"
+        early = closings(stack, GROUP)
+        assert closes_at < now() or not early, "closed early"
         assert_closed(stack, GROUP, 1, closes_at)
         assert not closings(stack, OTHER)
 
@@ -234,8 +238,10 @@ def libfaketime() -> str:
     """The library that shifts a process's clock; installed if this is root's machine."""
     found = _find_libfaketime()
     if found is None and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "faketime"]):
-            subprocess.run(command, capture_output=True, check=False, timeout=120)
+        for command in (["update"], ["install", "-y", "faketime"]):
+            # Another test may be installing something too.
+            patient = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command]
+            subprocess.run(patient, capture_output=True, check=False, timeout=600)
         found = _find_libfaketime()
     if found is None:
         reason = "no libfaketime: install the Debian package faketime"
@@ -368,7 +374,7 @@ def test_under_the_log_clock_only_the_log_tells_the_time(
     year: int, kafka: RunningBroker, tmp_path: Path
 ) -> None:
     """Deadlines long past or far ahead are handled when the feed says so, and not before."""
-    opens_at = T.replace(year=year)
+    opens_at = T.replace(year=year, day=1)
     closes_at = opens_at + 60 * MINUTE
     with stack_on(kafka, tmp_path) as stack:
         (worker,) = stack.start("order_service")
@@ -507,7 +513,7 @@ def test_a_zombie_is_fenced_and_comes_back(kafka: RunningBroker, tmp_path: Path)
                 for n in range(count)
             ),
         )
-        until("in the middle of it", lambda: 0 < counted(stack) < count)
+        until("at work", lambda: any(each["positions"]["orders"] for each in zombie.partitions()))
         zombie.signal(signal.SIGSTOP)
         heir.start()
         until("the heir has done the rest", lambda: counted(stack) == count)
@@ -522,7 +528,9 @@ def test_a_zombie_is_fenced_and_comes_back(kafka: RunningBroker, tmp_path: Path)
             assert_closed(stack, each, count // len(groups) + 1, end)
         stack.wait_idle()
         assert_versions_rise(stack)
-        assert "never retrieved" not in zombie.log.read_text()
+        # What nobody looked at is said when it is collected: at the process's end at the latest.
+        zombie.stop()
+        assert "Task exception was never retrieved" not in zombie.log.read_text()
 
 
 def counted(stack: Stack) -> int:
@@ -538,6 +546,7 @@ def test_workers_share_quickly_though_records_come(kafka: RunningBroker, tmp_pat
         (first,) = stack.start("order_service")
         stack.feed("group-purchases", stamped(group_until(GROUP, T + 60 * MINUTE, T), T))
         second = stack.worker("order_service")
+        until("it is up", lambda: second.page("livez"))
         fed = 0
 
         def shared() -> bool:
@@ -547,7 +556,7 @@ def test_workers_share_quickly_though_records_come(kafka: RunningBroker, tmp_pat
             return (len(first.partitions()), len(second.partitions())) == (2, 2)
 
         until("each worker has half", shared, shared_seconds_max)
-        stack.wait_for("purchases", GROUP, timeout=shared_seconds_max, quantity=fed)
+        stack.wait_for("purchases", GROUP, quantity=fed)
 
 
 # --- rows on disk --------------------------------------------------------------------------------
@@ -614,7 +623,7 @@ def test_rows_that_can_not_be_trusted_are_rebuilt(
         for number, harm in enumerate(HARMS[harmed]):
             harm(state_folder(worker) / str(number))
         worker.start()
-        until("ready", worker.ready, 20)
+        until("ready", worker.ready)
         worker.stop()
         assert rows_kept(worker) == before
         worker.start()

@@ -24,7 +24,7 @@ def test_an_auction_s_page_follows_it_to_its_end(api: Api, chromium: Browser) ->
     _, other = api.seller()
     shop = api.shop()
     terms = {"currency": "EUR", "unit_price": 119_900, "minimum_reservations": 3}
-    auction = api.auction(opener, closes_at=after(seconds=30), **terms)["auction_id"]
+    auction = api.auction(opener, closes_at=after(seconds=40), **terms)["auction_id"]
     place = f"/auctions/{auction}"
     with window(chromium) as context:
         page, lists = context.new_page(), context.new_page()
@@ -52,7 +52,7 @@ def test_an_auction_s_page_follows_it_to_its_end(api: Api, chromium: Browser) ->
         expect(page.locator("input[name=email]")).to_have_value("ada@people.example")
         expect(row.locator("[data-is=unit_price]")).to_have_text("€1,099.50", timeout=SOON_MS)
 
-        expect(page.locator(".verdict.good")).to_contain_text("It's a deal", timeout=90_000)
+        expect(page.locator(".verdict.good")).to_contain_text("It's a deal", timeout=120_000)
         expect(page.locator("#apply")).to_have_count(0)
 
 

@@ -102,7 +102,7 @@ async def test_every_letter_comes_through_a_faulty_server_once_where_it_said_so(
             assert tries[to] < 50
         return reply
 
-    hasty = MailSettings(smtp_port=server.port, smtp_timeout_seconds=2)
+    hasty = MailSettings(smtp_port=server.port, smtp_timeout_seconds=5)
     async with Mailer(hasty) as mailer:
         replies = await asyncio.gather(*(insist(mailer, to) for to in everybody))
     server.stop()

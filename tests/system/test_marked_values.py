@@ -137,8 +137,8 @@ class Story:
                 "minimum_reservations": 2,
                 "unit_price": 90_000,
                 "currency": "JPY",
-                "invites_at": after(seconds=3),
-                "closes_at": after(seconds=12),
+                "invites_at": after(seconds=5),
+                "closes_at": after(seconds=25),
             },
         )["auction_id"]
         self.public += [f"/auctions/{auction}", f"/api/v1/auctions/{auction}"]
@@ -309,6 +309,8 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
         "KAFKA_TRANSACTIONS": str(kafka.transactions),
         "TOPIC_PREFIX": stack.prefix,
         "LOG_LEVEL": "DEBUG",
+        "ANSWER_SECONDS": "20",
+        "ACKNOWLEDGE_SECONDS": "20",
         "ADMIN_KEY": admin_key,
         "LINK_SECRET": link_secret,
         "DATABASE_URL": database,

@@ -141,7 +141,7 @@ def test_only_the_winning_seller_sees_the_buyers_and_only_after_the_contract(
 ) -> None:
     seller_id, opener = api.seller()
     _, other = api.seller()
-    place = api.auction(opener, minimum_reservations=1, closes_at=after(seconds=8))["auction_id"]
+    place = api.auction(opener, minimum_reservations=1, closes_at=after(seconds=15))["auction_id"]
     mail = address()
     body = {"applicant": {"id": "ada", "email": mail, "name": "Ada"}, "quantity": 2}
     api.shop().post(f"/auctions/{place}/applications", body)

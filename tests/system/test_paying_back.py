@@ -172,7 +172,6 @@ def group(products: int, **more: Any) -> GroupPurchase:
     )
 
 
-@pytest.mark.timeout(180)
 def test_favors_go_back_once_on_a_bad_day_with_the_bridge_killed(
     kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -194,7 +193,7 @@ def test_favors_go_back_once_on_a_bad_day_with_the_bridge_killed(
         it.bridge.kill()
         in_the_midst = it.went_back()
         it.bridge.start()
-        settled = it.stack.wait_for("payments", f"{GROUP}/settled", version=1, timeout=90)
+        settled = it.stack.wait_for("payments", f"{GROUP}/settled", version=1, timeout=300)
 
         assert in_the_midst < 2 * MEMBERS + 2
         for number in range(1, MEMBERS + 1):
@@ -250,8 +249,7 @@ def test_all_of_it_back_by_favors_alone_returns_nothing(
             ordered_at=NOW,
         )
         it.stack.feed("orders", (of_till, None))
-        until("the favor went back", lambda: it.kiosk.refunds.get(2_001))
-        assert it.kiosk.orders[2_001]["status"] == "refunded"
+        until("the favor went back", lambda: it.kiosk.orders[2_001]["status"] == "refunded")
         row = it.stack.wait_for("purchases", f"{GROUP}/member/kim", quantity=2)
         it.echo()
         it.stack.wait_idle()

@@ -132,9 +132,10 @@ async def test_letters_keep_to_the_rate() -> None:
         Faulty() as server,
         Mailer(settings(server.port, smtp_messages_per_second=40)) as mailer,
     ):
+        started = time.monotonic()
         await asyncio.gather(*(mailer.send(LETTER, SENDER, RECIPIENT, begun) for _ in range(13)))
     # The first letter has the token that was there, each of the others waits for one.
-    assert begun.at[-1] - begun.at[0] >= 12 / 40 - 0.1
+    assert begun.at[-1] - started >= 12 / 40 - 0.01
     assert len(server.contents) == 13
 
 
@@ -207,13 +208,13 @@ async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
     stage: Stage, what: str, outcome: str, code: int | None, at: str, begun: int, server_kind: str
 ) -> None:
     fault, journal = Fault(stage, what), Begun()
-    patience = 0.2 if what == HANG else 10.0
+    patience = 0.7 if what == HANG else 10.0
     # Only a connection that a server has properly refused something on is used again.
     is_kept = at != "connect" and code not in {None, 421}
     async with Faulty(fault, **SERVERS[server_kind]) as server:
         hasty = settings(server.port, smtp_connections=1, smtp_timeout_seconds=patience)
         async with Mailer(hasty) as mailer:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 reply = await mailer.send(LETTER, SENDER, RECIPIENT, journal)
             assert (reply.outcome, reply.code, reply.stage) == (outcome, code, at)
             assert len(journal.at) == begun
@@ -568,10 +569,8 @@ async def test_a_refused_password_is_tried_again_after_growing_pauses(
             assert {each.code for each in replies} <= {250, 535}
             return {(each.outcome, each.stage) for each in replies}
 
-        ends = time.monotonic() + 2.0
-        while time.monotonic() < ends:
+        while len(tried) < 3:
             assert await send() == {("deferred", "login")}
-        assert len(tried) == 3
         assert tried[1] - tried[0] >= 0.5
         assert tried[2] - tried[1] >= 1.0
         is_right = True

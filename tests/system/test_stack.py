@@ -86,7 +86,7 @@ def test_story_is_told_to_its_end(tmp_path: Path) -> None:
         [sys.executable, "-m", "demo", "--story"],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=500,
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr

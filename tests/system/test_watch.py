@@ -132,7 +132,7 @@ def test_nothing_is_missed_when_the_web_process_dies_and_comes_back(api: Api, gr
         until("what came meanwhile", lambda: told.events[-1]["quantity"] == 4)
         group.order(1)
         assert told.exit_code() == 0, told.err
-        assert told.events[-1]["status"] == "complete"
+        until("the last word", lambda: told.events[-1]["status"] == "complete")
         versions = [each["version"] for each in told.events]
         assert versions == sorted(set(versions)), "no state twice: Last-Event-ID is given"
     api.stack.until_ready(web)

@@ -17,7 +17,7 @@ def jointbuy(home: Path, *arguments: str, **env: str) -> subprocess.CompletedPro
         env={**os.environ, "JOINTBUY_HOME": str(home), **env},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
 

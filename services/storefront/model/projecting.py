@@ -238,10 +238,15 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             "ready": self.ready,
             "now_ms": self._now_ms,
             "positions": positions,
+            "answered_ms": min((_answered(self._reader, tp) for tp in mine), default=0),
             "committed": positions,
             "keys_waiting": 0,
             "idle": all(read_end(self._reader, tp) == at for tp, at in mine.items()),
         }
+
+
+def _answered(reader: AIOKafkaConsumer, partition: TopicPartition) -> int:
+    return reader.last_poll_timestamp(partition) or 0
 
 
 def _key_of_tombstone(record: InputRecord, partitioner: Partitioner) -> str:

@@ -1,0 +1,41 @@
+"""Whether anything still moves, from what ``/status`` says of every partition, look after look."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class Standing:
+    """Looks at all partitions of all services that chain together.
+
+    What an idle service has just sent may not have reached the next one, which calls itself idle by
+    the broker's last answer. So nothing counts as at rest before each partition has been answered
+    twice more since the first look, and stands where it stood.
+    """
+
+    LOOKS = 3
+
+    def __init__(self) -> None:
+        self._agreed = 0
+        self._places: list[Any] = []
+        self._answered: list[int] = []
+
+    def look(self, partitions: Sequence[dict[str, Any]] | None) -> bool:
+        """Whether all stands still, with one more look.
+
+        ``partitions`` are the entries of every service's ``/status`` in the same order each time,
+        ``None`` where one could not be asked.
+        """
+        if not partitions or not all(each["idle"] for each in partitions):
+            self._agreed = 0
+            return False
+        places = [(each["processor"], each["partition"], each["positions"]) for each in partitions]
+        answered = [each["answered_ms"] for each in partitions]
+        if self._agreed and places != self._places:
+            self._agreed = 0
+        is_news = not self._agreed or all(
+            now > before for now, before in zip(answered, self._answered, strict=True)
+        )
+        if is_news:
+            self._agreed += 1
+            self._places, self._answered = places, answered
+        return self._agreed >= self.LOOKS
