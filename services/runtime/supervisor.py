@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -181,16 +182,21 @@ class Supervisor:
         return changed
 
     def _end_children(self) -> None:
-        alive = [child.process for child in self._children if child.process is not None]
-        for process in alive:
-            process.terminate()
-        ends = time.monotonic() + STOP_SECONDS
-        for process in alive:
-            try:
-                process.wait(max(ends - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_all(child.process for child in self._children if child.process is not None)
+
+
+def end_all(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to all of them, then SIGKILL to those that have not ended in ``STOP_SECONDS``."""
+    told = list(processes)
+    for process in told:
+        process.terminate()
+    ends = time.monotonic() + STOP_SECONDS
+    for process in told:
+        try:
+            process.wait(max(ends - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def supervise(

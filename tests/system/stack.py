@@ -24,12 +24,12 @@ from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from services.runtime.settings import Settings
 from services.runtime.standing import Standing
+from services.runtime.supervisor import end_all
 from services.runtime.transport import consumer, producer, read_end, send
 from tests.system import plain_http
 
 #: Far longer than anything takes on a busy machine: what fails by it has not happened.
 DEADLINE_SECONDS = 150.0
-STOP_SECONDS = 30.0
 
 partition_of = Partitioner(PARTITIONS)
 
@@ -73,7 +73,8 @@ class Worker:
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL if that is not enough."""
-        stop_all([self])
+        if self.process is not None:
+            end_all([self.process])
 
     def page(self, path: str) -> httpx.Response | None:
         """One of its pages, or ``None`` when it does not answer well."""
@@ -91,20 +92,6 @@ class Worker:
         """What ``/status`` says."""
         answer = self.page("status")
         return answer.json() if answer is not None else []
-
-
-def stop_all(workers: Iterable[Worker]) -> None:
-    """SIGTERM to all of them, then SIGKILL to those for which that is not enough."""
-    alive = [each.process for each in workers if each.process and each.process.poll() is None]
-    for process in alive:
-        process.terminate()
-    ends = time.monotonic() + STOP_SECONDS
-    for process in alive:
-        try:
-            process.wait(max(ends - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @dataclass(frozen=True)
@@ -284,7 +271,7 @@ class Stack:
 
     def close(self) -> None:
         """End the workers."""
-        stop_all(self.workers)
+        end_all(each.process for each in self.workers if each.process is not None)
 
 
 @contextmanager

@@ -3,16 +3,15 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_decimal, format_percent, parse_pattern
 
+from schemas import figures
 from schemas.messages import Person
-from schemas.money import CURRENCIES, decimals
+from schemas.money import CURRENCIES
 from services.notifier.letters.wording import Language, minor_units
 
 
@@ -32,17 +31,17 @@ class Figures:
 
     def number(self, number: int) -> str:
         """``1,234``."""
-        return _number(number, self.locale)
+        return figures.number(number, self.locale)
 
     def percent(self, percent: float) -> str:
         """``12.5%`` of 12.5."""
-        return _percent(percent, self.locale)
+        return figures.percent(percent, self.locale)
 
     def money(self, amount: int, currency: str) -> str:
         """``€1,234.50`` of 123450 minor units; of an unknown currency the minor units."""
         if currency not in CURRENCIES:
-            return minor_units(_number(amount, self.locale), currency, self.language)
-        return _money(amount, currency, self.locale)
+            return minor_units(figures.number(amount, self.locale), currency, self.language)
+        return figures.money(amount, currency, self.locale)
 
     def day(self, at: datetime) -> str:
         """``March 3, 2026``."""
@@ -84,28 +83,6 @@ def _there(at: datetime, zone: str) -> datetime:
         return at.astimezone(ZoneInfo(zone))
     except OverflowError:  # in the first or last hours of the calendar
         return at.astimezone(UTC)
-
-
-@lru_cache(maxsize=4096)
-def _number(number: int, locale: str) -> str:
-    return format_decimal(number, locale=locale)
-
-
-@lru_cache(maxsize=256)
-def _percent(percent: float, locale: str) -> str:
-    of_one = Decimal(str(percent)).scaleb(-2)
-    return format_percent(of_one, locale=locale, decimal_quantization=False)
-
-
-@lru_cache(maxsize=4096)
-def _money(amount: int, currency: str, locale: str) -> str:
-    digits = decimals(currency)
-    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
-    pattern.frac_prec = (digits, digits)
-    exact = Decimal(amount).scaleb(-digits)
-    written: str = pattern.apply(exact, locale, currency=currency, currency_digits=False)
-    # A code does not stick to its number, and the full-width yen would tear a hole into a sentence.
-    return re.sub(r"(?<=[A-Z])(?=\d)", "\xa0", written).replace("\uffe5", "¥")
 
 
 @lru_cache(maxsize=4096)

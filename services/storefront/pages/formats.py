@@ -10,14 +10,10 @@ from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, format_time, get_timezone_name
-from babel.numbers import (
-    format_decimal,
-    format_percent,
-    get_territory_currencies,
-    parse_pattern,
-)
+from babel.numbers import get_territory_currencies
 from babel.units import format_unit
 
+from schemas import figures
 from schemas.money import decimals
 from services.storefront.pages.texts import Language
 
@@ -40,17 +36,17 @@ class Formats:
 
     def number(self, number: int) -> str:
         """``1,234``."""
-        return _number(number, self.locale)
+        return figures.number(number, self.locale)
 
     def percent(self, percent: float) -> str:
         """``12.5%`` of 12.5."""
-        return _percent(percent, self.locale)
+        return figures.percent(percent, self.locale)
 
     def money(self, amount: int, currency: str | None) -> str:
         """``€1,234.50`` of 123450 minor units; without a currency the number as it is."""
         if not currency:
             return self.number(amount)
-        return _money(amount, currency, self.locale)
+        return figures.money(amount, currency, self.locale)
 
     @property
     def currency(self) -> str:
@@ -154,29 +150,6 @@ def _locale(language: Language, accepted: str) -> str:
             except UnknownLocaleError:
                 continue
     return language
-
-
-@lru_cache(maxsize=4096)
-def _number(number: int, locale: str) -> str:
-    return format_decimal(number, locale=locale)
-
-
-@lru_cache(maxsize=256)
-def _percent(percent: float, locale: str) -> str:
-    of_one = Decimal(str(percent)).scaleb(-2)
-    return format_percent(of_one, locale=locale, decimal_quantization=False)
-
-
-@lru_cache(maxsize=4096)
-def _money(amount: int, currency: str, locale: str) -> str:
-    digits = decimals(currency)
-    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
-    pattern.frac_prec = (digits, digits)
-    exact = Decimal(amount).scaleb(-digits)
-    written: str = pattern.apply(exact, locale, currency=currency, currency_digits=False)
-    # As the script in the page: letters do not stick to their number, and a full-width yen would
-    # tear a hole into a sentence.
-    return re.sub(r"(?<=[^\W\d_])(?=\d)", "\xa0", written).replace("\uffe5", "¥")
 
 
 @lru_cache(maxsize=4096)
