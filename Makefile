@@ -31,7 +31,7 @@ story: $(STAMP) ## The same without an audience: fails if a step is missing
 	@$(BIN)/python -m demo --story
 
 test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 -m "not long"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint promises

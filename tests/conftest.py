@@ -28,6 +28,11 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 gc.disable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that take minutes first: the quick ones fill what is left between the processes."""
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+
 def pytest_collection_finish() -> None:
     """From here on there is garbage."""
     gc.freeze()

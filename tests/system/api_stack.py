@@ -26,7 +26,7 @@ SETTINGS = {
     "REQUESTS_PER_HOUR": "1000000",
     "REGISTRATIONS_PER_HOUR": "1000000",
     "LETTERS_PER_HOUR": "1000000",
-    "ANSWER_SECONDS": "20",
+    "ANSWER_SECONDS": "10",
 }
 SERVICES = (
     "request_service",

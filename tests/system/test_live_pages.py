@@ -24,7 +24,7 @@ def test_an_auction_s_page_follows_it_to_its_end(api: Api, chromium: Browser) ->
     _, other = api.seller()
     shop = api.shop()
     terms = {"currency": "EUR", "unit_price": 119_900, "minimum_reservations": 3}
-    auction = api.auction(opener, closes_at=after(seconds=40), **terms)["auction_id"]
+    auction = api.auction(opener, closes_at=after(seconds=30), **terms)["auction_id"]
     place = f"/auctions/{auction}"
     with window(chromium) as context:
         page, lists = context.new_page(), context.new_page()

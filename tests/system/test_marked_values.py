@@ -309,7 +309,7 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
         "KAFKA_TRANSACTIONS": str(kafka.transactions),
         "TOPIC_PREFIX": stack.prefix,
         "LOG_LEVEL": "DEBUG",
-        "ANSWER_SECONDS": "20",
+        "ANSWER_SECONDS": "10",
         "ACKNOWLEDGE_SECONDS": "20",
         "ADMIN_KEY": admin_key,
         "LINK_SECRET": link_secret,

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture(scope="module")
 def stack(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with api_on(kafka, tmp_path_factory.mktemp("terminal"), ANSWER_SECONDS="10") as running:
+    with api_on(kafka, tmp_path_factory.mktemp("terminal"), ANSWER_SECONDS="6") as running:
         yield running
 
 
