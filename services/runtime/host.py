@@ -155,12 +155,14 @@ class Host:
 
     # --- what the rebalance listener does --------------------------------------------------------
 
-    def open_partitions(self, runs: dict[int, PartitionRun]) -> None:
+    def open_partitions(
+        self, numbers: Sequence[int], open_partition: Callable[[int], PartitionRun]
+    ) -> None:
         """Start working on newly assigned partitions, unless the session is about to end."""
         if self._leaving:
             return
-        self._runs = runs
-        for partition, run in runs.items():
+        self._runs = {number: open_partition(number) for number in numbers}
+        for partition, run in self._runs.items():
             task = asyncio.create_task(run.run())
             task.add_done_callback(self._ended)
             self._tasks[partition] = task
@@ -205,4 +207,4 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         _log.info(
             "partitions assigned", processor=self._host.processor.group_id, partitions=numbers
         )
-        self._host.open_partitions({number: self._open(number) for number in numbers})
+        self._host.open_partitions(numbers, self._open)
