@@ -20,6 +20,7 @@ BATCH_BYTES_MAX = 1_500_000
 #: How long a fetch that finds nothing stays at the broker: hardly, where only the log's end is
 #: wanted; long, where nobody waits for the answer that there is nothing.
 CATCH_UP_WAIT_MS, FOLLOW_WAIT_MS = 20, 1_000
+EMBEDDED_WAIT_MS_MAX = 50
 
 
 class TransportError(RuntimeError):
@@ -59,6 +60,10 @@ def consumer(
     With ``offset_reset`` ``none`` it raises where an offset is not there (any more). ``wait_ms`` is
     how long the broker may keep a fetch that finds nothing, instead of ``fetch_wait_ms``.
     """
+    patience_ms = settings.fetch_wait_ms if wait_ms is None else wait_ms
+    if not settings.kafka_transactions:
+        # The embedded broker says what came only when the wait is over.
+        patience_ms = min(patience_ms, EMBEDDED_WAIT_MS_MAX)
     return _Consumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=group_id,
@@ -70,7 +75,7 @@ def consumer(
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=max(settings.kafka_session_timeout_ms // 5, 500),
         max_poll_interval_ms=600_000,
-        fetch_max_wait_ms=settings.fetch_wait_ms if wait_ms is None else wait_ms,
+        fetch_max_wait_ms=patience_ms,
         max_partition_fetch_bytes=2 * 1024 * 1024,
         check_crcs=False,
         metadata_max_age_ms=60_000,
