@@ -4,14 +4,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.settings import Settings
 from services.runtime.store import POSITIONS_KEY, Store, with_positions
-from services.runtime.transport import CATCH_UP_WAIT_MS, consumer, read_end
+from services.runtime.transport import consumer, read_end
 
 
 async def restore(
     store: Store, changelog: TopicPartition, settings: Settings, cluster: str
 ) -> None:
     """Read the changelog from where the rows are, or from its beginning, to its end."""
-    reader = consumer(settings, wait_ms=CATCH_UP_WAIT_MS)
+    reader = consumer(settings)
     await reader.start()
     try:
         reader.assign([changelog])

@@ -36,10 +36,7 @@ class Settings(BaseSettings):
     )
     batch_records_max: int = Field(4_000, ge=1, description="Records in one transaction.")
     fetch_wait_ms: int = Field(
-        200,
-        ge=1,
-        le=500,
-        description="How long an idle fetch waits at the broker; what comes is sent at once.",
+        50, ge=1, le=500, description="How long a fetch that finds nothing waits at the broker."
     )
     web_host: str = "127.0.0.1"
     web_port: int = Field(0, description="For /livez, /readyz, /status and /metrics; 0 picks one.")

@@ -6,6 +6,7 @@ then the changelog batch with the positions in it, then offsets.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,10 +18,9 @@ from services.runtime.settings import Settings
 
 #: A record is at most 900 kB, and a batch without transactions is one record batch.
 BATCH_BYTES_MAX = 1_500_000
-#: How long a fetch that finds nothing stays at the broker: hardly, where only the log's end is
-#: wanted; long, where nobody waits for the answer that there is nothing.
-CATCH_UP_WAIT_MS, FOLLOW_WAIT_MS = 20, 1_000
-EMBEDDED_WAIT_MS_MAX = 50
+#: How long a fetch waits at the broker when nothing has come for a while.
+IDLE_FETCH_WAIT_MS = 200
+IDLE_AFTER_SECONDS = 1.0
 
 
 class TransportError(RuntimeError):
@@ -34,6 +34,24 @@ def is_being_cancelled() -> bool:
 
 
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, *, idle_fetch_wait_ms: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._waits_ms = options["fetch_max_wait_ms"], idle_fetch_wait_ms
+        self._idle_at = time.monotonic() + IDLE_AFTER_SECONDS
+
+    async def getmany(self, *partitions: TopicPartition, **options: Any) -> dict[Any, list[Any]]:
+        """What there is; while nothing comes, the broker is asked less often.
+
+        A partition that has just been read is left out of the fetch that is under way, so where
+        there is work a fetch must not wait for long.
+        """
+        found: dict[Any, list[Any]] = await super().getmany(*partitions, **options)
+        now = time.monotonic()
+        if found:
+            self._idle_at = now + IDLE_AFTER_SECONDS
+        self._fetcher._fetch_max_wait_ms = self._waits_ms[now > self._idle_at]
+        return found
+
     async def stop(self) -> None:
         """Disconnect, whatever became of the last fetch.
 
@@ -49,22 +67,16 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
 
 
 def consumer(
-    settings: Settings,
-    group_id: str | None = None,
-    *,
-    offset_reset: str = "earliest",
-    wait_ms: int | None = None,
+    settings: Settings, group_id: str | None = None, *, offset_reset: str = "earliest"
 ) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed.
 
-    With ``offset_reset`` ``none`` it raises where an offset is not there (any more). ``wait_ms`` is
-    how long the broker may keep a fetch that finds nothing, instead of ``fetch_wait_ms``.
+    With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
     """
-    patience_ms = settings.fetch_wait_ms if wait_ms is None else wait_ms
-    if not settings.kafka_transactions:
-        # The embedded broker says what came only when the wait is over.
-        patience_ms = min(patience_ms, EMBEDDED_WAIT_MS_MAX)
+    # The embedded broker says what came only when the wait is over.
+    idle_ms = IDLE_FETCH_WAIT_MS if settings.kafka_transactions else 0
     return _Consumer(
+        idle_fetch_wait_ms=max(idle_ms, settings.fetch_wait_ms),
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=group_id,
         isolation_level="read_committed" if settings.kafka_transactions else "read_uncommitted",
@@ -75,7 +87,7 @@ def consumer(
         session_timeout_ms=settings.kafka_session_timeout_ms,
         heartbeat_interval_ms=max(settings.kafka_session_timeout_ms // 5, 500),
         max_poll_interval_ms=600_000,
-        fetch_max_wait_ms=patience_ms,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
         max_partition_fetch_bytes=2 * 1024 * 1024,
         check_crcs=False,
         metadata_max_age_ms=60_000,

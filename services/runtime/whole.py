@@ -16,7 +16,7 @@ from schemas.topics import Topic
 from services.runtime.processor import Processor
 from services.runtime.records import BadRecordError, InputRecord, Partitioner, decode
 from services.runtime.settings import Settings
-from services.runtime.transport import CATCH_UP_WAIT_MS, FOLLOW_WAIT_MS, consumer, read_end
+from services.runtime.transport import consumer, read_end
 
 CATCH_UP_LOOK_SECONDS = 0.1
 _log = structlog.get_logger()
@@ -32,7 +32,7 @@ class WholeRead(Mapping[str, Message]):
         self._latest: dict[str, Message] = {}
         self._sorted = True
         self._partitioner = Partitioner(topic.partitions)
-        self._reader = consumer(settings, wait_ms=CATCH_UP_WAIT_MS)
+        self._reader = consumer(settings)
 
     def __getitem__(self, key: str) -> Message:
         return self._latest[key]
@@ -60,18 +60,11 @@ class WholeRead(Mapping[str, Message]):
         await self._reader.seek_to_beginning(*partitions)
         while not await self._at_end(partitions):
             await self._take(timeout_ms=50)
-        read_to = {each: await self._reader.position(each) for each in partitions}
-        await self._reader.stop()
-        self._reader = consumer(self._settings, wait_ms=FOLLOW_WAIT_MS)
-        await self._reader.start()
-        self._reader.assign(partitions)
-        for partition, offset in read_to.items():
-            self._reader.seek(partition, offset)
 
     async def follow(self) -> None:
         """Keep up with the topic until cancelled."""
         while True:
-            await self._take(timeout_ms=FOLLOW_WAIT_MS)
+            await self._take(timeout_ms=1_000)
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -11,7 +11,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from schemas.topics import Topic
 from services.runtime.records import InputRecord
 from services.runtime.settings import Settings
-from services.runtime.transport import FOLLOW_WAIT_MS, consumer, is_being_cancelled
+from services.runtime.transport import consumer, is_being_cancelled
 from services.storefront.live.feeds import Place
 
 #: How often topics that were not there are looked for.
@@ -48,7 +48,7 @@ class Follower:
         """Read until cancelled; a lost connection is made anew, and reading goes on behind it."""
         pause = 0.1
         while True:
-            reader = consumer(self._settings, offset_reset="none", wait_ms=FOLLOW_WAIT_MS)
+            reader = consumer(self._settings, offset_reset="none")
             try:
                 await reader.start()
                 pause = 0.1
