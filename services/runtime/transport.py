@@ -6,7 +6,6 @@ then the changelog batch with the positions in it, then offsets.
 """
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,9 +17,6 @@ from services.runtime.settings import Settings
 
 #: A record is at most 900 kB, and a batch without transactions is one record batch.
 BATCH_BYTES_MAX = 1_500_000
-#: How long a fetch waits at the broker when nothing has come for a while.
-IDLE_FETCH_WAIT_MS = 200
-IDLE_AFTER_SECONDS = 1.0
 
 
 class TransportError(RuntimeError):
@@ -34,24 +30,6 @@ def is_being_cancelled() -> bool:
 
 
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    def __init__(self, *, idle_fetch_wait_ms: int, **options: Any) -> None:
-        super().__init__(**options)
-        self._waits_ms = options["fetch_max_wait_ms"], idle_fetch_wait_ms
-        self._idle_at = time.monotonic() + IDLE_AFTER_SECONDS
-
-    async def getmany(self, *partitions: TopicPartition, **options: Any) -> dict[Any, list[Any]]:
-        """What there is; while nothing comes, the broker is asked less often.
-
-        A partition that has just been read is left out of the fetch that is under way, so where
-        there is work a fetch must not wait for long.
-        """
-        found: dict[Any, list[Any]] = await super().getmany(*partitions, **options)
-        now = time.monotonic()
-        if found:
-            self._idle_at = now + IDLE_AFTER_SECONDS
-        self._fetcher._fetch_max_wait_ms = self._waits_ms[now > self._idle_at]
-        return found
-
     async def stop(self) -> None:
         """Disconnect, whatever became of the last fetch.
 
@@ -73,10 +51,7 @@ def consumer(
 
     With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
     """
-    # The embedded broker says what came only when the wait is over.
-    idle_ms = IDLE_FETCH_WAIT_MS if settings.kafka_transactions else 0
     return _Consumer(
-        idle_fetch_wait_ms=max(idle_ms, settings.fetch_wait_ms),
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=group_id,
         isolation_level="read_committed" if settings.kafka_transactions else "read_uncommitted",

@@ -1,43 +1,15 @@
-"""What a consumer promises while nothing comes, and when it is stopped at any moment."""
+"""What a consumer promises when it is stopped, whatever its client is doing."""
 
 import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import NodeNotReadyError
 
-from services.runtime import transport
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer
-
-
-async def test_the_broker_is_asked_less_often_while_nothing_comes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    clock = SimpleNamespace(now=0.0)
-    there: list[dict[str, list[int]]] = []
-
-    async def getmany(*_: object) -> dict[str, list[int]]:
-        return there.pop()
-
-    monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
-    reader = consumer(Settings())
-    # A real one, so that an attribute that has gone is noticed.
-    fetcher: Any = Fetcher(reader._client, reader._subscription, fetch_max_wait_ms=50)
-    reader._fetcher = fetcher
-    waits = [fetcher._fetch_max_wait_ms]
-    for at, found in ((0.9, {}), (1.1, {}), (5.0, {"a": [1]}), (5.9, {}), (6.1, {})):
-        clock.now = at
-        there.append(found)
-        await reader.getmany()
-        waits.append(fetcher._fetch_max_wait_ms)
-    await fetcher.close()
-    await reader.stop()
-    assert waits == [50, 50, 200, 50, 50, 200]
 
 
 async def test_a_stop_just_after_a_failed_fetch_does_not_cancel_who_stops(
