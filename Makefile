@@ -30,8 +30,11 @@ demo: $(STAMP) ## Watch group purchases and an auction happen, on an embedded br
 story: $(STAMP) ## The same without an audience: fails if a step is missing
 	@$(BIN)/python -m demo --story
 
-test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
+# Three are quicker where nothing else runs: they mostly wait.
+TESTERS ?= 2
+
+test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had: TESTERS=2
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint promises

@@ -120,7 +120,8 @@ class GroupCommands(Acting):
             outcome = await self._ask(
                 GROUP_PURCHASE_REQUESTS, *messages, answers=(REQUEST_OUTCOMES, request_id)
             )
-        return _asked(request_id, organizer_id, outcome)
+        readable = await self._once_readable(outcome, self._settings.answer_seconds)
+        return _asked(request_id, organizer_id, readable)
 
     async def _need_terms(self, actor: Actor, given: GroupGiven) -> None:
         if actor.kind not in ("anonymous", "shop", "admin"):
@@ -198,13 +199,22 @@ class GroupCommands(Acting):
         demand(actor, "requester", "admin")
         if actor.kind == "requester" and actor.about != request_id:
             raise NotAllowed("the token is of another request")
-        found = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
+        outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
+        found = await self._once_readable(outcome, 0)
         organizer_id = ""
         if isinstance(found, IdIssued):
             group = await self._reader.fact(GROUP_PURCHASES.name, found.group_id)
             if isinstance(group, GroupPurchase) and group.organizer:
                 organizer_id = group.organizer.id
         return _asked(request_id, organizer_id, found)
+
+    async def _once_readable(self, outcome: Message | None, seconds: float) -> Message | None:
+        """An outcome; of an issued id only once its terms, of another topic, can be read too."""
+        if not isinstance(outcome, IdIssued):
+            return outcome
+        group_id = outcome.group_id
+        terms = await self._look(lambda: self._reader.fact(GROUP_PURCHASES.name, group_id), seconds)
+        return None if terms is None else outcome
 
     async def withdraw_group_purchase(
         self, actor: Actor, group_id: str, given: WithdrawalGiven
