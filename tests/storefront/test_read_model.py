@@ -26,6 +26,8 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
 )
+from services.storefront.access.callers import Actor
+from services.storefront.commands import Commands
 from services.storefront.model import lists
 from services.storefront.model.database import DatabaseError, connect, migrate
 from services.storefront.model.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
@@ -33,6 +35,7 @@ from services.storefront.model.reading import BadCursor, Listed, Reader
 from services.storefront.model.rows import GroupRow
 from services.storefront.model.tables import METADATA
 from services.storefront.model.writing import Batch, FencedError, Place, Writer
+from services.storefront.settings import PageSettings
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NAMES = ("Green tea", "Black tea", "緑茶", "Teapot", "Lamp")
@@ -314,6 +317,17 @@ async def test_a_group_is_listed_once_its_terms_are_known_and_before_its_state(
     unlisted = await reader.group("g-009")
     assert unlisted is not None
     assert unlisted.visibility == "unlisted"
+
+
+async def test_a_request_is_issued_once_its_group_can_be_read(url: str, reader: Reader) -> None:
+    """The outcome and the terms come by topics of their own, so either may be first."""
+    parts: Any = [PageSettings(), None, None, reader, None, None]
+    commands, asker = Commands(*parts), Actor("requester", about="r-1")
+    await write(url, IdIssued(request_id="r-1", group_id="g-001", issued_at=NOW))
+    assert (await commands.outcome(asker, "r-1")).group_id is None
+    await write(url, group(1))
+    asked = await commands.outcome(asker, "r-1")
+    assert (asked.group_id, asked.organizer_id) == ("g-001", "o-1")
 
 
 async def test_what_is_deleted_leaves_no_trace(url: str, reader: Reader) -> None:
