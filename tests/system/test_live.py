@@ -138,7 +138,7 @@ def answer_at(url: str) -> int:
 # --- what is told, and how soon ------------------------------------------------------------------
 
 
-def test_an_order_is_on_open_pages_within_a_second(kafka: RunningBroker, tmp_path: Path) -> None:
+def test_an_order_is_soon_on_open_pages(kafka: RunningBroker, tmp_path: Path) -> None:
     with pages_on(kafka, tmp_path, "order_service") as (stack, _, page):
         feed(stack, terms("g-1"), auction("a-1", 1))
         stack.wait_for("purchases", "g-1", version=1)

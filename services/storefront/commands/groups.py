@@ -45,7 +45,7 @@ OWN_TERMS = ("product", "unit_price", "currency", "favor", "if_incomplete", "gra
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What became of a request; ``group_id`` is ``None`` until the id is issued."""
+    """What became of a request; until the id is issued, ``group_id`` is ``None``."""
 
     request_id: str
     organizer_id: str
@@ -109,7 +109,6 @@ class GroupCommands(Acting):
         if organizer["id"] is None:
             # Somebody without an address: known by the link alone.
             organizer["id"] = f"o-{self._access.seal('organizer', request_id)[:20]}"
-        organizer_id = str(organizer["id"])
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
             if actor.kind == "anonymous":
@@ -120,8 +119,7 @@ class GroupCommands(Acting):
             outcome = await self._ask(
                 GROUP_PURCHASE_REQUESTS, *messages, answers=(REQUEST_OUTCOMES, request_id)
             )
-        readable = await self._once_readable(outcome, self._settings.answer_seconds)
-        return _asked(request_id, organizer_id, readable)
+        return await self._asked(request_id, outcome, self._settings.answer_seconds)
 
     async def _need_terms(self, actor: Actor, given: GroupGiven) -> None:
         if actor.kind not in ("anonymous", "shop", "admin"):
@@ -200,21 +198,22 @@ class GroupCommands(Acting):
         if actor.kind == "requester" and actor.about != request_id:
             raise NotAllowed("the token is of another request")
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
-        found = await self._once_readable(outcome, 0)
-        organizer_id = ""
-        if isinstance(found, IdIssued):
-            group = await self._reader.fact(GROUP_PURCHASES.name, found.group_id)
-            if isinstance(group, GroupPurchase) and group.organizer:
-                organizer_id = group.organizer.id
-        return _asked(request_id, organizer_id, found)
+        return await self._asked(request_id, outcome, 0)
 
-    async def _once_readable(self, outcome: Message | None, seconds: float) -> Message | None:
-        """An outcome; of an issued id only once its terms, of another topic, can be read too."""
-        if not isinstance(outcome, IdIssued):
-            return outcome
-        group_id = outcome.group_id
-        terms = await self._look(lambda: self._reader.fact(GROUP_PURCHASES.name, group_id), seconds)
-        return None if terms is None else outcome
+    async def _asked(self, request_id: str, outcome: Message | None, seconds: float) -> Asked:
+        """What became of a request, as far as it can be read within so many seconds.
+
+        An id is told of once the group's terms, which come by another topic, are there too.
+        """
+        if isinstance(outcome, RequestRefused):
+            raise Impossible("the request can't be run: mend what is named", outcome.problems)
+        terms: Message | None = None
+        if isinstance(outcome, IdIssued):
+            place = GROUP_PURCHASES.name, outcome.group_id
+            terms = await self._look(lambda: self._reader.fact(*place), seconds)
+        if not isinstance(terms, GroupPurchase):
+            return Asked(request_id, "", None)
+        return Asked(request_id, terms.organizer.id if terms.organizer else "", terms.group_id)
 
     async def withdraw_group_purchase(
         self, actor: Actor, group_id: str, given: WithdrawalGiven
@@ -233,13 +232,6 @@ class GroupCommands(Acting):
             GROUP_PURCHASE_REQUESTS, message, answers=(GROUP_PURCHASES, group_id)
         )
         return answer if isinstance(answer, GroupPurchase) else group
-
-
-def _asked(request_id: str, organizer_id: str, outcome: Message | None) -> Asked:
-    if isinstance(outcome, RequestRefused):
-        raise Impossible("the request can't be run: mend what is named", outcome.problems)
-    group_id = outcome.group_id if isinstance(outcome, IdIssued) else None
-    return Asked(request_id, organizer_id, group_id)
 
 
 def _in_parts(members: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
