@@ -75,7 +75,7 @@ def _ended_together(console: Console, home: str) -> Iterator[None]:
 async def _play(
     console: Console, mailbox: Mailbox, home_page: str, story: bool, slowness: float
 ) -> None:
-    async with Stage(settings_here()) as stage, pages_of(home_page) as pages:
+    async with Stage(settings_here(), slowness) as stage, pages_of(home_page) as pages:
         pause_seconds = 0.0 if story else 0.7
         teller = Teller(console, stage, pages, pause_seconds, slowness)
         teller.title("A group bulk purchase")

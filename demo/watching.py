@@ -32,10 +32,14 @@ class MissingStep(Exception):
 
 
 class Stage:
-    """What is sent, and every fact seen so far by key."""
+    """What is sent, and every fact seen so far by key.
 
-    def __init__(self, settings: Settings) -> None:
+    ``slowness`` is by how much longer than on a machine with time a step is waited for.
+    """
+
+    def __init__(self, settings: Settings, slowness: float) -> None:
         self._settings = settings
+        self._patience_seconds = STEP_SECONDS_MAX * slowness
         self._sender: AIOKafkaProducer = producer(settings)
         self._reader: AIOKafkaConsumer = consumer(settings)
         self._seen: dict[tuple[str, str], dict[str, Any]] = {}
@@ -106,7 +110,7 @@ class Stage:
             return set(self.letters(kind, about)) >= set(recipients)
 
         with suppress(TimeoutError):
-            async with asyncio.timeout(STEP_SECONDS_MAX), self._changed:
+            async with asyncio.timeout(self._patience_seconds), self._changed:
                 await self._changed.wait_for(all_told)
         told = sorted(self.letters(kind, about))
         if told != sorted(recipients):
@@ -118,7 +122,6 @@ class Stage:
         topic: str,
         key: str,
         holds: Callable[[dict[str, Any]], bool] = lambda _: True,
-        seconds: float = STEP_SECONDS_MAX,
     ) -> dict[str, Any]:
         """Wait for a fact; raises ``MissingStep`` when it does not come in time."""
 
@@ -127,7 +130,7 @@ class Stage:
             return found is not None and holds(found)
 
         try:
-            async with asyncio.timeout(seconds), self._changed:
+            async with asyncio.timeout(self._patience_seconds), self._changed:
                 await self._changed.wait_for(there)
         except TimeoutError:
             raise MissingStep(f"{what}; last seen: {self.fact(topic, key)}") from None
