@@ -87,7 +87,7 @@ def test_fresh_asks_before_it_deletes_on_a_broker_of_others(
 
 
 def test_a_weak_link_secret_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    """Links in letters would be forged by whoever tries words until one of their signatures fits."""
+    """With a word that can be guessed, anybody could forge the links in letters."""
     failed = jointbuy(tmp_path, "up", "--broker", "embedded", LINK_SECRET="changeme")
     assert failed.returncode == 1
     assert "LINK_SECRET is shorter than 32 characters" in failed.stderr
