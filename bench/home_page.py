@@ -169,7 +169,7 @@ def process(
         "TOPIC_PREFIX": settings.topic_prefix,
         "STATE_DIR": str(folder),
         "DATABASE_URL": url,
-        "LINK_SECRET": "bench",
+        "LINK_SECRET": "only for this bench, long enough",
         "READS_PER_MINUTE": "1000000",
         "WEB_PORT": str(port),
     }

@@ -206,7 +206,7 @@ def page_on(settings: Settings, folder: Path, module: str) -> Iterator[Page]:
     """The web process, ready; limits for one address are out of the way."""
     port = brokers.free_port()
     more = {
-        "LINK_SECRET": "only for this run",
+        "LINK_SECRET": "only for this run, and long enough",
         "READS_PER_MINUTE": "1000000",
         "STREAMS_PER_ADDRESS": "100000",
     }

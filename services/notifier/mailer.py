@@ -19,6 +19,8 @@ from services.notifier.letters import (
 from services.notifier.links import SignedLinks
 from services.notifier.sending import Mailer
 from services.notifier.settings import MailSettings, MailSettingsError
+from services.runtime.private import MAKE_A_SECRET, weakness_of
+from services.runtime.settings import read_settings
 
 LETTERS = Counter(
     "jointbuy_letters_total",
@@ -33,10 +35,10 @@ class LetterCaller:
 
     def __init__(self, settings: MailSettings) -> None:
         secret = settings.link_secret.get_secret_value()
-        if not secret:
+        if weak := weakness_of(secret):
             raise MailSettingsError(
-                "LINK_SECRET is empty: set it to a long random text, the same for the notifier and"
-                " the storefront, or links in letters could be forged"
+                f"LINK_SECRET {weak}, so links in letters could be forged: give the notifier and"
+                f" the storefront the same random text; {MAKE_A_SECRET}"
             )
         self._settings = settings
         # Settings that can't work are told at the start, not with the first letter.
@@ -89,5 +91,5 @@ class LetterCaller:
 
 
 def callers() -> Mapping[str, LetterCaller]:
-    """What ``processor`` calls for. Raises ``MailSettingsError`` when mail can't be sent as set."""
-    return {"letter": LetterCaller(MailSettings())}
+    """What ``processor`` calls for. Raises ``ValueError`` when mail can't be sent as set."""
+    return {"letter": LetterCaller(read_settings(MailSettings))}

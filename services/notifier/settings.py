@@ -1,20 +1,20 @@
 """Every mail setting of the notifier, read from the environment in one place."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+
+from services.runtime.private import is_this_machine
+from services.runtime.settings import WithSecrets
 
 
 class MailSettingsError(ValueError):
     """Mail cannot be sent as set; the message is one line that says what to do."""
 
 
-class MailSettings(BaseSettings):
+class MailSettings(WithSecrets):
     """Environment variables, upper-case: ``SMTP_HOST``, ``MAIL_FROM``, ``PAGE_URL``, …"""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(1025, ge=1, le=65_535)
@@ -54,3 +54,12 @@ class MailSettings(BaseSettings):
     )
     dkim_selector: str = ""
     dkim_key_file: Path | None = Field(None, description="An RSA private key in PEM form.")
+
+    @model_validator(mode="after")
+    def _keeps_the_password_secret(self) -> Self:
+        if self.smtp_username and self.smtp_tls == "none" and not is_this_machine(self.smtp_host):
+            raise ValueError(
+                f"SMTP_USERNAME: the password would go to {self.smtp_host} in clear: set SMTP_TLS"
+                " to starttls or tls"
+            )
+        return self

@@ -1,13 +1,15 @@
 """Every setting of payments by card, read from the environment in one place."""
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from services.runtime.private import goes_in_clear
+from services.runtime.settings import WithSecrets
 
 
-class CardSettings(BaseSettings):
+class CardSettings(WithSecrets):
     """Environment variables, upper-case: ``STRIPE_API_KEY``, ``PAGE_URL``, …"""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     stripe_api_key: SecretStr = Field(
         SecretStr(""), description="Empty: payments by card wait, all others go on."
@@ -17,11 +19,15 @@ class CardSettings(BaseSettings):
     stripe_connections: int = Field(16, ge=1, description="Requests at once, in each process.")
     page_url: str = Field("http://127.0.0.1:8080", description="Where payers come back to.")
 
+    @model_validator(mode="after")
+    def _keeps_the_key_secret(self) -> Self:
+        if self.stripe_api_url and goes_in_clear(self.stripe_api_url):
+            raise ValueError("STRIPE_API_URL: must be https: the key goes with every request")
+        return self
 
-class WebhookSettings(BaseSettings):
+
+class WebhookSettings(WithSecrets):
     """What the webhooks' process needs beside those of Kafka."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     stripe_webhook_secrets: SecretStr = Field(
         SecretStr(""), description="One, or two between commas while they are changed."

@@ -23,8 +23,9 @@ from services.payment_service.events import report_of
 from services.payment_service.settings import WebhookSettings
 from services.runtime import logs, transport
 from services.runtime.pages import add_ops
+from services.runtime.private import keep_files_private
 from services.runtime.records import Partitioner, as_record, milliseconds
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, SettingsError, read_settings
 
 BODY_BYTES_MAX = 1_000_000
 TOLERANCE_SECONDS = 300
@@ -142,7 +143,11 @@ def run() -> None:
 
     STRIPE_WEBHOOK_SECRETS, WEB_HOST, WEB_PORT (8082), and those of Kafka as for the other services.
     """
-    settings, hearing = Settings(), WebhookSettings()
+    keep_files_private()
+    try:
+        settings, hearing = read_settings(Settings), read_settings(WebhookSettings)
+    except SettingsError as error:
+        raise SystemExit(f"webhooks: {error}") from None
     logs.set_up(settings, "payment_service")
     given = hearing.stripe_webhook_secrets.get_secret_value().split(",")
     secrets = [each.strip() for each in given if each.strip()]

@@ -1,10 +1,86 @@
-"""Every setting of a worker, read from the environment in one place."""
+"""Every setting of a worker, read from the environment in one place.
 
+A secret, ``NAME``, stands in the environment or in the file that ``NAME_FILE`` names.
+"""
+
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+
+class SettingsError(ValueError):
+    """A process can't run as it is set; the message is one line that says what to do."""
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads each secret from the file that ``<NAME>_FILE`` names, without its last line break."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The secret, if it has a file. Raises ``SettingsError``."""
+        name = field_name.upper()
+        path = os.environ.get(f"{name}_FILE", "")
+        if field.annotation is not SecretStr or not path:
+            return None, field_name, False
+        if os.environ.get(name):
+            raise SettingsError(f"{name} and {name}_FILE are both set: unset one")
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise SettingsError(f"{name}_FILE can't be read: {path}: {why}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        """The secrets that have files."""
+        fields = self.settings_cls.model_fields.items()
+        read = {name: self.get_field_value(field, name)[0] for name, field in fields}
+        return {name: value for name, value in read.items() if value is not None}
+
+
+class WithSecrets(BaseSettings):
+    """Settings of which some are secret: ``SecretStr`` fields, each of which may have a file."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment, then secrets' files."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read_settings(settings: type[S]) -> S:
+    """Settings as the environment gives them. Raises ``SettingsError`` that names each problem."""
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = (
+            ": ".join([*(str(part).upper() for part in each["loc"]), _in_short(each["msg"])])
+            for each in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError("; ".join(problems)) from None
+
+
+def _in_short(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 class Settings(BaseSettings):

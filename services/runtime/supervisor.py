@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +23,12 @@ import typer
 
 from services.runtime import brokers, logs
 from services.runtime.admin import create_topics, delete_topics, topics_of_ours
+from services.runtime.private import (
+    MAKE_A_SECRET,
+    keep_files_private,
+    private_folder,
+    weakness_of,
+)
 from services.runtime.running import ADMIN_KEY_FILE, FILE, Running, RunningWorker
 from services.runtime.settings import Settings
 
@@ -40,6 +46,18 @@ SERVICES = (
 WITH_SHOPS = ("shop_bridge", "shop_bridge.webhooks")
 #: Only where Stripe is told where to send its webhooks, and so has given a secret.
 WITH_CARDS = ("payment_service.webhooks",)
+#: Which services need a secret of the environment, or the file that ``<NAME>_FILE`` names. No other
+#: process is given it.
+SECRETS: dict[str, tuple[str, ...]] = {
+    "ADMIN_KEY": ("storefront",),
+    "DATABASE_URL": ("storefront", "storefront.projector"),
+    "JOINTBUY_KEY": (),
+    "LINK_SECRET": ("notifier", "storefront"),
+    "SHOPS": WITH_SHOPS,
+    "SMTP_PASSWORD": ("notifier",),
+    "STRIPE_API_KEY": ("payment_service",),
+    "STRIPE_WEBHOOK_SECRETS": WITH_CARDS,
+}
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -63,7 +81,7 @@ class Child:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.worker.service}"],
-                env={**env, "WEB_PORT": port},
+                env={**environment_of(self.worker.service, env), "WEB_PORT": port},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -94,15 +112,27 @@ class Child:
         return True
 
 
-def _secret_of(home: Path, name: str) -> str:
-    """A secret of this machine where the environment gives none: made once, for our eyes only."""
-    path = home / name
+def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one service: all that is given but the secrets of others."""
+    of_others = {name for name, services in SECRETS.items() if service not in services}
+    return {
+        name: value
+        for name, value in env.items()
+        if name not in of_others and name.removesuffix("_FILE") not in of_others
+    }
+
+
+def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
+    """A secret of this machine, made once, where the environment gives none: where it stands."""
+    if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+        return {}
+    path = home / file
     if not path.exists():
         fresh = path.with_suffix(".new")
         fresh.touch(0o600)
         fresh.write_text(secrets.token_urlsafe(32))
         fresh.rename(path)
-    return path.read_text()
+    return {f"{name}_FILE": str(path)}
 
 
 def _has_shops() -> bool:
@@ -124,7 +154,7 @@ class Supervisor:
         self._settings = settings
         self._stopping = False
         logs_folder = home / "logs"
-        logs_folder.mkdir(parents=True, exist_ok=True)
+        private_folder(logs_folder)
         self._children = [
             Child(
                 RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
@@ -152,8 +182,8 @@ class Supervisor:
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
             "PAGE_URL": os.environ.get("PAGE_URL") or webs["storefront"],
-            "LINK_SECRET": os.environ.get("LINK_SECRET") or _secret_of(home, "link-secret"),
-            "ADMIN_KEY": os.environ.get("ADMIN_KEY") or _secret_of(home, ADMIN_KEY_FILE),
+            **_secret_of(home, "LINK_SECRET", "link-secret"),
+            **_secret_of(home, "ADMIN_KEY", ADMIN_KEY_FILE),
         }
 
     def stop(self) -> None:
@@ -207,9 +237,14 @@ def supervise(
     fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
 ) -> None:
     """Start a broker and every service, and keep them running until SIGTERM."""
+    keep_files_private()
+    private_folder(home)
     mode: Literal["wall", "log"] = "log" if clock == "log" else "wall"
     settings = Settings(clock=mode, state_dir=home / "state")
     logs.set_up(settings, "supervisor")
+    given = os.environ.get("LINK_SECRET")
+    if given and (weak := weakness_of(given)):
+        sys.exit(f"LINK_SECRET {weak}: {MAKE_A_SECRET}")
     try:
         started = brokers.start(
             brokers.choose(broker), home=home, port=port, fresh=fresh, shielded=True

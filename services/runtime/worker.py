@@ -16,6 +16,7 @@ import typer
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.runtime import logs
@@ -23,8 +24,9 @@ from services.runtime.admin import create_topics
 from services.runtime.brokers import free_port
 from services.runtime.calls import Caller
 from services.runtime.host import Host
+from services.runtime.private import keep_files_private, private_folder
 from services.runtime.processor import Processor
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, read_settings
 
 _log = structlog.get_logger()
 
@@ -149,11 +151,13 @@ def main(
     service = processors[0].service
 
     def run() -> None:
-        settings = Settings()
-        logs.set_up(settings, service)
+        keep_files_private()
         try:
+            settings = read_settings(Settings)
+            logs.set_up(settings, service)
+            private_folder(settings.state_dir)
             called = callers()
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise SystemExit(f"{service}: {error}") from None
         app, _ = build(processors, settings, called)
         worker = _Worker(app, loop=asyncio.new_event_loop())
@@ -188,5 +192,6 @@ def _help(
         fields += more_settings.model_fields.items()
     for name, field in fields:
         about = f"  {field.description}" if field.description else ""
-        lines.append(f"{name.upper()}={field.default}{about}")
+        or_file = f" (or {name.upper()}_FILE)" if field.annotation is SecretStr else ""
+        lines.append(f"{name.upper()}={field.default}{or_file}{about}")
     return "\n".join(lines)

@@ -12,9 +12,7 @@ A shop is one entry of a JSON list, in ``SHOPS`` or in the file ``SHOPS_FILE``::
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -26,8 +24,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.private import goes_in_clear
+from services.runtime.settings import WithSecrets
 from services.shop_bridge.signatures import standard_verifier
 
 Secret = Annotated[SecretStr, Field(min_length=8)]
@@ -69,8 +68,7 @@ class AdminApi(BaseModel):
 
 
 def _must_be_private(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+    if goes_in_clear(url):
         raise ValueError("url must be https: the keys go with every request")
 
 
@@ -123,17 +121,12 @@ class Shop(BaseModel):
         return tuple(secret.get_secret_value() for secret in self.secrets)
 
 
-class BridgeSettings(BaseSettings):
+class BridgeSettings(WithSecrets):
     """Environment variables, upper-case; those of Kafka are the runtime's."""
-
-    model_config = SettingsConfigDict(
-        extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
-    )
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(8081, ge=1, le=65_535)
-    shops: SecretStr = Field(SecretStr("[]"), description="JSON list of shops.")
-    shops_file: Path | None = Field(None, description="A file with such a list, besides.")
+    shops: SecretStr = Field(SecretStr("[]"), description="JSON list of shops, or SHOPS_FILE.")
     webhook_bytes_max: int = Field(2_000_000, ge=1_000, description="A larger body gets 413.")
     webhooks_at_once: int = Field(200, ge=1, description="More at the same time get 503.")
     acknowledge_seconds: float = Field(
@@ -152,14 +145,8 @@ _SHOPS = TypeAdapter(tuple[Shop, ...])
 
 
 def read_shops(settings: BridgeSettings) -> Sequence[Shop]:
-    """The shops of both places. Raises ``ShopsError`` without a word of what stands there."""
-    shops = list(_read("SHOPS", settings.shops.get_secret_value()))
-    if settings.shops_file is not None:
-        try:
-            text = settings.shops_file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ShopsError(f"SHOPS_FILE can't be read: {type(error).__name__}") from None
-        shops += _read("SHOPS_FILE", text)
+    """The shops that are named. Raises ``ShopsError``, which quotes nothing of the list."""
+    shops = _read(settings.shops.get_secret_value())
     names = [shop.name for shop in shops]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -167,7 +154,7 @@ def read_shops(settings: BridgeSettings) -> Sequence[Shop]:
     return shops
 
 
-def _read(where: str, text: str) -> tuple[Shop, ...]:
+def _read(text: str) -> tuple[Shop, ...]:
     try:
         return _SHOPS.validate_python(json.loads(text))
     except ValidationError as error:
@@ -175,6 +162,6 @@ def _read(where: str, text: str) -> tuple[Shop, ...]:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found
         )
-        raise ShopsError(f"{where}: {problems}") from None
+        raise ShopsError(f"SHOPS: {problems}") from None
     except ValueError:
-        raise ShopsError(f"{where} is not JSON") from None
+        raise ShopsError("SHOPS is not JSON") from None

@@ -21,7 +21,8 @@ from starlette.requests import ClientDisconnect
 
 from services.runtime import logs
 from services.runtime.pages import add_ops
-from services.runtime.settings import Settings
+from services.runtime.private import keep_files_private
+from services.runtime.settings import Settings, SettingsError, read_settings
 from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.outbox_reader import follow_outbox
 from services.shop_bridge.polling import poll_shop
@@ -137,11 +138,12 @@ def serve() -> None:
     WEBHOOKS_AT_ONCE, ACKNOWLEDGE_SECONDS, POLL_SECONDS, POLL_BACK_DAYS, STATE_DIR, and those of
     Kafka as for the other services.
     """
-    settings, ours = Settings(), BridgeSettings()
-    logs.set_up(settings, "shop_bridge")
+    keep_files_private()
     try:
+        settings, ours = read_settings(Settings), read_settings(BridgeSettings)
+        logs.set_up(settings, "shop_bridge")
         shops = read_shops(ours)
-    except ShopsError as error:
+    except (SettingsError, ShopsError) as error:
         raise SystemExit(f"shop_bridge: {error}") from None
     publisher = Publisher(settings, ours.acknowledge_seconds)
     beside: list[Task] = []

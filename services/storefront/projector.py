@@ -16,7 +16,8 @@ from fastapi.responses import JSONResponse, Response
 from services.runtime import logs
 from services.runtime.brokers import free_port
 from services.runtime.pages import add_ops
-from services.runtime.settings import Settings
+from services.runtime.private import keep_files_private
+from services.runtime.settings import Settings, SettingsError, read_settings
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.projecting import Projector
 from services.storefront.settings import ModelSettings
@@ -65,11 +66,12 @@ def run(
     DATABASE_URL (storefront.db in STATE_DIR), WEB_HOST, WEB_PORT (0 picks one), and those of Kafka
     as for the other services. Others that run are told by the rows' positions to begin anew too.
     """
-    settings, model = Settings(), ModelSettings()
-    logs.set_up(settings, "storefront-projector")
+    keep_files_private()
     try:
+        settings, model = read_settings(Settings), read_settings(ModelSettings)
+        logs.set_up(settings, "storefront-projector")
         projector = Projector(settings, model.database)
-    except DatabaseError as error:
+    except (DatabaseError, SettingsError) as error:
         raise SystemExit(f"storefront.projector: {error}") from None
     port = settings.web_port or free_port()
     _log.info("the projector starts", web=str(port))

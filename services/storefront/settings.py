@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+
+from services.runtime.settings import WithSecrets
+
+ADMIN_KEY_CHARACTERS_MIN = 16
 
 
-class ModelSettings(BaseSettings):
+class ModelSettings(WithSecrets):
     """Environment variables, upper-case, that say where the read model is."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     database_url: SecretStr = Field(
         SecretStr(""),
@@ -72,3 +73,10 @@ class PageSettings(ModelSettings):
         200, ge=1, description="Open pages that are told of changes, for each client address."
     )
     streams: int = Field(10_000, ge=1, description="The same for all together.")
+
+    @field_validator("admin_key")
+    @classmethod
+    def _is_hard_to_guess(cls, given: SecretStr) -> SecretStr:
+        if 0 < len(given.get_secret_value()) < ADMIN_KEY_CHARACTERS_MIN:
+            raise ValueError(f"is shorter than {ADMIN_KEY_CHARACTERS_MIN} characters")
+        return given

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import typer
 
+from services.runtime.private import goes_in_clear
 from services.runtime.running import ADMIN_KEY_FILE, home_folder, read_running
 from services.terminal.console import Mistake, print_json, waiting
 
@@ -67,6 +68,11 @@ def place_of(url: str | None) -> Place:
         key = _key_of(home / ADMIN_KEY_FILE)
     if not re.fullmatch(r"[!-~]*", key):
         raise Mistake("JOINTBUY_KEY holds characters that no key has: copy it anew", usage=True)
+    if key and goes_in_clear(address):
+        raise Mistake(
+            f"the key would go to {address} in clear: write https://…, or unset JOINTBUY_KEY",
+            usage=True,
+        )
     return Place(address, key or None)
 
 

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from services.runtime.admin import topics_of_ours
+from services.runtime.private import keep_files_private, private_folder
 from services.runtime.running import (
     Running,
     RunningWorker,
@@ -88,7 +89,8 @@ def up(
             f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
             " add --yes-delete if that is meant, or set TOPIC_PREFIX"
         )
-    home.mkdir(parents=True, exist_ok=True)
+    keep_files_private()
+    private_folder(home)
     started = time.monotonic()
     supervisor = _start_supervisor(home, broker, clock, port, fresh=fresh)
     with Console(stderr=True).status("starting the broker and all services"):

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from services.runtime.records import OutputRecord
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, read_settings
 from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_shops
 from services.shop_bridge.webhooks import build
@@ -460,13 +460,14 @@ def test_shops_that_can_t_be_read(shops: str, problem: str) -> None:
     assert "long-enough" not in str(raised.value)
 
 
-def test_shops_come_from_the_environment_and_from_a_file(tmp_path: Path) -> None:
+def test_shops_come_from_the_environment_or_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "shops.json"
     path.write_text('[{"name": "b", "kind": "standard", "secrets": ["whsec_MfKQ9r8GKYqrTwjU"]}]')
-    told = {
-        "shops": '[{"name": "a", "kind": "shopify", "secrets": ["long-enough"]}]',
-        "shops_file": path,
-    }
+    told = {"shops": '[{"name": "a", "kind": "shopify", "secrets": ["long-enough"]}]'}
     shops = read_shops(BridgeSettings.model_validate(told))
-    assert [(shop.name, shop.kind) for shop in shops] == [("a", "shopify"), ("b", "standard")]
+    assert [(shop.name, shop.kind) for shop in shops] == [("a", "shopify")]
     assert "long-enough" not in repr(shops)
+    monkeypatch.setenv("SHOPS_FILE", str(path))
+    assert [shop.name for shop in read_shops(read_settings(BridgeSettings))] == ["b"]

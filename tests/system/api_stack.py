@@ -16,7 +16,7 @@ from tests.system import plain_http
 from tests.system.stack import DEADLINE_SECONDS, Stack, stack_on
 
 ADMIN_KEY = "admin-key-of-the-tests"
-SECRET = "link-secret-of-the-tests"
+SECRET = "link-secret-of-the-tests, long enough"
 SETTINGS = {
     "ADMIN_KEY": ADMIN_KEY,
     "LINK_SECRET": SECRET,

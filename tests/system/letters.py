@@ -20,7 +20,7 @@ BAD_DAY = Shares(
 )
 MAIL = {
     "SMTP_TIMEOUT_SECONDS": "20",
-    "LINK_SECRET": "only-for-tests",
+    "LINK_SECRET": "only-for-tests, and long enough to sign",
     "MAIL_FROM": "jointbuy@shop.example",
 }
 

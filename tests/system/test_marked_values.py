@@ -286,7 +286,7 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
     marks.card(VISA)
     marks.card(AMEX)
     stack = Stack(kafka, tmp_path, f"marked-{secrets.token_hex(4)}-", "wall")
-    admin_key, link_secret = marks.secret(), marks.secret()
+    admin_key, link_secret = marks.secret(), marks.secret("signs-links-in-letters-")
     shop_secret, webhook_secret = marks.secret("shpss_"), marks.secret("whsec_")
     stripe_port, dead_port = free_port(), free_port()
     database = postgres.fresh(stack.prefix).replace("postgres@", f"postgres:{marks.secret()}@")

@@ -6,12 +6,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.runtime.brokers import RunningBroker
 from services.runtime.running import ADMIN_KEY_FILE, is_alive
-from services.runtime.supervisor import SERVICES
+from services.runtime.supervisor import SECRETS, SERVICES
 from tests.system.stack import until
 from tests.system.whole_stack import jointbuy, status, up
 
@@ -28,6 +29,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
         assert again.returncode == 1
         assert "already running" in again.stderr
         assert len(again.stderr.strip().splitlines()) == 1
+        _keeps_everything_private(tmp_path, running)
         killed = running["workers"][1]
         os.kill(killed["pid"], signal.SIGKILL)
 
@@ -41,6 +43,18 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
         pids += [running["broker_pid"], running["supervisor_pid"]]
     until("every process ended", lambda: not any(is_alive(pid) for pid in pids))
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+
+
+def _keeps_everything_private(home: Path, running: dict[str, Any]) -> None:
+    """Files are its user's alone; a service is told of a secret only if it needs that one."""
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    open_to_others = [path for path in home.rglob("*") if path.stat().st_mode & 0o077]
+    assert not open_to_others
+    for worker in running["workers"]:
+        env = Path(f"/proc/{worker['pid']}/environ").read_text().split("\0")
+        names = {line.partition("=")[0] for line in env} & {f"{name}_FILE" for name in SECRETS}
+        made = ("ADMIN_KEY", "LINK_SECRET")
+        assert names == {f"{name}_FILE" for name in made if worker["service"] in SECRETS[name]}
 
 
 def test_killed_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -70,6 +84,14 @@ def test_fresh_asks_before_it_deletes_on_a_broker_of_others(
     assert "--yes-delete" in refused.stderr
     with up(tmp_path, "--fresh", "--yes-delete", **env):
         assert jointbuy(tmp_path, "export", "definitions", **env).stdout == ""
+
+
+def test_a_weak_link_secret_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """With a word that can be guessed, anybody could forge the links in letters."""
+    failed = jointbuy(tmp_path, "up", "--broker", "embedded", LINK_SECRET="changeme")
+    assert failed.returncode == 1
+    assert "LINK_SECRET is shorter than 32 characters" in failed.stderr
+    assert "nothing runs" in jointbuy(tmp_path, "status").stderr
 
 
 def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from services.payment_service.methods.stripe_cards import StripeCards
 from services.payment_service.settings import CardSettings
+from services.runtime.settings import read_settings
 
 
 def callers() -> Mapping[str, StripeCards]:
-    """What ``processor`` calls for."""
-    return {"card": StripeCards(CardSettings())}
+    """What ``processor`` calls for. Raises ``SettingsError``."""
+    return {"card": StripeCards(read_settings(CardSettings))}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 import structlog
 
+from services.runtime.settings import read_settings
 from services.shop_bridge.metrics import PAID_BACK
 from services.shop_bridge.outbound.door import Door, NotNowError, NotTakenError
 from services.shop_bridge.outbound.rows import Reply, Request
@@ -140,6 +141,6 @@ def code_name(secret: str, key: str) -> str:
 
 
 def callers() -> Mapping[str, ShopCaller]:
-    """What ``processor`` calls for. Raises ``ShopsError`` when the shops can't be read."""
-    settings = BridgeSettings()
+    """What ``processor`` calls for. Raises ``ValueError`` when the shops can't be read."""
+    settings = read_settings(BridgeSettings)
     return {"shop": ShopCaller(read_shops(settings), settings.shop_timeout_seconds)}
