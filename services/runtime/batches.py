@@ -358,6 +358,10 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         self, raw: memoryview, reason: str, problem: str, next_offset: int, timestamp: int
     ) -> Unreadable:
         first, self.next_fetch_offset = self.next_fetch_offset, next_offset
+        (base,) = struct.unpack_from(">q", raw) if len(raw) >= _LENGTH_AT else (first,)
+        if first < base < next_offset:
+            # Compaction leaves gaps before a batch.
+            first = int(base)
         return Unreadable(
             self._tp.topic,
             self._tp.partition,
@@ -373,6 +377,8 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     def _read(self, raw: memoryview) -> Generator[Any, None, bool]:
         """The records of a batch whose checksum is right; returns whether the next may follow."""
         batch = _opened(raw)
+        if batch.next_offset <= self.next_fetch_offset:
+            return True
         if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             try:
@@ -381,23 +387,24 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
             except MemoryError:
                 raise
             except Exception as error:
-                yield self._rest(raw, error)
+                yield from self._rest(raw, error)
                 return False
             if batch.is_transactional and batch.producer_id in self._aborted_producers:
                 self._go_to(batch.next_offset)
                 return True
         if not batch.is_control_batch:
-            yield from self._data(raw)
+            yield from self._data(raw, batch.next_offset)
         self._go_to(batch.next_offset)
         return True
 
-    def _data(self, raw: memoryview) -> Iterator[ConsumerRecord | Unreadable]:
+    def _data(self, raw: memoryview, end: int) -> Iterator[ConsumerRecord | Unreadable]:
         plain = raw
         try:
             if raw[_MAGIC_AT] >= 2:
                 plain = inflated(raw)
             for record in _opened(plain):
                 if record.offset >= self.next_fetch_offset:
+                    _check_offset(record.offset, end)
                     found = self._consumer_record(self._tp, record)
                     self._go_to(record.offset + 1)
                     yield found
@@ -405,34 +412,41 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
             # That says nothing about the batch.
             raise
         except Exception as error:
-            yield from self._salvaged(raw, plain, error)
+            yield from self._salvaged(raw, plain, end, error)
 
     def _salvaged(
-        self, raw: memoryview, plain: memoryview, error: Exception
+        self, raw: memoryview, plain: memoryview, end: int, error: Exception
     ) -> Iterator[ConsumerRecord | Unreadable]:
         """What is left of a batch after ``error``: its good records count, the others are named."""
         if raw[_MAGIC_AT] >= 2 and not isinstance(error, BatchError):
             try:
                 for each in salvaged(plain, self._tp):
                     if each.offset >= self.next_fetch_offset:
+                        _check_offset(each.offset, end)
                         self._go_to(each.offset + 1)
                         yield each
             except (ValueError, IndexError) as further:
                 error = further
             else:
                 return
-        yield self._rest(raw, error)
+        yield from self._rest(raw, error)
 
-    def _rest(self, raw: memoryview, error: Exception) -> Unreadable:
-        """All of a batch from the next offset on."""
+    def _rest(self, raw: memoryview, error: Exception) -> Iterator[Unreadable]:
+        """All of a batch from the next offset on, if anything is left of it."""
         reason = error.reason if isinstance(error, BatchError) else "records"
-        header = _Header.of(raw) if raw[_MAGIC_AT] >= 2 else None
-        end, at_ms = (header.next_offset, header.time_of(0)) if header else (0, -1)
-        end = max(end, self.next_fetch_offset + 1)
-        return self._unreadable(raw, reason, f"the batch can't be read: {error}", end, at_ms)
+        end = _opened(raw).next_offset
+        at_ms = _Header.of(raw).time_of(0) if raw[_MAGIC_AT] >= 2 else -1
+        if end > self.next_fetch_offset:
+            yield self._unreadable(raw, reason, f"the batch can't be read: {error}", end, at_ms)
 
     def _go_to(self, offset: int) -> None:
         self.next_fetch_offset = max(self.next_fetch_offset, offset)
+
+
+def _check_offset(offset: int, end: int) -> None:
+    """The broker does not look at it, and reading would go on behind it."""
+    if offset >= end:
+        raise BatchError("records", f"a record says it is at offset {offset}, behind its batch")
 
 
 def _opened(batch: memoryview) -> Any:

@@ -71,9 +71,9 @@ async def read(
 ) -> AsyncGenerator[InputRecord, None]:
     """Every record from the beginning to the end as it stood at the start, partition by partition.
 
-    An open transaction and what comes after it is left out. What can't be read is named on stderr.
-    Who may stop before the end closes it
-    with ``aclosing``, so that the connection does not outlive the loop.
+    An open transaction and what comes after it is left out; what can't be read is named on stderr.
+    Who may stop before the end closes it with ``aclosing``, so that the connection does not outlive
+    the loop.
     """
     async with connected(transport.consumer(settings), settings) as reader:
         await assign(reader, settings, partitions)
