@@ -403,10 +403,12 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
             if raw[_MAGIC_AT] >= 2:
                 plain = inflated(raw)
             for record in _opened(plain):
-                if record.offset >= self.next_fetch_offset:
-                    _check_offset(record.offset, end)
+                offset = record.offset
+                if offset >= self.next_fetch_offset:
+                    if offset >= end:
+                        _refuse_offset(offset)
                     found = self._consumer_record(self._tp, record)
-                    self._go_to(record.offset + 1)
+                    self.next_fetch_offset = offset + 1
                     yield found
         except MemoryError:
             # That says nothing about the batch.
@@ -422,7 +424,8 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
             try:
                 for each in salvaged(plain, self._tp):
                     if each.offset >= self.next_fetch_offset:
-                        _check_offset(each.offset, end)
+                        if each.offset >= end:
+                            _refuse_offset(each.offset)
                         self._go_to(each.offset + 1)
                         yield each
             except (ValueError, IndexError) as further:
@@ -443,10 +446,9 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         self.next_fetch_offset = max(self.next_fetch_offset, offset)
 
 
-def _check_offset(offset: int, end: int) -> None:
-    """The broker does not look at it, and reading would go on behind it."""
-    if offset >= end:
-        raise BatchError("records", f"a record says it is at offset {offset}, behind its batch")
+def _refuse_offset(offset: int) -> None:
+    """The broker takes any offset of a record within its batch, and reading would go on there."""
+    raise BatchError("records", f"a record says it is at offset {offset}, behind its batch")
 
 
 def _opened(batch: memoryview) -> Any:
