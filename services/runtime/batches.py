@@ -10,26 +10,30 @@ judged when the same bytes have come several times over some seconds.
 """
 
 import asyncio
-import gzip
-import io
 import struct
 import time
-import zlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
-import aiokafka.codec
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
-from aiokafka.record.default_records import DefaultRecordBatch
-from aiokafka.record.legacy_records import LegacyRecordBatch
-from aiokafka.record.util import decode_varint
 from aiokafka.structs import ConsumerRecord
 
 from services.runtime import metrics
+from services.runtime.batch_bytes import (
+    HEADER,
+    LENGTH_AT,
+    MAGIC_AT,
+    BatchError,
+    Header,
+    end_of_batch,
+    inflated,
+    opened,
+    refuse_offset,
+    salvaged,
+)
 from services.runtime.records import Unreadable
 
 #: A batch whose checksum is wrong is judged when its same bytes came this often, …
@@ -38,210 +42,7 @@ LOOKS_MIN: Final = 3
 PATIENCE_SECONDS: Final = 5.0
 #: Between two fetches of such a batch.
 PAUSE_SECONDS: Final = 0.5
-#: A compressed batch may not become larger: two megabytes can hold gigabytes of zeros.
-UNCOMPRESSED_BYTES_MAX: Final = 64 * 1024 * 1024
-
-# As Apache Kafka writes a batch, https://kafka.apache.org/documentation/#recordbatch: base offset,
-# length, leader epoch, magic, checksum, attributes, last offset delta, base and largest timestamp,
-# producer id and epoch, base sequence, count.
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_LENGTH_AT, _OVERHEAD, _MAGIC_AT, _ATTRIBUTES_AT = 8, 12, 16, 21
-#: By the format's number: an empty record of the two old formats.
-_LEGACY_BYTES_MIN: Final = {0: 26, 1: 34}
-_CODECS: Final = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
-_CODEC_MASK, _APPEND_TIME = 0x07, 0x08
-
 _log = structlog.get_logger()
-
-
-class BatchError(ValueError):
-    """A batch can't be read; ``reason`` is a label, the text a sentence."""
-
-    def __init__(self, reason: str, problem: str) -> None:
-        super().__init__(problem)
-        self.reason = reason
-
-
-# --- the bytes of a batch ------------------------------------------------------------------------
-
-
-def end_of_batch(raw: memoryview, start: int) -> int | None:
-    """Where the batch that begins at ``start`` ends, or ``None`` if it is not whole."""
-    if len(raw) - start <= _MAGIC_AT:
-        return None
-    (length,) = struct.unpack_from(">i", raw, start + _LENGTH_AT)
-    least = _LEGACY_BYTES_MIN.get(raw[start + _MAGIC_AT], _HEADER.size)
-    if length < least - _OVERHEAD or start + _OVERHEAD + length > len(raw):
-        return None
-    return int(start + _OVERHEAD + length)
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What is used of a batch's header; times in milliseconds."""
-
-    base_offset: int
-    next_offset: int
-    attributes: int
-    base_timestamp: int
-    timestamp_max: int
-    count: int
-
-    @staticmethod
-    def of(batch: memoryview) -> "_Header":
-        offset, _, _, _, _, attributes, delta, base, largest, _, _, _, count = _HEADER.unpack_from(
-            batch
-        )
-        return _Header(offset, offset + delta + 1, attributes, base, largest, count)
-
-    def time_of(self, delta: int) -> int:
-        """The time of a record that is ``delta`` behind the batch's first."""
-        is_append_time = self.attributes & _APPEND_TIME
-        return self.timestamp_max if is_append_time else self.base_timestamp + delta
-
-
-def inflated(batch: memoryview) -> memoryview:
-    """The batch with its records uncompressed; the checksum no longer fits. Raises ``BatchError``.
-
-    aiokafka would unpack without a limit.
-    """
-    codec = batch[_ATTRIBUTES_AT + 1] & _CODEC_MASK
-    if codec == 0:
-        return batch
-    records = _uncompressed(codec, bytes(batch[_HEADER.size :]))
-    made = bytearray(batch[: _HEADER.size])
-    made[_ATTRIBUTES_AT + 1] &= ~_CODEC_MASK
-    struct.pack_into(">i", made, _LENGTH_AT, len(made) - _OVERHEAD + len(records))
-    return memoryview(bytes(made) + records)
-
-
-def _uncompressed(codec: int, packed: bytes) -> bytes:
-    name = _CODECS.get(codec)
-    if name is None:
-        raise BatchError("codec", f"compressed with codec {codec}, which nobody knows")
-    if name == "gzip":
-        return _gunzipped(packed)
-    cramjam = aiokafka.codec.cramjam
-    if cramjam is None:
-        raise BatchError("codec", f"compressed with {name}: install aiokafka[{name}] to read it")
-    try:
-        if name == "snappy":
-            return b"".join(_snappy_blocks(cramjam.snappy, packed))
-        return _into_growing(getattr(cramjam, name).decompress_into, packed)
-    except cramjam.DecompressionError as error:
-        raise BatchError("compression", f"not what {name} makes: {error}") from None
-
-
-def _gunzipped(packed: bytes) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
-            unpacked = file.read(UNCOMPRESSED_BYTES_MAX + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise BatchError("compression", f"not what gzip makes: {error}") from None
-    _check_size(len(unpacked))
-    return unpacked
-
-
-def _into_growing(decompress_into: Any, packed: bytes) -> bytes:
-    """Unpack into a buffer that is made larger while it is too small."""
-    size = min(max(8 * len(packed), 64 * 1024), UNCOMPRESSED_BYTES_MAX)
-    while True:
-        unpacked = bytearray(size)
-        try:
-            return bytes(memoryview(unpacked)[: decompress_into(packed, unpacked)])
-        except aiokafka.codec.cramjam.DecompressionError as error:
-            if "whole buffer" not in str(error):
-                raise
-            _check_size(size + 1)
-            size = min(8 * size, UNCOMPRESSED_BYTES_MAX)
-
-
-def _snappy_blocks(snappy: Any, packed: bytes) -> Iterator[bytes]:
-    """Java's producers frame snappy in blocks of their own, others do not."""
-    total, at = 0, 16
-    framed = packed.startswith(b"\x82SNAPPY\x00")
-    while at < len(packed) if framed else total == 0:
-        block = packed
-        if framed:
-            size = int.from_bytes(packed[at : at + 4], "big")
-            block, at = packed[at + 4 : at + 4 + size], at + 4 + size
-        total += max(int(snappy.decompress_raw_len(block)), 1)
-        _check_size(total)
-        yield bytes(snappy.decompress_raw(block))
-
-
-def _check_size(size: int) -> None:
-    if size > UNCOMPRESSED_BYTES_MAX:
-        raise BatchError(
-            "too-large", f"more than {UNCOMPRESSED_BYTES_MAX} bytes when it is uncompressed"
-        )
-
-
-def salvaged(batch: memoryview, tp: TopicPartition) -> Iterator[ConsumerRecord | Unreadable]:
-    """The records of an uncompressed batch one by one, as far as they can be told apart.
-
-    A record whose header names are not UTF-8 comes as ``Unreadable`` with its own key, value and
-    headers. Raises ``ValueError`` or ``IndexError`` where the bytes are no record any more.
-    """
-    header, buffer, at = _Header.of(batch), bytearray(batch), _HEADER.size
-    for _ in range(header.count):
-        length, at = decode_varint(buffer, at)
-        if not 0 < length <= len(buffer) - at:
-            raise BatchError("records", "a record is longer than its batch")
-        yield _record(buffer[at : at + length], header, tp)
-        at += length
-
-
-def _record(body: bytearray, header: _Header, tp: TopicPartition) -> ConsumerRecord | Unreadable:
-    time_delta, at = decode_varint(body, 1)
-    offset_delta, at = decode_varint(body, at)
-    key, at = _field(body, at)
-    value, at = _field(body, at)
-    count, at = decode_varint(body, at)
-    if count < 0:
-        raise BatchError("records", f"a record has {count} headers")
-    headers: list[tuple[str, Any]] = []
-    strange = None
-    for _ in range(count):
-        name, at = _field(body, at)
-        text, at = _field(body, at)
-        if name is None:
-            raise BatchError("records", "a header has no name")
-        try:
-            headers.append((name.decode(), text))
-        except UnicodeDecodeError:
-            strange = name
-            headers.append((name.decode("utf-8", "backslashreplace"), text))
-    if at != len(body):
-        raise BatchError("records", f"a record of {len(body)} bytes ends after {at}")
-    offset, timestamp = header.base_offset + offset_delta, header.time_of(time_delta)
-    if strange is not None:
-        return Unreadable(
-            tp.topic,
-            tp.partition,
-            offset,
-            offset,
-            timestamp,
-            "header-name",
-            f"the header name {strange[:80]!r} is not UTF-8",
-            key=key,
-            value=value,
-            headers=tuple(headers),
-        )
-    sizes = (-1 if each is None else len(each) for each in (key, value))
-    kind = int(bool(header.attributes & _APPEND_TIME))
-    return ConsumerRecord(
-        tp.topic, tp.partition, offset, timestamp, kind, key, value, None, *sizes, tuple(headers)
-    )
-
-
-def _field(body: bytearray, at: int) -> tuple[bytes | None, int]:
-    length, at = decode_varint(body, at)
-    if length < 0:
-        return None, at
-    if at + length > len(body):
-        raise BatchError("records", "a field is longer than its record")
-    return bytes(body[at : at + length]), at + length
 
 
 # --- batches that may come better the next time --------------------------------------------------
@@ -317,18 +118,18 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
             start = end
 
     def _broken(self, batch: memoryview) -> str:
-        magic = batch[_MAGIC_AT]
+        magic = batch[MAGIC_AT]
         if magic > 2:
             return f"the batch has format {magic}, which nobody knows"
-        if self._check_crcs and not _opened(batch).validate_crc():
+        if self._check_crcs and not opened(batch).validate_crc():
             return "the checksum of the batch does not match its bytes"
         return ""
 
     def _end_of(self, batch: memoryview, raw: memoryview, end: int) -> int:
         """The offset after a batch whose header can't be trusted: as near as can be known."""
         at = self.next_fetch_offset
-        told = _Header.of(batch) if len(batch) >= _HEADER.size else None
-        if len(raw) - end >= _LENGTH_AT:
+        told = Header.of(batch) if len(batch) >= HEADER.size else None
+        if len(raw) - end >= LENGTH_AT:
             (following,) = struct.unpack_from(">q", raw, end)
             if following > at:
                 is_likely = told is not None and at < told.next_offset <= following
@@ -358,7 +159,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         self, raw: memoryview, reason: str, problem: str, next_offset: int, timestamp: int
     ) -> Unreadable:
         first, self.next_fetch_offset = self.next_fetch_offset, next_offset
-        (base,) = struct.unpack_from(">q", raw) if len(raw) >= _LENGTH_AT else (first,)
+        (base,) = struct.unpack_from(">q", raw) if len(raw) >= LENGTH_AT else (first,)
         if first < base < next_offset:
             # Compaction leaves gaps before a batch.
             first = int(base)
@@ -376,7 +177,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
 
     def _read(self, raw: memoryview) -> Generator[Any, None, bool]:
         """The records of a batch whose checksum is right; returns whether the next may follow."""
-        batch = _opened(raw)
+        batch = opened(raw)
         if batch.next_offset <= self.next_fetch_offset:
             return True
         if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
@@ -400,13 +201,13 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     def _data(self, raw: memoryview, end: int) -> Iterator[ConsumerRecord | Unreadable]:
         plain = raw
         try:
-            if raw[_MAGIC_AT] >= 2:
+            if raw[MAGIC_AT] >= 2:
                 plain = inflated(raw)
-            for record in _opened(plain):
+            for record in opened(plain):
                 offset = record.offset
                 if offset >= self.next_fetch_offset:
                     if offset >= end:
-                        _refuse_offset(offset)
+                        refuse_offset(offset)
                     found = self._consumer_record(self._tp, record)
                     self.next_fetch_offset = offset + 1
                     yield found
@@ -420,12 +221,12 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         self, raw: memoryview, plain: memoryview, end: int, error: Exception
     ) -> Iterator[ConsumerRecord | Unreadable]:
         """What is left of a batch after ``error``: its good records count, the others are named."""
-        if raw[_MAGIC_AT] >= 2 and not isinstance(error, BatchError):
+        if raw[MAGIC_AT] >= 2 and not isinstance(error, BatchError):
             try:
                 for each in salvaged(plain, self._tp):
                     if each.offset >= self.next_fetch_offset:
                         if each.offset >= end:
-                            _refuse_offset(each.offset)
+                            refuse_offset(each.offset)
                         self._go_to(each.offset + 1)
                         yield each
             except (ValueError, IndexError) as further:
@@ -437,23 +238,13 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     def _rest(self, raw: memoryview, error: Exception) -> Iterator[Unreadable]:
         """All of a batch from the next offset on, if anything is left of it."""
         reason = error.reason if isinstance(error, BatchError) else "records"
-        end = _opened(raw).next_offset
-        at_ms = _Header.of(raw).time_of(0) if raw[_MAGIC_AT] >= 2 else -1
+        end = opened(raw).next_offset
+        at_ms = Header.of(raw).time_of(0) if raw[MAGIC_AT] >= 2 else -1
         if end > self.next_fetch_offset:
             yield self._unreadable(raw, reason, f"the batch can't be read: {error}", end, at_ms)
 
     def _go_to(self, offset: int) -> None:
         self.next_fetch_offset = max(self.next_fetch_offset, offset)
-
-
-def _refuse_offset(offset: int) -> None:
-    """The broker takes any offset of a record within its batch, and reading would go on there."""
-    raise BatchError("records", f"a record says it is at offset {offset}, behind its batch")
-
-
-def _opened(batch: memoryview) -> Any:
-    magic = batch[_MAGIC_AT]
-    return DefaultRecordBatch(batch) if magic >= 2 else LegacyRecordBatch(batch, magic)
 
 
 class Fetched(FetchResult):  # type: ignore[misc]  # aiokafka has no types

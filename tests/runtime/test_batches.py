@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 from typing import Any
 
+import aiokafka.codec
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.topics import ORDERS, RECORD_BYTES_MAX
-from services.runtime import batches, transport
+from services.runtime import batch_bytes, batches, transport
 from services.runtime.batches import Batches, Doubts, Records
 from services.runtime.clock import Input
 from services.runtime.records import (
@@ -28,7 +29,7 @@ from tests.raw_batches import CONTROL, TRANSACTIONAL, Raw, batch, gzipped, recor
 TP = TopicPartition("orders", 2)
 GOOD = [Raw(b"k", b"one"), Raw(None, None, [(b"h", None), (b"", b"\xff")]), Raw(b"", b"three")]
 STRANGE = Raw(b"k", b"strange", [(b"fine", b"1"), (b"\xff\xfe", b"2")])
-FAR_DEEP = gzip.compress(bytes(batches.UNCOMPRESSED_BYTES_MAX + 1))
+FAR_DEEP = gzip.compress(bytes(batch_bytes.UNCOMPRESSED_BYTES_MAX + 1))
 
 
 @pytest.fixture(autouse=True)
@@ -157,11 +158,11 @@ def test_a_codec_is_read_within_a_limit_or_named(codec: str) -> None:
     number = {"snappy": 2, "lz4": 3, "zstd": 4}[codec]
     found, _ = read(around(with_codec(number, b"garbage that nothing makes")))
     assert told(found)[1][0] in ("codec", "compression")
-    cramjam = batches.aiokafka.codec.cramjam
+    cramjam = aiokafka.codec.cramjam
     if cramjam is None:
         return
     plain = batch(GOOD, offset=1)[61:]
-    pack = getattr(batches.aiokafka.codec, f"{codec}_encode")
+    pack = getattr(aiokafka.codec, f"{codec}_encode")
     found, _ = read(around(with_codec(number, pack(plain))))
     assert told(found) == [b"before", *VALUES, b"behind"]
     if codec == "snappy":
@@ -169,7 +170,7 @@ def test_a_codec_is_read_within_a_limit_or_named(codec: str) -> None:
         assert told(read(around(with_codec(number, raw)))[0]) == [b"before", *VALUES, b"behind"]
     large = pack(plain + bytes(3_000_000))
     assert told(read(around(with_codec(number, large)))[0])[0] == b"before"
-    bomb = pack(bytes(batches.UNCOMPRESSED_BYTES_MAX + 1))
+    bomb = pack(bytes(batch_bytes.UNCOMPRESSED_BYTES_MAX + 1))
     assert told(read(around(with_codec(number, bomb)))[0])[1] == ("too-large", 1, 3)
 
 
