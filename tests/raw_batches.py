@@ -47,9 +47,13 @@ def batch(
     attributes: int = 0,
     packed: bytes | None = None,
     producer_id: int = -1,
+    first_delta: int = 0,
 ) -> bytes:
-    """A batch of these records; ``packed`` instead of them, as ``attributes`` say they are."""
-    body = b"".join(record(each, delta) for delta, each in enumerate(records))
+    """A batch of these records; ``packed`` instead of them, as ``attributes`` say they are.
+
+    With ``first_delta`` the records say that they lie so far behind the batch's first offset.
+    """
+    body = b"".join(record(each, delta) for delta, each in enumerate(records, first_delta))
     made = HEADER.pack(
         *(offset, 0, 0, 2, 0, attributes, len(records) - 1, at_ms, at_ms, producer_id),
         *(0 if producer_id >= 0 else -1, -1, len(records)),

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import CorruptRecordException, for_code
 from aiokafka.protocol.produce import ProduceRequest
 
 from services.runtime.admin import admin
 from services.runtime.transport import producer
 from tests.raw_batches import ATTRIBUTES_AT, HEADER, sealed
-from tests.system.stack import Stack
+from tests.system.stack import DEADLINE_SECONDS, Stack
 
 SEGMENT = "00000000000000000000.log"
 
@@ -34,11 +34,14 @@ def produce(stack: Stack, topic: str, partition: int, batch: bytes) -> int:
             await sender.partitions_for(topic)
             leader = sender.client.cluster.leader_for_partition(TopicPartition(topic, partition))
             request = ProduceRequest(None, -1, 60_000, [(topic, [(partition, batch)])])
-            answer = await sender.client.send(leader, request)
-            ((_, ((_, code, offset, *_),)),) = answer.topics
-            if code:
-                raise for_code(code)
-            return int(offset)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while True:
+                    answer = await sender.client.send(leader, request)
+                    ((_, ((_, code, offset, *_),)),) = answer.topics
+                    if not code:
+                        return int(offset)
+                    if not for_code(code).retriable or for_code(code) is CorruptRecordException:
+                        raise for_code(code)
         finally:
             await sender.stop()
 
