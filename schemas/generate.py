@@ -24,6 +24,15 @@ TOPOLOGY = REPOSITORY / "docs" / "topology.md"
 ASYNCAPI_INFO_VERSION = "1.1.0"
 CLOUDEVENTS_REQUIRED = ["ce_id", "ce_source", "ce_specversion", "ce_type"]
 DEAD_LETTER_HEADERS = ["service", "topic", "partition", "offset", "error", "attempt"]
+#: Only of what could not be read at all, and of what was too large to be kept.
+DEAD_LETTER_MORE = {
+    "unreadable": "Why nothing could be read: header-name, checksum, codec, compression, records,"
+    " too-large or cut-off.",
+    "last-offset": "The last of the offsets that could not be read.",
+    "letter-content": "record-batch: the value is a batch as the broker keeps it; left-out: it was"
+    " too large.",
+    "left-out-bytes": "How large it was.",
+}
 
 
 def message_types() -> tuple[type[Message], ...]:
@@ -191,7 +200,11 @@ def _any_bytes() -> Json:
         "headers": {
             "type": "object",
             "description": "The service that could not read it, where it came from, and why.",
-            "properties": {name: {"type": "string"} for name in DEAD_LETTER_HEADERS},
+            "properties": {name: {"type": "string"} for name in DEAD_LETTER_HEADERS}
+            | {
+                name: {"type": "string", "description": about}
+                for name, about in DEAD_LETTER_MORE.items()
+            },
             "required": DEAD_LETTER_HEADERS,
         },
         "payload": {"type": "string", "format": "binary"},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from services.runtime.records import InputRecord, in_range
+from services.runtime.records import InputRecord, in_range, offset_after
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Input:
     def take(self) -> InputRecord:
         """The oldest fetched record."""
         record = self.buffer.popleft()
-        self.next_offset = record.offset + 1 if self.buffer else self.read_to
+        self.next_offset = offset_after(record) if self.buffer else self.read_to
         return record
 
 

@@ -21,6 +21,7 @@ from services.runtime.records import (
     InputRecord,
     OutputRecord,
     Partitioner,
+    Unreadable,
     dead_letter,
     decode,
     encode,
@@ -110,6 +111,8 @@ class Fold:
         self.stashed = store.meta.stashed
         self.outputs: list[OutputRecord] = []
         self.dead = 0
+        #: What could not be read at all in this batch; the others among the dead could be.
+        self.unreadable: list[Unreadable] = []
         self.fired = 0
         self._encoder = encoder
         self._partitioner = partitioner
@@ -209,10 +212,17 @@ class Fold:
 
     def _bury(self, topic_name: str, record: InputRecord, error: str) -> None:
         self.dead += 1
-        service = self.processor.service
-        self.outputs.append(
-            dead_letter(self._dead_letters, record.partition, record, service, error)
+        if isinstance(record, Unreadable):
+            self.unreadable.append(record)
+        letter = dead_letter(
+            self._dead_letters,
+            record.partition,
+            record,
+            self.processor.service,
+            error,
+            self.now_ms,
         )
+        self.outputs.append(letter)
 
     def _stash(self, key: str, topic_name: str, record: InputRecord, message: Message) -> None:
         self.stashed += 1

@@ -17,6 +17,12 @@ FOLD_SECONDS = Counter(
     "jointbuy_fold_seconds_total", "Seconds spent folding, rules included.", _LABELS
 )
 RECORDS_SENT = Counter("jointbuy_records_sent_total", "Output records committed.", _LABELS)
+UNREADABLE = Counter(
+    "jointbuy_unreadable_total",
+    "Batches or records of a topic that could not be read, by why: header-name, checksum, codec,"
+    " compression, records, too-large, cut-off. Each is named in the log.",
+    ["topic", "reason"],
+)
 DEAD_LETTERS = Gauge(
     "jointbuy_dead_letters", "Records this worker sent to dead-letters since it opened.", _LABELS
 )

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.messages import Message
 from schemas.topics import DEAD_LETTERS
 from services.runtime import metrics
+from services.runtime.batches import note_unreadable
 from services.runtime.calls import Caller, Calls, Claim
 from services.runtime.clock import Clock, Input, Wait, next_input
 from services.runtime.fold import Fold
@@ -334,6 +335,9 @@ class PartitionRun:
             self._calls.committed(self._fold)
             self._calls.written()
         self._committed = offsets
+        set_aside, self._fold.unreadable = self._fold.unreadable, []
+        for each in set_aside:
+            note_unreadable(each, f"in {DEAD_LETTERS.name}")
         self._measured.committed(len(outputs), self._fold.dead, time.perf_counter() - started)
 
     def _changelog(

@@ -10,11 +10,16 @@ from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
 from schemas.messages import Message
-from schemas.topics import Topic
+from schemas.topics import RECORD_BYTES_MAX, Topic
 from services.runtime.cache import TwoGenerations
 from services.runtime.masking import without_cards
 
 TIMESTAMP_MAX_MS = 253_402_300_799_999
+#: Key, value and headers of a dead letter: what a topic takes at most.
+LETTER_BYTES_MAX = 2 * 1024 * 1024
+#: What the header ``letter-content`` of a dead letter says when its value is not a record's.
+LETTER_OF_BATCH, LETTER_LEFT_OUT = b"record-batch", b"left-out"
+_ERROR_BYTES_MAX = _KEY_BYTES_MAX = 1_000
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -29,6 +34,37 @@ class InputRecord(Protocol):
     key: bytes | None
     value: bytes | None
     headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in the place of one or more records that Kafka holds and nobody can read.
+
+    ``offset`` to ``last_offset`` is what can't be read. ``reason`` is a label, ``problem`` a
+    sentence. With ``is_batch`` the value is the batch's bytes as the broker keeps them, and there
+    is neither key nor headers; else all three are the record's own. ``timestamp`` is -1 where
+    nobody can tell it.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    last_offset: int
+    timestamp: int
+    reason: str
+    problem: str
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Headers = ()
+    is_batch: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset} to {self.last_offset}: {self.problem}"
+
+
+def offset_after(record: InputRecord) -> int:
+    """The offset to go on with behind a record, or behind all that can't be read."""
+    return (record.last_offset if isinstance(record, Unreadable) else record.offset) + 1
 
 
 class OutputRecord(NamedTuple):
@@ -92,12 +128,20 @@ def milliseconds(at: datetime) -> int:
 def decode(topic: Topic, record: InputRecord, partitioner: Partitioner) -> Message:
     """The message of a record that sits where it belongs.
 
-    Raises ``BadRecordError`` for bytes that are not JSON, a value that breaks its schema, a key
-    that is not the message's, and a partition that murmur2 does not give.
+    Raises ``BadRecordError`` for what can't be read or is too large, bytes that are not JSON, a
+    value that breaks its schema, a key that is not the message's, and a partition that murmur2
+    does not give.
     """
+    if isinstance(record, Unreadable):
+        raise BadRecordError(record.problem)
     if record.value is None:
         raise BadRecordError("the value is null; this topic has no tombstones")
     value: bytes = record.value
+    if len(value) > RECORD_BYTES_MAX:
+        raise BadRecordError(
+            f"the value has {len(value)} bytes; a record of this system has at most"
+            f" {RECORD_BYTES_MAX}"
+        )
     if record.headers:
         value = _cloud_event_data(record.headers, value)
     try:
@@ -187,26 +231,50 @@ class Encoder:
 
 
 def dead_letter(
-    topic: str, partition: int, record: InputRecord, service: str, error: str, attempt: int = 1
+    topic: str,
+    partition: int,
+    record: InputRecord,
+    service: str,
+    error: str,
+    at_ms: int = 0,
+    attempt: int = 1,
 ) -> OutputRecord:
     """The record as it came, its own headers included, with headers that say where from and why.
 
-    But for card numbers, which are masked: we must not keep what nobody should have sent.
+    But for card numbers, which are masked: we must not keep what nobody should have sent. What is
+    larger than a topic takes is left out, and ``letter-content`` says so. ``at_ms`` is the letter's
+    time if the record has none.
     """
+    key, value, headers, about = record.key, record.value, record.headers, []
+    size = len(key or b"") + len(value or b"")
+    size += sum(len(name.encode()) + len(text or b"") for name, text in headers)
+    if isinstance(record, Unreadable):
+        about = [
+            ("unreadable", record.reason.encode()),
+            ("last-offset", str(record.last_offset).encode()),
+        ]
+        if record.is_batch:
+            about.append(("letter-content", LETTER_OF_BATCH))
+    if size > LETTER_BYTES_MAX:
+        about = [each for each in about if each[0] != "letter-content"]
+        about += [("letter-content", LETTER_LEFT_OUT), ("left-out-bytes", str(size).encode())]
+        value, headers = None, ()
+        key = key if key is not None and len(key) <= _KEY_BYTES_MAX else None
     return OutputRecord(
         topic=topic,
         partition=partition,
-        key=record.key and without_cards(record.key),
-        value=record.value and without_cards(record.value),
-        timestamp=max(record.timestamp, 0),
+        key=key and without_cards(key),
+        value=value and without_cards(value),
+        timestamp=record.timestamp if record.timestamp >= 0 else max(at_ms, 0),
         headers=[
-            *((name, text and without_cards(text)) for name, text in record.headers),
+            *((name, text and without_cards(text)) for name, text in headers),
             ("service", service.encode()),
             ("topic", record.topic.encode()),
             ("partition", str(record.partition).encode()),
             ("offset", str(record.offset).encode()),
-            ("error", error.encode()),
+            ("error", error.encode("utf-8", "replace")[:_ERROR_BYTES_MAX]),
             ("attempt", str(attempt).encode()),
+            *about,
         ],
     )
 

@@ -2,15 +2,23 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.runtime.records import Unreadable
 from services.runtime.settings import Settings
 from services.runtime.store import POSITIONS_KEY, Store, with_positions
 from services.runtime.transport import consumer, read_end
 
 
+class ChangelogError(Exception):
+    """A changelog can't be read; the text says where, and what to do."""
+
+
 async def restore(
     store: Store, changelog: TopicPartition, settings: Settings, cluster: str
 ) -> None:
-    """Read the changelog from where the rows are, or from its beginning, to its end."""
+    """Read the changelog from where the rows are, or from its beginning, to its end.
+
+    Raises ``ChangelogError`` for what can't be read: nothing of it may be passed over.
+    """
     reader = consumer(settings)
     await reader.start()
     try:
@@ -32,6 +40,8 @@ async def _read(
         rows: dict[bytes, bytes | None] = {}
         meta = store.meta
         for record in fetched.get(changelog, ()):
+            if isinstance(record, Unreadable):
+                raise ChangelogError(_what_to_do(record))
             if record.key == POSITIONS_KEY:
                 meta = with_positions(meta, record.value)
             else:
@@ -48,3 +58,11 @@ async def _read(
             store.write(rows.items(), meta)
         if end is not None and position >= end and reader.last_poll_timestamp(changelog):
             return
+
+
+def _what_to_do(record: Unreadable) -> str:
+    return (
+        f"the changelog can't be read at {record}. State without it would be wrong, so this worker"
+        " stops. Start it where the rows of this partition still are (STATE_DIR of the worker that"
+        " had it last), or bring the topic back from a replica or a backup"
+    )

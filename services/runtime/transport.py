@@ -12,11 +12,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
+from services.runtime import batches
 from services.runtime.records import OutputRecord
 from services.runtime.settings import Settings
 
 #: A record is at most 900 kB, and a batch without transactions is one record batch.
 BATCH_BYTES_MAX = 1_500_000
+
+batches.install()
 
 
 class TransportError(RuntimeError):
@@ -49,6 +52,7 @@ def consumer(
 ) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed.
 
+    What can't be read comes as ``Unreadable`` between the records; nothing is raised for it.
     With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
     """
     return _Consumer(
@@ -64,7 +68,6 @@ def consumer(
         max_poll_interval_ms=600_000,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         max_partition_fetch_bytes=2 * 1024 * 1024,
-        check_crcs=False,
         metadata_max_age_ms=60_000,
     )
 

@@ -13,8 +13,15 @@ from aiokafka import TopicPartition
 
 from schemas.messages import Message
 from schemas.topics import Topic
+from services.runtime.batches import note_unreadable
 from services.runtime.processor import Processor
-from services.runtime.records import BadRecordError, InputRecord, Partitioner, decode
+from services.runtime.records import (
+    BadRecordError,
+    InputRecord,
+    Partitioner,
+    Unreadable,
+    decode,
+)
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, read_end
 
@@ -85,6 +92,9 @@ class WholeRead(Mapping[str, Message]):
                 self._put(record)
 
     def _put(self, record: InputRecord) -> None:
+        if isinstance(record, Unreadable):
+            note_unreadable(record, "in the topic only")
+            return
         if record.value is None:
             self._latest.pop((record.key or b"").decode("utf-8", "replace"), None)
             return

@@ -13,8 +13,16 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import DEAD_LETTERS
 from services.runtime import transport
+from services.runtime.batches import note_unreadable
 from services.runtime.cache import TwoGenerations
-from services.runtime.records import OutputRecord, Partitioner, dead_letter, milliseconds
+from services.runtime.records import (
+    OutputRecord,
+    Partitioner,
+    Unreadable,
+    dead_letter,
+    milliseconds,
+    offset_after,
+)
 from services.runtime.settings import Settings
 from services.shop_bridge import outbox
 from services.shop_bridge.metrics import MISTYPED, OUTBOX_EVENTS
@@ -43,8 +51,11 @@ async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) ->
             await publisher.send([each for record in found for each in events.read(record)])
             events.keep()
             await reader.commit(
-                {partition: records[-1].offset + 1 for partition, records in batch.items()}
+                {partition: offset_after(records[-1]) for partition, records in batch.items()}
             )
+            for record in found:
+                if isinstance(record, Unreadable):
+                    note_unreadable(record, f"in {DEAD_LETTERS.name}")
     except KafkaError as error:
         _log.warning("an outbox can't be followed", source=shop.name, error=type(error).__name__)
         raise
@@ -65,6 +76,9 @@ class Events:
 
     def read(self, record: Any) -> list[OutputRecord]:
         """The records that an event makes: none if it is known or a tombstone."""
+        if isinstance(record, Unreadable):
+            OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
+            return [self._buried(record, record.problem)]
         event_id = outbox.event_id(record.headers)
         if event_id is not None and (event_id in self._reading or self._known.get(event_id)):
             OUTBOX_EVENTS.labels(self._source, "repeated").inc()
@@ -81,9 +95,7 @@ class Events:
         except ValueError as error:
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
             _log.warning("an outbox event can't be read", source=self._source, at=cause)
-            partition = self._partitioner((record.key or b"").decode("utf-8", "replace"))
-            letter = dead_letter(self._dead_letters, partition, record, "shop_bridge", str(error))
-            return [letter]
+            return [self._buried(record, str(error))]
         if spoken.mistyped:
             MISTYPED.labels(self._source).inc()
             OUTBOX_EVENTS.labels(self._source, "mistyped").inc()
@@ -91,6 +103,13 @@ class Events:
             return [letter]
         OUTBOX_EVENTS.labels(self._source, "accepted").inc()
         return [self._publisher.event(spoken.message, now_ms, cause)]
+
+    def _buried(self, record: Any, error: str) -> OutputRecord:
+        partition = self._partitioner((record.key or b"").decode("utf-8", "replace"))
+        now_ms = milliseconds(datetime.now(UTC))
+        return dead_letter(
+            self._dead_letters, partition, record, "shop_bridge", error, at_ms=now_ms
+        )
 
     def keep(self) -> None:
         """What was read is with Kafka."""

@@ -8,6 +8,8 @@ from aiokafka import TopicPartition
 
 from schemas.messages import IdIssued, RequestRefused
 from schemas.topics import REQUEST_OUTCOMES
+from services.runtime.batches import note_unreadable
+from services.runtime.records import Unreadable
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer
 from services.shop_bridge.sender import ReplayError
@@ -64,6 +66,9 @@ class Outcomes:
         batches = await self._consumer.getmany(timeout_ms=POLL_MS)
         for records in batches.values():
             for record in records:
+                if isinstance(record, Unreadable):
+                    note_unreadable(record, "in the topic only")
+                    continue
                 if record.value is None:
                     continue
                 outcome = REQUEST_OUTCOMES.adapter.validate_json(record.value)

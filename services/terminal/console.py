@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import structlog
 import typer
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 from pydantic import ValidationError
@@ -44,6 +45,8 @@ def mistakes() -> Iterator[None]:
     """Around a command (also as its decorator): errors become lines on stderr and an exit code."""
     # aiokafka reports on its own what we say better, or what is over by the time it is read.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # What the runtime reports must not stand between the lines of an export.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         yield
     except Mistake as mistake:

@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from schemas.topics import CATALOGUE, DEAD_LETTERS
-from services.runtime.records import InputRecord, OutputRecord, Partitioner, instant, key_id
+from services.runtime.records import (
+    LETTER_LEFT_OUT,
+    LETTER_OF_BATCH,
+    InputRecord,
+    OutputRecord,
+    Partitioner,
+    instant,
+    key_id,
+)
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
 from services.terminal import topics
@@ -34,7 +42,10 @@ commands = typer.Typer(
     help="List, show and replay records that could not be read.",
 )
 #: Headers that say where a dead letter is from; any other is the record's own.
-ABOUT = frozenset({"service", "topic", "partition", "offset", "error", "attempt"})
+ABOUT = frozenset(
+    {"service", "topic", "partition", "offset", "error", "attempt"}
+    | {"last-offset", "unreadable", "letter-content", "left-out-bytes"}
+)
 Places = Annotated[
     list[str] | None, typer.Argument(metavar="N…", help="partition/offset, as the list says.")
 ]
@@ -45,7 +56,8 @@ class DeadLetter:
     """A record as it came, and what is known of it."""
 
     record: InputRecord
-    #: Service, topic (without the prefix), partition, offset, error, attempt.
+    #: Service, topic (without the prefix), partition, offset, error, attempt, and what else the
+    #: headers of ``ABOUT`` say.
     about: dict[str, str]
 
     @property
@@ -56,7 +68,29 @@ class DeadLetter:
     @property
     def source(self) -> str:
         """Where it came from."""
-        return "/".join(self.about.get(name, "?") for name in ("topic", "partition", "offset"))
+        place = "/".join(self.about.get(name, "?") for name in ("topic", "partition", "offset"))
+        last = self.about.get("last-offset")
+        return place if last in (None, self.about.get("offset")) else f"{place}-{last}"
+
+    def why_not_replayed(self, *, is_mended: bool) -> str:
+        """Why its bytes can't be sent again as a record, or an empty text if they can."""
+        content = self.about.get("letter-content")
+        if content == LETTER_OF_BATCH.decode():
+            return (
+                f"dead letter {self.place} holds a whole batch that can't be read, not a record:"
+                f" have whoever feeds {self.about.get('topic')} send again what it held"
+            )
+        if content == LETTER_LEFT_OUT.decode() and self.record.key is None:
+            return (
+                f"dead letter {self.place} holds neither key nor value, they were too large: have"
+                f" whoever feeds {self.about.get('topic')} send it again"
+            )
+        if content == LETTER_LEFT_OUT.decode() and not is_mended:
+            return (
+                f"dead letter {self.place} does not hold its value, it was too large: give one"
+                " with --value"
+            )
+        return ""
 
     def as_json(self) -> dict[str, Any]:
         """All but the value."""
@@ -157,6 +191,7 @@ def replay(
     mended = value.read_bytes() if value is not None else None
     settings = settings_here()
     letters = _read() if everything else _named(places or [])
+    letters = _can_be_sent(letters, is_mended=mended is not None, others_go_on=everything)
     records = [_original(settings, letter, mended) for letter in letters]
     if letters and not yes:
         _ask(letters)
@@ -166,6 +201,21 @@ def replay(
         print_json([letter.as_json() for letter in letters])
         return
     typer.echo(f"{len(letters)} sent again" if letters else "no dead letters")
+
+
+def _can_be_sent(
+    letters: Sequence[DeadLetter], *, is_mended: bool, others_go_on: bool
+) -> list[DeadLetter]:
+    kept = []
+    for letter in letters:
+        why_not = letter.why_not_replayed(is_mended=is_mended)
+        if not why_not:
+            kept.append(letter)
+        elif others_go_on:
+            typer.echo(clean(f"left: {why_not}"), err=True)
+        else:
+            raise Mistake(why_not)
+    return kept
 
 
 def _ask(letters: Sequence[DeadLetter]) -> None:

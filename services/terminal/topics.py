@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import typer
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
@@ -21,13 +22,14 @@ from services.runtime.records import (
     InputRecord,
     OutputRecord,
     Partitioner,
+    Unreadable,
     as_record,
     decode,
     key_id,
     milliseconds,
 )
 from services.runtime.settings import Settings
-from services.terminal.console import Mistake, Step
+from services.terminal.console import Mistake, Step, clean
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0
@@ -69,8 +71,9 @@ async def read(
 ) -> AsyncGenerator[InputRecord, None]:
     """Every record from the beginning to the end as it stood at the start, partition by partition.
 
-    An open transaction and what comes after it is left out. Who may stop before the end closes it
-    with ``aclosing``, so that the connection does not outlive the loop.
+    An open transaction and what comes after it is left out; what can't be read is named on stderr.
+    Who may stop before the end closes it with ``aclosing``, so that the connection does not outlive
+    the loop.
     """
     async with connected(transport.consumer(settings), settings) as reader:
         await assign(reader, settings, partitions)
@@ -85,7 +88,14 @@ async def read(
                     if step is not None:
                         step(done, sum(end - begins[known] for known, end in ends.items()))
                     for record in batch:
-                        yield record
+                        if isinstance(record, Unreadable):
+                            _name_unreadable(record)
+                        else:
+                            yield record
+
+
+def _name_unreadable(record: Unreadable) -> None:
+    typer.echo(clean(f"left out, it can't be read: {record}"), err=True)
 
 
 async def _batches(
@@ -168,7 +178,9 @@ async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause
             reader.seek(tp, cause.offset)
             record = await _first(reader, tp, cause.offset)
             reader.pause(tp)
-            if record is not None and record.offset == cause.offset:
+            if isinstance(record, Unreadable):
+                _name_unreadable(record)
+            elif record is not None and record.offset == cause.offset:
                 found[cause] = record
     return found
 

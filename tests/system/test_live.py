@@ -21,8 +21,10 @@ from services.runtime.admin import admin, create_topics, topics_of_ours
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import as_record
 from services.storefront.views import auction_view, group_progress
+from tests.raw_batches import Raw, batch
 from tests.system import plain_http
 from tests.system.api_stack import SETTINGS
+from tests.system.broken_logs import produce
 from tests.system.browsers import Browser, browsers
 from tests.system.postgres import Postgres
 from tests.system.purchases import order_at
@@ -210,6 +212,9 @@ def test_a_burst_is_told_by_its_last_state_and_bad_records_are_passed_over(
             browser.until_told(1)
             bad = [record._replace(value=b"{") for record in _records(stack, state("g-1", 2))]
             stack.feed_raw(bad)
+            (record,) = bad
+            nobody_s = batch([Raw(record.key, b"{", [(b"\xff", b"1")])], at_ms=record.timestamp)
+            produce(stack, stack.settings.topic("purchases"), record.partition, nobody_s)
             feed(stack, *(state("g-1", version) for version in range(2, last + 1)))
             browser.until_told(last)
         assert browser.versions == sorted(set(browser.versions))

@@ -32,12 +32,14 @@ from schemas.messages import (
 from schemas.parts import FavorTerms
 from schemas.topics import CATALOGUE, PARTITIONS
 from services.runtime.brokers import RunningBroker
-from services.runtime.records import BadRecordError, OutputRecord, as_record, decode
+from services.runtime.records import BadRecordError, OutputRecord, as_record, decode, encode
 from services.storefront.model import listing
 from services.storefront.model.database import connect, migrate
 from services.storefront.model.projecting import TOPICS
 from services.storefront.model.reading import Reader
 from services.storefront.model.tables import FACTS, POSITIONS, READ_MODEL
+from tests.raw_batches import Raw, batch
+from tests.system.broken_logs import produce
 from tests.system.postgres import Postgres
 from tests.system.stack import Stack, Worker, partition_of, stack_on, until
 
@@ -287,10 +289,18 @@ def test_rebuilt_is_incremental_is_what_the_log_says(
             garbage = as_record(auction(1, 99), "auctions", partition_of, MS)
             stack.feed_raw([garbage._replace(partition=(garbage.partition + 1) % PARTITIONS)])
             stack.feed_raw([garbage._replace(key=b"a-2"), garbage._replace(value=b"\xff{")])
+            # Nobody can read the second of these; the first, which nobody has seen yet, counts.
+            tellable, good = Raw(garbage.key, garbage.value, [(b"\xff", b"1")]), auction(1, 2)
+            produce(
+                stack,
+                stack.settings.topic("auctions"),
+                garbage.partition,
+                batch([Raw(garbage.key, encode(good)), tellable], at_ms=MS),
+            )
             stack.wait_idle()
         metrics = worker.page("metrics")
         assert metrics is not None
-        assert "jointbuy_projector_unreadable_total 12.0" in metrics.text
+        assert "jointbuy_projector_unreadable_total 16.0" in metrics.text
         worker.stop()
         check(stack, url)
         incremental = rows_of(url)

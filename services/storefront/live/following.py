@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from schemas.topics import Topic
-from services.runtime.records import InputRecord
+from services.runtime.batches import note_unreadable
+from services.runtime.records import InputRecord, Unreadable, offset_after
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, is_being_cancelled
 from services.storefront.live.feeds import Place
@@ -115,8 +116,11 @@ class Follower:
     def _take_all(self, place: TopicPartition, records: list[Any]) -> None:
         topic = self._topics[place.topic]
         for record in records:
-            self._take(topic, record)
-            self.positions[topic.name, place.partition] = record.offset + 1
+            if isinstance(record, Unreadable):
+                note_unreadable(record, "in the topic only")
+            else:
+                self._take(topic, record)
+            self.positions[topic.name, place.partition] = offset_after(record)
 
     async def _lost(self, reader: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         """Read on at the first record there is."""

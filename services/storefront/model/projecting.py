@@ -17,14 +17,17 @@ from prometheus_client import Counter, Histogram
 from schemas.messages import Message
 from schemas.topics import CATALOGUE, Topic
 from services.runtime.admin import cluster_id, create_topics
+from services.runtime.batches import note_unreadable
 from services.runtime.records import (
     BadRecordError,
     InputRecord,
     Partitioner,
+    Unreadable,
     decode,
     encode,
     in_range,
     key_id,
+    offset_after,
 )
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, is_being_cancelled, read_end
@@ -170,7 +173,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             for record in records:
                 if record.offset >= at:
                     self._add(batch, self._topics[tp.topic], record)
-            moves[tp] = (at, max(at, records[-1].offset + 1))
+            moves[tp] = (at, max(at, offset_after(records[-1])))
         for tp, at in self._at.items():
             # Beyond control records, once there is nothing else to write.
             if not found and (read_to := await reader.position(tp)) > at:
@@ -186,6 +189,10 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     def _add(self, batch: Batch, topic: Topic, record: InputRecord) -> None:
         partitioner = self._partitioners[topic.name]
         self._now_ms = max(self._now_ms, in_range(record.timestamp))
+        if isinstance(record, Unreadable):
+            UNREADABLE.inc()
+            note_unreadable(record, "in the topic only")
+            return
         try:
             if record.value is None:
                 batch.delete(topic.name, _key_of_tombstone(record, partitioner))

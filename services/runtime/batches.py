@@ -1,0 +1,293 @@
+"""Reads what a fetch brought, batch by batch, and names what can't be read instead of raising.
+
+aiokafka raises out of ``getmany`` for a header name that is not UTF-8, a codec it does not know, a
+wrong checksum or garbled bytes. It raises again at every later try, so one such record stops a
+partition for good. It also passes over a batch that came cut off without handing it on. Here each
+of these becomes an ``Unreadable`` that stands where its records stood, in the order of offsets.
+
+A checksum that does not match may be the network's fault. Such a batch is fetched again, and only
+judged when the same bytes have come several times over some seconds.
+"""
+
+import asyncio
+import struct
+import time
+from collections.abc import Generator, Iterator
+from typing import Any, Final
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.structs import ConsumerRecord
+
+from services.runtime import metrics
+from services.runtime.batch_bytes import (
+    HEADER,
+    LENGTH_AT,
+    MAGIC_AT,
+    BatchError,
+    Header,
+    end_of_batch,
+    inflated,
+    opened,
+    refuse_offset,
+    salvaged,
+)
+from services.runtime.records import Unreadable
+
+#: A batch whose checksum is wrong is judged when its same bytes came this often, …
+LOOKS_MIN: Final = 3
+#: … over at least this long.
+PATIENCE_SECONDS: Final = 5.0
+#: Between two fetches of such a batch.
+PAUSE_SECONDS: Final = 0.5
+_log = structlog.get_logger()
+
+
+# --- batches that may come better the next time --------------------------------------------------
+
+
+class Doubts:
+    """Which broken batches came how often, by partition; one clock for all readers of a process."""
+
+    def __init__(self) -> None:
+        #: What came, when first, how often.
+        self._seen: dict[TopicPartition, tuple[int, float, int]] = {}
+
+    def is_certain(self, tp: TopicPartition, raw: memoryview, now: float) -> bool:
+        """Note that these bytes came; whether they came often and long enough to be judged."""
+        told = hash(bytes(raw))
+        known, since, looks = self._seen.get(tp, (None, now, 0))
+        if known != told:
+            since, looks = now, 0
+        self._seen[tp] = (told, since, looks + 1)
+        return looks + 1 >= LOOKS_MIN and now - since >= PATIENCE_SECONDS
+
+
+_doubts = Doubts()
+
+
+# --- in aiokafka's places ------------------------------------------------------------------------
+
+
+class Batches:
+    """The bytes a fetch brought for a partition; in the place of aiokafka's ``MemoryRecords``.
+
+    That one hands no bytes on, passes over a batch that came cut off, and may raise in the task
+    that fetches, which then ends without a word.
+    """
+
+    def __init__(self, raw: bytes | None) -> None:
+        self.raw = memoryview(raw or b"")
+
+    def has_next(self) -> bool:
+        """Whether anything came."""
+        return len(self.raw) > 0
+
+    def size_in_bytes(self) -> int:
+        """How much came."""
+        return len(self.raw)
+
+
+class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
+    """The records of a partition that a fetch brought, and ``Unreadable`` where there are none."""
+
+    #: A batch is broken and should be fetched again, after a pause.
+    in_doubt = False
+    next_fetch_offset: int
+
+    def _unpack_records(self) -> Iterator[ConsumerRecord | Unreadable]:
+        raw, start = self._records.raw, 0
+        while start < len(raw):
+            end = end_of_batch(raw, start)
+            if end is None:
+                # The last batch of an answer may be cut off; the next fetch begins with it.
+                if start == 0:
+                    problem = "the broker hands over no whole batch"
+                    yield from self._doubted(raw, "cut-off", problem, self.next_fetch_offset + 1)
+                return
+            batch = raw[start:end]
+            if problem := self._broken(batch):
+                yield from self._doubted(batch, "checksum", problem, self._end_of(batch, raw, end))
+                return
+            found = yield from self._read(batch)
+            if not found:
+                # What was aborted is told anew for the offsets behind it.
+                return
+            start = end
+
+    def _broken(self, batch: memoryview) -> str:
+        magic = batch[MAGIC_AT]
+        if magic > 2:
+            return f"the batch has format {magic}, which nobody knows"
+        if self._check_crcs and not opened(batch).validate_crc():
+            return "the checksum of the batch does not match its bytes"
+        return ""
+
+    def _end_of(self, batch: memoryview, raw: memoryview, end: int) -> int:
+        """The offset after a batch whose header can't be trusted: as near as can be known."""
+        at = self.next_fetch_offset
+        told = Header.of(batch) if len(batch) >= HEADER.size else None
+        if len(raw) - end >= LENGTH_AT:
+            (following,) = struct.unpack_from(">q", raw, end)
+            if following > at:
+                is_likely = told is not None and at < told.next_offset <= following
+                return told.next_offset if told is not None and is_likely else int(following)
+        if told is not None and at < told.next_offset == told.base_offset + told.count:
+            return told.next_offset
+        return int(at + 1)
+
+    def _doubted(
+        self, raw: memoryview, reason: str, problem: str, next_offset: int
+    ) -> Iterator[Unreadable]:
+        """Have bytes fetched again that may come better, or name them when they do not."""
+        if not _doubts.is_certain(self._tp, raw, time.monotonic()):
+            self.in_doubt = True
+            _log.warning(
+                "a broken batch is fetched again",
+                topic=self._tp.topic,
+                partition=self._tp.partition,
+                offset=self.next_fetch_offset,
+                problem=problem,
+            )
+            return
+        # Nothing in it is to be trusted, its time included.
+        yield self._unreadable(raw, reason, problem, next_offset, -1)
+
+    def _unreadable(
+        self, raw: memoryview, reason: str, problem: str, next_offset: int, timestamp: int
+    ) -> Unreadable:
+        first, self.next_fetch_offset = self.next_fetch_offset, next_offset
+        (base,) = struct.unpack_from(">q", raw) if len(raw) >= LENGTH_AT else (first,)
+        if first < base < next_offset:
+            # Compaction leaves gaps before a batch.
+            first = int(base)
+        return Unreadable(
+            self._tp.topic,
+            self._tp.partition,
+            first,
+            next_offset - 1,
+            timestamp,
+            reason,
+            problem,
+            value=bytes(raw),
+            is_batch=True,
+        )
+
+    def _read(self, raw: memoryview) -> Generator[Any, None, bool]:
+        """The records of a batch whose checksum is right; returns whether the next may follow."""
+        batch = opened(raw)
+        if batch.next_offset <= self.next_fetch_offset:
+            return True
+        if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
+            self._consume_aborted_up_to(batch.base_offset)
+            try:
+                if batch.is_control_batch and self._contains_abort_marker(batch):
+                    self._aborted_producers.discard(batch.producer_id)
+            except MemoryError:
+                raise
+            except Exception as error:
+                yield from self._rest(raw, error)
+                return False
+            if batch.is_transactional and batch.producer_id in self._aborted_producers:
+                self._go_to(batch.next_offset)
+                return True
+        if not batch.is_control_batch:
+            yield from self._data(raw, batch.next_offset)
+        self._go_to(batch.next_offset)
+        return True
+
+    def _data(self, raw: memoryview, end: int) -> Iterator[ConsumerRecord | Unreadable]:
+        plain = raw
+        try:
+            if raw[MAGIC_AT] >= 2:
+                plain = inflated(raw)
+            for record in opened(plain):
+                offset = record.offset
+                if offset >= self.next_fetch_offset:
+                    if offset >= end:
+                        refuse_offset(offset)
+                    found = self._consumer_record(self._tp, record)
+                    self.next_fetch_offset = offset + 1
+                    yield found
+        except MemoryError:
+            # That says nothing about the batch.
+            raise
+        except Exception as error:
+            yield from self._salvaged(raw, plain, end, error)
+
+    def _salvaged(
+        self, raw: memoryview, plain: memoryview, end: int, error: Exception
+    ) -> Iterator[ConsumerRecord | Unreadable]:
+        """What is left of a batch after ``error``: its good records count, the others are named."""
+        if raw[MAGIC_AT] >= 2 and not isinstance(error, BatchError):
+            try:
+                for each in salvaged(plain, self._tp):
+                    if each.offset >= self.next_fetch_offset:
+                        if each.offset >= end:
+                            refuse_offset(each.offset)
+                        self._go_to(each.offset + 1)
+                        yield each
+            except (ValueError, IndexError) as further:
+                error = further
+            else:
+                return
+        yield from self._rest(raw, error)
+
+    def _rest(self, raw: memoryview, error: Exception) -> Iterator[Unreadable]:
+        """All of a batch from the next offset on, if anything is left of it."""
+        reason = error.reason if isinstance(error, BatchError) else "records"
+        end = opened(raw).next_offset
+        at_ms = Header.of(raw).time_of(0) if raw[MAGIC_AT] >= 2 else -1
+        if end > self.next_fetch_offset:
+            yield self._unreadable(raw, reason, f"the batch can't be read: {error}", end, at_ms)
+
+    def _go_to(self, offset: int) -> None:
+        self.next_fetch_offset = max(self.next_fetch_offset, offset)
+
+
+class Fetched(FetchResult):  # type: ignore[misc]  # aiokafka has no types
+    """What a fetch brought for a partition; rests the partition while a batch is in doubt."""
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        """The next records."""
+        records = self._partition_records
+        found: list[Any] = super().getall(max_records)
+        if records is not None and records.in_doubt:
+            self._rest()
+        return found
+
+    def getone(self) -> Any:
+        """The next record."""
+        records = self._partition_records
+        found = super().getone()
+        if records is not None and records.in_doubt:
+            self._rest()
+        return found
+
+    def _rest(self) -> None:
+        state = self._assignment.state_value(self._topic_partition)
+        if state is not None and not state.paused:
+            state.pause()
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, state.resume)
+
+
+def note_unreadable(record: Unreadable, kept: str) -> None:
+    """Name what is passed over in the log, and count it; ``kept`` says where it can be found."""
+    metrics.UNREADABLE.labels(record.topic, record.reason).inc()
+    _log.error(
+        "what can't be read is passed over",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        last_offset=record.last_offset,
+        reason=record.reason,
+        problem=record.problem,
+        kept=kept,
+    )
+
+
+def install() -> None:
+    """Have aiokafka's fetcher use these: it takes no classes of anybody, so its names are set."""
+    fetcher.MemoryRecords, fetcher.PartitionRecords, fetcher.FetchResult = Batches, Records, Fetched
