@@ -35,6 +35,7 @@ from schemas.messages import (
     Visibility,
 )
 from schemas.parts import Model
+from schemas.sources import STOREFRONT, may_feed
 from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow
 
 
@@ -186,7 +187,8 @@ class GroupView(GroupSummary):
 
     ``version`` is that of its progress, 0 before there is any. ``tier_reached`` and ``next_tier``
     count ``favor.tiers`` from 0, lowest start first; ``missing_to_next`` is in units, or in minor
-    units of money where tiers start from a value.
+    units of money where tiers start from a value. ``sources`` are those whose orders count; none:
+    those of any.
     """
 
     version: int
@@ -196,6 +198,7 @@ class GroupView(GroupSummary):
     withdrawn_at: datetime | None
     visibility: Visibility
     payment: PaymentTerms
+    sources: tuple[str, ...]
     favor: FavorTerms
     tier_reached: int | None
     next_tier: int | None
@@ -207,7 +210,8 @@ class GroupView(GroupSummary):
     @property
     def takes_orders_here(self) -> bool:
         """Whether an order made on a page can count: what buyers pay at the shop can't."""
-        return self.payment.scope == "group" or self.payment.method != "shop"
+        is_paid_here = self.payment.scope == "group" or self.payment.method != "shop"
+        return is_paid_here and may_feed(STOREFRONT, self.sources)
 
 
 def group_summary(row: GroupRow) -> GroupSummary:
@@ -243,6 +247,7 @@ def group_view(
     same = ("group_id", "product", "unit_price", "currency", "number_of_products", "opens_at")
     more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "if_incomplete")
     return GroupView(
+        sources=terms.sources,
         version=state.version if state else 0,
         status="withdrawn" if terms.withdrawn_at and status == "open" else status,
         quantity=quantity,

@@ -15,9 +15,10 @@ from schemas.messages import (
     SellerSuspended,
     Standing,
 )
+from schemas.sources import is_reserved
 from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
 from services.storefront.access.callers import Actor, new_key, revoked
-from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, now
 from services.storefront.commands.given import SellerGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
@@ -103,8 +104,10 @@ class SellerCommands(Acting):
             raise NotAllowed("the seller is another one")
         if role == "seller":
             await self._seller(holder_id)
-        elif holder_id in RESERVED or ":" in holder_id:
-            raise Impossible("this can't be a shop's id: choose one without a colon")
+        elif is_reserved(holder_id) or ":" in holder_id:
+            raise Impossible(
+                "this can't be a shop's id: choose one without a colon, and not storefront or admin"
+            )
         key, credential = new_key(role, holder_id)
         return await self._tell(API_KEYS, key), credential
 
