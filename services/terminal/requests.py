@@ -133,9 +133,13 @@ def request(
     body = draft(file, options)
     if listed := _members(member, members_file):
         body["members"] = [*body.get("members", ()), *listed]
-    instead = f" and --closes-at {ends} for --closes-in" if closes_in else ""
     with connected(url, as_json=as_json, patience=timeout) as api:
-        _print(_ask(api, body, once_of(once), instead), as_json)
+        _print(_ask(api, body, once_of(once), _instead(closes_in, ends)), as_json)
+
+
+def _instead(closes_in: str | None, ends: str | None) -> str:
+    """What else to change when the same is said again: a span from now is another close then."""
+    return f" and --closes-at {ends} for --closes-in" if closes_in else ""
 
 
 def _print(asked: Any, as_json: bool) -> None:

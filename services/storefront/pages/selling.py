@@ -13,6 +13,7 @@ from schemas.messages import Auction
 from schemas.money import CURRENCIES
 from schemas.topics import AUCTIONS
 from services.storefront.access.callers import Actor
+from services.storefront.api.answers import OfferAnswer, offer_answer
 from services.storefront.commands.auctions import REASONS, Offered
 from services.storefront.commands.given import AuctionGiven, OfferGiven, given
 from services.storefront.looking import auction_shown, group_shown, table_shown
@@ -23,7 +24,7 @@ from services.storefront.pages.sellers import sign_in_page
 from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
 from services.storefront.shop import Shop, shop_of
-from services.storefront.views import AuctionDetail, OfferView, TableRow
+from services.storefront.views import AuctionDetail, TableRow
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100
@@ -161,20 +162,12 @@ async def desk_auction(
         return said(request, "open", "done", 202, next=_DESK)
 
 
-async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> OfferView:
+async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> OfferAnswer:
     """What became of an offer; of another's, nothing is known."""
-    judged = None
     try:
-        judged = (await shop.commands.offer_outcome(actor, auction_id, offer_id)).judged
+        return offer_answer(await shop.commands.offer_outcome(actor, auction_id, offer_id))
     except NotAllowed:
         raise Unknown("there is no offer of yours of this id") from None
-    return OfferView(
-        offer_id=offer_id,
-        auction_id=auction_id,
-        verdict=judged.verdict if judged else None,
-        reason=judged.reason if judged else None,
-        problems=judged.problems if judged else (),
-    )
 
 
 async def _desk_page(
@@ -185,7 +178,7 @@ async def _desk_page(
     visit: Visit,
     status: int = 200,
     *,
-    verdict: OfferView | None = None,
+    verdict: OfferAnswer | None = None,
     after: str | None = None,
 ) -> Response:
     reader = shop_of(request).reader
