@@ -25,6 +25,7 @@ from schemas.messages import (
     Payment,
     PurchaseRow,
     PurchaseState,
+    Seller,
 )
 from services.storefront.access.callers import Actor
 from services.storefront.commands import Commands
@@ -115,6 +116,7 @@ TOPIC_OF = {
     Favor: "favors",
     Payment: "payments",
     IdIssued: "request-outcomes",
+    Seller: "sellers",
 }
 
 

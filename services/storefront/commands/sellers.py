@@ -43,14 +43,13 @@ class SellerCommands(Acting):
     """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
 
     async def register_seller(
-        self, actor: Actor, given: SellerGiven, seed: str | None = None, *, again: bool = False
+        self, actor: Actor, given: SellerGiven, seed: str | None = None
     ) -> Registered:
-        """Register somebody who wants to sell. ``again``: it was asked before; no new key then."""
+        """Register somebody who wants to sell; who is registered already gets no new key."""
         seller_id = self._id("s", actor, seed)
-        if again:
-            found = await self._reader.fact(SELLERS.name, seller_id)
-            if isinstance(found, Seller):
-                return Registered(seller_id, None, found)
+        found = await self._reader.fact(SELLERS.name, seller_id)
+        if isinstance(found, Seller):
+            return Registered(seller_id, None, found)
         if actor.kind != "admin":
             self._rates.count("registrations", actor.client)
         at = now()

@@ -96,8 +96,8 @@ async def open_auction(request: Request) -> Response:
     if not form.problems:
         try:
             wanted = given(AuctionGiven, fields)
-            once = form.text("once", required=False) or None
-            offered = await shop_of(request).commands.open_auction(actor, wanted, once)
+            seed = form.seed(request)
+            offered = await shop_of(request).commands.open_auction(actor, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
             form.refused(_coded(refusal), FIELDS)
@@ -267,8 +267,8 @@ async def offer(request: Request, auction_id: str) -> Response:
     wanted = _offer_of(form, auction)
     if wanted is not None:
         try:
-            once = form.text("once", required=False) or None
-            offered = await shop_of(request).commands.offer(actor, auction_id, wanted, once)
+            seed = form.seed(request)
+            offered = await shop_of(request).commands.offer(actor, auction_id, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
             form.refused(_coded(refusal), FIELDS)
@@ -322,8 +322,8 @@ async def offer_as_invited(request: Request, token: str) -> Response:
     wanted = _offer_of(form, auction)
     if wanted is not None:
         try:
-            once = form.text("once", required=False) or None
-            offered = await shop.commands.offer(actor, actor.about, wanted, once)
+            seed = form.seed(request)
+            offered = await shop.commands.offer(actor, actor.about, wanted, seed)
             where = f"/counter-offer/{token}/offers/{quote(offered.offer_id, safe='')}"
             return RedirectResponse(where, 303)
         except (Invalid, Impossible) as refusal:
