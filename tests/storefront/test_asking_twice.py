@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from schemas.ids import derive
 from schemas.messages import (
+    ApiKey,
     GroupPurchase,
     GroupPurchaseRequested,
     IdIssued,
@@ -41,6 +42,7 @@ PLACE = "/api/v1/group-purchases"
 BODY = {"definition_id": "d-000", "number_of_products": 3}
 OTHER = {"definition_id": "d-000", "number_of_products": 4}
 LIMIT = 9
+SECRET = "a-secret-of-the-tests-that-is-long"
 
 
 @dataclass
@@ -68,6 +70,8 @@ class Site:
                     await self._issue(message)
                 if isinstance(message, SellerRegistered):
                     await self._register(message)
+                if isinstance(message, ApiKey):
+                    await write(self.url, message)
 
     async def _issue(self, asked: GroupPurchaseRequested) -> None:
         at, group_id = asked.requested_at, derive(asked.request_id)
@@ -135,7 +139,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     await write(made.url, definition(0))
     given = PageSettings(
         database_url=made.url,
-        link_secret="a-secret-of-the-tests-that-is-long",
+        link_secret=SECRET,
         admin_key="an-admin-key-of-the-tests",
         answer_seconds=0,
         proxies=1,

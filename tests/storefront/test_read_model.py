@@ -15,6 +15,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import (
+    ApiKey,
     Auction,
     Definition,
     Favor,
@@ -117,6 +118,7 @@ TOPIC_OF = {
     Payment: "payments",
     IdIssued: "request-outcomes",
     Seller: "sellers",
+    ApiKey: "api-keys",
 }
 
 
