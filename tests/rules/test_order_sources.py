@@ -20,6 +20,7 @@ from schemas.messages import (
     PaymentTerms,
 )
 from schemas.sources import is_reserved, may_feed, sources_of_shop
+from services.terminal.describing import describe
 from tests.rules.test_order_rules import (
     ANN,
     BOB,
@@ -278,6 +279,18 @@ def test_only_listed_sources_feed_a_group(case: Case) -> None:
     assert played.state.status == case.status
     assert tuple(played.refused) == case.refused
     check(played)
+
+
+def test_why_names_the_shops_that_count_and_what_the_refusal_means() -> None:
+    """What ``jointbuy why`` prints of the terms and of the refusal."""
+    played = play(BOUND, rival_paid("a", "ann"))
+    says = [describe(message) for message in played.sent]
+    assert says[0].endswith(", orders from shop, fair")
+    assert says[-1] == (
+        "refused a (rival) of 1 by ann: not-this-shop"
+        " (orders of this shop do not count in this group purchase)"
+    )
+    assert describe(play(group()).sent[0]).endswith(", orders from any shop")
 
 
 # --- letters -------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ async def test_a_source_that_does_not_count_is_named_before_it_is_sent(shops: Sh
     )
     status, words = await shops.post("admin", f"/group-purchases/{TILLS}/orders", BOUGHT)
     assert status == 422
-    assert "is not this group's shop (admin): it takes orders of till" in words
+    assert "not-this-shop: admin does not feed the group, but till" in words
     assert not shops.site.sent
 
 
@@ -112,8 +112,26 @@ async def test_our_pages_take_orders_only_where_they_count(
     place = f"/group-purchases/{group_id}/orders"
     answered, words = await shops.post(token, place, {"quantity": 1})
     assert answered == status, words
-    assert ("order at its shop" in words) is (status == 422)
+    assert ("not-this-shop" in words) is (status == 422)
     assert len(shops.site.sent) == (status == 201)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "does not take orders from here"), ("ja", "こちらからのご注文の対象外です")],
+)
+async def test_a_page_says_so_in_the_reader_s_language(
+    shops: Shops, language: str, words: str
+) -> None:
+    token = Links(SECRET).token("order", TILLS, "ann")
+    answer = await shops.site.processes[0].post(
+        f"/groups/{TILLS}/order/{token}",
+        data={"quantity": "1"},
+        headers={"Accept-Language": language, "Sec-Fetch-Site": "same-origin"},
+    )
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert not shops.site.sent
 
 
 REQUESTS: list[tuple[str, str | None, dict[str, Any], int, tuple[str, ...]]] = [

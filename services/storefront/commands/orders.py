@@ -92,7 +92,7 @@ class OrderCommands(Acting):
             problem = "is paid at the shop: order there, and name the group's id"
             problems.append(Problem(field="group_id", problem=problem))
         if not may_feed(STOREFRONT, group.sources):
-            problem = "takes no orders from here: order at its shop"
+            problem = "not-this-shop: no orders are taken from here, order at the group's shop"
             problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
@@ -189,7 +189,7 @@ def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:
         problems.append(Problem(field="ordered_at", problem=problem))
     if not may_feed(message.source, group.sources):
         counted = ", ".join(group.sources)
-        problem = f"is not this group's shop ({message.source}): it takes orders of {counted}"
+        problem = f"not-this-shop: {message.source} does not feed the group, but {counted}"
         problems.append(Problem(field="source", problem=problem))
     if message.currency and group.currency and message.currency != group.currency:
         problem = f"is not the group's {group.currency}"

@@ -1,6 +1,7 @@
 """What was typed into a form: kept as it is, read field by field, each problem at its field."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -18,6 +19,7 @@ from services.storefront.shop import shop_of
 
 T = TypeVar("T")
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+_CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
 class Form:
@@ -119,13 +121,17 @@ class Form:
                 words = self.visit.text("problem.email")
             elif name in ("name", "product"):
                 words = self.visit.text("problem.long")
+            else:
+                words = self._known(problem.problem)
             self.problems.setdefault(name, Markup("{}").format(words))
         if not refusal.problems:
             self.problems.setdefault("", Markup("{}").format(self._known(refusal.detail)))
 
     def _known(self, detail: str) -> object:
+        """A reason that begins with a code that has words, in the reader's; else as it is."""
+        code = _CODE.match(detail)
         try:
-            return self.visit.text(f"reason.{detail}")
+            return self.visit.text(f"reason.{code.group() if code else detail}")
         except TextError:
             return detail
 
