@@ -150,6 +150,12 @@ BY_SOURCE = [
         refused=(("b", 1, "not-this-shop"),),
     ),
     Case(
+        "another shop's cancellation does not hide that its order is refused",
+        [BOUND, rival_cancelled("a"), rival_paid("a", "ann"), rival_cancelled("a")],
+        {},
+        refused=(NOT_A,),
+    ),
+    Case(
         "what another shop sent before the group was known is refused when it comes",
         [
             rival_paid("a", "ann"),
