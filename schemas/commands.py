@@ -20,6 +20,7 @@ from schemas.parts import (
     Text,
     Visibility,
 )
+from schemas.sources import SOURCES_MAX
 
 
 class TimePassed(Message):
@@ -39,7 +40,8 @@ class GroupPurchaseRequested(Message):
     """A terminal asks for a group purchase.
 
     Terms may be left to the definition it names. All but the identity may be missing or impossible
-    here: the rules refuse that with every problem named.
+    here: the rules refuse that with every problem named. ``sources`` are those whose orders count;
+    without any, those of the definition's shop, and without a definition any.
     """
 
     type: Literal["GroupPurchaseRequested"] = "GroupPurchaseRequested"
@@ -61,6 +63,7 @@ class GroupPurchaseRequested(Message):
     favor: FavorTerms | None = None
     if_incomplete: IfIncomplete | None = None
     visibility: Visibility = "public"
+    sources: Annotated[tuple[Id, ...], Field(max_length=SOURCES_MAX)] = ()
     keyed_by: ClassVar[str] = "request_id"
 
 

@@ -116,7 +116,10 @@ class RequestRefused(Message):
 
 
 class Terms(Message):
-    """All that a group purchase runs under."""
+    """All that a group purchase runs under.
+
+    ``sources`` are those whose orders count; none: those of any.
+    """
 
     group_id: Id
     request_id: Id
@@ -140,6 +143,7 @@ class Terms(Message):
     favor: FavorTerms = FavorTerms()
     if_incomplete: IfIncomplete = "as-reached"
     visibility: Visibility = "public"
+    sources: tuple[Id, ...] = ()
     keyed_by: ClassVar[str] = "group_id"
 
 

@@ -177,7 +177,7 @@ GROUP_PURCHASES = Topic(
     key="group_id, or group_id/members/part",
     messages=(GroupPurchase, MembersAdmitted),
     producers=("request_service",),
-    consumers=("order_service", "payment_service", "storefront", "terminal"),
+    consumers=("order_service", "payment_service", "shop_bridge", "storefront", "terminal"),
     purpose="All the terms a group purchase runs under.",
     compacted=True,
 )

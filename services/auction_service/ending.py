@@ -15,6 +15,7 @@ from schemas.messages import (
     Message,
     Person,
 )
+from schemas.sources import sources_of_shop
 from services.auction_service import letters
 from services.auction_service.letters import Sellers, person, person_of
 from services.auction_service.rows import (
@@ -119,7 +120,10 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
 def _request(
     cursor: Cursor, page: Sequence[tuple[str, Applicant]], auction: Auction, sellers: Sellers
 ) -> Sequence[Message]:
-    """The request of the group purchase, with the members or followed by parts of them."""
+    """The request of the group purchase, with the members or followed by parts of them.
+
+    The winning seller is its shop: orders of other shops do not count in it.
+    """
     assert auction.group_request_id
     parts = -(-auction.applicants // MEMBERS_PER_PART)
     members = [
@@ -141,6 +145,7 @@ def _request(
                 members=tuple(members) if parts == 1 else (),
                 member_parts=parts if parts > 1 else 0,
                 visibility="unlisted",
+                sources=sources_of_shop(seller.id),
             )
         )
     if parts > 1:

@@ -7,7 +7,7 @@ is told of a group whose rows are gone: an order that is refused then may be one
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from schemas.messages import Notice, OrderPaid, OrderPlaced, Product
+from schemas.messages import Notice, OrderPaid, OrderPlaced, Person, Product
 from schemas.notices import notices
 from schemas.parts import Address
 from services.order_service.rows import (
@@ -68,7 +68,23 @@ def refused(
     name: str, row: Order | Return, address: Address | None, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
     """That an order or return is refused, as its row ``name`` says by now."""
-    person = recipient(row.member_id, address, rows)
+    return _refused(name, row, recipient(row.member_id, address, rows), rows, now)
+
+
+def refused_elsewhere(
+    name: str, row: Order, address: Address | None, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """That an order of another shop is refused: to the order's own address only.
+
+    The other shop's member may not be the group's, even if both have the same id.
+    """
+    person = address.of(row.member_id) if address else None
+    return _refused(name, row, person, rows, now)
+
+
+def _refused(
+    name: str, row: Order | Return, person: Person | None, rows: Rows, now: datetime
+) -> Sequence[Notice]:
     if person is None:
         return ()
     answer = order_refused(name, row, rows)

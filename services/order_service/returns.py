@@ -98,7 +98,10 @@ def _take_from_orders(message: OrderReturned, rows: Rows) -> int:
     left, value = message.quantity, 0
     if member is None:
         return left
+    own = order_name(message.source, "")
     for name in _orders_to_return(message, member, rows):
+        if not name.startswith(own):
+            continue
         order: Order | None = rows.get(name)
         if order is None or order.state != "counts" or order.member_id != message.member_id:
             continue
@@ -116,7 +119,7 @@ def _take_from_orders(message: OrderReturned, rows: Rows) -> int:
 
 
 def _orders_to_return(message: OrderReturned, member: Member, rows: Rows) -> Iterator[str]:
-    """The order it names, of its own source; else the member's of any source, the latest first."""
+    """The order it names; else all of the member's, the latest first."""
     if message.order_id is not None:
         yield order_name(message.source, message.order_id)
     elif member.only_order:

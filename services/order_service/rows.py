@@ -35,7 +35,10 @@ OrderState = Literal["paid-ahead", "placed", "counts", "cancelled", "refused"]
 
 @dataclass(slots=True)
 class Terms:
-    """What orders are judged by; ``listed`` members, 0 when anyone may buy."""
+    """What orders are judged by; ``listed`` members, 0 when anyone may buy.
+
+    ``sources`` are those whose orders count; none: those of any.
+    """
 
     request_id: str
     opens_at: datetime
@@ -49,6 +52,7 @@ class Terms:
     unit_price: int | None
     product_name: str = ""
     product_id: str | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

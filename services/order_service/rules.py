@@ -3,9 +3,9 @@
 Here is what answers to each message and to what falls due; ``counting``, ``returns``, ``closing``,
 ``waiting`` and ``letters`` say how, over the rows of ``rows``.
 
-Reasons of refusals, the first that holds: ``not-a-member``, ``before-period``, ``after-period``,
-``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (a sum would pass 10**15);
-``unknown-group`` after an hour without the group; ``exceeds-orders`` for a return.
+Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
+``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (a sum would
+pass 10**15); ``unknown-group`` after an hour without the group; ``exceeds-orders`` for a return.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,6 +39,7 @@ from services.order_service.rows import (
     Waiting,
     purchase_state,
 )
+from services.order_service.sources import is_fed_by, refuse_order, refuse_return
 from services.order_service.waiting import give_up, read_waiting, wait
 from services.runtime.rows import Due, Rows
 
@@ -152,6 +153,7 @@ def _terms(message: GroupPurchase, listed: int) -> Terms:
         unit_price=message.unit_price,
         product_name=message.product.name,
         product_id=message.product.id,
+        sources=message.sources,
     )
 
 
@@ -169,6 +171,8 @@ def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Mes
     """Take an order; it counts at once if the group pays or its payment has come already."""
     if "terms" not in rows:
         return wait(message, rows, now)
+    if not is_fed_by(message.source, rows):
+        return refuse_order(message, rows, now)
     return take_order(message, rows, now, paid=False)
 
 
@@ -181,6 +185,8 @@ def pay_order(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message
     """
     if "terms" not in rows:
         return wait(message, rows, now)
+    if not is_fed_by(message.source, rows):
+        return refuse_order(message, rows, now)
     return take_order(message, rows, now, paid=True)
 
 
@@ -195,6 +201,8 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
         return ()
     if "terms" not in rows:
         return wait(message, rows, now)
+    if not is_fed_by(message.cause.source or "", rows):
+        return ()
     return take_money(order, rows, now)
 
 
@@ -202,18 +210,21 @@ def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence
     """Take an order out, or keep that it is void until it comes; what was returned is out."""
     if "terms" not in rows:
         return wait(message, rows, now)
-    take_out(message, rows)
+    if is_fed_by(message.source, rows):
+        take_out(message, rows)
     return ()
 
 
 def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take back what was returned, and refuse at once what exceeds the member's orders.
 
-    Taken from the order it names (of its own source), if that counts and is the member's; else
-    from the member's counting orders of any source, the latest first. There is no deadline.
+    Taken from orders of its own source only: from the one it names, if that counts and is the
+    member's; else from the member's counting orders, the latest first. There is no deadline.
     """
     if "terms" not in rows:
         return wait(message, rows, now)
+    if not is_fed_by(message.source, rows):
+        return refuse_return(message, rows, now)
     return take_back(message, rows, now)
 
 

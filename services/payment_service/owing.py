@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from schemas.messages import Favor, Member, Order, PurchaseRow
 from schemas.parts import Address
+from schemas.sources import may_feed
 from services.payment_service.rows import (
     ORGANIZER,
     Group,
@@ -159,7 +160,7 @@ def add_order(name: str, before: OrderRow | None, rows: Rows) -> str | None:
     if "terms" not in rows:
         rows["waits"] = Waits()
         return None
-    if not after.member_id or not is_tracked(after.member_id, rows):
+    if not after.member_id or not is_tracked(after.member_id, rows) or _is_elsewhere(name, rows):
         return None
     if after.value is None:
         terms: Terms = rows["terms"]
@@ -186,6 +187,12 @@ def is_tracked(member_id: str, rows: Rows) -> bool:
     """Whether orders matter one by one: not where the shop has the money of all that count."""
     terms: Terms = rows["terms"]
     return terms.scope == "group" or method_of(member_id, rows) != "shop"
+
+
+def _is_elsewhere(name: str, rows: Rows) -> bool:
+    """Whether an order is of a shop whose orders do not count: no money is asked for it."""
+    terms: Terms = rows["terms"]
+    return not may_feed(name.split("/")[1], terms.sources)
 
 
 def _by_shop(order: OrderRow) -> int:

@@ -38,7 +38,10 @@ PaymentStatus = Literal["pending", "authorised", "succeeded", "failed", "cancell
 
 @dataclass(slots=True)
 class Terms:
-    """What payments depend on; ``deadline`` is the close with its grace."""
+    """What payments depend on; ``deadline`` is the close with its grace.
+
+    ``sources`` are those whose orders count; none: those of any.
+    """
 
     request_id: str
     scope: PaymentScope
@@ -48,6 +51,7 @@ class Terms:
     deadline: datetime
     organizer_id: str = ""
     organizer: Address | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -85,6 +85,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         deadline=_deadline(message),
         organizer_id=organizer.id if organizer else "",
         organizer=Address.at(organizer),
+        sources=message.sources,
     )
     if "waits" in rows or group.ended or group.decided:
         if "waits" in rows:

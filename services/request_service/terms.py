@@ -12,6 +12,7 @@ from schemas.messages import (
     PaymentTerms,
 )
 from schemas.parts import is_possible
+from schemas.sources import sources_of_shop
 
 PERIOD_DEFAULT = timedelta(days=14)
 GRACE_SECONDS_DEFAULT = 60
@@ -39,6 +40,7 @@ def filled(
         payment |= request.payment.model_dump(exclude_unset=True)
     terms = {field: value for field, value in terms.items() if getattr(request, field) is None}
     terms["payment"] = PaymentTerms(**payment)
+    terms["sources"] = _sources(request, definition)
     terms["opens_at"] = request.opens_at or request.requested_at
     terms["closes_at"] = request.closes_at or _default_close(
         request.requested_at, terms["opens_at"], definition
@@ -51,7 +53,7 @@ def draft(asked: GroupPurchaseRequested, now: datetime) -> GroupPurchase:
     same = (
         *("request_id", "requested_at", "definition_id", "organizer", "product"),
         *("number_of_products", "unit_price", "currency", "opens_at", "closes_at"),
-        *("stop_at_number", "members", "member_parts", "payment", "visibility"),
+        *("stop_at_number", "members", "member_parts", "payment", "visibility", "sources"),
     )
     grace = asked.grace_seconds
     return GroupPurchase(
@@ -63,6 +65,13 @@ def draft(asked: GroupPurchaseRequested, now: datetime) -> GroupPurchase:
         if_incomplete=asked.if_incomplete or "as-reached",
         **{field: getattr(asked, field) for field in same},
     )
+
+
+def _sources(request: GroupPurchaseRequested, definition: Definition | None) -> tuple[str, ...]:
+    """Whose orders count: the sources named, each once, else those of the definition's shop."""
+    if request.sources or definition is None:
+        return tuple(dict.fromkeys(request.sources))
+    return sources_of_shop(definition.shop_id)
 
 
 def days(number: int) -> timedelta:

@@ -1,9 +1,9 @@
 """Shops' orders: what webhooks and polls tell of an order, and which orders of groups that makes.
 
     shop-events ─▶ shop orders (shop_bridge) ─▶ orders
-    orders, payments ─▶ instructions (shop_bridge) ─▶ payment-reports
-                               ⇅
-                             caller ─▶ Shopify, WooCommerce
+    group-purchases, orders, payments ─▶ instructions (shop_bridge) ─▶ payment-reports
+                                                ⇅
+                                              caller ─▶ Shopify, WooCommerce
 
 Refunds and edits come without the buyer and without the group, twice, and before the order they
 belong to. So each order of a shop has a row here, under a key of its own, and its orders of groups
@@ -14,6 +14,7 @@ orders.
 """
 
 from schemas.messages import (
+    GroupPurchase,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
@@ -24,7 +25,7 @@ from schemas.messages import (
     ShopOrderSeen,
     ShopRefundSeen,
 )
-from schemas.topics import ORDERS, PAYMENT_REPORTS, PAYMENTS, SHOP_EVENTS
+from schemas.topics import GROUP_PURCHASES, ORDERS, PAYMENT_REPORTS, PAYMENTS, SHOP_EVENTS
 from services.runtime.processor import CallRules, Processor
 from services.shop_bridge import rows, rules
 from services.shop_bridge.outbound import hearing
@@ -49,9 +50,10 @@ PROCESSOR = Processor(
 INSTRUCTIONS = Processor(
     service="shop_bridge",
     name="instructions",
-    inputs=(ORDERS, PAYMENTS),
+    inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
     outputs=(PAYMENT_REPORTS,),
     on={
+        GroupPurchase: outbound_rules.take_terms,
         OrderPlaced: outbound_rules.take_order,
         OrderPaid: outbound_rules.take_order,
         OrderCancelled: outbound_rules.cancel_order,
@@ -66,6 +68,7 @@ INSTRUCTIONS = Processor(
         ),
     },
     rows={
+        "terms": outbound_rows.Terms,
         "order": outbound_rows.Order,
         "return": outbound_rows.Returned,
         "payer": outbound_rows.Payer,

@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.sources import is_reserved
 from services.runtime.private import goes_in_clear
 from services.runtime.settings import WithSecrets
 from services.shop_bridge.signatures import standard_verifier
@@ -73,7 +74,9 @@ def _must_be_private(url: str) -> None:
 
 
 class Shop(BaseModel):
-    """A shop; ``name`` is the ``source`` of its orders. Two secrets are good while one rotates.
+    """A shop; ``name`` is the ``source`` of its orders: its id, or ``<id>.<till>``.
+
+    Two secrets are good while one rotates.
 
     ``favors`` are given back there as refunds, or as codes for the next order; without it, what
     payments instruct is left to the shop.
@@ -93,6 +96,8 @@ class Shop(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
+        if is_reserved(self.name):
+            raise ValueError("name: storefront and admin are ours: choose the shop's own id")
         if (self.kind == "outbox") == bool(self.secrets):
             raise ValueError("secrets: an outbox has none, every other shop at least one")
         if (self.kind == "outbox") != bool(self.topic):

@@ -21,7 +21,6 @@ from schemas.messages import (
     Limits,
     PaymentChoices,
     PaymentTerms,
-    Problem,
     Product,
     PurchaseRow,
     PurchaseState,
@@ -31,10 +30,10 @@ from schemas.messages import (
     Status,
     Terms,
     Tier,
-    Verdict,
     Visibility,
 )
 from schemas.parts import Model
+from schemas.sources import STOREFRONT, may_feed
 from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow
 
 
@@ -186,7 +185,7 @@ class GroupView(GroupSummary):
 
     ``version`` is that of its progress, 0 before there is any. ``tier_reached`` and ``next_tier``
     count ``favor.tiers`` from 0, lowest start first; ``missing_to_next`` is in units, or in minor
-    units of money where tiers start from a value.
+    units of money where tiers start from a value. Orders of ``sources`` count; without any, all do.
     """
 
     version: int
@@ -196,6 +195,7 @@ class GroupView(GroupSummary):
     withdrawn_at: datetime | None
     visibility: Visibility
     payment: PaymentTerms
+    sources: tuple[str, ...] = ()
     favor: FavorTerms
     tier_reached: int | None
     next_tier: int | None
@@ -207,7 +207,8 @@ class GroupView(GroupSummary):
     @property
     def takes_orders_here(self) -> bool:
         """Whether an order made on a page can count: what buyers pay at the shop can't."""
-        return self.payment.scope == "group" or self.payment.method != "shop"
+        is_paid_here = self.payment.scope == "group" or self.payment.method != "shop"
+        return is_paid_here and may_feed(STOREFRONT, self.sources)
 
 
 def group_summary(row: GroupRow) -> GroupSummary:
@@ -241,7 +242,7 @@ def group_view(
     reached, following, missing = _standing_of(tiers, quantity, value)
     status: Status = state.status if state else "open"
     same = ("group_id", "product", "unit_price", "currency", "number_of_products", "opens_at")
-    more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "if_incomplete")
+    more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "sources")
     return GroupView(
         version=state.version if state else 0,
         status="withdrawn" if terms.withdrawn_at and status == "open" else status,
@@ -255,6 +256,7 @@ def group_view(
         tier_reached=reached,
         next_tier=following,
         missing_to_next=missing,
+        if_incomplete=terms.if_incomplete,
         stop_at_number=terms.stop_at_number,
         decision=_decided(decision) if decision else None,
         **{name: getattr(terms, name) for name in (*same, *more)},
@@ -386,13 +388,3 @@ class SellerView(View):
 def seller_view(seller: Seller) -> SellerView:
     """For the seller and the admin only."""
     return SellerView.model_validate(seller)
-
-
-class OfferView(View):
-    """What became of an offer; ``verdict`` is null until that is known."""
-
-    offer_id: str
-    auction_id: str
-    verdict: Verdict | None
-    reason: str | None
-    problems: tuple[Problem, ...]

@@ -77,6 +77,7 @@ class GroupShown(GroupProgressShown):
     members_listed: bool
     opens_at: Instant
     closes_at: Instant
+    sources: tuple[str, ...] = ()
     favor: FavorTerms
     payment: PaymentTerms
     if_incomplete: str

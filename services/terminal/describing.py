@@ -1,6 +1,6 @@
 """Messages in words, one line each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
 from schemas.messages import (
@@ -79,6 +79,11 @@ def of_payment(payment: PaymentTerms) -> str:
     """Who pays, and how."""
     who = "each member" if payment.scope == "member" else "the organizer for all"
     return f"{who}, by {payment.method}"
+
+
+def of_sources(sources: Sequence[str]) -> str:
+    """Whose orders count: ``leaf, storefront, admin``."""
+    return ", ".join(sources) or "any shop"
 
 
 def of_product(product: Product) -> str:
@@ -168,7 +173,8 @@ def _(message: PurchaseOpened) -> str:
 def _terms(terms: Terms) -> str:
     return (
         f"{terms.number_of_products} x {of_product(terms.product)},"
-        f" {when(terms.opens_at)} to {when(terms.closes_at)}"
+        f" {when(terms.opens_at)} to {when(terms.closes_at)},"
+        f" orders from {of_sources(terms.sources)}"
     )
 
 
@@ -195,7 +201,13 @@ def _(message: PurchaseRow) -> str:
 def _(message: OrderRefused) -> str:
     who = f" by {message.member_id}" if message.member_id else ""
     order = f"{message.order_id} ({message.source}) of {message.quantity}{who}"
-    return f"refused {order}: {message.reason}"
+    return f"refused {order}: {_why(message.reason)}"
+
+
+def _why(reason: str) -> str:
+    """A code, with what it means where that is known."""
+    means = meaning(reason)
+    return reason if means == reason else f"{reason} ({means})"
 
 
 @describe.register

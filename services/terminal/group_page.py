@@ -19,7 +19,7 @@ from services.terminal.console import (
     table,
     when,
 )
-from services.terminal.describing import of_ladder, of_payment, of_product, of_tier
+from services.terminal.describing import of_ladder, of_payment, of_product, of_sources, of_tier
 
 STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn": "red"}
 
@@ -56,6 +56,7 @@ def particulars(group: GroupShown, now: datetime) -> list[tuple[str, str]]:
         ("Favor", of_ladder(group.favor, currency)),
         ("If incomplete", group.if_incomplete),
         ("Payment", of_payment(group.payment)),
+        ("Orders from", of_sources(group.sources)),
         ("Purchasers", f"{group.members:,}{listed}"),
         ("Value", money(group.value, currency)),
     ]

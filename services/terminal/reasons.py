@@ -1,8 +1,8 @@
-"""What the auction's reasons mean, for people. Pure."""
+"""What reasons mean, for people. Pure."""
 
 from collections.abc import Mapping
 
-#: By the codes that auction_service gives.
+#: By the codes that auction_service gives, and order_service where a code says too little.
 MEANINGS: Mapping[str, str] = {
     # shown
     "opened": "it opened the auction",
@@ -26,6 +26,8 @@ MEANINGS: Mapping[str, str] = {
     # refused applications
     "own-auction": "the applicant competes in this auction as a seller",
     "beyond-limits": "more would be reserved than an auction can hold",
+    # refused orders and returns
+    "not-this-shop": "orders of this shop do not count in this group purchase",
     # withdrawals that change nothing
     "not-the-opener": "only the seller who opened the auction can take it back",
     "has-better-offer": "a better offer took over the page",

@@ -48,6 +48,7 @@ ASKED_BY = {
     "members": "--member",
     "payment": "--method",
     "payment.scope": "--scope",
+    "sources": "--source",
 }
 
 Members = Annotated[
@@ -61,6 +62,13 @@ StopAtNumber = Annotated[
 ]
 ClosesAt = Annotated[str | None, typer.Option(help="RFC 3339; in 14 days if not given.")]
 Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        help="A shop whose orders count, repeatable; without any, those of the definition's shop.",
+    ),
+]
 Withdraw = Annotated[
     str | None, typer.Option("--withdraw", metavar="GROUP", help="Take this one back, GB-…")
 ]
@@ -90,6 +98,7 @@ def request(
     scope: PaymentScope = None,
     method: Annotated[Method | None, typer.Option(help="How it is paid.")] = None,
     unlisted: Annotated[bool | None, typer.Option("--unlisted", help="On no list.")] = None,
+    source: Sources = None,
     withdraw: Withdraw = None,
     timeout: Timeout = PATIENCE_SECONDS,
     once: Once = None,
@@ -119,13 +128,18 @@ def request(
         "favor": ladder(tier, favor_scope),
         "if_incomplete": if_incomplete,
         "visibility": "unlisted" if unlisted else None,
+        "sources": source or None,
     }
     body = draft(file, options)
     if listed := _members(member, members_file):
         body["members"] = [*body.get("members", ()), *listed]
-    instead = f" and --closes-at {ends} for --closes-in" if closes_in else ""
     with connected(url, as_json=as_json, patience=timeout) as api:
-        _print(_ask(api, body, once_of(once), instead), as_json)
+        _print(_ask(api, body, once_of(once), _instead(closes_in, ends)), as_json)
+
+
+def _instead(closes_in: str | None, ends: str | None) -> str:
+    """What else to change when the same is said again: a span from now is another close then."""
+    return f" and --closes-at {ends} for --closes-in" if closes_in else ""
 
 
 def _print(asked: Any, as_json: bool) -> None:

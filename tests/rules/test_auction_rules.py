@@ -1958,7 +1958,7 @@ def test_one_reservation_is_enough_where_one_is_asked_for() -> None:
 
 
 def test_a_contract_requests_a_group_purchase_at_its_price_for_its_applicants() -> None:
-    """By id order; the seller who won organizes it."""
+    """By id order; the seller who won organizes it, and other shops' orders do not count in it."""
     ann = Person(id="ann", email="a@x.example", name="Ann", locale="ja", time_zone="Asia/Tokyo")
     story = play(
         [OPEN, counted("z", "ann", 4, applicant=ann), counted("y", "bob", 6)],
@@ -1978,6 +1978,7 @@ def test_a_contract_requests_a_group_purchase_at_its_price_for_its_applicants() 
                 Member(id="bob", email="bob@example.com", reserved=6),
             ),
             visibility="unlisted",
+            sources=("tom", "storefront", "admin"),
         )
     ]
     assert not story.of(MembersListed)

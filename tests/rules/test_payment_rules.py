@@ -11,6 +11,7 @@ from schemas.messages import (
     FavorTerms,
     Notice,
     OrderCancelled,
+    OrderPaid,
     OrderPlaced,
     OrderRefused,
     Payment,
@@ -199,6 +200,28 @@ def test_an_order_before_its_terms_is_asked_for_once_they_come() -> None:
     while "chunk/open" in group:
         rules.open_waiting(group, T)
     assert [(each.kind, each.amount) for each in payments(group)] == [("authorisation", 2_000)]
+
+
+@pytest.mark.parametrize("method", ["card", "invoice"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["before-its-terms", "after-them"])
+def test_no_money_is_asked_for_an_order_of_another_shop(method: Any, *, is_first: bool) -> None:
+    """Not even until order_service has refused it; the group's own shop is asked as ever."""
+    group = MemoryRows(GROUP)
+    bound = terms(method=method).model_copy(update={"sources": ("shop",)})
+    elsewhere = [order("o1", source="rival"), order("o2", source="rival", member_id="bob")]
+    if not is_first:
+        rules.take_terms(bound, group, T)
+    for each in elsewhere:
+        rules.place_order(each, group, T)
+    rules.pay_order(OrderPaid(**dict(elsewhere[0]) | {"type": "OrderPaid"}), group, T)
+    rules.take_terms(bound, group, T)
+    while "chunk/open" in group:
+        rules.open_waiting(group, T)
+    rules.cancel_order(CANCEL.model_copy(update={"source": "rival"}), group, T)
+    assert payments(group) == []
+    assert not list(group.scan("payer/"))
+    rules.place_order(order("o1"), group, T)
+    assert [each.amount for each in payments(group)] == [2_000]
 
 
 CANCEL = OrderCancelled(order_id="o1", source="shop", group_id=GROUP, cancelled_at=T)

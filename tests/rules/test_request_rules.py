@@ -196,6 +196,35 @@ def test_own_terms_are_kept_and_times_told_in_utc() -> None:
     assert purchase.opens_at.utcoffset() == timedelta(0)
 
 
+@pytest.mark.parametrize(
+    ("message", "sources"),
+    [
+        (asked(), ()),
+        (asked(sources=("leaf",)), ("leaf",)),
+        (asked(sources=("till", "leaf", "till")), ("till", "leaf")),
+        (named(), ("s", "storefront", "admin")),
+        (named(sources=("till",)), ("till",)),
+    ],
+    ids=["none-to-ask", "named", "each-once", "the-definition-s-shop", "named-under-a-definition"],
+)
+def test_a_group_is_fed_by_the_sources_named_else_by_its_definition_s_shop(
+    message: GroupPurchaseRequested, sources: tuple[str, ...]
+) -> None:
+    """Without either, as where recorded orders are fed again, by any."""
+    assert group(Desk(defined()), message).sources == sources
+
+
+def test_the_shop_is_known_only_with_the_definition() -> None:
+    """A request that waits for its definition is bound to its shop all the same."""
+    desk = Desk()
+    assert desk.take(named()) == []
+    desk.definitions["d"] = defined(shop_id="leaf")
+    assert desk.pass_time(5 * SECOND) == [claimed()]
+    purchase = desk.take(granted())[0]
+    assert isinstance(purchase, GroupPurchase)
+    assert purchase.sources == ("leaf", "storefront", "admin")
+
+
 def test_definition_gives_the_terms_a_request_has_not() -> None:
     """Own terms stand; all others are the definition's, the payment's field by field."""
     terms = defined(

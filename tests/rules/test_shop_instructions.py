@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.messages import (
+    GroupPurchase,
     Message,
     OrderCancelled,
     OrderPaid,
@@ -19,6 +20,7 @@ from schemas.messages import (
     Payment,
     PaymentCause,
     PaymentReported,
+    Product,
 )
 from services.runtime.rows import Call, MemoryRows
 from services.shop_bridge.outbound import hearing, rules
@@ -272,6 +274,51 @@ def test_a_charge_is_no_shop_s_to_make(group: Group) -> None:
     group.run(lambda asked: Reply("refused", "a shop can't charge"))
     assert group.asked[0].kind == "charge"
     assert "5.00 EUR was not collected" in (group.said[0].reason or "")
+
+
+# --- whose orders count ---------------------------------------------------------------------------
+
+
+def bound(*sources: str) -> GroupPurchase:
+    return GroupPurchase(
+        group_id=GROUP,
+        request_id="r",
+        version=1,
+        requested_at=NOW,
+        issued_at=NOW,
+        product=Product(name="tea"),
+        number_of_products=1,
+        opens_at=NOW,
+        closes_at=NOW + HOUR,
+        sources=sources,
+    )
+
+
+@pytest.mark.parametrize("is_known_first", [True, False])
+@pytest.mark.parametrize("payer", ["ann", None], ids=["a-member", "the-group-as-one"])
+def test_nothing_is_paid_back_at_a_shop_whose_orders_do_not_count(
+    payer: str | None, *, is_known_first: bool
+) -> None:
+    """Else a cart at another shop that names a member would have that shop pay the favor."""
+    group = Group()
+    if is_known_first:
+        group.take(bound("shop", "admin"))
+    group.order(1, 1_000)
+    group.order(9, 9_000, source="rival")
+    group.take(bound("shop", "admin"))
+    group.pay(800, member_id=payer)
+    group.run(pays)
+    assert [(each.source, each.order_id) for each in group.asked] == [("shop", "1")]
+    assert group.said[0].status == "succeeded"
+
+
+def test_what_the_shop_has_too_little_for_is_not_taken_from_another(group: Group) -> None:
+    group.take(bound("shop"))
+    group.order(9, 9_000, source="rival")
+    group.pay(3_001)
+    group.run(lambda asked: Reply("refused", "too little") if not asked.amount else pays(asked))
+    assert {each.source for each in group.asked} == {"shop"}
+    assert group.said[0].status == "failed"
 
 
 # --- shops that answer by themselves -------------------------------------------------------------

@@ -156,6 +156,26 @@ def test_a_group_says_the_tier_reached_and_the_next(
     assert view.missing == max(10 - quantity, 0)
 
 
+@pytest.mark.parametrize(
+    ("payment", "sources", "takes"),
+    [
+        ({"method": "card"}, (), True),
+        ({"method": "card"}, ("leaf", "storefront"), True),
+        ({"method": "card"}, ("leaf", "admin"), False),
+        ({"method": "shop"}, (), False),
+        ({"method": "shop"}, ("storefront",), False),
+        ({"method": "shop", "scope": "group"}, (), True),
+        ({"method": "shop", "scope": "group"}, ("leaf",), False),
+    ],
+)
+def test_our_pages_take_orders_where_they_can_be_paid_and_count(
+    payment: Any, sources: tuple[str, ...], *, takes: bool
+) -> None:
+    view = group_view(group(payment=payment, sources=sources))
+    assert view.takes_orders_here is takes
+    assert view.sources == sources
+
+
 def test_a_group_names_nobody() -> None:
     decision = FavorDecision(
         group_id="GB-1", request_id="r-secret", version=1, total=100, currency="EUR", members=2

@@ -439,6 +439,8 @@ async def test_neither_secrets_nor_addresses_are_logged_or_shown(page: Page) -> 
         ('[{"name": "a", "kind": "shopify"}]', "secrets"),
         ('[{"name": "a", "kind": "shopify", "secrets": ["short"]}]', "at least 8"),
         ('[{"name": "A/b", "kind": "shopify", "secrets": ["long-enough"]}]', "name"),
+        ('[{"name": "storefront", "kind": "shopify", "secrets": ["long-enough"]}]', "are ours"),
+        ('[{"name": "admin.2", "kind": "standard", "secrets": ["whsec_MfKQ9r8G"]}]', "are ours"),
         ('[{"name": "a", "kind": "magento", "secrets": ["long-enough"]}]', "kind"),
         ('[{"name": "a", "kind": "standard", "secrets": ["whsec_\\u00e9\\u00e9"]}]', "Standard"),
         ('[{"name": "a", "kind": "outbox"}]', "topic"),

@@ -112,6 +112,29 @@ def test_terms_of_its_own_need_a_shop(api: Api) -> None:
     assert "definition_id" in problems_of(api.nobody.post("/group-purchases", plain, 422))
 
 
+def test_another_shop_s_orders_do_not_count_in_a_group(api: Api) -> None:
+    """Nobody but the admin can even send them; whoever does is told which shops count."""
+    shop, rival = api.shop(), api.shop()
+    definition = api.definition(shop)
+    body = {"definition_id": definition["definition_id"], "number_of_products": 3}
+    asked = api.nobody.post("/group-purchases", body)
+    place = f"/group-purchases/{asked['group_id']}"
+    assert api.nobody.get(place)["sources"] == [definition["shop_id"], "storefront", "admin"]
+    order = {"order_id": "1", "member": {"id": "m"}, "quantity": 2, "state": "paid"}
+    assert shop.post(f"{place}/orders", order)["status"] == "counted"
+    assert rival.post(f"{place}/orders", order, 403)["status"] == 403
+    elsewhere = order | {"source": "rival"}
+    refused = problems_of(api.admin.post(f"{place}/orders", elsewhere, 422))
+    assert refused["order_id"] == "not-this-shop (2 units)"
+    back = {"return_id": "r", "member_id": "m", "quantity": 1}
+    for source, reason in (("rival", "not-this-shop"), ("admin", "exceeds-orders")):
+        told = api.admin.post(f"{place}/returns", back | {"source": source}, 422)
+        assert problems_of(told)["order_id"].startswith(reason)
+    assert api.nobody.get(place)["quantity"] == 2
+    assert shop.post(f"{place}/returns", back)["status"] == "counted"
+    until("one left", lambda: api.nobody.get(place)["quantity"] == 1)
+
+
 def test_many_members_and_a_withdrawal(api: Api) -> None:
     shop = api.shop()
     members = [{"id": f"m{number}"} for number in range(2_500)]

@@ -142,7 +142,7 @@ def test_a_better_offer_takes_over_and_the_contract_opens_a_group_purchase(
         paid_at = closes_at + MINUTE
         order = OrderPaid(
             order_id="1",
-            source="shop",
+            source="sato",
             group_id=group_id,
             member_id="ann",
             quantity=2,

@@ -14,7 +14,13 @@ from typing import Any
 import pytest
 from aiokafka.admin import NewTopic
 
-from schemas.messages import GroupPurchase, Product
+from schemas.messages import (
+    Definition,
+    FavorTerms,
+    GroupPurchase,
+    GroupPurchaseRequested,
+    Product,
+)
 from services.runtime.admin import admin
 from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord, milliseconds
@@ -162,6 +168,64 @@ def test_edits_refunds_and_cancellations_reach_the_row(stack: Stack) -> None:
     refused = [key for key in stack.latest("purchases") if "/refused/" in key]
     assert refused == []
     assert not stack.read("dead-letters")
+
+
+def test_one_shop_s_webhooks_change_nothing_in_another_shop_s_group(stack: Stack) -> None:
+    """Signed by ``till``, about the group under a definition of ``shop``, in names that it has."""
+    _, page, *_ = stack.start("shop_bridge", WEBHOOKS, "order_service", "request_service")
+    definition = Definition(
+        definition_id="d",
+        shop_id="shop",
+        product=Product(name="Sencha"),
+        unit_price=2_400,
+        currency="EUR",
+        favor=FavorTerms(),
+        published_at=NOW - timedelta(days=1),
+    )
+    asked = GroupPurchaseRequested(
+        request_id="r",
+        requested_at=NOW - timedelta(hours=1),
+        definition_id="d",
+        number_of_products=10,
+    )
+    stack.feed("definitions", (definition, None))
+    stack.feed("group-purchase-requests", (asked, None))
+    group_id = stack.wait_for("request-outcomes", "r", type="IdIssued")["group_id"]
+    opened = stack.wait_for("purchases", f"{group_id}/definition")
+    assert opened["sources"] == ["shop", "storefront", "admin"]
+
+    named = [{"name": "group_id", "value": group_id}]
+    made = {"created_at": NOW.isoformat(), "updated_at": NOW.isoformat()}
+    order = shopify_order(note_attributes=named, financial_status="paid", **made)
+    member_id, order_id = str(order["customer"]["id"]), str(order["id"])
+    assert post(page, "shop", shopify("orders/paid", order)) == 200
+    row = stack.wait_for("purchases", f"{group_id}/member/{member_id}", quantity=2)
+
+    theirs = {
+        "group_id": group_id,
+        "member_id": member_id,
+        "order_id": order_id,
+        "quantity": 2,
+    }
+    paid = {"type": "OrderPaid", "ordered_at": NOW.isoformat()} | theirs
+    back = {"type": "OrderReturned", "return_id": "r-1", "returned_at": NOW.isoformat()} | theirs
+    latest = {**back, "return_id": "r-2"}
+    del latest["order_id"]
+    void = {"type": "OrderCancelled", "cancelled_at": NOW.isoformat()} | theirs
+    for told in (void, back, latest, paid, paid):
+        assert post(page, "till", standard(told)) == 202
+    assert post(page, "till", standard(paid | {"source": "shop"})) == 422
+    for refused in (order_id, "r-1", "r-2"):
+        key = f"{group_id}/refused/till/{refused}"
+        assert stack.wait_for("purchases", key)["reason"] == "not-this-shop"
+    stack.wait_idle()
+    assert stack.latest("purchases")[f"{group_id}/member/{member_id}"] == row
+    assert stack.latest("purchases")[group_id]["quantity"] == 2
+
+    # The shop's own refund of one of them still takes it.
+    refund = shopify_refund(77, (1, 1))
+    assert post(page, "shop", shopify("refunds/create", refund)) == 200
+    stack.wait_for("purchases", f"{group_id}/member/{member_id}", quantity=1)
 
 
 def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def requested(definition: str, *more: str) -> str:
 
 
 def test_a_group_from_its_request_to_its_favors(api: Api, definition: str) -> None:
-    group = requested(definition, "--stop-at-number", "--closes-in", "2h", "--organizer", "dee")
+    sources = ("--source", "shop", "--source", "admin")
+    more = ("--stop-at-number", "--closes-in", "2h", "--organizer", "dee", *sources)
+    group = requested(definition, *more)
     order = ("order", group, "--source", "shop", "--at")
     told = jointbuy(
         *order, after(seconds=0), "--member", "ann", "--quantity", "2", "--order-id", "o1"
@@ -82,6 +84,9 @@ def test_a_group_from_its_request_to_its_favors(api: Api, definition: str) -> No
     lines = lines_of(shown)
     assert lines[group].endswith("open  3 of 5 ordered"), shown
     assert lines["Favor"].endswith("from 2: 10 % off (each on their own value)")
+    assert lines["Orders"].endswith("  shop, admin")
+    elsewhere = jointbuy("order", group, "--source", "rival", "--member", "eve", "--quantity", "1")
+    assert (elsewhere.exit_code, "not-this-shop" in elsewhere.err) == (1, True), elsewhere
     assert lines["ann"].split()[-3:] == ["1", "24.00", "EUR"]
     assert jointbuy("order", group, "--member", "cy", "--quantity", "2").exit_code == 0
     until("favors", lambda: all(row["favor_amount"] for row in done("show", group)["table"]))

@@ -100,6 +100,11 @@ ORDER_REASONS: dict[str, Both] = {
         " the organizer.",
         "この共同購入は登録された方のみが対象で、お客様のお名前が見当たりません。主催者にお問い合わせください。",
     ),
+    "not-this-shop": Both(
+        "The order was made at a shop that does not take part in this group purchase. Please order"
+        " at the shop that does, or ask the organizer which one that is.",
+        "ご注文のショップは、この共同購入の対象ではありません。対象のショップでご注文いただくか、主催者にお問い合わせください。",
+    ),
     "before-period": Both(
         "The order was made before the group purchase opened. Orders count from its opening on.",
         "ご注文が共同購入の受付開始前でした。受付開始後のご注文が対象です。",

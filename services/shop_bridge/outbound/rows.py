@@ -1,5 +1,6 @@
 """The rows of a group on its way out, and what is asked of the caller.
 
+- ``terms``: what is known of the group itself.
 - ``order/<source>/<order_id>``: an order of the group, as the topic ``orders`` has it.
 - ``return/<source>/<return_id>``: a return that was taken.
 - ``payer/<member_id>``: a member's orders by name.
@@ -13,6 +14,13 @@ from typing import Literal
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Outcome = Literal["done", "less", "refused", "again", "ours", "later", "elsewhere"]
+
+
+@dataclass(slots=True)
+class Terms:
+    """The ``sources`` whose orders count in the group; none: those of any."""
+
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

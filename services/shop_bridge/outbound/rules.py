@@ -12,6 +12,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from schemas.messages import (
+    GroupPurchase,
     Message,
     OrderCancelled,
     OrderPaid,
@@ -26,6 +27,7 @@ from services.shop_bridge.outbound.rows import (
     Order,
     Payer,
     Returned,
+    Terms,
     call_name,
     instruction_name,
     order_name,
@@ -37,6 +39,17 @@ KEPT = timedelta(days=180)
 #: The date of forgetting is moved on at most this often.
 KEPT_STEP = timedelta(days=7)
 CHUNK_ROWS_MAX = 200
+
+
+# --- the group -----------------------------------------------------------------------------------
+
+
+def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep whose orders count: nothing is paid back at another shop's."""
+    if "terms" not in rows:
+        _keep(rows, now)
+        rows["terms"] = Terms(message.sources)
+    return ()
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -175,6 +188,8 @@ def forget(rows: Rows, now: datetime) -> Sequence[Message]:
         del rows[name]
     if not doomed:
         del rows["chunk/forget"]
+        if "terms" in rows:
+            del rows["terms"]
     return ()
 
 

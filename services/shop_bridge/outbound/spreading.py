@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from schemas.sources import may_feed
 from services.runtime.rows import Rows
-from services.shop_bridge.outbound.rows import Instruction, Order, Part, payer_name
+from services.shop_bridge.outbound.rows import Instruction, Order, Part, Terms, payer_name
 
 #: What is left of an order whose value is not told: the shop knows.
 NO_BOUND = 10**15
@@ -39,8 +40,10 @@ def left_of(order: Order) -> int:
 def candidates(it: Instruction, rows: Rows) -> list[tuple[str, int]]:
     """The orders that an instruction can be carried out at, the latest first, and what is left.
 
-    Of a group that pays as one all orders are its payer's. Orders in another currency are none.
+    Of a group that pays as one all orders are its payer's. Orders in another currency are none, and
+    none are those of a shop whose orders do not count in the group.
     """
+    terms: Terms = rows.get("terms") or Terms()
     found: list[tuple[Order, str]] = []
     if it.payer:
         payer = rows.get(payer_name(it.payer))
@@ -54,6 +57,7 @@ def candidates(it: Instruction, rows: Rows) -> list[tuple[str, int]]:
         if not order.void
         and order.currency in (None, it.currency)
         and source_of(name) not in it.elsewhere
+        and may_feed(source_of(name), terms.sources)
     ]
     return [(name, left) for _, name, left in sorted(fitting, reverse=True)]
 

@@ -1,7 +1,7 @@
 """The same command twice is one: what was asked for under which ``Idempotency-Key``.
 
-The log itself keeps a command from counting twice, as its ids come from the key. This table is for
-those who use a key again for something else, across all web processes.
+The log itself keeps a command from counting twice, as its ids come from the key and the body. This
+table is for those who use a key again for something else, across all web processes: it tells them.
 """
 
 import hmac
@@ -30,7 +30,7 @@ class Idempotency:
         self._sweep_at = 0.0
 
     async def remember(self, key: str, body: bytes) -> bool:
-        """Whether the same was asked for under this key before.
+        """Keep what is asked for under this key; whether the same was asked for before.
 
         Raises ``KeyReused`` if it was something else, and ``DatabaseError``.
         """
@@ -56,6 +56,17 @@ class Idempotency:
                 "something else was asked for under this Idempotency-Key before: choose a new key"
             )
         return True
+
+    async def forget(self, key: str, body: bytes) -> None:
+        """Give a key back under which nothing was done. Raises ``DatabaseError``."""
+        name, fingerprint = self._hashed(key.encode()), self._hashed(body)
+        table = IDEMPOTENCY.c
+        given_back = delete(IDEMPOTENCY).where(table.key == name, table.fingerprint == fingerprint)
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(given_back)
+        except TROUBLE as error:
+            raise DatabaseError(f"the key can't be given back: {in_short(error)}") from error
 
     def _hashed(self, text: bytes) -> str:
         """Bodies hold addresses, so that a plain hash would let them be guessed."""

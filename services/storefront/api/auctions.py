@@ -73,12 +73,12 @@ async def show_auction(shop: The, auction_id: IdInPath) -> AuctionDetail:
 async def open_auction(
     shop: The,
     actor: Who,
-    once: Seed,
+    seed: Seed,
     given: Annotated[AuctionGiven, Depends(_opening)],
     response: Response,
 ) -> OfferAnswer:
     """Open an auction with a first condition: a seller's key."""
-    offered = await shop.commands.open_auction(actor, given, once.seed)
+    offered = await shop.commands.open_auction(actor, given, seed)
     return _answered(offered, response, f"{PREFIX}/auctions/{offered.auction_id}")
 
 
@@ -91,7 +91,7 @@ async def make_offer(
     shop: The,
     actor: Who,
     auction_id: IdInPath,
-    once: Seed,
+    seed: Seed,
     given: Annotated[OfferGiven, Depends(_offer)],
     response: Response,
 ) -> OfferAnswer:
@@ -99,7 +99,7 @@ async def make_offer(
 
     `not-better` is an answer too: the offer was judged, and the shown one stays.
     """
-    offered = await shop.commands.offer(actor, auction_id, given, once.seed)
+    offered = await shop.commands.offer(actor, auction_id, given, seed)
     return _answered(offered, response, _offer_place(offered))
 
 
@@ -152,11 +152,11 @@ async def apply(
     shop: The,
     actor: Who,
     auction_id: IdInPath,
-    once: Seed,
+    seed: Seed,
     given: Annotated[ApplicationGiven, Depends(_application)],
 ) -> ApplicationAnswer:
     """Reserve: a letter asks the address to confirm; where a shop's key vouches, it counts."""
-    reserved = await shop.commands.apply(actor, auction_id, given, once.seed)
+    reserved = await shop.commands.apply(actor, auction_id, given, seed)
     return application_answer(shop, reserved)
 
 

@@ -84,12 +84,12 @@ async def list_definitions(
 async def publish_definition(
     shop: The,
     actor: Who,
-    once: Seed,
+    seed: Seed,
     given: Annotated[DefinitionGiven, Depends(_definition)],
     response: Response,
 ) -> DefinitionView:
     """Publish a definition, or the next version of one: a shop's key."""
-    made = await shop.commands.publish_definition(actor, given, once.seed)
+    made = await shop.commands.publish_definition(actor, given, seed)
     response.headers["Location"] = f"{PREFIX}/definitions/{quote(made.definition_id, safe='')}"
     return definition_view(made)
 
@@ -117,12 +117,12 @@ async def withdraw_definition(shop: The, actor: Who, definition_id: IdInPath) ->
 async def request_group_purchase(
     shop: The,
     actor: Who,
-    once: Seed,
+    seed: Seed,
     given: Annotated[GroupGiven, Depends(_group)],
     response: Response,
 ) -> RequestAnswer:
     """Ask for a group purchase: anyone under a definition, a shop's key under its own terms."""
-    asked = await shop.commands.request_group_purchase(actor, given, once.seed)
+    asked = await shop.commands.request_group_purchase(actor, given, seed)
     if asked.group_id is None:
         response.status_code = 202
         response.headers["Location"] = f"{PREFIX}/requests/{asked.request_id}"
@@ -205,11 +205,11 @@ async def place_order(
     shop: The,
     actor: Who,
     group_id: IdInPath,
-    once: Seed,
+    seed: Seed,
     given: Annotated[OrderGiven, Depends(_order)],
 ) -> OrderAnswer:
     """Order under a group's id: the shop's orders, placed or paid; a member's by a link."""
-    return order_answer(await shop.commands.place_order(actor, group_id, given, once.seed))
+    return order_answer(await shop.commands.place_order(actor, group_id, given, seed))
 
 
 @groups.post(

@@ -127,7 +127,7 @@ async def receive_payment(
     shop: The,
     actor: Who,
     payment_id: IdInPath,
-    once: Seed,
+    seed: Seed,
     given: Annotated[ReceivedGiven, Depends(_received)],
     response: Response,
 ) -> PaymentView:
@@ -135,7 +135,7 @@ async def receive_payment(
 
     The same `reference` counts once; without one, the same `Idempotency-Key` does.
     """
-    return _told(await shop.commands.receive(actor, payment_id, given, once.seed), response)
+    return _told(await shop.commands.receive(actor, payment_id, given, seed), response)
 
 
 @payments.post("/payments/{payment_id}/retry", **writes(404, by=SEERS, later=PaymentView))
@@ -154,12 +154,12 @@ async def say_outcome(
     shop: The,
     actor: Who,
     payment_id: IdInPath,
-    once: Seed,
+    seed: Seed,
     given: Annotated[OutcomeGiven, Depends(_outcome)],
     response: Response,
 ) -> PaymentView:
     """Say what became of a payment by `shop`, or of money that goes back for an invoice."""
-    return _told(await shop.commands.say_outcome(actor, payment_id, given, once.seed), response)
+    return _told(await shop.commands.say_outcome(actor, payment_id, given, seed), response)
 
 
 def _told(reported: Reported, response: Response) -> PaymentView:

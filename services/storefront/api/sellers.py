@@ -37,12 +37,12 @@ Why = Annotated[WithdrawalGiven, Depends(_reason)]
 async def register_seller(
     shop: The,
     actor: Who,
-    once: Seed,
+    seed: Seed,
     given: Annotated[SellerGiven, Depends(_seller)],
     response: Response,
 ) -> RegistrationAnswer:
     """Register as a seller; the key is said this once. An admin approves before offers count."""
-    registered = await shop.commands.register_seller(actor, given, once.seed, again=once.again)
+    registered = await shop.commands.register_seller(actor, given, seed)
     if registered.seller is None:
         response.status_code = 202
     response.headers["Location"] = f"{PREFIX}/sellers/me"

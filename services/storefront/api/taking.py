@@ -1,17 +1,21 @@
 """What every route takes: who asks, a body, a page of a list, a key against doing it twice."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
 from services.storefront.access.callers import Actor, Kind
 from services.storefront.commands.acting import demand
 from services.storefront.commands.given import ID_PATTERN, given
-from services.storefront.problems import NotJson
+from services.storefront.model.database import DatabaseError
+from services.storefront.problems import NotJson, Refusal
 from services.storefront.shop import Shop, shop_of
 
 G = TypeVar("G", bound=BaseModel)
@@ -59,32 +63,44 @@ _Key = Annotated[
     Header(
         alias="Idempotency-Key",
         description="Chosen at random. The same request under the same key happens once; whoever"
-        " knows both gets its answer again.",
+        " knows both gets its answer again. A request that is refused can be mended under its key.",
     ),
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
-    """What ids are made of, and whether the same was asked for before."""
+async def _seed(request: Request, actor: Who, idempotency_key: _Key = None) -> AsyncIterator[str]:
+    """What the ids of a command are made of: the caller, the key, and all that is asked for.
 
-    seed: str
-    again: bool
-
-
-async def _once(request: Request, actor: Who, idempotency_key: _Key = None) -> Once:
+    So whoever uses somebody else's key for another request never gets what that one got, even when
+    the key is forgotten by the table. A request that is refused gives its key back.
+    """
     if idempotency_key is None:
-        return Once(secrets.token_hex(16), False)
+        yield secrets.token_hex(16)
+        return
     shop = shop_of(request)
     route = request.scope["route"].path
     # The path names what the command is about, so that it belongs to what was asked for.
-    place = f"{route}\n{request.url.path}\n".encode()
+    asked = f"{route}\n{request.url.path}\n".encode() + await request.body()
     key = f"{actor.name}\n{route}\n{idempotency_key}"
-    again = await shop.idempotency.remember(key, place + await request.body())
-    return Once(shop.access.seal("seed", key), again)
+    # Callers without a key of their own have one name: they must not use up each other's keys.
+    whose = key if actor.via else f"{actor.client}\n{key}"
+    is_new = not await shop.idempotency.remember(whose, asked)
+    try:
+        yield shop.access.seal("seed", key, sha256(asked).hexdigest())
+    except (Refusal, RequestValidationError) as refusal:
+        if is_new and _did_nothing(refusal):
+            # Else the key is good for this body only, which is no reason to answer otherwise.
+            with suppress(DatabaseError):
+                await shop.idempotency.forget(whose, asked)
+        raise
 
 
-Seed = Annotated[Once, Depends(_once)]
+def _did_nothing(refusal: Refusal | RequestValidationError) -> bool:
+    """Whether a refusal is the caller's to mend; after trouble of ours it may have been done."""
+    return isinstance(refusal, RequestValidationError) or refusal.status < 500
+
+
+Seed = Annotated[str, Depends(_seed)]
 
 
 #: Every shape of a body, for the documentation.

@@ -24,8 +24,6 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 LOOK_SECONDS = 0.03
-#: Sources of orders that no shop may have as its id.
-RESERVED = frozenset({"storefront", "admin"})
 _IN_WORDS: dict[Kind, str] = {
     "admin": "the admin's key",
     "seller": "a seller's key",

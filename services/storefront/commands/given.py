@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import to_json
 
 from schemas.messages import IfIncomplete, Method, PaymentScope, Visibility
+from schemas.sources import SOURCES_MAX
 from services.storefront.problems import invalid
 
 G = TypeVar("G", bound=BaseModel)
@@ -208,6 +209,14 @@ class GroupGiven(Given):
     members: Annotated[tuple[MemberGiven, ...], Field(max_length=MEMBERS_MAX)] = ()
     payment: PaymentGiven | None = None
     visibility: Visibility = "public"
+    sources: Annotated[
+        tuple[GivenId, ...] | None,
+        Field(
+            max_length=SOURCES_MAX,
+            description="Whose orders count: shops' ids, `storefront` for orders made on our pages,"
+            " `admin`. Without any: those of the definition's shop, or of the shop whose key asks.",
+        ),
+    ] = None
 
 
 class WithdrawalGiven(Given):
@@ -247,7 +256,13 @@ class ReturnGiven(Given):
 
     return_id: GivenId
     member_id: GivenId
-    source: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    source: Annotated[
+        GivenId | None,
+        Field(
+            description="Whose order it was of: `storefront` for one made on our pages. Any other"
+            " is for the admin's key only."
+        ),
+    ] = None
     order_id: GivenId | None = None
     quantity: Units
     returned_at: Moment | None = None

@@ -18,6 +18,7 @@ from schemas.messages import (
     PurchaseState,
     RequestRefused,
 )
+from schemas.sources import sources_of_shop
 from schemas.topics import (
     DEFINITIONS,
     GROUP_PURCHASE_REQUESTS,
@@ -40,7 +41,10 @@ from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unkn
 #: One record holds at most 900 kB, and so many members.
 MEMBERS_PER_PART = 1_000
 PART_BYTES_MAX = 400_000
-OWN_TERMS = ("product", "unit_price", "currency", "favor", "if_incomplete", "grace_seconds")
+OWN_TERMS = (
+    *("product", "unit_price", "currency", "favor", "if_incomplete", "grace_seconds"),
+    "sources",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,8 @@ class GroupCommands(Acting):
     ) -> Sequence[Message]:
         """The request, and its members in parts if one record can't hold them."""
         fields = given.model_dump(mode="json", exclude_none=True, exclude={"members", "organizer"})
+        if actor.kind == "shop" and given.definition_id is None and not given.sources:
+            fields["sources"] = sources_of_shop(actor.id)
         members = [
             self._person(actor, each, f"members[{place}]")
             for place, each in enumerate(given.members)

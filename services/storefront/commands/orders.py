@@ -13,9 +13,10 @@ from schemas.messages import (
     OrderReturned,
     Problem,
 )
+from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, now
 from services.storefront.commands.given import (
     CancellationGiven,
     OrderGiven,
@@ -23,8 +24,6 @@ from services.storefront.commands.given import (
     ReturnGiven,
 )
 from services.storefront.problems import Impossible, NotAllowed
-
-SOURCE_HERE = "storefront"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +91,14 @@ class OrderCommands(Acting):
         if _is_paid_at_shop(group, member_id):
             problem = "is paid at the shop: order there, and name the group's id"
             problems.append(Problem(field="group_id", problem=problem))
+        if not may_feed(STOREFRONT, group.sources):
+            problem = "not-this-shop: no orders are taken from here, order at the group's shop"
+            problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
         return OrderPlaced(
             order_id=self._id("w", actor, seed),
-            source=SOURCE_HERE,
+            source=STOREFRONT,
             group_id=group.group_id,
             member_id=member_id,
             quantity=given.quantity,
@@ -140,11 +142,13 @@ class OrderCommands(Acting):
         await self._sender.send(ORDERS, message)
 
     async def return_order(self, actor: Actor, group_id: str, given: ReturnGiven) -> Ordered:
-        """Say that goods came back."""
+        """Say that goods came back, of an order that the shop told of or that was made here."""
         demand(actor, "shop", "seller", "admin")
         group = await self._group(group_id)
         await self._need_running(actor, group, "shop", "seller", "admin")
-        source = self._source(actor, given.source)
+        # Goods that were ordered on our pages come back to the shop.
+        is_of_pages = given.source == STOREFRONT
+        source = STOREFRONT if is_of_pages else self._source(actor, given.source)
         fields = {"returned_at": now()} | given.model_dump(exclude_none=True, exclude={"source"})
         message = OrderReturned(**fields, source=source, group_id=group_id)
         refused = f"{group_id}/refused/{source}/{given.return_id}"
@@ -158,10 +162,10 @@ class OrderCommands(Acting):
 
     def _source(self, actor: Actor, named: str | None) -> str:
         if actor.kind == "admin":
-            return named or "admin"
+            return named or ADMIN
         if named not in (None, actor.id):
             raise NotAllowed("source is not the key's: leave it out")
-        if actor.id in RESERVED:
+        if is_reserved(actor.id):
             raise NotAllowed(f"{actor.id} is not a shop's id")
         return actor.id
 
@@ -183,6 +187,10 @@ def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:
     if not group.opens_at <= message.ordered_at < group.closes_at:
         problem = f"is not from {group.opens_at.isoformat()} to {group.closes_at.isoformat()}"
         problems.append(Problem(field="ordered_at", problem=problem))
+    if not may_feed(message.source, group.sources):
+        counted = ", ".join(group.sources)
+        problem = f"not-this-shop: {message.source} does not feed the group, but {counted}"
+        problems.append(Problem(field="source", problem=problem))
     if message.currency and group.currency and message.currency != group.currency:
         problem = f"is not the group's {group.currency}"
         problems.append(Problem(field="currency", problem=problem))

@@ -15,9 +15,10 @@ from schemas.messages import (
     SellerSuspended,
     Standing,
 )
+from schemas.sources import is_reserved
 from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
 from services.storefront.access.callers import Actor, new_key, revoked
-from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, now
 from services.storefront.commands.given import SellerGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
@@ -42,14 +43,13 @@ class SellerCommands(Acting):
     """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
 
     async def register_seller(
-        self, actor: Actor, given: SellerGiven, seed: str | None = None, *, again: bool = False
+        self, actor: Actor, given: SellerGiven, seed: str | None = None
     ) -> Registered:
-        """Register somebody who wants to sell. ``again``: it was asked before; no new key then."""
+        """Register somebody who wants to sell; who is registered already gets no new key."""
         seller_id = self._id("s", actor, seed)
-        if again:
-            found = await self._reader.fact(SELLERS.name, seller_id)
-            if isinstance(found, Seller):
-                return Registered(seller_id, None, found)
+        found = await self._reader.fact(SELLERS.name, seller_id)
+        if isinstance(found, Seller):
+            return Registered(seller_id, None, found)
         if actor.kind != "admin":
             self._rates.count("registrations", actor.client)
         at = now()
@@ -103,8 +103,10 @@ class SellerCommands(Acting):
             raise NotAllowed("the seller is another one")
         if role == "seller":
             await self._seller(holder_id)
-        elif holder_id in RESERVED or ":" in holder_id:
-            raise Impossible("this can't be a shop's id: choose one without a colon")
+        elif is_reserved(holder_id) or ":" in holder_id:
+            raise Impossible(
+                "this can't be a shop's id: choose one without a colon, and not storefront or admin"
+            )
         key, credential = new_key(role, holder_id)
         return await self._tell(API_KEYS, key), credential
 

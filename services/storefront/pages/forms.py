@@ -1,5 +1,7 @@
 """What was typed into a form: kept as it is, read field by field, each problem at its field."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -13,9 +15,11 @@ from services.storefront.pages import formats
 from services.storefront.pages.showing import Visit
 from services.storefront.pages.texts import TextError
 from services.storefront.problems import Refusal
+from services.storefront.shop import shop_of
 
 T = TypeVar("T")
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+_CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
 class Form:
@@ -48,6 +52,17 @@ class Form:
             except ValidationError:
                 self.wrong(name, "problem.email")
         return found
+
+    def seed(self, request: Request) -> str | None:
+        """What the ids of a command are made of: all that was filled in, and where.
+
+        So the same form sent twice is one command, and whoever sends another under the number of
+        somebody else's form does not get what that one got.
+        """
+        if not self.text("once", required=False):
+            return None
+        told = json.dumps(sorted(self.values.items()))
+        return shop_of(request).access.seal("form", request.url.path, told)
 
     def is_ticked(self, name: str) -> bool:
         """Whether a box is ticked."""
@@ -106,13 +121,17 @@ class Form:
                 words = self.visit.text("problem.email")
             elif name in ("name", "product"):
                 words = self.visit.text("problem.long")
+            else:
+                words = self._known(problem.problem)
             self.problems.setdefault(name, Markup("{}").format(words))
         if not refusal.problems:
             self.problems.setdefault("", Markup("{}").format(self._known(refusal.detail)))
 
     def _known(self, detail: str) -> object:
+        """A reason that begins with a code that has words, in the reader's; else as it is."""
+        code = _CODE.match(detail)
         try:
-            return self.visit.text(f"reason.{detail}")
+            return self.visit.text(f"reason.{code.group() if code else detail}")
         except TextError:
             return detail
 

@@ -101,8 +101,8 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)
-            once = form.text("once", required=False) or None
-            ordered = await shop_of(request).commands.place_order(actor, group_id, wanted, once)
+            seed = form.seed(request)
+            ordered = await shop_of(request).commands.place_order(actor, group_id, wanted, seed)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {"member.email": "email"})
     if form.problems or ordered is None:

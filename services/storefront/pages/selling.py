@@ -13,6 +13,7 @@ from schemas.messages import Auction
 from schemas.money import CURRENCIES
 from schemas.topics import AUCTIONS
 from services.storefront.access.callers import Actor
+from services.storefront.api.answers import OfferAnswer, offer_answer
 from services.storefront.commands.auctions import REASONS, Offered
 from services.storefront.commands.given import AuctionGiven, OfferGiven, given
 from services.storefront.looking import auction_shown, group_shown, table_shown
@@ -23,7 +24,7 @@ from services.storefront.pages.sellers import sign_in_page
 from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
 from services.storefront.shop import Shop, shop_of
-from services.storefront.views import AuctionDetail, OfferView, TableRow
+from services.storefront.views import AuctionDetail, TableRow
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100
@@ -95,8 +96,8 @@ async def open_auction(request: Request) -> Response:
     if not form.problems:
         try:
             wanted = given(AuctionGiven, fields)
-            once = form.text("once", required=False) or None
-            offered = await shop_of(request).commands.open_auction(actor, wanted, once)
+            seed = form.seed(request)
+            offered = await shop_of(request).commands.open_auction(actor, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
             form.refused(_coded(refusal), FIELDS)
@@ -161,20 +162,12 @@ async def desk_auction(
         return said(request, "open", "done", 202, next=_DESK)
 
 
-async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> OfferView:
+async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> OfferAnswer:
     """What became of an offer; of another's, nothing is known."""
-    judged = None
     try:
-        judged = (await shop.commands.offer_outcome(actor, auction_id, offer_id)).judged
+        return offer_answer(await shop.commands.offer_outcome(actor, auction_id, offer_id))
     except NotAllowed:
         raise Unknown("there is no offer of yours of this id") from None
-    return OfferView(
-        offer_id=offer_id,
-        auction_id=auction_id,
-        verdict=judged.verdict if judged else None,
-        reason=judged.reason if judged else None,
-        problems=judged.problems if judged else (),
-    )
 
 
 async def _desk_page(
@@ -185,7 +178,7 @@ async def _desk_page(
     visit: Visit,
     status: int = 200,
     *,
-    verdict: OfferView | None = None,
+    verdict: OfferAnswer | None = None,
     after: str | None = None,
 ) -> Response:
     reader = shop_of(request).reader
@@ -274,8 +267,8 @@ async def offer(request: Request, auction_id: str) -> Response:
     wanted = _offer_of(form, auction)
     if wanted is not None:
         try:
-            once = form.text("once", required=False) or None
-            offered = await shop_of(request).commands.offer(actor, auction_id, wanted, once)
+            seed = form.seed(request)
+            offered = await shop_of(request).commands.offer(actor, auction_id, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
             form.refused(_coded(refusal), FIELDS)
@@ -329,8 +322,8 @@ async def offer_as_invited(request: Request, token: str) -> Response:
     wanted = _offer_of(form, auction)
     if wanted is not None:
         try:
-            once = form.text("once", required=False) or None
-            offered = await shop.commands.offer(actor, actor.about, wanted, once)
+            seed = form.seed(request)
+            offered = await shop.commands.offer(actor, actor.about, wanted, seed)
             where = f"/counter-offer/{token}/offers/{quote(offered.offer_id, safe='')}"
             return RedirectResponse(where, 303)
         except (Invalid, Impossible) as refusal:

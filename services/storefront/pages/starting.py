@@ -109,8 +109,8 @@ async def start(request: Request, definition_id: str) -> Response:
     shop = shop_of(request)
     try:
         wanted = given(GroupGiven, fields)
-        once = form.text("once", required=False) or None
-        asked = await shop.commands.request_group_purchase(visitor(request), wanted, once)
+        seed = form.seed(request)
+        asked = await shop.commands.request_group_purchase(visitor(request), wanted, seed)
     except (Invalid, Impossible) as refusal:
         form.refused(refusal, FIELDS)
         return _form(request, found, form, visit, 422)

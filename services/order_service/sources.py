@@ -1,0 +1,47 @@
+"""What comes from a source that may not feed the group: refused, and nothing else changes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from schemas.messages import Message, OrderPaid, OrderPlaced, OrderReturned
+from schemas.sources import may_feed
+from services.order_service import letters
+from services.order_service.rows import (
+    Order,
+    Return,
+    Terms,
+    order_name,
+    order_refused,
+    return_name,
+)
+from services.runtime.rows import Rows
+
+NOT_THIS_SHOP = "not-this-shop"
+
+
+def is_fed_by(source: str, rows: Rows) -> bool:
+    """Whether orders of this source count in the group, whose terms are known."""
+    terms: Terms = rows["terms"]
+    return may_feed(source, terms.sources)
+
+
+def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order of another shop, the same way each time it comes."""
+    name = order_name(message.source, message.order_id)
+    row = Order("refused", message.member_id, message.quantity, reason=NOT_THIS_SHOP)
+    known: Order | None = rows.get(name)
+    if known is not None:
+        return (order_refused(name, known, rows),)
+    rows[name] = row
+    letter = letters.refused_elsewhere(name, row, message.address, rows, now)
+    return order_refused(name, row, rows), *letter
+
+
+def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse a return of another shop; nobody is told by letter, as nothing of theirs came back."""
+    name = return_name(message.source, message.return_id)
+    known: Return | None = rows.get(name)
+    if known is None:
+        known = Return(message.member_id, message.quantity, NOT_THIS_SHOP)
+        rows[name] = known
+    return (order_refused(name, known, rows),)
