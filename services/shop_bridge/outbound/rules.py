@@ -43,7 +43,9 @@ CHUNK_ROWS_MAX = 200
 
 
 def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep an order as it first came."""
+    """Keep an order as it first came; one that is unconfirmed is not a shop's."""
+    if isinstance(message, OrderPlaced) and message.unconfirmed:
+        return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id)
     known: Order | None = rows.get(name)
