@@ -1,5 +1,6 @@
 """What is asked for or has happened outside: written by people, shops and operations."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -21,6 +22,27 @@ from schemas.parts import (
     Visibility,
 )
 from schemas.sources import SOURCES_MAX
+
+#: So long an order can be confirmed from when it was made.
+CONFIRMED_WITHIN = timedelta(hours=48)
+
+
+def confirm_by(ordered_at: datetime) -> datetime:
+    """Until before when an order that was made then can be confirmed; later it is void."""
+    try:
+        return ordered_at + CONFIRMED_WITHIN
+    except OverflowError:  # the last two days of the calendar
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def units_by_link_max(number_of_products: int, ordered: int, *, stops: bool) -> int:
+    """How many units one order may have that nobody vouches for.
+
+    What is missing where the group ``stops`` at its number and that is not ``ordered`` yet; else
+    the number.
+    """
+    missing = number_of_products - ordered
+    return missing if stops and missing > 0 else number_of_products
 
 
 class TimePassed(Message):
@@ -122,9 +144,32 @@ class Order(Message):
 
 
 class OrderPlaced(Order):
-    """A purchaser ordered under the group's id."""
+    """A purchaser ordered under the group's id.
+
+    ``unconfirmed``: nobody vouches for it, so it does not count before an ``OrderConfirmed``.
+    """
 
     type: Literal["OrderPlaced"] = "OrderPlaced"
+    unconfirmed: bool = False
+
+
+class OrderConfirmed(Message):
+    """Whoever has the mailbox of an unconfirmed order wants it, or a front end vouches for it.
+
+    It may come before its order.
+    """
+
+    type: Literal["OrderConfirmed"] = "OrderConfirmed"
+    order_id: Id
+    source: Id
+    group_id: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def event_id(self) -> str:
+        """The group and the order."""
+        return f"{self.group_id}/{self.source}/{self.order_id}"
 
 
 class OrderPaid(Order):

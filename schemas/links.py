@@ -15,6 +15,7 @@ Purpose = Literal[
     "unsubscribe",
     "confirm-application",
     "application",
+    "confirm-order",
     "counter-offer",
     "request",
     "group",
@@ -43,7 +44,8 @@ class Links:
     def token(self, purpose: Purpose, *what: str) -> str:
         """A token for a purpose: of ``unsubscribe`` (recipient_id, kind), of
         ``confirm-application`` and ``application``, by which it is taken back (auction_id,
-        application_id), of ``counter-offer`` (auction_id, seller_id), of ``request``
+        application_id), of ``confirm-order`` (group_id, member_id, source, order_id, quantity,
+        until when), of ``counter-offer`` (auction_id, seller_id), of ``request``
         (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
         id, the one order that it is about or empty for all), of ``seller`` (seller_id), of

@@ -25,6 +25,7 @@ from schemas.parts import (
 
 LetterKind = Literal[
     "id-issued",
+    "confirm-order",
     "order-counted",
     "order-refused",
     "favor-given",
@@ -54,6 +55,7 @@ class Says(Model):
     replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
     of ``right-intercepted`` they are the better condition, as by whom it is is not said.
     ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
+    ``confirm_by`` is when an unconfirmed order expires.
     """
 
     role: Role | None = None
@@ -69,6 +71,7 @@ class Says(Model):
     closes_at: Instant | None = None
     order_id: Id | None = None
     source: Id | None = None
+    confirm_by: Instant | None = None
     value: Money | None = None
     reason: str | None = None
     problems: tuple[Problem, ...] = ()
@@ -95,6 +98,7 @@ class Says(Model):
 # The fields without which a letter of a kind can't be written.
 _SAID: dict[LetterKind, str] = {
     "id-issued": "role group_id request_id product number_of_products opens_at closes_at",
+    "confirm-order": "group_id source order_id quantity value product closes_at confirm_by",
     "order-counted": "group_id source order_id quantity value product closes_at",
     "order-refused": "group_id source order_id quantity reason",
     "favor-given": "group_id product basis amount",

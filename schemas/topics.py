@@ -41,6 +41,7 @@ from schemas.messages import (
     Notice,
     OfferJudged,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
@@ -185,10 +186,10 @@ ORDERS = Topic(
     name="orders",
     kind="command",
     key="group_id",
-    messages=(OrderPlaced, OrderPaid, OrderCancelled, OrderReturned),
+    messages=(OrderPlaced, OrderConfirmed, OrderPaid, OrderCancelled, OrderReturned),
     producers=("shop_bridge", "storefront"),
-    consumers=("order_service", "payment_service", "shop_bridge"),
-    purpose="What purchasers order, pay, cancel and return, as shops tell it.",
+    consumers=("order_service", "payment_service", "shop_bridge", "terminal"),
+    purpose="What purchasers order, confirm, pay, cancel and return, as shops tell it.",
 )
 SHOP_EVENTS = Topic(
     name="shop-events",
@@ -356,8 +357,7 @@ DEAD_LETTERS = Topic(
     messages=(),
     producers=_WITH_PROCESSORS,
     consumers=("terminal",),
-    purpose="Records that could not be read, byte for byte but for card numbers, which are masked;"
-    " headers say where from and why.",
+    purpose="Records that could not be read, card numbers masked; headers say where from and why.",
 )
 PARKED_KEYS = Topic(
     name="parked-keys",

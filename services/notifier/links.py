@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from schemas.links import Links
+from schemas.messages import Notice
 from services.notifier.letters.wording import Room
 
 
@@ -22,6 +23,14 @@ class SignedLinks:
         """Where an applicant confirms."""
         token = self.links.token("confirm-application", auction_id, application_id)
         return f"{self.page_url}/confirm/{token}"
+
+    def confirm_order(self, notice: Notice) -> str:
+        """Where a purchaser confirms the order that a letter is about."""
+        says = notice.says
+        until = says.confirm_by.isoformat() if says.confirm_by else ""
+        what = (says.source or "", says.order_id or "", str(says.quantity or 0), until)
+        token = self.links.token("confirm-order", notice.about, notice.recipient.id, *what)
+        return f"{self.page_url}/confirm-order/{token}"
 
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         """The form in which a seller outbids."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from schemas.ids import MARK_MAX
 from schemas.messages import Message, OrderPaid, OrderPlaced, Payment
-from services.order_service import letters
+from services.order_service import letters, unconfirmed
 from services.order_service.closing import close, is_complete, reason_after_close
 from services.order_service.rows import (
     Latest,
@@ -25,6 +25,8 @@ from services.runtime.rows import Rows
 
 #: What schemas allow a quantity or value to be; a sum beyond it could not be sent.
 SUM_MAX = 10**15
+#: States of orders that have not come themselves.
+AHEAD = ("paid-ahead", "confirmed-ahead")
 #: (kind, status) of payments that say that an order's money is there, or will be asked for.
 MONEY_IS_THERE = frozenset(
     {
@@ -54,7 +56,7 @@ def take_order(
     """Count a new order or keep it until its money is there, or refuse it; answer a known one."""
     name = order_name(message.source, message.order_id)
     known: Order | None = rows.get(name)
-    if known is not None and known.state != "paid-ahead":
+    if known is not None and known.state not in AHEAD:
         return _take_known(name, known, message, rows, now, paid=paid)
     terms: Terms = rows["terms"]
     purchase: Purchase = rows["purchase"]
@@ -67,12 +69,67 @@ def take_order(
         purchase.version + 1,
         address=letters.address_to_keep(message, rows),
     )  # fmt: skip
-    reason = _reason_to_refuse(message, terms, purchase, rows, now)
+    awaits_confirmation = unconfirmed.awaits_confirmation(message, known)
+    money = known is not None and (known.state == "paid-ahead" or known.money)
+    reason = _reason_to_refuse(message, terms, purchase, rows, now) or unconfirmed.reason_to_refuse(
+        message, known, terms, purchase, now
+    )
     if reason:
-        return _refuse(name, order, reason, rows, now)
+        return _refuse(name, order, reason, rows, now, is_told=not awaits_confirmation)
+    if awaits_confirmation:
+        kept = replace(order, state="unconfirmed", money=money)
+        return unconfirmed.keep(name, kept, rows, now)
+    return _take_in(name, order, rows, now, paid=paid, money=money)
+
+
+def take_confirmation(name: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Go on with an unconfirmed order as if it came now; before it comes, only keep that.
+
+    It was here in time, so the 72 hours after the close do not end it. One that is confirmed too
+    late, or was refused, is refused; of any other there is nothing to confirm.
+    """
+    order: Order | None = rows.get(name)
+    if order is None or order.state == "paid-ahead":
+        rows[name] = Order("confirmed-ahead", confirmed_at=at, money=order is not None)
+        return ()
+    if order.state == "refused":
+        return (order_refused(name, order, rows),)
+    if order.state != "unconfirmed":
+        return ()
+    if not unconfirmed.is_in_time(order, at):
+        return expire(name, rows, now)
+    return _take_confirmed(name, order, rows, now, paid=False)
+
+
+def expire(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order that nobody confirmed; the address may be a stranger's and gets no letter."""
+    order: Order | None = rows.get(name)
+    if order is None or order.state != "unconfirmed":
+        return ()
+    unconfirmed.end_waiting(name, rows)
+    return _refuse(name, order, "expired", rows, now, is_told=False)
+
+
+def _take_confirmed(
+    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool
+) -> Sequence[Message]:
+    unconfirmed.end_waiting(name, rows)
+    purchase: Purchase = rows["purchase"]
+    if purchase.status == "withdrawn":
+        return _refuse(name, order, "withdrawn", rows, now)
+    arrived = replace(order, state="counts", arrived_version=purchase.version + 1, money=False)
+    return _take_in(name, arrived, rows, now, paid=paid, money=order.money)
+
+
+def _take_in(
+    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool, money: bool
+) -> Sequence[Message]:
+    """Count an order that was found good, or keep it until its money is there."""
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
     counts = paid or terms.scope == "group"
-    if not counts and known is not None:
-        counts = method_of(message.member_id, terms, rows) != "shop"
+    if not counts and money:
+        counts = method_of(order.member_id, terms, rows) != "shop"
     if counts:
         return _count(name, order, purchase, rows, now)
     _keep_unpaid(name, order, purchase, rows)
@@ -84,6 +141,8 @@ def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     order: Order | None = rows.get(name)
     if order is None:
         rows[name] = Order("paid-ahead")
+    elif order.state in ("confirmed-ahead", "unconfirmed"):
+        rows[name] = replace(order, money=True)
     elif order.state == "placed" and method_of(order.member_id, rows["terms"], rows) != "shop":
         return _count_placed(name, order, rows, now)
     return ()
@@ -100,9 +159,11 @@ def _take_known(
 ) -> Sequence[Message]:
     if order.state == "refused":
         return (order_refused(name, order, rows),)
-    if order.state == "placed" and paid:
+    if order.state in ("placed", "unconfirmed") and paid:
         if order.address is None and message.member_id == order.member_id:
             order = replace(order, address=letters.address_to_keep(message, rows))
+        if order.state == "unconfirmed":
+            return _take_confirmed(name, order, rows, now, paid=True)
         return _count_placed(name, order, rows, now)
     return ()
 
@@ -189,8 +250,12 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
     return int(member.quantity == 0)
 
 
-def _refuse(name: str, order: Order, reason: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def _refuse(
+    name: str, order: Order, reason: str, rows: Rows, now: datetime, *, is_told: bool = True
+) -> Sequence[Message]:
     refused = replace(order, state="refused", reason=reason, address=None)
     rows[name] = refused
+    if not is_told:
+        return (order_refused(name, refused, rows),)
     letter = letters.refused(name, refused, order.address, rows, now)
     return order_refused(name, refused, rows), *letter

@@ -1,4 +1,4 @@
-"""What members are told by letter: that an order counts or not, and that time runs out.
+"""What members are told by letter: what to confirm, what counts or not, and that time runs out.
 
 Each letter is sent where the row changes that it tells of, so a repeat tells nothing again. Nothing
 is told of a group whose rows are gone: an order that is refused then may be one that counted.
@@ -7,6 +7,7 @@ is told of a group whose rows are gone: an order that is refused then may be one
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from schemas.commands import confirm_by
 from schemas.messages import Notice, OrderPaid, OrderPlaced, Person, Product
 from schemas.notices import notices
 from schemas.parts import Address
@@ -30,6 +31,33 @@ REMINDS_BEFORE_CLOSE = timedelta(hours=24)
 def address_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Address | None:
     """An order's address, or none if the list of members has one."""
     return message.address if listed_at(message.member_id, rows) is None else None
+
+
+def confirm_order(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
+    """That an order counts only once it is confirmed, and by when."""
+    person = recipient(order.member_id, order.address, rows)
+    terms: Terms = rows["terms"]
+    product = _product(terms)
+    if person is None or product is None:
+        return ()
+    _, source, order_id = name.split("/")
+    return notices(
+        "confirm-order",
+        person,
+        rows.key,
+        now,
+        source,
+        order_id,
+        group_id=rows.key,
+        source=source,
+        order_id=order_id,
+        quantity=order.quantity,
+        value=order.value,
+        currency=terms.currency,
+        product=product,
+        closes_at=terms.closes_at,
+        confirm_by=confirm_by(order.ordered_at),
+    )
 
 
 def counted(

@@ -6,13 +6,15 @@
 
 Terms open a group, orders and their money fill its table of purchasers, and the table's rows, the
 summary and every refusal go out on one topic, which so tells the group's whole story in order.
-Members with an address are told by letter of their orders, and reminded of the deadline.
+Members with an address are asked by letter to confirm orders that nobody vouches for, told of their
+orders, and reminded of the deadline.
 """
 
 from schemas.messages import (
     GroupPurchase,
     MembersAdmitted,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderReturned,
@@ -31,6 +33,7 @@ PROCESSOR = Processor(
         MembersAdmitted: rules.admit_members,
         GroupPurchase: rules.open_group,
         OrderPlaced: rules.place_order,
+        OrderConfirmed: rules.confirm_order,
         OrderPaid: rules.pay_order,
         OrderCancelled: rules.cancel_order,
         OrderReturned: rules.return_order,
@@ -38,6 +41,7 @@ PROCESSOR = Processor(
     },
     due={
         "close": rules.close_at_deadline,
+        "confirm": rules.expire_unconfirmed,
         "expire": rules.refuse_unknown,
         "remind": rules.begin_reminding,
         "shrink": rules.begin_shrinking,

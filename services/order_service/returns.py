@@ -59,7 +59,9 @@ def _address(message: OrderReturned, rows: Rows) -> Address | None:
     if message.order_id is None:
         return None
     order: Order | None = rows.get(order_name(message.source, message.order_id))
-    return order.address if order is not None and order.member_id == message.member_id else None
+    if order is None or order.state == "unconfirmed" or order.member_id != message.member_id:
+        return None
+    return order.address
 
 
 def _uncount(name: str, order: Order, rows: Rows) -> None:

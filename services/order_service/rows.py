@@ -3,6 +3,7 @@
 - ``terms``: what the group runs under; never changes. ``admitted/<member>``: who may buy.
 - ``purchase``: the sums and the status. ``member/<member>``: one purchaser's sums.
 - ``order/<source>/<order_id>``: all that is known of an order, and so what a repeat is answered by.
+  ``due/confirm/<source>/<order_id>`` beside it while it is unconfirmed: when it expires.
 - ``latest/<member>/<ordered_at>/<arrival>``: the counting orders of a member with several.
 - ``return/<source>/<return_id>``: the answer a return got.
 - ``waiting/<n>``: a message whose group is not known yet. ``waits``: the last of their numbers.
@@ -30,7 +31,10 @@ from services.runtime.rows import Rows
 
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 
-OrderState = Literal["paid-ahead", "placed", "counts", "cancelled", "refused"]
+#: The first two are of an order that has not come itself.
+OrderState = Literal[
+    "paid-ahead", "confirmed-ahead", "unconfirmed", "placed", "counts", "cancelled", "refused"
+]
 
 
 @dataclass(slots=True)
@@ -114,7 +118,10 @@ class Order:
 
     It arrived at ``arrived_version`` of the purchase, as the ``arrived_unpaid``-th of those that
     came without their money (0: it counted at once and made that version). ``address`` is kept
-    while its money is awaited, unless the list of members has one.
+    while its money or its confirmation is awaited, unless the list of members has one.
+
+    ``confirmed_at`` is known before the order came; ``money`` says that its money came, or will be
+    asked for, before it was confirmed.
     """
 
     state: OrderState
@@ -127,6 +134,8 @@ class Order:
     returned: int = 0
     reason: str = ""
     address: Address | None = None
+    confirmed_at: datetime | None = None
+    money: bool = False
 
 
 @dataclass(slots=True)

@@ -1,11 +1,13 @@
 """What counts towards a group purchase, when the group is complete, and what is refused.
 
-Here is what answers to each message and to what falls due; ``counting``, ``returns``, ``closing``,
-``waiting`` and ``letters`` say how, over the rows of ``rows``.
+Here is what answers to each message and to what falls due; ``counting``, ``unconfirmed``,
+``returns``, ``closing``, ``waiting`` and ``letters`` say how, over the rows of ``rows``.
 
 Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
 ``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (a sum would
-pass 10**15); ``unknown-group`` after an hour without the group; ``exceeds-orders`` for a return.
+pass 10**15, or an order by a link has more units than the group takes); ``expired`` without a
+confirmation in 48 hours; ``unknown-group`` after an hour without the group; ``exceeds-orders`` for
+a return.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +19,7 @@ from schemas.messages import (
     MembersAdmitted,
     Message,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderReturned,
@@ -27,7 +30,13 @@ from schemas.messages import Member as Purchaser
 from schemas.parts import Address
 from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
-from services.order_service.counting import paid_order, take_money, take_order
+from services.order_service.counting import (
+    expire,
+    paid_order,
+    take_confirmation,
+    take_money,
+    take_order,
+)
 from services.order_service.returns import take_back, take_out
 from services.order_service.rows import (
     Admitted,
@@ -37,6 +46,7 @@ from services.order_service.rows import (
     Purchase,
     Terms,
     Waiting,
+    order_name,
     purchase_state,
 )
 from services.order_service.sources import is_fed_by, refuse_order, refuse_return
@@ -115,6 +125,8 @@ def _apply(waiting: Waiting, rows: Rows) -> Sequence[Message]:
     match message:
         case OrderPlaced():
             return place_order(message, rows, waiting.arrived_at)
+        case OrderConfirmed():
+            return confirm_order(message, rows, waiting.arrived_at)
         case OrderPaid():
             return pay_order(message, rows, waiting.arrived_at)
         case OrderCancelled():
@@ -168,12 +180,26 @@ def _deadline(message: GroupPurchase) -> datetime:
 
 
 def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Take an order; it counts at once if the group pays or its payment has come already."""
+    """Take an order; it counts at once if the group pays or its payment has come already.
+
+    One that is ``unconfirmed`` is kept, and nothing but its purchaser's letter tells of it.
+    """
     if "terms" not in rows:
         return wait(message, rows, now)
     if not is_fed_by(message.source, rows):
         return refuse_order(message, rows, now)
     return take_order(message, rows, now, paid=False)
+
+
+def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take an unconfirmed order as if it came now, once, whether the two come in this order or not.
+
+    Confirmed after 48 hours it is refused again. An order made in time and confirmed after the
+    close gets the decided tier, as any late order does.
+    """
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    return take_confirmation(order_name(message.source, message.order_id), message.at, rows, now)
 
 
 def pay_order(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -257,6 +283,12 @@ def remind_members(rows: Rows, now: datetime) -> Sequence[Message]:
     else:
         rows["chunk/remind"] = Chunk(after=page[-1][0])
     return letters.reminders(page, rows)
+
+
+def expire_unconfirmed(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order that was not confirmed within 48 hours, without a letter."""
+    _, _, source, order_id = row_name.split("/")
+    return expire(order_name(source, order_id), rows, now)
 
 
 def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:

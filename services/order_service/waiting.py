@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from schemas.messages import (
     Message,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderReturned,
@@ -26,9 +27,10 @@ from services.runtime.rows import Due, Rows
 
 UNKNOWN_GROUP_WAIT = timedelta(hours=1)
 
-Waiter = OrderPlaced | OrderPaid | OrderCancelled | OrderReturned | Payment
+Waiter = OrderPlaced | OrderConfirmed | OrderPaid | OrderCancelled | OrderReturned | Payment
 WAITERS: dict[str, type[Waiter]] = {
     "OrderPlaced": OrderPlaced,
+    "OrderConfirmed": OrderConfirmed,
     "OrderPaid": OrderPaid,
     "OrderCancelled": OrderCancelled,
     "OrderReturned": OrderReturned,
@@ -75,6 +77,8 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message]:
     if name in rows:
         return (order_refused(name, rows[name], rows),)
     rows[name] = refused
+    if isinstance(message, OrderPlaced) and message.unconfirmed:
+        return (order_refused(name, refused, rows),)
     address = message.address if isinstance(message, OrderPlaced | OrderPaid) else None
     return order_refused(name, refused, rows), *letters.refused(name, refused, address, rows, now)
 

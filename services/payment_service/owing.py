@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.messages import Favor, Member, Order, PurchaseRow
+from schemas.commands import confirm_by
+from schemas.messages import Favor, Member, Order, OrderPlaced, PurchaseRow
 from schemas.parts import Address
 from schemas.sources import may_feed
 from services.payment_service.rows import (
@@ -24,6 +25,8 @@ from services.payment_service.rows import (
 from services.payment_service.rows import Order as OrderRow
 from services.runtime.rows import Due, Rows
 
+#: States in which an order is nobody's to pay yet.
+NOT_TAKEN = ("confirmed-ahead", "unconfirmed")
 #: How long a favor that follows a late row is waited for; it comes unless the sum stays the same.
 FAVOR_WAIT = timedelta(hours=1)
 
@@ -124,16 +127,20 @@ def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
         return None
     name = order_name(message.source, message.order_id)
     known: OrderRow | None = rows.get(name)
-    if known is not None:
+    if known is not None and known.state != "confirmed-ahead":
         if known.state == "dead" or known.by_shop or not paid:
             return None
-        rows[name] = replace(known, by_shop=True)
+        # The shop's word is as good as the purchaser's own.
+        rows[name] = replace(known, state="placed", by_shop=True)
         return add_order(name, known, rows)
     value = message.value
     if value is None and message.unit_price is not None:
         value = message.quantity * message.unit_price
+    is_unconfirmed = isinstance(message, OrderPlaced) and message.unconfirmed
+    if known is not None and known.confirmed_at is not None:
+        is_unconfirmed = is_unconfirmed and known.confirmed_at >= confirm_by(message.ordered_at)
     rows[name] = OrderRow(
-        "placed",
+        "unconfirmed" if is_unconfirmed else "placed",
         message.member_id,
         message.quantity,
         value,
@@ -145,18 +152,38 @@ def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
     return add_order(name, None, rows)
 
 
+def confirm_order(name: str, at: datetime, rows: Rows) -> str | None:
+    """Ask for an unconfirmed order's money from now on; before it comes, keep that it is confirmed.
+
+    Confirmed too late it is left alone, as it is refused. Who pays, if that is known.
+    """
+    known: OrderRow | None = rows.get(name)
+    if known is None:
+        rows[name] = OrderRow("confirmed-ahead", confirmed_at=at)
+        return None
+    if known.state != "unconfirmed" or at >= confirm_by(known.ordered_at):
+        return None
+    rows[name] = replace(known, state="placed")
+    return add_order(name, known, rows)
+
+
 def kill_order(name: str, rows: Rows) -> str | None:
     """An order is cancelled or refused, maybe before it comes; who pays, if that is known."""
     known: OrderRow | None = rows.get(name)
     if known is not None and known.state == "dead":
         return None
-    rows[name] = replace(known, state="dead") if known else OrderRow("dead")
+    if known is None or known.state in NOT_TAKEN:
+        rows[name] = OrderRow("dead")
+        return None
+    rows[name] = replace(known, state="dead")
     return add_order(name, known, rows)
 
 
 def add_order(name: str, before: OrderRow | None, rows: Rows) -> str | None:
     """Add what changed of an order to its payer; who that is, if the terms are known."""
     after: OrderRow = rows[name]
+    if after.state in NOT_TAKEN:
+        return None
     if "terms" not in rows:
         rows["waits"] = Waits()
         return None

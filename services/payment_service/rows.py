@@ -97,12 +97,15 @@ class Purchaser:
     awaits: bool = False
 
 
-OrderState = Literal["placed", "dead"]
+OrderState = Literal["confirmed-ahead", "unconfirmed", "placed", "dead"]
 
 
 @dataclass(slots=True)
 class Order:
     """An order as it first came; ``dead`` when it is cancelled or refused.
+
+    While it is ``unconfirmed`` its payer is not touched by it. ``confirmed_at`` is known before it
+    came.
 
     ``value`` is None until the terms say the price. ``by_shop``: the shop has its money.
     ``is_there``: order_service was told that its money is.
@@ -118,6 +121,7 @@ class Order:
     address: Address | None = None
     payment_id: str = ""
     is_there: bool = False
+    confirmed_at: datetime | None = None
 
 
 @dataclass(slots=True)

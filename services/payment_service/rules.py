@@ -30,6 +30,7 @@ from schemas.messages import (
     MembersAdmitted,
     Message,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
@@ -205,8 +206,16 @@ def await_no_longer(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
 
 
 def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Message]:
-    """An order whose money is to be asked for, if its payer pays it by itself."""
+    """An order whose money is to be asked for once it is confirmed, if its payer pays it alone."""
     return _take_order(message, rows, now, paid=False)
+
+
+def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequence[Message]:
+    """An order that nobody vouched for is wanted: its money is asked for from now on."""
+    if _group(rows, now).over:
+        return ()
+    name = order_name(message.source, message.order_id)
+    return bring_to_level(owing.confirm_order(name, message.at, rows), rows, now)
 
 
 def pay_order(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:

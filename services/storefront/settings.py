@@ -43,6 +43,11 @@ class PageSettings(ModelSettings):
     sellers_approved: Literal["by-admin", "automatic"] = Field(
         "by-admin", description="automatic: whoever registers may sell at once."
     )
+    trust_orders: Literal["yes", "no"] = Field(
+        "no",
+        description="yes: the front end has checked the mailboxes of those who order by a link, so"
+        " their orders count without a letter.",
+    )
     proxies: int = Field(
         0,
         ge=0,

@@ -31,6 +31,8 @@ from schemas.messages import (
     OfferJudged,
     Order,
     OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
     OrderRefused,
     OrderReturned,
     Payment,
@@ -213,7 +215,13 @@ def _why(reason: str) -> str:
 @describe.register
 def _(message: Order) -> str:
     order = f"{message.order_id} ({message.source}) of {message.quantity} by {message.member_id}"
-    return f"{type(message).__name__} {order}, ordered at {when(message.ordered_at)}"
+    waits = ", unconfirmed" if isinstance(message, OrderPlaced) and message.unconfirmed else ""
+    return f"{type(message).__name__} {order}, ordered at {when(message.ordered_at)}{waits}"
+
+
+@describe.register
+def _(message: OrderConfirmed) -> str:
+    return f"OrderConfirmed {message.order_id} ({message.source}) at {when(message.at)}"
 
 
 @describe.register

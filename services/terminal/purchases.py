@@ -119,9 +119,16 @@ def _tell(
         print_json(told)
     elif "member_id" in told:
         what = f"{told['order_id']} ({told['source']}) of {fields['quantity']}"
-        typer.echo(f"{what} by {told['member_id']}: {told['status']}")
+        typer.echo(f"{what} by {told['member_id']}: {told['status']}{_to_do(told['status'])}")
     else:
         typer.echo(f"{told['order_id']}: its cancellation is {told['status']}")
+
+
+def _to_do(status: str) -> str:
+    """What is left to do about an order."""
+    if status != "unconfirmed":
+        return ""
+    return "; it counts once the link in the letter is followed, within 48 hours"
 
 
 def register(app: typer.Typer) -> None:

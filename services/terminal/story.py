@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from schemas.commands import confirm_by
 from schemas.messages import (
     ApplicationRefused,
     Auction,
@@ -12,6 +14,12 @@ from schemas.messages import (
     Message,
     Offer,
     OfferJudged,
+    Order,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPaid,
+    OrderPlaced,
+    OrderRefused,
     PurchaseOpened,
     PurchaseState,
     RequestRefused,
@@ -26,6 +34,7 @@ from services.terminal.console import Step
 from services.terminal.describing import describe
 
 OUTCOMES = "request-outcomes"
+ORDERED = "orders"
 #: What tells of an auction, a request or a group, in the order in which one follows from the other.
 TOLD_BY = (
     "parked-keys",
@@ -34,6 +43,7 @@ TOLD_BY = (
     "group-purchase-requests",
     OUTCOMES,
     "group-purchases",
+    ORDERED,
     "purchases",
     "favors",
 )
@@ -99,6 +109,19 @@ class Story:
         """The latest fact of a kind."""
         return next((fact for fact in reversed(self.facts) if isinstance(fact.message, kind)), None)
 
+    def unconfirmed(self, now: datetime) -> list[OrderPlaced]:
+        """Orders by a link that nobody has confirmed and that are not void yet."""
+        waiting: dict[tuple[str, str], OrderPlaced] = {}
+        told: set[tuple[str, str]] = set()
+        for message in (fact.message for fact in self.facts):
+            match message:
+                case OrderPlaced(unconfirmed=True):
+                    if now < confirm_by(message.ordered_at):
+                        waiting[message.source, message.order_id] = message
+                case OrderConfirmed() | OrderCancelled() | OrderPaid() | OrderRefused():
+                    told.add((message.source, message.order_id))
+        return [order for name, order in waiting.items() if name not in told]
+
     @property
     def closing(self) -> Fact | None:
         """What closed the group: the first summary that is not open."""
@@ -162,11 +185,29 @@ async def _facts_about(
     partitions = [
         tp for name in told_by for tp in topics.partitions_of(settings, CATALOGUE[name], key_id)
     ]
-    return [
-        fact_of(settings, record)
-        async for record in topics.read(settings, partitions, step)
-        if is_of(record, key_id)
-    ]
+    facts: list[Fact] = []
+    by_link: set[tuple[str, str]] = set()
+    async for record in topics.read(settings, partitions, step):
+        if not is_of(record, key_id):
+            continue
+        fact = fact_of(settings, record)
+        if fact.topic.name != ORDERED or is_by_link(fact.message, by_link):
+            facts.append(fact)
+    return facts
+
+
+def is_by_link(message: Message | None, by_link: set[tuple[str, str]]) -> bool:
+    """Whether a command is about an order that has to be confirmed, as no fact tells of these.
+
+    ``by_link`` are the names of those seen so far, and gets the new one.
+    """
+    match message:
+        case OrderPlaced(unconfirmed=True) | OrderConfirmed():
+            by_link.add((message.source, message.order_id))
+            return True
+        case Order() | OrderCancelled():
+            return (message.source, message.order_id) in by_link
+    return False
 
 
 def is_of(record: InputRecord, key_id: str) -> bool:
@@ -206,4 +247,4 @@ def important(fact: Fact) -> bool:
             return False
         case PurchaseOpened() | GroupPurchase():
             return True
-    return fact.topic.name not in ("purchases", "favors")
+    return fact.topic.name not in ("purchases", "favors", ORDERED)

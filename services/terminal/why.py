@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -115,7 +115,7 @@ def _chosen(story: Story, member: str | None, limit: int) -> Iterator[Fact]:
 
 def _is_of_member(fact: Fact, member: str) -> bool:
     match fact.message:
-        case PurchaseRow() | Favor() | OrderRefused() as message:
+        case PurchaseRow() | Favor() | OrderRefused() | Order() as message:
             return message.member_id == member
         case Offer() | OfferJudged() | RightIntercepted() | AuctionWithdrawn() as message:
             return message.seller_id == member
@@ -136,7 +136,7 @@ def summary(story: Story) -> str:
         message = terms.message if terms else None
         known = message if isinstance(message, Terms) else None
         name = f"{story.group_id}: " if story.reference != story.group_id else ""
-        return name + _stands(story, state.message, known)
+        return name + _stands(story, state.message, known) + _unconfirmed(story)
     return _not_known(story)
 
 
@@ -186,6 +186,11 @@ def _what_was_decided(story: Story) -> str:
     if decision.tier is None:
         return f"no tier,{by}"
     return f"tier {of_tier(decision.tier, decision.currency)},{by}"
+
+
+def _unconfirmed(story: Story) -> str:
+    waiting = len(story.unconfirmed(datetime.now(UTC)))
+    return f"; {count(waiting, 'order')} unconfirmed" if waiting else ""
 
 
 def _parked(story: Story) -> str:
@@ -259,6 +264,7 @@ def _as_json(story: Story, shown: list[Fact], left_out: int) -> dict[str, Any]:
         "request_id": story.request_id,
         "status": status,
         "summary": summary(story),
+        "unconfirmed": [order.order_id for order in story.unconfirmed(datetime.now(UTC))],
         "facts": [_fact_as_json(fact) for fact in shown],
         "left_out": left_out,
         "note": NOTE,

@@ -44,6 +44,9 @@ class FixedLinks:
     def confirm(self, auction_id: str, application_id: str) -> str:
         return f"{self.page_url}/confirm/token-of-{application_id}"
 
+    def confirm_order(self, notice: Notice) -> str:
+        return f"{self.page_url}/confirm-order/token-of-{notice.says.order_id}"
+
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         return f"{self.page_url}/counter-offer/token-of-{seller_id}"
 
@@ -170,6 +173,7 @@ def _of_groups(place: Place) -> dict[str, Notice]:
     return {
         "id-issued-organizer": of_group("id-issued", role="organizer", **issued),
         "id-issued-member": of_group("id-issued", role="member", **issued),
+        "confirm-order": of_group("confirm-order", confirm_by=AT + timedelta(hours=48), **counted),
         "order-counted": of_group("order-counted", total_quantity=62, **counted),
         "order-counted-late": of_group(
             "order-counted", at=CLOSES_AT + timedelta(hours=5), total_quantity=104, **counted

@@ -20,6 +20,7 @@ from schemas.messages import (
     MemberPayment,
     Message,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderReturned,
@@ -315,10 +316,17 @@ class World:
 
     # --- what buyers and shops do ----------------------------------------------------------------
 
-    def order(self, member: str, quantity: int, *, paid: bool = False, value: int = 0) -> str:
+    def order(
+        self,
+        member: str,
+        quantity: int,
+        *,
+        paid: bool = False,
+        value: int = 0,
+        unconfirmed: bool = False,
+    ) -> str:
         number = len(self.orders)
-        kind = OrderPaid if paid else OrderPlaced
-        message = kind(
+        message: OrderPlaced | OrderPaid = (OrderPaid if paid else OrderPlaced)(
             order_id=f"o{number}",
             source="shop",
             group_id=GROUP,
@@ -328,6 +336,8 @@ class World:
             value=value or None,
             ordered_at=min(self.now, self.terms.closes_at - timedelta(seconds=1)),
         )
+        if unconfirmed:
+            message = message.model_copy(update={"unconfirmed": True})
         self.orders[message.order_id] = message
         self.agreed[self.payer(member)] += value or quantity * (self.terms.unit_price or 0)
         self.commands["orders"].append(message)
@@ -337,6 +347,11 @@ class World:
         message = self.orders[order_id]
         fields = {**dict(message), "type": "OrderPaid"}
         self.commands["orders"].append(OrderPaid(**fields))
+
+    def confirm(self, order_id: str) -> None:
+        self.commands["orders"].append(
+            OrderConfirmed(order_id=order_id, source="shop", group_id=GROUP, at=self.now)
+        )
 
     def cancel(self, order_id: str) -> None:
         self.commands["orders"].append(

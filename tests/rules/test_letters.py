@@ -232,6 +232,7 @@ def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
         ("id-issued-member", f"/groups/{GROUP_ID}"),
         ("payment-done-refund", f"/groups/{GROUP_ID}/payments/token-of-ada"),
         ("payment-failed-charge", f"/groups/{GROUP_ID}/payments/token-of-ada"),
+        ("confirm-order", "/confirm-order/token-of-2026-0417"),
         ("confirm-application", "/confirm/token-of-application-7"),
         ("invitation", "/counter-offer/token-of-millers-oil"),
         ("right-intercepted", "/counter-offer/token-of-millers-oil"),
@@ -709,6 +710,11 @@ def test_signed_links_say_what_they_are_for() -> None:
         "auction-1",
         "application-2",
     ]
+    notice = samples("en")["confirm-order"]
+    until = "2026-03-08T09:30:00+00:00"
+    assert links.read("confirm-order", token(signed.confirm_order(notice), "confirm-order")) == [
+        GROUP_ID, "ada", "corner-shop", "2026-0417", "3", until,
+    ]  # fmt: skip
     url = signed.counter_offer("auction-1", "seller-2")
     assert links.read("counter-offer", token(url, "counter-offer")) == ["auction-1", "seller-2"]
     assert signed.page("auctions", "a ?#%ü") == "https://shop.example/auctions/a%20%3F%23%25%C3%BC"

@@ -54,7 +54,9 @@ def step(world: World) -> None:
         case 0 | 1 | 2 if orders_last and len(world.orders) < 7:
             value = random.choice((0, 0, 0, 1, 777))
             member = random.choice(MEMBERS)
-            world.order(member, random.randint(1, 4), paid=random.random() < 0.25, value=value)
+            paid = random.random() < 0.25
+            by_link = not paid and random.random() < 0.3
+            world.order(member, random.randint(1, 4), paid=paid, value=value, unconfirmed=by_link)
         case 3 if placed and random.random() < 0.3:
             world.pay_at_shop(placed[0])
         case 4 if placed and random.random() < 0.5:
@@ -86,6 +88,8 @@ def step(world: World) -> None:
         case 15 if random.random() < 0.3:
             refunds = [p for p, each in world.latest().items() if each.kind == "refund"]
             world.provider.declines.update(refunds[-1:])
+        case 17 if placed:
+            world.confirm(placed[0])
         case 16 if world._read:
             service, topic = random.choice([*world._read])
             if world._read[service, topic]:

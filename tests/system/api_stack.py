@@ -13,6 +13,7 @@ import httpx
 from schemas.links import Links
 from services.runtime.brokers import RunningBroker
 from tests.system import plain_http
+from tests.system.reader import Reader, Seen
 from tests.system.stack import DEADLINE_SECONDS, Stack, stack_on
 
 ADMIN_KEY = "admin-key-of-the-tests"
@@ -124,6 +125,14 @@ class Api:
             },
         }
         return shop.post("/definitions", body | changed)
+
+    def confirm_order(self, group_id: str, told: Any, quantity: int) -> Seen:
+        """Follow the link of the letter about an order that the API has `told` of; the page."""
+        ends = datetime.now(UTC) + timedelta(hours=48)
+        what = (told["member_id"], told["source"], told["order_id"], str(quantity))
+        token = LINKS.token("confirm-order", group_id, *what, ends.isoformat())
+        reader = Reader(self.nobody.url)
+        return reader.send(reader.get(f"/confirm-order/{token}"), "/confirm-order/")
 
     def auction(self, seller: Client, **changed: Any) -> Any:
         """An auction of a seller."""

@@ -17,6 +17,9 @@ GROUP = made_up.group_id("r-sencha")
 #: WCAG 2.2 AA with all it builds on, and what is good practice beyond it.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
 PAYMENTS = f"/groups/{GROUP}/payments/{LINKS.token('payer', GROUP, made_up.PAYER, '')}"
+CONFIRM_ORDER = "/confirm-order/" + LINKS.token(
+    "confirm-order", GROUP, "m-1", "storefront", "w-1", "2", "2999-01-01T00:00:00+00:00"
+)
 PUBLIC = (
     *("/", "/?sort=nearest", "/?q=ricoh", "/?q=nothing-has-this-name", "/help", "/sellers"),
     *("/seller", "/auctions/camera", "/auctions/lamp-deal", "/auctions/camera/applied"),
@@ -24,6 +27,8 @@ PUBLIC = (
     *("/auctions/none", "/confirm/none"),
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2",
+    f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2&state=unconfirmed",
+    CONFIRM_ORDER,
     f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}?new=1",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, made_up.PAYER)}",
     PAYMENTS,

@@ -175,12 +175,32 @@ def test_members_order_by_links(api: Api) -> None:
     joining = api.nobody.as_(LINKS.token("order", asked["group_id"], ""))
     assert "member.email" in problems_of(joining.post(place, {"quantity": 1}, 422))
     mine = joining.post(place, {"quantity": 1, "member": {"email": "Joe@people.example"}})
-    assert (mine["status"], mine["source"]) == ("counted", "storefront")
+    assert (mine["status"], mine["source"]) == ("unconfirmed", "storefront")
     assert "joe" not in mine["member_id"].lower()
     named = api.nobody.as_(LINKS.token("order", asked["group_id"], "m7"))
-    assert named.post(place, {"quantity": 1})["member_id"] == "m7"
-    paid = named.post(place, {"quantity": 1, "state": "paid", "value": 0}, 422)
+    # A letter has to go somewhere, whoever the link names.
+    assert "member.email" in problems_of(named.post(place, {"quantity": 1}, 422))
+    asking = {"quantity": 1, "member": {"email": "m7@people.example"}}
+    theirs = named.post(place, asking)
+    assert (theirs["status"], theirs["member_id"]) == ("unconfirmed", "m7")
+    paid = named.post(place, asking | {"state": "paid", "value": 0}, 422)
     assert set(problems_of(paid)) == {"state", "value"}
+    many = problems_of(joining.post(place, asking | {"quantity": 3}, 422))
+    assert many["quantity"].endswith("order at most 2")
+
+    # Nobody's order counts before its letter's link is followed, and then once.
+    for _ in range(2):
+        assert "your order is confirmed" in api.confirm_order(asked["group_id"], theirs, 1).text
+    shown = api.nobody.get(f"/group-purchases/{asked['group_id']}")
+    assert (shown["quantity"], shown["members"], shown["status"]) == (1, 1, "open")
+    letters = [
+        record.value
+        for record in api.stack.read("notices")
+        if record.value["about"] == asked["group_id"]
+    ]
+    assert sorted(each["kind"] for each in letters if "order" in each["kind"]) == [
+        "confirm-order", "confirm-order", "order-counted",
+    ]  # fmt: skip
 
 
 # --- an auction ----------------------------------------------------------------------------------

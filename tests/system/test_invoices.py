@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from demo.mailbox import Mailbox
 from schemas.messages import Payment
 from schemas.references import creditor_reference
 from services.runtime.brokers import RunningBroker
 from tests.bank import Transfer, statement
 from tests.system import made_up
-from tests.system.api_stack import LINKS, Api, Client, after, api_on
+from tests.system.api_stack import LINKS, SECRET, Api, Client, after, api_on
+from tests.system.letters import mail_env
 from tests.system.reader import Reader
 from tests.system.stack import until
 from tests.system.terminal import acting_on, jointbuy
@@ -31,6 +33,15 @@ def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with api_on(kafka, folder, INVOICE_ISSUER_FILE=str(issuer)) as api:
         api.stack.start("payment_service")
         yield api
+
+
+@pytest.fixture(scope="module")
+def mailbox(api: Api) -> Iterator[Mailbox]:
+    """Where all letters go that are sent from its first use on, and those before."""
+    with Mailbox() as mailbox:
+        env = mail_env(mailbox.port, LINK_SECRET=SECRET, PAGE_URL=api.nobody.url)
+        api.stack.start("notifier", **env)
+        yield mailbox
 
 
 @dataclass(frozen=True)
@@ -51,10 +62,12 @@ class Group:
         return self.api.nobody.as_(LINKS.token("payer", self.group_id, payer_id, order_id))
 
     def order(self, member_id: str, quantity: int) -> str:
-        """Order as a member."""
+        """Order as a member, and confirm it."""
+        member = {"email": f"{member_id}@people.example"}
         made = self.member(member_id).post(
-            f"/group-purchases/{self.group_id}/orders", {"quantity": quantity}
+            f"/group-purchases/{self.group_id}/orders", {"quantity": quantity, "member": member}
         )
+        self.api.confirm_order(self.group_id, made, quantity)
         return str(made["order_id"])
 
     def payments(self) -> list[Any]:
@@ -129,7 +142,9 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
     assert number in text_of(pdf.content)
     assert "€20.00" in text_of(pdf.content)
     assert document(ann, number).content == pdf.content
-    assert document(group.shop, number, **{"as": "text"}).text == text
+    # The shop is told the same but for the address.
+    told = [line for line in text.splitlines() if "ann@people.example" not in line]
+    assert document(group.shop, number, **{"as": "text"}).text.splitlines() == told
 
     file = tmp_path / "statement.xml"
     reference = creditor_reference(number) or ""
@@ -259,13 +274,64 @@ def test_a_group_s_organizer_has_one_invoice_less_the_favor(api: Api) -> None:
     assert "ada@" not in document(group.shop, f"{group.group_id}-I1", **{"as": "text"}).text
 
 
-def test_a_buyer_comes_from_the_order_s_page_to_the_invoice_of_that_order_alone(api: Api) -> None:
+def test_nobody_is_invoiced_for_what_they_did_not_confirm(
+    api: Api, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the order by a link over its letter to the invoice."""
+    acting_on(api, monkeypatch)
+    group = opened(api, number_of_products=3, stop_at_number=True)
+    place = f"/group-purchases/{group.group_id}"
+    joining = api.nobody.as_(LINKS.token("order", group.group_id, ""))
+    order = {"quantity": 2, "member": {"email": "vic@people.example"}}
+    assert "quantity" in str(joining.post(f"{place}/orders", order | {"quantity": 10**9}, 422))
+    told = joining.post(f"{place}/orders", order)
+    assert told["status"] == "unconfirmed"
+    letter = mailbox.wait_for("vic@people.example", "confirm-order", group.group_id)
+    why = jointbuy("why", group.group_id, "--json").json
+    assert why["unconfirmed"] == [told["order_id"]]
+    # An order behind it is through all services, and so is it itself: nothing came of it.
+    behind = group.order("ann", 1)
+    group.await_payments("invoice")
+    shown = api.nobody.get(place)
+    assert (shown["quantity"], shown["members"], shown["status"]) == (1, 1, "open")
+    assert [each.kind for each in mailbox.letters("vic@people.example")] == ["confirm-order"]
+
+    found = re.search(r"http://\S+(/confirm-order/\S+)", letter.text)
+    assert found
+    vic = Reader(api.nobody.url)
+    # A mail scanner opens the link: still nothing.
+    question = vic.get(found[1])
+    assert "Confirm your order" in question.text
+    for _ in range(2):
+        done = vic.send(question, "/confirm-order/")
+        assert "your order is confirmed" in done.text
+    # It completed the group: an invoice for each order, and the tier's favor as a credit note.
+    paid = group.await_payments("invoice", "invoice", "credit", "credit").values()
+    invoiced = {each["cause"]["order_id"] for each in paid if each["kind"] == "invoice"}
+    assert invoiced == {behind, told["order_id"]}
+    shown = api.nobody.get(place)
+    assert (shown["quantity"], shown["members"], shown["status"]) == (3, 2, "complete")
+    mailbox.wait_for("vic@people.example", "order-counted", group.group_id)
+    link = re.search(r'href="(/groups/[^"]+/payments/[^"]+)"', done.html)
+    assert link
+    assert "€20.00" in vic.get(link[1]).text
+    says = [fact["says"] for fact in jointbuy("why", group.group_id, "--json").json["facts"]]
+    assert any(each.startswith(f"OrderConfirmed {told['order_id']}") for each in says)
+
+
+def test_a_buyer_comes_from_the_letter_to_the_invoice_of_that_order_alone(
+    api: Api, mailbox: Mailbox
+) -> None:
     group = opened(api)
     eve = Reader(api.nobody.url)
     ordering = f"/groups/{group.group_id}/order/{LINKS.token('order', group.group_id, '')}"
     pages = []
     for quantity in ("2", "3"):
-        done = eve.send(eve.get(ordering), "/order/", quantity=quantity, email="eve@people.example")
+        eve.send(eve.get(ordering), "/order/", quantity=quantity, email="eve@people.example")
+        letter = mailbox.wait_for("eve@people.example", "confirm-order", f"{quantity} units")
+        asked = re.search(r"http://\S+(/confirm-order/\S+)", letter.text)
+        assert asked
+        done = eve.send(eve.get(asked[1]), "/confirm-order/")
         link = re.search(r'href="(/groups/[^"]+/payments/[^"]+)"', done.html)
         assert link, done.text
         until("the invoice", lambda at=link[1]: "To be paid" in eve.get(at).text)

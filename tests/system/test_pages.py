@@ -3,10 +3,14 @@
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from schemas.messages import Notice
+from services.notifier.links import SignedLinks
 from tests.system.api_stack import LINKS, Api, after
 from tests.system.reader import Reader
 from tests.system.stack import until
@@ -169,6 +173,48 @@ def test_only_the_winning_seller_sees_the_buyers_and_only_after_the_contract(
 # --- the group purchase --------------------------------------------------------------------------
 
 
+def confirm(api: Api, group_id: str, reader: Reader, to: str, says: str) -> None:
+    """Follow the link of the letter about an order, twice; the question alone changes nothing."""
+
+    def letter() -> Any:
+        found = (record.value for record in api.stack.read("notices"))
+        return next((each for each in found if each["recipient"].get("email") == to), None)
+
+    asked = until(f"a letter to {to}", letter)
+    assert (asked["kind"], asked["about"]) == ("confirm-order", group_id)
+    signed = SignedLinks(reader.url, LINKS)
+    path = signed.confirm_order(Notice.model_validate(asked)).removeprefix(reader.url)
+    for _ in range(2):
+        assert says in reader.send(reader.get(path), "/confirm-order/").text
+
+
+def late(order: dict[str, str]) -> str:
+    """The link of an order that could be confirmed until a second ago."""
+    ended = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    return f"/confirm-order/{LINKS.token('confirm-order', *order.values(), '1', ended)}"
+
+
+def test_an_order_that_expired_can_t_be_confirmed_and_the_page_says_what_to_do(
+    api: Api, somebody: Open
+) -> None:
+    definition = api.definition(api.shop(), payment={"scope": "group"})
+    asked = {"definition_id": definition["definition_id"], "number_of_products": 3}
+    group = api.nobody.post("/group-purchases", asked)["group_id"]
+    order = {"group": group, "member": "m-1", "source": "storefront", "order": "w-1"}
+    reader = somebody()
+    page = reader.get(late(order), 410)
+    assert "order again on the group's page" in page.text
+    assert f'href="/groups/{group}"' in page.html
+    # Nor by the form of a page that was open all the while.
+    open_still = f'<form method="post" action="{late(order)}"></form>'
+    sent = reader.send(replace(page, html=open_still), "/confirm-order/", 410)
+    assert "If you confirmed it before, it stands" in sent.text
+    assert "48時間以内" in somebody("ja").get(late(order), 410).text
+    for wrong in (late(order)[:-3], "/confirm-order/" + LINKS.token("order", group, "")):
+        reader.get(wrong, 404)
+    assert not [each for each in api.stack.read("orders") if each.value["group_id"] == group]
+
+
 def test_a_group_purchase_by_its_forms(api: Api, somebody: Open) -> None:
     shop = api.shop()
     name = f"Tea {uuid.uuid4().hex[:6]}"
@@ -203,11 +249,18 @@ def test_a_group_purchase_by_its_forms(api: Api, somebody: Open) -> None:
     for _ in range(2):
         # Sent twice, as by an impatient finger: it is the same order.
         done = bob.send(ordering, "/order/", quantity="2", email=buyer)
-    assert "ご注文を受け付けました" in done.text
+    assert "ご注文の確認メールをお送りしました" in done.text
+    assert re.search(r"\b0 of 3\b", ada.get(managed.url).text)
+    many = bob.send(ordering, "/order/", 422, quantity="4", email=buyer)
+    assert "3 以下で指定してください" in many.text
+    confirm(api, group[1], bob, buyer, "ご注文が確定しました")
     until("two of three", lambda: re.search(r"\b2 of 3\b", ada.get(managed.url).text))
     assert buyer not in ada.get(managed.url).html, "the organizer sees no addresses"
     another = bob.get(link[1])
-    bob.send(another, "/order/", quantity="1", email=address())
+    other = address()
+    assert "1 以下で" in bob.send(another, "/order/", 422, quantity="2", email=other).text
+    bob.send(another, "/order/", quantity="1", email=other)
+    confirm(api, group[1], bob, other, "ご注文が確定しました")
     until("complete", lambda: "The group is complete" in ada.get(place).text)
     until("decided", lambda: "10% off" in ada.get(place).text)
     assert "注文を締め切りました" in bob.get(link[1]).text

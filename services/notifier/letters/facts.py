@@ -22,7 +22,7 @@ SHORT_MAX = 80
 
 GROUP_KINDS = frozenset(
     {"id-issued", "order-counted", "order-refused", "favor-given", "deadline-reminder"}
-    | {"payment-done", "payment-failed"}
+    | {"confirm-order", "payment-done", "payment-failed"}
 )
 
 #: Refusals that no other offer in the same auction can avoid.
@@ -31,6 +31,10 @@ _FINAL_REASONS = frozenset({"after-term", "auction-withdrawn", "auction-exists"}
 #: By kind: what stands large, and the rows below; ``label=value`` where their names differ.
 _ROWS: dict[str, tuple[str, str]] = {
     "id-issued": ("group_id goal=number", "product price opens deadline"),
+    "confirm-order": (
+        "quantity confirm_by",
+        "product value group_id order",
+    ),
     "order-counted": (
         "quantity progress",
         "product value group_id deadline order source",
@@ -135,6 +139,7 @@ def values(notice: Notice, writes: Writes) -> dict[str, Any]:
         **_counts(says, writes),
         **_times(notice, writes),
         **_codes(notice, language),
+        "is_unconfirmed": notice.kind == "confirm-order",
         "optional": notice.kind in OPTIONAL_KINDS,
         "kind_name": wording.KINDS[notice.kind].in_(language),
         "room": room,
@@ -261,6 +266,8 @@ def _times(notice: Notice, writes: Writes) -> dict[str, Any]:
         "opens_short": opens_at and writes.minute(opens_at),
         "deadline": closes_at and writes.whole(closes_at),
         "deadline_short": closes_at and writes.minute(closes_at),
+        "confirm_by": notice.says.confirm_by and writes.whole(notice.says.confirm_by),
+        "confirm_by_short": notice.says.confirm_by and writes.minute(notice.says.confirm_by),
         "is_open": is_open(notice),
     }
 

@@ -36,6 +36,7 @@ _MOODS: dict[str, Mood] = {
     "payment-failed": "bad",
     "contract-failed": "plain",
     "confirm-application": "ask",
+    "confirm-order": "ask",
     "right-intercepted": "ask",
     "invitation": "ask",
     "deadline-reminder": "ask",
@@ -151,6 +152,8 @@ def _action(notice: Notice, links: LinkMaker) -> str:
     """Where the letter's button leads."""
     if notice.says.application_id is not None and notice.kind == "confirm-application":
         return links.confirm(notice.about, notice.says.application_id)
+    if notice.kind == "confirm-order":
+        return links.confirm_order(notice)
     if notice.kind in ("payment-done", "payment-failed"):
         return links.payments(notice.about, notice.recipient.id)
     if facts.can_counter(notice):

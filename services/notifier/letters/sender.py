@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.messages import Notice
 from services.notifier.letters.addresses import AddressError, ascii_domain, usable
 from services.notifier.letters.wording import Room
 
@@ -39,6 +40,9 @@ class LinkMaker(Protocol):
 
     def confirm(self, auction_id: str, application_id: str) -> str:
         """Where an applicant confirms."""
+
+    def confirm_order(self, notice: Notice) -> str:
+        """Where a purchaser confirms the order that a letter is about."""
 
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         """The form in which a seller outbids."""

@@ -28,6 +28,7 @@ LABELS: dict[str, Both] = {
     "applicants": Both("Buyers", "購入希望者"),
     "before_minimum": Both("Minimum before", "これまでの最低数"),
     "before_price": Both("Price before", "これまでの価格"),
+    "confirm_by": Both("Confirm before", "確認の期限"),
     "contract_sum": Both("Contract in all", "契約総額"),
     "deadline": Both("Closes", "締切"),
     "favor": Both("Your favor", "特典"),
@@ -64,6 +65,7 @@ LABELS: dict[str, Both] = {
 #: What letters of a kind are about, as in "letters about …".
 KINDS: dict[str, Both] = {
     "id-issued": Both("new group purchases", "共同購入のID"),
+    "confirm-order": Both("orders to confirm", "ご注文のご確認"),
     "order-counted": Both("orders that count", "ご注文の算入"),
     "order-refused": Both("orders that do not count", "ご注文の不算入"),
     "favor-given": Both("favors", "特典"),
@@ -129,6 +131,10 @@ ORDER_REASONS: dict[str, Both] = {
     "beyond-limits": Both(
         "With this order the group purchase would exceed what it can hold.",
         "このご注文を加えると、共同購入で扱える上限を超えます。",
+    ),
+    "expired": Both(
+        "The order was not confirmed within 48 hours.",
+        "48時間以内に確認されませんでした。",
     ),
     "unknown-group": Both(
         "We know no group purchase with this ID. Please check the ID: perhaps a character is"

@@ -56,7 +56,9 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep an order as it first came."""
+    """Keep an order as it first came; one that is unconfirmed is not a shop's."""
+    if isinstance(message, OrderPlaced) and message.unconfirmed:
+        return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id)
     known: Order | None = rows.get(name)

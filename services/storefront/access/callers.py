@@ -34,6 +34,8 @@ MAX_AGE: dict[Purpose, int | None] = {
     "unsubscribe": None,
     "confirm-application": 60 * DAY_SECONDS,
     "application": 180 * DAY_SECONDS,
+    # It works for 48 hours; afterwards it says so, and what to do.
+    "confirm-order": 60 * DAY_SECONDS,
     "counter-offer": 60 * DAY_SECONDS,
     "request": DAY_SECONDS,
     "group": 400 * DAY_SECONDS,

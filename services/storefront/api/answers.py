@@ -8,7 +8,7 @@ from pydantic import Field
 from schemas.messages import ApiKey, Problem, Standing, Verdict
 from services.storefront.commands.auctions import Offered, Reserved
 from services.storefront.commands.groups import Asked
-from services.storefront.commands.orders import Ordered
+from services.storefront.commands.orders import Ordered, OrderedState
 from services.storefront.commands.sellers import Registered
 from services.storefront.shop import Shop
 from services.storefront.views import View
@@ -48,13 +48,14 @@ def request_answer(shop: Shop, asked: Asked) -> RequestAnswer:
 class OrderAnswer(View):
     """What became of an order or a return.
 
-    `recorded` when it waits for its money, or when it takes longer than usual to be known.
+    `unconfirmed` until the purchaser follows the link in a letter, within 48 hours: it does not
+    count before. `recorded` when it waits for its money, or takes longer than usual to be known.
     """
 
     order_id: str
     source: str
     member_id: str
-    status: Literal["counted", "recorded"]
+    status: OrderedState
 
 
 def order_answer(ordered: Ordered) -> OrderAnswer:

@@ -208,7 +208,11 @@ async def place_order(
     seed: Seed,
     given: Annotated[OrderGiven, Depends(_order)],
 ) -> OrderAnswer:
-    """Order under a group's id: the shop's orders, placed or paid; a member's by a link."""
+    """Order under a group's id: the shop's orders, placed or paid; a member's by a link.
+
+    An order by a link counts once it is confirmed by the link in a letter; it needs an address that
+    the letter can go to, and has at most the units that the group still takes, or its number.
+    """
     return order_answer(await shop.commands.place_order(actor, group_id, given, seed))
 
 

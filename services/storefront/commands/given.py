@@ -229,7 +229,7 @@ class OrderGiven(Given):
     """An order under a group's id.
 
     A shop gives its ``order_id`` and the member's id; the holder of a member's link only the
-    quantity; of a link for anybody, an address too.
+    quantity; of a link for anybody, or where the member's is not known, an address too.
     """
 
     state: Literal["placed", "paid"] = "placed"

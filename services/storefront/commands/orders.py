@@ -1,17 +1,21 @@
 """Commands of orders under a group's id: placed, paid, cancelled, returned."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
+from schemas.commands import units_by_link_max
 from schemas.messages import (
     GroupPurchase,
     Message,
     OrderCancelled,
+    OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
     OrderReturned,
     Problem,
+    PurchaseState,
 )
 from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from schemas.topics import ORDERS, PURCHASES
@@ -23,17 +27,34 @@ from services.storefront.commands.given import (
     PersonGiven,
     ReturnGiven,
 )
-from services.storefront.problems import Impossible, NotAllowed
+from services.storefront.problems import Impossible, NotAllowed, Overtaken
+
+OrderedState = Literal["counted", "recorded", "unconfirmed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What became of an order: ``counted``, or ``recorded`` when it waits or takes longer."""
+    """What became of an order: ``counted``, or ``recorded`` when it waits or takes longer.
+
+    ``unconfirmed``: a letter asks its purchaser to confirm it, and it does not count before.
+    """
 
     order_id: str
     source: str
     member_id: str
-    state: Literal["counted", "recorded"]
+    state: OrderedState
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmable:
+    """The order that a letter's link confirms; it is void from ``until`` on."""
+
+    group_id: str
+    member_id: str
+    source: str
+    order_id: str
+    quantity: int
+    until: datetime
 
 
 class OrderCommands(Acting):
@@ -42,30 +63,86 @@ class OrderCommands(Acting):
     async def place_order(
         self, actor: Actor, group_id: str, given: OrderGiven, seed: str | None = None
     ) -> Ordered:
-        """Order under a group's id: a shop's order, placed or paid, or a member's by a link."""
+        """Order under a group's id: a shop's order, placed or paid, or a member's by a link.
+
+        One by a link is confirmed by a letter, unless the deployment trusts its front end.
+        """
         demand(actor, "member", "shop", "seller", "admin")
         group = await self._group(group_id)
         message: OrderPlaced | OrderPaid
+        before: tuple[Message, ...] = ()
         if actor.kind == "member":
-            message = self._order_by_link(actor, group, given, seed)
+            message = await self._order_by_link(actor, group, given, seed)
+            if not self.confirms_orders:
+                # It comes first, so that no letter asks for it.
+                before = (_confirmed(message),)
         else:
             message = await self._order_of_shop(actor, group, given)
+        is_unconfirmed = actor.kind == "member" and not before
         refused = f"{group_id}/refused/{message.source}/{message.order_id}"
         row = f"{group_id}/member/{message.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
         if answer is None:
-            # A placed order that waits for its money is recorded without a word.
-            if message.type == "OrderPlaced" and group.payment.scope == "member":
+            # A placed order that waits for its money, or for its purchaser, is recorded without a
+            # word.
+            waits = is_unconfirmed or group.payment.scope == "member"
+            if message.type == "OrderPlaced" and waits:
                 _raise_hopeless(message, group)
-                await self._sender.send(ORDERS, message)
+                await self._sender.send(ORDERS, *before, message)
             else:
                 answers = [(PURCHASES, refused), (PURCHASES, row)]
-                answer = await self._ask(ORDERS, message, answers=answers)
+                answer = await self._ask(ORDERS, *before, message, answers=answers)
         _raise_refused(answer)
-        state: Literal["counted", "recorded"] = "counted" if answer else "recorded"
+        state: OrderedState = "counted" if answer else "recorded"
+        if is_unconfirmed:
+            state = "unconfirmed"
         return Ordered(message.order_id, message.source, message.member_id, state)
 
-    def _order_by_link(
+    @property
+    def confirms_orders(self) -> bool:
+        """Whether orders by a link count only after their letter's link was followed."""
+        return self._settings.trust_orders == "no"
+
+    def asks_address(self, actor: Actor, group: GroupPurchase) -> bool:
+        """Whether whoever orders by a link has to say where the letter about the order goes."""
+        if actor.id and not self.confirms_orders:
+            return False
+        return _address_listed(group, actor.id) is None
+
+    async def units_by_link_max(self, group: GroupPurchase) -> int:
+        """How many units an order by a link may have: what the group takes, or its number."""
+        state = await self._reader.fact(PURCHASES.name, group.group_id)
+        ordered, stops = 0, group.stop_at_number
+        if isinstance(state, PurchaseState):
+            ordered, stops = state.quantity, stops and state.status == "open"
+        return units_by_link_max(group.number_of_products, ordered, stops=stops)
+
+    async def confirm_order(self, order: Confirmable) -> Ordered:
+        """Say that a purchaser followed the letter's link; whoever calls has read it.
+
+        Raises ``Overtaken`` when it is too late, and ``Impossible`` when the order is refused.
+        """
+        group = await self._group(order.group_id)
+        refused = f"{order.group_id}/refused/{order.source}/{order.order_id}"
+        row = f"{order.group_id}/member/{order.member_id}"
+        answer = await self._reader.fact(PURCHASES.name, refused)
+        at = now()
+        if at >= order.until or (isinstance(answer, OrderRefused) and answer.reason == "expired"):
+            raise Overtaken("the order was not confirmed in time: order again")
+        if answer is None:
+            confirmed = OrderConfirmed(
+                order_id=order.order_id, source=order.source, group_id=order.group_id, at=at
+            )
+            if _is_paid_by_card(group, order.member_id):
+                await self._sender.send(ORDERS, confirmed)
+            else:
+                answers = [(PURCHASES, refused), (PURCHASES, row)]
+                answer = await self._ask(ORDERS, confirmed, answers=answers)
+        _raise_refused(answer)
+        state: OrderedState = "counted" if answer else "recorded"
+        return Ordered(order.order_id, order.source, order.member_id, state)
+
+    async def _order_by_link(
         self, actor: Actor, group: GroupPurchase, given: OrderGiven, seed: str | None
     ) -> OrderPlaced:
         if actor.about != group.group_id:
@@ -81,10 +158,14 @@ class OrderCommands(Acting):
             problems.append(Problem(field="state", problem=problem))
         email = given.member.email if given.member else None
         member_id = actor.id or (self.person_id(email) if email else "")
-        if not member_id:
-            problem = "is missing: give your address"
+        if not email and self.asks_address(actor, group):
+            problem = "is missing: give your address, as a letter there asks to confirm the order"
             problems.append(Problem(field="member.email", problem=problem))
-        self._count_letters(actor, [email])
+        most = await self.units_by_link_max(group)
+        if given.quantity > most:
+            problem = f"is more than one order by a link may have here: order at most {most}"
+            problems.append(Problem(field="quantity", problem=problem))
+        self._count_letters(actor, [_address_listed(group, actor.id) or email])
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
             problems.append(Problem(field="group_id", problem="is not open for orders any more"))
@@ -103,6 +184,7 @@ class OrderCommands(Acting):
             member_id=member_id,
             quantity=given.quantity,
             ordered_at=at,
+            unconfirmed=True,
             **_letters_to(given.member),
         )
 
@@ -179,6 +261,30 @@ def _is_paid_at_shop(group: GroupPurchase, member_id: str) -> bool:
         return False
     own = next((each.payment for each in group.members if each.id == member_id), None)
     return own is None or own.method == "shop"
+
+
+def _is_paid_by_card(group: GroupPurchase, member_id: str) -> bool:
+    """Whether an order counts only after its purchaser has gone to pay; nobody waits for that."""
+    if group.payment.scope == "group":
+        return False
+    own = next((each.payment for each in group.members if each.id == member_id), None)
+    return (own.method if own else group.payment.method) == "card"
+
+
+def _address_listed(group: GroupPurchase, member_id: str) -> str | None:
+    """The address of a listed member; not known here where a large group's members stand apart."""
+    if not member_id:
+        return None
+    return next((each.email for each in group.members if each.id == member_id), None)
+
+
+def _confirmed(message: OrderPlaced) -> OrderConfirmed:
+    return OrderConfirmed(
+        order_id=message.order_id,
+        source=message.source,
+        group_id=message.group_id,
+        at=message.ordered_at,
+    )
 
 
 def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:

@@ -59,7 +59,8 @@ async def order_form(request: Request, group_id: str, token: str) -> Response:
 async def _form(
     request: Request, actor: Actor, token: str, form: Form, visit: Visit, status: int = 200
 ) -> Response:
-    view = (await group_shown(shop_of(request).reader, actor.about)).view
+    shown = await group_shown(shop_of(request).reader, actor.about)
+    view = shown.view
     if not is_open(view, visit):
         back = {"href": group_path(view.group_id), "words": "order.done_link"}
         also = None
@@ -76,7 +77,8 @@ async def _form(
         form=form,
         token=token,
         once=form.values.get("once") or secrets.token_hex(16),
-        asks_email=not actor.id,
+        asks_email=shop_of(request).commands.asks_address(actor, shown.terms),
+        confirms=shop_of(request).commands.confirms_orders,
         paid=await payments_told(request, actor, visit) if actor.id else None,
     )
 
@@ -94,20 +96,25 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     visit = Visit.of(request)
     actor = _member(request, group_id, token)
     form = await Form.of(request, visit)
-    fields: dict[str, object] = {"quantity": form.number("quantity")}
-    if not actor.id:
+    commands = shop_of(request).commands
+    terms = (await group_shown(shop_of(request).reader, group_id)).terms
+    most = await commands.units_by_link_max(terms)
+    fields: dict[str, object] = {"quantity": form.number("quantity", most=most)}
+    if commands.asks_address(actor, terms):
         fields["member"] = form.person()
     ordered: Ordered | None = None
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)
             seed = form.seed(request)
-            ordered = await shop_of(request).commands.place_order(actor, group_id, wanted, seed)
+            ordered = await commands.place_order(actor, group_id, wanted, seed)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {"member.email": "email"})
     if form.problems or ordered is None:
         return await _form(request, actor, token, form, visit, 422)
     done = f"{group_path(group_id)}/order/{token}/done?n={fields['quantity']}"
+    if ordered.state == "unconfirmed":
+        return RedirectResponse(f"{done}&state=unconfirmed", 303)
     # Who has the link for anybody may have typed another's address: shown is this order alone.
     only = "" if actor.id else ordered.order_id
     path = shop_of(request).access.payments_path(group_id, ordered.member_id, only)
@@ -116,13 +123,23 @@ async def order(request: Request, group_id: str, token: str) -> Response:
 
 @router.get("/groups/{group_id}/order/{token}/done")
 async def ordered(
-    request: Request, group_id: str, token: str, n: int = 1, payments: str = ""
+    request: Request, group_id: str, token: str, n: int = 1, payments: str = "", state: str = ""
 ) -> Response:
-    """What was ordered; ``payments`` is the token of the link to pay for it."""
+    """What was ordered; ``payments`` is the token of the link to pay for it.
+
+    Where its ``state`` is ``unconfirmed``: that a letter asks to confirm it.
+    """
     actor = _member(request, group_id, token)
     view = (await group_shown(shop_of(request).reader, actor.about)).view
     visit = Visit.of(request)
     to_group = {"href": group_path(group_id), "words": "order.done_link"}
+    values = {
+        "units": visit.text("unit.units", n=min(max(n, 1), 10**9)),
+        "product": view.product.name,
+        "id": group_id,
+    }
+    if state == "unconfirmed":
+        return said(request, "order", "unconfirmed", visit=visit, values=values, next=to_group)
     to_pay = None
     if payments and view.payment.scope == "member":
         words = "paying.link_now" if view.payment.method == "card" else "paying.link"
@@ -132,11 +149,7 @@ async def ordered(
         "order",
         "done",
         visit=visit,
-        values={
-            "units": visit.text("unit.units", n=min(max(n, 1), 10**9)),
-            "product": view.product.name,
-            "id": group_id,
-        },
+        values=values,
         next=to_pay or to_group,
         also=to_group if to_pay else None,
     )

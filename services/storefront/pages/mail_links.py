@@ -4,6 +4,8 @@ A GET shows what is going to happen and a button; scanners that open links chang
 mail programs' own button (RFC 8058) posts without asking.
 """
 
+from datetime import datetime
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -11,10 +13,13 @@ from schemas.links import LinkError, Purpose
 from schemas.messages import Auction, Resubscribed, Unsubscribed
 from schemas.topics import AUCTIONS
 from services.storefront.access.callers import MAX_AGE
+from services.storefront.commands.orders import Confirmable
+from services.storefront.looking import group_shown
 from services.storefront.pages import texts
 from services.storefront.pages.errors import HOME
-from services.storefront.pages.paths import auction_path, path_of
+from services.storefront.pages.paths import auction_path, group_path, path_of
 from services.storefront.pages.showing import Visit, page, said
+from services.storefront.problems import Impossible, Overtaken
 from services.storefront.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
@@ -77,6 +82,83 @@ async def withdraw(request: Request, token: str) -> Response:
     await shop.commands.withdraw_application(actor, auction_id, application_id)
     back = {"href": auction_path(auction_id), "words": "apply.done_link"}
     return said(request, "letters", "withdrawn", next=back)
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def _order_of(request: Request, token: str) -> Confirmable:
+    """The order that a token confirms. Raises ``LinkError``."""
+    what = shop_of(request).links.read("confirm-order", token, MAX_AGE["confirm-order"])
+    try:
+        group_id, member_id, source, order_id, quantity, until = what
+        at = datetime.fromisoformat(until)
+        return Confirmable(group_id, member_id, source, order_id, int(quantity), at)
+    except ValueError:
+        raise LinkError("the link is not complete: copy it whole from the letter") from None
+
+
+@router.get("/confirm-order/{token}")
+async def ask_to_confirm_order(request: Request, token: str) -> Response:
+    """Whether the order is to count."""
+    order = _order_of(request, token)
+    visit = Visit.of(request)
+    view = (await group_shown(shop_of(request).reader, order.group_id)).view
+    if visit.now >= order.until:
+        return _expired(request, order)
+    return page(
+        request,
+        "ask.html",
+        visit=visit,
+        what="letters.confirm_order",
+        values=_ordered(visit, order, view.product.name),
+        about=view.product.name,
+        action=f"/confirm-order/{token}",
+    )
+
+
+@router.post("/confirm-order/{token}")
+async def confirm_order(request: Request, token: str) -> Response:
+    """It is confirmed; once more says the same."""
+    order = _order_of(request, token)
+    visit = Visit.of(request)
+    shop = shop_of(request)
+    view = (await group_shown(shop.reader, order.group_id)).view
+    to_group = {"href": group_path(order.group_id), "words": "order.done_link"}
+    try:
+        await shop.commands.confirm_order(order)
+    except Overtaken:
+        return _expired(request, order)
+    except Impossible:
+        return said(request, "letters", "order_refused", 422, visit=visit, next=to_group)
+    to_pay = None
+    if view.payment.scope == "member":
+        link = shop.access.payments_path(order.group_id, order.member_id, order.order_id)
+        words = "paying.link_now" if view.payment.method == "card" else "paying.link"
+        to_pay = {"href": link, "words": words}
+    scope = "group" if view.payment.scope == "group" else view.payment.method
+    return said(
+        request,
+        "letters",
+        "order_confirmed",
+        visit=visit,
+        values=_ordered(visit, order, view.product.name),
+        note=f"order.counts_{scope}",
+        next=to_pay or to_group,
+        also=to_group if to_pay else None,
+    )
+
+
+def _ordered(visit: Visit, order: Confirmable, product: str) -> dict[str, object]:
+    """What is confirmed, in words."""
+    units = visit.text("unit.units", n=order.quantity)
+    return {"units": units, "product": product, "id": order.group_id}
+
+
+def _expired(request: Request, order: Confirmable) -> Response:
+    """That it is too late, and what to do."""
+    again = {"href": group_path(order.group_id), "words": "order.done_link"}
+    return said(request, "letters", "order_expired", 410, next=again)
 
 
 # --- which letters people want -------------------------------------------------------------------
