@@ -26,13 +26,18 @@ def is_fed_by(source: str, rows: Rows) -> bool:
 
 
 def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Refuse an order of another shop, the same way each time it comes."""
+    """Refuse an order of another shop, the same way each time it comes.
+
+    The address of an unconfirmed order may be a stranger's and gets no letter.
+    """
     name = order_name(message.source, message.order_id)
     row = Order("refused", message.member_id, message.quantity, reason=NOT_THIS_SHOP)
     known: Order | None = rows.get(name)
-    if known is not None:
+    if known is not None and known.state == "refused":
         return (order_refused(name, known, rows),)
     rows[name] = row
+    if isinstance(message, OrderPlaced) and message.unconfirmed:
+        return (order_refused(name, row, rows),)
     letter = letters.refused_elsewhere(name, row, message.address, rows, now)
     return order_refused(name, row, rows), *letter
 

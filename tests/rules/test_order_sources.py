@@ -99,6 +99,12 @@ BY_SOURCE = [
         refused=(NOT_A,),
     ),
     Case(
+        "another shop's order is refused with its reason, though its payment came first",
+        [BOUND_BY_CARD, rival_payment("a"), rival_placed("a", "ann")],
+        {},
+        refused=(NOT_A,),
+    ),
+    Case(
         "it neither reaches the number nor covers a member",
         [
             group("ann", sources=OURS),
@@ -308,6 +314,17 @@ def test_who_ordered_at_another_shop_is_told_at_the_order_s_address_only() -> No
     played = play(listed, *[rival_paid("a", "ann", member_email=BOB)] * 2, rival_paid("b", "ann"))
     assert told(played) == [("order-refused", BOB, "a", 1, "not-this-shop")]
     assert not told(play(listed, returned_at("rival", "r", "ann")))
+
+
+def test_an_unconfirmed_order_of_another_source_is_told_to_nobody() -> None:
+    """Its address may be a stranger's."""
+    stranger = rival_placed("a", "ann").model_copy(
+        update={"unconfirmed": True, "member_email": BOB}
+    )
+    played = play(group(sources=OURS), stranger)
+    assert not told(played)
+    refused = [each for each in played.sent if isinstance(each, OrderRefused)]
+    assert [each.reason for each in refused] == ["not-this-shop"]
 
 
 # --- what holds of every feed --------------------------------------------------------------------
