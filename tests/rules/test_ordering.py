@@ -1,0 +1,213 @@
+"""What the storefront makes of an order by a link, and of the link that confirms it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from schemas.links import Links
+from schemas.messages import (
+    GroupPurchase,
+    Member,
+    MemberPayment,
+    Message,
+    OrderConfirmed,
+    OrderPlaced,
+    OrderRefused,
+    PaymentTerms,
+    Product,
+    PurchaseState,
+)
+from services.storefront.access.callers import Access, Actor
+from services.storefront.commands.given import OrderGiven, PersonGiven
+from services.storefront.commands.orders import Confirmable, OrderCommands
+from services.storefront.problems import Impossible, Overtaken
+from services.storefront.settings import PageSettings
+
+NOW = datetime.now(UTC)
+ANYBODY = Actor("member", "", "G", client="203.0.113.9")
+ANN = Actor("member", "ann", "G", client="203.0.113.9")
+BOB = Actor("member", "bob", "G", client="203.0.113.9")
+EMAIL = "eve@people.example"
+MEMBERS = (
+    Member(id="ann", email="ann@people.example"),
+    Member(id="bob", payment=MemberPayment(method="card")),
+)
+
+
+def group(**terms: Any) -> GroupPurchase:
+    given: dict[str, Any] = {
+        "group_id": "G", "request_id": "R", "version": 1, "requested_at": NOW, "issued_at": NOW,
+        "product": Product(name="tea"), "number_of_products": 5, "unit_price": 100,
+        "currency": "EUR", "opens_at": NOW - timedelta(hours=1),
+        "closes_at": NOW + timedelta(days=1), "payment": PaymentTerms(method="invoice"),
+    }  # fmt: skip
+    return GroupPurchase(**given | terms)
+
+
+def state(quantity: int, status: Any = "open") -> PurchaseState:
+    return PurchaseState(
+        group_id="G", request_id="R", version=2, status=status, quantity=quantity, value=0,
+        currency="EUR", members=1, closed_at=None if status == "open" else NOW,
+    )  # fmt: skip
+
+
+class Shop:
+    """Commands over facts that are given, with all that is sent and all letters counted."""
+
+    def __init__(self, *facts: Message, **settings: Any) -> None:
+        self.facts = {fact.key: fact for fact in facts}
+        self.sent: list[Message] = []
+        self.letters: list[str] = []
+        pages = PageSettings(link_secret="a secret of the tests", answer_seconds=0, **settings)
+        access = Access(pages, Links("a secret of the tests"), cast("Any", None))
+        means: Any = self
+        self.commands = OrderCommands(pages, means, means, means, access, means)
+
+    async def fact(self, topic: str, key: str) -> Message | None:
+        return self.facts.get(key)
+
+    async def send(self, topic: Any, *messages: Message) -> None:
+        self.sent += messages
+
+    def count(self, what: str, who: str, times: int = 1) -> None:
+        self.letters += [who]
+
+    def expect(self, topic: Any, *keys: str, when: Any = None) -> "Shop":
+        return self
+
+    def __enter__(self) -> "Shop":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    async def within(self, seconds: float) -> Message | None:
+        return None
+
+    def order(self, actor: Actor, quantity: int = 1, email: str | None = EMAIL) -> Any:
+        given = OrderGiven(quantity=quantity, member=PersonGiven(email=email) if email else None)
+        return asyncio.run(self.commands.place_order(actor, "G", given, "once"))
+
+    def confirm(self, until: datetime, quantity: int = 1) -> Any:
+        order = Confirmable("G", "ann", "storefront", "w-1", quantity, until)
+        return asyncio.run(self.commands.confirm_order(order))
+
+
+@pytest.mark.parametrize("scope", ["member", "group"])
+@pytest.mark.parametrize(
+    ("actor", "email"), [(ANYBODY, EMAIL), (ANN, None), (ANN, EMAIL), (BOB, EMAIL)]
+)
+def test_every_order_by_a_link_is_sent_as_unconfirmed(
+    scope: Any, actor: Actor, email: str | None
+) -> None:
+    members = () if actor is ANYBODY else MEMBERS
+    payment = PaymentTerms(scope=scope, method="invoice")
+    shop = Shop(group(members=members, payment=payment))
+    ordered = shop.order(actor, email=email)
+    assert ordered.state == "unconfirmed"
+    (sent,) = shop.sent
+    assert isinstance(sent, OrderPlaced)
+    assert sent.unconfirmed
+    # The letter is counted where it goes to: to the list's address if there is one.
+    assert f"to {'ann@people.example' if actor is ANN else EMAIL}" in shop.letters
+
+
+@pytest.mark.parametrize("scope", ["member", "group"])
+def test_a_trusted_front_end_confirms_before_it_orders(scope: Any) -> None:
+    payment = PaymentTerms(scope=scope, method="invoice")
+    shop = Shop(group(payment=payment), trust_orders="yes")
+    assert shop.order(ANN, email=None).state == "recorded"
+    confirmed, placed = shop.sent
+    assert isinstance(confirmed, OrderConfirmed)
+    assert isinstance(placed, OrderPlaced)
+    assert (confirmed.order_id, confirmed.source) == (placed.order_id, placed.source)
+    assert placed.unconfirmed
+
+
+@pytest.mark.parametrize(
+    ("actor", "members", "asked"),
+    [
+        (ANYBODY, (), True),
+        (ANYBODY, MEMBERS, True),
+        (ANN, MEMBERS, False),
+        (BOB, MEMBERS, True),
+        (Actor("member", "zoe", "G"), MEMBERS, True),
+        (ANN, (), True),
+    ],
+)
+def test_who_has_no_address_here_is_asked_for_one(
+    actor: Actor, members: tuple[Member, ...], asked: bool
+) -> None:
+    shop = Shop(group(members=members))
+    assert shop.commands.asks_address(actor, group(members=members)) is asked
+    if asked:
+        with pytest.raises(Impossible) as refusal:
+            shop.order(actor, email=None)
+        assert [each.field for each in refusal.value.problems] == ["member.email"]
+        assert not shop.sent
+
+
+@pytest.mark.parametrize("trust", ["yes", "no"])
+@pytest.mark.parametrize(
+    ("facts", "stops", "most"),
+    [
+        ((), False, 5),
+        ((), True, 5),
+        ((state(3),), False, 5),
+        ((state(3),), True, 2),
+        ((state(4),), True, 1),
+        ((state(7, "complete"),), True, 5),
+    ],
+)
+def test_an_order_has_at_most_what_the_group_still_takes(
+    trust: Any, facts: tuple[Message, ...], stops: bool, most: int
+) -> None:
+    terms = group(stop_at_number=stops)
+
+    class WithBoth(Shop):
+        async def fact(self, topic: str, key: str) -> Message | None:
+            return terms if topic == "group-purchases" else next(iter(facts), None)
+
+    shop = WithBoth(trust_orders=trust)
+    assert asyncio.run(shop.commands.units_by_link_max(terms)) == most
+    for quantity in (most + 1, 10**9):
+        with pytest.raises(Impossible) as refusal:
+            shop.order(ANYBODY, quantity)
+        (problem,) = refusal.value.problems
+        assert (problem.field, problem.problem.endswith(f"at most {most}")) == ("quantity", True)
+    assert not shop.sent
+
+
+@pytest.mark.parametrize("method", ["card", "invoice"])
+def test_a_link_confirms_and_again(method: Any) -> None:
+    shop = Shop(group(payment=PaymentTerms(method=method)))
+    for _ in range(2):
+        assert shop.confirm(datetime.now(UTC) + timedelta(seconds=30)).state == "recorded"
+    assert [type(each) for each in shop.sent] == [OrderConfirmed] * 2
+    assert {each.event_id for each in shop.sent} == {"G/storefront/w-1"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "left", "refusal"),
+    [
+        (None, timedelta(0), Overtaken),
+        ("expired", timedelta(hours=1), Overtaken),
+        ("withdrawn", timedelta(hours=1), Impossible),
+        ("beyond-limits", timedelta(hours=1), Impossible),
+    ],
+)
+def test_what_is_void_or_refused_is_not_confirmed(
+    reason: str | None, left: timedelta, refusal: type[Exception]
+) -> None:
+    shop = Shop(group())
+    if reason:
+        answer = OrderRefused(
+            group_id="G", order_id="w-1", source="storefront", member_id="ann", quantity=1,
+            reason=reason,
+        )  # fmt: skip
+        shop.facts[answer.key] = answer
+    with pytest.raises(refusal):
+        shop.confirm(datetime.now(UTC) + left)
+    assert not shop.sent
