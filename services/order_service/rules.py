@@ -4,7 +4,7 @@ Here is what answers to each message and to what falls due; ``counting``, ``retu
 ``waiting`` and ``letters`` say how, over the rows of ``rows``.
 
 Reasons of refusals, the first that holds: ``not-a-member``, ``before-period``, ``after-period``,
-``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (a sum would pass 10**15);
+``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (its worth or a sum);
 ``unknown-group`` after an hour without the group; ``exceeds-orders`` for a return.
 """
 
@@ -27,7 +27,13 @@ from schemas.messages import Member as Purchaser
 from schemas.parts import Address
 from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
-from services.order_service.counting import paid_order, take_money, take_order
+from services.order_service.counting import (
+    paid_order,
+    take_money,
+    take_no_money,
+    take_order,
+    unaskable_order,
+)
 from services.order_service.returns import take_back, take_out
 from services.order_service.rows import (
     Admitted,
@@ -190,12 +196,14 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
     A payment for an order not seen yet is kept for it. An order by method ``shop`` counts by the
     shop's word only. Once it counts, only a cancellation or a return takes it out.
     """
-    order = paid_order(message)
-    if order is None:
+    order, unaskable = paid_order(message), unaskable_order(message)
+    if order is None and unaskable is None:
         return ()
     if "terms" not in rows:
         return wait(message, rows, now)
-    return take_money(order, rows, now)
+    if unaskable is not None:
+        return take_no_money(unaskable, rows, now)
+    return take_money(order, rows, now) if order is not None else ()
 
 
 def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence[Message]:

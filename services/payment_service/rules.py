@@ -176,6 +176,7 @@ def level_all(rows: Rows, now: datetime) -> Sequence[Message]:
 
 def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Message]:
     """What counts of a purchaser changed."""
+    owing.check_sums(message, rows)
     if _group(rows, now).over:
         return ()
     payer_id = owing.take_purchaser(message, rows, now)
@@ -186,6 +187,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
 
 def take_favor(message: Favor, rows: Rows, now: datetime) -> Sequence[Message]:
     """A purchaser gets a favor, or another one."""
+    owing.check_sums(message, rows)
     if _group(rows, now).over:
         return ()
     return bring_to_level(owing.take_favor(message, rows, now), rows, now)

@@ -19,6 +19,8 @@ from schemas.messages import (
     OrderReturned,
     Payment,
 )
+from schemas.money import worth
+from schemas.parts import SUM_MAX
 from services.runtime.rows import Call, Due, Rows
 from services.shop_bridge.outbound.rows import (
     Chunk,
@@ -43,19 +45,17 @@ CHUNK_ROWS_MAX = 200
 
 
 def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep an order as it first came."""
+    """Keep an order as it first came; one beyond the limits counts nowhere and is worth nothing."""
     _keep(rows, now)
     name = order_name(message.source, message.order_id)
     known: Order | None = rows.get(name)
     if known is not None and known.member_id:
         return ()
-    value = message.value
-    if value is None and message.unit_price is not None:
-        value = message.unit_price * message.quantity
+    value = worth(message.quantity, message.unit_price, message.value)
     rows[name] = Order(
         member_id=message.member_id,
         quantity=message.quantity,
-        value=value,
+        value=value if value is None or value <= SUM_MAX else 0,
         currency=message.currency,
         ordered_at=message.ordered_at,
         void=known is not None and known.void,

@@ -13,6 +13,8 @@ from schemas.messages import (
     OrderReturned,
     Problem,
 )
+from schemas.money import worth
+from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import RESERVED, Acting, demand, now
@@ -51,6 +53,7 @@ class OrderCommands(Acting):
             message = self._order_by_link(actor, group, given, seed)
         else:
             message = await self._order_of_shop(actor, group, given)
+        _raise_beyond_limits(message, group)
         refused = f"{group_id}/refused/{message.source}/{message.order_id}"
         row = f"{group_id}/member/{message.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
@@ -175,6 +178,15 @@ def _is_paid_at_shop(group: GroupPurchase, member_id: str) -> bool:
         return False
     own = next((each.payment for each in group.members if each.id == member_id), None)
     return own is None or own.method == "shop"
+
+
+def _raise_beyond_limits(message: OrderPlaced | OrderPaid, group: GroupPurchase) -> None:
+    """Refuse an order that is worth more than any sum can be, before it is on the log."""
+    price = group.unit_price if message.unit_price is None else message.unit_price
+    value = worth(message.quantity, price, message.value)
+    if value is not None and value > SUM_MAX:
+        problem = f"is {BEYOND_LIMITS}: so many are worth {value}, at most {SUM_MAX} can be"
+        raise Impossible("the order can't count", [Problem(field="quantity", problem=problem)])
 
 
 def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:
