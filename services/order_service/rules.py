@@ -24,7 +24,7 @@ from schemas.messages import (
     PurchaseOpened,
 )
 from schemas.messages import Member as Purchaser
-from schemas.parts import Address
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, Address
 from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
 from services.order_service.counting import (
@@ -46,7 +46,7 @@ from services.order_service.rows import (
     purchase_state,
 )
 from services.order_service.waiting import give_up, read_waiting, wait
-from services.runtime.rows import Due, Rows
+from services.runtime.rows import Due, Rows, UnusableError
 
 CHUNK_ROWS_MAX = 500
 
@@ -70,8 +70,11 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
     A group whose terms come with the withdrawal is opened and withdrawn at once. Messages that wait
     for it are applied before anything else, its deadline too: what is due waits for chunks. The
-    summary is returned, as it would else be sent before the terms.
+    summary is returned, as it would else be sent before the terms. Raises ``UnusableError`` for a
+    number of products that no group can reach.
     """
+    if message.number_of_products > NUMBER_MAX:
+        raise UnusableError(f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}")
     if "ended" in rows:
         return ()
     if "terms" in rows:
@@ -290,5 +293,6 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
     if "terms" in rows:
         purchase: Purchase = rows["purchase"]
         rows["ended"] = Ended(purchase.status, purchase.version)
-        del rows["terms"], rows["purchase"]
+        # The summary is told by the terms, if it has not been told yet.
+        del rows["purchase"], rows["terms"]
     return ()

@@ -261,7 +261,8 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
         del rows[name]
     if doomed:
         return ()
-    for name in ("chunk/shrink", "terms", "settled", "waits"):
+    # What is settled is told by the terms, if it has not been told yet.
+    for name in ("chunk/shrink", "settled", "terms", "waits"):
         if name in rows:
             del rows[name]
     rows["group"] = Group(over=True)
