@@ -250,7 +250,7 @@ class Fold:
         try:
             return rules[name.split("/")[1]]
         except KeyError as error:
-            raise self._blame(key, f"row {name}, whose rule is not known,", name, error) from error
+            raise self._blame(key, f"finding the rule of row {name}", name, error) from error
 
     # --- calls -----------------------------------------------------------------------------------
 

@@ -277,7 +277,15 @@ def test_no_records_stop_a_service(processor: Processor, steps: list[bytes]) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", EVERY, ids=lambda each: each.group_id)
-@settings(max_examples=1_000)
+@settings(max_examples=150)
 @given(steps=STEPS)
-def test_no_records_stop_a_service_however_many(processor: Processor, steps: list[bytes]) -> None:
+def test_more_records_stop_no_service(processor: Processor, steps: list[bytes]) -> None:
+    play(processor, steps)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processor", EVERY, ids=lambda each: each.group_id)
+@settings(max_examples=5_000)
+@given(steps=STEPS)
+def test_no_end_of_records_stops_a_service(processor: Processor, steps: list[bytes]) -> None:
     play(processor, steps)
