@@ -31,6 +31,16 @@ def decimals(currency: str) -> int:
     return 3 if currency in _WITH_THOUSANDTHS else 2
 
 
+def worth(quantity: int, unit_price: int | None, value: int | None) -> int | None:
+    """What an order is worth in minor units: what it says, else its units at a price.
+
+    None where it says neither. It may be more than ``parts.SUM_MAX``: that is to be looked at.
+    """
+    if value is not None or unit_price is None:
+        return value
+    return quantity * unit_price
+
+
 def half_up(amount: Fraction) -> int:
     """Round a non-negative amount of minor units to a whole one, halves up."""
     return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)

@@ -28,11 +28,17 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-#: What a group purchase can ask for, and so what an auction can lead to: a number of products or
-#: reservations, minor units of money, and times (from the first, before the second): Kafka's start
-#: in 1970, and a deadline plus any grace and keeping has to be a time as well.
+#: Units of a product: in one order or reservation, of a group or an auction, and summed up.
 NUMBER_MAX = 10**9
+#: Minor units of money that terms may ask for one unit, or for a tier to be reached.
 AMOUNT_MAX = 10**12
+#: Minor units of money in a message: an order's worth, a payment, and every sum of them. Counts of
+#: other things have the same limit. Whoever adds up refuses on arrival what would pass a limit.
+SUM_MAX = 10**15
+#: What the refusal of such an order, reservation or payment says.
+BEYOND_LIMITS = "beyond-limits"
+#: Times that terms may name (from the first, before the second): Kafka's start in 1970, and a
+#: deadline plus any grace and keeping has to be a time as well.
 TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_MAX = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -42,9 +48,9 @@ def is_possible(at: datetime) -> bool:
     return TIME_MIN <= at < TIME_MAX
 
 
-Count = Annotated[int, Field(ge=0, le=10**15)]
-Quantity = Annotated[int, Field(ge=1, le=10**9)]
-Money = Annotated[int, Field(ge=0, le=10**15)]
+Count = Annotated[int, Field(ge=0, le=SUM_MAX)]
+Quantity = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
+Money = Annotated[int, Field(ge=0, le=SUM_MAX)]
 Percent = int | Annotated[float, Field(allow_inf_nan=False)]
 Version = Annotated[int, Field(ge=1)]
 

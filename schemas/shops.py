@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.parts import Id, Instant, Message, Model, Money, Quantity
+from schemas.parts import NUMBER_MAX, Id, Instant, Message, Model, Money, Quantity
 
-Units = Annotated[int, Field(ge=0, le=10**9)]
+Units = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
 LINES_MAX = 2_000
 #: A shop's own id: ours are made of it, with an end.
 ShopId = Annotated[
@@ -65,7 +65,7 @@ class ShopLineChange(Model):
     """By how much an edit raised a line, or with a minus lowered it."""
 
     line_id: ShopId
-    delta: Annotated[int, Field(ge=-(10**9), le=10**9)]
+    delta: Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
 
 
 class ShopOrderEdited(Message):

@@ -32,9 +32,17 @@ def person_of(sellers: Sellers, seller_id: str) -> Person:
 
 
 def person(who_id: str, who: Seller | Applicant) -> Person:
-    """Whom letters to a seller or an applicant go to."""
+    """Whom letters to a seller or an applicant go to.
+
+    A seller's locale and zone may be longer than a person's: such are none that letters know.
+    """
+    locale, zone = who.locale or "", who.time_zone or ""
     return Person(
-        id=who_id, email=who.email, name=who.name, locale=who.locale, time_zone=who.time_zone
+        id=who_id,
+        email=who.email,
+        name=who.name,
+        locale=locale if 0 < len(locale) <= 35 else None,
+        time_zone=zone if 0 < len(zone) <= 64 else None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from schemas.messages import ApplicationRefused, Applied, Message
-from schemas.parts import NUMBER_MAX
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX
 from services.auction_service.letters import confirm_application
 from services.auction_service.rows import Applicant, Application, Auction, Gone, Live
 from services.runtime.rows import Rows
@@ -132,7 +132,7 @@ def _count(application_id: str, application: Application, rows: Rows) -> Sequenc
     if is_own_auction(who, application.email, rows):
         reason = "own-auction"
     elif reservations > NUMBER_MAX:
-        reason = "beyond-limits"
+        reason = BEYOND_LIMITS
     if reason:
         _add_live(rows, -1)
         return (_refuse(application_id, application, reason, rows),)

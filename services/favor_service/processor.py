@@ -20,6 +20,7 @@ FAVORS_PROCESSOR = Processor(
     rows={
         "terms": rows.Terms,
         "member": rows.Purchaser,
+        "sums": rows.Sums,
         "remainder": rows.Share,
         "decision": rows.Decision,
         "chunk": rows.Cursor,

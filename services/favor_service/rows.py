@@ -1,5 +1,6 @@
 """The rows of a group: its ``terms``, a ``member/`` row for each purchaser, then its ``decision``.
 
+``sums`` are those over all purchasers.
 While a sum is shared, ``remainder/`` rows rank the members by what their floor shares leave over.
 """
 
@@ -30,6 +31,14 @@ class Purchaser:
     amount: int = 0
     gift: str | None = None
     address: Address | None = None
+
+
+@dataclass(slots=True)
+class Sums:
+    """What all purchasers have by now."""
+
+    quantity: int = 0
+    value: int = 0
 
 
 @dataclass(slots=True)

@@ -28,10 +28,10 @@ from schemas.messages import (
     Tier,
 )
 from schemas.money import largest_remainder_floor, percent_of
-from schemas.parts import Address
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX, Address
 from services.favor_service import letters
-from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Terms
-from services.runtime.rows import Due, Rows
+from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Sums, Terms
+from services.runtime.rows import Due, Rows, UnusableError
 
 ROWS_PER_CALL = 500
 KEPT_AFTER_CLOSE = timedelta(days=90)
@@ -54,7 +54,10 @@ def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequen
 
 
 def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep a newer row of a purchaser; after the close, recompute that member's favor alone."""
+    """Keep a newer row of a purchaser; after the close, recompute that member's favor alone.
+
+    Raises ``UnusableError`` if the group's sums, and so what its favors come to, pass the limits.
+    """
     name = f"member/{message.member_id}"
     decision = rows.get("decision")
     before = rows.get(name) or Purchaser()
@@ -67,6 +70,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
         value=message.value,
         address=Address.at(message.member),
     )
+    rows["sums"] = _sums(before, after, rows)
     rows[name] = after
     if decision is None or (decision.tier is None and not decision.cancel_all):
         return []
@@ -79,13 +83,30 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
     return _give(rows, message.member_id, decision, amount, now, basis)
 
 
+def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
+    sums: Sums = rows.get("sums") or Sums()
+    quantity = sums.quantity + after.quantity - before.quantity
+    value = sums.value + after.value - before.value
+    if quantity > NUMBER_MAX or value > SUM_MAX:
+        raise UnusableError(
+            f"{BEYOND_LIMITS}: the group would have {quantity} units of {value} minor units,"
+            f" at most {NUMBER_MAX} and {SUM_MAX} can be"
+        )
+    return Sums(quantity, value)
+
+
 # --- the close -----------------------------------------------------------------------------------
 
 
 def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Decide once, when the group is complete or its period ends: fix the tier, begin to give."""
+    """Decide once, when the group is complete or its period ends: fix the tier, begin to give.
+
+    Raises ``UnusableError`` without the terms, which the same topic tells before.
+    """
     if message.status == "open" or "decision" in rows:
         return []
+    if message.status != "withdrawn" and "terms" not in rows:
+        raise UnusableError("the group closed before its terms came")
     decision = Decision(message.request_id, message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
     rows["due/shrink"] = Due(now + KEPT_AFTER_CLOSE)
@@ -162,9 +183,11 @@ def _hand_out_shares(
     sent: list[Message] = []
     for name, share in page:
         unit = 1 if cursor.left > 0 else 0
-        amount = share.floor + unit
+        member_id = name.split("/", 2)[2]
+        # No more than the member's value, even if the summary told less than the rows.
+        amount = min(share.floor + unit, rows[f"member/{member_id}"].value)
         del rows[name]
-        sent += _give(rows, name.split("/", 2)[2], decision, amount, now)
+        sent += _give(rows, member_id, decision, amount, now)
         cursor = replace(
             cursor,
             left=cursor.left - unit,
@@ -205,6 +228,8 @@ def begin_shrinking(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 
 def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the next members' rows; at last, all but the mark that the group is over."""
+    if "sums" in rows:
+        del rows["sums"]
     names = [name for name, _ in islice(rows.scan("member/"), ROWS_PER_CALL)]
     for name in names:
         del rows[name]
@@ -239,16 +264,19 @@ def _tier(decision: Decision) -> Tier | None:
 
 
 def _formula(decision: Decision, quantity: int, value: int) -> tuple[int, str | None]:
-    """The amount in minor units and the gift that a quantity and its value get as decided."""
+    """The amount in minor units and the gift that a quantity and its value get as decided.
+
+    It is never below zero and never more than the value, whatever the ladder says.
+    """
     tier = _tier(decision)
     if tier is None:
         return (value if decision.cancel_all else 0), None
     if tier.percent_off is not None:
-        return percent_of(value, tier.percent_off), None
+        return percent_of(value, min(max(tier.percent_off, 0), 100)), None
     if tier.amount_off is not None:
-        return min(value, quantity * tier.amount_off), None
+        return min(value, quantity * max(tier.amount_off, 0)), None
     if tier.unit_price is not None:
-        return max(0, value - quantity * tier.unit_price), None
+        return max(0, value - quantity * max(tier.unit_price, 0)), None
     return 0, tier.gift if quantity else None
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from schemas.ids import MARK_MAX
 from schemas.messages import Message, OrderPaid, OrderPlaced, Payment
+from schemas.money import worth
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
 from services.order_service import letters, unconfirmed
 from services.order_service.closing import close, is_complete, reason_after_close
 from services.order_service.rows import (
@@ -23,8 +25,6 @@ from services.order_service.rows import (
 )
 from services.runtime.rows import Rows
 
-#: What schemas allow a quantity or value to be; a sum beyond it could not be sent.
-SUM_MAX = 10**15
 #: States of orders that have not come themselves.
 AHEAD = ("paid-ahead", "confirmed-ahead")
 #: (kind, status) of payments that say that an order's money is there, or will be asked for.
@@ -50,6 +50,19 @@ def paid_order(message: Payment) -> str | None:
     return order_name(cause.source, cause.order_id)
 
 
+def unaskable_order(message: Payment) -> str | None:
+    """The name of the order whose money can't be asked for, as its payer's sums are at the limit.
+
+    None if a payment says no such thing.
+    """
+    cause = message.cause
+    if cause.kind != "order" or (message.status, message.problem) != ("cancelled", BEYOND_LIMITS):
+        return None
+    if cause.source is None or cause.order_id is None:
+        return None
+    return order_name(cause.source, cause.order_id)
+
+
 def take_order(
     message: OrderPlaced | OrderPaid, rows: Rows, now: datetime, *, paid: bool
 ) -> Sequence[Message]:
@@ -60,12 +73,10 @@ def take_order(
         return _take_known(name, known, message, rows, now, paid=paid)
     terms: Terms = rows["terms"]
     purchase: Purchase = rows["purchase"]
-    value = message.value
-    if value is None:
-        price = terms.unit_price if message.unit_price is None else message.unit_price
-        value = message.quantity * (price or 0)
+    price = terms.unit_price if message.unit_price is None else message.unit_price
+    value = worth(message.quantity, price or 0, message.value)
     order = Order(
-        "counts", message.member_id, message.quantity, value, message.ordered_at,
+        "counts", message.member_id, message.quantity, value or 0, message.ordered_at,
         purchase.version + 1,
         address=letters.address_to_keep(message, rows),
     )  # fmt: skip
@@ -74,6 +85,8 @@ def take_order(
     reason = _reason_to_refuse(message, terms, purchase, rows, now) or unconfirmed.reason_to_refuse(
         message, known, terms, purchase, now
     )
+    if not reason and _is_beyond_limits(order, purchase):
+        reason = BEYOND_LIMITS
     if reason:
         return _refuse(name, order, reason, rows, now, is_told=not awaits_confirmation)
     if awaits_confirmation:
@@ -148,6 +161,14 @@ def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     return ()
 
 
+def take_no_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse a placed order whose money can't be asked for; one that counts already stays."""
+    order: Order | None = rows.get(name)
+    if order is None or order.state != "placed":
+        return ()
+    return _refuse(name, order, BEYOND_LIMITS, rows, now)
+
+
 def _take_known(
     name: str,
     order: Order,
@@ -183,6 +204,15 @@ def _reason_to_refuse(
     return reason_after_close(purchase, now)
 
 
+def _is_beyond_limits(order: Order, purchase: Purchase) -> bool:
+    """Whether the group's sums with the order could not be told; its member's are a part of them.
+
+    Asked when an order comes and again when it counts: others may have counted since.
+    """
+    quantity = purchase.quantity + order.quantity
+    return quantity > NUMBER_MAX or purchase.value + order.value > SUM_MAX
+
+
 def _keep_unpaid(name: str, order: Order, purchase: Purchase, rows: Rows) -> None:
     """Keep an order until its money is there; its arrival ranks after all that count by now."""
     unpaid = rows.get("unpaid", Unpaid(0)).count + 1
@@ -203,10 +233,10 @@ def _count(
     name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
 ) -> Sequence[Message]:
     """Add an order to its member and to the group, and close the group if that completes it."""
+    if _is_beyond_limits(order, purchase):
+        return _refuse(name, order, BEYOND_LIMITS, rows, now)
     quantity = purchase.quantity + order.quantity
     value = purchase.value + order.value
-    if quantity > SUM_MAX or value > SUM_MAX:
-        return _refuse(name, order, "beyond-limits", rows, now)
     rows[name] = replace(order, address=None) if order.address else order
     members = purchase.members + _add_to_member(name, order, rows)
     counted = Purchase(

@@ -4,8 +4,8 @@ Here is what answers to each message and to what falls due; ``counting``, ``unco
 ``returns``, ``closing``, ``waiting`` and ``letters`` say how, over the rows of ``rows``.
 
 Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
-``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (a sum would
-pass 10**15, or an order by a link has more units than the group takes); ``expired`` without a
+``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (its
+worth or a sum is, or an order by a link has more units than the group takes); ``expired`` without a
 confirmation in 48 hours; ``unknown-group`` after an hour without the group; ``exceeds-orders`` for
 a return.
 """
@@ -27,7 +27,7 @@ from schemas.messages import (
     PurchaseOpened,
 )
 from schemas.messages import Member as Purchaser
-from schemas.parts import Address
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, Address
 from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
 from services.order_service.counting import (
@@ -35,7 +35,9 @@ from services.order_service.counting import (
     paid_order,
     take_confirmation,
     take_money,
+    take_no_money,
     take_order,
+    unaskable_order,
 )
 from services.order_service.returns import take_back, take_out
 from services.order_service.rows import (
@@ -51,7 +53,7 @@ from services.order_service.rows import (
 )
 from services.order_service.sources import is_fed_by, refuse_order, refuse_return
 from services.order_service.waiting import give_up, read_waiting, wait
-from services.runtime.rows import Due, Rows
+from services.runtime.rows import Due, Rows, UnusableError
 
 CHUNK_ROWS_MAX = 500
 
@@ -75,8 +77,11 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
     A group whose terms come with the withdrawal is opened and withdrawn at once. Messages that wait
     for it are applied before anything else, its deadline too: what is due waits for chunks. The
-    summary is returned, as it would else be sent before the terms.
+    summary is returned, as it would else be sent before the terms. Raises ``UnusableError`` for a
+    number of products that no group can reach.
     """
+    if message.number_of_products > NUMBER_MAX:
+        raise UnusableError(f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}")
     if "ended" in rows:
         return ()
     if "terms" in rows:
@@ -222,14 +227,16 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
     A payment for an order not seen yet is kept for it. An order by method ``shop`` counts by the
     shop's word only. Once it counts, only a cancellation or a return takes it out.
     """
-    order = paid_order(message)
-    if order is None:
+    order, unaskable = paid_order(message), unaskable_order(message)
+    if order is None and unaskable is None:
         return ()
     if "terms" not in rows:
         return wait(message, rows, now)
     if not is_fed_by(message.cause.source or "", rows):
         return ()
-    return take_money(order, rows, now)
+    if unaskable is not None:
+        return take_no_money(unaskable, rows, now)
+    return take_money(order, rows, now) if order is not None else ()
 
 
 def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -325,5 +332,6 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
     if "terms" in rows:
         purchase: Purchase = rows["purchase"]
         rows["ended"] = Ended(purchase.status, purchase.version)
-        del rows["terms"], rows["purchase"]
+        # The summary is told by the terms, if it has not been told yet.
+        del rows["purchase"], rows["terms"]
     return ()

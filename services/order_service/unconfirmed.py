@@ -9,6 +9,7 @@ from datetime import datetime
 
 from schemas.commands import confirm_by, units_by_link_max
 from schemas.messages import Notice, OrderPaid, OrderPlaced
+from schemas.parts import BEYOND_LIMITS
 from services.order_service import letters
 from services.order_service.rows import Order, Purchase, Terms
 from services.runtime.rows import Due, Rows
@@ -33,7 +34,7 @@ def reason_to_refuse(
     stops = terms.stop_at_number and purchase.status == "open"
     most = units_by_link_max(terms.number_of_products, purchase.quantity, stops=stops)
     if message.quantity > most:
-        return "beyond-limits"
+        return BEYOND_LIMITS
     confirmed_at = known.confirmed_at if known is not None else None
     return "expired" if (confirmed_at or now) >= confirm_by(message.ordered_at) else ""
 

@@ -70,12 +70,7 @@ class Book:
 
         ``quantity`` is that of the order that it is for, if it is for one.
         """
-        stem = (self.payer_id, kind, method, *cause, parent)
-        number = 0
-        payment_id = payment_id_of(self.rows.key, *stem, number)
-        while payment_id in self._moves:
-            number += 1
-            payment_id = payment_id_of(self.rows.key, *stem, number)
+        payment_id = self._new_id(kind, method, cause, parent)
         move = Move(0, self.payer_id, kind, method, amount, self._currency(), "pending", cause)
         move.parent = parent
         move.begun_at = self.now
@@ -86,9 +81,7 @@ class Book:
                 move.quantity, move.value, move.favor = payer.quantity, payer.value, payer.favor
             else:
                 move.quantity, move.value, move.favor = quantity, amount, 0
-        self.rows[payer_name(self.payer_id)] = replace(
-            payer, payments=(*payer.payments, payment_id)
-        )
+        self._add(payment_id)
         if kind in AT_ONCE or not amount:
             self.put(payment_id, replace(move, status="succeeded", was_there=True))
             return payment_id
@@ -98,6 +91,32 @@ class Book:
         if method == "card":
             self._call(payment_id)
         return payment_id
+
+    def decline(self, kind: Kind, method: Method, amount: int, cause: Cause, problem: str) -> str:
+        """Put a payment that is not brought about, and never will be, for what ``problem`` says."""
+        payment_id = self._new_id(kind, method, cause, "")
+        move = Move(0, self.payer_id, kind, method, amount, self._currency(), "cancelled", cause)
+        move.begun_at = self.now
+        move.is_void = True
+        move.problem = problem
+        self._add(payment_id)
+        self.put(payment_id, move)
+        return payment_id
+
+    def _new_id(self, kind: Kind, method: Method, cause: Cause, parent: str) -> str:
+        stem = (self.payer_id, kind, method, *cause, parent)
+        number = 0
+        payment_id = payment_id_of(self.rows.key, *stem, number)
+        while payment_id in self._moves:
+            number += 1
+            payment_id = payment_id_of(self.rows.key, *stem, number)
+        return payment_id
+
+    def _add(self, payment_id: str) -> None:
+        payer = self.payer
+        self.rows[payer_name(self.payer_id)] = replace(
+            payer, payments=(*payer.payments, payment_id)
+        )
 
     def _currency(self) -> str:
         terms: Terms = self.rows["terms"]

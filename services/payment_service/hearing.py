@@ -11,7 +11,9 @@ from hashlib import sha256
 from typing import Literal
 
 from schemas.messages import Message, PaymentReported, PaymentRetried
+from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from services.payment_service.book import Book
+from services.payment_service.purses import received_by_invoice
 from services.payment_service.rows import (
     Move,
     PaymentStatus,
@@ -22,7 +24,7 @@ from services.payment_service.rows import (
     move_name,
 )
 from services.payment_service.settling import close_book
-from services.runtime.rows import Call, Rows
+from services.runtime.rows import Call, Rows, UnusableError
 
 Action = Literal["ask", "withdraw", "capture", "lift", "refund"]
 Outcome = Literal["pending", "authorised", "succeeded", "cancelled", "declined", "again", "ours"]
@@ -179,17 +181,28 @@ def pause(payment_id: str, attempts: int) -> timedelta:
 
 
 def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Take a report on a payment that is known, once: it may come again after a later one."""
+    """Take a report on a payment that is known, once: it may come again after a later one.
+
+    Raises ``UnusableError`` if more would have come of the payer than a sum can be.
+    """
     move: Move | None = rows.get(move_name(message.payment_id))
     name = f"report/{message.report_id}"
     if move is None or name in rows:
         return ()
-    rows[name] = Report()
     book = Book(move.payer, rows, now)
+    received = 0
+    if move.kind == "invoice" and message.status == "succeeded":
+        received = message.amount if message.amount is not None else _open_amount(book, move)
+        in_all = received_by_invoice(book) + received
+        if in_all > SUM_MAX:
+            raise UnusableError(
+                f"{BEYOND_LIMITS}: {in_all} minor units would have come of the payer of"
+                f" {message.payment_id}, at most {SUM_MAX} can be"
+            )
+    rows[name] = Report()
     if move.kind == "invoice":
         if message.status != "succeeded":
             return ()
-        received = message.amount if message.amount is not None else _open_amount(book, move)
         receipt = Receipt(message.report_id, received, message.provider_reference, message.at)
         receipts = (*move.receipts, receipt)[-RECEIPTS_SAID:]
         more = replace(move, received=move.received + received, receipts=receipts)

@@ -11,8 +11,15 @@ from datetime import datetime, timedelta
 
 from schemas.ids import MARK_MAX, order_mark
 from schemas.messages import Method
+from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from services.payment_service.book import Book
-from services.payment_service.purses import level_card, level_invoice, level_shop, mark_paid
+from services.payment_service.purses import (
+    claimed_by_invoice,
+    level_card,
+    level_invoice,
+    level_shop,
+    mark_paid,
+)
 from services.payment_service.rows import (
     ORGANIZER,
     Cause,
@@ -143,6 +150,11 @@ def _ask(book: Book, name: str, order: Order, method: Method) -> None:
     if method == "card":
         kind = "authorisation" if value and can_hold(book.rows, book.now) else "charge"
     cause = Cause("order", source, order_id)
+    if method == "invoice" and claimed_by_invoice(book) + value > SUM_MAX:
+        # Said as a charge that never was, so that whoever counts the order refuses it.
+        payment_id = book.decline("charge", method, value, cause, BEYOND_LIMITS)
+        book.rows[name] = replace(order, state="dead", payment_id=payment_id)
+        return
     payment_id = book.begin(kind, method, value, cause, quantity=order.quantity)
     # An invoice is there once it is written.
     is_there = method == "invoice" or not value

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from schemas.commands import confirm_by
 from schemas.messages import Favor, Member, Order, OrderPlaced, PurchaseRow
-from schemas.parts import Address
+from schemas.money import worth
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX, Address
 from schemas.sources import may_feed
 from services.payment_service.rows import (
     ORGANIZER,
@@ -23,7 +24,7 @@ from services.payment_service.rows import (
     payer_of,
 )
 from services.payment_service.rows import Order as OrderRow
-from services.runtime.rows import Due, Rows
+from services.runtime.rows import Due, Rows, UnusableError
 
 #: States in which an order is nobody's to pay yet.
 NOT_TAKEN = ("confirmed-ahead", "unconfirmed")
@@ -43,12 +44,42 @@ def list_members(members: Iterable[Member], rows: Rows) -> None:
 # --- purchasers ----------------------------------------------------------------------------------
 
 
+def check_sums(message: PurchaseRow | Favor, rows: Rows) -> None:
+    """Raise ``UnusableError`` for a row or favor with which the group's sums pass the limits.
+
+    Who pays has a part of these sums. Those who decide keep them too, so none such should come.
+    """
+    after = _sums_with(message, rows)
+    if after.quantity > NUMBER_MAX or max(after.value, after.favor) > SUM_MAX:
+        raise UnusableError(
+            f"{BEYOND_LIMITS}: the group would have {after.quantity} units of {after.value} minor"
+            f" units and favors of {after.favor}; at most {NUMBER_MAX} and {SUM_MAX} can be"
+        )
+
+
+def _sums_with(message: PurchaseRow | Favor, rows: Rows) -> Group:
+    group: Group = rows.get("group") or Group()
+    before: Purchaser = rows.get(member_name(message.member_id)) or Purchaser()
+    if isinstance(message, Favor):
+        if message.version <= before.favor_version:
+            return group
+        return replace(group, favor=group.favor + message.amount - before.favor)
+    if message.version <= before.version:
+        return group
+    return replace(
+        group,
+        quantity=group.quantity + message.quantity - before.quantity,
+        value=group.value + message.value - before.value,
+    )
+
+
 def take_purchaser(message: PurchaseRow, rows: Rows, now: datetime) -> str | None:
     """Keep a newer row of a purchaser; who pays for it, if that is known."""
     name = member_name(message.member_id)
     before: Purchaser = rows.get(name) or Purchaser()
     if message.version <= before.version:
         return None
+    rows["group"] = _sums_with(message, rows)
     after = replace(
         before,
         version=message.version,
@@ -67,6 +98,7 @@ def take_favor(message: Favor, rows: Rows, now: datetime) -> str | None:
     before: Purchaser = rows.get(name) or Purchaser()
     if message.version <= before.favor_version:
         return None
+    rows["group"] = _sums_with(message, rows)
     after = replace(
         before,
         favor=message.amount,
@@ -133,12 +165,10 @@ def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
         # The shop's word is as good as the purchaser's own.
         rows[name] = replace(known, state="placed", by_shop=True)
         return add_order(name, known, rows)
-    value = message.value
-    if value is None and message.unit_price is not None:
-        value = message.quantity * message.unit_price
     is_unconfirmed = isinstance(message, OrderPlaced) and message.unconfirmed
     if known is not None and known.confirmed_at is not None:
         is_unconfirmed = is_unconfirmed and known.confirmed_at >= confirm_by(message.ordered_at)
+    value = worth(message.quantity, message.unit_price, message.value)
     rows[name] = OrderRow(
         "unconfirmed" if is_unconfirmed else "placed",
         message.member_id,
@@ -191,7 +221,11 @@ def add_order(name: str, before: OrderRow | None, rows: Rows) -> str | None:
         return None
     if after.value is None:
         terms: Terms = rows["terms"]
-        after = replace(after, value=after.quantity * (terms.unit_price or 0))
+        after = replace(after, value=worth(after.quantity, terms.unit_price or 0, None))
+        rows[name] = after
+    if after.value is not None and after.value > SUM_MAX:
+        # It is refused where it would count, and nothing can be asked for it.
+        after = replace(after, state="dead", value=0)
         rows[name] = after
     payer_id = payer_of(after.member_id, rows)
     payer = open_payer(payer_id, rows)

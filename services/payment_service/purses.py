@@ -6,6 +6,7 @@ Each returns whether all of its payments are at rest: through, or called off.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from schemas.parts import SUM_MAX
 from services.payment_service.book import Book
 from services.payment_service.rows import Cause, Move
 
@@ -27,7 +28,8 @@ def level_shop(book: Book, wanted: int, cause: Cause) -> bool:
         _forget_failed(book, book.each("shop", "charge", "refund"))
         need = wanted - asked()
     if need and not any(_is_open(move) for _, move in book.each("shop", "charge", "refund")):
-        book.begin("charge" if need > 0 else "refund", "shop", abs(need), cause)
+        # What one payment can't hold follows once this one is through.
+        book.begin("charge" if need > 0 else "refund", "shop", min(abs(need), SUM_MAX), cause)
         return False
     return not need and all(
         move.status in AT_REST for _, move in book.each("shop", "charge", "refund")
@@ -37,15 +39,25 @@ def level_shop(book: Book, wanted: int, cause: Cause) -> bool:
 # --- invoice -------------------------------------------------------------------------------------
 
 
+def claimed_by_invoice(book: Book) -> int:
+    """What invoices claim of a payer, less credit notes."""
+    claimed = sum(move.amount for _, move in book.each("invoice", "invoice"))
+    return claimed - _amount(book.each("invoice", "credit"))
+
+
+def received_by_invoice(book: Book) -> int:
+    """What came for a payer's invoices, whatever went back of it."""
+    return sum(move.received for _, move in book.each("invoice", "invoice"))
+
+
 def level_invoice(book: Book, wanted: int, cause: Cause) -> bool:
     """Claim what is ``wanted`` by invoices less credit notes, and pay back what came beyond it."""
-    claimed = sum(move.amount for _, move in book.each("invoice", "invoice"))
-    claimed -= _amount(book.each("invoice", "credit"))
+    claimed = claimed_by_invoice(book)
     if wanted > claimed:
         book.begin("invoice", "invoice", wanted - claimed, cause)
     elif wanted < claimed:
         book.begin("credit", "invoice", claimed - wanted, cause)
-    received = sum(move.received for _, move in book.each("invoice", "invoice"))
+    received = received_by_invoice(book)
     over = received - _amount(book.each("invoice", "refund")) - wanted
     if over:
         _forget_failed(book, book.each("invoice", "refund"))
@@ -60,7 +72,7 @@ def level_invoice(book: Book, wanted: int, cause: Cause) -> bool:
 
 def mark_paid(book: Book) -> None:
     """Mark the invoices, the oldest first, that money and credit notes cover by now."""
-    received = sum(move.received for _, move in book.each("invoice", "invoice"))
+    received = received_by_invoice(book)
     covered = received + _amount(book.each("invoice", "credit"))
     covered -= _amount(book.each("invoice", "refund"))
     for payment_id, move in book.each("invoice", "invoice"):

@@ -68,6 +68,7 @@ class Group:
 
     ``ended`` is the status it closed with; ``decided``, that its favors are all said; favors
     ``follow`` rows that come later if they are of money. ``over`` says that only this row is left.
+    ``quantity``, ``value`` and ``favor`` are the sums over its purchasers.
     """
 
     ended: str = ""
@@ -78,6 +79,9 @@ class Group:
     invoices: int = 0
     credits: int = 0
     over: bool = False
+    quantity: int = 0
+    value: int = 0
+    favor: int = 0
 
 
 @dataclass(slots=True)

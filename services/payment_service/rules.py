@@ -178,6 +178,7 @@ def level_all(rows: Rows, now: datetime) -> Sequence[Message]:
 
 def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Message]:
     """What counts of a purchaser changed."""
+    owing.check_sums(message, rows)
     if _group(rows, now).over:
         return ()
     payer_id = owing.take_purchaser(message, rows, now)
@@ -188,6 +189,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
 
 def take_favor(message: Favor, rows: Rows, now: datetime) -> Sequence[Message]:
     """A purchaser gets a favor, or another one."""
+    owing.check_sums(message, rows)
     if _group(rows, now).over:
         return ()
     return bring_to_level(owing.take_favor(message, rows, now), rows, now)
@@ -269,7 +271,8 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
         del rows[name]
     if doomed:
         return ()
-    for name in ("chunk/shrink", "terms", "settled", "waits"):
+    # What is settled is told by the terms, if it has not been told yet.
+    for name in ("chunk/shrink", "settled", "terms", "waits"):
         if name in rows:
             del rows[name]
     rows["group"] = Group(over=True)

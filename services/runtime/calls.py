@@ -183,7 +183,8 @@ class Calls:
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._replies: deque[tuple[Claim, Any, int]] = deque()
-        self._failed: BaseException | None = None
+        # What a caller raised, and for which row.
+        self._failed: tuple[str, Exception] | None = None
 
     # --- what is to be done ----------------------------------------------------------------------
 
@@ -241,10 +242,12 @@ class Calls:
     def settle(self, fold: Fold) -> None:
         """Tell the rules what came of the calls that were answered.
 
-        Raises what a caller raised, which is a bug.
+        Raises ``RuleError`` if a caller raised, which is a bug.
         """
         if self._failed is not None:
-            raise self._failed
+            row_key, error = self._failed
+            key, _, name = row_key.partition("\x00")
+            raise fold.call_failed(key, name, error) from error
         self.answered.clear()
         for _ in range(len(self._replies)):
             claim, reply, at_ms = self._replies.popleft()
@@ -271,10 +274,11 @@ class Calls:
             if not fold.can_call(key):
                 heapq.heappush(self._heap, (wall_ms + HELD_RETRY_MS, row_key))
                 continue
-            claimed.append(self._claim(row_key, row, rows, name, wall_ms))
+            claimed.append(self._claim(row_key, row, fold, wall_ms))
         return claimed
 
-    def _claim(self, row_key: str, row: Call, rows: Any, name: str, wall_ms: int) -> Claim:
+    def _claim(self, row_key: str, row: Call, fold: Fold, wall_ms: int) -> Claim:
+        key, _, name = row_key.partition("\x00")
         # A claim that nobody answered: done or not is open unless our file says it was not begun.
         is_open = bool(row.owner) and (
             row.owner != self._owner or self._open.pop(row_key, 0) == row.tries
@@ -288,8 +292,8 @@ class Calls:
             tries=row.tries + 1,
             ambiguous=row.ambiguous or is_open,
         )
-        rows[name] = claimed
-        request = self._processor.calls[_call_of(row_key)].request(name, rows, now)
+        fold.rows(key)[name] = claimed
+        request = fold.request(key, name, wall_ms)
         assert claimed.lease_until is not None
         claim = Claim(row_key, claimed.tries, request, claimed.lease_until)
         self._claims[row_key] = claim
@@ -318,7 +322,7 @@ class Calls:
             self._claims.pop(claim.row_key, None)
             heapq.heappush(self._heap, (milliseconds(claim.lease_until), claim.row_key))
         except Exception as error:
-            self._failed = error
+            self._failed = (claim.row_key, error)
         finally:
             self._tasks.pop(claim.row_key, None)
             self.answered.set()

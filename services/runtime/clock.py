@@ -5,10 +5,14 @@ All times are milliseconds. Nothing here asks the wall clock: who calls says wha
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Literal
 
-from services.runtime.records import InputRecord, in_range, offset_after
+from services.runtime.records import InputRecord, in_range, milliseconds, offset_after
+
+#: The clock stops here, so that whatever a rule adds to it still is a time.
+LATEST_MS = milliseconds(datetime(9900, 1, 1, tzinfo=UTC))
 
 
 @dataclass(slots=True)
@@ -91,7 +95,7 @@ class Clock:
     def at_record(self, timestamp: int, wall_ms: int) -> int:
         """The time at which a record of that timestamp is applied."""
         if self.mode == "log":
-            return max(self.now_ms, in_range(timestamp))
+            return max(self.now_ms, min(in_range(timestamp), LATEST_MS))
         if timestamp > wall_ms + self.grace_ms:
             # From a clock that is wrong: it says nothing of the time.
             return self.now_ms

@@ -5,15 +5,17 @@ partition is open; if anything goes wrong it is dropped whole and made anew from
 """
 
 import heapq
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from schemas.messages import Message, TimePassed
 from services.runtime.due import DueQueue
-from services.runtime.overlay import Overlay, Stashed
+from services.runtime.failing import RuleError, shown
+from services.runtime.held import Held, due_ms, waited
+from services.runtime.key_rows import KeyRows
+from services.runtime.overlay import VALUE_BYTES_MAX, Overlay, RowError, Stashed
 from services.runtime.processor import Processor, Rule
 from services.runtime.records import (
     BadRecordError,
@@ -28,67 +30,13 @@ from services.runtime.records import (
     in_range,
     instant,
     key_id,
-    milliseconds,
 )
-from services.runtime.rows import Due
+from services.runtime.rows import Due, UnusableError
 from services.runtime.store import Store
 
 STASHED_PER_TURN = 200
 
 _at = lru_cache(maxsize=1024)(instant)
-
-
-class RuleError(Exception):
-    """A rule raised: a bug. The text names the key and the record, so that ops can park it."""
-
-
-class KeyRows:
-    """The rows of one key over a batch; see ``rows.Rows``."""
-
-    __slots__ = ("_fold", "_overlay", "key")
-
-    def __init__(self, key: str, fold: "Fold") -> None:
-        self.key = key
-        self._fold = fold
-        self._overlay = fold.overlay
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The row of that name, or ``default``."""
-        row = self._overlay.get(self.key, name)
-        return default if row is None else row
-
-    def __getitem__(self, name: str) -> Any:
-        row = self._overlay.get(self.key, name)
-        if row is None:
-            raise KeyError(name)
-        return row
-
-    def __contains__(self, name: object) -> bool:
-        return self._overlay.get(self.key, str(name)) is not None
-
-    def __setitem__(self, name: str, row: Any) -> None:
-        self._fold.put(self, name, row)
-
-    def __delitem__(self, name: str) -> None:
-        self._fold.put(self, name, None)
-
-    def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
-        """As ``rows.Rows.scan``."""
-        return self._overlay.scan(self.key, prefix, after, reverse=reverse)
-
-
-class Held:
-    """A key whose records wait: for chunks to end, for stashed records, or for ops."""
-
-    __slots__ = ("chunks", "dues", "stashed")
-
-    def __init__(self) -> None:
-        self.chunks: set[str] = set()
-        # Names rise with arrival, and leave at the front.
-        self.stashed: deque[str] = deque()
-        self.dues: list[tuple[int, str]] = []
 
 
 class Fold:
@@ -137,6 +85,10 @@ class Fold:
         self._pending: dict[str, dict[str, tuple[int, Any, str]]] = {}
         # What is being applied: time, cause, rule.
         self._applying: tuple[int, Any, str] = (0, None, "")
+        # What was last applied to each key of the batch.
+        self._applied: dict[str, tuple[int, Any, str]] = {}
+        # How many rows were put so far.
+        self._puts = 0
         for row_key in store.held():
             key, _, name = row_key.partition("\x00")
             self._hold(key, name)
@@ -148,13 +100,14 @@ class Fold:
         if row is None and name in self._pending.get(rows.key, ()):
             # What the row stood for until now is still to be told.
             self._send_facts(rows.key, set())
+        self._puts += 1
         self.overlay.put(rows.key, name, row)
         table = name.partition("/")[0]
         if table not in self._special:
             return
         if table == "due":
             if row is not None:
-                self._add_due(rows.key, name, milliseconds(row.at))
+                self._add_due(rows.key, name, due_ms(row))
         elif table == "call":
             self.called.add(f"{rows.key}\x00{name}")
         elif table in ("chunk", "stash"):
@@ -184,7 +137,7 @@ class Fold:
         held = self._held.get(key)
         if held is None:
             held = self._held[key] = Held()
-            held.dues = [(milliseconds(row.at), name) for name, row in self._rows(key).scan("due/")]
+            held.dues = [(due_ms(row), name) for name, row in self._rows(key).scan("due/")]
             heapq.heapify(held.dues)
         return held
 
@@ -199,7 +152,7 @@ class Fold:
         try:
             message = decode(topic, record, self._partitioner)
         except BadRecordError as error:
-            self._bury(topic_name, record, str(error))
+            self._bury(record, str(error))
             return
         if isinstance(message, TimePassed):
             return
@@ -207,10 +160,9 @@ class Fold:
         if key in self._held or self._parked(key):
             self._stash(key, topic_name, record, message)
             return
-        cause = (topic_name, record.partition, record.offset)
-        self._call(key, message, in_range(record.timestamp), self.now_ms, cause)
+        self._call(key, topic_name, record, message, self.now_ms)
 
-    def _bury(self, topic_name: str, record: InputRecord, error: str) -> None:
+    def _bury(self, record: InputRecord, error: str) -> None:
         self.dead += 1
         if isinstance(record, Unreadable):
             self.unreadable.append(record)
@@ -238,32 +190,45 @@ class Fold:
     def _rows(self, key: str) -> KeyRows:
         rows = self._keys.get(key)
         if rows is None:
-            rows = self._keys[key] = KeyRows(key, self)
+            rows = self._keys[key] = KeyRows(key, self.overlay, self.put)
         return rows
 
-    def _call(self, key: str, message: Message, timestamp: int, now_ms: int, cause: Any) -> None:
+    def _call(
+        self, key: str, topic_name: str, record: InputRecord, message: Message, now_ms: int
+    ) -> None:
+        """Have the message's rule take it, as of ``now_ms``; what it can't use is a dead letter."""
         rule = self.processor.on.get(type(message))
         if rule is None:
             return
-        self._run(key, rule, timestamp, cause, message, self._rows(key), _at(now_ms))
+        puts = self._puts
+        cause = (topic_name, record.partition, record.offset)
+        timestamp = in_range(record.timestamp)
+        try:
+            self._run(key, rule, timestamp, cause, message, self._rows(key), _at(now_ms))
+        except UnusableError as error:
+            if self._puts != puts:
+                late = AssertionError(f"refused the record after it had put a row ({error})")
+                raise self._blame(key, f"rule {rule.__name__}", cause, late) from error
+            self._bury(record, str(error))
 
     def _run(self, key: str, rule: Rule, timestamp: int, cause: Any, *given: Any) -> None:
-        """Call a rule and send what it returns; ``RuleError`` if it raises."""
-        self._applying = (timestamp, cause, rule.__name__)
+        """Call a rule and send what it returns; ``RuleError`` if that fails, whichever part."""
+        self._applying = self._applied[key] = (timestamp, cause, rule.__name__)
         try:
             messages = rule(*given, *self._wholes)
+            if messages:
+                self._send(key, messages)
+        except RuleError:
+            raise
+        except UnusableError as error:
+            if not isinstance(cause, tuple):  # nothing came that could be set aside
+                raise self._blame(key, f"rule {rule.__name__}", cause, error) from error
+            raise
         except Exception as error:
-            raise RuleError(self._blame(key, rule.__name__, cause, error)) from error
-        if messages:
-            self._send(key, messages)
+            raise self._blame(key, f"rule {rule.__name__}", cause, error) from error
 
-    def _blame(self, key: str, rule: str, cause: Any, error: Exception) -> str:
-        at = _shown(cause)
-        service = self.processor.service
-        return (
-            f"{service}: rule {rule} raised {type(error).__name__}: {error} on {at}, key {key};"
-            f" nothing is skipped. Set the key aside with: jointbuy park {key} --service {service}"
-        )
+    def _blame(self, key: str, what: str, cause: Any, error: Exception) -> RuleError:
+        return RuleError(self.processor.service, key, what, shown(cause), error)
 
     # --- what is due -----------------------------------------------------------------------------
 
@@ -280,15 +245,22 @@ class Fold:
 
     def _is_current(self, at_ms: int, key: str, name: str) -> bool:
         row: Due | None = self.overlay.get(key, name)
-        return row is not None and milliseconds(row.at) == at_ms
+        return row is not None and due_ms(row) == at_ms
 
     def _fire(self, at_ms: int, key: str, name: str) -> None:
         rows = self._rows(key)
         row: Due = rows[name]
+        rule = self._rule_of(key, name, self.processor.due)
         del rows[name]
-        rule = self.processor.due[name.split("/")[1]]
         self.fired += 1
         self._run(key, rule, at_ms, f"clock/{name}", name, rows, row.at)
+
+    def _rule_of(self, key: str, name: str, rules: Mapping[str, Rule]) -> Rule:
+        """The rule that a row calls; ``RuleError`` for a row of a rule that is gone."""
+        try:
+            return rules[name.split("/")[1]]
+        except KeyError as error:
+            raise self._blame(key, f"finding the rule of row {name}", name, error) from error
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -299,6 +271,18 @@ class Fold:
     def rows(self, key: str) -> KeyRows:
         """The rows of a key, as its rules see them."""
         return self._rows(key)
+
+    def request(self, key: str, name: str, at_ms: int) -> Any:
+        """What the caller of a call is to do, as of the wall clock's ``at_ms``."""
+        try:
+            request = self.processor.calls[name.split("/")[1]].request
+            return request(name, self._rows(key), _at(at_ms))
+        except Exception as error:
+            raise self._blame(key, "the request of a call", name, error) from error
+
+    def call_failed(self, key: str, name: str, error: Exception) -> RuleError:
+        """The error of a call whose caller raised, which is a bug; parked, its key is not asked."""
+        return self._blame(key, "the caller", name, error)
 
     def settle(self, key: str, name: str, reply: Any, at_ms: int) -> None:
         """Tell the rule of a call what came of it, at the wall clock's ``at_ms``."""
@@ -333,7 +317,7 @@ class Fold:
                 self.due.add(at_ms, f"{key}\x00{name}")
 
     def _chunk(self, key: str, name: str) -> None:
-        rule = self.processor.chunks[name.split("/")[1]]
+        rule = self._rule_of(key, name, self.processor.chunks)
         self._run(key, rule, self.now_ms, name, self._rows(key), _at(self.now_ms))
 
     def _unstash(self, key: str, held: Held) -> None:
@@ -344,11 +328,19 @@ class Fold:
             if held.chunks:
                 return
             del rows[name]
-            message = self._topics[stashed.topic].adapter.validate_json(stashed.value)
-            cause = (stashed.topic, stashed.partition, stashed.offset)
-            self._call(key, message, stashed.timestamp, stashed.now, cause)
+            message = self._read(key, stashed)
+            record = waited(stashed, message.key, self._dead_letters)
+            self._call(key, stashed.topic, record, message, stashed.now)
             if held.chunks:
                 return
+
+    def _read(self, key: str, stashed: Stashed) -> Message:
+        try:
+            message: Message = self._topics[stashed.topic].adapter.validate_json(stashed.value)
+        except Exception as error:
+            cause = (stashed.topic, stashed.partition, stashed.offset)
+            raise self._blame(key, "a record that waited", cause, error) from error
+        return message
 
     def _fire_held(self, key: str, held: Held, until_ms: int) -> None:
         while held.dues and held.dues[0][0] <= until_ms and not held.chunks:
@@ -364,7 +356,13 @@ class Fold:
         if told:
             self._send_facts(key, told)
         for message in messages:
-            self.outputs.append(self._encoder(message, timestamp, _shown(cause), rule))
+            self._put_out(self._encoder(message, timestamp, shown(cause), rule))
+
+    def _put_out(self, record: OutputRecord) -> None:
+        size = len(record.value or b"")
+        if size > VALUE_BYTES_MAX:
+            raise ValueError(f"{size} bytes for {record.topic}, which takes {VALUE_BYTES_MAX}")
+        self.outputs.append(record)
 
     def _send_facts(self, key: str, but: set[str]) -> None:
         pending = self._pending.pop(key, None)
@@ -374,21 +372,32 @@ class Fold:
         for name, (timestamp, cause, rule) in pending.items():
             if name not in rows:
                 continue
-            fact = self.processor.facts[name.partition("/")[0]](name, rows)
-            if fact.key not in but:
-                self.outputs.append(self._encoder(fact, timestamp, _shown(cause), rule))
+            try:
+                fact = self.processor.facts[name.partition("/")[0]](name, rows)
+                if fact.key not in but:
+                    self._put_out(self._encoder(fact, timestamp, shown(cause), rule))
+            except Exception as error:
+                what = f"the fact of row {name}, changed by rule {rule},"
+                raise self._blame(key, what, cause, error) from error
 
     def take(self) -> tuple[list[tuple[bytes, bytes | None]], list[OutputRecord]]:
-        """The rows and records of the batch; the next one begins."""
+        """The rows and records of the batch; the next one begins.
+
+        Raises ``RuleError`` when a changed row can't be kept or told.
+        """
         for key in list(self._pending):
             self._send_facts(key, set())
+        try:
+            rows = self.overlay.take()
+        except RowError as error:
+            raise self._cannot_keep(error) from error
         outputs, self.outputs = self.outputs, []
         self._keys = {}
-        return self.overlay.take(), outputs
+        self._applied = {}
+        return rows, outputs
 
-
-def _shown(cause: Any) -> str:
-    if isinstance(cause, tuple):
-        topic, partition, offset = cause
-        return f"{topic}/{partition}/{offset}"
-    return str(cause)
+    def _cannot_keep(self, row: RowError) -> RuleError:
+        _, cause, rule = self._applied.get(row.key, (0, "no record", "none"))
+        what = f"keeping row {row.name}, with rule {rule} the last of its key,"
+        why = row.__cause__
+        return self._blame(row.key, what, cause, why if isinstance(why, Exception) else row)

@@ -11,7 +11,19 @@ from services.runtime.rows import Call, Due
 from services.runtime.store import Store
 
 ROWS_CACHED = 50_000
+#: What the value of a record of ours may take: topics and changelogs take 2 MB with its key and
+#: headers. What is larger could never be sent, and would stop the partition without a name.
+VALUE_BYTES_MAX = 2 * 1024 * 1024 - 16 * 1024
 _ABSENT = object()
+
+
+class RowError(Exception):
+    """A row can't be kept; the cause says why."""
+
+    def __init__(self, key: str, name: str) -> None:
+        super().__init__(f"row {name} of {key}")
+        self.key = key
+        self.name = name
 
 
 class Stashed(msgspec.Struct, array_like=True):
@@ -96,7 +108,10 @@ class Overlay:
                 yield name, self._decoded(name, value)
 
     def take(self) -> list[tuple[bytes, bytes | None]]:
-        """What changed since the last call, encoded; the cache has it from now on."""
+        """What changed since the last call, encoded; the cache has it from now on.
+
+        Raises ``RowError`` for a row that can't be encoded, or that the changelog would not take.
+        """
         taken: list[tuple[bytes, bytes | None]] = []
         for key, mine in self._changed.items():
             for name, row in mine.items():
@@ -106,9 +121,19 @@ class Overlay:
                     taken.append((row_key.encode(), None))
                 else:
                     self._cache.put(row_key, row)
-                    taken.append((row_key.encode(), self._encode(row)))
+                    taken.append((row_key.encode(), self._encoded(key, name, row)))
         self._changed = {}
         return taken
+
+    def _encoded(self, key: str, name: str, row: Any) -> bytes:
+        try:
+            value = self._encode(row)
+        except Exception as error:
+            raise RowError(key, name) from error
+        if len(value) > VALUE_BYTES_MAX:
+            size = ValueError(f"{len(value)} bytes, where {VALUE_BYTES_MAX} are the most")
+            raise RowError(key, name) from size
+        return value
 
 
 def _beyond(name: str, after: str, reverse: bool) -> bool:

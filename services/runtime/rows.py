@@ -18,6 +18,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 
+class UnusableError(Exception):
+    """A rule can't use what came, and no fact could answer it: the record is a dead letter.
+
+    The text says why. The rule raises it before it puts or deletes a row. A command that has an
+    answer, such as an order, is refused by that instead.
+    """
+
+
 @dataclass(slots=True)
 class Due:
     """Something is to be done at ``at``."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from schemas.money import CURRENCIES, decimals
+from schemas.parts import NUMBER_MAX
 
 _AMOUNT = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
 _ID = re.compile(r"[^/\x00-\x1f\x7f]{1,40}")
@@ -74,7 +75,7 @@ def units(body: dict[str, Any], name: str, default: int | None = None) -> int:
         value = default
     if isinstance(value, str) and value.isdecimal():
         value = int(value[:20])
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10**9:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= NUMBER_MAX:
         raise UnreadableError(f"{name} is not a number of units")
     return value
 

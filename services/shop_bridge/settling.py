@@ -17,15 +17,16 @@ from fractions import Fraction
 
 from schemas.messages import Message, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.money import half_up
+from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
+from services.runtime.rows import UnusableError
 from services.shop_bridge.rows import Line, Sent, ShopOrder
-
-#: What one order may be of; a shop that tells of more gets no further, and stops no worker.
-QUANTITY_MAX = 10**9
-VALUE_MAX = 10**15
 
 
 def settle(order: ShopOrder) -> list[Message]:
-    """The messages that are due, noted in the row as sent."""
+    """The messages that are due, noted in the row as sent.
+
+    Raises ``UnusableError`` if the units or the value of a group's part pass the limits.
+    """
     groups = dict.fromkeys([*order.sent, *(line.group_id for line in order.lines.values())])
     messages: list[Message] = []
     for group_id in groups:
@@ -137,8 +138,12 @@ def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
         quantity += ordered
         left += max(ordered - removed, 0)
         value += Fraction(line.value * ordered, line.quantity) if line.quantity else 0
-    quantity = min(quantity, QUANTITY_MAX)
-    return quantity, min(left, quantity), min(half_up(value), VALUE_MAX)
+    if quantity > NUMBER_MAX or value > SUM_MAX:
+        raise UnusableError(
+            f"{BEYOND_LIMITS}: the order would have {quantity} units of {half_up(value)} minor"
+            f" units for {group_id}, at most {NUMBER_MAX} and {SUM_MAX} can be"
+        )
+    return quantity, left, half_up(value)
 
 
 def _units(line_id: str, line: Line, order: ShopOrder) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.messages import ShopLine, ShopOrderSeen, ShopRefundLine, ShopRefundSeen
 from schemas.money import half_up
+from schemas.parts import NUMBER_MAX
 from services.shop_bridge import group_names, own_refunds, payloads
 from services.shop_bridge.group_names import Named
 from services.shop_bridge.payloads import UnreadableError
@@ -121,7 +122,7 @@ def _refund(body: Any, source: str, order_id: str) -> ShopRefundSeen:
     lines = []
     for line in payloads.parts(body, "line_items"):
         quantity = line.get("quantity")
-        if not isinstance(quantity, int) or not -(10**9) <= quantity < 0:
+        if not isinstance(quantity, int) or not -NUMBER_MAX <= quantity < 0:
             continue
         for meta in payloads.parts(line, "meta_data"):
             if meta.get("key") == "_refunded_item_id":

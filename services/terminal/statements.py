@@ -15,11 +15,11 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from schemas.money import decimals
+from schemas.parts import SUM_MAX
 from schemas.references import is_creditor_reference, numbers_in
 
 BYTES_MAX: Final = 20_000_000
 DEPTH_MAX: Final = 40
-AMOUNT_MAX: Final = 10**15
 _NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.0[2-8]")
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,5})?", re.ASCII)
 #: What banks write where a payer gave no reference.
@@ -196,7 +196,7 @@ def _money(of: Element, path: str) -> tuple[int, str]:
     if not re.fullmatch(r"[A-Z]{3}", currency) or not _AMOUNT.fullmatch(written):
         raise StatementError(f"{written[:40]!r} {currency[:8]!r} is no amount: see the file")
     exact = Decimal(written).scaleb(decimals(currency))
-    if exact != int(exact) or exact > AMOUNT_MAX:
+    if exact != int(exact) or exact > SUM_MAX:
         raise StatementError(f"{written} {currency} is no whole number of its minor units")
     return int(exact), currency
 

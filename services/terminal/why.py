@@ -30,6 +30,7 @@ from schemas.messages import (
     RightIntercepted,
     Terms,
 )
+from schemas.parts import NUMBER_MAX
 from services.runtime.records import InputRecord, instant
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
@@ -156,7 +157,7 @@ def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
 
 
 def _deadline(terms: Terms) -> datetime:
-    return terms.closes_at + timedelta(seconds=min(terms.grace_seconds, 10**9))
+    return terms.closes_at + timedelta(seconds=min(terms.grace_seconds, NUMBER_MAX))
 
 
 def _what_closed(story: Story, state: PurchaseState, terms: Terms | None) -> str:

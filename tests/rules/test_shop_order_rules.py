@@ -25,7 +25,7 @@ from schemas.messages import (
     ShopOrderSeen,
 )
 from services.order_service import rules as order_rules
-from services.runtime.rows import MemoryRows
+from services.runtime.rows import MemoryRows, UnusableError
 from services.shop_bridge import shopify, woocommerce
 from services.shop_bridge.processor import PROCESSOR
 from tests.webhook_payloads import (
@@ -574,11 +574,30 @@ def test_an_order_is_kept_for_half_a_year_after_its_last_word() -> None:
     assert bridge.rows["due/forget"].at == NOW + timedelta(days=180)
 
 
-def test_absurd_numbers_stop_no_worker() -> None:
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([shopify_line(1, 10**9, "10000")], f"paid {ID} {10**9} for {10**15}"),
+        ([shopify_line(1, 10**9, "10000"), shopify_line(2, 1, "0")], None),
+        ([shopify_line(1, 10**9, "5000"), shopify_line(2, 10**9, "5000")], None),
+        ([shopify_line(1, 10**8, "100000"), shopify_line(2, 1, "0.01")], None),
+    ],
+    ids=["as much as can be", "a unit too many", "too many", "a cent too much"],
+)
+def test_an_order_beyond_the_limits_is_refused_whole(
+    lines: list[dict[str, Any]], said: str | None
+) -> None:
+    """Nothing of it is told or kept, so that it is neither cut down nor stops the worker."""
     bridge = Bridge()
-    lines = [shopify_line(number, 10**9, "10000") for number in range(1, 4)]
-    (said,) = bridge.shopify(*paid(line_items=lines)[:1], **paid(line_items=lines)[1])
-    assert said == f"paid {ID} {10**9} for {10**15}"
+    bridge.shopify(create()[0], **create()[1])
+    before = dict(bridge.rows)
+    if said is None:
+        with pytest.raises(UnusableError, match="beyond-limits"):
+            bridge.shopify(*paid(line_items=lines)[:1], **paid(line_items=lines)[1])
+        assert dict(bridge.rows) == before
+        return
+    bridge = Bridge()
+    assert bridge.shopify(*paid(line_items=lines)[:1], **paid(line_items=lines)[1]) == [said]
 
 
 def test_a_row_is_never_changed_in_place() -> None:

@@ -1,7 +1,7 @@
 """Calls to the outside: claimed before they are made, never lost, and repeated only when open."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from schemas.messages import Message, OrderPaid
 from schemas.topics import ORDERS, PURCHASES
 from services.runtime import calls
 from services.runtime.calls import LEASE_MARGIN_SECONDS, LEASE_SECONDS, Calls
+from services.runtime.failing import RuleError
 from services.runtime.fold import Fold
 from services.runtime.processor import CallRules, Processor
 from services.runtime.records import Encoder, Partitioner, milliseconds
@@ -48,6 +49,8 @@ class Done:
 
 
 def wish(row_name: str, rows: Rows, now: datetime) -> Wish:
+    if rows.key == "unlucky":
+        raise ZeroDivisionError("thirteen")
     return Wish(f"{rows.key}/{row_name}", rows[row_name].ambiguous)
 
 
@@ -114,7 +117,13 @@ class Outside:
 class Partition:
     """A partition's fold and calls, committed by hand; ``crash`` keeps only what is on disk."""
 
-    def __init__(self, folder: Path, outside: Outside, owner_folder: str = "here") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        outside: Outside,
+        owner_folder: str = "here",
+        parked: Container[str] = (),
+    ) -> None:
         self.store = Store(folder / "rows", "cluster", 3600)
         self.fold = Fold(
             PROCESSOR,
@@ -122,6 +131,7 @@ class Partition:
             Encoder("test", {}, Partitioner(4)),
             Partitioner(4),
             "dead-letters",
+            parked=parked.__contains__,
         )
         self.calls = Calls(PROCESSOR, 0, folder / owner_folder, {"ask": outside})
         self.calls.open(self.store)
@@ -345,13 +355,31 @@ async def test_a_line_that_a_crash_cut_short_is_no_answer(tmp_path: Path) -> Non
 
 
 async def test_a_caller_that_raises_is_a_bug_that_ends_the_session(tmp_path: Path) -> None:
+    """The error names the key; parked, that key is not asked again, and the others are."""
     outside = Outside(answers=[ZeroDivisionError("a bug")])
     outside.answer_allowed.set()
     partition = Partition(tmp_path, outside)
     partition.want("ann")
     partition.turn()
     await partition.answered()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RuleError, match=r"a bug on call/ask/1, key ann;.* park ann ") as raised:
+        partition.turn()
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    await partition.crash()
+
+    partition = Partition(tmp_path, outside, parked={"ann"})
+    partition.want("bob")
+    assert partition.turn(NOW + 600_000) == 1
+    await partition.answered()
+    partition.turn()
+    assert partition.done("bob")
+    await partition.crash()
+
+
+async def test_a_request_that_raises_names_its_key(tmp_path: Path) -> None:
+    partition = Partition(tmp_path, Outside())
+    partition.want("unlucky")
+    with pytest.raises(RuleError, match=r"thirteen on call/ask/1, key unlucky;.* park unlucky "):
         partition.turn()
     await partition.crash()
 

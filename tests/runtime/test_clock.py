@@ -1,6 +1,7 @@
 """The partition's clock and the merge of its inputs, without a broker."""
 
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.runtime.clock import Clock, Input, Wait, next_input
+from services.runtime.records import TIMESTAMP_MAX_MS, instant
 
 QUIET_MS = 2_000
 
@@ -117,6 +119,12 @@ def test_time_at_rest(what: str, inputs: list[Input], wall: int, expected: int) 
 def test_log_time_stands_still_at_rest() -> None:
     """Under log the wall clock is never asked."""
     assert Clock("log", 2_000, 77).at_rest([stood(0, 10**12)], 10**12) == 77
+
+
+def test_log_time_ends_where_what_a_rule_adds_still_is_a_time() -> None:
+    """Rules add months to the clock: a record of the last year there is must not break that."""
+    now = instant(Clock("log", 2_000, 0).at_record(TIMESTAMP_MAX_MS, 0))
+    assert now + timedelta(days=365) < datetime.max.replace(tzinfo=UTC)
 
 
 def test_standing_counts_anew_after_a_reconnection() -> None:

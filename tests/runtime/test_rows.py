@@ -18,7 +18,8 @@ from schemas.messages import Message, Notice, OrderPaid, Person, Product, Purcha
 from schemas.notices import notices
 from schemas.topics import NOTICES, ORDERS, PURCHASES
 from services.runtime import due
-from services.runtime.fold import Fold, RuleError
+from services.runtime.failing import RuleError
+from services.runtime.fold import Fold
 from services.runtime.overlay import Overlay
 from services.runtime.processor import Processor
 from services.runtime.records import Encoder, Partitioner, encode, milliseconds

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, Protocol
 
 from schemas.messages import Notice
 from schemas.notices import OPTIONAL_KINDS, Says
+from schemas.parts import SUM_MAX
 from services.notifier.letters import wording
 from services.notifier.letters.headers import NAME_MAX, clean
 from services.notifier.letters.wording import Language, Room
 
 #: Beyond it a product of two numbers, each of which a schema allows, is not worth saying.
-SUM_MAX = 10**15
 ID_MAX = 64
 TEXT_MAX = 500
 SHORT_MAX = 80

@@ -20,6 +20,8 @@ from schemas.messages import (
     OrderReturned,
     Payment,
 )
+from schemas.money import worth
+from schemas.parts import SUM_MAX
 from services.runtime.rows import Call, Due, Rows
 from services.shop_bridge.outbound.rows import (
     Chunk,
@@ -56,7 +58,10 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep an order as it first came; one that is unconfirmed is not a shop's."""
+    """Keep an order as it first came; one beyond the limits counts nowhere and is worth nothing.
+
+    One that is unconfirmed is not a shop's.
+    """
     if isinstance(message, OrderPlaced) and message.unconfirmed:
         return ()
     _keep(rows, now)
@@ -64,13 +69,11 @@ def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> S
     known: Order | None = rows.get(name)
     if known is not None and known.member_id:
         return ()
-    value = message.value
-    if value is None and message.unit_price is not None:
-        value = message.unit_price * message.quantity
+    value = worth(message.quantity, message.unit_price, message.value)
     rows[name] = Order(
         member_id=message.member_id,
         quantity=message.quantity,
-        value=value,
+        value=value if value is None or value <= SUM_MAX else 0,
         currency=message.currency,
         ordered_at=message.ordered_at,
         void=known is not None and known.void,

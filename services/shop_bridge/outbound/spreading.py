@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from schemas.parts import SUM_MAX
 from schemas.sources import may_feed
 from services.runtime.rows import Rows
 from services.shop_bridge.outbound.rows import Instruction, Order, Part, Terms, payer_name
 
 #: What is left of an order whose value is not told: the shop knows.
-NO_BOUND = 10**15
+NO_BOUND = SUM_MAX
 
 
 def spread(amount: int, left: Iterable[tuple[str, int]]) -> tuple[Sequence[Part], int]:

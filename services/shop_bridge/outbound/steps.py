@@ -19,6 +19,7 @@ from services.shop_bridge.outbound.spreading import candidates, spread
 LOOKED_AT_AGAIN = timedelta(days=1)
 REASON_MAX = 500
 REFERENCE_MAX = 255
+CODE_MAX = 64
 TOO_LITTLE = "the payer's orders have not as much left"
 BY_HAND = "; do it by hand and report the payment as succeeded, or have it tried again"
 
@@ -88,15 +89,16 @@ def _reported(
     payment_id: str, it: Instruction, group_id: str, now: datetime, failure: str | None = None
 ) -> PaymentReported:
     references = ", ".join(it.references)
+    code = it.code if it.code and len(it.code) <= CODE_MAX else None  # else the reference tells it
     if len(references) > REFERENCE_MAX:
         references = references[: REFERENCE_MAX - 1] + "…"
     return PaymentReported(
-        report_id=f"{payment_id[:40]}-shop-{it.version}",
+        report_id=f"{payment_id[:40]}-shop-{it.version}"[:64],
         group_id=group_id,
         payment_id=payment_id,
         status="succeeded" if failure is None else "failed",
         provider_reference=references or None,
-        code=it.code if failure is None else None,
+        code=code if failure is None else None,
         reason=failure,
         at=now,
     )

@@ -21,12 +21,12 @@ from pydantic import (
 from pydantic_core import to_json
 
 from schemas.messages import IfIncomplete, Method, PaymentScope, Visibility
+from schemas.parts import NUMBER_MAX, SUM_MAX
 from schemas.sources import SOURCES_MAX
 from services.storefront.problems import invalid
 
 G = TypeVar("G", bound=BaseModel)
 
-NUMBER_LIMIT = 10**15
 MEMBERS_MAX = 10_000
 TIERS_MAX = 100
 
@@ -53,9 +53,9 @@ def _whole(number: object) -> object:
 
 
 Whole = BeforeValidator(_whole)
-Number = Annotated[int, Field(ge=-NUMBER_LIMIT, le=NUMBER_LIMIT), Whole]
-Amount = Annotated[int, Field(ge=0, le=NUMBER_LIMIT), Whole]
-Units = Annotated[int, Field(ge=1, le=10**9), Whole]
+Number = Annotated[int, Field(ge=-SUM_MAX, le=SUM_MAX), Whole]
+Amount = Annotated[int, Field(ge=0, le=SUM_MAX), Whole]
+Units = Annotated[int, Field(ge=1, le=NUMBER_MAX), Whole]
 
 
 _RFC3339 = re.compile(
@@ -274,7 +274,7 @@ class ReceivedGiven(Given):
     ``reference`` is what the bank calls it: the same one counts once.
     """
 
-    amount: Annotated[int, Field(ge=1, le=NUMBER_LIMIT), Whole]
+    amount: Annotated[int, Field(ge=1, le=SUM_MAX), Whole]
     currency: Currency
     reference: Line | None = None
     received_at: Moment | None = None

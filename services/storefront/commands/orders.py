@@ -17,6 +17,8 @@ from schemas.messages import (
     Problem,
     PurchaseState,
 )
+from schemas.money import worth
+from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
@@ -79,6 +81,7 @@ class OrderCommands(Acting):
         else:
             message = await self._order_of_shop(actor, group, given)
         is_unconfirmed = actor.kind == "member" and not before
+        _raise_beyond_limits(message, group)
         refused = f"{group_id}/refused/{message.source}/{message.order_id}"
         row = f"{group_id}/member/{message.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
@@ -285,6 +288,15 @@ def _confirmed(message: OrderPlaced) -> OrderConfirmed:
         group_id=message.group_id,
         at=message.ordered_at,
     )
+
+
+def _raise_beyond_limits(message: OrderPlaced | OrderPaid, group: GroupPurchase) -> None:
+    """Refuse an order that is worth more than any sum can be, before it is on the log."""
+    price = group.unit_price if message.unit_price is None else message.unit_price
+    value = worth(message.quantity, price, message.value)
+    if value is not None and value > SUM_MAX:
+        problem = f"is {BEYOND_LIMITS}: so many are worth {value}, at most {SUM_MAX} can be"
+        raise Impossible("the order can't count", [Problem(field="quantity", problem=problem)])
 
 
 def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:

@@ -13,6 +13,7 @@ from schemas.messages import (
     PaymentRetried,
     Problem,
 )
+from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from schemas.topics import DEFINITIONS, PAYMENT_REPORTS, PAYMENTS
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now
@@ -77,12 +78,17 @@ class PaymentCommands(Acting):
         if given.currency != payment.currency:
             problem = f"is not the invoice's {payment.currency}"
             problems.append(Problem(field="currency", problem=problem))
-        if problems:
-            raise Impossible("it can't be counted", problems)
         mark = given.reference if given.reference is not None else f"\0{seed}"
         report_id = f"received-{sha256(f'{payment.payment_id}{mark}'.encode()).hexdigest()[:40]}"
-        if _has(payment, report_id):
+        if not problems and _has(payment, report_id):
             return Reported(payment, "counted")
+        others = await self._reader.payments_of(payment.group_id, payment.member_id or "")
+        received = sum(each.received or 0 for each in others if each.kind == "invoice")
+        if received + given.amount > SUM_MAX:
+            problem = f"is {BEYOND_LIMITS}: with it {received + given.amount} would have come"
+            problems.append(Problem(field="amount", problem=f"{problem}, at most {SUM_MAX} can"))
+        if problems:
+            raise Impossible("it can't be counted", problems)
         report = PaymentReported(
             report_id=report_id,
             group_id=payment.group_id,

@@ -10,6 +10,7 @@ from fastapi import Request
 from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.parts import NUMBER_MAX
 from services.storefront.commands.given import Address
 from services.storefront.pages import formats
 from services.storefront.pages.showing import Visit
@@ -68,7 +69,7 @@ class Form:
         """Whether a box is ticked."""
         return self.values.get(name) == "yes"
 
-    def number(self, name: str, *, least: int = 1, most: int = 10**9) -> int:
+    def number(self, name: str, *, least: int = 1, most: int = NUMBER_MAX) -> int:
         """A whole number within bounds; the least one where there is a problem."""
         found = self._read(name, formats.number_of, least)
         if name not in self.problems:

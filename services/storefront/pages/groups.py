@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.links import LinkError
+from schemas.parts import NUMBER_MAX
 from services.storefront.access.callers import Actor
 from services.storefront.commands.given import OrderGiven, given
 from services.storefront.commands.orders import Ordered
@@ -134,7 +135,7 @@ async def ordered(
     visit = Visit.of(request)
     to_group = {"href": group_path(group_id), "words": "order.done_link"}
     values = {
-        "units": visit.text("unit.units", n=min(max(n, 1), 10**9)),
+        "units": visit.text("unit.units", n=min(max(n, 1), NUMBER_MAX)),
         "product": view.product.name,
         "id": group_id,
     }

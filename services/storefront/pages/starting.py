@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.messages import Definition
+from schemas.parts import NUMBER_MAX
 from schemas.topics import DEFINITIONS
 from services.storefront.access.callers import Access, visitor
 from services.storefront.commands.given import GroupGiven, given
@@ -88,7 +89,7 @@ async def start(request: Request, definition_id: str) -> Response:
     found = await _definition(request, definition_id)
     form = await Form.of(request, visit)
     limits = found.limits
-    most = limits.number_max or 10**9
+    most = limits.number_max or NUMBER_MAX
     number = form.number("number", least=limits.number_min or 1, most=most)
     days = form.number("days", most=limits.period_days_max or DAYS_MAX)
     method = form.text("method", required=False) or found.payment.methods[0]

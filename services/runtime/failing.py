@@ -1,0 +1,25 @@
+"""What is said when the fold fails over a key: on which record, and what ops can do."""
+
+from typing import Any
+
+
+class RuleError(Exception):
+    """A rule raised, or what follows from it can't be kept or sent: a bug.
+
+    The text names the key and the record, so that ops can park it.
+    """
+
+    def __init__(self, service: str, key: str, what: str, at: str, error: Exception) -> None:
+        said = " ".join(str(error).split())
+        super().__init__(
+            f"{service}: {what} raised {type(error).__name__}: {said} on {at}, key {key};"
+            f" nothing is skipped. Set the key aside with: jointbuy park {key} --service {service}"
+        )
+
+
+def shown(cause: Any) -> str:
+    """What is being applied, as ops find it again: ``topic/partition/offset``, or a row's name."""
+    if isinstance(cause, tuple):
+        topic, partition, offset = cause
+        return f"{topic}/{partition}/{offset}"
+    return str(cause)
