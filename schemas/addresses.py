@@ -30,6 +30,7 @@ _FASTMAIL = re.compile(r"(?P<user>[^.]+)\.(?P<domain>fastmail\.(?:com|fm))")
 _YAHOO = re.compile(r"(?:(?:yahoo|ymail|rocketmail)\.com|yahoo\.(?:[a-z]{2}|com?\.[a-z]{2}))")
 #: What a local part can hold without quotes; beyond ASCII anything goes (RFC 6531).
 _ATOM = re.compile(r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]+")
+_DOMAIN = re.compile(r"[^\s\x00-\x1f\x7f@]+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _LOCAL_PARTS: dict[str, Callable[[str], str]] = {
@@ -84,8 +85,10 @@ def _unquoted(local: str) -> str:
 
 
 def _domain(domain: str) -> str:
-    """In ASCII and lower case, as the name servers know it."""
-    domain = domain.rstrip(".")
+    """In ASCII and lower case, as the name servers know it; empty for what is not a domain."""
+    domain = domain.replace("\u3002", ".").rstrip(".")
+    if not _DOMAIN.fullmatch(domain):
+        return ""
     if not domain.isascii() or "xn--" in domain:
         try:
             domain = idna.encode(domain, uts46=True).decode()

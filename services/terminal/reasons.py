@@ -25,6 +25,7 @@ MEANINGS: Mapping[str, str] = {
     "unknown-auction": "no such auction opened within the hour",
     # refused applications
     "own-auction": "the applicant competes in this auction as a seller",
+    "over-applicant-limit": "it is for more than one applicant may reserve",
     "beyond-limits": "more would be reserved than an auction can hold",
     # withdrawals that change nothing
     "not-the-opener": "only the seller who opened the auction can take it back",

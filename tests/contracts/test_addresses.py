@@ -98,6 +98,8 @@ ADDRESSES = st.builds(
 
 @given(st.one_of(st.text(), ADDRESSES))
 @example("me@xn--a-.example")
+@example("0@0 .")
+@example("0@a\u3002")
 @example("me@" + "a" * 300 + "é.example")
 @example("\ud800@\udfff.example")
 def test_canonical_is_total_and_changes_nothing_the_second_time(text: str) -> None:
