@@ -46,7 +46,7 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
         return _refuse(message.application_id, application, reason, most, rows, now)
     _add_live(rows, 1)
     if known is not None:
-        return _count(message.application_id, application, rows, now)
+        return _count_vouched(message.application_id, application, rows, now)
     rows[name] = application
     return confirm_application(message, auction, now)
 
@@ -162,6 +162,19 @@ def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> str:
     if message.quantity > auction.quantity_max_per_applicant:
         return "over-applicant-limit"
     return ""
+
+
+def _count_vouched(
+    application_id: str, application: Application, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    """Let an application count that its front end vouches for.
+
+    The mailbox's owner has not been asked, so it replaces nothing that counts under another id.
+    """
+    if any(who != application.applicant_id for who in _counting(application, rows)):
+        _add_live(rows, -1)
+        return _refuse(application_id, application, "already-reserved", None, rows, now)
+    return _count(application_id, application, rows, now)
 
 
 def _count(

@@ -26,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     # refused applications
     "own-auction": "the applicant competes in this auction as a seller",
     "over-applicant-limit": "it is for more than one applicant may reserve",
+    "already-reserved": "another reservation counts for the mailbox: take that back first",
     "beyond-limits": "more would be reserved than an auction can hold",
     # withdrawals that change nothing
     "not-the-opener": "only the seller who opened the auction can take it back",

@@ -614,10 +614,17 @@ class Auction:
             self.refuse_application(applied, "over-applicant-limit", most)
         else:
             application = self.applications[application_id] = Application(applied, "unconfirmed")
-            if application_id in self.confirmed_before:
-                self.confirm(application)
+            person = applied.applicant
+            if application_id not in self.confirmed_before:
+                self.write("confirm-application", person, application_id)
+            elif any(
+                is_same(person, each.applied.applicant) and each.applied.applicant.id != person.id
+                for each in self.counted().values()
+            ):
+                # Reading: who vouches may not replace what counts under another id.
+                self.refuse_application(applied, "already-reserved")
             else:
-                self.write("confirm-application", applied.applicant, application_id)
+                self.confirm(application)
 
     def sells_here(self, person: Person) -> bool:
         """Whether a person is one of the auction's sellers, by id or by mailbox."""

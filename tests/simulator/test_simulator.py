@@ -532,6 +532,16 @@ CASES = [
         {"members": ["yan", "zoe"], "number": 4},
     ),
     Case(
+        "who vouches may not replace what counts under another id, but may what does under its own",
+        of(
+            opening(),
+            spelled(1_100, "p1", "xie", "xie@x.example", 2),
+            [confirmed(1_200, "p2"), applied(1_201, "p2", "yan", 3, "xie+1@x.example")],
+            [confirmed(1_300, "p3"), applied(1_301, "p3", "xie", 3, "xie+1@x.example")],
+        ),
+        {"refused": {"p2": "already-reserved"}, "members": ["xie"], "number": 3},
+    ),
+    Case(
         "who goes under one spelling does not come back under another",
         of(
             opening(),
@@ -781,7 +791,7 @@ HAPPENS = {
     *("refused auction-exists", "refused unknown-auction"),
     *("application after-term", "application auction-withdrawn", "application own-auction"),
     *("application beyond-limits", "application unknown-auction"),
-    *("application over-applicant-limit", "application-refused"),
+    *("application over-applicant-limit", "application already-reserved", "application-refused"),
     *("confirm-application", "right-intercepted", "contract-concluded", "contract-failed"),
     *("condition-improved", "invitation", "offer-judged"),
     *("withdrawal: not-the-opener", "withdrawal: has-applications"),

@@ -239,6 +239,12 @@ APPLICATION_REASONS: dict[str, Both] = {
         "It is for more units than one buyer may reserve in this auction.",
         "このオークションでお一人様が予約できる数を超えています。",
     ),
+    "already-reserved": Both(
+        "You already have a reservation in this auction, made elsewhere. It counts as it is. To"
+        " change it, take that one back first.",
+        "このオークションでは、ほかの窓口からのご予約がすでに成立しており、そのまま有効です。"
+        "変更なさる場合は、先にそのご予約を取り消してください。",
+    ),
     "beyond-limits": Both(
         "With it, more would be reserved than the auction can hold.",
         "この予約を加えると、オークションで扱える上限を超えます。",

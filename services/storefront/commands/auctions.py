@@ -35,6 +35,7 @@ REASONS = {
     "impossible-terms": "the terms are not possible",
     "own-auction": "who competes in an auction can't reserve in it",
     "over-applicant-limit": "more than one applicant may reserve",
+    "already-reserved": "this address has a reservation already: it has to be taken back first",
     "beyond-limits": "more is reserved than an auction can hold",
 }
 
@@ -204,10 +205,12 @@ class AuctionCommands(Acting):
             problem = Problem(field="applicant.email", problem="is missing: give it")
             raise Impossible("a letter has to go somewhere", [problem])
         made = person.id or self.person_id(person.email or "")
-        if actor.kind == "shop" and person.id is not None:
+        if actor.kind == "shop" and person.id is None:
+            made = "p-" + self._access.seal("applicant", actor.id, made)
+        elif actor.kind == "shop":
             made = f"{actor.id}:{person.id}"
             if len(made) > 64:
-                made = "p-" + self._access.seal("applicant", actor.id, person.id)
+                made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
         return Person(**person.model_dump(exclude_none=True) | {"id": made})
 
     async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
