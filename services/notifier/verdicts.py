@@ -18,6 +18,10 @@ Verdict = Literal["gone", "refused", "ours", "later"]
 Stage = Literal["connect", "login", "mail", "rcpt", "data"]
 
 
+#: Servers say what they mean at once; looking through kilobytes of a hostile one takes time.
+TEXT_MAX = 1_000
+
+
 class Status(NamedTuple):
     """An enhanced status code such as 5.1.1."""
 
@@ -86,7 +90,7 @@ _GONE_SAID = _words(
 
 def status_of(text: str) -> Status | None:
     """The enhanced code of a reply whose lines are divided by line feeds, if it has one."""
-    found = _STATUS.search(text)
+    found = _STATUS.search(text[:TEXT_MAX])
     if found is None:
         return None
     kind, subject, detail = (int(each) for each in found.groups() if each is not None)
@@ -100,7 +104,7 @@ def verdict(stage: Stage, code: int, text: str) -> Verdict:
         return "later"
     if stage not in ("rcpt", "data") or code in _OUR_CODES:
         return "ours"
-    words = " ".join(_ADDRESSES.sub(" ", text).split())
+    words = " ".join(_ADDRESSES.sub(" ", text[:TEXT_MAX]).split())
     about = (status.subject, status.detail) if status is not None and status.kind == 5 else None
     if about in _VAGUE:
         about = None
