@@ -118,6 +118,11 @@ class Offer(Message):
     keyed_by: ClassVar[str] = "auction_id"
 
 
+#: Units that one applicant may reserve, unless the seller says otherwise: so that no single mailbox
+#: can fill an auction.
+QUANTITY_MAX_PER_APPLICANT = 100
+
+
 class AuctionOpened(Offer):
     """The opening condition; ``invites_at`` defaults to three quarters of the term."""
 
@@ -125,6 +130,7 @@ class AuctionOpened(Offer):
     closes_at: Instant
     invites_at: Instant | None = None
     minimum_step: int = 1
+    quantity_max_per_applicant: int = QUANTITY_MAX_PER_APPLICANT
 
 
 class CounterOffered(Offer):
@@ -207,6 +213,7 @@ class Auction(Message):
     shown: ShownOffer
     currency: str
     minimum_step: Count
+    quantity_max_per_applicant: Count = QUANTITY_MAX_PER_APPLICANT
     reservations: Count
     applicants: Count
     invites_at: Instant
@@ -274,7 +281,10 @@ class RightIntercepted(Message):
 
 
 class ApplicationRefused(Message):
-    """An application that can't count, and why."""
+    """An application that can't count, and why.
+
+    ``quantity_max`` is the most units that could have counted, where it was asked for too many.
+    """
 
     type: Literal["ApplicationRefused"] = "ApplicationRefused"
     application_id: Id
@@ -282,6 +292,7 @@ class ApplicationRefused(Message):
     applicant_id: Id | None = None
     quantity: Count
     reason: str
+    quantity_max: Count | None = None
     version: Version = 1
     keyed_by: ClassVar[str] = "auction_id"
 

@@ -32,6 +32,7 @@ LetterKind = Literal[
     "payment-done",
     "payment-failed",
     "confirm-application",
+    "application-refused",
     "right-intercepted",
     "contract-concluded",
     "contract-failed",
@@ -54,6 +55,7 @@ class Says(Model):
     ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
     replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
     of ``right-intercepted`` they are the better condition, as by whom it is is not said.
+    ``quantity_max`` is the most that could have counted, where too much was asked for.
     ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
     ``confirm_by`` is when an unconfirmed order expires.
     """
@@ -84,6 +86,7 @@ class Says(Model):
     method: Method | None = None
     code: str | None = None
     application_id: Id | None = None
+    quantity_max: Count | None = None
     offer_id: Id | None = None
     verdict: Verdict | None = None
     minimum_reservations: Count | None = None
@@ -105,6 +108,7 @@ _SAID: dict[LetterKind, str] = {
     "payment-done": "payment_id payment_kind method amount currency",
     "payment-failed": "payment_id payment_kind method amount currency",
     "confirm-application": "application_id product quantity shown currency closes_at",
+    "application-refused": "application_id product quantity reason",
     "right-intercepted": "offer_id product before unit_price minimum_reservations currency"
     " reservations closes_at",
     "contract-concluded": "role product shown currency reservations applicants",

@@ -33,8 +33,8 @@ ROWS_PER_CALL = 500
 #: So that a part of the longest names and addresses still is a record.
 MEMBERS_PER_PART = 100
 TABLES = (
-    *("offer/", "bidder/", "address/", "application/", "applicant/", "gone/"),
-    *("told/", "waits", "invited/", "live"),
+    *("offer/", "bidder/", "address/", "application/", "applicant/", "mailbox/"),
+    *("gone/", "told/", "waits", "invited/", "live"),
 )
 
 

@@ -18,7 +18,7 @@ from schemas.money import CURRENCIES
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, is_possible
 from services.auction_service import letters
 from services.auction_service.letters import Sellers
-from services.auction_service.reserving import address_name
+from services.auction_service.reserving import address_name, has_applied
 from services.auction_service.rows import (
     Auction,
     Condition,
@@ -38,6 +38,8 @@ def opening_problems(message: AuctionOpened) -> Iterator[tuple[str, str]]:
         yield "currency", f"{message.currency!r} is not a currency: give an ISO 4217 code"
     if not 1 <= message.minimum_step <= AMOUNT_MAX:
         yield "minimum_step", f"give 1 to {AMOUNT_MAX} minor units"
+    if not 1 <= message.quantity_max_per_applicant <= NUMBER_MAX:
+        yield "quantity_max_per_applicant", f"give 1 to {NUMBER_MAX}"
     if not is_possible(message.offered_at):
         yield "offered_at", "give a time of the years 1970 to 8999"
     if not is_possible(message.closes_at):
@@ -84,6 +86,13 @@ def refusal(message: CounterOffered, auction: Auction) -> Judged | None:
     )
 
 
+def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> str:
+    """Why the seller may not compete here, by id or mailbox: has reserved; or empty."""
+    seller = letters.seller_of(sellers, message.seller_id)
+    email = seller.email if seller else None
+    return "has-applied" if has_applied(message.seller_id, email, rows) else ""
+
+
 def compare(message: CounterOffered, auction: Auction) -> Judged:
     """Whether an offer betters the one shown; a tie keeps that."""
     shown = auction.shown
@@ -114,6 +123,7 @@ def open_auction(message: AuctionOpened, rows: Rows) -> None:
         shown=condition_of(message),
         currency=message.currency,
         minimum_step=message.minimum_step,
+        quantity_max_per_applicant=message.quantity_max_per_applicant,
         reservations=0,
         applicants=0,
         invites_at=invites_at,
@@ -171,8 +181,8 @@ def keep(
     if judged.verdict != "refused":
         rows[f"bidder/{message.seller_id}"] = Mark()
         seller = letters.seller_of(sellers, message.seller_id)
-        if seller is not None:
-            rows[address_name(seller.email)] = Mark()
+        if seller is not None and (name := address_name(seller.email)):
+            rows[name] = Mark()
     return (
         verdict_of(message.offer_id, rows),
         *letters.offer_judged(message, judged, rows.get("auction"), sellers, now),

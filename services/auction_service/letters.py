@@ -3,11 +3,21 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from schemas.messages import Applied, Message, Notice, Offer, Person, Problem, Seller
+from schemas.messages import (
+    ApplicationRefused,
+    Applied,
+    Message,
+    Notice,
+    Offer,
+    Person,
+    Problem,
+    Seller,
+)
 from schemas.notices import Role, notices
 from schemas.parts import AMOUNT_MAX
 from services.auction_service.rows import (
     Applicant,
+    Application,
     Auction,
     Condition,
     Judged,
@@ -31,7 +41,7 @@ def person_of(sellers: Sellers, seller_id: str) -> Person:
     return person(seller_id, seller) if seller else Person(id=seller_id)
 
 
-def person(who_id: str, who: Seller | Applicant) -> Person:
+def person(who_id: str, who: Seller | Applicant | Application) -> Person:
     """Whom letters to a seller or an applicant go to.
 
     A seller's locale and zone may be longer than a person's: such are none that letters know.
@@ -131,6 +141,24 @@ def confirm_application(message: Applied, auction: Auction, now: datetime) -> Se
         shown=shown_of(auction.shown),
         currency=auction.currency,
         closes_at=auction.closes_at,
+    )
+
+
+def application_refused(
+    answer: ApplicationRefused, applicant: Application, auction: Auction, now: datetime
+) -> Sequence[Notice]:
+    """Why an application can't count; the applicant was told to expect a letter."""
+    return notices(
+        "application-refused",
+        person(applicant.applicant_id, applicant),
+        answer.auction_id,
+        now,
+        answer.application_id,
+        application_id=answer.application_id,
+        product=product_of(auction),
+        quantity=answer.quantity,
+        quantity_max=answer.quantity_max,
+        reason=answer.reason,
     )
 
 

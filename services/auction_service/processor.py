@@ -83,6 +83,7 @@ AUCTION = Processor(
         "address": rows.Mark,
         "application": rows.Application,
         "applicant": rows.Applicant,
+        "mailbox": rows.Mailbox,
         "gone": rows.Gone,
         "waiting": rows.Waiting,
         "waits": rows.Waits,

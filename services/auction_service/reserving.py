@@ -1,13 +1,19 @@
-"""Which applications count, and for how much: one for each applicant, the latest confirmed."""
+"""Which applications count, and for how much: one for each applicant, the latest confirmed.
 
-from collections.abc import Sequence
+Two applications are one applicant's if they have the same id or the same mailbox, however its
+address is written. What counts is looked up by both, so each message costs the same in any auction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 
+from schemas.addresses import canonical
 from schemas.messages import ApplicationRefused, Applied, Message
 from schemas.parts import BEYOND_LIMITS, NUMBER_MAX
-from services.auction_service.letters import confirm_application
-from services.auction_service.rows import Applicant, Application, Auction, Gone, Live
+from services.auction_service.letters import application_refused, confirm_application
+from services.auction_service.rows import Applicant, Application, Auction, Gone, Live, Mailbox
 from services.runtime.rows import Rows
 
 
@@ -35,15 +41,17 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
     auction: Auction = rows["auction"]
     reason = _reason_to_refuse(message, auction, rows)
     if reason:
-        return (_refuse(message.application_id, application, reason, rows),)
+        is_too_much = reason == "over-applicant-limit"
+        most = auction.quantity_max_per_applicant if is_too_much else None
+        return _refuse(message.application_id, application, reason, most, rows, now)
     _add_live(rows, 1)
     if known is not None:
-        return _count(message.application_id, application, rows)
+        return _count_vouched(message.application_id, application, rows, now)
     rows[name] = application
     return confirm_application(message, auction, now)
 
 
-def confirm(application_id: str, at: datetime, rows: Rows) -> Sequence[Message]:
+def confirm(application_id: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
     """Count an application that was confirmed in time, or keep that it is until it comes."""
     name = application_name(application_id)
     auction: Auction = rows["auction"]
@@ -55,7 +63,7 @@ def confirm(application_id: str, at: datetime, rows: Rows) -> Sequence[Message]:
         return ()
     if application.state != "unconfirmed":
         return ()
-    return _count(application_id, application, rows)
+    return _count(application_id, application, rows, now)
 
 
 def withdraw(application_id: str, rows: Rows) -> None:
@@ -71,8 +79,7 @@ def withdraw(application_id: str, rows: Rows) -> None:
         _end(application_id, application, "withdrawn", rows)
     elif application.state == "counts":
         applicant: Applicant = rows[f"applicant/{application.applicant_id}"]
-        del rows[f"applicant/{application.applicant_id}"]
-        rows[f"gone/{application.applicant_id}"] = Gone(application_id, applicant.applied_at)
+        _take_out(application.applicant_id, applicant, rows)
         _end(application_id, application, "withdrawn", rows)
         rows["auction"] = replace(
             auction,
@@ -90,17 +97,59 @@ def refused(application_id: str, application: Application, rows: Rows) -> Applic
         applicant_id=application.applicant_id or None,
         quantity=application.quantity,
         reason=application.reason,
+        quantity_max=application.quantity_max,
     )
 
 
-def is_own_auction(applicant_id: str, email: str | None, rows: Rows) -> bool:
-    """Whether an applicant competes in the auction as a seller."""
-    return f"bidder/{applicant_id}" in rows or bool(email and address_name(email) in rows)
+# --- who is who ----------------------------------------------------------------------------------
 
 
-def address_name(email: str) -> str:
-    """The name of the row that marks a seller's address."""
-    return f"address/{email.casefold()}"
+def competes(applicant_id: str, email: str | None, rows: Rows) -> bool:
+    """Whether an applicant is a seller of this auction, by id or by mailbox."""
+    name = address_name(email)
+    return f"bidder/{applicant_id}" in rows or bool(name and name in rows)
+
+
+def has_applied(seller_id: str, email: str | None, rows: Rows) -> bool:
+    """Whether a seller's reservation counts in this auction, by id or by mailbox."""
+    name = mailbox_name(email)
+    return f"applicant/{seller_id}" in rows or bool(name and name in rows)
+
+
+def address_name(email: str | None) -> str:
+    """The name of the row that marks a seller's mailbox; empty without an address."""
+    return f"address/{_digest(email)}" if _digest(email) else ""
+
+
+def mailbox_name(email: str | None) -> str:
+    """The name of the row of a mailbox under which somebody counts; empty without an address."""
+    return f"mailbox/{_digest(email)}" if _digest(email) else ""
+
+
+def _digest(email: str | None) -> str:
+    """Of the canonical address: names stay short, and nobody who has gone leaves an address."""
+    address = canonical(email or "")
+    return sha256(address.encode(errors="surrogatepass")).hexdigest()[:32] if address else ""
+
+
+def _names(applicant_id: str, email: str | None) -> list[str]:
+    """What makes two applications one applicant's: the id, and the mailbox if there is one."""
+    mailbox = mailbox_name(email)
+    return [applicant_id, mailbox] if mailbox else [applicant_id]
+
+
+def _counting(application: Application, rows: Rows) -> dict[str, Applicant]:
+    """What counts under an application's id or its mailbox, by applicant: two at most."""
+    ids = [application.applicant_id]
+    name = mailbox_name(application.email)
+    mailbox: Mailbox | None = rows.get(name) if name else None
+    if mailbox is not None:
+        ids.append(mailbox.applicant_id)
+    found = {each: rows.get(f"applicant/{each}") for each in ids}
+    return {who: applicant for who, applicant in found.items() if applicant is not None}
+
+
+# --- counting ------------------------------------------------------------------------------------
 
 
 def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> str:
@@ -108,54 +157,140 @@ def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> str:
         return "auction-withdrawn"
     if auction.status != "open" or message.applied_at >= auction.closes_at:
         return "after-term"
-    if is_own_auction(message.applicant.id, message.applicant.email, rows):
+    if competes(message.applicant.id, message.applicant.email, rows):
         return "own-auction"
+    if message.quantity > auction.quantity_max_per_applicant:
+        return "over-applicant-limit"
     return ""
 
 
-def _count(application_id: str, application: Application, rows: Rows) -> Sequence[Message]:
+def _count_vouched(
+    application_id: str, application: Application, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    """Let an application count that its front end vouches for.
+
+    The mailbox's owner has not been asked, so it replaces nothing that counts under another id.
+    """
+    if any(who != application.applicant_id for who in _counting(application, rows)):
+        _add_live(rows, -1)
+        return _refuse(application_id, application, "already-reserved", None, rows, now)
+    return _count(application_id, application, rows, now)
+
+
+def _count(
+    application_id: str, application: Application, rows: Rows, now: datetime
+) -> Sequence[Message]:
     """Let an application count in place of the applicant's earlier one."""
     who = application.applicant_id
-    counting: Applicant | None = rows.get(f"applicant/{who}")
-    latest: Applicant | Gone | None = counting or rows.get(f"gone/{who}")
-    assert application.applied_at is not None
-    if latest and (application.applied_at, application_id) < (
-        latest.applied_at, latest.application_id,
-    ):  # fmt: skip
+    counting = _counting(application, rows)
+    if _is_overtaken(application_id, application, counting.values(), rows):
         _end(application_id, application, "replaced", rows)
+        _let_go(_names(who, application.email), application_id, application.applied_at, rows)
+        _replace(_older(application_id, application, counting), None, rows)
         return ()
     auction: Auction = rows["auction"]
-    reservations = auction.reservations + application.quantity
-    if counting:
-        reservations -= counting.quantity
+    others = auction.reservations - sum(each.quantity for each in counting.values())
     reason = ""
-    if is_own_auction(who, application.email, rows):
+    if competes(who, application.email, rows):
         reason = "own-auction"
-    elif reservations > NUMBER_MAX:
+    elif others + application.quantity > NUMBER_MAX:
         reason = BEYOND_LIMITS
     if reason:
         _add_live(rows, -1)
-        return (_refuse(application_id, application, reason, rows),)
-    if counting:
-        before: Application = rows[application_name(counting.application_id)]
-        _end(counting.application_id, before, "replaced", rows)
-    elif latest:
-        del rows[f"gone/{who}"]
+        quantity_max = NUMBER_MAX - others if reason == BEYOND_LIMITS else None
+        return _refuse(application_id, application, reason, quantity_max, rows, now)
+    _replace(counting, (application_id, application), rows)
+    return ()
+
+
+def _is_overtaken(
+    application_id: str, application: Application, counting: Iterable[Applicant], rows: Rows
+) -> bool:
+    """Whether a later one of the same applicant was confirmed, even if it counts no more."""
+    assert application.applied_at is not None
+    names = _names(application.applicant_id, application.email)
+    gone: Iterable[Gone | None] = (rows.get(f"gone/{name}") for name in names)
+    order = application.applied_at, application_id
+    return any(
+        each is not None and order < (each.applied_at, each.application_id)
+        for each in (*counting, *gone)
+    )
+
+
+def _older(
+    application_id: str, application: Application, counting: Mapping[str, Applicant]
+) -> dict[str, Applicant]:
+    """Those that an application replaces though it does not count itself.
+
+    Its id may be one applicant's and its mailbox another's: then all three are one applicant.
+    """
+    assert application.applied_at is not None
+    order = application.applied_at, application_id
+    return {
+        who: each
+        for who, each in counting.items()
+        if (each.applied_at, each.application_id) < order
+    }
+
+
+def _replace(
+    counting: Mapping[str, Applicant], by: tuple[str, Application] | None, rows: Rows
+) -> None:
+    """Take out what counts, and put in what counts in its stead, if anything does."""
+    if not counting and by is None:
+        return
+    auction: Auction = rows["auction"]
+    for who, applicant in counting.items():
+        before: Application = rows[application_name(applicant.application_id)]
+        _take_out(who, applicant, rows)
+        _end(applicant.application_id, before, "replaced", rows)
+    if by is not None:
+        _put_in(*by, rows)
+    taken_out = sum(each.quantity for each in counting.values())
+    rows["auction"] = replace(
+        auction,
+        version=auction.version + 1,
+        reservations=auction.reservations - taken_out + (by[1].quantity if by else 0),
+        applicants=auction.applicants - len(counting) + (1 if by else 0),
+    )
+
+
+def _put_in(application_id: str, application: Application, rows: Rows) -> None:
+    """Keep who counts by an application; the address moves to the applicant's row."""
+    who = application.applicant_id
+    assert application.applied_at is not None
+    for name in _names(who, application.email):
+        if f"gone/{name}" in rows:
+            del rows[f"gone/{name}"]
     rows[f"applicant/{who}"] = Applicant(
         application_id, application.applied_at, application.quantity,
         application.email, application.name, application.locale, application.time_zone,
     )  # fmt: skip
-    # The address has moved to the applicant's row.
+    if mailbox := mailbox_name(application.email):
+        rows[mailbox] = Mailbox(who)
     rows[application_name(application_id)] = Application(
         "counts", who, application.quantity, application.applied_at
     )
-    rows["auction"] = replace(
-        auction,
-        version=auction.version + 1,
-        reservations=reservations,
-        applicants=auction.applicants + (0 if counting else 1),
-    )
-    return ()
+
+
+def _take_out(applicant_id: str, applicant: Applicant, rows: Rows) -> None:
+    """Forget who counts by an application, but not how late it was."""
+    del rows[f"applicant/{applicant_id}"]
+    if mailbox := mailbox_name(applicant.email):
+        del rows[mailbox]
+    names = _names(applicant_id, applicant.email)
+    _let_go(names, applicant.application_id, applicant.applied_at, rows)
+
+
+def _let_go(
+    names: Iterable[str], application_id: str, applied_at: datetime | None, rows: Rows
+) -> None:
+    """Keep for an id or a mailbox which confirmed application was the latest."""
+    assert applied_at is not None
+    for name in names:
+        known: Gone | None = rows.get(f"gone/{name}")
+        if known is None or (known.applied_at, known.application_id) < (applied_at, application_id):
+            rows[f"gone/{name}"] = Gone(application_id, applied_at)
 
 
 def _end(application_id: str, application: Application, state: str, rows: Rows) -> None:
@@ -168,12 +303,22 @@ def _end(application_id: str, application: Application, state: str, rows: Rows) 
     _add_live(rows, -1)
 
 
-def _refuse(application_id: str, application: Application, reason: str, rows: Rows) -> Message:
+def _refuse(
+    application_id: str,
+    application: Application,
+    reason: str,
+    quantity_max: int | None,
+    rows: Rows,
+    now: datetime,
+) -> Sequence[Message]:
+    """Refuse an application, and tell the applicant."""
     kept = Application(
-        "refused", application.applicant_id, application.quantity, application.applied_at, reason
-    )
+        "refused", application.applicant_id, application.quantity, application.applied_at,
+        reason, quantity_max,
+    )  # fmt: skip
     rows[application_name(application_id)] = kept
-    return refused(application_id, kept, rows)
+    answer = refused(application_id, kept, rows)
+    return (answer, *application_refused(answer, application, rows["auction"], now))
 
 
 def _add_live(rows: Rows, number: int) -> None:

@@ -10,10 +10,13 @@ Of an auction:
 - ``offer/<offer_id>``: what an offer was judged, and so what a repeat is answered by.
 - ``asking/<n>``: an offer whose seller is not known to be in good standing yet, and
   ``asked/<offer_id>``, which says that there is one.
-- ``bidder/<seller_id>`` and ``address/<e-mail>``: who competes here, and so can't apply.
+- ``bidder/<seller_id>`` and ``address/<digest of a mailbox>``: who competes here, and so can't
+  apply.
 - ``application/<application_id>``: all that is known of an application.
 - ``applicant/<applicant_id>``: the one application of an applicant that counts.
-- ``gone/<applicant_id>``: the latest application of an applicant who has none that counts.
+- ``mailbox/<digest>``: the applicant who counts under it.
+- ``gone/<applicant_id>`` and ``gone/mailbox/<digest>``: the latest confirmed application of an
+  applicant or a mailbox, if it counts no more.
 - ``waiting/<n>``: a message whose auction is not open yet. ``waits``: the last of their numbers.
 - ``told/<seller_id>/<reason>``: who was told why the auction can't be taken back.
 - ``invited/<seller_id>``: who was invited, or shown then, until late comers have been too.
@@ -115,6 +118,7 @@ class Auction:
     shown: Condition
     currency: str
     minimum_step: int
+    quantity_max_per_applicant: int
     reservations: int
     applicants: int
     invites_at: datetime
@@ -170,6 +174,7 @@ class Application:
     quantity: int = 0
     applied_at: datetime | None = None
     reason: str = ""
+    quantity_max: int | None = None
     email: str | None = None
     name: str | None = None
     locale: str | None = None
@@ -190,8 +195,15 @@ class Applicant:
 
 
 @dataclass(slots=True)
+class Mailbox:
+    """Whose application counts under an address."""
+
+    applicant_id: str
+
+
+@dataclass(slots=True)
 class Gone:
-    """The latest confirmed application of an applicant, which was withdrawn."""
+    """The latest confirmed application of an applicant or a mailbox; it counts no more."""
 
     application_id: str
     applied_at: datetime
@@ -229,6 +241,7 @@ def auction_fact(name: str, rows: Rows) -> AuctionFact:
         shown=shown_of(auction.shown),
         currency=auction.currency,
         minimum_step=auction.minimum_step,
+        quantity_max_per_applicant=auction.quantity_max_per_applicant,
         reservations=auction.reservations,
         applicants=auction.applicants,
         invites_at=auction.invites_at,

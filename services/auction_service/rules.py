@@ -9,13 +9,16 @@ Reasons of verdicts: ``opened``, ``better``; ``higher-minimum``, ``price-not-low
 ``step-too-small``; refused, the first that holds: ``auction-exists``, ``auction-withdrawn``,
 ``after-term``, ``impossible-terms``, ``other-product``, ``other-currency``, ``unknown-seller``,
 ``pending-seller``, ``suspended-seller``, ``has-applied``, ``unknown-auction``. Of applications:
-``auction-withdrawn``, ``after-term``, ``own-auction``, ``beyond-limits``, ``unknown-auction``.
+``auction-withdrawn``, ``after-term``, ``own-auction``, ``over-applicant-limit``,
+``already-reserved``, ``beyond-limits``, ``unknown-auction``.
 
 Where the design is silent, the reading that loses nothing:
 
 - An offer is judged by its seller's standing when it was made; while that is not good as far as is
   known, the offer waits a minute, as facts of sellers come on a topic of their own.
-- A second application replaces the first when it is confirmed; one that was replaced stays so.
+- One applicant is one id and one mailbox: whatever counts under either is replaced by a second
+  application when that is confirmed; one that was replaced stays so. An application that a front
+  end vouches for, without a letter, replaces nothing that counts under another id.
 - Who applied can't outbid, and who competes can't apply: both first take back the other.
 - A contract binds: nothing is confirmed or withdrawn after the term.
 """
@@ -172,8 +175,8 @@ def _judge_counter(
             waiting.ask(message, rows, now)
             return ()
         judged = Judged(message.seller_id, "refused", reason)
-    if judged is None and f"applicant/{message.seller_id}" in rows:
-        judged = Judged(message.seller_id, "refused", "has-applied")
+    if judged is None and (reason := judging.buyer_reason(message, rows, sellers)):
+        judged = Judged(message.seller_id, "refused", reason)
     if judged is None:
         judged = judging.compare(message, auction)
     told: Sequence[Message] = ()
@@ -236,7 +239,7 @@ def confirm_application(
 ) -> Sequence[Message]:
     """Count an application whose applicant followed the link before the term's end."""
     if "auction" in rows:
-        return reserving.confirm(message.application_id, message.at, rows)
+        return reserving.confirm(message.application_id, message.at, rows, now)
     if "ended" not in rows:
         waiting.wait(message, rows, now)
     return ()

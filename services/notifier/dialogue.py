@@ -14,17 +14,14 @@ from typing import Literal, TypeVar, cast
 import aiosmtplib
 
 from services.notifier.replies import Replies, Said
+from services.notifier.verdicts import Stage, Verdict, verdict
 
-Stage = Literal["connect", "login", "mail", "rcpt", "data"]
 T = TypeVar("T")
 
 TEXT_LENGTH_MAX = 500
 QUIT_SECONDS_MAX = 5.0
 START_INPUT = 354
 SERVICE_CLOSING = 421
-#: Refusals that are about us and our settings at whatever stage: a command out of order, and a
-#: login or an encryption that is missing, too weak or wrong.
-OURS = frozenset({503, 530, 534, 535, 538})
 #: What can stand in a command: a local part as it is or between quotes, and a domain.
 ADDRESS = re.compile(
     r'([^\s\x00-\x1f\x7f<>()\[\],;:\\"@]+|"(?:[ !#-\[\]-~]|\\[ -~])+")'
@@ -36,14 +33,15 @@ ADDRESS = re.compile(
 class Reply:
     """What came of one letter.
 
-    ``deferred`` may be tried again; ``bounced`` may not, as the recipient's side will never take
-    it. ``code`` is the server's, where it was the server that spoke. ``text`` is one line.
+    ``deferred`` may be tried again; ``bounced`` may not. ``code`` is the server's, where it was the
+    server that spoke, and ``verdict`` says what its refusal means. ``text`` is one line.
     """
 
     outcome: Literal["sent", "deferred", "bounced"]
     code: int | None
     text: str
     stage: Stage
+    verdict: Verdict | None = None
 
 
 class NotDone(Exception):
@@ -70,12 +68,12 @@ def envelope(sender: str, recipient: str) -> Envelope:
         sender = _in_command(sender)
     except ValueError:
         told = f"{one_line(sender)} is no address to send from: correct MAIL_FROM"
-        raise NotDone(Reply("deferred", None, told, "mail")) from None
+        raise NotDone(Reply("deferred", None, told, "mail", "ours")) from None
     try:
         recipient = _in_command(recipient)
     except ValueError:
         told = f"{one_line(recipient)} is no address that mail can be sent to"
-        raise NotDone(Reply("bounced", None, told, "rcpt")) from None
+        raise NotDone(Reply("bounced", None, told, "rcpt", "refused")) from None
     return Envelope(sender, recipient, not (sender + recipient).isascii())
 
 
@@ -229,7 +227,7 @@ class Connection:
             options += ["SMTPUTF8"] if envelope.is_utf8 or not head.isascii() else []
         elif envelope.is_utf8:
             told = f"{envelope.recipient} needs SMTPUTF8, which the mail server does not offer"
-            raise NotDone(Reply("bounced", None, one_line(told), "rcpt"))
+            raise NotDone(Reply("bounced", None, one_line(told), "rcpt", "refused"))
         return [*options, "BODY=8BITMIME"] if offers("8bitmime") else options
 
     async def _forget(self) -> None:
@@ -261,14 +259,17 @@ async def _step(stage: Stage, step: Awaitable[T]) -> T:
     except Exception as failure:
         text = one_line(str(failure)) or type(failure).__name__
         is_gone = isinstance(failure, ConnectionError)
-        raise NotDone(Reply("deferred", None, text, stage), is_gone=is_gone) from failure
+        reply = Reply("deferred", None, text, stage, "later")
+        raise NotDone(reply, is_gone=is_gone) from failure
 
 
 def _refusal(stage: Stage, code: int, text: str) -> NotDone:
-    about_recipient = stage in {"rcpt", "data"} and 500 <= code < 600 and code not in OURS
-    outcome: Literal["deferred", "bounced"] = "bounced" if about_recipient else "deferred"
+    means = verdict(stage, code, text)
+    outcome: Literal["deferred", "bounced"] = (
+        "bounced" if means in ("gone", "refused") else "deferred"
+    )
     known = code if 100 <= code < 600 else None  # what could not be read has a code of its own
-    reply = Reply(outcome, known, one_line(text), stage)
+    reply = Reply(outcome, known, one_line(text), stage, means)
     return NotDone(reply, is_gone=code == SERVICE_CLOSING)
 
 

@@ -17,8 +17,9 @@ from services.notifier.letters import (
     letter,
 )
 from services.notifier.links import SignedLinks
-from services.notifier.sending import Mailer
+from services.notifier.sending import Mailer, Reply
 from services.notifier.settings import MailSettings, MailSettingsError
+from services.notifier.verdicts import status_of
 from services.runtime.private import MAKE_A_SECRET, weakness_of
 from services.runtime.settings import read_settings
 
@@ -27,6 +28,15 @@ LETTERS = Counter(
     "Tries to send a letter by what came of them: sent, deferred or bounced.",
     ["kind", "outcome"],
 )
+REFUSALS = Counter(
+    "jointbuy_mail_refusals_total",
+    "Refusals and failures by the stage of the dialogue and by what they mean: gone (no such"
+    " mailbox), refused (that letter alone), ours (our address, login, reputation or quota: see to"
+    " it), later.",
+    ["stage", "verdict"],
+)
+#: At most one line of log in so many seconds says that servers refuse us.
+ALARM_SECONDS = 60.0
 _log = structlog.get_logger()
 
 
@@ -55,6 +65,9 @@ class LetterCaller:
             raise MailSettingsError(f"MAIL_FROM can't be used: {error}") from None
         self._links = SignedLinks(self._sender.page_url, Links(secret))
         self._mailer: Mailer | None = None
+        #: Refusals of us since the last line of log, and when the next may be written.
+        self._refused = 0
+        self._next_alarm = 0.0
 
     async def start(self) -> None:
         """Connections are opened when the first letter needs one."""
@@ -87,7 +100,32 @@ class LetterCaller:
         )
         LETTERS.labels(notice.kind, reply.outcome).inc()
         text = f"{reply.code} {reply.text}" if reply.code else reply.text
-        return rows.Reply(reply.outcome, reply.stage, text, written.message_id)
+        if reply.verdict is not None:
+            REFUSALS.labels(reply.stage, reply.verdict).inc()
+        if reply.verdict == "ours":
+            self._alarm(reply)
+        return rows.Reply(reply.outcome, reply.stage, text, written.message_id, reply.verdict)
+
+    def _alarm(self, reply: Reply) -> None:
+        """Say that a server refuses us; letters wait until ops have mended what it names."""
+        self._refused += 1
+        now = asyncio.get_running_loop().time()
+        if now < self._next_alarm:
+            return
+        # The text may repeat an address, so the log has the code alone; the letter has it whole.
+        _log.error(
+            "the mail server refuses us: see `jointbuy letters list --status deferred`",
+            stage=reply.stage,
+            code=reply.code,
+            status=_status_of(reply.text),
+            refusals=self._refused,
+        )
+        self._refused, self._next_alarm = 0, now + ALARM_SECONDS
+
+
+def _status_of(text: str) -> str | None:
+    status = status_of(text)
+    return ".".join(map(str, status)) if status else None
 
 
 def callers() -> Mapping[str, LetterCaller]:

@@ -3,7 +3,7 @@
 - ``letter/<notice_id>``: what became of a letter.
 - ``content/<notice_id>``: its notice, for as long as it may be sent again by hand.
 - ``preference/<kind or all>``: whether the recipient still wants such letters.
-- ``suppressed/<address>``: an address that a server refused for good, and its reply.
+- ``suppressed/<address>``: an address that a server says there is no mailbox of, and its reply.
 
 A letter to be sent has a ``call/letter/<notice_id>`` row beside it.
 """
@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.messages import Delivery, DeliveryStatus, LetterKind
+from services.notifier.verdicts import Verdict
 from services.runtime.rows import Rows
 
 
@@ -70,13 +71,14 @@ class Reply:
     """What came of it.
 
     ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
-    ``write`` when there was nothing to send.
+    ``write`` when there was nothing to send. ``verdict`` is what a server's refusal means.
     """
 
     outcome: Literal["sent", "deferred", "bounced"]
     stage: str
     text: str
     message_id: str | None = None
+    verdict: Verdict | None = None
 
 
 def letter_name(notice_id: str) -> str:

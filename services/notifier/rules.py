@@ -3,10 +3,12 @@
 Where the design is silent, the reading that loses nothing:
 
 - A letter is known by its notice's id; a notice that comes again changes nothing.
-- A server that can't be reached, or won't let us in, says nothing of the letter: its next try comes
-  within minutes, however often that was in vain. A 4xx to the letter makes its pauses grow.
-- A 5xx to the recipient or the letter suppresses the address: letters to it are not tried until ops
-  resend one, which lifts that.
+- A server that can't be reached, or takes no login, says nothing of the letter: its next try comes
+  within minutes, however often that was in vain. A 4xx to the letter makes its pauses grow, and so
+  does a 5xx that is about us.
+- An answer that there is no such mailbox suppresses the address: letters to it are not tried until
+  ops resend one, which lifts that. Any other 5xx ends its letter alone, or makes it wait where it
+  is about us. A letter that is given up after days suppresses nothing.
 - Letters that are part of a contract go to a suppressed address no more than others.
 - After thirty days a letter can't be sent again by hand; that it was sent is known for good.
 """
@@ -33,7 +35,7 @@ from services.runtime.rows import Call, Due, Rows
 
 TRIED_FOR = timedelta(days=3)
 KEPT_FOR = timedelta(days=30)
-#: After the first, the second, … 4xx; the last for all further ones.
+#: After the first, the second, … 4xx, or 5xx about us; the last for all further ones.
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
 #: While no dialogue about the letter comes about.
 UNREACHED_PAUSES = tuple(timedelta(seconds=each) for each in (10, 20, 40, 60, 120, 300))
@@ -142,13 +144,15 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
         rows[name] = replace(tried, status="sent")
     elif reply.outcome == "bounced":
         rows[name] = replace(tried, status="bounced")
-        if reply.stage in ("rcpt", "data"):
+        if reply.verdict == "gone":
             rows[f"suppressed/{letter.address}"] = Suppressed(reply.text, now)
     elif reason := _reason_to_suppress(letter, rows):
         rows[name] = replace(tried, status="suppressed", reply=reason)
     else:
         assert tried.first_tried_at is not None
-        next_at = now + pause(notice_id, tried.attempts, reply.stage)
+        is_reached = reply.verdict == "ours" and reply.stage != "login"
+        pauses = PAUSES if is_reached or reply.stage not in UNREACHED_STAGES else UNREACHED_PAUSES
+        next_at = now + pause(notice_id, tried.attempts, pauses)
         if next_at > tried.first_tried_at + TRIED_FOR:
             given_up = f"given up after {TRIED_FOR.days} days: {reply.text}"
             rows[name] = replace(tried, status="bounced", reply=given_up)
@@ -158,9 +162,8 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
     return ()
 
 
-def pause(notice_id: str, attempts: int, stage: str) -> timedelta:
+def pause(notice_id: str, attempts: int, pauses: Sequence[timedelta]) -> timedelta:
     """How long until the next try; letters of one moment are spread by their ids."""
-    pauses = UNREACHED_PAUSES if stage in UNREACHED_STAGES else PAUSES
     base = pauses[min(attempts, len(pauses)) - 1]
     spread = int.from_bytes(sha256(f"{notice_id}/{attempts}".encode()).digest()[:4]) / 2**32
     return base * (1 - JITTER + 2 * JITTER * spread)

@@ -14,9 +14,10 @@ from typing import Self
 
 import aiosmtplib
 
-from services.notifier.dialogue import Connection, NotDone, Reply, Stage, envelope
+from services.notifier.dialogue import Connection, NotDone, Reply, envelope
 from services.notifier.settings import MailSettings, MailSettingsError
 from services.notifier.signing import signer_of, with_mail_line_ends
+from services.notifier.verdicts import Stage
 
 __all__ = ["Mailer", "Reply", "Stage"]
 

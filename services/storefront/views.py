@@ -65,6 +65,7 @@ class AuctionView(AuctionSummary):
     """An auction as it stands; each event of an open page is one."""
 
     minimum_step: int
+    quantity_max_per_applicant: int
     invites_at: datetime
     invited_at: datetime | None
 
@@ -131,6 +132,7 @@ def _of_auction(auction: Auction) -> dict[str, Any]:
     more = ("minimum_step", "opened_at", "invites_at", "invited_at", "closes_at")
     shown = auction.shown
     return {
+        "quantity_max_per_applicant": auction.quantity_max_per_applicant,
         "unit_price": shown.unit_price,
         "minimum_reservations": shown.minimum_reservations,
         "missing": max(shown.minimum_reservations - auction.reservations, 0),

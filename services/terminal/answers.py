@@ -37,6 +37,7 @@ class AuctionShown(Model):
     reservations: int
     applicants: int
     minimum_step: int
+    quantity_max_per_applicant: int
     opened_at: Instant
     invites_at: Instant
     invited_at: Instant | None

@@ -45,6 +45,7 @@ def particulars(auction: AuctionShown, now: datetime) -> list[tuple[str, str]]:
         ),
         ("Opened", when(auction.opened_at)),
         ("Smallest step", money(auction.minimum_step, currency)),
+        ("Most for one", f"{auction.quantity_max_per_applicant:,}"),
     ]
     if auction.concluded_at is not None:
         lines.append(("Conclusion", f"{auction.status} at {when(auction.concluded_at)}"))

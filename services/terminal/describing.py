@@ -357,7 +357,8 @@ def _(message: RightIntercepted) -> str:
 @describe.register
 def _(message: ApplicationRefused) -> str:
     who = f" by {message.applicant_id}" if message.applicant_id else ""
-    return f"application {message.application_id}{who} refused: {meaning(message.reason)}"
+    most = "" if message.quantity_max is None else f", {message.quantity_max:,} at most"
+    return f"application {message.application_id}{who} refused: {meaning(message.reason)}{most}"
 
 
 @describe.register(ContractConcluded)

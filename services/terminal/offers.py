@@ -31,13 +31,22 @@ SAID_BY = {
     "product.id": "--product-id",
     "currency": "--currency",
     "minimum_step": "--step",
+    "quantity_max_per_applicant": "--most-for-one",
     "closes_at": "--closes-at",
     "invites_at": "--invites-at",
 }
 RFC_3339 = "RFC 3339."
 FROM_NOW = "Instead: 2h, 3d, 1d12h from now."
 #: What only an opening says.
-OPENING = ("product", "currency", "closes_at", "invites_at", "minimum_step")
+OPENING = (
+    *("product", "currency", "closes_at", "invites_at", "minimum_step"),
+    "quantity_max_per_applicant",
+)
+
+
+MostForOne = Annotated[
+    int | None, typer.Option(help="Units that one applicant may reserve; 100 if not given.")
+]
 
 
 @mistakes()
@@ -62,6 +71,7 @@ def offer(
     step: Annotated[
         int | None, typer.Option(help="By how much an offer must be lower, in minor units; 1.")
     ] = None,
+    most_for_one: MostForOne = None,
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Take the auction back, as its opener.")
     ] = False,
@@ -86,11 +96,10 @@ def offer(
         "closes_at": moment("--closes-at", closes_at, "--closes-in", closes_in, now),
         "invites_at": moment("--invites-at", invites_at, "--invites-in", invites_in, now),
         "minimum_step": step,
+        "quantity_max_per_applicant": most_for_one,
     }
-    key, instead = once_of(once), ""
-    for name, length in (("closes", closes_in), ("invites", invites_in)):
-        if length:
-            instead += f" and --{name}-at {fields[f'{name}_at']} for --{name}-in"
+    key = once_of(once)
+    instead = _instead(fields, closes=closes_in, invites=invites_in)
     with connected(url, as_json=as_json, patience=timeout) as api:
         if withdraw:
             _take_back(api, auction, as_json)
@@ -101,6 +110,15 @@ def offer(
         verdict = _offer(api, path, body, key, instead)
         page = None if verdict["verdict"] == "refused" else page_of(api, verdict["auction_id"])
     _print_verdict(verdict, page, as_json)
+
+
+def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
+    """What says the same at any later time, for a command that is to be repeated."""
+    return "".join(
+        f" and --{name}-at {fields[f'{name}_at']} for --{name}-in"
+        for name, length in lengths.items()
+        if length
+    )
 
 
 def _counter(api: Api, auction: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ MEANINGS: Mapping[str, str] = {
     "unknown-auction": "no such auction opened within the hour",
     # refused applications
     "own-auction": "the applicant competes in this auction as a seller",
+    "over-applicant-limit": "it is for more than one applicant may reserve",
+    "already-reserved": "another reservation counts for the mailbox: take that back first",
     "beyond-limits": "more would be reserved than an auction can hold",
     # refused orders and returns
     "not-this-shop": "orders of this shop do not count in this group purchase",

@@ -264,6 +264,14 @@ def _of_auctions(place: Place) -> dict[str, Notice]:
             "confirm-application", application_id="application-7", quantity=3, shown=shown,
             closes_at=CLOSES_AT, **auction,
         ),
+        "application-refused": to_buyer(
+            "application-refused", application_id="application-8", quantity=250, quantity_max=100,
+            reason="over-applicant-limit", product=place.product,
+        ),
+        "application-refused-own": to_buyer(
+            "application-refused", application_id="application-9", quantity=3,
+            reason="own-auction", product=place.product,
+        ),
         "condition-improved": to_buyer(
             "condition-improved", before=before, shown=shown, quantity=3, **running
         ),

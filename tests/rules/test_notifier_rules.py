@@ -20,6 +20,7 @@ from schemas.messages import (
 )
 from services.notifier import rules
 from services.notifier.rows import Reply, delivery
+from services.notifier.verdicts import Verdict
 from services.runtime.rows import Call, Due, MemoryRows
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
@@ -60,9 +61,14 @@ def told(rows: MemoryRows, number: int = 1) -> Delivery:
 
 
 def answer(
-    rows: MemoryRows, outcome: Any, now: datetime = T, stage: str = "rcpt", text: str = "450 later"
+    rows: MemoryRows,
+    outcome: Any,
+    now: datetime = T,
+    stage: str = "rcpt",
+    text: str = "450 later",
+    verdict: Verdict | None = None,
 ) -> None:
-    rules.settle(CALL, Reply(outcome, stage, text, "<n1@x>"), rows, now)
+    rules.settle(CALL, Reply(outcome, stage, text, "<n1@x>", verdict), rows, now)
 
 
 def test_a_notice_is_queued_once_however_often_it_comes() -> None:
@@ -97,24 +103,34 @@ def test_a_letter_that_may_have_been_sent_before_counts_that() -> None:
     assert told(rows).ambiguous == 1
 
 
+LONG = [1, 5, 15, 30, 60, 120, 240, 240]
+SHORT = [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]
+
+
 @pytest.mark.parametrize(
-    ("stage", "bases"),
+    ("stage", "verdict", "bases"),
     [
-        ("rcpt", [1, 5, 15, 30, 60, 120, 240, 240]),
-        ("data", [1, 5, 15, 30, 60, 120, 240, 240]),
-        ("write", [1, 5, 15, 30, 60, 120, 240, 240]),
-        ("connect", [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]),
-        ("login", [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]),
-        ("mail", [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]),
+        ("rcpt", "later", LONG),
+        ("rcpt", "ours", LONG),
+        ("data", "later", LONG),
+        ("data", "ours", LONG),
+        ("write", None, LONG),
+        ("connect", "later", SHORT),
+        ("connect", "ours", LONG),
+        ("login", "later", SHORT),
+        # The mailer has pauses of its own between logins.
+        ("login", "ours", SHORT),
+        ("mail", "later", SHORT),
+        ("mail", "ours", LONG),
     ],
 )
-def test_pauses_grow_where_the_server_spoke_of_the_letter_and_stay_short_where_it_did_not(
-    stage: str, bases: list[float]
+def test_pauses_grow_where_the_server_refused_something_and_stay_short_where_it_was_not_reached(
+    stage: str, verdict: Verdict | None, bases: list[float]
 ) -> None:
     rows = taken(notice())
     now = T
     for attempts, minutes in enumerate(bases, 1):
-        answer(rows, "deferred", now, stage)
+        answer(rows, "deferred", now, stage, verdict=verdict)
         fact = told(rows)
         assert (fact.status, fact.attempts) == ("deferred", attempts)
         assert fact.next_at is not None
@@ -125,15 +141,16 @@ def test_pauses_grow_where_the_server_spoke_of_the_letter_and_stay_short_where_i
 
 
 def test_letters_of_one_moment_are_spread() -> None:
-    pauses = {rules.pause(f"n{number}", 1, "rcpt") for number in range(100)}
+    pauses = {rules.pause(f"n{number}", 1, rules.PAUSES) for number in range(100)}
     assert len(pauses) == 100
 
 
-def test_a_letter_is_given_up_three_days_after_its_first_try() -> None:
+@pytest.mark.parametrize("verdict", ["later", "ours"])
+def test_a_letter_is_given_up_three_days_after_its_first_try(verdict: Verdict) -> None:
     rows = taken(notice())
     first, now, tries = T + DAY, T + DAY, 0
     while told(rows).status in ("queued", "deferred"):
-        answer(rows, "deferred", now)
+        answer(rows, "deferred", now, verdict=verdict)
         tries += 1
         assert tries < 100
         now = told(rows).next_at or now
@@ -142,16 +159,24 @@ def test_a_letter_is_given_up_three_days_after_its_first_try() -> None:
     assert fact.status == "bounced"
     assert fact.reply == "given up after 3 days: 450 later"
     assert CALL not in rows
+    take(notice("contract-concluded", 2), rows)
+    assert told(rows, 2).status == "queued", "that suppresses nothing"
 
 
 @pytest.mark.parametrize(
-    ("stage", "suppresses"), [("rcpt", True), ("data", True), ("write", False)]
+    ("stage", "verdict", "suppresses"),
+    [
+        ("rcpt", "gone", True),
+        ("rcpt", "refused", False),
+        ("data", "refused", False),
+        ("write", None, False),
+    ],
 )
-def test_an_address_refused_for_good_gets_no_further_letters_in_any_spelling(
-    stage: str, suppresses: bool
+def test_only_an_address_without_a_mailbox_gets_no_further_letters_however_it_is_written(
+    stage: str, verdict: Verdict | None, suppresses: bool
 ) -> None:
     rows = taken(notice())
-    answer(rows, "bounced", stage=stage, text="550 no such user")
+    answer(rows, "bounced", stage=stage, text="550 no such user", verdict=verdict)
     assert told(rows).status == "bounced"
     take(notice("contract-concluded", 2, "ann@X.example"), rows)
     take(notice("contract-concluded", 3, "ann@new.example"), rows)
@@ -203,7 +228,7 @@ def test_who_unsubscribes_while_a_letter_waits_for_another_try_does_not_get_it()
 
 def test_ops_can_have_a_letter_sent_again_though_its_address_was_refused() -> None:
     rows = taken(notice())
-    answer(rows, "bounced", text="550 no such user")
+    answer(rows, "bounced", text="550 no such user", verdict="gone")
     take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + DAY)
     assert told(rows).status == "queued"
     assert rows[CALL] == Call(at=T + DAY, since=T + DAY)

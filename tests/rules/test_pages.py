@@ -281,6 +281,7 @@ def auction(**changed: object) -> AuctionDetail:
         **{"auction_id": "a", "version": 3, "status": "open", "product": Product(name="Camera")},
         **{"unit_price": 78_800, "currency": "EUR", "minimum_reservations": 4, "reservations": 1},
         **{"applicants": 1, "missing": 3, "minimum_step": 1, "opened_at": T},
+        **{"quantity_max_per_applicant": 100},
         **{"invites_at": T + 3 * HOUR, "invited_at": None, "closes_at": T + 4 * HOUR},
         **{"history": history, "concluded_at": None, "group_id": None},
     }

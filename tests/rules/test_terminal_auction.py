@@ -263,6 +263,7 @@ PAGE: dict[str, Any] = {
     "reservations": 7,
     "applicants": 4,
     "minimum_step": 500,
+    "quantity_max_per_applicant": 100,
     "opened_at": T.isoformat(),
     "invites_at": (T + timedelta(days=2)).isoformat(),
     "invited_at": None,
@@ -296,6 +297,7 @@ def test_the_page_says_what_is_shown_and_by_nobody() -> None:
         "Invites": "sellers, at 2026-05-06 09:00:00Z",
         "Opened": "2026-05-04 09:00:00Z",
         "Smallest step": "5.00 EUR",
+        "Most for one": "100",
     }
 
 

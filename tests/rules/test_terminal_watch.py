@@ -20,6 +20,7 @@ AUCTION: dict[str, Any] = {
     "reservations": 2,
     "applicants": 1,
     "minimum_step": 1,
+    "quantity_max_per_applicant": 100,
     "opened_at": T.isoformat(),
     "invites_at": T.isoformat(),
     "invited_at": None,

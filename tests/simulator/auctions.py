@@ -134,6 +134,7 @@ class Plan:
     price: int
     minimum: int
     step: int
+    most: int | None
     offer_times: list[int]
     application_times: list[int]
 
@@ -170,6 +171,7 @@ def _plan(rng: Random, number: int, events: int) -> Plan:
         price=rng.choice((1_000, 25_000)) if step > 1 else 100,
         minimum=rng.choice((1, 2, 4, 8, 20)),
         step=step,
+        most=rng.choice((None, 1, 3, 10**9, 10**9)),
         offer_times=times,
         application_times=sorted(_time(rng, opens, invites, closes) for _ in range(buyers)),
     )
@@ -340,6 +342,8 @@ def _opening(rng: Random, plan: Plan, party: Party, offer_id: str, ms: int, **mo
     }
     if plan.step > 1:
         given["minimum_step"] = plan.step
+    if plan.most is not None:
+        given["quantity_max_per_applicant"] = plan.most
     return AuctionOpened(**given | more)
 
 
@@ -348,6 +352,8 @@ IMPOSSIBLE: tuple[dict[str, Any], ...] = (
     {"minimum_reservations": 10**9 + 1, "unit_price": 0},
     {"unit_price": 10**12 + 1, "currency": "XXX"},
     {"minimum_step": 0},
+    {"quantity_max_per_applicant": 0},
+    {"quantity_max_per_applicant": 10**9 + 1},
     {"minimum_step": 10**12 + 1, "currency": "eur"},
     {"closes_at": datetime(9000, 1, 1, tzinfo=UTC)},
     {"closes_at": BEGINS, "minimum_reservations": -1},
@@ -469,10 +475,23 @@ def _applicant(rng: Random, party: Party) -> Person:
     if dice < 0.12:
         seller = party.some(rng, *FATES)
         address = party.emails[seller] or f"{seller}@sells.example"
-        return Person(id=f"b{number}", email=rng.choice((str.upper, str.lower))(address))
+        spelled = rng.choice((str.upper, str.lower, _tagged))(address)
+        return Person(id=f"b{number}", email=spelled)
     if dice < 0.17:
         return Person(id=f"b{number}", email=rng.choice((None, "")))
+    if dice < 0.3:
+        # Few mailboxes under many spellings and ids, some of them another buyer's.
+        local = rng.choice(("b.1", "B1", "b1+a", "b.1+b", "b2", "B.2+c"))
+        return Person(
+            id=f"b{number}", email=f"{local}@{rng.choice(('gmail.com', 'GoogleMail.com'))}"
+        )
+    if dice < 0.4:
+        return Person(id=f"b{number}", email=_tagged(f"b{rng.randrange(1, 6)}@buys.example"))
     return Person(id=f"b{number}", email=f"b{number}@buys.example", name=f"B{number}")
+
+
+def _tagged(address: str) -> str:
+    return address.replace("@", "+tag@")
 
 
 def _applications(rng: Random, plan: Plan, party: Party) -> Iterator[tuple[int, Message]]:
@@ -490,7 +509,7 @@ def _applications(rng: Random, plan: Plan, party: Party) -> Iterator[tuple[int, 
             same = {"applied_at": previous.applied_at, "applicant": previous.applicant}
             applied = applied.model_copy(update=same)
         if rng.random() < 0.03:
-            applied = applied.model_copy(update={"quantity": rng.choice((10**9, 6 * 10**8))})
+            applied = applied.model_copy(update={"quantity": rng.choice((10**9, 6 * 10**8, 4))})
         previous = applied
         yield ms, applied
         yield from _follow_ups(rng, plan, applied, ms)

@@ -81,7 +81,8 @@ def _note(message: Message, outcome: Outcome) -> None:
             better = message.unit_price, message.minimum_reservations
             outcome.intercepted[message.offer_id] = (message.seller_id, *better)
         case ApplicationRefused():
-            refused = message.reason, message.applicant_id or "", message.quantity
+            who = message.applicant_id or ""
+            refused = message.reason, who, message.quantity, message.quantity_max
             outcome.refused[message.application_id] = refused
         case Conclusion():
             request_id = None
@@ -124,7 +125,7 @@ def letter(notice: Notice, outcome: Outcome) -> Letter:
         of = says.shown.offer_id
     elif notice.kind == "right-intercepted":
         of = says.offer_id
-    elif notice.kind == "confirm-application":
+    elif notice.kind in ("confirm-application", "application-refused"):
         of = says.application_id
     elif notice.kind == "offer-judged":
         of = says.offer_id

@@ -53,7 +53,8 @@ class Outcome:
     - ``judged``: by offer id, verdict, reason and the fields that have problems.
     - ``replaced``: the offers that took over the page, in order.
     - ``intercepted``: by displaced offer id, its seller and the better price and minimum.
-    - ``refused``: by application id, the reason, the applicant and the quantity.
+    - ``refused``: by application id, the reason, the applicant, the quantity, and the most units
+      that would have done where that was the reason.
     - ``conclusion``: what it is called, offer shown, reservations, applicants, group request.
     - ``purchase``: the group purchase that is requested.
     """
@@ -62,7 +63,7 @@ class Outcome:
     judged: dict[str, tuple[str, str, tuple[str, ...]]] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
     intercepted: dict[str, tuple[str, int, int]] = field(default_factory=dict)
-    refused: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    refused: dict[str, tuple[str, str, int, int | None]] = field(default_factory=dict)
     conclusion: tuple[str, str, int, int, str | None] | None = None
     purchase: dict[str, Any] | None = None
     letters: set[Letter] = field(default_factory=set)
@@ -212,12 +213,12 @@ class Application:
     """An application and how it stands.
 
     ``state`` is ``unconfirmed``, ``counted``, ``replaced``, ``withdrawn`` or ``refused``;
-    ``was_accepted`` once it was confirmed and could count, whatever became of it.
+    ``was_confirmed`` once it was confirmed and not refused, whatever became of it.
     """
 
     applied: Applied
     state: str
-    was_accepted: bool = False
+    was_confirmed: bool = False
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -285,6 +286,7 @@ class Auction:
             ),
             "currency": self.opening.currency,
             "minimum_step": self.opening.minimum_step,
+            "quantity_max_per_applicant": self.opening.quantity_max_per_applicant,
             "reservations": self.reservations(),
             "applicants": len(self.counted()),
             "invites_at": self.invites_at,
@@ -509,7 +511,7 @@ class Auction:
             self.judge(offer, "refused", "other-currency")
         elif not self.in_good_standing(offer):
             self.wait_for_seller(offer, now)
-        elif offer.seller_id in self.counted():
+        elif self.buys_here(offer.seller_id):
             self.judge(offer, "refused", "has-applied")
         else:
             self.weigh(offer, self.shown, self.opening.minimum_step)
@@ -581,11 +583,16 @@ class Auction:
         """Whether buyers are still heard."""
         return self.is_open and self.opening is not None and now < self.opening.closes_at
 
-    def refuse_application(self, applied: Applied, reason: str) -> None:
-        """Refuse an application."""
+    def refuse_application(self, applied: Applied, reason: str, most: int | None = None) -> None:
+        """Refuse an application, and tell the applicant.
+
+        Reading: not of an auction that nobody knows, as there is nothing to tell of it.
+        """
         self.applications[applied.application_id] = Application(applied, "refused")
-        said = reason, applied.applicant.id, applied.quantity
+        said = reason, applied.applicant.id, applied.quantity, most
         self.outcome.refused[applied.application_id] = said
+        if reason != "unknown-auction":
+            self.write("application-refused", applied.applicant, applied.application_id)
 
     def hear_applied(self, applied: Applied, now: datetime) -> None:
         """The first of an id is answered; a later one changes nothing."""
@@ -602,42 +609,59 @@ class Auction:
             self.refuse_application(applied, "after-term")
         elif self.sells_here(applied.applicant):
             self.refuse_application(applied, "own-auction")
+        elif applied.quantity > self.opening.quantity_max_per_applicant:
+            most = self.opening.quantity_max_per_applicant
+            self.refuse_application(applied, "over-applicant-limit", most)
         else:
             application = self.applications[application_id] = Application(applied, "unconfirmed")
-            if application_id in self.confirmed_before:
-                self.confirm(application)
+            person = applied.applicant
+            if application_id not in self.confirmed_before:
+                self.write("confirm-application", person, application_id)
+            elif any(
+                is_same(person, each.applied.applicant) and each.applied.applicant.id != person.id
+                for each in self.counted().values()
+            ):
+                # Reading: who vouches may not replace what counts under another id.
+                self.refuse_application(applied, "already-reserved")
             else:
-                self.write("confirm-application", applied.applicant, application_id)
+                self.confirm(application)
 
     def sells_here(self, person: Person) -> bool:
-        """Whether a person is one of the auction's sellers, by id or by address."""
-        addresses = {self.sellers.email(seller, self.clock).casefold() for seller in self.bidders}
+        """Whether a person is one of the auction's sellers, by id or by mailbox."""
+        mailboxes = {mailbox(self.sellers.email(seller, self.clock)) for seller in self.bidders}
         # Reading: an empty address is nobody's.
-        return person.id in self.bidders or bool(
-            person.email and person.email.casefold() in addresses
-        )
+        return person.id in self.bidders or mailbox(person.email) in mailboxes - {""}
+
+    def buys_here(self, seller_id: str) -> bool:
+        """Whether a seller has a reservation that counts, by id or by mailbox."""
+        person = Person(id=seller_id, email=self.sellers.email(seller_id, self.clock) or None)
+        return any(is_same(person, each.applied.applicant) for each in self.counted().values())
 
     def confirm(self, application: Application) -> None:
         """The application counts, unless a later one has counted or it can't."""
         applied = application.applied
-        counted_once = [
+        same = [
             each
             for each in self.applications.values()
-            if each.applied.applicant.id == applied.applicant.id and each.was_accepted
+            if each.was_confirmed and is_same(each.applied.applicant, applied.applicant)
         ]
-        counting = self.counted().get(applied.applicant.id)
-        others = self.reservations() - (counting.applied.quantity if counting else 0)
-        if any(each.order > application.order for each in counted_once):
+        counting = [each for each in same if each.state == "counted"]
+        others = self.reservations() - sum(each.applied.quantity for each in counting)
+        if any(each.order > application.order for each in same):
+            # Reading: what is earlier than this one is replaced by it, though it does not count.
+            counting = [each for each in counting if each.order < application.order]
             application.state = "replaced"
         elif self.sells_here(applied.applicant):
             self.refuse_application(applied, "own-auction")
+            return
         elif others + applied.quantity > UNITS_MAX:
-            self.refuse_application(applied, "beyond-limits")
+            self.refuse_application(applied, "beyond-limits", UNITS_MAX - others)
+            return
         else:
-            if counting:
-                counting.state = "replaced"
             application.state = "counted"
-            application.was_accepted = True
+        application.was_confirmed = True
+        for each in counting:
+            each.state = "replaced"
 
     def hear_confirmed(self, message: ApplicationConfirmed, now: datetime) -> None:
         """A confirmation in time makes its application count, now or when it comes."""
@@ -673,6 +697,22 @@ class Auction:
         self.write(kind, Person(id=seller_id, email=email or None), of)
 
 
+# --- who is who ----------------------------------------------------------------------------------
+
+
+def mailbox(email: str | None) -> str:
+    """Of all spellings of an address one: only those that histories are made of."""
+    local, at, domain = (email or "").strip().lower().partition("@")
+    domain = "gmail.com" if domain == "googlemail.com" else domain
+    local = local.split("+")[0]
+    return (local.replace(".", "") if domain == "gmail.com" else local) + at + domain
+
+
+def is_same(one: Person, other: Person) -> bool:
+    """Whether two are one applicant: the same id, or the same mailbox."""
+    return one.id == other.id or "" != mailbox(one.email) == mailbox(other.email)
+
+
 # --- what an offer says --------------------------------------------------------------------------
 
 
@@ -702,6 +742,8 @@ def opening_problems(offer: AuctionOpened) -> tuple[str, ...]:
         problems.append("minimum_step")
     if offer.closes_at <= offer.offered_at or not 1970 <= offer.closes_at.year <= 8999:
         problems.append("closes_at")
+    if not 1 <= offer.quantity_max_per_applicant <= UNITS_MAX:
+        problems.append("quantity_max_per_applicant")
     invites_at = offer.invites_at
     if invites_at is not None and not offer.offered_at < invites_at < offer.closes_at:
         problems.append("invites_at")

@@ -123,6 +123,13 @@ def reserved(at: float, application_id: str, buyer: str, quantity: int = 1) -> l
     return [applied(at, application_id, buyer, quantity), confirmed(at + 1, application_id)]
 
 
+def spelled(
+    at: float, application_id: str, buyer: str, email: str, quantity: int = 1
+) -> list[Event]:
+    """The same under an address of one's choice."""
+    return [applied(at, application_id, buyer, quantity, email), confirmed(at + 1, application_id)]
+
+
 def registered(at: float, seller: str, email: str | None = None) -> Event:
     message = SellerRegistered(
         seller_id=seller,
@@ -507,12 +514,73 @@ CASES = [
     Case(
         "reservations stay within their limit; what replaces the own counts in its stead",
         of(
-            opening(),
+            opening(quantity_max_per_applicant=10**9),
             reserved(1_100, "p1", "xie", 10**9),
             reserved(1_200, "p2", "yan"),
             reserved(1_300, "p3", "xie", 10**9 - 1),
         ),
         {"refused": {"p2": "beyond-limits"}, "reservations": 10**9 - 1},
+    ),
+    Case(
+        "one mailbox is one applicant under whatever id and spelling: the latest counts",
+        of(
+            opening(),
+            spelled(1_100, "p1", "xie", "x.ie@gmail.com", 2),
+            spelled(1_200, "p2", "yan", "XIE+1@GoogleMail.com", 3),
+            spelled(1_300, "p3", "zoe", "zoe@gmail.com"),
+        ),
+        {"members": ["yan", "zoe"], "number": 4},
+    ),
+    Case(
+        "who vouches may not replace what counts under another id, but may what does under its own",
+        of(
+            opening(),
+            spelled(1_100, "p1", "xie", "xie@x.example", 2),
+            [confirmed(1_200, "p2"), applied(1_201, "p2", "yan", 3, "xie+1@x.example")],
+            [confirmed(1_300, "p3"), applied(1_301, "p3", "xie", 3, "xie+1@x.example")],
+        ),
+        {"refused": {"p2": "already-reserved"}, "members": ["xie"], "number": 3},
+    ),
+    Case(
+        "who goes under one spelling does not come back under another",
+        of(
+            opening(),
+            spelled(1_100, "p1", "xie", "xie@x.example", 2),
+            spelled(1_200, "p2", "yan", "xie+1@x.example", 3),
+            withdrawn(1_300, "p2"),
+        ),
+        {"status": "failed", "reservations": 0},
+    ),
+    Case(
+        "a seller's alias is the seller, who buys or sells",
+        of(
+            opening(),
+            applied(1_100, "p1", "xie", email="ann+buys@sells.example"),
+            spelled(1_200, "p2", "yan", "bob+buys@sells.example"),
+            offer(1_300, "o2", "bob", 90),
+        ),
+        {
+            "refused": {"p1": "own-auction"},
+            "judged": {"o1": "shown opened", "o2": "refused has-applied"},
+        },
+    ),
+    Case(
+        "one applicant may reserve a hundred, unless the seller says otherwise",
+        of(opening(), reserved(1_100, "p1", "xie", 100), reserved(1_200, "p2", "yan", 101)),
+        {
+            "refused": {"p2": "over-applicant-limit"},
+            "reservations": 100,
+            "application-refused": ["yan p2"],
+        },
+    ),
+    Case(
+        "as many as the seller says, and no more",
+        of(
+            opening(quantity_max_per_applicant=5),
+            reserved(1_100, "p1", "xie", 5),
+            reserved(1_200, "p2", "yan", 6),
+        ),
+        {"refused": {"p2": "over-applicant-limit"}, "members": ["xie"], "number": 5},
     ),
     Case(
         "what comes before its auction waits up to an hour for it",
@@ -723,6 +791,7 @@ HAPPENS = {
     *("refused auction-exists", "refused unknown-auction"),
     *("application after-term", "application auction-withdrawn", "application own-auction"),
     *("application beyond-limits", "application unknown-auction"),
+    *("application over-applicant-limit", "application already-reserved", "application-refused"),
     *("confirm-application", "right-intercepted", "contract-concluded", "contract-failed"),
     *("condition-improved", "invitation", "offer-judged"),
     *("withdrawal: not-the-opener", "withdrawal: has-applications"),

@@ -264,14 +264,25 @@ def test_a_reservation_is_confirmed_by_letter_and_taken_back(api: Api) -> None:
     assert "applicant.id" in problems_of(api.nobody.post(f"{place}/applications", named, 422))
     shop, rival = api.shop(), api.shop()
     ours = shop.post(f"{place}/applications", named)
-    theirs = rival.post(f"{place}/applications", named)
-    assert ours["applicant_id"] != theirs["applicant_id"], "no shop replaces another's reservation"
-    until("both", lambda: api.nobody.get(place)["applicants"] == 2)
+    until("ours", lambda: api.nobody.get(place)["applicants"] == 1)
+    spelled = {"applicant": {"email": "KIM+1@buyers.example"}, "quantity": 1}
+    for same in (named, spelled):
+        refused = rival.post(f"{place}/applications", same, 422)
+        assert "has to be taken back first" in refused["detail"], "no shop replaces another's"
+    many = {"applicant": {"id": "lee", "email": "lee@buyers.example"}, "quantity": 101}
+    for who in (rival, api.nobody):
+        asked = many if who is rival else {**many, "applicant": {"email": "lee@buyers.example"}}
+        refused = who.post(f"{place}/applications", asked, 422)
+        assert refused["problems"] == [{"field": "quantity", "problem": "give at most 100"}]
+    assert api.nobody.get(place)["quantity_max_per_applicant"] == 100
+    rival.post(f"{place}/applications", {**many, "quantity": 100})
+    until("both", lambda: api.nobody.get(place)["reservations"] == 102)
     back = f"{place}/applications/{ours['application_id']}/withdrawal"
     assert rival.post(back, None, 403)["status"] == 403
     assert shop.post(back, None, 200)["status"] == "recorded"
     until("one left", lambda: api.nobody.get(place)["applicants"] == 1)
-    own = {"applicant": {"email": seller.get("/sellers/me")["email"], "id": "me"}, "quantity": 1}
+    local, _, domain = seller.get("/sellers/me")["email"].partition("@")
+    own = {"applicant": {"email": f"{local.upper()}+buys@{domain}", "id": "me"}, "quantity": 1}
     assert shop.post(f"{place}/applications", own, 422)["detail"].startswith("who competes")
 
 

@@ -46,9 +46,28 @@ def local(**span: float) -> str:
 # --- the counter auction -------------------------------------------------------------------------
 
 
-def register(api: Api, seller: Reader, name: str) -> str:
+def alias(email: str) -> str:
+    """The same mailbox, written otherwise."""
+    local, _, domain = email.partition("@")
+    return f"{local.upper()}+again@{domain}"
+
+
+def confirmation(api: Api, auction_id: str, email: str) -> tuple[dict[str, Any], str]:
+    """What an address applied for last, and the page that its letter leads to."""
+    (*_, applied) = [
+        record.value
+        for record in api.stack.read("applications")
+        if record.value["auction_id"] == auction_id
+        and record.value.get("applicant", {}).get("email") == email
+    ]
+    token = LINKS.token("confirm-application", auction_id, applied["application_id"])
+    return applied, f"/confirm/{token}"
+
+
+def register(api: Api, seller: Reader, name: str, email: str = "") -> str:
     """Register by the form and be approved; the key."""
-    page = seller.send(seller.get("/sellers"), "/sellers", 201, name=name, email=address())
+    email = email or address()
+    page = seller.send(seller.get("/sellers"), "/sellers", 201, name=name, email=email)
     key = re.search(r"jb_[0-9a-f]{16}_[\w-]{43}", page.text)
     found = re.search(r"\bs-[0-9a-f]{20}\b", page.text)
     assert key
@@ -62,7 +81,8 @@ def register(api: Api, seller: Reader, name: str) -> str:
 def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, somebody: Open) -> None:
     nord, sato, ada = somebody(), somebody("ja"), somebody()
     product = f"Camera {uuid.uuid4().hex[:6]}"
-    key = register(api, nord, "Nordlicht")
+    of_nord = address()
+    key = register(api, nord, "Nordlicht", of_nord)
     out = nord.send(nord.get("/seller"), "/seller/sign-out")
     assert out.url.endswith("/sellers")
     asked = nord.get("/seller/open", 401)
@@ -90,20 +110,27 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     assert "Give a whole number" in bad.text
     assert bad.form("/apply").values["email"] == "ada@"
     mail = address()
+    assert "At most 100 for one person" in page.text
+    many = ada.send(page, "/apply", 422, email=mail, quantity="101")
+    assert "At most 100 are possible" in many.text
     sent = ada.send(page, "/apply", email=mail, quantity="2", name="Ada")
     assert "Look into your mail" in sent.text
-    applied = [
-        record.value
-        for record in api.stack.read("applications")
-        if record.value["auction_id"] == auction_id[1]
-    ]
-    assert [each["applicant"]["email"] for each in applied] == [mail]
-    application_id = applied[0]["application_id"]
-    token = LINKS.token("confirm-application", auction_id[1], application_id)
-    question = ada.get(f"/confirm/{token}")
+    first, link = confirmation(api, auction_id[1], mail)
+    question = ada.get(link)
     assert product in question.text
-    done = ada.send(question, "/confirm/")
+    ada.send(question, "/confirm/")
     until("counted", lambda: re.search(r"\b2 of 3 needed", ada.get(place).text))
+
+    ada.send(page, "/apply", email=alias(mail), quantity="1", name="Ada")
+    second, link = confirmation(api, auction_id[1], alias(mail))
+    assert second["applicant"]["id"] == first["applicant"]["id"]
+    done = ada.send(ada.get(link), "/confirm/")
+    until("one mailbox, one applicant", lambda: re.search(r"\b1 of 3 needed", ada.get(place).text))
+    ada.send(page, "/apply", email=alias(of_nord), quantity="3")
+    _, link = confirmation(api, auction_id[1], alias(of_nord))
+    own = ada.send(ada.get(link), "/confirm/", 409)
+    assert "Who competes in an auction can't reserve in it" in own.text
+    assert "1 of 3 needed" in ada.get(place).text
 
     register(api, sato, "佐藤商店")
     desk = sato.get(f"/seller/{place.removeprefix('/')}")

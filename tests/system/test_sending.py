@@ -5,6 +5,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -14,11 +15,16 @@ import dkim
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
-from services.notifier import sending
+from schemas.messages import Notice, Person, Product, Says
+from services.notifier import rules, sending
+from services.notifier.mailer import LetterCaller
 from services.notifier.sending import Mailer, Reply
 from services.notifier.settings import MailSettings, MailSettingsError
 from services.runtime.brokers import free_port
+from services.runtime.rows import MemoryRows
 from tests.keys import dkim_key, openssl
 from tests.system.faulty_smtp import DROP, HANG, Faulty, Stage
 
@@ -240,6 +246,45 @@ async def test_a_fault_has_its_reply_and_spoils_no_later_letter(
         assert server.connections == (1 if is_kept else 2)
 
 
+GONE = "550 5.1.1 no such mailbox"
+SPAM = "554 5.7.1 the name in it is spam"
+OURS = "550 5.7.1 your host is on a blocklist"
+MEANT: list[tuple[dict[Stage, str], str, str, str]] = [
+    ({"rcpt": GONE}, "bounced", "rcpt", "gone"),
+    ({"rcpt": GONE, "data": SPAM}, "bounced", "rcpt", "gone"),
+    ({"rcpt": OURS}, "deferred", "rcpt", "ours"),
+    ({"rcpt": "552 5.2.2 full"}, "deferred", "rcpt", "later"),
+    ({"rcpt": "550 go away"}, "bounced", "rcpt", "refused"),
+    ({"mail": OURS, "rcpt": GONE}, "deferred", "mail", "ours"),
+    ({"mail": "451 4.3.0 later", "rcpt": GONE}, "deferred", "mail", "later"),
+    ({"data": GONE}, "bounced", "data", "refused"),
+    ({"data": SPAM}, "bounced", "data", "refused"),
+    ({"content": GONE}, "bounced", "data", "refused"),
+    ({"content": SPAM}, "bounced", "data", "refused"),
+    ({"content": "550 5.7.26 not authenticated"}, "deferred", "data", "ours"),
+    ({"greeting": "554 5.7.1 blocked"}, "deferred", "connect", "ours"),
+    ({"greeting": DROP}, "deferred", "connect", "later"),
+]
+
+
+@pytest.mark.parametrize("server_kind", SERVERS)
+@pytest.mark.parametrize(("says", "outcome", "at", "means"), MEANT)
+async def test_a_refusal_means_what_its_own_stage_means(
+    says: dict[Stage, str], outcome: str, at: str, means: str, server_kind: str
+) -> None:
+    """Also where three commands go at once, and three answers come back."""
+
+    def decide(stage: Stage, recipient: str, tried: int) -> str | None:
+        return says.get(stage)
+
+    async with (
+        Faulty(decide, **SERVERS[server_kind]) as server,
+        Mailer(settings(server.port)) as mailer,
+    ):
+        reply = await mailer.send(LETTER, SENDER, RECIPIENT)
+    assert (reply.outcome, reply.stage, reply.verdict) == (outcome, at, means)
+
+
 async def test_nobody_listens() -> None:
     async with Mailer(settings(free_port())) as mailer:
         reply = await mailer.send(LETTER, SENDER, RECIPIENT)
@@ -376,7 +421,7 @@ async def test_an_address_in_other_letters_bounces_where_the_server_cannot() -> 
     async with Faulty(extensions=("8BITMIME",)) as server, Mailer(settings(server.port)) as mailer:
         reply = await mailer.send(LETTER, SENDER, "会員@example.jp")
         text = "会員@example.jp needs SMTPUTF8, which the mail server does not offer"
-        assert reply == Reply("bounced", None, text, "rcpt")
+        assert reply == Reply("bounced", None, text, "rcpt", "refused")
         # A domain alone has an ASCII form.
         assert (await mailer.send(LETTER, SENDER, "member@例え.jp")).outcome == "sent"
         assert "RCPT TO:<member@xn--r8jz45g.jp>" in server.commands
@@ -597,3 +642,79 @@ async def test_a_signature_holds_after_the_way(tmp_path: Path) -> None:
         text = ".dots\n..\nand words in 日本語\n"
         assert (await mailer.send(letter(text=text), SENDER, RECIPIENT)).outcome == "sent"
     assert dkim.verify(server.contents[0], dnsfunc=dns)
+
+
+# --- what becomes of letters ---------------------------------------------------------------------
+
+
+def _notice(number: int) -> Notice:
+    return Notice(
+        notice_id=f"n{number}",
+        kind="offer-judged",
+        recipient=Person(id="ann", email=RECIPIENT),
+        about="tea",
+        at=datetime(2026, 5, 4, 9, tzinfo=UTC),
+        says=Says(verdict="shown", reason="better", product=Product(name="tea")),
+    )
+
+
+async def _sent(caller: LetterCaller, rows: MemoryRows, number: int) -> str:
+    """What became of a letter, from its notice to its row, over a real dialogue."""
+    notice = _notice(number)
+    rules.take_notice(notice, rows, notice.at)
+    call = f"call/letter/{notice.notice_id}"
+    if call in rows:
+        reply = await caller(rules.request(call, rows, notice.at), lambda: None)
+        rules.settle(call, reply, rows, notice.at)
+    return str(rows[f"letter/{notice.notice_id}"].status)
+
+
+@pytest.mark.parametrize(
+    ("says", "first", "then"),
+    [
+        ({"content": SPAM}, "bounced", "sent"),
+        ({"data": SPAM}, "bounced", "sent"),
+        ({"rcpt": OURS}, "deferred", "sent"),
+        ({"content": "550 5.7.26 not authenticated"}, "deferred", "sent"),
+        ({"mail": "550 5.7.1 not from you"}, "deferred", "sent"),
+        ({"rcpt": GONE}, "bounced", "suppressed"),
+    ],
+)
+async def test_only_a_mailbox_that_is_not_there_gets_no_later_letter(
+    says: dict[Stage, str], first: str, then: str
+) -> None:
+    """Whatever a stranger wrote into the letter that was refused."""
+
+    def decide(stage: Stage, recipient: str, tried: int) -> str | None:
+        return says.get(stage) if is_refusing else None
+
+    rows, is_refusing = MemoryRows("ann"), True
+    async with Faulty(decide) as server:
+        caller = LetterCaller(settings(server.port, link_secret="s" * 32))
+        await caller.start()
+        assert await _sent(caller, rows, 1) == first
+        is_refusing = False
+        assert await _sent(caller, rows, 2) == then
+        await caller.stop()
+
+
+async def test_who_refuses_us_is_told_to_ops_once_a_minute_and_counted_each_time() -> None:
+    """By a line of log that repeats no address, and a figure that can be alerted on."""
+
+    def counted() -> float:
+        labels = {"stage": "rcpt", "verdict": "ours"}
+        return REGISTRY.get_sample_value("jointbuy_mail_refusals_total", labels) or 0.0
+
+    before = counted()
+    refusal = f"550 5.7.1 <{RECIPIENT}> is not for you, blocked"
+    async with Faulty(Fault("rcpt", refusal)) as server:
+        caller = LetterCaller(settings(server.port, link_secret="s" * 32))
+        await caller.start()
+        with capture_logs() as logs:
+            for number in range(5):
+                assert await _sent(caller, MemoryRows("ann"), number) == "deferred"
+        await caller.stop()
+    assert counted() == before + 5
+    (line,) = [each for each in logs if each["log_level"] == "error"]
+    assert (line["stage"], line["code"], line["status"]) == ("rcpt", 550, "5.7.1")
+    assert RECIPIENT not in str(line)

@@ -47,6 +47,7 @@ _ROWS: dict[str, tuple[str, str]] = {
         "quantity shown_price",
         "product own_sum shown_minimum deadline",
     ),
+    "application-refused": ("", "product quantity_refused=quantity quantity_max"),
     "right-intercepted": (
         "new_price=price own_price=before_price",
         "product new_minimum=minimum own_minimum=before_minimum reservations applicants step"
@@ -239,6 +240,7 @@ def _counts(says: Says, writes: Writes) -> dict[str, Any]:
         progress = wording.progress(counted, aim, language, is_reached=is_reached)
     return {
         "quantity": units(says.quantity),
+        "quantity_max": units(says.quantity_max),
         "number": units(goal),
         "total": units(total),
         "progress": progress,
@@ -295,6 +297,7 @@ def _codes(notice: Notice, language: Language) -> dict[str, Any]:
         "is_card": says.method == "card",
         "reason": reason,
         "is_return": notice.kind == "order-refused" and says.reason == "exceeds-orders",
+        "can_reserve": bool(says.quantity_max),
         "is_nothing": not says.amount and not says.gift,
         "is_withdrawal": is_withdrawal,
         "can_counter": can_counter(notice),

@@ -34,6 +34,7 @@ DEADLINE_KINDS = frozenset(
 _MOODS: dict[str, Mood] = {
     "order-refused": "bad",
     "payment-failed": "bad",
+    "application-refused": "bad",
     "contract-failed": "plain",
     "confirm-application": "ask",
     "confirm-order": "ask",

@@ -50,6 +50,7 @@ LABELS: dict[str, Both] = {
     "product": Both("Product", "商品"),
     "progress": Both("So far", "現在の合計"),
     "quantity": Both("Your quantity", "お客様の数量"),
+    "quantity_max": Both("At most", "上限"),
     "quantity_refused": Both("Quantity", "数量"),
     "reservations": Both("Reserved", "予約"),
     "return": Both("Return", "返品番号"),
@@ -72,6 +73,7 @@ KINDS: dict[str, Both] = {
     "payment-done": Both("payments", "お支払い"),
     "payment-failed": Both("failed payments", "お支払いのエラー"),
     "confirm-application": Both("reservations to confirm", "予約のご確認"),
+    "application-refused": Both("reservations that do not count", "予約の不成立"),
     "right-intercepted": Both("better offers of others", "掲載権の移動"),
     "contract-concluded": Both("concluded contracts", "契約成立"),
     "contract-failed": Both("auctions without a contract", "契約不成立"),
@@ -228,6 +230,38 @@ OFFER_REASONS: dict[str, Both] = {
     ),
 }
 
+#: Why a reservation does not count; codes of auction_service.
+APPLICATION_REASONS: dict[str, Both] = {
+    "auction-withdrawn": Both(
+        "The seller has taken the auction back.",
+        "このオークションは、販売者により取り下げられました。",
+    ),
+    "after-term": Both(
+        "It reached us after the auction's term had ended.",
+        "オークションの期間が終了した後のお申し込みでした。",
+    ),
+    "own-auction": Both(
+        "This address belongs to a seller who has made an offer in this auction. Such a seller"
+        " can't reserve in it.",
+        "このメールアドレスは、このオークションに条件を出している販売者のものです。"
+        "販売者は、ご自身が参加するオークションでは予約できません。",
+    ),
+    "over-applicant-limit": Both(
+        "It is for more units than one buyer may reserve in this auction.",
+        "このオークションでお一人様が予約できる数を超えています。",
+    ),
+    "already-reserved": Both(
+        "You already have a reservation in this auction, made elsewhere. It counts as it is. To"
+        " change it, take that one back first.",
+        "このオークションでは、ほかの窓口からのご予約がすでに成立しており、そのまま有効です。"
+        "変更なさる場合は、先にそのご予約を取り消してください。",
+    ),
+    "beyond-limits": Both(
+        "With it, more would be reserved than the auction can hold.",
+        "この予約を加えると、オークションで扱える上限を超えます。",
+    ),
+}
+
 #: A code that has no words yet, as of a later version of a service.
 UNKNOWN_REASON = Both("The reason given is “{}”.", "理由は「{}」です。")
 
@@ -270,7 +304,11 @@ PROBLEMS: dict[tuple[str, str], Both] = {
 
 def reason(kind: str, code: str, language: Language) -> str:
     """A reason as a sentence; a code that is not known is quoted."""
-    known = {"order-refused": ORDER_REASONS, "offer-judged": OFFER_REASONS}.get(kind, {})
+    known = {
+        "order-refused": ORDER_REASONS,
+        "offer-judged": OFFER_REASONS,
+        "application-refused": APPLICATION_REASONS,
+    }.get(kind, {})
     if code in known:
         return known[code].in_(language)
     return UNKNOWN_REASON.in_(language).format(code)

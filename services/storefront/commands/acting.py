@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from schemas.addresses import canonical
 from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
 from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
 from services.storefront.access.callers import Access, Actor, Kind
@@ -121,8 +122,8 @@ class Acting:
         return actor.kind == "shop" and made.partition("-")[2].startswith(self._mark(actor))
 
     def person_id(self, email: str) -> str:
-        """A person's id by the address, which it does not give away."""
-        return "m-" + self._access.seal("person", email.strip().casefold())[:24]
+        """A person's id by the mailbox, however its address is written; it gives none away."""
+        return "m-" + self._access.seal("person", canonical(email))[:24]
 
     # --- how much --------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ REASONS = {
     "other-currency": "the offer is in another currency",
     "impossible-terms": "the terms are not possible",
     "own-auction": "who competes in an auction can't reserve in it",
+    "over-applicant-limit": "more than one applicant may reserve",
+    "already-reserved": "this address has a reservation already: it has to be taken back first",
     "beyond-limits": "more is reserved than an auction can hold",
 }
 
@@ -162,6 +164,8 @@ class AuctionCommands(Acting):
             demand(actor, "shop", "admin")
         if auction.status != "open" or now() >= auction.closes_at:
             raise Overtaken(f"the auction is {auction.status}, and takes no reservations any more")
+        if given.quantity > auction.quantity_max_per_applicant:
+            raise _refused("over-applicant-limit", auction.quantity_max_per_applicant)
         applicant = self._applicant(actor, given)
         self._count_letters(actor, [applicant.email])
         message = Applied(
@@ -187,7 +191,7 @@ class AuctionCommands(Acting):
         answers = [(AUCTIONS, refused), (AUCTIONS, auction_id)]
         answer = await self._ask(APPLICATIONS, confirmed, message, answers=answers)
         if isinstance(answer, ApplicationRefused):
-            raise Impossible(REASONS.get(answer.reason, answer.reason))
+            raise _refused(answer.reason, answer.quantity_max)
         return reserved
 
     def _applicant(self, actor: Actor, given: ApplicationGiven) -> Person:
@@ -201,18 +205,28 @@ class AuctionCommands(Acting):
             problem = Problem(field="applicant.email", problem="is missing: give it")
             raise Impossible("a letter has to go somewhere", [problem])
         made = person.id or self.person_id(person.email or "")
-        if actor.kind == "shop" and person.id is not None:
+        if actor.kind == "shop" and person.id is None:
+            made = "p-" + self._access.seal("applicant", actor.id, made)
+        elif actor.kind == "shop":
             made = f"{actor.id}:{person.id}"
             if len(made) > 64:
-                made = "p-" + self._access.seal("applicant", actor.id, person.id)
+                made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
         return Person(**person.model_dump(exclude_none=True) | {"id": made})
 
-    async def confirm(self, auction_id: str, application_id: str) -> None:
-        """Say that the applicant followed the letter's link; whoever calls has read it."""
-        message = ApplicationConfirmed(
-            application_id=application_id, auction_id=auction_id, at=now()
-        )
-        await self._sender.send(APPLICATIONS, message)
+    async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
+        """Say that the applicant followed the letter's link; whoever calls has read it.
+
+        Returns the refusal of one that can't count, as far as that is known within seconds.
+        """
+        key = f"{auction_id}/refused/{application_id}"
+        answer = await self._reader.fact(AUCTIONS.name, key)
+        if answer is None:
+            message = ApplicationConfirmed(
+                application_id=application_id, auction_id=auction_id, at=now()
+            )
+            answers = [(AUCTIONS, key), (AUCTIONS, auction_id)]
+            answer = await self._ask(APPLICATIONS, message, answers=answers)
+        return answer if isinstance(answer, ApplicationRefused) else None
 
     async def withdraw_application(
         self, actor: Actor, auction_id: str, application_id: str
@@ -230,3 +244,11 @@ class AuctionCommands(Acting):
             application_id=application_id, auction_id=auction_id, at=now()
         )
         await self._sender.send(APPLICATIONS, message)
+
+
+def _refused(reason: str, quantity_max: int | None) -> Impossible:
+    """A reservation that can't count; names the most that could, where it is for too many."""
+    problems = []
+    if quantity_max is not None:
+        problems = [Problem(field="quantity", problem=f"give at most {quantity_max}")]
+    return Impossible(REASONS.get(reason, reason), problems)

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
+from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
 from schemas.messages import IfIncomplete, Method, PaymentScope, Visibility
 from schemas.parts import NUMBER_MAX, SUM_MAX
 from schemas.sources import SOURCES_MAX
@@ -299,6 +300,9 @@ class AuctionGiven(Given):
     closes_at: Moment
     invites_at: Moment | None = None
     minimum_step: Number = 1
+    quantity_max_per_applicant: Annotated[
+        Number, Field(description="Units that one applicant may reserve.")
+    ] = QUANTITY_MAX_PER_APPLICANT
 
 
 class OfferGiven(Given):

@@ -53,7 +53,8 @@ async def apply(request: Request, auction_id: str) -> Response:
     """Reserve: a letter asks to confirm it."""
     visit = Visit.of(request)
     form = await Form.of(request, visit)
-    person, quantity = form.person(), form.number("quantity")
+    most = (await auction_shown(shop_of(request).reader, auction_id)).quantity_max_per_applicant
+    person, quantity = form.person(), form.number("quantity", most=most)
     if not form.problems:
         try:
             wanted = given(ApplicationGiven, {"applicant": person, "quantity": quantity})

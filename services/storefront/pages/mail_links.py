@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from schemas.links import LinkError, Purpose
-from schemas.messages import Auction, Resubscribed, Unsubscribed
+from schemas.messages import ApplicationRefused, Auction, Resubscribed, Unsubscribed
 from schemas.topics import AUCTIONS
 from services.storefront.access.callers import MAX_AGE
 from services.storefront.commands.orders import Confirmable
@@ -55,7 +55,9 @@ async def confirm(request: Request, token: str) -> Response:
     """It counts."""
     auction_id, application_id = _two(request, "confirm-application", token)
     shop = shop_of(request)
-    await shop.commands.confirm(auction_id, application_id)
+    refusal = await shop.commands.confirm(auction_id, application_id)
+    if refusal is not None:
+        return _refused(request, refusal)
     withdrawal = path_of(shop.access.application_link(auction_id, application_id))
     return said(
         request,
@@ -64,6 +66,15 @@ async def confirm(request: Request, token: str) -> Response:
         next={"href": auction_path(auction_id), "words": "apply.done_link"},
         also={"href": withdrawal, "words": "letters.withdraw_link"},
     )
+
+
+def _refused(request: Request, refusal: ApplicationRefused) -> Response:
+    """Why a reservation can't count."""
+    text = Visit.of(request).text
+    key = f"reason.{refusal.reason}"
+    why = text(key) if texts.has(key) else text("reason.unknown", code=refusal.reason)
+    back = {"href": auction_path(refusal.auction_id), "words": "apply.done_link"}
+    return said(request, "letters", "refused", 409, values={"why": why}, next=back)
 
 
 @router.get("/applications/{token}")

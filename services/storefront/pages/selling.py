@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
+from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
 from schemas.messages import Auction
 from schemas.money import CURRENCIES
 from schemas.topics import AUCTIONS
@@ -33,6 +34,7 @@ FIELDS = {
     "unit_price": "price",
     "minimum_reservations": "minimum",
     "minimum_step": "step",
+    "quantity_max_per_applicant": "most",
 }
 #: Codes of refusals, by how commands say them.
 _CODES = {words: code for code, words in REASONS.items()}
@@ -75,6 +77,7 @@ def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) ->
         form=form,
         once=form.values.get("once") or secrets.token_hex(16),
         example=f.money(125_000, currency),
+        most=QUANTITY_MAX_PER_APPLICANT,
         currency=currency,
         currency_options=[
             (each, f"{each} · {get_currency_name(each, locale=f.locale)}") for each in codes
@@ -117,6 +120,8 @@ def _auction_fields(form: Form) -> dict[str, object]:
     step = form.amount("step", currency, required=False)
     if step is not None:
         fields["minimum_step"] = step
+    if form.text("most", required=False):
+        fields["quantity_max_per_applicant"] = form.number("most")
     closes_at = form.time("closes_at")
     invites_at = form.time("invites_at", required=False)
     now = form.visit.now
