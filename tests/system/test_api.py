@@ -158,6 +158,10 @@ def test_members_order_by_links(api: Api) -> None:
     assert named.post(place, {"quantity": 1})["member_id"] == "m7"
     paid = named.post(place, {"quantity": 1, "state": "paid", "value": 0}, 422)
     assert set(problems_of(paid)) == {"state", "value"}
+    many = {"order_id": "x1", "member": {"id": "m8"}, "quantity": 10**9, "unit_price": 1_000_001}
+    for state in ("placed", "paid"):
+        refused = problems_of(shop.post(place, many | {"state": state}, 422))
+        assert "beyond-limits" in refused["quantity"]
 
 
 # --- an auction ----------------------------------------------------------------------------------
