@@ -203,9 +203,10 @@ def test_what_fails_names_its_key_and_record_and_parked_it_lets_the_rest_go_on(
     assert parked.fold.ready() == []
     assert parked.fold.waiting == 1
     parked.parked.clear()
+    if way.startswith("due"):
+        parked.work()  # what was due meanwhile comes after what waited
     with pytest.raises(RuleError):  # nothing is lost: it is applied when the key goes on
-        for _ in range(2):  # and what is due then once it has gone on
-            parked.work()
+        parked.work()
 
 
 @pytest.mark.parametrize("way", ["fact", "row"])

@@ -3,8 +3,9 @@
     orders ─▶ tally (faulty_service) ─▶ purchases
 
 It adds up a group's quantities, and closes the group when the ``ordered_at`` of a placed order
-comes. Its rule raises on the quantity 13, unless ``CURED`` is ``1`` in the environment. The
-summary's ``value`` is a number that tells in which order the quantities came.
+comes. Its rule raises on the quantity 13, or with ``FAULT=fact`` the summary that it leads to can't
+be made; unless ``CURED`` is ``1`` in the environment. The summary's ``value`` is a number that
+tells in which order the quantities came.
 """
 
 import os
@@ -31,6 +32,7 @@ class Tally:
     order: int
     status: Status
     closed_at: datetime | None
+    is_unlucky: bool = False
 
 
 NOTHING = Tally(0, 0, 0, "open", None)
@@ -45,7 +47,8 @@ def in_order(quantities: Iterable[int], before: int = 0) -> int:
 
 def add(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     """Add the quantity; to raise on unlucky ones is the bug."""
-    if message.quantity == UNLUCKY and os.environ.get("CURED") != "1":
+    is_unlucky = message.quantity == UNLUCKY and os.environ.get("CURED") != "1"
+    if is_unlucky and os.environ.get("FAULT") != "fact":
         # The words of an error may hold what somebody sent.
         raise ZeroDivisionError(f"thirteen of {message.member_email}")
     tally: Tally = rows.get("tally", NOTHING)
@@ -54,6 +57,7 @@ def add(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
         version=tally.version + 1,
         quantity=tally.quantity + message.quantity,
         order=in_order([message.quantity], tally.order),
+        is_unlucky=is_unlucky,
     )
     return ()
 
@@ -79,7 +83,7 @@ def state(row_name: str, rows: Rows) -> PurchaseState:
         request_id="faulty",
         version=tally.version,
         status=tally.status,
-        quantity=tally.quantity,
+        quantity=-1 if tally.is_unlucky else tally.quantity,
         value=tally.order,
         members=0,
         closed_at=tally.closed_at,

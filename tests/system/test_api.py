@@ -201,6 +201,10 @@ def test_members_order_by_links(api: Api) -> None:
     assert sorted(each["kind"] for each in letters if "order" in each["kind"]) == [
         "confirm-order", "confirm-order", "order-counted",
     ]  # fmt: skip
+    beyond = {"order_id": "x1", "member": {"id": "m8"}, "quantity": 10**9, "unit_price": 1_000_001}
+    for state in ("placed", "paid"):
+        refused = problems_of(shop.post(place, beyond | {"state": state}, 422))
+        assert "beyond-limits" in refused["quantity"]
 
 
 # --- an auction ----------------------------------------------------------------------------------

@@ -165,6 +165,9 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
     assert "names no invoice" in said.out
     paid = ann.get(f"/payments/{number}")
     assert (paid["status"], paid["received"], paid["open"]) == ("succeeded", 2000, 0)
+    most = {"amount": 10**15, "currency": "EUR", "reference": "A9"}
+    (problem,) = api.admin.post(f"/payments/{number}/received", most, 422)["problems"]
+    assert (problem["field"], "beyond-limits" in problem["problem"]) == ("amount", True)
 
     # Another statement that has some of the same entries.
     again = tmp_path / "again.xml"

@@ -294,15 +294,18 @@ def deadline_of(group_id: str, minutes: float) -> OrderPlaced:
     )
 
 
+@pytest.mark.parametrize("fault", ["rule", "fact"])
 def test_a_rule_that_raises_stops_the_worker_and_parking_lets_the_others_go_on(
-    kafka: RunningBroker, tmp_path: Path
+    fault: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
-    """The log names the record; parked its key waits, due rows too; cured it goes on in order."""
+    """Or a fact that can't be made of what it did. The log names the record; parked its key waits,
+    due rows too; cured it goes on in order.
+    """
     before, after = [1, 2, 3], [UNLUCKY, 4, UNLUCKY, 5, 6]
     due_after = 3
     records = [good(order(GROUP, number, each), at(1)) for number, each in enumerate(before)]
     with stack_on(kafka, tmp_path) as stack:
-        worker = stack.worker(FAULTY)
+        worker = stack.worker(FAULTY, FAULT=fault)
         stack.feed("orders", (deadline_of(GROUP, 30), at(0)), (deadline_of(OTHER, 30), at(0)))
         stack.feed_raw(records)
         stack.wait_for("purchases", GROUP, quantity=sum(before))
