@@ -72,7 +72,7 @@ def take_order(
     awaits_confirmation = unconfirmed.awaits_confirmation(message, known)
     money = known is not None and (known.state == "paid-ahead" or known.money)
     reason = _reason_to_refuse(message, terms, purchase, rows, now) or unconfirmed.reason_to_refuse(
-        message, known, terms, purchase, now
+        message, known, value, rows, now
     )
     if reason:
         return _refuse(name, order, reason, rows, now, is_told=not awaits_confirmation)

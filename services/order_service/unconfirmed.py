@@ -14,6 +14,10 @@ from services.order_service.rows import Order, Purchase, Terms
 from services.runtime.rows import Due, Rows
 
 
+#: What a letter can say, and a schema allows, in minor units.
+VALUE_MAX = 10**15
+
+
 def awaits_confirmation(message: OrderPlaced | OrderPaid, known: Order | None) -> bool:
     """Whether a new order counts only once it is confirmed, and was not before it came."""
     is_confirmed = known is not None and known.confirmed_at is not None
@@ -23,16 +27,18 @@ def awaits_confirmation(message: OrderPlaced | OrderPaid, known: Order | None) -
 def reason_to_refuse(
     message: OrderPlaced | OrderPaid,
     known: Order | None,
-    terms: Terms,
-    purchase: Purchase,
+    value: int,
+    rows: Rows,
     now: datetime,
 ) -> str:
     """Why an order that came by a link can't be kept; empty if it can, or came otherwise."""
     if not isinstance(message, OrderPlaced) or not message.unconfirmed:
         return ""
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
     stops = terms.stop_at_number and purchase.status == "open"
     most = units_by_link_max(terms.number_of_products, purchase.quantity, stops=stops)
-    if message.quantity > most:
+    if message.quantity > most or value > VALUE_MAX:
         return "beyond-limits"
     confirmed_at = known.confirmed_at if known is not None else None
     return "expired" if (confirmed_at or now) >= confirm_by(message.ordered_at) else ""
