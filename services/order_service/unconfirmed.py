@@ -13,7 +13,6 @@ from services.order_service import letters
 from services.order_service.rows import Order, Purchase, Terms
 from services.runtime.rows import Due, Rows
 
-
 #: What a letter can say, and a schema allows, in minor units.
 VALUE_MAX = 10**15
 
