@@ -325,6 +325,11 @@ REFUSING = [
         refused=[("a", 4, "beyond-limits")],
         letters=[("order-refused", ANN, "a", 4, "beyond-limits")],
     ),
+    Case(
+        "nor is it worth more than a sum can be",
+        [group(unit_price=10**12, number_of_products=10**9), mailed("a", 10**9), confirmed("a")],
+        refused=[("a", 10**9, "beyond-limits")] * 2, letters=[],
+    ),
     Case("with a key there is no such limit", [BY_GROUP, placed("a", "ann", 10**9)], 10**9,
          letters=[]),
     *(
@@ -468,6 +473,7 @@ def strangers(draw: st.DrawFn) -> list[Event]:
             source="storefront",
             ordered_at=ordered_at,
             value=draw(st.sampled_from([None, 0, 10**15])),
+            unit_price=draw(st.sampled_from([None, 10**15])),
             member_email=draw(st.sampled_from([None, "victim@x.example"])),
         )
         events += [(ordered_at, message)] * draw(st.integers(1, 2))
