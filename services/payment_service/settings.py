@@ -3,6 +3,8 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.listening import WebSettings
+
 
 class CardSettings(BaseSettings):
     """Environment variables, upper-case: ``STRIPE_API_KEY``, ``PAGE_URL``, …"""
@@ -18,13 +20,10 @@ class CardSettings(BaseSettings):
     page_url: str = Field("http://127.0.0.1:8080", description="Where payers come back to.")
 
 
-class WebhookSettings(BaseSettings):
+class WebhookSettings(WebSettings):
     """What the webhooks' process needs beside those of Kafka."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     stripe_webhook_secrets: SecretStr = Field(
         SecretStr(""), description="One, or two between commas while they are changed."
     )
-    web_host: str = "127.0.0.1"
     web_port: int = Field(8082, ge=1, le=65_535)

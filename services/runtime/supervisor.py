@@ -59,11 +59,13 @@ class Child:
 
     def start(self, env: dict[str, str]) -> None:
         """Start the process; its output goes to its log file."""
-        port = self.worker.web.rsplit(":", 1)[1]
+        ports = {"OPS_PORT": port_of(self.worker.ops)}
+        if self.worker.web is not None:
+            ports["WEB_PORT"] = port_of(self.worker.web)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.worker.service}"],
-                env={**env, "WEB_PORT": port},
+                env={**env, **ports},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -92,6 +94,19 @@ class Child:
         self.process, self.worker.pid = None, None
         self.worker.restarts += 1
         return True
+
+
+def port_of(address: str) -> str:
+    """The port of a base address."""
+    return address.rsplit(":", 1)[1]
+
+
+def _worker(service: str) -> RunningWorker:
+    """A worker with addresses of its own on this machine."""
+    ops = f"http://127.0.0.1:{brokers.free_port()}"
+    is_public = service == "storefront" or service.endswith(".webhooks")
+    web = f"http://127.0.0.1:{brokers.free_port()}" if is_public else None
+    return RunningWorker(service=service, ops=ops, web=web)
 
 
 def _secret_of(home: Path, name: str) -> str:
@@ -126,13 +141,9 @@ class Supervisor:
         logs_folder = home / "logs"
         logs_folder.mkdir(parents=True, exist_ok=True)
         self._children = [
-            Child(
-                RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
-                logs_folder / f"{service}.log",
-            )
-            for service in _services()
+            Child(_worker(service), logs_folder / f"{service}.log") for service in _services()
         ]
-        webs = {child.worker.service: child.worker.web for child in self._children}
+        webs = {child.worker.service: child.worker.web or "" for child in self._children}
         self._running = Running(
             supervisor_pid=os.getpid(),
             broker=broker.kind,

@@ -130,8 +130,6 @@ class BridgeSettings(BaseSettings):
         extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(8081, ge=1, le=65_535)
     shops: SecretStr = Field(SecretStr("[]"), description="JSON list of shops.")
     shops_file: Path | None = Field(None, description="A file with such a list, besides.")
     webhook_bytes_max: int = Field(2_000_000, ge=1_000, description="A larger body gets 413.")

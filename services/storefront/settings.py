@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.runtime.listening import WebSettings
+
 
 class ModelSettings(BaseSettings):
     """Environment variables, upper-case, that say where the read model is."""
@@ -25,11 +27,9 @@ class ModelSettings(BaseSettings):
         return self.database_url.get_secret_value() or default
 
 
-class PageSettings(ModelSettings):
+class PageSettings(ModelSettings, WebSettings):
     """Environment variables, upper-case; those of Kafka are the runtime's."""
 
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(8080, ge=1, le=65_535)
     page_url: str = Field(
         "", description="Where browsers find these pages; empty: as the request says."
     )
@@ -41,13 +41,6 @@ class PageSettings(ModelSettings):
     )
     sellers_approved: Literal["by-admin", "automatic"] = Field(
         "by-admin", description="automatic: whoever registers may sell at once."
-    )
-    proxies: int = Field(
-        0,
-        ge=0,
-        le=10,
-        description="How many reverse proxies of ours stand in front: as many addresses at the end "
-        "of X-Forwarded-For are believed. 0: the header is ignored.",
     )
     reads_per_minute: int = Field(600, ge=1, description="For each client address.")
     writes_per_minute: int = Field(120, ge=1, description="For each client address.")

@@ -22,7 +22,10 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
     """A killed service comes back by itself; down leaves no process behind."""
     with up(tmp_path, "--broker", "embedded") as running:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
-        assert set(running["pages"]) == set(SERVICES)
+        assert set(running["ops"]) == set(SERVICES)
+        assert set(running["pages"]) == {"storefront"}
+        assert not set(running["ops"].values()) & set(running["pages"].values())
+        assert all(running["status"].values()), "each says how it stands"
         assert stat.S_IMODE((tmp_path / ADMIN_KEY_FILE).stat().st_mode) == 0o600
         again = jointbuy(tmp_path, "up", "--broker", "embedded")
         assert again.returncode == 1
