@@ -68,7 +68,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._crowd = config.crowd
         self._deadline: asyncio.TimerHandle | None = None
         self._part: Part = "nothing"
-        # Fed since the parser last gave us anything that it does not keep.
+        # Fed since a head, a part of a body or a request was last whole: what the parser may keep.
         self._unfinished_bytes = 0
         self._head_bytes = 0
         self._too_much: tuple[int, str, str] | None = None
@@ -131,7 +131,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._part = "head"
-        self._unfinished_bytes = self._head_bytes = 0
+        self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the address."""
