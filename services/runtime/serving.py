@@ -19,6 +19,8 @@ from services.runtime.pages import ops_pages
 from services.runtime.settings import Settings
 
 BACKLOG = 4_096
+#: Between two turns of the event loop, so that many who come do not hold up those who are there.
+ACCEPTED_AT_ONCE = 64
 #: What a client that has gone without a word, or reads nothing, is given until it is cut off.
 SILENCE_SECONDS = 60
 #: Other requests in hand get this long when the process is to end.
@@ -49,6 +51,8 @@ class Server(uvicorn.Server):
         if self._beside is not None:
             self._task = asyncio.create_task(self._beside.serve(self._beside.sockets))
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)
         gc.collect()
         gc.freeze()
         self.is_serving = True
@@ -104,7 +108,7 @@ def serve(
         crowd,
         host=web.web_host,
         port=web.web_port,
-        backlog=BACKLOG,
+        backlog=ACCEPTED_AT_ONCE,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server: Server
