@@ -161,8 +161,8 @@ async def write(settings: Settings, groups: int, auctions: int) -> int:
 def process(
     settings: Settings, module: str, url: str, folder: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A process of the storefront, and the address of its pages."""
-    port = brokers.free_port()
+    """A process of the storefront, and the address of its pages: of the projector's, for ops."""
+    port, ops_port = brokers.free_port(), brokers.free_port()
     env = {
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
@@ -172,13 +172,15 @@ def process(
         "LINK_SECRET": "only for this bench, long enough",
         "READS_PER_MINUTE": "1000000",
         "WEB_PORT": str(port),
+        "OPS_PORT": str(ops_port),
     }
     with (folder / f"{module}.log").open("wb") as output:
         started = subprocess.Popen(
             [sys.executable, "-m", module], env=env, stdout=output, stderr=output
         )
     try:
-        yield started, f"http://127.0.0.1:{port}"
+        asked = ops_port if module.endswith(".projector") else port
+        yield started, f"http://127.0.0.1:{asked}"
     finally:
         started.terminate()
         started.wait(60)

@@ -182,6 +182,7 @@ class Page:
     """The web process."""
 
     port: int
+    ops_port: int
     pid: int
 
     def memory(self) -> float:
@@ -191,7 +192,7 @@ class Page:
 
     def delays(self) -> dict[float, float]:
         """States by the seconds from their cause to this process, at most; cumulated."""
-        lines = httpx.get(f"http://127.0.0.1:{self.port}/metrics").text.splitlines()
+        lines = httpx.get(f"http://127.0.0.1:{self.ops_port}/metrics").text.splitlines()
         name = 'storefront_live_delay_seconds_bucket{le="'
         found = (line.removeprefix(name).split('"} ') for line in lines if line.startswith(name))
         return {float(most): float(count) for most, count in found}
@@ -204,25 +205,27 @@ class Page:
 @contextmanager
 def page_on(settings: Settings, folder: Path, module: str) -> Iterator[Page]:
     """The web process, ready; limits for one address are out of the way."""
-    port = brokers.free_port()
+    port, ops_port = brokers.free_port(), brokers.free_port()
     more = {
+        "WEB_PORT": str(port),
+        "CONNECTIONS_PER_ADDRESS": "0",
         "LINK_SECRET": "only for this run, and long enough",
         "READS_PER_MINUTE": "1000000",
         "STREAMS_PER_ADDRESS": "100000",
     }
-    process = start_worker(settings, module, port, folder / "page.log", **more)
+    process = start_worker(settings, module, ops_port, folder / "page.log", **more)
     try:
         ends = time.monotonic() + 30
         while True:
             try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
+                if httpx.get(f"http://127.0.0.1:{ops_port}/readyz").is_success:
                     break
             except httpx.HTTPError:
                 pass
             if process.poll() is not None or time.monotonic() > ends:
                 raise SystemExit((folder / "page.log").read_text()[-2_000:])
             time.sleep(0.05)
-        yield Page(port, process.pid)
+        yield Page(port, ops_port, process.pid)
     finally:
         process.terminate()
         process.wait(30)

@@ -110,7 +110,7 @@ async def events_in(settings: Settings) -> int:
         await reader.stop()
 
 
-def start_page(settings: Settings, port: int, log: Path) -> subprocess.Popen[bytes]:
+def start_page(settings: Settings, port: int, ops_port: int, log: Path) -> subprocess.Popen[bytes]:
     """The page, ready."""
     shops = [{"name": "shop", "kind": "shopify", "secrets": [SECRET]}]
     env = {
@@ -118,6 +118,7 @@ def start_page(settings: Settings, port: int, log: Path) -> subprocess.Popen[byt
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
         "SHOPS": json.dumps(shops),
         "WEB_PORT": str(port),
+        "OPS_PORT": str(ops_port),
         "STATE_DIR": str(settings.state_dir),
     }
     command = [sys.executable, "-m", "services.shop_bridge.webhooks"]
@@ -125,7 +126,7 @@ def start_page(settings: Settings, port: int, log: Path) -> subprocess.Popen[byt
         page = subprocess.Popen(command, env=env, stdout=output, stderr=output)
     while True:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).is_success:
+            if httpx.get(f"http://127.0.0.1:{ops_port}/readyz", timeout=5).is_success:
                 return page
         except httpx.HTTPError:
             if page.poll() is not None:
@@ -148,8 +149,8 @@ def main(
         try:
             settings = settings_on(broker, folder, "", "wall")
             asyncio.run(create_topics(settings))
-            port = brokers.free_port()
-            page = start_page(settings, port, folder / "page.log")
+            port, ops_port = brokers.free_port(), brokers.free_port()
+            page = start_page(settings, port, ops_port, folder / "page.log")
             warm = [request(number, bytes_each) for number in range(rate * 3)]
             asyncio.run(drive(port, warm, max(rate // 2, 1), connections))
             requests = [request(10**6 + number, bytes_each) for number in range(rate * seconds)]

@@ -16,7 +16,7 @@ from services.runtime.settings import Settings
 
 
 def start_worker(
-    settings: Settings, service: str, port: int, log: Path, **more: str
+    settings: Settings, service: str, ops_port: int, log: Path, **more: str
 ) -> subprocess.Popen[bytes]:
     """``python -m services.<service>`` as a platform team would run it."""
     env = {
@@ -26,7 +26,7 @@ def start_worker(
         "TOPIC_PREFIX": settings.topic_prefix,
         "STATE_DIR": str(settings.state_dir),
         "CLOCK": settings.clock,
-        "WEB_PORT": str(port),
+        "OPS_PORT": str(ops_port),
     }
     command = [sys.executable, "-m", f"services.{service}"]
     with log.open("ab") as output:

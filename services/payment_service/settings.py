@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from services.runtime.listening import WebSettings
 from services.runtime.private import goes_in_clear
 from services.runtime.settings import WithSecrets
 
@@ -26,11 +27,10 @@ class CardSettings(WithSecrets):
         return self
 
 
-class WebhookSettings(WithSecrets):
+class WebhookSettings(WebSettings):
     """What the webhooks' process needs beside those of Kafka."""
 
     stripe_webhook_secrets: SecretStr = Field(
         SecretStr(""), description="One, or two between commas while they are changed."
     )
-    web_host: str = "127.0.0.1"
     web_port: int = Field(8082, ge=1, le=65_535)

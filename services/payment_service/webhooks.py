@@ -11,22 +11,26 @@ from typing import Any, Protocol
 
 import stripe
 import structlog
-import typer
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
+from starlette.requests import ClientDisconnect
 
 from schemas.messages import PaymentReported
 from schemas.topics import PAYMENT_REPORTS
 from services.payment_service.events import report_of
 from services.payment_service.settings import WebhookSettings
 from services.runtime import logs, transport
-from services.runtime.pages import add_ops
+from services.runtime.bodies import TooLargeError, read_body
+from services.runtime.helping import command_line
 from services.runtime.private import keep_files_private
 from services.runtime.records import Partitioner, as_record, milliseconds
+from services.runtime.serving import serve
 from services.runtime.settings import Settings, SettingsError, read_settings
+from services.runtime.tally import Tally
 
+SUMMARY = "Hear Stripe's webhooks at /stripe."
+ANSWER_SECONDS = 3.5
 BODY_BYTES_MAX = 1_000_000
 TOLERANCE_SECONDS = 300
 WEBHOOKS = Counter(
@@ -57,6 +61,7 @@ class TopicRecorder:
         self._settings = settings
         self._partitioner = Partitioner(PAYMENT_REPORTS.partitions)
         self._producer: Any = None
+        self._tally = Tally()
 
     async def start(self) -> None:
         """Connect."""
@@ -72,7 +77,18 @@ class TopicRecorder:
         """Send a report, and wait until it is acknowledged."""
         topic = self._settings.topic(PAYMENT_REPORTS.name)
         record = as_record(report, topic, self._partitioner, milliseconds(report.at))
-        await transport.send(self._producer, [record])
+        with self._tally.sending(1):
+            await transport.send(self._producer, [record])
+
+    async def unready(self) -> str:
+        """Why reports can't be recorded; empty if they can."""
+        is_there = self._producer is not None
+        is_there = is_there and await transport.answers(self._producer, ANSWER_SECONDS)
+        return "" if is_there else "not ready: no broker answers"
+
+    async def status(self) -> dict[str, object]:
+        """What ops are told."""
+        return {"publisher": self._tally.status()}
 
 
 def is_signed(body: bytes, header: str | None, secrets: Sequence[str]) -> bool:
@@ -101,9 +117,13 @@ def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
 
     @app.post("/stripe")
     async def hear(request: Request) -> Response:
-        body = await _body(request)
-        if body is None:
-            return _answer("refused", 413, "the request is too large")
+        try:
+            body = await read_body(request, BODY_BYTES_MAX)
+        except (TooLargeError, ClientDisconnect) as error:
+            is_large = isinstance(error, TooLargeError)
+            return _answer(
+                "refused", 413 if is_large else 400, str(error) or "the body is not whole"
+            )
         if not is_signed(body, request.headers.get("stripe-signature"), secrets):
             return _answer("refused", 400, "the signature is missing, wrong or too old")
         try:
@@ -119,30 +139,18 @@ def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
             return _answer("failed", 503, "not now")
         return _answer("recorded", 200, "recorded")
 
-    add_ops(app)
     return app
-
-
-async def _body(request: Request) -> bytes | None:
-    """The bytes as they came, or None if they are too many, whatever their header says."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES_MAX:
-            return None
-    return bytes(body)
 
 
 def _answer(outcome: str, status: int, text: str) -> Response:
     WEBHOOKS.labels(outcome).inc()
-    return PlainTextResponse(text + "\n", status)
+    # The rest of a body that is too large is not read, so nothing else can come after it.
+    headers = {"Connection": "close"} if status == 413 else None
+    return PlainTextResponse(text + "\n", status, headers)
 
 
 def run() -> None:
-    """Hear Stripe's webhooks at /stripe. Settings come from the environment:
-
-    STRIPE_WEBHOOK_SECRETS, WEB_HOST, WEB_PORT (8082), and those of Kafka as for the other services.
-    """
+    """Hear Stripe's webhooks."""
     keep_files_private()
     try:
         settings, hearing = read_settings(Settings), read_settings(WebhookSettings)
@@ -153,11 +161,15 @@ def run() -> None:
     secrets = [each.strip() for each in given if each.strip()]
     if not secrets:
         raise SystemExit("webhooks: STRIPE_WEBHOOK_SECRETS is empty: copy it from Stripe's page")
-    app = build(TopicRecorder(settings), secrets)
-    uvicorn.run(
-        app, host=hearing.web_host, port=hearing.web_port, log_config=None, access_log=False
+    recorder = TopicRecorder(settings)
+    serve(
+        build(recorder, secrets),
+        hearing,
+        settings,
+        status=recorder.status,
+        unready=recorder.unready,
     )
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    command_line(run, "payment_service.webhooks", SUMMARY, Settings, WebhookSettings)

@@ -1,9 +1,11 @@
-"""What ops ask of a web process: the same three pages as every worker's."""
+"""What ops ask of a web process, on an address of its own: the four pages that workers have."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 
@@ -11,18 +13,33 @@ async def _always() -> str:
     return ""
 
 
-def add_ops(app: FastAPI, unready: Callable[[], Awaitable[str]] = _always) -> None:
-    """Add ``/livez``, ``/readyz`` and ``/metrics``; ``unready`` says why not, else nothing."""
+def ops_pages(
+    status: Callable[[], Awaitable[Any]],
+    unready: Callable[[], Awaitable[str]] = _always,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """``/livez``, ``/readyz``, ``/status`` and ``/metrics``.
 
-    @app.get("/livez", include_in_schema=False)
+    ``unready`` says why not, else nothing; ``status`` gives what is written as JSON. They are an
+    app of their own: no spelling of an address leads to them through the public one.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+
+    @app.get("/livez")
     async def livez() -> Response:
         return PlainTextResponse("ok\n")
 
-    @app.get("/readyz", include_in_schema=False)
+    @app.get("/readyz")
     async def readyz() -> Response:
         why = await unready()
         return PlainTextResponse(f"{why}\n", 503) if why else PlainTextResponse("ok\n")
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get("/status")
+    async def show_status() -> Response:
+        return JSONResponse(await status())
+
+    @app.get("/metrics")
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return app

@@ -15,11 +15,12 @@ ADMIN_KEY_FILE = "admin-key"
 
 
 class RunningWorker(BaseModel):
-    """One worker process; ``web`` is the base address of its pages."""
+    """One worker process: the base address of what ops ask, and the public one, if it has one."""
 
     service: str
     pid: int | None = None
-    web: str
+    ops: str
+    web: str | None = None
     restarts: int = 0
 
 

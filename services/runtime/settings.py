@@ -112,8 +112,13 @@ class Settings(BaseSettings):
     )
     batch_records_max: int = Field(4_000, ge=1, description="Records in one transaction.")
     fetch_wait_ms: int = Field(50, description="How long an idle fetch waits at the broker.")
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(0, description="For /livez, /readyz, /status and /metrics; 0 picks one.")
+    ops_host: str = Field(
+        "127.0.0.1",
+        description="For /livez, /readyz, /status and /metrics: an address that only ops reach.",
+    )
+    ops_port: int = Field(
+        0, ge=0, le=65_535, description="The same; 0 picks a free one, which the log names."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 

@@ -77,11 +77,13 @@ class Child:
 
     def start(self, env: dict[str, str]) -> None:
         """Start the process; its output goes to its log file."""
-        port = self.worker.web.rsplit(":", 1)[1]
+        ports = {"OPS_PORT": port_of(self.worker.ops)}
+        if self.worker.web is not None:
+            ports["WEB_PORT"] = port_of(self.worker.web)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"services.{self.worker.service}"],
-                env={**environment_of(self.worker.service, env), "WEB_PORT": port},
+                env={**environment_of(self.worker.service, env), **ports},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -122,9 +124,22 @@ def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def port_of(address: str) -> str:
+    """The port of a base address."""
+    return address.rsplit(":", 1)[1]
+
+
+def _worker(service: str) -> RunningWorker:
+    """A worker with addresses of its own on this machine."""
+    ops = f"http://127.0.0.1:{brokers.free_port()}"
+    is_public = service == "storefront" or service.endswith(".webhooks")
+    web = f"http://127.0.0.1:{brokers.free_port()}" if is_public else None
+    return RunningWorker(service=service, ops=ops, web=web)
+
+
 def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
     """A secret of this machine, made once, where the environment gives none: where it stands."""
-    if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+    if _is_given(name):
         return {}
     path = home / file
     if not path.exists():
@@ -135,14 +150,14 @@ def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
     return {f"{name}_FILE": str(path)}
 
 
-def _has_shops() -> bool:
-    return bool(os.environ.get("SHOPS") or os.environ.get("SHOPS_FILE"))
+def _is_given(secret: str) -> bool:
+    return bool(os.environ.get(secret) or os.environ.get(f"{secret}_FILE"))
 
 
 def _services() -> tuple[str, ...]:
     """What runs on this machine: more where the environment says what is outside."""
-    with_shops = WITH_SHOPS if _has_shops() else ()
-    with_cards = WITH_CARDS if os.environ.get("STRIPE_WEBHOOK_SECRETS") else ()
+    with_shops = WITH_SHOPS if _is_given("SHOPS") else ()
+    with_cards = WITH_CARDS if _is_given("STRIPE_WEBHOOK_SECRETS") else ()
     return *SERVICES, *with_shops, *with_cards
 
 
@@ -156,13 +171,9 @@ class Supervisor:
         logs_folder = home / "logs"
         private_folder(logs_folder)
         self._children = [
-            Child(
-                RunningWorker(service=service, web=f"http://127.0.0.1:{brokers.free_port()}"),
-                logs_folder / f"{service}.log",
-            )
-            for service in _services()
+            Child(_worker(service), logs_folder / f"{service}.log") for service in _services()
         ]
-        webs = {child.worker.service: child.worker.web for child in self._children}
+        webs = {child.worker.service: child.worker.web or "" for child in self._children}
         self._running = Running(
             supervisor_pid=os.getpid(),
             broker=broker.kind,

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
 
 from services.runtime import batches
 from services.runtime.records import OutputRecord
@@ -84,6 +85,15 @@ def producer(settings: Settings, transactional_id: str | None = None) -> AIOKafk
         request_timeout_ms=30_000,
         metadata_max_age_ms=60_000,
     )
+
+
+async def answers(sender: AIOKafkaProducer, seconds: float) -> bool:
+    """Whether a broker answers this producer now, within so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            return bool(await sender.client.fetch_all_metadata())
+    except (KafkaError, TimeoutError):
+        return False
 
 
 async def send(

@@ -12,17 +12,16 @@ from typing import Any
 import faust
 import mode
 import structlog
-import typer
 from aiokafka.errors import KafkaError
 from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from services.runtime import logs
 from services.runtime.admin import create_topics
 from services.runtime.brokers import free_port
 from services.runtime.calls import Caller
+from services.runtime.helping import command_line
 from services.runtime.host import Host
 from services.runtime.private import keep_files_private, private_folder
 from services.runtime.processor import Processor
@@ -63,9 +62,9 @@ def build(
     app = _App(
         f"{settings.topic_prefix}{service}",
         broker=f"kafka://{settings.kafka_bootstrap_servers}",
-        web_host=settings.web_host,
-        web_bind=settings.web_host,
-        web_port=settings.web_port or free_port(),
+        web_host=settings.ops_host,
+        web_bind=settings.ops_host,
+        web_port=settings.ops_port or free_port(),
         web_cors_options={},
         worker_redirect_stdouts=False,
         topic_disable_leader=True,
@@ -162,7 +161,8 @@ def main(
         app, _ = build(processors, settings, called)
         worker = _Worker(app, loop=asyncio.new_event_loop())
         worker.spinner = None
-        _log.info("worker starts", web=str(app.conf.web_port), clock=settings.clock)
+        address = f"http://{settings.ops_host}:{app.conf.web_port}"
+        _log.info("worker starts", ops=address, clock=settings.clock)
         # What is loaded by now lives as long as the process, and cached rows make no cycles: the
         # collector need not look at them every few hundred objects.
         gc.freeze()
@@ -170,28 +170,14 @@ def main(
         asyncio.run(_create_topics(settings, processors))
         worker.execute_from_commandline()
 
-    run.__doc__ = _help(processors, summary, more_settings)
-    command = typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-    )
-    command.command()(run)
-    command(prog_name=f"python -m services.{service}")
+    more = (more_settings,) if more_settings is not None else ()
+    command_line(run, service, _summary(processors, summary), Settings, *more)
 
 
-def _help(
-    processors: tuple[Processor, ...], summary: str, more_settings: type[BaseSettings] | None
-) -> str:
+def _summary(processors: tuple[Processor, ...], summary: str) -> str:
     lines = [summary, ""]
     for processor in processors:
         reads = ", ".join(topic.name for topic in (*processor.inputs, *processor.reads_whole))
         writes = ", ".join(topic.name for topic in processor.outputs)
         lines += [f"{processor.group_id}: {reads} -> {writes}", ""]
-    lines += ["Settings come from the environment:", "", "\b"]
-    fields = [*Settings.model_fields.items()]
-    if more_settings is not None:
-        fields += more_settings.model_fields.items()
-    for name, field in fields:
-        about = f"  {field.description}" if field.description else ""
-        or_file = f" (or {name.upper()}_FILE)" if field.annotation is SecretStr else ""
-        lines.append(f"{name.upper()}={field.default}{or_file}{about}")
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()

@@ -19,6 +19,7 @@ from services.runtime import transport
 from services.runtime.masking import without_cards
 from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
 from services.runtime.settings import Settings
+from services.runtime.tally import Tally
 
 RECONNECT_SECONDS = 1.0
 _log = structlog.get_logger()
@@ -35,6 +36,7 @@ class Publisher:
         self._settings = settings
         self._seconds = acknowledge_seconds
         self._producer: AIOKafkaProducer | None = None
+        self._tally = Tally()
         self._connecting: asyncio.Task[None] | None = None
         self._partitioner = Partitioner(SHOP_EVENTS.partitions)
         topics = {message: topic for topic in (SHOP_EVENTS, ORDERS) for message in topic.messages}
@@ -57,13 +59,7 @@ class Publisher:
 
     async def ready(self) -> bool:
         """Whether a broker answers now."""
-        if self._producer is None:
-            return False
-        try:
-            async with asyncio.timeout(self._seconds):
-                return bool(await self._producer.client.fetch_all_metadata())
-        except (KafkaError, TimeoutError):
-            return False
+        return self._producer is not None and await transport.answers(self._producer, self._seconds)
 
     def event(self, message: Message, now_ms: int, cause: str) -> OutputRecord:
         """A message as a record of its topic; ``cause`` is what ops find it by in the shop."""
@@ -107,6 +103,14 @@ class Publisher:
 
     async def send(self, records: Sequence[OutputRecord]) -> None:
         """Send, and wait until all are acknowledged. Raises ``NotAcknowledgedError``."""
+        with self._tally.sending(len(records)):
+            await self._send_all(records)
+
+    def status(self) -> dict[str, object]:
+        """Whether it is connected, and what it has sent."""
+        return {"connected": self._producer is not None, **self._tally.status()}
+
+    async def _send_all(self, records: Sequence[OutputRecord]) -> None:
         if self._producer is None:
             raise NotAcknowledgedError("no broker yet")
         try:

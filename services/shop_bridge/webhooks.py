@@ -8,20 +8,23 @@ Beside it, in the same process: polls of what WooCommerce's webhooks lost, and r
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import structlog
-import typer
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
+from pydantic import Field
 from starlette.requests import ClientDisconnect
 
 from services.runtime import logs
-from services.runtime.pages import add_ops
+from services.runtime.bodies import TooLargeError, read_body
+from services.runtime.helping import command_line
+from services.runtime.listening import WebSettings
 from services.runtime.private import keep_files_private
+from services.runtime.serving import serve
 from services.runtime.settings import Settings, SettingsError, read_settings
 from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.outbox_reader import follow_outbox
@@ -32,13 +35,16 @@ from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_sh
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 RESTART_SECONDS = 5.0
-#: A sender that takes longer for a body must not keep a place that another waits for.
-BODY_SECONDS = 10.0
+SUMMARY = "Take the webhooks of shops at /webhooks/<name>."
 _log = structlog.get_logger()
 
 
-class TooLargeError(ValueError):
-    """The body is larger than a webhook may be."""
+class HookSettings(WebSettings):
+    """Where shops post to."""
+
+    web_port: int = Field(8081, ge=1, le=65_535)
+    # A shop gives up after some seconds; whoever takes longer is none.
+    body_seconds: float = Field(10.0, gt=0, description="From the head to the whole body; 408.")
 
 
 def build(
@@ -68,20 +74,18 @@ def build(
         began = perf_counter()
         if not receiver.knows(source):
             return _said(404, "no such shop")
+        try:
+            body = await read_body(request, settings.webhook_bytes_max)
+        except TooLargeError as error:
+            WEBHOOKS.labels(source, "other", "too-large").inc()
+            return _said(413, str(error))
+        except ClientDisconnect:
+            return _said(400, "the body is not whole")
+        # Only what is there whole takes a place: a slow sender keeps nobody out.
         if places.locked():
             WEBHOOKS.labels(source, "other", "busy").inc()
             return _said(503, "not now, send it again")
         async with places:
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await read_body(request, settings.webhook_bytes_max)
-            except TooLargeError as error:
-                WEBHOOKS.labels(source, "other", "too-large").inc()
-                return _said(413, str(error))
-            except ClientDisconnect:
-                return _said(400, "the body is not whole")
-            except TimeoutError:
-                return _said(408, "the body takes too long")
             answer = await receiver.receive(source, request.headers, body)
         WEBHOOK_SECONDS.observe(perf_counter() - began)
         return _said(answer.status, answer.text)
@@ -89,10 +93,6 @@ def build(
     # A plain route: there is nothing in a raw body for FastAPI to validate.
     app.router.add_route("/webhooks/{source}", take, methods=["POST"])
 
-    async def unready() -> str:
-        return "" if await publisher.ready() else "not ready: no broker answers"
-
-    add_ops(app, unready)
     return app
 
 
@@ -106,21 +106,6 @@ def _said(status: int, text: str) -> Response:
     return PlainTextResponse(f"{text}\n", status, headers)
 
 
-async def read_body(request: Request, bytes_max: int) -> bytes:
-    """The raw body. Raises ``TooLargeError`` before it is read whole."""
-    told = request.headers.get("content-length", "0")
-    if not told.isdecimal() or int(told) > bytes_max:
-        raise TooLargeError(f"a webhook has at most {bytes_max} bytes")
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > bytes_max:
-            raise TooLargeError(f"a webhook has at most {bytes_max} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
 async def _keep_running(task: Task) -> None:
     """Run for ever; what fails is said, and begun again."""
     while True:
@@ -131,16 +116,12 @@ async def _keep_running(task: Task) -> None:
         await asyncio.sleep(RESTART_SECONDS)
 
 
-def serve() -> None:
-    """Take the webhooks of shops. Settings come from the environment:
-
-    WEB_HOST, WEB_PORT (8081), SHOPS (a JSON list) or SHOPS_FILE, WEBHOOK_BYTES_MAX,
-    WEBHOOKS_AT_ONCE, ACKNOWLEDGE_SECONDS, POLL_SECONDS, POLL_BACK_DAYS, STATE_DIR, and those of
-    Kafka as for the other services.
-    """
+def run() -> None:
+    """Take the webhooks of shops."""
     keep_files_private()
     try:
         settings, ours = read_settings(Settings), read_settings(BridgeSettings)
+        hooks = read_settings(HookSettings)
         logs.set_up(settings, "shop_bridge")
         shops = read_shops(ours)
     except (SettingsError, ShopsError) as error:
@@ -154,22 +135,22 @@ def serve() -> None:
             beside.append(lambda shop=shop: follow_outbox(shop, publisher, settings))  # type: ignore[misc]
     _log.info("webhooks are taken", shops=[shop.name for shop in shops])
     app = build(shops, publisher, ours, beside)
-    # What is loaded by now stays, and payloads make no cycles for a collector to look for.
-    gc.freeze()
+    # Payloads make no cycles for a collector to look for.
     gc.set_threshold(100_000, 50, 100)
-    with suppress(KeyboardInterrupt):
-        uvicorn.run(
-            app,
-            host=ours.web_host,
-            port=ours.web_port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            # Who posts is told by the signature, never by where it comes from.
-            proxy_headers=False,
-            timeout_graceful_shutdown=10,
-        )
+    serve(
+        app, hooks, settings, status=partial(status, publisher), unready=partial(unready, publisher)
+    )
+
+
+async def status(publisher: Publisher) -> dict[str, object]:
+    """What ops are told."""
+    return {"publisher": publisher.status()}
+
+
+async def unready(publisher: Publisher) -> str:
+    """Why webhooks can't be taken; empty if they can."""
+    return "" if await publisher.ready() else "not ready: no broker answers"
 
 
 if __name__ == "__main__":
-    typer.run(serve)
+    command_line(run, "shop_bridge.webhooks", SUMMARY, Settings, HookSettings, BridgeSettings)

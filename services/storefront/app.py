@@ -2,12 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from fastapi import FastAPI
 
 from schemas.links import Links
-from services.runtime.pages import add_ops
 from services.runtime.settings import Settings
 from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
@@ -21,7 +19,7 @@ from services.storefront.invoices.issuer import read_issuer
 from services.storefront.live import events
 from services.storefront.live.events import Events
 from services.storefront.live.hub import Hub
-from services.storefront.model.database import DatabaseError, migrate
+from services.storefront.model.database import migrate
 from services.storefront.model.reading import Reader
 from services.storefront.pages.errors import refuse_page
 from services.storefront.pages.routes import router as pages
@@ -59,7 +57,6 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     app.include_router(events.router)
     app.include_router(pages)
     app.add_api_route(f"{PREFIX}/openapi.json", document.answer, include_in_schema=False)
-    add_ops(app, partial(_unready, shop))
     refuse = add_handlers(app, refuse_page, document.methods_of)
     app.add_middleware(Guard, settings=page_settings, rates=shop.rates, refuse=refuse)
     return app
@@ -85,11 +82,3 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         idempotency=Idempotency(reader.engine, secret),
         home_pages=Shared(seconds=1.0, size=200),
     )
-
-
-async def _unready(shop: Shop) -> str:
-    try:
-        await shop.reader.api_key("none")
-    except DatabaseError as error:
-        return str(error)
-    return ""

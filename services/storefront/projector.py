@@ -5,18 +5,17 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
-import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
 
 from services.runtime import logs
-from services.runtime.brokers import free_port
-from services.runtime.pages import add_ops
+from services.runtime.helping import command_line
+from services.runtime.pages import ops_pages
 from services.runtime.private import keep_files_private
+from services.runtime.serving import serve_ops
 from services.runtime.settings import Settings, SettingsError, read_settings
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.projecting import Projector
@@ -42,18 +41,13 @@ def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
         projector.stop()
         await asyncio.wait({task}, timeout=STOP_SECONDS)
 
-    app = FastAPI(title="storefront projector", lifespan=lifespan, openapi_url=None)
-
     async def unready() -> str:
         return "" if projector.ready else "not yet"
 
-    add_ops(app, unready)
+    async def status() -> list[dict[str, Any]]:
+        return projector.status()
 
-    @app.get("/status")
-    async def status() -> Response:
-        return JSONResponse(projector.status())
-
-    return app
+    return ops_pages(status, unready, lifespan)
 
 
 def run(
@@ -61,11 +55,7 @@ def run(
         bool, typer.Option("--rebuild", help="Drop the read model and read the topics again.")
     ] = False,
 ) -> None:
-    """Copy every fact into the read model. Settings come from the environment:
-
-    DATABASE_URL (storefront.db in STATE_DIR), WEB_HOST, WEB_PORT (0 picks one), and those of Kafka
-    as for the other services. Others that run are told by the rows' positions to begin anew too.
-    """
+    """Copy every fact into the read model."""
     keep_files_private()
     try:
         settings, model = read_settings(Settings), read_settings(ModelSettings)
@@ -73,11 +63,15 @@ def run(
         projector = Projector(settings, model.database)
     except (DatabaseError, SettingsError) as error:
         raise SystemExit(f"storefront.projector: {error}") from None
-    port = settings.web_port or free_port()
-    _log.info("the projector starts", web=str(port))
-    app = pages(projector, rebuild=rebuild)
-    uvicorn.run(app, host=settings.web_host, port=port, log_config=None, access_log=False)
+    serve_ops(pages(projector, rebuild=rebuild), settings)
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    command_line(
+        run,
+        "storefront.projector",
+        "Copy every fact into the read model. With --rebuild, others that run are told by the"
+        " rows' positions to begin anew too.",
+        Settings,
+        ModelSettings,
+    )

@@ -9,6 +9,7 @@ from schemas.topics import CATALOGUE, Topic
 from services.runtime import transport
 from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
 from services.runtime.settings import Settings
+from services.runtime.tally import Tally
 
 SOURCE = "jointbuy/storefront"
 
@@ -19,6 +20,7 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._tally = Tally()
         self._encoders = {
             topic.name: Encoder(
                 SOURCE,
@@ -46,7 +48,12 @@ class Sender:
         assert self._producer is not None
         stamp = milliseconds(at or datetime.now(UTC))
         records = [self._record(topic, message, stamp) for message in messages]
-        await transport.send(self._producer, records)
+        with self._tally.sending(len(records)):
+            await transport.send(self._producer, records)
+
+    def status(self) -> dict[str, object]:
+        """What it has sent."""
+        return self._tally.status()
 
     def _record(self, topic: Topic, message: Message, stamp: int) -> OutputRecord:
         record = self._encoders[topic.name](message, stamp, "storefront", type(message).__name__)

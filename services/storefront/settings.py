@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from services.runtime.listening import WebSettings
 from services.runtime.settings import WithSecrets
 
 ADMIN_KEY_CHARACTERS_MIN = 16
@@ -26,11 +27,9 @@ class ModelSettings(WithSecrets):
         return self.database_url.get_secret_value() or default
 
 
-class PageSettings(ModelSettings):
+class PageSettings(ModelSettings, WebSettings):
     """Environment variables, upper-case; those of Kafka are the runtime's."""
 
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(8080, ge=1, le=65_535)
     page_url: str = Field(
         "", description="Where browsers find these pages; empty: as the request says."
     )
@@ -47,13 +46,6 @@ class PageSettings(ModelSettings):
         "no",
         description="yes: the front end has checked the mailboxes of those who order by a link, so"
         " their orders count without a letter.",
-    )
-    proxies: int = Field(
-        0,
-        ge=0,
-        le=10,
-        description="How many reverse proxies of ours stand in front: as many addresses at the end "
-        "of X-Forwarded-For are believed. 0: the header is ignored.",
     )
     reads_per_minute: int = Field(600, ge=1, description="For each client address.")
     writes_per_minute: int = Field(120, ge=1, description="For each client address.")

@@ -31,8 +31,6 @@ from services.terminal.options import AsJson
 
 READY_SECONDS = 120.0
 LOOK_SECONDS = 0.2
-#: Services that answer pages and process no topics.
-WITHOUT_PARTITIONS = frozenset({"storefront", "shop_bridge.webhooks"})
 
 
 class BrokerKind(StrEnum):
@@ -127,7 +125,7 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
         if supervisor.poll() is not None:
             raise Mistake(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
         running = read_running(home)
-        if running is not None and all(_page(worker.web, "readyz") for worker in running.workers):
+        if running is not None and all(_page(worker.ops, "readyz") for worker in running.workers):
             return running
         time.sleep(0.1)
     raise Mistake(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
@@ -138,9 +136,9 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _page(web: str, path: str) -> httpx.Response | None:
+def _page(ops: str, path: str) -> httpx.Response | None:
     try:
-        answer = httpx.get(f"{web}/{path}", timeout=5)
+        answer = httpx.get(f"{ops}/{path}", timeout=5)
     except httpx.HTTPError:
         return None
     return answer if answer.is_success else None
@@ -170,13 +168,16 @@ def status(as_json: AsJson = False) -> None:
     running = read_running(home)
     if running is None:
         raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
-    partitions = {worker.service: _partitions(worker.web) for worker in running.workers}
+    told = {worker.service: _status(worker) for worker in running.workers}
+    partitions = {service: each if isinstance(each, list) else [] for service, each in told.items()}
     if as_json:
-        pages = {worker.service: worker.web for worker in running.workers}
-        print_json({**running.model_dump(), "pages": pages, "partitions": partitions})
+        pages = {worker.service: worker.web for worker in running.workers if worker.web}
+        ops = {worker.service: worker.ops for worker in running.workers}
+        said = {"pages": pages, "ops": ops, "partitions": partitions, "status": told}
+        print_json({**running.model_dump(), **said})
         return
     print(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
-    made = table("service", "pid", "restarts", "pages", "ready", "clock", "keys waiting")
+    made = table("service", "pid", "restarts", "public", "ops", "ready", "clock", "keys waiting")
     for worker in running.workers:
         mine = partitions[worker.service]
         ready = sum(bool(each["ready"]) for each in mine)
@@ -185,7 +186,8 @@ def status(as_json: AsJson = False) -> None:
             worker.service,
             str(worker.pid or "restarting"),
             str(worker.restarts),
-            worker.web,
+            worker.web or "",
+            worker.ops,
             _readiness(worker, mine, ready),
             _when(min(clocks)) if clocks else "",
             str(sum(each["keys_waiting"] for each in mine)),
@@ -194,8 +196,8 @@ def status(as_json: AsJson = False) -> None:
 
 
 def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int) -> str:
-    if worker.service in WITHOUT_PARTITIONS:
-        return "yes" if _page(worker.web, "readyz") else "no answer"
+    if worker.web is not None:
+        return "yes" if _page(worker.ops, "readyz") else "no answer"
     return f"{ready} of {len(mine)}" if mine else "no answer"
 
 
@@ -205,9 +207,10 @@ def _when(milliseconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(milliseconds / 1000))
 
 
-def _partitions(web: str) -> list[dict[str, Any]]:
-    answer = _page(web, "status")
-    return answer.json() if answer is not None else []
+def _status(worker: RunningWorker) -> Any:
+    """What it says of itself: of its partitions, a list; ``None`` while it says nothing."""
+    answer = _page(worker.ops, "status")
+    return answer.json() if answer is not None else None
 
 
 @mistakes()
@@ -232,9 +235,8 @@ def wait(
 
 def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
     """What every service says of its partitions; ``None`` while one says nothing."""
-    told = [
-        _partitions(each.web) for each in running.workers if each.service not in WITHOUT_PARTITIONS
-    ]
+    # A process with a public address answers requests, and processes no topics.
+    told = [_status(each) for each in running.workers if each.web is None]
     return [each for mine in told for each in mine] if all(told) else None
 
 

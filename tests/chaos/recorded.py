@@ -324,12 +324,12 @@ def stack_up(broker: BrokerKind) -> Iterator[Terminal]:
 def replay_and_kill(terminal: Terminal, told: list[str], plan: Mapping[str, Kills]) -> None:
     """Replay, killing by plan, until everything is handled; the supervisor restarts the killed."""
     output = terminal.home / "replay.json"
-    pages = terminal.status()["pages"]
+    ops = terminal.status()["ops"]
     replay = terminal.start("replay", *told, "--json", output=output)
     try:
         while not (replay.poll() or all(kills.done for kills in plan.values())):
             for service, kills in plan.items():
-                kills.look(partitions_at(pages[service]), partial(terminal.kill, service))
+                kills.look(partitions_at(ops[service]), partial(terminal.kill, service))
             # A process can only be asked; the pause is between questions, not for an outcome.
             signal.sigtimedwait([], LOOK_SECONDS)
         if replay.wait(HANDLED_SECONDS):
@@ -339,10 +339,10 @@ def replay_and_kill(terminal: Terminal, told: list[str], plan: Mapping[str, Kill
     terminal.run("wait", "--idle", "--timeout", str(HANDLED_SECONDS))
 
 
-def partitions_at(page: str) -> list[dict[str, Any]]:
+def partitions_at(ops: str) -> list[dict[str, Any]]:
     """What ``/status`` of a service says; nothing while it does not answer."""
     try:
-        said: list[dict[str, Any]] = plain_http.get(f"{page}/status", timeout=5).json()
+        said: list[dict[str, Any]] = plain_http.get(f"{ops}/status", timeout=5).json()
     except httpx.HTTPError:
         return []
     return said

@@ -8,9 +8,10 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from services.runtime.networks import network_of
 from services.storefront.access.callers import COOKIE
 from services.storefront.access.guarding import Guard
-from services.storefront.access.rates import Rates, network_of
+from services.storefront.access.rates import Rates
 from services.storefront.api.answering import add_handlers
 from services.storefront.problems import Refusal
 from services.storefront.settings import PageSettings

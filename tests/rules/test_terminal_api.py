@@ -39,7 +39,7 @@ def runs_from(home: Path) -> None:
         transactions=False,
         clock="wall",
         topic_prefix="",
-        workers=[RunningWorker(service="storefront", web=HERE)],
+        workers=[RunningWorker(service="storefront", ops="http://127.0.0.1:9", web=HERE)],
     ).write(home)
     (home / ADMIN_KEY_FILE).write_text("admin's-key\n")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import httpx
 import pytest
 import structlog
 
+from services.runtime.pages import ops_pages
 from services.runtime.records import OutputRecord
 from services.runtime.settings import Settings, read_settings
 from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_shops
-from services.shop_bridge.webhooks import build
+from services.shop_bridge.webhooks import build, status, unready
 from tests.webhook_payloads import (
     GROUP,
     MISTYPED,
@@ -91,6 +93,8 @@ class Page:
         self.app = build(SHOPS, self.topics, BridgeSettings(**settings))
         transport = httpx.ASGITransport(self.app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://bridge")
+        ops = ops_pages(partial(status, self.topics), partial(unready, self.topics))
+        self.ops = httpx.AsyncClient(transport=httpx.ASGITransport(ops), base_url="http://ops")
 
     async def post(
         self, shop: str, delivery: tuple[bytes | AsyncIterator[bytes], dict[str, str]]
@@ -328,7 +332,7 @@ async def test_what_is_not_ours_is_acknowledged_and_left(
 ) -> None:
     assert (await page.post("shop", delivery)).status_code == status
     assert page.topics.records == []
-    counted = (await page.client.get("/metrics")).text
+    counted = (await page.ops.get("/metrics")).text
     assert 'source="shop"' in counted
 
 
@@ -401,9 +405,28 @@ async def test_more_webhooks_at_once_than_there_is_room_for() -> None:
     assert (await first).status_code == 200
 
 
+async def test_a_body_on_its_way_takes_no_place() -> None:
+    page = Page(webhooks_at_once=1)
+    raw, headers = shopify("orders/create", BODY)
+    asked, rest = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield raw[:10]
+        asked.set()
+        await rest.wait()
+        yield raw[10:]
+
+    slow = asyncio.create_task(page.post("shop", (slowly(), headers)))
+    await asyncio.wait_for(asked.wait(), 5)
+    assert (await page.post("shop", shopify("orders/create", BODY))).status_code == 200
+    rest.set()
+    assert (await slow).status_code == 200
+
+
 async def test_no_broker_means_not_ready_but_alive(page: Page) -> None:
-    assert (await page.client.get("/livez")).status_code == 200
-    assert (await page.client.get("/readyz")).status_code == 503
+    assert (await page.ops.get("/livez")).status_code == 200
+    assert (await page.ops.get("/readyz")).status_code == 503
+    assert (await page.ops.get("/status")).json()["publisher"]["connected"] is False
 
 
 # --- what is not said ----------------------------------------------------------------------------
@@ -421,7 +444,8 @@ async def test_neither_secrets_nor_addresses_are_logged_or_shown(page: Page) -> 
             await page.post("shop", shopify("orders/create", mistyped)),
             await page.post("shop", shopify("orders/create", BODY, "marked-secret-of-others")),
             await page.post("till", standard(SPOKEN | {"quantity": "marked@private.example"})),
-            await page.client.get("/metrics"),
+            await page.ops.get("/metrics"),
+            await page.ops.get("/status"),
         ]
     said = repr(logs) + "".join(answer.text for answer in answers)
     assert len(logs) >= 3

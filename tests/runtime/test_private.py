@@ -175,7 +175,7 @@ def test_every_secret_setting_is_known_to_the_supervisor() -> None:
             ]
             bases = {ast.unparse(base) for base in node.bases}
             assert not (secrets and "BaseSettings" in bases), f"{node.name}: use WithSecrets"
-            if bases & {"WithSecrets", "ModelSettings"}:
+            if bases & {"WithSecrets", "ModelSettings", "WebSettings"}:
                 for name in secrets:
                     found.setdefault(name, set()).add(path.parts[1])
     told = {

@@ -36,10 +36,11 @@ partition_of = Partitioner(PARTITIONS)
 
 @dataclass
 class Worker:
-    """One worker process."""
+    """One worker process: ``port`` is the public one, where it has one."""
 
     module: str
     port: int
+    ops_port: int
     env: dict[str, str]
     log: Path
     arguments: tuple[str, ...] = ()
@@ -77,12 +78,17 @@ class Worker:
             end_all([self.process])
 
     def page(self, path: str) -> httpx.Response | None:
-        """One of its pages, or ``None`` when it does not answer well."""
+        """One of its pages for ops, or ``None`` when it does not answer well."""
         try:
-            answer = plain_http.get(f"http://127.0.0.1:{self.port}/{path}", timeout=5)
+            answer = plain_http.get(f"{self.ops}/{path}", timeout=5)
         except httpx.HTTPError:
             return None
         return answer if answer.is_success else None
+
+    @property
+    def ops(self) -> str:
+        """Where ops ask."""
+        return f"http://127.0.0.1:{self.ops_port}"
 
     def ready(self) -> bool:
         """Whether it says so."""
@@ -152,13 +158,15 @@ class Stack:
         number = len(self.workers)
         told = self._settings(self.folder / f"state-{number}").model_dump(mode="json")
         given = {key.upper(): str(value) for key, value in told.items() if value is not None}
-        port = free_port()
+        port, ops_port = free_port(), free_port()
+        ports = {"WEB_PORT": str(port), "OPS_PORT": str(ops_port)}
         # One read model for the projector and the pages of a stack.
         here = {"DATABASE_URL": f"sqlite:///{self.folder / 'storefront.db'}"}
         worker = Worker(
             name,
             port,
-            {**os.environ, **given, **here, **self.env, "WEB_PORT": str(port), **env},
+            ops_port,
+            {**os.environ, **given, **here, **self.env, **ports, **env},
             self.folder / f"{name}-{number}.log",
         )
         self.workers.append(worker)

@@ -93,6 +93,12 @@ def as_told(message: Auction | PurchaseState) -> dict[str, Any]:
     return told
 
 
+def behind(page: Worker) -> int | None:
+    """How many records the read model has not read yet, as ``/status`` says."""
+    answer = page.page("status")
+    return None if answer is None else int(answer.json()["read_model"]["all_behind"])
+
+
 def address(page: Worker, subject: str, api: bool = False) -> str:
     """Of a subject's stream: ``groups/<id>`` or ``auctions/<id>``."""
     if api:
@@ -246,6 +252,11 @@ def test_who_may_open_how_many(kafka: RunningBroker, tmp_path: Path) -> None:
             assert refused.status_code == 429
             assert refused.headers["content-type"] == "application/problem+json"
             assert int(refused.headers["retry-after"]) > 0
+            told = page.page("status")
+            assert told is not None
+            assert told.json()["streams"] == {"open": 2, "most": 10_000}
+            assert told.json()["rates"]["refused"] == 1
+            until("nothing behind", lambda: behind(page) == 0)
         until("places given back", lambda: answer_at(url) == 200)
         home = f"http://127.0.0.1:{page.port}/events?group=g-1&auction=a-1"
         with browsers(lambda _: home, "home") as opened:

@@ -324,7 +324,7 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
         "SHOPS": json.dumps(shops),
     }
     with up(home, **settings, **dkim(marks, tmp_path)) as running:
-        webs = {each["service"]: each["web"] for each in running["workers"]}
+        webs = running["pages"]
         told = Shares(
             port=stripe_port,
             webhook_url=f"{webs['payment_service.webhooks']}/stripe",
@@ -337,15 +337,15 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
                 if mark.value.startswith(("aki", "ann")):
                     mailpit.wait_for(1, mark.value)
         pages = [*on_pages(webs["storefront"], *PUBLIC, *story.public), *story.answers]
-        for web in webs.values():
-            pages += on_pages(web, *OPS)
+        for address in (*webs.values(), *running["ops"].values()):
+            pages += on_pages(address, *OPS)
         arguments = [*in_arguments([running["supervisor_pid"]])]
         topics = in_topics(stack)
     logs = [*in_files(home / "logs", home / "supervisor.log")]
 
     # That it came about: each process said something, and the marks were on their way.
-    assert len(arguments) >= len(webs) + 1
-    assert len(logs) >= len(webs) + 1
+    assert len(arguments) >= len(running["ops"]) + 1
+    assert len(logs) >= len(running["ops"]) + 1
     assert len(pages) > 40
     assert len([each for each in marks.of("address") if found(topics, [each])]) >= 9
 
@@ -393,7 +393,7 @@ def test_what_goes_wrong_is_logged_without_addresses(kafka: RunningBroker, tmp_p
             key = f"{person.id}/{notice.notice_id}"
             assert refused in stack.wait_for("deliveries", key, status="bounced")["reply"]
             assert crashing.exit_code() != 0
-            pages = [*on_pages(f"http://127.0.0.1:{posting.port}", "/metrics", "/status")]
+            pages = [*on_pages(posting.ops, "/metrics", "/status")]
     finally:
         server.stop()
     logs = [*in_files(crashing.log, posting.log)]

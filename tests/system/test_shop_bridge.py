@@ -352,12 +352,19 @@ def test_without_a_broker_nothing_is_acknowledged(stack: Stack) -> None:
     )
     assert post(page, "till", delivery) == 503
     assert stack.read("orders") == []
+    told = page.page("status")
+    assert told is not None
+    assert told.json()["publisher"]["failed"] == 1
+    assert told.json()["publisher"]["last_failure"]["error"] == "NotAcknowledgedError"
     page.stop()
     page.env["KAFKA_BOOTSTRAP_SERVERS"] = stack.settings.kafka_bootstrap_servers
     page.start()
     until("the page is ready", page.ready)
     assert post(page, "till", delivery) == 202
     assert len(stack.read("orders")) == 1
+    told = page.page("status")
+    assert told is not None
+    assert told.json()["publisher"]["acknowledged"] == 1
 
 
 def test_five_megabytes_over_a_socket_and_a_log_without_addresses(stack: Stack) -> None:

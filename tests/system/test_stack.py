@@ -13,6 +13,7 @@ import pytest
 from services.runtime.brokers import RunningBroker
 from services.runtime.running import ADMIN_KEY_FILE, is_alive
 from services.runtime.supervisor import SECRETS, SERVICES
+from tests.system import plain_http
 from tests.system.stack import until
 from tests.system.whole_stack import jointbuy, status, up
 
@@ -23,7 +24,14 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
     """A killed service comes back by itself; down leaves no process behind."""
     with up(tmp_path, "--broker", "embedded") as running:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
-        assert set(running["pages"]) == set(SERVICES)
+        assert set(running["ops"]) == set(SERVICES)
+        assert set(running["pages"]) == {"storefront"}
+        assert not set(running["ops"].values()) & set(running["pages"].values())
+        assert all(running["status"].values()), "each says how it stands"
+        assert running["status"]["storefront"]["sender"]["failed"] == 0
+        for path in ("livez", "readyz", "status", "metrics", "/livez", "%6civez"):
+            public = plain_http.get(f"{running['pages']['storefront']}/{path}")
+            assert public.status_code == 404, "only for ops"
         assert stat.S_IMODE((tmp_path / ADMIN_KEY_FILE).stat().st_mode) == 0o600
         again = jointbuy(tmp_path, "up", "--broker", "embedded")
         assert again.returncode == 1

@@ -18,7 +18,7 @@ from fastapi.responses import Response
 
 from schemas.links import LinkError, Links, Purpose
 from schemas.messages import ApiKey
-from services.storefront.access.rates import network_of
+from services.runtime.networks import network_of
 from services.storefront.problems import NoCredential, NotAllowed
 from services.storefront.settings import PageSettings
 

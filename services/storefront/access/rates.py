@@ -1,7 +1,6 @@
 """How often somebody may do something: counted in this process, over a sliding window."""
 
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 from time import time
 from typing import Literal
@@ -37,16 +36,3 @@ class Rates:
         if not self._limiter.hit(limit, what, name, cost=min(times, limit.amount)):
             stats = self._limiter.get_window_stats(limit, what, name)
             raise TooMany(ceil(stats.reset_time - time()))
-
-
-def network_of(address: str) -> str:
-    """By what a client is counted: its address, of IPv6 its /64, as one machine has all of that."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return ":".join(found.exploded.split(":")[:4])
-    return str(found)

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 
 from schemas.links import LinkError
@@ -57,6 +58,8 @@ _IN_WORDS = {
 ALWAYS = (400, 401, 429, 503)
 #: Those that take a body, these too.
 WRITING = (413, 415, 422)
+REFUSALS_TOTAL = "storefront_refusals_total"
+_REFUSALS = Counter(REFUSALS_TOTAL, "Refused requests, by the status answered.", ["status"])
 _log = structlog.get_logger()
 
 
@@ -127,6 +130,7 @@ def add_handlers(
 
     def refuse(request: Request, error: Exception) -> Response:
         refusal = refusal_of(error)
+        _REFUSALS.labels(str(refusal.status)).inc()
         path = request.url.path
         if path.startswith(API):
             if refusal.status == WrongMethod.status:

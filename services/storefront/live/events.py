@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from schemas.messages import Auction, Message, PurchaseState
 from schemas.topics import AUCTIONS, PURCHASES
 from services.runtime.cache import TwoGenerations
-from services.storefront.access.rates import network_of
+from services.runtime.networks import network_of
 from services.storefront.api.answering import refusals
 from services.storefront.api.routes import OPEN
 from services.storefront.api.taking import who

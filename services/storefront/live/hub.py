@@ -203,6 +203,11 @@ class Hub:
         self.end_streams()
 
     @property
+    def positions(self) -> Mapping[Place, int]:
+        """How far this process has read each partition of what it follows."""
+        return self._follower.positions
+
+    @property
     def streams(self) -> int:
         """How many are open."""
         return len(self._streams)

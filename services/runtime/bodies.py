@@ -1,0 +1,26 @@
+"""A request's body as bytes, up to a limit. How long it may take is the server's business."""
+
+from starlette.requests import Request
+
+
+class TooLargeError(ValueError):
+    """The body is larger than it may be."""
+
+
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """The raw body. Raises ``TooLargeError`` before it is read whole, whatever its header says.
+
+    Raises starlette's ``ClientDisconnect`` when the client goes before the end.
+    """
+    too_large = TooLargeError(f"a webhook has at most {bytes_max} bytes")
+    told = request.headers.get("content-length", "0")
+    if not told.isascii() or not told.isdigit() or len(told) > 12 or int(told) > bytes_max:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > bytes_max:
+            raise too_large
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,32 @@
+"""``--help`` of a process: what it does, and every setting with its default and meaning."""
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+
+def told_settings(*settings: type[BaseSettings]) -> str:
+    """Each setting once, a line each; of those of one name the last class's is told."""
+    fields = {name: field for each in settings for name, field in each.model_fields.items()}
+    lines = ["Settings come from the environment:", "", "\b"]
+    for name, field in fields.items():
+        about = f"  {field.description}" if field.description else ""
+        or_file = f" (or {name.upper()}_FILE)" if field.annotation is SecretStr else ""
+        default = "" if field.default is None else field.default
+        lines.append(f"{name.upper()}={default}{or_file}{about}")
+    return "\n".join(lines)
+
+
+def command_line(
+    run: Callable[..., Any], name: str, summary: str, *settings: type[BaseSettings]
+) -> None:
+    """``python -m services.<name>``."""
+    run.__doc__ = f"{summary}\n\n{told_settings(*settings)}"
+    command = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    command.command()(run)
+    command(prog_name=f"python -m services.{name}")

@@ -1,0 +1,43 @@
+"""What a producer has sent: counted for ``/status`` of a process that sends as it is asked to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+
+class Tally:
+    """Counts since the process began."""
+
+    def __init__(self) -> None:
+        self._acknowledged = 0
+        self._failed = 0
+        self._under_way = 0
+        self._failed_at: datetime | None = None
+        self._failure = ""
+
+    @contextmanager
+    def sending(self, records: int) -> Iterator[None]:
+        """Around the sending of so many records, which counts as failed when it raises."""
+        self._under_way += records
+        try:
+            yield
+        except BaseException as error:
+            self._failed += records
+            self._failed_at = datetime.now(UTC)
+            # The kind alone: the words of an error may hold what somebody sent.
+            self._failure = type(error).__name__
+            raise
+        else:
+            self._acknowledged += records
+        finally:
+            self._under_way -= records
+
+    def status(self) -> dict[str, object]:
+        """Records acknowledged, failed and under way, and the last failure."""
+        at = self._failed_at.isoformat() if self._failed_at else None
+        return {
+            "acknowledged": self._acknowledged,
+            "failed": self._failed,
+            "under_way": self._under_way,
+            "last_failure": {"at": at, "error": self._failure} if at else None,
+        }
