@@ -108,7 +108,7 @@ def _said(status: int, text: str) -> Response:
 async def read_body(request: Request, bytes_max: int) -> bytes:
     """The raw body. Raises ``TooLargeError`` before it is read whole."""
     told = request.headers.get("content-length", "0")
-    if not told.isdecimal() or int(told) > bytes_max:
+    if not told.isascii() or not told.isdigit() or len(told) > 12 or int(told) > bytes_max:
         raise TooLargeError(f"a webhook has at most {bytes_max} bytes")
     chunks: list[bytes] = []
     size = 0

@@ -64,7 +64,7 @@ class DeadLetter:
             "id": self.place,
             "at": instant(self.record.timestamp).isoformat(),
             "key": topics.as_text(self.record.key),
-            **{k: int(v) if v.isdigit() else v for k, v in self.about.items()},
+            **{k: int(v) if topics.is_number(v) else v for k, v in self.about.items()},
             "bytes": len(self.record.value or b""),
         }
 
@@ -183,7 +183,8 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
     if topic is None:
         raise Mistake(f"dead letter {letter.place} is from {name or 'nowhere'}, no topic of ours")
     if record.key is None:
-        partition = int(letter.about.get("partition", "0"))
+        said = letter.about.get("partition", "")
+        partition = int(said) if topics.is_number(said) else 0
     else:
         key = record.key.decode("utf-8", "replace")
         partition = Partitioner(topic.partitions)(key_id(key))

@@ -29,9 +29,10 @@ from schemas.messages import (
 from services.storefront.access.callers import Actor
 from services.storefront.commands import Commands
 from services.storefront.model import lists
+from services.storefront.model.cursors import cursor as cursor_of
 from services.storefront.model.database import DatabaseError, connect, migrate
 from services.storefront.model.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
-from services.storefront.model.reading import BadCursor, Listed, Reader
+from services.storefront.model.reading import BadCursor, Listed, NothingSuch, Reader
 from services.storefront.model.rows import GroupRow
 from services.storefront.model.tables import METADATA
 from services.storefront.model.writing import Batch, FencedError, Place, Writer
@@ -394,7 +395,7 @@ async def test_a_cursor_belongs_to_its_list_and_order(url: str, reader: Reader) 
             await ask()
 
 
-@pytest.mark.parametrize("text", ["\x00", "\ud800", "g-001\x00", "' OR 1=1 --", "%", "x" * 9_999])
+@pytest.mark.parametrize("text", ["' OR 1=1 --", "%", "x" * 9_999, "g-001\x80", "\u202e"])
 async def test_a_question_that_nothing_answers_is_no_trouble(
     url: str, reader: Reader, text: str
 ) -> None:
@@ -407,6 +408,43 @@ async def test_a_question_that_nothing_answers_is_no_trouble(
     assert await reader.offers_of(text) == []
     assert (await reader.members(text)).rows == []
     assert (await reader.auctions(words=text, seller_id=text)).rows == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x00", "g-001\x00", "g-001\n", "\x1b", "\x7f", "\ud800", "a\udfff"]
+)
+async def test_no_database_is_asked_for_what_none_can_hold(
+    url: str, reader: Reader, odd: str
+) -> None:
+    await write(url, *SHOP)
+    asked: list[Callable[[], Awaitable[Any]]] = [
+        lambda: reader.fact("auctions", odd),
+        lambda: reader.facts(odd, Auction),
+        lambda: reader.facts("a-001", Auction, after=odd),
+        lambda: reader.group(odd),
+        lambda: reader.group_of(odd),
+        lambda: reader.api_key(odd),
+        lambda: reader.payment(odd),
+        lambda: reader.payments_of("g-001", odd),
+        lambda: reader.offers_of(odd),
+        lambda: reader.members(odd),
+        lambda: reader.auctions(seller_id=odd),
+        lambda: reader.groups(organizer_id=odd),
+        lambda: reader.definitions(shop_id=odd),
+    ]
+    for ask in asked:
+        with pytest.raises(NothingSuch):
+            await ask()
+
+
+@pytest.mark.parametrize("odd", ["\x00", "g-001\x00", "\x1f", "g\x7f"])
+async def test_a_cursor_with_a_control_character_is_refused(reader: Reader, odd: str) -> None:
+    with pytest.raises(BadCursor):
+        await reader.groups(cursor=cursor_of("ending", [1, odd]))
+    with pytest.raises(BadCursor):
+        await reader.members("g-001", cursor=cursor_of("members", [f"g-001/member/{odd}"]))
+    with pytest.raises(BadCursor):
+        await reader.sellers(cursor=cursor_of("sellers", [odd]))
 
 
 # --- facts ---------------------------------------------------------------------------------------

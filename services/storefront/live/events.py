@@ -16,7 +16,7 @@ from services.runtime.cache import TwoGenerations
 from services.storefront.access.rates import network_of
 from services.storefront.api.answering import refusals
 from services.storefront.api.routes import OPEN
-from services.storefront.api.taking import who
+from services.storefront.api.taking import Digits, who
 from services.storefront.live.feeds import Draw, Subject
 from services.storefront.live.hub import Hub
 from services.storefront.live.streaming import EventStream, Places
@@ -158,7 +158,9 @@ def _seen(request: Request, after: int) -> int:
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 18 else after
 
 
-After = Annotated[int, Query(ge=0, le=10**15, description="Tell only what is newer than this.")]
+After = Annotated[
+    int, Digits, Query(ge=0, le=10**15, description="Tell only what is newer than this.")
+]
 
 
 @router.get("/auctions/{auction_id}/events", include_in_schema=False)

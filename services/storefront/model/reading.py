@@ -34,7 +34,7 @@ from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, 
 from services.storefront.model.tables import FACTS, GROUPS, POSITIONS
 from services.storefront.model.tables import PAYMENTS as PAYMENT_ROWS
 
-__all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
+__all__ = ["BadCursor", "DatabaseError", "Listed", "NothingSuch", "Reader", "Sort"]
 
 T = TypeVar("T")
 #: ``nearest`` to its number or minimum; ``ended`` is the latest end first.
@@ -45,8 +45,15 @@ PAYMENTS_MAX: Final = 500
 _TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topic.messages}
 
 
+class NothingSuch(LookupError):
+    """Asked for is what nothing can be called, so that the database need not be asked."""
+
+
 class Reader:
-    """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble."""
+    """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble.
+
+    Also ``NothingSuch`` for an id or key that none of ours can be.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine: AsyncEngine = connect(url)
@@ -294,5 +301,7 @@ def _given(**values: str | None) -> dict[str, str | None]:
 
 
 def _asked(text: str) -> str:
-    """What somebody asked for, as a database can hold it; else nothing has it."""
-    return listing.clean(text.encode(errors="replace").decode())
+    """What somebody asked for, as the database is asked. Raises ``NothingSuch``."""
+    if not listing.can_be_asked(text):
+        raise NothingSuch("nothing has a name with control characters: see whether it is mistyped")
+    return text
