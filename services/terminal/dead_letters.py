@@ -23,6 +23,7 @@ from services.terminal.console import (
     print_json,
     print_table,
     progress,
+    say,
     table,
     when,
 )
@@ -84,7 +85,7 @@ def list_them(as_json: AsJson = False) -> None:
         print_json([letter.as_json() for letter in found])
         return
     if not found:
-        typer.echo("no dead letters")
+        say("no dead letters")
         return
     made = table("Id", "When", "Service", "From", "Key", "Error")
     for letter in found:
@@ -119,8 +120,8 @@ def show_one(
         if name not in ("topic", "partition", "offset"):
             made.add_row(cell(name), cell(header))
     print_table(made)
-    typer.echo()
-    typer.echo(readable(value))
+    say()
+    say(readable(value))
 
 
 def readable(value: bytes | None) -> str:
@@ -165,14 +166,14 @@ def replay(
     if as_json:
         print_json([letter.as_json() for letter in letters])
         return
-    typer.echo(f"{len(letters)} sent again" if letters else "no dead letters")
+    say(f"{len(letters)} sent again" if letters else "no dead letters")
 
 
 def _ask(letters: Sequence[DeadLetter]) -> None:
     if not sys.stdin.isatty():
         raise Mistake("nobody is here to be asked: add --yes", usage=True)
     for letter in letters[:10]:
-        typer.echo(clean(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}"))
+        say(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}")
     typer.confirm(f"Send {len(letters)} again?", abort=True, err=True)
 
 
