@@ -13,6 +13,7 @@ from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
 from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
+from services.storefront.access.sessions import EndedSessions
 from services.storefront.api import document
 from services.storefront.api.answering import add_handlers
 from services.storefront.api.routes import PREFIX
@@ -69,7 +70,8 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
     secret = given.link_secret.get_secret_value()
     links, sender = Links(secret), Sender(settings)
     reader, rates = Reader(given.database), Rates(given)
-    hub, access = Hub(settings, reader), Access(given, links, reader)
+    hub = Hub(settings, reader)
+    access = Access(given, links, reader, EndedSessions(reader.engine))
     issuer = read_issuer(given.invoice_issuer_file) if given.invoice_issuer_file else None
     return Shop(
         settings=given,

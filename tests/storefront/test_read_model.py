@@ -5,7 +5,9 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -27,6 +29,7 @@ from schemas.messages import (
     PurchaseState,
 )
 from services.storefront.access.callers import Actor
+from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import Commands
 from services.storefront.model import lists
 from services.storefront.model.cursors import cursor as cursor_of
@@ -367,6 +370,26 @@ async def test_who_has_been_overtaken_writes_nothing(url: str, reader: Reader) -
         await writer.write(batch, {place: (0, 1)})
     await engine.dispose()
     assert await reader.auction("a-002") is None
+
+
+# --- sessions that ended -------------------------------------------------------------------------
+
+
+async def test_a_session_that_ended_is_known_to_every_process_until_its_time_is_over(
+    url: str,
+) -> None:
+    engines = [connect(url) for _ in range(2)]
+    here, there = (EndedSessions(engine) for engine in engines)
+    await here.end("one", 60)
+    await here.end("one", 60)
+    assert await there.has("one")
+    assert not await there.has("two")
+    with patch("services.storefront.access.sessions.time", lambda: time() + 61):
+        await there.end("two", 60)
+    assert not await here.has("one"), "it is swept out once the cookie itself is over"
+    assert await here.has("two")
+    for engine in engines:
+        await engine.dispose()
 
 
 # --- cursors and questions of strangers ----------------------------------------------------------
