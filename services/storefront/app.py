@@ -19,6 +19,7 @@ from services.storefront.api.answering import add_handlers
 from services.storefront.api.routes import PREFIX
 from services.storefront.commands import Commands
 from services.storefront.invoices.issuer import read_issuer
+from services.storefront.invoices.printing import Printer
 from services.storefront.live import events
 from services.storefront.live.events import Events
 from services.storefront.live.hub import Hub
@@ -44,6 +45,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         yield
         await shop.hub.stop()
         await shop.sender.stop()
+        shop.printer.close()
         await shop.reader.close()
 
     app = FastAPI(
@@ -86,6 +88,7 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         rates=rates,
         idempotency=Idempotency(reader.engine, secret),
         home_pages=Shared(seconds=1.0, size=200),
+        printer=Printer(),
     )
 
 

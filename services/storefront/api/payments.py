@@ -28,7 +28,7 @@ from services.storefront.api.taking import (
 )
 from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
 from services.storefront.commands.payments import Reported, is_of_payer
-from services.storefront.invoices.documents import MEDIA_TYPES, As, document, policy
+from services.storefront.invoices.documents import MEDIA_TYPES, As, policy
 from services.storefront.invoices.papers import Paper
 from services.storefront.invoices.showing import paper_shown
 from services.storefront.pages.texts import Language
@@ -89,7 +89,8 @@ async def show_document(
     with_address = actor.kind == "admin" or is_of_payer(actor, payment, group)
     paper = await paper_shown(shop, payment, group, lang, with_address=with_address)
     accepted = request.headers.get("accept", "")
-    return as_document(paper, payment.number or "", kind or accepted_kind(accepted))
+    kind = kind or accepted_kind(accepted)
+    return as_document(await shop.printer.document(paper, kind), paper, payment.number or "", kind)
 
 
 def accepted_kind(accept: str) -> As:
@@ -105,8 +106,8 @@ def accepted_kind(accept: str) -> As:
     return kind  # type: ignore[return-value]  # one of the keys
 
 
-def as_document(paper: Paper, number: str, kind: As) -> Response:
-    """The answer that carries a paper, to be shown or kept under its number."""
+def as_document(content: bytes, paper: Paper, number: str, kind: As) -> Response:
+    """The answer that carries a paper's document, to be shown or kept under its number."""
     name = re.sub(r"[^A-Za-z0-9.-]", "_", number)
     ending = "txt" if kind == "text" else kind
     headers = {
@@ -116,7 +117,7 @@ def as_document(paper: Paper, number: str, kind: As) -> Response:
     }
     if kind == "html":
         headers["Content-Security-Policy"] = policy()
-    return Response(document(paper, kind), media_type=MEDIA_TYPES[kind], headers=headers)
+    return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
 @payments.post(
