@@ -1,5 +1,6 @@
 """What pages and the API ask of the read model."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, select
@@ -92,6 +93,10 @@ class Reader:
             found += [(key, kind, value) for key, value in rows]
         found.sort(key=lambda each: each[0].encode())
         return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
+
+    async def facts_of(self, topic: str, keys: Sequence[str]) -> dict[str, Message]:
+        """The newest facts that there are under these keys, some hundreds at most, by key."""
+        return await self._under(CATALOGUE[topic], [_asked(key) for key in keys])
 
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""
@@ -249,6 +254,17 @@ class Reader:
         """One group's row, public or not, once its terms are known."""
         return await self._one(GROUP_LIST, group_id, GROUPS.c.terms_version > 0)
 
+    async def groups_there(self, group_ids: Sequence[str]) -> dict[str, GroupRow]:
+        """Those of these groups whose terms are known, public or not; some hundreds at most."""
+        return {
+            each.group_id: each
+            for each in await self._several(GROUP_LIST, group_ids, GROUPS.c.terms_version > 0)
+        }
+
+    async def auctions_there(self, auction_ids: Sequence[str]) -> set[str]:
+        """Which of these auctions there are; some hundreds at most."""
+        return {each.auction_id for each in await self._several(AUCTION_LIST, auction_ids)}
+
     async def definition(self, definition_id: str) -> DefinitionRow | None:
         """One definition's row, withdrawn or not."""
         return await self._one(DEFINITION_LIST, definition_id)
@@ -257,6 +273,15 @@ class Reader:
         statement = select(*of.columns).where(of.id == _asked(subject), *where)
         found = await self._questions.all(statement)
         return of.row(found[0]) if found else None
+
+    async def _several(
+        self, of: RowList[T], subjects: Sequence[str], *where: ColumnElement[bool]
+    ) -> list[T]:
+        if not subjects:
+            return []
+        among = of.id.in_([_asked(each) for each in subjects])
+        found = await self._questions.all(select(*of.columns).where(among, *where))
+        return [of.row(each) for each in found]
 
     async def _page(
         self,
