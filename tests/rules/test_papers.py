@@ -226,7 +226,7 @@ async def test_others_have_their_turns_while_a_pdf_is_made() -> None:
     making = asyncio.ensure_future(printer.document(heavy(), "pdf"))
     while not making.done():
         turns += 1
-        await asyncio.sleep(0)
+        await asyncio.wait({making}, timeout=0)
     assert (await making).startswith(b"%PDF")
     assert turns > 20
     printer.close()
@@ -235,7 +235,7 @@ async def test_others_have_their_turns_while_a_pdf_is_made() -> None:
 async def test_only_so_many_pdfs_wait_and_who_left_gives_the_place_back() -> None:
     printer, of = Printer(), heavy()
     asked = [asyncio.ensure_future(printer.document(of, "pdf")) for _ in range(INSIDE_MAX)]
-    await asyncio.sleep(0)
+    await asyncio.wait(asked, timeout=0)
     with pytest.raises(NotNow) as refused:
         await printer.document(of, "pdf")
     assert refused.value.status == 503

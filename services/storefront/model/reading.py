@@ -125,6 +125,30 @@ class Reader:
         favors = await self._under(FAVORS, [row.key for row in page.rows])
         return Listed([(row, favors.get(row.key)) for row in page.rows], page.cursor)
 
+    async def members_by_place(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[tuple[PurchaseRow, Favor | None]]:
+        """The same, by a cursor that holds no id: who is new before a place moves those behind it.
+
+        The database counts its way to the place. Raises ``BadCursor``.
+        """
+        (place,) = cursors.read_cursor(cursor, "places", [int]) if cursor else (0,)
+        if place < 0:
+            raise BadCursor("this is no cursor: take `cursor` from the page before")
+        begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
+        rows = (
+            select(FACTS.c.value)
+            .where(FACTS.c.topic == PURCHASES.name, FACTS.c.key > begins, FACTS.c.key < ends)
+            .order_by(FACTS.c.key)
+            .offset(place)
+            .limit(limit + 1)
+        )
+        found = await self._questions.all(rows)
+        page = [PURCHASES.adapter.validate_json(value) for (value,) in found[:limit]]
+        favors = await self._under(FAVORS, [row.key for row in page])
+        following = cursors.cursor("places", [place + limit]) if found[limit:] else None
+        return Listed([(row, favors.get(row.key)) for row in page], following)
+
     # --- payments --------------------------------------------------------------------------------
 
     async def payment(self, named: str) -> Payment | None:
