@@ -6,7 +6,7 @@ short run takes.
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
@@ -581,17 +581,22 @@ def credential_attacks(means: Means) -> Iterator[Attack]:
             )
 
 
-def all_attacks(means: Means, who_of: Mapping[str, str]) -> dict[str, list[Attack]]:
-    """Every attack by its kind, in order."""
-    return {
-        "fields of the API": list(body_attacks(means, who_of)),
-        "fields of forms": list(form_attacks(means)),
-        "addresses": list(address_attacks(means, who_of)),
-        "headers": list(header_attacks(means)),
-        "forms from other sites": list(cross_site_attacks(means)),
-        "tokens": list(token_attacks(means)),
-        "keys": list(credential_attacks(means)),
-    }
+Make = Callable[[Means, Mapping[str, str]], Iterator[Attack]]
+#: Every attack by its kind; what makes them takes who may use a route, too.
+KINDS: dict[str, Make] = {
+    "fields of the API": body_attacks,
+    "fields of forms": lambda means, _: form_attacks(means),
+    "addresses": address_attacks,
+    "headers": lambda means, _: header_attacks(means),
+    "forms from other sites": lambda means, _: cross_site_attacks(means),
+    "tokens": lambda means, _: token_attacks(means),
+    "keys": lambda means, _: credential_attacks(means),
+}
+
+
+def attacks_of(kind: str, means: Means, who_of: Mapping[str, str]) -> list[Attack]:
+    """Every attack of a kind, in order."""
+    return list(KINDS[kind](means, who_of))
 
 
 def some_of(attacks: list[Attack], count: int, seed: int) -> list[Attack]:

@@ -18,7 +18,7 @@ from services.runtime.brokers import RunningBroker
 from services.storefront.access.callers import COOKIE, MAX_AGE
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.live import events
-from tests.attack.attacks import Means, all_attacks, some_of
+from tests.attack.attacks import Means, attacks_of, some_of
 from tests.attack.judging import problems_of
 from tests.attack.targets import OverHttp, means_of
 from tests.system import plain_http
@@ -375,8 +375,9 @@ SHORT = {
 def test_a_running_stack_stands_what_attackers_send(world: World) -> None:
     target = OverHttp(world.api.nobody.url)
     found: list[str] = []
-    for kind, attacks in all_attacks(means(world), who_of()).items():
-        answers = target.all(some_of(attacks, SHORT[kind], seed=16))
+    for kind, count in SHORT.items():
+        attacks = attacks_of(kind, means(world), who_of())
+        answers = target.all(some_of(attacks, count, seed=16))
         found += [each for attack, answer in answers for each in problems_of(attack, answer)]
     assert not found, "\n".join(found[:40])
     stack = world.api.stack
