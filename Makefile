@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz clean
+.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -106,6 +106,11 @@ recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and
 api-fuzz: $(STAMP) ## Schemathesis over the HTTP API, all checks, on a stack of its own: FUZZ_MINUTES=5
 	@$(BIN)/python -m tests.system.api_fuzz --minutes $(FUZZ_MINUTES)
 
+attack: $(STAMP) ## Every credential on every route, each field, form, address and token changed: MOST=10000
+	@$(BIN)/python -m tests.attack --seed $(ATTACK_SEED) --most $(MOST)
+
+ATTACK_SEED ?= 16
+MOST ?= 10000
 FUZZ_MINUTES ?= 5
 SEED ?= 1
 MINUTES ?= 10

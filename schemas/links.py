@@ -49,7 +49,7 @@ class Links:
         (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
         id, the one order that it is about or empty for all), of ``seller`` (seller_id), of
-        ``session``, a browser that signed in (seller_id, key_id)."""
+        ``session``, a browser that signed in (seller_id, key_id, a random id of the session)."""
         return str(self._serializer(purpose).dumps(what))
 
     def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:

@@ -48,5 +48,13 @@ def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
             reason=_REASONS.get(kind, "refused") if status == "failed" else None,
             at=datetime.fromtimestamp(event["created"], UTC),
         )
-    except (KeyError, TypeError, AttributeError, ValueError, ValidationError):
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ValidationError,
+        OverflowError,
+        OSError,
+    ):
         return None

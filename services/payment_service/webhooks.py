@@ -128,7 +128,7 @@ def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
             return _answer("refused", 400, "the signature is missing, wrong or too old")
         try:
             report = report_of(json.loads(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return _answer("refused", 400, "this is no JSON")
         if report is None:
             return _answer("ignored", 200, "of no matter here")

@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -129,14 +129,15 @@ def read(file: Path, numbers: Counter[str]) -> Iterator[Line]:
                 price_pence=pence(price),
                 customer=customer,
             )
-        except (ValueError, IndexError, InvalidOperation) as error:
+        except (ValueError, IndexError, ArithmeticError) as error:
             raise SourceError(f"{file} line {rows.line_num} can't be read: {error!r}") from None
 
 
 def pence(pounds: str) -> int:
     """A price in pounds as whole pence, halves up (away from zero below it).
 
-    Exact, as floats are not: 1.005 is 101. Raises ``decimal.InvalidOperation`` for no number.
+    Exact, as floats are not: 1.005 is 101. Raises ``ArithmeticError`` for what is not a number, or
+    is too large.
     """
     return int((Decimal(pounds) * 100).quantize(Decimal(1), ROUND_HALF_UP))
 

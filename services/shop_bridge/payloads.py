@@ -11,7 +11,8 @@ from typing import Any
 from schemas.money import CURRENCIES, decimals
 from schemas.parts import NUMBER_MAX
 
-_AMOUNT = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+_AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_UNITS = re.compile(r"[0-9]{1,10}")
 _ID = re.compile(r"[^/\x00-\x1f\x7f]{1,40}")
 EMAIL_MAX = 320
 
@@ -73,8 +74,8 @@ def units(body: dict[str, Any], name: str, default: int | None = None) -> int:
     value = body.get(name, default)
     if value is None:
         value = default
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value[:20])
+    if isinstance(value, str) and _UNITS.fullmatch(value):
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= NUMBER_MAX:
         raise UnreadableError(f"{name} is not a number of units")
     return value

@@ -9,6 +9,7 @@ which changes nothing that is known.
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,4 +196,4 @@ def _asked_to_wait(error: Exception) -> float:
     if not isinstance(error, httpx.HTTPStatusError):
         return 0.0
     text = error.response.headers.get("retry-after", "")
-    return min(float(text), WAIT_SECONDS_MAX) if text.isdecimal() else 0.0
+    return min(float(text), WAIT_SECONDS_MAX) if re.fullmatch(r"[0-9]{1,9}", text) else 0.0

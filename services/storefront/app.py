@@ -11,11 +11,13 @@ from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
 from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
+from services.storefront.access.sessions import EndedSessions
 from services.storefront.api import document
 from services.storefront.api.answering import add_handlers
 from services.storefront.api.routes import PREFIX
 from services.storefront.commands import Commands
 from services.storefront.invoices.issuer import read_issuer
+from services.storefront.invoices.printing import Printer
 from services.storefront.live import events
 from services.storefront.live.events import Events
 from services.storefront.live.hub import Hub
@@ -41,6 +43,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         yield
         await shop.hub.stop()
         await shop.sender.stop()
+        shop.printer.close()
         await shop.reader.close()
 
     app = FastAPI(
@@ -66,7 +69,8 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
     secret = given.link_secret.get_secret_value()
     links, sender = Links(secret), Sender(settings)
     reader, rates = Reader(given.database), Rates(given)
-    hub, access = Hub(settings, reader), Access(given, links, reader)
+    hub = Hub(settings, reader)
+    access = Access(given, links, reader, EndedSessions(reader.engine))
     issuer = read_issuer(given.invoice_issuer_file) if given.invoice_issuer_file else None
     return Shop(
         settings=given,
@@ -81,4 +85,5 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         rates=rates,
         idempotency=Idempotency(reader.engine, secret),
         home_pages=Shared(seconds=1.0, size=200),
+        printer=Printer(),
     )

@@ -18,7 +18,8 @@ from schemas.messages import (
     PurchaseState,
 )
 from schemas.topics import AUCTIONS, FAVORS, GROUP_PURCHASES, PURCHASES
-from services.storefront.access.callers import Actor
+from services.storefront.access.callers import Access, Actor
+from services.storefront.access.pseudonyms import KNOWING, shown_to
 from services.storefront.commands.acting import is_contract_of
 from services.storefront.model.cursors import cursor as cursor_of
 from services.storefront.model.cursors import read_cursor
@@ -80,18 +81,30 @@ async def group_shown(reader: Reader, group_id: str) -> ShownGroup:
 
 
 async def table_shown(
-    reader: Reader, actor: Actor, terms: GroupPurchase, cursor: str | None, limit: int
+    reader: Reader,
+    access: Access,
+    actor: Actor,
+    terms: GroupPurchase,
+    cursor: str | None,
+    limit: int,
 ) -> Listed[TableRow]:
     """A page of the purchase condition management table, for whoever may see it.
 
     Of a contract's group the winning seller sees every applicant, with the address: who is to be
-    sold to. Raises ``BadCursor``.
+    sold to. Who is not to know people's ids gets pages by their places, as a cursor would hold an
+    id. Raises ``BadCursor``.
     """
     if actor.kind == "seller" and is_contract_of(terms, actor.id):
         return await _of_contract(reader, terms, cursor, limit)
-    page = await reader.members(terms.group_id, cursor=cursor, limit=limit)
+    ask = reader.members if actor.kind in KNOWING else reader.members_by_place
+    page = await ask(terms.group_id, cursor=cursor, limit=limit)
     names = {member.id: member.name for member in terms.members}
-    rows = [table_row(row, favor, name=names.get(row.member_id)) for row, favor in page.rows]
+    rows = [
+        table_row(row, favor, name=names.get(row.member_id)).model_copy(
+            update={"member_id": shown_to(actor, access, terms.group_id, row.member_id)}
+        )
+        for row, favor in page.rows
+    ]
     return Listed(rows, page.cursor)
 
 

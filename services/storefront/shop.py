@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from services.storefront.access.rates import Rates
     from services.storefront.commands import Commands
     from services.storefront.invoices.issuer import Issuer
+    from services.storefront.invoices.printing import Printer
     from services.storefront.live.events import Events
     from services.storefront.live.hub import Hub
     from services.storefront.model.reading import Reader
@@ -37,6 +38,7 @@ class Shop:
     rates: "Rates"
     idempotency: "Idempotency"
     home_pages: Shared[str]
+    printer: "Printer"
 
 
 def shop_of(request: Request) -> Shop:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.terminal.api import Api, connected, once_of, segment
-from services.terminal.console import Mistake, mistakes, print_json
+from services.terminal.console import Mistake, mistakes, print_json, say
 from services.terminal.offers import page_in_words, page_of
 from services.terminal.options import AsJson, Once, Url, given
 
@@ -75,11 +75,11 @@ def _print(api: Api, auction: str, said: dict[str, Any], as_json: bool) -> None:
     what = f"application {said['application_id']}"
     match said["status"]:
         case "recorded":
-            typer.echo(f"{what}: its withdrawal is recorded")
+            say(f"{what}: its withdrawal is recorded")
         case "confirmed":
-            typer.echo(f"{what} by {said['applicant_id']} counts")
+            say(f"{what} by {said['applicant_id']} counts")
         case _:
-            typer.echo(f"{what} counts once it is confirmed by the letter's link")
+            say(f"{what} counts once it is confirmed by the letter's link")
     if "withdrawal_link" in said:
-        typer.echo(f"to take it back: {said['withdrawal_link']}")
-    typer.echo(page_in_words(page))
+        say(f"to take it back: {said['withdrawal_link']}")
+    say(page_in_words(page))

@@ -2,12 +2,23 @@
 
 from datetime import datetime
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
 from services.terminal.answers import AuctionShown
-from services.terminal.console import bar, cell, count, money, out, print_table, span, table, when
+from services.terminal.console import (
+    bar,
+    cell,
+    count,
+    grid,
+    money,
+    out,
+    print_table,
+    say,
+    span,
+    table,
+    when,
+)
 from services.terminal.describing import of_condition, of_product
 
 STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn": "red"}
@@ -16,16 +27,16 @@ STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn":
 def print_page(auction: AuctionShown, now: datetime, limit: int) -> None:
     """Print it; at most ``limit`` conditions of its history, the latest."""
     reserved = f"  {auction.reservations:,} of {auction.minimum_reservations:,} reserved"
-    status = (auction.status, STYLES.get(auction.status, ""))
-    out().print(Text.assemble((auction.auction_id, "bold"), "  ", status, reserved))
-    grid = Table.grid(padding=(0, 2))
+    status = cell(auction.status, STYLES.get(auction.status, ""))
+    out().print(Text.assemble(cell(auction.auction_id, "bold"), "  ", status, reserved))
+    head = grid()
     for name, said in particulars(auction, now):
-        grid.add_row(Text(name, style="dim"), cell(said))
-    print_table(grid)
-    typer.echo(f"\nPrice history ({len(auction.history):,}):")
+        head.add_row(Text(name, style="dim"), cell(said))
+    print_table(head)
+    say(f"\nPrice history ({len(auction.history):,}):")
     print_table(_history(auction, limit))
     if len(auction.history) > limit:
-        typer.echo("\nthere is more: see it with --limit 0")
+        say("\nthere is more: see it with --limit 0")
 
 
 def particulars(auction: AuctionShown, now: datetime) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """How the terminal speaks: tables and facts on stdout, errors and progress on stderr."""
 
 import logging
-import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ import typer
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 from pydantic import ValidationError
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -66,7 +66,7 @@ def mistakes() -> Iterator[None]:
 
 def _end(lines: Sequence[str], exit_code: int) -> None:
     for line in lines:
-        typer.echo(f"jointbuy: {clean(line)}", err=True)
+        say(f"jointbuy: {line}", err=True)
     raise typer.Exit(exit_code)
 
 
@@ -93,6 +93,31 @@ def problems(error: ValidationError, options: Mapping[str, str] | None = None) -
 # --- output --------------------------------------------------------------------------------------
 
 
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print a line or several; what others wrote in it can't steer the terminal."""
+    typer.echo(clean(text), err=err)
+
+
+def write(raw: bytes) -> None:
+    """Write bytes to standard output: for another program, or a screen that they are made for."""
+    sys.stdout.buffer.write(raw)
+    sys.stdout.buffer.flush()
+
+
+class Rows(Table):
+    """A table whose plain texts are cleaned, whoever wrote them."""
+
+    def add_row(
+        self,
+        *renderables: RenderableType | None,
+        style: Any = None,
+        end_section: bool = False,
+    ) -> None:
+        """Add a row of cells."""
+        cells = (cell(each) if isinstance(each, str) else each for each in renderables)
+        super().add_row(*cells, style=style, end_section=end_section)
+
+
 def out() -> Console:
     """Standard output; data is printed as it is, never taken for markup."""
     width = None if sys.stdout.isatty() else PIPE_COLUMNS
@@ -101,10 +126,15 @@ def out() -> Console:
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """An aligned table without frames; columns named in ``right`` hold numbers."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    made = Rows(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
+
+
+def grid() -> Table:
+    """A table without a head or lines."""
+    return Rows.grid(padding=(0, 2))
 
 
 def print_table(made: Table) -> None:
@@ -115,12 +145,12 @@ def print_table(made: Table) -> None:
         return
     with console.capture() as capture:
         console.print(made)
-    typer.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    say("\n".join(line.rstrip() for line in capture.get().split("\n")).rstrip("\n"))
 
 
 def print_json(value: Any) -> None:
     """One value as indented JSON."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    typer.echo(steady_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode())
 
 
 def facts(message: Message) -> dict[str, Any]:
@@ -159,13 +189,48 @@ def waiting(what: str) -> Iterator[None]:
 # --- words ---------------------------------------------------------------------------------------
 
 
+#: What moves the cursor, turns the direction of text, or is not seen (Unicode's categories):
+#: control and format characters, halves of pairs, private and unknown ones, line separators.
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+class _Spelled(dict[int, str]):
+    """How each character is written, as ``str.translate`` asks; found out once for each."""
+
+    def __init__(self, spell: Callable[[str], str]) -> None:
+        super().__init__()
+        self._spell = spell
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        is_steering = unicodedata.category(character) in _STEERING and character != "\n"
+        written = self[code] = self._spell(character) if is_steering else character
+        return written
+
+
+_IN_WORDS = _Spelled(lambda character: ascii(character)[1:-1])
+_IN_JSON = _Spelled(
+    lambda character: "".join(f"\\u{unit:04x}" for unit in memoryview(_utf_16(character)).cast("H"))
+)
+
+
+def _utf_16(character: str) -> bytes:
+    return character.encode(f"utf-16-{sys.byteorder[0]}e", "surrogatepass")
+
+
 def clean(text: str) -> str:
     """Text with its control characters spelled out: whoever sent it must not steer the terminal."""
-    if text.isprintable():
-        return text
-    return re.sub(
-        r"[^\n]", lambda found: found[0] if found[0].isprintable() else ascii(found[0])[1:-1], text
-    )
+    return text if text.isprintable() else text.translate(_IN_WORDS)
+
+
+def steady_json(raw: bytes) -> bytes:
+    """The same JSON, its control, format and direction characters written as ``\\u…``.
+
+    Outside of strings JSON has none but line ends, so that it says the same to whoever parses it.
+    """
+    if raw.isascii() and b"\x7f" not in raw:
+        return raw
+    return raw.decode().translate(_IN_JSON).encode()
 
 
 def cell(text: object, style: str = "") -> Text:

@@ -31,6 +31,7 @@ from services.terminal.console import (
     print_json,
     print_table,
     progress,
+    say,
     table,
     when,
 )
@@ -98,7 +99,7 @@ class DeadLetter:
             "id": self.place,
             "at": instant(self.record.timestamp).isoformat(),
             "key": topics.as_text(self.record.key),
-            **{k: int(v) if v.isdigit() else v for k, v in self.about.items()},
+            **{k: int(v) if topics.is_number(v) else v for k, v in self.about.items()},
             "bytes": len(self.record.value or b""),
         }
 
@@ -118,7 +119,7 @@ def list_them(as_json: AsJson = False) -> None:
         print_json([letter.as_json() for letter in found])
         return
     if not found:
-        typer.echo("no dead letters")
+        say("no dead letters")
         return
     made = table("Id", "When", "Service", "From", "Key", "Error")
     for letter in found:
@@ -153,8 +154,8 @@ def show_one(
         if name not in ("topic", "partition", "offset"):
             made.add_row(cell(name), cell(header))
     print_table(made)
-    typer.echo()
-    typer.echo(readable(value))
+    say()
+    say(readable(value))
 
 
 def readable(value: bytes | None) -> str:
@@ -200,7 +201,7 @@ def replay(
     if as_json:
         print_json([letter.as_json() for letter in letters])
         return
-    typer.echo(f"{len(letters)} sent again" if letters else "no dead letters")
+    say(f"{len(letters)} sent again" if letters else "no dead letters")
 
 
 def _can_be_sent(
@@ -222,7 +223,7 @@ def _ask(letters: Sequence[DeadLetter]) -> None:
     if not sys.stdin.isatty():
         raise Mistake("nobody is here to be asked: add --yes", usage=True)
     for letter in letters[:10]:
-        typer.echo(clean(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}"))
+        say(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}")
     typer.confirm(f"Send {len(letters)} again?", abort=True, err=True)
 
 
@@ -233,7 +234,8 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
     if topic is None:
         raise Mistake(f"dead letter {letter.place} is from {name or 'nowhere'}, no topic of ours")
     if record.key is None:
-        partition = int(letter.about.get("partition", "0"))
+        said = letter.about.get("partition", "")
+        partition = int(said) if topics.is_number(said) else 0
     else:
         key = record.key.decode("utf-8", "replace")
         partition = Partitioner(topic.partitions)(key_id(key))

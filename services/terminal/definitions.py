@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.terminal.api import connected, once_of, segment
-from services.terminal.console import mistakes, print_json
+from services.terminal.console import mistakes, print_json, say
 from services.terminal.options import (
     AsJson,
     Currency,
@@ -98,4 +98,4 @@ def _print(made: Any, as_json: bool) -> None:
         print_json(made)
         return
     said = "withdrawn" if made["withdrawn_at"] else "published"
-    typer.echo(f"{made['definition_id']} version {made['version']} {said}")
+    say(f"{made['definition_id']} version {made['version']} {said}")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -12,10 +11,12 @@ from services.terminal.auction_page import time_left
 from services.terminal.console import (
     cell,
     count,
+    grid,
     minute,
     money,
     out,
     print_table,
+    say,
     table,
     when,
 )
@@ -28,20 +29,22 @@ def print_group(
     group: GroupShown, purchasers: Sequence[PurchaserShown] | None, now: datetime, *, more: bool
 ) -> None:
     """Print it; ``purchasers`` is ``None`` for who may not see them, ``more`` if some are left."""
-    title = Text.assemble((group.group_id, "bold"), "  ", (group.status, STYLES[group.status]))
+    title = Text.assemble(
+        cell(group.group_id, "bold"), "  ", cell(group.status, STYLES.get(group.status, ""))
+    )
     title.append(f"  {group.quantity:,} of {group.number_of_products:,} ordered")
     out().print(title)
-    grid = Table.grid(padding=(0, 2))
+    head = grid()
     for name, said in particulars(group, now):
-        grid.add_row(Text(name, style="dim"), cell(said))
-    print_table(grid)
+        head.add_row(Text(name, style="dim"), cell(said))
+    print_table(head)
     if purchasers is None:
-        typer.echo("\nwho ordered is for the organizer and the shop: set JOINTBUY_KEY to see it")
+        say("\nwho ordered is for the organizer and the shop: set JOINTBUY_KEY to see it")
     elif purchasers:
         out().print()
         print_table(_table(purchasers))
     if more:
-        typer.echo("and more: see them with --limit 0")
+        say("and more: see them with --limit 0")
 
 
 def particulars(group: GroupShown, now: datetime) -> list[tuple[str, str]]:

@@ -13,13 +13,16 @@ from services.terminal.api import Api, Refused, connected, once_of, segment
 from services.terminal.console import (
     Mistake,
     cell,
+    clean,
     count,
     mistakes,
     money,
     print_json,
     print_table,
     progress,
+    say,
     table,
+    write,
 )
 from services.terminal.options import AsJson, Once, Url, given, time_of
 from services.terminal.payments import named, tell
@@ -62,10 +65,12 @@ def show(
         query = {"as": kind} | given({"lang": language})
         document = api.fetch(f"/payments/{segment(_typed(number))}/document", **query)
     if file is None:
-        sys.stdout.buffer.write(document)
+        if kind == "text" or (kind == "html" and sys.stdout.isatty()):
+            document = clean(document.decode("utf-8", "replace")).encode()
+        write(document)
         return
     file.write_bytes(document)
-    typer.echo(f"{file}: {len(document):,} bytes")
+    say(f"{file}: {len(document):,} bytes")
 
 
 @commands.command("paid")
@@ -94,7 +99,7 @@ def paid(
     after = shown(PaymentShown, known)
     stands = "paid" if after.status == "succeeded" else after.status
     received = f"{money(after.received, after.currency)} of {money(after.amount, after.currency)}"
-    typer.echo(f"{after.number}: {received} received, {stands}")
+    say(f"{after.number}: {received} received, {stands}")
 
 
 def _typed(number: str) -> str:
@@ -152,7 +157,7 @@ def import_statement(
         print_json(_as_json(planned, dry_run=dry_run))
     else:
         _tell(planned, dry_run=dry_run)
-        typer.echo(
+        say(
             f"not looked at: {count(statement.debits, 'debit')},"
             f" {count(statement.not_booked, 'entry')} not booked yet".replace("entrys", "entries")
         )
@@ -225,11 +230,11 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
         print_table(made)
     for left in planned.left:
         amount = money(left.credit.amount, left.credit.currency)
-        typer.echo(f"left: {amount} of {left.credit.payer or 'somebody'}: {left.why}")
+        say(f"left: {amount} of {left.credit.payer or 'somebody'}: {left.why}")
         if left.credit.text:
-            typer.echo(f"      it says: {cell(left.credit.text).plain[:200]}")
+            say(f"      it says: {cell(left.credit.text).plain[:200]}")
     would = "would be counted" if dry_run else "counted"
-    typer.echo(
+    say(
         f"{len(planned.receipts)} {would}, {len(planned.known)} known already,"
         f" {len(planned.left)} left"
     )

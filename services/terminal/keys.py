@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from services.terminal.api import connected, segment
-from services.terminal.console import mistakes, print_json
+from services.terminal.console import mistakes, print_json, say
 from services.terminal.options import AsJson, Url
 
 commands = typer.Typer(
@@ -51,7 +51,7 @@ def revoke(
     if as_json:
         print_json(ended)
     else:
-        typer.echo(f"{ended['key_id']} of {ended['role']} {ended['holder_id']} is revoked")
+        say(f"{ended['key_id']} of {ended['role']} {ended['holder_id']} is revoked")
 
 
 def _issue(url: str | None, path: str, as_json: bool) -> None:
@@ -60,4 +60,4 @@ def _issue(url: str | None, path: str, as_json: bool) -> None:
     if as_json:
         print_json(issued)
     else:
-        typer.echo(issued["api_key"])
+        say(issued["api_key"])

@@ -9,7 +9,16 @@ from schemas.messages import Payment
 from services.terminal import parsing
 from services.terminal.answers import shown
 from services.terminal.api import Api, connected, segment
-from services.terminal.console import cell, count, minute, mistakes, money, print_json, print_table
+from services.terminal.console import (
+    cell,
+    count,
+    minute,
+    mistakes,
+    money,
+    print_json,
+    print_table,
+    say,
+)
 from services.terminal.console import table as made_table
 from services.terminal.options import AsJson, Url, typed
 
@@ -88,7 +97,7 @@ def _tell(group_id: str, payments: list[Payment], books: dict[str, Any]) -> None
         )
     if books["entries"]:
         print_table(movements)
-        typer.echo()
+        say()
     accounts = made_table("account", "payer", "balance", right=["balance"])
     for each in books["balances"]:
         accounts.add_row(
@@ -96,7 +105,5 @@ def _tell(group_id: str, payments: list[Payment], books: dict[str, Any]) -> None
         )
     if books["balances"]:
         print_table(accounts)
-        typer.echo()
-    typer.echo(
-        f"{group_id}: {count(len(payments), 'payment')}, sum {money(books['sum'], currency)}"
-    )
+        say()
+    say(f"{group_id}: {count(len(payments), 'payment')}, sum {money(books['sum'], currency)}")

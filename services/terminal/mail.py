@@ -21,6 +21,7 @@ from services.terminal.console import (
     print_json,
     print_table,
     progress,
+    say,
     table,
     when,
 )
@@ -52,7 +53,7 @@ def list_them(
         print_json([facts(each) for each in chosen])
         return
     if not chosen:
-        typer.echo("no such letters" if found else "no letters yet")
+        say("no such letters" if found else "no letters yet")
         return
     made = table("Letter", "Kind", "About", "Status", "Tries", "When", "Reply")
     for each in chosen:
@@ -61,7 +62,7 @@ def list_them(
         made.add_row(*map(cell, (field or "" for field in fields)))
     print_table(made)
     if len(chosen) < len(found):
-        typer.echo(f"{count(len(found), 'letter')} in all")
+        say(f"{count(len(found), 'letter')} in all")
 
 
 @commands.command("show")
@@ -83,7 +84,7 @@ def show(letter: LetterId, as_json: AsJson = False) -> None:
         made.add_row(f"says {name}", cell(value))
     print_table(made)
     if notice is None:
-        typer.echo("its notice is no longer kept, so it can't be sent again")
+        say("its notice is no longer kept, so it can't be sent again")
 
 
 @commands.command("resend")
@@ -100,7 +101,7 @@ def resend(letter: LetterId, as_json: AsJson = False) -> None:
         return
     if after.version == before.version:
         raise Mistake(f"letter {letter} is not sent again yet: is the notifier running?")
-    typer.echo(f"{letter}: {after.status}{': ' + after.reply if after.reply else ''}")
+    say(f"{letter}: {after.status}{': ' + after.reply if after.reply else ''}")
 
 
 async def _resend(settings: Settings, before: Delivery) -> Delivery:

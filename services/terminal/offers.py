@@ -8,7 +8,7 @@ import typer
 from schemas.messages import Problem
 from services.terminal.answers import AuctionShown, shown
 from services.terminal.api import Api, connected, once_of, segment
-from services.terminal.console import Mistake, mistakes, money, print_json, when
+from services.terminal.console import Mistake, mistakes, money, print_json, say, when
 from services.terminal.describing import of_condition, of_count, verdict_in_words
 from services.terminal.options import (
     AsJson,
@@ -169,9 +169,9 @@ def _print_verdict(judged: dict[str, Any], page: dict[str, Any] | None, as_json:
         raise typer.Exit(1 if is_refused else 0)
     if is_refused:
         raise Mistake(*([f"refused: {each.field}: {each.problem}" for each in problems] or [words]))
-    typer.echo(f"offer {judged['offer_id']} {words}")
+    say(f"offer {judged['offer_id']} {words}")
     if page is not None:
-        typer.echo(page_in_words(page))
+        say(page_in_words(page))
 
 
 def page_in_words(page: dict[str, Any]) -> str:
@@ -201,6 +201,6 @@ def _take_back(api: Api, auction: str | None, as_json: bool) -> None:
     if as_json:
         print_json(page)
     elif page["status"] == "withdrawn":
-        typer.echo(f"{auction} is withdrawn")
+        say(f"{auction} is withdrawn")
     else:
         raise Mistake(f"refused: the auction is {page['status']}")

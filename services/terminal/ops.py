@@ -1,7 +1,6 @@
 """``jointbuy export``, ``lag`` and ``park``: what ops look at and set aside."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import asdict
@@ -26,8 +25,11 @@ from services.terminal.console import (
     print_json,
     print_table,
     progress,
+    say,
+    steady_json,
     table,
     when,
+    write,
 )
 from services.terminal.lags import Lag, lags
 from services.terminal.options import AsJson, checked, typed
@@ -91,7 +93,7 @@ async def _latest(records: AsyncIterator[InputRecord]) -> list[InputRecord]:
 
 
 def _line(record: InputRecord) -> bytes:
-    return orjson.dumps(
+    line = orjson.dumps(
         {
             "key": topics.as_text(record.key),
             "partition": record.partition,
@@ -102,11 +104,11 @@ def _line(record: InputRecord) -> bytes:
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
+    return steady_json(line)
 
 
 def _write(lines: Iterable[bytes]) -> None:
-    sys.stdout.buffer.write(b"".join(lines))
-    sys.stdout.buffer.flush()
+    write(b"".join(lines))
 
 
 # --- lag -----------------------------------------------------------------------------------------
@@ -120,7 +122,7 @@ def lag(as_json: AsJson = False) -> None:
         print_json([asdict(each) for each in found])
         return
     if not found:
-        typer.echo("no group of ours has committed anything yet: see `jointbuy status`")
+        say("no group of ours has committed anything yet: see `jointbuy status`")
         return
     numbers = ("Partitions", "End", "Committed", "Lag", "Worst")
     made = table("Group", "Topic", *numbers, right=numbers)
@@ -168,7 +170,7 @@ def park(
         print_json({**facts(message), "released": release})
         return
     said = "released: its records go on" if release else "parked: its records wait"
-    typer.echo(f"{message.parked} of {message.service} is {said}")
+    say(f"{message.parked} of {message.service} is {said}")
 
 
 async def _parked(settings: Settings) -> list[KeyParked]:
@@ -196,7 +198,7 @@ def _print_parked(parked: list[KeyParked], as_json: bool) -> None:
         print_json([facts(each) for each in parked])
         return
     if not parked:
-        typer.echo("nothing is parked")
+        say("nothing is parked")
         return
     made = table("Key", "Service", "Since", "Reason")
     for each in parked:

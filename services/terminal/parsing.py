@@ -10,6 +10,8 @@ from schemas.ids import read_aloud
 from schemas.messages import Member, Tier
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+#: A thousand years: the sum with a time of today is still a time.
+_SPAN_SECONDS_MAX = 1_000 * 366 * 86_400
 _TIER_HINT = "write FROM:FAVOR, such as 10:5%, 50:-200, 50:=900 or '50:gift=A mug'"
 
 
@@ -23,13 +25,13 @@ def tier(text: str) -> Tier:
     start, favor = start.strip(), favor.strip()
     by_value = start.startswith("value=")
     number = start.removeprefix("value=")
-    if not colon or not re.fullmatch(r"[0-9]+", number):
+    if not colon or not re.fullmatch(r"[0-9]{1,16}", number):
         raise ValueError(f"tier {text!r} does not begin with a number: {_TIER_HINT}")
     begin: dict[str, Any] = {"from_value" if by_value else "from_quantity": int(number)}
-    if found := re.fullmatch(r"([0-9]+)(\.[0-9]+)?\s*%", favor):
+    if found := re.fullmatch(r"([0-9]{1,16})(\.[0-9]{1,16})?\s*%", favor):
         whole, part = found.groups()
         return Tier(**begin, percent_off=float(whole + part) if part else int(whole))
-    if found := re.fullmatch(r"([-=])\s*([0-9]+)", favor):
+    if found := re.fullmatch(r"([-=])\s*([0-9]{1,16})", favor):
         begin["amount_off" if found[1] == "-" else "unit_price"] = int(found[2])
         return Tier(**begin)
     if favor.startswith("gift=") and favor != "gift=":
@@ -43,7 +45,10 @@ def duration(text: str) -> timedelta:
     if not re.fullmatch(r"([0-9]{1,9}[smhdw])+", squeezed):
         raise ValueError(f"{text!r} is no span of time: write 90s, 15m, 2h, 3d, 2w or 1d12h")
     parts = re.findall(r"([0-9]+)([smhdw])", squeezed)
-    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in parts))
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _SPAN_SECONDS_MAX:
+        raise ValueError(f"{text!r} is longer than 1,000 years: write a shorter span")
+    return timedelta(seconds=seconds)
 
 
 def instant(text: str) -> datetime:
@@ -55,7 +60,10 @@ def instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is no time: {hint}") from None
     if at.tzinfo is None:
         raise ValueError(f"{text!r} does not say its time zone: {hint}")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is out of range in UTC: {hint}") from None
 
 
 def group_id(text: str) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from services.terminal.answers import PaymentShown, shown
 from services.terminal.api import Api, connected, once_of, segment
-from services.terminal.console import mistakes, money, print_json
+from services.terminal.console import mistakes, money, print_json, say
 from services.terminal.options import AsJson, Once, Url, given
 
 commands = typer.Typer(
@@ -92,4 +92,4 @@ def _print(known: Any, as_json: bool) -> None:
         return
     after = shown(PaymentShown, known)
     amount = money(after.amount, after.currency)
-    typer.echo(f"{after.payment_id}: {after.kind} of {amount}, {after.status}")
+    say(f"{after.payment_id}: {after.kind} of {amount}, {after.status}")

@@ -17,7 +17,7 @@ from services.terminal import (
     sellers,
 )
 from services.terminal.api import Api, connected, once_of, segment
-from services.terminal.console import mistakes, print_json
+from services.terminal.console import mistakes, print_json, say
 from services.terminal.ledger import ledger
 from services.terminal.options import AsJson, Currency, Once, Price, Url, given, time_of, typed
 from services.terminal.show import show
@@ -119,9 +119,9 @@ def _tell(
         print_json(told)
     elif "member_id" in told:
         what = f"{told['order_id']} ({told['source']}) of {fields['quantity']}"
-        typer.echo(f"{what} by {told['member_id']}: {told['status']}{_to_do(told['status'])}")
+        say(f"{what} by {told['member_id']}: {told['status']}{_to_do(told['status'])}")
     else:
-        typer.echo(f"{told['order_id']}: its cancellation is {told['status']}")
+        say(f"{told['order_id']}: its cancellation is {told['status']}")
 
 
 def _to_do(status: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from services.terminal import parsing
 from services.terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
-from services.terminal.console import mistakes, print_json, when
+from services.terminal.console import mistakes, print_json, say, when
 from services.terminal.options import (
     AsJson,
     Currency,
@@ -146,9 +146,9 @@ def _print(asked: Any, as_json: bool) -> None:
     if as_json:
         print_json(asked)
         return
-    typer.echo(asked["group_id"])
+    say(asked["group_id"])
     if asked["organizer_link"]:
-        typer.echo(f"the organizer's page, said this once: {asked['organizer_link']}", err=True)
+        say(f"the organizer's page, said this once: {asked['organizer_link']}", err=True)
 
 
 def _members(ids: list[str] | None, file: str | None) -> list[dict[str, Any]]:
@@ -188,4 +188,4 @@ def _take_back(url: str | None, group_id: str, timeout: float, as_json: bool) ->
         print_json(group)
         return
     at = datetime.fromisoformat(group["withdrawn_at"])
-    typer.echo(f"{group_id} taken back at {when(at)}")
+    say(f"{group_id} taken back at {when(at)}")

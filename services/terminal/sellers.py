@@ -11,6 +11,7 @@ from services.terminal.console import (
     mistakes,
     print_json,
     print_table,
+    say,
     table,
     when,
 )
@@ -52,11 +53,11 @@ def register(
     if as_json:
         print_json(made)
         return
-    typer.echo(f"{made['seller_id']} ({name}): {made['standing'] or 'registered'}")
+    say(f"{made['seller_id']} ({name}): {made['standing'] or 'registered'}")
     if made["api_key"]:
-        typer.echo(f"the key, said this once: {made['api_key']}")
+        say(f"the key, said this once: {made['api_key']}")
     else:
-        typer.echo(f"the key was said before: `jointbuy key seller {made['seller_id']}` for one")
+        say(f"the key was said before: `jointbuy key seller {made['seller_id']}` for one")
 
 
 @commands.command("approve")
@@ -96,7 +97,7 @@ def _act(
         print_json(known)
         return
     is_so = known["standing"] == standing
-    typer.echo(_in_words(shown(SellerShown, known)) + ("" if is_so else f"; {act} takes longer"))
+    say(_in_words(shown(SellerShown, known)) + ("" if is_so else f"; {act} takes longer"))
 
 
 def _in_words(seller: SellerShown) -> str:
@@ -118,10 +119,10 @@ def show(url: Url = None, as_json: AsJson = False) -> None:
         print_json({**known, "offers": offers})
         return
     seller = shown(SellerShown, known)
-    typer.echo(_in_words(seller))
-    typer.echo(f"{seller.email}, registered {when(seller.registered_at)}")
+    say(_in_words(seller))
+    say(f"{seller.email}, registered {when(seller.registered_at)}")
     for each in seller.standings:
-        typer.echo(f"  {when(each.since)}  {each.standing}")
+        say(f"  {when(each.since)}  {each.standing}")
     if offers:
         made = table("Auction", "Offer", "Verdict")
         for offer in offers:
@@ -140,7 +141,7 @@ def list_them(url: Url = None, as_json: AsJson = False) -> None:
         print_json(known)
         return
     if not known:
-        typer.echo("no seller is registered: `jointbuy seller register` does that")
+        say("no seller is registered: `jointbuy seller register` does that")
         return
     made = table("Seller", "Name", "Standing", "Since")
     for each in (shown(SellerShown, one) for one in known):

@@ -42,7 +42,7 @@ class Stream:
                 self._data.append(value)
             case "id" if "\0" not in value:
                 self._id = value
-            case "retry" if value.isascii() and value.isdigit():
+            case "retry" if value.isascii() and value.isdigit() and len(value) <= 9:
                 self.retry_ms = int(value)
         return None
 

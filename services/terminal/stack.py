@@ -26,7 +26,7 @@ from services.runtime.running import (
 )
 from services.runtime.settings import Settings
 from services.runtime.standing import Standing
-from services.terminal.console import Mistake, mistakes, print_json, print_table, table
+from services.terminal.console import Mistake, mistakes, print_json, print_table, say, table
 from services.terminal.options import AsJson
 
 READY_SECONDS = 120.0
@@ -94,7 +94,7 @@ def up(
     with Console(stderr=True).status("starting the broker and all services"):
         running = _until_ready(home, supervisor)
     seconds = time.monotonic() - started
-    print(
+    say(
         f"{len(running.workers)} services ready in {seconds:.1f} s"
         f" on {running.broker} at {running.bootstrap_servers}, clock: {running.clock}"
     )
@@ -155,7 +155,7 @@ def down() -> None:
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
         if not is_alive(running.supervisor_pid):
-            print("all ended")
+            say("all ended")
             return
         time.sleep(0.1)
     raise Mistake(f"still ending after 60 s: process {running.supervisor_pid}")
@@ -176,7 +176,7 @@ def status(as_json: AsJson = False) -> None:
         said = {"pages": pages, "ops": ops, "partitions": partitions, "status": told}
         print_json({**running.model_dump(), **said})
         return
-    print(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
+    say(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
     made = table("service", "pid", "restarts", "public", "ops", "ready", "clock", "keys waiting")
     for worker in running.workers:
         mine = partitions[worker.service]

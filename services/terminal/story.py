@@ -74,7 +74,7 @@ class Fact:
         """The input's place, if it was a record."""
         topic, _, place = self.because.partition("/")
         partition, _, offset = place.partition("/")
-        if topic in CATALOGUE and partition.isdigit() and offset.isdigit():
+        if topic in CATALOGUE and topics.is_number(partition) and topics.is_number(offset):
             return Cause(topic, int(partition), int(offset))
         return None
 

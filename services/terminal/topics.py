@@ -233,6 +233,11 @@ def headers_of(record: InputRecord) -> dict[str, str]:
     return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
 
 
+def is_number(text: str) -> bool:
+    """Whether a header's text is a whole number such as we write: anybody may have written it."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 def as_text(raw: bytes | None) -> str | None:
     """A key as text; bytes that are none are spelled out."""
     return None if raw is None else raw.decode("utf-8", "backslashreplace")

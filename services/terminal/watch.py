@@ -14,7 +14,7 @@ from rich.live import Live
 
 from services.terminal import parsing
 from services.terminal.api import PREFIX, Place, connected
-from services.terminal.console import Mistake, mistakes, out
+from services.terminal.console import Mistake, mistakes, out, say, steady_json
 from services.terminal.options import Url, typed
 from services.terminal.show import what_is
 from services.terminal.sse import Event, Stream
@@ -59,7 +59,7 @@ def watch(
             _show_live(place, found)
         else:
             for each in found:
-                typer.echo(each.line(datetime.now(UTC)))
+                say(each.line(datetime.now(UTC)))
             asyncio.run(_follow_all(place, found, _print_line))
     except KeyboardInterrupt:
         # The ordinary end of watching.
@@ -80,7 +80,7 @@ def _print_event(of: Watched, event: Event | None, _: bool) -> None:
     if event is None:
         _print_trouble(of)
     else:
-        typer.echo(event.data)
+        say(steady_json(event.data.encode()).decode())
         sys.stdout.flush()
 
 
@@ -88,12 +88,12 @@ def _print_line(of: Watched, event: Event | None, is_change: bool) -> None:
     if event is None:
         _print_trouble(of)
     elif is_change:
-        typer.echo(of.line(datetime.now(UTC)))
+        say(of.line(datetime.now(UTC)))
         sys.stdout.flush()
 
 
 def _print_trouble(of: Watched) -> None:
-    typer.echo(f"jointbuy: {of.id}: {of.trouble}", err=True)
+    say(f"jointbuy: {of.id}: {of.trouble}", err=True)
 
 
 # --- following -----------------------------------------------------------------------------------

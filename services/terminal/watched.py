@@ -10,7 +10,7 @@ from rich.text import Text
 
 from services.terminal import auction_page, group_page
 from services.terminal.answers import AuctionShown, GroupProgressShown, GroupShown, shown
-from services.terminal.console import cell, money, span, table, when
+from services.terminal.console import cell, clean, money, span, table, when
 
 BAR_COLUMNS = 24
 
@@ -118,7 +118,7 @@ def screen(all_of_them: list[Watched], now: datetime) -> Table:
     styles = auction_page.STYLES | group_page.STYLES
     for each in all_of_them:
         style = styles.get(each.status, "")
-        name = Text.assemble((each.id, "bold"), "\n", cell(each.name, "dim"))
+        name = Text.assemble(cell(each.id, "bold"), "\n", cell(each.name, "dim"))
         done = min(each.done, each.of)
         bar = ProgressBar(total=max(each.of, 1), completed=done, width=BAR_COLUMNS)
         changed = f"{each.change}\n{when(each.changed_at)}" if each.changed_at else ""
@@ -129,6 +129,6 @@ def screen(all_of_them: list[Watched], now: datetime) -> Table:
             bar,
             each.price,
             each.left(now),
-            cell(each.trouble, "yellow") if each.trouble else Text(changed),
+            cell(each.trouble, "yellow") if each.trouble else Text(clean(changed)),
         )
     return made

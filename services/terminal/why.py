@@ -39,12 +39,13 @@ from services.terminal.console import (
     Mistake,
     Step,
     cell,
-    clean,
     count,
+    grid,
     mistakes,
     print_json,
     print_table,
     progress,
+    say,
     when,
 )
 from services.terminal.describing import of_tier
@@ -82,17 +83,15 @@ def why(
         raise typer.Exit(0 if story.facts else 1)
     if not story.facts:
         raise Mistake(summary(story))
-    typer.echo(clean(summary(story)))
+    say(summary(story))
     if shown:
-        typer.echo()
+        say()
         print_table(_entries(settings, shown))
     if left_out and member is None:
         of_what = "the auction" if story.auction_id else "orders"
-        typer.echo(
-            f"\n{left_out:,} earlier facts of {of_what} are left out: see them with --limit 0"
-        )
+        say(f"\n{left_out:,} earlier facts of {of_what} are left out: see them with --limit 0")
     if shown:
-        typer.echo(f"\n{NOTE}")
+        say(f"\n{NOTE}")
 
 
 async def _read(
@@ -232,17 +231,17 @@ def _not_known(story: Story) -> str:
 
 
 def _entries(settings: Settings, shown: list[Fact]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+    made = grid()
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
     for fact in shown:
         made_by = f" by {fact.rule}" if fact.rule else ""
         made_by += f", from {fact.because}" if fact.because else ""
         lines = Text.assemble(cell(fact.says), "\n", cell(f"  {fact.place}{made_by}", "dim"))
         if fact.cause is not None:
             lines.append("\n").append_text(cell(f"  {_input(settings, fact.input)}", "dim"))
-        grid.add_row(cell(when(instant(fact.record.timestamp))), lines)
-    return grid
+        made.add_row(cell(when(instant(fact.record.timestamp))), lines)
+    return made
 
 
 def _input(settings: Settings, record: InputRecord | None) -> str:

@@ -41,9 +41,20 @@ def keys() -> Keys:
     return Keys()
 
 
+class Ended(set[str]):
+    """Which sessions ended."""
+
+    async def end(self, session: str, seconds: float) -> None:
+        assert seconds == SESSION_SECONDS
+        self.add(session)
+
+    async def has(self, session: str) -> bool:
+        return session in self
+
+
 def access_of(keys: Keys, **settings: Any) -> Access:
     said = {"link_secret": SECRET, "admin_key": ADMIN, "page_url": "https://shop.example"}
-    return Access(PageSettings(**said | settings), Links(SECRET), keys)
+    return Access(PageSettings(**said | settings), Links(SECRET), keys, Ended())
 
 
 @pytest.fixture
@@ -104,7 +115,7 @@ async def test_a_link_is_good_for_one_purpose(access: Access) -> None:
     for purpose, what in (
         ("unsubscribe", ("m", "all")),
         ("confirm-application", ("a", "b")),
-        ("session", ("s", "k")),
+        ("session", ("s", "k", "r")),
         ("group", ("GB-1",)),
         ("order", ("GB-1", "m", "more")),
     ):
@@ -145,7 +156,7 @@ async def test_a_session_is_a_seller_s_and_ends_with_time_or_key(
 async def test_a_session_can_t_be_made_up_or_fixed(keys: Keys, access: Access) -> None:
     key, credential = new_key("seller", "s-1")
     keys.add(key)
-    theirs = Links("another secret").token("session", "s-1", key.key_id)
+    theirs = Links("another secret").token("session", "s-1", key.key_id, "r")
     link = access.links.token("counter-offer", "s-1", key.key_id)
     for made_up in ("", "x", theirs, link, credential, f"{credential};x", "e30.x.y"):
         found = await access.session(asking(cookie=f"{COOKIE}={made_up}"))
@@ -155,6 +166,23 @@ async def test_a_session_can_t_be_made_up_or_fixed(keys: Keys, access: Access) -
     with patch("itsdangerous.timed.time.time", lambda: now + 60):
         later, _ = session_cookie(access, actor)
     assert later != session_cookie(access, actor)[0], "each sign-in makes its own"
+
+
+async def test_a_session_that_was_signed_out_of_is_good_for_nobody(
+    keys: Keys, access: Access
+) -> None:
+    key, credential = new_key("seller", "s-1")
+    keys.add(key)
+    actor = await access.sign_in(credential)
+    (cookie, _), (elsewhere, _) = session_cookie(access, actor), session_cookie(access, actor)
+    assert cookie != elsewhere, "two browsers have a session each, also of one second"
+    await access.end_session(asking(cookie=cookie))
+    assert (await access.session(asking(cookie=cookie))).kind == "anonymous"
+    assert (await access.session(asking(cookie=elsewhere))).kind == "seller"
+    await access.end_session(asking(cookie=cookie))
+    for nothing in ("", f"{COOKIE}=x", f"{COOKIE}={access.links.token('session', 's-1', 'k')}"):
+        await access.end_session(asking(cookie=nothing))
+    assert len(access._ended) == 1  # type: ignore[arg-type]  # the test's own
 
 
 async def test_a_shop_s_key_does_not_sign_in(keys: Keys, access: Access) -> None:

@@ -1,7 +1,7 @@
 """The hub of open pages, without a broker: what a stream is told, and what is awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,11 +53,12 @@ class Database:
         self.error: Exception | None = None
         self.asked = 0
 
-    async def fact(self, topic: str, key: str) -> Message | None:
+    async def facts_of(self, topic: str, keys: Sequence[str]) -> Mapping[str, Message]:
         self.asked += 1
         if self.error is not None:
             raise self.error
-        return self.facts.get(Subject(topic, key))
+        subjects = [Subject(topic, key) for key in keys]
+        return {each.key: self.facts[each] for each in subjects if each in self.facts}
 
     async def positions(self) -> Mapping[Place, int]:
         return dict(self.at)
@@ -131,11 +132,11 @@ async def test_what_the_log_told_before_anybody_watched_is_known(hub: Live) -> N
 async def test_a_record_that_comes_while_the_database_is_asked_is_not_missed(
     hub: Live, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(topic: str, key: str) -> Message:
+    async def slow(topic: str, keys: Sequence[str]) -> Mapping[str, Message]:
         hub.log(state(5))
-        return state(4)
+        return {keys[0]: state(4)}
 
-    monkeypatch.setattr(database, "fact", slow)
+    monkeypatch.setattr(database, "facts_of", slow)
     assert told(await hub.subscribe({GROUP: draw})) == [5]
 
 
@@ -225,6 +226,20 @@ async def test_without_a_database_only_what_the_log_told_can_be_watched(
     assert set(hub._feeds) == {GROUP}
     hub.log(state(5))
     assert told(stream) == [5]
+
+
+async def test_the_database_is_asked_once_for_many_that_it_does_not_know(
+    hub: Live, database: Database
+) -> None:
+    subjects = {Subject(PURCHASES.name, f"unknown-{number}"): draw for number in range(100)}
+    database.facts[GROUP] = state(1)
+    stream = await hub.subscribe(subjects | {GROUP: draw})
+    assert database.asked == 1
+    assert told(stream) == [1]
+    # And once more while it catches up, not once for each of them.
+    database.at = {(PURCHASES.name, number): 50 for number in range(PURCHASES.partitions)}
+    await hub._look_again()
+    assert database.asked == 2
 
 
 async def test_nothing_is_kept_of_streams_that_ended(hub: Live) -> None:

@@ -162,12 +162,48 @@ def test_amounts_are_read_as_people_type_them(typed: str, currency: str, amount:
     assert formats.amount_of(formats.typed_amount(amount, currency), currency) == amount
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "-1", "1e9", "12.", "NaN", "Infinity", "1.2.3", "9" * 400, "0x10", "١٢"]
-)
+#: Numbers as somebody types them who wants to see what breaks.
+ODD_NUMBERS = [
+    *("", "-1", "+1", "1e9", "1e999999", "1E-999999", "1e999999999999999999999", "0e999999"),
+    *("12.", ".5", "NaN", "sNaN", "Infinity", "-inf", "1.2.3", "0x10", "1_000", "1__0", "--1"),
+    *("9" * 17, "9" * 5_000, "1." + "0" * 5_000, "1." + "0" * 40 + "1", "0." + "1" * 29),
+    *(
+        "\u0661\u0662",
+        "\u0967\u0968",
+        "\U0001d7d9\U0001d7da",
+        "²",
+        "½",
+        "1\u00a0000\x00",
+        "\x0012",
+        "12\ud800",
+        "1\u202e2",
+    ),
+]
+
+
+@pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
 def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
-    with pytest.raises(ValueError, match=r"problem\.amount"):
-        formats.amount_of(typed, "EUR")
+    for currency in ("EUR", "JPY", "KWD", "", "\x00"):
+        with pytest.raises(ValueError, match=r"^problem\.amount$"):
+            formats.amount_of(typed, currency)
+
+
+@pytest.mark.parametrize(
+    "typed", [each for each in ODD_NUMBERS if each], ids=lambda t: ascii(t)[:24]
+)
+def test_whole_numbers_that_are_none_are_told_apart(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"^problem\.number$"):
+        formats.number_of(typed)
+
+
+@pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
+def test_a_form_says_at_its_field_what_is_wrong_with_a_number(typed: str) -> None:
+    here = visit()
+    form = Form(here, {"price": typed, "minimum": typed, "closes_at": typed, "zone": typed})
+    assert form.amount("price", "EUR") is None
+    form.number("minimum")
+    assert form.time("closes_at") is None
+    assert set(form.problems) == {"price", "minimum", "closes_at"}
 
 
 def test_an_amount_finer_than_its_currency_is_refused() -> None:

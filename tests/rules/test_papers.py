@@ -1,7 +1,9 @@
 """Invoices and credit notes as papers: every word and figure, in both languages."""
 
+import asyncio
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ from services.storefront.api.payments import accepted_kind
 from services.storefront.invoices.bills import bill_of, open_of
 from services.storefront.invoices.documents import As, document, policy
 from services.storefront.invoices.issuer import Issuer, IssuerError, read_issuer
-from services.storefront.invoices.papers import paper_of
+from services.storefront.invoices.papers import Paper, paper_of
+from services.storefront.invoices.printing import INSIDE_MAX, Printer
 from services.storefront.pages.texts import LANGUAGES, Language
+from services.storefront.problems import NotNow
 from tests.rules.golden import PAPERS, papers
 from tests.rules.paper_samples import CASES, ISSUER, credit, group, paper, payment, received
 
@@ -203,3 +207,43 @@ def test_a_file_that_says_no_issuer_is_refused_with_what_to_mend(
         read_issuer(file)
     with pytest.raises(IssuerError, match="No such file"):
         read_issuer(tmp_path / "none.toml")
+
+
+# --- beside the event loop -----------------------------------------------------------------------
+
+
+def heavy() -> Paper:
+    """A paper with the longest names that there can be: its PDF takes its time."""
+    return replace(
+        paper(next(iter(CASES)), "ja"),
+        payer=("長" * 1_000, "é" * 300),
+        lines=tuple(("長い" * 500, "1", "2", "3") for _ in range(3)),
+    )
+
+
+async def test_others_have_their_turns_while_a_pdf_is_made() -> None:
+    printer, turns = Printer(), 0
+    making = asyncio.ensure_future(printer.document(heavy(), "pdf"))
+    while not making.done():
+        turns += 1
+        await asyncio.wait({making}, timeout=0)
+    assert (await making).startswith(b"%PDF")
+    assert turns > 20
+    printer.close()
+
+
+async def test_only_so_many_pdfs_wait_and_who_left_gives_the_place_back() -> None:
+    printer, of = Printer(), heavy()
+    asked = [asyncio.ensure_future(printer.document(of, "pdf")) for _ in range(INSIDE_MAX)]
+    await asyncio.wait(asked, timeout=0)
+    with pytest.raises(NotNow) as refused:
+        await printer.document(of, "pdf")
+    assert refused.value.status == 503
+    assert b"<html" in await printer.document(of, "html"), "what takes no time is made at once"
+    first, *others = asked
+    for each in others:
+        each.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    made = await first
+    assert await printer.document(of, "pdf") == made
+    printer.close()

@@ -94,6 +94,9 @@ EVENTS = [
     ("payment_intent.succeeded", {"metadata": None}, None),
     ("payment_intent.succeeded", {"metadata": {"payment_id": "a/b", "group_id": "G"}}, None),
     ("payment_intent.succeeded", {"metadata": {"payment_id": 7, "group_id": "G"}}, None),
+    ("payment_intent.succeeded", {"metadata": {"payment_id": "\ud800", "group_id": "G"}}, None),
+    ("payment_intent.succeeded", {"metadata": {"payment_id": "p\0", "group_id": "G"}}, None),
+    ("payment_intent.succeeded", {"id": "\ud800"}, None),
 ]
 
 
@@ -103,6 +106,14 @@ def test_events_become_reports_if_they_are_of_ours(
 ) -> None:
     report = report_of(event(kind, **told))
     assert (report.status if report else None) == status
+
+
+@pytest.mark.parametrize(
+    "created", [10**30, -(10**30), 1e300, float("inf"), float("nan"), "1", None, True, [], 10**12]
+)
+def test_an_event_of_no_time_is_no_report(created: Any) -> None:
+    report = report_of(event("payment_intent.succeeded") | {"created": created})
+    assert report is None or created is True
 
 
 @pytest.mark.parametrize("nothing", [{}, {"type": "x"}, {"type": ["x"], "data": {"object": 1}}])
@@ -159,6 +170,8 @@ REFUSED: list[tuple[str, bytes, str | None]] = [
     ("an old timestamp", BODY, signature(BODY, SECRETS[0], int(time.time()) - 400)),
     ("no UTF-8", b"\xff\xfe", signature(b"\xff\xfe", SECRETS[0])),
     ("no JSON", b"{", signature(b"{", SECRETS[0])),
+    ("a number too long", b"9" * 5_000, signature(b"9" * 5_000, SECRETS[0])),
+    ("too deep", b"[" * 200_000, signature(b"[" * 200_000, SECRETS[0])),
 ]
 
 

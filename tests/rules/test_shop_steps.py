@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import structlog
 from pydantic import ValidationError
 
 from services.shop_bridge.outbound import door as doors
+from services.shop_bridge.outbound import shopify_admin
 from services.shop_bridge.outbound.amounts import in_decimals
 from services.shop_bridge.outbound.caller import ShopCaller, code_name
 from services.shop_bridge.outbound.rows import Reply, Request
@@ -306,6 +308,28 @@ async def test_a_shop_that_says_when_to_come_again_is_heard(quick: list[float]) 
         it.woo.mishaps = [httpx.Response(429, headers={"Retry-After": "77"})]
         assert (await it.ask()).seconds == 77
         assert quick == [77]
+
+
+@pytest.mark.parametrize(
+    "told", ["nan", "inf", "-1", "1e999999", "1_0", "\u0667\u0667", "9" * 5_000, "\xb2", "soon"]
+)
+def test_a_wait_that_is_no_number_of_seconds_is_none(told: str) -> None:
+    response = httpx.Response(429, headers={b"Retry-After": told.encode()})
+    assert doors.asked_to_wait(response) == 0
+
+
+@pytest.mark.parametrize("told", [10**400, Decimal("1e999999"), -1, "nan", True, None, 1e300])
+def test_a_bucket_whose_points_are_no_number_is_not_waited_for(told: Any) -> None:
+    for name in ("currentlyAvailable", "restoreRate", "maximumAvailable"):
+        status = {"currentlyAvailable": 1, "restoreRate": 50, "maximumAvailable": 1000} | {
+            name: told
+        }
+        cost = {"throttleStatus": status, "requestedQueryCost": told}
+        answer = {"extensions": {"cost": cost}}
+        assert shopify_admin.cost_of(answer) == 0
+        assert shopify_admin.wait_seconds(answer, 51) == 0
+    status = {"currentlyAvailable": Decimal(1), "restoreRate": 50, "maximumAvailable": 1000.0}
+    assert shopify_admin.wait_seconds({"extensions": {"cost": {"throttleStatus": status}}}, 51) == 1
 
 
 async def test_one_request_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

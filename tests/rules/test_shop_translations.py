@@ -429,6 +429,13 @@ def test_the_creation_ping_is_known(body: bytes, ping: bool) -> None:
         ({"line_items": [shopify_line(quantity=-1)]}, "quantity is not a number of units"),
         ({"line_items": [shopify_line(price="1e9")]}, "price is not an amount"),
         ({"line_items": [shopify_line(price="12,50")]}, "price is not an amount"),
+        ({"line_items": [shopify_line(price="1e999999")]}, "price is not an amount"),
+        ({"line_items": [shopify_line(price="1_0")]}, "price is not an amount"),
+        ({"line_items": [shopify_line(price="\u0661\u0662")]}, "price is not an amount"),
+        ({"line_items": [shopify_line(price="9" * 21)]}, "price is not an amount"),
+        ({"line_items": [shopify_line(quantity="\u0661")]}, "quantity is not a number of units"),
+        ({"line_items": [shopify_line(quantity="0" * 20 + "5")]}, "quantity is not a number"),
+        ({"line_items": [shopify_line(quantity="1_0")]}, "quantity is not a number of units"),
         ({"customer": []}, "customer is not an object"),
     ],
 )

@@ -2,16 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from schemas.ids import derive
 from schemas.messages import Member, Tier
+from services.runtime.records import InputRecord
 from services.terminal import parsing
 from services.terminal.console import Mistake, clean, money
-from services.terminal.dead_letters import readable
+from services.terminal.dead_letters import DeadLetter, readable
 from services.terminal.options import draft
 from services.terminal.topics import as_json, as_text
 
@@ -48,6 +50,11 @@ def test_tier(text: str, tier: Tier) -> None:
         "1²:5%",
         "10:-5%",
         "10:5%%",
+        "1" * 5_000 + ":5%",
+        "10:" + "9" * 5_000 + "%",
+        "10:=" + "9" * 5_000,
+        "1_0:5%",
+        "\u0661\u0660:5%",
     ],
 )
 def test_tier_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
@@ -76,13 +83,27 @@ def test_duration_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
         parsing.duration(text)
 
 
+@pytest.mark.parametrize("text", ["999999999w", "999999999d" * 50, "60000w"])
+def test_a_duration_that_no_time_can_be_added_to_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write a shorter span"):
+        parsing.duration(text)
+    assert datetime.now(UTC) + parsing.duration("50000w") > datetime.now(UTC)
+
+
 def test_instant_is_in_utc() -> None:
     assert parsing.instant("2026-06-15T10:00:00+02:00") == datetime(2026, 6, 15, 8, tzinfo=UTC)
     assert parsing.instant("2026-06-15T10:00:00+02:00").tzinfo is UTC
 
 
 @pytest.mark.parametrize(
-    ("text", "wrong"), [("tomorrow", "is no time"), ("2026-06-15T10:00:00", "time zone")]
+    ("text", "wrong"),
+    [
+        ("tomorrow", "is no time"),
+        ("2026-06-15T10:00:00", "time zone"),
+        ("0001-01-01T00:00:00+14:00", "out of range"),
+        ("9999-12-31T23:59:59-14:00", "out of range"),
+        ("\u0662\u0660\u0662\u0666-06-15T10:00:00Z", "is no time"),
+    ],
 )
 def test_instant_that_cannot_be_read(text: str, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
@@ -163,3 +184,11 @@ def test_values_as_json_text_or_base64() -> None:
         b'[{"n": 123456789012345678901234567890},"plain",{"base64":"/w=="},null,"\\n"]'
     )
     assert as_text(b"k\xff") == "k\\xff"
+
+
+@pytest.mark.parametrize("said", ["²", "9" * 5_000, "1_0", "\u0661", "-1", " 1", ""])
+def test_a_dead_letter_s_headers_may_say_anything(said: str) -> None:
+    record = SimpleNamespace(partition=0, offset=1, timestamp=0, key=b"k", value=b"", headers=[])
+    letter = DeadLetter(cast(InputRecord, record), {"partition": said, "offset": "7"})
+    assert letter.as_json()["partition"] == said
+    assert letter.as_json()["offset"] == 7

@@ -5,7 +5,9 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -29,11 +31,13 @@ from schemas.messages import (
     Seller,
 )
 from services.storefront.access.callers import Actor
+from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import Commands
 from services.storefront.model import lists
+from services.storefront.model.cursors import cursor as cursor_of
 from services.storefront.model.database import DatabaseError, connect, migrate
 from services.storefront.model.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
-from services.storefront.model.reading import BadCursor, Listed, Reader
+from services.storefront.model.reading import BadCursor, Listed, NothingSuch, Reader
 from services.storefront.model.rows import GroupRow
 from services.storefront.model.tables import METADATA
 from services.storefront.model.writing import Batch, FencedError, Place, Writer
@@ -372,6 +376,26 @@ async def test_who_has_been_overtaken_writes_nothing(url: str, reader: Reader) -
     assert await reader.auction("a-002") is None
 
 
+# --- sessions that ended -------------------------------------------------------------------------
+
+
+async def test_a_session_that_ended_is_known_to_every_process_until_its_time_is_over(
+    url: str,
+) -> None:
+    engines = [connect(url) for _ in range(2)]
+    here, there = (EndedSessions(engine) for engine in engines)
+    await here.end("one", 60)
+    await here.end("one", 60)
+    assert await there.has("one")
+    assert not await there.has("two")
+    with patch("services.storefront.access.sessions.time", lambda: time() + 61):
+        await there.end("two", 60)
+    assert not await here.has("one"), "it is swept out once the cookie itself is over"
+    assert await here.has("two")
+    for engine in engines:
+        await engine.dispose()
+
+
 # --- cursors and questions of strangers ----------------------------------------------------------
 
 
@@ -398,7 +422,7 @@ async def test_a_cursor_belongs_to_its_list_and_order(url: str, reader: Reader) 
             await ask()
 
 
-@pytest.mark.parametrize("text", ["\x00", "\ud800", "g-001\x00", "' OR 1=1 --", "%", "x" * 9_999])
+@pytest.mark.parametrize("text", ["' OR 1=1 --", "%", "x" * 9_999, "g-001\x80", "\u202e"])
 async def test_a_question_that_nothing_answers_is_no_trouble(
     url: str, reader: Reader, text: str
 ) -> None:
@@ -411,6 +435,43 @@ async def test_a_question_that_nothing_answers_is_no_trouble(
     assert await reader.offers_of(text) == []
     assert (await reader.members(text)).rows == []
     assert (await reader.auctions(words=text, seller_id=text)).rows == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x00", "g-001\x00", "g-001\n", "\x1b", "\x7f", "\ud800", "a\udfff"]
+)
+async def test_no_database_is_asked_for_what_none_can_hold(
+    url: str, reader: Reader, odd: str
+) -> None:
+    await write(url, *SHOP)
+    asked: list[Callable[[], Awaitable[Any]]] = [
+        lambda: reader.fact("auctions", odd),
+        lambda: reader.facts(odd, Auction),
+        lambda: reader.facts("a-001", Auction, after=odd),
+        lambda: reader.group(odd),
+        lambda: reader.group_of(odd),
+        lambda: reader.api_key(odd),
+        lambda: reader.payment(odd),
+        lambda: reader.payments_of("g-001", odd),
+        lambda: reader.offers_of(odd),
+        lambda: reader.members(odd),
+        lambda: reader.auctions(seller_id=odd),
+        lambda: reader.groups(organizer_id=odd),
+        lambda: reader.definitions(shop_id=odd),
+    ]
+    for ask in asked:
+        with pytest.raises(NothingSuch):
+            await ask()
+
+
+@pytest.mark.parametrize("odd", ["\x00", "g-001\x00", "\x1f", "g\x7f"])
+async def test_a_cursor_with_a_control_character_is_refused(reader: Reader, odd: str) -> None:
+    with pytest.raises(BadCursor):
+        await reader.groups(cursor=cursor_of("ending", [1, odd]))
+    with pytest.raises(BadCursor):
+        await reader.members("g-001", cursor=cursor_of("members", [f"g-001/member/{odd}"]))
+    with pytest.raises(BadCursor):
+        await reader.sellers(cursor=cursor_of("sellers", [odd]))
 
 
 # --- facts ---------------------------------------------------------------------------------------

@@ -207,6 +207,33 @@ def test_members_order_by_links(api: Api) -> None:
         assert "beyond-limits" in refused["quantity"]
 
 
+def test_nobody_is_told_who_bought_elsewhere(api: Api) -> None:
+    """One person in two groups and an auction: only the shop and the admin see that it is one."""
+    shop, address = api.shop(), {"email": f"joe-{uuid.uuid4().hex[:8]}@people.example"}
+    definition = api.definition(shop, payment={"scope": "group"})["definition_id"]
+    given = {"definition_id": definition, "number_of_products": 2}
+    asked = [
+        api.nobody.post("/group-purchases", given | {"organizer": {"email": f"{who}@o.example"}})
+        for who in ("ann", "bob")
+    ]
+    _, seller = api.seller()
+    place = f"/auctions/{api.auction(seller)['auction_id']}/applications"
+    applied = api.nobody.post(place, {"applicant": address, "quantity": 1})["applicant_id"]
+    told, tables, at_shop = [], [], []
+    for each in asked:
+        group = f"/group-purchases/{each['group_id']}"
+        joining = api.nobody.as_(LINKS.token("order", each["group_id"], ""))
+        order = {"quantity": 1, "member": address}
+        told.append(joining.post(f"{group}/orders", order)["member_id"])
+        organizer = api.nobody.as_(each["organizer_token"])
+        until("there", lambda group=group: api.admin.get(f"{group}/members")["items"])
+        tables += [row["member_id"] for row in organizer.get(f"{group}/members")["items"]]
+        at_shop += [row["member_id"] for row in shop.get(f"{group}/members")["items"]]
+    assert tables == told
+    assert len({applied, *told, *at_shop}) == 4
+    assert len(set(at_shop)) == 1
+
+
 # --- an auction ----------------------------------------------------------------------------------
 
 

@@ -8,15 +8,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 
 from schemas.links import Links, Purpose
 from schemas.messages import Payment, PaymentCause
 from services.runtime.brokers import RunningBroker
-from services.storefront.access.callers import MAX_AGE
+from services.storefront.access.callers import COOKIE, MAX_AGE
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.live import events
+from tests.attack.attacks import Means, attacks_of, some_of
+from tests.attack.judging import problems_of
+from tests.attack.targets import OverHttp, means_of
+from tests.system import plain_http
 from tests.system.api_stack import LINKS, SECRET, Api, Client, api_on
 from tests.system.stack import until
 
@@ -270,7 +275,7 @@ def wrong(world: World) -> dict[str, str]:
         "the admin's key, longer": world.credentials["admin"] + "x",
         "a token of another deployment": foreign.token("group", world.ids["group_id"], "m"),
         "a token of letters": LINKS.token("unsubscribe", "m", "all"),
-        "a session": LINKS.token("session", world.ids["seller_id"], world.ids["key_id"]),
+        "a session": LINKS.token("session", world.ids["seller_id"], world.ids["key_id"], "r"),
         "a token changed": world.credentials["organizer"][:-1],
     } | expired
 
@@ -324,3 +329,58 @@ def test_a_token_lasts_as_long_as_it_should(world: World) -> None:
         answer = Client(world.api.nobody.url, token).send("GET", "/auctions")
         assert answer.status_code == 401, name
         assert "expired" in answer.json()["detail"]
+
+
+# --- attacks on the same stack: `make attack` has all of them ------------------------------------
+
+
+def who_of() -> dict[str, str]:
+    """Who may use a route, by its method and whole path."""
+    return {
+        f"{name.partition(' ')[0]} {PREFIX}{name.partition(' ')[2]}": line.by
+        for name, line in LINES.items()
+    }
+
+
+def means(world: World) -> Means:
+    keys = {name: world.credentials[name] for name in ("shop", "seller")}
+    return means_of(world.ids, keys)
+
+
+def test_a_copied_cookie_ends_with_its_session_in_every_process(world: World) -> None:
+    api = world.api
+    key = str(api.seller()[1].credential)
+    with httpx.Client(base_url=api.nobody.url, headers={"Sec-Fetch-Site": "same-origin"}) as page:
+        assert page.post("/seller/sign-in", data={"key": key}).status_code == 303
+        copied = {"Cookie": f"{COOKIE}={page.cookies[COOKIE]}"}
+        elsewhere = [plain_http.get(f"{api.other.url}/seller/open", headers=copied).status_code]
+        assert page.post("/seller/sign-out").status_code == 303
+    for url in (api.nobody.url, api.other.url):
+        elsewhere.append(plain_http.get(f"{url}/seller/open", headers=copied).status_code)
+    assert elsewhere == [200, 401, 401]
+
+
+#: How many of each kind.
+SHORT = {
+    "fields of the API": 60,
+    "fields of forms": 60,
+    "addresses": 60,
+    "headers": 40,
+    "forms from other sites": 160,
+    "tokens": 100,
+    "keys": 40,
+}
+
+
+def test_a_running_stack_stands_what_attackers_send(world: World) -> None:
+    target = OverHttp(world.api.nobody.url)
+    found: list[str] = []
+    for kind, count in SHORT.items():
+        attacks = attacks_of(kind, means(world), who_of())
+        answers = target.all(some_of(attacks, count, seed=16))
+        found += [each for attack, answer in answers for each in problems_of(attack, answer)]
+    assert not found, "\n".join(found[:40])
+    stack = world.api.stack
+    # What was taken could be read by every service, and none of them is down.
+    assert [record.value for record in stack.read("dead-letters")] == []
+    assert [each.module for each in stack.workers if not each.ready()] == []

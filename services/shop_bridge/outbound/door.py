@@ -1,6 +1,7 @@
 """The door of one shop: one request at a time, none while it asked us to wait, errors sorted."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -85,10 +86,9 @@ class Door(Protocol):
 def asked_to_wait(response: httpx.Response) -> float:
     """Seconds, where the shop says so."""
     text = response.headers.get("retry-after", "")
-    try:
-        return min(max(float(text), 0.0), WAIT_SECONDS_MAX)
-    except ValueError:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         return 0.0
+    return min(float(text), WAIT_SECONDS_MAX)
 
 
 def body_of(response: httpx.Response) -> Any:

@@ -16,6 +16,9 @@ from services.shop_bridge.outbound.rows import Reply, Request
 from services.shop_bridge.own_refunds import mark, noted
 from services.shop_bridge.payloads import UnreadableError
 
+#: More points than any shop has: what an answer says beyond them is not believed.
+POINTS_MAX = 10**9
+
 ORDER = """query order($id: ID!) {
   order(id: $id) {
     id
@@ -225,19 +228,25 @@ def _errors(body: Mapping[str, Any]) -> list[str]:
 def cost_of(answer: Mapping[str, Any]) -> float:
     """The points that a query was taken to cost before it was run; 0 if nothing is said."""
     cost = payloads.part(payloads.part(answer, "extensions"), "cost").get("requestedQueryCost")
-    return float(cost) if isinstance(cost, int | float | Decimal) else 0.0
+    return _points(cost) or 0.0
 
 
 def wait_seconds(answer: Mapping[str, Any], next_cost: float) -> float:
     """How long until the bucket has ``next_cost`` points again; 0 if it has, or nothing is said."""
     cost = payloads.part(payloads.part(answer, "extensions"), "cost")
     status = payloads.part(cost, "throttleStatus")
-    try:
-        has, rate = float(status["currentlyAvailable"]), float(status["restoreRate"])
-        wanted = min(next_cost, float(status["maximumAvailable"]))
-    except (KeyError, TypeError, ValueError):
+    has, rate = _points(status.get("currentlyAvailable")), _points(status.get("restoreRate"))
+    most = _points(status.get("maximumAvailable"))
+    if has is None or most is None or not rate:
         return 0.0
-    return max((wanted - has) / rate, 0.0) if rate > 0 else 0.0
+    return max((min(next_cost, most) - has) / rate, 0.0)
+
+
+def _points(told: object) -> float | None:
+    """A number of points within reason, else nothing: what a sleep is computed from is bounded."""
+    if isinstance(told, bool) or not isinstance(told, int | float | Decimal):
+        return None
+    return float(told) if 0 <= told <= POINTS_MAX else None
 
 
 def error_codes(answer: Mapping[str, Any]) -> list[str]:

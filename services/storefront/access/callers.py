@@ -54,6 +54,7 @@ _BEARERS: dict[Purpose, Kind] = {
     "counter-offer": "invited",
 }
 _KEY_ID_CHARACTERS = 16
+_SESSION_BYTES = 16
 #: How many parts a token has that are said of its holder; two unless said otherwise.
 _PARTS: dict[Purpose, int] = {"request": 1, "payer": 3}
 _NOBODY = "0" * 64
@@ -88,12 +89,25 @@ class Keys(Protocol):
         ...
 
 
+class Ended(Protocol):
+    """Where it is known which sessions ended before their time."""
+
+    async def end(self, session: str, seconds: float) -> None:
+        """End a session for as long as it would be good."""
+        ...
+
+    async def has(self, session: str) -> bool:
+        """Whether a session ended."""
+        ...
+
+
 class Access:
     """Reads and makes the credentials of one deployment."""
 
-    def __init__(self, settings: PageSettings, links: Links, keys: Keys) -> None:
+    def __init__(self, settings: PageSettings, links: Links, keys: Keys, ended: Ended) -> None:
         self.links = links
         self._keys = keys
+        self._ended = ended
         self._page_url = settings.page_url.rstrip("/")
         self._secret = settings.link_secret.get_secret_value().encode()
         self._admin_key = settings.admin_key.get_secret_value().encode()
@@ -168,27 +182,47 @@ class Access:
 
     def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:
         """Give the browser a fresh session of a seller, in place of whatever it had."""
-        token = self.links.token("session", actor.id, actor.via)
+        session = secrets.token_hex(_SESSION_BYTES)
+        token = self.links.token("session", actor.id, actor.via, session)
         response.set_cookie(
             COOKIE, token, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure
         )
 
+    async def end_session(self, request: Request) -> None:
+        """End the session of the browser that asks, also for copies of its cookie."""
+        told = self._told_session(request)
+        if told is not None:
+            await self._ended.end(told[2], SESSION_SECONDS)
+
     def forget(self, response: Response) -> None:
-        """Sign out."""
+        """Let the browser drop its session."""
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
     async def session(self, request: Request) -> Actor:
-        """The seller whose browser asks, or anonymous: a session ends with its time or its key."""
+        """The seller whose browser asks, or anonymous.
+
+        A session ends with its time, with its key, and when it is signed out of.
+        """
         anonymous = visitor(request)
-        try:
-            token = request.cookies.get(COOKIE, "")
-            seller_id, key_id = self.links.read("session", token, MAX_AGE["session"])
-        except ValueError:
+        told = self._told_session(request)
+        if told is None:
             return anonymous
+        seller_id, key_id, session = told
         key = await self._keys.api_key(key_id)
         if key is None or key.revoked_at is not None or key.holder_id != seller_id:
             return anonymous
+        if await self._ended.has(session):
+            return anonymous
         return replace(anonymous, kind="seller", id=seller_id, via=key_id)
+
+    def _told_session(self, request: Request) -> tuple[str, str, str] | None:
+        """Seller, key and session of a cookie that is ours and whose time is not over."""
+        token = request.cookies.get(COOKIE, "")
+        try:
+            seller_id, key_id, session = self.links.read("session", token, MAX_AGE["session"])
+        except ValueError:
+            return None
+        return seller_id, key_id, session
 
     # --- what is handed out ----------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from schemas.links import LinkError
 from services.runtime.transport import TransportError
 from services.storefront.access.guarding import API, Refuse
 from services.storefront.model.database import DatabaseError
-from services.storefront.model.reading import BadCursor
+from services.storefront.model.reading import BadCursor, NothingSuch
 from services.storefront.problems import (
     MEDIA_TYPE,
     Broken,
@@ -34,6 +34,7 @@ from services.storefront.problems import (
 HANDLED: tuple[type[Exception], ...] = (
     Refusal,
     BadCursor,
+    NothingSuch,
     LinkError,
     RequestValidationError,
     TransportError,
@@ -98,7 +99,7 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
             return error
         case BadCursor():
             return Impossible(str(error))
-        case LinkError():
+        case LinkError() | NothingSuch():
             return Unknown(str(error))
         case RequestValidationError():
             return invalid(error.errors())

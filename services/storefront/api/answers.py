@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.messages import ApiKey, Problem, Standing, Verdict
+from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.commands.auctions import Offered, Reserved
 from services.storefront.commands.groups import Asked
 from services.storefront.commands.orders import Ordered, OrderedState
@@ -116,7 +117,7 @@ def application_answer(shop: Shop, reserved: Reserved) -> ApplicationAnswer:
     return ApplicationAnswer(
         auction_id=reserved.auction_id,
         application_id=reserved.application_id,
-        applicant_id=reserved.applicant_id,
+        applicant_id=pseudonym(shop.access, reserved.auction_id, reserved.applicant_id),
         status=reserved.state,
         withdrawal_link=link,
         withdrawal_token=link.rpartition("/")[2],

@@ -1,11 +1,13 @@
 """Routes of definitions and group purchases."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import Depends, Response
 
 from services.storefront.access.callers import Kind
+from services.storefront.access.pseudonyms import shown_to
 from services.storefront.api.answers import (
     CancellationAnswer,
     OrderAnswer,
@@ -169,7 +171,7 @@ async def list_members(
 ) -> Page[TableRow]:
     """The purchase condition management table: for the organizer, the shop, the winning seller."""
     terms = await shop.commands.group_run_by(actor, group_id)
-    page = await table_shown(shop.reader, actor, terms, cursor, limit)
+    page = await table_shown(shop.reader, shop.access, actor, terms, cursor, limit)
     return Page(items=page.rows, cursor=page.cursor)
 
 
@@ -213,7 +215,9 @@ async def place_order(
     An order by a link counts once it is confirmed by the link in a letter; it needs an address that
     the letter can go to, and has at most the units that the group still takes, or its number.
     """
-    return order_answer(await shop.commands.place_order(actor, group_id, given, seed))
+    ordered = await shop.commands.place_order(actor, group_id, given, seed)
+    member_id = shown_to(actor, shop.access, group_id, ordered.member_id)
+    return order_answer(replace(ordered, member_id=member_id))
 
 
 @groups.post(

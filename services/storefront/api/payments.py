@@ -7,7 +7,9 @@ from urllib.parse import quote
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
-from services.storefront.access.callers import Kind
+from schemas.messages import Payment
+from services.storefront.access.callers import Actor, Kind
+from services.storefront.access.pseudonyms import shown_to
 from services.storefront.api.payment_views import (
     PaymentDetail,
     PaymentView,
@@ -28,10 +30,11 @@ from services.storefront.api.taking import (
 )
 from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
 from services.storefront.commands.payments import Reported, is_of_payer
-from services.storefront.invoices.documents import MEDIA_TYPES, As, document, policy
+from services.storefront.invoices.documents import MEDIA_TYPES, As, policy
 from services.storefront.invoices.papers import Paper
 from services.storefront.invoices.showing import paper_shown
 from services.storefront.pages.texts import Language
+from services.storefront.shop import Shop
 
 payments = router("payments")
 
@@ -58,7 +61,8 @@ async def list_payments(
     """Every payment of a group: for the organizer, the shop, the winning seller."""
     await shop.commands.group_run_by(actor, group_id)
     page = await shop.reader.payments(group_id, cursor, limit)
-    return Page(items=[payment_view(each) for each in page.rows], cursor=page.cursor)
+    items = [payment_view(_as_shown(shop, actor, each)) for each in page.rows]
+    return Page(items=items, cursor=page.cursor)
 
 
 @payments.get("/payments/{payment_id}", **reads(404, by=SEERS))
@@ -66,7 +70,8 @@ async def show_payment(shop: The, actor: Who, payment_id: IdInPath) -> PaymentDe
     """A payment, by its id or by the number of the invoice or credit note."""
     payment, group = await shop.commands.payment(actor, payment_id)
     payments = await shop.reader.payments_of(group.group_id, payment.member_id or "")
-    return payment_detail(payment, payments, for_payer=is_of_payer(actor, payment, group))
+    for_payer = is_of_payer(actor, payment, group)
+    return payment_detail(_as_shown(shop, actor, payment), payments, for_payer=for_payer)
 
 
 _show = reads(404, 409, by=SEERS)
@@ -89,7 +94,8 @@ async def show_document(
     with_address = actor.kind == "admin" or is_of_payer(actor, payment, group)
     paper = await paper_shown(shop, payment, group, lang, with_address=with_address)
     accepted = request.headers.get("accept", "")
-    return as_document(paper, payment.number or "", kind or accepted_kind(accepted))
+    kind = kind or accepted_kind(accepted)
+    return as_document(await shop.printer.document(paper, kind), paper, payment.number or "", kind)
 
 
 def accepted_kind(accept: str) -> As:
@@ -105,8 +111,8 @@ def accepted_kind(accept: str) -> As:
     return kind  # type: ignore[return-value]  # one of the keys
 
 
-def as_document(paper: Paper, number: str, kind: As) -> Response:
-    """The answer that carries a paper, to be shown or kept under its number."""
+def as_document(content: bytes, paper: Paper, number: str, kind: As) -> Response:
+    """The answer that carries a paper's document, to be shown or kept under its number."""
     name = re.sub(r"[^A-Za-z0-9.-]", "_", number)
     ending = "txt" if kind == "text" else kind
     headers = {
@@ -116,7 +122,7 @@ def as_document(paper: Paper, number: str, kind: As) -> Response:
     }
     if kind == "html":
         headers["Content-Security-Policy"] = policy()
-    return Response(document(paper, kind), media_type=MEDIA_TYPES[kind], headers=headers)
+    return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
 @payments.post(
@@ -135,7 +141,7 @@ async def receive_payment(
 
     The same `reference` counts once; without one, the same `Idempotency-Key` does.
     """
-    return _told(await shop.commands.receive(actor, payment_id, given, seed), response)
+    return _told(shop, actor, await shop.commands.receive(actor, payment_id, given, seed), response)
 
 
 @payments.post("/payments/{payment_id}/retry", **writes(404, by=SEERS, later=PaymentView))
@@ -143,7 +149,7 @@ async def retry_payment(
     shop: The, actor: Who, payment_id: IdInPath, response: Response
 ) -> PaymentView:
     """Have a payment that failed tried again: its payer, or whoever runs its group."""
-    return _told(await shop.commands.retry(actor, payment_id), response)
+    return _told(shop, actor, await shop.commands.retry(actor, payment_id), response)
 
 
 @payments.post(
@@ -159,12 +165,22 @@ async def say_outcome(
     response: Response,
 ) -> PaymentView:
     """Say what became of a payment by `shop`, or of money that goes back for an invoice."""
-    return _told(await shop.commands.say_outcome(actor, payment_id, given, seed), response)
+    return _told(
+        shop, actor, await shop.commands.say_outcome(actor, payment_id, given, seed), response
+    )
 
 
-def _told(reported: Reported, response: Response) -> PaymentView:
+def _as_shown(shop: Shop, actor: Actor, payment: Payment) -> Payment:
+    """A payment whose payer is named as the actor may see it."""
+    if payment.member_id is None:
+        return payment
+    member_id = shown_to(actor, shop.access, payment.group_id, payment.member_id)
+    return payment.model_copy(update={"member_id": member_id})
+
+
+def _told(shop: Shop, actor: Actor, reported: Reported, response: Response) -> PaymentView:
     if reported.state == "recorded":
         response.status_code = 202
         named = quote(reported.payment.payment_id, safe="")
         response.headers["Location"] = f"{PREFIX}/payments/{named}"
-    return payment_view(reported.payment)
+    return payment_view(_as_shown(shop, actor, reported.payment))

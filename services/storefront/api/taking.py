@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
 from services.storefront.access.callers import Actor, Kind
@@ -22,7 +22,7 @@ G = TypeVar("G", bound=BaseModel)
 V = TypeVar("V", bound=BaseModel)
 
 LIMIT_MAX = 100
-_TEXT = r"^[^\x00-\x1f\x7f]*$"
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
 
 async def who(request: Request) -> Actor:
@@ -47,13 +47,21 @@ def needing(*kinds: Kind) -> Any:
     return Depends(need)
 
 
+def _digits(text: object) -> object:
+    """A number as an address has it: digits alone, no underscores, signs or blanks."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise ValueError("is not a whole number: give digits alone")
+    return text
+
+
+Digits = BeforeValidator(_digits)
 IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
 Absent = SkipJsonSchema[None]
 _Cursor = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
 Cursor = Annotated[_Cursor | Absent, Query(description="`cursor` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+Limit = Annotated[int, Digits, Query(ge=1, le=LIMIT_MAX)]
 Words = Annotated[
-    str, Query(max_length=200, pattern=_TEXT, description="Words of the product's name.")
+    str, Query(max_length=200, pattern=TEXT_PATTERN, description="Words of the product's name.")
 ]
 _Random = Annotated[
     str, StringConstraints(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")

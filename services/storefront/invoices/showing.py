@@ -4,6 +4,8 @@ from typing import Protocol
 
 from schemas.messages import GroupPurchase, Payment, Person, PurchaseRow
 from schemas.topics import PURCHASES
+from services.storefront.access.callers import Access
+from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.invoices.bills import bill_of, has_paper
 from services.storefront.invoices.issuer import Issuer
 from services.storefront.invoices.papers import Paper, paper_of
@@ -18,6 +20,10 @@ class Means(Protocol):
     @property
     def reader(self) -> Reader:
         """Where facts are."""
+
+    @property
+    def access(self) -> Access:
+        """What makes pseudonyms."""
 
     @property
     def issuer(self) -> Issuer | None:
@@ -47,6 +53,8 @@ async def paper_shown(
     if not with_address:
         payer = payer.model_copy(update={"email": None})
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
+    # The same on a paper whoever reads it: who pays, and who runs the group.
+    payer = payer.model_copy(update={"id": pseudonym(means.access, group.group_id, payer.id)})
     return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
 
 

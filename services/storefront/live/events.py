@@ -4,7 +4,7 @@ Each event is the whole state, ``id`` its version. A stream begins with the newe
 the version in ``Last-Event-ID`` (or ``after``, for a page that shows a state already).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,7 +16,8 @@ from services.runtime.cache import TwoGenerations
 from services.runtime.networks import network_of
 from services.storefront.api.answering import refusals
 from services.storefront.api.routes import OPEN
-from services.storefront.api.taking import who
+from services.storefront.api.taking import Digits, who
+from services.storefront.commands.given import GivenId
 from services.storefront.live.feeds import Draw, Subject
 from services.storefront.live.hub import Hub
 from services.storefront.live.streaming import EventStream, Places
@@ -79,36 +80,48 @@ class Events:
 
         It is known by its terms, before anything is said of how far it is.
         """
-        known = await self._group(group_id)
-        if known is None:
+        known = await self._groups([group_id])
+        if group_id not in known:
             raise Unknown("there is no group purchase of this id")
-        return await self._open(
-            address, {Subject(PURCHASES.name, group_id): _draw(known[0])}, after
-        )
+        number, _ = known[group_id]
+        return await self._open(address, {Subject(PURCHASES.name, group_id): _draw(number)}, after)
 
     async def overview(self, address: str, auctions: list[str], groups: list[str]) -> Response:
-        """What a list shows; unlisted groups are left out. Raises ``TooMany`` or ``NotNow``."""
+        """What a list shows; unlisted groups, and what nobody knows, are left out.
+
+        Raises ``TooMany`` or ``NotNow``.
+        """
         draws: dict[Subject, Draw] = {
-            Subject(AUCTIONS.name, auction_id): _draw_auction for auction_id in auctions
+            Subject(AUCTIONS.name, auction_id): _draw_auction
+            for auction_id in await self._auctions(auctions)
         }
-        for group_id in groups:
-            known = await self._group(group_id)
-            if known is not None and known[1]:
-                draws[Subject(PURCHASES.name, group_id)] = _draw(known[0])
+        for group_id, (number, is_public) in (await self._groups(groups)).items():
+            if is_public:
+                draws[Subject(PURCHASES.name, group_id)] = _draw(number)
         return await self._open(address, draws, spacing=SPACING_SECONDS)
 
-    async def _group(self, group_id: str) -> tuple[int, bool] | None:
-        known = self._known.get(group_id)
-        if known is None:
-            try:
-                row = await self._reader.group(group_id)
-            except DatabaseError as error:
-                raise NotNow from error
-            if row is None:
-                return None
-            known = (row.number, row.visibility == "public")
-            self._known.put(group_id, known)
-        return known
+    async def _auctions(self, auction_ids: Sequence[str]) -> list[str]:
+        """Those that there are; the database is asked once for all that are not fresh here."""
+        asked = dict.fromkeys(auction_ids)
+        fresh = {each for each in asked if self._hub.has_heard(Subject(AUCTIONS.name, each))}
+        try:
+            there = await self._reader.auctions_there([each for each in asked if each not in fresh])
+        except DatabaseError as error:
+            raise NotNow from error
+        return [each for each in asked if each in fresh or each in there]
+
+    async def _groups(self, group_ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """Number and visibility of those that there are, asked for at once."""
+        asked = dict.fromkeys(group_ids)
+        found = {each: known for each in asked if (known := self._known.get(each)) is not None}
+        try:
+            rows = await self._reader.groups_there([each for each in asked if each not in found])
+        except DatabaseError as error:
+            raise NotNow from error
+        for group_id, row in rows.items():
+            found[group_id] = (row.number, row.visibility == "public")
+            self._known.put(group_id, found[group_id])
+        return {each: found[each] for each in asked if each in found}
 
     async def _open(
         self,
@@ -158,7 +171,9 @@ def _seen(request: Request, after: int) -> int:
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 18 else after
 
 
-After = Annotated[int, Query(ge=0, le=10**15, description="Tell only what is newer than this.")]
+After = Annotated[
+    int, Digits, Query(ge=0, le=10**15, description="Tell only what is newer than this.")
+]
 
 
 @router.get("/auctions/{auction_id}/events", include_in_schema=False)
@@ -177,7 +192,7 @@ async def group_events(request: Request, group_id: str, after: After = 0) -> Res
     return await events.group(_address(request), group_id, _seen(request, after))
 
 
-Ids = Annotated[list[str], Query(max_length=SHOWN_MAX)]
+Ids = Annotated[list[GivenId], Query(max_length=SHOWN_MAX)]
 
 
 @router.get("/events", include_in_schema=False)

@@ -7,9 +7,9 @@ lag behind the offset from which the hub knows all; then what it says is read ag
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from prometheus_client import Histogram
@@ -52,6 +52,8 @@ SHOWN = (PURCHASES, AUCTIONS)
 FOLLOWED = (*SHOWN, REQUEST_OUTCOMES, GROUP_PURCHASES, DEFINITIONS, SELLERS, API_KEYS, PAYMENTS)
 NEWEST_SIZE = 20_000
 POSITIONED_SECONDS = 10.0
+#: Subjects that one question names: each is a value of the statement.
+READ_AT_ONCE = 500
 #: Streams woken between two turns of the event loop.
 SLICE = 100
 REST = 0.25
@@ -66,11 +68,19 @@ DELAY = Histogram(
 _log = structlog.get_logger()
 
 
+T = TypeVar("T")
+
+
+def batched(all_of_them: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """So many at a time."""
+    return (all_of_them[at : at + size] for at in range(0, len(all_of_them), size))
+
+
 class Stored(Protocol):
     """What the hub asks of the database; may raise whatever a database raises."""
 
-    async def fact(self, topic: str, key: str) -> Message | None:
-        """The newest fact of a key."""
+    async def facts_of(self, topic: str, keys: Sequence[str]) -> Mapping[str, Message]:
+        """The newest facts of keys that there are, by key."""
         ...
 
     async def positions(self) -> Mapping[Place, int]:
@@ -172,9 +182,7 @@ class Hub:
             # From here on records reach the feeds: none falls between them and what is read.
             for subject, draw in draws.items():
                 subscription.add(self._feed(subject, draw), after)
-            for feed in subscription.feeds:
-                if not feed.is_read:
-                    await self._read(feed)
+            await self._read(feed for feed in subscription.feeds if not feed.is_read)
         except BaseException:
             self.unsubscribe(subscription)
             raise
@@ -228,11 +236,23 @@ class Hub:
             self._unsettled[feed] = None
         return feed
 
-    async def _read(self, feed: Feed) -> None:
-        fact = await self._stored.fact(*feed.subject)
-        feed.is_read = True
-        if fact is not None and feed.offer(fact):
-            self._publish(feed)
+    async def _read(self, feeds: Iterable[Feed]) -> None:
+        """Ask the database for what feeds show: one question for many, however few it knows."""
+        by_topic: dict[str, list[Feed]] = {}
+        for feed in feeds:
+            by_topic.setdefault(feed.subject.topic, []).append(feed)
+        for topic, wanted in by_topic.items():
+            for some in batched(wanted, READ_AT_ONCE):
+                found = await self._stored.facts_of(topic, [feed.subject.key for feed in some])
+                for feed in some:
+                    feed.is_read = True
+                    fact = found.get(feed.subject.key)
+                    if fact is not None and feed.offer(fact):
+                        self._publish(feed)
+
+    def has_heard(self, subject: Subject) -> bool:
+        """Whether the log has told a state of it lately."""
+        return self._newest.get(subject) is not None
 
     def _place(self, subject: Subject) -> Place:
         return subject.topic, self._partitioners[subject.topic](key_id(subject.key))
@@ -349,11 +369,10 @@ class Hub:
     async def _look_again(self) -> None:
         before, now = self._stored_positions, await self._stored.positions()
         self._stored_positions = now
-        for feed in list(self._unsettled):
-            place = self._place(feed.subject)
-            if now.get(place, 0) == before.get(place, 0):
-                continue
-            await self._read(feed)
-            floor = self._newest.floor(place)
-            if floor is not None and now.get(place, 0) >= floor:
+        places = {feed: self._place(feed.subject) for feed in self._unsettled}
+        moved = [feed for feed, at in places.items() if now.get(at, 0) != before.get(at, 0)]
+        await self._read(moved)
+        for feed in moved:
+            floor = self._newest.floor(places[feed])
+            if floor is not None and now.get(places[feed], 0) >= floor:
                 self._unsettled.pop(feed, None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from services.storefront.model.listing import NUMBER_MAX
+from services.storefront.model.listing import NUMBER_MAX, can_be_asked
 
 _LENGTH_MAX = 4_000
 
@@ -33,6 +33,11 @@ def read_cursor(text: str, order: str, types: Sequence[type]) -> list[Any]:
     name, *values = found
     if name != order:
         raise BadCursor(f"the cursor is of the list sorted by {name!r}: begin without a cursor")
-    if any(isinstance(each, int) and abs(each) > NUMBER_MAX for each in values) or "\x00" in text:
+    if not all(_is_held(each) for each in values):
         raise BadCursor("this is no cursor: take `cursor` from the page before")
     return values
+
+
+def _is_held(value: str | int) -> bool:
+    """Whether a row of ours may have it."""
+    return can_be_asked(value) if isinstance(value, str) else abs(value) <= NUMBER_MAX

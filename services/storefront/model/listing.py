@@ -202,6 +202,15 @@ def clean(text: str) -> str:
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
+#: No id, key or word of ours has them; PostgreSQL takes no NUL, and no database half a character.
+_NEVER_ASKED: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def can_be_asked(text: str) -> bool:
+    """Whether a database can be asked for a text, and could have it."""
+    return _NEVER_ASKED.search(text) is None
+
+
 def within(number: int) -> int:
     """The nearest number that both databases hold."""
     return max(-NUMBER_MAX, min(number, NUMBER_MAX))

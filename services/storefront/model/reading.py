@@ -1,5 +1,6 @@
 """What pages and the API ask of the read model."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, select
@@ -34,7 +35,7 @@ from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, 
 from services.storefront.model.tables import FACTS, GROUPS, POSITIONS
 from services.storefront.model.tables import PAYMENTS as PAYMENT_ROWS
 
-__all__ = ["BadCursor", "DatabaseError", "Listed", "Reader", "Sort"]
+__all__ = ["BadCursor", "DatabaseError", "Listed", "NothingSuch", "Reader", "Sort"]
 
 T = TypeVar("T")
 #: ``nearest`` to its number or minimum; ``ended`` is the latest end first.
@@ -45,8 +46,15 @@ PAYMENTS_MAX: Final = 500
 _TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topic.messages}
 
 
+class NothingSuch(LookupError):
+    """Asked for is what nothing can be called, so that the database need not be asked."""
+
+
 class Reader:
-    """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble."""
+    """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble.
+
+    Also ``NothingSuch`` for an id or key that none of ours can be.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine: AsyncEngine = connect(url)
@@ -86,6 +94,10 @@ class Reader:
         found.sort(key=lambda each: each[0].encode())
         return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
 
+    async def facts_of(self, topic: str, keys: Sequence[str]) -> dict[str, Message]:
+        """The newest facts that there are under these keys, some hundreds at most, by key."""
+        return await self._under(CATALOGUE[topic], [_asked(key) for key in keys])
+
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""
         statement = select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.next_offset)
@@ -112,6 +124,30 @@ class Reader:
         page: Listed[PurchaseRow] = await self._by_key(PURCHASES, "members", span, cursor, limit)
         favors = await self._under(FAVORS, [row.key for row in page.rows])
         return Listed([(row, favors.get(row.key)) for row in page.rows], page.cursor)
+
+    async def members_by_place(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[tuple[PurchaseRow, Favor | None]]:
+        """The same, by a cursor that holds no id: who is new before a place moves those behind it.
+
+        The database counts its way to the place. Raises ``BadCursor``.
+        """
+        (place,) = cursors.read_cursor(cursor, "places", [int]) if cursor else (0,)
+        if place < 0:
+            raise BadCursor("this is no cursor: take `cursor` from the page before")
+        begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
+        rows = (
+            select(FACTS.c.value)
+            .where(FACTS.c.topic == PURCHASES.name, FACTS.c.key > begins, FACTS.c.key < ends)
+            .order_by(FACTS.c.key)
+            .offset(place)
+            .limit(limit + 1)
+        )
+        found = await self._questions.all(rows)
+        page = [PURCHASES.adapter.validate_json(value) for (value,) in found[:limit]]
+        favors = await self._under(FAVORS, [row.key for row in page])
+        following = cursors.cursor("places", [place + limit]) if found[limit:] else None
+        return Listed([(row, favors.get(row.key)) for row in page], following)
 
     # --- payments --------------------------------------------------------------------------------
 
@@ -242,6 +278,17 @@ class Reader:
         """One group's row, public or not, once its terms are known."""
         return await self._one(GROUP_LIST, group_id, GROUPS.c.terms_version > 0)
 
+    async def groups_there(self, group_ids: Sequence[str]) -> dict[str, GroupRow]:
+        """Those of these groups whose terms are known, public or not; some hundreds at most."""
+        return {
+            each.group_id: each
+            for each in await self._several(GROUP_LIST, group_ids, GROUPS.c.terms_version > 0)
+        }
+
+    async def auctions_there(self, auction_ids: Sequence[str]) -> set[str]:
+        """Which of these auctions there are; some hundreds at most."""
+        return {each.auction_id for each in await self._several(AUCTION_LIST, auction_ids)}
+
     async def definition(self, definition_id: str) -> DefinitionRow | None:
         """One definition's row, withdrawn or not."""
         return await self._one(DEFINITION_LIST, definition_id)
@@ -250,6 +297,15 @@ class Reader:
         statement = select(*of.columns).where(of.id == _asked(subject), *where)
         found = await self._questions.all(statement)
         return of.row(found[0]) if found else None
+
+    async def _several(
+        self, of: RowList[T], subjects: Sequence[str], *where: ColumnElement[bool]
+    ) -> list[T]:
+        if not subjects:
+            return []
+        among = of.id.in_([_asked(each) for each in subjects])
+        found = await self._questions.all(select(*of.columns).where(among, *where))
+        return [of.row(each) for each in found]
 
     async def _page(
         self,
@@ -294,5 +350,7 @@ def _given(**values: str | None) -> dict[str, str | None]:
 
 
 def _asked(text: str) -> str:
-    """What somebody asked for, as a database can hold it; else nothing has it."""
-    return listing.clean(text.encode(errors="replace").decode())
+    """What somebody asked for, as the database is asked. Raises ``NothingSuch``."""
+    if not listing.can_be_asked(text):
+        raise NothingSuch("nothing has a name with control characters: see whether it is mistyped")
+    return text

@@ -174,3 +174,11 @@ IDEMPOTENCY = Table(
     Column("at", BigInteger, nullable=False),
     Index("idempotency_by_age", "at"),
 )
+#: Not part of the read model either: sessions that were signed out of before their time.
+ENDED_SESSIONS = Table(
+    "ended_sessions",
+    METADATA,
+    Column("session", WORD, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Index("ended_sessions_by_end", "until"),
+)

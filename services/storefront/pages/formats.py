@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -90,13 +90,11 @@ def amount_of(text: str, currency: str) -> int:
     Raises ``ValueError`` with the name of a text: ``problem.amount`` or ``problem.decimals``.
     """
     typed = _ascii_digits(text).replace(",", "").replace(" ", "")
-    try:
-        exact = Decimal(typed)
-        whole = exact.scaleb(decimals(currency))
-    except InvalidOperation:
-        raise ValueError("problem.amount") from None
-    if not re.fullmatch(r"\d{1,16}(\.\d+)?", typed, re.ASCII):
+    # Looked at before it is computed with: what has an exponent overflows, and so many digits as
+    # these are exact.
+    if not re.fullmatch(r"\d{1,16}(\.\d{1,8})?", typed, re.ASCII):
         raise ValueError("problem.amount")
+    whole = Decimal(typed).scaleb(decimals(currency))
     if whole != int(whole):
         raise ValueError("problem.decimals")
     return int(whole)

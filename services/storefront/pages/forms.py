@@ -15,7 +15,7 @@ from services.storefront.commands.given import Address
 from services.storefront.pages import formats
 from services.storefront.pages.showing import Visit
 from services.storefront.pages.texts import TextError
-from services.storefront.problems import Refusal
+from services.storefront.problems import Invalid, Refusal
 from services.storefront.shop import shop_of
 
 T = TypeVar("T")
@@ -33,7 +33,13 @@ class Form:
 
     @staticmethod
     async def of(request: Request, visit: Visit) -> "Form":
-        """The form that a request sends; files in it are none of ours."""
+        """The form that a request sends, as our pages send it. Raises ``Invalid``.
+
+        Forms in parts, with files, are none of ours: each part could name an encoding of its own.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in ("", "application/x-www-form-urlencoded"):
+            raise Invalid("this is not a form as our pages send it: send it from the page")
         sent = await request.form()
         return Form(visit, {name: each for name, each in sent.items() if isinstance(each, str)})
 

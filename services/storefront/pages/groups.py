@@ -1,6 +1,7 @@
 """A group purchase's page, and ordering under its id by a link."""
 
 import secrets
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -8,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from schemas.links import LinkError
 from schemas.parts import NUMBER_MAX
 from services.storefront.access.callers import Actor
+from services.storefront.api.taking import Digits
 from services.storefront.commands.given import OrderGiven, given
 from services.storefront.commands.orders import Ordered
 from services.storefront.looking import group_shown
@@ -21,6 +23,7 @@ from services.storefront.shop import shop_of
 from services.storefront.views import GroupView
 
 router = APIRouter(include_in_schema=False)
+Units = Annotated[int, Digits]
 
 
 @router.get("/groups/{group_id}")
@@ -124,7 +127,7 @@ async def order(request: Request, group_id: str, token: str) -> Response:
 
 @router.get("/groups/{group_id}/order/{token}/done")
 async def ordered(
-    request: Request, group_id: str, token: str, n: int = 1, payments: str = "", state: str = ""
+    request: Request, group_id: str, token: str, n: Units = 1, payments: str = "", state: str = ""
 ) -> Response:
     """What was ordered; ``payments`` is the token of the link to pay for it.
 

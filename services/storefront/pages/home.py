@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from services.storefront.api.taking import TEXT_PATTERN
 from services.storefront.model.rows import Listed
 from services.storefront.pages.showing import Visit, answered, body_of, page
 from services.storefront.shop import shop_of
@@ -22,7 +23,7 @@ _LONGEST = 200
 @router.get("/")
 async def home(
     request: Request,
-    q: Annotated[str, Query(max_length=_LONGEST)] = "",
+    q: Annotated[str, Query(max_length=_LONGEST, pattern=TEXT_PATTERN)] = "",
     sort: Literal["ending", "nearest"] = "ending",
     auctions: str | None = None,
     groups: str | None = None,

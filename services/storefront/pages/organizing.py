@@ -48,7 +48,7 @@ async def _page(
 ) -> Response:
     shop = shop_of(request)
     shown = await group_shown(shop.reader, actor.about)
-    table = await table_shown(shop.reader, actor, shown.terms, after, ROWS)
+    table = await table_shown(shop.reader, shop.access, actor, shown.terms, after, ROWS)
     link = shop.access.order_link(actor.about) if shown.view.takes_orders_here else None
     return page(
         request,

@@ -144,6 +144,7 @@ async def paper(request: Request, group_id: str, token: str, payment_id: str) ->
     shown = await paper_shown(shop, payment, group, language, with_address=True)
     kinds: dict[str, As] = {"pdf": "pdf", "text": "text"}
     kind = kinds.get(request.query_params.get("as", ""), "html")
-    answer = as_document(shown, payment.number or "", kind)
+    content = await shop.printer.document(shown, kind)
+    answer = as_document(content, shown, payment.number or "", kind)
     answer.headers["Vary"] = "Accept-Language, Cookie"
     return answer

@@ -65,16 +65,17 @@ async def register(request: Request) -> Response:
         seller_id=done.seller_id,
         is_good=is_good,
     )
-    await _remember(shop, answer, done.credential)
+    await _remember(request, shop, answer, done.credential)
     return answer
 
 
-async def _remember(shop: Shop, answer: Response, credential: str | None) -> None:
+async def _remember(request: Request, shop: Shop, answer: Response, credential: str | None) -> None:
     """Sign in who has just got a key; if it can't be read yet, the key signs in later."""
     try:
         actor = await shop.access.sign_in(credential or "")
     except NoCredential:
         return
+    await shop.access.end_session(request)
     shop.access.remember(answer, actor, secure=shop.access.is_secure)
 
 
@@ -111,6 +112,7 @@ async def sign_in(request: Request) -> Response:
     if form.problems:
         return sign_in_page(request, visit, form, then, 422)
     answer = RedirectResponse(then, 303)
+    await shop.access.end_session(request)
     shop.access.remember(answer, actor, secure=shop.access.is_secure)
     return answer
 
@@ -123,9 +125,11 @@ async def sign_in_here() -> Response:
 
 @router.post("/seller/sign-out")
 async def sign_out(request: Request) -> Response:
-    """Sign out."""
+    """Sign out, everywhere that has this session's cookie."""
+    access = shop_of(request).access
+    await access.end_session(request)
     answer = RedirectResponse("/sellers", 303)
-    shop_of(request).access.forget(answer)
+    access.forget(answer)
     return answer
 
 

@@ -214,14 +214,14 @@ async def _buyers(
     request: Request, actor: Actor, auction: AuctionDetail, after: str | None
 ) -> Listed[TableRow]:
     """The winning seller's buyers with their addresses; empty until the group is there."""
-    reader = shop_of(request).reader
+    shop = shop_of(request)
     if auction.group_id is None:
         return Listed([], None)
     try:
-        terms = (await group_shown(reader, auction.group_id)).terms
+        terms = (await group_shown(shop.reader, auction.group_id)).terms
     except Unknown:
         return Listed([], None)
-    return await table_shown(reader, actor, terms, after, ROWS)
+    return await table_shown(shop.reader, shop.access, actor, terms, after, ROWS)
 
 
 # --- outbidding ----------------------------------------------------------------------------------

@@ -1,0 +1,44 @@
+"""Sessions that were signed out of: no longer good, whoever has a copy of the cookie.
+
+A session is good by its signature until its time is over, so that only those that ended before it
+are kept, in the storefront's database, which all web processes ask.
+"""
+
+from time import time
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.storefront.model.database import TROUBLE, DatabaseError, in_short
+from services.storefront.model.tables import ENDED_SESSIONS
+
+
+class EndedSessions:
+    """Remembers which sessions ended, by their random ids."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def end(self, session: str, seconds: float) -> None:
+        """End a session for as long as it would be good. Raises ``DatabaseError``."""
+        now = time()
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        row = {"session": session, "until": int((now + seconds) * 1000)}
+        insert = dialect.insert(ENDED_SESSIONS).values(row).on_conflict_do_nothing()
+        over = delete(ENDED_SESSIONS).where(ENDED_SESSIONS.c.until < int(now * 1000))
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(over)
+                await connection.execute(insert)
+        except TROUBLE as error:
+            raise DatabaseError(f"the session can't be ended: {in_short(error)}") from error
+
+    async def has(self, session: str) -> bool:
+        """Whether a session ended. Raises ``DatabaseError``."""
+        query = select(ENDED_SESSIONS.c.session).where(ENDED_SESSIONS.c.session == session)
+        try:
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query)).first() is not None
+        except TROUBLE as error:
+            raise DatabaseError(f"sessions can't be looked up: {in_short(error)}") from error
