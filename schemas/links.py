@@ -41,7 +41,7 @@ class Links:
         )
 
     def token(self, purpose: Purpose, *what: str) -> str:
-        """A token for a purpose: of ``unsubscribe`` (recipient_id, kind), of
+        """A token for a purpose: of ``unsubscribe`` (recipient_id, kind, the letter's mailbox), of
         ``confirm-application`` and ``application``, by which it is taken back (auction_id,
         application_id), of ``counter-offer`` (auction_id, seller_id), of ``request``
         (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``

@@ -15,7 +15,7 @@ from schemas.messages import (
 )
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import RESERVED, Acting, demand, now
+from services.storefront.commands.acting import RESERVED, Acting, demand, now, recipient_of
 from services.storefront.commands.given import (
     CancellationGiven,
     OrderGiven,
@@ -48,7 +48,7 @@ class OrderCommands(Acting):
         group = await self._group(group_id)
         message: OrderPlaced | OrderPaid
         if actor.kind == "member":
-            message = self._order_by_link(actor, group, given, seed)
+            message = await self._order_by_link(actor, group, given, seed)
         else:
             message = await self._order_of_shop(actor, group, given)
         refused = f"{group_id}/refused/{message.source}/{message.order_id}"
@@ -66,7 +66,7 @@ class OrderCommands(Acting):
         state: Literal["counted", "recorded"] = "counted" if answer else "recorded"
         return Ordered(message.order_id, message.source, message.member_id, state)
 
-    def _order_by_link(
+    async def _order_by_link(
         self, actor: Actor, group: GroupPurchase, given: OrderGiven, seed: str | None
     ) -> OrderPlaced:
         if actor.about != group.group_id:
@@ -80,12 +80,14 @@ class OrderCommands(Acting):
         if given.state == "paid":
             problem = "only the shop can say that: leave it out"
             problems.append(Problem(field="state", problem=problem))
+        if given.member and given.member.id is not None:
+            problem = "leave it out: the address makes one"
+            problems.append(Problem(field="member.id", problem=problem))
         email = given.member.email if given.member else None
         member_id = actor.id or (self.person_id(email) if email else "")
         if not member_id:
             problem = "is missing: give your address"
             problems.append(Problem(field="member.email", problem=problem))
-        self._count_letters(actor, [email])
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
             problems.append(Problem(field="group_id", problem="is not open for orders any more"))
@@ -94,6 +96,8 @@ class OrderCommands(Acting):
             problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
+        # With a link of the own, letters go to the address that the organizer gave.
+        await self._count_letters(actor, [email or recipient_of(group.group_id, member_id)])
         return OrderPlaced(
             order_id=self._id("w", actor, seed),
             source=SOURCE_HERE,
@@ -116,6 +120,8 @@ class OrderCommands(Acting):
         ]
         if problems:
             raise Impossible("the order can't be told from others", problems)
+        # Of a seller: a shop's letters are the shop's to answer for.
+        await self._count_letters(actor, [given.member.email if given.member else None])
         fields = given.model_dump(exclude_none=True, exclude={"state", "member", "source"})
         kind = OrderPaid if given.state == "paid" else OrderPlaced
         return kind(
