@@ -4,6 +4,7 @@ import typer
 
 from services.runtime import logs
 from services.runtime.settings import Settings
+from services.storefront.access.rates import RatesError
 from services.storefront.app import build
 from services.storefront.invoices.issuer import IssuerError
 from services.storefront.serving import serve
@@ -22,7 +23,7 @@ def run() -> None:
         raise SystemExit("storefront: LINK_SECRET is empty: set it to the notifier's")
     try:
         app = build(settings, pages)
-    except IssuerError as error:
+    except (IssuerError, RatesError) as error:
         raise SystemExit(f"storefront: {error}") from None
     serve(app, pages.web_host, pages.web_port, leave=app.state.shop.hub.leave)
 

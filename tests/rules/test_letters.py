@@ -730,9 +730,10 @@ def test_no_letter_repeats_what_a_stranger_wants_followed(language: Language) ->
             assert not [text for text in said if "evil.example" in text], name
             assert message["To"] == "zoe@example.org"
             assert greetings[language] in text_of(message)
-    locked = read(written(changed(sample("id-issued-member", language), product=Product(name=trick))))
+    issued = sample("id-issued-member", language)
+    locked = read(written(changed(issued, product=Product(name=trick))))
     assert "Your account is locked, see … at once" in text_of(locked)
-    unnamed = read(written(changed(sample("id-issued-member", language), product=trapped)))
+    unnamed = read(written(changed(issued, product=trapped)))
     assert GROUP_ID in unnamed["Subject"]
 
 

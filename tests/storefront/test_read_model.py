@@ -15,6 +15,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import (
+    ApiKey,
     Auction,
     Definition,
     Favor,
@@ -25,6 +26,7 @@ from schemas.messages import (
     Payment,
     PurchaseRow,
     PurchaseState,
+    Seller,
 )
 from services.storefront.access.callers import Actor
 from services.storefront.commands import Commands
@@ -115,6 +117,8 @@ TOPIC_OF = {
     Favor: "favors",
     Payment: "payments",
     IdIssued: "request-outcomes",
+    ApiKey: "api-keys",
+    Seller: "sellers",
 }
 
 

@@ -29,6 +29,7 @@ M = TypeVar("M", bound=Message)
 LOOK_SECONDS = 0.03
 #: Sources of orders that no shop may have as its id.
 RESERVED = frozenset({"storefront", "admin"})
+LINK_PROBLEM = "holds what mail programs take for a web or mail address: leave it out"
 _IN_WORDS: dict[Kind, str] = {
     "admin": "the admin's key",
     "seller": "a seller's key",
@@ -248,9 +249,8 @@ def is_trusted(actor: Actor) -> bool:
 
 def link_problems(said: Mapping[str, str | None]) -> list[Problem]:
     """Which of the fields of a stranger's can't stand in letters."""
-    problem = "holds what mail programs take for a web or mail address: leave it out"
     return [
-        Problem(field=field, problem=problem)
+        Problem(field=field, problem=LINK_PROBLEM)
         for field, text in said.items()
         if text and has_link(text)
     ]
