@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from schemas.links import Links
+from schemas.links import Links, Purpose
 from schemas.messages import (
     ApiKey,
     Auction,
@@ -175,11 +175,13 @@ SHARED = [
     payment("p-invoice", kind="invoice", method="invoice", status="pending"),
 ]
 
-GROUP = ("group", ("g-1", "m-org"))
-ANYBODY = ("order", ("g-1", ""))
-PAYER = ("payer", ("g-1", "m-ann", ""))
+Link = tuple[Purpose, tuple[str, ...]]
+GROUP: Link = ("group", ("g-1", "m-org"))
+MEMBER: Link = ("order", ("g-1", "m-ann"))
+ANYBODY: Link = ("order", ("g-1", ""))
+PAYER: Link = ("payer", ("g-1", "m-ann", ""))
 #: Where a path's ``{token}`` depends on the path.
-TOKENS: dict[str, tuple[Any, tuple[str, ...]]] = {
+TOKENS: dict[str, Link] = {
     "/groups/{group_id}/order": ANYBODY,
     "/groups/{group_id}/manage": GROUP,
     "/groups/{group_id}/payments": PAYER,
@@ -404,7 +406,7 @@ def credential(who: Visitor, by: str) -> dict[str, str]:
     if by == "session":
         token = LINKS.token("session", who.seller_id, who.key_id("seller"))
         return {"cookie": f"{COOKIE}={token}", "origin": PAGE_URL}
-    tokens = {
+    tokens: dict[str, Link] = {
         "requester": ("request", ("r-1",)),
         "organizer": GROUP,
         "anybody": ANYBODY,
@@ -414,7 +416,7 @@ def credential(who: Visitor, by: str) -> dict[str, str]:
     }
     if by in tokens:
         purpose, what = tokens[by]
-        return {"authorization": f"Bearer {LINKS.token(purpose, *what)}"}  # type: ignore[arg-type]
+        return {"authorization": f"Bearer {LINKS.token(purpose, *what)}"}
     key = ADMIN_KEY if by == "admin" else who.key(by)
     return {"authorization": f"Bearer {key}"}
 
@@ -436,9 +438,10 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         "name": "style.css",
     }
     if "{token}" in path:
-        tokens = TOKENS | {"/counter-offer": ("counter-offer", (who.auction_id, who.seller_id))}
+        invitation: Link = ("counter-offer", (who.auction_id, who.seller_id))
+        tokens = TOKENS | {"/counter-offer": invitation}
         purpose, what = tokens[path.partition("/{token}")[0]]
-        values["token"] = LINKS.token(purpose, *what)  # type: ignore[arg-type]
+        values["token"] = LINKS.token(purpose, *what)
     return path.format(**values) + walk.query
 
 
