@@ -82,6 +82,7 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.notifier
 	@$(BIN)/python -m bench.live
 	@$(BIN)/python -m bench.home_page
+	@$(BIN)/python -m bench.rates
 
 long: $(STAMP) ## Tests too long for each run: the embedded broker once more, every way to pay
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 -m long

@@ -42,7 +42,7 @@ class Links:
         )
 
     def token(self, purpose: Purpose, *what: str) -> str:
-        """A token for a purpose: of ``unsubscribe`` (recipient_id, kind), of
+        """A token for a purpose: of ``unsubscribe`` (recipient_id, kind, the letter's mailbox), of
         ``confirm-application`` and ``application``, by which it is taken back (auction_id,
         application_id), of ``confirm-order`` (group_id, member_id, source, order_id, quantity,
         until when), of ``counter-offer`` (auction_id, seller_id), of ``request``

@@ -5,6 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar, Literal
 
+from schemas.addresses import canonical
 from schemas.auctions import ShownOffer, Verdict
 from schemas.parts import (
     Basis,
@@ -189,12 +190,26 @@ class LetterResend(Message):
     keyed_by: ClassVar[str] = "recipient_id"
 
 
+def mailbox_of(recipient_id: str, email: str) -> str:
+    """What stands for a recipient's mailbox, 32 hexadecimal characters that do not say which.
+
+    Whether capitals are written in the address makes no difference.
+    """
+    mailbox = canonical(email.casefold())
+    return sha256(f"{recipient_id}\x00{mailbox}".encode()).hexdigest()[:32]
+
+
 class Preference(Message):
-    """What a recipient wants of one kind of letters, or of all that can be unsubscribed."""
+    """What a recipient wants of one kind of letters, or of all that can be unsubscribed.
+
+    It holds for the ``mailbox`` whose letter the link was in (``mailbox_of``), without one for all
+    of the recipient's: an id can be named with another address by somebody else.
+    """
 
     recipient_id: Id
     kind: LetterKind | Literal["all"]
     at: Instant
+    mailbox: Id | None = None
     keyed_by: ClassVar[str] = "recipient_id"
 
     @property

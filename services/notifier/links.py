@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from schemas.links import Links
 from schemas.messages import Notice
+from schemas.notices import mailbox_of
 from services.notifier.letters.wording import Room
 
 
@@ -15,9 +16,11 @@ class SignedLinks:
     page_url: str
     links: Links
 
-    def unsubscribe(self, recipient_id: str, kind: str) -> str:
-        """Where a recipient ends letters of a kind; answers RFC 8058's POST too."""
-        return f"{self.page_url}/unsubscribe/{self.links.token('unsubscribe', recipient_id, kind)}"
+    def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
+        """Where a recipient ends letters of a kind to this address; answers RFC 8058's POST too."""
+        mailbox = mailbox_of(recipient_id, email)
+        token = self.links.token("unsubscribe", recipient_id, kind, mailbox)
+        return f"{self.page_url}/unsubscribe/{token}"
 
     def confirm(self, auction_id: str, application_id: str) -> str:
         """Where an applicant confirms."""

@@ -2,7 +2,7 @@
 
 - ``letter/<notice_id>``: what became of a letter.
 - ``content/<notice_id>``: its notice, for as long as it may be sent again by hand.
-- ``preference/<kind or all>``: whether the recipient still wants such letters.
+- ``preference/<kind or all>/<mailbox, or nothing>``: whether such letters are still wanted there.
 - ``suppressed/<address>``: an address that a server says there is no mailbox of, and its reply.
 
 A letter to be sent has a ``call/letter/<notice_id>`` row beside it.
@@ -89,6 +89,11 @@ def letter_name(notice_id: str) -> str:
 def content_name(notice_id: str) -> str:
     """The name of the row of a letter's notice."""
     return f"content/{notice_id}"
+
+
+def preference_name(kind: str, mailbox: str | None) -> str:
+    """The name of the row of a preference; without a mailbox it is for all of the recipient's."""
+    return f"preference/{kind}/{mailbox or ''}"
 
 
 def call_name(notice_id: str) -> str:

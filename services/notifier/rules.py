@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from schemas.messages import LetterResend, Message, Notice, Preference, Unsubscribed
-from schemas.notices import OPTIONAL_KINDS
+from schemas.notices import OPTIONAL_KINDS, mailbox_of
 from services.notifier.rows import (
     Content,
     Letter,
@@ -29,6 +29,7 @@ from services.notifier.rows import (
     call_name,
     content_name,
     letter_name,
+    preference_name,
 )
 from services.notifier.rows import Preference as PreferenceRow
 from services.runtime.rows import Call, Due, Rows
@@ -75,7 +76,7 @@ def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]
 
 def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the latest word, by its own time; letters that wait for another try go by it too."""
-    name = f"preference/{message.kind}"
+    name = preference_name(message.kind, message.mailbox)
     before: PreferenceRow | None = rows.get(name)
     if before is None or message.at >= before.at:
         rows[name] = PreferenceRow(not isinstance(message, Unsubscribed), message.at)
@@ -170,9 +171,16 @@ def pause(notice_id: str, attempts: int, pauses: Sequence[timedelta]) -> timedel
 
 
 def _reason_to_suppress(letter: Letter, rows: Rows) -> str:
-    for kind in (letter.kind, "all"):
-        preference: PreferenceRow | None = rows.get(f"preference/{kind}")
-        if letter.kind in OPTIONAL_KINDS and preference is not None and not preference.wanted:
-            return "unsubscribed" if kind == "all" else f"unsubscribed from {kind}"
+    if letter.kind in OPTIONAL_KINDS:
+        for kind in (letter.kind, "all"):
+            if _is_unwanted(kind, letter.address, rows):
+                return "unsubscribed" if kind == "all" else f"unsubscribed from {kind}"
     suppressed: Suppressed | None = rows.get(f"suppressed/{letter.address}")
     return f"the address was refused: {suppressed.reply}" if suppressed else ""
+
+
+def _is_unwanted(kind: str, address: str, rows: Rows) -> bool:
+    """Whether the latest word on letters of a kind to an address is that there be no more."""
+    names = (preference_name(kind, None), preference_name(kind, mailbox_of(rows.key, address)))
+    words: list[PreferenceRow] = [rows[name] for name in names if name in rows]
+    return bool(words) and not max(words, key=lambda word: word.at).wanted

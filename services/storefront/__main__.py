@@ -8,6 +8,7 @@ from services.runtime.private import MAKE_A_SECRET, keep_files_private, weakness
 from services.runtime.serving import serve
 from services.runtime.settings import Settings, SettingsError, read_settings
 from services.storefront import ops
+from services.storefront.access.rates import RatesError
 from services.storefront.app import build
 from services.storefront.invoices.issuer import IssuerError
 from services.storefront.settings import PageSettings
@@ -22,7 +23,7 @@ def run() -> None:
         if weak := weakness_of(pages.link_secret.get_secret_value()):
             raise SettingsError(f"LINK_SECRET {weak}: set it to the notifier's; {MAKE_A_SECRET}")
         app = build(settings, pages)
-    except (IssuerError, SettingsError) as error:
+    except (IssuerError, RatesError, SettingsError) as error:
         raise SystemExit(f"storefront: {error}") from None
     shop = app.state.shop
     serve(

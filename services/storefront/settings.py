@@ -54,8 +54,21 @@ class PageSettings(ModelSettings, WebSettings):
         60, ge=1, description="Group purchases asked for without a key, for each client address."
     )
     registrations_per_hour: int = Field(10, ge=1, description="Sellers, for each client address.")
+    offers_per_hour: int = Field(
+        60, ge=1, description="For each seller: in one auction, and auctions opened."
+    )
     letters_per_hour: int = Field(
-        20, ge=1, description="That anyone may cause, for each client address and each recipient."
+        120, ge=1, description="That anyone may cause, for each client address."
+    )
+    letters_to_one_per_hour: int = Field(
+        20, ge=1, description="That anyone may cause, for each recipient."
+    )
+    letters_of_strangers_per_hour: int = Field(
+        10_000, ge=1, description="That all may cause together without a shop's or the admin's key."
+    )
+    rates_url: SecretStr = Field(
+        SecretStr(""),
+        description="redis://host:port, where all web processes count together; empty: each alone.",
     )
     members_listed_by_anyone: int = Field(
         100, ge=0, description="How many members, each of whom gets a letter, anyone may list."

@@ -38,7 +38,7 @@ class FixedLinks:
 
     page_url: str = SENDER.page_url
 
-    def unsubscribe(self, recipient_id: str, kind: str) -> str:
+    def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
         return f"{self.page_url}/unsubscribe/token-of-{kind}"
 
     def confirm(self, auction_id: str, application_id: str) -> str:

@@ -74,12 +74,14 @@ async def test_a_key_is_known_by_its_digest_and_ends_with_its_revocation(
     assert credential not in key.model_dump_json()
     assert key.digest == digest_of(credential)
     with pytest.raises(NoCredential) as unknown:
-        await access.by_key(credential)
+        await access.by_key(asking(), credential)
     keys.add(key)
-    assert await access.by_key(credential) == Actor("shop", "tea-house", via=key.key_id)
+    assert await access.by_key(asking(), credential) == Actor(
+        "shop", "tea-house", via=key.key_id, client="192.0.2.1"
+    )
     keys.add(revoked(key))
     with pytest.raises(NoCredential) as ended:
-        await access.by_key(credential)
+        await access.by_key(asking(), credential)
     assert str(unknown.value) == str(ended.value), "nobody learns which keys there were"
     assert revoked(keys[key.key_id]) == keys[key.key_id]
 
@@ -108,12 +110,14 @@ async def test_nobody_is_the_admin_where_there_is_no_key(keys: Keys, access: Acc
 
 async def test_a_link_is_good_for_one_purpose(access: Access) -> None:
     token = access.links.token("group", "GB-1", "m-ada")
-    assert access.by_link("group", token) == Actor("organizer", "m-ada", "GB-1")
+    assert access.by_link(asking(), "group", token) == Actor(
+        "organizer", "m-ada", "GB-1", client="192.0.2.1"
+    )
     for purpose in ("order", "request", "application", "counter-offer"):
         with pytest.raises(LinkError):
-            access.by_link(purpose, token)  # type: ignore[arg-type]
+            access.by_link(asking(), purpose, token)  # type: ignore[arg-type]
     for purpose, what in (
-        ("unsubscribe", ("m", "all")),
+        ("unsubscribe", ("m", "all", "mailbox")),
         ("confirm-application", ("a", "b")),
         ("session", ("s", "k", "r")),
         ("group", ("GB-1",)),
@@ -136,7 +140,7 @@ async def test_a_session_is_a_seller_s_and_ends_with_time_or_key(
 ) -> None:
     key, credential = new_key("seller", "s-1")
     keys.add(key)
-    actor = await access.sign_in(f" {credential} ")
+    actor = await access.sign_in(asking(), f" {credential} ")
     cookie, header = session_cookie(access, actor)
     for word in ("HttpOnly", "SameSite=lax", "Secure", f"Max-Age={SESSION_SECONDS}"):
         assert word in header
@@ -161,7 +165,7 @@ async def test_a_session_can_t_be_made_up_or_fixed(keys: Keys, access: Access) -
     for made_up in ("", "x", theirs, link, credential, f"{credential};x", "e30.x.y"):
         found = await access.session(asking(cookie=f"{COOKIE}={made_up}"))
         assert found.kind == "anonymous", made_up
-    actor = await access.sign_in(credential)
+    actor = await access.sign_in(asking(), credential)
     now = time.time()
     with patch("itsdangerous.timed.time.time", lambda: now + 60):
         later, _ = session_cookie(access, actor)
@@ -189,7 +193,7 @@ async def test_a_shop_s_key_does_not_sign_in(keys: Keys, access: Access) -> None
     key, credential = new_key("shop", "tea-house")
     keys.add(key)
     with pytest.raises(NotAllowed):
-        await access.sign_in(credential)
+        await access.sign_in(asking(), credential)
 
 
 def test_what_is_sealed_is_the_same_again_and_tells_words_apart(access: Access) -> None:

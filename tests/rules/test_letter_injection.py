@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from schemas.links import Links
 from schemas.messages import Notice, Person, Problem, Product
 from schemas.notices import OPTIONAL_KINDS
+from schemas.unverified import greetable
 from services.notifier.dialogue import envelope
 from services.notifier.letters import AddressError, envelope_recipient, letter
-from services.notifier.letters.headers import clean
 from services.notifier.letters.wording import LANGUAGES
 from services.notifier.links import SignedLinks
 from tests.rules.letter_samples import SENDER, parts, read, samples
@@ -156,7 +156,7 @@ def headers_are_ours(notice: Notice, content: bytes) -> None:
     assert bare or written.endswith(f"<{address}>")
     typed = "" if bare else written.removesuffix(f"<{address}>").strip()
     name = str(make_header(decode_header(typed)))
-    assert name == clean(notice.recipient.name or "", 200)
+    assert name == (greetable(notice.recipient.name) or "")
 
 
 def parts_are_ours(content: bytes) -> None:

@@ -24,7 +24,7 @@ import services.auction_service.rules as auction_rules
 import services.order_service.rules as order_rules
 from schemas.links import Links
 from schemas.messages import AuctionOpened, Notice, Person, Product
-from schemas.notices import OPTIONAL_KINDS, SAID, LetterKind, Says
+from schemas.notices import OPTIONAL_KINDS, SAID, LetterKind, Says, mailbox_of
 from services.auction_service.judging import opening_problems
 from services.notifier import letters
 from services.notifier.letters import AddressError, NoticeError, envelope_recipient, letter
@@ -633,10 +633,10 @@ def html_needs_nothing_from_elsewhere(sent: Sent) -> None:
 
 def test_html_escapes_what_people_type() -> None:
     notice = to(sample("order-counted", "en"), name="<script>alert(1)</script>")
-    notice = changed(notice, product=Product(name='<img src="https://evil.example/x">&amp;'))
+    notice = changed(notice, product=Product(name='<img src="x">&amp;'))
     page = Page.of(html_of(read(written(notice))))
     assert not {"script", "img"} & {tag for tag, _ in page.tags}
-    assert '<img src="https://evil.example/x">&amp;' in page.texts
+    assert '<img src="x">&amp;' in page.texts
 
 
 Styles = dict[str, dict[str, str]]
@@ -703,8 +703,9 @@ def test_signed_links_say_what_they_are_for() -> None:
         assert url.startswith(f"https://shop.example/{path}/")
         return url.rpartition("/")[2]
 
-    url = signed.unsubscribe("ada", "invitation")
-    assert links.read("unsubscribe", token(url, "unsubscribe")) == ["ada", "invitation"]
+    url = signed.unsubscribe("ada", "Ada@buyers.example", "invitation")
+    mailbox = mailbox_of("ada", "ada@buyers.example")
+    assert links.read("unsubscribe", token(url, "unsubscribe")) == ["ada", "invitation", mailbox]
     url = signed.confirm("auction-1", "application-2")
     assert links.read("confirm-application", token(url, "confirm")) == [
         "auction-1",
@@ -719,6 +720,27 @@ def test_signed_links_say_what_they_are_for() -> None:
     assert links.read("counter-offer", token(url, "counter-offer")) == ["auction-1", "seller-2"]
     assert signed.page("auctions", "a ?#%ü") == "https://shop.example/auctions/a%20%3F%23%25%C3%BC"
     assert signed.page("groups", GROUP_ID) == f"https://shop.example/groups/{GROUP_ID}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_letter_repeats_what_a_stranger_wants_followed(language: Language) -> None:
+    trick = "Your account is locked, see https://evil.example/x at once"
+    trapped = Product(id="www.evil.example", name="https://evil.example/x")
+    greetings = {"en": "Hello,", "ja": "\nお客様\n"}
+    for name, notice in samples(language).items():
+        hostile = to(notice, id="zoe", name=trick, email="zoe@example.org")
+        hostile = changed(hostile, product=Product(name=trick), gift=trick, seller_name=trick)
+        for each in (hostile, changed(hostile, product=trapped)):
+            message = read(written(each))
+            said = [*parts(message).values(), message["Subject"], message["To"]]
+            assert not [text for text in said if "evil.example" in text], name
+            assert message["To"] == "zoe@example.org"
+            assert greetings[language] in text_of(message)
+    issued = sample("id-issued-member", language)
+    locked = read(written(changed(issued, product=Product(name=trick))))
+    assert "Your account is locked, see … at once" in text_of(locked)
+    unnamed = read(written(changed(issued, product=trapped)))
+    assert GROUP_ID in unnamed["Subject"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -745,7 +767,7 @@ def test_a_text_s_lines_are_encoded_one_by_one_as_all_at_once(text: str) -> None
 class OwnLinks(FixedLinks):
     """Links that differ from recipient to recipient; letters by other instances share nothing."""
 
-    def unsubscribe(self, recipient_id: str, kind: str) -> str:
+    def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
         return f"{self.page_url}/unsubscribe/{recipient_id}&{kind}"
 
     __hash__ = object.__hash__

@@ -13,11 +13,13 @@ from schemas.messages import (
     Message,
     Notice,
     Person,
+    Preference,
     Product,
     Resubscribed,
     Says,
     Unsubscribed,
 )
+from schemas.notices import mailbox_of
 from services.notifier import rules
 from services.notifier.rows import Reply, delivery
 from services.notifier.verdicts import Verdict
@@ -216,6 +218,49 @@ def test_only_what_can_be_unsubscribed_is_and_the_latest_word_counts(
     fact = told(taken(*preferences, notice(kind)))
     assert fact.reply == reason
     assert fact.status == ("suppressed" if reason else "queued")
+
+
+def of_mailbox(email: str, *, wanted: bool = False, at: datetime = T) -> Preference:
+    word = Resubscribed if wanted else Unsubscribed
+    return word(recipient_id="ann", kind="invitation", at=at, mailbox=mailbox_of("ann", email))
+
+
+@pytest.mark.parametrize(
+    ("preferences", "email", "is_sent"),
+    [
+        ([of_mailbox("ann@x.example")], "ann@x.example", False),
+        ([of_mailbox("ann@x.example")], "Ann@X.example", False),
+        ([of_mailbox("ann@x.example")], "ann+tag@x.example", False),
+        # Somebody named her id with an address of their own, and followed that letter's link.
+        ([of_mailbox("stranger@evil.example")], "ann@x.example", True),
+        ([of_mailbox("ann@x.example")], "ann@new.example", True),
+        (
+            [of_mailbox("ann@x.example"), of_mailbox("stranger@evil.example", wanted=True)],
+            "ann@x.example",
+            False,
+        ),
+        (
+            [of_mailbox("ann@x.example"), resubscribed("invitation", T + MINUTE)],
+            "ann@x.example",
+            True,
+        ),
+        (
+            [resubscribed("invitation"), of_mailbox("ann@x.example", at=T + MINUTE)],
+            "ann@x.example",
+            False,
+        ),
+    ],
+)
+def test_a_letter_s_link_speaks_for_the_mailbox_it_came_to_and_no_other(
+    preferences: list[Message], email: str, *, is_sent: bool
+) -> None:
+    fact = told(taken(*preferences, notice("invitation", email=email)))
+    assert fact.status == ("queued" if is_sent else "suppressed")
+
+
+def test_another_s_mailbox_is_another_s_though_the_address_is_the_same() -> None:
+    assert mailbox_of("ann", "x@x.example") != mailbox_of("bob", "x@x.example")
+    assert mailbox_of("ann", "x@x.example") == mailbox_of("ann", "X+y@x.example")
 
 
 def test_who_unsubscribes_while_a_letter_waits_for_another_try_does_not_get_it() -> None:

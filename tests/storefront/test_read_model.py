@@ -330,7 +330,7 @@ async def test_a_group_is_listed_once_its_terms_are_known_and_before_its_state(
 async def test_a_request_is_issued_once_its_group_can_be_read(url: str, reader: Reader) -> None:
     """The outcome and the terms come by topics of their own, so either may be first."""
     parts: Any = [PageSettings(), None, None, reader, None, None]
-    commands, asker = Commands(*parts), Actor("requester", about="r-1")
+    commands, asker = Commands(*parts), Actor("requester", about="r-1", client="192.0.2.1")
     await write(url, IdIssued(request_id="r-1", group_id="g-001", issued_at=NOW))
     assert (await commands.outcome(asker, "r-1")).group_id is None
     await write(url, group(1))

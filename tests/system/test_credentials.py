@@ -274,7 +274,7 @@ def wrong(world: World) -> dict[str, str]:
         "a revoked key": str(revoked.credential),
         "the admin's key, longer": world.credentials["admin"] + "x",
         "a token of another deployment": foreign.token("group", world.ids["group_id"], "m"),
-        "a token of letters": LINKS.token("unsubscribe", "m", "all"),
+        "a token of letters": LINKS.token("unsubscribe", "m", "all", "mailbox"),
         "a session": LINKS.token("session", world.ids["seller_id"], world.ids["key_id"], "r"),
         "a token changed": world.credentials["organizer"][:-1],
     } | expired

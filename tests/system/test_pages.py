@@ -373,7 +373,9 @@ def test_the_language_is_kept_and_every_answer_has_its_headers(api: Api, somebod
 def test_letters_are_ended_and_wanted_again_by_post(api: Api, somebody: Open) -> None:
     reader = somebody()
     recipient = f"m-{uuid.uuid4().hex[:12]}"
-    page = reader.get(f"/unsubscribe/{LINKS.token('unsubscribe', recipient, 'invitation')}")
+    page = reader.get(
+        f"/unsubscribe/{LINKS.token('unsubscribe', recipient, 'invitation', 'mailbox')}"
+    )
     assert "invitations to outbid" in page.text
     key = f"{recipient}/invitation"
     assert key not in api.stack.latest("mail-preferences")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from schemas.messages import Notice
 from schemas.notices import OPTIONAL_KINDS, Says
 from schemas.parts import SUM_MAX
+from schemas.unverified import LEFT_OUT, without_links
 from services.notifier.letters import wording
 from services.notifier.letters.headers import NAME_MAX, clean
 from services.notifier.letters.wording import Language, Room
@@ -171,10 +172,12 @@ def _picked(names: str, known: Mapping[str, Any], language: Language) -> Iterato
 def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
     says = notice.says
     product = says.product
-    called = clean(product.name, NAME_MAX) if product else ""
-    if product and not called:
-        called = _id(product.id or "")
+    called = ""
+    if product:
+        said = (product.name, product.id or "", notice.about)
+        called = next(filter(None, map(_unverified, said)), "…")
     return {
+        # Whether it can be greeted is seen before: here may stand what the name is put for.
         "name": clean(notice.recipient.name or "", NAME_MAX) or None,
         # Payments name no product, nor do orders refused for want of their group.
         "product": called or None,
@@ -185,8 +188,8 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
         "source": says.source and _id(says.source),
         "payment": says.payment_id and _id(says.payment_id),
         "code": says.code and _id(says.code),
-        "gift": (says.gift and clean(says.gift, NAME_MAX)) or None,
-        "seller": (says.seller_name and clean(says.seller_name, NAME_MAX)) or None,
+        "gift": (says.gift and _unverified(says.gift)) or None,
+        "seller": (says.seller_name and _unverified(says.seller_name)) or None,
         "method": says.method and wording.METHODS[says.method].in_(language),
     }
 
@@ -306,6 +309,12 @@ def _codes(notice: Notice, language: Language) -> dict[str, Any]:
         and not is_withdrawal
         and says.reason not in _FINAL_REASONS,
     }
+
+
+def _unverified(text: str) -> str:
+    """Words of others on one line, empty where there is nothing but what a letter leaves out."""
+    said = without_links(clean(text, NAME_MAX))
+    return said if said.strip(f"{LEFT_OUT} ") else ""
 
 
 def _id(text: str) -> str:

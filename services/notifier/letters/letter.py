@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas.messages import Person
 from schemas.notices import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
+from schemas.unverified import greetable
 from services.notifier.letters import facts, headers, layout
 from services.notifier.letters.addresses import ascii_domain, usable
 from services.notifier.letters.calendar_file import Deadline, calendar_file
@@ -56,12 +57,12 @@ def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
     """
     recipient = notice.recipient
     address = envelope_recipient(notice)
-    name = headers.clean(recipient.name or "", headers.NAME_MAX)
+    name = greetable(recipient.name) or ""
     cause = (notice.kind, notice.about, notice.at, notice.says)
     form = _form(*cause, bool(name), Figures.of(recipient), sender, links)
     values = {_NAME: name, _ACTION: _action(notice, links)}
     if notice.kind in OPTIONAL_KINDS:
-        values[_UNSUBSCRIBE] = links.unsubscribe(recipient.id, notice.kind)
+        values[_UNSUBSCRIBE] = links.unsubscribe(recipient.id, recipient.email or "", notice.kind)
     head = _headers(notice, form, sender, address, values.get(_UNSUBSCRIBE))
     content = _written(notice.notice_id, form, head, values)
     return Letter(content.encode("ascii"), address, dict(head)["Message-ID"])
@@ -190,7 +191,7 @@ def _headers(
     )
     return [
         ("From", _from(sender)),
-        ("To", headers.mailbox_value("To", notice.recipient.name or "", address)),
+        ("To", headers.mailbox_value("To", greetable(notice.recipient.name) or "", address)),
         ("Subject", form.subject),
         ("Date", _date(notice.at)),
         ("Message-ID", headers.message_id(notice.notice_id, domain)),

@@ -35,8 +35,8 @@ class LinkMaker(Protocol):
 
     def __hash__(self) -> int: ...
 
-    def unsubscribe(self, recipient_id: str, kind: str) -> str:
-        """Where a recipient ends letters of a kind; answers RFC 8058's POST too."""
+    def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
+        """Where a recipient ends letters of a kind to this address; answers RFC 8058's POST too."""
 
     def confirm(self, auction_id: str, application_id: str) -> str:
         """Where an applicant confirms."""

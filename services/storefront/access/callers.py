@@ -7,7 +7,7 @@ none had been given.
 
 import hmac
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal, Protocol
@@ -65,7 +65,9 @@ class Actor:
     """Who asks: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
 
     ``order`` is the one order that a payer's link is about, empty for all.
-    ``via`` is the id of the key, where there is one; ``client`` is by whom requests are counted.
+    ``via`` is the id of the key, where there is one. ``client`` is the network that the request
+    came from, by which it is counted: an actor without one would share its limits with everybody,
+    so there is none. Raises ``ValueError`` for an empty one.
     """
 
     kind: Kind = "anonymous"
@@ -73,7 +75,12 @@ class Actor:
     about: str = ""
     order: str = ""
     via: str = ""
-    client: str = ""
+    _: KW_ONLY
+    client: str
+
+    def __post_init__(self) -> None:
+        if not self.client:
+            raise ValueError("an actor needs a client: by it limits are counted")
 
     @property
     def name(self) -> str:
@@ -122,20 +129,20 @@ class Access:
         given = request.headers.get("authorization")
         if given is None:
             return visitor(request)
-        return replace(await self._by_credential(given), client=visitor(request).client)
+        return await self._by_credential(request, given)
 
-    async def _by_credential(self, given: str) -> Actor:
+    async def _by_credential(self, request: Request, given: str) -> Actor:
         scheme, _, credential = given.partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential or not credential.isascii():
             raise NoCredential("give the key or the link's token as 'Authorization: Bearer …'")
         if credential.startswith("jb_"):
-            return await self.by_key(credential)
+            return await self.by_key(request, credential)
         if self._is_admin(credential):
-            return Actor("admin", via="admin")
-        return self._by_token(credential)
+            return Actor("admin", via="admin", client=client_of(request))
+        return self._by_token(request, credential)
 
-    async def by_key(self, credential: str) -> Actor:
+    async def by_key(self, request: Request, credential: str) -> Actor:
         """The holder of a key. Raises ``NoCredential``."""
         key_id = credential.removeprefix("jb_").partition("_")[0]
         found = None
@@ -145,21 +152,21 @@ class Access:
         is_it = hmac.compare_digest(digest_of(credential), found.digest if found else _NOBODY)
         if found is None or not is_it or found.revoked_at is not None:
             raise NoCredential("the key is not known, or no longer good: ask for a new one")
-        return Actor(found.role, found.holder_id, via=found.key_id)
+        return Actor(found.role, found.holder_id, via=found.key_id, client=client_of(request))
 
     def _is_admin(self, credential: str) -> bool:
         return bool(self._admin_key) and hmac.compare_digest(credential.encode(), self._admin_key)
 
-    def _by_token(self, token: str) -> Actor:
+    def _by_token(self, request: Request, token: str) -> Actor:
         for purpose in _BEARERS:
             try:
-                return self.by_link(purpose, token)
+                return self.by_link(request, purpose, token)
             except LinkError as error:
                 if "expired" in str(error):
                     raise NoCredential(str(error)) from None
         raise NoCredential("the credential is neither a key nor a link's token that works here")
 
-    def by_link(self, purpose: Purpose, token: str) -> Actor:
+    def by_link(self, request: Request, purpose: Purpose, token: str) -> Actor:
         """The holder of a link, in whose place a page acts.
 
         Raises ``LinkError``, which says what to do.
@@ -169,13 +176,13 @@ class Access:
         if len(what) != _PARTS.get(purpose, 2):
             raise LinkError("the link is not complete: copy it whole from the letter")
         about, id_, order = (*what, "", "")[:3]
-        return Actor(kind, id_, about, order)
+        return Actor(kind, id_, about, order, client=client_of(request))
 
     # --- browsers --------------------------------------------------------------------------------
 
-    async def sign_in(self, credential: str) -> Actor:
+    async def sign_in(self, request: Request, credential: str) -> Actor:
         """A seller who signs in with a key. Raises ``NoCredential`` and ``NotAllowed``."""
-        actor = await self.by_key(credential.strip())
+        actor = await self.by_key(request, credential.strip())
         if actor.kind != "seller":
             raise NotAllowed("this is a shop's key: sign in with a seller's")
         return actor
@@ -213,7 +220,7 @@ class Access:
             return anonymous
         if await self._ended.has(session):
             return anonymous
-        return replace(anonymous, kind="seller", id=seller_id, via=key_id)
+        return Actor("seller", seller_id, via=key_id, client=anonymous.client)
 
     def _told_session(self, request: Request) -> tuple[str, str, str] | None:
         """Seller, key and session of a cookie that is ours and whose time is not over."""
@@ -265,7 +272,12 @@ class Access:
 
 def visitor(request: Request) -> Actor:
     """Somebody of whom nothing is known but the address."""
-    return Actor(client=network_of(request.client.host if request.client else ""))
+    return Actor(client=client_of(request))
+
+
+def client_of(request: Request) -> str:
+    """By what a request is counted: the network that it came from."""
+    return network_of(request.client.host if request.client else "")
 
 
 def digest_of(credential: str) -> str:

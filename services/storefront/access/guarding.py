@@ -73,7 +73,7 @@ class Guard:
             await send(message)
 
         try:
-            self._count(scope)
+            await self._count(scope)
             self._need_own_page(scope, headers)
             body = await _body(scope, headers, receive)
         except Refusal as refusal:
@@ -101,11 +101,11 @@ class Guard:
         seen = [each.strip() for each in lines.split(",") if each.strip()]
         return seen[-self._proxies] if len(seen) >= self._proxies else direct
 
-    def _count(self, scope: Scope) -> None:
+    async def _count(self, scope: Scope) -> None:
         if scope["path"].startswith(UNCOUNTED):
             return
         what: What = "reads" if scope["method"] in SAFE else "writes"
-        self._rates.count(what, network_of(scope["client"][0]))
+        await self._rates.count(what, network_of(scope["client"][0]))
 
     def _need_own_page(self, scope: Scope, headers: Headers) -> None:
         """What a browser sends from another site's page changes nothing.

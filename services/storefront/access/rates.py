@@ -1,38 +1,162 @@
-"""How often somebody may do something: counted in this process, over a sliding window."""
+"""How often somebody may do something, counted over a sliding window.
 
-from hashlib import sha256
+It is counted in this process, or in a Redis for all processes (``RATES_URL``). While the Redis
+can't be reached, this process counts on its own.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b, sha256
 from math import ceil
-from time import time
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
+import structlog
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import ConfigurationError, StorageError
 
+from services.storefront.access.counters import BoundedStorage
 from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
-What = Literal["reads", "writes", "writes-of-key", "requests", "registrations", "letters"]
+#: What a client does, counted by its network.
+OfClient = Literal["reads", "writes", "requests", "registrations", "letters"]
+What = Literal[OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers"]
+_OF_CLIENT = frozenset(get_args(OfClient))
+#: Whoever has a wider IPv6 network than a /64 has many of them, so those count together, too: by
+#: how many characters of a client a /32, a /48 and a /56 are known, and how much more they may.
+WIDER = ((9, 256), (14, 16), (17, 4))
+_CLIENT_GROUPS = 4
+#: A Redis on the same network counts in less; and how long one that failed is left alone.
+REDIS_SECONDS = 0.5
+REDIS_REST_SECONDS = 10.0
+
+_log = structlog.get_logger()
+
+
+class RatesError(ValueError):
+    """``RATES_URL`` can't be used; the text says what to do."""
+
+
+class Count(NamedTuple):
+    """So many times, by whom or of whom: the client, key, seller or recipient."""
+
+    what: What
+    who: str
+    times: int = 1
+
+
+class _Counter(NamedTuple):
+    """One counter that a count is part of."""
+
+    what: What
+    limit: RateLimitItem
+    name: str
+    times: int
 
 
 class Rates:
-    """One for a web process: with several, each allows as much."""
+    """The limits of one deployment. Raises ``RatesError`` for a ``RATES_URL`` that can't be used.
+
+    Each kind has counters of its own, so that a crowd of readers never drives out those of letters.
+    """
 
     def __init__(self, settings: PageSettings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._limits: dict[What, RateLimitItem] = {
             "reads": RateLimitItemPerMinute(settings.reads_per_minute),
             "writes": RateLimitItemPerMinute(settings.writes_per_minute),
             "writes-of-key": RateLimitItemPerMinute(settings.writes_per_minute_of_key),
             "requests": RateLimitItemPerHour(settings.requests_per_hour),
             "registrations": RateLimitItemPerHour(settings.registrations_per_hour),
+            "offers": RateLimitItemPerHour(settings.offers_per_hour),
             "letters": RateLimitItemPerHour(settings.letters_per_hour),
+            "letters-to-one": RateLimitItemPerHour(settings.letters_to_one_per_hour),
+            "letters-of-strangers": RateLimitItemPerHour(settings.letters_of_strangers_per_hour),
         }
+        self._wider = {
+            (what, characters): type(self._limits[what])(self._limits[what].amount * more)
+            for what in _OF_CLIENT
+            for characters, more in WIDER
+        }
+        self._here = {
+            what: SlidingWindowCounterRateLimiter(BoundedStorage()) for what in self._limits
+        }
+        url = settings.rates_url.get_secret_value()
+        self._redis = SlidingWindowCounterRateLimiter(_redis(url)) if url else None
+        self._rests_until = 0.0
+        self._secret = sha256(settings.link_secret.get_secret_value().encode()).digest()
 
-    def count(self, what: What, who: str, times: int = 1) -> None:
-        """Count it, or raise ``TooMany`` with when to come again. Mail addresses are not kept."""
-        limit = self._limits[what]
-        name = sha256(f"{what}/{who}".encode()).hexdigest()[:24]
-        if not self._limiter.hit(limit, what, name, cost=min(times, limit.amount)):
-            stats = self._limiter.get_window_stats(limit, what, name)
-            raise TooMany(ceil(stats.reset_time - time()))
+    async def count(self, what: What, who: str, times: int = 1) -> None:
+        """Count it, or raise ``TooMany`` with when to come again."""
+        await self.count_all([Count(what, who, times)])
+
+    async def count_all(self, counts: Sequence[Count]) -> None:
+        """Count all of it, or nothing and raise ``TooMany`` with when to come again.
+
+        Whom it is about is kept as a keyed hash. Raises ``ValueError`` for a count without a name,
+        which would be shared by everybody.
+        """
+        counters = [counter for each in counts for counter in self._counters(each)]
+        if self._redis is not None and time.monotonic() >= self._rests_until:
+            try:
+                async with asyncio.timeout(REDIS_SECONDS * len(counters)):
+                    await _count([(self._redis, each) for each in counters])
+            except (StorageError, TimeoutError) as error:
+                # The text may hold the address with its password.
+                cause = error.storage_error if isinstance(error, StorageError) else error
+                _log.warning("rates are counted by each process alone", error=type(cause).__name__)
+                self._rests_until = time.monotonic() + REDIS_REST_SECONDS
+            else:
+                return
+        await _count([(self._here[each.what], each) for each in counters])
+
+    def _counters(self, count: Count) -> Iterator[_Counter]:
+        """The counters of a count: of an IPv6 client those of its wider networks, too."""
+        what, who, times = count
+        if not who:
+            raise ValueError(f"{what} are counted without a name: everybody would share the limit")
+        if what in _OF_CLIENT and who.count(":") == _CLIENT_GROUPS - 1:
+            for characters, _ in WIDER:
+                limit = self._wider[what, characters]
+                yield _Counter(what, limit, self._name(what, who[:characters]), times)
+        yield _Counter(what, self._limits[what], self._name(what, who), times)
+
+    def _name(self, what: What, who: str) -> str:
+        said = f"{what}/{who}".encode()
+        return blake2b(said, digest_size=16, key=self._secret).hexdigest()
+
+
+async def _count(
+    counters: Sequence[tuple[SlidingWindowCounterRateLimiter, _Counter]],
+) -> None:
+    if len(counters) > 1:
+        # What is refused for one of them is counted by none.
+        for limiter, each in counters:
+            if not await limiter.test(each.limit, each.name, cost=each.times):
+                await _refuse(limiter, each)
+    for limiter, each in counters:
+        if not await limiter.hit(each.limit, each.name, cost=each.times):
+            await _refuse(limiter, each)
+
+
+async def _refuse(limiter: SlidingWindowCounterRateLimiter, counter: _Counter) -> None:
+    if counter.what == "letters-of-strangers":
+        _log.warning("the hour's letters of strangers are used up", limit=counter.limit.amount)
+    stats = await limiter.get_window_stats(counter.limit, counter.name)
+    raise TooMany(ceil(stats.reset_time - time.time()))
+
+
+def _redis(url: str) -> RedisStorage:
+    if not url.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise RatesError("RATES_URL is not a Redis: give redis://host:port, or leave it empty")
+    try:
+        return RedisStorage(
+            f"async+{url}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix="jointbuy-rates",
+        )
+    except ConfigurationError:
+        raise RatesError("RATES_URL needs the client of Redis: install jointbuy[redis]") from None

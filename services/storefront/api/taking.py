@@ -30,7 +30,7 @@ async def who(request: Request) -> Actor:
     shop = shop_of(request)
     actor = await shop.access.bearer(request)
     if actor.via and request.method != "GET":
-        shop.rates.count("writes-of-key", actor.via)
+        await shop.rates.count("writes-of-key", actor.via)
     return actor
 
 

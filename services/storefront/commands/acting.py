@@ -6,15 +6,17 @@ command that is repeated under the same ``Idempotency-Key`` is the same command 
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from schemas.addresses import canonical
 from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
 from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
+from schemas.unverified import greetable, has_link
 from services.storefront.access.callers import Access, Actor, Kind
-from services.storefront.access.rates import Rates
+from services.storefront.access.rates import Count, Rates
 from services.storefront.live.hub import Hub
 from services.storefront.model.reading import Reader
 from services.storefront.problems import Impossible, NoCredential, NotAllowed, Unknown
@@ -25,6 +27,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 LOOK_SECONDS = 0.03
+LINK_PROBLEM = "holds what mail programs take for a web or mail address: leave it out"
 _IN_WORDS: dict[Kind, str] = {
     "admin": "the admin's key",
     "seller": "a seller's key",
@@ -127,14 +130,35 @@ class Acting:
 
     # --- how much --------------------------------------------------------------------------------
 
-    def _count_letters(self, actor: Actor, recipients: Sequence[str | None]) -> None:
-        """Letters that anyone may cause are counted, by who asks and by who gets them."""
-        addresses = [each.casefold() for each in recipients if each]
-        if not addresses or actor.kind in ("shop", "admin"):
+    async def _count_letters(self, actor: Actor, recipients: Iterable[str | None]) -> None:
+        """Count the letters that a command causes: by who asks, by who gets them, and in all.
+
+        ``recipients`` are one for each letter: an address, or what ``recipient_of`` gives where
+        the address is not known here; ``None`` gets no letter. Letters of a shop or the admin are
+        not counted. Raises ``TooMany``, and ``Impossible`` for more letters than an hour has.
+        """
+        if is_trusted(actor):
             return
-        self._rates.count("letters", actor.client)
-        for address in addresses:
-            self._rates.count("letters", f"to {address}")
+        mailboxes = Counter(canonical(each) for each in recipients if each)
+        number = mailboxes.total()
+        if not number:
+            return
+        most = self._settings.letters_per_hour
+        if number > most:
+            raise Impossible(f"this sends {number} letters, and {most} an hour are possible")
+        await self._rates.count_all(
+            [
+                Count("letters", actor.client, number),
+                *(Count("letters-to-one", to, times) for to, times in mailboxes.items()),
+                Count("letters-of-strangers", "all", number),
+            ]
+        )
+
+    # --- what strangers say ----------------------------------------------------------------------
+
+    def _name(self, actor: Actor, name: str | None) -> str | None:
+        """A person's name as letters may repeat it; a shop or the admin has checked it."""
+        return name if is_trusted(actor) else greetable(name)
 
     # --- who may ---------------------------------------------------------------------------------
 
@@ -214,6 +238,25 @@ def is_contract_of(group: GroupPurchase, seller_id: str) -> bool:
     return (
         group.request_id.startswith("au-") and organizer is not None and organizer.id == seller_id
     )
+
+
+def is_trusted(actor: Actor) -> bool:
+    """Whether an actor names people and causes letters as one who answers for them."""
+    return actor.kind in ("shop", "admin")
+
+
+def link_problems(said: Mapping[str, str | None]) -> list[Problem]:
+    """Which of the fields of a stranger's can't stand in letters."""
+    return [
+        Problem(field=field, problem=LINK_PROBLEM)
+        for field, text in said.items()
+        if text and has_link(text)
+    ]
+
+
+def recipient_of(group_id: str, person_id: str) -> str:
+    """A recipient of whom only the id is known, to be counted by."""
+    return f"{group_id}/{person_id}"
 
 
 def demand(actor: Actor, *kinds: Kind) -> None:

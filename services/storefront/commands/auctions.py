@@ -20,7 +20,7 @@ from schemas.messages import (
 )
 from schemas.topics import APPLICATIONS, AUCTIONS, OFFERS
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, is_trusted, link_problems, now
 from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
 
@@ -69,6 +69,11 @@ class AuctionCommands(Acting):
     ) -> Offered:
         """Open an auction with a first condition. Raises ``Impossible`` if it is refused."""
         seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
+        if not is_trusted(actor):
+            # Buyers and other sellers read it in their letters.
+            said = {"product.name": given.product.name, "product.id": given.product.id}
+            if problems := link_problems(said):
+                raise Impossible("the auction can't be opened", problems)
         auction_id = self._id("a", actor, seed)
         fields = given.model_dump(exclude_none=True, exclude={"seller_id", "product"})
         message = AuctionOpened(
@@ -79,7 +84,7 @@ class AuctionCommands(Acting):
             offered_at=now(),
             **fields,
         )
-        return await self._offer(message)
+        return await self._offer(actor, message, "openings")
 
     async def offer(
         self, actor: Actor, auction_id: str, given: OfferGiven, seed: str | None = None
@@ -105,12 +110,17 @@ class AuctionCommands(Acting):
             currency=auction.currency,
             offered_at=now(),
         )
-        return await self._offer(message)
+        return await self._offer(actor, message, auction_id)
 
-    async def _offer(self, message: AuctionOpened | CounterOffered) -> Offered:
+    async def _offer(
+        self, actor: Actor, message: AuctionOpened | CounterOffered, counted_for: str
+    ) -> Offered:
         key = f"{message.auction_id}/offer/{message.offer_id}"
         answer = await self._reader.fact(AUCTIONS.name, key)
         if answer is None:
+            if not is_trusted(actor):
+                # Each that is shown is told to all who have reserved, an opening to all sellers.
+                await self._rates.count("offers", f"{message.seller_id}/{counted_for}")
             answer = await self._ask(OFFERS, message, answers=(AUCTIONS, key))
             if isinstance(answer, OfferJudged) and answer.verdict == "shown":
                 await self._shown(message)
@@ -159,7 +169,7 @@ class AuctionCommands(Acting):
     ) -> Reserved:
         """Reserve: by a letter that asks to confirm it, or at once where a shop vouches."""
         auction = await self._auction(auction_id)
-        vouched = actor.kind in ("shop", "admin")
+        vouched = is_trusted(actor)
         if not vouched and actor.kind != "anonymous":
             demand(actor, "shop", "admin")
         if auction.status != "open" or now() >= auction.closes_at:
@@ -167,7 +177,7 @@ class AuctionCommands(Acting):
         if given.quantity > auction.quantity_max_per_applicant:
             raise _refused("over-applicant-limit", auction.quantity_max_per_applicant)
         applicant = self._applicant(actor, given)
-        self._count_letters(actor, [applicant.email])
+        await self._count_letters(actor, [applicant.email])
         message = Applied(
             application_id=self._id("b", actor, seed and f"{seed}/{auction_id}"),
             auction_id=auction_id,
@@ -211,7 +221,8 @@ class AuctionCommands(Acting):
             made = f"{actor.id}:{person.id}"
             if len(made) > 64:
                 made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
-        return Person(**person.model_dump(exclude_none=True) | {"id": made})
+        said = {"id": made, "name": self._name(actor, person.name)}
+        return Person(**person.model_dump(exclude_none=True) | said)
 
     async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
         """Say that the applicant followed the letter's link; whoever calls has read it.

@@ -27,7 +27,7 @@ from schemas.topics import (
     REQUEST_OUTCOMES,
 )
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, is_trusted, now
 from services.storefront.commands.given import (
     DefinitionGiven,
     GroupGiven,
@@ -115,11 +115,11 @@ class GroupCommands(Acting):
             organizer["id"] = f"o-{self._access.seal('organizer', request_id)[:20]}"
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
-            if actor.kind == "anonymous":
-                self._rates.count("requests", actor.client)
-            people = (given.organizer, *given.members)
-            self._count_letters(actor, [each.email for each in people if each])
             messages = self._request(actor, given, request_id, organizer)
+            people = (given.organizer, *given.members)
+            await self._count_letters(actor, [each.email for each in people if each])
+            if actor.kind == "anonymous":
+                await self._rates.count("requests", actor.client)
             outcome = await self._ask(
                 GROUP_PURCHASE_REQUESTS, *messages, answers=(REQUEST_OUTCOMES, request_id)
             )
@@ -181,20 +181,23 @@ class GroupCommands(Acting):
         ]
 
     def _person(self, actor: Actor, person: PersonGiven, field: str) -> dict[str, Any]:
-        """A person of a message; who comes without a shop's id is known by the address."""
+        """A person of a message; who comes without a shop's id is known by the address.
+
+        An id of a stranger's choice could be somebody else's: it is refused.
+        """
         fields: dict[str, Any] = person.model_dump(mode="json", exclude_none=True)
-        trusted = actor.kind in ("shop", "admin")
-        if person.id is not None and not trusted and field == "organizer":
+        if person.id is not None and not is_trusted(actor):
             raise Impossible(
-                "a shop's key is needed to name the organizer's id",
+                "a shop's key is needed to name the id of a person",
                 [Problem(field=f"{field}.id", problem="leave it out: the address makes one")],
             )
+        fields["name"] = self._name(actor, person.name)
         if person.id is None:
             fields["id"] = self.person_id(person.email) if person.email else None
         if fields["id"] is None and isinstance(person, MemberGiven):
             raise Impossible(
                 "a member can't be told from others",
-                [Problem(field=field, problem="give an id or an email")],
+                [Problem(field=field, problem="give an email, or an id with a shop's key")],
             )
         return fields
 

@@ -22,7 +22,7 @@ from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import (
     CancellationGiven,
     OrderGiven,
@@ -159,6 +159,9 @@ class OrderCommands(Acting):
         if given.state == "paid":
             problem = "only the shop can say that: leave it out"
             problems.append(Problem(field="state", problem=problem))
+        if given.member and given.member.id is not None:
+            problem = "leave it out: the address makes one"
+            problems.append(Problem(field="member.id", problem=problem))
         email = given.member.email if given.member else None
         member_id = actor.id or (self.person_id(email) if email else "")
         if not email and self.asks_address(actor, group):
@@ -168,7 +171,6 @@ class OrderCommands(Acting):
         if given.quantity > most:
             problem = f"is more than one order by a link may have here: order at most {most}"
             problems.append(Problem(field="quantity", problem=problem))
-        self._count_letters(actor, [_address_listed(group, actor.id) or email])
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
             problems.append(Problem(field="group_id", problem="is not open for orders any more"))
@@ -180,6 +182,9 @@ class OrderCommands(Acting):
             problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
+        # With a link of their own, members get letters at the address that the organizer gave.
+        address = _address_listed(group, actor.id) or email
+        await self._count_letters(actor, [address or recipient_of(group.group_id, member_id)])
         return OrderPlaced(
             order_id=self._id("w", actor, seed),
             source=STOREFRONT,
@@ -203,6 +208,8 @@ class OrderCommands(Acting):
         ]
         if problems:
             raise Impossible("the order can't be told from others", problems)
+        # Of a seller: a shop's letters are the shop's to answer for.
+        await self._count_letters(actor, [given.member.email if given.member else None])
         fields = given.model_dump(exclude_none=True, exclude={"state", "member", "source"})
         kind = OrderPaid if given.state == "paid" else OrderPlaced
         return kind(

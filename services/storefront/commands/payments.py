@@ -16,7 +16,7 @@ from schemas.messages import (
 from schemas.parts import BEYOND_LIMITS, SUM_MAX
 from schemas.topics import DEFINITIONS, PAYMENT_REPORTS, PAYMENTS
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
@@ -110,12 +110,16 @@ class PaymentCommands(Acting):
 
     async def retry(self, actor: Actor, named: str) -> Reported:
         """Have a payment that failed tried again: its payer, or whoever runs its group."""
-        payment, _ = await self.payment(actor, named)
+        payment, group = await self.payment(actor, named)
         if payment.status != "failed":
             problem = f"is {payment.status}: only what failed is tried again"
             raise Impossible(
                 "it can't be tried again", [Problem(field="payment_id", problem=problem)]
             )
+        # If it fails again, payer and organizer are told again.
+        organizer = group.organizer.id if group.organizer else None
+        people = dict.fromkeys(each for each in (payment.member_id, organizer) if each)
+        await self._count_letters(actor, [recipient_of(group.group_id, each) for each in people])
         wish = PaymentRetried(group_id=payment.group_id, payment_id=payment.payment_id, at=now())
         return await self._said_of(payment, wish)
 

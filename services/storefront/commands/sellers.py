@@ -18,7 +18,7 @@ from schemas.messages import (
 from schemas.sources import is_reserved
 from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
 from services.storefront.access.callers import Actor, new_key, revoked
-from services.storefront.commands.acting import Acting, demand, now
+from services.storefront.commands.acting import Acting, demand, link_problems, now
 from services.storefront.commands.given import SellerGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 
@@ -51,7 +51,12 @@ class SellerCommands(Acting):
         if isinstance(found, Seller):
             return Registered(seller_id, None, found)
         if actor.kind != "admin":
-            self._rates.count("registrations", actor.client)
+            # Buyers read the name in their letters.
+            if problems := link_problems({"name": given.name}):
+                raise Impossible("the seller can't be registered", problems)
+            # Who has registered gets letters from then on, such as invitations to outbid.
+            await self._count_letters(actor, [given.email])
+            await self._rates.count("registrations", actor.client)
         at = now()
         fields = given.model_dump(exclude_none=True)
         message = SellerRegistered(seller_id=seller_id, registered_at=at, **fields)
@@ -125,7 +130,9 @@ class SellerCommands(Acting):
 
     # --- letters ---------------------------------------------------------------------------------
 
-    async def prefer(self, kind_of_word: type[Preference], recipient_id: str, kind: str) -> None:
+    async def prefer(
+        self, kind_of_word: type[Preference], recipient_id: str, kind: str, mailbox: str
+    ) -> None:
         """A recipient's word on letters of a kind; whoever calls has read the letter's link."""
-        said = {"recipient_id": recipient_id, "kind": kind, "at": now()}
+        said = {"recipient_id": recipient_id, "kind": kind, "mailbox": mailbox, "at": now()}
         await self._sender.send(MAIL_PREFERENCES, kind_of_word.model_validate(said))

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.parts import NUMBER_MAX
+from services.storefront.commands.acting import LINK_PROBLEM
 from services.storefront.commands.given import Address
 from services.storefront.pages import formats
 from services.storefront.pages.showing import Visit
@@ -124,7 +125,9 @@ class Form:
         for problem in refusal.problems:
             name = fields.get(problem.field, problem.field)
             words: object = problem.problem
-            if name == "email":
+            if problem.problem == LINK_PROBLEM:
+                words = self.visit.text("problem.link")
+            elif name == "email":
                 words = self.visit.text("problem.email")
             elif name in ("name", "product"):
                 words = self.visit.text("problem.long")

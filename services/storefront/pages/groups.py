@@ -88,7 +88,7 @@ async def _form(
 
 
 def _member(request: Request, group_id: str, token: str) -> Actor:
-    actor = shop_of(request).access.by_link("order", token)
+    actor = shop_of(request).access.by_link(request, "order", token)
     if actor.about != group_id:
         raise LinkError("the link is of another group purchase")
     return actor

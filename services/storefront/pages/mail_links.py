@@ -27,10 +27,15 @@ router = APIRouter(include_in_schema=False)
 
 def _two(request: Request, purpose: Purpose, token: str) -> tuple[str, str]:
     """What a token is about. Raises ``LinkError``."""
+    about, id_ = _parts(request, purpose, token, 2)
+    return about, id_
+
+
+def _parts(request: Request, purpose: Purpose, token: str, count: int) -> list[str]:
     what = shop_of(request).links.read(purpose, token, MAX_AGE[purpose])
-    if len(what) != 2:
+    if len(what) != count:
         raise LinkError("the link is not complete: copy it whole from the letter")
-    return what[0], what[1]
+    return what
 
 
 async def _ask(request: Request, auction_id: str, what: str, action: str) -> Response:
@@ -89,7 +94,7 @@ async def withdraw(request: Request, token: str) -> Response:
     """It is taken back."""
     auction_id, application_id = _two(request, "application", token)
     shop = shop_of(request)
-    actor = shop.access.by_link("application", token)
+    actor = shop.access.by_link(request, "application", token)
     await shop.commands.withdraw_application(actor, auction_id, application_id)
     back = {"href": auction_path(auction_id), "words": "apply.done_link"}
     return said(request, "letters", "withdrawn", next=back)
@@ -184,7 +189,7 @@ def _kind(request: Request, kind: str) -> dict[str, object]:
 @router.get("/unsubscribe/{token}")
 async def ask_to_unsubscribe(request: Request, token: str) -> Response:
     """Whether letters of a kind are to end."""
-    _, kind = _two(request, "unsubscribe", token)
+    _, kind, _ = _parts(request, "unsubscribe", token, 3)
     return page(
         request,
         "ask.html",
@@ -198,8 +203,8 @@ async def ask_to_unsubscribe(request: Request, token: str) -> Response:
 @router.post("/unsubscribe/{token}")
 async def unsubscribe(request: Request, token: str) -> Response:
     """They end; also for the button of mail programs."""
-    recipient_id, kind = _two(request, "unsubscribe", token)
-    await shop_of(request).commands.prefer(Unsubscribed, recipient_id, kind)
+    recipient_id, kind, mailbox = _parts(request, "unsubscribe", token, 3)
+    await shop_of(request).commands.prefer(Unsubscribed, recipient_id, kind, mailbox)
     again = {"action": f"/resubscribe/{token}", "words": "letters.resubscribe_button"}
     return said(request, "letters", "unsubscribed", values=_kind(request, kind), button=again)
 
@@ -207,6 +212,6 @@ async def unsubscribe(request: Request, token: str) -> Response:
 @router.post("/resubscribe/{token}")
 async def resubscribe(request: Request, token: str) -> Response:
     """They come again."""
-    recipient_id, kind = _two(request, "unsubscribe", token)
-    await shop_of(request).commands.prefer(Resubscribed, recipient_id, kind)
+    recipient_id, kind, mailbox = _parts(request, "unsubscribe", token, 3)
+    await shop_of(request).commands.prefer(Resubscribed, recipient_id, kind, mailbox)
     return said(request, "letters", "resubscribed", values=_kind(request, kind), next=HOME)

@@ -29,7 +29,7 @@ async def manage(
 
 
 def _organizer(request: Request, group_id: str, token: str) -> Actor:
-    actor = shop_of(request).access.by_link("group", token)
+    actor = shop_of(request).access.by_link(request, "group", token)
     if actor.about != group_id:
         raise LinkError("the link is of another group purchase")
     return actor

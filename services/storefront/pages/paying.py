@@ -107,7 +107,7 @@ def _problem(payment: Payment, visit: Visit) -> object:
 
 
 def _payer(request: Request, group_id: str, token: str) -> Actor:
-    actor = shop_of(request).access.by_link("payer", token)
+    actor = shop_of(request).access.by_link(request, "payer", token)
     if actor.about != group_id:
         raise LinkError("the link is of another group purchase")
     return actor

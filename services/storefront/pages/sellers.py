@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from schemas.messages import Seller
 from schemas.topics import SELLERS
-from services.storefront.access.callers import Actor, visitor
+from services.storefront.access.callers import visitor
 from services.storefront.commands.given import SellerGiven, given
 from services.storefront.model.rows import OfferRow
 from services.storefront.pages.forms import Form
@@ -49,8 +49,7 @@ async def register(request: Request) -> Response:
     if not form.problems:
         try:
             wanted = given(SellerGiven, person)
-            shop = shop_of(request)
-            done = await shop.commands.register_seller(visitor(request), wanted)
+            done = await shop_of(request).commands.register_seller(visitor(request), wanted)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {})
     if form.problems:
@@ -65,14 +64,15 @@ async def register(request: Request) -> Response:
         seller_id=done.seller_id,
         is_good=is_good,
     )
-    await _remember(request, shop, answer, done.credential)
+    await _remember(request, answer, done.credential)
     return answer
 
 
-async def _remember(request: Request, shop: Shop, answer: Response, credential: str | None) -> None:
+async def _remember(request: Request, answer: Response, credential: str | None) -> None:
     """Sign in who has just got a key; if it can't be read yet, the key signs in later."""
+    shop = shop_of(request)
     try:
-        actor = await shop.access.sign_in(credential or "")
+        actor = await shop.access.sign_in(request, credential or "")
     except NoCredential:
         return
     await shop.access.end_session(request)
@@ -103,10 +103,10 @@ async def sign_in(request: Request) -> Response:
     key, then = form.text("key"), _then(form)
     # A key is not sent back, whether it is right or wrong.
     form.values.pop("key", None)
-    actor = Actor()
+    actor = visitor(request)
     if not form.problems:
         try:
-            actor = await shop.access.sign_in(key)
+            actor = await shop.access.sign_in(request, key)
         except (NoCredential, NotAllowed):
             form.wrong("key", "desk.sign_in_wrong")
     if form.problems:

@@ -302,7 +302,7 @@ async def withdraw(request: Request, auction_id: str) -> Response:
 async def invited(request: Request, token: str) -> Response:
     """The form that a letter leads to."""
     visit = Visit.of(request)
-    actor = shop_of(request).access.by_link("counter-offer", token)
+    actor = shop_of(request).access.by_link(request, "counter-offer", token)
     return await _invited_page(request, actor, token, Form(visit), visit)
 
 
@@ -321,7 +321,7 @@ async def _invited_page(
 async def offer_as_invited(request: Request, token: str) -> Response:
     """Outbid by the letter's link."""
     visit, shop = Visit.of(request), shop_of(request)
-    actor = shop.access.by_link("counter-offer", token)
+    actor = shop.access.by_link(request, "counter-offer", token)
     form = await Form.of(request, visit)
     auction = await auction_shown(shop.reader, actor.about)
     wanted = _offer_of(form, auction)
@@ -340,6 +340,6 @@ async def offer_as_invited(request: Request, token: str) -> Response:
 async def offered_as_invited(request: Request, token: str, offer_id: str) -> Response:
     """What became of it."""
     shop = shop_of(request)
-    actor = shop.access.by_link("counter-offer", token)
+    actor = shop.access.by_link(request, "counter-offer", token)
     verdict = await _verdict(shop, actor, actor.about, offer_id)
     return page(request, "verdict.html", verdict=verdict)

@@ -128,7 +128,7 @@ def _where_next(access: Access, asked: Asked) -> str:
 async def started(request: Request, token: str) -> Response:
     """Wait for the id, then go to the organizer's page."""
     shop = shop_of(request)
-    actor = shop.access.by_link("request", token)
+    actor = shop.access.by_link(request, "request", token)
     try:
         asked = await shop.commands.outcome(actor, actor.about)
     except Impossible as refusal:

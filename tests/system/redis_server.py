@@ -1,0 +1,75 @@
+"""A Redis server for tests: on 127.0.0.1, of Debian's package, ends with us and keeps nothing."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from services.runtime.brokers import end_with_parent, free_port
+from tests.system.stack import until
+
+INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends", "redis-server"]
+
+
+class RedisError(RuntimeError):
+    """No server can be had; the message is one line that says what to do."""
+
+
+@dataclass
+class RedisServer:
+    """One that runs until it is told to stop."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """As ``RATES_URL`` takes it."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as made:
+                made.sendall(b"PING\r\n")
+                return made.recv(5) == b"+PONG"
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """An empty server. Raises ``RedisError``."""
+    program, port = _program(), free_port()
+    said = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(
+        [program, *said],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - one call to the system and nothing else
+    )
+    server = RedisServer(port, process)
+    try:
+        until("Redis ready", server.answers)
+        yield server
+    finally:
+        server.stop()
+
+
+def _program() -> str:
+    found = shutil.which("redis-server")
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        subprocess.run(INSTALL, env=env, capture_output=True, check=False, timeout=300)
+        found = shutil.which("redis-server")
+    if found is None:
+        raise RedisError("no Redis: apt-get install redis-server")
+    return found
