@@ -5,7 +5,7 @@ from sqlalchemy import BigInteger, Column
 
 from services.storefront.model.tables import WORD
 
-revision = "0006"
+revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
