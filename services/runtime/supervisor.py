@@ -53,6 +53,7 @@ SECRETS: dict[str, tuple[str, ...]] = {
     "DATABASE_URL": ("storefront", "storefront.projector"),
     "JOINTBUY_KEY": (),
     "LINK_SECRET": ("notifier", "storefront"),
+    "RATES_URL": ("storefront",),
     "SHOPS": WITH_SHOPS,
     "SMTP_PASSWORD": ("notifier",),
     "STRIPE_API_KEY": ("payment_service",),

@@ -213,7 +213,7 @@ def _can_be_sent(
         if not why_not:
             kept.append(letter)
         elif others_go_on:
-            typer.echo(clean(f"left: {why_not}"), err=True)
+            say(f"left: {why_not}", err=True)
         else:
             raise Mistake(why_not)
     return kept

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-import typer
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
@@ -29,7 +28,7 @@ from services.runtime.records import (
     milliseconds,
 )
 from services.runtime.settings import Settings
-from services.terminal.console import Mistake, Step, clean
+from services.terminal.console import Mistake, Step, say
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0
@@ -95,7 +94,7 @@ async def read(
 
 
 def _name_unreadable(record: Unreadable) -> None:
-    typer.echo(clean(f"left out, it can't be read: {record}"), err=True)
+    say(f"left out, it can't be read: {record}", err=True)
 
 
 async def _batches(

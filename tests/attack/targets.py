@@ -151,6 +151,9 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
         requests_per_hour=many,
         registrations_per_hour=many,
         letters_per_hour=many,
+        letters_to_one_per_hour=many,
+        letters_of_strangers_per_hour=many,
+        offers_per_hour=many,
     )
     app, recorder = build(Settings(), settings), Recorder()
     shop = app.state.shop
@@ -166,8 +169,9 @@ def means_of(ids: dict[str, str], credentials: dict[str, str], secret: str = SEC
     """With a token of each purpose; the payer is m1."""
     links, group = Links(secret), ids["group_id"]
     made: dict[Purpose, tuple[str, ...]] = {
-        "unsubscribe": ("m-ada", "invitation"),
+        "unsubscribe": ("m-ada", "invitation", "mailbox"),
         "confirm-application": (ids["auction_id"], ids["application_id"]),
+        "confirm-order": (group, "m1", "storefront", "w-1", "1", "2100-01-01T00:00:00+00:00"),
         "application": (ids["auction_id"], ids["application_id"]),
         "counter-offer": (ids["auction_id"], ids["seller_id"]),
         "request": (ids["request_id"],),

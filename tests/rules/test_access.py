@@ -177,7 +177,7 @@ async def test_a_session_that_was_signed_out_of_is_good_for_nobody(
 ) -> None:
     key, credential = new_key("seller", "s-1")
     keys.add(key)
-    actor = await access.sign_in(credential)
+    actor = await access.sign_in(asking(), credential)
     (cookie, _), (elsewhere, _) = session_cookie(access, actor), session_cookie(access, actor)
     assert cookie != elsewhere, "two browsers have a session each, also of one second"
     await access.end_session(asking(cookie=cookie))

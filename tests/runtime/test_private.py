@@ -145,7 +145,7 @@ def test_a_wrong_setting_is_one_line(
     [
         ("order_service", set()),
         ("notifier", {"LINK_SECRET_FILE", "SMTP_PASSWORD"}),
-        ("storefront", {"ADMIN_KEY", "DATABASE_URL", "LINK_SECRET_FILE"}),
+        ("storefront", {"ADMIN_KEY", "DATABASE_URL", "LINK_SECRET_FILE", "RATES_URL"}),
         ("storefront.projector", {"DATABASE_URL"}),
         ("shop_bridge", {"SHOPS"}),
         ("payment_service", {"STRIPE_API_KEY"}),

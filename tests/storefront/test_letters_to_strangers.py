@@ -117,9 +117,8 @@ async def test_every_command_that_sends_letters_counts_them(page: Storefront) ->
 
     async def order_as_member(number: int) -> Answer:
         path, token = f"{GROUPS}/g-1/orders", LINKS.token(MEMBER[0], *MEMBER[1])
-        return await page.ask(
-            "POST", path, A.client, headers=bearer(token), body={"quantity": number + 1}
-        )
+        body = {"quantity": number + 1, "member": {"email": "ann@example.com"}}
+        return await page.ask("POST", path, A.client, headers=bearer(token), body=body)
 
     async def apply(number: int) -> Answer:
         body = {"applicant": people(1, f"a{number}-")[0], "quantity": 1}
@@ -228,6 +227,7 @@ async def test_a_letter_s_link_ends_letters_to_its_own_mailbox(page: Storefront)
         LINKS.token("payer", "m-victim", "all", "mailbox"),
         "m-victim",
     ],
+    ids=["without a mailbox", "of an order", "of a payer", "the id"],
 )
 async def test_no_other_token_ends_anybody_s_letters(page: Storefront, token: str) -> None:
     for place in ("unsubscribe", "resubscribe"):

@@ -42,7 +42,7 @@ async def whole_table(
     """Every row, page after page, and the cursors that led there."""
     rows, cursors = [], []
     cursor = None
-    actor = Actor(kind, "o", terms.group_id)
+    actor = Actor(kind, "o", terms.group_id, client="192.0.2.1")
     while True:
         page = await table_shown(reader, access, actor, terms, cursor, limit)
         rows += page.rows
@@ -85,7 +85,7 @@ async def test_a_cursor_of_one_who_knows_ids_is_not_one_of_those_who_do_not(
     for one, other in (("shop", "organizer"), ("organizer", "shop")):
         _, (cursor, *_) = await whole_table(reader, access, one, terms)  # type: ignore[arg-type]
         with pytest.raises(BadCursor):
-            await table_shown(reader, access, Actor(other), terms, cursor, 2)  # type: ignore[arg-type]
+            await table_shown(reader, access, Actor(other, client="192.0.2.1"), terms, cursor, 2)  # type: ignore[arg-type]
 
 
 def test_a_pseudonym_is_of_a_context_and_of_this_deployment(access: Access, reader: Reader) -> None:
@@ -102,6 +102,6 @@ def test_a_pseudonym_is_of_a_context_and_of_this_deployment(access: Access, read
     assert pseudonym(other, "GB-1", person) not in made
     assert all(len(each) <= 64 and each.startswith("u-") for each in made)
     for kind in KNOWING:
-        assert shown_to(Actor(kind), access, "GB-1", person) == person
+        assert shown_to(Actor(kind, client="192.0.2.1"), access, "GB-1", person) == person
     for kind in OTHERS:
-        assert shown_to(Actor(kind), access, "GB-1", person) in made
+        assert shown_to(Actor(kind, client="192.0.2.1"), access, "GB-1", person) in made

@@ -187,6 +187,10 @@ TOKENS: dict[str, Link] = {
     "/groups/{group_id}/payments": PAYER,
     "/started": ("request", ("r-1",)),
     "/confirm": ("confirm-application", ("a-1", "b-1")),
+    "/confirm-order": (
+        "confirm-order",
+        ("g-1", "m-ann", "storefront", "w-1", "1", "2100-01-01T00:00:00+00:00"),
+    ),
     "/applications": ("application", ("a-1", "b-1")),
     "/unsubscribe": ("unsubscribe", ("m-ann", "invitation", "mailbox")),
     "/resubscribe": ("unsubscribe", ("m-ann", "invitation", "mailbox")),
@@ -391,6 +395,8 @@ WALKS: dict[str, Walk] = {
     "GET /counter-offer/{token}/offers/{offer_id}": Walk(),
     "GET /confirm/{token}": Walk(),
     "POST /confirm/{token}": Walk(),
+    "GET /confirm-order/{token}": Walk(),
+    "POST /confirm-order/{token}": Walk(),
     "GET /applications/{token}": Walk(),
     "POST /applications/{token}": Walk(),
     "GET /unsubscribe/{token}": Walk(),
@@ -404,7 +410,7 @@ UNCOUNTED = {"GET /livez", "GET /readyz", "GET /metrics"}
 def credential(who: Visitor, by: str) -> dict[str, str]:
     """The headers of a visitor with a role's key, a session, or a link that others have too."""
     if by == "session":
-        token = LINKS.token("session", who.seller_id, who.key_id("seller"))
+        token = LINKS.token("session", who.seller_id, who.key_id("seller"), "r")
         return {"cookie": f"{COOKIE}={token}", "origin": PAGE_URL}
     tokens: dict[str, Link] = {
         "requester": ("request", ("r-1",)),
