@@ -137,7 +137,7 @@ class Fold:
         held = self._held.get(key)
         if held is None:
             held = self._held[key] = Held()
-            held.dues = [(due_ms(row), name) for name, row in self._rows(key).scan("due/")]
+            held.dues = [(due_ms(row), name) for name, row in self.rows(key).scan("due/")]
             heapq.heapify(held.dues)
         return held
 
@@ -178,7 +178,7 @@ class Fold:
 
     def _stash(self, key: str, topic_name: str, record: InputRecord, message: Message) -> None:
         self.stashed += 1
-        self._rows(key)[f"stash/{self.stashed:016d}"] = Stashed(
+        self.rows(key)[f"stash/{self.stashed:016d}"] = Stashed(
             topic=topic_name,
             partition=record.partition,
             offset=record.offset,
@@ -187,7 +187,8 @@ class Fold:
             value=encode(message).decode(),
         )
 
-    def _rows(self, key: str) -> KeyRows:
+    def rows(self, key: str) -> KeyRows:
+        """The rows of a key, as its rules see them."""
         rows = self._keys.get(key)
         if rows is None:
             rows = self._keys[key] = KeyRows(key, self.overlay, self.put)
@@ -204,7 +205,7 @@ class Fold:
         cause = (topic_name, record.partition, record.offset)
         timestamp = in_range(record.timestamp)
         try:
-            self._run(key, rule, timestamp, cause, message, self._rows(key), _at(now_ms))
+            self._run(key, rule, timestamp, cause, message, self.rows(key), _at(now_ms))
         except UnusableError as error:
             if self._puts != puts:
                 late = AssertionError(f"refused the record after it had put a row ({error})")
@@ -248,7 +249,7 @@ class Fold:
         return row is not None and due_ms(row) == at_ms
 
     def _fire(self, at_ms: int, key: str, name: str) -> None:
-        rows = self._rows(key)
+        rows = self.rows(key)
         row: Due = rows[name]
         rule = self._rule_of(key, name, self.processor.due)
         del rows[name]
@@ -268,15 +269,11 @@ class Fold:
         """Whether a key may be called for now: records of one that is held come first."""
         return key not in self._held and not self._parked(key)
 
-    def rows(self, key: str) -> KeyRows:
-        """The rows of a key, as its rules see them."""
-        return self._rows(key)
-
     def request(self, key: str, name: str, at_ms: int) -> Any:
         """What the caller of a call is to do, as of the wall clock's ``at_ms``."""
         try:
             request = self.processor.calls[name.split("/")[1]].request
-            return request(name, self._rows(key), _at(at_ms))
+            return request(name, self.rows(key), _at(at_ms))
         except Exception as error:
             raise self._blame(key, "the request of a call", name, error) from error
 
@@ -286,7 +283,7 @@ class Fold:
 
     def settle(self, key: str, name: str, reply: Any, at_ms: int) -> None:
         """Tell the rule of a call what came of it, at the wall clock's ``at_ms``."""
-        rows = self._rows(key)
+        rows = self.rows(key)
         before = rows[name]
         rule = self.processor.calls[name.split("/")[1]].settle
         self._run(key, rule, at_ms, name, name, reply, rows, _at(at_ms))
@@ -318,10 +315,10 @@ class Fold:
 
     def _chunk(self, key: str, name: str) -> None:
         rule = self._rule_of(key, name, self.processor.chunks)
-        self._run(key, rule, self.now_ms, name, self._rows(key), _at(self.now_ms))
+        self._run(key, rule, self.now_ms, name, self.rows(key), _at(self.now_ms))
 
     def _unstash(self, key: str, held: Held) -> None:
-        rows = self._rows(key)
+        rows = self.rows(key)
         for name in list(islice(held.stashed, STASHED_PER_TURN)):
             stashed: Stashed = rows[name]
             self._fire_held(key, held, stashed.now)
@@ -368,7 +365,7 @@ class Fold:
         pending = self._pending.pop(key, None)
         if pending is None:
             return
-        rows = self._rows(key)
+        rows = self.rows(key)
         for name, (timestamp, cause, rule) in pending.items():
             if name not in rows:
                 continue
