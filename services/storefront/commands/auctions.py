@@ -237,6 +237,8 @@ class AuctionCommands(Acting):
             )
             answers = [(AUCTIONS, key), (AUCTIONS, auction_id)]
             answer = await self._ask(APPLICATIONS, message, answers=answers)
+            # A repeat is not answered; what was refused before can be read by now.
+            answer = answer or await self._reader.fact(AUCTIONS.name, key)
         return answer if isinstance(answer, ApplicationRefused) else None
 
     async def withdraw_application(
