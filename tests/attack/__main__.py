@@ -80,9 +80,10 @@ def told(kind: str, began: float, statuses: Counter[int], found: list[str]) -> N
 def over_http(world: Counting, most: int, seed: int) -> list[str]:
     """Each attack on a stack that runs."""
     target, found = OverHttp(world.api.nobody.url), []
+    means = matrix.means(world)
     for kind in KINDS:
         began, bad = time.monotonic(), []
-        attacks = attacks_of(kind, matrix.means(world), matrix.who_of())
+        attacks = attacks_of(kind, means, matrix.who_of())
         answers = target.all(some_of(attacks, most, seed))
         for attack, answer in answers:
             bad += problems_of(attack, answer)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.storefront.api.taking import SHAPES
 from tests.attack import attacks
-from tests.attack.attacks import FORMS, KINDS, page_routes, shape_paths, some_of
+from tests.attack.attacks import FORMS, KINDS, Attack, page_routes, shape_paths, some_of
 from tests.attack.judging import problems_of
 from tests.attack.targets import in_process
 from tests.system.test_credentials import who_of
@@ -68,3 +68,19 @@ def test_every_field_of_every_body_is_attacked(shape: type[BaseModel]) -> None:
 
 def test_every_form_is_attacked() -> None:
     assert set(FORMS) == {name for name in page_routes() if name.startswith("POST")}
+
+
+ODD_NUMBERS = (
+    *("1_0", "1e1", "0x1", "%D9%A1", "%EF%BC%91", "+1", "-1", "1.0", "%201", "", "inf", "1%00"),
+    *("0", "101", "9" * 5_000),
+)
+
+
+@pytest.mark.parametrize("path", ["auctions", "group-purchases", "definitions"])
+async def test_a_number_in_an_address_is_digits(path: str, tmp_path: Path) -> None:
+    async with in_process(tmp_path) as target:
+        for odd in ODD_NUMBERS:
+            answer = await target.ask(Attack("", "GET", f"/api/v1/{path}?limit={odd}"))
+            assert answer.status == 400, odd
+            assert b'"field":"query.limit"' in answer.body
+        assert (await target.ask(Attack("", "GET", f"/api/v1/{path}?limit=10"))).status == 200

@@ -59,7 +59,7 @@ IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
 Absent = SkipJsonSchema[None]
 _Cursor = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
 Cursor = Annotated[_Cursor | Absent, Query(description="`cursor` of the page before.")]
-Limit = Annotated[int, Digits, Query(ge=1, le=LIMIT_MAX)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX), Digits]
 Words = Annotated[
     str, Query(max_length=200, pattern=TEXT_PATTERN, description="Words of the product's name.")
 ]

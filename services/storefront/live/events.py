@@ -172,7 +172,7 @@ def _seen(request: Request, after: int) -> int:
 
 
 After = Annotated[
-    int, Digits, Query(ge=0, le=10**15, description="Tell only what is newer than this.")
+    int, Query(ge=0, le=10**15, description="Tell only what is newer than this."), Digits
 ]
 
 
