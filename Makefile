@@ -71,7 +71,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 lock: ## Choose versions anew; names, versions and hashes only
 	@$(LOCK) --extra dev --extra embedded --extra docker \
 		--output-file requirements.lock pyproject.toml
-	@$(LOCK) --extra build --constraint requirements.lock \
+	@$(LOCK) --extra build --extra redis --constraint requirements.lock \
 		--output-file requirements-run.lock pyproject.toml
 
 bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group, auctions
