@@ -4,7 +4,6 @@ Run by ``make letters-pictures``; as root on Debian it installs Chromium and fon
 """
 
 import html
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import debian
 from tests.rules.letter_samples import parts, read, samples, written
 
 FOLDER = Path(__file__).parents[2] / "docs" / "letters"
@@ -36,12 +36,8 @@ FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 def chromium() -> str:
     """The browser, installed first with what else is needed if it misses and may be."""
     needed = ("chromium", "pngquant")
-    is_there = FONT.exists() and all(map(shutil.which, needed))
-    if not is_there and os.geteuid() == 0 and shutil.which("apt-get"):
-        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES)
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (("apt-get", "update", "-qq"), install):
-            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    if not FONT.exists() or not all(map(shutil.which, needed)):
+        debian.install(*PACKAGES)
     if not all(map(shutil.which, needed)):
         sys.exit(f"install first: {' '.join(PACKAGES)}")
     return "chromium"

@@ -22,6 +22,7 @@ import orjson
 
 from demo.mailbox import Mailbox
 from services.runtime.brokers import end_with_parent, free_port
+from tests import debian
 from tests.system import plain_http
 from tests.system.faulty_smtp import Shares
 from tests.system.go_tools import go_tool
@@ -162,16 +163,11 @@ def smtp_sink() -> str | None:
     """The path of Debian's ``smtp-sink``; root installs it where it can."""
     places = f"{os.environ.get('PATH', '')}:/usr/sbin"
     found = shutil.which("smtp-sink", path=places)
-    apt, root = shutil.which("apt-get"), hasattr(os, "geteuid") and os.geteuid() == 0
-    if found is None and apt and root:
+    if found is None and shutil.which("debconf-set-selections"):
         # Postfix itself is not wanted: with this answer it has no configuration and cannot start.
         answer = "postfix postfix/main_mailer_type select No configuration\n"
         subprocess.run(["debconf-set-selections"], input=answer, text=True, check=False)
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        patient = ["-o", "DPkg::Lock::Timeout=120"]
-        install = [apt, "install", *patient, "-y", "-qq", "--no-install-recommends", "postfix"]
-        for command in ([apt, "update", "-qq"], install):
-            subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False)
+        debian.install("postfix")
         found = shutil.which("smtp-sink", path=places)
     return found
 

@@ -14,9 +14,8 @@ from pathlib import Path
 import asyncpg
 
 from services.runtime.brokers import end_with_parent, free_port
+from tests import debian
 from tests.system.stack import until
-
-INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends", "postgresql"]
 
 
 class PostgresError(RuntimeError):
@@ -103,9 +102,8 @@ def postgres_server(*options: str) -> Iterator[Postgres]:
 
 def _programs() -> Path:
     found = _found()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(INSTALL, env=env, capture_output=True, check=False, timeout=300)
+    if found is None:
+        debian.install("postgresql")
         found = _found()
     if found is None:
         raise PostgresError("no PostgreSQL: apt-get install postgresql")

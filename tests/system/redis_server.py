@@ -1,6 +1,5 @@
 """A Redis server for tests: on 127.0.0.1, of Debian's package, ends with us and keeps nothing."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -9,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.runtime.brokers import end_with_parent, free_port
+from tests import debian
 from tests.system.stack import until
-
-INSTALL = ["apt-get", "install", "--yes", "--no-install-recommends", "redis-server"]
 
 
 class RedisError(RuntimeError):
@@ -66,9 +64,8 @@ def redis_server() -> Iterator[RedisServer]:
 
 def _program() -> str:
     found = shutil.which("redis-server")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        subprocess.run(INSTALL, env=env, capture_output=True, check=False, timeout=300)
+    if found is None:
+        debian.install("redis-server")
         found = shutil.which("redis-server")
     if found is None:
         raise RedisError("no Redis: apt-get install redis-server")

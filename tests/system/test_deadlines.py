@@ -7,7 +7,6 @@ nothing stands in its way, has been handled; so no test waits for nothing to hap
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from services.runtime import brokers, store
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import OutputRecord, encode, instant, milliseconds
 from services.runtime.store import POSITIONS_KEY
+from tests import debian
 from tests.system.purchases import T, closings, group_until, groups_in, order_at, states, text
 from tests.system.stack import Stack, Worker, open_transaction, partition_of, stack_on, until
 
@@ -237,11 +237,8 @@ def test_time_passed_is_ignored_under_the_wall_clock(kafka: RunningBroker, tmp_p
 def libfaketime() -> str:
     """The library that shifts a process's clock; installed if this is root's machine."""
     found = _find_libfaketime()
-    if found is None and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["update"], ["install", "-y", "faketime"]):
-            # Another test may be installing something too.
-            patient = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command]
-            subprocess.run(patient, capture_output=True, check=False, timeout=600)
+    if found is None:
+        debian.install("faketime")
         found = _find_libfaketime()
     if found is None:
         reason = "no libfaketime: install the Debian package faketime"
