@@ -1,5 +1,6 @@
 """The pages on a real stack, without JavaScript: both stories' forms, and what no page may show."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -210,7 +211,9 @@ def confirm(api: Api, group_id: str, reader: Reader, to: str, says: str) -> None
     asked = until(f"a letter to {to}", letter)
     assert (asked["kind"], asked["about"]) == ("confirm-order", group_id)
     signed = SignedLinks(reader.url, LINKS)
-    path = signed.confirm_order(Notice.model_validate(asked)).removeprefix(reader.url)
+    path = signed.confirm_order(Notice.model_validate_json(json.dumps(asked))).removeprefix(
+        reader.url
+    )
     for _ in range(2):
         assert says in reader.send(reader.get(path), "/confirm-order/").text
 
