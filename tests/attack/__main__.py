@@ -9,6 +9,7 @@ import asyncio
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -134,6 +135,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=16)
     parser.add_argument("--most", type=int, default=10_000, help="Of each kind.")
     asked = parser.parse_args()
+    # Said of each time that a page's form gives as text; nothing comes of it.
+    warnings.filterwarnings("ignore", "Pydantic serializer")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "alone").mkdir()
