@@ -12,6 +12,8 @@ import pytest
 from tests.runtime.served import Line, Served, closed, served
 from tests.system import plain_http
 
+pytestmark = pytest.mark.slow
+
 HEAD_MAX = 32_768
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /length HTTP/1.1\r\nHost: x\r\n"

@@ -38,6 +38,8 @@ from tests.storefront.pages_app import (
 )
 from tests.storefront.test_read_model import migrated, url, write
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["migrated", "url"]
 
 NOW = datetime.now(UTC)
