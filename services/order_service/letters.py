@@ -6,10 +6,11 @@ is told of a group whose rows are gone: an order that is refused then may be one
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from schemas.commands import confirm_by
 from schemas.messages import Notice, OrderPaid, OrderPlaced, Person, Product
-from schemas.notices import notices
+from schemas.notices import LetterKind, notices
 from schemas.parts import Address
 from services.order_service.rows import (
     Admitted,
@@ -35,28 +36,8 @@ def address_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Address | N
 
 def confirm_order(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
     """That an order counts only once it is confirmed, and by when."""
-    person = recipient(order.member_id, order.address, rows)
-    terms: Terms = rows["terms"]
-    product = _product(terms)
-    if person is None or product is None:
-        return ()
-    _, source, order_id = name.split("/")
-    return notices(
-        "confirm-order",
-        person,
-        rows.key,
-        now,
-        source,
-        order_id,
-        group_id=rows.key,
-        source=source,
-        order_id=order_id,
-        quantity=order.quantity,
-        value=order.value,
-        currency=terms.currency,
-        product=product,
-        closes_at=terms.closes_at,
-        confirm_by=confirm_by(order.ordered_at),
+    return _of_order(
+        "confirm-order", name, order, rows, now, confirm_by=confirm_by(order.ordered_at)
     )
 
 
@@ -64,6 +45,21 @@ def counted(
     name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
     """That an order counts, and what the group has with it: ``purchase``."""
+    terms: Terms = rows["terms"]
+    return _of_order(
+        "order-counted",
+        name,
+        order,
+        rows,
+        now,
+        total_quantity=purchase.quantity,
+        number_of_products=terms.number_of_products,
+    )
+
+
+def _of_order(
+    kind: LetterKind, name: str, order: Order, rows: Rows, now: datetime, **more: Any
+) -> Sequence[Notice]:
     person = recipient(order.member_id, order.address, rows)
     if person is None:
         return ()
@@ -73,7 +69,7 @@ def counted(
         return ()
     _, source, order_id = name.split("/")
     return notices(
-        "order-counted",
+        kind,
         person,
         rows.key,
         now,
@@ -87,8 +83,7 @@ def counted(
         currency=terms.currency,
         product=product,
         closes_at=terms.closes_at,
-        total_quantity=purchase.quantity,
-        number_of_products=terms.number_of_products,
+        **more,
     )
 
 
