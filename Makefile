@@ -109,6 +109,7 @@ api-fuzz: $(STAMP) ## Schemathesis over the HTTP API, all checks, on a stack of 
 
 attack: $(STAMP) ## Every credential on every route, each field, form, address and token changed: MOST=10000
 	@$(BIN)/python -m tests.attack --seed $(ATTACK_SEED) --most $(MOST)
+	@$(BIN)/python -m bench.slow_connections
 
 ATTACK_SEED ?= 16
 MOST ?= 10000

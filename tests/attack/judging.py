@@ -10,8 +10,8 @@ from tests.attack.attacks import Attack
 from tests.attack.targets import Answer
 from tests.attack.words import MARK
 
-#: What the server itself answers to what is no request at all.
-NOT_HTTP = b"Invalid HTTP request"
+#: What the server answers in plain text: to what is not HTTP, and to a head that is too large.
+OF_THE_SERVER = frozenset({400, 431})
 _ACTIVE = re.compile(rf"<script>alert|\son\w+=[\"']?alert\(.?{MARK}", re.IGNORECASE)
 
 
@@ -24,7 +24,7 @@ def _problems(attack: Attack, answer: Answer) -> Iterator[str]:
     if answer.status >= 500 or answer.status < 200:
         yield f"{answer.status}: {answer.body[:200]!r}"
         return
-    if answer.status == 400 and answer.body.startswith(NOT_HTTP):
+    if answer.status in OF_THE_SERVER and answer.header("content-type").startswith("text/plain"):
         return
     if attack.wants and answer.status not in attack.wants:
         yield f"{answer.status}, and not {sorted(attack.wants)}"

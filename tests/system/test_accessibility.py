@@ -38,7 +38,7 @@ PUBLIC = (
     f"/counter-offer/{LINKS.token('counter-offer', 'camera', 'sato')}",
     f"/confirm/{LINKS.token('confirm-application', 'camera', 'camera-b1')}",
     f"/applications/{LINKS.token('application', 'camera', 'camera-b1')}",
-    f"/unsubscribe/{LINKS.token('unsubscribe', 'b1', 'invitation')}",
+    f"/unsubscribe/{LINKS.token('unsubscribe', 'b1', 'invitation', 'mailbox')}",
 )
 DESK = ("/seller", "/seller/open", "/seller/auctions/camera", "/seller/auctions/lamp-deal")
 #: Pages with a form, where everything is wrong with what is sent.

@@ -168,7 +168,8 @@ class Story:
                 "payment": {"methods": ["card"]},
             },
         )
-        asked = self.nobody.post(
+        # Only a shop names ids of people.
+        asked = self.shop.post(
             "/group-purchases",
             {
                 "definition_id": definition["definition_id"],

@@ -27,6 +27,7 @@ from services.runtime.brokers import free_port
 from services.runtime.rows import MemoryRows
 from tests.keys import dkim_key, openssl
 from tests.system.faulty_smtp import DROP, HANG, Faulty, Stage
+from tests.system.letters import MAIL
 
 pytestmark = pytest.mark.system
 
@@ -690,7 +691,7 @@ async def test_only_a_mailbox_that_is_not_there_gets_no_later_letter(
 
     rows, is_refusing = MemoryRows("ann"), True
     async with Faulty(decide) as server:
-        caller = LetterCaller(settings(server.port, link_secret="s" * 32))
+        caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
         await caller.start()
         assert await _sent(caller, rows, 1) == first
         is_refusing = False
@@ -708,7 +709,7 @@ async def test_who_refuses_us_is_told_to_ops_once_a_minute_and_counted_each_time
     before = counted()
     refusal = f"550 5.7.1 <{RECIPIENT}> is not for you, blocked"
     async with Faulty(Fault("rcpt", refusal)) as server:
-        caller = LetterCaller(settings(server.port, link_secret="s" * 32))
+        caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
         await caller.start()
         with capture_logs() as logs:
             for number in range(5):

@@ -167,7 +167,12 @@ def test_a_group_purchase_from_its_start_to_everyone_s_favor(
         buyer.locator("input[name=email]").fill(name)
         buyer.locator("main form button").click()
         expect(buyer.locator("h1")).to_have_text(
-            re.compile("Your order is in|ご注文を受け付けました")
+            re.compile("^Please confirm your order|ご注文.*確")
+        )
+        letters.follow(buyer, name, "confirm-order", "/confirm-order/")
+        buyer.locator("main form button").click()
+        expect(buyer.locator("h1")).to_have_text(
+            re.compile("Thank you: your order is confirmed|ご注文が確定しました")
         )
         expect(count).to_have_text(total)
     expect(onlooker.locator(".ladder .here")).to_have_count(1)
@@ -193,6 +198,7 @@ def test_a_group_purchase_from_its_start_to_everyone_s_favor(
     letters.open(reader, hana, "order-counted")
     expect(reader.locator("html")).to_have_attribute("lang", "ja")
     orders = {(who, kind): 1 for who in everyone[1:] for kind in ("order-counted", "favor-given")}
+    orders |= {(who, "confirm-order"): 1 for who in (ada, hana)}
     assert_told(api, letters, everyone, {(dee, "id-issued"): 1} | orders)
 
 
