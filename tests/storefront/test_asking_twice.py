@@ -37,6 +37,8 @@ from services.storefront.settings import PageSettings
 from services.storefront.shop import Shop
 from tests.storefront.test_read_model import definition, write
 
+pytestmark = pytest.mark.slow
+
 KEY = "0123456789abcdef"
 ADA, BOB = "192.0.2.1", "198.51.100.7"
 PLACE = "/api/v1/group-purchases"

@@ -22,6 +22,8 @@ from tests.storefront.test_two_visitors import (
     facts,
 )
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["migrated", "url"]
 
 GROUPS = "/api/v1/group-purchases"

@@ -11,6 +11,8 @@ from tests.storefront.test_asking_twice import SECRET, Site
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture
 from tests.storefront.test_read_model import NOW, definition, group, write
 
+pytestmark = pytest.mark.slow
+
 ADMIN = "an-admin-key-of-the-tests"
 LEAF = "g-001"
 PAGES_ONLY = "g-002"
