@@ -1,12 +1,12 @@
-"""One address for each mailbox, however it is written: for counting, comparing and limits.
+"""The canonical address of a mailbox, the same for all its spellings, for counting and comparing.
 
 Letters go to the address as it was written, never to the canonical one. Two mailboxes must never
-become one, so a provider has a rule of its own here only where its help pages document it:
+get one canonical address. So a provider has a special rule here only if its help pages document it:
 
 - Gmail ignores dots; googlemail.com is gmail.com.
 - Proton ignores dots, hyphens and underscores; its four domains name one mailbox.
 - iCloud delivers me.com and mac.com to the icloud.com mailbox of that name.
-- Yandex takes a dot for a hyphen; its domains name one mailbox.
+- Yandex treats a dot like a hyphen; its domains name one mailbox.
 - Yahoo's disposable addresses are ``base-keyword``. The base is not an account's name, so all of
   them become ``base-``, which is nobody's own address. Accounts' names hold no hyphen.
 - Fastmail delivers ``anything@me.fastmail.com`` to ``me@fastmail.com``.
@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import idna
 
-#: Other domains of a provider, by the one that stands for them.
+#: A provider's other domains, by its canonical domain.
 _SAME_PROVIDER = {
     "gmail.com": ("googlemail.com",),
     "icloud.com": ("me.com", "mac.com"),
@@ -28,7 +28,7 @@ _SAME_PROVIDER = {
 _DOMAINS = {other: domain for domain, others in _SAME_PROVIDER.items() for other in others}
 _FASTMAIL = re.compile(r"(?P<user>[^.]+)\.(?P<domain>fastmail\.(?:com|fm))")
 _YAHOO = re.compile(r"(?:(?:yahoo|ymail|rocketmail)\.com|yahoo\.(?:[a-z]{2}|com?\.[a-z]{2}))")
-#: What a local part can hold without quotes; beyond ASCII anything goes (RFC 6531).
+#: A local part without quotes; outside ASCII all characters are allowed (RFC 6531).
 _ATOM = re.compile(r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]+")
 _DOMAIN = re.compile(r"[^\s\x00-\x1f\x7f@]+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -41,10 +41,10 @@ _LOCAL_PARTS: dict[str, Callable[[str], str]] = {
 
 
 def canonical(email: str) -> str:
-    """The address that stands for all spellings of its mailbox.
+    """The canonical address of a mailbox.
 
-    Never fails: what is not an address comes back stripped and in lower case. Applied to its own
-    result it changes nothing.
+    It never fails: a text that is not an address is returned stripped and in lower case. A
+    canonical address is returned unchanged.
     """
     text = _folded(email).strip()
     local, at, domain = text.rpartition("@")
@@ -63,17 +63,17 @@ def _local(local: str, domain: str) -> str:
     if _YAHOO.fullmatch(domain):
         base, hyphen, _ = local.partition("-")
         return f"{base}{hyphen}" if base else local
-    # An address of nothing but dots is somebody's all the same, never everybody's.
+    # Without this, all local parts of dots only would become one empty local part.
     return _LOCAL_PARTS.get(domain, str)(local) or local
 
 
 def _without_tag(local: str) -> str:
-    """Without the plus and all after it, unless nothing stands before."""
+    """The local part without its plus and all after it, unless it begins with the plus."""
     return local.partition("+")[0] or local
 
 
 def _unquoted(local: str) -> str:
-    """Without quotes that are not needed; empty for what is not a local part."""
+    """The local part without unneeded quotes; empty if the text is not a local part."""
     if _ATOM.fullmatch(local):
         return local
     if not _QUOTED.fullmatch(local):
@@ -85,7 +85,7 @@ def _unquoted(local: str) -> str:
 
 
 def _domain(domain: str) -> str:
-    """In ASCII and lower case, as the name servers know it; empty for what is not a domain."""
+    """The domain in ASCII and lower case, as in the DNS; empty if the text is not a domain."""
     domain = domain.replace("\u3002", ".").rstrip(".")
     if not _DOMAIN.fullmatch(domain):
         return ""
@@ -98,5 +98,5 @@ def _domain(domain: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """In lower case and in one form of each character, however wide or composed it was typed."""
+    """The text in lower case and in Unicode form NFKC, however wide or composed it was typed."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())

@@ -118,8 +118,8 @@ class Offer(Message):
     keyed_by: ClassVar[str] = "auction_id"
 
 
-#: Units that one applicant may reserve, unless the seller says otherwise: so that no single mailbox
-#: can fill an auction.
+#: Units that one applicant may reserve, unless the seller says otherwise. It keeps a single mailbox
+#: from filling an auction.
 QUANTITY_MAX_PER_APPLICANT = 100
 
 
@@ -283,7 +283,7 @@ class RightIntercepted(Message):
 class ApplicationRefused(Message):
     """An application that can't count, and why.
 
-    ``quantity_max`` is the most units that could have counted, where it was asked for too many.
+    ``quantity_max`` is the most units that could have counted, if it was for too many.
     """
 
     type: Literal["ApplicationRefused"] = "ApplicationRefused"

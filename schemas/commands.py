@@ -23,12 +23,12 @@ from schemas.parts import (
 )
 from schemas.sources import SOURCES_MAX
 
-#: So long an order can be confirmed from when it was made.
+#: An order can be confirmed for this long after it was placed.
 CONFIRMED_WITHIN = timedelta(hours=48)
 
 
 def confirm_by(ordered_at: datetime) -> datetime:
-    """Until before when an order that was made then can be confirmed; later it is void."""
+    """When an order expires: its confirmation must be before this time."""
     try:
         return ordered_at + CONFIRMED_WITHIN
     except OverflowError:  # the last two days of the calendar
@@ -36,10 +36,10 @@ def confirm_by(ordered_at: datetime) -> datetime:
 
 
 def units_by_link_max(number_of_products: int, ordered: int, *, stops: bool) -> int:
-    """How many units one order may have that nobody vouches for.
+    """The most units of one order by a link.
 
-    What is missing where the group ``stops`` at its number and that is not ``ordered`` yet; else
-    the number.
+    If the group ``stops`` at its number and has not reached it: the units still missing. Else the
+    number.
     """
     missing = number_of_products - ordered
     return missing if stops and missing > 0 else number_of_products
@@ -62,8 +62,8 @@ class GroupPurchaseRequested(Message):
     """A terminal asks for a group purchase.
 
     Terms may be left to the definition it names. All but the identity may be missing or impossible
-    here: the rules refuse that with every problem named. ``sources`` are those whose orders count;
-    without any, those of the definition's shop, and without a definition any.
+    here: the rules refuse that with every problem named. Orders of ``sources`` count; if there are
+    none, those of the definition's shop, and without a definition those of any source.
     """
 
     type: Literal["GroupPurchaseRequested"] = "GroupPurchaseRequested"
@@ -146,7 +146,7 @@ class Order(Message):
 class OrderPlaced(Order):
     """A purchaser ordered under the group's id.
 
-    ``unconfirmed``: nobody vouches for it, so it does not count before an ``OrderConfirmed``.
+    ``unconfirmed``: it does not count before an ``OrderConfirmed``, as anybody may have sent it.
     """
 
     type: Literal["OrderPlaced"] = "OrderPlaced"
@@ -154,9 +154,9 @@ class OrderPlaced(Order):
 
 
 class OrderConfirmed(Message):
-    """Whoever has the mailbox of an unconfirmed order wants it, or a front end vouches for it.
+    """The owner of the mailbox confirms an order, or a front end that checked the mailbox does.
 
-    It may come before its order.
+    The confirmation may come before its order.
     """
 
     type: Literal["OrderConfirmed"] = "OrderConfirmed"
@@ -168,7 +168,7 @@ class OrderConfirmed(Message):
 
     @property
     def event_id(self) -> str:
-        """The group and the order."""
+        """The group, the source and the order."""
         return f"{self.group_id}/{self.source}/{self.order_id}"
 
 

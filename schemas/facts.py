@@ -118,7 +118,7 @@ class RequestRefused(Message):
 class Terms(Message):
     """All that a group purchase runs under.
 
-    ``sources`` are those whose orders count; none: those of any.
+    Orders of ``sources`` count; if there are none, orders of any source count.
     """
 
     group_id: Id

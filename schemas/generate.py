@@ -24,14 +24,14 @@ TOPOLOGY = REPOSITORY / "docs" / "topology.md"
 ASYNCAPI_INFO_VERSION = "1.1.0"
 CLOUDEVENTS_REQUIRED = ["ce_id", "ce_source", "ce_specversion", "ce_type"]
 DEAD_LETTER_HEADERS = ["service", "topic", "partition", "offset", "error", "attempt"]
-#: Only of what could not be read at all, and of what was too large to be kept.
+#: Headers of records that could not be read at all, or were too large to be kept.
 DEAD_LETTER_MORE = {
-    "unreadable": "Why nothing could be read: header-name, checksum, codec, compression, records,"
+    "unreadable": "Why it could not be read: header-name, checksum, codec, compression, records,"
     " too-large or cut-off.",
-    "last-offset": "The last of the offsets that could not be read.",
+    "last-offset": "The last offset that could not be read.",
     "letter-content": "record-batch: the value is a batch as the broker keeps it; left-out: it was"
     " too large.",
-    "left-out-bytes": "How large it was.",
+    "left-out-bytes": "The size of the value that was left out.",
 }
 
 

@@ -32,9 +32,9 @@ def decimals(currency: str) -> int:
 
 
 def worth(quantity: int, unit_price: int | None, value: int | None) -> int | None:
-    """What an order is worth in minor units: what it says, else its units at a price.
+    """The worth of an order in minor units: its value if given, else its units times a price.
 
-    None where it says neither. It may be more than ``parts.SUM_MAX``: that is to be looked at.
+    ``None`` if it has neither. It may be more than ``parts.SUM_MAX``; the caller must check that.
     """
     if value is not None or unit_price is None:
         return value

@@ -56,7 +56,7 @@ class Says(Model):
     ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
     replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
     of ``right-intercepted`` they are the better condition, as by whom it is is not said.
-    ``quantity_max`` is the most that could have counted, where too much was asked for.
+    ``quantity_max`` is the most units that could have counted, if it was for too many.
     ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
     ``confirm_by`` is when an unconfirmed order expires.
     """
@@ -191,19 +191,20 @@ class LetterResend(Message):
 
 
 def mailbox_of(recipient_id: str, email: str) -> str:
-    """What stands for a recipient's mailbox, 32 hexadecimal characters that do not say which.
+    """A hash of a recipient's id and mailbox, 32 hexadecimal characters.
 
-    Whether capitals are written in the address makes no difference.
+    Capitals in the address make no difference.
     """
     mailbox = canonical(email.casefold())
     return sha256(f"{recipient_id}\x00{mailbox}".encode()).hexdigest()[:32]
 
 
 class Preference(Message):
-    """What a recipient wants of one kind of letters, or of all that can be unsubscribed.
+    """Whether a recipient wants one kind of letters, or all that can be unsubscribed.
 
-    It holds for the ``mailbox`` whose letter the link was in (``mailbox_of``), without one for all
-    of the recipient's: an id can be named with another address by somebody else.
+    It holds for the ``mailbox`` whose letter had the link (``mailbox_of``), as somebody else can
+    give the recipient's id with another address. Without a ``mailbox`` it holds for all of the
+    recipient's.
     """
 
     recipient_id: Id

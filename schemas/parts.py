@@ -33,12 +33,12 @@ NUMBER_MAX = 10**9
 #: Minor units of money that terms may ask for one unit, or for a tier to be reached.
 AMOUNT_MAX = 10**12
 #: Minor units of money in a message: an order's worth, a payment, and every sum of them. Counts of
-#: other things have the same limit. Whoever adds up refuses on arrival what would pass a limit.
+#: other things have the same limit. A service that sums refuses a message beyond the limit.
 SUM_MAX = 10**15
-#: What the refusal of such an order, reservation or payment says.
+#: The reason when an order, reservation or payment beyond a limit is refused.
 BEYOND_LIMITS = "beyond-limits"
-#: Times that terms may name (from the first, before the second): Kafka's start in 1970, and a
-#: deadline plus any grace and keeping has to be a time as well.
+#: Times in terms are from TIME_MIN to before TIME_MAX: Kafka's times start in 1970, and a deadline
+#: plus any grace and retention must still be a valid time.
 TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_MAX = datetime(9000, 1, 1, tzinfo=UTC)
 

@@ -122,7 +122,7 @@ def _request(
 ) -> Sequence[Message]:
     """The request of the group purchase, with the members or followed by parts of them.
 
-    The winning seller is its shop: orders of other shops do not count in it.
+    The group lists the winning seller as its shop, so orders of other shops do not count in it.
     """
     assert auction.group_request_id
     parts = -(-auction.applicants // MEMBERS_PER_PART)

@@ -87,7 +87,7 @@ def refusal(message: CounterOffered, auction: Auction) -> Judged | None:
 
 
 def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> str:
-    """Why the seller may not compete here, by id or mailbox: has reserved; or empty."""
+    """Why a seller who has reserved here, by id or mailbox, may not compete; empty if not so."""
     seller = letters.seller_of(sellers, message.seller_id)
     email = seller.email if seller else None
     return "has-applied" if has_applied(message.seller_id, email, rows) else ""

@@ -42,9 +42,9 @@ def person_of(sellers: Sellers, seller_id: str) -> Person:
 
 
 def person(who_id: str, who: Seller | Applicant | Application) -> Person:
-    """Whom letters to a seller or an applicant go to.
+    """The recipient of letters to a seller or an applicant.
 
-    A seller's locale and zone may be longer than a person's: such are none that letters know.
+    A seller's locale and zone may be longer than a person's; letters ignore those.
     """
     locale, zone = who.locale or "", who.time_zone or ""
     return Person(
@@ -147,7 +147,7 @@ def confirm_application(message: Applied, auction: Auction, now: datetime) -> Se
 def application_refused(
     answer: ApplicationRefused, applicant: Application, auction: Auction, now: datetime
 ) -> Sequence[Notice]:
-    """Why an application can't count; the applicant was told to expect a letter."""
+    """The letter that says why an application does not count; the applicant expects a letter."""
     return notices(
         "application-refused",
         person(applicant.applicant_id, applicant),

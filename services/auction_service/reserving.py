@@ -1,7 +1,7 @@
 """Which applications count, and for how much: one for each applicant, the latest confirmed.
 
 Two applications are one applicant's if they have the same id or the same mailbox, however its
-address is written. What counts is looked up by both, so each message costs the same in any auction.
+address is written. Rows are found by both, so a message takes the same time in any auction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -101,7 +101,7 @@ def refused(application_id: str, application: Application, rows: Rows) -> Applic
     )
 
 
-# --- who is who ----------------------------------------------------------------------------------
+# --- applicants and sellers ----------------------------------------------------------------------
 
 
 def competes(applicant_id: str, email: str | None, rows: Rows) -> bool:
@@ -122,24 +122,24 @@ def address_name(email: str | None) -> str:
 
 
 def mailbox_name(email: str | None) -> str:
-    """The name of the row of a mailbox under which somebody counts; empty without an address."""
+    """The name of the row of an applicant's mailbox; empty without an address."""
     return f"mailbox/{_digest(email)}" if _digest(email) else ""
 
 
 def _digest(email: str | None) -> str:
-    """Of the canonical address: names stay short, and nobody who has gone leaves an address."""
+    """A digest of the canonical address: short, and no address stays when its applicant leaves."""
     address = canonical(email or "")
     return sha256(address.encode(errors="surrogatepass")).hexdigest()[:32] if address else ""
 
 
 def _names(applicant_id: str, email: str | None) -> list[str]:
-    """What makes two applications one applicant's: the id, and the mailbox if there is one."""
+    """The names of an applicant: the id, and the mailbox's row if there is an address."""
     mailbox = mailbox_name(email)
     return [applicant_id, mailbox] if mailbox else [applicant_id]
 
 
 def _counting(application: Application, rows: Rows) -> dict[str, Applicant]:
-    """What counts under an application's id or its mailbox, by applicant: two at most."""
+    """The applicants who count under an application's id or its mailbox: two at most."""
     ids = [application.applicant_id]
     name = mailbox_name(application.email)
     mailbox: Mailbox | None = rows.get(name) if name else None
@@ -167,9 +167,9 @@ def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> str:
 def _count_vouched(
     application_id: str, application: Application, rows: Rows, now: datetime
 ) -> Sequence[Message]:
-    """Let an application count that its front end vouches for.
+    """Count an application that its front end vouches for.
 
-    The mailbox's owner has not been asked, so it replaces nothing that counts under another id.
+    The mailbox's owner was not asked, so it replaces nothing that counts under another id.
     """
     if any(who != application.applicant_id for who in _counting(application, rows)):
         _add_live(rows, -1)
@@ -206,7 +206,7 @@ def _count(
 def _is_overtaken(
     application_id: str, application: Application, counting: Iterable[Applicant], rows: Rows
 ) -> bool:
-    """Whether a later one of the same applicant was confirmed, even if it counts no more."""
+    """Whether a later application of the same applicant was confirmed, even if it was withdrawn."""
     assert application.applied_at is not None
     names = _names(application.applicant_id, application.email)
     gone: Iterable[Gone | None] = (rows.get(f"gone/{name}") for name in names)
@@ -220,9 +220,9 @@ def _is_overtaken(
 def _older(
     application_id: str, application: Application, counting: Mapping[str, Applicant]
 ) -> dict[str, Applicant]:
-    """Those that an application replaces though it does not count itself.
+    """The earlier applications that this one replaces although it does not count itself.
 
-    Its id may be one applicant's and its mailbox another's: then all three are one applicant.
+    If its id is one applicant's and its mailbox another's, all three are one applicant.
     """
     assert application.applied_at is not None
     order = application.applied_at, application_id
@@ -236,7 +236,7 @@ def _older(
 def _replace(
     counting: Mapping[str, Applicant], by: tuple[str, Application] | None, rows: Rows
 ) -> None:
-    """Take out what counts, and put in what counts in its stead, if anything does."""
+    """Take out the applications that counted, and put in the one that replaces them, if any."""
     if not counting and by is None:
         return
     auction: Auction = rows["auction"]
@@ -256,7 +256,7 @@ def _replace(
 
 
 def _put_in(application_id: str, application: Application, rows: Rows) -> None:
-    """Keep who counts by an application; the address moves to the applicant's row."""
+    """Keep the applicant of an application that counts, with the address in the applicant's row."""
     who = application.applicant_id
     assert application.applied_at is not None
     for name in _names(who, application.email):
@@ -274,7 +274,7 @@ def _put_in(application_id: str, application: Application, rows: Rows) -> None:
 
 
 def _take_out(applicant_id: str, applicant: Applicant, rows: Rows) -> None:
-    """Forget who counts by an application, but not how late it was."""
+    """Delete the applicant's row, but keep the time of the application."""
     del rows[f"applicant/{applicant_id}"]
     if mailbox := mailbox_name(applicant.email):
         del rows[mailbox]
@@ -285,7 +285,7 @@ def _take_out(applicant_id: str, applicant: Applicant, rows: Rows) -> None:
 def _let_go(
     names: Iterable[str], application_id: str, applied_at: datetime | None, rows: Rows
 ) -> None:
-    """Keep for an id or a mailbox which confirmed application was the latest."""
+    """Keep the latest confirmed application of an id or a mailbox."""
     assert applied_at is not None
     for name in names:
         known: Gone | None = rows.get(f"gone/{name}")

@@ -10,11 +10,11 @@ Of an auction:
 - ``offer/<offer_id>``: what an offer was judged, and so what a repeat is answered by.
 - ``asking/<n>``: an offer whose seller is not known to be in good standing yet, and
   ``asked/<offer_id>``, which says that there is one.
-- ``bidder/<seller_id>`` and ``address/<digest of a mailbox>``: who competes here, and so can't
-  apply.
+- ``bidder/<seller_id>`` and ``address/<digest of a mailbox>``: a seller who competes here, and so
+  can't apply.
 - ``application/<application_id>``: all that is known of an application.
 - ``applicant/<applicant_id>``: the one application of an applicant that counts.
-- ``mailbox/<digest>``: the applicant who counts under it.
+- ``mailbox/<digest>``: the applicant who counts under this mailbox.
 - ``gone/<applicant_id>`` and ``gone/mailbox/<digest>``: the latest confirmed application of an
   applicant or a mailbox, if it counts no more.
 - ``waiting/<n>``: a message whose auction is not open yet. ``waits``: the last of their numbers.
@@ -196,14 +196,14 @@ class Applicant:
 
 @dataclass(slots=True)
 class Mailbox:
-    """Whose application counts under an address."""
+    """The applicant whose application counts under a mailbox."""
 
     applicant_id: str
 
 
 @dataclass(slots=True)
 class Gone:
-    """The latest confirmed application of an applicant or a mailbox; it counts no more."""
+    """The latest confirmed application of an applicant or a mailbox; it no longer counts."""
 
     application_id: str
     applied_at: datetime

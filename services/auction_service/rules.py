@@ -16,9 +16,9 @@ Where the design is silent, the reading that loses nothing:
 
 - An offer is judged by its seller's standing when it was made; while that is not good as far as is
   known, the offer waits a minute, as facts of sellers come on a topic of their own.
-- One applicant is one id and one mailbox: whatever counts under either is replaced by a second
-  application when that is confirmed; one that was replaced stays so. An application that a front
-  end vouches for, without a letter, replaces nothing that counts under another id.
+- One applicant is one id and one mailbox. When a second application under either is confirmed, it
+  replaces the first for good. An application that a front end vouches for, without a letter,
+  replaces nothing that counts under another id.
 - Who applied can't outbid, and who competes can't apply: both first take back the other.
 - A contract binds: nothing is confirmed or withdrawn after the term.
 """

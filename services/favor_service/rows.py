@@ -1,6 +1,6 @@
 """The rows of a group: its ``terms``, a ``member/`` row for each purchaser, then its ``decision``.
 
-``sums`` are those over all purchasers.
+``sums`` are the sums over all purchasers.
 While a sum is shared, ``remainder/`` rows rank the members by what their floor shares leave over.
 """
 
@@ -35,7 +35,7 @@ class Purchaser:
 
 @dataclass(slots=True)
 class Sums:
-    """What all purchasers have by now."""
+    """The sums over all purchasers so far."""
 
     quantity: int = 0
     value: int = 0

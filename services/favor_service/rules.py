@@ -56,7 +56,7 @@ def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequen
 def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep a newer row of a purchaser; after the close, recompute that member's favor alone.
 
-    Raises ``UnusableError`` if the group's sums, and so what its favors come to, pass the limits.
+    Raises ``UnusableError`` if the group's sums, and so its favors, would pass the limits.
     """
     name = f"member/{message.member_id}"
     decision = rows.get("decision")
@@ -90,7 +90,7 @@ def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the group would have {quantity} units of {value} minor units,"
-            f" at most {NUMBER_MAX} and {SUM_MAX} can be"
+            f" at most {NUMBER_MAX} and {SUM_MAX} are possible"
         )
     return Sums(quantity, value)
 
@@ -101,7 +101,7 @@ def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
 def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message]:
     """Decide once, when the group is complete or its period ends: fix the tier, begin to give.
 
-    Raises ``UnusableError`` without the terms, which the same topic tells before.
+    Raises ``UnusableError`` without the terms, which come earlier on the same topic.
     """
     if message.status == "open" or "decision" in rows:
         return []
@@ -184,7 +184,7 @@ def _hand_out_shares(
     for name, share in page:
         unit = 1 if cursor.left > 0 else 0
         member_id = name.split("/", 2)[2]
-        # No more than the member's value, even if the summary told less than the rows.
+        # At most the member's value, even if the summary's sums are below those of the rows.
         amount = min(share.floor + unit, rows[f"member/{member_id}"].value)
         del rows[name]
         sent += _give(rows, member_id, decision, amount, now)
@@ -264,9 +264,9 @@ def _tier(decision: Decision) -> Tier | None:
 
 
 def _formula(decision: Decision, quantity: int, value: int) -> tuple[int, str | None]:
-    """The amount in minor units and the gift that a quantity and its value get as decided.
+    """The amount in minor units and the gift for a quantity and its value in the decided tier.
 
-    It is never below zero and never more than the value, whatever the ladder says.
+    The amount is never below zero and never more than the value, whatever the ladder says.
     """
     tier = _tier(decision)
     if tier is None:

@@ -33,8 +33,8 @@ ADDRESS = re.compile(
 class Reply:
     """What came of one letter.
 
-    ``deferred`` may be tried again; ``bounced`` may not. ``code`` is the server's, where it was the
-    server that spoke, and ``verdict`` says what its refusal means. ``text`` is one line.
+    ``deferred`` may be tried again; ``bounced`` may not. ``code`` is the server's, if the
+    server answered, and ``verdict`` is the meaning of its refusal. ``text`` is one line.
     """
 
     outcome: Literal["sent", "deferred", "bounced"]

@@ -17,7 +17,7 @@ class SignedLinks:
     links: Links
 
     def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
-        """Where a recipient ends letters of a kind to this address; answers RFC 8058's POST too."""
+        """The link that ends letters of a kind to this address; answers RFC 8058's POST too."""
         mailbox = mailbox_of(recipient_id, email)
         token = self.links.token("unsubscribe", recipient_id, kind, mailbox)
         return f"{self.page_url}/unsubscribe/{token}"
@@ -28,7 +28,7 @@ class SignedLinks:
         return f"{self.page_url}/confirm/{token}"
 
     def confirm_order(self, notice: Notice) -> str:
-        """Where a purchaser confirms the order that a letter is about."""
+        """The link by which a purchaser confirms the order of a letter."""
         says = notice.says
         until = says.confirm_by.isoformat() if says.confirm_by else ""
         what = (says.source or "", says.order_id or "", str(says.quantity or 0), until)

@@ -35,7 +35,7 @@ REFUSALS = Counter(
     " it), later.",
     ["stage", "verdict"],
 )
-#: At most one line of log in so many seconds says that servers refuse us.
+#: At most one log line in this many seconds says that servers refuse us.
 ALARM_SECONDS = 60.0
 _log = structlog.get_logger()
 
@@ -107,12 +107,12 @@ class LetterCaller:
         return rows.Reply(reply.outcome, reply.stage, text, written.message_id, reply.verdict)
 
     def _alarm(self, reply: Reply) -> None:
-        """Say that a server refuses us; letters wait until ops have mended what it names."""
+        """Log that a server refuses us; letters wait until ops have fixed the cause."""
         self._refused += 1
         now = asyncio.get_running_loop().time()
         if now < self._next_alarm:
             return
-        # The text may repeat an address, so the log has the code alone; the letter has it whole.
+        # The reply may repeat an address, so the log has only its code; the row has it whole.
         _log.error(
             "the mail server refuses us: see `jointbuy letters list --status deferred`",
             stage=reply.stage,
@@ -129,5 +129,5 @@ def _status_of(text: str) -> str | None:
 
 
 def callers() -> Mapping[str, LetterCaller]:
-    """What ``processor`` calls for. Raises ``ValueError`` when mail can't be sent as set."""
+    """The caller of ``processor``. Raises ``ValueError`` if the settings can't send mail."""
     return {"letter": LetterCaller(read_settings(MailSettings))}

@@ -2,8 +2,8 @@
 
 - ``letter/<notice_id>``: what became of a letter.
 - ``content/<notice_id>``: its notice, for as long as it may be sent again by hand.
-- ``preference/<kind or all>/<mailbox, or nothing>``: whether such letters are still wanted there.
-- ``suppressed/<address>``: an address that a server says there is no mailbox of, and its reply.
+- ``preference/<kind or all>/<mailbox, or nothing>``: whether such letters are wanted there.
+- ``suppressed/<address>``: an address without a mailbox, and the server's reply that says so.
 
 A letter to be sent has a ``call/letter/<notice_id>`` row beside it.
 """
@@ -71,7 +71,7 @@ class Reply:
     """What came of it.
 
     ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
-    ``write`` when there was nothing to send. ``verdict`` is what a server's refusal means.
+    ``write`` when there was nothing to send. ``verdict`` is the meaning of a server's refusal.
     """
 
     outcome: Literal["sent", "deferred", "bounced"]
@@ -92,7 +92,7 @@ def content_name(notice_id: str) -> str:
 
 
 def preference_name(kind: str, mailbox: str | None) -> str:
-    """The name of the row of a preference; without a mailbox it is for all of the recipient's."""
+    """The name of a preference's row; without a mailbox it is for all of the recipient's."""
     return f"preference/{kind}/{mailbox or ''}"
 
 

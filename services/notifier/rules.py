@@ -180,7 +180,7 @@ def _reason_to_suppress(letter: Letter, rows: Rows) -> str:
 
 
 def _is_unwanted(kind: str, address: str, rows: Rows) -> bool:
-    """Whether the latest word on letters of a kind to an address is that there be no more."""
+    """Whether the latest preference for letters of a kind to an address is to stop them."""
     names = (preference_name(kind, None), preference_name(kind, mailbox_of(rows.key, address)))
     words: list[PreferenceRow] = [rows[name] for name in names if name in rows]
     return bool(words) and not max(words, key=lambda word: word.at).wanted

@@ -59,7 +59,7 @@ class MailSettings(WithSecrets):
     def _keeps_the_password_secret(self) -> Self:
         if self.smtp_username and self.smtp_tls == "none" and not is_this_machine(self.smtp_host):
             raise ValueError(
-                f"SMTP_USERNAME: the password would go to {self.smtp_host} in clear: set SMTP_TLS"
-                " to starttls or tls"
+                f"SMTP_USERNAME: the password would go to {self.smtp_host} unencrypted: set"
+                " SMTP_TLS to starttls or tls"
             )
         return self

@@ -1,9 +1,9 @@
-"""What a mail server's refusal means: for the mailbox, for one letter, or for us.
+"""The meaning of a mail server's refusal: it is about the mailbox, about one letter, or about us.
 
-Codes are those of RFC 5321, enhanced codes those of RFC 3463 and its registry. A server puts the
-same code to different uses, so the stage of the dialogue decides first: only an answer to RCPT can
-be about the mailbox, and only what says so plainly is. Whoever can make a server refuse something,
-by a name or a text in a letter, must not be able to silence an address.
+Codes are those of RFC 5321, enhanced codes those of RFC 3463 and its registry. Servers use the same
+code for different reasons, so the stage of the dialogue decides first. Only an answer to RCPT can
+be about the mailbox, and only if it says so plainly. A stranger can make a server refuse a letter
+by a name or a text in it. This must not suppress the address.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Literal, NamedTuple
 
 #: - ``gone``: there is no such mailbox. The letter has bounced, and the address gets no more.
 #: - ``refused``: this letter alone has bounced.
-#: - ``ours``: it is about us: our address, login, reputation or quota. The letter waits; ops are to
-#:   mend it.
-#: - ``later``: the letter waits, as servers ask for every day.
+#: - ``ours``: the refusal is about us: our address, login, reputation or quota. The letter waits
+#:   until ops have fixed the cause.
+#: - ``later``: the letter waits for the next try, as is usual.
 Verdict = Literal["gone", "refused", "ours", "later"]
 Stage = Literal["connect", "login", "mail", "rcpt", "data"]
 
 
-#: Servers say what they mean at once; looking through kilobytes of a hostile one takes time.
+#: The reason is at the beginning of a reply; searching a hostile server's kilobytes takes time.
 TEXT_MAX = 1_000
 
 
@@ -30,9 +30,9 @@ class Status(NamedTuple):
     detail: int
 
 
-#: At the beginning of a line, or at its end as qmail writes it: ``(#5.1.1)``.
+#: A status is at the beginning of a line, or at its end as qmail writes it: ``(#5.1.1)``.
 _STATUS = re.compile(r"^([245])\.(\d{1,3})\.(\d{1,3})\b|\(#([245])\.(\d{1,3})\.(\d{1,3})\)", re.M)
-#: A server repeats addresses, whose words are the recipient's or a stranger's choice.
+#: Servers repeat addresses, and strangers may have chosen the words in an address.
 _ADDRESSES = re.compile(r"<[^>\n]*>|\S*@\S*")
 
 #: Commands out of order; logins and encryption that are missing, too weak or wrong.
@@ -40,17 +40,17 @@ _OUR_CODES = frozenset({503, 530, 534, 535, 538})
 #: No such mailbox, domain or form of address; moved; a domain that takes no mail (RFC 7505); a
 #: mailbox that is closed.
 _GONE = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
-#: Our own address is of a wrong form or of no domain; more than we may send (Exchange, Gmail).
+#: Our own address is malformed or has no domain; we sent more than we may (Exchange, Gmail).
 _OUR_STATUSES = frozenset({(1, 7), (1, 8), (1, 90), (4, 5)})
 #: The letter is too long for the server or the mailbox.
 _TOO_LONG = frozenset({(3, 4), (2, 3)})
 #: The mailbox is full.
 _FULL = (2, 2)
-#: 5.7.0 to 5.7.2 are said of contents; all further ones of who sends: authentication, encryption,
+#: 5.7.0 to 5.7.2 are about contents; higher ones are about the sender: authentication, encryption,
 #: reputation.
 _CONTENT_POLICY_MAX = 2
 _SYSTEM, _POLICY = 3, 7
-#: Statuses that say nothing: then words must.
+#: Statuses without a meaning: the words of the reply decide.
 _VAGUE = frozenset({(0, 0), (1, 0)})
 
 
@@ -59,7 +59,7 @@ def _words(*patterns: str) -> re.Pattern[str]:
 
 
 _SENDER = r"\bsender('s)? (address|domain|verif|reject|denied|is|not|unknown)|\b(bad|your) sender"
-#: Of an answer to RCPT.
+#: Words about us in an answer to RCPT.
 _OURS_SAID = _words(
     _SENDER,
     r"\bsender\b|\bspam|\bblock|\bblack ?list|\bdeny ?list|\blisted\b|\bd?nsbl\b|\brbl\b",
@@ -68,7 +68,7 @@ _OURS_SAID = _words(
     r"\bclient host|\byour (ip|host|server|network|domain|account)|\bip address",
     r"\brate\b|\btoo many|\blimit|\bthrottl|\brcpthosts\b",
 )
-#: Of an answer to a content: only what can't be said of a content.
+#: Words about us in an answer to a content: only words that can't be about the content.
 _OURS_SAID_OF_CONTENT = _words(
     _SENDER,
     r"\bspf\b|\bdkim\b|\bdmarc\b|\bauthenticat|\breverse dns|\bptr\b|\brelay",
@@ -89,7 +89,7 @@ _GONE_SAID = _words(
 
 
 def status_of(text: str) -> Status | None:
-    """The enhanced code of a reply whose lines are divided by line feeds, if it has one."""
+    """The enhanced code of a reply, if it has one; its lines are separated by line feeds."""
     found = _STATUS.search(text[:TEXT_MAX])
     if found is None:
         return None
@@ -98,7 +98,7 @@ def status_of(text: str) -> Status | None:
 
 
 def verdict(stage: Stage, code: int, text: str) -> Verdict:
-    """What a reply other than the hoped for means; ``text`` has one line for each of the reply."""
+    """The meaning of a refusal; ``text`` has the lines of the reply."""
     status = status_of(text)
     if not 500 <= code < 600 or (status is not None and status.kind == 4):
         return "later"
@@ -114,7 +114,7 @@ def verdict(stage: Stage, code: int, text: str) -> Verdict:
 
 
 def _of_content(about: tuple[int, int] | None, words: str) -> Verdict:
-    """A refusal of the content, or before it of all: never the mailbox's."""
+    """The meaning of a refusal after DATA: never that the mailbox is gone."""
     if about == _FULL:
         return "later"
     if about in _TOO_LONG:
@@ -127,9 +127,9 @@ def _of_content(about: tuple[int, int] | None, words: str) -> Verdict:
 
 
 def _of_recipient(code: int, about: tuple[int, int] | None, words: str) -> Verdict:
-    """A refusal of the recipient: by its status, else by its words; else the letter's alone.
+    """The meaning of a refusal after RCPT, by its status, else by its words, else ``refused``.
 
-    A bare 550 is said of mailboxes, policies and blocklists alike (RFC 5321, 4.2.3).
+    Servers answer a bare 550 for mailboxes, policies and blocklists alike (RFC 5321, 4.2.3).
     """
     if about is None:
         return _by_words(code, words)
@@ -150,5 +150,5 @@ def _by_words(code: int, words: str) -> Verdict:
         return "ours"
     if _GONE_SAID.search(words):
         return "gone"
-    # 552 is what a full mailbox has always been told by.
+    # 552 is the traditional code for a full mailbox.
     return "later" if code == 552 else "refused"

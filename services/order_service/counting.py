@@ -51,9 +51,9 @@ def paid_order(message: Payment) -> str | None:
 
 
 def unaskable_order(message: Payment) -> str | None:
-    """The name of the order whose money can't be asked for, as its payer's sums are at the limit.
+    """The order that can't be charged, as it would take its payer's sums beyond the limit.
 
-    None if a payment says no such thing.
+    ``None`` if the payment does not say so.
     """
     cause = message.cause
     if cause.kind != "order" or (message.status, message.problem) != ("cancelled", BEYOND_LIMITS):
@@ -96,10 +96,10 @@ def take_order(
 
 
 def take_confirmation(name: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Go on with an unconfirmed order as if it came now; before it comes, only keep that.
+    """Take a confirmed order as if it came now; if it has not come yet, keep its confirmation.
 
-    It was here in time, so the 72 hours after the close do not end it. One that is confirmed too
-    late, or was refused, is refused; of any other there is nothing to confirm.
+    The order was placed in time, so the 72 hours after the close do not apply. An order that is
+    confirmed too late, or was refused, is refused; for other orders a confirmation does nothing.
     """
     order: Order | None = rows.get(name)
     if order is None or order.state == "paid-ahead":
@@ -115,7 +115,7 @@ def take_confirmation(name: str, at: datetime, rows: Rows, now: datetime) -> Seq
 
 
 def expire(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Refuse an order that nobody confirmed; the address may be a stranger's and gets no letter."""
+    """Refuse an order that nobody confirmed; no letter, as the address may be a stranger's."""
     order: Order | None = rows.get(name)
     if order is None or order.state != "unconfirmed":
         return ()
@@ -137,7 +137,7 @@ def _take_confirmed(
 def _take_in(
     name: str, order: Order, rows: Rows, now: datetime, *, paid: bool, money: bool
 ) -> Sequence[Message]:
-    """Count an order that was found good, or keep it until its money is there."""
+    """Count an order that passed all checks, or keep it until it is paid."""
     terms: Terms = rows["terms"]
     purchase: Purchase = rows["purchase"]
     counts = paid or terms.scope == "group"
@@ -162,7 +162,7 @@ def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def take_no_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Refuse a placed order whose money can't be asked for; one that counts already stays."""
+    """Refuse a placed order that can't be charged; an order that already counts stays."""
     order: Order | None = rows.get(name)
     if order is None or order.state != "placed":
         return ()
@@ -205,9 +205,9 @@ def _reason_to_refuse(
 
 
 def _is_beyond_limits(order: Order, purchase: Purchase) -> bool:
-    """Whether the group's sums with the order could not be told; its member's are a part of them.
+    """Whether the order would take the group's sums beyond a limit; they include its member's.
 
-    Asked when an order comes and again when it counts: others may have counted since.
+    Checked when an order comes and again when it counts, as others may have counted since.
     """
     quantity = purchase.quantity + order.quantity
     return quantity > NUMBER_MAX or purchase.value + order.value > SUM_MAX

@@ -1,4 +1,4 @@
-"""What members are told by letter: what to confirm, what counts or not, and that time runs out.
+"""Letters to members: orders to confirm, orders that count or not, and the deadline.
 
 Each letter is sent where the row changes that it tells of, so a repeat tells nothing again. Nothing
 is told of a group whose rows are gone: an order that is refused then may be one that counted.
@@ -35,7 +35,7 @@ def address_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Address | N
 
 
 def confirm_order(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
-    """That an order counts only once it is confirmed, and by when."""
+    """The letter that asks to confirm an order, and says until when."""
     return _of_order(
         "confirm-order", name, order, rows, now, confirm_by=confirm_by(order.ordered_at)
     )
@@ -97,9 +97,9 @@ def refused(
 def refused_elsewhere(
     name: str, row: Order, address: Address | None, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
-    """That an order of another shop is refused: to the order's own address only.
+    """The letter that an order of another shop is refused, to the order's own address only.
 
-    The other shop's member may not be the group's, even if both have the same id.
+    The other shop's member may be another person than the group's member with the same id.
     """
     person = address.of(row.member_id) if address else None
     return _refused(name, row, person, rows, now)

@@ -6,8 +6,8 @@
 
 Terms open a group, orders and their money fill its table of purchasers, and the table's rows, the
 summary and every refusal go out on one topic, which so tells the group's whole story in order.
-Members with an address are asked by letter to confirm orders that nobody vouches for, told of their
-orders, and reminded of the deadline.
+Members with an address get letters: to confirm orders by a link, about their orders, and about the
+deadline.
 """
 
 from schemas.messages import (

@@ -121,7 +121,7 @@ def _take_from_orders(message: OrderReturned, rows: Rows) -> int:
 
 
 def _orders_to_return(message: OrderReturned, member: Member, rows: Rows) -> Iterator[str]:
-    """The order it names; else all of the member's, the latest first."""
+    """The order that the return names; else all of the member's, the latest first."""
     if message.order_id is not None:
         yield order_name(message.source, message.order_id)
     elif member.only_order:

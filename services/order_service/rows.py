@@ -41,7 +41,7 @@ OrderState = Literal[
 class Terms:
     """What orders are judged by; ``listed`` members, 0 when anyone may buy.
 
-    ``sources`` are those whose orders count; none: those of any.
+    Orders of ``sources`` count; if there are none, orders of any source count.
     """
 
     request_id: str

@@ -187,7 +187,7 @@ def _deadline(message: GroupPurchase) -> datetime:
 def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take an order; it counts at once if the group pays or its payment has come already.
 
-    One that is ``unconfirmed`` is kept, and nothing but its purchaser's letter tells of it.
+    An ``unconfirmed`` order is kept; only the letter to its purchaser tells of it.
     """
     if "terms" not in rows:
         return wait(message, rows, now)
@@ -197,10 +197,10 @@ def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Mes
 
 
 def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Take an unconfirmed order as if it came now, once, whether the two come in this order or not.
+    """Take a confirmed order as if it came now, once, even if its confirmation came first.
 
-    Confirmed after 48 hours it is refused again. An order made in time and confirmed after the
-    close gets the decided tier, as any late order does.
+    An order that is confirmed after 48 hours is refused again. An order that was placed in time
+    and is confirmed after the close gets the decided tier, like any late order.
     """
     if "terms" not in rows:
         return wait(message, rows, now)
@@ -332,6 +332,6 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
     if "terms" in rows:
         purchase: Purchase = rows["purchase"]
         rows["ended"] = Ended(purchase.status, purchase.version)
-        # The summary is told by the terms, if it has not been told yet.
+        # If the summary has not been sent yet, the terms send it.
         del rows["purchase"], rows["terms"]
     return ()

@@ -1,4 +1,4 @@
-"""What comes from a source that may not feed the group: refused, and nothing else changes."""
+"""Orders and returns of a source that the group does not list: they are refused."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,9 +26,9 @@ def is_fed_by(source: str, rows: Rows) -> bool:
 
 
 def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Refuse an order of another shop, the same way each time it comes.
+    """Refuse an order of another shop; a repeat gets the same answer.
 
-    The address of an unconfirmed order may be a stranger's and gets no letter.
+    No letter goes to the address of an unconfirmed order, as it may be a stranger's.
     """
     name = order_name(message.source, message.order_id)
     row = Order("refused", message.member_id, message.quantity, reason=NOT_THIS_SHOP)
@@ -43,7 +43,7 @@ def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) ->
 
 
 def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Refuse a return of another shop; nobody is told by letter, as nothing of theirs came back."""
+    """Refuse a return of another shop, without a letter, as no order of the group came back."""
     name = return_name(message.source, message.return_id)
     known: Return | None = rows.get(name)
     if known is None:

@@ -1,7 +1,7 @@
-"""Orders that nobody vouches for: they wait for their confirmation, and are void without it.
+"""Orders by a link: they wait for their confirmation, and expire without it.
 
-Such an order is a row of its own and changes no other. Its purchaser gets one letter, whose link
-confirms it; as the address may be a stranger's, nothing else is written to it before that.
+Such an order is a separate row and changes no other. Its purchaser gets one letter, whose link
+confirms the order. The address gets no other letter before that, as it may be a stranger's.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from services.runtime.rows import Due, Rows
 
 
 def awaits_confirmation(message: OrderPlaced | OrderPaid, known: Order | None) -> bool:
-    """Whether a new order counts only once it is confirmed, and was not before it came."""
+    """Whether a new order must be confirmed, and its confirmation has not come before it."""
     is_confirmed = known is not None and known.confirmed_at is not None
     return isinstance(message, OrderPlaced) and message.unconfirmed and not is_confirmed
 
@@ -28,7 +28,7 @@ def reason_to_refuse(
     purchase: Purchase,
     now: datetime,
 ) -> str:
-    """Why an order that came by a link can't be kept; empty if it can, or came otherwise."""
+    """Why an order by a link is refused; empty if it is not, or is another kind of order."""
     if not isinstance(message, OrderPlaced) or not message.unconfirmed:
         return ""
     stops = terms.stop_at_number and purchase.status == "open"
@@ -40,19 +40,19 @@ def reason_to_refuse(
 
 
 def keep(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
-    """Keep an order until it is confirmed or expires; the letter that asks to confirm it."""
+    """Keep an order until it is confirmed or expires; returns the letter that asks for that."""
     rows[name] = order
     rows[due_name(name)] = Due(confirm_by(order.ordered_at))
     return letters.confirm_order(name, order, rows, now)
 
 
 def is_in_time(order: Order, at: datetime) -> bool:
-    """Whether a confirmation of that time is not too late."""
+    """Whether a confirmation at that time is in time."""
     return at < confirm_by(order.ordered_at)
 
 
 def end_waiting(name: str, rows: Rows) -> None:
-    """Nothing expires any more."""
+    """Delete the row by which the order would expire."""
     if due_name(name) in rows:
         del rows[due_name(name)]
 

@@ -93,7 +93,7 @@ class Book:
         return payment_id
 
     def decline(self, kind: Kind, method: Method, amount: int, cause: Cause, problem: str) -> str:
-        """Put a payment that is not brought about, and never will be, for what ``problem`` says."""
+        """Put a cancelled payment, which was never made; ``problem`` says why."""
         payment_id = self._new_id(kind, method, cause, "")
         move = Move(0, self.payer_id, kind, method, amount, self._currency(), "cancelled", cause)
         move.begun_at = self.now

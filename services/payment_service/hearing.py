@@ -181,9 +181,9 @@ def pause(payment_id: str, attempts: int) -> timedelta:
 
 
 def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Take a report on a payment that is known, once: it may come again after a later one.
+    """Take a report on a known payment, once: it may come again after a later report.
 
-    Raises ``UnusableError`` if more would have come of the payer than a sum can be.
+    Raises ``UnusableError`` if the payer's total would be beyond the limit.
     """
     move: Move | None = rows.get(move_name(message.payment_id))
     name = f"report/{message.report_id}"
@@ -196,8 +196,8 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
         in_all = received_by_invoice(book) + received
         if in_all > SUM_MAX:
             raise UnusableError(
-                f"{BEYOND_LIMITS}: {in_all} minor units would have come of the payer of"
-                f" {message.payment_id}, at most {SUM_MAX} can be"
+                f"{BEYOND_LIMITS}: {in_all} minor units would have come from the payer of"
+                f" {message.payment_id}, at most {SUM_MAX} are possible"
             )
     rows[name] = Report()
     if move.kind == "invoice":

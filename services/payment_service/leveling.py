@@ -151,7 +151,7 @@ def _ask(book: Book, name: str, order: Order, method: Method) -> None:
         kind = "authorisation" if value and can_hold(book.rows, book.now) else "charge"
     cause = Cause("order", source, order_id)
     if method == "invoice" and claimed_by_invoice(book) + value > SUM_MAX:
-        # Said as a charge that never was, so that whoever counts the order refuses it.
+        # Sent as a cancelled charge, so that order_service refuses the order.
         payment_id = book.decline("charge", method, value, cause, BEYOND_LIMITS)
         book.rows[name] = replace(order, state="dead", payment_id=payment_id)
         return

@@ -26,7 +26,7 @@ from services.payment_service.rows import (
 from services.payment_service.rows import Order as OrderRow
 from services.runtime.rows import Due, Rows, UnusableError
 
-#: States in which an order is nobody's to pay yet.
+#: States of orders that nobody has to pay yet.
 NOT_TAKEN = ("confirmed-ahead", "unconfirmed")
 #: How long a favor that follows a late row is waited for; it comes unless the sum stays the same.
 FAVOR_WAIT = timedelta(hours=1)
@@ -45,15 +45,16 @@ def list_members(members: Iterable[Member], rows: Rows) -> None:
 
 
 def check_sums(message: PurchaseRow | Favor, rows: Rows) -> None:
-    """Raise ``UnusableError`` for a row or favor with which the group's sums pass the limits.
+    """Raise ``UnusableError`` for a row or favor that takes the group's sums beyond the limits.
 
-    Who pays has a part of these sums. Those who decide keep them too, so none such should come.
+    A payer's sums are part of these. order_service and favor_service check the same limits, so
+    this should not happen.
     """
     after = _sums_with(message, rows)
     if after.quantity > NUMBER_MAX or max(after.value, after.favor) > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the group would have {after.quantity} units of {after.value} minor"
-            f" units and favors of {after.favor}; at most {NUMBER_MAX} and {SUM_MAX} can be"
+            f" units and favors of {after.favor}; at most {NUMBER_MAX} and {SUM_MAX} are possible"
         )
 
 
@@ -162,7 +163,7 @@ def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
     if known is not None and known.state != "confirmed-ahead":
         if known.state == "dead" or known.by_shop or not paid:
             return None
-        # The shop's word is as good as the purchaser's own.
+        # A payment that the shop reports counts as the purchaser's confirmation.
         rows[name] = replace(known, state="placed", by_shop=True)
         return add_order(name, known, rows)
     is_unconfirmed = isinstance(message, OrderPlaced) and message.unconfirmed
@@ -183,9 +184,10 @@ def take_order(message: Order, rows: Rows, *, paid: bool) -> str | None:
 
 
 def confirm_order(name: str, at: datetime, rows: Rows) -> str | None:
-    """Ask for an unconfirmed order's money from now on; before it comes, keep that it is confirmed.
+    """Charge a confirmed order from now on; if it has not come yet, keep its confirmation.
 
-    Confirmed too late it is left alone, as it is refused. Who pays, if that is known.
+    An order that is confirmed too late is not charged, as it is refused. Returns the payer, if
+    known.
     """
     known: OrderRow | None = rows.get(name)
     if known is None:
@@ -224,7 +226,7 @@ def add_order(name: str, before: OrderRow | None, rows: Rows) -> str | None:
         after = replace(after, value=worth(after.quantity, terms.unit_price or 0, None))
         rows[name] = after
     if after.value is not None and after.value > SUM_MAX:
-        # It is refused where it would count, and nothing can be asked for it.
+        # order_service refuses such an order, and it is not charged.
         after = replace(after, state="dead", value=0)
         rows[name] = after
     payer_id = payer_of(after.member_id, rows)
@@ -251,7 +253,7 @@ def is_tracked(member_id: str, rows: Rows) -> bool:
 
 
 def _is_elsewhere(name: str, rows: Rows) -> bool:
-    """Whether an order is of a shop whose orders do not count: no money is asked for it."""
+    """Whether an order's source does not count in the group, so that it is not charged."""
     terms: Terms = rows["terms"]
     return not may_feed(name.split("/")[1], terms.sources)
 

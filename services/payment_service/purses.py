@@ -28,7 +28,7 @@ def level_shop(book: Book, wanted: int, cause: Cause) -> bool:
         _forget_failed(book, book.each("shop", "charge", "refund"))
         need = wanted - asked()
     if need and not any(_is_open(move) for _, move in book.each("shop", "charge", "refund")):
-        # What one payment can't hold follows once this one is through.
+        # The rest, which is too much for one payment, follows after this one.
         book.begin("charge" if need > 0 else "refund", "shop", min(abs(need), SUM_MAX), cause)
         return False
     return not need and all(
@@ -40,13 +40,13 @@ def level_shop(book: Book, wanted: int, cause: Cause) -> bool:
 
 
 def claimed_by_invoice(book: Book) -> int:
-    """What invoices claim of a payer, less credit notes."""
+    """The sum of a payer's invoices, less credit notes."""
     claimed = sum(move.amount for _, move in book.each("invoice", "invoice"))
     return claimed - _amount(book.each("invoice", "credit"))
 
 
 def received_by_invoice(book: Book) -> int:
-    """What came for a payer's invoices, whatever went back of it."""
+    """The money received for a payer's invoices; refunds are not subtracted."""
     return sum(move.received for _, move in book.each("invoice", "invoice"))
 
 

@@ -40,7 +40,7 @@ PaymentStatus = Literal["pending", "authorised", "succeeded", "failed", "cancell
 class Terms:
     """What payments depend on; ``deadline`` is the close with its grace.
 
-    ``sources`` are those whose orders count; none: those of any.
+    Orders of ``sources`` count; if there are none, orders of any source count.
     """
 
     request_id: str
@@ -108,8 +108,8 @@ OrderState = Literal["confirmed-ahead", "unconfirmed", "placed", "dead"]
 class Order:
     """An order as it first came; ``dead`` when it is cancelled or refused.
 
-    While it is ``unconfirmed`` its payer is not touched by it. ``confirmed_at`` is known before it
-    came.
+    While it is ``unconfirmed`` its payer's row does not include it. ``confirmed_at`` is set if the
+    confirmation came before the order.
 
     ``value`` is None until the terms say the price. ``by_shop``: the shop has its money.
     ``is_there``: order_service was told that its money is.

@@ -208,12 +208,12 @@ def await_no_longer(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
 
 
 def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Message]:
-    """An order whose money is to be asked for once it is confirmed, if its payer pays it alone."""
+    """A placed order; it is charged once it is confirmed, if its purchaser pays for it alone."""
     return _take_order(message, rows, now, paid=False)
 
 
 def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequence[Message]:
-    """An order that nobody vouched for is wanted: its money is asked for from now on."""
+    """An order by a link is confirmed: it is charged from now on."""
     if _group(rows, now).over:
         return ()
     name = order_name(message.source, message.order_id)
@@ -271,7 +271,7 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
         del rows[name]
     if doomed:
         return ()
-    # What is settled is told by the terms, if it has not been told yet.
+    # If the settled sums have not been sent yet, the terms send them.
     for name in ("chunk/shrink", "settled", "terms", "waits"):
         if name in rows:
             del rows[name]

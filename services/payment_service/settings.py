@@ -23,12 +23,12 @@ class CardSettings(WithSecrets):
     @model_validator(mode="after")
     def _keeps_the_key_secret(self) -> Self:
         if self.stripe_api_url and goes_in_clear(self.stripe_api_url):
-            raise ValueError("STRIPE_API_URL: must be https: the key goes with every request")
+            raise ValueError("STRIPE_API_URL: must be https, as every request sends the key")
         return self
 
 
 class WebhookSettings(WebSettings):
-    """What the webhooks' process needs beside those of Kafka."""
+    """Settings of the webhook process; those of Kafka are the runtime's."""
 
     stripe_webhook_secrets: SecretStr = Field(
         SecretStr(""), description="One, or two between commas while they are changed."

@@ -81,13 +81,13 @@ class TopicRecorder:
             await transport.send(self._producer, [record])
 
     async def unready(self) -> str:
-        """Why reports can't be recorded; empty if they can."""
+        """Why the server can't record reports; empty if it can."""
         is_there = self._producer is not None
         is_there = is_there and await transport.answers(self._producer, ANSWER_SECONDS)
         return "" if is_there else "not ready: no broker answers"
 
     async def status(self) -> dict[str, object]:
-        """What ops are told."""
+        """What ``/status`` shows."""
         return {"publisher": self._tally.status()}
 
 

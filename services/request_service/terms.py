@@ -68,7 +68,7 @@ def draft(asked: GroupPurchaseRequested, now: datetime) -> GroupPurchase:
 
 
 def _sources(request: GroupPurchaseRequested, definition: Definition | None) -> tuple[str, ...]:
-    """Whose orders count: the sources named, each once, else those of the definition's shop."""
+    """The sources whose orders count: the named ones, each once, else the definition's shop's."""
     if request.sources or definition is None:
         return tuple(dict.fromkeys(request.sources))
     return sources_of_shop(definition.shop_id)

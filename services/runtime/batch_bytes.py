@@ -1,7 +1,7 @@
 """The bytes of a record batch: where it ends, unpacked within a limit, record by record.
 
-As Apache Kafka writes it, https://kafka.apache.org/documentation/#recordbatch. aiokafka's own
-decoder is quicker, but unpacks without a limit and gives up a batch for one of its records.
+The format is https://kafka.apache.org/documentation/#recordbatch. aiokafka's own decoder is
+quicker, but it unpacks without a limit and gives up a whole batch because of one bad record.
 """
 
 import gzip
@@ -21,14 +21,14 @@ from aiokafka.structs import ConsumerRecord
 
 from services.runtime.records import Unreadable
 
-#: A compressed batch may not become larger: two megabytes can hold gigabytes of zeros.
+#: Most bytes of a batch once it is uncompressed: two megabytes can hold gigabytes of zeros.
 UNCOMPRESSED_BYTES_MAX: Final = 64 * 1024 * 1024
 
 # Base offset, length, leader epoch, magic, checksum, attributes, last offset delta, base and
 # largest timestamp, producer id and epoch, base sequence, count.
 HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 LENGTH_AT, OVERHEAD, MAGIC_AT, ATTRIBUTES_AT = 8, 12, 16, 21
-#: By the format's number: an empty record of the two old formats.
+#: The size of an empty record in the two old formats, by the format's number.
 _LEGACY_BYTES_MIN: Final = {0: 26, 1: 34}
 _CODECS: Final = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 _CODEC_MASK, _APPEND_TIME = 0x07, 0x08
@@ -55,7 +55,7 @@ def end_of_batch(raw: memoryview, start: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is used of a batch's header; times in milliseconds."""
+    """The fields of a batch's header that are used; times are in milliseconds."""
 
     base_offset: int
     next_offset: int
@@ -66,14 +66,14 @@ class Header:
 
     @staticmethod
     def of(batch: memoryview) -> "Header":
-        """The header of a batch of the present format."""
+        """The header of a batch in the current format."""
         offset, _, _, _, _, attributes, delta, base, largest, _, _, _, count = HEADER.unpack_from(
             batch
         )
         return Header(offset, offset + delta + 1, attributes, base, largest, count)
 
     def time_of(self, delta: int) -> int:
-        """The time of a record that is ``delta`` behind the batch's first."""
+        """The time of a record that is ``delta`` after the batch's first."""
         is_append_time = self.attributes & _APPEND_TIME
         return self.timestamp_max if is_append_time else self.base_timestamp + delta
 
@@ -81,7 +81,7 @@ class Header:
 def inflated(batch: memoryview) -> memoryview:
     """The batch with its records uncompressed; the checksum no longer fits. Raises ``BatchError``.
 
-    aiokafka would unpack without a limit.
+    aiokafka itself would unpack without a limit.
     """
     codec = batch[ATTRIBUTES_AT + 1] & _CODEC_MASK
     if codec == 0:
@@ -96,7 +96,7 @@ def inflated(batch: memoryview) -> memoryview:
 def _uncompressed(codec: int, packed: bytes) -> bytes:
     name = _CODECS.get(codec)
     if name is None:
-        raise BatchError("codec", f"compressed with codec {codec}, which nobody knows")
+        raise BatchError("codec", f"compressed with codec {codec}, which is unknown")
     if name == "gzip":
         return _gunzipped(packed)
     cramjam = aiokafka.codec.cramjam
@@ -107,7 +107,7 @@ def _uncompressed(codec: int, packed: bytes) -> bytes:
             return b"".join(_snappy_blocks(cramjam.snappy, packed))
         return _into_growing(getattr(cramjam, name).decompress_into, packed)
     except cramjam.DecompressionError as error:
-        raise BatchError("compression", f"not what {name} makes: {error}") from None
+        raise BatchError("compression", f"not valid {name} data: {error}") from None
 
 
 def _gunzipped(packed: bytes) -> bytes:
@@ -115,13 +115,13 @@ def _gunzipped(packed: bytes) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
             unpacked = file.read(UNCOMPRESSED_BYTES_MAX + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise BatchError("compression", f"not what gzip makes: {error}") from None
+        raise BatchError("compression", f"not valid gzip data: {error}") from None
     _check_size(len(unpacked))
     return unpacked
 
 
 def _into_growing(decompress_into: Any, packed: bytes) -> bytes:
-    """Unpack into a buffer that is made larger while it is too small."""
+    """Unpack into a buffer, which grows while it is too small."""
     size = min(max(8 * len(packed), 64 * 1024), UNCOMPRESSED_BYTES_MAX)
     while True:
         unpacked = bytearray(size)
@@ -135,7 +135,7 @@ def _into_growing(decompress_into: Any, packed: bytes) -> bytes:
 
 
 def _snappy_blocks(snappy: Any, packed: bytes) -> Iterator[bytes]:
-    """Java's producers frame snappy in blocks of their own, others do not."""
+    """Unpack snappy data, with the block format of Java's producers or without it."""
     total, at = 0, 16
     framed = packed.startswith(b"\x82SNAPPY\x00")
     while at < len(packed) if framed else total == 0:
@@ -156,10 +156,10 @@ def _check_size(size: int) -> None:
 
 
 def salvaged(batch: memoryview, tp: TopicPartition) -> Iterator[ConsumerRecord | Unreadable]:
-    """The records of an uncompressed batch one by one, as far as they can be told apart.
+    """The records of an uncompressed batch one by one, as far as their limits can be read.
 
     A record whose header names are not UTF-8 comes as ``Unreadable`` with its own key, value and
-    headers. Raises ``ValueError`` or ``IndexError`` where the bytes are no record any more.
+    headers. Raises ``ValueError`` or ``IndexError`` at bytes that are not a record.
     """
     header, buffer, at = Header.of(batch), bytearray(batch), HEADER.size
     for _ in range(header.count):
@@ -223,8 +223,8 @@ def _field(body: bytearray, at: int) -> tuple[bytes | None, int]:
 
 
 def refuse_offset(offset: int) -> None:
-    """The broker takes any offset of a record within its batch, and reading would go on there."""
-    raise BatchError("records", f"a record says it is at offset {offset}, behind its batch")
+    """Raise for an offset beyond its batch: the broker takes it, and reading would go on there."""
+    raise BatchError("records", f"a record has offset {offset}, which is beyond its batch")
 
 
 def opened(batch: memoryview) -> Any:

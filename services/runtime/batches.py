@@ -1,12 +1,12 @@
-"""Reads what a fetch brought, batch by batch, and names what can't be read instead of raising.
+"""Reads a fetch batch by batch, and returns unreadable records by name instead of raising.
 
 aiokafka raises out of ``getmany`` for a header name that is not UTF-8, a codec it does not know, a
 wrong checksum or garbled bytes. It raises again at every later try, so one such record stops a
-partition for good. It also passes over a batch that came cut off without handing it on. Here each
-of these becomes an ``Unreadable`` that stands where its records stood, in the order of offsets.
+partition for good. It also skips a batch that arrives cut off. Here each of these becomes an
+``Unreadable`` in the place of its records, in the order of offsets.
 
-A checksum that does not match may be the network's fault. Such a batch is fetched again, and only
-judged when the same bytes have come several times over some seconds.
+A wrong checksum may be the network's fault. So such a batch is fetched again, and given up only
+after the same bytes came several times over some seconds.
 """
 
 import asyncio
@@ -36,27 +36,27 @@ from services.runtime.batch_bytes import (
 )
 from services.runtime.records import Unreadable
 
-#: A batch whose checksum is wrong is judged when its same bytes came this often, …
+#: A batch with a wrong checksum is given up after the same bytes came this often, …
 LOOKS_MIN: Final = 3
-#: … over at least this long.
+#: … and over at least this many seconds.
 PATIENCE_SECONDS: Final = 5.0
-#: Between two fetches of such a batch.
+#: Seconds between two fetches of such a batch.
 PAUSE_SECONDS: Final = 0.5
 _log = structlog.get_logger()
 
 
-# --- batches that may come better the next time --------------------------------------------------
+# --- batches that may arrive whole at the next fetch ---------------------------------------------
 
 
 class Doubts:
-    """Which broken batches came how often, by partition; one clock for all readers of a process."""
+    """How often each broken batch came, by partition; all readers of a process share it."""
 
     def __init__(self) -> None:
-        #: What came, when first, how often.
+        #: A hash of the bytes, when they first came, and how often.
         self._seen: dict[TopicPartition, tuple[int, float, int]] = {}
 
     def is_certain(self, tp: TopicPartition, raw: memoryview, now: float) -> bool:
-        """Note that these bytes came; whether they came often and long enough to be judged."""
+        """Note that these bytes came; returns whether it was often and long enough to give up."""
         told = hash(bytes(raw))
         known, since, looks = self._seen.get(tp, (None, now, 0))
         if known != told:
@@ -68,32 +68,32 @@ class Doubts:
 _doubts = Doubts()
 
 
-# --- in aiokafka's places ------------------------------------------------------------------------
+# --- classes that replace aiokafka's -------------------------------------------------------------
 
 
 class Batches:
-    """The bytes a fetch brought for a partition; in the place of aiokafka's ``MemoryRecords``.
+    """The bytes that a fetch brought for a partition; replaces aiokafka's ``MemoryRecords``.
 
-    That one hands no bytes on, passes over a batch that came cut off, and may raise in the task
-    that fetches, which then ends without a word.
+    aiokafka's class does not give access to the bytes, and skips a batch that is cut off. If it
+    raises in the task that fetches, the task ends without a message.
     """
 
     def __init__(self, raw: bytes | None) -> None:
         self.raw = memoryview(raw or b"")
 
     def has_next(self) -> bool:
-        """Whether anything came."""
+        """Whether there are any bytes."""
         return len(self.raw) > 0
 
     def size_in_bytes(self) -> int:
-        """How much came."""
+        """The number of bytes."""
         return len(self.raw)
 
 
 class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """The records of a partition that a fetch brought, and ``Unreadable`` where there are none."""
+    """The records that a fetch brought for a partition, with ``Unreadable`` among them."""
 
-    #: A batch is broken and should be fetched again, after a pause.
+    #: Whether a batch is broken and should be fetched again, after a pause.
     in_doubt = False
     next_fetch_offset: int
 
@@ -102,9 +102,9 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         while start < len(raw):
             end = end_of_batch(raw, start)
             if end is None:
-                # The last batch of an answer may be cut off; the next fetch begins with it.
+                # The last batch of an answer may be cut off; the next fetch begins with that batch.
                 if start == 0:
-                    problem = "the broker hands over no whole batch"
+                    problem = "the broker returns no whole batch"
                     yield from self._doubted(raw, "cut-off", problem, self.next_fetch_offset + 1)
                 return
             batch = raw[start:end]
@@ -120,13 +120,13 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     def _broken(self, batch: memoryview) -> str:
         magic = batch[MAGIC_AT]
         if magic > 2:
-            return f"the batch has format {magic}, which nobody knows"
+            return f"the batch has format {magic}, which is unknown"
         if self._check_crcs and not opened(batch).validate_crc():
             return "the checksum of the batch does not match its bytes"
         return ""
 
     def _end_of(self, batch: memoryview, raw: memoryview, end: int) -> int:
-        """The offset after a batch whose header can't be trusted: as near as can be known."""
+        """The best guess of the offset after a batch whose header can't be trusted."""
         at = self.next_fetch_offset
         told = Header.of(batch) if len(batch) >= HEADER.size else None
         if len(raw) - end >= LENGTH_AT:
@@ -141,7 +141,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     def _doubted(
         self, raw: memoryview, reason: str, problem: str, next_offset: int
     ) -> Iterator[Unreadable]:
-        """Have bytes fetched again that may come better, or name them when they do not."""
+        """Have a broken batch fetched again; after enough fetches, return it as unreadable."""
         if not _doubts.is_certain(self._tp, raw, time.monotonic()):
             self.in_doubt = True
             _log.warning(
@@ -152,7 +152,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
                 problem=problem,
             )
             return
-        # Nothing in it is to be trusted, its time included.
+        # Nothing in the batch can be trusted, not even its time.
         yield self._unreadable(raw, reason, problem, next_offset, -1)
 
     def _unreadable(
@@ -176,7 +176,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         )
 
     def _read(self, raw: memoryview) -> Generator[Any, None, bool]:
-        """The records of a batch whose checksum is right; returns whether the next may follow."""
+        """The records of a batch with a right checksum; returns whether to go on after it."""
         batch = opened(raw)
         if batch.next_offset <= self.next_fetch_offset:
             return True
@@ -212,7 +212,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
                     self.next_fetch_offset = offset + 1
                     yield found
         except MemoryError:
-            # That says nothing about the batch.
+            # A lack of memory says nothing about the batch.
             raise
         except Exception as error:
             yield from self._salvaged(raw, plain, end, error)
@@ -220,7 +220,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     def _salvaged(
         self, raw: memoryview, plain: memoryview, end: int, error: Exception
     ) -> Iterator[ConsumerRecord | Unreadable]:
-        """What is left of a batch after ``error``: its good records count, the others are named."""
+        """The rest of a batch after ``error``: its good records, and ``Unreadable`` for others."""
         if raw[MAGIC_AT] >= 2 and not isinstance(error, BatchError):
             try:
                 for each in salvaged(plain, self._tp):
@@ -236,7 +236,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         yield from self._rest(raw, error)
 
     def _rest(self, raw: memoryview, error: Exception) -> Iterator[Unreadable]:
-        """All of a batch from the next offset on, if anything is left of it."""
+        """One ``Unreadable`` for the batch from the next offset on, unless all of it was read."""
         reason = error.reason if isinstance(error, BatchError) else "records"
         end = opened(raw).next_offset
         at_ms = Header.of(raw).time_of(0) if raw[MAGIC_AT] >= 2 else -1
@@ -248,7 +248,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
 
 
 class Fetched(FetchResult):  # type: ignore[misc]  # aiokafka has no types
-    """What a fetch brought for a partition; rests the partition while a batch is in doubt."""
+    """The result of a fetch for a partition, which is paused while a batch is in doubt."""
 
     def getall(self, max_records: int | None = None) -> list[Any]:
         """The next records."""
@@ -274,7 +274,7 @@ class Fetched(FetchResult):  # type: ignore[misc]  # aiokafka has no types
 
 
 def note_unreadable(record: Unreadable, kept: str) -> None:
-    """Name what is passed over in the log, and count it; ``kept`` says where it can be found."""
+    """Log and count an unreadable record; ``kept`` says where its bytes are kept."""
     metrics.UNREADABLE.labels(record.topic, record.reason).inc()
     _log.error(
         "what can't be read is passed over",
@@ -289,5 +289,5 @@ def note_unreadable(record: Unreadable, kept: str) -> None:
 
 
 def install() -> None:
-    """Have aiokafka's fetcher use these: it takes no classes of anybody, so its names are set."""
+    """Make aiokafka's fetcher use our classes: it takes none as arguments, so set its names."""
     fetcher.MemoryRecords, fetcher.PartitionRecords, fetcher.FetchResult = Batches, Records, Fetched

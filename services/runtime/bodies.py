@@ -1,4 +1,4 @@
-"""A request's body as bytes, up to a limit. How long it may take is the server's business."""
+"""A request's body as bytes, up to a limit of size. The server limits the time."""
 
 from starlette.requests import Request
 
@@ -8,11 +8,11 @@ class TooLargeError(ValueError):
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
-    """The raw body. Raises ``TooLargeError`` before it is read whole, whatever its header says.
+    """The raw body. Raises ``TooLargeError`` as soon as too many bytes came.
 
-    Raises starlette's ``ClientDisconnect`` when the client goes before the end.
+    Raises starlette's ``ClientDisconnect`` if the client leaves before the end.
     """
-    too_large = TooLargeError(f"a webhook has at most {bytes_max} bytes")
+    too_large = TooLargeError(f"a webhook may have at most {bytes_max} bytes")
     told = request.headers.get("content-length", "0")
     if not told.isascii() or not told.isdigit() or len(told) > 12 or int(told) > bytes_max:
         raise too_large

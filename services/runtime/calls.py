@@ -183,7 +183,7 @@ class Calls:
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._replies: deque[tuple[Claim, Any, int]] = deque()
-        # What a caller raised, and for which row.
+        # The exception that a caller raised, and the call's row.
         self._failed: tuple[str, Exception] | None = None
 
     # --- what is to be done ----------------------------------------------------------------------

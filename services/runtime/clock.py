@@ -11,7 +11,7 @@ from typing import Literal
 
 from services.runtime.records import InputRecord, in_range, milliseconds, offset_after
 
-#: The clock stops here, so that whatever a rule adds to it still is a time.
+#: The clock stops here, so that a time that a rule computes from it is still valid.
 LATEST_MS = milliseconds(datetime(9900, 1, 1, tzinfo=UTC))
 
 

@@ -1,7 +1,7 @@
-"""Who is connected to one listener, how many from each address, and who holds how much.
+"""The connections of one listener, their number per address, and the bytes of their bodies.
 
-Both orders, of connections that wait and of bodies on their way, are by age: a client that is slow
-on purpose is at the front, and an honest one is hardly ever there.
+Waiting connections and unfinished bodies are ordered by age, and the oldest is closed first. A
+client that is slow on purpose is among the oldest, an honest one hardly ever.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from prometheus_client import Gauge
 
 OPEN = Gauge("jointbuy_web_connections", "Open connections, by listener.", ["listener"])
 BODY_BYTES = Gauge(
-    "jointbuy_web_body_bytes", "Of bodies whose requests are not answered yet.", ["listener"]
+    "jointbuy_web_body_bytes", "Bytes of bodies whose requests are not answered yet.", ["listener"]
 )
 REFUSED = Total(
     "jointbuy_web_refused_total",
@@ -29,10 +29,10 @@ class Member(Protocol):
     network: str
 
     def make_room(self) -> None:
-        """Close: it waits, and others come."""
+        """Close this waiting connection, as a new one needs its place."""
 
     def give_up_body(self) -> None:
-        """Close: its body takes long, and there are too many."""
+        """Close, as all bodies have too many bytes and this one is the slowest."""
 
 
 class Crowd:
@@ -47,9 +47,9 @@ class Crowd:
         self._body_bytes = body_bytes
         self._members: set[Member] = set()
         self._by_network: Counter[str] = Counter()
-        # Without a request in hand, the longest waiting first. A dictionary keeps its order.
+        # Connections without a request, the longest waiting first. A dictionary keeps its order.
         self._waiting: dict[Member, None] = {}
-        # Those whose body is not whole yet, the one on its way longest first.
+        # Connections with an unfinished body, the oldest body first.
         self._slow: dict[Member, None] = {}
         self._held: dict[Member, int] = {}
         self._held_bytes = 0
@@ -60,7 +60,7 @@ class Crowd:
         return len(self._members)
 
     def enter(self, member: Member) -> str:
-        """Let a connection in; if there is no place for it, the reason."""
+        """Take a connection; returns why not, or an empty text."""
         if self._of_one is not None and self._by_network[member.network] >= self._of_one:
             return "connections-of-address"
         if len(self._members) >= self._connections:
@@ -88,16 +88,16 @@ class Crowd:
         self._open.set(len(self._members))
 
     def waits(self, member: Member) -> None:
-        """It has no request in hand from now on."""
+        """Note that a connection has no request and waits."""
         if member in self._members:
             self._waiting[member] = None
 
     def asked(self, member: Member) -> None:
-        """The head of a request is whole."""
+        """Note that the head of a request is complete."""
         self._waiting.pop(member, None)
 
     def body_came(self, member: Member, count: int) -> None:
-        """So many more bytes of a body. The oldest ones on their way go, if these are too many."""
+        """Count more bytes of a body; if all have too many, give up the oldest unfinished one."""
         self._slow.setdefault(member)
         self._held[member] = self._held.get(member, 0) + count
         self._held_bytes += count
@@ -108,11 +108,11 @@ class Crowd:
         self._bytes.set(self._held_bytes)
 
     def body_is_whole(self, member: Member) -> None:
-        """What is in hand now is ours to work on, and not its fault."""
+        """Note that the body is complete, so it is not slow any more."""
         self._slow.pop(member, None)
 
     def answered(self, member: Member) -> None:
-        """Its bodies are not held any more."""
+        """Note that the request is answered and its body no longer held."""
         self._slow.pop(member, None)
         if member in self._held:
             self._held_bytes -= self._held.pop(member)

@@ -1,10 +1,10 @@
-"""What is said when the fold fails over a key: on which record, and what ops can do."""
+"""The error when a rule fails: it names the key and the record, and says what ops can do."""
 
 from typing import Any
 
 
 class RuleError(Exception):
-    """A rule raised, or what follows from it can't be kept or sent: a bug.
+    """A rule raised, or its rows or messages can't be stored or sent: a bug.
 
     The text names the key and the record, so that ops can park it.
     """
@@ -18,7 +18,7 @@ class RuleError(Exception):
 
 
 def shown(cause: Any) -> str:
-    """What is being applied, as ops find it again: ``topic/partition/offset``, or a row's name."""
+    """The input that is being applied, by ``topic/partition/offset`` or by a row's name."""
     if isinstance(cause, tuple):
         topic, partition, offset = cause
         return f"{topic}/{partition}/{offset}"

@@ -59,7 +59,7 @@ class Fold:
         self.stashed = store.meta.stashed
         self.outputs: list[OutputRecord] = []
         self.dead = 0
-        #: What could not be read at all in this batch; the others among the dead could be.
+        #: The unreadable records of this batch; the other dead letters could be read.
         self.unreadable: list[Unreadable] = []
         self.fired = 0
         self._encoder = encoder
@@ -85,9 +85,9 @@ class Fold:
         self._pending: dict[str, dict[str, tuple[int, Any, str]]] = {}
         # What is being applied: time, cause, rule.
         self._applying: tuple[int, Any, str] = (0, None, "")
-        # What was last applied to each key of the batch.
+        # The last input that was applied to each key of the batch.
         self._applied: dict[str, tuple[int, Any, str]] = {}
-        # How many rows were put so far.
+        # The number of rows put so far.
         self._puts = 0
         for row_key in store.held():
             key, _, name = row_key.partition("\x00")
@@ -197,7 +197,7 @@ class Fold:
     def _call(
         self, key: str, topic_name: str, record: InputRecord, message: Message, now_ms: int
     ) -> None:
-        """Have the message's rule take it, as of ``now_ms``; what it can't use is a dead letter."""
+        """Call the message's rule as of ``now_ms``; a message it can't use is a dead letter."""
         rule = self.processor.on.get(type(message))
         if rule is None:
             return
@@ -213,7 +213,7 @@ class Fold:
             self._bury(record, str(error))
 
     def _run(self, key: str, rule: Rule, timestamp: int, cause: Any, *given: Any) -> None:
-        """Call a rule and send what it returns; ``RuleError`` if that fails, whichever part."""
+        """Call a rule and send its messages; ``RuleError`` if the rule or the sending fails."""
         self._applying = self._applied[key] = (timestamp, cause, rule.__name__)
         try:
             messages = rule(*given, *self._wholes)
@@ -222,7 +222,7 @@ class Fold:
         except RuleError:
             raise
         except UnusableError as error:
-            if not isinstance(cause, tuple):  # nothing came that could be set aside
+            if not isinstance(cause, tuple):  # no record that could be set aside
                 raise self._blame(key, f"rule {rule.__name__}", cause, error) from error
             raise
         except Exception as error:
@@ -257,7 +257,7 @@ class Fold:
         self._run(key, rule, at_ms, f"clock/{name}", name, rows, row.at)
 
     def _rule_of(self, key: str, name: str, rules: Mapping[str, Rule]) -> Rule:
-        """The rule that a row calls; ``RuleError`` for a row of a rule that is gone."""
+        """The rule that a row calls; ``RuleError`` if the rule no longer exists."""
         try:
             return rules[name.split("/")[1]]
         except KeyError as error:
@@ -270,7 +270,7 @@ class Fold:
         return key not in self._held and not self._parked(key)
 
     def request(self, key: str, name: str, at_ms: int) -> Any:
-        """What the caller of a call is to do, as of the wall clock's ``at_ms``."""
+        """The request of a call for its caller, as of the wall clock's ``at_ms``."""
         try:
             request = self.processor.calls[name.split("/")[1]].request
             return request(name, self.rows(key), _at(at_ms))
@@ -278,7 +278,7 @@ class Fold:
             raise self._blame(key, "the request of a call", name, error) from error
 
     def call_failed(self, key: str, name: str, error: Exception) -> RuleError:
-        """The error of a call whose caller raised, which is a bug; parked, its key is not asked."""
+        """The error of a call whose caller raised, a bug; a parked key makes no calls."""
         return self._blame(key, "the caller", name, error)
 
     def settle(self, key: str, name: str, reply: Any, at_ms: int) -> None:
@@ -380,7 +380,7 @@ class Fold:
     def take(self) -> tuple[list[tuple[bytes, bytes | None]], list[OutputRecord]]:
         """The rows and records of the batch; the next one begins.
 
-        Raises ``RuleError`` when a changed row can't be kept or told.
+        Raises ``RuleError`` if a changed row can't be stored or its fact can't be sent.
         """
         for key in list(self._pending):
             self._send_facts(key, set())

@@ -1,4 +1,4 @@
-"""Keys whose records wait, and the records that waited."""
+"""Keys whose records are stashed, and those stashed records."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ class Held:
 
     def __init__(self) -> None:
         self.chunks: set[str] = set()
-        # Names rise with arrival, and leave at the front.
+        # Names in the order of arrival; the first is taken first.
         self.stashed: deque[str] = deque()
         self.dues: list[tuple[int, str]] = []
 
 
 @dataclass(slots=True)
 class _Waited:
-    """A record that was stashed, as far as it is still known."""
+    """A stashed record, with the fields that were kept."""
 
     topic: str
     partition: int
@@ -35,7 +35,7 @@ class _Waited:
 
 
 def waited(stashed: Stashed, key: str, dead_letters: str) -> InputRecord:
-    """A record that was stashed, for its dead letter; its topic has the prefix that theirs has."""
+    """A stashed record for its dead letter; its topic gets the prefix of ``dead_letters``."""
     return _Waited(
         dead_letters.removesuffix(DEAD_LETTERS.name) + stashed.topic,
         stashed.partition,
@@ -47,5 +47,5 @@ def waited(stashed: Stashed, key: str, dead_letters: str) -> InputRecord:
 
 
 def due_ms(row: Due) -> int:
-    """When a row is due, as the store's index has it, which knows no time before 1970."""
+    """When a row is due, in the store's index, which can't hold times before 1970."""
     return max(milliseconds(row.at), 0)

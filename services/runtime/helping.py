@@ -1,4 +1,4 @@
-"""``--help`` of a process: what it does, and every setting with its default and meaning."""
+"""``--help`` of a process: its purpose, and each setting with its default and meaning."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 
 
 def told_settings(*settings: type[BaseSettings]) -> str:
-    """Each setting once, a line each; of those of one name the last class's is told."""
+    """One line for each setting; if two classes have one of the same name, the last class's."""
     fields = {name: field for each in settings for name, field in each.model_fields.items()}
     lines = ["Settings come from the environment:", "", "\b"]
     for name, field in fields.items():

@@ -1,11 +1,11 @@
-"""What a rule is given: the rows of its key, read from the overlay and put through the fold."""
+"""The rows of a key as a rule sees them, read from the overlay and put through the fold."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from services.runtime.overlay import Overlay
 
-#: Puts a row of that name, or with ``None`` deletes it.
+#: Puts the row of a name, or deletes it if the row is ``None``.
 Put = Callable[["KeyRows", str, Any], None]
 
 

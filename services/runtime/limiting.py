@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with limits on what a client may send and how long it may take.
 
-uvicorn bounds neither heads nor times nor connections. Its parser keeps an unfinished header until
-it ends, so bytes are counted as they are fed to it, before it has made anything of them.
+uvicorn limits neither heads nor times nor connections. Its parser keeps an unfinished header until
+the header ends, so bytes are counted as they are fed to the parser.
 """
 
 import asyncio
@@ -17,23 +17,23 @@ from services.runtime.crowd import REFUSED, Crowd
 from services.runtime.listening import WebSettings
 from services.runtime.networks import network_of
 
-#: Requests that wait for the answers of those before them on the same connection.
+#: Most requests of one connection that wait for the answers to earlier ones.
 PIPELINED_MAX = 16
-#: After a refusal a client is read a little longer, as unread bytes would make the system reset the
-#: connection, and the client would not see why.
+#: After a refusal the server reads on for a while. Unread bytes would make the system reset the
+#: connection, and the client would not see the answer.
 LINGER_SECONDS = 2.0
 LINGER_BYTES_MAX = 1_000_000
 
-#: What a connection is in the middle of: nothing, a head, or a body.
+#: The part of a request that is arriving: nothing, a head, or a body.
 Part = Literal["nothing", "head", "body"]
 
 
 class TooMuchError(ValueError):
-    """More of something than a request may have; ends the parser's work."""
+    """A request is beyond a limit; raised to stop the parser."""
 
 
 class LimitedConfig(uvicorn.Config):
-    """A server's configuration, with its limits and those who are connected to it."""
+    """A server's configuration, with its limits and its connections."""
 
     def __init__(self, app: Any, limits: WebSettings, crowd: Crowd, **more: Any) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class LimitedConfig(uvicorn.Config):
             timeout_keep_alive=limits.idle_seconds,  # type: ignore[arg-type]  # goes to call_later
             log_config=None,
             access_log=False,
-            # Whose X-Forwarded-For is believed is said by PROXIES, and nowhere else.
+            # Only PROXIES decides whether X-Forwarded-For is trusted.
             proxy_headers=False,
             server_header=False,
             **more,
@@ -68,7 +68,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._crowd = config.crowd
         self._deadline: asyncio.TimerHandle | None = None
         self._part: Part = "nothing"
-        # Fed since a head, a part of a body or a request was last whole: what the parser may keep.
+        # Bytes since the last complete head, part of a body or request: the parser may keep them.
         self._unfinished_bytes = 0
         self._head_bytes = 0
         self._too_much: tuple[int, str, str] | None = None
@@ -79,7 +79,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- the connection --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take it, or refuse it before a byte of it is read."""
+        """Take the connection, or refuse it before reading a byte."""
         super().connection_made(transport)
         self.network = network_of(self.client[0] if self.client else "")
         reason = self._crowd.enter(self)
@@ -89,13 +89,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._set_deadline("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has gone."""
+        """Forget the connection."""
         self._clear_deadline()
         self._crowd.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, never more at once than a head may have."""
+        """Feed the parser, at most as many bytes at once as a head may have."""
         if self._is_refused:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > LINGER_BYTES_MAX:
@@ -114,7 +114,7 @@ class LimitedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
-            # Nobody here speaks another protocol: it is answered as any other request.
+            # No other protocol is supported, so this is answered like any other request.
             return
         except httptools.HttpParserError:
             self._refuse(*(self._too_much or (400, "malformed", "this is not HTTP")))
@@ -123,7 +123,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(431, "head-bytes", self._head_limit())
 
     def _head_limit(self) -> str:
-        return f"line and headers of a request have at most {self._limits.head_bytes_max} bytes"
+        return f"a request line and headers may have at most {self._limits.head_bytes_max} bytes"
 
     # --- what the parser finds -------------------------------------------------------------------
 
@@ -134,17 +134,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
-        """A part of the address."""
+        """Count a part of the URL."""
         self._count_head(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or what comes as one after a body, which is nobody's business here."""
+        """Count a header; a trailer, which comes after the body, is dropped."""
         if self._part != "head":
             return
         if len(self.headers) >= self._limits.headers_max:
             most = self._limits.headers_max
-            self._stop(431, "headers", f"a request has at most {most} headers")
+            self._stop(431, "headers", f"a request may have at most {most} headers")
         self._count_head(len(name) + len(value))
         super().on_header(name, value)
 
@@ -194,7 +194,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- time ------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """What is begun has to be whole by a time that further bytes do not move."""
+        """Set a deadline for the part that has begun; further bytes do not extend it."""
         if self._deadline is not None:
             return
         if self._part == "body":
@@ -225,18 +225,18 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- the end ---------------------------------------------------------------------------------
 
     def make_room(self) -> None:
-        """Close: it waits, and others come."""
+        """Close this waiting connection, as a new one needs its place."""
         if self._is_refused:
             self.transport.abort()
             return
         self._refuse(503, "made-room", "too many connections: come again later", linger=False)
 
     def give_up_body(self) -> None:
-        """Close: its body takes long, and there are too many."""
-        self._refuse(503, "body-bytes", "too much is under way: send it again later")
+        """Close, as all bodies have too many bytes and this one is the slowest."""
+        self._refuse(503, "body-bytes", "too many bytes are arriving at once: send it again later")
 
     def _refuse(self, status: int, reason: str, text: str, *, linger: bool = True) -> None:
-        """Answer for the last time, where nothing has been answered yet, and close."""
+        """Send a last answer, unless one has begun, and close."""
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
@@ -246,7 +246,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._crowd.answered(self)
         is_begun = self._is_in_hand() and self.cycle.response_started
         if self._is_in_hand():
-            # Whoever waits for the rest of the request is told that the client has gone.
+            # The app may wait for the rest of the body: tell it that the client has left.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if is_begun:

@@ -1,4 +1,4 @@
-"""By what a client is counted."""
+"""The network that a client is counted by."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -6,9 +6,9 @@ UNKNOWN_NETWORK = "unknown"
 
 
 def network_of(address: str) -> str:
-    """An address of IPv4, or the /64 of one of IPv6, as one machine has all of that.
+    """An IPv4 address, or the /64 of an IPv6 address, as one machine has a whole /64.
 
-    What is not an address is returned as it is. Requests whose address can't be seen are one
+    A text that is not an address is returned unchanged. Requests without an address count as one
     client.
     """
     try:

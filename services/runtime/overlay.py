@@ -11,14 +11,14 @@ from services.runtime.rows import Call, Due
 from services.runtime.store import Store
 
 ROWS_CACHED = 50_000
-#: What the value of a record of ours may take: topics and changelogs take 2 MB with its key and
-#: headers. What is larger could never be sent, and would stop the partition without a name.
+#: Most bytes of a value that we send: topics and changelogs take 2 MB with key and headers. A
+#: larger record could never be sent, and would stop the partition without naming the row.
 VALUE_BYTES_MAX = 2 * 1024 * 1024 - 16 * 1024
 _ABSENT = object()
 
 
 class RowError(Exception):
-    """A row can't be kept; the cause says why."""
+    """A row can't be stored; the cause says why."""
 
     def __init__(self, key: str, name: str) -> None:
         super().__init__(f"row {name} of {key}")
@@ -110,7 +110,7 @@ class Overlay:
     def take(self) -> list[tuple[bytes, bytes | None]]:
         """What changed since the last call, encoded; the cache has it from now on.
 
-        Raises ``RowError`` for a row that can't be encoded, or that the changelog would not take.
+        Raises ``RowError`` for a row that can't be encoded, or is too large for the changelog.
         """
         taken: list[tuple[bytes, bytes | None]] = []
         for key, mine in self._changed.items():
@@ -131,7 +131,7 @@ class Overlay:
         except Exception as error:
             raise RowError(key, name) from error
         if len(value) > VALUE_BYTES_MAX:
-            size = ValueError(f"{len(value)} bytes, where {VALUE_BYTES_MAX} are the most")
+            size = ValueError(f"{len(value)} bytes, but at most {VALUE_BYTES_MAX} are possible")
             raise RowError(key, name) from size
         return value
 

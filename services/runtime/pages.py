@@ -1,4 +1,4 @@
-"""What ops ask of a web process, on an address of its own: the four pages that workers have."""
+"""The pages for ops of a web process, on a separate address; workers have the same four."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,8 +20,8 @@ def ops_pages(
 ) -> FastAPI:
     """``/livez``, ``/readyz``, ``/status`` and ``/metrics``.
 
-    ``unready`` says why not, else nothing; ``status`` gives what is written as JSON. They are an
-    app of their own: no spelling of an address leads to them through the public one.
+    ``unready`` says why the process is not ready, or an empty text; ``status`` is shown as JSON.
+    They are a separate app, so no spelling of a public URL leads to them.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
 

@@ -1,7 +1,7 @@
-"""What stays private on this machine: files and folders, and what goes over the network in clear.
+"""Private files, unencrypted connections and weak secrets.
 
-Each process begins with ``keep_files_private``, so that rows, logs, journals and databases are
-readable by its user alone.
+Each process begins with ``keep_files_private``, so that only its user can read its rows, logs,
+journals and databases.
 """
 
 import os
@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: Shorter or poorer, and a signature could be tried out from a link that somebody was sent.
+#: A secret that is shorter or less random could be guessed by anybody who has a signed link.
 SIGNING_SECRET_CHARACTERS_MIN = 32
 SIGNING_SECRET_DIFFERENT_MIN = 10
 
@@ -20,9 +20,9 @@ def keep_files_private() -> None:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder, or close one that others could read; the path again.
+    """Make a folder with mode 0700, or set that mode if it exists; returns its path.
 
-    A folder of another user, a mounted volume for example, keeps the mode that it has.
+    A folder of another user, such as a mounted volume, keeps its mode.
     """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.stat().st_uid == os.getuid():
@@ -31,7 +31,7 @@ def private_folder(path: Path) -> Path:
 
 
 def is_this_machine(host: str | None) -> bool:
-    """Whether a host name or address is of the loopback range."""
+    """Whether a host name or address is this machine's own (loopback)."""
     if host is None:
         return False
     if host.lower().rstrip(".") == "localhost":
@@ -43,13 +43,13 @@ def is_this_machine(host: str | None) -> bool:
 
 
 def goes_in_clear(url: str) -> bool:
-    """Whether what is sent to this address can be read on the way: http to another machine."""
+    """Whether a URL is unencrypted: http to another machine."""
     parts = urlsplit(url)
     return parts.scheme != "https" and not is_this_machine(parts.hostname)
 
 
 def weakness_of(signing_secret: str) -> str:
-    """What is wrong with a secret that signs links, as the end of a sentence; empty if nothing."""
+    """Why a secret is too weak to sign links, as the end of a sentence; empty if it is good."""
     if not signing_secret:
         return "is empty"
     if len(signing_secret) < SIGNING_SECRET_CHARACTERS_MIN:
@@ -59,5 +59,5 @@ def weakness_of(signing_secret: str) -> str:
     return ""
 
 
-#: How to get a good one, for the messages of those who refuse a weak one.
+#: How to make a good secret, for messages that refuse a weak one.
 MAKE_A_SECRET = "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"

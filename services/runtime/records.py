@@ -15,9 +15,9 @@ from services.runtime.cache import TwoGenerations
 from services.runtime.masking import without_cards
 
 TIMESTAMP_MAX_MS = 253_402_300_799_999
-#: Key, value and headers of a dead letter: what a topic takes at most.
+#: Most bytes of a dead letter's key, value and headers, as a topic takes no more.
 LETTER_BYTES_MAX = 2 * 1024 * 1024
-#: What the header ``letter-content`` of a dead letter says when its value is not a record's.
+#: The header ``letter-content`` of a dead letter whose value is not a record's value.
 LETTER_OF_BATCH, LETTER_LEFT_OUT = b"record-batch", b"left-out"
 _ERROR_BYTES_MAX = _KEY_BYTES_MAX = 1_000
 
@@ -38,12 +38,12 @@ class InputRecord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands in the place of one or more records that Kafka holds and nobody can read.
+    """One or more records in Kafka that can't be read, in their place.
 
-    ``offset`` to ``last_offset`` is what can't be read. ``reason`` is a label, ``problem`` a
+    They have the offsets ``offset`` to ``last_offset``. ``reason`` is a label, ``problem`` a
     sentence. With ``is_batch`` the value is the batch's bytes as the broker keeps them, and there
-    is neither key nor headers; else all three are the record's own. ``timestamp`` is -1 where
-    nobody can tell it.
+    is neither key nor headers; else all three are the record's own. ``timestamp`` is -1 if it
+    is unknown.
     """
 
     topic: str
@@ -63,7 +63,7 @@ class Unreadable:
 
 
 def offset_after(record: InputRecord) -> int:
-    """The offset to go on with behind a record, or behind all that can't be read."""
+    """The offset after a record, or after all records of an ``Unreadable``."""
     return (record.last_offset if isinstance(record, Unreadable) else record.offset) + 1
 
 
@@ -241,8 +241,8 @@ def dead_letter(
 ) -> OutputRecord:
     """The record as it came, its own headers included, with headers that say where from and why.
 
-    But for card numbers, which are masked: we must not keep what nobody should have sent. What is
-    larger than a topic takes is left out, and ``letter-content`` says so. ``at_ms`` is the letter's
+    Only card numbers are masked, as we must not store them. A value or key that is too large for a
+    topic is left out, and ``letter-content`` says so. ``at_ms`` is the letter's
     time if the record has none.
     """
     key, value, headers, about = record.key, record.value, record.headers, []

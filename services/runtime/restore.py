@@ -9,15 +9,15 @@ from services.runtime.transport import consumer, read_end
 
 
 class ChangelogError(Exception):
-    """A changelog can't be read; the text says where, and what to do."""
+    """A changelog can't be read; the message says where, and what to do."""
 
 
 async def restore(
     store: Store, changelog: TopicPartition, settings: Settings, cluster: str
 ) -> None:
-    """Read the changelog from where the rows are, or from its beginning, to its end.
+    """Read the changelog to its end, from the offset of the local rows or from its beginning.
 
-    Raises ``ChangelogError`` for what can't be read: nothing of it may be passed over.
+    Raises ``ChangelogError`` for a record that can't be read, as none may be skipped.
     """
     reader = consumer(settings)
     await reader.start()

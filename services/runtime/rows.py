@@ -19,10 +19,10 @@ from typing import Any, Protocol
 
 
 class UnusableError(Exception):
-    """A rule can't use what came, and no fact could answer it: the record is a dead letter.
+    """A rule can't use a message, and no fact could answer it: the record is a dead letter.
 
-    The text says why. The rule raises it before it puts or deletes a row. A command that has an
-    answer, such as an order, is refused by that instead.
+    The text says why. The rule must raise it before it puts or deletes a row. If a command has an
+    answer, as an order has, the rule sends a refusal instead.
     """
 
 

@@ -15,7 +15,7 @@ ADMIN_KEY_FILE = "admin-key"
 
 
 class RunningWorker(BaseModel):
-    """One worker process: the base address of what ops ask, and the public one, if it has one."""
+    """One worker process: the base URL of its pages for ops, and its public one, if any."""
 
     service: str
     pid: int | None = None

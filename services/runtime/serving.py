@@ -1,4 +1,4 @@
-"""The web server of a process: a public address with limits, and one for ops beside it."""
+"""The web server of a process: a public address with limits, and another address for ops."""
 
 import asyncio
 import contextlib
@@ -19,20 +19,20 @@ from services.runtime.pages import ops_pages
 from services.runtime.settings import Settings
 
 BACKLOG = 4_096
-#: Between two turns of the event loop, so that many who come do not hold up those who are there.
+#: New connections per turn of the event loop, so that a crowd does not delay open connections.
 ACCEPTED_AT_ONCE = 64
-#: What a client that has gone without a word, or reads nothing, is given until it is cut off.
+#: A client that does not acknowledge, or reads nothing, is cut off after this long.
 SILENCE_SECONDS = 60
-#: Other requests in hand get this long when the process is to end.
+#: When the process ends, requests in progress get this long.
 GRACE_SECONDS = 10
-#: Files and connections of our own: to Kafka, to a database, of ops.
+#: Open files kept free for our own connections: Kafka, a database, ops.
 FILES_OF_OURS = 300
 OPS_CONNECTIONS = 100
 _log = structlog.get_logger()
 
 
 class Server(uvicorn.Server):
-    """Serves a public address, and what ops ask beside it from before its start to its end."""
+    """Serves a public address; the pages for ops start before it and stop after it."""
 
     def __init__(
         self, config: uvicorn.Config, leave: Callable[[], None], beside: "OpsServer | None"
@@ -44,9 +44,9 @@ class Server(uvicorn.Server):
         self.is_serving = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin; what is there by then stays, so the garbage collector need not look through it.
+        """Start, and exempt all objects that exist by then from garbage collection.
 
-        Each of its looks at all there is would make everybody wait for 30 to 100 ms.
+        A full collection over them would delay all requests by 30 to 100 ms.
         """
         if self._beside is not None:
             self._task = asyncio.create_task(self._beside.serve(self._beside.sockets))
@@ -58,7 +58,7 @@ class Server(uvicorn.Server):
         self.is_serving = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End; it says that it leaves before it waits for connections: streams never end."""
+        """End all streams, then wait for connections: streams never end by themselves."""
         self.is_serving = False
         self._leave()
         await super().shutdown(sockets)
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
 
 
 class OpsServer(uvicorn.Server):
-    """Runs in the event loop of another, whose signals end it."""
+    """Runs in another server's event loop; that server stops it on a signal."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)
@@ -76,7 +76,7 @@ class OpsServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """None: they are the other server's."""
+        """Capture no signals: the other server does."""
         yield
 
 
@@ -89,9 +89,9 @@ def serve(
     unready: Callable[[], Awaitable[str]],
     leave: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; ``leave`` is to end all streams.
+    """Serve until SIGTERM or SIGINT; ``leave`` ends all streams.
 
-    ``status`` and ``unready`` are for the pages of ops, which listen on ``OPS_HOST`` alone.
+    ``status`` and ``unready`` are for the pages for ops, which listen on ``OPS_HOST`` only.
     """
     files = _raise_file_limit()
     connections = min(web.connections, max(files - FILES_OF_OURS, 1))
@@ -114,7 +114,9 @@ def serve(
     server: Server
 
     async def not_ready() -> str:
-        return await unready() if server.is_serving else "not ready: it starts or ends"
+        return (
+            await unready() if server.is_serving else "not ready: the process is starting or ending"
+        )
 
     ops = ops_server(ops_pages(status, not_ready), settings)
     server = Server(config, leave, ops)
@@ -126,14 +128,14 @@ def serve(
 
 
 def serve_ops(app: FastAPI, settings: Settings) -> None:
-    """Serve the pages of ops alone, where nothing is public, until SIGTERM or SIGINT."""
+    """Serve only the pages for ops, of a process without public pages, until a signal."""
     beside = ops_server(app, settings)
     _log.info("serves", ops=_address(beside.sockets[0]))
     Server(beside.config, lambda: None, None).run(sockets=beside.sockets)
 
 
 def ops_server(app: FastAPI, settings: Settings) -> OpsServer:
-    """A server of these pages at ``OPS_HOST`` and ``OPS_PORT``, which listens already."""
+    """A server of the pages for ops at ``OPS_HOST`` and ``OPS_PORT``; its socket is open."""
     limits = WebSettings.model_construct()
     crowd = Crowd("ops", OPS_CONNECTIONS, None, limits.body_bytes_in_hand)
     config = LimitedConfig(
@@ -149,7 +151,7 @@ def ops_server(app: FastAPI, settings: Settings) -> OpsServer:
 
 def _listener(config: uvicorn.Config) -> socket.socket:
     listener = config.bind_socket()
-    # Connections have it from the socket that they come through.
+    # Accepted connections inherit the option from the listening socket.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_SECONDS * 1_000)
     return listener
 
@@ -160,7 +162,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _raise_file_limit() -> int:
-    """As many open files as this process may have; returns how many."""
+    """Raise the limit of open files to the most this process may have; returns it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most

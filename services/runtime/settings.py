@@ -1,6 +1,6 @@
 """Every setting of a worker, read from the environment in one place.
 
-A secret, ``NAME``, stands in the environment or in the file that ``NAME_FILE`` names.
+A secret ``NAME`` is in the environment, or in the file that ``NAME_FILE`` names.
 """
 
 import os
@@ -17,7 +17,7 @@ from pydantic_settings import (
 
 
 class SettingsError(ValueError):
-    """A process can't run as it is set; the message is one line that says what to do."""
+    """A process can't run with its settings; the message is one line that says what to do."""
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -38,14 +38,14 @@ class _SecretFiles(PydanticBaseSettingsSource):
             raise SettingsError(f"{name}_FILE can't be read: {path}: {why}") from None
 
     def __call__(self) -> dict[str, Any]:
-        """The secrets that have files."""
+        """All secrets that have a file."""
         fields = self.settings_cls.model_fields.items()
         read = {name: self.get_field_value(field, name)[0] for name, field in fields}
         return {name: value for name, value in read.items() if value is not None}
 
 
 class WithSecrets(BaseSettings):
-    """Settings of which some are secret: ``SecretStr`` fields, each of which may have a file."""
+    """Settings with secrets: ``SecretStr`` fields, each of which may come from a file."""
 
     model_config = SettingsConfigDict(
         extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -60,7 +60,7 @@ class WithSecrets(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given in code, then the environment, then secrets' files."""
+        """Values given in code come first, then the environment, then the secrets' files."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
 
 
@@ -114,10 +114,13 @@ class Settings(BaseSettings):
     fetch_wait_ms: int = Field(50, description="How long an idle fetch waits at the broker.")
     ops_host: str = Field(
         "127.0.0.1",
-        description="For /livez, /readyz, /status and /metrics: an address that only ops reach.",
+        description="Address of /livez, /readyz, /status and /metrics; only ops should reach it.",
     )
     ops_port: int = Field(
-        0, ge=0, le=65_535, description="The same; 0 picks a free one, which the log names."
+        0,
+        ge=0,
+        le=65_535,
+        description="Port of these pages; 0 picks a free one, which the log names.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"

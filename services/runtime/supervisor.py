@@ -46,8 +46,8 @@ SERVICES = (
 WITH_SHOPS = ("shop_bridge", "shop_bridge.webhooks")
 #: Only where Stripe is told where to send its webhooks, and so has given a secret.
 WITH_CARDS = ("payment_service.webhooks",)
-#: Which services need a secret of the environment, or the file that ``<NAME>_FILE`` names. No other
-#: process is given it.
+#: The services that need each secret of the environment, or the file that ``<NAME>_FILE`` names. No
+#: other process gets it.
 SECRETS: dict[str, tuple[str, ...]] = {
     "ADMIN_KEY": ("storefront",),
     "DATABASE_URL": ("storefront", "storefront.projector"),
@@ -116,7 +116,7 @@ class Child:
 
 
 def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
-    """The environment of one service: all that is given but the secrets of others."""
+    """The environment of one service: ours, without the secrets of other services."""
     of_others = {name for name, services in SECRETS.items() if service not in services}
     return {
         name: value
@@ -126,7 +126,7 @@ def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def port_of(address: str) -> str:
-    """The port of a base address."""
+    """The port of a base URL."""
     return address.rsplit(":", 1)[1]
 
 
@@ -139,7 +139,7 @@ def _worker(service: str) -> RunningWorker:
 
 
 def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
-    """A secret of this machine, made once, where the environment gives none: where it stands."""
+    """The file of a secret that is made once on this machine if the environment has none."""
     if _is_given(name):
         return {}
     path = home / file

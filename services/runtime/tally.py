@@ -1,4 +1,4 @@
-"""What a producer has sent: counted for ``/status`` of a process that sends as it is asked to."""
+"""Counts of the records that a producer has sent, for the process's ``/status``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class Tally:
-    """Counts since the process began."""
+    """Counts since the start of the process."""
 
     def __init__(self) -> None:
         self._acknowledged = 0
@@ -17,14 +17,14 @@ class Tally:
 
     @contextmanager
     def sending(self, records: int) -> Iterator[None]:
-        """Around the sending of so many records, which counts as failed when it raises."""
+        """Count the records sent within the block; if it raises, they count as failed."""
         self._under_way += records
         try:
             yield
         except BaseException as error:
             self._failed += records
             self._failed_at = datetime.now(UTC)
-            # The kind alone: the words of an error may hold what somebody sent.
+            # Only the error's type: its text may contain a sender's data.
             self._failure = type(error).__name__
             raise
         else:
@@ -33,7 +33,7 @@ class Tally:
             self._under_way -= records
 
     def status(self) -> dict[str, object]:
-        """Records acknowledged, failed and under way, and the last failure."""
+        """Records acknowledged, failed and in progress, and the last failure."""
         at = self._failed_at.isoformat() if self._failed_at else None
         return {
             "acknowledged": self._acknowledged,

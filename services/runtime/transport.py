@@ -53,7 +53,7 @@ def consumer(
 ) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed.
 
-    What can't be read comes as ``Unreadable`` between the records; nothing is raised for it.
+    A record that can't be read comes as an ``Unreadable``; nothing is raised for it.
     With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
     """
     return _Consumer(

@@ -61,8 +61,8 @@ def build(
     service = processors[0].service
     app = _App(
         f"{settings.topic_prefix}{service}",
-        # Faust would take WEB_HOST, WEB_PORT and much else from the environment, before what stands
-        # here: the public address of a container would then show what is for ops.
+        # Faust would prefer WEB_HOST, WEB_PORT and other variables to the values here. The public
+        # address of a container would then serve the pages for ops.
         env_prefix="FAUST_OF_JOINTBUY",
         broker=f"kafka://{settings.kafka_bootstrap_servers}",
         web_host=settings.ops_host,

@@ -136,8 +136,8 @@ def read(file: Path, numbers: Counter[str]) -> Iterator[Line]:
 def pence(pounds: str) -> int:
     """A price in pounds as whole pence, halves up (away from zero below it).
 
-    Exact, as floats are not: 1.005 is 101. Raises ``ArithmeticError`` for what is not a number, or
-    is too large.
+    Exact, as floats are not: 1.005 is 101. Raises ``ArithmeticError`` for a text that is not
+    a number, or for a number that is too large.
     """
     return int((Decimal(pounds) * 100).quantize(Decimal(1), ROUND_HALF_UP))
 

@@ -107,7 +107,7 @@ class Publisher:
             await self._send_all(records)
 
     def status(self) -> dict[str, object]:
-        """Whether it is connected, and what it has sent."""
+        """Whether the publisher is connected, and counts of its records."""
         return {"connected": self._producer is not None, **self._tally.status()}
 
     async def _send_all(self, records: Sequence[OutputRecord]) -> None:

@@ -76,7 +76,7 @@ def _must_be_private(url: str) -> None:
 class Shop(BaseModel):
     """A shop; ``name`` is the ``source`` of its orders: its id, or ``<id>.<till>``.
 
-    Two secrets are good while one rotates.
+    Both secrets are accepted while one is being replaced.
 
     ``favors`` are given back there as refunds, or as codes for the next order; without it, what
     payments instruct is left to the shop.
@@ -97,7 +97,7 @@ class Shop(BaseModel):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if is_reserved(self.name):
-            raise ValueError("name: storefront and admin are ours: choose the shop's own id")
+            raise ValueError("name: storefront and admin are our own sources: choose the shop's id")
         if (self.kind == "outbox") == bool(self.secrets):
             raise ValueError("secrets: an outbox has none, every other shop at least one")
         if (self.kind == "outbox") != bool(self.topic):
@@ -150,7 +150,7 @@ _SHOPS = TypeAdapter(tuple[Shop, ...])
 
 
 def read_shops(settings: BridgeSettings) -> Sequence[Shop]:
-    """The shops that are named. Raises ``ShopsError``, which quotes nothing of the list."""
+    """The shops in the list. Raises ``ShopsError``, which quotes nothing from the list."""
     shops = _read(settings.shops.get_secret_value())
     names = [shop.name for shop in shops]
     twice = next((name for name in names if names.count(name) > 1), None)

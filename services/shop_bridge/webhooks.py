@@ -40,11 +40,13 @@ _log = structlog.get_logger()
 
 
 class HookSettings(WebSettings):
-    """Where shops post to."""
+    """Settings of the server that shops post to."""
 
     web_port: int = Field(8081, ge=1, le=65_535)
-    # A shop gives up after some seconds; whoever takes longer is none.
-    body_seconds: float = Field(10.0, gt=0, description="From the head to the whole body; 408.")
+    # Shops give up after some seconds, so a slower client is not a shop.
+    body_seconds: float = Field(
+        10.0, gt=0, description="Time from the head to the whole body; then 408."
+    )
 
 
 def build(
@@ -81,7 +83,7 @@ def build(
             return _said(413, str(error))
         except ClientDisconnect:
             return _said(400, "the body is not whole")
-        # Only what is there whole takes a place: a slow sender keeps nobody out.
+        # A webhook takes a place only once its body is whole, so a slow sender keeps nobody out.
         if places.locked():
             WEBHOOKS.labels(source, "other", "busy").inc()
             return _said(503, "not now, send it again")
@@ -135,7 +137,7 @@ def run() -> None:
             beside.append(lambda shop=shop: follow_outbox(shop, publisher, settings))  # type: ignore[misc]
     _log.info("webhooks are taken", shops=[shop.name for shop in shops])
     app = build(shops, publisher, ours, beside)
-    # Payloads make no cycles for a collector to look for.
+    # Payloads make no reference cycles, so the garbage collector has nothing to find.
     gc.set_threshold(100_000, 50, 100)
     serve(
         app, hooks, settings, status=partial(status, publisher), unready=partial(unready, publisher)
@@ -143,12 +145,12 @@ def run() -> None:
 
 
 async def status(publisher: Publisher) -> dict[str, object]:
-    """What ops are told."""
+    """What ``/status`` shows."""
     return {"publisher": publisher.status()}
 
 
 async def unready(publisher: Publisher) -> str:
-    """Why webhooks can't be taken; empty if they can."""
+    """Why the server can't take webhooks; empty if it can."""
     return "" if await publisher.ready() else "not ready: no broker answers"
 
 

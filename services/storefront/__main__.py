@@ -21,7 +21,9 @@ def run() -> None:
         settings, pages = read_settings(Settings), read_settings(PageSettings)
         logs.set_up(settings, "storefront")
         if weak := weakness_of(pages.link_secret.get_secret_value()):
-            raise SettingsError(f"LINK_SECRET {weak}: set it to the notifier's; {MAKE_A_SECRET}")
+            raise SettingsError(
+                f"LINK_SECRET {weak}: use the notifier's LINK_SECRET; {MAKE_A_SECRET}"
+            )
         app = build(settings, pages)
     except (IssuerError, RatesError, SettingsError) as error:
         raise SystemExit(f"storefront: {error}") from None

@@ -91,7 +91,7 @@ async def table_shown(
     """A page of the purchase condition management table, for whoever may see it.
 
     Of a contract's group the winning seller sees every applicant, with the address: who is to be
-    sold to. Who is not to know people's ids gets pages by their places, as a cursor would hold an
+    sold to. An actor who may not see people's ids gets pages by position, as a cursor would hold an
     id. Raises ``BadCursor``.
     """
     if actor.kind == "seller" and is_contract_of(terms, actor.id):

@@ -1,4 +1,4 @@
-"""What ops are told of a web process."""
+"""The status of a web process, for ops."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,7 +11,7 @@ from services.storefront.shop import Shop
 
 
 async def unready(shop: Shop) -> str:
-    """Why pages can't be shown; empty if they can."""
+    """Why the process can't show pages; empty if it can."""
     try:
         await shop.reader.api_key("none")
     except DatabaseError as error:
@@ -20,7 +20,7 @@ async def unready(shop: Shop) -> str:
 
 
 async def status(shop: Shop) -> dict[str, Any]:
-    """How the read model, streams, limits and the sender stand."""
+    """The state of the read model, streams, limits and the sender."""
     return {
         "read_model": await _read_model(shop),
         "streams": {"open": shop.hub.streams, "most": shop.settings.streams},
@@ -34,9 +34,9 @@ async def status(shop: Shop) -> dict[str, Any]:
 
 
 async def _read_model(shop: Shop) -> dict[str, Any]:
-    """By topic, the offsets that it has read, and how many records the log has beyond them.
+    """By topic, the offsets that the read model has, and how many records the log has after them.
 
-    ``behind`` is measured by what this process has read of the log itself: of those topics alone.
+    ``behind`` covers only the topics that this process reads from the log itself.
     """
     try:
         stored = await shop.reader.positions()

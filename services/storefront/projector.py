@@ -70,8 +70,8 @@ if __name__ == "__main__":
     command_line(
         run,
         "storefront.projector",
-        "Copy every fact into the read model. With --rebuild, others that run are told by the"
-        " rows' positions to begin anew too.",
+        "Copy every fact into the read model. With --rebuild, other running projectors begin"
+        " anew too, as they see it by the rows' positions.",
         Settings,
         ModelSettings,
     )

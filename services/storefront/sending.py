@@ -52,7 +52,7 @@ class Sender:
             await transport.send(self._producer, records)
 
     def status(self) -> dict[str, object]:
-        """What it has sent."""
+        """Counts of the records that the sender has sent."""
         return self._tally.status()
 
     def _record(self, topic: Topic, message: Message, stamp: int) -> OutputRecord:

@@ -12,7 +12,7 @@ ADMIN_KEY_CHARACTERS_MIN = 16
 
 
 class ModelSettings(WithSecrets):
-    """Environment variables, upper-case, that say where the read model is."""
+    """Settings that say where the read model is: environment variables, upper-case."""
 
     database_url: SecretStr = Field(
         SecretStr(""),
@@ -44,8 +44,8 @@ class PageSettings(ModelSettings, WebSettings):
     )
     trust_orders: Literal["yes", "no"] = Field(
         "no",
-        description="yes: the front end has checked the mailboxes of those who order by a link, so"
-        " their orders count without a letter.",
+        description="yes: your front end has checked the mailboxes of people who order by a link,"
+        " so their orders count without a letter.",
     )
     reads_per_minute: int = Field(600, ge=1, description="For each client address.")
     writes_per_minute: int = Field(120, ge=1, description="For each client address.")
@@ -55,20 +55,20 @@ class PageSettings(ModelSettings, WebSettings):
     )
     registrations_per_hour: int = Field(10, ge=1, description="Sellers, for each client address.")
     offers_per_hour: int = Field(
-        60, ge=1, description="For each seller: in one auction, and auctions opened."
+        60, ge=1, description="For each seller: offers in one auction, and auctions opened."
     )
     letters_per_hour: int = Field(
-        120, ge=1, description="That anyone may cause, for each client address."
+        120, ge=1, description="For each client address, without a shop's or the admin's key."
     )
     letters_to_one_per_hour: int = Field(
-        20, ge=1, description="That anyone may cause, for each recipient."
+        20, ge=1, description="For each recipient, without a shop's or the admin's key."
     )
     letters_of_strangers_per_hour: int = Field(
-        10_000, ge=1, description="That all may cause together without a shop's or the admin's key."
+        10_000, ge=1, description="For all clients together, without a shop's or the admin's key."
     )
     rates_url: SecretStr = Field(
         SecretStr(""),
-        description="redis://host:port, where all web processes count together; empty: each alone.",
+        description="redis://host:port: all web processes count together; empty: each alone.",
     )
     members_listed_by_anyone: int = Field(
         100, ge=0, description="How many members, each of whom gets a letter, anyone may list."

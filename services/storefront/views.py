@@ -187,7 +187,8 @@ class GroupView(GroupSummary):
 
     ``version`` is that of its progress, 0 before there is any. ``tier_reached`` and ``next_tier``
     count ``favor.tiers`` from 0, lowest start first; ``missing_to_next`` is in units, or in minor
-    units of money where tiers start from a value. Orders of ``sources`` count; without any, all do.
+    units of money where tiers start from a value. Orders of ``sources`` count; if there are
+    none, orders of any source count.
     """
 
     version: int

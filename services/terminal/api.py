@@ -70,7 +70,7 @@ def place_of(url: str | None) -> Place:
         raise Mistake("JOINTBUY_KEY holds characters that no key has: copy it anew", usage=True)
     if key and goes_in_clear(address):
         raise Mistake(
-            f"the key would go to {address} in clear: write https://…, or unset JOINTBUY_KEY",
+            f"the key would go to {address} unencrypted: write https://…, or unset JOINTBUY_KEY",
             usage=True,
         )
     return Place(address, key or None)

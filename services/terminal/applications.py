@@ -79,7 +79,7 @@ def _print(api: Api, auction: str, said: dict[str, Any], as_json: bool) -> None:
         case "confirmed":
             say(f"{what} by {said['applicant_id']} counts")
         case _:
-            say(f"{what} counts once it is confirmed by the letter's link")
+            say(f"{what} counts once it is confirmed by the link in the letter")
     if "withdrawal_link" in said:
         say(f"to take it back: {said['withdrawal_link']}")
     say(page_in_words(page))

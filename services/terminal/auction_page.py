@@ -36,7 +36,7 @@ def print_page(auction: AuctionShown, now: datetime, limit: int) -> None:
     say(f"\nPrice history ({len(auction.history):,}):")
     print_table(_history(auction, limit))
     if len(auction.history) > limit:
-        say("\nthere is more: see it with --limit 0")
+        say("\nthere are more: see them with --limit 0")
 
 
 def particulars(auction: AuctionShown, now: datetime) -> list[tuple[str, str]]:

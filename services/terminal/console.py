@@ -45,7 +45,7 @@ def mistakes() -> Iterator[None]:
     """Around a command (also as its decorator): errors become lines on stderr and an exit code."""
     # aiokafka reports on its own what we say better, or what is over by the time it is read.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    # What the runtime reports must not stand between the lines of an export.
+    # The runtime's log lines must not be mixed into an export.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         yield
@@ -94,18 +94,18 @@ def problems(error: ValidationError, options: Mapping[str, str] | None = None) -
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Print a line or several; what others wrote in it can't steer the terminal."""
+    """Print lines; control sequences in them, which others may have written, are made harmless."""
     typer.echo(clean(text), err=err)
 
 
 def write(raw: bytes) -> None:
-    """Write bytes to standard output: for another program, or a screen that they are made for."""
+    """Write bytes to standard output unchanged, for another program or for a terminal."""
     sys.stdout.buffer.write(raw)
     sys.stdout.buffer.flush()
 
 
 class Rows(Table):
-    """A table whose plain texts are cleaned, whoever wrote them."""
+    """A table that cleans all plain texts in its cells."""
 
     def add_row(
         self,
@@ -189,13 +189,13 @@ def waiting(what: str) -> Iterator[None]:
 # --- words ---------------------------------------------------------------------------------------
 
 
-#: What moves the cursor, turns the direction of text, or is not seen (Unicode's categories):
-#: control and format characters, halves of pairs, private and unknown ones, line separators.
+#: Characters that move the cursor, change the direction of text, or are invisible, by category:
+#: control and format characters, lone surrogates, private and unknown ones, line separators.
 _STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class _Spelled(dict[int, str]):
-    """How each character is written, as ``str.translate`` asks; found out once for each."""
+    """How each character is written, for ``str.translate``; computed once per character."""
 
     def __init__(self, spell: Callable[[str], str]) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ def clean(text: str) -> str:
 def steady_json(raw: bytes) -> bytes:
     """The same JSON, its control, format and direction characters written as ``\\u…``.
 
-    Outside of strings JSON has none but line ends, so that it says the same to whoever parses it.
+    Outside of strings JSON has only line ends of these, so a parser reads the same data.
     """
     if raw.isascii() and b"\x7f" not in raw:
         return raw

@@ -57,8 +57,8 @@ class DeadLetter:
     """A record as it came, and what is known of it."""
 
     record: InputRecord
-    #: Service, topic (without the prefix), partition, offset, error, attempt, and what else the
-    #: headers of ``ABOUT`` say.
+    #: Service, topic (without the prefix), partition, offset, error, attempt, and the
+    #: other headers in ``ABOUT``.
     about: dict[str, str]
 
     @property
@@ -74,21 +74,21 @@ class DeadLetter:
         return place if last in (None, self.about.get("offset")) else f"{place}-{last}"
 
     def why_not_replayed(self, *, is_mended: bool) -> str:
-        """Why its bytes can't be sent again as a record, or an empty text if they can."""
+        """Why the dead letter can't be sent again as a record; empty if it can."""
         content = self.about.get("letter-content")
         if content == LETTER_OF_BATCH.decode():
             return (
                 f"dead letter {self.place} holds a whole batch that can't be read, not a record:"
-                f" have whoever feeds {self.about.get('topic')} send again what it held"
+                f" ask the sender of {self.about.get('topic')} to send its records again"
             )
         if content == LETTER_LEFT_OUT.decode() and self.record.key is None:
             return (
-                f"dead letter {self.place} holds neither key nor value, they were too large: have"
-                f" whoever feeds {self.about.get('topic')} send it again"
+                f"dead letter {self.place} holds neither key nor value, as they were too large:"
+                f" ask the sender of {self.about.get('topic')} to send the record again"
             )
         if content == LETTER_LEFT_OUT.decode() and not is_mended:
             return (
-                f"dead letter {self.place} does not hold its value, it was too large: give one"
+                f"dead letter {self.place} does not hold its value, as it was too large: give one"
                 " with --value"
             )
         return ""

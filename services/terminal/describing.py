@@ -84,7 +84,7 @@ def of_payment(payment: PaymentTerms) -> str:
 
 
 def of_sources(sources: Sequence[str]) -> str:
-    """Whose orders count: ``leaf, storefront, admin``."""
+    """The sources whose orders count: ``leaf, storefront, admin``."""
     return ", ".join(sources) or "any shop"
 
 
@@ -207,7 +207,7 @@ def _(message: OrderRefused) -> str:
 
 
 def _why(reason: str) -> str:
-    """A code, with what it means where that is known."""
+    """A reason's code, with its meaning if that is known."""
     means = meaning(reason)
     return reason if means == reason else f"{reason} ({means})"
 

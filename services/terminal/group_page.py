@@ -39,12 +39,12 @@ def print_group(
         head.add_row(Text(name, style="dim"), cell(said))
     print_table(head)
     if purchasers is None:
-        say("\nwho ordered is for the organizer and the shop: set JOINTBUY_KEY to see it")
+        say("\nonly the organizer and the shop see who ordered: set JOINTBUY_KEY to a shop's key")
     elif purchasers:
         out().print()
         print_table(_table(purchasers))
     if more:
-        say("and more: see them with --limit 0")
+        say("there are more: see them with --limit 0")
 
 
 def particulars(group: GroupShown, now: datetime) -> list[tuple[str, str]]:

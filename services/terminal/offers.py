@@ -113,7 +113,7 @@ def offer(
 
 
 def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
-    """What says the same at any later time, for a command that is to be repeated."""
+    """The options with fixed times, so that a repeated command means the same later."""
     return "".join(
         f" and --{name}-at {fields[f'{name}_at']} for --{name}-in"
         for name, length in lengths.items()

@@ -10,7 +10,7 @@ from schemas.ids import read_aloud
 from schemas.messages import Member, Tier
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-#: A thousand years: the sum with a time of today is still a time.
+#: A thousand years: a time of today plus this is still a valid time.
 _SPAN_SECONDS_MAX = 1_000 * 366 * 86_400
 _TIER_HINT = "write FROM:FAVOR, such as 10:5%, 50:-200, 50:=900 or '50:gift=A mug'"
 

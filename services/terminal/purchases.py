@@ -125,10 +125,10 @@ def _tell(
 
 
 def _to_do(status: str) -> str:
-    """What is left to do about an order."""
+    """The next step for an order."""
     if status != "unconfirmed":
         return ""
-    return "; it counts once the link in the letter is followed, within 48 hours"
+    return "; it counts once it is confirmed by the link in the letter, within 48 hours"
 
 
 def register(app: typer.Typer) -> None:

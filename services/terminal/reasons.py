@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-#: By the codes that auction_service gives, and order_service where a code says too little.
+#: By codes of auction_service, and those of order_service that need an explanation.
 MEANINGS: Mapping[str, str] = {
     # shown
     "opened": "it opened the auction",
@@ -25,8 +25,8 @@ MEANINGS: Mapping[str, str] = {
     "unknown-auction": "no such auction opened within the hour",
     # refused applications
     "own-auction": "the applicant competes in this auction as a seller",
-    "over-applicant-limit": "it is for more than one applicant may reserve",
-    "already-reserved": "another reservation counts for the mailbox: take that back first",
+    "over-applicant-limit": "it is for more units than one applicant may reserve",
+    "already-reserved": "the mailbox already has a reservation: take that back first",
     "beyond-limits": "more would be reserved than an auction can hold",
     # refused orders and returns
     "not-this-shop": "orders of this shop do not count in this group purchase",

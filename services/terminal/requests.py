@@ -66,7 +66,7 @@ Sources = Annotated[
     list[str] | None,
     typer.Option(
         "--source",
-        help="A shop whose orders count, repeatable; without any, those of the definition's shop.",
+        help="A source whose orders count, repeatable; without any, the definition's shop's.",
     ),
 ]
 Withdraw = Annotated[
@@ -138,7 +138,7 @@ def request(
 
 
 def _instead(closes_in: str | None, ends: str | None) -> str:
-    """What else to change when the same is said again: a span from now is another close then."""
+    """The option that fixes the close when the command is repeated: a span begins anew."""
     return f" and --closes-at {ends} for --closes-in" if closes_in else ""
 
 

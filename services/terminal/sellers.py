@@ -57,7 +57,7 @@ def register(
     if made["api_key"]:
         say(f"the key, said this once: {made['api_key']}")
     else:
-        say(f"the key was said before: `jointbuy key seller {made['seller_id']}` for one")
+        say(f"the key was shown before: `jointbuy key seller {made['seller_id']}` makes a new one")
 
 
 @commands.command("approve")
@@ -141,7 +141,7 @@ def list_them(url: Url = None, as_json: AsJson = False) -> None:
         print_json(known)
         return
     if not known:
-        say("no seller is registered: `jointbuy seller register` does that")
+        say("no seller is registered: `jointbuy seller register` registers one")
         return
     made = table("Seller", "Name", "Standing", "Since")
     for each in (shown(SellerShown, one) for one in known):

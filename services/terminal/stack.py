@@ -208,7 +208,7 @@ def _when(milliseconds: int) -> str:
 
 
 def _status(worker: RunningWorker) -> Any:
-    """What it says of itself: of its partitions, a list; ``None`` while it says nothing."""
+    """The worker's ``/status``: a list of its partitions; ``None`` while it does not answer."""
     answer = _page(worker.ops, "status")
     return answer.json() if answer is not None else None
 
@@ -235,7 +235,7 @@ def wait(
 
 def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
     """What every service says of its partitions; ``None`` while one says nothing."""
-    # A process with a public address answers requests, and processes no topics.
+    # A process with a public address answers requests and has no partitions.
     told = [_status(each) for each in running.workers if each.web is None]
     return [each for mine in told for each in mine] if all(told) else None
 

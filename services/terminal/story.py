@@ -110,7 +110,7 @@ class Story:
         return next((fact for fact in reversed(self.facts) if isinstance(fact.message, kind)), None)
 
     def unconfirmed(self, now: datetime) -> list[OrderPlaced]:
-        """Orders by a link that nobody has confirmed and that are not void yet."""
+        """Orders by a link that are neither confirmed nor expired."""
         waiting: dict[tuple[str, str], OrderPlaced] = {}
         told: set[tuple[str, str]] = set()
         for message in (fact.message for fact in self.facts):
@@ -197,9 +197,9 @@ async def _facts_about(
 
 
 def is_by_link(message: Message | None, by_link: set[tuple[str, str]]) -> bool:
-    """Whether a command is about an order that has to be confirmed, as no fact tells of these.
+    """Whether a command is about an order that must be confirmed; no fact tells of such an order.
 
-    ``by_link`` are the names of those seen so far, and gets the new one.
+    ``by_link`` holds the names of such orders seen so far; the new one is added.
     """
     match message:
         case OrderPlaced(unconfirmed=True) | OrderConfirmed():

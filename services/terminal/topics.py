@@ -70,8 +70,8 @@ async def read(
 ) -> AsyncGenerator[InputRecord, None]:
     """Every record from the beginning to the end as it stood at the start, partition by partition.
 
-    An open transaction and what comes after it is left out; what can't be read is named on stderr.
-    Who may stop before the end closes it with ``aclosing``, so that the connection does not outlive
+    Records from an open transaction on are left out; a record that can't be read is named on
+    stderr. A caller that may stop early uses ``aclosing``, so that the connection does not outlive
     the loop.
     """
     async with connected(transport.consumer(settings), settings) as reader:
@@ -94,7 +94,7 @@ async def read(
 
 
 def _name_unreadable(record: Unreadable) -> None:
-    say(f"left out, it can't be read: {record}", err=True)
+    say(f"left out, as it can't be read: {record}", err=True)
 
 
 async def _batches(
@@ -233,7 +233,7 @@ def headers_of(record: InputRecord) -> dict[str, str]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a header's text is a whole number such as we write: anybody may have written it."""
+    """Whether a header's text is a whole number as we write them; others may write anything."""
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 

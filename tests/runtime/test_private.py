@@ -1,4 +1,4 @@
-"""What stays private: modes of files, connections in clear, weak secrets, secrets from files."""
+"""What stays private: modes of files, unencrypted connections, weak secrets, secrets from files."""
 
 import ast
 import os
@@ -201,13 +201,13 @@ def test_a_mail_password_never_goes_in_clear(said: dict[str, str], is_refused: b
     if not is_refused:
         MailSettings(**said)  # type: ignore[arg-type]  # pydantic checks them
         return
-    with pytest.raises(ValidationError, match="in clear: set SMTP_TLS"):
+    with pytest.raises(ValidationError, match="unencrypted: set SMTP_TLS"):
         MailSettings(**said)  # type: ignore[arg-type]  # pydantic checks them
 
 
 def test_no_key_goes_to_another_machine_in_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOINTBUY_KEY", "jb_0123_secret")
-    with pytest.raises(Mistake, match="in clear: write https"):
+    with pytest.raises(Mistake, match="unencrypted: write https"):
         place_of("http://shop.example")
     assert place_of("https://shop.example").key == "jb_0123_secret"
     assert place_of("http://127.0.0.1:8080").key == "jb_0123_secret"

@@ -102,7 +102,7 @@ async def test_a_source_that_does_not_count_is_named_before_it_is_sent(shops: Sh
     )
     status, words = await shops.post("admin", f"/group-purchases/{TILLS}/orders", BOUGHT)
     assert status == 422
-    assert "not-this-shop: admin does not feed the group, but till" in words
+    assert "not-this-shop: orders of admin do not count here, only those of till" in words
     assert not shops.site.sent
 
 
@@ -121,7 +121,7 @@ async def test_our_pages_take_orders_only_where_they_count(
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "does not take orders from here"), ("ja", "こちらからのご注文の対象外です")],
+    [("en", "do not count in this group purchase"), ("ja", "こちらからのご注文の対象外です")],
 )
 async def test_a_page_says_so_in_the_reader_s_language(
     shops: Shops, language: str, words: str

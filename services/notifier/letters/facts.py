@@ -177,7 +177,7 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
         said = (product.name, product.id or "", notice.about)
         called = next(filter(None, map(_unverified, said)), "…")
     return {
-        # Whether it can be greeted is seen before: here may stand what the name is put for.
+        # ``letter`` has already checked the name; here it may be the placeholder for the name.
         "name": clean(notice.recipient.name or "", NAME_MAX) or None,
         # Payments name no product, nor do orders refused for want of their group.
         "product": called or None,
@@ -312,7 +312,7 @@ def _codes(notice: Notice, language: Language) -> dict[str, Any]:
 
 
 def _unverified(text: str) -> str:
-    """Words of others on one line, empty where there is nothing but what a letter leaves out."""
+    """A text of others on one line, without links; empty if nothing else is left."""
     said = without_links(clean(text, NAME_MAX))
     return said if said.strip(f"{LEFT_OUT} ") else ""
 

@@ -36,13 +36,13 @@ class LinkMaker(Protocol):
     def __hash__(self) -> int: ...
 
     def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
-        """Where a recipient ends letters of a kind to this address; answers RFC 8058's POST too."""
+        """The link that ends letters of a kind to this address; answers RFC 8058's POST too."""
 
     def confirm(self, auction_id: str, application_id: str) -> str:
         """Where an applicant confirms."""
 
     def confirm_order(self, notice: Notice) -> str:
-        """Where a purchaser confirms the order that a letter is about."""
+        """The link by which a purchaser confirms the order of a letter."""
 
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         """The form in which a seller outbids."""

@@ -106,7 +106,7 @@ ORDER_REASONS: dict[str, Both] = {
     ),
     "not-this-shop": Both(
         "The order was made at a shop that does not take part in this group purchase. Please order"
-        " at the shop that does, or ask the organizer which one that is.",
+        " at a shop that does. The organizer can tell you which one.",
         "ご注文のショップは、この共同購入の対象ではありません。対象のショップでご注文いただくか、主催者にお問い合わせください。",
     ),
     "before-period": Both(
@@ -136,7 +136,7 @@ ORDER_REASONS: dict[str, Both] = {
     ),
     "expired": Both(
         "The order was not confirmed within 48 hours.",
-        "48時間以内に確認されませんでした。",
+        "48時間以内にご注文が確定されませんでした。",
     ),
     "unknown-group": Both(
         "We know no group purchase with this ID. Please check the ID: perhaps a character is"
@@ -230,7 +230,7 @@ OFFER_REASONS: dict[str, Both] = {
     ),
 }
 
-#: Why a reservation does not count; codes of auction_service.
+#: Why a reservation does not count, by auction_service's codes.
 APPLICATION_REASONS: dict[str, Both] = {
     "auction-withdrawn": Both(
         "The seller has taken the auction back.",
@@ -251,13 +251,13 @@ APPLICATION_REASONS: dict[str, Both] = {
         "このオークションでお一人様が予約できる数を超えています。",
     ),
     "already-reserved": Both(
-        "You already have a reservation in this auction, made elsewhere. It counts as it is. To"
-        " change it, take that one back first.",
+        "You already have a reservation in this auction, made elsewhere. It still counts. To"
+        " change it, take it back first.",
         "このオークションでは、ほかの窓口からのご予約がすでに成立しており、そのまま有効です。"
         "変更なさる場合は、先にそのご予約を取り消してください。",
     ),
     "beyond-limits": Both(
-        "With it, more would be reserved than the auction can hold.",
+        "With this reservation the auction would exceed what it can hold.",
         "この予約を加えると、オークションで扱える上限を超えます。",
     ),
 }

@@ -13,5 +13,5 @@ from services.runtime.settings import read_settings
 
 
 def callers() -> Mapping[str, StripeCards]:
-    """What ``processor`` calls for. Raises ``SettingsError``."""
+    """The callers of ``processor``. Raises ``SettingsError``."""
     return {"card": StripeCards(read_settings(CardSettings))}

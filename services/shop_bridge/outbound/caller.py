@@ -141,6 +141,6 @@ def code_name(secret: str, key: str) -> str:
 
 
 def callers() -> Mapping[str, ShopCaller]:
-    """What ``processor`` calls for. Raises ``ValueError`` when the shops can't be read."""
+    """The caller of ``processor``. Raises ``ValueError`` if the shops can't be read."""
     settings = read_settings(BridgeSettings)
     return {"shop": ShopCaller(read_shops(settings), settings.shop_timeout_seconds)}

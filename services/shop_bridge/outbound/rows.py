@@ -1,6 +1,6 @@
 """The rows of a group on its way out, and what is asked of the caller.
 
-- ``terms``: what is known of the group itself.
+- ``terms``: the group's terms, as far as they are needed.
 - ``order/<source>/<order_id>``: an order of the group, as the topic ``orders`` has it.
 - ``return/<source>/<return_id>``: a return that was taken.
 - ``payer/<member_id>``: a member's orders by name.
@@ -18,7 +18,7 @@ Outcome = Literal["done", "less", "refused", "again", "ours", "later", "elsewher
 
 @dataclass(slots=True)
 class Terms:
-    """The ``sources`` whose orders count in the group; none: those of any."""
+    """The ``sources`` whose orders count in the group; if none, those of any source."""
 
     sources: tuple[str, ...] = ()
 

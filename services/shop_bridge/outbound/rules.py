@@ -47,7 +47,7 @@ CHUNK_ROWS_MAX = 200
 
 
 def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep whose orders count: nothing is paid back at another shop's."""
+    """Keep the group's sources: another shop pays nothing back."""
     if "terms" not in rows:
         _keep(rows, now)
         rows["terms"] = Terms(message.sources)
@@ -58,9 +58,9 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep an order as it first came; one beyond the limits counts nowhere and is worth nothing.
+    """Keep an order as it first came, unless it is beyond the limits, as it counts nowhere then.
 
-    One that is unconfirmed is not a shop's.
+    An unconfirmed order is not a shop's order.
     """
     if isinstance(message, OrderPlaced) and message.unconfirmed:
         return ()

@@ -16,7 +16,7 @@ from services.shop_bridge.outbound.rows import Reply, Request
 from services.shop_bridge.own_refunds import mark, noted
 from services.shop_bridge.payloads import UnreadableError
 
-#: More points than any shop has: what an answer says beyond them is not believed.
+#: More points than any shop has; a larger number in an answer is ignored.
 POINTS_MAX = 10**9
 
 ORDER = """query order($id: ID!) {
@@ -243,7 +243,7 @@ def wait_seconds(answer: Mapping[str, Any], next_cost: float) -> float:
 
 
 def _points(told: object) -> float | None:
-    """A number of points within reason, else nothing: what a sleep is computed from is bounded."""
+    """A plausible number of points, else ``None``: it limits the sleep that is computed from it."""
     if isinstance(told, bool) or not isinstance(told, int | float | Decimal):
         return None
     return float(told) if 0 <= told <= POINTS_MAX else None

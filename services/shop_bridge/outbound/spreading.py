@@ -41,8 +41,8 @@ def left_of(order: Order) -> int:
 def candidates(it: Instruction, rows: Rows) -> list[tuple[str, int]]:
     """The orders that an instruction can be carried out at, the latest first, and what is left.
 
-    Of a group that pays as one all orders are its payer's. Orders in another currency are none, and
-    none are those of a shop whose orders do not count in the group.
+    In a group that pays as one, all orders are its payer's. Orders in another currency, and orders
+    of a source that does not count in the group, are left out.
     """
     terms: Terms = rows.get("terms") or Terms()
     found: list[tuple[Order, str]] = []

@@ -34,7 +34,7 @@ MAX_AGE: dict[Purpose, int | None] = {
     "unsubscribe": None,
     "confirm-application": 60 * DAY_SECONDS,
     "application": 180 * DAY_SECONDS,
-    # It works for 48 hours; afterwards it says so, and what to do.
+    # The link works for 48 hours; after that its page says so, and what to do.
     "confirm-order": 60 * DAY_SECONDS,
     "counter-offer": 60 * DAY_SECONDS,
     "request": DAY_SECONDS,
@@ -66,8 +66,8 @@ class Actor:
 
     ``order`` is the one order that a payer's link is about, empty for all.
     ``via`` is the id of the key, where there is one. ``client`` is the network that the request
-    came from, by which it is counted: an actor without one would share its limits with everybody,
-    so there is none. Raises ``ValueError`` for an empty one.
+    came from; limits are counted by it. Raises ``ValueError`` if it is empty, as such an actor
+    would share its limits with everybody.
     """
 
     kind: Kind = "anonymous"
@@ -80,7 +80,7 @@ class Actor:
 
     def __post_init__(self) -> None:
         if not self.client:
-            raise ValueError("an actor needs a client: by it limits are counted")
+            raise ValueError("an actor needs a client, as limits are counted by it")
 
     @property
     def name(self) -> str:
@@ -97,14 +97,14 @@ class Keys(Protocol):
 
 
 class Ended(Protocol):
-    """Where it is known which sessions ended before their time."""
+    """A store of the sessions that ended before their time."""
 
     async def end(self, session: str, seconds: float) -> None:
-        """End a session for as long as it would be good."""
+        """End a session; remember it until it would expire."""
         ...
 
     async def has(self, session: str) -> bool:
-        """Whether a session ended."""
+        """Whether a session was ended."""
         ...
 
 
@@ -196,19 +196,19 @@ class Access:
         )
 
     async def end_session(self, request: Request) -> None:
-        """End the session of the browser that asks, also for copies of its cookie."""
+        """End the browser's session, so that copies of its cookie are refused, too."""
         told = self._told_session(request)
         if told is not None:
             await self._ended.end(told[2], SESSION_SECONDS)
 
     def forget(self, response: Response) -> None:
-        """Let the browser drop its session."""
+        """Delete the session's cookie in the browser."""
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
     async def session(self, request: Request) -> Actor:
-        """The seller whose browser asks, or anonymous.
+        """The seller whose browser sent the request, or anonymous.
 
-        A session ends with its time, with its key, and when it is signed out of.
+        A session ends when it expires, when its key is revoked, and when its seller signs out.
         """
         anonymous = visitor(request)
         told = self._told_session(request)
@@ -223,7 +223,7 @@ class Access:
         return Actor("seller", seller_id, via=key_id, client=anonymous.client)
 
     def _told_session(self, request: Request) -> tuple[str, str, str] | None:
-        """Seller, key and session of a cookie that is ours and whose time is not over."""
+        """Seller, key and session of a valid cookie that has not expired."""
         token = request.cookies.get(COOKIE, "")
         try:
             seller_id, key_id, session = self.links.read("session", token, MAX_AGE["session"])
@@ -276,7 +276,7 @@ def visitor(request: Request) -> Actor:
 
 
 def client_of(request: Request) -> str:
-    """By what a request is counted: the network that it came from."""
+    """The client that a request is counted by: the network it came from."""
     return network_of(request.client.host if request.client else "")
 
 

@@ -1,11 +1,11 @@
 """Counters of sliding windows in memory of a fixed size: a storage of the library ``limits``.
 
-Its own storage in memory keeps a counter for everybody who ever came, and looks through all of them
-to find the old ones. Here a window has a fixed number of counters in sets of eight, and a name may
-stand in one set only. A name that finds its set full takes the place of the least one and goes on
-from that one's count ("Space-Saving", Metwally, Agrawal and El Abbadi, 2005). So a count is never
-too low, whoever else comes: nobody gets a fresh start by filling the memory. It is too high by at
-most what its set counted, divided by eight. What counts much keeps its own counter.
+The library's storage in memory keeps a counter for every name, and searches all of them for
+expired ones. Here a window has a fixed number of counters in sets of eight, and each name belongs
+to one set. A new name whose set is full takes over the counter with the lowest count, and goes on
+from that count ("Space-Saving", Metwally, Agrawal and El Abbadi, 2005). So a count is never too
+low: nobody gets a fresh start by filling the memory. A count is too high by at most an eighth of
+the total of its set. Names with high counts keep their own counters.
 """
 
 import secrets
@@ -18,13 +18,13 @@ from typing import NoReturn
 
 from limits.aio.storage import SlidingWindowCounterSupport, Storage
 
-#: Of one window: 16 bytes each, and a storage has two windows for each length.
+#: Counters in one window, of 16 bytes each; a storage has two windows for each length.
 COUNTERS = 65_536
 _WAYS = 8
 
 
 class _Window:
-    """What was counted in one window of time."""
+    """The counters of one window of time."""
 
     __slots__ = ("_counts", "_sets", "_tags")
 
@@ -34,18 +34,18 @@ class _Window:
         self._counts = array("Q", bytes(8 * self._sets * _WAYS))
 
     def count(self, tag: int) -> int:
-        """How often, or somewhat more."""
+        """The count of a name; it may be too high, never too low."""
         start, way, counts = self._find(tag)
         return counts[way] if self._tags[start + way] == tag else min(counts)
 
     def add(self, tag: int, amount: int) -> None:
-        """Count a name on."""
+        """Add to the count of a name."""
         start, way, counts = self._find(tag)
         self._tags[start + way] = tag
         self._counts[start + way] = counts[way] + amount
 
     def _find(self, tag: int) -> tuple[int, int, "array[int]"]:
-        """Where the set begins, the place of the tag or else of the least count, and all counts."""
+        """Where the set begins, the place of the tag or else of the lowest count, all counts."""
         start = tag % self._sets * _WAYS
         counts = self._counts[start : start + _WAYS]
         try:
@@ -55,7 +55,7 @@ class _Window:
 
 
 class _Windows:
-    """The window that runs, and the one before it."""
+    """The current window, and the one before it."""
 
     __slots__ = ("before", "now", "number")
 
@@ -67,8 +67,8 @@ class _Windows:
 class BoundedStorage(Storage, SlidingWindowCounterSupport):
     """Counts in this process, in constant time and memory, without a timer.
 
-    ``clock`` gives seconds. A window begins at a multiple of its length, as with the other storages
-    of ``limits``.
+    ``clock`` gives seconds. A window begins at a multiple of its length, as in the library's
+    storages.
     """
 
     STORAGE_SCHEME = None
@@ -78,13 +78,13 @@ class BoundedStorage(Storage, SlidingWindowCounterSupport):
         self._counters = max(counters, _WAYS)
         self._clock = clock or time.time
         self._windows: dict[int, _Windows] = {}
-        # Nobody outside can choose names that meet in one set.
+        # The random key hides the sets, so a client can't choose names that share one.
         self._secret = secrets.token_bytes(16)
 
     async def acquire_sliding_window_entry(
         self, key: str, limit: int, expiry: int, amount: int = 1
     ) -> bool:
-        """Count, unless that would be beyond the limit; whether it was counted."""
+        """Count unless the limit would be passed; returns whether it was counted."""
         tag, now = self._tag(key), self._clock()
         windows = self._turned(expiry, now)
         before = windows.before.count(tag) * _left(expiry, now)
@@ -94,7 +94,7 @@ class BoundedStorage(Storage, SlidingWindowCounterSupport):
         return True
 
     async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """The count before and for how many seconds it matters, and the same of the count now."""
+        """Count and remaining seconds of the window before, then those of the current window."""
         tag, now = self._tag(key), self._clock()
         windows = self._turned(expiry, now)
         left = _left(expiry, now) * expiry
@@ -102,7 +102,7 @@ class BoundedStorage(Storage, SlidingWindowCounterSupport):
         return before, left if before else 0.0, windows.now.count(tag), left + expiry
 
     def _turned(self, expiry: int, now: float) -> _Windows:
-        """The windows of this length at this time."""
+        """The current and the previous window of this length."""
         number = int(now // expiry)
         windows = self._windows.get(expiry)
         if windows is None or number > windows.number + 1:
@@ -110,22 +110,22 @@ class BoundedStorage(Storage, SlidingWindowCounterSupport):
         elif number == windows.number + 1:
             windows.number = number
             windows.before, windows.now = windows.now, _Window(self._counters)
-        # A clock that was set back counts on in the window that it left.
+        # If the clock is set back, counting goes on in the latest window.
         return windows
 
     def _tag(self, key: str) -> int:
         digest = blake2b(key.encode(), digest_size=8, key=self._secret).digest()
         return int.from_bytes(digest) or 1
 
-    # --- what the library's interface has beside that --------------------------------------------
+    # --- the rest of the library's interface -----------------------------------------------------
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What can go wrong here: nothing but a bug."""
+        """Errors to expect: none, as only a bug can raise here."""
         return ValueError
 
     async def check(self) -> bool:
-        """Whether it can count."""
+        """Whether the storage works: always."""
         return True
 
     async def reset(self) -> int | None:
@@ -134,7 +134,7 @@ class BoundedStorage(Storage, SlidingWindowCounterSupport):
         return None
 
     async def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Counters share their places, so that none can be cleared alone."""
+        """Not supported: names share counters, so one name can't be cleared alone."""
         _only_sliding_windows()
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
@@ -159,5 +159,5 @@ def _only_sliding_windows() -> NoReturn:
 
 
 def _left(expiry: int, now: float) -> float:
-    """The part of the window before that lies within a window's length of now."""
+    """The part of the previous window that is less than a window's length ago."""
     return 1 - now / expiry % 1

@@ -22,7 +22,7 @@ BODY_BYTES_MAX = 64_000
 #: Ten thousand members of a group, and the like.
 API_BODY_BYTES_MAX = 1_000_000
 API = "/api/"
-#: Asked for with every page.
+#: Every page loads these.
 UNCOUNTED = ("/static/",)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
@@ -137,7 +137,7 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> bytes | Non
         raise too_large
     body = bytearray()
     while True:
-        # How long it may take is the server's to say (BODY_SECONDS): then the client has gone.
+        # The server limits the time for a body (BODY_SECONDS), then closes the connection.
         message = await receive()
         if message["type"] == "http.disconnect":
             return None

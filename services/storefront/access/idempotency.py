@@ -1,7 +1,7 @@
 """The same command twice is one: what was asked for under which ``Idempotency-Key``.
 
-The log itself keeps a command from counting twice, as its ids come from the key and the body. This
-table is for those who use a key again for something else, across all web processes: it tells them.
+The log itself keeps a command from counting twice, as its ids come from the key and the body. With
+this table, all web processes can refuse a key that is used again for another request.
 """
 
 import hmac
@@ -30,7 +30,7 @@ class Idempotency:
         self._sweep_at = 0.0
 
     async def remember(self, key: str, body: bytes) -> bool:
-        """Keep what is asked for under this key; whether the same was asked for before.
+        """Keep the request under this key; returns whether the same request was kept before.
 
         Raises ``KeyReused`` if it was something else, and ``DatabaseError``.
         """
@@ -58,7 +58,7 @@ class Idempotency:
         return True
 
     async def forget(self, key: str, body: bytes) -> None:
-        """Give a key back under which nothing was done. Raises ``DatabaseError``."""
+        """Forget a key whose request changed nothing. Raises ``DatabaseError``."""
         name, fingerprint = self._hashed(key.encode()), self._hashed(body)
         table = IDEMPOTENCY.c
         given_back = delete(IDEMPOTENCY).where(table.key == name, table.fingerprint == fingerprint)

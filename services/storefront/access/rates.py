@@ -1,7 +1,7 @@
-"""How often somebody may do something, counted over a sliding window.
+"""Rate limits, counted over a sliding window.
 
-It is counted in this process, or in a Redis for all processes (``RATES_URL``). While the Redis
-can't be reached, this process counts on its own.
+Counters are in this process, or in a Redis for all processes (``RATES_URL``). While the Redis
+can't be reached, each process counts alone.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from services.storefront.access.counters import BoundedStorage
 from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
-#: What a client does, counted by its network.
+#: The kinds that are counted by the client's network.
 OfClient = Literal["reads", "writes", "requests", "registrations", "letters"]
 What = Literal[OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers"]
 _OF_CLIENT = frozenset(get_args(OfClient))
-#: Whoever has a wider IPv6 network than a /64 has many of them, so those count together, too: by
-#: how many characters of a client a /32, a /48 and a /56 are known, and how much more they may.
+#: Somebody with an IPv6 network wider than a /64 has many /64s, so wider networks are counted, too:
+#: the characters of a client that are its /32, /48 and /56, and the factor of their limits.
 WIDER = ((9, 256), (14, 16), (17, 4))
 _CLIENT_GROUPS = 4
-#: A Redis on the same network counts in less; and how long one that failed is left alone.
+#: A Redis on the same network answers sooner; after a failure it is not asked for so long.
 REDIS_SECONDS = 0.5
 REDIS_REST_SECONDS = 10.0
 
@@ -41,7 +41,7 @@ class RatesError(ValueError):
 
 
 class Count(NamedTuple):
-    """So many times, by whom or of whom: the client, key, seller or recipient."""
+    """A number to count under a name: of the client, key, seller or recipient."""
 
     what: What
     who: str
@@ -49,7 +49,7 @@ class Count(NamedTuple):
 
 
 class _Counter(NamedTuple):
-    """One counter that a count is part of."""
+    """One of the counters that a count adds to."""
 
     what: What
     limit: RateLimitItem
@@ -60,7 +60,7 @@ class _Counter(NamedTuple):
 class Rates:
     """The limits of one deployment. Raises ``RatesError`` for a ``RATES_URL`` that can't be used.
 
-    Each kind has counters of its own, so that a crowd of readers never drives out those of letters.
+    Each kind has its own counters, so that many readers never displace the counters of letters.
     """
 
     def __init__(self, settings: PageSettings) -> None:
@@ -89,14 +89,14 @@ class Rates:
         self._secret = sha256(settings.link_secret.get_secret_value().encode()).digest()
 
     async def count(self, what: What, who: str, times: int = 1) -> None:
-        """Count it, or raise ``TooMany`` with when to come again."""
+        """Count once, or raise ``TooMany``, which says when to try again."""
         await self.count_all([Count(what, who, times)])
 
     async def count_all(self, counts: Sequence[Count]) -> None:
-        """Count all of it, or nothing and raise ``TooMany`` with when to come again.
+        """Count all, or count nothing and raise ``TooMany``, which says when to try again.
 
-        Whom it is about is kept as a keyed hash. Raises ``ValueError`` for a count without a name,
-        which would be shared by everybody.
+        Names are kept as keyed hashes. Raises ``ValueError`` for a count without a name, as
+        everybody would share its limit.
         """
         counters = [counter for each in counts for counter in self._counters(each)]
         if self._redis is not None and time.monotonic() >= self._rests_until:
@@ -104,7 +104,7 @@ class Rates:
                 async with asyncio.timeout(REDIS_SECONDS * len(counters)):
                     await _count([(self._redis, each) for each in counters])
             except (StorageError, TimeoutError) as error:
-                # The text may hold the address with its password.
+                # The error's text may contain RATES_URL with its password.
                 cause = error.storage_error if isinstance(error, StorageError) else error
                 _log.warning("rates are counted by each process alone", error=type(cause).__name__)
                 self._rests_until = time.monotonic() + REDIS_REST_SECONDS
@@ -113,7 +113,7 @@ class Rates:
         await _count([(self._here[each.what], each) for each in counters])
 
     def _counters(self, count: Count) -> Iterator[_Counter]:
-        """The counters of a count: of an IPv6 client those of its wider networks, too."""
+        """The counters of a count; for an IPv6 client also those of its wider networks."""
         what, who, times = count
         if not who:
             raise ValueError(f"{what} are counted without a name: everybody would share the limit")
@@ -132,7 +132,7 @@ async def _count(
     counters: Sequence[tuple[SlidingWindowCounterRateLimiter, _Counter]],
 ) -> None:
     if len(counters) > 1:
-        # What is refused for one of them is counted by none.
+        # If one counter is full, none of them counts.
         for limiter, each in counters:
             if not await limiter.test(each.limit, each.name, cost=each.times):
                 await _refuse(limiter, each)
@@ -159,4 +159,4 @@ def _redis(url: str) -> RedisStorage:
             key_prefix="jointbuy-rates",
         )
     except ConfigurationError:
-        raise RatesError("RATES_URL needs the client of Redis: install jointbuy[redis]") from None
+        raise RatesError("RATES_URL needs the Redis client: install jointbuy[redis]") from None

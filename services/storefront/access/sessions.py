@@ -1,7 +1,7 @@
-"""Sessions that were signed out of: no longer good, whoever has a copy of the cookie.
+"""Sessions that were signed out of are refused, even with a copy of the cookie.
 
-A session is good by its signature until its time is over, so that only those that ended before it
-are kept, in the storefront's database, which all web processes ask.
+A session's signature is valid until it expires. So only sessions that ended earlier are stored, in
+the storefront's database, which all web processes read.
 """
 
 from time import time
@@ -21,7 +21,7 @@ class EndedSessions:
         self._engine = engine
 
     async def end(self, session: str, seconds: float) -> None:
-        """End a session for as long as it would be good. Raises ``DatabaseError``."""
+        """End a session; remember it until it would expire. Raises ``DatabaseError``."""
         now = time()
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         row = {"session": session, "until": int((now + seconds) * 1000)}
@@ -35,7 +35,7 @@ class EndedSessions:
             raise DatabaseError(f"the session can't be ended: {in_short(error)}") from error
 
     async def has(self, session: str) -> bool:
-        """Whether a session ended. Raises ``DatabaseError``."""
+        """Whether a session was ended. Raises ``DatabaseError``."""
         query = select(ENDED_SESSIONS.c.session).where(ENDED_SESSIONS.c.session == session)
         try:
             async with self._engine.connect() as connection:

@@ -49,8 +49,8 @@ def request_answer(shop: Shop, asked: Asked) -> RequestAnswer:
 class OrderAnswer(View):
     """What became of an order or a return.
 
-    `unconfirmed` until the purchaser follows the link in a letter, within 48 hours: it does not
-    count before. `recorded` when it waits for its money, or takes longer than usual to be known.
+    `unconfirmed` until the purchaser follows the link in a letter, within 48 hours; the order does
+    not count before. `recorded` when it waits for its money, or when the outcome takes longer.
     """
 
     order_id: str

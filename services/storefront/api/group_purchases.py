@@ -212,8 +212,9 @@ async def place_order(
 ) -> OrderAnswer:
     """Order under a group's id: the shop's orders, placed or paid; a member's by a link.
 
-    An order by a link counts once it is confirmed by the link in a letter; it needs an address that
-    the letter can go to, and has at most the units that the group still takes, or its number.
+    An order by a link counts once the purchaser confirms it by the link in a letter. It needs an
+    address for that letter, and may have at most the units that the group still takes, or its
+    number.
     """
     ordered = await shop.commands.place_order(actor, group_id, given, seed)
     member_id = shown_to(actor, shop.access, group_id, ordered.member_id)

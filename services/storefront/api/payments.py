@@ -112,7 +112,7 @@ def accepted_kind(accept: str) -> As:
 
 
 def as_document(content: bytes, paper: Paper, number: str, kind: As) -> Response:
-    """The answer that carries a paper's document, to be shown or kept under its number."""
+    """The answer with an invoice document, shown or saved under its number."""
     name = re.sub(r"[^A-Za-z0-9.-]", "_", number)
     ending = "txt" if kind == "text" else kind
     headers = {
@@ -171,7 +171,7 @@ async def say_outcome(
 
 
 def _as_shown(shop: Shop, actor: Actor, payment: Payment) -> Payment:
-    """A payment whose payer is named as the actor may see it."""
+    """A payment whose payer has the name that the actor may see."""
     if payment.member_id is None:
         return payment
     member_id = shown_to(actor, shop.access, payment.group_id, payment.member_id)

@@ -48,9 +48,9 @@ def needing(*kinds: Kind) -> Any:
 
 
 def _digits(text: object) -> object:
-    """A number as an address has it: digits alone, no underscores, signs or blanks."""
+    """A number in a URL: digits only, without underscores, signs or blanks."""
     if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise ValueError("is not a whole number: give digits alone")
+        raise ValueError("is not a whole number: give digits only")
     return text
 
 
@@ -70,41 +70,41 @@ _Key = Annotated[
     _Random | Absent,
     Header(
         alias="Idempotency-Key",
-        description="Chosen at random. The same request under the same key happens once; whoever"
-        " knows both gets its answer again. A request that is refused can be mended under its key.",
+        description="A random text. The same request under the same key is done once; a repeat gets"
+        " the same answer. A refused request can be corrected and sent again under its key.",
     ),
 ]
 
 
 async def _seed(request: Request, actor: Who, idempotency_key: _Key = None) -> AsyncIterator[str]:
-    """What the ids of a command are made of: the caller, the key, and all that is asked for.
+    """The seed of a command's ids, made from the caller, the key and the whole request.
 
-    So whoever uses somebody else's key for another request never gets what that one got, even when
-    the key is forgotten by the table. A request that is refused gives its key back.
+    So another request under the same key never gets the first one's result, even after the table
+    has dropped the key. A refused request gives its key back.
     """
     if idempotency_key is None:
         yield secrets.token_hex(16)
         return
     shop = shop_of(request)
     route = request.scope["route"].path
-    # The path names what the command is about, so that it belongs to what was asked for.
+    # The path names the subject of the command, so it is a part of the request.
     asked = f"{route}\n{request.url.path}\n".encode() + await request.body()
     key = f"{actor.name}\n{route}\n{idempotency_key}"
-    # Callers without a key of their own have one name: they must not use up each other's keys.
+    # Callers without an API key share one name, but must not use up each other's keys.
     whose = key if actor.via else f"{actor.client}\n{key}"
     is_new = not await shop.idempotency.remember(whose, asked)
     try:
         yield shop.access.seal("seed", key, sha256(asked).hexdigest())
     except (Refusal, RequestValidationError) as refusal:
         if is_new and _did_nothing(refusal):
-            # Else the key is good for this body only, which is no reason to answer otherwise.
+            # If that fails, the key stays with this body; the answer remains the same.
             with suppress(DatabaseError):
                 await shop.idempotency.forget(whose, asked)
         raise
 
 
 def _did_nothing(refusal: Refusal | RequestValidationError) -> bool:
-    """Whether a refusal is the caller's to mend; after trouble of ours it may have been done."""
+    """Whether the caller can correct the request; after a 5xx it may have been carried out."""
     return isinstance(refusal, RequestValidationError) or refusal.status < 500
 
 

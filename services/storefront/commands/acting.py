@@ -27,7 +27,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 LOOK_SECONDS = 0.03
-LINK_PROBLEM = "holds what mail programs take for a web or mail address: leave it out"
+LINK_PROBLEM = "contains a web or mail address, or looks like one: leave it out"
 _IN_WORDS: dict[Kind, str] = {
     "admin": "the admin's key",
     "seller": "a seller's key",
@@ -125,17 +125,18 @@ class Acting:
         return actor.kind == "shop" and made.partition("-")[2].startswith(self._mark(actor))
 
     def person_id(self, email: str) -> str:
-        """A person's id by the mailbox, however its address is written; it gives none away."""
+        """A person's id, the same for all spellings of their address, which it does not reveal."""
         return "m-" + self._access.seal("person", canonical(email))[:24]
 
     # --- how much --------------------------------------------------------------------------------
 
     async def _count_letters(self, actor: Actor, recipients: Iterable[str | None]) -> None:
-        """Count the letters that a command causes: by who asks, by who gets them, and in all.
+        """Count the letters that a command causes: per client, per recipient and in total.
 
-        ``recipients`` are one for each letter: an address, or what ``recipient_of`` gives where
-        the address is not known here; ``None`` gets no letter. Letters of a shop or the admin are
-        not counted. Raises ``TooMany``, and ``Impossible`` for more letters than an hour has.
+        ``recipients`` has one entry for each letter: an address, or the result of ``recipient_of``
+        if the address is not known here; ``None`` gets no letter. Letters that a shop or the admin
+        causes are not counted. Raises ``TooMany``, and ``Impossible`` for more letters than the
+        limit of an hour.
         """
         if is_trusted(actor):
             return
@@ -145,7 +146,9 @@ class Acting:
             return
         most = self._settings.letters_per_hour
         if number > most:
-            raise Impossible(f"this sends {number} letters, and {most} an hour are possible")
+            raise Impossible(
+                f"this would send {number} letters; at most {most} an hour are allowed"
+            )
         await self._rates.count_all(
             [
                 Count("letters", actor.client, number),
@@ -154,10 +157,10 @@ class Acting:
             ]
         )
 
-    # --- what strangers say ----------------------------------------------------------------------
+    # --- texts of strangers ----------------------------------------------------------------------
 
     def _name(self, actor: Actor, name: str | None) -> str | None:
-        """A person's name as letters may repeat it; a shop or the admin has checked it."""
+        """A person's name if letters may repeat it; names from a shop or the admin are trusted."""
         return name if is_trusted(actor) else greetable(name)
 
     # --- who may ---------------------------------------------------------------------------------
@@ -241,12 +244,12 @@ def is_contract_of(group: GroupPurchase, seller_id: str) -> bool:
 
 
 def is_trusted(actor: Actor) -> bool:
-    """Whether an actor names people and causes letters as one who answers for them."""
+    """Whether an actor is responsible for the people it names and the letters it causes."""
     return actor.kind in ("shop", "admin")
 
 
 def link_problems(said: Mapping[str, str | None]) -> list[Problem]:
-    """Which of the fields of a stranger's can't stand in letters."""
+    """A problem for each field whose text letters must not repeat."""
     return [
         Problem(field=field, problem=LINK_PROBLEM)
         for field, text in said.items()
@@ -255,7 +258,7 @@ def link_problems(said: Mapping[str, str | None]) -> list[Problem]:
 
 
 def recipient_of(group_id: str, person_id: str) -> str:
-    """A recipient of whom only the id is known, to be counted by."""
+    """The name to count letters by, for a recipient whose address is not known."""
     return f"{group_id}/{person_id}"
 
 

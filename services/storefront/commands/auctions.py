@@ -34,8 +34,8 @@ REASONS = {
     "other-currency": "the offer is in another currency",
     "impossible-terms": "the terms are not possible",
     "own-auction": "who competes in an auction can't reserve in it",
-    "over-applicant-limit": "more than one applicant may reserve",
-    "already-reserved": "this address has a reservation already: it has to be taken back first",
+    "over-applicant-limit": "it is for more units than one applicant may reserve",
+    "already-reserved": "this address already has a reservation: take that back first",
     "beyond-limits": "more is reserved than an auction can hold",
 }
 
@@ -70,7 +70,7 @@ class AuctionCommands(Acting):
         """Open an auction with a first condition. Raises ``Impossible`` if it is refused."""
         seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
         if not is_trusted(actor):
-            # Buyers and other sellers read it in their letters.
+            # Buyers and other sellers read the product's name in their letters.
             said = {"product.name": given.product.name, "product.id": given.product.id}
             if problems := link_problems(said):
                 raise Impossible("the auction can't be opened", problems)
@@ -119,7 +119,7 @@ class AuctionCommands(Acting):
         answer = await self._reader.fact(AUCTIONS.name, key)
         if answer is None:
             if not is_trusted(actor):
-                # Each that is shown is told to all who have reserved, an opening to all sellers.
+                # A shown offer is a letter to all who reserved, an opening one to all sellers.
                 await self._rates.count("offers", f"{message.seller_id}/{counted_for}")
             answer = await self._ask(OFFERS, message, answers=(AUCTIONS, key))
             if isinstance(answer, OfferJudged) and answer.verdict == "shown":
@@ -225,9 +225,9 @@ class AuctionCommands(Acting):
         return Person(**person.model_dump(exclude_none=True) | said)
 
     async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
-        """Say that the applicant followed the letter's link; whoever calls has read it.
+        """Say that the applicant followed the letter's link; the caller has checked the link.
 
-        Returns the refusal of one that can't count, as far as that is known within seconds.
+        Returns the refusal of a reservation that can't count, if it is known within seconds.
         """
         key = f"{auction_id}/refused/{application_id}"
         answer = await self._reader.fact(AUCTIONS.name, key)
@@ -237,7 +237,7 @@ class AuctionCommands(Acting):
             )
             answers = [(AUCTIONS, key), (AUCTIONS, auction_id)]
             answer = await self._ask(APPLICATIONS, message, answers=answers)
-            # A repeat is not answered; what was refused before can be read by now.
+            # A repeated confirmation gets no answer, but an earlier refusal can be read by now.
             answer = answer or await self._reader.fact(AUCTIONS.name, key)
         return answer if isinstance(answer, ApplicationRefused) else None
 
@@ -260,7 +260,7 @@ class AuctionCommands(Acting):
 
 
 def _refused(reason: str, quantity_max: int | None) -> Impossible:
-    """A reservation that can't count; names the most that could, where it is for too many."""
+    """A refused reservation; if it is for too many units, the problem says how many can count."""
     problems = []
     if quantity_max is not None:
         problems = [Problem(field="quantity", problem=f"give at most {quantity_max}")]

@@ -214,8 +214,8 @@ class GroupGiven(Given):
         tuple[GivenId, ...] | None,
         Field(
             max_length=SOURCES_MAX,
-            description="Whose orders count: shops' ids, `storefront` for orders made on our pages,"
-            " `admin`. Without any: those of the definition's shop, or of the shop whose key asks.",
+            description="Sources whose orders count: shops' ids, `storefront` for our own pages,"
+            " `admin`. Without any: those of the definition's shop or of the key's.",
         ),
     ] = None
 
@@ -229,8 +229,9 @@ class WithdrawalGiven(Given):
 class OrderGiven(Given):
     """An order under a group's id.
 
-    A shop gives its ``order_id`` and the member's id; the holder of a member's link only the
-    quantity; of a link for anybody, or where the member's is not known, an address too.
+    A shop gives its ``order_id`` and the member's id. The holder of a member's link gives only the
+    quantity. The holder of a link for anybody, or of one for a member without a known address,
+    gives an address too.
     """
 
     state: Literal["placed", "paid"] = "placed"
@@ -260,8 +261,8 @@ class ReturnGiven(Given):
     source: Annotated[
         GivenId | None,
         Field(
-            description="Whose order it was of: `storefront` for one made on our pages. Any other"
-            " is for the admin's key only."
+            description="The source of the returned order: `storefront` for an order made on our"
+            " pages. Any other is for the admin's key only."
         ),
     ] = None
     order_id: GivenId | None = None

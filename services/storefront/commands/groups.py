@@ -181,15 +181,15 @@ class GroupCommands(Acting):
         ]
 
     def _person(self, actor: Actor, person: PersonGiven, field: str) -> dict[str, Any]:
-        """A person of a message; who comes without a shop's id is known by the address.
+        """A person of a message; without a shop's id, the id is made from the address.
 
-        An id of a stranger's choice could be somebody else's: it is refused.
+        An id that a stranger gives is refused, as it could be another person's.
         """
         fields: dict[str, Any] = person.model_dump(mode="json", exclude_none=True)
         if person.id is not None and not is_trusted(actor):
             raise Impossible(
-                "a shop's key is needed to name the id of a person",
-                [Problem(field=f"{field}.id", problem="leave it out: the address makes one")],
+                "only a shop's or the admin's key may give a person's id",
+                [Problem(field=f"{field}.id", problem="leave it out: it is made from the address")],
             )
         fields["name"] = self._name(actor, person.name)
         if person.id is None:

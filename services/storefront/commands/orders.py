@@ -38,7 +38,7 @@ OrderedState = Literal["counted", "recorded", "unconfirmed"]
 class Ordered:
     """What became of an order: ``counted``, or ``recorded`` when it waits or takes longer.
 
-    ``unconfirmed``: a letter asks its purchaser to confirm it, and it does not count before.
+    ``unconfirmed``: a letter asks the purchaser to confirm the order, which does not count before.
     """
 
     order_id: str
@@ -67,7 +67,7 @@ class OrderCommands(Acting):
     ) -> Ordered:
         """Order under a group's id: a shop's order, placed or paid, or a member's by a link.
 
-        One by a link is confirmed by a letter, unless the deployment trusts its front end.
+        A letter asks to confirm an order by a link, unless the deployment trusts its front end.
         """
         demand(actor, "member", "shop", "seller", "admin")
         group = await self._group(group_id)
@@ -76,7 +76,7 @@ class OrderCommands(Acting):
         if actor.kind == "member":
             message = await self._order_by_link(actor, group, given, seed)
             if not self.confirms_orders:
-                # It comes first, so that no letter asks for it.
+                # The confirmation is sent before the order, so that no letter asks for it.
                 before = (_confirmed(message),)
         else:
             message = await self._order_of_shop(actor, group, given)
@@ -86,8 +86,7 @@ class OrderCommands(Acting):
         row = f"{group_id}/member/{message.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
         if answer is None:
-            # A placed order that waits for its money, or for its purchaser, is recorded without a
-            # word.
+            # No answer comes for a placed order that waits for its money or its confirmation.
             waits = is_unconfirmed or group.payment.scope == "member"
             if message.type == "OrderPlaced" and waits:
                 _raise_hopeless(message, group)
@@ -103,17 +102,17 @@ class OrderCommands(Acting):
 
     @property
     def confirms_orders(self) -> bool:
-        """Whether orders by a link count only after their letter's link was followed."""
+        """Whether orders by a link count only after the purchaser confirmed them."""
         return self._settings.trust_orders == "no"
 
     def asks_address(self, actor: Actor, group: GroupPurchase) -> bool:
-        """Whether whoever orders by a link has to say where the letter about the order goes."""
+        """Whether an order by a link must give an address for its letters."""
         if actor.id and not self.confirms_orders:
             return False
         return _address_listed(group, actor.id) is None
 
     async def units_by_link_max(self, group: GroupPurchase) -> int:
-        """How many units an order by a link may have: what the group takes, or its number."""
+        """The most units of an order by a link: those the group still takes, or its number."""
         state = await self._reader.fact(PURCHASES.name, group.group_id)
         ordered, stops = 0, group.stop_at_number
         if isinstance(state, PurchaseState):
@@ -121,7 +120,7 @@ class OrderCommands(Acting):
         return units_by_link_max(group.number_of_products, ordered, stops=stops)
 
     async def confirm_order(self, order: Confirmable) -> Ordered:
-        """Say that a purchaser followed the letter's link; whoever calls has read it.
+        """Say that a purchaser followed the letter's link; the caller has checked the link.
 
         Raises ``Overtaken`` when it is too late, and ``Impossible`` when the order is refused.
         """
@@ -160,16 +159,16 @@ class OrderCommands(Acting):
             problem = "only the shop can say that: leave it out"
             problems.append(Problem(field="state", problem=problem))
         if given.member and given.member.id is not None:
-            problem = "leave it out: the address makes one"
+            problem = "leave it out: it is made from the address"
             problems.append(Problem(field="member.id", problem=problem))
         email = given.member.email if given.member else None
         member_id = actor.id or (self.person_id(email) if email else "")
         if not email and self.asks_address(actor, group):
-            problem = "is missing: give your address, as a letter there asks to confirm the order"
+            problem = "is missing: give your address, as a letter asks you to confirm the order"
             problems.append(Problem(field="member.email", problem=problem))
         most = await self.units_by_link_max(group)
         if given.quantity > most:
-            problem = f"is more than one order by a link may have here: order at most {most}"
+            problem = f"is too much for one order here: order at most {most}"
             problems.append(Problem(field="quantity", problem=problem))
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
@@ -178,11 +177,11 @@ class OrderCommands(Acting):
             problem = "is paid at the shop: order there, and name the group's id"
             problems.append(Problem(field="group_id", problem=problem))
         if not may_feed(STOREFRONT, group.sources):
-            problem = "not-this-shop: no orders are taken from here, order at the group's shop"
+            problem = "not-this-shop: orders made here do not count, order at the group's shop"
             problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
-        # With a link of their own, members get letters at the address that the organizer gave.
+        # The holder of a member's link gets letters at the address that the organizer gave.
         address = _address_listed(group, actor.id) or email
         await self._count_letters(actor, [address or recipient_of(group.group_id, member_id)])
         return OrderPlaced(
@@ -208,7 +207,7 @@ class OrderCommands(Acting):
         ]
         if problems:
             raise Impossible("the order can't be told from others", problems)
-        # Of a seller: a shop's letters are the shop's to answer for.
+        # This counts a seller's letters; a shop is responsible for its own.
         await self._count_letters(actor, [given.member.email if given.member else None])
         fields = given.model_dump(exclude_none=True, exclude={"state", "member", "source"})
         kind = OrderPaid if given.state == "paid" else OrderPlaced
@@ -234,11 +233,11 @@ class OrderCommands(Acting):
         await self._sender.send(ORDERS, message)
 
     async def return_order(self, actor: Actor, group_id: str, given: ReturnGiven) -> Ordered:
-        """Say that goods came back, of an order that the shop told of or that was made here."""
+        """Say that goods came back, from an order of the shop or one made on our pages."""
         demand(actor, "shop", "seller", "admin")
         group = await self._group(group_id)
         await self._need_running(actor, group, "shop", "seller", "admin")
-        # Goods that were ordered on our pages come back to the shop.
+        # Goods that were ordered on our pages are returned to the shop, so the shop may say so.
         is_of_pages = given.source == STOREFRONT
         source = STOREFRONT if is_of_pages else self._source(actor, given.source)
         fields = {"returned_at": now()} | given.model_dump(exclude_none=True, exclude={"source"})
@@ -274,7 +273,7 @@ def _is_paid_at_shop(group: GroupPurchase, member_id: str) -> bool:
 
 
 def _is_paid_by_card(group: GroupPurchase, member_id: str) -> bool:
-    """Whether an order counts only after its purchaser has gone to pay; nobody waits for that."""
+    """Whether an order counts only after a card payment, which no request waits for."""
     if group.payment.scope == "group":
         return False
     own = next((each.payment for each in group.members if each.id == member_id), None)
@@ -282,7 +281,7 @@ def _is_paid_by_card(group: GroupPurchase, member_id: str) -> bool:
 
 
 def _address_listed(group: GroupPurchase, member_id: str) -> str | None:
-    """The address of a listed member; not known here where a large group's members stand apart."""
+    """A listed member's address; not known in a large group, whose list is in separate parts."""
     if not member_id:
         return None
     return next((each.email for each in group.members if each.id == member_id), None)
@@ -298,11 +297,11 @@ def _confirmed(message: OrderPlaced) -> OrderConfirmed:
 
 
 def _raise_beyond_limits(message: OrderPlaced | OrderPaid, group: GroupPurchase) -> None:
-    """Refuse an order that is worth more than any sum can be, before it is on the log."""
+    """Refuse an order that is worth more than ``SUM_MAX``, before it is on the log."""
     price = group.unit_price if message.unit_price is None else message.unit_price
     value = worth(message.quantity, price, message.value)
     if value is not None and value > SUM_MAX:
-        problem = f"is {BEYOND_LIMITS}: so many are worth {value}, at most {SUM_MAX} can be"
+        problem = f"is {BEYOND_LIMITS}: so many are worth {value}, at most {SUM_MAX} is possible"
         raise Impossible("the order can't count", [Problem(field="quantity", problem=problem)])
 
 
@@ -314,7 +313,9 @@ def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:
         problems.append(Problem(field="ordered_at", problem=problem))
     if not may_feed(message.source, group.sources):
         counted = ", ".join(group.sources)
-        problem = f"not-this-shop: {message.source} does not feed the group, but {counted}"
+        problem = (
+            f"not-this-shop: orders of {message.source} do not count here, only those of {counted}"
+        )
         problems.append(Problem(field="source", problem=problem))
     if message.currency and group.currency and message.currency != group.currency:
         problem = f"is not the group's {group.currency}"

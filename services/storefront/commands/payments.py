@@ -116,7 +116,7 @@ class PaymentCommands(Acting):
             raise Impossible(
                 "it can't be tried again", [Problem(field="payment_id", problem=problem)]
             )
-        # If it fails again, payer and organizer are told again.
+        # If the payment fails again, its payer and the organizer get a letter again.
         organizer = group.organizer.id if group.organizer else None
         people = dict.fromkeys(each for each in (payment.member_id, organizer) if each)
         await self._count_letters(actor, [recipient_of(group.group_id, each) for each in people])

@@ -45,16 +45,16 @@ class SellerCommands(Acting):
     async def register_seller(
         self, actor: Actor, given: SellerGiven, seed: str | None = None
     ) -> Registered:
-        """Register somebody who wants to sell; who is registered already gets no new key."""
+        """Register somebody who wants to sell; a registered seller gets no new key."""
         seller_id = self._id("s", actor, seed)
         found = await self._reader.fact(SELLERS.name, seller_id)
         if isinstance(found, Seller):
             return Registered(seller_id, None, found)
         if actor.kind != "admin":
-            # Buyers read the name in their letters.
+            # Buyers read the seller's name in their letters.
             if problems := link_problems({"name": given.name}):
                 raise Impossible("the seller can't be registered", problems)
-            # Who has registered gets letters from then on, such as invitations to outbid.
+            # A registered seller gets letters, such as invitations to outbid.
             await self._count_letters(actor, [given.email])
             await self._rates.count("registrations", actor.client)
         at = now()

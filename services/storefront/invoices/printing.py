@@ -1,4 +1,4 @@
-"""PDFs are made beside the event loop, one after the other, and only so many wait."""
+"""PDFs are made outside the event loop, one after the other, with a limited queue."""
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,15 +7,15 @@ from services.storefront.invoices.documents import As, document
 from services.storefront.invoices.papers import Paper
 from services.storefront.problems import NotNow
 
-#: The one being made, and those behind it: each takes 30 to 200 ms.
+#: Most PDFs being made or waiting; each takes 30 to 200 ms.
 INSIDE_MAX = 20
 
 
 class Printer:
     """Makes documents for one web process.
 
-    A PDF takes as long as a hundred pages. In a thread it lets other requests have their turns; a
-    second thread would only take them away again, as they share one interpreter.
+    A PDF takes as long as a hundred pages. A thread leaves the event loop free for other requests.
+    A second thread would slow them down again, as all threads share one interpreter.
     """
 
     def __init__(self) -> None:
@@ -23,17 +23,19 @@ class Printer:
         self._inside: set[Future[bytes]] = set()
 
     async def document(self, paper: Paper, kind: As) -> bytes:
-        """The document. Raises ``NotNow`` when too many PDFs are asked for at once."""
+        """The document. Raises ``NotNow`` if too many PDFs are requested at once."""
         if kind != "pdf":
             return document(paper, kind)
         if len(self._inside) >= INSIDE_MAX:
-            raise NotNow("too many PDFs are being made: try again in a minute, or take it as HTML")
+            raise NotNow(
+                "too many PDFs are being made: try again in a minute, or open the HTML version"
+            )
         made = self._thread.submit(document, paper, kind)
         self._inside.add(made)
-        # Who leaves gives the place back only when the work is over, or was never begun.
+        # A cancelled caller frees its place only when its PDF is done or was never started.
         made.add_done_callback(self._inside.discard)
         return await asyncio.wrap_future(made)
 
     def close(self) -> None:
-        """Make no more."""
+        """Stop making PDFs."""
         self._thread.shutdown(wait=False, cancel_futures=True)

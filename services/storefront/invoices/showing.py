@@ -23,7 +23,7 @@ class Means(Protocol):
 
     @property
     def access(self) -> Access:
-        """What makes pseudonyms."""
+        """The maker of pseudonyms."""
 
     @property
     def issuer(self) -> Issuer | None:
@@ -53,7 +53,7 @@ async def paper_shown(
     if not with_address:
         payer = payer.model_copy(update={"email": None})
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
-    # The same on a paper whoever reads it: who pays, and who runs the group.
+    # A document shows every reader the same payer and organizer.
     payer = payer.model_copy(update={"id": pseudonym(means.access, group.group_id, payer.id)})
     return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
 

@@ -87,7 +87,7 @@ class Events:
         return await self._open(address, {Subject(PURCHASES.name, group_id): _draw(number)}, after)
 
     async def overview(self, address: str, auctions: list[str], groups: list[str]) -> Response:
-        """What a list shows; unlisted groups, and what nobody knows, are left out.
+        """The entries of a list; unlisted groups and unknown ids are left out.
 
         Raises ``TooMany`` or ``NotNow``.
         """
@@ -101,7 +101,7 @@ class Events:
         return await self._open(address, draws, spacing=SPACING_SECONDS)
 
     async def _auctions(self, auction_ids: Sequence[str]) -> list[str]:
-        """Those that there are; the database is asked once for all that are not fresh here."""
+        """The known ones; one query reads all that are not in memory."""
         asked = dict.fromkeys(auction_ids)
         fresh = {each for each in asked if self._hub.has_heard(Subject(AUCTIONS.name, each))}
         try:
@@ -111,7 +111,7 @@ class Events:
         return [each for each in asked if each in fresh or each in there]
 
     async def _groups(self, group_ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
-        """Number and visibility of those that there are, asked for at once."""
+        """Number and visibility of the known ones, in one query."""
         asked = dict.fromkeys(group_ids)
         found = {each: known for each in asked if (known := self._known.get(each)) is not None}
         try:
@@ -172,7 +172,7 @@ def _seen(request: Request, after: int) -> int:
 
 
 After = Annotated[
-    int, Query(ge=0, le=10**15, description="Tell only what is newer than this."), Digits
+    int, Query(ge=0, le=10**15, description="Send only events that are newer than this."), Digits
 ]
 
 

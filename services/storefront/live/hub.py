@@ -52,7 +52,7 @@ SHOWN = (PURCHASES, AUCTIONS)
 FOLLOWED = (*SHOWN, REQUEST_OUTCOMES, GROUP_PURCHASES, DEFINITIONS, SELLERS, API_KEYS, PAYMENTS)
 NEWEST_SIZE = 20_000
 POSITIONED_SECONDS = 10.0
-#: Subjects that one question names: each is a value of the statement.
+#: Most subjects in one query, as each is a parameter of the statement.
 READ_AT_ONCE = 500
 #: Streams woken between two turns of the event loop.
 SLICE = 100
@@ -72,7 +72,7 @@ T = TypeVar("T")
 
 
 def batched(all_of_them: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """So many at a time."""
+    """The items in chunks of this size."""
     return (all_of_them[at : at + size] for at in range(0, len(all_of_them), size))
 
 
@@ -80,7 +80,7 @@ class Stored(Protocol):
     """What the hub asks of the database; may raise whatever a database raises."""
 
     async def facts_of(self, topic: str, keys: Sequence[str]) -> Mapping[str, Message]:
-        """The newest facts of keys that there are, by key."""
+        """The newest facts of the known keys, by key."""
         ...
 
     async def positions(self) -> Mapping[Place, int]:
@@ -212,7 +212,7 @@ class Hub:
 
     @property
     def positions(self) -> Mapping[Place, int]:
-        """How far this process has read each partition of what it follows."""
+        """The offset that this process has read in each partition that it follows."""
         return self._follower.positions
 
     @property
@@ -237,7 +237,7 @@ class Hub:
         return feed
 
     async def _read(self, feeds: Iterable[Feed]) -> None:
-        """Ask the database for what feeds show: one question for many, however few it knows."""
+        """Read the facts of feeds from the database, with one query for many feeds."""
         by_topic: dict[str, list[Feed]] = {}
         for feed in feeds:
             by_topic.setdefault(feed.subject.topic, []).append(feed)
@@ -251,7 +251,7 @@ class Hub:
                         self._publish(feed)
 
     def has_heard(self, subject: Subject) -> bool:
-        """Whether the log has told a state of it lately."""
+        """Whether a recent record of the log has its state."""
         return self._newest.get(subject) is not None
 
     def _place(self, subject: Subject) -> Place:

@@ -202,12 +202,12 @@ def clean(text: str) -> str:
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
-#: No id, key or word of ours has them; PostgreSQL takes no NUL, and no database half a character.
+#: Our ids, keys and words never have these; PostgreSQL refuses NUL, all databases lone surrogates.
 _NEVER_ASKED: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def can_be_asked(text: str) -> bool:
-    """Whether a database can be asked for a text, and could have it."""
+    """Whether a text can be in a query and in the database."""
     return _NEVER_ASKED.search(text) is None
 
 

@@ -47,13 +47,13 @@ _TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topi
 
 
 class NothingSuch(LookupError):
-    """Asked for is what nothing can be called, so that the database need not be asked."""
+    """The given id or key can't exist, so the database is not asked."""
 
 
 class Reader:
     """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble.
 
-    Also ``NothingSuch`` for an id or key that none of ours can be.
+    Also ``NothingSuch`` for an id or key that can't exist.
     """
 
     def __init__(self, url: str) -> None:
@@ -95,7 +95,7 @@ class Reader:
         return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
 
     async def facts_of(self, topic: str, keys: Sequence[str]) -> dict[str, Message]:
-        """The newest facts that there are under these keys, some hundreds at most, by key."""
+        """The newest facts of those of these keys that exist, by key; a few hundred at most."""
         return await self._under(CATALOGUE[topic], [_asked(key) for key in keys])
 
     async def positions(self) -> dict[tuple[str, int], int]:
@@ -128,13 +128,13 @@ class Reader:
     async def members_by_place(
         self, group_id: str, cursor: str | None = None, limit: int = 100
     ) -> Listed[tuple[PurchaseRow, Favor | None]]:
-        """The same, by a cursor that holds no id: who is new before a place moves those behind it.
+        """The same, by a cursor with a position instead of an id; new members move later positions.
 
-        The database counts its way to the place. Raises ``BadCursor``.
+        The database counts rows up to the position. Raises ``BadCursor``.
         """
         (place,) = cursors.read_cursor(cursor, "places", [int]) if cursor else (0,)
         if place < 0:
-            raise BadCursor("this is no cursor: take `cursor` from the page before")
+            raise BadCursor("this is not a cursor: take `cursor` from the page before")
         begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
         rows = (
             select(FACTS.c.value)
@@ -279,14 +279,14 @@ class Reader:
         return await self._one(GROUP_LIST, group_id, GROUPS.c.terms_version > 0)
 
     async def groups_there(self, group_ids: Sequence[str]) -> dict[str, GroupRow]:
-        """Those of these groups whose terms are known, public or not; some hundreds at most."""
+        """Those of these groups whose terms are known, public or not; a few hundred at most."""
         return {
             each.group_id: each
             for each in await self._several(GROUP_LIST, group_ids, GROUPS.c.terms_version > 0)
         }
 
     async def auctions_there(self, auction_ids: Sequence[str]) -> set[str]:
-        """Which of these auctions there are; some hundreds at most."""
+        """Those of these auctions that exist; a few hundred at most."""
         return {each.auction_id for each in await self._several(AUCTION_LIST, auction_ids)}
 
     async def definition(self, definition_id: str) -> DefinitionRow | None:
@@ -350,7 +350,7 @@ def _given(**values: str | None) -> dict[str, str | None]:
 
 
 def _asked(text: str) -> str:
-    """What somebody asked for, as the database is asked. Raises ``NothingSuch``."""
+    """An id or key for a query. Raises ``NothingSuch`` if it can't exist."""
     if not listing.can_be_asked(text):
-        raise NothingSuch("nothing has a name with control characters: see whether it is mistyped")
+        raise NothingSuch("no name has control characters: check whether it is mistyped")
     return text

@@ -90,8 +90,8 @@ def amount_of(text: str, currency: str) -> int:
     Raises ``ValueError`` with the name of a text: ``problem.amount`` or ``problem.decimals``.
     """
     typed = _ascii_digits(text).replace(",", "").replace(" ", "")
-    # Looked at before it is computed with: what has an exponent overflows, and so many digits as
-    # these are exact.
+    # Checked before any arithmetic: a number with an exponent could overflow, and this many digits
+    # are exact.
     if not re.fullmatch(r"\d{1,16}(\.\d{1,8})?", typed, re.ASCII):
         raise ValueError("problem.amount")
     whole = Decimal(typed).scaleb(decimals(currency))

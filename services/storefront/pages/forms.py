@@ -34,13 +34,15 @@ class Form:
 
     @staticmethod
     async def of(request: Request, visit: Visit) -> "Form":
-        """The form that a request sends, as our pages send it. Raises ``Invalid``.
+        """The form of a request, urlencoded as our pages send it. Raises ``Invalid``.
 
-        Forms in parts, with files, are none of ours: each part could name an encoding of its own.
+        Our pages send no multipart forms; each of their parts could name its own encoding.
         """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in ("", "application/x-www-form-urlencoded"):
-            raise Invalid("this is not a form as our pages send it: send it from the page")
+            raise Invalid(
+                "this form was not sent by our page: open the page and send it from there"
+            )
         sent = await request.form()
         return Form(visit, {name: each for name, each in sent.items() if isinstance(each, str)})
 
@@ -62,10 +64,10 @@ class Form:
         return found
 
     def seed(self, request: Request) -> str | None:
-        """What the ids of a command are made of: all that was filled in, and where.
+        """The seed of a command's ids: all fields of the form, and its page.
 
-        So the same form sent twice is one command, and whoever sends another under the number of
-        somebody else's form does not get what that one got.
+        So the same form sent twice is one command, and another form with a copied number does not
+        get the first one's result.
         """
         if not self.text("once", required=False):
             return None
@@ -138,7 +140,7 @@ class Form:
             self.problems.setdefault("", Markup("{}").format(self._known(refusal.detail)))
 
     def _known(self, detail: str) -> object:
-        """A reason that begins with a code that has words, in the reader's; else as it is."""
+        """A refusal's text: translated if it begins with a known code, else unchanged."""
         code = _CODE.match(detail)
         try:
             return self.visit.text(f"reason.{code.group() if code else detail}")

@@ -129,9 +129,9 @@ async def order(request: Request, group_id: str, token: str) -> Response:
 async def ordered(
     request: Request, group_id: str, token: str, n: Units = 1, payments: str = "", state: str = ""
 ) -> Response:
-    """What was ordered; ``payments`` is the token of the link to pay for it.
+    """The page after an order; ``payments`` is the token of the link to pay for it.
 
-    Where its ``state`` is ``unconfirmed``: that a letter asks to confirm it.
+    If its ``state`` is ``unconfirmed``, the page says that a letter asks to confirm the order.
     """
     actor = _member(request, group_id, token)
     view = (await group_shown(shop_of(request).reader, actor.about)).view

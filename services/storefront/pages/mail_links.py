@@ -74,7 +74,7 @@ async def confirm(request: Request, token: str) -> Response:
 
 
 def _refused(request: Request, refusal: ApplicationRefused) -> Response:
-    """Why a reservation can't count."""
+    """The page that says why a reservation can't count."""
     text = Visit.of(request).text
     key = f"reason.{refusal.reason}"
     why = text(key) if texts.has(key) else text("reason.unknown", code=refusal.reason)
@@ -116,7 +116,7 @@ def _order_of(request: Request, token: str) -> Confirmable:
 
 @router.get("/confirm-order/{token}")
 async def ask_to_confirm_order(request: Request, token: str) -> Response:
-    """Whether the order is to count."""
+    """The page that asks to confirm the order."""
     order = _order_of(request, token)
     visit = Visit.of(request)
     view = (await group_shown(shop_of(request).reader, order.group_id)).view
@@ -135,7 +135,7 @@ async def ask_to_confirm_order(request: Request, token: str) -> Response:
 
 @router.post("/confirm-order/{token}")
 async def confirm_order(request: Request, token: str) -> Response:
-    """It is confirmed; once more says the same."""
+    """Confirm the order; a repeat shows the same page."""
     order = _order_of(request, token)
     visit = Visit.of(request)
     shop = shop_of(request)
@@ -166,13 +166,13 @@ async def confirm_order(request: Request, token: str) -> Response:
 
 
 def _ordered(visit: Visit, order: Confirmable, product: str) -> dict[str, object]:
-    """What is confirmed, in words."""
+    """The order's units and product, in words."""
     units = visit.text("unit.units", n=order.quantity)
     return {"units": units, "product": product, "id": order.group_id}
 
 
 def _expired(request: Request, order: Confirmable) -> Response:
-    """That it is too late, and what to do."""
+    """The page that says that the link has expired, and what to do."""
     again = {"href": group_path(order.group_id), "words": "order.done_link"}
     return said(request, "letters", "order_expired", 410, next=again)
 

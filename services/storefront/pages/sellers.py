@@ -125,7 +125,7 @@ async def sign_in_here() -> Response:
 
 @router.post("/seller/sign-out")
 async def sign_out(request: Request) -> Response:
-    """Sign out, everywhere that has this session's cookie."""
+    """Sign out, in every browser that has this session's cookie."""
     access = shop_of(request).access
     await access.end_session(request)
     answer = RedirectResponse("/sellers", 303)
