@@ -161,7 +161,7 @@ async def write(settings: Settings, groups: int, auctions: int) -> int:
 def process(
     settings: Settings, module: str, url: str, folder: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A process of the storefront, and the address of its pages: of the projector's, for ops."""
+    """A process of the storefront, and the address of its pages; the projector's are for ops."""
     port, ops_port = brokers.free_port(), brokers.free_port()
     env = {
         **os.environ,

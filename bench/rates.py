@@ -1,7 +1,7 @@
-"""Rate counters of a million clients: what they hold, what a count costs, and what idling costs.
+"""Rate counters of a million clients: their memory, the time of a count, and the time when idle.
 
-``limits``' own storage in memory, which was used before, is measured beside it in a process of its
-own, with so many clients as it takes a minute for.
+For comparison, the storage of the library ``limits``, which was used before, is measured in a
+separate process, with as many clients as take about a minute.
 """
 
 import argparse
@@ -24,7 +24,7 @@ IDLE_SECONDS = 5.0
 
 
 def main() -> None:
-    """Measure both, each in a process of its own so that memory is told apart."""
+    """Measure both, each in a separate process so that their memory can be told apart."""
     options = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     options.add_argument("--clients", type=int, default=1_000_000)
     options.add_argument(
@@ -75,7 +75,7 @@ def before(clients: int) -> None:
         limiter.hit(limit, "reads", _ipv4(number))
     cost = (time.process_time() - began) / clients * 1e6
     print(f"before, {clients:,} IPv4 clients: {cost:.1f} µs a count, {_megabytes() - held:.1f} MB")
-    # It looks through all names while anybody is counted.
+    # This storage searches all names as long as anybody is counted.
     busy, ends = time.process_time(), time.monotonic() + IDLE_SECONDS
     while time.monotonic() < ends:
         limiter.hit(limit, "reads", "192.0.2.1")
@@ -95,7 +95,7 @@ def _ipv4(number: int) -> str:
 
 
 def _ipv6(number: int) -> str:
-    """Clients of networks that are nobody's together: of one /32 most would be refused."""
+    """Clients in many networks, as most clients of one /32 would be refused."""
     return f"{0x2400 + (number & 255):04x}:{number >> 8 & 65535:04x}:0000:0000"
 
 

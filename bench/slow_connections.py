@@ -1,10 +1,10 @@
 """A thousand slow connections and heads that do not end, against each of the public processes.
 
-Everything is real: Apache Kafka, the storefront and both pages for webhooks as processes of their
-own, with the settings they have. Slow clients live in another process: they send a byte a second
-of a head or a body that does not end, or nothing, and come back when they are cut off. Honest ones
-come meanwhile from an address of their own, each on a new connection, and are timed from when they
-were due to the end of their answer.
+Everything is real: Apache Kafka, the storefront and both webhook servers run as separate processes
+with their usual settings. Slow clients run in another process. They send nothing, or one byte a
+second of an endless head or body, and come back when they are cut off. Meanwhile honest clients
+come from another address, each on a new connection. Their time runs from when they were due to the
+end of their answer.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from services.runtime.settings import Settings
 P99_MS_MAX = 100.0
 #: Of 61 MB of heads that do not end, and of 10 MB of small headers.
 MEMORY_MB_MAX = 20.0
-#: What was sent has been read by then.
+#: After so long, the server has read all that was sent.
 SETTLED_SECONDS = 3.0
 HONEST = "127.0.0.200"
 #: Where slow clients come from: one address, or more than any of them may use up.
@@ -73,7 +73,7 @@ def post_order(number: int) -> bytes:
 
 
 def post_report(number: int) -> bytes:
-    """Stripe, honest as ever."""
+    """An honest request of Stripe."""
     about = {"id": f"pi_{number}", "metadata": {"payment_id": f"p{number}", "group_id": "G"}}
     event = {
         "id": f"evt_{number}",
@@ -177,7 +177,7 @@ def running(settings: Settings, target: Target, folder: Path) -> Iterator[Runnin
 
 
 class Slow:
-    """Clients that are never done; whoever is cut off comes back, a tenth of all each 0.1 s."""
+    """Clients that never finish; those that are cut off come back, a tenth of all each 0.1 s."""
 
     def __init__(self, port: int, path: str, sources: list[str], count: int) -> None:
         self._port = port
@@ -268,7 +268,7 @@ class Taken:
 
     @property
     def p99(self) -> float:
-        """All but one in a hundred took no longer."""
+        """The 99th percentile, in milliseconds."""
         taken = sorted(self.milliseconds) or [float("inf")]
         return taken[int(len(taken) * 0.99)]
 

@@ -36,7 +36,7 @@ from services.runtime.rows import Call, Due, Rows
 
 TRIED_FOR = timedelta(days=3)
 KEPT_FOR = timedelta(days=30)
-#: After the first, the second, … 4xx, or 5xx about us; the last for all further ones.
+#: Pauses after the first, the second, … 4xx or 5xx about us; the last for all further ones.
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
 #: While no dialogue about the letter comes about.
 UNREACHED_PAUSES = tuple(timedelta(seconds=each) for each in (10, 20, 40, 60, 120, 300))

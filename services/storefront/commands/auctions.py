@@ -209,7 +209,8 @@ class AuctionCommands(Acting):
         person = given.applicant
         anonymous = actor.kind == "anonymous"
         if anonymous and person.id is not None:
-            problem = Problem(field="applicant.id", problem="leave it out: the address makes one")
+            told = "leave it out: it is made from the address"
+            problem = Problem(field="applicant.id", problem=told)
             raise Impossible("a shop's key is needed to name the applicant's id", [problem])
         if person.email is None and (anonymous or person.id is None):
             problem = Problem(field="applicant.email", problem="is missing: give it")

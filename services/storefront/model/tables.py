@@ -174,7 +174,7 @@ IDEMPOTENCY = Table(
     Column("at", BigInteger, nullable=False),
     Index("idempotency_by_age", "at"),
 )
-#: Not part of the read model either: sessions that were signed out of before their time.
+#: Not part of the read model either: sessions that ended before they expired.
 ENDED_SESSIONS = Table(
     "ended_sessions",
     METADATA,
