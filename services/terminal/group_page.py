@@ -39,7 +39,7 @@ def print_group(
         head.add_row(Text(name, style="dim"), cell(said))
     print_table(head)
     if purchasers is None:
-        say("\nonly the organizer and the shop see who ordered: set JOINTBUY_KEY to a shop's key")
+        say("\nonly the organizer and the shop see who ordered: set JOINTBUY_KEY to see it")
     elif purchasers:
         out().print()
         print_table(_table(purchasers))

@@ -238,7 +238,7 @@ def test_an_order_that_expired_can_t_be_confirmed_and_the_page_says_what_to_do(
     # Nor by the form of a page that was open all the while.
     open_still = f'<form method="post" action="{late(order)}"></form>'
     sent = reader.send(replace(page, html=open_still), "/confirm-order/", 410)
-    assert "If you confirmed it before, it stands" in sent.text
+    assert "If you confirmed yours in time, it is valid" in sent.text
     assert "48時間以内" in somebody("ja").get(late(order), 410).text
     for wrong in (late(order)[:-3], "/confirm-order/" + LINKS.token("order", group, "")):
         reader.get(wrong, 404)

@@ -155,7 +155,7 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     assert (mended.exit_code, mended.err.count("left: ")) == (0, 3)
     stack.wait_for("purchases", GROUP, quantity=feed.good + 2)
     exported = jointbuy("export", "orders")
-    assert exported.err.count("left out, it can't be read") == len(expected)
+    assert exported.err.count("left out, as it can't be read") == len(expected)
     assert len(exported.lines) == feed.good + 1 + 2
 
 
