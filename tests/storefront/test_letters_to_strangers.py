@@ -1,11 +1,20 @@
 """What somebody without a shop's key can have written, to whom, how often, and in whose name."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from schemas.messages import Applied, GroupPurchaseRequested, Unsubscribed
+from schemas.messages import (
+    Applied,
+    GroupPurchase,
+    GroupPurchaseRequested,
+    Member,
+    PaymentTerms,
+    Product,
+    Unsubscribed,
+)
 from schemas.notices import mailbox_of
 from services.notifier.links import SignedLinks
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
@@ -146,6 +155,65 @@ async def test_every_command_that_sends_letters_counts_them(page: Storefront) ->
     assert (await group(page, people(10 - used, "last"))).status == 202
     for command in (order, order_as_member, apply, register, retry):
         assert (await command(9)).status == 429, command.__name__
+
+
+@pytest.mark.parametrize("what", ["order", "application", "request", "registration"])
+async def test_a_command_that_comes_again_counts_its_letters_once(
+    page: Storefront, what: str
+) -> None:
+    """Three letters an hour go to one mailbox; a program that asks on causes no further one."""
+    buyer = people(1)[0]
+    path, body = {
+        "order": (f"{GROUPS}/g-1/orders", {"member": buyer, "quantity": 1}),
+        "application": ("/api/v1/auctions/a-1/applications", {"applicant": buyer, "quantity": 1}),
+        "request": (
+            GROUPS,
+            {"definition_id": "d-1", "number_of_products": 9, "organizer": buyer},
+        ),
+        "registration": ("/api/v1/sellers", {"name": "Nord Foto", **buyer}),
+    }[what]
+    link = bearer(LINKS.token(ANYBODY[0], *ANYBODY[1])) if what == "order" else {}
+
+    async def ask(key: str) -> int:
+        headers = {**link, "idempotency-key": f"{key}-of-this-test"}
+        return (await page.ask("POST", path, A.client, headers=headers, body=body)).status
+
+    first = await ask("first-key")
+    assert first in (201, 202)
+    assert [await ask("first-key") for _ in range(5)] == [first] * 5
+    others = [await ask(f"other-key-{number}") for number in range(3)]
+    assert others == [first, first, 429]
+
+
+async def test_an_order_that_is_refused_counts_no_letter(url: str) -> None:
+    """Else refused orders in somebody's name would keep the mailbox from ordering at all."""
+    terms = GroupPurchase(
+        group_id="g-listed",
+        request_id="r-listed",
+        version=1,
+        requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+        issued_at=datetime(2026, 1, 1, tzinfo=UTC),
+        product=Product(name="Tea"),
+        number_of_products=9,
+        unit_price=100,
+        currency="EUR",
+        opens_at=datetime(2026, 1, 1, tzinfo=UTC),
+        closes_at=datetime.fromisoformat(LATER),
+        members=(Member(id="m-listed", email="listed@buyers.example"),),
+        payment=PaymentTerms(scope="member", method="invoice"),
+    )
+    await write(url, *SHARED, *facts(A), terms)
+    with storefront_on(url, letters_to_one_per_hour=1) as page:
+
+        async def order(group_id: str) -> int:
+            headers = bearer(LINKS.token("order", group_id, ""))
+            body = {"member": people(1)[0], "quantity": 1}
+            path = f"{GROUPS}/{group_id}/orders"
+            return (await page.ask("POST", path, A.client, headers=headers, body=body)).status
+
+        assert [await order("g-listed") for _ in range(3)] == [422] * 3
+        assert [await order("g-1"), await order("g-1")] == [201, 429]
+        await page.close()
 
 
 async def test_a_seller_offers_so_often_in_one_auction(url: str) -> None:

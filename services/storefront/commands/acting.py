@@ -15,6 +15,7 @@ from schemas.addresses import canonical
 from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
 from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
 from schemas.unverified import greetable, has_link
+from services.runtime.cache import TwoGenerations
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.rates import Count, Rates
 from services.storefront.live.hub import Hub
@@ -27,6 +28,8 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 LOOK_SECONDS = 0.03
+#: Commands whose letters were counted; so many are known at least.
+COUNTED_SIZE = 10_000
 LINK_PROBLEM = "contains a web or mail address, or looks like one: leave it out"
 _IN_WORDS: dict[Kind, str] = {
     "admin": "the admin's key",
@@ -59,6 +62,7 @@ class Acting:
         self._reader = reader
         self._access = access
         self._rates = rates
+        self._counted: TwoGenerations[bool] = TwoGenerations(COUNTED_SIZE)
 
     # --- outcomes --------------------------------------------------------------------------------
 
@@ -130,15 +134,18 @@ class Acting:
 
     # --- how much --------------------------------------------------------------------------------
 
-    async def _count_letters(self, actor: Actor, recipients: Iterable[str | None]) -> None:
+    async def _count_letters(
+        self, actor: Actor, recipients: Iterable[str | None], command: str | None = None
+    ) -> None:
         """Count the letters that a command causes: per client, per recipient and in total.
 
         ``recipients`` has one entry for each letter: an address, or the result of ``recipient_of``
         if the address is not known here; ``None`` gets no letter. Letters that a shop or the admin
-        causes are not counted. Raises ``TooMany``, and ``Impossible`` for more letters than the
-        limit of an hour.
+        causes are not counted. ``command`` names the command: a repeat causes no further letters,
+        and this process does not count it again. Raises ``TooMany``, and ``Impossible`` for more
+        letters than the limit of an hour.
         """
-        if is_trusted(actor):
+        if is_trusted(actor) or (command is not None and self._counted.get(command)):
             return
         mailboxes = Counter(canonical(each) for each in recipients if each)
         number = mailboxes.total()
@@ -156,6 +163,8 @@ class Acting:
                 Count("letters-of-strangers", "all", number),
             ]
         )
+        if command is not None:
+            self._counted.put(command, True)
 
     # --- texts of strangers ----------------------------------------------------------------------
 

@@ -177,9 +177,10 @@ class AuctionCommands(Acting):
         if given.quantity > auction.quantity_max_per_applicant:
             raise _refused("over-applicant-limit", auction.quantity_max_per_applicant)
         applicant = self._applicant(actor, given)
-        await self._count_letters(actor, [applicant.email])
+        application_id = self._id("b", actor, seed and f"{seed}/{auction_id}")
+        await self._count_letters(actor, [applicant.email], application_id)
         message = Applied(
-            application_id=self._id("b", actor, seed and f"{seed}/{auction_id}"),
+            application_id=application_id,
             auction_id=auction_id,
             applicant=applicant,
             quantity=given.quantity,

@@ -117,7 +117,7 @@ class GroupCommands(Acting):
         if outcome is None:
             messages = self._request(actor, given, request_id, organizer)
             people = (given.organizer, *given.members)
-            await self._count_letters(actor, [each.email for each in people if each])
+            await self._count_letters(actor, [each.email for each in people if each], request_id)
             if actor.kind == "anonymous":
                 await self._rates.count("requests", actor.client)
             outcome = await self._ask(

@@ -87,9 +87,14 @@ class OrderCommands(Acting):
         answer = await self._reader.fact(PURCHASES.name, refused)
         if answer is None:
             # No answer comes for a placed order that waits for its money or its confirmation.
-            waits = is_unconfirmed or group.payment.scope == "member"
+            waits = message.type == "OrderPlaced" and (
+                is_unconfirmed or group.payment.scope == "member"
+            )
             if message.type == "OrderPlaced" and waits:
                 _raise_hopeless(message, group)
+            # What is refused above, or was before, causes no letter.
+            await self._count_letters(actor, [_recipient(actor, message, group)], refused)
+            if waits:
                 await self._sender.send(ORDERS, *before, message)
             else:
                 answers = [(PURCHASES, refused), (PURCHASES, row)]
@@ -181,9 +186,6 @@ class OrderCommands(Acting):
             problems.append(Problem(field="group_id", problem=problem))
         if problems:
             raise Impossible("the order can't be taken", problems)
-        # The holder of a member's link gets letters at the address that the organizer gave.
-        address = _address_listed(group, actor.id) or email
-        await self._count_letters(actor, [address or recipient_of(group.group_id, member_id)])
         return OrderPlaced(
             order_id=self._id("w", actor, seed),
             source=STOREFRONT,
@@ -207,8 +209,6 @@ class OrderCommands(Acting):
         ]
         if problems:
             raise Impossible("the order can't be told from others", problems)
-        # This counts a seller's letters; a shop is responsible for its own.
-        await self._count_letters(actor, [given.member.email if given.member else None])
         fields = given.model_dump(exclude_none=True, exclude={"state", "member", "source"})
         kind = OrderPaid if given.state == "paid" else OrderPlaced
         return kind(
@@ -285,6 +285,17 @@ def _address_listed(group: GroupPurchase, member_id: str) -> str | None:
     if not member_id:
         return None
     return next((each.email for each in group.members if each.id == member_id), None)
+
+
+def _recipient(actor: Actor, message: OrderPlaced | OrderPaid, group: GroupPurchase) -> str | None:
+    """Who gets the letter about an order, to be counted by; ``None``: nobody, as far as is seen.
+
+    With a link of their own, members get letters at the address that the organizer gave.
+    """
+    if actor.kind != "member":
+        return message.member_email
+    address = _address_listed(group, actor.id) or message.member_email
+    return address or recipient_of(group.group_id, message.member_id)
 
 
 def _confirmed(message: OrderPlaced) -> OrderConfirmed:

@@ -55,7 +55,7 @@ class SellerCommands(Acting):
             if problems := link_problems({"name": given.name}):
                 raise Impossible("the seller can't be registered", problems)
             # A registered seller gets letters, such as invitations to outbid.
-            await self._count_letters(actor, [given.email])
+            await self._count_letters(actor, [given.email], seller_id)
             await self._rates.count("registrations", actor.client)
         at = now()
         fields = given.model_dump(exclude_none=True)
