@@ -118,6 +118,19 @@ async def test_a_made_up_address_does_not_get_round_the_rate() -> None:
         assert (await other.post("/api/v1/thing")).status_code == 200
 
 
+async def test_a_port_that_a_proxy_tells_makes_no_other_client() -> None:
+    async with client_of(app_of(proxies=1, writes_per_minute=3)) as client:
+        statuses = [
+            (
+                await client.post(
+                    "/api/v1/thing", headers={"x-forwarded-for": f"198.51.100.2:{50_000 + number}"}
+                )
+            ).status_code
+            for number in range(5)
+        ]
+    assert statuses == [200, 200, 200, 429, 429]
+
+
 def test_one_machine_s_ipv6_addresses_are_one_client() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1")
     assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
