@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,13 +117,20 @@ def choose(kind: str | None = None) -> str:
 
 
 def start(
-    kind: str, *, home: Path, port: int | None = None, fresh: bool = False, shielded: bool = False
+    kind: str,
+    *,
+    home: Path,
+    port: int | None = None,
+    fresh: bool = False,
+    shielded: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> RunningBroker:
     """Start a broker of this kind and return once it answers Kafka requests (90 seconds at most).
 
     `home` is the folder for data and logs; only `kafka` keeps topics between starts, and `fresh`
     deletes them first. Without `port` a free one is taken. A `shielded` broker is in a session of
-    its own, so that a Ctrl-C leaves it to the caller to stop it last. On Linux a broker started
+    its own, so that a Ctrl-C leaves it to the caller to stop it last. Its process has ``env`` in
+    place of this one's environment. On Linux a broker started
     from the main thread ends with this process, however that dies. Not to be called from a running
     event loop. Raises BrokerError.
     """
@@ -138,7 +146,7 @@ def start(
     folder = home.resolve() / kind
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "broker.log"
-    process = _launch(kind, folder, log, port, fresh=fresh, shielded=shielded)
+    process = _launch(kind, folder, log, port, fresh=fresh, shielded=shielded, env=env)
     broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
     try:
         _wait_until_it_answers(broker, process, port, log)
@@ -149,7 +157,14 @@ def start(
 
 
 def _launch(
-    kind: str, folder: Path, log: Path, port: int, *, fresh: bool, shielded: bool
+    kind: str,
+    folder: Path,
+    log: Path,
+    port: int,
+    *,
+    fresh: bool,
+    shielded: bool,
+    env: Mapping[str, str] | None,
 ) -> subprocess.Popen[bytes]:
     # The kernel ends the child when the *thread* that forked it ends: only the main one will do.
     main_thread = threading.current_thread() is threading.main_thread()
@@ -168,6 +183,7 @@ def _launch(
         with open(log, "wb") as output:
             return subprocess.Popen(
                 command,
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

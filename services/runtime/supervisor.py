@@ -59,6 +59,8 @@ SECRETS: dict[str, tuple[str, ...]] = {
     "STRIPE_API_KEY": ("payment_service",),
     "STRIPE_WEBHOOK_SECRETS": WITH_CARDS,
 }
+#: The broker's process, which needs none of them.
+BROKER = "broker"
 RESTART_SECONDS_MAX = 30.0
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
@@ -259,7 +261,12 @@ def supervise(
         sys.exit(f"LINK_SECRET {weak}: {MAKE_A_SECRET}")
     try:
         started = brokers.start(
-            brokers.choose(broker), home=home, port=port, fresh=fresh, shielded=True
+            brokers.choose(broker),
+            home=home,
+            port=port,
+            fresh=fresh,
+            shielded=True,
+            env=environment_of(BROKER, os.environ),
         )
     except brokers.BrokerError as error:
         # The last line of the log is what `jointbuy up` shows.

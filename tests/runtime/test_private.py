@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from services.notifier.settings import MailSettings
 from services.payment_service.settings import CardSettings
+from services.runtime import brokers
 from services.runtime.private import (
     goes_in_clear,
     is_this_machine,
@@ -19,7 +20,14 @@ from services.runtime.private import (
     weakness_of,
 )
 from services.runtime.settings import SettingsError, WithSecrets, read_settings
-from services.runtime.supervisor import SECRETS, SERVICES, WITH_CARDS, WITH_SHOPS, environment_of
+from services.runtime.supervisor import (
+    SECRETS,
+    SERVICES,
+    WITH_CARDS,
+    WITH_SHOPS,
+    environment_of,
+    supervise,
+)
 from services.storefront.settings import PageSettings
 from services.terminal.api import place_of
 from services.terminal.console import Mistake
@@ -157,6 +165,25 @@ def test_a_service_is_given_its_secrets_and_no_others(service: str, given: set[s
     del secrets["LINK_SECRET"]
     env = {"PATH": "/bin", "LINK_SECRET_FILE": "y", **secrets}
     assert environment_of(service, env) == {"PATH": "/bin"} | {name: env[name] for name in given}
+
+
+def test_a_broker_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, GOOD)
+    for name in ("keep_files_private", "logs.set_up", "signal.pthread_sigmask"):
+        monkeypatch.setattr(f"services.runtime.supervisor.{name}", lambda *_: None)
+    monkeypatch.setattr(brokers, "_embedded_command", lambda _: ["env"])
+    monkeypatch.setattr(brokers, "_wait_until_it_answers", lambda _, process, *__: process.wait())
+
+    async def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no further")
+
+    monkeypatch.setattr("services.runtime.supervisor._prepare", fail)
+    with pytest.raises(RuntimeError, match="no further"):
+        supervise(home=tmp_path, broker="embedded", port=None, clock="wall", fresh=False)
+    told = (tmp_path / "embedded" / "broker.log").read_text()
+    assert "PATH=" in told
+    assert GOOD not in told
 
 
 def test_every_secret_setting_is_known_to_the_supervisor() -> None:
