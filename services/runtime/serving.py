@@ -120,7 +120,7 @@ def serve(
 
     ops = ops_server(ops_pages(status, not_ready), settings)
     server = Server(config, leave, ops)
-    listener = _listener(config)
+    listener = listener_of(config)
     _log.info(
         "serves", public=_address(listener), ops=_address(ops.sockets[0]), connections=connections
     )
@@ -146,10 +146,11 @@ def ops_server(app: FastAPI, settings: Settings) -> OpsServer:
         port=settings.ops_port,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return OpsServer(config, _listener(config))
+    return OpsServer(config, listener_of(config))
 
 
-def _listener(config: uvicorn.Config) -> socket.socket:
+def listener_of(config: uvicorn.Config) -> socket.socket:
+    """The socket that a server of this configuration listens on, bound."""
     listener = config.bind_socket()
     # Accepted connections inherit both options from the listening socket. asyncio itself sets the
     # second only on sockets that it made: without it an answer's body waits 40 ms for the client

@@ -14,12 +14,16 @@ changes later becomes messages of its own, none of which takes a counted unit's 
 from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
+from hashlib import sha256
 
 from schemas.messages import Message, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.money import half_up
 from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
 from services.runtime.rows import UnusableError
 from services.shop_bridge.rows import Line, Sent, ShopOrder
+
+#: What an id of ours may have.
+ID_CHARACTERS_MAX = 64
 
 
 def settle(order: ShopOrder) -> list[Message]:
@@ -194,13 +198,20 @@ def _cancelled(group_id: str, each: Sent, order: ShopOrder) -> Message:
     )
 
 
+def fitting_id(made: str) -> str:
+    """An id put together of a shop's ids, cut to what an id may have; the same one each time."""
+    if len(made) <= ID_CHARACTERS_MAX:
+        return made
+    return f"{made[:31]}-{sha256(made.encode()).hexdigest()[:32]}"
+
+
 def _returned(
     group_id: str, each: Sent, return_id: str, quantity: int, order: ShopOrder
 ) -> Message:
     each.returned += quantity
     refunds = [refund.refunded_at for refund in order.refunds.values() if not refund.told]
     return OrderReturned(
-        return_id=return_id,
+        return_id=fitting_id(return_id),
         source=order.source,
         group_id=group_id,
         member_id=order.member_id,

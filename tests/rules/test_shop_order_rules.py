@@ -28,6 +28,7 @@ from services.order_service import rules as order_rules
 from services.runtime.rows import MemoryRows, UnusableError
 from services.shop_bridge import shopify, woocommerce
 from services.shop_bridge.processor import PROCESSOR
+from services.shop_bridge.settling import fitting_id
 from tests.webhook_payloads import (
     GROUP,
     MISTYPED,
@@ -665,3 +666,13 @@ def test_events_are_what_the_topic_takes() -> None:
         assert isinstance(event, ShopOrderSeen)
         bridge.take([ShopOrderSeen.model_validate_json(event.model_dump_json())])
     assert [short(message) for message in bridge.sent] == [f"placed {ID} 2 for 4800"]
+
+
+@pytest.mark.parametrize("length", [1, 64, 65, 92])
+def test_an_id_put_together_of_long_ones_is_cut_and_stays_the_same(length: int) -> None:
+    made = "".join(str(number % 10) for number in range(length))
+    fitting = fitting_id(made)
+    assert fitting == fitting_id(made)
+    assert len(fitting) <= 64
+    assert (fitting == made) is (length <= 64)
+    assert fitting_id(made + "x") != fitting

@@ -8,7 +8,9 @@ from pathlib import Path
 from statistics import quantiles
 
 import pytest
+import uvicorn
 
+from services.runtime.serving import listener_of
 from tests.runtime.served import Line, Served, closed, served
 from tests.system import plain_http
 
@@ -343,3 +345,9 @@ def test_a_process_ends_though_others_are_connected(tmp_path: Path) -> None:
             held.enter_context(it.connect())
         it.process.terminate()
         assert it.process.wait(9) is not None
+
+
+def test_an_answer_s_body_does_not_wait_for_its_head_to_be_acknowledged() -> None:
+    listener = listener_of(uvicorn.Config("nothing", host="127.0.0.1", port=0))
+    with listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
