@@ -94,7 +94,7 @@ def test_a_group_from_its_request_to_its_favors(api: Api, definition: str) -> No
     assert lines[group].endswith("complete  5 of 5 ordered")
     assert lines["Decision"].endswith("from 2: 10 % off; 12.00 EUR to 3 members")
     assert lines["bob"].split()[-4:] == ["48.00", "EUR", "4.80", "EUR"]
-    assert "and more" in jointbuy("show", group, "--limit", "1").out
+    assert "there are more" in jointbuy("show", group, "--limit", "1").out
     late = jointbuy(*order, after(days=-1), "--member", "zed", "--quantity", "1")
     assert (late.exit_code, late.err.count("\n")) == (1, 1)
     assert late.err.startswith("jointbuy: refused: order_id (--order-id): "), late
@@ -394,4 +394,4 @@ def test_a_server_that_dies_after_the_post_is_asked_again_and_nothing_happens_tw
         said = jointbuy("seller", "register", "--name", "Lost", "--email", "l@x.example")
         seller = said.out.split()[0]
         assert seller in lost[0]
-        assert f"`jointbuy key seller {seller}` for one" in said.out
+        assert f"`jointbuy key seller {seller}` makes a new one" in said.out
