@@ -21,17 +21,7 @@ from services.storefront.access.callers import COOKIE
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.api.taking import SHAPES
 from services.storefront.live import events
-from services.storefront.pages import (
-    auctions,
-    groups,
-    home,
-    mail_links,
-    organizing,
-    paying,
-    sellers,
-    selling,
-    starting,
-)
+from services.storefront.pages.routes import ROUTERS as PAGES
 from tests.attack.words import JSON_VALUES, TEXTS
 
 _HOLE = "\ue0ff hole"
@@ -426,16 +416,13 @@ TOKEN_OF: dict[str, Purpose] = {
 }
 
 
-PAGES = (auctions, groups, home, mail_links, organizing, paying, sellers, selling, starting)
-
-
 def page_routes() -> dict[str, APIRoute]:
     """Every page by ``METHOD /path``, but for files."""
     return {
         f"{method} {route.path}": route
-        for module in PAGES
-        for route in module.router.routes
-        if isinstance(route, APIRoute)
+        for router in PAGES
+        for route in router.routes
+        if isinstance(route, APIRoute) and not route.path.startswith("/static/")
         for method in sorted(route.methods)
     }
 

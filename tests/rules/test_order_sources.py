@@ -31,6 +31,7 @@ from tests.rules.test_order_rules import (
     Case,
     cancelled,
     check,
+    check_promise,
     group,
     order,
     paid,
@@ -283,14 +284,7 @@ BACK_BY_SOURCE = [
     "case", [*BY_SOURCE, *BACK_BY_SOURCE], ids=lambda case: case.promise.replace(" ", "-")
 )
 def test_only_listed_sources_feed_a_group(case: Case) -> None:
-    played = play(*case.events)
-    table = {
-        member: (row.quantity, row.value, row.orders) for member, row in played.members.items()
-    }
-    assert table == case.table
-    assert played.state.status == case.status
-    assert tuple(played.refused) == case.refused
-    check(played)
+    check_promise(case)
 
 
 def test_why_names_the_shops_that_count_and_what_the_refusal_means() -> None:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.runtime.bodies import is_told_too_large
 from services.runtime.networks import network_of
 from services.storefront.access.callers import COOKIE
 from services.storefront.access.rates import Rates, What
@@ -131,9 +132,8 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> bytes | Non
     if scope["method"] in SAFE:
         return b""
     most = API_BODY_BYTES_MAX if scope["path"].startswith(API) else BODY_BYTES_MAX
-    told = headers.get("content-length", "0")
     too_large = TooLarge(f"a request may hold {most} bytes: send less at once")
-    if not told.isascii() or not told.isdigit() or len(told) > 12 or int(told) > most:
+    if is_told_too_large(headers, most):
         raise too_large
     body = bytearray()
     while True:

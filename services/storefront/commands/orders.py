@@ -90,7 +90,7 @@ class OrderCommands(Acting):
             waits = message.type == "OrderPlaced" and (
                 is_unconfirmed or group.payment.scope == "member"
             )
-            if message.type == "OrderPlaced" and waits:
+            if waits:
                 _raise_hopeless(message, group)
             # What is refused above, or was before, causes no letter.
             await self._count_letters(actor, [_recipient(actor, message, group)], refused)
@@ -316,7 +316,7 @@ def _raise_beyond_limits(message: OrderPlaced | OrderPaid, group: GroupPurchase)
         raise Impossible("the order can't count", [Problem(field="quantity", problem=problem)])
 
 
-def _raise_hopeless(message: OrderPlaced, group: GroupPurchase) -> None:
+def _raise_hopeless(message: OrderPlaced | OrderPaid, group: GroupPurchase) -> None:
     """Name at once what the order's own rules will refuse, where nobody waits for their answer."""
     problems = []
     if not group.opens_at <= message.ordered_at < group.closes_at:

@@ -15,17 +15,20 @@ from services.storefront.pages import (
     starting,
 )
 
+#: Those of each module of pages.
+ROUTERS = (
+    assets.router,
+    home.router,
+    auctions.router,
+    groups.router,
+    starting.router,
+    organizing.router,
+    paying.router,
+    sellers.router,
+    selling.router,
+    mail_links.router,
+)
+
 router = APIRouter(include_in_schema=False)
-for _each in (
-    assets,
-    home,
-    auctions,
-    groups,
-    starting,
-    organizing,
-    paying,
-    sellers,
-    selling,
-    mail_links,
-):
-    router.include_router(_each.router)
+for _each in ROUTERS:
+    router.include_router(_each)
