@@ -31,7 +31,8 @@ from schemas.messages import (
     SellerApproved,
     SellerRegistered,
 )
-from schemas.topics import APPLICATIONS, AUCTIONS, CATALOGUE, NOTICES, OFFERS, Topic
+from schemas.topic import Topic
+from schemas.topics import APPLICATIONS, AUCTIONS, CATALOGUE, NOTICES, OFFERS
 from services.runtime import brokers
 from services.runtime.admin import create_topics
 from services.runtime.records import OutputRecord, Partitioner, as_record, milliseconds

@@ -38,7 +38,8 @@ from schemas.messages import (
     ShownOffer,
 )
 from schemas.parts import FavorTerms, Tier
-from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, PURCHASES, Topic
+from schemas.topic import Topic
+from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, PURCHASES
 from services.runtime import brokers
 from services.runtime.admin import create_topics
 from services.runtime.records import OutputRecord, Partitioner, as_record

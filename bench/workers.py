@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from schemas.topics import PARTITIONS, Topic
+from schemas.topic import PARTITIONS, Topic
 from services.runtime import brokers
 from services.runtime.settings import Settings
 

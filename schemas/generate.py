@@ -13,7 +13,8 @@ from typing import Any
 
 from schemas.compatibility import FOLDER, IncompatibleError, Published, current
 from schemas.messages import Message, TimePassed
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE
 
 Json = dict[str, Any]
 

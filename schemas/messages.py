@@ -112,6 +112,7 @@ from schemas.shops import (
     ShopRefundLine,
     ShopRefundSeen,
 )
+from schemas.tasks import Task, TaskKind
 
 __all__ = [
     "ApiKey",
@@ -202,6 +203,8 @@ __all__ = [
     "Standing",
     "StandingSince",
     "Status",
+    "Task",
+    "TaskKind",
     "Terms",
     "Tier",
     "TimePassed",

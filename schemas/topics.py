@@ -1,12 +1,6 @@
 """The catalogue: one entry per topic, and the only list of topics there is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cached_property
-from typing import Annotated, Any, Literal, Union
-
-from pydantic import Field, TypeAdapter
 
 from schemas.messages import (
     ApiKey,
@@ -37,7 +31,6 @@ from schemas.messages import (
     LetterResend,
     MembersAdmitted,
     MembersListed,
-    Message,
     Notice,
     OfferJudged,
     OrderCancelled,
@@ -64,66 +57,10 @@ from schemas.messages import (
     ShopOrderGone,
     ShopOrderSeen,
     ShopRefundSeen,
-    TimePassed,
+    Task,
     Unsubscribed,
 )
-
-#: Topics that meet on one key have the same number of partitions.
-PARTITIONS = 4
-RECORD_BYTES_MAX = 900_000
-COMMANDS_KEPT = timedelta(days=30)
-COMPACTION_LAG = timedelta(days=7)
-FOR_EVER = str(2**63 - 1)
-
-Kind = Literal["command", "fact", "step", "ops"]
-
-
-@dataclass(frozen=True, eq=False)
-class Topic:
-    """One topic.
-
-    ``kind`` is ``command`` (written from outside, kept for a time), ``fact`` (one writer, kept for
-    ever), ``step`` (between two processors of one service, kept as commands are) or ``ops``.
-    ``key`` says in words what a record's key is. A topic without messages carries raw bytes.
-    """
-
-    name: str
-    kind: Kind
-    key: str
-    messages: tuple[type[Message], ...]
-    producers: tuple[str, ...]
-    consumers: tuple[str, ...]
-    purpose: str
-    partitions: int = PARTITIONS
-    compacted: bool = False
-
-    @cached_property
-    def adapter(self) -> TypeAdapter[Any]:
-        """Validates a value of this topic; ``type`` decides which message it is."""
-        types = self.messages + ((TimePassed,) if self.kind == "command" else ())
-        if len(types) == 1:
-            return TypeAdapter(types[0])
-        union: Any = Annotated[Union[types], Field(discriminator="type")]  # noqa: UP007
-        return TypeAdapter(union)
-
-    def settings(self, *, log_time: bool) -> Mapping[str, str]:
-        """The topic's configuration on the broker; times in the log may be of any year if so."""
-        # A dead letter is what a topic took, and headers.
-        size = {"max.message.bytes": str((3 if self.kind == "ops" else 2) * 1024 * 1024)}
-        lag = _milliseconds(COMPACTION_LAG)
-        kept = "-1" if self.kind == "ops" else _milliseconds(COMMANDS_KEPT)
-        if log_time:
-            # Both lags go by the records' own time, which here is no measure of their age.
-            lag, kept = FOR_EVER, "-1"
-            size["message.timestamp.after.max.ms"] = FOR_EVER
-        if self.compacted:
-            return size | {"cleanup.policy": "compact", "min.compaction.lag.ms": lag}
-        return size | {"cleanup.policy": "delete", "retention.ms": kept}
-
-
-def _milliseconds(span: timedelta) -> str:
-    return str(span // timedelta(milliseconds=1))
-
+from schemas.topic import Topic
 
 DEFINITIONS = Topic(
     name="definitions",
@@ -359,6 +296,16 @@ DEAD_LETTERS = Topic(
     consumers=("terminal",),
     purpose="Records that could not be read, card numbers masked; headers say where from and why.",
 )
+TASKS = Topic(
+    name="tasks",
+    kind="fact",
+    key="task_id",
+    messages=(Task,),
+    producers=(*_WITH_PROCESSORS, "storefront", "terminal"),
+    consumers=("storefront",),
+    purpose="What is left to people and no other fact tells; each kind of id has one writer.",
+    compacted=True,
+)
 PARKED_KEYS = Topic(
     name="parked-keys",
     kind="ops",
@@ -395,6 +342,7 @@ CATALOGUE: Mapping[str, Topic] = {
         DELIVERIES,
         API_KEYS,
         DEAD_LETTERS,
+        TASKS,
         PARKED_KEYS,
     )
 }

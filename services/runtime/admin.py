@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE
 from services.runtime import broker_clock
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.messages import Message
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 #: ``rule(message, rows, now, *wholes) -> messages to send``
 Rule = Callable[..., Sequence[Message]]

@@ -10,7 +10,7 @@ from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
 from schemas.messages import Message
-from schemas.topics import RECORD_BYTES_MAX, Topic
+from schemas.topic import RECORD_BYTES_MAX, Topic
 from services.runtime.cache import TwoGenerations
 from services.runtime.masking import without_cards
 

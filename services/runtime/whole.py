@@ -12,7 +12,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from schemas.messages import Message
-from schemas.topics import Topic
+from schemas.topic import Topic
 from services.runtime.batches import note_unreadable
 from services.runtime.processor import Processor
 from services.runtime.records import (

@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.messages import Message
-from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS, Topic
+from schemas.topic import Topic
+from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS
 from services.runtime import transport
 from services.runtime.masking import without_cards
 from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaProducer
 
 from schemas.messages import GroupPurchaseRequested, Message
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE
 from services.runtime import transport
 from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
 from services.runtime.settings import Settings

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 from services.runtime import transport
 from services.runtime.admin import admin
 from services.runtime.records import OutputRecord

@@ -11,7 +11,8 @@ import orjson
 import typer
 
 from schemas.messages import KeyParked
-from schemas.topics import CATALOGUE, PARKED_KEYS, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE, PARKED_KEYS
 from services.runtime.records import InputRecord, OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings

@@ -26,7 +26,8 @@ from schemas.messages import (
     RightIntercepted,
     Terms,
 )
-from schemas.topics import CATALOGUE, DEAD_LETTERS, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE, DEAD_LETTERS
 from services.runtime.records import Cause, InputRecord
 from services.runtime.settings import Settings
 from services.terminal import topics

@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from schemas.messages import Message
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE
 from services.runtime import transport
 from services.runtime.records import (
     BadRecordError,

@@ -18,7 +18,8 @@ from pydantic_core import to_json
 from schemas.ids import derive
 from schemas.links import Links, Purpose
 from schemas.messages import ApiKey, Message
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE
 from services.runtime.records import encode
 from services.runtime.settings import Settings
 from services.storefront.access.callers import new_key

@@ -19,7 +19,8 @@ from schemas.compatibility import IncompatibleError, committed, current, reads, 
 from schemas.generate import message_types
 from schemas.ids import derive
 from schemas.messages import Message, Product, TimePassed
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE, TASKS
 
 EXAMPLES = generate.FOLDER.parent / "examples"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -328,7 +329,7 @@ def test_a_fact_has_one_writer_and_is_compacted(topic: Topic) -> None:
     if topic.kind != "fact":
         return
     assert topic.compacted
-    assert len(topic.producers) == 1
+    assert len(topic.producers) == 1 or topic is TASKS, "each kind of task has one writer"
 
 
 @by_topic

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.messages import IdIssued, Message, PurchaseState, RequestRefused
-from schemas.topics import PURCHASES, REQUEST_OUTCOMES, Topic
+from schemas.topic import Topic
+from schemas.topics import PURCHASES, REQUEST_OUTCOMES
 from services.runtime.records import Partitioner, encode, instant, key_id
 from services.runtime.settings import Settings
 from services.storefront.live.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription

@@ -11,7 +11,8 @@ from aiokafka.consumer import fetcher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.topics import ORDERS, RECORD_BYTES_MAX
+from schemas.topic import RECORD_BYTES_MAX
+from schemas.topics import ORDERS
 from services.runtime import batch_bytes, batches, transport
 from services.runtime.batches import Batches, Doubts, Records
 from services.runtime.clock import Input

@@ -6,7 +6,8 @@ from datetime import timedelta
 import orjson
 
 from schemas.messages import Message
-from schemas.topics import CATALOGUE, PARTITIONS
+from schemas.topic import PARTITIONS
+from schemas.topics import CATALOGUE
 from services.runtime.records import Partitioner, milliseconds
 from tests.system.stack import Stack, Worker, until
 

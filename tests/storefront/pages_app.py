@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from schemas.messages import Message
-from schemas.topics import Topic
+from schemas.topic import Topic
 from services.runtime.settings import Settings
 from services.storefront.app import build
 from services.storefront.sending import Sender

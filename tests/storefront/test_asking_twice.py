@@ -26,7 +26,7 @@ from schemas.messages import (
     SellerRegistered,
     StandingSince,
 )
-from schemas.topics import Topic
+from schemas.topic import Topic
 from services.runtime.settings import Settings
 from services.runtime.transport import TransportError
 from services.storefront.access import idempotency

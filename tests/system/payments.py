@@ -19,7 +19,8 @@ from aiokafka import TopicPartition
 
 from schemas.ledger import balances, entries
 from schemas.messages import Message, Payment, PaymentReported, PaymentRetried
-from schemas.topics import PARTITIONS, PAYMENT_REPORTS, PAYMENTS
+from schemas.topic import PARTITIONS
+from schemas.topics import PAYMENT_REPORTS, PAYMENTS
 from services.runtime.brokers import end_with_parent, free_port
 from services.runtime.records import as_record
 from services.runtime.transport import consumer, producer, send

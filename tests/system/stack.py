@@ -18,7 +18,8 @@ import orjson
 from aiokafka import TopicPartition
 
 from schemas.messages import Message, TimePassed
-from schemas.topics import CATALOGUE, ORDERS, PARTITIONS
+from schemas.topic import PARTITIONS
+from schemas.topics import CATALOGUE, ORDERS
 from services.runtime.admin import create_topics
 from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds

@@ -24,7 +24,8 @@ from schemas.messages import (
     PaymentTerms,
     TimePassed,
 )
-from schemas.topics import ORDERS, PARTITIONS
+from schemas.topic import PARTITIONS
+from schemas.topics import ORDERS
 from services.runtime import brokers, store
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import OutputRecord, encode, instant, milliseconds

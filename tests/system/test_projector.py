@@ -30,7 +30,8 @@ from schemas.messages import (
     ShownOffer,
 )
 from schemas.parts import FavorTerms
-from schemas.topics import CATALOGUE, PARTITIONS
+from schemas.topic import PARTITIONS
+from schemas.topics import CATALOGUE
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import BadRecordError, OutputRecord, as_record, decode, encode
 from services.storefront.model import listing

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from schemas.addresses import canonical
 from schemas.messages import Auction, Definition, GroupPurchase, Message, Problem, Seller
-from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS, Topic
+from schemas.topic import Topic
+from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, SELLERS
 from schemas.unverified import greetable, has_link
 from services.runtime.cache import TwoGenerations
 from services.storefront.access.callers import Access, Actor, Kind

@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 from services.runtime.batches import note_unreadable
 from services.runtime.records import InputRecord, Unreadable, offset_after
 from services.runtime.settings import Settings

@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import Histogram
 
 from schemas.messages import Message
+from schemas.topic import Topic
 from schemas.topics import (
     API_KEYS,
     AUCTIONS,
@@ -25,7 +26,6 @@ from schemas.topics import (
     PURCHASES,
     REQUEST_OUTCOMES,
     SELLERS,
-    Topic,
 )
 from services.runtime.records import (
     BadRecordError,

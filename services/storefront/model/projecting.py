@@ -15,7 +15,8 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Histogram
 
 from schemas.messages import Message
-from schemas.topics import CATALOGUE, Topic
+from schemas.topic import Topic
+from schemas.topics import CATALOGUE
 from services.runtime.admin import cluster_id, create_topics
 from services.runtime.batches import note_unreadable
 from services.runtime.records import (

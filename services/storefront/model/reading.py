@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.messages import ApiKey, Favor, IdIssued, Message, Payment, PurchaseRow, Seller
+from schemas.topic import Topic
 from schemas.topics import (
     API_KEYS,
     CATALOGUE,
@@ -15,7 +16,6 @@ from schemas.topics import (
     PURCHASES,
     REQUEST_OUTCOMES,
     SELLERS,
-    Topic,
 )
 from services.storefront.model import cursors, listing
 from services.storefront.model.cursors import BadCursor

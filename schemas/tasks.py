@@ -1,0 +1,42 @@
+"""What is left to people and no other fact tells."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import StringConstraints
+
+from schemas.parts import Id, Instant, Message, Money, Version
+
+TaskKind = Literal["transfer", "order", "record"]
+Short = Annotated[str, StringConstraints(max_length=200)]
+
+
+class Task(Message):
+    """Something that only people can do: it is open until ``done_at``.
+
+    ``transfer`` is money that came for no invoice, ``order`` a shop's order that could not be read
+    or fetched, ``record`` any other dead letter. ``shop_id`` is the shop that may see the task, by
+    the id of its API key; without one it is the admin's alone. ``about`` is what people call the
+    thing: the order's number in the shop, the bank's reference, the record's place
+    (``topic/partition/offset``). ``reason`` is a code, ``problem`` says it in words. ``amount`` is
+    in minor units of ``currency``.
+
+    Payments and letters that are left to people are not tasks: their own facts tell of them. The
+    topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
+    (storefront), ``order-`` (shop_bridge), ``record-<topic>-<partition>-<offset>`` (the service
+    that read the record; the terminal when the dead letter is replayed or purged).
+    """
+
+    type: Literal["Task"] = "Task"
+    task_id: Id
+    kind: TaskKind
+    shop_id: Id | None = None
+    group_id: Id | None = None
+    about: Short
+    reason: Short
+    problem: Annotated[str, StringConstraints(max_length=1_000)]
+    amount: Money | None = None
+    currency: Annotated[str, StringConstraints(max_length=16)] | None = None
+    since: Instant
+    done_at: Instant | None = None
+    version: Version = 1
+    keyed_by: ClassVar[str] = "task_id"
