@@ -7,7 +7,7 @@ signed too long ago, is refused before it is read.
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import stripe
 import structlog
@@ -22,7 +22,8 @@ from services.payment_service.events import report_of
 from services.payment_service.settings import WebhookSettings
 from services.runtime import logs, transport
 from services.runtime.bodies import TooLargeError, read_body
-from services.runtime.helping import command_line
+from services.runtime.broker_watch import BrokerWatch, wanted_of
+from services.runtime.helping import command_line, refuse_to_start
 from services.runtime.private import keep_files_private
 from services.runtime.records import Partitioner, as_record, milliseconds
 from services.runtime.serving import serve
@@ -30,7 +31,6 @@ from services.runtime.settings import Settings, SettingsError, read_settings
 from services.runtime.tally import Tally
 
 SUMMARY = "Hear Stripe's webhooks at /stripe."
-ANSWER_SECONDS = 3.5
 BODY_BYTES_MAX = 1_000_000
 TOLERANCE_SECONDS = 300
 WEBHOOKS = Counter(
@@ -53,38 +53,38 @@ class Recorder(Protocol):
     async def record(self, report: PaymentReported) -> None:
         """Record a report. Raises when it is not safe."""
 
+    async def unready(self) -> str:
+        """Why it can't record; empty if it can."""
+
 
 class TopicRecorder:
     """Records reports on their topic."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.watch = BrokerWatch(settings, wanted_of(settings, PAYMENT_REPORTS))
+        self._topic = settings.topic(PAYMENT_REPORTS.name)
         self._partitioner = Partitioner(PAYMENT_REPORTS.partitions)
-        self._producer: Any = None
+        self._producer = transport.LateProducer(settings, self.watch)
         self._tally = Tally()
 
     async def start(self) -> None:
-        """Connect."""
-        self._producer = transport.producer(self._settings)
+        """Begin to connect."""
         await self._producer.start()
 
     async def stop(self) -> None:
         """Send what is under way, and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
+        await self._producer.stop()
 
     async def record(self, report: PaymentReported) -> None:
         """Send a report, and wait until it is acknowledged."""
-        topic = self._settings.topic(PAYMENT_REPORTS.name)
-        record = as_record(report, topic, self._partitioner, milliseconds(report.at))
+        record = as_record(report, self._topic, self._partitioner, milliseconds(report.at))
         with self._tally.sending(1):
-            await transport.send(self._producer, [record])
+            await transport.send(self._producer.get(), [record])
 
     async def unready(self) -> str:
         """Why the server can't record reports; empty if it can."""
-        is_there = self._producer is not None
-        is_there = is_there and await transport.answers(self._producer, ANSWER_SECONDS)
-        return "" if is_there else "not ready: no broker answers"
+        is_there = self._producer.is_connected
+        return self.watch.unready() or ("" if is_there else "not ready: no broker has answered yet")
 
     async def status(self) -> dict[str, object]:
         """What ``/status`` shows."""
@@ -135,7 +135,8 @@ def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
         try:
             await recorder.record(report)
         except Exception as error:
-            _log.warning("a report could not be recorded", error=type(error).__name__)
+            if not await recorder.unready():
+                _log.warning("a report could not be recorded", error=type(error).__name__)
             return _answer("failed", 503, "not now")
         return _answer("recorded", 200, "recorded")
 
@@ -155,17 +156,19 @@ def run() -> None:
     try:
         settings, hearing = read_settings(Settings), read_settings(WebhookSettings)
     except SettingsError as error:
-        raise SystemExit(f"webhooks: {error}") from None
+        refuse_to_start("webhooks", error)
     logs.set_up(settings, "payment_service")
     given = hearing.stripe_webhook_secrets.get_secret_value().split(",")
     secrets = [each.strip() for each in given if each.strip()]
     if not secrets:
-        raise SystemExit("webhooks: STRIPE_WEBHOOK_SECRETS is empty: copy it from Stripe's page")
+        missing = SettingsError("STRIPE_WEBHOOK_SECRETS is empty: copy it from Stripe's page")
+        refuse_to_start("webhooks", missing)
     recorder = TopicRecorder(settings)
     serve(
         build(recorder, secrets),
         hearing,
         settings,
+        recorder.watch,
         status=recorder.status,
         unready=recorder.unready,
     )

@@ -7,14 +7,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.topic import Topic
-from schemas.topics import CATALOGUE
+from schemas.topics import CATALOGUE, DEAD_LETTERS, PARKED_KEYS
 from services.runtime import broker_clock
+from services.runtime.broker_watch import other_partitions, wanted_of
+from services.runtime.lasting import lasting
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
-
-
-class TopicsError(RuntimeError):
-    """A topic could not be made, or is there with another number of partitions."""
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:
@@ -25,8 +23,8 @@ def admin(settings: Settings) -> AIOKafkaAdminClient:
 async def create_topics(settings: Settings, processors: Iterable[Processor] = ()) -> list[str]:
     """Create what is missing of the catalogue, and the changelogs; returns the names made.
 
-    Raises ``TopicsError`` when a topic exists with another number of partitions: keys would no
-    longer meet.
+    Raises ``LastingError`` when a topic exists with another number of partitions, as keys would no
+    longer meet, and when the broker refuses to make one for a reason that stays.
     """
     client = admin(settings)
     await client.start()
@@ -38,10 +36,7 @@ async def create_topics(settings: Settings, processors: Iterable[Processor] = ()
         for topic in wanted:
             found = there.get(topic.name, topic.num_partitions)
             if found != topic.num_partitions:
-                raise TopicsError(
-                    f"topic {topic.name} has {found} partitions, {topic.num_partitions} are needed:"
-                    " move its records to a new topic, or use another TOPIC_PREFIX"
-                )
+                raise other_partitions(topic.name, found, topic.num_partitions)
         missing = [topic for topic in wanted if topic.name not in there]
         if missing:
             await _create(client, missing)
@@ -102,7 +97,20 @@ async def _create(client: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
         error = for_code(code)
         # Another starter may have been quicker.
         if code and error is not TopicAlreadyExistsError:
-            raise TopicsError(f"topic {name} could not be made: {error.__name__}")
+            refusal = error(f"topic {name} could not be made")
+            raise lasting(refusal) or refusal
+
+
+def needed_by(settings: Settings, processors: Iterable[Processor]) -> dict[str, int]:
+    """The partitions of each topic that these processors can't work without, by its name."""
+    needed: dict[str, int] = {}
+    for each in processors:
+        topics = (*each.inputs, *each.outputs, *each.reads_whole, PARKED_KEYS, DEAD_LETTERS)
+        needed |= wanted_of(settings, *topics)
+        needed[settings.topic(each.changelog)] = each.inputs[0].partitions
+    if settings.clock == "wall":
+        needed[settings.topic(broker_clock.TOPIC)] = 1
+    return needed
 
 
 def _new_topic(settings: Settings, topic: Topic) -> NewTopic:

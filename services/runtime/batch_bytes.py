@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import aiokafka.codec
 from aiokafka import TopicPartition
+from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.util import decode_varint
@@ -81,7 +82,8 @@ class Header:
 def inflated(batch: memoryview) -> memoryview:
     """The batch with its records uncompressed; the checksum no longer fits. Raises ``BatchError``.
 
-    aiokafka itself would unpack without a limit.
+    aiokafka itself would unpack without a limit. Raises ``UnsupportedCodecError`` if the library of
+    a codec that Kafka has is not installed: then nothing is wrong with the batch.
     """
     codec = batch[ATTRIBUTES_AT + 1] & _CODEC_MASK
     if codec == 0:
@@ -101,7 +103,7 @@ def _uncompressed(codec: int, packed: bytes) -> bytes:
         return _gunzipped(packed)
     cramjam = aiokafka.codec.cramjam
     if cramjam is None:
-        raise BatchError("codec", f"compressed with {name}: install aiokafka[{name}] to read it")
+        raise UnsupportedCodecError(name)
     try:
         if name == "snappy":
             return b"".join(_snappy_blocks(cramjam.snappy, packed))

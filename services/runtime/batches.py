@@ -16,9 +16,10 @@ from collections.abc import Generator, Iterator
 from typing import Any, Final
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition, codec
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.errors import UnsupportedCodecError
 from aiokafka.structs import ConsumerRecord
 
 from services.runtime import metrics
@@ -214,6 +215,14 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
         except MemoryError:
             # A lack of memory says nothing about the batch.
             raise
+        except UnsupportedCodecError as error:
+            if codec.cramjam is not None:
+                # A codec that Kafka has not.
+                yield from self._salvaged(raw, plain, end, error)
+                return
+            # Nor does a library that is not installed: with it, the batch can be read.
+            place = f"{self._tp.topic}/{self._tp.partition}/{self.next_fetch_offset}"
+            raise UnsupportedCodecError(f"{place}: {error}") from error
         except Exception as error:
             yield from self._salvaged(raw, plain, end, error)
 

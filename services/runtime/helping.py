@@ -1,11 +1,17 @@
-"""``--help`` of a process: its purpose, and each setting with its default and meaning."""
+"""``--help`` of a process: its purpose, and each setting with its default and meaning.
 
+A process that can't start with its settings says why in one line.
+"""
+
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
+
+from services.runtime.lasting import LASTING_EXIT_CODE, lasting
 
 
 def told_settings(*settings: type[BaseSettings]) -> str:
@@ -18,6 +24,12 @@ def told_settings(*settings: type[BaseSettings]) -> str:
         default = "" if field.default is None else field.default
         lines.append(f"{name.upper()}={default}{or_file}{about}")
     return "\n".join(lines)
+
+
+def refuse_to_start(name: str, error: BaseException) -> NoReturn:
+    """Say in one line why a process can't start, and exit: a restart would not help."""
+    sys.stderr.write(f"{name}: {lasting(error) or error}\n")
+    sys.exit(LASTING_EXIT_CODE)
 
 
 def command_line(

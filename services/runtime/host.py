@@ -2,29 +2,40 @@
 
 Whatever goes wrong in a partition ends the session: all partitions close, the worker leaves the
 group and joins again. So a fenced run never fences the rightful owner, and an unknown outcome of a
-commit is settled by opening anew. A rule that raises stops the worker instead.
+commit is settled by opening anew. A rule that raises stops the worker instead, and so does what no
+session mends (see ``lasting``).
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
 
 from schemas.messages import Message
 from schemas.topics import PARKED_KEYS
 from services.runtime.admin import cluster_id
 from services.runtime.broker_clock import BrokerClock
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.calls import Caller
+from services.runtime.lasting import Patience, doubtful, lasting
 from services.runtime.partition import PartitionRun
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
-from services.runtime.transport import TransportError, consumer, is_being_cancelled
+from services.runtime.transport import (
+    TransportError,
+    consumer,
+    ends_session,
+    is_being_cancelled,
+)
 from services.runtime.whole import WholeRead, cancelled
 
 REJOIN_SECONDS = 1.0
+#: The pause doubles up to this while one session after the other ends within ``CALM_SECONDS``.
+REJOIN_SECONDS_MAX = 15.0
+CALM_SECONDS = 20.0
 STOP_SECONDS = 20.0
 _log = structlog.get_logger()
 
@@ -36,6 +47,7 @@ class Host:
         self,
         processor: Processor,
         settings: Settings,
+        watch: BrokerWatch,
         siblings: Sequence[Processor] = (),
         callers: Mapping[str, Caller] | None = None,
     ) -> None:
@@ -44,6 +56,8 @@ class Host:
         # Which of the service's processors writes what this one reads whole.
         self._writers = {topic: each for each in siblings for topic in each.outputs}
         self._settings = settings
+        self._watch = watch
+        self._patience = Patience()
         self._runs: dict[int, PartitionRun] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
@@ -65,19 +79,47 @@ class Host:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Work until stopped. Raises ``RuleError`` when a rule does."""
+        """Work until stopped.
+
+        Raises ``RuleError`` when a rule does, and ``LastingError`` for what no session mends.
+        """
+        pause = REJOIN_SECONDS
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 await self._session()
-            except (KafkaError, TransportError, OSError, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
                     raise
-                _log.warning(
-                    "leaving the group to join again",
-                    processor=self.processor.group_id,
-                    error=f"{type(error).__name__}: {error}",
-                )
-                await self._pause(REJOIN_SECONDS)
+                await self._end_of_session(error)
+            except Exception as error:
+                if (failure := self._lasting(error)) is not None:
+                    raise failure from error
+                if not ends_session(error):
+                    raise
+                await self._end_of_session(error)
+            if time.monotonic() - began > CALM_SECONDS:
+                pause = REJOIN_SECONDS
+            await self._pause(pause)
+            pause = min(2 * pause, REJOIN_SECONDS_MAX)
+
+    def _lasting(self, error: Exception) -> Exception | None:
+        if (failure := lasting(error)) is not None:
+            return failure
+        failure = doubtful(error)
+        is_over = failure is not None and self._patience.is_over(str(failure), time.monotonic())
+        return failure if is_over else None
+
+    async def _end_of_session(self, error: BaseException) -> None:
+        """Log it if the broker answers; else wait for it: the watch tells that it is away."""
+        if await self._watch.look():
+            _log.warning(
+                "leaving the group to join again",
+                processor=self.processor.group_id,
+                error=f"{type(error).__name__}: {error}",
+            )
+            return
+        await self._watch.until_there(self._stopping)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -1,15 +1,93 @@
 """Structured logs: JSON lines for machines, columns for people; always to standard error.
 
-No address gets there, whoever logs it: the words of any error may hold what somebody sent.
+No address gets there, whoever logs it: the words of any error may hold what somebody sent. What the
+Kafka client repeats many times a second gets there once a minute, or not at all where our own lines
+say it: see ``client_says``.
 """
 
 import logging
 import sys
+import time
+from typing import Final
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from services.runtime.masking import without_addresses
 from services.runtime.settings import Settings
+
+#: Seconds between two equal lines of the Kafka client.
+SELDOM_SECONDS: Final = 60.0
+#: How the client's lines begin that tell of a lost connection, of a group that forms anew, or of an
+#: error that it also raises. ``BrokerWatch``, ``Host`` and their like say the same in one line.
+SAID_BY_US: Final = (
+    "Unable connect to ",
+    "Unable to request metadata from ",
+    "Unable to update metadata from ",
+    "Failed fetch messages from ",
+    "Failed fetch offsets from ",
+    "Error sending %s to node ",
+    "LeaveGroup request failed",
+    "Marking the coordinator dead",
+    "Group Coordinator Request failed",
+    "Heartbeat session expired",
+    "Heartbeat send request failed",
+    "Heartbeat failed",
+    "OffsetCommit failed",
+    "FindCoordinator Request failed",
+    "Cannot send %r to ",
+    "Could not send ",
+    "Got error produce response",
+    "Topic %s not found in cluster metadata",
+    "Topic %s is not available during auto-create initialization",
+    "Topic %s is not authorized for this client",
+    "Not authorized to read from topic ",
+    "Received unknown topic or partition error in ",
+    "Unexpected error in coordinator routine",
+    "Unexpected error in fetcher routine",
+    "Unexpected error in sender routine",
+    "Unexpected error while fetching data",
+    "Unexpected error during InitProducerIdRequest",
+    "Unexpected error in join group ",
+    "Attempt to join group failed due to fatal error",
+    "Could not add partition ",
+    "Could not add consumer group ",
+    "Could not commit offset for partition ",
+    "Could not end transaction ",
+)
+#: How asyncio's lines begin that tell of an error which nobody asked a task or future for.
+_NEVER_ASKED: Final = ("Future exception was never retrieved", "Task exception was never retrieved")
+
+
+def client_says(record: logging.LogRecord) -> bool:
+    """Whether a line of the Kafka client, or of asyncio about the client, says what we do not."""
+    if record.name == "asyncio":
+        # The client leaves futures of a fenced or closed producer alone; their error came to us.
+        error = record.exc_info[1] if record.exc_info else None
+        return not (isinstance(error, KafkaError) and record.getMessage().startswith(_NEVER_ASKED))
+    is_clients = record.name.partition(".")[0] == "aiokafka"
+    return not is_clients or not str(record.msg).startswith(SAID_BY_US)
+
+
+class _Seldom(logging.Filter):
+    """Lets each of the Kafka client's lines through once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno <= logging.DEBUG:
+            return True
+        if not client_says(record):
+            return False
+        if record.name.partition(".")[0] != "aiokafka":
+            return True
+        text, now = str(record.msg), time.monotonic()
+        if now - self._said_at.get(text, -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        self._said_at[text] = now
+        return True
 
 
 def set_up(settings: Settings, service: str) -> None:
@@ -44,6 +122,7 @@ def set_up(settings: Settings, service: str) -> None:
             ],
         )
     )
+    handler.addFilter(_Seldom())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     # Each of these says at INFO what our own lines say better, or says it per poll.
     for noisy in ("aiokafka", "faust", "mode", "aiohttp.access"):

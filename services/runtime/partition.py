@@ -21,7 +21,7 @@ from services.runtime.records import Encoder, OutputRecord, Partitioner
 from services.runtime.restore import restore
 from services.runtime.settings import Settings
 from services.runtime.store import POSITIONS_KEY, Meta, Store, positions_value
-from services.runtime.transport import PartitionSender, read_end
+from services.runtime.transport import PartitionSender, TransportError, committed_of, read_end
 
 #: How long a fold may keep the event loop, and so heartbeats, waiting.
 SLICE_SECONDS = 0.1
@@ -113,9 +113,10 @@ class PartitionRun:
             self._calls.open(store)
         meta = store.meta
         for tp, each in zip(self._tps, self.inputs, strict=True):
-            committed = await self._consumer.committed(tp)
-            start = committed
-            if not self._settings.kafka_transactions:
+            if self._settings.kafka_transactions:
+                start = await committed_of(self._consumer, tp)
+            else:
+                committed = await self._consumer.committed(tp)
                 start = max(committed or 0, meta.positions.get(each.topic, 0))
             if start is not None:
                 self._consumer.seek(tp, start)
@@ -203,6 +204,8 @@ class PartitionRun:
                 each.fetched_ms = answered_ms or 0
             if answered_ms is not None:
                 read_to = await self._consumer.position(tp)
+                if read_to < each.next_offset:
+                    raise TransportError(f"the log of {tp} was replaced by another")
                 each.answered(read_to, read_end(self._consumer, tp), answered_ms, quiet_ms)
 
     async def _unless_stopped(

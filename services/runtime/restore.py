@@ -2,14 +2,11 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.runtime.lasting import LastingError
 from services.runtime.records import Unreadable
 from services.runtime.settings import Settings
 from services.runtime.store import POSITIONS_KEY, Store, with_positions
 from services.runtime.transport import consumer, read_end
-
-
-class ChangelogError(Exception):
-    """A changelog can't be read; the message says where, and what to do."""
 
 
 async def restore(
@@ -17,7 +14,7 @@ async def restore(
 ) -> None:
     """Read the changelog to its end, from the offset of the local rows or from its beginning.
 
-    Raises ``ChangelogError`` for a record that can't be read, as none may be skipped.
+    Raises ``LastingError`` for a record that can't be read, as none may be skipped.
     """
     reader = consumer(settings)
     await reader.start()
@@ -41,7 +38,7 @@ async def _read(
         meta = store.meta
         for record in fetched.get(changelog, ()):
             if isinstance(record, Unreadable):
-                raise ChangelogError(_what_to_do(record))
+                raise LastingError(_what_to_do(record))
             if record.key == POSITIONS_KEY:
                 meta = with_positions(meta, record.value)
             else:

@@ -15,13 +15,17 @@ ADMIN_KEY_FILE = "admin-key"
 
 
 class RunningWorker(BaseModel):
-    """One worker process: the base URL of its pages for ops, and its public one, if any."""
+    """One worker process: the base URL of its pages for ops, and its public one, if any.
+
+    ``stopped`` is why it ended, if that stays until somebody acts.
+    """
 
     service: str
     pid: int | None = None
     ops: str
     web: str | None = None
     restarts: int = 0
+    stopped: str = ""
 
 
 class Running(BaseModel):

@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.crowd import Crowd
 from services.runtime.limiting import LimitedConfig
 from services.runtime.listening import WebSettings
@@ -35,21 +36,30 @@ class Server(uvicorn.Server):
     """Serves a public address; the pages for ops start before it and stop after it."""
 
     def __init__(
-        self, config: uvicorn.Config, leave: Callable[[], None], beside: "OpsServer | None"
+        self,
+        config: uvicorn.Config,
+        watch: BrokerWatch,
+        leave: Callable[[], None],
+        beside: "OpsServer | None",
     ) -> None:
         super().__init__(config)
+        self._watch = watch
         self._leave = leave
         self._beside = beside
         self._task: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self.is_serving = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and exempt all objects that exist by then from garbage collection.
 
-        A full collection over them would delay all requests by 30 to 100 ms.
+        A full collection over them would delay all requests by 30 to 100 ms. Beside it runs the
+        watch: when something fails that stays, the server ends.
         """
         if self._beside is not None:
             self._task = asyncio.create_task(self._beside.serve(self._beside.sockets))
+        ends = (self._watch.run(), self._end_when_it_fails())
+        self._watching = [asyncio.create_task(each) for each in ends]
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(BACKLOG)
@@ -62,9 +72,15 @@ class Server(uvicorn.Server):
         self.is_serving = False
         self._leave()
         await super().shutdown(sockets)
+        for task in self._watching:
+            task.cancel()
         if self._beside is not None and self._task is not None:
             self._beside.should_exit = True
             await asyncio.wait({self._task}, timeout=GRACE_SECONDS)
+
+    async def _end_when_it_fails(self) -> None:
+        await self._watch.failed()
+        self.should_exit = True
 
 
 class OpsServer(uvicorn.Server):
@@ -84,12 +100,13 @@ def serve(
     app: FastAPI,
     web: WebSettings,
     settings: Settings,
+    watch: BrokerWatch,
     *,
     status: Callable[[], Awaitable[Any]],
     unready: Callable[[], Awaitable[str]],
     leave: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; ``leave`` ends all streams.
+    """Serve until SIGTERM or SIGINT, or until ``watch`` fails; ``leave`` ends all streams.
 
     ``status`` and ``unready`` are for the pages for ops, which listen on ``OPS_HOST`` only.
     """
@@ -114,24 +131,26 @@ def serve(
     server: Server
 
     async def not_ready() -> str:
-        return (
-            await unready() if server.is_serving else "not ready: the process is starting or ending"
-        )
+        if not server.is_serving:
+            return "not ready: the process is starting or ending"
+        return watch.unready() or await unready()
 
     ops = ops_server(ops_pages(status, not_ready), settings)
-    server = Server(config, leave, ops)
+    server = Server(config, watch, leave, ops)
     listener = listener_of(config)
     _log.info(
         "serves", public=_address(listener), ops=_address(ops.sockets[0]), connections=connections
     )
     server.run(sockets=[listener])
+    watch.exit_if_failed()
 
 
-def serve_ops(app: FastAPI, settings: Settings) -> None:
-    """Serve only the pages for ops, of a process without public pages, until a signal."""
+def serve_ops(app: FastAPI, settings: Settings, watch: BrokerWatch) -> None:
+    """Serve only the pages for ops, of a process without public pages, until it ends."""
     beside = ops_server(app, settings)
     _log.info("serves", ops=_address(beside.sockets[0]))
-    Server(beside.config, lambda: None, None).run(sockets=beside.sockets)
+    Server(beside.config, watch, lambda: None, None).run(sockets=beside.sockets)
+    watch.exit_if_failed()
 
 
 def ops_server(app: FastAPI, settings: Settings) -> OpsServer:

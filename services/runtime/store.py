@@ -14,6 +14,7 @@ import msgspec
 import orjson
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
+from services.runtime.lasting import of_rows
 from services.runtime.records import milliseconds
 from services.runtime.rows import Due
 
@@ -52,11 +53,11 @@ class Store:
         try:
             self._db = _open(path)
         except Exception as error:
-            if "lock" in str(error).lower():
-                raise
+            if (failure := of_rows(path, error)) is not None:
+                raise failure from error
             # Garbled files are worth nothing: the changelog has all.
             shutil.rmtree(path, ignore_errors=True)
-            self._db = _open(path)
+            self._db = _opened(path)
         self.meta = self._read_meta(cluster)
         idle_seconds = time.time() - self.meta.written_at
         if self.meta.cluster != cluster or idle_seconds > kept_seconds:
@@ -73,7 +74,7 @@ class Store:
         """Start empty: everything comes back from the changelog."""
         self._db.close()
         shutil.rmtree(self.path, ignore_errors=True)
-        self._db = _open(self.path)
+        self._db = _opened(self.path)
         self.meta = Meta(cluster=cluster, written_at=time.time())
 
     def get(self, key: bytes) -> bytes | None:
@@ -93,7 +94,10 @@ class Store:
             yield key, value
 
     def write(self, rows: Iterable[tuple[bytes, bytes | None]], meta: Meta) -> None:
-        """One atomic batch of rows (``None`` deletes), their indexes, and how far they are."""
+        """One atomic batch of rows (``None`` deletes), their indexes, and how far they are.
+
+        Raises ``LastingError`` if the disk is full or can't be written.
+        """
         batch = WriteBatch(raw_mode=True)
         for key, value in rows:
             self._index(batch, key, value)
@@ -103,7 +107,12 @@ class Store:
                 batch.put(key, value)
         meta.written_at = time.time()
         batch.put(_META, msgspec.json.encode(meta))
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            if (failure := of_rows(self.path, error)) is None:
+                raise
+            raise failure from error
         self.meta = meta
 
     def _index(self, batch: WriteBatch, key: bytes, value: bytes | None) -> None:
@@ -169,6 +178,16 @@ def due_index_key(at_ms: int, row_key: bytes) -> bytes:
 
 def _due_key(value: bytes, row_key: bytes) -> bytes:
     return due_index_key(milliseconds(_decode_due(value).at), row_key)
+
+
+def _opened(path: Path) -> Rdict:
+    """The rows. Raises ``LastingError`` if the file system refuses."""
+    try:
+        return _open(path)
+    except Exception as error:
+        if (failure := of_rows(path, error)) is None:
+            raise
+        raise failure from error
 
 
 def _open(path: Path) -> Rdict:

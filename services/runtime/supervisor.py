@@ -20,9 +20,11 @@ from typing import Annotated, Literal
 
 import structlog
 import typer
+from aiokafka.errors import KafkaError
 
 from services.runtime import brokers, logs
 from services.runtime.admin import create_topics, delete_topics, topics_of_ours
+from services.runtime.lasting import LASTING_EXIT_CODE, LastingError, lasting
 from services.runtime.private import (
     MAKE_A_SECRET,
     keep_files_private,
@@ -62,6 +64,9 @@ SECRETS: dict[str, tuple[str, ...]] = {
 #: The broker's process, which needs none of them.
 BROKER = "broker"
 RESTART_SECONDS_MAX = 30.0
+#: Until a service is tried again that ended by an error which stays until somebody acts.
+LASTING_SECONDS = 60.0
+LAST_LINE_BYTES = 4_096
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
 _log = structlog.get_logger()
@@ -93,28 +98,49 @@ class Child:
                 # A supervisor that is killed leaves nothing behind; it has no threads here.
                 preexec_fn=brokers.end_with_parent,  # noqa: PLW1509
             )
-        self.worker.pid = self.process.pid
+        self.worker.pid, self.worker.stopped = self.process.pid, ""
         self.started_at = time.monotonic()
 
     def died(self) -> bool:
-        """Whether it has died; notes when to start it again: at once, then ever later."""
+        """Whether it has died; notes when to start it again: at once, then ever later.
+
+        One that says that its error stays is tried again after ``LASTING_SECONDS``.
+        """
         if self.process is None or self.process.poll() is None:
             return False
         now = time.monotonic()
-        if now - self.started_at > HEALTHY_SECONDS:
+        is_lasting = self.process.returncode == LASTING_EXIT_CODE
+        self.worker.stopped = last_words(self.log) if is_lasting else ""
+        if is_lasting:
+            self.wait_seconds = LASTING_SECONDS
+        elif now - self.started_at > HEALTHY_SECONDS:
             self.wait_seconds = 0.0
         _log.warning(
-            "a service died and is restarted",
+            "a service stopped" if is_lasting else "a service died and is restarted",
             died=self.worker.service,
             exit_code=self.process.returncode,
             wait_seconds=self.wait_seconds,
             log=str(self.log),
+            error=self.worker.stopped or None,
         )
         self.start_at = now + self.wait_seconds
         self.wait_seconds = min(max(self.wait_seconds * 2, 0.5), RESTART_SECONDS_MAX)
         self.process, self.worker.pid = None, None
         self.worker.restarts += 1
         return True
+
+
+def last_words(log: Path) -> str:
+    """Why a process ended: the last line of its log, of JSON its ``error``."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - LAST_LINE_BYTES, 0))
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    line = lines[-1] if lines else "it said nothing"
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line
+    return str(said.get("error") or line) if isinstance(said, dict) else line
 
 
 def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
@@ -273,7 +299,7 @@ def supervise(
         sys.exit(str(error))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
-        asyncio.run(_prepare(settings, started, home, fresh=fresh))
+        _prepare_or_exit(settings, started, home, fresh=fresh)
         # A join of the embedded broker takes half the session time-out.
         session_ms = 6_000 if started.kind == "embedded" else settings.kafka_session_timeout_ms
         settings = _settings_of(started, settings, session_ms)
@@ -295,6 +321,16 @@ def _settings_of(
             "kafka_session_timeout_ms": session_ms or settings.kafka_session_timeout_ms,
         }
     )
+
+
+def _prepare_or_exit(
+    settings: Settings, started: brokers.RunningBroker, home: Path, *, fresh: bool
+) -> None:
+    """Prepare; what goes wrong is the last line of the log, which ``jointbuy up`` shows."""
+    try:
+        asyncio.run(_prepare(settings, started, home, fresh=fresh))
+    except (LastingError, KafkaError, OSError) as error:
+        sys.exit(str(lasting(error) or f"{type(error).__name__}: {error}"))
 
 
 async def _prepare(

@@ -6,19 +6,30 @@ then the changelog batch with the positions in it, then offsets.
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, for_code
+from aiokafka.protocol.fetch import FetchRequest
 
 from services.runtime import batches
+from services.runtime.broker_watch import BrokerWatch
+from services.runtime.lasting import comes_from_client, lasting
 from services.runtime.records import OutputRecord
 from services.runtime.settings import Settings
 
 #: A record is at most 900 kB, and a batch without transactions is one record batch.
 BATCH_BYTES_MAX = 1_500_000
+RECONNECT_SECONDS = 1.0
+#: A fetch that is refused for so long with an error that the client does not raise ends a session.
+REFUSED_SECONDS = 10.0
+
+_log = structlog.get_logger()
 
 batches.install()
 
@@ -33,7 +44,80 @@ def is_being_cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
+def ends_session(error: BaseException) -> bool:
+    """Whether it is Kafka's or the network's, so that opening anew may mend it; else it is a bug.
+
+    aiokafka also raises ``AssertionError`` and others when its state is lost under it.
+    """
+    return isinstance(error, KafkaError | TransportError | OSError) or comes_from_client(error)
+
+
+class _Refusals:
+    """Fetches that the broker refuses, by partition: aiokafka only logs them, and fetches on."""
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self._kind: dict[TopicPartition, tuple[type[KafkaError], float]] = {}
+
+    async def send(self, node_id: Any, request: Any, **options: Any) -> Any:
+        """Send a request for the client, and note what a fetch is answered."""
+        response = await self._send(node_id, request, **options)
+        if isinstance(request, FetchRequest):
+            for topic, partitions in response.topics:
+                for partition, code, *_ in partitions:
+                    self._note(TopicPartition(topic, partition), code)
+        return response
+
+    def _note(self, partition: TopicPartition, code: int) -> None:
+        kind = for_code(code)
+        if not code or kind.retriable:
+            self._kind.pop(partition, None)
+            return
+        known, since = self._kind.get(partition, (kind, time.monotonic()))
+        self._kind[partition] = kind, since if known is kind else time.monotonic()
+
+    def check(self) -> None:
+        """Raise the error of a partition whose fetches have been refused for long."""
+        for partition, (kind, since) in self._kind.items():
+            if time.monotonic() - since >= REFUSED_SECONDS:
+                raise kind(f"topic {partition.topic}, partition {partition.partition}")
+
+
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """Raises what aiokafka only logs, and ``IllegalStateError`` where it asserts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._refusals = _Refusals(self._client.send)
+        self._client.send = self._refusals.send
+
+    async def getmany(self, *partitions: TopicPartition, **options: Any) -> Any:
+        """The next records by partition. Raises if nothing will come any more."""
+        self._refusals.check()
+        fetching = self._fetcher.error_future if self._fetcher is not None else None
+        if fetching is not None and fetching.done() and not fetching.cancelled():
+            raise fetching.exception() or IllegalStateError("the client has stopped fetching")
+        return await super().getmany(*partitions, **options)
+
+    def highwater(self, partition: TopicPartition) -> Any:
+        """The end of the log as the last fetch told."""
+        self._must_have(partition)
+        return super().highwater(partition)
+
+    def last_stable_offset(self, partition: TopicPartition) -> Any:
+        """The end of what is committed, as the last fetch told."""
+        self._must_have(partition)
+        return super().last_stable_offset(partition)
+
+    def last_poll_timestamp(self, partition: TopicPartition) -> Any:
+        """When the last fetch was answered, in milliseconds."""
+        self._must_have(partition)
+        return super().last_poll_timestamp(partition)
+
+    def _must_have(self, partition: TopicPartition) -> None:
+        if not self._subscription.is_assigned(partition):
+            raise IllegalStateError(f"partition {partition} is taken away: is its topic gone?")
+
     async def stop(self) -> None:
         """Disconnect, whatever became of the last fetch.
 
@@ -87,15 +171,6 @@ def producer(settings: Settings, transactional_id: str | None = None) -> AIOKafk
     )
 
 
-async def answers(sender: AIOKafkaProducer, seconds: float) -> bool:
-    """Whether a broker answers this producer now, within so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            return bool(await sender.client.fetch_all_metadata())
-    except (KafkaError, TimeoutError):
-        return False
-
-
 async def send(
     sender: AIOKafkaProducer, records: Sequence[OutputRecord]
 ) -> dict[tuple[str, int], int]:
@@ -145,6 +220,56 @@ def _append(builder: Any, record: OutputRecord) -> bool:
         headers=record.headers,
     )
     return appended is not None
+
+
+class LateProducer:
+    """A producer that connects in the background, so that a broker may come later."""
+
+    def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has been connected; the broker may be away again."""
+        return self._producer is not None
+
+    def get(self) -> AIOKafkaProducer:
+        """The producer. Raises ``TransportError`` if no broker has answered yet."""
+        if self._producer is None:
+            raise TransportError("no broker has answered yet")
+        return self._producer
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def stop(self) -> None:
+        """Send what is under way, and disconnect."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._connecting
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def _connect(self) -> None:
+        while True:
+            await self._watch.until_there()
+            connecting = producer(self._settings)
+            try:
+                await connecting.start()
+            except (KafkaError, OSError) as error:
+                await connecting.stop()
+                if (failure := lasting(error)) is not None:
+                    self._watch.give_up(failure)
+                    return
+                await asyncio.sleep(RECONNECT_SECONDS)
+            else:
+                self._producer = connecting
+                return
 
 
 class PartitionSender:
@@ -197,6 +322,32 @@ class PartitionSender:
     async def stop(self) -> None:
         """Disconnect; an open transaction is left to the next holder of the id."""
         await self._producer.stop()
+
+
+async def partition_counts(reader: AIOKafkaConsumer) -> dict[str, int]:
+    """The number of partitions of each topic on the broker; asking makes none."""
+    cluster = await reader._client.fetch_all_metadata()
+    return {name: len(cluster.partitions_for_topic(name) or ()) for name in cluster.topics()}
+
+
+async def committed_of(reader: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """The offset that a consumer's group has committed; ``None`` if it has none, or beyond the end.
+
+    Beyond the end it is of a log that was there before: the topic was deleted and made anew.
+    """
+    committed: int | None = await reader.committed(partition)
+    if committed:
+        end: int = (await reader.end_offsets([partition]))[partition]
+        if committed > end:
+            _log.warning(
+                "the log was replaced by another: it is read from its beginning",
+                topic=partition.topic,
+                partition=partition.partition,
+                committed=committed,
+                end=end,
+            )
+            return None
+    return committed
 
 
 def read_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> int | None:

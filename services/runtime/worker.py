@@ -6,6 +6,9 @@ producer, conductor and tables stay off: see ARCHITECTURE.md.
 
 import asyncio
 import gc
+import os
+import signal
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,11 +21,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_settings import BaseSettings
 
 from services.runtime import logs
-from services.runtime.admin import create_topics
+from services.runtime.admin import create_topics, needed_by
+from services.runtime.broker_watch import BrokerWatch, Outage
 from services.runtime.brokers import free_port
 from services.runtime.calls import Caller
-from services.runtime.helping import command_line
+from services.runtime.helping import command_line, refuse_to_start
 from services.runtime.host import Host
+from services.runtime.lasting import LastingError, lasting
 from services.runtime.private import keep_files_private, private_folder
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings, read_settings
@@ -56,8 +61,8 @@ def build(
     processors: tuple[Processor, ...],
     settings: Settings,
     callers: Mapping[str, Caller] | None = None,
-) -> tuple[faust.App, list[Host]]:
-    """The app of a service, and its hosts; ``callers`` do what its processors call for."""
+) -> tuple[faust.App, BrokerWatch]:
+    """The app of a service, and its watch; ``callers`` do what its processors call for."""
     service = processors[0].service
     app = _App(
         f"{settings.topic_prefix}{service}",
@@ -73,14 +78,35 @@ def build(
         topic_disable_leader=True,
         autodiscover=False,
     )
-    hosts = [Host(processor, settings, processors, callers) for processor in processors]
+    watch = BrokerWatch(settings, needed_by(settings, processors))
+    hosts = [Host(processor, settings, watch, processors, callers) for processor in processors]
+    _add_watch(app, watch)
     for host in hosts:
-        _add_service(app, host)
-    _add_pages(app, hosts)
-    return app, hosts
+        _add_service(app, host, watch)
+    _add_pages(app, hosts, watch)
+    return app, watch
 
 
-def _add_service(app: faust.App, host: Host) -> None:
+def _add_watch(app: faust.App, watch: BrokerWatch) -> None:
+    @app.service
+    class WatchService(mode.Service):  # type: ignore[misc]
+        """Watches the broker, and ends the worker when something fails that stays."""
+
+        async def on_start(self) -> None:
+            self._tasks = [asyncio.create_task(each) for each in (watch.run(), self._end())]
+
+        async def _end(self) -> None:
+            await watch.failed()
+            # The frame ends in order on a signal; after a crash it would log tracebacks.
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        async def on_stop(self) -> None:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+
+
+def _add_service(app: faust.App, host: Host, watch: BrokerWatch) -> None:
     @app.service
     class HostService(mode.Service):  # type: ignore[misc]
         """Runs the host for as long as the app runs."""
@@ -91,15 +117,14 @@ def _add_service(app: faust.App, host: Host) -> None:
 
         def _ended(self, task: "asyncio.Task[None]") -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
-                _log.error("the worker stops", error=str(error), exc_info=error)
-                self.add_future(self.crash(error))
+                watch.give_up(error)
 
         async def on_stop(self) -> None:
             host.stop()
             await asyncio.wait({self._task}, timeout=30)
 
 
-def _add_pages(app: faust.App, hosts: list[Host]) -> None:
+def _add_pages(app: faust.App, hosts: list[Host], watch: BrokerWatch) -> None:
     @app.page("/livez")  # type: ignore[untyped-decorator]
     async def livez(web: Any, request: Any) -> Any:
         """The event loop turns."""
@@ -107,7 +132,9 @@ def _add_pages(app: faust.App, hosts: list[Host]) -> None:
 
     @app.page("/readyz")  # type: ignore[untyped-decorator]
     async def readyz(web: Any, request: Any) -> Any:
-        """Every host is in its group, with its partitions restored."""
+        """The broker answers, and every host is in its group, with its partitions restored."""
+        if why := watch.unready():
+            return web.text(f"{why}\n", status=503)
         waiting = [host.processor.group_id for host in hosts if not host.ready]
         if waiting:
             return web.text(f"not ready: {', '.join(waiting)}\n", status=503)
@@ -125,18 +152,23 @@ def _add_pages(app: faust.App, hosts: list[Host]) -> None:
 
 
 async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) -> None:
-    """Topics must be there, with the right partitions, before a consumer group looks at them."""
+    """Topics must be there, with the right partitions, before a consumer group looks at them.
+
+    Raises ``LastingError``.
+    """
+    outage = Outage(settings.kafka_bootstrap_servers)
     while True:
         try:
-            await create_topics(settings, processors)
-        except KafkaError as error:
-            _log.warning(
-                "no broker yet: is KAFKA_BOOTSTRAP_SERVERS right?",
-                bootstrap_servers=settings.kafka_bootstrap_servers,
-                error=f"{type(error).__name__}: {error}",
-            )
+            made = await create_topics(settings, processors)
+        except (KafkaError, OSError) as error:
+            if (failure := lasting(error)) is not None:
+                raise failure from error
+            outage.away(error, time.monotonic())
             await asyncio.sleep(1)
         else:
+            outage.back(time.monotonic())
+            if made:
+                _log.info("topics are made", made=made)
             return
 
 
@@ -160,8 +192,8 @@ def main(
             private_folder(settings.state_dir)
             called = callers()
         except (OSError, ValueError) as error:
-            raise SystemExit(f"{service}: {error}") from None
-        app, _ = build(processors, settings, called)
+            refuse_to_start(service, error)
+        app, watch = build(processors, settings, called)
         worker = _Worker(app, loop=asyncio.new_event_loop())
         worker.spinner = None
         address = f"http://{settings.ops_host}:{app.conf.web_port}"
@@ -170,8 +202,15 @@ def main(
         # collector need not look at them every few hundred objects.
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
-        asyncio.run(_create_topics(settings, processors))
-        worker.execute_from_commandline()
+        try:
+            asyncio.run(_create_topics(settings, processors))
+        except LastingError as error:
+            watch.give_up(error)
+            watch.exit_if_failed()
+        try:
+            worker.execute_from_commandline()
+        finally:
+            watch.exit_if_failed()
 
     more = (more_settings,) if more_settings is not None else ()
     command_line(run, service, _summary(processors, summary), Settings, *more)

@@ -5,16 +5,18 @@ the orders; what comes again then is known by the header ``id``, and after a res
 own id, which counts once whatever comes.
 """
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import DEAD_LETTERS
 from services.runtime import transport
 from services.runtime.batches import note_unreadable
 from services.runtime.cache import TwoGenerations
+from services.runtime.lasting import LastingError
 from services.runtime.records import (
     OutputRecord,
     Partitioner,
@@ -32,18 +34,28 @@ from services.shop_bridge.shops import Shop
 
 IDS_KEPT = 50_000
 RECORDS_AT_ONCE = 500
+#: Between two looks whether the topic is still there: aiokafka says nothing when it is gone.
+LOOK_SECONDS = 30.0
 _log = structlog.get_logger()
 
 
 async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) -> None:
-    """Follow the outbox of a shop for ever; raises when Kafka does not take what it says."""
+    """Follow the outbox of a shop for ever.
+
+    Raises what Kafka raises, and ``LastingError`` when there is no such topic (any more).
+    """
     assert shop.topic is not None
     reader = transport.consumer(settings, f"{settings.topic_prefix}shop_bridge-outbox-{shop.name}")
-    reader.subscribe([shop.topic])
     await reader.start()
     events = Events(shop.name, publisher, settings)
+    looked_at = -LOOK_SECONDS
     try:
         while True:
+            if time.monotonic() - looked_at >= LOOK_SECONDS:
+                await _check_there(reader, shop)
+                looked_at = time.monotonic()
+            if not reader.subscription():
+                reader.subscribe([shop.topic])
             batch = await reader.getmany(timeout_ms=1_000, max_records=RECORDS_AT_ONCE)
             if not batch:
                 continue
@@ -56,11 +68,17 @@ async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) ->
             for record in found:
                 if isinstance(record, Unreadable):
                     note_unreadable(record, f"in {DEAD_LETTERS.name}")
-    except KafkaError as error:
-        _log.warning("an outbox can't be followed", source=shop.name, error=type(error).__name__)
-        raise
     finally:
         await reader.stop()
+
+
+async def _check_there(reader: AIOKafkaConsumer, shop: Shop) -> None:
+    """The topic is looked for before it is read: who reads one that is not there may make it."""
+    if shop.topic not in await reader.topics():
+        raise LastingError(
+            f"there is no topic {shop.topic} for shop {shop.name}: make it, let this process read"
+            " it, or mend its name in SHOPS"
+        )
 
 
 class Events:

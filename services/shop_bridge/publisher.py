@@ -6,24 +6,20 @@ a second affordable.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.messages import Message
 from schemas.topic import Topic
 from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS
-from services.runtime import transport
+from services.runtime.broker_watch import BrokerWatch, wanted_of
 from services.runtime.masking import without_cards
 from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
 from services.runtime.settings import Settings
 from services.runtime.tally import Tally
-
-RECONNECT_SECONDS = 1.0
-_log = structlog.get_logger()
+from services.runtime.transport import LateProducer, TransportError
 
 
 class NotAcknowledgedError(RuntimeError):
@@ -36,31 +32,32 @@ class Publisher:
     def __init__(self, settings: Settings, acknowledge_seconds: float) -> None:
         self._settings = settings
         self._seconds = acknowledge_seconds
-        self._producer: AIOKafkaProducer | None = None
+        self.watch = BrokerWatch(settings, wanted_of(settings, SHOP_EVENTS, ORDERS, DEAD_LETTERS))
+        self._producer = LateProducer(settings, self.watch)
         self._tally = Tally()
-        self._connecting: asyncio.Task[None] | None = None
         self._partitioner = Partitioner(SHOP_EVENTS.partitions)
         topics = {message: topic for topic in (SHOP_EVENTS, ORDERS) for message in topic.messages}
         named = {message: settings.topic(topic.name) for message, topic in topics.items()}
         self._topics = topics
         self._encoder = Encoder("jointbuy/shop_bridge", named, self._partitioner)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a broker has answered."""
+        return self._producer.is_connected
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it is told already that no broker answers."""
+        return bool(self.watch.unready())
+
     async def start(self) -> None:
         """Begin to connect."""
-        self._connecting = asyncio.create_task(self._connect())
+        await self._producer.start()
 
     async def stop(self) -> None:
         """Send what is under way, and disconnect."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
-        if self._producer is not None:
-            await self._producer.stop()
-
-    async def ready(self) -> bool:
-        """Whether a broker answers now."""
-        return self._producer is not None and await transport.answers(self._producer, self._seconds)
+        await self._producer.stop()
 
     def event(self, message: Message, now_ms: int, cause: str) -> OutputRecord:
         """A message as a record of its topic; ``cause`` is what ops find it by in the shop."""
@@ -109,17 +106,16 @@ class Publisher:
 
     def status(self) -> dict[str, object]:
         """Whether the publisher is connected, and counts of its records."""
-        return {"connected": self._producer is not None, **self._tally.status()}
+        return {"connected": self._producer.is_connected, **self._tally.status()}
 
     async def _send_all(self, records: Sequence[OutputRecord]) -> None:
-        if self._producer is None:
-            raise NotAcknowledgedError("no broker yet")
         try:
+            producer = self._producer.get()
             async with asyncio.timeout(self._seconds):
-                sent = [await self._send(self._producer, record) for record in records]
+                sent = [await self._send(producer, record) for record in records]
                 # Shielded: a batch that others share must not lose a delivery to our impatience.
                 await asyncio.gather(*(asyncio.shield(delivery) for delivery in sent))
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, TransportError, TimeoutError) as error:
             raise NotAcknowledgedError(type(error).__name__) from error
 
     async def _send(self, producer: AIOKafkaProducer, record: OutputRecord) -> Any:
@@ -131,16 +127,3 @@ class Publisher:
             timestamp_ms=record.timestamp,
             headers=record.headers,
         )
-
-    async def _connect(self) -> None:
-        while True:
-            producer = transport.producer(self._settings)
-            try:
-                await producer.start()
-            except KafkaError as error:
-                await producer.stop()
-                _log.warning("no broker yet", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_SECONDS)
-            else:
-                self._producer = producer
-                return

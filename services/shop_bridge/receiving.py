@@ -74,7 +74,8 @@ class Receiver:
         except GarbledError as error:
             answer = Answer(400, str(error), "garbled")
         except NotAcknowledgedError as error:
-            _log.warning("a webhook is not acknowledged", source=source, error=str(error))
+            if not self._publisher.is_away:
+                _log.warning("a webhook is not acknowledged", source=source, error=str(error))
             answer = Answer(503, "not now, send it again", "not-acknowledged")
         WEBHOOKS.labels(source, answer.topic, answer.outcome).inc()
         return answer

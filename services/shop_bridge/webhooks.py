@@ -21,11 +21,13 @@ from starlette.requests import ClientDisconnect
 
 from services.runtime import logs
 from services.runtime.bodies import TooLargeError, read_body
-from services.runtime.helping import command_line
+from services.runtime.helping import command_line, refuse_to_start
+from services.runtime.lasting import lasting
 from services.runtime.listening import WebSettings
 from services.runtime.private import keep_files_private
 from services.runtime.serving import serve
 from services.runtime.settings import Settings, SettingsError, read_settings
+from services.runtime.transport import ends_session
 from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.outbox_reader import follow_outbox
 from services.shop_bridge.polling import poll_shop
@@ -35,6 +37,7 @@ from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_sh
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 RESTART_SECONDS = 5.0
+LASTING_SECONDS = 300.0
 SUMMARY = "Take the webhooks of shops at /webhooks/<name>."
 _log = structlog.get_logger()
 
@@ -60,7 +63,7 @@ def build(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await publisher.start()
-        tasks = [asyncio.create_task(_keep_running(each)) for each in beside]
+        tasks = [asyncio.create_task(_keep_running(each, publisher)) for each in beside]
         yield
         for task in tasks:
             task.cancel()
@@ -108,14 +111,26 @@ def _said(status: int, text: str) -> Response:
     return PlainTextResponse(f"{text}\n", status, headers)
 
 
-async def _keep_running(task: Task) -> None:
-    """Run for ever; what fails is said, and begun again."""
+async def _keep_running(task: Task, publisher: Publisher) -> None:
+    """Run for ever; what fails is logged, and begun again.
+
+    An error that stays until somebody acts is one line, and the task begins again after minutes:
+    it is of one shop, and the others go on. Nothing is logged of a broker that is away.
+    """
     while True:
+        seconds = RESTART_SECONDS
         try:
             await task()
         except Exception as error:
-            _log.warning("begins again", error=f"{type(error).__name__}", exc_info=error)
-        await asyncio.sleep(RESTART_SECONDS)
+            if (failure := lasting(error)) is not None:
+                _log.error("a shop can't be followed", error=str(failure))
+                seconds = LASTING_SECONDS
+            elif not ends_session(error):
+                _log.warning("begins again", error=f"{type(error).__name__}", exc_info=error)
+            elif await publisher.watch.look():
+                _log.warning("begins again", error=f"{type(error).__name__}: {error}")
+        await publisher.watch.until_there()
+        await asyncio.sleep(seconds)
 
 
 def run() -> None:
@@ -127,7 +142,7 @@ def run() -> None:
         logs.set_up(settings, "shop_bridge")
         shops = read_shops(ours)
     except (SettingsError, ShopsError) as error:
-        raise SystemExit(f"shop_bridge: {error}") from None
+        refuse_to_start("shop_bridge", error)
     publisher = Publisher(settings, ours.acknowledge_seconds)
     beside: list[Task] = []
     for shop in shops:
@@ -140,7 +155,12 @@ def run() -> None:
     # Payloads make no reference cycles, so the garbage collector has nothing to find.
     gc.set_threshold(100_000, 50, 100)
     serve(
-        app, hooks, settings, status=partial(status, publisher), unready=partial(unready, publisher)
+        app,
+        hooks,
+        settings,
+        publisher.watch,
+        status=partial(status, publisher),
+        unready=partial(unready, publisher),
     )
 
 
@@ -151,7 +171,7 @@ async def status(publisher: Publisher) -> dict[str, object]:
 
 async def unready(publisher: Publisher) -> str:
     """Why the server can't take webhooks; empty if it can."""
-    return "" if await publisher.ready() else "not ready: no broker answers"
+    return "" if publisher.is_connected else "not ready: no broker has answered yet"
 
 
 if __name__ == "__main__":

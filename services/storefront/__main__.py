@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.runtime import logs
-from services.runtime.helping import command_line
+from services.runtime.helping import command_line, refuse_to_start
 from services.runtime.private import MAKE_A_SECRET, keep_files_private, weakness_of
 from services.runtime.serving import serve
 from services.runtime.settings import Settings, SettingsError, read_settings
@@ -26,12 +26,13 @@ def run() -> None:
             )
         app = build(settings, pages)
     except (IssuerError, RatesError, SettingsError) as error:
-        raise SystemExit(f"storefront: {error}") from None
+        refuse_to_start("storefront", error)
     shop = app.state.shop
     serve(
         app,
         pages,
         settings,
+        shop.watch,
         status=partial(ops.status, shop),
         unready=partial(ops.unready, shop),
         leave=shop.hub.leave,

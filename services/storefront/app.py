@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from schemas.links import Links
+from schemas.topics import CATALOGUE
+from services.runtime.broker_watch import BrokerWatch, wanted_of
 from services.runtime.settings import Settings
 from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
@@ -20,7 +22,7 @@ from services.storefront.invoices.issuer import read_issuer
 from services.storefront.invoices.printing import Printer
 from services.storefront.live import events
 from services.storefront.live.events import Events
-from services.storefront.live.hub import Hub
+from services.storefront.live.hub import FOLLOWED, Hub
 from services.storefront.model.database import migrate
 from services.storefront.model.reading import Reader
 from services.storefront.pages.errors import refuse_page
@@ -67,13 +69,16 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
 
 def _shop(settings: Settings, given: PageSettings) -> Shop:
     secret = given.link_secret.get_secret_value()
-    links, sender = Links(secret), Sender(settings)
+    written = (topic for topic in CATALOGUE.values() if "storefront" in topic.producers)
+    watch = BrokerWatch(settings, wanted_of(settings, *FOLLOWED, *written))
+    links, sender = Links(secret), Sender(settings, watch)
     reader, rates = Reader(given.database), Rates(given)
-    hub = Hub(settings, reader)
+    hub = Hub(settings, reader, watch)
     access = Access(given, links, reader, EndedSessions(reader.engine))
     issuer = read_issuer(given.invoice_issuer_file) if given.invoice_issuer_file else None
     return Shop(
         settings=given,
+        watch=watch,
         sender=sender,
         links=links,
         reader=reader,

@@ -1,18 +1,15 @@
 """``python -m services.storefront.projector``."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-import structlog
 import typer
 from fastapi import FastAPI
 
 from services.runtime import logs
-from services.runtime.helping import command_line
+from services.runtime.helping import command_line, refuse_to_start
 from services.runtime.pages import ops_pages
 from services.runtime.private import keep_files_private
 from services.runtime.serving import serve_ops
@@ -22,7 +19,6 @@ from services.storefront.model.projecting import Projector
 from services.storefront.settings import ModelSettings
 
 STOP_SECONDS = 20.0
-_log = structlog.get_logger()
 
 
 def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
@@ -30,8 +26,7 @@ def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
 
     def ended(task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("the projector stops", error=str(error), exc_info=error)
-            os.kill(os.getpid(), signal.SIGTERM)
+            projector.watch.give_up(error)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -42,7 +37,7 @@ def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
         await asyncio.wait({task}, timeout=STOP_SECONDS)
 
     async def unready() -> str:
-        return "" if projector.ready else "not yet"
+        return projector.watch.unready() or ("" if projector.ready else "not yet")
 
     async def status() -> list[dict[str, Any]]:
         return projector.status()
@@ -62,8 +57,8 @@ def run(
         logs.set_up(settings, "storefront-projector")
         projector = Projector(settings, model.database)
     except (DatabaseError, SettingsError) as error:
-        raise SystemExit(f"storefront.projector: {error}") from None
-    serve_ops(pages(projector, rebuild=rebuild), settings)
+        refuse_to_start("storefront.projector", error)
+    serve_ops(pages(projector, rebuild=rebuild), settings, projector.watch)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime
 
-from aiokafka import AIOKafkaProducer
-
 from schemas.messages import GroupPurchaseRequested, Message
 from schemas.topic import Topic
 from schemas.topics import CATALOGUE
 from services.runtime import transport
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
 from services.runtime.settings import Settings
 from services.runtime.tally import Tally
@@ -18,9 +17,8 @@ SOURCE = "jointbuy/storefront"
 class Sender:
     """One producer for a web process."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer: AIOKafkaProducer | None = None
+    def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
+        self._producer = transport.LateProducer(settings, watch)
         self._tally = Tally()
         self._encoders = {
             topic.name: Encoder(
@@ -32,25 +30,22 @@ class Sender:
         }
 
     async def start(self) -> None:
-        """Connect."""
-        self._producer = transport.producer(self._settings)
+        """Begin to connect."""
         await self._producer.start()
 
     async def stop(self) -> None:
         """Send what is under way, and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
+        await self._producer.stop()
 
     async def send(self, topic: Topic, *messages: Message, at: datetime | None = None) -> None:
         """Send messages, those of one key in order, and wait until they are safe.
 
         Raises ``TransportError`` when they are not, or may not be.
         """
-        assert self._producer is not None
         stamp = milliseconds(at or datetime.now(UTC))
         records = [self._record(topic, message, stamp) for message in messages]
         with self._tally.sending(len(records)):
-            await transport.send(self._producer, records)
+            await transport.send(self._producer.get(), records)
 
     def status(self) -> dict[str, object]:
         """Counts of the records that the sender has sent."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from schemas.links import Links
+from services.runtime.broker_watch import BrokerWatch
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
 from services.storefront.sharing import Shared
@@ -27,6 +28,7 @@ class Shop:
     """One web process's means."""
 
     settings: PageSettings
+    watch: BrokerWatch
     sender: Sender
     links: Links
     reader: "Reader"

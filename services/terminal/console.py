@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import structlog
 import typer
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from rich import box
 from rich.console import Console, RenderableType
@@ -21,6 +21,7 @@ from rich.text import Text
 
 from schemas.messages import Message
 from schemas.money import decimals
+from services.runtime.lasting import LastingError, lasting
 from services.runtime.running import settings_here
 from services.runtime.transport import TransportError
 
@@ -56,7 +57,7 @@ def mistakes() -> Iterator[None]:
     except BrokenPipeError:
         # Whoever read our output has seen enough; the frame knows to end quietly.
         raise
-    except (KafkaError, TransportError) as error:
+    except (KafkaError, TransportError, LastingError) as error:
         _end([_broker_error(error)], 1)
     except OSError as error:
         _end([f"{error.filename or 'broker'}: {error.strerror or error}"], 1)
@@ -72,8 +73,8 @@ def _end(lines: Sequence[str], exit_code: int) -> None:
 
 def _broker_error(error: Exception) -> str:
     servers = settings_here().kafka_bootstrap_servers
-    if isinstance(error, IncompatibleBrokerVersion):
-        return f"the broker at {servers} is too old for this: {error}"
+    if (failure := lasting(error)) is not None:
+        return f"{failure}; the broker is {servers}"
     return (
         f"the broker at {servers} does not do its part ({error or type(error).__name__}): see"
         " `jointbuy status`, run `jointbuy up`, or set KAFKA_BOOTSTRAP_SERVERS"

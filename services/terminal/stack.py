@@ -125,10 +125,18 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
         if supervisor.poll() is not None:
             raise Mistake(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
         running = read_running(home)
+        if running is not None and (stopped := _stopped(running)):
+            # What has started stays, so that `jointbuy status` and `down` find it.
+            raise Mistake(*stopped)
         if running is not None and all(_page(worker.ops, "readyz") for worker in running.workers):
             return running
         time.sleep(0.1)
     raise Mistake(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
+
+
+def _stopped(running: Running) -> list[str]:
+    """A line for each service that stopped for a reason that stays until somebody acts."""
+    return [f"{each.service} stopped: {each.stopped}" for each in running.workers if each.stopped]
 
 
 def _last_line(log: Path) -> str:
@@ -184,7 +192,7 @@ def status(as_json: AsJson = False) -> None:
         clocks = [each["now_ms"] for each in mine]
         made.add_row(
             worker.service,
-            str(worker.pid or "restarting"),
+            str(worker.pid or ("stopped" if worker.stopped else "restarting")),
             str(worker.restarts),
             worker.web or "",
             worker.ops,
@@ -193,6 +201,8 @@ def status(as_json: AsJson = False) -> None:
             str(sum(each["keys_waiting"] for each in mine)),
         )
     print_table(made)
+    for line in _stopped(running):
+        say(f"{line}; it is tried again every minute")
 
 
 def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int) -> str:

@@ -203,7 +203,15 @@ async def assign(
     reader: AIOKafkaConsumer, settings: Settings, partitions: Sequence[TopicPartition]
 ) -> None:
     """Give a consumer its partitions, once it is known that they are there."""
-    check_there(settings, await reader.topics(), {tp.topic for tp in partitions})
+    counts = await transport.partition_counts(reader)
+    check_there(settings, counts, {tp.topic for tp in partitions})
+    for tp in partitions:
+        if tp.partition >= counts[tp.topic]:
+            raise Mistake(
+                f"topic {tp.topic} has {counts[tp.topic]} partitions, and no {tp.partition}: move"
+                " its records to a topic with as many as the catalogue says, or look at"
+                " TOPIC_PREFIX"
+            )
     reader.assign(list(partitions))
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from schemas.topic import Topic
 from services.runtime.batches import note_unreadable
+from services.runtime.broker_watch import BrokerWatch
+from services.runtime.lasting import lasting
 from services.runtime.records import InputRecord, Unreadable, offset_after
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, is_being_cancelled
@@ -34,6 +37,7 @@ class Follower:
         self,
         settings: Settings,
         topics: Sequence[Topic],
+        watch: BrokerWatch,
         take: Callable[[Topic, InputRecord], None],
         begin: Callable[[Place, int, bool], None],
     ) -> None:
@@ -41,6 +45,7 @@ class Follower:
         self.positioned = asyncio.Event()
         self._settings = settings
         self._topics = {settings.topic(topic.name): topic for topic in topics}
+        self._watch = watch
         self._take = take
         self._begin = begin
         self._looked = False
@@ -49,6 +54,7 @@ class Follower:
         """Read until cancelled; a lost connection is made anew, and reading goes on behind it."""
         pause = 0.1
         while True:
+            await self._watch.until_there()
             reader = consumer(self._settings, offset_reset="none")
             try:
                 await reader.start()
@@ -58,11 +64,19 @@ class Follower:
                 if is_being_cancelled():
                     raise
             except Exception as error:  # whatever it is, pages stay open and the log is there
-                _log.warning("following anew", error=f"{type(error).__name__}: {error}")
+                await self._note(error)
             finally:
-                await reader.stop()
+                with suppress(KafkaError):
+                    await reader.stop()
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
+    async def _note(self, error: Exception) -> None:
+        """Log it if the broker answers; end the process if it stays."""
+        if (failure := lasting(error)) is not None:
+            self._watch.give_up(failure)
+        elif await self._watch.look():
+            _log.warning("following anew", error=f"{type(error).__name__}: {error}")
 
     async def _read(self, reader: AIOKafkaConsumer) -> None:
         loop = asyncio.get_running_loop()

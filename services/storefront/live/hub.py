@@ -27,6 +27,7 @@ from schemas.topics import (
     REQUEST_OUTCOMES,
     SELLERS,
 )
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.records import (
     BadRecordError,
     InputRecord,
@@ -110,7 +111,7 @@ class Expected:
 class Hub:
     """Start it before use, and stop it at the end."""
 
-    def __init__(self, settings: Settings, stored: Stored) -> None:
+    def __init__(self, settings: Settings, stored: Stored, watch: BrokerWatch) -> None:
         self._stored = stored
         self._stored_positions: Mapping[Place, int] = {}
         self._newest = Newest(NEWEST_SIZE)
@@ -121,7 +122,7 @@ class Hub:
         self._streams: dict[Subscription, None] = {}
         self._expected: dict[tuple[str, bytes], list[Expected]] = {}
         self._partitioners = {topic.name: Partitioner(topic.partitions) for topic in FOLLOWED}
-        self._follower = Follower(settings, FOLLOWED, self._take, self._begin)
+        self._follower = Follower(settings, FOLLOWED, watch, self._take, self._begin)
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = False
         self._by_wall_clock = settings.clock == "wall"

@@ -19,6 +19,8 @@ from schemas.topic import Topic
 from schemas.topics import CATALOGUE
 from services.runtime.admin import cluster_id, create_topics
 from services.runtime.batches import note_unreadable
+from services.runtime.broker_watch import BrokerWatch, wanted_of
+from services.runtime.lasting import lasting
 from services.runtime.records import (
     BadRecordError,
     InputRecord,
@@ -31,7 +33,7 @@ from services.runtime.records import (
     offset_after,
 )
 from services.runtime.settings import Settings
-from services.runtime.transport import consumer, is_being_cancelled, read_end
+from services.runtime.transport import consumer, ends_session, is_being_cancelled, read_end
 from services.storefront.model.database import TROUBLE, DatabaseError, connect, in_short, migrate
 from services.storefront.model.writing import Batch, FencedError, Place, Writer
 
@@ -40,6 +42,9 @@ TOPICS: Final[Sequence[Topic]] = tuple(
     topic for topic in CATALOGUE.values() if topic.kind == "fact" and topic.compacted
 )
 AGAIN_SECONDS: Final = 1.0
+#: The pause doubles up to this while one session after the other ends within ``CALM_SECONDS``.
+AGAIN_SECONDS_MAX: Final = 15.0
+CALM_SECONDS: Final = 20.0
 POLL_MS: Final = 100
 LAG_SECONDS: Final = 1.0
 FACTS: Final = Counter("jointbuy_projector_facts_total", "Facts written to the read model.")
@@ -56,6 +61,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     """Reads the partitions it is given, from where the read model stands."""
 
     def __init__(self, settings: Settings, url: str) -> None:
+        self.watch = BrokerWatch(settings, wanted_of(settings, *TOPICS))
         self._settings = settings
         self._engine = connect(url)
         self._writer = Writer(self._engine)
@@ -74,8 +80,13 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     # --- sessions --------------------------------------------------------------------------------
 
     async def run(self, *, rebuild: bool = False) -> None:
-        """Work until stopped; with ``rebuild``, drop the read model first."""
+        """Work until stopped; with ``rebuild``, drop the read model first.
+
+        Raises ``LastingError`` for what stays until somebody acts.
+        """
+        again = 0
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 await create_topics(self._settings)
                 await migrate(self._engine)
@@ -84,20 +95,32 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                     _log.info("the read model is dropped and built anew")
                     rebuild = False
                 await self._session()
-            except (KafkaError, FencedError, DatabaseError, *TROUBLE, asyncio.CancelledError) as e:
-                if isinstance(e, asyncio.CancelledError) and is_being_cancelled():
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
                     raise
-                _log.warning("reading on from the read model's positions", error=in_short(e))
-                await self._pause()
+                await self._rest(error, AGAIN_SECONDS)
+            except Exception as error:
+                if (failure := lasting(error)) is not None:
+                    raise failure from error
+                of_database = isinstance(error, (FencedError, DatabaseError, *TROUBLE))
+                if not of_database and not ends_session(error):
+                    raise
+                # A database that is away is told of ever more seldom.
+                again = 1 if time.monotonic() - began > CALM_SECONDS else again + 1
+                await self._rest(error, min(AGAIN_SECONDS * 2 ** (again - 1), AGAIN_SECONDS_MAX))
         await self._engine.dispose()
 
     def stop(self) -> None:
         """End after the batch in hand."""
         self._stopping.set()
 
-    async def _pause(self) -> None:
+    async def _rest(self, error: BaseException, seconds: float) -> None:
+        """Log what ended a session, unless the broker is away, and pause."""
+        if await self.watch.look():
+            _log.warning("reading on from the read model's positions", error=in_short(error))
+        await self.watch.until_there(self._stopping)
         try:
-            await asyncio.wait_for(self._stopping.wait(), AGAIN_SECONDS)
+            await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
 

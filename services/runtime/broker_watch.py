@@ -1,0 +1,251 @@
+"""Asks the broker every two seconds whether it answers, and whether the process's topics stand.
+
+aiokafka retries silently for ever when a topic is gone or refused, and logs hundreds of lines a
+second when the broker is. So each process has one watch. It logs one line when the broker goes, one
+a minute while it is away and one when it is back; it makes ``/readyz`` say so; and it ends the
+process for an error that stays until somebody acts.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from schemas.topic import Topic
+from services.runtime.lasting import LASTING_EXIT_CODE, LastingError, lasting
+from services.runtime.settings import Settings
+
+LOOK_SECONDS: Final = 2.0
+ANSWER_SECONDS: Final = 5.0
+#: Between two lines while the broker is away.
+TOLD_SECONDS: Final = 60.0
+#: A broker that has just started may not know its topics yet.
+MISSING_SECONDS: Final = 10.0
+_TOPIC_REFUSED: Final = TopicAuthorizationFailedError.errno
+_log = structlog.get_logger()
+
+
+class Outage:
+    """Logs one line when the broker goes, one a minute while it is away, one when it is back."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = bootstrap_servers
+        self._since: float | None = None
+        self._told = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the broker is away."""
+        return self._since is not None
+
+    def away(self, error: BaseException, now: float) -> None:
+        """The broker did not answer at ``now`` (seconds of a monotonic clock)."""
+        if self._since is None:
+            self._since, event = now, "the broker is away: is KAFKA_BOOTSTRAP_SERVERS right?"
+        elif now - self._told >= TOLD_SECONDS:
+            event = "the broker is still away"
+        else:
+            return
+        self._told = now
+        _log.warning(
+            event,
+            bootstrap_servers=self._servers,
+            seconds=round(now - self._since),
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    def back(self, now: float) -> None:
+        """The broker answered at ``now``."""
+        if self._since is not None:
+            _log.warning(
+                "the broker is back",
+                bootstrap_servers=self._servers,
+                seconds=round(now - self._since),
+            )
+        self._since = None
+
+
+class Topics:
+    """What the broker says of the topics that a process needs, look by look; no I/O.
+
+    ``wanted`` has each topic's number of partitions by its name on the broker.
+    """
+
+    def __init__(self, wanted: Mapping[str, int]) -> None:
+        self._wanted = wanted
+        self._seen: set[str] = set()
+        self._missing_since: dict[str, float] = {}
+        self.missing: list[str] = []
+
+    def look(self, found: Mapping[str, int], refused: set[str], now: float) -> LastingError | None:
+        """Note a look at ``now`` (seconds): partitions of the topics found, and those refused.
+
+        Returns the error if one is refused, has another number of partitions, or was there before
+        and has been missing for ``MISSING_SECONDS``.
+        """
+        for name, wanted in self._wanted.items():
+            if name in refused:
+                return lasting(TopicAuthorizationFailedError(name))
+            if name not in found:
+                since = self._missing_since.setdefault(name, now)
+                if name in self._seen and now - since >= MISSING_SECONDS:
+                    return LastingError(
+                        f"topic {name} is gone: bring it back from a replica or a backup; a worker"
+                        " that starts without it makes it anew, empty"
+                    )
+                continue
+            self._seen.add(name)
+            self._missing_since.pop(name, None)
+            if found[name] != wanted:
+                return other_partitions(name, found[name], wanted)
+        self.missing = [name for name in self._wanted if name in self._missing_since]
+        return None
+
+
+def other_partitions(name: str, found: int, wanted: int) -> LastingError:
+    """The error for a topic with another number of partitions: keys would no longer meet."""
+    return LastingError(
+        f"topic {name} has {found} partitions, {wanted} are needed: move its records to a new topic"
+        " with as many, or use another TOPIC_PREFIX; set auto.create.topics.enable=false on the"
+        " broker if nobody made it"
+    )
+
+
+def wanted_of(settings: Settings, *topics: Topic) -> dict[str, int]:
+    """The number of partitions of each topic by its name on the broker."""
+    return {settings.topic(topic.name): topic.partitions for topic in topics}
+
+
+class BrokerWatch:
+    """The watch of a process; ``run`` it beside the work."""
+
+    def __init__(self, settings: Settings, wanted: Mapping[str, int]) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        self._wanted = wanted
+        self._topics = Topics(wanted)
+        self._outage = Outage(self._servers)
+        self._client: Any = None
+        self._there = asyncio.Event()
+        self._failing: list[BaseException] = []
+        self._failed = asyncio.Event()
+        self._looking = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Look until cancelled, or until something fails that stays: see ``exit_if_failed``."""
+        try:
+            while not self._failing:
+                await self.look()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._failed.wait(), LOOK_SECONDS)
+        finally:
+            await self._disconnect()
+
+    async def look(self) -> bool:
+        """Ask the broker now; returns whether it answers."""
+        async with self._looking:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    found, refused = await self._ask()
+            except (KafkaError, OSError) as error:
+                await self._disconnect()
+                if (failure := lasting(error)) is not None:
+                    self.give_up(failure)
+                self._there.clear()
+                self._outage.away(error, time.monotonic())
+                return False
+            self._outage.back(time.monotonic())
+            self._there.set()
+            if (failure := self._topics.look(found, refused, time.monotonic())) is not None:
+                self.give_up(failure)
+            return True
+
+    async def until_there(self, stopping: asyncio.Event | None = None) -> None:
+        """Wait until the broker answers, or ``stopping``, or the process is about to end."""
+        if await self.look() or self._failing:
+            return
+        events = [self._there, self._failed, *([stopping] if stopping is not None else [])]
+        ends = [asyncio.ensure_future(each.wait()) for each in events]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in ends:
+                each.cancel()
+
+    def unready(self) -> str:
+        """Why the process can't work; empty if the broker and all topics are there."""
+        if self._failing:
+            return f"not ready: {self._failing[0]}"
+        if not self._there.is_set():
+            return f"not ready: no broker answers at {self._servers}"
+        if self._topics.missing:
+            return f"not ready: there is no topic {self._topics.missing[0]} yet"
+        return ""
+
+    # --- what ends the process -------------------------------------------------------------------
+
+    def give_up(self, error: BaseException) -> None:
+        """End the process for this error; the first one counts."""
+        if not self._failing:
+            self._failing.append(error)
+            self._failed.set()
+
+    async def failed(self) -> None:
+        """Wait until something fails that stays."""
+        await self._failed.wait()
+
+    def exit_if_failed(self) -> None:
+        """Log why the process ends and exit, if anything failed; its last line.
+
+        An error that stays until somebody acts is one line, and the exit code
+        ``LASTING_EXIT_CODE``; any other is a bug, with its traceback and 1.
+        """
+        if not self._failing:
+            return
+        error = self._failing[0]
+        is_lasting = isinstance(error, LastingError)
+        _log.error("the worker stops", error=str(error), exc_info=None if is_lasting else error)
+        sys.exit(LASTING_EXIT_CODE if is_lasting else 1)
+
+    # --- the broker ------------------------------------------------------------------------------
+
+    async def _ask(self) -> tuple[dict[str, int], set[str]]:
+        """The partitions of each of our topics that is there, and the names of those refused."""
+        if self._client is None:
+            client = self._client = AIOKafkaClient(
+                bootstrap_servers=self._servers, request_timeout_ms=int(ANSWER_SECONDS * 1000)
+            )
+            await client.bootstrap()
+        try:
+            told = await self._send()
+        except (KafkaError, OSError):
+            # One broker of several may be away: the others are asked by a new connection.
+            await self._disconnect()
+            self._client = AIOKafkaClient(bootstrap_servers=self._servers)
+            await self._client.bootstrap()
+            told = await self._send()
+        found: dict[str, int] = {}
+        refused: set[str] = set()
+        for code, name, _, partitions in told.topics:
+            if code == _TOPIC_REFUSED:
+                refused.add(name)
+            elif code == 0:
+                found[name] = len(partitions)
+        return found, refused
+
+    async def _send(self) -> Any:
+        # Who asks for a topic that is not there must not make it.
+        request = MetadataRequest(sorted(self._wanted), allow_auto_topic_creation=False)
+        return await self._client.send(self._client.get_random_node(), request)
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(KafkaError, OSError):
+                await client.close()

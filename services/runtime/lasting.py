@@ -1,0 +1,217 @@
+"""Which errors pass by themselves, and which stay until somebody acts; pure.
+
+aiokafka's ``retriable`` alone does not tell: a fenced producer is not retriable, yet opening anew
+mends it, and some errors come only as text, in a ``KafkaError`` of no kind.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from aiokafka import errors
+from aiokafka.errors import KafkaError
+
+#: A process that an error of this kind ended. From sysexits.h: something is configured wrongly.
+LASTING_EXIT_CODE: Final = 78
+
+_ALLOW: Final = "allow it in the broker's ACLs"
+_RECORD: Final = "raise max.message.bytes of the topic, and message.max.bytes of the broker"
+_UPDATE: Final = "update the broker: Apache Kafka 2.1 or newer is needed"
+_SIGN_IN: Final = "give this process credentials that the broker takes"
+_GROUP: Final = "give it a name of its own by TOPIC_PREFIX"
+_MAKE: Final = "change the broker's rule, or make the topic yourself"
+
+#: What an error means and what to do, for errors that no retry mends.
+LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
+    errors.TopicAuthorizationFailedError: ("the broker refuses access to a topic", _ALLOW),
+    errors.GroupAuthorizationFailedError: ("the broker refuses access to a group", _ALLOW),
+    errors.ClusterAuthorizationFailedError: ("the broker refuses access to the cluster", _ALLOW),
+    errors.TransactionalIdAuthorizationFailed: ("the broker refuses a transactional id", _ALLOW),
+    errors.DelegationTokenAuthorizationFailed: ("the broker refuses a delegation token", _ALLOW),
+    errors.SaslAuthenticationFailed: ("the broker refuses our credentials", _SIGN_IN),
+    errors.AuthenticationFailedError: ("the broker refuses our credentials", _SIGN_IN),
+    errors.AuthenticationMethodNotSupported: ("the broker has another way to sign in", _SIGN_IN),
+    errors.UnsupportedSaslMechanismError: ("the broker has another way to sign in", _SIGN_IN),
+    errors.IllegalSaslStateError: ("the broker wants us to sign in another way", _SIGN_IN),
+    errors.DelegationTokenAuthDisabled: ("the broker takes no delegation tokens", _SIGN_IN),
+    errors.DelegationTokenNotFound: ("the broker does not know our delegation token", _SIGN_IN),
+    errors.DelegationTokenOwnerMismatch: ("the delegation token is another's", _SIGN_IN),
+    errors.DelegationTokenRequestNotAllowed: ("the broker refuses a delegation token", _SIGN_IN),
+    errors.DelegationTokenExpired: ("the delegation token has expired", _SIGN_IN),
+    errors.InvalidPrincipalType: ("the broker refuses our kind of user", _SIGN_IN),
+    errors.SecurityDisabled: ("the broker has no security", "use a listener without it"),
+    errors.UnsupportedCodecError: (
+        "records are compressed in a way that can't be read here",
+        "install aiokafka with its codecs: pip install 'aiokafka[all]'",
+    ),
+    errors.UnsupportedVersionError: ("the broker is too old", _UPDATE),
+    errors.IncompatibleBrokerVersion: ("the broker is too old", _UPDATE),
+    errors.UnrecognizedBrokerVersion: ("the broker's version is unknown", _UPDATE),
+    errors.UnsupportedForMessageFormatError: ("the broker's message format is too old", _UPDATE),
+    errors.KafkaConfigurationError: ("the client is configured wrongly", "mend the settings"),
+    errors.MessageSizeTooLargeError: ("a record is larger than its topic takes", _RECORD),
+    errors.RecordListTooLargeError: ("records are larger than their topic takes", _RECORD),
+    errors.RecordTooLargeError: ("a record is larger than a fetch may be", _RECORD),
+    errors.InvalidTimestampError: (
+        "the broker refuses a record's timestamp",
+        "raise message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic",
+    ),
+    errors.InvalidTopicError: ("the broker refuses a topic's name", "mend TOPIC_PREFIX"),
+    errors.InvalidPartitionsError: ("the broker refuses a topic's partitions", _MAKE),
+    errors.InvalidReplicationFactorError: (
+        "the broker can't keep so many replicas",
+        "set REPLICATION_FACTOR to the number of brokers or fewer",
+    ),
+    errors.InvalidReplicationAssignmentError: ("the broker refuses a topic's replicas", _MAKE),
+    errors.InvalidConfigurationError: ("the broker refuses a topic's configuration", _MAKE),
+    errors.PolicyViolationError: ("a policy of the broker refuses a topic", _MAKE),
+    errors.InvalidRequiredAcksError: ("the broker refuses acks=all", _UPDATE),
+    errors.InvalidGroupIdError: ("the broker refuses the name of a group", "mend TOPIC_PREFIX"),
+    errors.InconsistentGroupProtocolError: ("another program is in our consumer group", _GROUP),
+    errors.InvalidSessionTimeoutError: (
+        "the broker refuses the session time-out",
+        "set KAFKA_SESSION_TIMEOUT_MS to what its group.min.session.timeout.ms and"
+        " group.max.session.timeout.ms allow",
+    ),
+    errors.InvalidTransactionTimeout: (
+        "the broker refuses the transaction time-out",
+        "raise its transaction.max.timeout.ms to 60000 or more",
+    ),
+    errors.OffsetMetadataTooLargeError: ("the broker refuses an offset's metadata", _UPDATE),
+    errors.InvalidCommitOffsetSizeError: ("the broker refuses so many offsets", _UPDATE),
+}
+
+#: Errors that may pass, but not if they come again and again.
+DOUBTFUL: Final[dict[type[KafkaError], tuple[str, str]]] = {
+    errors.CorruptRecordException: (
+        "the broker says that records are corrupt",
+        "look at its log; bring the topic back from a replica or a backup",
+    ),
+    errors.UnknownError: ("the broker fails with an error of no name", "look at its log"),
+    errors.InvalidFetchRequestError: ("the broker refuses a fetch", "look at its log"),
+    errors.InvalidRequestError: ("the broker refuses a request", "look at its log"),
+    errors.LogDirNotFound: ("the broker has lost a folder of its log", "look at its log"),
+}
+
+#: Errors of the file system that no retry mends.
+_OF_FILES: Final = {
+    errno.EACCES: "let this user write there",
+    errno.EPERM: "let this user write there",
+    errno.EROFS: "mount it so that it can be written",
+    errno.ENOTDIR: "move the file that is in the place of a folder",
+    errno.EISDIR: "move the folder that is in the place of a file",
+    errno.EEXIST: "move the file that is in the place of a folder",
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EIO: "look at the disk",
+    errno.ELOOP: "mend the links",
+    errno.ENAMETOOLONG: "use a shorter path",
+}
+_NAMED: Final = re.compile(r"\b([A-Z][A-Za-z]+)\(")
+
+
+class LastingError(Exception):
+    """An error that stays until somebody acts: one line that says what, where and what to do."""
+
+
+def lasting(error: BaseException) -> LastingError | None:
+    """The error as a line for ops, if no retry mends it; ``None`` if it may pass by itself."""
+    for each in _causes(error):
+        if isinstance(each, LastingError):
+            return each
+        if (told := LASTING.get(type(each))) is not None:
+            return _line(told, each)
+        if isinstance(each, OSError) and (found := of_files(each)) is not None:
+            return found
+    return None
+
+
+def doubtful(error: BaseException) -> LastingError | None:
+    """The error as a line for ops, if it does not pass when it comes again and again."""
+    for each in _causes(error):
+        if (told := DOUBTFUL.get(type(each))) is not None:
+            return _line(told, each)
+    return None
+
+
+def of_files(error: OSError) -> LastingError | None:
+    """A file system's error as a line for ops; ``None`` if it is the network's or may pass."""
+    advice = _OF_FILES.get(error.errno or 0)
+    if advice is None or (error.filename is None and error.errno != errno.ENOSPC):
+        return None
+    where = error.filename if error.filename is not None else "the disk"
+    return LastingError(f"{where} can't be used: {os.strerror(error.errno or 0)}: {advice}")
+
+
+def of_rows(path: object, error: Exception) -> LastingError | None:
+    """RocksDB's error as a line for ops, if it tells of the file system; it has no number."""
+    text = str(error)
+    if "lock" in text.lower() and "No such" not in text:
+        return LastingError(
+            f"the rows in {path} are in use by another process: give each worker a STATE_DIR of"
+            " its own, or end the other one"
+        )
+    for number, advice in _OF_FILES.items():
+        if os.strerror(number) in text:
+            return LastingError(
+                f"the rows in {path} can't be kept: {os.strerror(number)}: {advice}, or set"
+                " STATE_DIR to another folder"
+            )
+    return None
+
+
+def comes_from_client(error: BaseException) -> bool:
+    """Whether aiokafka's own code raised it: also an ``AssertionError`` or a ``KeyError``."""
+    module, trace = "", error.__traceback__
+    while trace is not None:
+        module, trace = trace.tb_frame.f_globals.get("__name__", ""), trace.tb_next
+    return module.split(".")[0] == "aiokafka"
+
+
+class Patience:
+    """Counts how often a doubtful error came in a row."""
+
+    def __init__(
+        self, times: int = 5, seconds: float = 20.0, forget_seconds: float = 120.0
+    ) -> None:
+        self._times, self._seconds, self._forget_seconds = times, seconds, forget_seconds
+        self._kind = ""
+        self._first = self._last = 0.0
+        self._count = 0
+
+    def is_over(self, kind: str, now: float) -> bool:
+        """Note that it came at ``now`` (seconds); returns whether it came often and long enough."""
+        if kind != self._kind or now - self._last > self._forget_seconds:
+            self._kind, self._first, self._count = kind, now, 0
+        self._last, self._count = now, self._count + 1
+        return self._count >= self._times and now - self._first >= self._seconds
+
+
+def _line(told: tuple[str, str], error: BaseException) -> LastingError:
+    what, advice = told
+    named = ", ".join(_name(each) for each in error.args)
+    where = f" ({named})" if named else ""
+    return LastingError(f"{what}{where}: {advice} [{type(error).__name__}]")
+
+
+def _name(argument: object) -> str:
+    if isinstance(argument, set | frozenset | list | tuple):
+        return ", ".join(sorted(map(str, argument)))
+    return " ".join(str(argument).split())
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it came from, and aiokafka's errors that it only names in its text."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        if type(each) is KafkaError:
+            for name in _NAMED.findall(str(each)):
+                kind = getattr(errors, name, None)
+                if isinstance(kind, type) and issubclass(kind, KafkaError):
+                    yield kind()
+        each = each.__cause__
