@@ -142,6 +142,9 @@ class Recorder:
             raise ConnectionError("no broker")
         self.reports.append(report)
 
+    async def unready(self) -> str:
+        return "no broker" if self.away else ""
+
 
 async def post(recorder: Recorder, body: bytes, header: str | None) -> int:
     transport = httpx.ASGITransport(app=build(recorder, SECRETS))

@@ -1,0 +1,67 @@
+"""What the Kafka client logs many times a second is in no log of ours more than once a minute."""
+
+import asyncio
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiokafka
+import pytest
+import structlog
+from aiokafka.errors import ProducerFenced
+
+from services.runtime import logs
+from services.runtime.settings import Settings
+
+TELLS = re.compile(r"log\.(?:warning|error|exception)\(\s*(?:f?r?[\"'])(.+?)[\"']", re.DOTALL)
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What a process's log says; its logging ends with the test."""
+    before, level = logging.root.handlers[:], logging.root.level
+    logs.set_up(Settings(log_format="json"), "tests")
+    (handler,) = logging.root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    yield handler.setStream(io.StringIO()) and handler.stream
+    logging.root.handlers[:] = before
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def events(written: io.StringIO) -> list[str]:
+    """Each line's words."""
+    return [json.loads(line)["event"] for line in written.getvalue().splitlines()]
+
+
+def test_each_beginning_is_one_that_the_client_has() -> None:
+    """A new version may say it in other words: then our table must, too."""
+    folder = Path(aiokafka.__file__).parent
+    told = {text for file in folder.rglob("*.py") for text in TELLS.findall(file.read_text())}
+    assert told
+    assert not [each for each in logs.SAID_BY_US if not any(t.startswith(each) for t in told)]
+
+
+def test_a_thousand_lines_of_the_client_are_one(written: io.StringIO) -> None:
+    client, ours = logging.getLogger("aiokafka.consumer.fetcher"), logging.getLogger("services.x")
+    for number in range(1_000):
+        client.error("Failed fetch messages from %s: %s", number, "gone")
+        client.warning("Sending username and password in the clear %s", number)
+        ours.warning("ours %s", number % 2)
+    lines = events(written)
+    assert lines.count("Sending username and password in the clear 0") == 1
+    assert len(lines) == 1 + 1_000
+
+
+async def test_a_future_that_a_fenced_producer_left_is_no_news(written: io.StringIO) -> None:
+    loop = asyncio.get_running_loop()
+    for error in (ProducerFenced("another has its id"), ValueError("a bug of ours")):
+        loop.call_exception_handler(
+            {"message": "Future exception was never retrieved", "exception": error}
+        )
+    (line,) = events(written)
+    assert line.startswith("Future exception was never retrieved")

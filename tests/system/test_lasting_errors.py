@@ -1,0 +1,188 @@
+"""A broker that goes away is waited for quietly; what stays ends each process with one line."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.admin import NewTopic
+
+from services.runtime import brokers
+from services.runtime.admin import admin, delete_topics
+from services.runtime.brokers import RunningBroker
+from services.runtime.lasting import LASTING_EXIT_CODE
+from tests.system.api_stack import SETTINGS
+from tests.system.purchases import group_until, order_at
+from tests.system.stack import Stack, Worker, stack_on, until
+
+pytestmark = pytest.mark.system
+NOW = datetime.now(UTC).replace(microsecond=0)
+GROUP = "group-1"
+SECONDS_MAX = 10.0
+PROCESSES = (
+    "order_service",
+    "auction_service",
+    "notifier",
+    "services.storefront.projector",
+    "storefront",
+    "services.shop_bridge.webhooks",
+    "services.payment_service.webhooks",
+)
+ACLS = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningBroker]:
+    """A broker with ACLs, to kill; all are allowed what no ACL forbids."""
+    monkeypatch.setattr(brokers, "SERVER_PROPERTIES", brokers.SERVER_PROPERTIES + ACLS)
+    try:
+        broker = brokers.start("kafka", home=tmp_path / "kafka")
+    except brokers.BrokerError as error:
+        pytest.skip(str(error))
+    yield broker
+    broker.stop()
+
+
+def forbid(broker: RunningBroker, topic: str) -> None:
+    """Deny everybody to read a topic."""
+    java, _, jars = brokers._find_kafka()
+    command = [java, "-cp", f"{jars}/*", "org.apache.kafka.tools.AclCommand", "--add", "--force"]
+    command += ["--bootstrap-server", broker.bootstrap_servers, "--topic", topic]
+    subprocess.run(
+        [*command, "--deny-principal", "User:*", "--operation", "READ"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+def lines(worker: Worker, since: int = 0) -> list[dict[str, Any]]:
+    """What it has logged behind so many bytes; each line is one of ours."""
+    told = worker.log.read_bytes()[since:].decode().splitlines()
+    return [json.loads(each) for each in told]
+
+
+def stopped(worker: Worker) -> str:
+    """Wait until it has ended by an error that stays; the line that says so, its last."""
+    assert worker.exit_code(60) == LASTING_EXIT_CODE, worker.log.read_text()
+    text = worker.log.read_text()
+    assert "Traceback" not in text
+    last: str = text.splitlines()[-1]
+    said = json.loads(last)["error"] if last.startswith("{") else last
+    assert text.count(said[:30]) == 1, "it is said once"
+    return str(said)
+
+
+async def make(stack: Stack, topic: str, partitions: int) -> None:
+    """Make a topic, as a broker that makes topics by itself does."""
+    client = admin(stack.settings)
+    await client.start()
+    try:
+        await client.create_topics([NewTopic(topic, partitions, 1)])
+    finally:
+        await client.close()
+
+
+def test_a_broker_that_dies_is_told_of_once_and_what_stays_ends_the_process(
+    own: RunningBroker, tmp_path: Path
+) -> None:
+    """kill -9, and back; then a forbidden topic, a deleted one, one with another number."""
+    env = SETTINGS | {"STRIPE_WEBHOOK_SECRETS": "whsec_1", "SHOPS": "[]"}
+    with stack_on(own, tmp_path, "wall", **env) as stack:
+        terms = group_until(GROUP, NOW + timedelta(days=1), NOW)
+        stack.feed("group-purchases", (terms, None))
+        stack.feed("orders", (order_at(GROUP, 1, NOW), None))
+        workers = stack.start(*PROCESSES)
+        stack.wait_for("purchases", GROUP, quantity=1)
+        _broker_dies_and_comes_back(own, stack, workers, tmp_path)
+        stack.feed("orders", (order_at(GROUP, 2, NOW), None))
+        stack.wait_for("purchases", GROUP, quantity=2)
+        _what_stays_ends_the_process(own, stack, workers)
+
+
+def _broker_dies_and_comes_back(
+    own: RunningBroker, stack: Stack, workers: list[Worker], home: Path
+) -> None:
+    sizes = [each.log.stat().st_size for each in workers]
+    own.kill()
+    killed_at = time.monotonic()
+    for each in workers:
+        until(f"{each.module} unready", lambda each=each: not each.ready(), SECONDS_MAX)
+    assert time.monotonic() - killed_at < SECONDS_MAX
+    for each, size in zip(workers, sizes, strict=True):
+        (line,) = lines(each, size)
+        assert line["event"].startswith("the broker is away"), each.module
+        assert each.page("livez") is not None
+    port = int(own.bootstrap_servers.rpartition(":")[2])
+    again = brokers.start("kafka", home=home / "kafka", port=port)
+    own.process, own.pid = again.process, again.pid
+    stack.until_ready(*workers)
+    for each, size in zip(workers, sizes, strict=True):
+        told = lines(each, size)
+        assert [line["event"] for line in told].count("the broker is back") == 1
+        assert len(told) < 20, told
+
+
+def _what_stays_ends_the_process(own: RunningBroker, stack: Stack, workers: list[Worker]) -> None:
+    orders, _, _, projector, page, hooks, payments = workers
+    forbid(own, stack.settings.topic("orders"))
+    said = stopped(orders)
+    assert "the broker refuses access to a topic" in said
+    assert stack.settings.topic("orders") in said
+
+    reports = stack.settings.topic("payment-reports")
+    asyncio.run(delete_topics(stack.settings, [reports]))
+    assert f"topic {reports} is gone" in stopped(payments)
+
+    purchases = stack.settings.topic("purchases")
+    asyncio.run(delete_topics(stack.settings, [purchases]))
+    asyncio.run(make(stack, purchases, 1))
+    for each in (projector, page):
+        assert f"topic {purchases} has 1 partitions, 4 are needed" in stopped(each)
+    assert hooks.ready(), "it needs none of these"
+    projector.start()
+    assert f"topic {purchases} has 1 partitions" in stopped_again(projector)
+    stack.workers[:] = [hooks]
+
+
+def stopped_again(worker: Worker) -> str:
+    """The same of a process that was started again; its last line."""
+    assert worker.exit_code(60) == LASTING_EXIT_CODE
+    return worker.log.read_text().splitlines()[-1]
+
+
+def test_a_state_dir_that_cannot_be_used_ends_the_worker_with_one_line(
+    kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """A file in its place, a file in a processor's place, a folder that was taken away."""
+    with stack_on(kafka, tmp_path, "wall") as stack:
+        first = stack.worker("order_service", start=False)
+        folder = Path(first.env["STATE_DIR"])
+        folder.write_text("not a folder")
+        first.start()
+        assert f"{folder} can't be used: File exists: move the file" in stopped(first)
+
+        folder.unlink()
+        folder.mkdir()
+        (folder / "order_service-purchases").write_text("not a folder")
+        second = stack.worker("order_service", STATE_DIR=str(folder))
+        assert "order_service-purchases" in stopped(second)
+
+        third, fourth = stack.worker("favor_service", start=False), None
+        third.start()
+        stack.until_ready(third)
+        fourth = stack.worker("favor_service", STATE_DIR=third.env["STATE_DIR"])
+        third.kill()
+        shutil.rmtree(third.env["STATE_DIR"])
+        Path(third.env["STATE_DIR"]).write_text("not a folder")
+        assert "move the file" in stopped(fourth)
+        stack.workers.clear()
