@@ -58,7 +58,7 @@ class Outage:
             event,
             bootstrap_servers=self._servers,
             seconds=round(now - self._since),
-            error=f"{type(error).__name__}: {error}",
+            error=str(error) or type(error).__name__,
         )
 
     def back(self, now: float) -> None:

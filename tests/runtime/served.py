@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.brokers import free_port
 from services.runtime.listening import WebSettings
 from services.runtime.settings import Settings
@@ -69,6 +70,18 @@ def build() -> FastAPI:
     return app
 
 
+class _NoBroker(BrokerWatch):
+    """This app has nothing to do with Kafka."""
+
+    async def run(self) -> None:
+        """Look at nothing."""
+        await self.failed()
+
+    def unready(self) -> str:
+        """Nothing is missing."""
+        return ""
+
+
 def main() -> None:
     """Serve it."""
     from services.runtime.serving import serve
@@ -79,7 +92,8 @@ def main() -> None:
     async def unready() -> str:
         return ""
 
-    serve(build(), WebSettings(), Settings(), status=status, unready=unready)
+    settings = Settings()
+    serve(build(), WebSettings(), settings, _NoBroker(settings, {}), status=status, unready=unready)
 
 
 # --- for the tests -------------------------------------------------------------------------------

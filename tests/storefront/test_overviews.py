@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable
 
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.settings import Settings
 from services.storefront.live.events import Events
 from services.storefront.live.hub import Hub
@@ -24,7 +25,7 @@ class Live:
 
     def __init__(self, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked = 0
-        self.hub = Hub(Settings(), reader)
+        self.hub = Hub(Settings(), reader, BrokerWatch(Settings(), {}))
         self.events = Events(self.hub, reader, PageSettings())
         ask = reader._questions.all
 
