@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from schemas.topic import Topic
-from services.runtime.lasting import LASTING_EXIT_CODE, LastingError, lasting
+from services.runtime.lasting import LASTING_EXIT_CODE, LastingError, PassingError, lasting
 from services.runtime.settings import Settings
 
 LOOK_SECONDS: Final = 2.0
@@ -204,14 +204,15 @@ class BrokerWatch:
         """Log why the process ends and exit, if anything failed; its last line.
 
         An error that stays until somebody acts is one line, and the exit code
-        ``LASTING_EXIT_CODE``; any other is a bug, with its traceback and 1.
+        ``LASTING_EXIT_CODE``. Any other is 1: a ``PassingError`` is one line, too, and the rest are
+        bugs, with their traceback.
         """
         if not self._failing:
             return
         error = self._failing[0]
-        is_lasting = isinstance(error, LastingError)
-        _log.error("the worker stops", error=str(error), exc_info=None if is_lasting else error)
-        sys.exit(LASTING_EXIT_CODE if is_lasting else 1)
+        is_told = isinstance(error, LastingError | PassingError)
+        _log.error("the worker stops", error=str(error), exc_info=None if is_told else error)
+        sys.exit(LASTING_EXIT_CODE if isinstance(error, LastingError) else 1)
 
     # --- the broker ------------------------------------------------------------------------------
 

@@ -116,6 +116,10 @@ class LastingError(Exception):
     """An error that stays until somebody acts: one line that says what, where and what to do."""
 
 
+class PassingError(Exception):
+    """An error that a later start may mend: one line that says what, where and what to do."""
+
+
 def lasting(error: BaseException) -> LastingError | None:
     """The error as a line for ops, if no retry mends it; ``None`` if it may pass by itself."""
     for each in _causes(error):

@@ -11,6 +11,7 @@ from services.storefront import ops
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build
 from services.storefront.invoices.issuer import IssuerError
+from services.storefront.model.database import DatabaseError
 from services.storefront.settings import PageSettings
 
 
@@ -25,7 +26,7 @@ def run() -> None:
                 f"LINK_SECRET {weak}: use the notifier's LINK_SECRET; {MAKE_A_SECRET}"
             )
         app = build(settings, pages)
-    except (IssuerError, RatesError, SettingsError) as error:
+    except (DatabaseError, IssuerError, OSError, RatesError, SettingsError) as error:
         refuse_to_start("storefront", error)
     shop = app.state.shop
     serve(

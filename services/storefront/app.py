@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from schemas.links import Links
 from schemas.topics import CATALOGUE
 from services.runtime.broker_watch import BrokerWatch, wanted_of
+from services.runtime.lasting import PassingError
 from services.runtime.settings import Settings
 from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
@@ -23,7 +24,7 @@ from services.storefront.invoices.printing import Printer
 from services.storefront.live import events
 from services.storefront.live.events import Events
 from services.storefront.live.hub import FOLLOWED, Hub
-from services.storefront.model.database import migrate
+from services.storefront.model.database import DatabaseError, migrate, stays
 from services.storefront.model.reading import Reader
 from services.storefront.pages.errors import refuse_page
 from services.storefront.pages.routes import router as pages
@@ -39,7 +40,13 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await migrate(shop.reader.engine)
+        try:
+            await migrate(shop.reader.engine)
+        except DatabaseError as error:
+            # The process ends by it in order; an error raised here would be a traceback.
+            shop.watch.give_up(stays(error) or PassingError(str(error)))
+            yield
+            return
         await shop.sender.start()
         await shop.hub.start()
         yield

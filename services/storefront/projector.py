@@ -56,7 +56,7 @@ def run(
         settings, model = read_settings(Settings), read_settings(ModelSettings)
         logs.set_up(settings, "storefront-projector")
         projector = Projector(settings, model.database)
-    except (DatabaseError, SettingsError) as error:
+    except (DatabaseError, OSError, SettingsError) as error:
         refuse_to_start("storefront.projector", error)
     serve_ops(pages(projector, rebuild=rebuild), settings, projector.watch)
 

@@ -102,6 +102,24 @@ def test_a_weak_link_secret_is_refused_before_anything_starts(tmp_path: Path) ->
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
 
 
+def test_a_service_that_can_not_start_is_named_at_once_and_not_tried_every_second(
+    tmp_path: Path,
+) -> None:
+    """Its line is what `jointbuy up` and `jointbuy status` say."""
+    wrong = {"READS_PER_MINUTE": "many"}
+    try:
+        failed = jointbuy(tmp_path, "up", "--broker", "embedded", **wrong)
+        assert failed.returncode == 1
+        (line,) = failed.stderr.strip().splitlines()
+        assert line.startswith("jointbuy: storefront stopped: storefront: READS_PER_MINUTE: ")
+        told = jointbuy(tmp_path, "status")
+        assert "storefront stopped: storefront: READS_PER_MINUTE: " in told.stdout
+        (page,) = (each for each in status(tmp_path)["workers"] if each["service"] == "storefront")
+        assert (page["pid"], page["restarts"]) == (None, 1)
+    finally:
+        assert jointbuy(tmp_path, "down").returncode == 0
+
+
 def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> None:
     """A user's mistake is told with what to do, not with a traceback."""
     failed = jointbuy(tmp_path, "up", "--broker", "docker", DOCKER_HOST="tcp://127.0.0.1:1")

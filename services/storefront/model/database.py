@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from services.runtime.lasting import LastingError
+
 #: Any number that nobody else locks on this database.
 _MIGRATION_LOCK = 7_263_104_951
 _BUSY_SECONDS = 30.0
@@ -188,6 +190,35 @@ def _upgrade(connection: Connection) -> None:
     )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+#: What databases say that no retry mends, by SQLite's words or PostgreSQL's SQLSTATE.
+_STAYS = {
+    "unable to open database file": "let this user write in its folder, or set DATABASE_URL",
+    "attempt to write a readonly database": "let this user write the file and its folder",
+    "database or disk is full": "make room there",
+    "file is not a database": "set DATABASE_URL to another file: the projector fills it anew",
+    "28P01": "mend the password in DATABASE_URL",
+    "28000": "let this user sign in there, or set another in DATABASE_URL",
+    "3D000": "make the database, or mend its name in DATABASE_URL",
+    "42501": "let this user make and change tables there",
+    "53100": "make room there",
+}
+
+
+def stays(error: BaseException) -> LastingError | None:
+    """The error as a line for ops, if no retry mends it; ``None`` if the database may come back."""
+    each: BaseException | None = error
+    while each is not None:
+        found = getattr(each, "orig", None) or each
+        for told in (str(found), str(getattr(found, "sqlstate", ""))):
+            for sign, advice in _STAYS.items():
+                if told == sign or (" " in sign and sign in told):
+                    return LastingError(
+                        f"the read model can't be kept: {in_short(found)}: {advice}"
+                    )
+        each = each.__cause__
+    return None
 
 
 def in_short(error: BaseException) -> str:

@@ -34,7 +34,14 @@ from services.runtime.records import (
 )
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, ends_session, is_being_cancelled, read_end
-from services.storefront.model.database import TROUBLE, DatabaseError, connect, in_short, migrate
+from services.storefront.model.database import (
+    TROUBLE,
+    DatabaseError,
+    connect,
+    in_short,
+    migrate,
+    stays,
+)
 from services.storefront.model.writing import Batch, FencedError, Place, Writer
 
 GROUP: Final = "storefront-projector"
@@ -100,7 +107,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                     raise
                 await self._rest(error, AGAIN_SECONDS)
             except Exception as error:
-                if (failure := lasting(error)) is not None:
+                if (failure := lasting(error) or stays(error)) is not None:
                     raise failure from error
                 of_database = isinstance(error, (FencedError, DatabaseError, *TROUBLE))
                 if not of_database and not ends_session(error):

@@ -1,0 +1,71 @@
+"""When a service that ended is started again, and what is told of why it ended."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from services.runtime.lasting import LASTING_EXIT_CODE
+from services.runtime.running import RunningWorker
+from services.runtime.supervisor import LASTING_SECONDS, Child, last_words
+
+WORDS = [
+    ("JSON", b'{"event": "x"}\n{"event": "the worker stops", "error": "full: make room"}\n',
+     "full: make room"),
+    ("JSON without an error", b'{"event": "x"}\n', '{"event": "x"}'),
+    ("plain", b"order_service: OPS_PORT: is no number\n", "order_service: OPS_PORT: is no number"),
+    ("no line end", b"one\ntwo", "two"),
+    ("empty lines after it", b"one\n\n\n", "one"),
+    ("a list", b"[1]\n", "[1]"),
+    ("nothing", b"", "it said nothing"),
+    ("no UTF-8", b"caf\xe9\n", "caf\ufffd"),
+    ("long before it", b"x" * 100_000 + b"\nlast\n", "last"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "log", "words"), WORDS, ids=[each[0] for each in WORDS])
+def test_the_last_line_of_a_log_says_why(what: str, log: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "service.log"
+    path.write_bytes(log)
+    assert last_words(path) == words
+
+
+def ended(tmp_path: Path, code: int, *, words: str = "full: make room") -> Child:
+    """A service that has just ended."""
+    log = tmp_path / "service.log"
+    log.write_text(words + "\n")
+    child = Child(RunningWorker(service="x", ops="http://127.0.0.1:1"), log)
+    child.process = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
+    child.started_at = time.monotonic()
+    child.process.wait()
+    return child
+
+
+ENDS = [
+    ("killed by nobody", 1, "", 0.0),
+    ("in order", 0, "", 0.0),
+    ("what stays", LASTING_EXIT_CODE, "full: make room", LASTING_SECONDS),
+]
+
+
+@pytest.mark.parametrize(("what", "code", "stopped", "seconds"), ENDS, ids=[e[0] for e in ENDS])
+def test_what_stays_is_tried_again_after_a_minute_and_told(
+    what: str, code: int, stopped: str, seconds: float, tmp_path: Path
+) -> None:
+    child = ended(tmp_path, code)
+    before = time.monotonic()
+    assert child.died()
+    assert child.worker.stopped == stopped
+    assert child.worker.restarts == 1
+    assert child.start_at - before == pytest.approx(seconds, abs=1.0)
+    assert not child.died(), "it is told once"
+
+
+def test_what_stays_is_not_tried_sooner_however_long_it_ran(tmp_path: Path) -> None:
+    child = ended(tmp_path, LASTING_EXIT_CODE)
+    child.started_at -= 3_600
+    before = time.monotonic()
+    assert child.died()
+    assert child.start_at - before == pytest.approx(LASTING_SECONDS, abs=1.0)
