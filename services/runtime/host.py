@@ -20,7 +20,7 @@ from services.runtime.admin import cluster_id
 from services.runtime.broker_clock import BrokerClock
 from services.runtime.broker_watch import BrokerWatch
 from services.runtime.calls import Caller
-from services.runtime.lasting import Patience, doubtful, lasting
+from services.runtime.lasting import Judge
 from services.runtime.partition import PartitionRun
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
@@ -57,7 +57,7 @@ class Host:
         self._writers = {topic: each for each in siblings for topic in each.outputs}
         self._settings = settings
         self._watch = watch
-        self._patience = Patience()
+        self._judge = Judge()
         self._runs: dict[int, PartitionRun] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
@@ -93,7 +93,7 @@ class Host:
                     raise
                 await self._end_of_session(error)
             except Exception as error:
-                if (failure := self._lasting(error)) is not None:
+                if (failure := self._judge.stays(error, time.monotonic())) is not None:
                     raise failure from error
                 if not ends_session(error):
                     raise
@@ -102,13 +102,6 @@ class Host:
                 pause = REJOIN_SECONDS
             await self._pause(pause)
             pause = min(2 * pause, REJOIN_SECONDS_MAX)
-
-    def _lasting(self, error: Exception) -> Exception | None:
-        if (failure := lasting(error)) is not None:
-            return failure
-        failure = doubtful(error)
-        is_over = failure is not None and self._patience.is_over(str(failure), time.monotonic())
-        return failure if is_over else None
 
     async def _end_of_session(self, error: BaseException) -> None:
         """Log it if the broker answers; else wait for it: the watch tells that it is away."""

@@ -193,6 +193,24 @@ class Patience:
         return self._count >= self._times and now - self._first >= self._seconds
 
 
+class Judge:
+    """Tells what stays among the errors that somebody gets one after the other."""
+
+    def __init__(self) -> None:
+        self._patience = Patience()
+
+    def stays(self, error: BaseException, now: float) -> LastingError | None:
+        """The error of ``now`` (seconds) as a line for ops, if it stays.
+
+        A doubtful one stays once it came often and long enough in a row.
+        """
+        if (failure := lasting(error)) is not None:
+            return failure
+        failure = doubtful(error)
+        is_over = failure is not None and self._patience.is_over(str(failure), now)
+        return failure if is_over else None
+
+
 def _line(told: tuple[str, str], error: BaseException) -> LastingError:
     what, advice = told
     named = ", ".join(_name(each) for each in error.args)

@@ -10,7 +10,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from services.runtime import logs
 from services.runtime.bodies import TooLargeError, read_body
 from services.runtime.helping import command_line, refuse_to_start
-from services.runtime.lasting import lasting
+from services.runtime.lasting import Judge
 from services.runtime.listening import WebSettings
 from services.runtime.private import keep_files_private
 from services.runtime.serving import serve
@@ -117,12 +117,13 @@ async def _keep_running(task: Task, publisher: Publisher) -> None:
     An error that stays until somebody acts is one line, and the task begins again after minutes:
     it is of one shop, and the others go on. Nothing is logged of a broker that is away.
     """
+    judge = Judge()
     while True:
         seconds = RESTART_SECONDS
         try:
             await task()
         except Exception as error:
-            if (failure := lasting(error)) is not None:
+            if (failure := judge.stays(error, monotonic())) is not None:
                 _log.error("a shop can't be followed", error=str(failure))
                 seconds = LASTING_SECONDS
             elif not ends_session(error):

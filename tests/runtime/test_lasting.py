@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.runtime.lasting import (
     DOUBTFUL,
     LASTING,
+    Judge,
     LastingError,
     Patience,
     comes_from_client,
@@ -192,6 +193,29 @@ def test_patience_ends_when_the_same_comes_often_and_long(
 ) -> None:
     patience = Patience()
     assert max(patience.is_over(kind, at) for kind, at in came) == over
+
+
+CORRUPT = errors.CorruptRecordException("topic orders, partition 2")
+JUDGED = [
+    ("once corrupt", [(CORRUPT, 0.0)], ""),
+    ("corrupt again and again", [(CORRUPT, 12.0 * n) for n in range(5)],
+     "are corrupt (topic orders"),
+    ("wrapped", [(wrapped(CORRUPT, TransportError(f"{n}")), 12.0 * n) for n in range(5)],
+     "are corrupt (topic orders"),
+    ("refused at once", [(errors.ClusterAuthorizationFailedError(), 0.0)], "access to the cluster"),
+    ("fenced for ever", [(errors.ProducerFenced(), 12.0 * n) for n in range(50)], ""),
+    ("away for ever", [(errors.KafkaConnectionError(), 12.0 * n) for n in range(50)], ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "came", "line"), JUDGED, ids=[each[0] for each in JUDGED])
+def test_a_doubtful_error_stays_once_it_came_again_and_again(
+    what: str, came: list[tuple[Exception, float]], line: str
+) -> None:
+    judge = Judge()
+    told = [judge.stays(error, now) for error, now in came]
+    assert not any(told[:-1])
+    assert line in str(told[-1]) if line else told[-1] is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 10)), max_size=4))

@@ -1,6 +1,7 @@
 """Reading on in topics without a consumer group: every web process sees every record."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from schemas.topic import Topic
 from services.runtime.batches import note_unreadable
 from services.runtime.broker_watch import BrokerWatch
-from services.runtime.lasting import lasting
+from services.runtime.lasting import Judge
 from services.runtime.records import InputRecord, Unreadable, offset_after
 from services.runtime.settings import Settings
 from services.runtime.transport import consumer, is_being_cancelled
@@ -46,6 +47,7 @@ class Follower:
         self._settings = settings
         self._topics = {settings.topic(topic.name): topic for topic in topics}
         self._watch = watch
+        self._judge = Judge()
         self._take = take
         self._begin = begin
         self._looked = False
@@ -73,7 +75,7 @@ class Follower:
 
     async def _note(self, error: Exception) -> None:
         """Log it if the broker answers; end the process if it stays."""
-        if (failure := lasting(error)) is not None:
+        if (failure := self._judge.stays(error, time.monotonic())) is not None:
             self._watch.give_up(failure)
         elif await self._watch.look():
             _log.warning("following anew", error=f"{type(error).__name__}: {error}")

@@ -20,7 +20,7 @@ from schemas.topics import CATALOGUE
 from services.runtime.admin import cluster_id, create_topics
 from services.runtime.batches import note_unreadable
 from services.runtime.broker_watch import BrokerWatch, wanted_of
-from services.runtime.lasting import lasting
+from services.runtime.lasting import Judge
 from services.runtime.records import (
     BadRecordError,
     InputRecord,
@@ -69,6 +69,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     def __init__(self, settings: Settings, url: str) -> None:
         self.watch = BrokerWatch(settings, wanted_of(settings, *TOPICS))
+        self._judge = Judge()
         self._settings = settings
         self._engine = connect(url)
         self._writer = Writer(self._engine)
@@ -107,7 +108,8 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                     raise
                 await self._rest(error, AGAIN_SECONDS)
             except Exception as error:
-                if (failure := lasting(error) or stays(error)) is not None:
+                failure = self._judge.stays(error, time.monotonic()) or stays(error)
+                if failure is not None:
                     raise failure from error
                 of_database = isinstance(error, (FencedError, DatabaseError, *TROUBLE))
                 if not of_database and not ends_session(error):
