@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.messages import IdIssued, Message, PurchaseState, RequestRefused
 from schemas.topic import Topic
 from schemas.topics import PURCHASES, REQUEST_OUTCOMES
+from services.runtime.broker_watch import BrokerWatch
 from services.runtime.records import Partitioner, encode, instant, key_id
 from services.runtime.settings import Settings
 from services.storefront.live.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription
@@ -69,7 +70,7 @@ class Live(Hub):
     """A hub whose log is what the test says."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(Settings(), database)
+        super().__init__(Settings(), database, BrokerWatch(Settings(), {}))
         self.partitioner = Partitioner(PURCHASES.partitions)
         self.offset = 100
 
