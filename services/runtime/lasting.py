@@ -105,6 +105,7 @@ _OF_FILES: Final = {
     errno.EEXIST: "move the file that is in the place of a folder",
     errno.ENOSPC: "make room there",
     errno.EDQUOT: "make room there",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
     errno.EIO: "look at the disk",
     errno.ELOOP: "mend the links",
     errno.ENAMETOOLONG: "use a shorter path",

@@ -49,6 +49,7 @@ class Store:
 
     def __init__(self, path: Path, cluster: str, kept_seconds: float) -> None:
         self.path = path
+        self._is_broken = False
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = _open(path)
@@ -110,6 +111,7 @@ class Store:
         try:
             self._db.write(batch)
         except Exception as error:
+            self._is_broken = True
             if (failure := of_rows(self.path, error)) is None:
                 raise
             raise failure from error
@@ -155,7 +157,12 @@ class Store:
 
     def close(self) -> None:
         """Flush and let the files go."""
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception:
+            # After a write that failed this fails, too, and would hide why.
+            if not self._is_broken:
+                raise
 
 
 def positions_value(meta: Meta) -> bytes:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import aiokafka
@@ -122,6 +124,7 @@ FILES = [
     ("a full disk", OSError(errno.ENOSPC, "no", "/state"), "make room"),
     ("a full disk, while writing", OSError(errno.ENOSPC, "no"), "make room"),
     ("a quota", OSError(errno.EDQUOT, "no", "/state"), "make room"),
+    ("a limit", OSError(errno.EFBIG, "no", "/state"), "ulimit"),
     ("a sick disk", OSError(errno.EIO, "no", "/state"), "look at the disk"),
     ("a refused connection", ConnectionRefusedError(errno.ECONNREFUSED, "no"), None),
     ("a port that is forbidden", PermissionError(errno.EACCES, "no"), None),
@@ -156,6 +159,32 @@ ROWS = [
 def test_rows_say_why_they_cannot_be_kept(text: str, advice: str | None) -> None:
     told = of_rows(Path("/s"), Exception(text))
     assert (told is None) if advice is None else (told is not None and advice in str(told))
+
+
+FULL = """
+import os, pathlib, resource, signal, sys
+from services.runtime.lasting import LastingError
+from services.runtime.store import Meta, Store
+
+rows = Store(pathlib.Path(sys.argv[1]), "cluster", 1e9)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    for number in range(100):
+        rows.write([(b"k\\0%d" % number, os.urandom(20_000))], Meta("cluster"))
+except LastingError as error:
+    print(error)
+rows.close()
+"""
+
+
+def test_rows_that_cannot_be_written_say_so_and_can_be_closed(tmp_path: Path) -> None:
+    """A real limit of the system, in a process of its own."""
+    path = str(tmp_path / "rows")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.startswith(f"the rows in {path} can't be kept: File too large: raise the")
 
 
 def test_a_line_says_the_systems_own_words() -> None:
