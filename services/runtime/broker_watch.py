@@ -136,6 +136,7 @@ class BrokerWatch:
         self._failing: list[BaseException] = []
         self._failed = asyncio.Event()
         self._looking = asyncio.Lock()
+        self._is_missing_told = False
 
     async def run(self) -> None:
         """Look until cancelled, or until something fails that stays: see ``exit_if_failed``."""
@@ -164,7 +165,17 @@ class BrokerWatch:
             self._there.set()
             if (failure := self._topics.look(found, refused, time.monotonic())) is not None:
                 self.give_up(failure)
+            self._name_missing()
             return True
+
+    def _name_missing(self) -> None:
+        """Log once which topics have never been there: pages are shown without them all the same."""
+        if self._topics.missing and not self._is_missing_told:
+            self._is_missing_told = True
+            _log.warning(
+                "topics are not there yet: a worker makes them; else look at TOPIC_PREFIX",
+                missing=self._topics.missing,
+            )
 
     async def until_there(self, stopping: asyncio.Event | None = None) -> None:
         """Wait until the broker answers, or ``stopping``, or the process is about to end."""
@@ -179,13 +190,11 @@ class BrokerWatch:
                 each.cancel()
 
     def unready(self) -> str:
-        """Why the process can't work; empty if the broker and all topics are there."""
+        """Why the process can't work; empty if the broker answers and nothing failed that stays."""
         if self._failing:
             return f"not ready: {self._failing[0]}"
         if not self._there.is_set():
             return f"not ready: no broker answers at {self._servers}"
-        if self._topics.missing:
-            return f"not ready: there is no topic {self._topics.missing[0]} yet"
         return ""
 
     # --- what ends the process -------------------------------------------------------------------
