@@ -169,7 +169,7 @@ class BrokerWatch:
             return True
 
     def _name_missing(self) -> None:
-        """Log once which topics have never been there: pages are shown without them all the same."""
+        """Log once which topics have never been there; pages are shown without them."""
         if self._topics.missing and not self._is_missing_told:
             self._is_missing_told = True
             _log.warning(

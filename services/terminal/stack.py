@@ -203,12 +203,24 @@ def status(as_json: AsJson = False) -> None:
     print_table(made)
     for line in _stopped(running):
         say(f"{line}; it is tried again every minute")
+    for worker in running.workers:
+        if not worker.stopped and (why := _unready(worker)):
+            say(f"{worker.service}: {why}")
 
 
 def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int) -> str:
     if worker.web is not None:
-        return "yes" if _page(worker.ops, "readyz") else "no answer"
+        return "no" if _unready(worker) else "yes"
     return f"{ready} of {len(mine)}" if mine else "no answer"
+
+
+def _unready(worker: RunningWorker) -> str:
+    """What its ``/readyz`` says if it is not ready; empty if it is."""
+    try:
+        answer = httpx.get(f"{worker.ops}/readyz", timeout=5)
+    except httpx.HTTPError:
+        return "no answer"
+    return "" if answer.is_success else answer.text.strip()
 
 
 def _when(milliseconds: int) -> str:
