@@ -134,19 +134,20 @@ def _broker_dies_and_comes_back(
 
 
 def _what_stays_ends_the_process(own: RunningBroker, stack: Stack, workers: list[Worker]) -> None:
-    _, _, notifier, projector, page, hooks, payments = workers
+    orders, _, notifier, projector, page, hooks, payments = workers
     changelog = stack.settings.topic("notifier-letters-changelog")
     forbid(own, changelog)
     assert f"the broker refuses access to a topic ({changelog}): " in stopped(notifier)
 
     reports = stack.settings.topic("payment-reports")
     asyncio.run(delete_topics(stack.settings, [reports]))
-    assert f"topic {reports} is gone" in stopped(payments)
+    for each in (payments, page):
+        assert f"topic {reports} is gone" in stopped(each)
 
     purchases = stack.settings.topic("purchases")
     asyncio.run(delete_topics(stack.settings, [purchases]))
     asyncio.run(make(stack, purchases, 1))
-    for each in (projector, page):
+    for each in (orders, projector):
         assert f"topic {purchases} has 1 partitions, 4 are needed" in stopped(each)
     assert hooks.ready(), "it needs none of these"
     projector.start()
