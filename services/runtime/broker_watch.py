@@ -40,11 +40,6 @@ class Outage:
         self._since: float | None = None
         self._told = 0.0
 
-    @property
-    def is_on(self) -> bool:
-        """Whether the broker is away."""
-        return self._since is not None
-
     def away(self, error: BaseException, now: float) -> None:
         """The broker did not answer at ``now`` (seconds of a monotonic clock)."""
         if self._since is None:
