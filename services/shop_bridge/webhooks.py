@@ -27,11 +27,11 @@ from services.runtime.listening import WebSettings
 from services.runtime.private import keep_files_private
 from services.runtime.serving import serve
 from services.runtime.settings import Settings, SettingsError, read_settings
-from services.runtime.transport import ends_session
+from services.runtime.transport import ends_session, is_being_cancelled
 from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.outbox_reader import follow_outbox
 from services.shop_bridge.polling import poll_shop
-from services.shop_bridge.publisher import Publisher
+from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.receiving import RETRY_SECONDS, Receiver
 from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_shops
 
@@ -122,11 +122,15 @@ async def _keep_running(task: Task, publisher: Publisher) -> None:
         seconds = RESTART_SECONDS
         try:
             await task()
+        except asyncio.CancelledError:
+            # The Kafka client's own, of a connection that was lost, ends nothing.
+            if is_being_cancelled():
+                raise
         except Exception as error:
             if (failure := judge.stays(error, monotonic())) is not None:
                 _log.error("a shop can't be followed", error=str(failure))
                 seconds = LASTING_SECONDS
-            elif not ends_session(error):
+            elif not (isinstance(error, NotAcknowledgedError) or ends_session(error)):
                 _log.warning("begins again", error=f"{type(error).__name__}", exc_info=error)
             elif await publisher.watch.look():
                 _log.warning("begins again", error=f"{type(error).__name__}: {error}")
