@@ -109,6 +109,8 @@ from schemas.shops import (
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopOrderUnread,
     ShopRefundLine,
     ShopRefundSeen,
 )
@@ -197,6 +199,8 @@ __all__ = [
     "ShopOrderEdited",
     "ShopOrderGone",
     "ShopOrderSeen",
+    "ShopOrderUnnamed",
+    "ShopOrderUnread",
     "ShopRefundLine",
     "ShopRefundSeen",
     "ShownOffer",

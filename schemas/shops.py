@@ -36,8 +36,10 @@ class ShopLine(Model):
 class ShopOrderSeen(Message):
     """How an order stood at ``updated_at``.
 
-    ``cancelled`` is absent where what the shop sent says nothing of it. ``deliveries`` are the ids
-    by which the shop tells its deliveries apart.
+    ``cancelled`` is absent where what the shop sent says nothing of it. ``told_at`` is when the
+    shop said so; it decides between two snapshots of one ``updated_at`` and is absent where it
+    can't be trusted for that. ``deliveries`` are the ids by which the shop tells its deliveries
+    apart.
     """
 
     type: Literal["ShopOrderSeen"] = "ShopOrderSeen"
@@ -52,13 +54,62 @@ class ShopOrderSeen(Message):
     paid: bool
     cancelled: bool | None = None
     lines: Annotated[tuple[ShopLine, ...], Field(max_length=LINES_MAX)]
+    told_at: Instant | None = None
     deliveries: Annotated[tuple[Id, ...], Field(max_length=2)] = ()
     keyed_by: ClassVar[str] = "shop_order"
 
     @property
     def event_id(self) -> str:
-        """The order and its time; two of one second differ by what the shop calls them."""
-        return "/".join((self.shop_order, self.updated_at.isoformat(), *self.deliveries))
+        """The order and its times; two of one second differ by what the shop calls them."""
+        return "/".join((self.shop_order, *_times(self), *self.deliveries))
+
+
+class ShopOrderUnnamed(Message):
+    """How an order stood that names no group: it concerns us only if it named one before.
+
+    It has what such an order can change, and nothing of its buyer, as most are none of ours.
+    """
+
+    type: Literal["ShopOrderUnnamed"] = "ShopOrderUnnamed"
+    shop_order: Id
+    updated_at: Instant
+    paid: bool
+    cancelled: bool | None = None
+    lines: Annotated[tuple[ShopLine, ...], Field(max_length=LINES_MAX)]
+    told_at: Instant | None = None
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and its times."""
+        return "/".join((self.shop_order, *_times(self), "unnamed"))
+
+
+def _times(seen: ShopOrderSeen | ShopOrderUnnamed) -> tuple[str, ...]:
+    told_at = (seen.told_at.isoformat(),) if seen.told_at is not None else ()
+    return (seen.updated_at.isoformat(), *told_at)
+
+
+class ShopOrderUnread(Message):
+    """An order that is in the shop, but could not be fetched there or not be read.
+
+    It is left to people as a ``Task`` until the order gets through. ``reason`` is a code:
+    ``not-fetched`` or ``not-read``; ``problem`` says it in words, without values of the order.
+    """
+
+    type: Literal["ShopOrderUnread"] = "ShopOrderUnread"
+    shop_order: Id
+    source: Id
+    order_id: ShopId
+    reason: Literal["not-fetched", "not-read"]
+    problem: Annotated[str, StringConstraints(max_length=500)]
+    at: Instant
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and when it was tried."""
+        return f"{self.shop_order}/unread/{self.at.isoformat()}"
 
 
 class ShopLineChange(Model):

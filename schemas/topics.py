@@ -56,6 +56,8 @@ from schemas.messages import (
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopOrderUnread,
     ShopRefundSeen,
     Task,
     Unsubscribed,
@@ -132,10 +134,17 @@ SHOP_EVENTS = Topic(
     name="shop-events",
     kind="step",
     key="shop_order",
-    messages=(ShopOrderSeen, ShopOrderEdited, ShopRefundSeen, ShopOrderGone),
+    messages=(
+        ShopOrderSeen,
+        ShopOrderUnnamed,
+        ShopOrderEdited,
+        ShopRefundSeen,
+        ShopOrderGone,
+        ShopOrderUnread,
+    ),
     producers=("shop_bridge",),
     consumers=("shop_bridge",),
-    purpose="How orders with a group's id stand in shops, as webhooks and polls tell it.",
+    purpose="How orders stand in shops, as webhooks and polls tell it.",
 )
 PAYMENTS = Topic(
     name="payments",

@@ -1,6 +1,6 @@
 """Shops' orders: what webhooks and polls tell of an order, and which orders of groups that makes.
 
-    shop-events ─▶ shop orders (shop_bridge) ─▶ orders
+    shop-events ─▶ shop orders (shop_bridge) ─▶ orders, tasks
     group-purchases, orders, payments ─▶ instructions (shop_bridge) ─▶ payment-reports
                                                 ⇅
                                               caller ─▶ Shopify, WooCommerce
@@ -23,11 +23,20 @@ from schemas.messages import (
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopOrderUnread,
     ShopRefundSeen,
 )
-from schemas.topics import GROUP_PURCHASES, ORDERS, PAYMENT_REPORTS, PAYMENTS, SHOP_EVENTS
+from schemas.topics import (
+    GROUP_PURCHASES,
+    ORDERS,
+    PAYMENT_REPORTS,
+    PAYMENTS,
+    SHOP_EVENTS,
+    TASKS,
+)
 from services.runtime.processor import CallRules, Processor
-from services.shop_bridge import rows, rules
+from services.shop_bridge import rows, rules, unread
 from services.shop_bridge.outbound import hearing
 from services.shop_bridge.outbound import rows as outbound_rows
 from services.shop_bridge.outbound import rules as outbound_rules
@@ -36,15 +45,17 @@ PROCESSOR = Processor(
     service="shop_bridge",
     name="orders",
     inputs=(SHOP_EVENTS,),
-    outputs=(ORDERS,),
+    outputs=(ORDERS, TASKS),
     on={
         ShopOrderSeen: rules.see_order,
+        ShopOrderUnnamed: rules.see_unnamed,
         ShopOrderEdited: rules.edit_order,
         ShopRefundSeen: rules.refund_order,
         ShopOrderGone: rules.lose_order,
+        ShopOrderUnread: unread.leave_to_people,
     },
     due={"forget": rules.forget_order},
-    rows={"order": rows.ShopOrder},
+    rows={"order": rows.ShopOrder, "task": rows.LeftToPeople},
 )
 
 INSTRUCTIONS = Processor(

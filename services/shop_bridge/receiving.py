@@ -17,23 +17,27 @@ from services.shop_bridge import payloads, shopify, signatures, standard, woocom
 from services.shop_bridge.metrics import MISTYPED, UNREADABLE, WEBHOOKS
 from services.shop_bridge.payloads import GarbledError, UnreadableError
 from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
+from services.shop_bridge.shop_orders import Told
 from services.shop_bridge.shops import Shop
 
 RETRY_SECONDS = 5
 MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
-#: Header of the topic, header of the signature, what reads a payload, what tells deliveries apart.
-SPEAKERS: Mapping[str, tuple[str, str, Any, Any]] = {
+#: Header of the topic, header of the signature, what reads a payload, what tells deliveries apart,
+#: what says when it was told.
+SPEAKERS: Mapping[str, tuple[str, str, Any, Any, Any]] = {
     "shopify": (
         "x-shopify-topic",
         "x-shopify-hmac-sha256",
         shopify.read,
         shopify.delivery_ids,
+        shopify.stamped,
     ),
     "woocommerce": (
         "x-wc-webhook-topic",
         "x-wc-webhook-signature",
         woocommerce.read,
         woocommerce.delivery_ids,
+        woocommerce.stamped,
     ),
 }
 _log = structlog.get_logger()
@@ -83,7 +87,7 @@ class Receiver:
         self, shop: Shop, headers: Mapping[str, str], body: bytes
     ) -> Answer:
         """A webhook of Shopify or WooCommerce."""
-        topic_header, signature_header, read, delivery_ids = SPEAKERS[shop.kind]
+        topic_header, signature_header, read, delivery_ids, stamped = SPEAKERS[shop.kind]
         if shop.kind == "woocommerce" and woocommerce.is_ping(body):
             return Answer(200, "pong", "ping")
         if not self._is_signed(shop, headers, body, signature_header):
@@ -100,6 +104,12 @@ class Receiver:
         if told is None:
             return Answer(200, "no topic of ours", "unknown-topic")
         now = datetime.now(UTC)
+        return await self._pass_on(shop, stamped(told, headers, now), now, topic, cause)
+
+    async def _pass_on(
+        self, shop: Shop, told: Told, now: datetime, topic: str, cause: str
+    ) -> Answer:
+        """Bring what a delivery says to Kafka."""
         events = told.at(now)
         if not events:
             return Answer(200, "no order under a group's id", "ignored", topic)
@@ -108,6 +118,8 @@ class Receiver:
             records.append(self._mistyped(shop, told.mistyped, now, cause))
         await self._publisher.send(records)
         outcome = "accepted" if told.mistyped is None else "mistyped"
+        if told.names_no_group:
+            return Answer(200, "it names no group, and counts only if it did", "unnamed", topic)
         return Answer(200, "taken", outcome, topic)
 
     def _is_signed(

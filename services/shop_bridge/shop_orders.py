@@ -1,10 +1,16 @@
 """What all shops' translations give: events, and what of them only people can mend."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from schemas.messages import Message, ShopOrderGone, ShopOrderSeen, ShopRefundSeen
+from schemas.messages import (
+    Message,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopRefundSeen,
+)
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,7 @@ class Told:
 
     ``events`` go out in order. ``mistyped`` is the event whose lines name a group by what is no
     id: it goes out too, and as a dead letter that ops can mend. ``gone`` is an order that is
-    deleted or cancelled of which no more is told; when, is said by who took the delivery.
+    deleted, of which no more is told; when, is said by who took the delivery.
     """
 
     events: tuple[Message, ...] = ()
@@ -26,6 +32,32 @@ class Told:
             return self.events
         return (*self.events, ShopOrderGone(shop_order=self.gone, gone_at=now))
 
+    def stamped(self, told_at: datetime | None, settles: timedelta | None = None) -> "Told":
+        """With the time at which the shop said it, which decides between changes of one second.
+
+        With ``settles``, only a snapshot whose change is that long ago gets it.
+        """
+
+        def stamp(seen: ShopOrderSeen | ShopOrderUnnamed) -> datetime | None:
+            is_new = settles is not None and told_at and told_at - seen.updated_at < settles
+            return None if is_new else told_at
+
+        events = [
+            each.model_copy(update={"told_at": stamp(each)})
+            if isinstance(each, ShopOrderSeen | ShopOrderUnnamed)
+            else each
+            for each in self.events
+        ]
+        letter = self.mistyped
+        if letter is not None:
+            letter = letter.model_copy(update={"told_at": stamp(letter)})
+        return replace(self, events=tuple(events), mistyped=letter)
+
+    @property
+    def names_no_group(self) -> bool:
+        """Whether it is a snapshot that concerns us only if the order is known."""
+        return any(isinstance(each, ShopOrderUnnamed) for each in self.events)
+
 
 def shop_order(source: str, order_id: str) -> str:
     """The key of a shop's order."""
@@ -33,12 +65,20 @@ def shop_order(source: str, order_id: str) -> str:
 
 
 def told(seen: ShopOrderSeen, refunds: Sequence[ShopRefundSeen] = ()) -> Told:
-    """A snapshot that names a group, refunds first so that returns are named after them.
+    """A snapshot, refunds first so that returns are named after them.
 
-    One that names none is not ours: only that it is cancelled goes on, as it may have named one.
+    One that names no group goes on without its buyer: the order may have named one before.
     """
     if not any(line.group_id or line.mistyped for line in seen.lines):
-        return Told(gone=seen.shop_order if seen.cancelled else None)
+        unnamed = ShopOrderUnnamed(
+            shop_order=seen.shop_order,
+            updated_at=seen.updated_at,
+            paid=seen.paid,
+            cancelled=seen.cancelled,
+            lines=seen.lines,
+            told_at=seen.told_at,
+        )
+        return Told(events=(*refunds, unnamed))
     is_mistyped = any(line.mistyped for line in seen.lines)
     # As mended by ops it must not pass for the delivery that has been taken.
     letter = seen.model_copy(update={"deliveries": ()}) if is_mistyped else None
