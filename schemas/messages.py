@@ -104,11 +104,14 @@ from schemas.parts import (
     Visibility,
 )
 from schemas.shops import (
+    ProductAsked,
+    ProductTold,
     ShopLine,
     ShopLineChange,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnread,
     ShopRefundLine,
     ShopRefundSeen,
 )
@@ -178,6 +181,8 @@ __all__ = [
     "Preference",
     "Problem",
     "Product",
+    "ProductAsked",
+    "ProductTold",
     "PurchaseOpened",
     "PurchaseRow",
     "PurchaseState",
@@ -197,6 +202,7 @@ __all__ = [
     "ShopOrderEdited",
     "ShopOrderGone",
     "ShopOrderSeen",
+    "ShopOrderUnread",
     "ShopRefundLine",
     "ShopRefundSeen",
     "ShownOffer",

@@ -12,14 +12,17 @@ from datetime import datetime, timedelta
 
 from schemas.messages import (
     Message,
+    ProductTold,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
     ShopRefundSeen,
 )
 from services.runtime.rows import Due, Rows
-from services.shop_bridge.rows import Edit, Line, Refund, ShopOrder
+from services.shop_bridge import snapshots
+from services.shop_bridge.rows import Edit, LeftToPeople, Refund, ShopOrder
 from services.shop_bridge.settling import settle
+from services.shop_bridge.unread import tell_people
 
 #: Shops refund and edit for months; what belongs to no order of ours is soon worth nothing.
 KEPT = timedelta(days=180)
@@ -36,31 +39,35 @@ def see_order(message: ShopOrderSeen, rows: Rows, now: datetime) -> Sequence[Mes
     if any(delivery in order.deliveries for delivery in message.deliveries):
         return ()
     order.deliveries = [*order.deliveries, *message.deliveries][-DELIVERIES_KEPT:]
+    if message.part_id is not None:
+        snapshots.take_part(order, message)
+        return [*_keep(order, rows, now), *tell_people(order, rows, now)]
     _take_standing(order, message)
     if order.source and message.updated_at < order.updated_at:
-        for line in message.lines:
-            known = order.lines.get(line.line_id)
-            if known is not None and known.group_id is None:
-                known.group_id = line.group_id
-        return _keep(order, rows, now)
+        snapshots.mend(order, message)
+        return [*_keep(order, rows, now), *tell_people(order, rows, now)]
     if not order.sent:  # whoever it was told of first remains the buyer
         order.member_id, order.member_email = message.member_id, message.member_email
     order.source, order.order_id = message.source, message.order_id
     order.currency, order.ordered_at = message.currency, message.ordered_at
     order.paid = message.paid or (order.paid and message.updated_at == order.updated_at)
     order.updated_at = message.updated_at
-    before, order.lines = order.lines, {}
-    for line in message.lines:
-        known = before.get(line.line_id)
-        # A group once read stays, if what named it is taken off the line or can't be read any more.
-        group_id = line.group_id or (known.group_id if known else None)
-        order.lines[line.line_id] = Line(line.quantity, line.removed, line.value, group_id)
+    snapshots.take_lines(order, message)
     order.edits = {
         edit_id: edit
         for edit_id, edit in order.edits.items()
         if edit.edited_at > message.updated_at
     }
-    return _keep(order, rows, now)
+    return [*_keep(order, rows, now), *tell_people(order, rows, now)]
+
+
+def take_product(message: ProductTold, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take which product a group is for, and count what waited for that."""
+    order = _order(rows)
+    if not order.source:
+        return ()  # it has been forgotten since
+    order.products[message.group_id] = message.product_id or ""
+    return [*_keep(order, rows, now), *tell_people(order, rows, now)]
 
 
 def edit_order(message: ShopOrderEdited, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -98,7 +105,10 @@ def lose_order(message: ShopOrderGone, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def forget_order(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Forget an order of which nothing was heard for long."""
+    """Forget an order of which nothing was heard for long; an open task stays open."""
+    task: LeftToPeople | None = rows.get("task")
+    if task is not None and task.done_at is not None:
+        del rows["task"]
     if "order" in rows:
         del rows["order"]
     return ()

@@ -22,7 +22,9 @@ from schemas.messages import (
     OrderPlaced,
     OrderReturned,
     Product,
+    ProductAsked,
     ShopOrderSeen,
+    Task,
 )
 from services.order_service import rules as order_rules
 from services.runtime.rows import MemoryRows, UnusableError
@@ -81,6 +83,10 @@ def short(message: Message) -> str:
             return f"cancelled {message.order_id}"
         case OrderReturned():
             return f"returned {message.return_id} {message.quantity} of {message.order_id}"
+        case ProductAsked():
+            return f"which product is {message.group_id}"
+        case Task():
+            return f"{'done' if message.done_at else 'left to people'}: {message.reason}"
     raise AssertionError(message)
 
 
@@ -327,8 +333,11 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
     (
         "a mistyped id is mended by ops, and stays mended",
         [
-            (create(note_attributes=[{"name": "group_id", "value": MISTYPED}]), []),
-            (create(), [f"placed {ID} 2 for 4800"]),
+            (
+                create(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
+                ["left to people: mistyped-group"],
+            ),
+            (create(), [f"placed {ID} 2 for 4800", "done: mistyped-group"]),
             (
                 paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
                 [f"paid {ID} 2 for 4800"],
@@ -339,8 +348,11 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
     (
         "a mistyped id is mended by ops after the order went on",
         [
-            (paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]), []),
-            (create(), [f"paid {ID} 2 for 4800"]),
+            (
+                paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
+                ["left to people: mistyped-group"],
+            ),
+            (create(), [f"paid {ID} 2 for 4800", "done: mistyped-group"]),
         ],
         (2, 4_800),
     ),
