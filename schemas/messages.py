@@ -104,6 +104,8 @@ from schemas.parts import (
     Visibility,
 )
 from schemas.shops import (
+    ProductAsked,
+    ProductTold,
     ShopLine,
     ShopLineChange,
     ShopOrderEdited,
@@ -180,6 +182,8 @@ __all__ = [
     "Preference",
     "Problem",
     "Product",
+    "ProductAsked",
+    "ProductTold",
     "PurchaseOpened",
     "PurchaseRow",
     "PurchaseState",

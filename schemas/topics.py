@@ -42,6 +42,8 @@ from schemas.messages import (
     Payment,
     PaymentReported,
     PaymentRetried,
+    ProductAsked,
+    ProductTold,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
@@ -141,10 +143,20 @@ SHOP_EVENTS = Topic(
         ShopRefundSeen,
         ShopOrderGone,
         ShopOrderUnread,
+        ProductTold,
     ),
     producers=("shop_bridge",),
     consumers=("shop_bridge",),
     purpose="How orders stand in shops, as webhooks and polls tell it.",
+)
+SHOP_QUESTIONS = Topic(
+    name="shop-questions",
+    kind="step",
+    key="group_id",
+    messages=(ProductAsked,),
+    producers=("shop_bridge",),
+    consumers=("shop_bridge",),
+    purpose="Which product a group is for, asked for a shop's order that is to be compared.",
 )
 PAYMENTS = Topic(
     name="payments",
@@ -337,6 +349,7 @@ CATALOGUE: Mapping[str, Topic] = {
         GROUP_PURCHASES,
         ORDERS,
         SHOP_EVENTS,
+        SHOP_QUESTIONS,
         PAYMENTS,
         PAYMENT_REPORTS,
         PURCHASES,

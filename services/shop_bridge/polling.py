@@ -21,6 +21,7 @@ import structlog
 from services.runtime.records import OutputRecord, milliseconds
 from services.runtime.settings import Settings
 from services.shop_bridge import payloads, woocommerce
+from services.shop_bridge.goods import Reading
 from services.shop_bridge.metrics import POLL_FAILURES, POLLED, POLLED_UP_TO
 from services.shop_bridge.payloads import GarbledError, UnreadableError
 from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
@@ -77,7 +78,7 @@ async def poll_shop(
         timeout=30.0,
         transport=transport,
     ) as client:
-        poll = Poll(shop.name, client, publisher, position)
+        poll = Poll(shop.name, client, publisher, position, shop.reading())
         while True:
             began = datetime.now(UTC)
             wait = ours.poll_seconds
@@ -96,12 +97,18 @@ class Poll:
     """Polls of one shop; remembers what the last one saw, to leave out what has not changed."""
 
     def __init__(
-        self, source: str, client: httpx.AsyncClient, publisher: Publisher, position: Position
+        self,
+        source: str,
+        client: httpx.AsyncClient,
+        publisher: Publisher,
+        position: Position,
+        how: Reading = Reading(),  # noqa: B008 (it is frozen)
     ) -> None:
         self._source = source
         self._client = client
         self._publisher = publisher
         self._position = position
+        self._how = how
         self._seen: dict[str, str] = {}
 
     async def once(self, after: datetime) -> None:
@@ -162,7 +169,7 @@ class Poll:
         if order.get("refunds"):
             refunds = await self._get(f"orders/{order_id}/refunds", {"per_page": str(PAGE)})
         try:
-            told = woocommerce.read_order(order, self._source, refunds)
+            told = woocommerce.read_order(order, self._source, refunds, self._how)
         except ValueError as error:
             said = str(error) if isinstance(error, UnreadableError) else "it breaks our schema"
             _log.warning("a polled order can't be read", source=self._source, error=said)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from schemas.messages import (
     Message,
+    ProductTold,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
@@ -20,12 +21,12 @@ from schemas.messages import (
     ShopRefundSeen,
 )
 from services.runtime.rows import Due, Rows
-from services.shop_bridge.rows import Edit, LeftToPeople, Line, Refund, ShopOrder
+from services.shop_bridge import snapshots
+from services.shop_bridge.rows import Edit, LeftToPeople, Refund, ShopOrder
 from services.shop_bridge.settling import settle
-from services.shop_bridge.unread import through
-from services.shop_bridge.versions import Version, further, gone, version
-
-Snapshot = ShopOrderSeen | ShopOrderUnnamed
+from services.shop_bridge.snapshots import Snapshot, place
+from services.shop_bridge.unread import tell_people
+from services.shop_bridge.versions import gone
 
 #: Shops refund and edit for months; what belongs to no order of ours is soon worth nothing.
 KEPT = timedelta(days=180)
@@ -42,13 +43,16 @@ def see_order(message: ShopOrderSeen, rows: Rows, now: datetime) -> Sequence[Mes
     if any(delivery in order.deliveries for delivery in message.deliveries):
         return ()
     order.deliveries = [*order.deliveries, *message.deliveries][-DELIVERIES_KEPT:]
-    if not order.source or _is_later(message, order):
+    if message.part_id is not None:
+        snapshots.take_part(order, message)
+        return _settled(order, rows, now)
+    if not order.source or snapshots.is_later(message, order):
         if not order.sent:  # whoever it was told of first remains the buyer
             order.member_id, order.member_email = message.member_id, message.member_email
         order.source, order.order_id = message.source, message.order_id
         order.currency, order.ordered_at = message.currency, message.ordered_at
     _take_snapshot(order, message)
-    return [*through(rows, now), *_keep(order, rows, now)]
+    return _settled(order, rows, now)
 
 
 def see_unnamed(message: ShopOrderUnnamed, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -60,13 +64,26 @@ def see_unnamed(message: ShopOrderUnnamed, rows: Rows, now: datetime) -> Sequenc
     named one in what is still to come.
     """
     order = _order(rows)
-    if order.source:
+    if message.part_id is not None:
+        if message.part_id not in order.parts:
+            return tell_people(order, rows, now)
+        snapshots.take_part(order, message)
+    elif order.source:
         _take_snapshot(order, message)
     elif message.cancelled or "order" in rows:
         _take_standing(order, message)
     else:
-        return through(rows, now)
-    return [*through(rows, now), *_keep(order, rows, now)]
+        return tell_people(order, rows, now)
+    return _settled(order, rows, now)
+
+
+def take_product(message: ProductTold, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take which product a group is for, and count what waited for that."""
+    order = _order(rows)
+    if not order.source:
+        return ()  # it has been forgotten since
+    order.products[message.group_id] = message.product_id or ""
+    return _settled(order, rows, now)
 
 
 def edit_order(message: ShopOrderEdited, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -99,7 +116,7 @@ def lose_order(message: ShopOrderGone, rows: Rows, now: datetime) -> Sequence[Me
     said = gone(message.gone_at)
     if said >= order.standing:
         order.standing, order.cancelled_at = said, message.gone_at
-    return [*through(rows, now), *_keep(order, rows, now)]
+    return _settled(order, rows, now)
 
 
 def forget_order(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -115,23 +132,15 @@ def forget_order(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 def _take_snapshot(order: ShopOrder, message: Snapshot) -> None:
     """Take a snapshot if it is the latest; of an older one, what only it can tell."""
     _take_standing(order, message)
-    is_later = _is_later(message, order)
+    # Of one time, one word that it is paid is enough: nobody takes a payment back within a second.
     paid_then = message.updated_at == order.updated_at and (order.paid or message.paid)
-    if not is_later:
+    if not snapshots.is_later(message, order):
         order.paid = order.paid or paid_then
-        for line in message.lines:
-            known = order.lines.get(line.line_id)
-            if known is not None and known.group_id is None:
-                known.group_id = line.group_id
+        snapshots.mend(order, message)
         return
     order.paid = message.paid or paid_then
-    order.version = _version(message)
-    before, order.lines = order.lines, {}
-    for line in message.lines:
-        known = before.get(line.line_id)
-        # A group once read stays, if what named it is taken off the line or can't be read any more.
-        group_id = line.group_id or (known.group_id if known else None)
-        order.lines[line.line_id] = Line(line.quantity, line.removed, line.value, group_id)
+    order.version = place(message)
+    snapshots.take_lines(order, message)
     order.edits = {
         edit_id: edit
         for edit_id, edit in order.edits.items()
@@ -139,27 +148,11 @@ def _take_snapshot(order: ShopOrder, message: Snapshot) -> None:
     }
 
 
-def _is_later(message: Snapshot, order: ShopOrder) -> bool:
-    """Whether a snapshot comes after the one that is known, if any."""
-    said = _version(message)
-    if said != order.version:
-        return said > order.version
-    theirs = ((line.line_id, line.quantity, line.removed, line.value) for line in message.lines)
-    ours = ((name, line.quantity, line.removed, line.value) for name, line in order.lines.items())
-    return further(theirs) > further(ours)
-
-
-def _version(message: Snapshot) -> Version:
-    return version(
-        message.updated_at, message.told_at, paid=message.paid, cancelled=message.cancelled
-    )
-
-
 def _take_standing(order: ShopOrder, message: Snapshot) -> None:
     """Take the word on whether it is cancelled, if there is one and it is the latest."""
-    if message.cancelled is None or _version(message) < order.standing:
+    if message.cancelled is None or place(message) < order.standing:
         return
-    order.standing = _version(message)
+    order.standing = place(message)
     order.cancelled_at = message.updated_at if message.cancelled else None
 
 
@@ -174,3 +167,8 @@ def _keep(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
     rows["order"] = order
     rows["due/forget"] = Due(now + (KEPT if order.source else PARTS_KEPT))
     return messages
+
+
+def _settled(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
+    """What follows once it is known how the order stands, for groups and for people."""
+    return [*_keep(order, rows, now), *tell_people(order, rows, now)]

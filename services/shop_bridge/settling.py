@@ -16,11 +16,20 @@ from datetime import datetime
 from fractions import Fraction
 from hashlib import sha256
 
-from schemas.messages import Message, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.messages import (
+    Message,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    ProductAsked,
+)
 from schemas.money import half_up
 from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
 from services.runtime.rows import UnusableError
-from services.shop_bridge.rows import Line, Sent, ShopOrder
+from services.shop_bridge import counting
+from services.shop_bridge.rows import Sent, ShopOrder
+from services.shop_bridge.shop_orders import shop_order
 
 #: What an id of ours may have.
 ID_CHARACTERS_MAX = 64
@@ -31,10 +40,13 @@ def settle(order: ShopOrder) -> list[Message]:
 
     Raises ``UnusableError`` if the units or the value of a group's part pass the limits.
     """
-    groups = dict.fromkeys([*order.sent, *(line.group_id for line in order.lines.values())])
     messages: list[Message] = []
-    for group_id in groups:
-        if group_id is None:
+    for group_id in counting.groups(order):
+        if counting.needs_product(group_id, order):
+            if group_id not in order.asked:
+                order.asked.append(group_id)
+                key = shop_order(order.source, order.order_id)
+                messages.append(ProductAsked(group_id=group_id, shop_order=key))
             continue
         if order.cancelled_at is not None:
             messages += _cancel(group_id, order)
@@ -113,12 +125,9 @@ def _order_more(
 
 def _take_back(group_id: str, each: Sent, quantity: int, order: ShopOrder) -> Iterator[Message]:
     """Returns of so many units, under the refunds' ids as far as they go."""
+    lines = counting.all_counted(group_id, order)
     for refund_id, refund in order.refunds.items():
-        refunded = sum(
-            units
-            for line_id, units in refund.lines.items()
-            if line_id in order.lines and order.lines[line_id].group_id == group_id
-        )
+        refunded = sum(units for line_id, units in refund.lines.items() if line_id in lines)
         taken = min(quantity, refunded)
         if refund.told or not taken:
             continue
@@ -133,31 +142,13 @@ def _take_back(group_id: str, each: Sent, quantity: int, order: ShopOrder) -> It
 
 def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
     """The group's units, how many of them are left, and the value of them all."""
-    quantity = left = 0
-    value = Fraction(0)
-    for line_id, line in order.lines.items():
-        if line.group_id != group_id:
-            continue
-        ordered, removed = _units(line_id, line, order)
-        quantity += ordered
-        left += max(ordered - removed, 0)
-        value += Fraction(line.value * ordered, line.quantity) if line.quantity else 0
+    quantity, left, value = counting.target(group_id, order)
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the order would have {quantity} units of {half_up(value)} minor"
             f" units for {group_id}, at most {NUMBER_MAX} and {SUM_MAX} are possible"
         )
     return quantity, left, half_up(value)
-
-
-def _units(line_id: str, line: Line, order: ShopOrder) -> tuple[int, int]:
-    """A line's units and how many of them are out, with what came after the snapshot."""
-    changes = [edit.changes.get(line_id, 0) for edit in order.edits.values()]
-    ordered = line.quantity + sum(change for change in changes if change > 0)
-    out = line.removed - sum(change for change in changes if change < 0)
-    # A refund shows in the snapshot too, and a unit that is edited out is refunded as well.
-    refunded = sum(refund.lines.get(line_id, 0) for refund in order.refunds.values())
-    return ordered, max(out, refunded)
 
 
 def _changed_at(order: ShopOrder) -> datetime:

@@ -12,6 +12,8 @@ from schemas.messages import (
     ShopRefundSeen,
 )
 
+PROBLEM_MAX = 500
+
 
 @dataclass(frozen=True)
 class Told:
@@ -19,12 +21,16 @@ class Told:
 
     ``events`` go out in order. ``mistyped`` is the event whose lines name a group by what is no
     id: it goes out too, and as a dead letter that ops can mend. ``gone`` is an order that is
-    deleted, of which no more is told; when, is said by who took the delivery.
+    deleted, of which no more is told; when, is said by who took the delivery. ``problem`` says
+    which lines of groups can't be counted: the order goes out without them. ``ignored`` says why an
+    order counts in no group, whatever it names.
     """
 
     events: tuple[Message, ...] = ()
     mistyped: ShopOrderSeen | None = None
     gone: str | None = None
+    problem: str | None = None
+    ignored: str | None = None
 
     def at(self, now: datetime) -> Sequence[Message]:
         """All events, for a delivery taken at ``now``."""
@@ -64,12 +70,18 @@ def shop_order(source: str, order_id: str) -> str:
     return f"{source}:{order_id}"
 
 
-def told(seen: ShopOrderSeen, refunds: Sequence[ShopRefundSeen] = ()) -> Told:
+def told(
+    seen: ShopOrderSeen,
+    refunds: Sequence[ShopRefundSeen] = (),
+    problems: Sequence[str] = (),
+) -> Told:
     """A snapshot, refunds first so that returns are named after them.
 
     One that names no group goes on without its buyer: the order may have named one before.
+    ``problems`` are those of its refunds; those of its lines stand in them.
     """
-    if not any(line.group_id or line.mistyped for line in seen.lines):
+    ours = [line for line in seen.lines if line.group_id or line.mistyped]
+    if not ours:
         unnamed = ShopOrderUnnamed(
             shop_order=seen.shop_order,
             updated_at=seen.updated_at,
@@ -77,9 +89,13 @@ def told(seen: ShopOrderSeen, refunds: Sequence[ShopRefundSeen] = ()) -> Told:
             cancelled=seen.cancelled,
             lines=seen.lines,
             told_at=seen.told_at,
+            part_id=seen.part_id,
         )
         return Told(events=(*refunds, unnamed))
-    is_mistyped = any(line.mistyped for line in seen.lines)
+    found = [f"line {line.line_id}: {line.problem}" for line in ours if line.problem]
+    problem = "; ".join([*found, *problems])[:PROBLEM_MAX] or None
+    seen = seen.model_copy(update={"problem": problem})
+    is_mistyped = any(line.mistyped for line in ours)
     # As mended by ops it must not pass for the delivery that has been taken.
     letter = seen.model_copy(update={"deliveries": ()}) if is_mistyped else None
-    return Told(events=(*refunds, seen), mistyped=letter)
+    return Told(events=(*refunds, seen), mistyped=letter, problem=problem)

@@ -18,9 +18,13 @@ Outcome = Literal["done", "less", "refused", "again", "ours", "later", "elsewher
 
 @dataclass(slots=True)
 class Terms:
-    """The ``sources`` whose orders count in the group; if none, those of any source."""
+    """The ``sources`` whose orders count in the group; if none, those of any source.
+
+    ``product_id`` is the id of its product, if its terms name one.
+    """
 
     sources: tuple[str, ...] = ()
+    product_id: str | None = None
 
 
 @dataclass(slots=True)
