@@ -114,7 +114,7 @@ def counted(messages: Sequence[Message], group_id: str = GROUP) -> tuple[int, in
         OrderReturned: order_rules.return_order,
     }
     for message in messages:
-        if getattr(message, "group_id", None) == group_id:
+        if type(message) in rule and getattr(message, "group_id", None) == group_id:
             answers = rule[type(message)](message, rows, NOW)  # type: ignore[index]
             assert not [each for each in answers if type(each).__name__ == "OrderRefused"], answers
     return rows["purchase"].quantity, rows["purchase"].value
