@@ -50,11 +50,13 @@ class ShopLine(Model):
 class ShopOrderSeen(Message):
     """How an order stood at ``updated_at``.
 
-    ``cancelled`` is absent where what the shop sent says nothing of it. ``deliveries`` are the ids
-    by which the shop tells its deliveries apart. ``number`` is what the shop's people call it.
-    ``part_id`` is the sub-order that this is a snapshot of: it tells goods of the order that it is
-    a part of once more. ``strictly`` is whether no line counts if none is the group's product.
-    ``problem`` says what of it can't be counted, though it is a group's: people must look.
+    ``cancelled`` is absent where what the shop sent says nothing of it. ``told_at`` is when the
+    shop said so; it decides between two snapshots of one ``updated_at`` and is absent where it
+    can't be trusted for that. ``deliveries`` are the ids by which the shop tells its deliveries
+    apart. ``number`` is what the shop's people call it. ``part_id`` is the sub-order that this is a
+    snapshot of: it tells goods of the order that it is a part of once more. ``strictly`` is whether
+    no line counts if none is the group's product. ``problem`` says what of it can't be counted,
+    though it is a group's: people must look.
     """
 
     type: Literal["ShopOrderSeen"] = "ShopOrderSeen"
@@ -69,6 +71,7 @@ class ShopOrderSeen(Message):
     paid: bool
     cancelled: bool | None = None
     lines: Annotated[tuple[ShopLine, ...], Field(max_length=LINES_MAX)]
+    told_at: Instant | None = None
     deliveries: Annotated[tuple[Id, ...], Field(max_length=2)] = ()
     number: OrderNumber | None = None
     part_id: ShopId | None = None
@@ -78,9 +81,37 @@ class ShopOrderSeen(Message):
 
     @property
     def event_id(self) -> str:
-        """The order and its time; two of one second differ by what the shop calls them."""
-        part = () if self.part_id is None else (self.part_id,)
-        return "/".join((self.shop_order, *part, self.updated_at.isoformat(), *self.deliveries))
+        """The order and its times; two of one second differ by what the shop calls them."""
+        return "/".join((self.shop_order, *_times(self), *self.deliveries))
+
+
+class ShopOrderUnnamed(Message):
+    """How an order stood that names no group: it concerns us only if it named one before.
+
+    It has what such an order can change, and nothing of its buyer, as most are none of ours.
+    ``part_id`` is the sub-order that this is a snapshot of.
+    """
+
+    type: Literal["ShopOrderUnnamed"] = "ShopOrderUnnamed"
+    shop_order: Id
+    updated_at: Instant
+    paid: bool
+    cancelled: bool | None = None
+    lines: Annotated[tuple[ShopLine, ...], Field(max_length=LINES_MAX)]
+    told_at: Instant | None = None
+    part_id: ShopId | None = None
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and its times."""
+        return "/".join((self.shop_order, *_times(self), "unnamed"))
+
+
+def _times(seen: ShopOrderSeen | ShopOrderUnnamed) -> tuple[str, ...]:
+    part = () if seen.part_id is None else (seen.part_id,)
+    told_at = () if seen.told_at is None else (seen.told_at.isoformat(),)
+    return (*part, seen.updated_at.isoformat(), *told_at)
 
 
 class ShopOrderUnread(Message):

@@ -58,6 +58,7 @@ from schemas.messages import (
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
     ShopOrderUnread,
     ShopRefundSeen,
     Task,
@@ -137,6 +138,7 @@ SHOP_EVENTS = Topic(
     key="shop_order",
     messages=(
         ShopOrderSeen,
+        ShopOrderUnnamed,
         ShopOrderEdited,
         ShopRefundSeen,
         ShopOrderGone,
@@ -145,7 +147,7 @@ SHOP_EVENTS = Topic(
     ),
     producers=("shop_bridge",),
     consumers=("shop_bridge",),
-    purpose="How orders with a group's id stand in shops, as webhooks and polls tell it.",
+    purpose="How orders stand in shops, as webhooks and polls tell it.",
 )
 SHOP_QUESTIONS = Topic(
     name="shop-questions",

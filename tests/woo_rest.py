@@ -88,6 +88,8 @@ class WooRest:
         self.coupons: list[Json] = []
         #: Order ids whose gateway refunds nothing by itself.
         self.declines: set[int] = set()
+        #: Order ids whose refunds are written down, and move nothing.
+        self.unmoved: set[int] = set()
         self.asked: list[str] = []
         self.mishaps: list[httpx.Response] = []
         self.between_pages: Callable[[], None] = lambda: None
@@ -159,7 +161,7 @@ class WooRest:
             "date_created_gmt": order["date_modified_gmt"],
             "amount": told["amount"],
             "reason": told.get("reason", ""),
-            "refunded_payment": told["api_refund"],
+            "refunded_payment": told["api_refund"] and order_id not in self.unmoved,
             "meta_data": told.get("meta_data", []),
             "line_items": [],
         }

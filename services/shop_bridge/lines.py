@@ -148,7 +148,7 @@ def join_bundles(found: list[Draft], bodies: list[dict[str, Any]]) -> list[Draft
         group_id = payloads.identity_or_none(group, "id") or payloads.identity_or_none(
             body, "sales_line_item_group_id"
         )
-        if group_id is None or not any(draft.named):
+        if group_id is None:
             joined.append(draft)
             continue
         bundle = bundles.get((group_id, draft.named))

@@ -26,6 +26,7 @@ from schemas.messages import (
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
     ShopOrderUnread,
     ShopRefundSeen,
 )
@@ -51,6 +52,7 @@ PROCESSOR = Processor(
     outputs=(ORDERS, TASKS, SHOP_QUESTIONS),
     on={
         ShopOrderSeen: rules.see_order,
+        ShopOrderUnnamed: rules.see_unnamed,
         ShopOrderEdited: rules.edit_order,
         ShopRefundSeen: rules.refund_order,
         ShopOrderGone: rules.lose_order,

@@ -39,6 +39,7 @@ class Speaker(NamedTuple):
     topics: Collection[str]
     read: Any
     delivery_ids: Any
+    stamped: Any
 
 
 SPEAKERS: Mapping[str, Speaker] = {
@@ -49,6 +50,7 @@ SPEAKERS: Mapping[str, Speaker] = {
         shopify.READERS.keys(),
         shopify.read,
         shopify.delivery_ids,
+        shopify.stamped,
     ),
     "woocommerce": Speaker(
         "x-wc-webhook-topic",
@@ -57,6 +59,7 @@ SPEAKERS: Mapping[str, Speaker] = {
         woocommerce.TOPICS,
         woocommerce.read,
         woocommerce.delivery_ids,
+        woocommerce.stamped,
     ),
 }
 _log = structlog.get_logger()
@@ -123,7 +126,9 @@ class Receiver:
             told: Told = speaker.read(topic, payload, shop.name, deliveries, shop.reading())
         except ValueError as error:
             return await self._bury(shop, payload, body, cause, error, topic)
-        return await self._take(shop, told, body, cause, topic)
+        now = datetime.now(UTC)
+        told = speaker.stamped(told, headers, now)
+        return await self._take(shop, told, body, cause, topic, now)
 
     def _refuse(
         self, shop: Shop, speaker: Speaker, headers: Mapping[str, str], body: bytes
@@ -141,9 +146,10 @@ class Receiver:
         _log.warning("a webhook is of another shop", source=shop.name, error=problem)
         return Answer(401, problem, "other-shop")
 
-    async def _take(self, shop: Shop, told: Told, body: bytes, cause: str, topic: str) -> Answer:
+    async def _take(
+        self, shop: Shop, told: Told, body: bytes, cause: str, topic: str, now: datetime
+    ) -> Answer:
         """Send what a webhook says, with dead letters of what of it people must see to."""
-        now = datetime.now(UTC)
         events = told.at(now)
         if not events:
             why = f": it is {told.ignored}" if told.ignored else ": it names none"
@@ -157,6 +163,8 @@ class Receiver:
         await self._publisher.send(records)
         if told.problem is not None:
             return Answer(200, f"taken, but not all: {told.problem}", "uncounted", topic)
+        if told.names_no_group:
+            return Answer(200, "it names no group, and counts only if it did", "unnamed", topic)
         return Answer(200, "taken", "accepted" if told.mistyped is None else "mistyped", topic)
 
     async def _take_standard(self, shop: Shop, headers: Mapping[str, str], body: bytes) -> Answer:

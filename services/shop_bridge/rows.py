@@ -5,9 +5,9 @@
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+from services.shop_bridge.versions import FIRST, NEVER, Version
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Line:
 class Part:
     """A sub-order as its latest snapshot has it: it tells goods of the order once more."""
 
-    updated_at: datetime
+    version: Version
     cancelled: bool
     lines: dict[str, Line]
 
@@ -75,9 +75,10 @@ class Sent:
 class ShopOrder:
     """A shop's order; ``source`` is empty while only parts of it have come.
 
-    ``cancelled_at`` is the latest word that it is cancelled, ``standing_at`` the latest word either
-    way. ``sent`` has the orders of each group, the first under the shop's own id. ``lowered``
-    counts returns that no refund explains.
+    ``version`` is the latest snapshot's; ``paid`` is its word, see ``is_paid``. ``cancelled_at`` is
+    the latest word that it is cancelled, ``standing`` the version of the latest word either way.
+    ``sent`` has the orders of each group, the first under the shop's own id. ``lowered`` counts
+    returns that no refund explains.
 
     ``parts`` are its sub-orders by their ids. ``products`` has the id of each group's product that
     was asked for, empty where the terms name none; ``asked`` are the groups that are still to be
@@ -90,8 +91,8 @@ class ShopOrder:
     member_email: str | None = None
     currency: str = ""
     ordered_at: datetime = NEVER
-    updated_at: datetime = NEVER
-    standing_at: datetime = NEVER
+    version: Version = FIRST
+    standing: Version = FIRST
     cancelled_at: datetime | None = None
     paid: bool = False
     lines: dict[str, Line] = field(default_factory=dict)
@@ -106,6 +107,17 @@ class ShopOrder:
     strictly: bool = False
     number: str | None = None
     problem: str | None = None
+
+    @property
+    def updated_at(self) -> datetime:
+        """The time of the latest snapshot's change."""
+        return self.version.updated_at
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether all of it is paid: what an edit adds is paid when a later snapshot says so."""
+        added = any(delta > 0 for edit in self.edits.values() for delta in edit.changes.values())
+        return self.paid and not added
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
     """Bring the group's units to what the shop says is left of them."""
     quantity, left, value = _target(group_id, order)
     sent = order.sent.get(group_id, [])
-    if not sent and order.paid and left < quantity and _untold(order):
+    if not sent and order.is_paid and left < quantity and _untold(order):
         # The whole order first, so that each refund is a return of its own.
         yield from _order_more(group_id, quantity, value, order.ordered_at, order)
         sent = order.sent[group_id]
@@ -104,7 +104,7 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
 
 
 def _pay(group_id: str, order: ShopOrder) -> Iterator[Message]:
-    if not order.paid:
+    if not order.is_paid:
         return
     for each in order.sent.get(group_id, ()):
         if not each.paid and not each.cancelled:
@@ -118,7 +118,7 @@ def _order_more(
     """An order of so many more; paid at once if the shop's is."""
     sent = order.sent.setdefault(group_id, [])
     order_id = f"{sent[0].order_id}-e{len(sent)}" if sent else _first_id(order)
-    each = Sent(order_id, quantity, value, order.paid, ordered_at)
+    each = Sent(order_id, quantity, value, order.is_paid, ordered_at)
     sent.append(each)
     yield _ordered(group_id, each, order)
 
@@ -153,7 +153,9 @@ def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
 
 def _changed_at(order: ShopOrder) -> datetime:
     edited = [edit.edited_at for edit in order.edits.values()]
-    return max([order.updated_at, *edited, *(part.updated_at for part in order.parts.values())])
+    return max(
+        [order.updated_at, *edited, *(part.version.updated_at for part in order.parts.values())]
+    )
 
 
 def _untold(order: ShopOrder) -> bool:

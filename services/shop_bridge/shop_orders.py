@@ -1,10 +1,16 @@
 """What all shops' translations give: events, and what of them only people can mend."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from schemas.messages import Message, ShopOrderGone, ShopOrderSeen, ShopRefundSeen
+from schemas.messages import (
+    Message,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopRefundSeen,
+)
 
 PROBLEM_MAX = 500
 
@@ -15,9 +21,9 @@ class Told:
 
     ``events`` go out in order. ``mistyped`` is the event whose lines name a group by what is no
     id: it goes out too, and as a dead letter that ops can mend. ``gone`` is an order that is
-    deleted or cancelled of which no more is told; when, is said by who took the delivery.
-    ``problem`` says which lines of groups can't be counted: the order goes out without them.
-    ``ignored`` says why an order counts in no group, whatever it names.
+    deleted, of which no more is told; when, is said by who took the delivery. ``problem`` says
+    which lines of groups can't be counted: the order goes out without them. ``ignored`` says why an
+    order counts in no group, whatever it names.
     """
 
     events: tuple[Message, ...] = ()
@@ -32,6 +38,32 @@ class Told:
             return self.events
         return (*self.events, ShopOrderGone(shop_order=self.gone, gone_at=now))
 
+    def stamped(self, told_at: datetime | None, settles: timedelta | None = None) -> "Told":
+        """With the time at which the shop said it, which decides between changes of one second.
+
+        With ``settles``, only a snapshot whose change is that long ago gets it.
+        """
+
+        def stamp(seen: ShopOrderSeen | ShopOrderUnnamed) -> datetime | None:
+            is_new = settles is not None and told_at and told_at - seen.updated_at < settles
+            return None if is_new else told_at
+
+        events = [
+            each.model_copy(update={"told_at": stamp(each)})
+            if isinstance(each, ShopOrderSeen | ShopOrderUnnamed)
+            else each
+            for each in self.events
+        ]
+        letter = self.mistyped
+        if letter is not None:
+            letter = letter.model_copy(update={"told_at": stamp(letter)})
+        return replace(self, events=tuple(events), mistyped=letter)
+
+    @property
+    def names_no_group(self) -> bool:
+        """Whether it is a snapshot that concerns us only if the order is known."""
+        return any(isinstance(each, ShopOrderUnnamed) for each in self.events)
+
 
 def shop_order(source: str, order_id: str) -> str:
     """The key of a shop's order."""
@@ -43,14 +75,23 @@ def told(
     refunds: Sequence[ShopRefundSeen] = (),
     problems: Sequence[str] = (),
 ) -> Told:
-    """A snapshot that names a group, refunds first so that returns are named after them.
+    """A snapshot, refunds first so that returns are named after them.
 
-    One that names none is not ours: only that it is cancelled goes on, as it may have named one.
+    One that names no group goes on without its buyer: the order may have named one before.
     ``problems`` are those of its refunds; those of its lines stand in them.
     """
     ours = [line for line in seen.lines if line.group_id or line.mistyped]
     if not ours:
-        return Told(gone=seen.shop_order if seen.cancelled else None)
+        unnamed = ShopOrderUnnamed(
+            shop_order=seen.shop_order,
+            updated_at=seen.updated_at,
+            paid=seen.paid,
+            cancelled=seen.cancelled,
+            lines=seen.lines,
+            told_at=seen.told_at,
+            part_id=seen.part_id,
+        )
+        return Told(events=(*refunds, unnamed))
     found = [f"line {line.line_id}: {line.problem}" for line in ours if line.problem]
     problem = "; ".join([*found, *problems])[:PROBLEM_MAX] or None
     seen = seen.model_copy(update={"problem": problem})

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -52,6 +53,15 @@ def delivery_ids(topic: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     if event_id:
         found.append(f"{topic.replace('/', '.')}:{event_id}")
     return tuple(each for each in found if len(each) <= 64 and "/" not in each and each.isascii())
+
+
+def stamped(said: Told, headers: Mapping[str, str], now: datetime) -> Told:
+    """What a webhook says, by when Shopify triggered it, if the header is a time."""
+    try:
+        at = payloads.instant({"header": headers.get("x-shopify-triggered-at")}, "header")
+    except UnreadableError:
+        return said
+    return said.stamped(at)
 
 
 def _created(body: dict[str, Any], source: str, deliveries: tuple[str, ...], how: Reading) -> Told:

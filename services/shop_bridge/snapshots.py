@@ -2,17 +2,47 @@
 
 from dataclasses import replace
 
-from schemas.messages import ShopLine, ShopOrderSeen
+from schemas.messages import ShopLine, ShopOrderSeen, ShopOrderUnnamed
 from services.shop_bridge.rows import Line, Part, ShopOrder
+from services.shop_bridge.versions import Version, further, version
+
+Snapshot = ShopOrderSeen | ShopOrderUnnamed
+PROBLEM_MAX = 500
 
 
-def take_lines(order: ShopOrder, message: ShopOrderSeen) -> None:
+def place(message: Snapshot) -> Version:
+    """Where a snapshot stands among all of its order."""
+    return version(
+        message.updated_at, message.told_at, paid=message.paid, cancelled=message.cancelled
+    )
+
+
+def is_later(message: Snapshot, order: ShopOrder) -> bool:
+    """Whether a snapshot comes after the one that is known, if any."""
+    said = place(message)
+    if said != order.version:
+        return said > order.version
+    theirs = ((line.line_id, line.quantity, line.removed, line.value) for line in message.lines)
+    ours = ((name, line.quantity, line.removed, line.value) for name, line in order.lines.items())
+    return further(theirs) > further(ours)
+
+
+def take_lines(order: ShopOrder, message: Snapshot) -> None:
     """Take the lines of the latest snapshot."""
     order.lines = _lines(order.lines, message)
-    order.strictly, order.number, order.problem = message.strictly, message.number, message.problem
+    if isinstance(message, ShopOrderSeen):
+        order.strictly, order.number = message.strictly, message.number
+        order.problem = message.problem
+        return
+    problems = [
+        f"line {line.line_id}: {line.problem}"
+        for line in message.lines
+        if line.problem and order.lines[line.line_id].group_id is not None
+    ]
+    order.problem = "; ".join(problems)[:PROBLEM_MAX] or None
 
 
-def mend(order: ShopOrder, message: ShopOrderSeen) -> None:
+def mend(order: ShopOrder, message: Snapshot) -> None:
     """Take the groups that an older snapshot names of lines that none is known of.
 
     Ops mend a dead letter, and it may be replayed when a later snapshot has come.
@@ -23,18 +53,18 @@ def mend(order: ShopOrder, message: ShopOrderSeen) -> None:
             known.group_id = line.group_id
 
 
-def take_part(order: ShopOrder, message: ShopOrderSeen) -> None:
+def take_part(order: ShopOrder, message: Snapshot) -> None:
     """Take a snapshot of a sub-order; it stands for the order as long as that has not come."""
     assert message.part_id is not None
     known = order.parts.get(message.part_id)
-    if known is not None and message.updated_at < known.updated_at:
+    if known is not None and place(message) < known.version:
         return
     order.parts[message.part_id] = Part(
-        message.updated_at,
+        place(message),
         bool(message.cancelled),
         _lines({} if known is None else known.lines, message),
     )
-    if not order.source:
+    if not order.source and isinstance(message, ShopOrderSeen):
         order.source, order.order_id = message.source, message.order_id
         order.member_id, order.member_email = message.member_id, message.member_email
         order.currency, order.ordered_at = message.currency, message.ordered_at
@@ -42,7 +72,7 @@ def take_part(order: ShopOrder, message: ShopOrderSeen) -> None:
         order.number, order.problem = message.number, message.problem
 
 
-def _lines(before: dict[str, Line], message: ShopOrderSeen) -> dict[str, Line]:
+def _lines(before: dict[str, Line], message: Snapshot) -> dict[str, Line]:
     return {line.line_id: _line(line, before.get(line.line_id)) for line in message.lines}
 
 

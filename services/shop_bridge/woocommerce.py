@@ -6,6 +6,7 @@ apart: a webhook tells their sums only, so a poll reads their lines.
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.messages import ShopOrderSeen, ShopRefundLine, ShopRefundSeen
@@ -22,6 +23,9 @@ TOPICS = frozenset({"order.created", "order.updated", "order.restored", DELETED}
 DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 #: A failed payment may be tried again, a trashed order restored: then it is ordered anew.
 CANCELLED = frozenset({"cancelled", "failed", "trash"})
+#: A webhook's body is made when it is sent. One that is sent so long after its order's change tells
+#: how the order stood after that second; two of the same second may come in any order.
+SETTLES = timedelta(seconds=60)
 LANGUAGE = Language("meta_data", "key", ("product_id", "variation_id", "sku"))
 _PING = re.compile(rb"webhook_id=\d{1,20}")
 
@@ -34,6 +38,11 @@ def is_ping(body: bytes) -> bool:
 def delivery_ids(topic: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     """None: two deliveries of one second may share an id; the order and its time tell them."""
     return ()
+
+
+def stamped(said: Told, headers: Mapping[str, str], now: datetime) -> Told:
+    """What a webhook says that came at ``now``: WooCommerce does not tell when it was made."""
+    return said.stamped(now, SETTLES)
 
 
 def read(
@@ -114,7 +123,7 @@ def _seen(
         currency=payloads.currency_of(body),
         ordered_at=payloads.instant(body, "date_created_gmt"),
         updated_at=payloads.instant(body, "date_modified_gmt", "date_created_gmt"),
-        paid=status in {"completed", "refunded"} or is_paid,
+        paid=status != "failed" and (status in {"completed", "refunded"} or is_paid),
         cancelled=status in CANCELLED,
         lines=lines.shop_lines(found),
         strictly=how.products == "strictly",

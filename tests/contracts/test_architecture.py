@@ -200,10 +200,10 @@ def test_processors_read_and_write_what_the_catalogue_says(service: str) -> None
     reads_beside, writes_beside = BESIDE_PROCESSORS.get(service, (set(), set()))
     assert not (reads & reads_beside) | (writes & writes_beside), "not beside: declared"
     reads, writes = reads | reads_beside, writes | writes_beside
-    # The runtime writes dead letters and their tasks for every processor.
+    # The runtime writes dead letters and their tasks for every processor; some write more tasks.
     flows = [each for each in CATALOGUE.values() if each.kind != "ops" and each is not TASKS]
     assert names(reads) == names(topic for topic in flows if service in topic.consumers)
-    assert names(writes) == names(topic for topic in flows if service in topic.producers)
+    assert names(writes - {TASKS}) == names(t for t in flows if service in t.producers)
     assert service in DEAD_LETTERS.producers, "what it can't read goes there"
     assert service in TASKS.producers, "and people are told of it"
     assert service in PARKED_KEYS.consumers, "ops can park its keys"

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from schemas.messages import (
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
     ShopRefundSeen,
     Task,
 )
@@ -137,7 +138,8 @@ def test_recorded_woocommerce_orders(data: Path, name: str) -> None:
 @pytest.mark.parametrize("topic", ["orders/create", "orders/paid"])
 def test_a_recorded_order_without_a_group_is_not_ours(data: Path, topic: str) -> None:
     _, body = recorded(data, "shopify/orders.create.json")
-    assert of_shopify(topic, body | {"test": False, "payment_gateway_names": []}) == Told()
+    told = of_shopify(topic, body | {"test": False, "payment_gateway_names": []})
+    assert told.names_no_group
 
 
 # --- where the group stands ----------------------------------------------------------------------
@@ -214,7 +216,8 @@ def test_where_shopify_names_a_group(
     fields: Json, named: list[tuple[str | None, str | None]]
 ) -> None:
     told = of_shopify("orders/create", shopify_order(**fields))
-    found = [(line.group_id, line.mistyped) for line in order_in(told).lines] if told.events else []
+    lines = () if told.names_no_group else order_in(told).lines
+    found = [(line.group_id, line.mistyped) for line in lines]
     assert found == named
     if any(mistyped for _, mistyped in named):
         assert told.mistyped is not None
@@ -371,8 +374,60 @@ def test_a_snapshot_tells_of_refunds_before_itself() -> None:
 
 def test_a_cancelled_order_that_names_no_group_may_have_named_one() -> None:
     cancelled = shopify_order(note_attributes=[], cancelled_at="2026-05-04T11:00:05+02:00")
-    told = of_shopify("orders/cancelled", cancelled)
-    assert told.at(NOW) == (ShopOrderGone(shop_order="shop:9007199254740993", gone_at=NOW),)
+    (unnamed,) = of_shopify("orders/cancelled", cancelled).at(NOW)
+    assert isinstance(unnamed, ShopOrderUnnamed)
+    assert (unnamed.shop_order, unnamed.cancelled) == ("shop:9007199254740993", True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        of_shopify("orders/updated", shopify_order(note_attributes=[])),
+        of_woo(woo_order(meta_data=[])),
+    ],
+    ids=["shopify", "woocommerce"],
+)
+def test_what_goes_on_of_an_order_without_a_group_says_nothing_of_its_buyer(told: Told) -> None:
+    (unnamed,) = told.events
+    assert isinstance(unnamed, ShopOrderUnnamed)
+    assert [(line.quantity, line.group_id) for line in unnamed.lines] == [(2, None)]
+    written = unnamed.model_dump_json()
+    for marked in ("example", "115310627314723954", "guest", "42"):
+        assert marked not in written
+
+
+#: When a webhook says that it was triggered, and what is made of it.
+TRIGGERED = [
+    ("2026-05-04T09:00:05.123456789Z", datetime(2026, 5, 4, 9, 0, 5, 123_456, tzinfo=UTC)),
+    ("2026-05-04T11:00:05.5+02:00", datetime(2026, 5, 4, 9, 0, 5, 500_000, tzinfo=UTC)),
+    ("2026-05-04T09:00:05Z", datetime(2026, 5, 4, 9, 0, 5, tzinfo=UTC)),
+    ("", None),
+    ("soon", None),
+    ("0001-01-01T00:00:00+14:00", None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("header", "told_at"), TRIGGERED)
+def test_when_shopify_says_that_it_told(header: str | None, told_at: datetime | None) -> None:
+    headers = {"x-shopify-triggered-at": header} if header is not None else {}
+    told = shopify.stamped(of_shopify("orders/paid", shopify_order()), headers, NOW)
+    assert order_in(told).told_at == told_at
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_taken"), [(-9, False), (0, False), (59, False), (60, True)]
+)
+def test_when_a_woocommerce_webhook_came_is_heeded_long_after_its_change(
+    seconds: int, *, is_taken: bool
+) -> None:
+    """Its body is made when it is sent; two of one second may overtake each other."""
+    told = of_woo(woo_order(meta_data=[{"key": "group_id", "value": MISTYPED}]))
+    came = order_in(told).updated_at + timedelta(seconds=seconds)
+    stamped = woocommerce.stamped(told, {}, came)
+    assert order_in(stamped).told_at == (came if is_taken else None)
+    assert stamped.mistyped is not None
+    assert stamped.mistyped.told_at == order_in(stamped).told_at, "mended, it is as old as it was"
 
 
 def test_a_deleted_woocommerce_order_has_only_its_id() -> None:

@@ -421,20 +421,34 @@ async def test_what_follows_the_limit_is_left_unread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delivery", "status"),
+    ("shop", "delivery"),
     [
-        (shopify("products/update", {"id": 1}), 200),
-        (shopify("orders/create", shopify_order(note_attributes=[])), 200),
+        ("shop", shopify("products/update", {"id": 1})),
+        ("kiosk", woocommerce("order.updated", woo_order(status="checkout-draft"))),
     ],
-    ids=["of a topic we do not know", "of an order without a group"],
+    ids=["of a topic we do not know", "of an order that is not placed yet"],
 )
 async def test_what_is_not_ours_is_acknowledged_and_left(
-    page: Page, delivery: tuple[bytes, dict[str, str]], status: int
+    page: Page, shop: str, delivery: tuple[bytes, dict[str, str]]
 ) -> None:
-    assert (await page.post("shop", delivery)).status_code == status
+    assert (await page.post(shop, delivery)).status_code == 200
     assert page.topics.records == []
     counted = (await page.ops.get("/metrics")).text
-    assert 'source="shop"' in counted
+    assert f'source="{shop}"' in counted
+
+
+async def test_an_order_that_names_no_group_goes_on_without_its_buyer(page: Page) -> None:
+    """It may have named one before; the page keeps nothing, so the processor knows."""
+    triggered = {"X-Shopify-Triggered-At": "2026-05-04T09:00:05.123Z"}
+    delivery = shopify("orders/updated", shopify_order(note_attributes=[]), **triggered)
+    assert (await page.post("shop", delivery)).status_code == 200
+    (event,) = page.topics.on("shop-events")
+    assert (event["type"], event["told_at"]) == ("ShopOrderUnnamed", "2026-05-04T09:00:05.123000Z")
+    assert b"ann@x.example" not in (page.topics.records[0].value or b"")
+    counted = (await page.ops.get("/metrics")).text
+    assert 'outcome="unnamed",source="shop",topic="orders/updated"' in counted
+    page.topics.acknowledges = False
+    assert (await page.post("shop", delivery)).status_code == 503, "it may be one of ours"
 
 
 async def test_a_signed_payload_that_can_t_be_read_is_kept_as_it_came(page: Page) -> None:
