@@ -152,7 +152,10 @@ def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
 
 
 def _changed_at(order: ShopOrder) -> datetime:
-    return max([order.updated_at, *(edit.edited_at for edit in order.edits.values())])
+    edited = [edit.edited_at for edit in order.edits.values()]
+    return max(
+        [order.updated_at, *edited, *(part.version.updated_at for part in order.parts.values())]
+    )
 
 
 def _untold(order: ShopOrder) -> bool:
@@ -185,7 +188,7 @@ def _cancelled(group_id: str, each: Sent, order: ShopOrder) -> Message:
         order_id=each.order_id,
         source=order.source,
         group_id=group_id,
-        cancelled_at=order.cancelled_at or order.updated_at,
+        cancelled_at=order.cancelled_at or _changed_at(order),
     )
 
 
@@ -208,5 +211,5 @@ def _returned(
         member_id=order.member_id,
         order_id=each.order_id,
         quantity=quantity,
-        returned_at=max([order.updated_at, *refunds]),
+        returned_at=max([_changed_at(order), *refunds]),
     )
