@@ -21,7 +21,8 @@ _NO_TIME = re.compile(r"0000-00-00.*|\s*")
 _PHP = re.compile(
     r"(PHP )?(Notice|Warning|Deprecated|Strict Standards|(Fatal|Parse|Catchable fatal) error)\b"
 )
-_OBJECT_BEGINS = re.compile(r"(?<![^\s>])\{")
+_JSON_BEGINS = re.compile(r"(?<![^\s>])[{\[]")
+_CHUNK = re.compile(r"\s*[0-9a-fA-F]{1,8}\s*")
 _OBJECTS_TRIED = 50
 _ERROR_CODE = re.compile(r"[a-z][a-z0-9_-]{2,59}")
 _YES = frozenset({"1", "true", "yes"})
@@ -51,8 +52,9 @@ class UnreadableError(ValueError):
 def parse(body: bytes) -> Any:
     """The JSON of a body; numbers with a point as ``Decimal``. Raises ``GarbledError``.
 
-    A byte order mark is passed over, and so are messages of PHP around an object: shops with
-    ``WP_DEBUG_DISPLAY`` print them into every answer (wc-api-python#40).
+    A byte order mark is passed over, and so are messages of PHP around an object or a list: shops
+    with ``WP_DEBUG_DISPLAY`` print them into every answer (wc-api-python#40). The lengths of chunks
+    are passed over, too, which some servers leave in the body (woocommerce#28474).
     """
     try:
         text = body.decode("utf-8-sig")
@@ -61,21 +63,25 @@ def parse(body: bytes) -> Any:
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
-        found = _object_among_php(text)
+        found = _json_among_php(text)
         if found is None:
             raise _garbled(text) from None
         return found
 
 
-def _object_among_php(text: str) -> dict[str, Any] | None:
-    """The JSON object in a text that holds messages of PHP beside it."""
-    for match in islice(_OBJECT_BEGINS.finditer(text), _OBJECTS_TRIED):
+def _json_among_php(text: str) -> dict[str, Any] | list[Any] | None:
+    """The first JSON object or list in a text that holds messages of PHP beside it."""
+    for match in islice(_JSON_BEGINS.finditer(text), _OBJECTS_TRIED):
         try:
             found, end = _DECODER.raw_decode(text, match.start())
         except (ValueError, RecursionError):
             continue
-        beside = text[: match.start()] + text[end:]
-        return found if found and _PHP.search(beside) else None
+        before, after = text[: match.start()], text[end:]
+        is_list = isinstance(found, list) and all(isinstance(each, dict) for each in found)
+        is_said = (found if isinstance(found, dict) else is_list) and (
+            _PHP.search(before + after) or (_CHUNK.fullmatch(before) and _CHUNK.fullmatch(after))
+        )
+        return found if is_said else None
     return None
 
 

@@ -1,6 +1,6 @@
 """What all shops' translations give: events, and what of them only people can mend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from schemas.messages import (
     ShopOrderUnnamed,
     ShopRefundSeen,
 )
+from services.shop_bridge.versions import is_settled
 
 PROBLEM_MAX = 500
 
@@ -44,19 +45,34 @@ class Told:
         With ``settles``, only a snapshot whose change is that long ago gets it.
         """
 
-        def stamp(seen: ShopOrderSeen | ShopOrderUnnamed) -> datetime | None:
-            is_new = settles is not None and told_at and told_at - seen.updated_at < settles
+        def stamp(updated_at: datetime) -> datetime | None:
+            is_new = settles is not None and told_at and told_at - updated_at < settles
             return None if is_new else told_at
 
+        return self._stamped(stamp)
+
+    def as_read(self, asked_at: datetime, read_at: datetime | None) -> "Told":
+        """As the shop answered when it was asked; ``read_at`` is the same time on its own clock.
+
+        Only a snapshot whose second had ended by then is the truth about that second.
+        """
+
+        def stamp(updated_at: datetime) -> datetime | None:
+            is_truth = read_at is not None and is_settled(updated_at, read_at)
+            return asked_at if is_truth else None
+
+        return self._stamped(stamp)
+
+    def _stamped(self, stamp: Callable[[datetime], datetime | None]) -> "Told":
         events = [
-            each.model_copy(update={"told_at": stamp(each)})
+            each.model_copy(update={"told_at": stamp(each.updated_at)})
             if isinstance(each, ShopOrderSeen | ShopOrderUnnamed)
             else each
             for each in self.events
         ]
         letter = self.mistyped
         if letter is not None:
-            letter = letter.model_copy(update={"told_at": stamp(letter)})
+            letter = letter.model_copy(update={"told_at": stamp(letter.updated_at)})
         return replace(self, events=tuple(events), mistyped=letter)
 
     @property
