@@ -20,6 +20,7 @@ UNREAD_HELP = (
     "So the order counts in no group as it stands there. Look at it in the shop, correct it there"
     " and save it, or enter it by hand."
 )
+EVENT_HELP = "Correct it and replay it (jointbuy dead-letters), or let the shop write it anew."
 
 
 class Left(NamedTuple):
@@ -59,6 +60,29 @@ def unread(
         number=payloads.order_number(order, "name", "number", "order_number"),
         reason=reason,
         problem=f"{problem}. {UNREAD_HELP}"[:PROBLEM_MAX],
+        at=at,
+    )
+
+
+def unread_event(
+    source: str, key: bytes | None, place: str, error: ValueError, at: datetime
+) -> ShopOrderUnread:
+    """What is told of an outbox's event that can't be read: one task for each event.
+
+    ``place`` is ``topic/partition/offset``. The event's key is what people find it by, if it is
+    text, as it is the id of the order in most outboxes.
+    """
+    reason, problem = said(error)
+    text = (key or b"").decode("utf-8", "replace").strip('"')
+    is_name = text.isprintable() and 0 < len(text) <= payloads.NUMBER_CHARACTERS_MAX
+    order_id = f"event-{sha256(place.encode()).hexdigest()[:16]}"
+    return ShopOrderUnread(
+        shop_order=shop_order(source, order_id),
+        source=source,
+        order_id=order_id,
+        number=text if is_name else None,
+        reason=reason,
+        problem=f"{problem}. The event {place} counts in no group. {EVENT_HELP}"[:PROBLEM_MAX],
         at=at,
     )
 

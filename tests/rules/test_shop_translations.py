@@ -543,8 +543,16 @@ def without_type(body: Json) -> Json:
         SPOKEN,
         SPOKEN | {"source": "till", "group_id": GROUP.lower().replace("-", " ")},
         {"type": "OrderPaid", "timestamp": "2026-05-04T09:00:00Z", "data": without_type(SPOKEN)},
+        SPOKEN | {"quantity": 3.0, "value": "7200.00"},
+        SPOKEN | {"quantity": "3e0", "unit_price": None, "note": {"of": ["any", None]}},
     ],
-    ids=["plain", "id read aloud", "as the specification recommends"],
+    ids=[
+        "plain",
+        "id read aloud",
+        "as the specification recommends",
+        "whole decimals",
+        "an exponent, a null, and a field of no message",
+    ],
 )
 def test_a_shop_can_speak_our_language(body: Json) -> None:
     spoken = standard.read(through_json(body), "till")
@@ -559,6 +567,10 @@ def test_a_shop_can_speak_our_language(body: Json) -> None:
         (SPOKEN | {"type": "GroupPurchase"}, "body"),
         ({"type": "TimePassed", "at": "2026-05-04T09:00:00Z"}, "no shop can say"),
         (SPOKEN | {"value": 0.1}, "value"),
+        (SPOKEN | {"quantity": 2.5}, "quantity"),
+        (SPOKEN | {"quantity": "3,0"}, "quantity"),
+        (SPOKEN | {"quantity": True}, "quantity"),
+        (SPOKEN | {"quantity": None}, "quantity"),
         ([], "not an object"),
     ],
 )
