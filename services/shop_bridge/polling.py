@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import structlog
 
-from schemas.messages import ShopOrderUnread
+from schemas.messages import ShopOrderGone, ShopOrderUnread
 from services.runtime.records import OutputRecord, milliseconds
 from services.runtime.settings import Settings
 from services.shop_bridge import burying, woocommerce
@@ -31,7 +31,7 @@ from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.receiving import MISTYPED_ERROR
 from services.shop_bridge.shop_orders import Told, shop_order
 from services.shop_bridge.shops import BridgeSettings, Shop
-from services.shop_bridge.unread import MISTYPED
+from services.shop_bridge.unread import MISTYPED, UNCOUNTED
 from services.shop_bridge.versions import is_settled
 from services.shop_bridge.woo_listing import FAILED_MAX, Answer, Entry, Listing, OrderError, Page
 
@@ -220,9 +220,17 @@ class Poll:
             told = woocommerce.read_order(order, self._source, refunds, self._how)
         except ValueError as error:
             return self._unreadable(order_id, order, error, state, now)
+        records = self._told(order_id, told, answer, now, is_repeat=is_repeat)
         if state.again.pop(order_id, None) is not None:
             _log.info("an order is through", source=self._source, order=order_id)
-        return self._told(order_id, told, answer, now, is_repeat=is_repeat)
+            key = shop_order(self._source, order_id)
+            if told.events and all(each.key != key for each in told.events):
+                # A sub-order is told under its parent's key: under its own there is only the task.
+                done = ShopOrderGone(shop_order=key, gone_at=now)
+                records.append(
+                    self._publisher.event(done, milliseconds(now), self._cause(order_id))
+                )
+        return records
 
     def _told(
         self, order_id: str, told: Told, answer: Answer, now: datetime, *, is_repeat: bool
@@ -234,6 +242,12 @@ class Poll:
             left = burying.left(self._source, told.mistyped.order_id, MISTYPED)
             letter = self._publisher.dead_letter(told.mistyped, now_ms, cause, MISTYPED_ERROR, left)
             records.append(letter)
+        if told.problem is not None and not is_repeat:
+            body = json.dumps(answer.body, default=str).encode()
+            left = burying.left(self._source, told.order_id, UNCOUNTED)
+            records.append(
+                self._publisher.dead_webhook(self._source, body, now_ms, cause, told.problem, left)
+            )
         return records
 
     def _unreadable(

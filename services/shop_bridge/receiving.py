@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from schemas.messages import Message, ShopOrderSeen
+from schemas.messages import Message
 from services.runtime.records import OutputRecord, milliseconds
 from services.shop_bridge import burying, payloads, shopify, signatures, standard, woocommerce
 from services.shop_bridge.burying import Left
@@ -207,12 +207,10 @@ class Receiver:
         self, shop: Shop, told: Told, body: bytes, now: datetime, cause: str
     ) -> OutputRecord:
         """Keep the body of an order of which a group's line can't be counted."""
-        seen = told.events[-1]
-        assert isinstance(seen, ShopOrderSeen)
         problem = told.problem or ""
         UNREADABLE.labels(shop.name).inc()
         _log.warning("a line of a group can't be counted", source=shop.name, error=problem)
-        left = burying.left(shop.name, seen.order_id, UNCOUNTED)
+        left = burying.left(shop.name, told.order_id, UNCOUNTED)
         return self._publisher.dead_webhook(
             shop.name, body, milliseconds(now), cause, problem, left
         )

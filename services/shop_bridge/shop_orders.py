@@ -76,6 +76,12 @@ class Told:
         return replace(self, events=tuple(events), mistyped=letter)
 
     @property
+    def order_id(self) -> str:
+        """The shop's own id of the order of which a group is named; empty if none is."""
+        seen = [each for each in self.events if isinstance(each, ShopOrderSeen)]
+        return seen[-1].order_id if seen else ""
+
+    @property
     def names_no_group(self) -> bool:
         """Whether it is a snapshot that concerns us only if the order is known."""
         return any(isinstance(each, ShopOrderUnnamed) for each in self.events)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import structlog
 
+from schemas.tasks import order_task_id
 from services.runtime.settings import Settings
 from services.shop_bridge import polling, woo_listing
 from services.shop_bridge.payloads import GarbledError, UnreadableError
@@ -342,6 +343,36 @@ async def test_a_bad_order_that_is_deleted_is_gone(polled: Polled, clock: Clock)
     await polled.once()
     assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
     assert polled.position.read().again == {}
+
+
+async def test_the_task_of_a_sub_order_that_got_through_is_done(
+    polled: Polled, clock: Clock
+) -> None:
+    """The sub-order is told under its parent's key, and its task stands under its own."""
+    polled.shop.put(order(2, 20, parent_id=1, **REFUNDS))
+    polled.shop.sick[2] = {"refunds"}
+    await polled.once()
+    polled.shop.sick.clear()
+    clock.now += timedelta(minutes=2)
+    await polled.once()
+    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
+    assert [(each["type"], each["part_id"]) for each in told_of(polled, 1)] == [
+        ("ShopOrderSeen", "2")
+    ]
+
+
+async def test_a_line_that_can_t_be_counted_is_a_dead_letter_of_the_poll(polled: Polled) -> None:
+    lines = [woo_line(1, 2), woo_line(2, 0.5)]  # type: ignore[arg-type]
+    polled.shop.put(order(1, 10, line_items=lines))
+    await polled.once()
+    (event,) = told_of(polled, 1)
+    assert event["problem"] == "line 2: quantity is not a number of units"
+    (letter,) = [each for each in polled.topics.records if each.topic == "dead-letters"]
+    about = dict(letter.headers)
+    assert (about["reason"], about["task"].decode()) == (
+        b"not-counted",
+        order_task_id("kiosk", "1"),
+    )
 
 
 async def test_a_page_of_which_half_is_bad(polled: Polled, clock: Clock) -> None:
