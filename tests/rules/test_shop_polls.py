@@ -350,14 +350,16 @@ async def test_the_task_of_a_sub_order_that_got_through_is_done(
 ) -> None:
     """The sub-order is told under its parent's key, and its task stands under its own."""
     polled.shop.put(order(2, 20, parent_id=1, **REFUNDS))
+    put_refund(polled.shop, 2)
     polled.shop.sick[2] = {"refunds"}
     await polled.once()
     polled.shop.sick.clear()
     clock.now += timedelta(minutes=2)
     await polled.once()
     assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
-    assert [(each["type"], each["part_id"]) for each in told_of(polled, 1)] == [
-        ("ShopOrderSeen", "2")
+    assert [(each["type"], each.get("part_id")) for each in told_of(polled, 1)] == [
+        ("ShopRefundSeen", None),
+        ("ShopOrderSeen", "2"),
     ]
 
 
@@ -373,6 +375,20 @@ async def test_a_line_that_can_t_be_counted_is_a_dead_letter_of_the_poll(polled:
         b"not-counted",
         order_task_id("kiosk", "1"),
     )
+
+
+async def test_the_task_of_an_order_that_counts_nowhere_is_done(
+    polled: Polled, clock: Clock
+) -> None:
+    """It is at the checkout again, so it tells nothing."""
+    polled.shop.put(order(2, 20))
+    polled.shop.sick[2] = {"list"}
+    await polled.once()
+    polled.shop.sick.clear()
+    polled.shop.put(order(2, 20, status="checkout-draft"))
+    clock.now += timedelta(minutes=2)
+    await polled.once()
+    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
 
 
 async def test_a_page_of_which_half_is_bad(polled: Polled, clock: Clock) -> None:
