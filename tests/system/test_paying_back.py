@@ -50,6 +50,7 @@ class Town:
     bridge: Worker | None = None
     page: Worker | None = None
     sold: dict[tuple[str, int], Json] = field(default_factory=dict)
+    poll_seconds: str = "3600"
 
     def start(self, at_shop: str, at_cafe: str, at_kiosk: str) -> None:
         secrets = [SECRET]
@@ -70,7 +71,7 @@ class Town:
             "favor_service",
             "payment_service",
             SHOP_TIMEOUT_SECONDS="1",
-            POLL_SECONDS="3600",
+            POLL_SECONDS=self.poll_seconds,
         )
 
     def tell(self, shop: str, delivery: tuple[bytes, dict[str, str]]) -> None:
@@ -291,7 +292,8 @@ def test_all_of_it_back_by_favors_alone_returns_nothing(
 
 
 def sick_order(it: Town) -> None:
-    """An order whose refunds the kiosk can't list, of no group."""
+    """An order whose refunds the kiosk can't list, of no group; polls are to find it."""
+    it.poll_seconds = "1"
     at = f"{NOW:%Y-%m-%dT%H:%M:%S}"
     refunds = [{"id": 901, "reason": "", "total": "-1.00"}]
     order = woo_order(id=2_900, meta_data=[], refunds=refunds, date_modified_gmt=at)
