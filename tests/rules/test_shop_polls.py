@@ -350,14 +350,16 @@ async def test_the_task_of_a_sub_order_that_got_through_is_done(
 ) -> None:
     """The sub-order is told under its parent's key, and its task stands under its own."""
     polled.shop.put(order(2, 20, parent_id=1, **REFUNDS))
+    put_refund(polled.shop, 2)
     polled.shop.sick[2] = {"refunds"}
     await polled.once()
     polled.shop.sick.clear()
     clock.now += timedelta(minutes=2)
     await polled.once()
     assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
-    assert [(each["type"], each["part_id"]) for each in told_of(polled, 1)] == [
-        ("ShopOrderSeen", "2")
+    assert [(each["type"], each.get("part_id")) for each in told_of(polled, 1)] == [
+        ("ShopRefundSeen", None),
+        ("ShopOrderSeen", "2"),
     ]
 
 
