@@ -224,8 +224,9 @@ class Poll:
         if state.again.pop(order_id, None) is not None:
             _log.info("an order is through", source=self._source, order=order_id)
             key = shop_order(self._source, order_id)
-            if told.events and all(each.key != key for each in told.events):
-                # A sub-order is told under its parent's key: under its own there is only the task.
+            if all(each.key != key for each in told.at(now)):
+                # A sub-order is told under its parent's key, and an order that counts nowhere is
+                # not told: under its own key there is only the task.
                 done = ShopOrderGone(shop_order=key, gone_at=now)
                 records.append(
                     self._publisher.event(done, milliseconds(now), self._cause(order_id))

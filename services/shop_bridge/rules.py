@@ -163,7 +163,7 @@ def _order(rows: Rows) -> ShopOrder:
 
 
 def _keep(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
-    messages = settle(order) if order.source else []
+    messages = settle(order, rows.key) if order.source else []
     rows["order"] = order
     rows["due/forget"] = Due(now + (KEPT if order.source else PARTS_KEPT))
     return messages

@@ -29,14 +29,13 @@ from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
 from services.runtime.rows import UnusableError
 from services.shop_bridge import counting
 from services.shop_bridge.rows import Sent, ShopOrder
-from services.shop_bridge.shop_orders import shop_order
 
 #: What an id of ours may have.
 ID_CHARACTERS_MAX = 64
 
 
-def settle(order: ShopOrder) -> list[Message]:
-    """The messages that are due, noted in the row as sent.
+def settle(order: ShopOrder, shop_order: str) -> list[Message]:
+    """The messages that are due, noted in the row as sent; ``shop_order`` is the row's key.
 
     Raises ``UnusableError`` if the units or the value of a group's part pass the limits.
     """
@@ -45,8 +44,7 @@ def settle(order: ShopOrder) -> list[Message]:
         if counting.needs_product(group_id, order):
             if group_id not in order.asked:
                 order.asked.append(group_id)
-                key = shop_order(order.source, order.order_id)
-                messages.append(ProductAsked(group_id=group_id, shop_order=key))
+                messages.append(ProductAsked(group_id=group_id, shop_order=shop_order))
             continue
         if order.cancelled_at is not None:
             messages += _cancel(group_id, order)

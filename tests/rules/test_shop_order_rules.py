@@ -158,6 +158,11 @@ def edit(at: str = LATER, edit_id: int = 5, **lines: list[tuple[int, int]]) -> t
     return "orders/edited", {"order_edit": inner}
 
 
+#: Two bundles, each of one and two units; an order has only the parts.
+BUNDLE = [
+    shopify_line(1, 2, "2.00", line_item_group={"id": 5, "quantity": 2}),
+    shopify_line(2, 4, "1.00", line_item_group={"id": 5, "quantity": 2}),
+]
 OF_GROUP = shopify_line(1, properties=[{"name": "group_id", "value": GROUP}])
 STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, int]]] = [
     (
@@ -448,6 +453,22 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
             (updated(note_attributes=[], line_items=[shopify_line(), shopify_line(2, 5)]), []),
         ],
         (2, 4_800),
+    ),
+    (
+        "what named the group of a bundle is gone: it stays one bundle",
+        [
+            (paid(line_items=BUNDLE), [f"paid {ID} 2 for 800"]),
+            (updated(note_attributes=[], line_items=BUNDLE), []),
+            (
+                updated(
+                    note_attributes=[],
+                    line_items=[each | {"current_quantity": 0} for each in BUNDLE],
+                    updated_at="2026-05-04T12:00:00Z",
+                ),
+                [f"returned {ID}-r1 2 of {ID}"],
+            ),
+        ],
+        (0, 0),
     ),
     (
         "an unpaid order no longer names its group, and loses a unit",

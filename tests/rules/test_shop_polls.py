@@ -377,6 +377,20 @@ async def test_a_line_that_can_t_be_counted_is_a_dead_letter_of_the_poll(polled:
     )
 
 
+async def test_the_task_of_an_order_that_counts_nowhere_is_done(
+    polled: Polled, clock: Clock
+) -> None:
+    """It is at the checkout again, so it tells nothing."""
+    polled.shop.put(order(2, 20))
+    polled.shop.sick[2] = {"list"}
+    await polled.once()
+    polled.shop.sick.clear()
+    polled.shop.put(order(2, 20, status="checkout-draft"))
+    clock.now += timedelta(minutes=2)
+    await polled.once()
+    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
+
+
 async def test_a_page_of_which_half_is_bad(polled: Polled, clock: Clock) -> None:
     """A hundred orders, every second one stops PHP: the other half gets through."""
     for number in range(1, 101):

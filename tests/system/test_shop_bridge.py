@@ -165,6 +165,11 @@ def test_edits_refunds_and_cancellations_reach_the_row(stack: Stack) -> None:
     raised = [shopify_line(quantity=4, current_quantity=3)]
     send("orders/updated", updated_at=minutes(2), line_items=raised, **paid)
     stack.wait_for("purchases", member, quantity=3, value=7_200, orders=2)
+    # What named the group is gone; and an order of no group leaves no trace.
+    fewer = [shopify_line(quantity=4, current_quantity=2)]
+    send("orders/updated", updated_at=minutes(3), line_items=fewer, note_attributes=[], **paid)
+    send("orders/updated", id=5, updated_at=minutes(3), note_attributes=[], **paid)
+    stack.wait_for("purchases", member, quantity=2, value=4_800)
     send("orders/cancelled", updated_at=minutes(3), cancelled_at=minutes(3), **paid)
     stack.wait_for("purchases", member, quantity=0, value=0, orders=0)
     stack.wait_idle()
