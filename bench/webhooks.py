@@ -34,7 +34,7 @@ SECRET = "of this run only"
 GROUPS = [derive(f"bench-{number}") for number in range(100)]
 
 
-def payload(number: int, bytes_each: int) -> bytes:
+def payload(number: int, bytes_each: int, *, is_ours: bool = True) -> bytes:
     """A Shopify order of two lines, padded to the size of a recorded one."""
     line = {"quantity": 1, "current_quantity": 1, "price": "199.00", "properties": []}
     order: dict[str, Any] = {
@@ -45,7 +45,9 @@ def payload(number: int, bytes_each: int) -> bytes:
         "email": f"buyer-{number}@x.example",
         "financial_status": "paid",
         "customer": {"id": 7_000_000_000_000 + number},
-        "note_attributes": [{"name": "group_id", "value": GROUPS[number % len(GROUPS)]}],
+        "note_attributes": [{"name": "group_id", "value": GROUPS[number % len(GROUPS)]}]
+        if is_ours
+        else [],
         "line_items": [{"id": 1, **line}, {"id": 2, **line}],
     }
     lines = [{"name": f"field {each}", "value": "x" * 40} for each in range(1_000)]
@@ -55,9 +57,9 @@ def payload(number: int, bytes_each: int) -> bytes:
     return json.dumps(order).encode()
 
 
-def request(number: int, bytes_each: int) -> bytes:
-    """The request as it goes over the socket."""
-    body = payload(number, bytes_each)
+def request(number: int, bytes_each: int, percent_ours: int) -> bytes:
+    """The request as it goes over the socket; so many percent of them name a group."""
+    body = payload(number, bytes_each, is_ours=number % 100 < percent_ours)
     signature = base64.b64encode(hmac.digest(SECRET.encode(), body, sha256)).decode()
     head = (
         "POST /webhooks/shop HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\n"
@@ -141,6 +143,9 @@ def main(
         10_000
     ),
     connections: Annotated[int, typer.Option(help="Kept alive.")] = 50,
+    percent_ours: Annotated[
+        int, typer.Option(min=0, max=100, help="Of the orders; the others name no group.")
+    ] = 100,
 ) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory(prefix="jointbuy-bench-") as name:
@@ -151,9 +156,12 @@ def main(
             asyncio.run(create_topics(settings))
             port, ops_port = brokers.free_port(), brokers.free_port()
             page = start_page(settings, port, ops_port, folder / "page.log")
-            warm = [request(number, bytes_each) for number in range(rate * 3)]
+            warm = [request(number, bytes_each, percent_ours) for number in range(rate * 3)]
             asyncio.run(drive(port, warm, max(rate // 2, 1), connections))
-            requests = [request(10**6 + number, bytes_each) for number in range(rate * seconds)]
+            requests = [
+                request(10**6 + number, bytes_each, percent_ours)
+                for number in range(rate * seconds)
+            ]
             before = usage(page.pid)[0]
             began = time.perf_counter()
             taken = sorted(asyncio.run(drive(port, requests, rate, connections)))

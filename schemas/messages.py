@@ -104,11 +104,15 @@ from schemas.parts import (
     Visibility,
 )
 from schemas.shops import (
+    ProductAsked,
+    ProductTold,
     ShopLine,
     ShopLineChange,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopOrderUnread,
     ShopRefundLine,
     ShopRefundSeen,
 )
@@ -178,6 +182,8 @@ __all__ = [
     "Preference",
     "Problem",
     "Product",
+    "ProductAsked",
+    "ProductTold",
     "PurchaseOpened",
     "PurchaseRow",
     "PurchaseState",
@@ -197,6 +203,8 @@ __all__ = [
     "ShopOrderEdited",
     "ShopOrderGone",
     "ShopOrderSeen",
+    "ShopOrderUnnamed",
+    "ShopOrderUnread",
     "ShopRefundLine",
     "ShopRefundSeen",
     "ShownOffer",

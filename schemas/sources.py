@@ -26,6 +26,11 @@ def may_feed(source: str, listed: Collection[str]) -> bool:
     return not listed or any(_is_or_is_of(source, each) for each in listed)
 
 
+def shop_of(source: str) -> str:
+    """The shop's id in a source: all of it, or the part before the first dot."""
+    return source.split(".", 1)[0]
+
+
 def is_reserved(source: str) -> bool:
     """Whether a name is one of our own sources, so no shop may use it as its id or source."""
     return any(_is_or_is_of(source, each) for each in (STOREFRONT, ADMIN))

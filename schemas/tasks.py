@@ -1,5 +1,6 @@
 """What is left to people and no other fact tells."""
 
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
@@ -40,3 +41,11 @@ class Task(Message):
     done_at: Instant | None = None
     version: Version = 1
     keyed_by: ClassVar[str] = "task_id"
+
+
+def order_task_id(source: str, order_id: str) -> str:
+    """The id of the task for a shop's order, by the order's source and the shop's own order id.
+
+    The same order gives the same id, whether a webhook or a poll met it.
+    """
+    return f"order-{sha256(f'{source}/{order_id}'.encode()).hexdigest()[:32]}"

@@ -4,10 +4,12 @@ From https://shopify.dev/docs/api/admin-graphql/2026-04. Queries are validated a
 below: a field, an argument or an input that the documentation does not have is refused, and so is
 one that is missing. ``refundCreate`` wants ``@idempotent``, gives the first answer again under a
 key it knows, refuses a key that comes with another input, and refunds no more than there is.
+A refund through a manual gateway is written into the books like any other, and moves no money.
 """
 
 import json
 import time
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +39,7 @@ SCHEMA = build_schema(
     enum DiscountBuyerSelection { ALL }
     type Query {
       order(id: ID!): Order
+      refund(id: ID!): Refund
       codeDiscountNodeByCode(code: String!): DiscountCodeNode
     }
     type Mutation {
@@ -59,6 +62,7 @@ SCHEMA = build_schema(
       kind: OrderTransactionKind!
       status: OrderTransactionStatus!
       gateway: String
+      manualPaymentGateway: Boolean!
       amountSet: MoneyBag!
       parentTransaction: OrderTransaction
     }
@@ -109,6 +113,8 @@ class StrictShopify:
         self.codes: dict[str, Json] = {}
         #: Order ids whose payment provider takes no refund.
         self.declines: set[str] = set()
+        #: Gateways whose refunds are written down, and fail at the payment provider.
+        self.failing: set[str] = set()
         self.points = POINTS_MAX
         self._filled_at = time.monotonic()
         self.asked: list[str] = []
@@ -116,16 +122,29 @@ class StrictShopify:
         self._numbers = 0
 
     def sell(
-        self, number: int, *amounts: str, currency: str = "EUR", presentment: str = ""
+        self,
+        number: int,
+        *amounts: str,
+        currency: str = "EUR",
+        presentment: str = "",
+        by_hand: Collection[int] = (),
+        **more: Json,
     ) -> None:
-        """An order that is paid by so many amounts, each by another gateway."""
+        """An order that is paid by so many amounts, each by another gateway.
+
+        Those whose places are in ``by_hand`` are paid through manual gateways; the transactions at
+        the places in ``more`` are changed as given.
+        """
         order_id = f"gid://shopify/Order/{number}"
         self.orders[order_id] = {
             "id": order_id,
             "currencyCode": currency,
             "presentmentCurrencyCode": presentment or currency,
             "transactions": [
-                self._transaction("SALE", amount, f"gateway-{place}", currency)
+                self._transaction(
+                    "SALE", amount, f"gateway-{place}", currency, is_by_hand=place in by_hand
+                )
+                | more.get(f"at_{place}", {})
                 for place, amount in enumerate(amounts)
             ],
             "refunds": [],
@@ -138,6 +157,17 @@ class StrictShopify:
             each["amountSet"]["shopMoney"]["amount"]
             for each in order["transactions"]
             if each["kind"] == "REFUND"
+        ]
+
+    def moved(self, number: int) -> list[str]:
+        """The amounts of an order that went back for real."""
+        order = self.orders[f"gid://shopify/Order/{number}"]
+        return [
+            each["amountSet"]["shopMoney"]["amount"]
+            for each in order["transactions"]
+            if each["kind"] == "REFUND"
+            and each["status"] in ("SUCCESS", "PENDING")
+            and not each["manualPaymentGateway"]
         ]
 
     @property
@@ -206,6 +236,10 @@ class StrictShopify:
         order = self.orders.get(id)
         return order and _listed(order)
 
+    def refund(self, info: GraphQLResolveInfo, id: str) -> Any:
+        refunds = (each for order in self.orders.values() for each in order["refunds"])
+        return next((_listed(each) for each in refunds if each["id"] == id), None)
+
     def codeDiscountNodeByCode(self, info: GraphQLResolveInfo, code: str) -> Any:
         return {"id": f"gid://shopify/DiscountCodeNode/{code}"} if code in self.codes else None
 
@@ -247,7 +281,11 @@ class StrictShopify:
             back = self._transaction(
                 "REFUND", each["amount"], each["gateway"], order["currencyCode"]
             )
-            back["parentTransaction"] = _of(order, each["parentId"])
+            parent = _of(order, each["parentId"])
+            back["parentTransaction"] = parent
+            back["manualPaymentGateway"] = parent["manualPaymentGateway"]
+            if each["gateway"] in self.failing:
+                back["status"] = "FAILURE"
             order["transactions"].append(back)
             made.append(back)
         refund = {
@@ -274,13 +312,16 @@ class StrictShopify:
 
     # --- books -----------------------------------------------------------------------------------
 
-    def _transaction(self, kind: str, amount: str, gateway: str, currency: str) -> Json:
+    def _transaction(
+        self, kind: str, amount: str, gateway: str, currency: str, *, is_by_hand: bool = False
+    ) -> Json:
         money = {"amount": amount, "currencyCode": currency}
         return {
             "id": self._id("OrderTransaction"),
             "kind": kind,
             "status": "SUCCESS",
             "gateway": gateway,
+            "manualPaymentGateway": is_by_hand,
             "amountSet": {"shopMoney": money, "presentmentMoney": money},
             "parentTransaction": None,
         }
@@ -312,7 +353,9 @@ def _of(order: Json, transaction_id: Any) -> Any:
         (
             each
             for each in order["transactions"]
-            if each["id"] == transaction_id and each["kind"] in ("SALE", "CAPTURE")
+            if each["id"] == transaction_id
+            and each["kind"] in ("SALE", "CAPTURE")
+            and each["status"] == "SUCCESS"
         ),
         None,
     )
@@ -322,7 +365,9 @@ def _left(order: Json, parent: Json) -> Decimal:
     back = [
         Decimal(each["amountSet"]["shopMoney"]["amount"])
         for each in order["transactions"]
-        if each["kind"] == "REFUND" and each["parentTransaction"]["id"] == parent["id"]
+        if each["kind"] == "REFUND"
+        and each["status"] != "FAILURE"
+        and each["parentTransaction"]["id"] == parent["id"]
     ]
     return Decimal(parent["amountSet"]["shopMoney"]["amount"]) - sum(back, Decimal(0))
 

@@ -32,10 +32,17 @@ def recorded(data: Path, name: str) -> tuple[str, Json]:
 
 
 def under_group(body: Json, group_id: str = GROUP) -> Json:
-    """A Shopify order whose cart names a group; refunds and edits name none."""
+    """A Shopify order whose cart names a group; refunds and edits name none.
+
+    Shopify's samples are test orders, paid by its bogus gateway: this is a real one.
+    """
     named = copy.deepcopy(body)
     if "note_attributes" in named:
-        named["note_attributes"] = [{"name": "group_id", "value": group_id}]
+        named |= {
+            "note_attributes": [{"name": "group_id", "value": group_id}],
+            "test": False,
+            "payment_gateway_names": ["visa"],
+        }
     return named
 
 

@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from email.utils import format_datetime
+from typing import Any, Literal
 
 import httpx
 
@@ -25,6 +26,19 @@ ONE = rf"{ORDERS}/\d+"
 REFUNDS = rf"{ONE}/refunds"
 COUPONS = "/wp-json/wc/v3/coupons"
 READ_AND_WRITTEN = rf"{REFUNDS}|{COUPONS}"
+#: What a list without the orders' insides may be asked for, by WordPress's own ``_fields``.
+FIELDS = {"id", "status", "date_modified_gmt", "date_created_gmt"}
+#: What is wrong with an order: ``list`` makes PHP fail in every list with it, and alone; ``entry``
+#: is an error in its place in a list; ``order`` fails alone; ``refunds`` fails when these are asked
+#: for; ``refund-entry`` has errors among them (woocommerce#12102), ``refund-lost`` has one in place
+#: of one; ``nameless`` is an error even in a list of ids.
+Sick = Literal[
+    "list", "entry", "order", "refunds", "refund-entry", "refund-lost", "refunds-html", "nameless"
+]
+WP_ERROR = {
+    "errors": {"woocommerce_rest_invalid_order_refund_id": ["Invalid order refund ID."]},
+    "error_data": {"woocommerce_rest_invalid_order_refund_id": 404},
+}
 #: The documented parameters that a poll needs; every other is a mistake here.
 ALLOWED: dict[str, Callable[[str], bool]] = {
     "status": lambda text: text in {"any", "trash"},
@@ -35,6 +49,7 @@ ALLOWED: dict[str, Callable[[str], bool]] = {
     "per_page": lambda text: 1 <= int(text) <= 100,
     "page": lambda text: int(text) >= 1,
     "code": lambda text: text != "",
+    "_fields": lambda text: set(text.split(",")) <= FIELDS,
 }
 _DECIMAL = re.compile(r"\d+(\.\d{1,3})?")
 
@@ -76,6 +91,15 @@ POSTED: dict[str, tuple[dict[str, Callable[[Any], bool]], set[str]]] = {
     ),
 }
 Json = dict[str, Any]
+#: What WordPress answers when PHP stops.
+CRITICAL = httpx.Response(
+    500,
+    json={
+        "code": "internal_server_error",
+        "message": "<p>There has been a critical error on this website.</p>",
+        "data": {"status": 500},
+    },
+)
 
 
 class WooRest:
@@ -88,8 +112,15 @@ class WooRest:
         self.coupons: list[Json] = []
         #: Order ids whose gateway refunds nothing by itself.
         self.declines: set[int] = set()
+        #: Order ids whose refunds are written down, and move nothing.
+        self.unmoved: set[int] = set()
         self.asked: list[str] = []
         self.mishaps: list[httpx.Response] = []
+        self.sick: dict[int, set[Sick]] = {}
+        #: What a plugin makes of each body.
+        self.garbles: Callable[[bytes], bytes] = lambda body: body
+        #: The shop's clock, as its answers tell it.
+        self.clock: datetime | None = None
         self.between_pages: Callable[[], None] = lambda: None
         self._numbers = 700
 
@@ -107,6 +138,15 @@ class WooRest:
         self.asked.append(str(request.url))
         if self.mishaps:
             return self.mishaps.pop(0)
+        answer = self._meet(request)
+        answer = httpx.Response(
+            answer.status_code, headers=answer.headers, content=self.garbles(answer.content)
+        )
+        if self.clock is not None:
+            answer.headers["date"] = format_datetime(self.clock, usegmt=True)
+        return answer
+
+    def _meet(self, request: httpx.Request) -> httpx.Response:
         fault = self.faults.next(is_write=request.method == "POST")
         if fault == "dropped":
             raise NoAnswer(fault)
@@ -135,11 +175,18 @@ class WooRest:
         order_id = int(path.split("/")[5])
         if order_id not in self.orders:
             return _refused(404, "woocommerce_rest_shop_order_invalid_id")
+        sick = self.sick.get(order_id, set())
         if not path.endswith("/refunds"):
-            return _said(self.orders[order_id])
+            return CRITICAL if sick & {"list", "order"} else _said(self.orders[order_id])
         if request.method == "POST":
             return self._refund(order_id, json.loads(request.content))
+        if sick & {"refunds", "refunds-html"}:
+            return CRITICAL if "refunds" in sick else httpx.Response(200, text="<html>wait</html>")
         refunds = self.refunds.get(order_id, [])[::-1]
+        if "refund-entry" in sick:
+            refunds = [WP_ERROR, *refunds, WP_ERROR]
+        if "refund-lost" in sick:
+            refunds = [WP_ERROR, *refunds[1:]]
         size, number = int(query.get("per_page", "10")), int(query.get("page", "1"))
         return _said(refunds[(number - 1) * size : number * size])
 
@@ -159,7 +206,7 @@ class WooRest:
             "date_created_gmt": order["date_modified_gmt"],
             "amount": told["amount"],
             "reason": told.get("reason", ""),
-            "refunded_payment": told["api_refund"],
+            "refunded_payment": told["api_refund"] and order_id not in self.unmoved,
             "meta_data": told.get("meta_data", []),
             "line_items": [],
         }
@@ -195,9 +242,19 @@ class WooRest:
         ]
         found.sort(key=lambda order: (order["date_modified_gmt"], order["id"]))
         size, number = int(query.get("per_page", "10")), int(query.get("page", "1"))
-        answer = _said(found[(number - 1) * size : number * size])
+        page = found[(number - 1) * size : number * size]
         self.between_pages()
-        return answer
+        fields = query.get("_fields", "").split(",") if "_fields" in query else None
+        sick = [self.sick.get(order["id"], set()) for order in page]
+        if fields is None and any("list" in each for each in sick):
+            return CRITICAL
+        errors = {"nameless"} if fields else {"nameless", "entry"}
+        return _said(
+            [
+                WP_ERROR if each & errors else _slim(order, fields)
+                for order, each in zip(page, sick, strict=True)
+            ]
+        )
 
 
 def _refusal(request: httpx.Request, query: dict[str, str]) -> httpx.Response | None:
@@ -225,6 +282,10 @@ def _wrong_body(what: str, told: Json) -> httpx.Response | None:
             return _refused(400, f"rest_invalid_param: {name}")
     missing = needed - set(told)
     return _refused(400, f"rest_missing_callback_param: {sorted(missing)}") if missing else None
+
+
+def _slim(order: Json, fields: list[str] | None) -> Json:
+    return {name: value for name, value in order.items() if fields is None or name in fields}
 
 
 def _said(body: Any) -> httpx.Response:

@@ -7,7 +7,7 @@ ours do, as shops have coupons of their own.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.ids import read_aloud
 
@@ -29,12 +29,31 @@ class Named(NamedTuple):
     mistyped: str | None = None
 
 
-def pairs(fields: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[str, str]]:
-    """Fields as shops list them, ``{name: …, "value": …}``; those with no text are left out."""
-    for each in fields:
-        key, value = each.get(name), each.get("value")
+def pairs(fields: object, name: str) -> list[tuple[str, str]]:
+    """Fields as shops write them; those with no text, and all that is no field, are left out.
+
+    They are a list of ``{name: …, "value": …}``, an object of such (PHP's list with gaps), or one
+    object of names and values.
+    """
+    found = []
+    for key, value in _written(fields, name):
         if isinstance(key, str) and isinstance(value, str) and value.strip():
-            yield _NOT_LETTERS.sub("", key).lower(), value.strip()
+            found.append((plain_name(key), value.strip()))
+    return found
+
+
+def plain_name(key: str) -> str:
+    """The name of a field as it is compared: without case and all that is no letter."""
+    return _NOT_LETTERS.sub("", key).lower()
+
+
+def _written(fields: object, name: str) -> Iterator[tuple[object, object]]:
+    named = fields.items() if isinstance(fields, Mapping) else ()
+    listed = [each for _, each in named] if named else fields
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, Mapping):
+            yield each.get(name), each.get("value")
+    yield from named
 
 
 def in_fields(fields: Iterable[tuple[str, str]]) -> set[Named]:

@@ -20,6 +20,11 @@ UNREADABLE = Counter(
 )
 POLLED = Counter("jointbuy_polled_orders_total", "Orders read by polls.", ["source"])
 POLL_FAILURES = Counter("jointbuy_poll_failures_total", "Polls that broke off.", ["source"])
+POLL_WAITING = Gauge(
+    "jointbuy_polled_orders_waiting",
+    "Orders that polls could not fetch or read, and ask for again.",
+    ["source"],
+)
 POLLED_UP_TO = Gauge(
     "jointbuy_polled_up_to_seconds", "Up to when a shop is polled, as Unix time.", ["source"]
 )

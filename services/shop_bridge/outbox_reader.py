@@ -26,8 +26,9 @@ from services.runtime.records import (
     offset_after,
 )
 from services.runtime.settings import Settings
-from services.shop_bridge import outbox
+from services.shop_bridge import burying, outbox
 from services.shop_bridge.metrics import MISTYPED, OUTBOX_EVENTS
+from services.shop_bridge.payloads import GarbledError
 from services.shop_bridge.publisher import Publisher
 from services.shop_bridge.receiving import MISTYPED_ERROR
 from services.shop_bridge.shops import Shop
@@ -96,7 +97,7 @@ class Events:
         """The records that an event makes: none if it is known or a tombstone."""
         if isinstance(record, Unreadable):
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            return [self._buried(record, record.problem)]
+            return self._buried(record, GarbledError(record.problem, record.reason))
         event_id = outbox.event_id(record.headers)
         if event_id is not None and (event_id in self._reading or self._known.get(event_id)):
             OUTBOX_EVENTS.labels(self._source, "repeated").inc()
@@ -113,21 +114,32 @@ class Events:
         except ValueError as error:
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
             _log.warning("an outbox event can't be read", source=self._source, at=cause)
-            return [self._buried(record, str(error))]
+            return self._buried(record, error)
         if spoken.mistyped:
             MISTYPED.labels(self._source).inc()
             OUTBOX_EVENTS.labels(self._source, "mistyped").inc()
-            letter = self._publisher.dead_letter(spoken.message, now_ms, cause, MISTYPED_ERROR)
-            return [letter]
+            told = burying.mistyped(self._source, spoken.message, datetime.now(UTC))
+            left = burying.left(self._source, told.order_id, told.reason)
+            letter = self._publisher.dead_letter(
+                spoken.message, now_ms, cause, MISTYPED_ERROR, left
+            )
+            return [letter, self._publisher.event(told, now_ms, cause)]
         OUTBOX_EVENTS.labels(self._source, "accepted").inc()
         return [self._publisher.event(spoken.message, now_ms, cause)]
 
-    def _buried(self, record: Any, error: str) -> OutputRecord:
+    def _buried(self, record: Any, error: ValueError) -> list[OutputRecord]:
+        """The dead letter of an event, and what people are told of it."""
+        now = datetime.now(UTC)
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        event = burying.unread_event(self._source, record.key, place, error, now)
         partition = self._partitioner((record.key or b"").decode("utf-8", "replace"))
-        now_ms = milliseconds(datetime.now(UTC))
-        return dead_letter(
-            self._dead_letters, partition, record, "shop_bridge", error, at_ms=now_ms
+        _, said = burying.said(error)
+        letter = dead_letter(
+            self._dead_letters, partition, record, "shop_bridge", said, at_ms=milliseconds(now)
         )
+        left = burying.left(self._source, event.order_id, event.reason)
+        letter.headers.extend((name, text.encode()) for name, text in left.headers().items())
+        return [letter, self._publisher.event(event, milliseconds(now), place)]
 
     def keep(self) -> None:
         """What was read is with Kafka."""

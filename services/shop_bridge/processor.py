@@ -1,13 +1,14 @@
 """Shops' orders: what webhooks and polls tell of an order, and which orders of groups that makes.
 
-    shop-events ─▶ shop orders (shop_bridge) ─▶ orders
+    shop-events ─▶ shop orders (shop_bridge) ─▶ orders, tasks, shop-questions
     group-purchases, orders, payments ─▶ instructions (shop_bridge) ─▶ payment-reports
-                                                ⇅
-                                              caller ─▶ Shopify, WooCommerce
+    shop-questions                    ─▶              ⇅             ─▶ shop-events
+                                                    caller ─▶ Shopify, WooCommerce
 
 Refunds and edits come without the buyer and without the group, twice, and before the order they
 belong to. So each order of a shop has a row here, under a key of its own, and its orders of groups
-follow from the row. The page that takes webhooks keeps nothing.
+follow from the row. The page that takes webhooks keeps nothing. Which product a group is for, only
+the rows of groups know: an order of several products asks there before it is counted.
 
 Back go favors and refunds: payments by ``shop`` are instructions, carried out at the payer's
 orders.
@@ -20,14 +21,26 @@ from schemas.messages import (
     OrderPlaced,
     OrderReturned,
     Payment,
+    ProductAsked,
+    ProductTold,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopOrderUnread,
     ShopRefundSeen,
 )
-from schemas.topics import GROUP_PURCHASES, ORDERS, PAYMENT_REPORTS, PAYMENTS, SHOP_EVENTS
+from schemas.topics import (
+    GROUP_PURCHASES,
+    ORDERS,
+    PAYMENT_REPORTS,
+    PAYMENTS,
+    SHOP_EVENTS,
+    SHOP_QUESTIONS,
+    TASKS,
+)
 from services.runtime.processor import CallRules, Processor
-from services.shop_bridge import rows, rules
+from services.shop_bridge import rows, rules, unread
 from services.shop_bridge.outbound import hearing
 from services.shop_bridge.outbound import rows as outbound_rows
 from services.shop_bridge.outbound import rules as outbound_rules
@@ -36,22 +49,25 @@ PROCESSOR = Processor(
     service="shop_bridge",
     name="orders",
     inputs=(SHOP_EVENTS,),
-    outputs=(ORDERS,),
+    outputs=(ORDERS, TASKS, SHOP_QUESTIONS),
     on={
         ShopOrderSeen: rules.see_order,
+        ShopOrderUnnamed: rules.see_unnamed,
         ShopOrderEdited: rules.edit_order,
         ShopRefundSeen: rules.refund_order,
         ShopOrderGone: rules.lose_order,
+        ShopOrderUnread: unread.leave_to_people,
+        ProductTold: rules.take_product,
     },
     due={"forget": rules.forget_order},
-    rows={"order": rows.ShopOrder},
+    rows={"order": rows.ShopOrder, "task": rows.LeftToPeople},
 )
 
 INSTRUCTIONS = Processor(
     service="shop_bridge",
     name="instructions",
-    inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
-    outputs=(PAYMENT_REPORTS,),
+    inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS, SHOP_QUESTIONS),
+    outputs=(PAYMENT_REPORTS, SHOP_EVENTS),
     on={
         GroupPurchase: outbound_rules.take_terms,
         OrderPlaced: outbound_rules.take_order,
@@ -59,6 +75,7 @@ INSTRUCTIONS = Processor(
         OrderCancelled: outbound_rules.cancel_order,
         OrderReturned: outbound_rules.return_order,
         Payment: outbound_rules.take_payment,
+        ProductAsked: outbound_rules.tell_product,
     },
     due={"forget": outbound_rules.begin_forgetting},
     chunks={"forget": outbound_rules.forget},

@@ -20,6 +20,7 @@ from services.runtime.records import Encoder, OutputRecord, Partitioner, encode,
 from services.runtime.settings import Settings
 from services.runtime.tally import Tally
 from services.runtime.transport import LateProducer, TransportError
+from services.shop_bridge.burying import Left
 
 
 class NotAcknowledgedError(RuntimeError):
@@ -63,22 +64,40 @@ class Publisher:
         """A message as a record of its topic; ``cause`` is what ops find it by in the shop."""
         return self._encoder(message, now_ms, cause, "webhook")
 
-    def dead_letter(self, message: Message, now_ms: int, cause: str, error: str) -> OutputRecord:
-        """A message that people must mend, for the topic where it belongs once it is."""
+    def dead_letter(
+        self, message: Message, now_ms: int, cause: str, error: str, left: Left | None = None
+    ) -> OutputRecord:
+        """A message that people must mend, for the topic where it belongs once it is.
+
+        ``left`` is the task that people have with it.
+        """
         topic = self._topics[type(message)]
-        return self._letter(topic, message.key, encode(message), now_ms, cause, error)
+        return self._letter(topic, message.key, encode(message), now_ms, cause, error, left)
 
     def dead_webhook(
-        self, source: str, body: bytes, now_ms: int, cause: str, error: str
+        self,
+        source: str,
+        body: bytes,
+        now_ms: int,
+        cause: str,
+        error: str,
+        left: Left | None = None,
     ) -> OutputRecord:
         """A body that can't be read, as it came: there is no topic to send it to again.
 
         Card numbers in it are masked.
         """
-        return self._letter(None, source, body, now_ms, cause, error)
+        return self._letter(None, source, body, now_ms, cause, error, left)
 
     def _letter(
-        self, topic: Topic | None, key: str, value: bytes, now_ms: int, cause: str, error: str
+        self,
+        topic: Topic | None,
+        key: str,
+        value: bytes,
+        now_ms: int,
+        cause: str,
+        error: str,
+        left: Left | None,
     ) -> OutputRecord:
         partition = self._partitioner(key_id(key))
         name = f"webhooks/{key}" if topic is None else self._settings.topic(topic.name)
@@ -89,6 +108,7 @@ class Publisher:
             "offset": cause,
             "error": error,
             "attempt": "1",
+            **(left.headers() if left is not None else {}),
         }
         return OutputRecord(
             self._settings.topic(DEAD_LETTERS.name),

@@ -1,11 +1,12 @@
 """What is answered to a webhook: refused, ignored, or acknowledged once Kafka has what it says.
 
 A shop repeats what is not answered with 2xx, and gives up on an address that keeps refusing. So
-only what a repeat can better is refused: a wrong signature, a broken transfer, a busy broker. A
-payload that is signed and yet says nothing readable is kept as a dead letter and acknowledged.
+only what a repeat can better is refused: a wrong signature, a busy broker. What is signed has come
+as its shop sent it: if nothing in it can be read, it is kept as a dead letter and acknowledged.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -13,27 +14,52 @@ import structlog
 
 from schemas.messages import Message
 from services.runtime.records import OutputRecord, milliseconds
-from services.shop_bridge import payloads, shopify, signatures, standard, woocommerce
+from services.shop_bridge import burying, payloads, shopify, signatures, standard, woocommerce
+from services.shop_bridge.burying import Left
 from services.shop_bridge.metrics import MISTYPED, UNREADABLE, WEBHOOKS
 from services.shop_bridge.payloads import GarbledError, UnreadableError
 from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
+from services.shop_bridge.shop_orders import Told
 from services.shop_bridge.shops import Shop
+from services.shop_bridge.unread import MISTYPED as MISTYPED_REASON
+from services.shop_bridge.unread import UNCOUNTED
 
 RETRY_SECONDS = 5
 MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
-#: Header of the topic, header of the signature, what reads a payload, what tells deliveries apart.
-SPEAKERS: Mapping[str, tuple[str, str, Any, Any]] = {
-    "shopify": (
+#: A domain of a shop, as it may be written into an answer.
+_DOMAIN = re.compile(r"[a-z0-9.-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?(:[0-9]{1,5})?")
+
+
+class Speaker(NamedTuple):
+    """How a platform sends: its headers, its topics about orders, and what reads them."""
+
+    topic: str
+    signature: str
+    domain: str
+    topics: Collection[str]
+    read: Any
+    delivery_ids: Any
+    stamped: Any
+
+
+SPEAKERS: Mapping[str, Speaker] = {
+    "shopify": Speaker(
         "x-shopify-topic",
         "x-shopify-hmac-sha256",
+        "x-shopify-shop-domain",
+        shopify.READERS.keys(),
         shopify.read,
         shopify.delivery_ids,
+        shopify.stamped,
     ),
-    "woocommerce": (
+    "woocommerce": Speaker(
         "x-wc-webhook-topic",
         "x-wc-webhook-signature",
+        "x-wc-webhook-source",
+        woocommerce.TOPICS,
         woocommerce.read,
         woocommerce.delivery_ids,
+        woocommerce.stamped,
     ),
 }
 _log = structlog.get_logger()
@@ -84,40 +110,63 @@ class Receiver:
         self, shop: Shop, headers: Mapping[str, str], body: bytes
     ) -> Answer:
         """A webhook of Shopify or WooCommerce."""
-        topic_header, signature_header, read, delivery_ids = SPEAKERS[shop.kind]
+        speaker = SPEAKERS[shop.kind]
+        topic = headers.get(speaker.topic, "")
         if shop.kind == "woocommerce" and woocommerce.is_ping(body):
             return Answer(200, "pong", "ping")
-        if not self._is_signed(shop, headers, body, signature_header):
+        refusal = self._refuse(shop, speaker, headers, body)
+        if refusal is not None:
+            return refusal
+        if topic not in speaker.topics:
+            return Answer(200, "no topic of ours", "unknown-topic")
+        deliveries = speaker.delivery_ids(topic, headers)
+        cause = f"{shop.name}/{topic}/{deliveries[0] if deliveries else ''}"
+        payload: Any = None
+        try:
+            payload = payloads.parse(body)
+            told: Told = speaker.read(topic, payload, shop.name, deliveries, shop.reading())
+        except ValueError as error:
+            return await self._bury(shop, payload, body, cause, error, topic)
+        now = datetime.now(UTC)
+        told = speaker.stamped(told, headers, now)
+        return await self._take(shop, told, body, cause, topic, now)
+
+    def _refuse(
+        self, shop: Shop, speaker: Speaker, headers: Mapping[str, str], body: bytes
+    ) -> Answer | None:
+        """The answer to a webhook that is not signed, or not of this shop.
+
+        Only a sender who can sign is told of which shop the entry is.
+        """
+        if not signatures.signed_by(self._secrets[shop.name], body, headers.get(speaker.signature)):
             _log.warning("a webhook is not signed by its shop", source=shop.name)
             return Answer(401, "the signature is not this shop's", "signature")
-        payload = payloads.parse(body)
-        topic = headers.get(topic_header, "")
-        deliveries = delivery_ids(topic, headers)
-        cause = f"{shop.name}/{topic}/{deliveries[0] if deliveries else ''}"
-        try:
-            told = read(topic, payload, shop.name, deliveries)
-        except ValueError as error:
-            return await self._bury(shop, body, cause, error)
-        if told is None:
-            return Answer(200, "no topic of ours", "unknown-topic")
-        now = datetime.now(UTC)
+        problem = _other_shop(shop, headers.get(speaker.domain))
+        if problem is None:
+            return None
+        _log.warning("a webhook is of another shop", source=shop.name, error=problem)
+        return Answer(401, problem, "other-shop")
+
+    async def _take(
+        self, shop: Shop, told: Told, body: bytes, cause: str, topic: str, now: datetime
+    ) -> Answer:
+        """Send what a webhook says, with dead letters of what of it people must see to."""
         events = told.at(now)
         if not events:
-            return Answer(200, "no order under a group's id", "ignored", topic)
+            why = f": it is {told.ignored}" if told.ignored else ": it names none"
+            return Answer(200, f"it counts in no group{why}", "ignored", topic)
         records = [self._publisher.event(each, milliseconds(now), cause) for each in events]
         if told.mistyped is not None:
-            records.append(self._mistyped(shop, told.mistyped, now, cause))
+            left = burying.left(shop.name, told.mistyped.order_id, MISTYPED_REASON)
+            records.append(self._mistyped(shop, told.mistyped, now, cause, left))
+        if told.problem is not None:
+            records.append(self._uncounted(shop, told, body, now, cause))
         await self._publisher.send(records)
-        outcome = "accepted" if told.mistyped is None else "mistyped"
-        return Answer(200, "taken", outcome, topic)
-
-    def _is_signed(
-        self, shop: Shop, headers: Mapping[str, str], body: bytes, signature_header: str
-    ) -> bool:
-        if shop.domain and headers.get("x-shopify-shop-domain") != shop.domain:
-            return False
-        secrets = self._secrets[shop.name]
-        return signatures.signed_by(secrets, body, headers.get(signature_header))
+        if told.problem is not None:
+            return Answer(200, f"taken, but not all: {told.problem}", "uncounted", topic)
+        if told.names_no_group:
+            return Answer(200, "it names no group, and counts only if it did", "unnamed", topic)
+        return Answer(200, "taken", "accepted" if told.mistyped is None else "mistyped", topic)
 
     async def _take_standard(self, shop: Shop, headers: Mapping[str, str], body: bytes) -> Answer:
         """A Standard Webhook with an order message of our own."""
@@ -138,23 +187,67 @@ class Receiver:
         cause = f"{shop.name}/{headers.get('webhook-id', '')[:100]}"
         topic = type(spoken.message).__name__
         if spoken.mistyped:
-            await self._publisher.send([self._mistyped(shop, spoken.message, now, cause)])
+            event = burying.mistyped(shop.name, spoken.message, now)
+            left = burying.left(shop.name, event.order_id, event.reason)
+            letter = self._mistyped(shop, spoken.message, now, cause, left)
+            told = self._publisher.event(event, milliseconds(now), cause)
+            await self._publisher.send([letter, told])
             return Answer(202, "group_id is mistyped; kept for people to mend", "mistyped", topic)
         record = self._publisher.event(spoken.message, milliseconds(now), cause)
         await self._publisher.send([record])
         return Answer(202, "taken", "accepted", topic)
 
-    def _mistyped(self, shop: Shop, message: Message, now: datetime, cause: str) -> OutputRecord:
+    def _mistyped(
+        self, shop: Shop, message: Message, now: datetime, cause: str, left: Left
+    ) -> OutputRecord:
         MISTYPED.labels(shop.name).inc()
         _log.warning("an order names a group by what is no id", source=shop.name, key=message.key)
-        return self._publisher.dead_letter(message, milliseconds(now), cause, MISTYPED_ERROR)
+        return self._publisher.dead_letter(message, milliseconds(now), cause, MISTYPED_ERROR, left)
 
-    async def _bury(self, shop: Shop, body: bytes, cause: str, error: ValueError) -> Answer:
-        """Keep a payload that can't be read. Its sender could only repeat it."""
-        said = str(error) if isinstance(error, UnreadableError) else "it breaks our schema"
+    def _uncounted(
+        self, shop: Shop, told: Told, body: bytes, now: datetime, cause: str
+    ) -> OutputRecord:
+        """Keep the body of an order of which a group's line can't be counted."""
+        problem = told.problem or ""
+        UNREADABLE.labels(shop.name).inc()
+        _log.warning("a line of a group can't be counted", source=shop.name, error=problem)
+        left = burying.left(shop.name, told.order_id, UNCOUNTED)
+        return self._publisher.dead_webhook(
+            shop.name, body, milliseconds(now), cause, problem, left
+        )
+
+    async def _bury(
+        self, shop: Shop, payload: Any, body: bytes, cause: str, error: ValueError, topic: str
+    ) -> Answer:
+        """Keep a payload that can't be read, and tell people. Its sender could only repeat it."""
+        now = datetime.now(UTC)
+        event = burying.unread(shop.name, payload, body, error, now)
+        _, said = burying.said(error)
         UNREADABLE.labels(shop.name).inc()
         _log.warning("a signed webhook can't be read", source=shop.name, error=said)
-        now = milliseconds(datetime.now(UTC))
-        letter = self._publisher.dead_webhook(shop.name, body, now, cause, said)
-        await self._publisher.send([letter])
-        return Answer(200, f"kept, but it can't be read: {said}", "unreadable")
+        letter = self._publisher.dead_webhook(
+            shop.name,
+            body,
+            milliseconds(now),
+            cause,
+            said,
+            burying.left(shop.name, event.order_id, event.reason),
+        )
+        told = self._publisher.event(event, milliseconds(now), cause)
+        await self._publisher.send([letter, told])
+        return Answer(200, f"kept, but it can't be read: {said}", "unreadable", topic)
+
+
+def _other_shop(shop: Shop, told: str | None) -> str | None:
+    """Why a webhook that is signed rightly is not of this entry's shop; None if it is.
+
+    One app of Shopify signs for all shops that have it, so the signature does not tell them apart.
+    """
+    if not shop.domain or signatures.site(told or "") == signatures.site(shop.domain):
+        return None
+    other = signatures.site(told or "")
+    named = f"for the shop {other}" if _DOMAIN.fullmatch(other) else "without a shop's domain"
+    return (
+        f"it is signed rightly, but {named}; the entry {shop.name} is {shop.domain}: post it to"
+        " that shop's own entry, or correct the entry's domain"
+    )

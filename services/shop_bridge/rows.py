@@ -1,19 +1,39 @@
-"""What is kept of a shop's order: one row ``order``, all that its next message is held against."""
+"""What is kept of a shop's order, all that its next message is held against.
+
+- ``order``: the order, once something of it has come.
+- ``task``: what people are told of it, if there is something that they must see to.
+"""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+from services.shop_bridge.versions import FIRST, NEVER, Version
 
 
 @dataclass(slots=True)
 class Line:
-    """A line as the latest snapshot has it; ``value`` is of the whole ``quantity``."""
+    """A line as the latest snapshot has it; ``value`` is of the whole ``quantity``.
+
+    ``products`` is what the shop calls its product; ``compared`` is whether that is to be compared
+    with the group's. ``mistyped`` is whether it names a group by something that is no id.
+    """
 
     quantity: int
     removed: int
     value: int
     group_id: str | None = None
+    products: list[str] = field(default_factory=list)
+    compared: bool = False
+    mistyped: bool = False
+
+
+@dataclass(slots=True)
+class Part:
+    """A sub-order as its latest snapshot has it: it tells goods of the order once more."""
+
+    version: Version
+    cancelled: bool
+    lines: dict[str, Line]
 
 
 @dataclass(slots=True)
@@ -55,9 +75,14 @@ class Sent:
 class ShopOrder:
     """A shop's order; ``source`` is empty while only parts of it have come.
 
-    ``cancelled_at`` is the latest word that it is cancelled, ``standing_at`` the latest word either
-    way. ``sent`` has the orders of each group, the first under the shop's own id. ``lowered``
-    counts returns that no refund explains.
+    ``version`` is the latest snapshot's; ``paid`` is its word, see ``is_paid``. ``cancelled_at`` is
+    the latest word that it is cancelled, ``standing`` the version of the latest word either way.
+    ``sent`` has the orders of each group, the first under the shop's own id. ``lowered`` counts
+    returns that no refund explains.
+
+    ``parts`` are its sub-orders by their ids. ``products`` has the id of each group's product that
+    was asked for, empty where the terms name none; ``asked`` are the groups that are still to be
+    answered. ``number`` is what people call it, ``problem`` what of it can't be counted.
     """
 
     source: str = ""
@@ -66,8 +91,8 @@ class ShopOrder:
     member_email: str | None = None
     currency: str = ""
     ordered_at: datetime = NEVER
-    updated_at: datetime = NEVER
-    standing_at: datetime = NEVER
+    version: Version = FIRST
+    standing: Version = FIRST
     cancelled_at: datetime | None = None
     paid: bool = False
     lines: dict[str, Line] = field(default_factory=dict)
@@ -76,3 +101,34 @@ class ShopOrder:
     sent: dict[str, list[Sent]] = field(default_factory=dict)
     lowered: int = 0
     deliveries: list[str] = field(default_factory=list)
+    parts: dict[str, Part] = field(default_factory=dict)
+    products: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    strictly: bool = False
+    number: str | None = None
+    problem: str | None = None
+
+    @property
+    def updated_at(self) -> datetime:
+        """The time of the latest snapshot's change."""
+        return self.version.updated_at
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether all of it is paid: what an edit adds is paid when a later snapshot says so."""
+        added = any(delta > 0 for edit in self.edits.values() for delta in edit.changes.values())
+        return self.paid and not added
+
+
+@dataclass(slots=True)
+class LeftToPeople:
+    """The task of an order that people must see to; done since ``done_at``."""
+
+    source: str
+    order_id: str
+    about: str
+    reason: str
+    problem: str
+    since: datetime
+    version: int = 1
+    done_at: datetime | None = None

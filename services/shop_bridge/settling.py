@@ -16,25 +16,35 @@ from datetime import datetime
 from fractions import Fraction
 from hashlib import sha256
 
-from schemas.messages import Message, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.messages import (
+    Message,
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    ProductAsked,
+)
 from schemas.money import half_up
 from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
 from services.runtime.rows import UnusableError
-from services.shop_bridge.rows import Line, Sent, ShopOrder
+from services.shop_bridge import counting
+from services.shop_bridge.rows import Sent, ShopOrder
 
 #: What an id of ours may have.
 ID_CHARACTERS_MAX = 64
 
 
-def settle(order: ShopOrder) -> list[Message]:
-    """The messages that are due, noted in the row as sent.
+def settle(order: ShopOrder, shop_order: str) -> list[Message]:
+    """The messages that are due, noted in the row as sent; ``shop_order`` is the row's key.
 
     Raises ``UnusableError`` if the units or the value of a group's part pass the limits.
     """
-    groups = dict.fromkeys([*order.sent, *(line.group_id for line in order.lines.values())])
     messages: list[Message] = []
-    for group_id in groups:
-        if group_id is None:
+    for group_id in counting.groups(order):
+        if counting.needs_product(group_id, order):
+            if group_id not in order.asked:
+                order.asked.append(group_id)
+                messages.append(ProductAsked(group_id=group_id, shop_order=shop_order))
             continue
         if order.cancelled_at is not None:
             messages += _cancel(group_id, order)
@@ -64,7 +74,7 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
     """Bring the group's units to what the shop says is left of them."""
     quantity, left, value = _target(group_id, order)
     sent = order.sent.get(group_id, [])
-    if not sent and order.paid and left < quantity and _untold(order):
+    if not sent and order.is_paid and left < quantity and _untold(order):
         # The whole order first, so that each refund is a return of its own.
         yield from _order_more(group_id, quantity, value, order.ordered_at, order)
         sent = order.sent[group_id]
@@ -92,7 +102,7 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
 
 
 def _pay(group_id: str, order: ShopOrder) -> Iterator[Message]:
-    if not order.paid:
+    if not order.is_paid:
         return
     for each in order.sent.get(group_id, ()):
         if not each.paid and not each.cancelled:
@@ -106,19 +116,16 @@ def _order_more(
     """An order of so many more; paid at once if the shop's is."""
     sent = order.sent.setdefault(group_id, [])
     order_id = f"{sent[0].order_id}-e{len(sent)}" if sent else _first_id(order)
-    each = Sent(order_id, quantity, value, order.paid, ordered_at)
+    each = Sent(order_id, quantity, value, order.is_paid, ordered_at)
     sent.append(each)
     yield _ordered(group_id, each, order)
 
 
 def _take_back(group_id: str, each: Sent, quantity: int, order: ShopOrder) -> Iterator[Message]:
     """Returns of so many units, under the refunds' ids as far as they go."""
+    lines = counting.all_counted(group_id, order)
     for refund_id, refund in order.refunds.items():
-        refunded = sum(
-            units
-            for line_id, units in refund.lines.items()
-            if line_id in order.lines and order.lines[line_id].group_id == group_id
-        )
+        refunded = sum(units for line_id, units in refund.lines.items() if line_id in lines)
         taken = min(quantity, refunded)
         if refund.told or not taken:
             continue
@@ -133,15 +140,7 @@ def _take_back(group_id: str, each: Sent, quantity: int, order: ShopOrder) -> It
 
 def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
     """The group's units, how many of them are left, and the value of them all."""
-    quantity = left = 0
-    value = Fraction(0)
-    for line_id, line in order.lines.items():
-        if line.group_id != group_id:
-            continue
-        ordered, removed = _units(line_id, line, order)
-        quantity += ordered
-        left += max(ordered - removed, 0)
-        value += Fraction(line.value * ordered, line.quantity) if line.quantity else 0
+    quantity, left, value = counting.target(group_id, order)
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the order would have {quantity} units of {half_up(value)} minor"
@@ -150,18 +149,11 @@ def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
     return quantity, left, half_up(value)
 
 
-def _units(line_id: str, line: Line, order: ShopOrder) -> tuple[int, int]:
-    """A line's units and how many of them are out, with what came after the snapshot."""
-    changes = [edit.changes.get(line_id, 0) for edit in order.edits.values()]
-    ordered = line.quantity + sum(change for change in changes if change > 0)
-    out = line.removed - sum(change for change in changes if change < 0)
-    # A refund shows in the snapshot too, and a unit that is edited out is refunded as well.
-    refunded = sum(refund.lines.get(line_id, 0) for refund in order.refunds.values())
-    return ordered, max(out, refunded)
-
-
 def _changed_at(order: ShopOrder) -> datetime:
-    return max([order.updated_at, *(edit.edited_at for edit in order.edits.values())])
+    edited = [edit.edited_at for edit in order.edits.values()]
+    return max(
+        [order.updated_at, *edited, *(part.version.updated_at for part in order.parts.values())]
+    )
 
 
 def _untold(order: ShopOrder) -> bool:
@@ -194,7 +186,7 @@ def _cancelled(group_id: str, each: Sent, order: ShopOrder) -> Message:
         order_id=each.order_id,
         source=order.source,
         group_id=group_id,
-        cancelled_at=order.cancelled_at or order.updated_at,
+        cancelled_at=order.cancelled_at or _changed_at(order),
     )
 
 
@@ -217,5 +209,5 @@ def _returned(
         member_id=order.member_id,
         order_id=each.order_id,
         quantity=quantity,
-        returned_at=max([order.updated_at, *refunds]),
+        returned_at=max([_changed_at(order), *refunds]),
     )

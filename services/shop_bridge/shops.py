@@ -28,6 +28,7 @@ from pydantic import (
 from schemas.sources import is_reserved
 from services.runtime.private import goes_in_clear
 from services.runtime.settings import WithSecrets
+from services.shop_bridge.goods import Reading
 from services.shop_bridge.signatures import standard_verifier
 
 Secret = Annotated[SecretStr, Field(min_length=8)]
@@ -80,6 +81,10 @@ class Shop(BaseModel):
 
     ``favors`` are given back there as refunds, or as codes for the next order; without it, what
     payments instruct is left to the shop.
+
+    ``domain`` is checked against the shop that a signed webhook says it is of: for Shopify
+    ``x.myshopify.com``, for WooCommerce the host of the site, with its path if it has one.
+    ``products`` and ``test_orders`` are explained at ``goods.Reading``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -93,6 +98,8 @@ class Shop(BaseModel):
     admin: AdminApi | None = None
     favors: Literal["refund", "code"] | None = None
     topic: str | None = None
+    products: Literal["compare", "strictly", "all"] | None = None
+    test_orders: bool | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -104,8 +111,11 @@ class Shop(BaseModel):
             raise ValueError("topic: an outbox is on one, no other shop is")
         if self.rest and self.kind != "woocommerce":
             raise ValueError("rest: only WooCommerce is polled")
-        if self.domain and self.kind != "shopify":
-            raise ValueError("domain: only Shopify tells it")
+        is_platform = self.kind in ("shopify", "woocommerce")
+        if self.domain and not is_platform:
+            raise ValueError("domain: only Shopify and WooCommerce tell it")
+        if (self.products is not None or self.test_orders is not None) and not is_platform:
+            raise ValueError("products, test_orders: only for Shopify and WooCommerce")
         self._can_be_asked()
         if self.kind == "standard":
             for secret in self.secrets:
@@ -120,6 +130,10 @@ class Shop(BaseModel):
             raise ValueError("admin: needs the shop's domain")
         if self.favors and not (self.admin or self.rest):
             raise ValueError("favors: needs admin (Shopify) or rest (WooCommerce)")
+
+    def reading(self) -> Reading:
+        """How its orders are read."""
+        return Reading(self.products or "compare", bool(self.test_orders))
 
     def plain_secrets(self) -> tuple[str, ...]:
         """The secrets, to verify with."""

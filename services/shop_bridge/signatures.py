@@ -23,6 +23,15 @@ def signed_by(secrets: Sequence[str], body: bytes, signature: str | None) -> boo
     return any(fits)
 
 
+def site(address: str) -> str:
+    """A shop's domain as it is compared: its host in lower case, with its path if it has one.
+
+    WooCommerce tells the address of the site (``home_url``), Shopify the domain alone.
+    """
+    host, _, path = address.strip().rpartition("://")[2].strip("/").partition("/")
+    return "/".join(filter(None, (host.lower().rstrip("."), path)))
+
+
 def _base64_hmac(secret: str, body: bytes) -> bytes:
     return base64.b64encode(hmac.digest(secret.encode(), body, sha256))
 

@@ -11,7 +11,11 @@ from typing import Any
 from schemas.ids import read_aloud
 from schemas.messages import Message
 from schemas.topics import ORDERS
+from services.shop_bridge import payloads
 from services.shop_bridge.payloads import UnreadableError
+
+#: Fields of order messages that are whole numbers: units, and minor units of money.
+NUMBERS = ("quantity", "unit_price", "value")
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,20 @@ def read(body: Any, source: str) -> Spoken:
     except ValueError:
         mistyped = True
     try:
-        message: Message = ORDERS.adapter.validate_json(json.dumps(fields, default=str))
+        message: Message = ORDERS.adapter.validate_json(json.dumps(_whole(fields), default=str))
     except ValueError as error:
         raise UnreadableError(_in_one_line(error)) from None
     return Spoken(message, mistyped)
+
+
+def _whole(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with whole decimals as whole numbers: many databases write 2 as 2.0 or "2.00"."""
+    found = dict(fields)
+    for name in NUMBERS:
+        value = payloads.number(fields.get(name))
+        if value is not None and value == value.to_integral_value():
+            found[name] = int(value)
+    return found
 
 
 def _in_one_line(error: ValueError) -> str:

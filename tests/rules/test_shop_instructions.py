@@ -269,6 +269,70 @@ def test_a_no_for_which_the_others_have_too_little_is_said(group: Group) -> None
     assert group.instruction.done == 0, "less than all is not begun"
 
 
+BY_HAND = "it was paid by hand (Bank Deposit), so a refund in the shop moves no money"
+#: What the orders say that are asked, what goes back at which, and what people are told of it.
+LEFT_TO_PEOPLE: list[tuple[str, dict[str, Reply], int, list[tuple[str, int]], str]] = [
+    ("both paid by hand",
+     {"1": Reply("less", BY_HAND), "2": Reply("less", BY_HAND)}, 500, [],
+     f"5.00 EUR could not be refunded: order 2 at shop: {BY_HAND}; order 1 at shop: {BY_HAND}"),
+    ("the latest paid by hand, the other has as much",
+     {"2": Reply("less", BY_HAND)}, 500, [("1", 500)], ""),
+    ("the latest paid by hand, the other has less",
+     {"2": Reply("less", BY_HAND)}, 1_200, [],
+     f"12.00 EUR could not be refunded: order 2 at shop: {BY_HAND}"),
+    ("a gift card has a part, the other order the rest",
+     {"2": Reply("less", BY_HAND, left=300)}, 1_200, [("2", 300), ("1", 900)], ""),
+    ("a gift card has a part, the other order less than the rest",
+     {"2": Reply("less", BY_HAND, left=100)}, 1_200, [],
+     f"12.00 EUR could not be refunded: order 2 at shop: {BY_HAND}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answers", "amount", "went", "told"),
+    [row[1:] for row in LEFT_TO_PEOPLE],
+    ids=[row[0] for row in LEFT_TO_PEOPLE],
+)
+def test_what_was_paid_by_hand_is_left_to_people_with_what_to_do(
+    group: Group,
+    answers: dict[str, Reply],
+    amount: int,
+    went: list[tuple[str, int]],
+    told: str,
+) -> None:
+    done: list[tuple[str, int]] = []
+
+    def shop(asked: Request) -> Reply:
+        answer = answers.get(asked.order_id)
+        if answer is not None and asked.amount > answer.left:
+            return answer
+        done.append((asked.order_id, asked.amount))
+        return pays(asked)
+
+    group.pay(amount)
+    group.run(shop)
+    assert done == went
+    (said,) = group.said
+    assert said.status == ("failed" if told else "succeeded")
+    if told:
+        assert said.reason is not None
+        assert said.reason.startswith(told)
+        assert f"`jointbuy payment done {ID}`" in said.reason
+        assert group.instruction.done == 0
+
+
+def test_what_moved_of_a_part_counts_and_the_rest_is_asked_for_anew(group: Group) -> None:
+    """One of two gateways failed: what went back by the other is not paid back again."""
+    replies = iter([Reply("done", reference="R", amount=300), Reply("refused", "no")])
+    group.pay(2_000)
+    group.run(lambda asked: next(replies))
+    assert [each.amount for each in group.asked] == [2_000, 1_700]
+    assert len({each.key for each in group.asked}) == 2
+    (said,) = group.said
+    assert said.status == "failed"
+    assert "17.00 EUR of 20.00 EUR could not be refunded" in (said.reason or "")
+
+
 def test_a_charge_is_no_shop_s_to_make(group: Group) -> None:
     group.pay(500, kind="charge")
     group.run(lambda asked: Reply("refused", "a shop can't charge"))

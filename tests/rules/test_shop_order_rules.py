@@ -22,8 +22,13 @@ from schemas.messages import (
     OrderPlaced,
     OrderReturned,
     Product,
+    ProductAsked,
+    ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnread,
+    Task,
 )
+from schemas.tasks import order_task_id
 from services.order_service import rules as order_rules
 from services.runtime.rows import MemoryRows, UnusableError
 from services.shop_bridge import shopify, woocommerce
@@ -55,10 +60,14 @@ class Bridge:
 
     def take(self, events: Iterable[Message]) -> list[str]:
         """Apply events, one after the other; what was sent, in short."""
+        return [short(message) for message in self.events(*events)]
+
+    def events(self, *events: Message) -> list[Message]:
+        """Apply events, one after the other; what was sent."""
         begins = len(self.sent)
         for event in events:
             self.sent += PROCESSOR.on[type(event)](event, self.rows, NOW)
-        return [short(message) for message in self.sent[begins:]]
+        return self.sent[begins:]
 
     def shopify(self, topic: str, delivery: str = "", **body: Any) -> list[str]:
         told = shopify.read(topic, body, "shop", (delivery,) if delivery else ())
@@ -81,6 +90,10 @@ def short(message: Message) -> str:
             return f"cancelled {message.order_id}"
         case OrderReturned():
             return f"returned {message.return_id} {message.quantity} of {message.order_id}"
+        case ProductAsked():
+            return f"which product is {message.group_id}"
+        case Task():
+            return f"{'done' if message.done_at else 'left to people'}: {message.reason}"
     raise AssertionError(message)
 
 
@@ -108,7 +121,7 @@ def counted(messages: Sequence[Message], group_id: str = GROUP) -> tuple[int, in
         OrderReturned: order_rules.return_order,
     }
     for message in messages:
-        if getattr(message, "group_id", None) == group_id:
+        if type(message) in rule and getattr(message, "group_id", None) == group_id:
             answers = rule[type(message)](message, rows, NOW)  # type: ignore[index]
             assert not [each for each in answers if type(each).__name__ == "OrderRefused"], answers
     return rows["purchase"].quantity, rows["purchase"].value
@@ -145,6 +158,12 @@ def edit(at: str = LATER, edit_id: int = 5, **lines: list[tuple[int, int]]) -> t
     return "orders/edited", {"order_edit": inner}
 
 
+#: Two bundles, each of one and two units; an order has only the parts.
+BUNDLE = [
+    shopify_line(1, 2, "2.00", line_item_group={"id": 5, "quantity": 2}),
+    shopify_line(2, 4, "1.00", line_item_group={"id": 5, "quantity": 2}),
+]
+OF_GROUP = shopify_line(1, properties=[{"name": "group_id", "value": GROUP}])
 STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, int]]] = [
     (
         "placed, then paid",
@@ -327,8 +346,11 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
     (
         "a mistyped id is mended by ops, and stays mended",
         [
-            (create(note_attributes=[{"name": "group_id", "value": MISTYPED}]), []),
-            (create(), [f"placed {ID} 2 for 4800"]),
+            (
+                create(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
+                ["left to people: mistyped-group"],
+            ),
+            (create(), [f"placed {ID} 2 for 4800", "done: mistyped-group"]),
             (
                 paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
                 [f"paid {ID} 2 for 4800"],
@@ -339,8 +361,11 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
     (
         "a mistyped id is mended by ops after the order went on",
         [
-            (paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]), []),
-            (create(), [f"paid {ID} 2 for 4800"]),
+            (
+                paid(note_attributes=[{"name": "group_id", "value": MISTYPED}]),
+                ["left to people: mistyped-group"],
+            ),
+            (create(), [f"paid {ID} 2 for 4800", "done: mistyped-group"]),
         ],
         (2, 4_800),
     ),
@@ -350,6 +375,152 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
             (paid(), [f"paid {ID} 2 for 4800"]),
             (cancelled(note_attributes=[]), [f"cancelled {ID}"]),
         ],
+        (0, 0),
+    ),
+    (
+        "the line of the group is taken out of a paid cart",
+        [
+            (
+                paid(note_attributes=[], line_items=[OF_GROUP, shopify_line(2)]),
+                [f"paid {ID} 2 for 4800"],
+            ),
+            (
+                updated(note_attributes=[], line_items=[shopify_line(2)]),
+                [f"returned {ID}-r1 2 of {ID}"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "the line of the group is removed as Shopify removes it: it stays, of no unit",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (
+                updated(note_attributes=[], line_items=[shopify_line(current_quantity=0)]),
+                [f"returned {ID}-r1 2 of {ID}"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "what named the group is gone, then the order is paid",
+        [
+            (create(), [f"placed {ID} 2 for 4800"]),
+            (paid(note_attributes=[]), [f"paid {ID} 2 for 4800"]),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "what named the group is gone, and a unit is taken out",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (
+                updated(note_attributes=[], line_items=[shopify_line(current_quantity=1)]),
+                [f"returned {ID}-r1 1 of {ID}"],
+            ),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "what named the group is gone, and the update tells of the refund",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (
+                updated(
+                    note_attributes=[],
+                    line_items=[shopify_line(current_quantity=1)],
+                    refunds=[shopify_refund(77, (1, 1))],
+                ),
+                [f"returned 77 1 of {ID}"],
+            ),
+            (refund((1, 1)), []),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "what named the group is gone, then comes back",
+        [
+            (create(), [f"placed {ID} 2 for 4800"]),
+            (paid(note_attributes=[]), [f"paid {ID} 2 for 4800"]),
+            (updated(), []),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "what named the group is gone; a new line is of no group",
+        [
+            (paid(), [f"paid {ID} 2 for 4800"]),
+            (updated(note_attributes=[], line_items=[shopify_line(), shopify_line(2, 5)]), []),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "what named the group of a bundle is gone: it stays one bundle",
+        [
+            (paid(line_items=BUNDLE), [f"paid {ID} 2 for 800"]),
+            (updated(note_attributes=[], line_items=BUNDLE), []),
+            (
+                updated(
+                    note_attributes=[],
+                    line_items=[each | {"current_quantity": 0} for each in BUNDLE],
+                    updated_at="2026-05-04T12:00:00Z",
+                ),
+                [f"returned {ID}-r1 2 of {ID}"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "an unpaid order no longer names its group, and loses a unit",
+        [
+            (create(), [f"placed {ID} 2 for 4800"]),
+            (
+                updated(
+                    note_attributes=[],
+                    financial_status="pending",
+                    line_items=[shopify_line(current_quantity=1)],
+                ),
+                [f"cancelled {ID}", f"placed {ID}-e1 1 for 2400"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "an unpaid order loses the line of its group",
+        [
+            (create(), [f"placed {ID} 2 for 4800"]),
+            (
+                updated(
+                    note_attributes=[],
+                    financial_status="pending",
+                    line_items=[shopify_line(2)],
+                ),
+                [f"cancelled {ID}"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "an older update without the group comes late",
+        [
+            (updated(), [f"paid {ID} 2 for 4800"]),
+            (paid(note_attributes=[], line_items=[shopify_line(2)]), []),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "an order that never named a group",
+        [(create(note_attributes=[]), []), (updated(note_attributes=[]), [])],
+        (0, 0),
+    ),
+    (
+        "an order that names its group only when it is changed",
+        [(create(note_attributes=[]), []), (updated(), [f"paid {ID} 2 for 4800"])],
+        (2, 4_800),
+    ),
+    (
+        "cancelled without a group's id, before it is known that it had one",
+        [(cancelled(note_attributes=[]), []), (paid(), [f"cancelled {ID}"])],
         (0, 0),
     ),
     (
@@ -407,6 +578,8 @@ def test_whatever_order_webhooks_come_in_the_same_counts() -> None:
 
 AT = [f"2026-05-04T09:0{minute}:00" for minute in range(10)]
 
+WOO_OF_GROUP = woo_line(meta_data=[{"key": "group_id", "value": GROUP}])
+NO_META: Json = {"meta_data": []}
 WOO_STORIES: list[tuple[str, list[tuple[Json, list[str]]], tuple[int, int]]] = [
     (
         "on hold, paid, completed",
@@ -483,6 +656,70 @@ WOO_STORIES: list[tuple[str, list[tuple[Json, list[str]]], tuple[int, int]]] = [
             (
                 woo_order(status="completed", date_modified_gmt=AT[2]),
                 ["returned 727-r1 2 of 727"],
+            ),
+        ],
+        (2, 4_800),
+    ),
+    (
+        "the line of the group is taken out, and nothing names it any more",
+        [
+            (
+                woo_order(status="completed", meta_data=[], line_items=[WOO_OF_GROUP, woo_line(9)]),
+                ["paid 727 2 for 4800"],
+            ),
+            (
+                woo_order(
+                    status="completed",
+                    meta_data=[],
+                    date_modified_gmt=AT[2],
+                    line_items=[woo_line(9)],
+                ),
+                ["returned 727-r1 2 of 727"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "its meta data are gone, then it is paid, then it is refunded",
+        [
+            (woo_order(), ["placed 727 2 for 4800"]),
+            (
+                woo_order(status="processing", date_paid_gmt=AT[1], date_modified_gmt=AT[1])
+                | NO_META,
+                ["paid 727 2 for 4800"],
+            ),
+            (
+                woo_order(status="refunded", date_modified_gmt=AT[2]) | NO_META,
+                ["returned 727-r1 2 of 727"],
+            ),
+        ],
+        (0, 0),
+    ),
+    (
+        "its meta data are gone, and it has one unit fewer",
+        [
+            (woo_order(status="completed"), ["paid 727 2 for 4800"]),
+            (
+                woo_order(
+                    status="completed",
+                    date_modified_gmt=AT[2],
+                    line_items=[woo_line(quantity=1, total="24.00")],
+                )
+                | NO_META,
+                ["returned 727-r1 1 of 727"],
+            ),
+        ],
+        (1, 2_400),
+    ),
+    (
+        "its meta data are gone, its payment fails and goes through",
+        [
+            (woo_order(), ["placed 727 2 for 4800"]),
+            (woo_order(status="failed", date_modified_gmt=AT[1]) | NO_META, ["cancelled 727"]),
+            (
+                woo_order(status="processing", date_paid_gmt=AT[2], date_modified_gmt=AT[2])
+                | NO_META,
+                ["paid 727-e1 2 for 4800"],
             ),
         ],
         (2, 4_800),
@@ -567,6 +804,16 @@ def test_what_belongs_to_no_order_of_ours_is_soon_forgotten() -> None:
     assert bridge.rows["due/forget"].at == NOW + timedelta(days=7)
     PROCESSOR.due["forget"]("due/forget", bridge.rows, NOW + timedelta(days=7))
     assert "order" not in bridge.rows
+
+
+def test_of_an_order_that_never_named_a_group_nothing_is_kept() -> None:
+    """Most orders of a shop are none of ours: a row of each would cost more than all of ours."""
+    bridge = Bridge()
+    for topic, body in (create(note_attributes=[]), paid(note_attributes=[])):
+        bridge.shopify(topic, **body)
+    assert dict(bridge.rows) == {}
+    bridge.shopify(cancelled(note_attributes=[])[0], **cancelled(note_attributes=[])[1])
+    assert bridge.rows["due/forget"].at == NOW + timedelta(days=7)
 
 
 def test_an_order_is_kept_for_half_a_year_after_its_last_word() -> None:
@@ -676,3 +923,70 @@ def test_an_id_put_together_of_long_ones_is_cut_and_stays_the_same(length: int) 
     assert len(fitting) <= 64
     assert (fitting == made) is (length <= 64)
     assert fitting_id(made + "x") != fitting
+
+
+# --- left to people ------------------------------------------------------------------------------
+
+
+def unread(reason: str = "not-fetched", minute: int = 0) -> ShopOrderUnread:
+    return ShopOrderUnread(
+        shop_order="kiosk:727",
+        source="kiosk",
+        order_id="727",
+        reason=reason,
+        problem="the shop answers 500 to its refunds",
+        at=NOW + timedelta(minutes=minute),
+    )
+
+
+#: What follows the word that an order could not be fetched: the version of its task, and if it is
+#: done.
+TASKS: list[tuple[str, Sequence[Any], list[tuple[int, bool]]]] = [
+    ("nothing", [], []),
+    ("the same again", [unread(minute=1)], []),
+    ("another reason", [unread("not-read")], [(2, False)]),
+    ("a webhook", [woo_order()], [(2, True)]),
+    ("a webhook of an order without a group", [woo_order(meta_data=[])], [(2, True)]),
+    ("that it is deleted", [{"id": 727}], [(2, True)]),
+    ("a webhook, twice", [woo_order(), woo_order()], [(2, True)]),
+    ("a webhook, then again not", [woo_order(), unread(minute=9)], [(2, True), (3, False)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("then", "told"), [each[1:] for each in TASKS], ids=[each[0] for each in TASKS]
+)
+def test_an_order_that_could_not_be_fetched_is_one_task_until_it_gets_through(
+    then: Sequence[Any], told: list[tuple[int, bool]]
+) -> None:
+    bridge = Bridge()
+    (opened,) = bridge.events(unread())
+    assert isinstance(opened, Task)
+    assert (opened.task_id, opened.kind) == (order_task_id("kiosk", "727"), "order")
+    assert (opened.shop_id, opened.about, opened.reason) == ("kiosk", "727", "not-fetched")
+    assert (opened.since, opened.done_at, opened.version) == (NOW, None, 1)
+    said: list[Message] = []
+    for each in then:
+        if isinstance(each, ShopOrderUnread):
+            said += bridge.events(each)
+            continue
+        topic = "order.deleted" if "status" not in each else "order.updated"
+        read = woocommerce.read(topic, each, "kiosk")
+        assert read is not None
+        said += bridge.events(*read.at(NOW))
+    tasks = [each for each in said if isinstance(each, Task)]
+    assert [(each.version, each.done_at is not None) for each in tasks] == told
+    assert {each.task_id for each in tasks} <= {opened.task_id}
+
+
+def test_an_open_task_is_not_forgotten_with_its_order() -> None:
+    bridge = Bridge()
+    bridge.woo(**woo_order())
+    bridge.events(unread())
+    PROCESSOR.due["forget"]("due/forget", bridge.rows, NOW + timedelta(days=180))
+    assert set(bridge.rows) - {"due/forget"} == {"task"}
+    (done,) = bridge.events(ShopOrderGone(shop_order="kiosk:727", gone_at=NOW))
+    assert isinstance(done, Task)
+    assert done.done_at is not None
+    PROCESSOR.due["forget"]("due/forget", bridge.rows, NOW + timedelta(days=190))
+    assert set(bridge.rows) - {"due/forget"} == set()

@@ -196,6 +196,136 @@ async def test_what_was_paid_by_several_gateways_goes_back_to_each() -> None:
         assert (await it.ask(key=f"{ID}-2", amount=4_400)).left == 4_300
 
 
+#: What an order of 48.00 was paid with, what is to go back, what of it goes, and a word of why not
+#: more. A refund through a manual gateway moves nothing, so it is not asked for.
+PAID_WITH: list[tuple[str, Callable[[StrictShopify], Any], int, list[str], int, str]] = [
+    ("by hand", lambda it: it.sell(5, "48.00", by_hand=[0]), 500, [], 0, "by hand (gateway-0)"),
+    ("cash at the till", lambda it: it.sell(5, "48.00", at_0={"gateway": "cash"}), 500, [], 0,
+     "paid by hand (cash)"),
+    ("marked as paid by the staff", lambda it: it.sell(5, "48.00", at_0={"gateway": "manual"}),
+     500, [], 0, "paid by hand (manual)"),
+    ("a gift card that has as much, the rest by hand",
+     lambda it: it.sell(5, "8.00", "40.00", by_hand=[1]), 500, ["5.00"], 0, ""),
+    ("the rest by hand, a gift card",
+     lambda it: it.sell(5, "40.00", "8.00", by_hand=[0]), 500, ["5.00"], 0, ""),
+    ("a gift card that has less, the rest by hand",
+     lambda it: it.sell(5, "3.00", "45.00", by_hand=[1]), 500, [], 300, "by hand (gateway-1)"),
+    ("two ways by hand", lambda it: it.sell(5, "3.00", "45.00", by_hand=[0, 1]), 500, [], 0,
+     "by hand (gateway-0, gateway-1)"),
+    ("as much as there is", lambda it: it.sell(5, "5.00"), 500, ["5.00"], 0, ""),
+    ("a cent less than that", lambda it: it.sell(5, "4.99"), 500, [], 499, ""),
+    ("a payment that is pending", lambda it: it.sell(5, "48.00", at_0={"status": "PENDING"}), 500,
+     [], 0, "pending"),
+    ("a bank transfer that has not come",
+     lambda it: it.sell(5, "48.00", by_hand=[0], at_0={"status": "PENDING"}), 500, [], 0,
+     "pending"),
+    ("authorised only", lambda it: it.sell(5, "48.00", at_0={"kind": "AUTHORIZATION"}), 500, [], 0,
+     "only authorised"),
+    ("captured for less than authorised", lambda it: it.sell(
+        5, "48.00", "4.00", at_0={"kind": "AUTHORIZATION"}, at_1={"kind": "CAPTURE"}), 500, [], 400,
+     ""),
+    ("a payment that failed, and one that came",
+     lambda it: it.sell(5, "48.00", "48.00", at_0={"status": "FAILURE"}), 500, ["5.00"], 0, ""),
+    ("change from the till", lambda it: it.sell(5, "50.00", "2.00", at_1={"kind": "CHANGE"}), 500,
+     ["5.00"], 0, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sell", "amount", "went", "left", "why"),
+    [row[1:] for row in PAID_WITH],
+    ids=[row[0] for row in PAID_WITH],
+)
+async def test_only_what_the_shop_can_move_is_asked_for(
+    sell: Callable[[StrictShopify], Any], amount: int, went: list[str], left: int, why: str
+) -> None:
+    async with at("shopify") as it:
+        sell(it.shopify)
+        reply = await it.ask(amount=amount)
+        assert it.shopify.moved(5) == it.shopify.refunded(5) == went
+        assert reply.outcome == ("done" if went else "less")
+        assert (reply.left, it.begun) == (left, len(went))
+        assert why in reply.text
+        assert bool(why) == bool(reply.text)
+
+
+async def test_what_people_paid_back_by_hand_is_gone_of_the_order() -> None:
+    async with at("shopify") as it:
+        it.shopify.sell(5, "5.00", "43.00", by_hand=[1])
+        order = it.shopify.orders["gid://shopify/Order/5"]
+        (card, deposit) = order["transactions"]
+        for paid, amount in ((deposit, "43.00"), (card, "1.00")):
+            money = {"amount": amount, "currencyCode": "EUR"}
+            back = {"kind": "REFUND", "parentTransaction": paid, "id": f"people/{amount}"}
+            told = {"amountSet": {"shopMoney": money, "presentmentMoney": money}}
+            order["transactions"].append(paid | back | told)
+        reply = await it.ask(amount=500)
+        assert (reply.outcome, reply.left, reply.text) == ("less", 400, "")
+
+
+async def test_a_refund_that_moved_nothing_is_not_said_to_be_done() -> None:
+    """Written down by hand, or by us before manual gateways were left to people."""
+    async with at("shopify") as it:
+        await it.ask()
+        order = it.shopify.orders["gid://shopify/Order/5"]
+        order["transactions"][-1]["manualPaymentGateway"] = True
+        reply = await it.ask()
+        assert reply.outcome == "refused"
+        assert "moved no money" in reply.text
+        order["refunds"][-1]["transactions"]["nodes"] = []
+        assert (await it.ask()).outcome == "refused"
+        assert it.begun == 1
+
+
+async def test_of_a_refund_through_two_gateways_only_what_moved_is_done() -> None:
+    async with at("shopify") as it:
+        it.shopify.sell(5, "3.00", "45.00")
+        it.shopify.failing.add("gateway-1")
+        reply = await it.ask(amount=500)
+        assert (reply.outcome, reply.amount) == ("done", 300)
+        assert it.shopify.moved(5) == ["3.00"]
+        assert await it.ask(amount=500) == reply, "looked at again, it says the same"
+        rest = await it.ask(key=f"{ID}-2", amount=200)
+        assert (rest.outcome, rest.text) == (
+            "refused", "the payment provider did not take the refund",
+        )  # fmt: skip
+        assert it.shopify.moved(5) == ["3.00"]
+
+
+#: How an order in WooCommerce was paid, and a word of why nothing goes back; none if it does.
+WOO_PAID_WITH = [
+    ("bacs", "Direct bank transfer", "by hand (Direct bank transfer)"),
+    ("cod", "Cash on delivery", "by hand (Cash on delivery)"),
+    ("cheque", "", "by hand"),
+    ("", "", "by hand (no gateway)"),
+    ("stripe", "Card", ""),
+]
+
+
+@pytest.mark.parametrize(("method", "title", "why"), WOO_PAID_WITH)
+async def test_a_gateway_of_woocommerce_that_moves_nothing_is_not_asked(
+    method: str, title: str, why: str
+) -> None:
+    async with at("woocommerce") as it:
+        it.woo.put(woo_paid(5, payment_method=method, payment_method_title=title))
+        reply = await it.ask()
+        assert reply.outcome == ("refused" if why else "done")
+        assert why in reply.text
+        assert it.begun == (0 if why else 1)
+        assert it.went_back() == ([] if why else ["5.00"])
+
+
+async def test_a_refund_that_woocommerce_writes_down_without_its_money_is_left_to_people() -> None:
+    """It has answered, so it is not at work on it any more; found later, it may be."""
+    async with at("woocommerce") as it:
+        it.woo.unmoved.add(5)
+        reply = await it.ask()
+        assert reply.outcome == "refused"
+        assert "moved no money" in reply.text
+        assert (await it.ask()).is_open
+        assert len(it.woo.refunds[5]) == 1, "nothing is asked for as long as it is there"
+
+
 #: What the shop says no to for good, and a word of why.
 REFUSED: list[tuple[str, Callable[[AtShop], Any], dict[str, Any], str]] = [
     ("shopify", AtShop.decline, {}, "declined"),

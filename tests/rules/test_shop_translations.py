@@ -2,7 +2,7 @@
 
 import copy
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from schemas.messages import (
     OrderPaid,
+    ProductAsked,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
+    ShopOrderUnnamed,
     ShopRefundSeen,
+    Task,
 )
 from schemas.topics import ORDERS, SHOP_EVENTS
 from services.runtime.rows import MemoryRows
@@ -135,7 +138,8 @@ def test_recorded_woocommerce_orders(data: Path, name: str) -> None:
 @pytest.mark.parametrize("topic", ["orders/create", "orders/paid"])
 def test_a_recorded_order_without_a_group_is_not_ours(data: Path, topic: str) -> None:
     _, body = recorded(data, "shopify/orders.create.json")
-    assert of_shopify(topic, body) == Told()
+    told = of_shopify(topic, body | {"test": False, "payment_gateway_names": []})
+    assert told.names_no_group
 
 
 # --- where the group stands ----------------------------------------------------------------------
@@ -212,7 +216,8 @@ def test_where_shopify_names_a_group(
     fields: Json, named: list[tuple[str | None, str | None]]
 ) -> None:
     told = of_shopify("orders/create", shopify_order(**fields))
-    found = [(line.group_id, line.mistyped) for line in order_in(told).lines] if told.events else []
+    lines = () if told.names_no_group else order_in(told).lines
+    found = [(line.group_id, line.mistyped) for line in lines]
     assert found == named
     if any(mistyped for _, mistyped in named):
         assert told.mistyped is not None
@@ -369,8 +374,60 @@ def test_a_snapshot_tells_of_refunds_before_itself() -> None:
 
 def test_a_cancelled_order_that_names_no_group_may_have_named_one() -> None:
     cancelled = shopify_order(note_attributes=[], cancelled_at="2026-05-04T11:00:05+02:00")
-    told = of_shopify("orders/cancelled", cancelled)
-    assert told.at(NOW) == (ShopOrderGone(shop_order="shop:9007199254740993", gone_at=NOW),)
+    (unnamed,) = of_shopify("orders/cancelled", cancelled).at(NOW)
+    assert isinstance(unnamed, ShopOrderUnnamed)
+    assert (unnamed.shop_order, unnamed.cancelled) == ("shop:9007199254740993", True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        of_shopify("orders/updated", shopify_order(note_attributes=[])),
+        of_woo(woo_order(meta_data=[])),
+    ],
+    ids=["shopify", "woocommerce"],
+)
+def test_what_goes_on_of_an_order_without_a_group_says_nothing_of_its_buyer(told: Told) -> None:
+    (unnamed,) = told.events
+    assert isinstance(unnamed, ShopOrderUnnamed)
+    assert [(line.quantity, line.group_id) for line in unnamed.lines] == [(2, None)]
+    written = unnamed.model_dump_json()
+    for marked in ("example", "115310627314723954", "guest", "42"):
+        assert marked not in written
+
+
+#: When a webhook says that it was triggered, and what is made of it.
+TRIGGERED = [
+    ("2026-05-04T09:00:05.123456789Z", datetime(2026, 5, 4, 9, 0, 5, 123_456, tzinfo=UTC)),
+    ("2026-05-04T11:00:05.5+02:00", datetime(2026, 5, 4, 9, 0, 5, 500_000, tzinfo=UTC)),
+    ("2026-05-04T09:00:05Z", datetime(2026, 5, 4, 9, 0, 5, tzinfo=UTC)),
+    ("", None),
+    ("soon", None),
+    ("0001-01-01T00:00:00+14:00", None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("header", "told_at"), TRIGGERED)
+def test_when_shopify_says_that_it_told(header: str | None, told_at: datetime | None) -> None:
+    headers = {"x-shopify-triggered-at": header} if header is not None else {}
+    told = shopify.stamped(of_shopify("orders/paid", shopify_order()), headers, NOW)
+    assert order_in(told).told_at == told_at
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_taken"), [(-9, False), (0, False), (59, False), (60, True)]
+)
+def test_when_a_woocommerce_webhook_came_is_heeded_long_after_its_change(
+    seconds: int, *, is_taken: bool
+) -> None:
+    """Its body is made when it is sent; two of one second may overtake each other."""
+    told = of_woo(woo_order(meta_data=[{"key": "group_id", "value": MISTYPED}]))
+    came = order_in(told).updated_at + timedelta(seconds=seconds)
+    stamped = woocommerce.stamped(told, {}, came)
+    assert order_in(stamped).told_at == (came if is_taken else None)
+    assert stamped.mistyped is not None
+    assert stamped.mistyped.told_at == order_in(stamped).told_at, "mended, it is as old as it was"
 
 
 def test_a_deleted_woocommerce_order_has_only_its_id() -> None:
@@ -425,18 +482,7 @@ def test_the_creation_ping_is_known(body: bytes, ping: bool) -> None:
         ({"id": "a/b"}, "id is not an id"),
         ({"currency": "EURO"}, "currency"),
         ({"created_at": "yesterday"}, "created_at is not a time"),
-        ({"line_items": {}}, "line_items is not a list"),
-        ({"line_items": [shopify_line(quantity=-1)]}, "quantity is not a number of units"),
-        ({"line_items": [shopify_line(price="1e9")]}, "price is not an amount"),
-        ({"line_items": [shopify_line(price="12,50")]}, "price is not an amount"),
-        ({"line_items": [shopify_line(price="1e999999")]}, "price is not an amount"),
-        ({"line_items": [shopify_line(price="1_0")]}, "price is not an amount"),
-        ({"line_items": [shopify_line(price="\u0661\u0662")]}, "price is not an amount"),
-        ({"line_items": [shopify_line(price="9" * 21)]}, "price is not an amount"),
-        ({"line_items": [shopify_line(quantity="\u0661")]}, "quantity is not a number of units"),
-        ({"line_items": [shopify_line(quantity="0" * 20 + "5")]}, "quantity is not a number"),
-        ({"line_items": [shopify_line(quantity="1_0")]}, "quantity is not a number of units"),
-        ({"customer": []}, "customer is not an object"),
+        ({"line_items": "two of tea"}, "line_items is not a list"),
     ],
 )
 def test_what_breaks_is_named_without_its_value(fields: Json, problem: str) -> None:
@@ -451,7 +497,7 @@ def test_what_breaks_is_named_without_its_value(fields: Json, problem: str) -> N
     [
         (b"\xff\xfe{}", "UTF-8"),
         (b"{", "JSON"),
-        (b"", "JSON"),
+        (b"", "empty"),
         (b'{"a": NaN}', "JSON"),
         (b"[" * 200_000, "JSON"),
         (b"1" * 5_000, "JSON"),
@@ -497,8 +543,16 @@ def without_type(body: Json) -> Json:
         SPOKEN,
         SPOKEN | {"source": "till", "group_id": GROUP.lower().replace("-", " ")},
         {"type": "OrderPaid", "timestamp": "2026-05-04T09:00:00Z", "data": without_type(SPOKEN)},
+        SPOKEN | {"quantity": 3.0, "value": "7200.00"},
+        SPOKEN | {"quantity": "3e0", "unit_price": None, "note": {"of": ["any", None]}},
     ],
-    ids=["plain", "id read aloud", "as the specification recommends"],
+    ids=[
+        "plain",
+        "id read aloud",
+        "as the specification recommends",
+        "whole decimals",
+        "an exponent, a null, and a field of no message",
+    ],
 )
 def test_a_shop_can_speak_our_language(body: Json) -> None:
     spoken = standard.read(through_json(body), "till")
@@ -513,6 +567,10 @@ def test_a_shop_can_speak_our_language(body: Json) -> None:
         (SPOKEN | {"type": "GroupPurchase"}, "body"),
         ({"type": "TimePassed", "at": "2026-05-04T09:00:00Z"}, "no shop can say"),
         (SPOKEN | {"value": 0.1}, "value"),
+        (SPOKEN | {"quantity": 2.5}, "quantity"),
+        (SPOKEN | {"quantity": "3,0"}, "quantity"),
+        (SPOKEN | {"quantity": True}, "quantity"),
+        (SPOKEN | {"quantity": None}, "quantity"),
         ([], "not an object"),
     ],
 )
@@ -625,4 +683,5 @@ def test_no_payload_makes_more_than_a_refusal(draw: st.DataObject) -> None:
         written = event.model_dump_json(exclude_none=True)
         read = SHOP_EVENTS.adapter.validate_json(written)
         for message in PROCESSOR.on[type(read)](read, rows, NOW):
-            ORDERS.adapter.validate_json(message.model_dump_json(exclude_none=True))
+            if not isinstance(message, Task | ProductAsked):
+                ORDERS.adapter.validate_json(message.model_dump_json(exclude_none=True))

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import structlog
 
+from schemas.tasks import order_task_id
 from services.runtime.pages import ops_pages
 from services.runtime.records import OutputRecord
 from services.runtime.settings import Settings, read_settings
@@ -88,9 +89,9 @@ class Topics(Publisher):
 class Page:
     """The app without a socket."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, shops: Sequence[Shop] = SHOPS, **settings: Any) -> None:
         self.topics = Topics()
-        self.app = build(SHOPS, self.topics, BridgeSettings(**settings))
+        self.app = build(shops, self.topics, BridgeSettings(**settings))
         transport = httpx.ASGITransport(self.app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://bridge")
         ops = ops_pages(partial(status, self.topics), partial(unready, self.topics))
@@ -211,6 +212,43 @@ async def test_signatures_of_woocommerce(page: Page, secret: str, status: int) -
     assert bool(page.topics.records) == (status == 200)
 
 
+OTHERS: list[tuple[str, str, dict[str, str], str | None]] = [
+    ("shop.myshopify.com", "shop", {}, None),
+    ("Shop.MyShopify.com", "shop", {}, None),
+    ("x.myshopify.com", "shop", {}, "for the shop shop.myshopify.com; the entry other is x.mysh"),
+    ("x.myshopify.com", "shop", {"X-Shopify-Shop-Domain": ""}, "without a shop's domain"),
+    ("x.myshopify.com", "shop", {"X-Shopify-Shop-Domain": "<b>&marked"}, "without a shop's domain"),
+    ("shop.example", "kiosk", {}, None),
+    ("https://shop.example/", "kiosk", {}, None),
+    ("shop.example/two", "kiosk", {}, "for the shop shop.example; the entry other is shop.exampl"),
+    ("shop.example/two", "kiosk", {"X-WC-Webhook-Source": "https://shop.example/two/"}, None),
+    ("old.example", "kiosk", {}, "for the shop shop.example; the entry other is old.example"),
+]
+
+
+@pytest.mark.parametrize(("domain", "kind", "headers", "said"), OTHERS)
+async def test_a_signed_webhook_of_another_shop_says_so(
+    domain: str, kind: str, headers: dict[str, str], said: str | None
+) -> None:
+    """It is told to those who can sign. A stranger learns that the signature is wrong."""
+    entry = {"name": "other", "kind": "shopify", "secrets": (SECRET,), "domain": domain}
+    delivery = shopify("orders/create", BODY)
+    if kind == "kiosk":
+        entry["kind"] = "woocommerce"
+        delivery = woocommerce("order.created", woo_order())
+    page = Page([Shop.model_validate(entry)])
+    answer = await page.post("other", (delivery[0], delivery[1] | headers))
+    assert answer.status_code == (200 if said is None else 401)
+    assert (said or "taken") in answer.text
+    assert "marked" not in answer.text
+    counted = (await page.ops.get("/metrics")).text
+    assert said is None or 'outcome="other-shop",source="other"' in counted
+    unsigned = {name: text for name, text in delivery[1].items() if not name.endswith("56")}
+    unsigned.pop("X-WC-Webhook-Signature", None)
+    stranger = await page.post("other", (delivery[0], unsigned | headers))
+    assert (stranger.status_code, stranger.text) == (401, "the signature is not this shop's\n")
+
+
 def without(header: str) -> Callable[[dict[str, str]], dict[str, str]]:
     return lambda headers: {name: text for name, text in headers.items() if name != header}
 
@@ -256,13 +294,76 @@ async def test_a_shop_that_is_not_ours_is_not_there(page: Page) -> None:
 # --- what is broken ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("body", [b'{"id": "\xff"}', b"{", b"", b'{"id": NaN}'])
-async def test_a_signed_body_that_is_no_json(page: Page, body: bytes) -> None:
-    headers = {"X-Shopify-Topic": "orders/create", "X-Shopify-Shop-Domain": "shop.myshopify.com"}
-    told = headers | {"X-Shopify-Hmac-Sha256": signature(body)}
-    assert (await page.post("shop", (body, told))).status_code == 400
+@pytest.mark.parametrize(
+    ("body", "reason", "said"),
+    [
+        (b'{"id": "\xff"}', b"not-utf-8", "not UTF-8"),
+        (b"{", b"not-json", "not JSON"),
+        (b"", b"empty", "empty"),
+        (b'{"id": NaN}', b"not-json", "not JSON"),
+        (b"<!DOCTYPE html><p>Down for maintenance", b"html", "a page of HTML"),
+        (b"<br />\n<b>Fatal error</b>:  out of memory in x.php", b"php-error", "a message of PHP"),
+        (b'[{"id": 1}]', b"not-an-object", "a list, not an order"),
+        (b'"paid"', b"not-an-object", "not an object"),
+        (b'{"errors": "Not Found"}', b"error-body", "an error of the shop"),
+        (b'{"errors": {"id": ["is odd"]}}', b"error-body", "an error of the shop"),
+        (b'{"error": "overloaded"}', b"error-body", "an error of the shop"),
+        (
+            b'{"code": "woocommerce_rest_cannot_view", "message": "Sorry", "data": {}}',
+            b"error-body",
+            "woocommerce_rest_cannot_view",
+        ),
+        (b'{"code": "a b", "message": "marked"}', b"error-body", "an error of the shop (no code)"),
+    ],
+)
+async def test_a_signed_body_that_is_no_order_is_kept_and_named(
+    page: Page, body: bytes, reason: bytes, said: str
+) -> None:
+    """The shop could only repeat it, and would give up after some times."""
+    shopify_headers = {
+        "X-Shopify-Topic": "orders/create",
+        "X-Shopify-Shop-Domain": "shop.myshopify.com",
+        "X-Shopify-Hmac-Sha256": signature(body),
+    }
     woo = {"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Signature": signature(body)}
-    assert (await page.post("kiosk", (body, woo))).status_code == 400
+    for shop, headers in (("shop", shopify_headers), ("kiosk", woo)):
+        page.topics.records.clear()
+        answer = await page.post(shop, (body, headers))
+        assert answer.status_code == 200
+        assert said in answer.text
+        assert "marked" not in answer.text
+        letter, event = page.topics.records
+        about = dict(letter.headers)
+        assert (letter.topic, letter.value, about["reason"]) == ("dead-letters", body, reason)
+        assert said in about["error"].decode()
+        told = json.loads(event.value or b"")
+        assert (told["type"], told["reason"]) == ("ShopOrderUnread", reason.decode())
+        assert about["task"].decode() == order_task_id(shop, told["order_id"])
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        (b"\xef\xbb\xbf", b""),
+        (b"<br />\n<b>Notice</b>:  Undefined index: {x} in /p.php on line <b>3</b><br />\n", b""),
+        (b"PHP Warning:  foreach() argument must be {array} in /p.php on line 3\n", b"\n"),
+        (b"\n", b"\n<br />\n<b>Deprecated</b>:  strlen(): null in /p.php<br />\n"),
+    ],
+    ids=["a byte order mark", "a notice", "a warning in plain text", "a message after it"],
+)
+async def test_an_order_among_messages_of_php_is_read(
+    page: Page, around: tuple[bytes, bytes]
+) -> None:
+    raw = around[0] + json.dumps(woo_order()).encode() + around[1]
+    headers = {"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Signature": signature(raw)}
+    answer = await page.post("kiosk", (raw, headers))
+    assert (answer.status_code, answer.text) == (200, "taken\n")
+    assert [event["order_id"] for event in page.topics.on("shop-events")] == ["727"]
+
+
+async def test_a_body_of_a_topic_that_is_none_of_ours_is_not_looked_at(page: Page) -> None:
+    headers = {"X-WC-Webhook-Topic": "product.updated", "X-WC-Webhook-Signature": signature(b"{")}
+    assert (await page.post("kiosk", (b"{", headers))).status_code == 200
     assert page.topics.records == []
 
 
@@ -320,30 +421,48 @@ async def test_what_follows_the_limit_is_left_unread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delivery", "status"),
+    ("shop", "delivery"),
     [
-        (shopify("products/update", {"id": 1}), 200),
-        (shopify("orders/create", shopify_order(note_attributes=[])), 200),
+        ("shop", shopify("products/update", {"id": 1})),
+        ("kiosk", woocommerce("order.updated", woo_order(status="checkout-draft"))),
     ],
-    ids=["of a topic we do not know", "of an order without a group"],
+    ids=["of a topic we do not know", "of an order that is not placed yet"],
 )
 async def test_what_is_not_ours_is_acknowledged_and_left(
-    page: Page, delivery: tuple[bytes, dict[str, str]], status: int
+    page: Page, shop: str, delivery: tuple[bytes, dict[str, str]]
 ) -> None:
-    assert (await page.post("shop", delivery)).status_code == status
+    assert (await page.post(shop, delivery)).status_code == 200
     assert page.topics.records == []
     counted = (await page.ops.get("/metrics")).text
-    assert 'source="shop"' in counted
+    assert f'source="{shop}"' in counted
+
+
+async def test_an_order_that_names_no_group_goes_on_without_its_buyer(page: Page) -> None:
+    """It may have named one before; the page keeps nothing, so the processor knows."""
+    triggered = {"X-Shopify-Triggered-At": "2026-05-04T09:00:05.123Z"}
+    delivery = shopify("orders/updated", shopify_order(note_attributes=[]), **triggered)
+    assert (await page.post("shop", delivery)).status_code == 200
+    (event,) = page.topics.on("shop-events")
+    assert (event["type"], event["told_at"]) == ("ShopOrderUnnamed", "2026-05-04T09:00:05.123000Z")
+    assert b"ann@x.example" not in (page.topics.records[0].value or b"")
+    counted = (await page.ops.get("/metrics")).text
+    assert 'outcome="unnamed",source="shop",topic="orders/updated"' in counted
+    page.topics.acknowledges = False
+    assert (await page.post("shop", delivery)).status_code == 503, "it may be one of ours"
 
 
 async def test_a_signed_payload_that_can_t_be_read_is_kept_as_it_came(page: Page) -> None:
-    raw, headers = shopify("orders/create", {"id": 1, "currency": "EURO"})
+    raw, headers = shopify("orders/create", shopify_order(id=1, name="#7", currency="EURO"))
     assert (await page.post("shop", (raw, headers))).status_code == 200
-    (letter,) = page.topics.records
+    letter, event = page.topics.records
     about = dict(letter.headers)
     assert (letter.topic, letter.value) == ("dead-letters", raw)
     assert about["error"] == b"currency is not an ISO 4217 code"
     assert about["topic"] == b"webhooks/shop"
+    assert about["reason"] == b"unreadable"
+    assert about["task"].decode() == order_task_id("shop", "1")
+    told = json.loads(event.value or b"")
+    assert (told["type"], told["shop_order"], told["number"]) == ("ShopOrderUnread", "shop:1", "#7")
 
 
 async def test_a_mistyped_group_goes_on_and_to_people(page: Page) -> None:
@@ -355,6 +474,7 @@ async def test_a_mistyped_group_goes_on_and_to_people(page: Page) -> None:
     assert (event.topic, letter.topic) == ("shop-events", "dead-letters")
     assert dict(letter.headers)["topic"] == b"shop-events"
     assert letter.key == event.key
+    assert dict(letter.headers)["reason"] == b"mistyped-group"
     value = json.loads(letter.value or b"")
     assert value["lines"][0]["mistyped"] == MISTYPED
     assert value["deliveries"] == []
@@ -363,8 +483,12 @@ async def test_a_mistyped_group_goes_on_and_to_people(page: Page) -> None:
 async def test_a_mistyped_group_of_a_standard_webhook_goes_to_people(page: Page) -> None:
     answer = await page.post("till", standard(SPOKEN | {"group_id": MISTYPED}))
     assert answer.status_code == 202
-    (letter,) = page.topics.records
-    assert (letter.topic, dict(letter.headers)["topic"]) == ("dead-letters", b"orders")
+    letter, event = page.topics.records
+    about = dict(letter.headers)
+    assert (letter.topic, about["topic"]) == ("dead-letters", b"orders")
+    assert about["task"].decode() == order_task_id("till", "A-17")
+    told = json.loads(event.value or b"")
+    assert (told["type"], told["reason"]) == ("ShopOrderUnread", "mistyped-group")
 
 
 async def test_what_is_wrong_in_our_language_is_said(page: Page) -> None:
@@ -382,7 +506,7 @@ async def test_what_is_wrong_in_our_language_is_said(page: Page) -> None:
     [
         ("shop", shopify("orders/create", BODY)),
         ("kiosk", woocommerce("order.created", woo_order())),
-        ("shop", shopify("orders/create", {"id": 1})),
+        ("shop", shopify("orders/create", shopify_order(currency="EURO"))),
     ],
 )
 async def test_what_kafka_has_not_is_not_acknowledged(

@@ -1,7 +1,7 @@
 """Favors back to the buyers at two kinds of shops, on real Kafka, whatever is lost or killed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.messages import FavorTerms, GroupPurchase, OrderPaid, PaymentTerms, Product, Tier
+from schemas.tasks import order_task_id
 from services.runtime.brokers import RunningBroker
 from tests.shop_faults import Fault, served
 from tests.strict_shopify import TOKEN, StrictShopify
@@ -49,6 +50,7 @@ class Town:
     bridge: Worker | None = None
     page: Worker | None = None
     sold: dict[tuple[str, int], Json] = field(default_factory=dict)
+    poll_seconds: str = "3600"
 
     def start(self, at_shop: str, at_cafe: str, at_kiosk: str) -> None:
         secrets = [SECRET]
@@ -69,7 +71,7 @@ class Town:
             "favor_service",
             "payment_service",
             SHOP_TIMEOUT_SECONDS="1",
-            POLL_SECONDS="3600",
+            POLL_SECONDS=self.poll_seconds,
         )
 
     def tell(self, shop: str, delivery: tuple[bytes, dict[str, str]]) -> None:
@@ -79,7 +81,16 @@ class Town:
         address = f"http://127.0.0.1:{self.page.port}/webhooks/{shop}"
         assert plain_http.post(address, content=raw, headers=headers, timeout=30).status_code == 200
 
-    def buy(self, shop: str, number: int, member: str, units: int, price: int) -> None:
+    def buy(
+        self,
+        shop: str,
+        number: int,
+        member: str,
+        units: int,
+        price: int,
+        *,
+        is_by_hand: bool = False,
+    ) -> None:
         """A member buys and pays so many at a price in whole euros."""
         when = NOW + timedelta(seconds=number % 1_000 - 1_800)
         total = f"{units * price}.00"
@@ -112,7 +123,8 @@ class Town:
             line_items=[shopify_line(quantity=units, price=f"{price}.00")],
         )
         self.sold[shop, number] = order
-        (self.cafe if shop == "cafe" else self.shop).sell(number, total)
+        by_hand = [0] if is_by_hand else []
+        (self.cafe if shop == "cafe" else self.shop).sell(number, total, by_hand=by_hand)
         self.tell(shop, shopify("orders/paid", order))
 
     def echo(self) -> None:
@@ -141,9 +153,13 @@ class Town:
 
 
 @contextmanager
-def town(kafka: RunningBroker, folder: Path) -> Iterator[Town]:
+def town(
+    kafka: RunningBroker, folder: Path, at_first: Callable[[Town], None] = lambda _: None
+) -> Iterator[Town]:
+    """The shops and services; ``at_first`` is done before anything is asked or polled."""
     with ExitStack() as until_end:
         made = Town(until_end.enter_context(stack_on(kafka, folder, clock="wall")))
+        at_first(made)
         doors = [each.answer for each in (made.shop, made.cafe, made.kiosk)]
         made.start(*(until_end.enter_context(served(door)) for door in doors))
         yield made
@@ -235,11 +251,21 @@ def test_favors_go_back_once_on_a_bad_day_with_the_bridge_killed(
 def test_all_of_it_back_by_favors_alone_returns_nothing(
     kafka: RunningBroker, tmp_path: Path
 ) -> None:
-    """WooCommerce then calls the order refunded; and a shop of its own answers by itself."""
-    with town(kafka, tmp_path) as it:
+    """WooCommerce then calls the order refunded; and a shop of its own answers by itself.
+
+    What was paid by hand is left to people, and so is an order that the poll could not fetch.
+    """
+    with town(kafka, tmp_path, sick_order) as it:
         all_back = FavorTerms(tiers=(Tier(from_quantity=1, percent_off=100),))
-        it.stack.feed("group-purchases", (group(5, favor=all_back), None))
+        it.stack.feed("group-purchases", (group(7, favor=all_back), None))
+        task_id = order_task_id("kiosk", "2900")
+        task = it.stack.wait_for("tasks", task_id, kind="order", reason="not-fetched")
+        assert (task["shop_id"], task["about"]) == ("kiosk", "2900")
+        it.tell("kiosk", woocommerce("order.updated", it.kiosk.orders.pop(2_900)))
+        it.stack.wait_for("tasks", task_id, version=2)
+        assert it.stack.latest("tasks")[task_id]["done_at"]
         it.buy("kiosk", 2_001, "kim", 2, 24)
+        it.buy("shop", 1_001, "hana", 2, 24, is_by_hand=True)
         of_till = OrderPaid(
             order_id="T-1",
             source="till",
@@ -250,11 +276,26 @@ def test_all_of_it_back_by_favors_alone_returns_nothing(
         )
         it.stack.feed("orders", (of_till, None))
         until("the favor went back", lambda: it.kiosk.orders[2_001]["status"] == "refunded")
+        until("people are told", lambda: len(it.stack.read("payment-reports")) == 2)
         row = it.stack.wait_for("purchases", f"{GROUP}/member/kim", quantity=2)
         it.echo()
         it.stack.wait_idle()
         assert it.stack.latest("purchases")[f"{GROUP}/member/kim"] == row
         payments = list(it.stack.latest("payments").values())
         stands = {each["member_id"]: each["status"] for each in payments}
-        assert stands == {"kim": "succeeded", "tom": "pending"}
-        assert not it.stack.read("payment-reports")[1:]
+        assert stands == {"kim": "succeeded", "tom": "pending", "hana": "failed"}
+        (by_hand,) = (each for each in payments if each["member_id"] == "hana")
+        assert "it was paid by hand (gateway-0)" in by_hand["problem"]
+        assert f"`jointbuy payment done {by_hand['payment_id']}`" in by_hand["problem"]
+        assert it.shop.refunded(1_001) == [], "nothing stands in the shop's books"
+        assert not it.stack.read("payment-reports")[2:]
+
+
+def sick_order(it: Town) -> None:
+    """An order whose refunds the kiosk can't list, of no group; polls are to find it."""
+    it.poll_seconds = "1"
+    at = f"{NOW:%Y-%m-%dT%H:%M:%S}"
+    refunds = [{"id": 901, "reason": "", "total": "-1.00"}]
+    order = woo_order(id=2_900, meta_data=[], refunds=refunds, date_modified_gmt=at)
+    it.kiosk.put(order | {"date_created_gmt": at})
+    it.kiosk.sick[2_900] = {"refunds"}

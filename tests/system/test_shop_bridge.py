@@ -21,6 +21,7 @@ from schemas.messages import (
     GroupPurchaseRequested,
     Product,
 )
+from schemas.tasks import order_task_id
 from services.runtime.admin import admin
 from services.runtime.brokers import RunningBroker, free_port
 from services.runtime.records import OutputRecord, milliseconds
@@ -42,6 +43,8 @@ from tests.webhook_payloads import (
     shopify_refund,
     standard,
     under_group,
+    woo_line,
+    woo_order,
     woo_under_group,
     woocommerce,
 )
@@ -63,7 +66,7 @@ def shops(outbox_topic: str = "") -> str:
     return json.dumps(told)
 
 
-def group(group_id: str, currency: str) -> GroupPurchase:
+def group(group_id: str, currency: str, product_id: str | None = None) -> GroupPurchase:
     """Open since the recorded payloads were made."""
     return GroupPurchase(
         group_id=group_id,
@@ -71,7 +74,7 @@ def group(group_id: str, currency: str) -> GroupPurchase:
         version=1,
         requested_at=NOW,
         issued_at=NOW,
-        product=Product(name="Sencha"),
+        product=Product(id=product_id, name="Sencha"),
         number_of_products=1_000,
         unit_price=2_400,
         currency=currency,
@@ -162,12 +165,59 @@ def test_edits_refunds_and_cancellations_reach_the_row(stack: Stack) -> None:
     raised = [shopify_line(quantity=4, current_quantity=3)]
     send("orders/updated", updated_at=minutes(2), line_items=raised, **paid)
     stack.wait_for("purchases", member, quantity=3, value=7_200, orders=2)
+    # What named the group is gone; and an order of no group leaves no trace.
+    fewer = [shopify_line(quantity=4, current_quantity=2)]
+    send("orders/updated", updated_at=minutes(3), line_items=fewer, note_attributes=[], **paid)
+    send("orders/updated", id=5, updated_at=minutes(3), note_attributes=[], **paid)
+    stack.wait_for("purchases", member, quantity=2, value=4_800)
     send("orders/cancelled", updated_at=minutes(3), cancelled_at=minutes(3), **paid)
     stack.wait_for("purchases", member, quantity=0, value=0, orders=0)
     stack.wait_idle()
     refused = [key for key in stack.latest("purchases") if "/refused/" in key]
     assert refused == []
     assert not stack.read("dead-letters")
+    _odd_payloads_count_once(stack, page)
+
+
+def _odd_payloads_count_once(stack: Stack, page: Worker) -> None:
+    """In the same stack: a foreign line's quirk, a cart, a sub-order, an error, and who is told."""
+    stack.feed("group-purchases", (group(OTHER_GROUP, "EUR", "tea-100"), None))
+    named = {"id": 1, "key": "group_id", "value": OTHER_GROUP}
+    times = {f"date_{each}_gmt": NOW.isoformat()[:19] for each in ("created", "modified", "paid")}
+    tea = woo_line(1, 2, product_id=12, sku="TEA-100")
+    order = woo_order(status="processing", meta_data=[named], number="N-727", **times)
+    order["line_items"] = [tea, woo_line(2, 0.5, product_id=13), woo_line(3, 5, product_id=14)]  # type: ignore[arg-type]
+    lines = f"{OTHER_GROUP}/member/42"
+
+    def send(body: Json, topic: str = "order.updated") -> None:
+        assert post(page, "kiosk", woocommerce(topic, body)) == 200
+
+    # Half a unit of another product is named by the order alone, so it may be the group's.
+    send(order)
+    stack.wait_for("purchases", lines, quantity=2, value=4_800, orders=1)
+    task_id = order_task_id("kiosk", "727")
+    task = stack.wait_for("tasks", task_id, reason="not-counted")
+    assert (task["shop_id"], task["about"], task["kind"]) == ("kiosk", "N-727", "order")
+    (letter,) = stack.read("dead-letters")
+    assert (letter.headers["task"], letter.headers["reason"]) == (task_id, "not-counted")
+
+    later = {"date_modified_gmt": (NOW + timedelta(minutes=1)).isoformat()[:19]}
+    own = woo_line(1, 2, product_id=12, meta_data=[named])
+    send(order | later | {"meta_data": [], "line_items": [own, woo_line(2, 0.5)]})  # type: ignore[arg-type]
+    assert stack.wait_for("tasks", task_id, version=2)["done_at"]
+    send(order | {"id": 801, "parent_id": 727, "line_items": [woo_line(80, 2, product_id=12)]})
+    send(order | {"id": 728, "meta_data": [named, {"key": "_subscription_renewal", "value": 3}]})
+    error = {"code": "woocommerce_rest_cannot_view", "message": "Sorry", "data": {"status": 401}}
+    send(error)
+    letter = until("its dead letter", lambda: stack.read("dead-letters")[1:])[0]
+    assert "woocommerce_rest_cannot_view" in letter.headers["error"]
+    stack.wait_for("tasks", letter.headers["task"], reason="error-body")
+    raw, headers = shopify("orders/paid", shopify_order())
+    elsewhere = headers | {"X-Shopify-Shop-Domain": "other.myshopify.com"}
+    assert post(page, "shop", (raw, elsewhere)) == 401
+    stack.wait_idle()
+    row = stack.latest("purchases")[lines]
+    assert (row["quantity"], row["orders"]) == (2, 1)
 
 
 def test_one_shop_s_webhooks_change_nothing_in_another_shop_s_group(stack: Stack) -> None:
@@ -239,6 +289,8 @@ def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:
     assert post(page, "shop", shopify("orders/create", order)) == 200
     (letter,) = until("a dead letter", lambda: stack.read("dead-letters"))
     assert letter.headers["error"].startswith("it names a group by what is no id")
+    task = stack.wait_for("tasks", letter.headers["task"], reason="mistyped-group")
+    assert task["problem"].startswith("The order names a group by something that is not an id")
     mended = letter.value
     mended["lines"][0]["group_id"] = GROUP
     path = tmp_path / "mended.json"
@@ -260,6 +312,7 @@ def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:
         "updated_at": (NOW + timedelta(minutes=1)).isoformat(),
     }
     until("the mended order", lambda: stack.read("orders"))
+    assert stack.wait_for("tasks", letter.headers["task"], version=2)["done_at"]
     assert post(page, "shop", shopify("orders/paid", later)) == 200
     stack.wait_for("purchases", f"{GROUP}/member/115310627314723954", quantity=2, value=4_800)
 
@@ -314,6 +367,10 @@ def test_an_outbox_is_followed_and_each_event_counts_once(
         assert garbled["error"].startswith("OrderPaid.quantity")
         assert (unreadable["service"], unreadable["offset"]) == ("shop_bridge", "6")
         assert unreadable["unreadable"] == "header-name"
+        assert unreadable["reason"] == "header-name"
+        assert garbled["task"] != unreadable["task"]
+        shop_events = [seen.value for seen in stack.read("shop-events")]
+        assert [each["source"] for each in shop_events] == ["erp", "erp"], "people are told of both"
 
 
 async def _make(stack: Stack, topic: str) -> None:

@@ -15,6 +15,7 @@ from services.runtime.rows import Call, Rows
 from services.shop_bridge.outbound.rows import (
     Instruction,
     Order,
+    Part,
     Payer,
     Reply,
     Request,
@@ -102,19 +103,26 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
         return _try_later(payment_id, it, reply, call, rows, now)
     if reply.outcome == "less":
         left = min(reply.left, part.amount - 1)
-        rows[name] = replace(it, part=None, limits=it.limits | {part.order: left})
+        problems = (*it.problems, _at(part, reply)) if reply.text else it.problems
+        limits = it.limits | {part.order: left}
+        rows[name] = replace(it, part=None, limits=limits, problems=problems)
     elif reply.outcome == "elsewhere":
         source = source_of(part.order)
         rows[name] = replace(it, part=None, elsewhere=(*it.elsewhere, source))
     else:
-        where = f"order {id_of(part.order)} at {source_of(part.order)}: " if part.order else ""
         rows[name] = replace(
             it,
             part=None,
             limits=it.limits | {part.order: 0},
-            problems=(*it.problems, f"{where}{reply.text}"),
+            problems=(*it.problems, _at(part, reply)),
         )
     return go_on(payment_id, rows, now)
+
+
+def _at(part: Part, reply: Reply) -> str:
+    """What a shop said, and of which order."""
+    where = f"order {id_of(part.order)} at {source_of(part.order)}: " if part.order else ""
+    return f"{where}{reply.text}"
 
 
 def _take_done(

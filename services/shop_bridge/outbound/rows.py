@@ -18,9 +18,13 @@ Outcome = Literal["done", "less", "refused", "again", "ours", "later", "elsewher
 
 @dataclass(slots=True)
 class Terms:
-    """The ``sources`` whose orders count in the group; if none, those of any source."""
+    """The ``sources`` whose orders count in the group; if none, those of any source.
+
+    ``product_id`` is the id of its product, if its terms name one.
+    """
 
     sources: tuple[str, ...] = ()
+    product_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -132,7 +136,8 @@ class Reply:
 
     - ``done``: ``amount`` went out, under this ``reference``; ``is_code``: as a code, which takes
       nothing from the order.
-    - ``less``: only ``left`` can be refunded of the order. ``refused``: nothing, for good.
+    - ``less``: only ``left`` can be refunded of the order; ``text`` says why, if it is not that the
+      rest went back already. ``refused``: nothing, for good.
     - ``again``: not now, in ``seconds`` if given; ``is_open``: it may have been done.
     - ``ours``: to be mended here. ``later``: not begun. ``elsewhere``: not a shop of ours to ask.
     """

@@ -19,6 +19,8 @@ from schemas.messages import (
     OrderPlaced,
     OrderReturned,
     Payment,
+    ProductAsked,
+    ProductTold,
 )
 from schemas.money import worth
 from schemas.parts import SUM_MAX
@@ -47,11 +49,21 @@ CHUNK_ROWS_MAX = 200
 
 
 def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep the group's sources: another shop pays nothing back."""
+    """Keep the group's sources, as another shop pays nothing back, and its product's id."""
     if "terms" not in rows:
         _keep(rows, now)
-        rows["terms"] = Terms(message.sources)
+        rows["terms"] = Terms(message.sources, message.product.id)
     return ()
+
+
+def tell_product(message: ProductAsked, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Say which product the group is for; nothing of a group that is not known."""
+    terms: Terms = rows.get("terms") or Terms()
+    return [
+        ProductTold(
+            shop_order=message.shop_order, group_id=message.group_id, product_id=terms.product_id
+        )
+    ]
 
 
 # --- orders --------------------------------------------------------------------------------------

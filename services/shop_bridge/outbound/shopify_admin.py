@@ -2,6 +2,10 @@
 
 From https://shopify.dev/docs/api/admin-graphql: ``refundCreate`` wants ``@idempotent`` since
 2026-04. Money goes back without lines, so that no goods are taken for returned.
+
+A refund through a manual gateway (``manualPaymentGateway``: bank deposit, cash on delivery, money
+order) is a note in the shop's books: it moves no money. So nothing is refunded there, and a refund
+counts as done only as far as money moved.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,22 +33,36 @@ ORDER = """query order($id: ID!) {
       kind
       status
       gateway
+      manualPaymentGateway
       amountSet { shopMoney { amount currencyCode } }
       parentTransaction { id }
     }
     refunds(first: 100) { id note }
   }
 }"""
-REFUND = """mutation refund($input: RefundInput!, $key: String!) {
-  refundCreate(input: $input) @idempotent(key: $key) {
-    refund {
-      id
+_MOVED = """id
       note
-      transactions(first: 10) { nodes { status } }
-    }
-    userErrors { field message }
-  }
-}"""
+      transactions(first: 10) {
+        nodes {
+          status
+          gateway
+          manualPaymentGateway
+          amountSet { shopMoney { amount currencyCode } }
+        }
+      }"""
+REFUND_BY_ID = f"""query refund($id: ID!) {{
+  refund(id: $id) {{
+      {_MOVED}
+  }}
+}}"""
+REFUND = f"""mutation refund($input: RefundInput!, $key: String!) {{
+  refundCreate(input: $input) @idempotent(key: $key) {{
+    refund {{
+      {_MOVED}
+    }}
+    userErrors {{ field message }}
+  }}
+}}"""
 CODE_BY_NAME = """query code($code: String!) {
   codeDiscountNodeByCode(code: $code) { id }
 }"""
@@ -59,6 +77,11 @@ TRANSACTIONS_MAX, REFUNDS_MAX = 50, 100
 PAID = frozenset({"SALE", "CAPTURE"})
 #: A refund in one of these is not to be counted on.
 FAILED = frozenset({"FAILURE", "ERROR"})
+#: A payment in one of these has not come yet.
+PENDING = frozenset({"PENDING", "AWAITING_RESPONSE"})
+#: Gateways of Shopify's own that are paid by hand, whatever the field says: notes of the staff,
+#: and cash at the till.
+BY_HAND = frozenset({"manual", "cash"})
 
 
 class Parent(NamedTuple):
@@ -67,6 +90,7 @@ class Parent(NamedTuple):
     id: str
     gateway: str
     left: int
+    is_by_hand: bool = False
 
 
 # --- an order ------------------------------------------------------------------------------------
@@ -77,11 +101,11 @@ def order_id(request: Request) -> dict[str, str]:
     return {"id": f"gid://shopify/Order/{request.order_id}"}
 
 
-def found_refund(order: Mapping[str, Any], request: Request) -> Reply | None:
-    """The refund of this very request, if the order has it."""
+def found_refund(order: Mapping[str, Any], request: Request) -> Reply | str | None:
+    """The id of the refund of this very request, if the order has it; ask how it went."""
     for refund in payloads.parts(order, "refunds"):
         if noted(refund.get("note")) == request.key:
-            return _refunded(refund, request)
+            return str(refund.get("id"))
     if len(list(payloads.parts(order, "refunds"))) >= REFUNDS_MAX:
         return Reply("refused", "it has more refunds than can be looked through")
     return None
@@ -98,10 +122,11 @@ def plan(order: Mapping[str, Any], request: Request) -> Reply | list[Parent]:
         return Reply("refused", f"the buyer paid in {order.get('presentmentCurrencyCode')}")
     if len(list(payloads.parts(order, "transactions"))) >= TRANSACTIONS_MAX:
         return Reply("refused", "it has more transactions than can be looked through")
-    parents = list(_parents(order, request.currency))
+    every = list(_parents(order, request.currency))
+    parents = [parent for parent in every if not parent.is_by_hand]
     left = sum(parent.left for parent in parents)
     if left < request.amount:
-        return Reply("less", left=left)
+        return Reply("less", _why_not_more(order, every), left=left)
     planned, rest = [], request.amount
     for parent in parents:
         taken = min(parent.left, rest)
@@ -125,7 +150,30 @@ def _parents(order: Mapping[str, Any], currency: str) -> Iterator[Parent]:
             if not isinstance(name, str) or not isinstance(gateway, str):
                 raise UnreadableError("a transaction has no id or no gateway")
             left = _amount(each, currency) - gone.get(name, Fraction(0))
-            yield Parent(name, gateway, whole_units(left))
+            yield Parent(name, gateway, whole_units(left), _is_by_hand(each))
+
+
+def _is_by_hand(transaction: Mapping[str, Any]) -> bool:
+    gateway = str(transaction.get("gateway")).lower()
+    return transaction.get("manualPaymentGateway") is True or gateway in BY_HAND
+
+
+def _why_not_more(order: Mapping[str, Any], parents: list[Parent]) -> str:
+    """Why money that was paid, or will be, can't go back by itself; empty if there is none."""
+    by_hand = dict.fromkeys(each.gateway for each in parents if each.is_by_hand and each.left)
+    if by_hand:
+        return (
+            f"it was paid by hand ({', '.join(by_hand)[:100]}), so a refund in the shop moves no"
+            " money"
+        )
+    open_kinds = {
+        each.get("kind")
+        for each in payloads.parts(order, "transactions")
+        if each.get("status") in PENDING or each.get("kind") == "AUTHORIZATION"
+    }
+    if open_kinds & PAID:
+        return "a payment of it is still pending"
+    return "its payment is only authorised: capture it first" if open_kinds and not parents else ""
 
 
 def _amount(transaction: dict[str, Any], currency: str) -> Fraction:
@@ -169,15 +217,30 @@ def refunded(answer: Mapping[str, Any], request: Request) -> Reply:
     found = payloads.part(body, "refund")
     if not found:
         raise UnreadableError("refundCreate gave no refund")
-    return _refunded(found, request)
+    return went_back(found, request)
 
 
-def _refunded(found: Mapping[str, Any], request: Request) -> Reply:
-    nodes = payloads.parts(payloads.part(found, "transactions"), "nodes")
+def went_back(found: Mapping[str, Any], request: Request) -> Reply:
+    """How much of a refund that is there moved money: maybe less than was asked for.
+
+    Raises ``UnreadableError``.
+    """
+    nodes = list(payloads.parts(payloads.part(found, "transactions"), "nodes"))
+    number = str(found.get("id")).rpartition("/")[2]
+    moved = sum(
+        (
+            _amount(node, request.currency)
+            for node in nodes
+            if node.get("status") not in FAILED and not _is_by_hand(node)
+        ),
+        start=Fraction(0),
+    )
+    if whole_units(moved):
+        amount = min(whole_units(moved), request.amount)
+        return Reply("done", reference=f"{request.source}:refund/{number}", amount=amount)
     if any(node.get("status") in FAILED for node in nodes):
         return Reply("refused", "the payment provider did not take the refund")
-    number = str(found.get("id")).rpartition("/")[2]
-    return Reply("done", reference=f"{request.source}:refund/{number}", amount=request.amount)
+    return Reply("refused", f"refund {number} stands in the shop's books, but moved no money")
 
 
 # --- a code --------------------------------------------------------------------------------------

@@ -48,6 +48,12 @@ class ShopifyDoor:
         if not order:
             return Reply("refused", "the shop has no such order")
         found = shopify_admin.found_refund(order, request)
+        if isinstance(found, str):
+            told = await self._ask(shopify_admin.REFUND_BY_ID, {"id": found})
+            refund = payloads.part(told, "refund")
+            if not refund:
+                raise UnreadableError("the order has a refund that the shop does not show")
+            return shopify_admin.went_back(refund, request)
         if found is not None:
             return found
         planned = shopify_admin.plan(order, request)

@@ -21,7 +21,10 @@ REASON_MAX = 500
 REFERENCE_MAX = 255
 CODE_MAX = 64
 TOO_LITTLE = "the payer's orders have not as much left"
-BY_HAND = "; do it by hand and report the payment as succeeded, or have it tried again"
+BY_HAND = (
+    "; do it by hand, then `jointbuy payment done {0}`; or mend it, then"
+    " `jointbuy payment retry {0}`"
+)
 
 
 def go_on(payment_id: str, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -81,7 +84,8 @@ def report_failure(
     of = f" of {shown(it.amount, it.currency)}" if it.done else ""
     was_not = "could not be refunded" if it.kind == "refund" else "was not collected"
     whole = f"{shown(it.amount - it.done, it.currency)}{of} {was_not}: {told}"
-    reason = whole[: REASON_MAX - len(BY_HAND)] + BY_HAND
+    by_hand = BY_HAND.format(payment_id)
+    reason = whole[: REASON_MAX - len(by_hand)] + by_hand
     return _reported(payment_id, it, group_id, now, reason)
 
 

@@ -57,7 +57,7 @@ class WooDoor:
         code, message = _refusal(made)
         if code in REFUSALS:
             return Reply("refused", message or code)
-        return woo_requests.refunded(_object(body_of(made)), request)
+        return woo_requests.refunded(_object(body_of(made)), request, is_answer=True)
 
     async def code(self, name: str, request: Request, begin: Callable[[], None]) -> Reply:
         """Look whether the coupon is there; else make it."""

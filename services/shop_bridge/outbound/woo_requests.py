@@ -15,6 +15,8 @@ from services.shop_bridge.own_refunds import META_KEY, mark, noted
 
 #: The money of an order in one of these has come.
 PAID = frozenset({"completed", "refunded"})
+#: WooCommerce's own gateways without refunds, and no gateway: whoever was paid pays back by hand.
+BY_HAND = frozenset({"bacs", "cheque", "cod", ""})
 
 
 def found_refund(refunds: Iterable[Mapping[str, Any]], request: Request) -> Reply | None:
@@ -37,6 +39,9 @@ def plan(order: Mapping[str, Any], request: Request) -> Reply | None:
         return Reply("refused", f"the order is in {order.get('currency')}")
     if not order.get("date_paid_gmt") and order.get("status") not in PAID:
         return Reply("refused", "it is not paid yet")
+    if order.get("payment_method", "unknown") in BY_HAND:
+        how = str(order.get("payment_method_title") or "no gateway")[:100]
+        return Reply("refused", f"it was paid by hand ({how}), so the shop can't move the money")
     body = dict(order)
     left = payloads.amount(body, "total", request.currency)
     for each in payloads.parts(body, "refunds"):
@@ -57,9 +62,14 @@ def refund(request: Request) -> dict[str, Any]:
     }
 
 
-def refunded(found: Mapping[str, Any], request: Request) -> Reply:
-    """What a refund that is there says."""
+def refunded(found: Mapping[str, Any], request: Request, *, is_answer: bool = False) -> Reply:
+    """What a refund that is there says; ``is_answer``: to the very request that made it.
+
+    Then WooCommerce has done what it does, and money that has not gone will not go.
+    """
     number = payloads.identity(dict(found), "id")
+    if is_answer and found.get("refunded_payment") is False:
+        return Reply("refused", f"refund {number} stands in the shop's books, but moved no money")
     if found.get("refunded_payment") is False:
         return Reply("again", f"refund {number} is there, but not its money", is_open=True)
     return Reply("done", reference=f"{request.source}:refund/{number}", amount=request.amount)
