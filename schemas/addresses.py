@@ -18,6 +18,8 @@ from collections.abc import Callable
 
 import idna
 
+from schemas.mailboxes import tidy
+
 #: A provider's other domains, by its canonical domain.
 _SAME_PROVIDER = {
     "gmail.com": ("googlemail.com",),
@@ -46,7 +48,7 @@ def canonical(email: str) -> str:
     It never fails: a text that is not an address is returned stripped and in lower case. A
     canonical address is returned unchanged.
     """
-    text = _folded(email).strip()
+    text = _folded(tidy(email)).strip()
     local, at, domain = text.rpartition("@")
     local, domain = _unquoted(local.strip()), _domain(domain.strip())
     if not (at and local and domain):
