@@ -101,4 +101,6 @@ def _domain(domain: str) -> str:
 
 def _folded(text: str) -> str:
     """The text in lower case and in Unicode form NFKC, however wide or composed it was typed."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())

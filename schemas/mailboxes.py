@@ -86,7 +86,9 @@ def usable(email: str | None) -> str:
 
 def tidy(text: str) -> str:
     """A text without the blanks around it, wide ASCII characters as narrow ones."""
-    return text.translate(_NARROW).strip(_EDGES)
+    if not text.isascii():
+        text = text.translate(_NARROW)
+    return text.strip(_EDGES)
 
 
 @lru_cache(maxsize=4096)
