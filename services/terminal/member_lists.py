@@ -197,14 +197,14 @@ def _members(table: _Table) -> MemberList:
         except ListError as error:
             problems.append(str(error))
     twice, remarks = _twice(members)
+    hint = f"; if the columns are others, {_name_them(table.separator)}"
+    has_hint = bool(problems) and not table.is_named and len(table.columns) > 1
     problems += twice
     if len(problems) > PROBLEMS_SHOWN:
         rest = len(problems) - PROBLEMS_SHOWN
         problems[PROBLEMS_SHOWN:] = [f"and {rest} more such lines"]
     if problems:
-        if not table.is_named and len(table.columns) > 1:
-            problems.append(f"if the columns are others, {_name_them(table.separator)}")
-        raise ListError("; ".join(problems))
+        raise ListError("; ".join(problems) + (hint if has_hint else ""))
     return MemberList(tuple(members), tuple(remarks))
 
 
