@@ -16,6 +16,7 @@ from services.runtime.brokers import free_port
 from tests.keys import dkim_key
 from tests.rules.letter_samples import SENDER, FixedLinks, samples
 from tests.system.faulty_smtp import Faulty
+from tests.system.mail import Mailpit
 
 pytestmark = pytest.mark.system
 
@@ -129,3 +130,18 @@ async def test_the_bytes_on_the_wire_are_utf8(email: str, wire: str, tmp_path: P
         (mail,) = [each for each in server.commands if each.startswith("MAIL")]
         assert mail.endswith(" SMTPUTF8 BODY=8BITMIME")
         assert wire.encode() in server.contents[0].partition(b"\r\n\r\n")[0]
+
+
+async def test_mailpit_shows_whom_a_letter_went_to(mailpit: Mailpit, tmp_path: Path) -> None:
+    key, _ = dkim_key(tmp_path)
+    typed = {
+        "a..b@docomo.ne.jp": "a..b@docomo.ne.jp",
+        "ann@bücher.example": "ann@xn--bcher-kva.example",
+        "jörg@example.com": "jörg@example.com",
+    }
+    async with mailer(mailpit.port, key) as sending:
+        for email in typed:
+            assert (await send(sending, email)).outcome == "sent"
+    shown = {to["Address"] for each in mailpit.messages() for to in each["To"]}
+    mailpit.delete_all()
+    assert set(typed.values()) <= shown
