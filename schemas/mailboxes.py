@@ -133,11 +133,12 @@ def _local(local: str) -> str:
     """The local part as SMTP writes it. Raises ``AddressError``."""
     if any(unicodedata.category(each)[0] in "CZ" and each != " " for each in local):
         raise AddressError("hidden", "the address has a line end or a character that is not seen")
-    local = unicodedata.normalize("NFC", local)
-    bare = local
-    if quoted := _QUOTED.fullmatch(local):
+    local = bare = unicodedata.normalize("NFC", local)
+    form = _QUOTED if (quoted := _QUOTED.fullmatch(local)) else _DOTS_AND_ATOMS
+    if quoted:
         bare = re.sub(r"\\(.)", r"\1", quoted[1])
-    elif not _DOTS_AND_ATOMS.fullmatch(local):
+    # A character that looks like an @ or a blank, such as U+FE6B, is one in a canonical address.
+    if not (form.fullmatch(local) and form.fullmatch(unicodedata.normalize("NFKC", local))):
         told = "before the @ is a character that must not stand there: write it like"
         raise AddressError("local", f"{told} ada@example.com")
     local = bare

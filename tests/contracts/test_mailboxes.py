@@ -72,6 +72,8 @@ REFUSED = [
     ('"ada@example.org', "local", None),
     ("a\\b@example.org", "local", None),
     ("a:b@example.org", "local", None),
+    ("a\ufe6bb@example.org", "local", None),
+    ("a\xb8@example.org", "local", None),
     ("=?utf-8?q?mallory=40evil.example?=@example.org", "local", None),
     ('"=?utf-8?b?eA==?="@example.org', "local", None),
     ("ada @example.org", "blank", "ada@example.org"),
@@ -178,3 +180,4 @@ def test_what_is_taken_is_one_mailbox_in_all_its_spellings_and_ends_no_command(t
     assert local.startswith('"') or not set(local) & set(' "(),:;<>@[\\]')
     assert usable(found.wire) == found.wire
     assert canonical(text) == canonical(found.written) == canonical(found.wire)
+    assert canonical(found.wire.lower()) == canonical(text)
