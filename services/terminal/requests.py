@@ -55,7 +55,8 @@ ASKED_BY = {
 }
 
 Members = Annotated[
-    list[str] | None, typer.Option(help="A purchaser, repeatable; without any, all may buy.")
+    list[str] | None,
+    typer.Option(help="A purchaser's id or address, repeatable; without any, all may buy."),
 ]
 MembersFile = Annotated[
     str | None,
