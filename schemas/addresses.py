@@ -18,6 +18,8 @@ from collections.abc import Callable
 
 import idna
 
+from schemas.mailboxes import tidy
+
 #: A provider's other domains, by its canonical domain.
 _SAME_PROVIDER = {
     "gmail.com": ("googlemail.com",),
@@ -46,7 +48,7 @@ def canonical(email: str) -> str:
     It never fails: a text that is not an address is returned stripped and in lower case. A
     canonical address is returned unchanged.
     """
-    text = _folded(email).strip()
+    text = _folded(tidy(email)).strip()
     local, at, domain = text.rpartition("@")
     local, domain = _unquoted(local.strip()), _domain(domain.strip())
     if not (at and local and domain):
@@ -99,4 +101,6 @@ def _domain(domain: str) -> str:
 
 def _folded(text: str) -> str:
     """The text in lower case and in Unicode form NFKC, however wide or composed it was typed."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())

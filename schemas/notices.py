@@ -193,10 +193,9 @@ class LetterResend(Message):
 def mailbox_of(recipient_id: str, email: str) -> str:
     """A hash of a recipient's id and mailbox, 32 hexadecimal characters.
 
-    Capitals in the address make no difference.
+    It is the same for all spellings of the mailbox's address.
     """
-    mailbox = canonical(email.casefold())
-    return sha256(f"{recipient_id}\x00{mailbox}".encode()).hexdigest()[:32]
+    return sha256(f"{recipient_id}\x00{canonical(email)}".encode()).hexdigest()[:32]
 
 
 class Preference(Message):

@@ -5,7 +5,6 @@ comes of it is a ``Reply``; where the dialogue stops short of one, ``NotDone`` c
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Literal, TypeVar, cast
 
 import aiosmtplib
 
+from schemas.mailboxes import AddressError, usable
 from services.notifier.replies import Replies, Said
 from services.notifier.verdicts import Stage, Verdict, verdict
 
@@ -21,12 +21,11 @@ T = TypeVar("T")
 TEXT_LENGTH_MAX = 500
 QUIT_SECONDS_MAX = 5.0
 START_INPUT = 354
-SERVICE_CLOSING = 421
-#: What can stand in a command: a local part as it is or between quotes, and a domain.
-ADDRESS = re.compile(
-    r'([^\s\x00-\x1f\x7f<>()\[\],;:\\"@]+|"(?:[ !#-\[\]-~]|\\[ -~])+")'
-    r'@([^\s\x00-\x1f\x7f<>(),;\\"@]+)'
+NEEDS_SMTPUTF8 = (
+    "can't be reached through your mail server: it needs SMTPUTF8, which the server does not"
+    " offer. Ask for an address in ASCII, or send through a server that offers it"
 )
+SERVICE_CLOSING = 421
 
 
 @dataclass(frozen=True)
@@ -63,16 +62,16 @@ class Envelope:
 
 
 def envelope(sender: str, recipient: str) -> Envelope:
-    """The addresses, foreign domains in their ASCII form. Raises NotDone for what is none."""
+    """The addresses as SMTP writes them. Raises NotDone for a text that is not an address."""
     try:
-        sender = _in_command(sender)
-    except ValueError:
-        told = f"{one_line(sender)} is no address to send from: correct MAIL_FROM"
+        sender = usable(sender)
+    except AddressError as error:
+        told = f"{one_line(sender)} is no address to send from: {error}; correct MAIL_FROM"
         raise NotDone(Reply("deferred", None, told, "mail", "ours")) from None
     try:
-        recipient = _in_command(recipient)
-    except ValueError:
-        told = f"{one_line(recipient)} is no address that mail can be sent to"
+        recipient = usable(recipient)
+    except AddressError as error:
+        told = f"{one_line(recipient)} is no address that mail can be sent to: {error}"
         raise NotDone(Reply("bounced", None, told, "rcpt", "refused")) from None
     return Envelope(sender, recipient, not (sender + recipient).isascii())
 
@@ -226,7 +225,7 @@ class Connection:
         if offers("smtputf8"):
             options += ["SMTPUTF8"] if envelope.is_utf8 or not head.isascii() else []
         elif envelope.is_utf8:
-            told = f"{envelope.recipient} needs SMTPUTF8, which the mail server does not offer"
+            told = f"{envelope.recipient} {NEEDS_SMTPUTF8}"
             raise NotDone(Reply("bounced", None, one_line(told), "rcpt", "refused"))
         return [*options, "BODY=8BITMIME"] if offers("8bitmime") else options
 
@@ -271,14 +270,3 @@ def _refusal(stage: Stage, code: int, text: str) -> NotDone:
     known = code if 100 <= code < 600 else None  # what could not be read has a code of its own
     reply = Reply(outcome, known, one_line(text), stage, means)
     return NotDone(reply, is_gone=code == SERVICE_CLOSING)
-
-
-def _in_command(address: str) -> str:
-    """The address with its domain in ASCII. Raises ValueError."""
-    found = ADDRESS.fullmatch(address)
-    if found is None or not address.isprintable():
-        raise ValueError(address)
-    if address.isascii():
-        return address
-    local, domain = found.groups()
-    return f"{local}@{domain.encode('idna').decode()}"

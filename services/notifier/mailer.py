@@ -8,10 +8,10 @@ import structlog
 from prometheus_client import Counter
 
 from schemas.links import Links
+from schemas.mailboxes import AddressError
 from schemas.messages import Notice
 from services.notifier import rows
 from services.notifier.letters import (
-    AddressError,
     NoticeError,
     Sender,
     letter,

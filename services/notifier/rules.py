@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from schemas.mailboxes import AddressError, usable
 from schemas.messages import LetterResend, Message, Notice, Preference, Unsubscribed
 from schemas.notices import OPTIONAL_KINDS, mailbox_of
 from services.notifier.rows import (
@@ -61,7 +62,7 @@ def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]
         ambiguous=0,
         queued_at=now,
         at=now,
-        address=(message.recipient.email or "").casefold(),
+        address=_address(message.recipient.email or ""),
     )
     reason = _reason_to_suppress(letter, rows)
     if reason:
@@ -168,6 +169,18 @@ def pause(notice_id: str, attempts: int, pauses: Sequence[timedelta]) -> timedel
     base = pauses[min(attempts, len(pauses)) - 1]
     spread = int.from_bytes(sha256(f"{notice_id}/{attempts}".encode()).digest()[:4]) / 2**32
     return base * (1 - JITTER + 2 * JITTER * spread)
+
+
+def _address(email: str) -> str:
+    """An address as all of its spellings are written for SMTP, in lower case.
+
+    Tags and dots stay, unlike in a canonical address: that ``ann+shop@`` is refused does not say
+    that ``ann@`` would be.
+    """
+    try:
+        return usable(email).lower()
+    except AddressError:
+        return email.lower()
 
 
 def _reason_to_suppress(letter: Letter, rows: Rows) -> str:

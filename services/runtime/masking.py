@@ -8,10 +8,15 @@ does must not make us keep them. Pure.
 import re
 from typing import Any
 
-#: Anything around an @ with a dot behind it. A local part has at most 64 characters (RFC 5321).
+#: What ends a word that can be part of an address.
+_ENDS = r"""\s"`<>()\[\]{},;:=&?/\\|"""
+#: Anything around an @, whether or not the domain has a dot, or is an IP address. A number alone is
+#: not a domain: after the @ of an event's id is its version. A local part has at most 64 characters
+#: (RFC 5321).
 _ADDRESS = re.compile(
-    r"""(?:"[^"\s]{1,64}"|[^\s"'`<>()\[\]{},;:=&?/\\|]{1,64})"""
-    r"""(?:@|%40)(?:[^\s"'`<>()\[\]{},;:=&?/\\|@.]+\.)+[^\s"'`<>()\[\]{},;:=&?/\\|@.]+"""
+    rf"""(?:"(?:[^"\\\n]|\\.){{1,64}}"|\\"(?:[^"\\\n]|\\[^"]){{1,64}}\\"|(?!')[^{_ENDS}]{{1,64}})"""
+    r"(?:@|%40|\uff20)"
+    rf"""(?:\[[0-9A-Fa-f.:IPv]{{2,50}}\]|(?![0-9]+\.?(?:[{_ENDS}'@]|$))[^{_ENDS}'@.]+(?:\.[^{_ENDS}'@.]+)*)"""
 )
 _NO_ADDRESS = "(an address)"
 #: By first digits and length, of the large schemes (ISO/IEC 7812): Visa; Mastercard, JCB, Discover

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
 from typing import Any
 
+from schemas.mailboxes import AddressError, mailbox
 from schemas.money import CURRENCIES, decimals
 from schemas.parts import NUMBER_MAX, SUM_MAX
 
@@ -279,8 +281,13 @@ def instant(body: dict[str, Any], *names: str) -> datetime:
 
 
 def email(*candidates: object) -> str | None:
-    """The first of these that can be an address."""
-    for each in candidates:
-        if isinstance(each, str) and "@" in each and len(each) <= EMAIL_MAX:
-            return each
-    return None
+    """The first of these that a letter can go to, else the first that looks like an address.
+
+    One that only looks like an address is kept, so that the outcome of the letter says what is
+    wrong with it.
+    """
+    texts = [each for each in candidates if isinstance(each, str) and len(each) <= EMAIL_MAX]
+    for each in texts:
+        with suppress(AddressError):
+            return mailbox(each).written
+    return next((each for each in texts if "@" in each), None)

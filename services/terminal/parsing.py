@@ -1,13 +1,11 @@
 """What people type, as parts of what is sent. Pure; ``ValueError`` says how to write it."""
 
-import csv
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.ids import read_aloud
-from schemas.messages import Member, Tier
+from schemas.messages import Tier
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 #: A thousand years: a time of today plus this is still a valid time.
@@ -72,17 +70,3 @@ def group_id(text: str) -> str:
     Any other is taken as it is, since ids are opaque.
     """
     return read_aloud(text) if re.match(r"\s*gb[\s-]", text, re.IGNORECASE) else text
-
-
-def members(lines: Iterable[str]) -> list[Member]:
-    """Members, one a line: ``id`` or CSV ``id,email,name``; a header line is passed over."""
-    found: list[Member] = []
-    for number, row in enumerate(csv.reader(lines), 1):
-        fields = [field.strip() for field in row]
-        if not any(fields) or (number == 1 and fields[0].lower() in ("id", "member_id")):
-            continue
-        if len(fields) > 3:
-            raise ValueError(f"line {number} has {len(fields)} fields: write id,email,name")
-        member_id, email, name = (*fields, "", "")[:3]
-        found.append(Member(id=member_id, email=email or None, name=name or None))
-    return found

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 from services.terminal import parsing
 from services.terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
 from services.terminal.console import mistakes, print_json, say, when
+from services.terminal.decoding import decoded
+from services.terminal.member_lists import members_in
 from services.terminal.options import (
     AsJson,
     Currency,
@@ -52,10 +55,15 @@ ASKED_BY = {
 }
 
 Members = Annotated[
-    list[str] | None, typer.Option(help="A purchaser, repeatable; without any, all may buy.")
+    list[str] | None,
+    typer.Option(help="A purchaser's id or address, repeatable; without any, all may buy."),
 ]
 MembersFile = Annotated[
-    str | None, typer.Option(help="An id a line, or CSV id,email,name; - for stdin.")
+    str | None,
+    typer.Option(
+        help="An id or an address a line, or a table id,email,name with commas, semicolons or"
+        " tabs, whose first line may name the columns in another order; - for stdin."
+    ),
 ]
 StopAtNumber = Annotated[
     bool | None, typer.Option("--stop-at-number", help="Complete when the number is reached.")
@@ -152,13 +160,15 @@ def _print(asked: Any, as_json: bool) -> None:
 
 
 def _members(ids: list[str] | None, file: str | None) -> list[dict[str, Any]]:
-    listed = typed(parsing.members, ids or ())
-    if file == "-":
-        listed += typed(parsing.members, sys.stdin)
-    elif file is not None:
-        with Path(file).open(encoding="utf-8-sig", newline="") as lines:
-            listed += typed(parsing.members, lines)
-    return [each.model_dump(mode="json", exclude_none=True) for each in listed]
+    read = [typed(members_in, "\n".join(ids or ()))]
+    if file is not None:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        read.append(typed(members_in, typed(decoded, raw)))
+    for remark in chain.from_iterable(each.remarks for each in read):
+        say(f"jointbuy: {remark}", err=True)
+    members = chain.from_iterable(each.members for each in read)
+    fields = ({"id": each.id, "email": each.email, "name": each.name} for each in members)
+    return [{name: value for name, value in each.items() if value is not None} for each in fields]
 
 
 def _ask(api: Api, body: dict[str, Any], once: str, instead: str) -> Any:

@@ -6,6 +6,7 @@ Golden files, pictures and tests are all made of these.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
@@ -326,6 +327,19 @@ def read(content: bytes) -> EmailMessage:
     parsed = BytesParser(policy=SMTP.clone(raise_on_defect=True)).parsebytes(content)
     assert isinstance(parsed, EmailMessage)
     return parsed
+
+
+def has_address(header: Address, address: str) -> bool:
+    """Whether a parsed header has this address.
+
+    Its quotes are not compared, as Python drops those around ``a..b``; the text before the @ is.
+    Python reads UTF-8 in a header as undecoded bytes.
+    """
+    local, _, domain = address.rpartition("@")
+    if local.startswith('"'):
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    username = header.username.encode("utf-8", "surrogateescape").decode()
+    return (username, header.domain) == (local, domain)
 
 
 @lru_cache(maxsize=16)

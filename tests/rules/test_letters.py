@@ -23,11 +23,12 @@ from icalendar import Calendar
 import services.auction_service.rules as auction_rules
 import services.order_service.rules as order_rules
 from schemas.links import Links
+from schemas.mailboxes import AddressError
 from schemas.messages import AuctionOpened, Notice, Person, Product
 from schemas.notices import OPTIONAL_KINDS, SAID, LetterKind, Says, mailbox_of
 from services.auction_service.judging import opening_problems
 from services.notifier import letters
-from services.notifier.letters import AddressError, NoticeError, envelope_recipient, letter
+from services.notifier.letters import NoticeError, envelope_recipient, letter
 from services.notifier.letters.calendar_file import sequence
 from services.notifier.letters.facts import rows, values
 from services.notifier.letters.figures import Figures
@@ -55,6 +56,7 @@ from tests.rules.letter_samples import (
     SENDER,
     FixedLinks,
     golden,
+    has_address,
     parts,
     read,
     samples,
@@ -429,76 +431,59 @@ def test_a_notice_that_says_too_little(kind: LetterKind) -> None:
 # --- addresses -----------------------------------------------------------------------------------
 
 
+# All spellings are in tests/contracts/test_mailboxes.py.
+
+
 @pytest.mark.parametrize(
-    ("email", "address"),
+    ("email", "address", "header"),
     [
-        ("ada@example.org", "ada@example.org"),
-        (" ada@example.org ", "ada@example.org"),
-        ("a.b+tag@sub.example.org", "a.b+tag@sub.example.org"),
-        ('"ada lovelace"@example.org', '"ada lovelace"@example.org'),
-        ('"ada"@example.org', "ada@example.org"),
-        (r'"a\"b\\c"@example.org', r'"a\"b\\c"@example.org'),
-        (r'"a\@b"@example.org', '"a@b"@example.org'),
-        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
-        ("ada@例え.jp", "ada@xn--r8jz45g.jp"),
-        ("buyer@localhost", "buyer@localhost"),
+        ("ada@example.org", "ada@example.org", "<ada@example.org>"),
+        ("a..b@docomo.ne.jp", '"a..b"@docomo.ne.jp', '<"a..b"@docomo.ne.jp>'),
+        ("a.@docomo.ne.jp", '"a."@docomo.ne.jp', '<"a."@docomo.ne.jp>'),
+        ("a/b@example.org", "a/b@example.org", "<a/b@example.org>"),
+        ('"ada lovelace"@example.org', '"ada lovelace"@example.org', None),
+        ("ada@bücher.example", "ada@xn--bcher-kva.example", "<ada@xn--bcher-kva.example>"),
+        ("jörg@example.com", "jörg@example.com", "<jörg@example.com>"),
+        ("会員@例え.jp", "会員@xn--r8jz45g.jp", "<会員@xn--r8jz45g.jp>"),
+        ('"jörg m"@example.com', '"jörg m"@example.com', '<"jörg m"@example.com>'),
+        (f"{'ö' * 32}@example.com", f"{'ö' * 32}@example.com", None),
     ],
 )
-def test_usable_addresses(email: str, address: str) -> None:
+def test_a_letter_goes_to_the_address_and_names_it(
+    email: str, address: str, header: str | None
+) -> None:
     notice = to(sample("order-counted", "en"), email=email)
     assert envelope_recipient(notice) == address
-    (recipient,) = read(written(notice))["To"].addresses
-    local, _, domain = recipient.addr_spec.rpartition("@")
-    assert f"{local}@{domain}" == address
+    content = written(notice)
+    head, _, below = content.partition(b"\r\n\r\n")
+    assert below.isascii(), "only the header To may need SMTPUTF8"
+    (line,) = re.findall(r"^To: ([^\r]+(?:\r\n [^\r]+)*)", head.decode(), re.M)
+    assert line.replace("\r\n ", " ").endswith(header or f"<{address}>")
+    assert head.isascii() == address.isascii()
+    (recipient,) = read(content)["To"].addresses
+    assert has_address(recipient, address)
 
 
 @pytest.mark.parametrize(
     ("email", "wrong"),
     [
         (None, "there is no address"),
-        ("", "there is no address"),
         ("ada", "no @"),
-        ("@example.org", "before the @"),
-        ("ada@", "not a domain"),
-        ("ada lovelace@example.org", "before the @"),
-        ("a@example.org, b@example.org", "before the @"),
-        ("a@example.org,b@example.org", "before the @"),
-        ("Ada <a@example.org>", "before the @"),
-        ("a@example.org>", "not a domain"),
-        ("a@example.org\r\nBcc: b@example.org", "before the @"),
-        ("a\r\nBcc: b@example.org", "before the @"),
-        ("a@exa\0mple.org", "not a domain"),
-        ('"a\nb"@example.org', "before the @"),
-        ('"a"b"@example.org', "before the @"),
-        ('""@example.org', "before the @"),
-        ("=?utf-8?q?mallory=40evil.example?=@example.org", "an encoded word"),
-        ('"=?utf-8?b?eA==?="@example.org', "an encoded word"),
-        (".a@example.org", "before the @"),
-        ("a..b@example.org", "before the @"),
-        ("ädä@example.org", "other than ASCII"),
-        ("a@-example.org", "not a domain"),
-        ("a@exa_mple.org", "not a domain"),
-        ("a@example..org", "not a domain"),
-        ("a@example.org.", "not a domain"),
-        ("a@127.0.0.1", "a number"),
-        ("a@[127.0.0.1]", "not a domain"),
-        ("a@\u202eexample.org", "no domain has"),
-        ("a@example\u3002org\uff20b.org", "no domain has"),
-        (f"{'a' * 65}@example.org", "more than 64"),
-        (f"a@{'a' * 64}.org", "not a domain"),
-        (f"a@{'.'.join(['a' * 60] * 5)}", "more than 253"),
-        (f"{'a' * 60}@{'.'.join(['a' * 60] * 4)}", "more than 254"),
+        ("a@example.org, b@example.org", "more than one"),
+        ("Ada <a@example.org>", "the address alone"),
+        ("a@example.org\r\nBcc: b@example.org", "line end"),
+        ("a@[127.0.0.1]", "IP address"),
     ],
 )
-def test_unusable_addresses(email: str | None, wrong: str) -> None:
+def test_no_letter_goes_to_a_text_that_is_not_an_address(email: str | None, wrong: str) -> None:
     with pytest.raises(AddressError, match=wrong):
         letter(to(sample("order-counted", "en"), email=email), SENDER, FixedLinks())
 
 
 def test_a_sender_that_cannot_be_is_told_at_once() -> None:
     """Not with each letter, which would be given up for it."""
-    for wrong in ({"mail_from": "nobody"}, {"domain": "no domain"}):
-        with pytest.raises(ValueError, match=r"^letters can't come from 'no"):
+    for wrong in ({"mail_from": "nobody"}, {"domain": "no domain"}, {"mail_from": "nö@x.example"}):
+        with pytest.raises(ValueError, match=r"^letters can't come from 'n"):
             replace(SENDER, **wrong)
 
 

@@ -189,6 +189,30 @@ def test_only_an_address_without_a_mailbox_gets_no_further_letters_however_it_is
     assert told(rows, 3).status == "queued"
 
 
+@pytest.mark.parametrize(
+    ("refused", "same", "others"),
+    [
+        ("a..b@docomo.ne.jp", '"a..b"@DOCOMO.ne.jp', ["a.b@docomo.ne.jp"]),
+        ("ann@bücher.example", "Ann@xn--bcher-kva.example", ["ann@bucher.example"]),
+        ("ann@straße.example", "ann@xn--strae-oqa.example", ["ann@strasse.example"]),
+        ("Jörg@x.example", "jo\u0308rg@x.example", ["jorg@x.example"]),
+        (" ann@x.example", "\uff41nn\uff20x.example", ["ann+shop@x.example"]),
+        ("ann+shop@gmail.com", "ANN+shop@gmail.com", ["ann@gmail.com", "a.nn+shop@gmail.com"]),
+    ],
+)
+def test_an_address_that_was_refused_gets_no_more_letters_in_any_of_its_spellings(
+    refused: str, same: str, others: list[str]
+) -> None:
+    """A provider's special rules are not applied: another address may well exist."""
+    rows = taken(notice(email=refused))
+    answer(rows, "bounced", stage="rcpt", text="550 no such user", verdict="gone")
+    take(notice("contract-concluded", 2, same), rows)
+    assert told(rows, 2).status == "suppressed"
+    for number, other in enumerate(others, 3):
+        take(notice("contract-concluded", number, other), rows)
+        assert told(rows, number).status == "queued"
+
+
 def unsubscribed(kind: Any, at: datetime = T) -> Unsubscribed:
     return Unsubscribed(recipient_id="ann", kind=kind, at=at)
 
@@ -231,6 +255,11 @@ def of_mailbox(email: str, *, wanted: bool = False, at: datetime = T) -> Prefere
         ([of_mailbox("ann@x.example")], "ann@x.example", False),
         ([of_mailbox("ann@x.example")], "Ann@X.example", False),
         ([of_mailbox("ann@x.example")], "ann+tag@x.example", False),
+        ([of_mailbox("a..b@docomo.ne.jp")], '"a..b"@docomo.ne.jp', False),
+        ([of_mailbox("ann@bücher.example")], "ann@xn--bcher-kva.example", False),
+        ([of_mailbox("ann@straße.example")], "ann@xn--strae-oqa.example", False),
+        ([of_mailbox("ann@straße.example")], "ann@strasse.example", True),
+        ([of_mailbox("ann@x.example")], "\u3000ann\uff20x.example.", False),
         # Somebody named her id with an address of their own, and followed that letter's link.
         ([of_mailbox("stranger@evil.example")], "ann@x.example", True),
         ([of_mailbox("ann@x.example")], "ann@new.example", True),

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
 
+from schemas.mailboxes import Reason
 from schemas.messages import FavorTerms, Product, Tier
 from services.storefront.commands.auctions import REASONS
 from services.storefront.model.rows import Listed
@@ -204,6 +205,38 @@ def test_a_form_says_at_its_field_what_is_wrong_with_a_number(typed: str) -> Non
     form.number("minimum")
     assert form.time("closes_at") is None
     assert set(form.problems) == {"price", "minimum", "closes_at"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("ann@x.example", "ann@x.example"),
+        ("\u3000\uff41nn\uff20x.example ", "ann@x.example"),
+        ("a..b@docomo.ne.jp", "a..b@docomo.ne.jp"),
+        ("jörg@bücher.example", "jörg@bücher.example"),
+        ("a/b@x.example", "a/b@x.example"),
+    ],
+)
+def test_a_form_takes_each_address_that_a_letter_can_go_to(typed: str, kept: str) -> None:
+    form = Form(visit(), {"email": typed})
+    assert (form.email(), form.problems) == (kept, {})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", [each for each in get_args(Reason) if each != "missing"])
+def test_a_form_says_why_an_address_is_refused(reason: Reason, language: texts.Language) -> None:
+    typed = {
+        "no_at": "ann", "several": "a@x.example, b@x.example", "named": "Ann <a@x.example>",
+        "comment": "a@x.example (Ann)", "hidden": "a\u202e@x.example", "local": "a b@x.example",
+        "blank": "a @x.example", "domain": "a@x_y.example", "no_dot": "a@gmail",
+        "ip": "a@[192.0.2.1]", "long": f"{'a' * 65}@x.example",
+    }[reason]  # fmt: skip
+    here = visit(language)
+    form = Form(here, {"email": typed})
+    form.email()
+    meant = "a@x.example" if reason in ("named", "blank") else ""
+    assert form.problems == {"email": here.text(f"problem.email_{reason}", None, meant=meant)}
+    assert meant in form.problems["email"]
 
 
 def test_an_amount_finer_than_its_currency_is_refused() -> None:

@@ -685,3 +685,24 @@ def test_no_payload_makes_more_than_a_refusal(draw: st.DataObject) -> None:
         for message in PROCESSOR.on[type(read)](read, rows, NOW):
             if not isinstance(message, Task | ProductAsked):
                 ORDERS.adapter.validate_json(message.model_dump_json(exclude_none=True))
+
+
+@pytest.mark.parametrize(
+    ("candidates", "email"),
+    [
+        ((None, 7, "ann@x.example"), "ann@x.example"),
+        (("a..b@docomo.ne.jp",), "a..b@docomo.ne.jp"),
+        (("jörg@example.com",), "jörg@example.com"),
+        ((" ann\uff20x.example ",), "ann@x.example"),
+        # Better one that a letter can reach; else the letter says what is wrong with it.
+        (("ann@x.example, bob@x.example", "ann@x.example"), "ann@x.example"),
+        (("ann@x.example, bob@x.example",), "ann@x.example, bob@x.example"),
+        (("ann@[192.0.2.1]", "guest"), "ann@[192.0.2.1]"),
+        (("guest", ""), None),
+        ((f"{'a' * 320}@x.example",), None),
+    ],
+)
+def test_the_first_address_of_an_order_that_a_letter_can_reach_is_taken(
+    candidates: tuple[object, ...], email: str | None
+) -> None:
+    assert payloads.email(*candidates) == email

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from schemas.ids import derive
-from schemas.messages import Member, Tier
+from schemas.messages import Tier
 from services.runtime.records import InputRecord
 from services.terminal import parsing
 from services.terminal.console import Mistake, clean, money
@@ -117,17 +117,6 @@ def test_group_id_is_read_as_over_the_phone() -> None:
     wrong = group_id[:-1] + ("0" if group_id[-1] != "0" else "1")
     with pytest.raises(ValueError, match="mistyped"):
         parsing.group_id(wrong)
-
-
-def test_members_one_a_line_or_csv() -> None:
-    lines = ["id,email,name\n", "ann\n", "\n", 'bob, bob@x.example ,"Bo, B"\n', "cy,,Cy"]
-    assert parsing.members(lines) == [
-        Member(id="ann"),
-        Member(id="bob", email="bob@x.example", name="Bo, B"),
-        Member(id="cy", name="Cy"),
-    ]
-    with pytest.raises(ValueError, match="line 2 has 4 fields"):
-        parsing.members(["a", "b,c,d,e"])
 
 
 def test_draft_puts_options_over_the_file(tmp_path: Path) -> None:

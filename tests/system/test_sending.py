@@ -421,8 +421,10 @@ async def test_an_address_in_other_letters_is_sent_as_it_is_where_the_server_can
 async def test_an_address_in_other_letters_bounces_where_the_server_cannot() -> None:
     async with Faulty(extensions=("8BITMIME",)) as server, Mailer(settings(server.port)) as mailer:
         reply = await mailer.send(LETTER, SENDER, "会員@example.jp")
-        text = "会員@example.jp needs SMTPUTF8, which the mail server does not offer"
-        assert reply == Reply("bounced", None, text, "rcpt", "refused")
+        assert reply.text.startswith(
+            "会員@example.jp can't be reached through your mail server: it needs SMTPUTF8"
+        )
+        assert reply == Reply("bounced", None, reply.text, "rcpt", "refused")
         # A domain alone has an ASCII form.
         assert (await mailer.send(LETTER, SENDER, "member@例え.jp")).outcome == "sent"
         assert "RCPT TO:<member@xn--r8jz45g.jp>" in server.commands
@@ -435,7 +437,6 @@ async def test_an_address_in_other_letters_bounces_where_the_server_cannot() -> 
         '"a b"@example.com',
         r'"a\"b\\"@example.com',
         '"a@b>"@example.com',
-        "a@[127.0.0.1]",
         "o'hara+x/y=z@example.com",
     ],
 )
@@ -458,6 +459,7 @@ async def test_addresses_that_look_strange_are_sent_as_they_are(address: str) ->
             '"a\r\nb"@c',
             "a@" + "é" * 300,
             "a@b SIZE=1",
+            "a@[127.0.0.1]",
         ],
     ],
 )

@@ -151,6 +151,16 @@ def test_members_of_a_file_are_admitted(api: Api, tmp_path: Path) -> None:
     parts = [key for key in api.stack.latest("group-purchases") if key.startswith(f"{group}/")]
     assert len(parts) == 2
     assert jointbuy("order", group, "--member", "nobody", "--quantity", "1").exit_code == 1
+    # As Excel writes it in Germany, over standard input.
+    listed = (
+        "\ufeffE-Mail;Kundennummer;Name\r\na..b@docomo.ne.jp;k7;Lee, Ann\r\njörg@x.example;k8;\r\n"
+    )
+    said = jointbuy("request", *own, "--members-file", "-", stdin=listed)
+    assert said.exit_code == 0, said.err
+    assert jointbuy("order", said.out.strip(), "--member", "k8", "--quantity", "1").exit_code == 0
+    said = jointbuy("request", *own, "--members-file", "-", stdin="7;ann@x.example\n7;b@x.example")
+    told = "jointbuy: lines 1 and 2 have the same id: delete one\n"
+    assert (said.exit_code, said.err) == (2, told)
 
 
 def test_definitions_have_versions_and_are_withdrawn(

@@ -2,16 +2,14 @@
 
 A notice's figures are written for its recipient (``figures``, ``facts``), named by sentences
 (``templates``, ``wording``), laid out (``layout``) and put into a message (``letter``), whose
-headers nobody but us can write (``headers``, ``addresses``).
+headers nobody but us can write (``headers``).
 """
 
-from services.notifier.letters.addresses import AddressError
 from services.notifier.letters.letter import NoticeError, envelope_recipient, letter
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.written import Letter
 
 __all__ = [
-    "AddressError",
     "Letter",
     "LinkMaker",
     "NoticeError",

@@ -17,6 +17,8 @@ _WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/^_`{|}~-
 _PLAIN = re.compile(r"[!-~]+( [!-~]+)*")
 _MESSAGE_ID_LEFT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _IMPROPER = re.compile(r"[^\t -~\r\n]|\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]+[!-~])")
+#: An address whose local part needs SMTPUTF8 is written in UTF-8 (RFC 6532); nothing else is.
+_WITH_UTF8 = frozenset({"To"})
 LINE_MAX = 76
 #: With these the first word, after the longest name of a header that has words, fits its line.
 WORD_BYTES_MAX = 39
@@ -24,8 +26,16 @@ NAME_MAX = 200
 
 
 def proper(name: str, value: str) -> str:
-    """The value, if it is folded ASCII; else a mistake of ours. Raises ``ValueError``."""
-    if not (value.isascii() and value.isprintable()) and _IMPROPER.search(value):
+    """The value, if it is folded ASCII; else a mistake of ours. Raises ``ValueError``.
+
+    ``To`` may hold an address in UTF-8.
+    """
+    if value.isascii() and value.isprintable():
+        return value
+    told = value
+    if name in _WITH_UTF8:
+        told = "".join("x" if not each.isascii() and each.isprintable() else each for each in value)
+    if _IMPROPER.search(told):
         raise ValueError(f"the header {name} is not written properly")
     return value
 

@@ -7,11 +7,11 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from schemas.mailboxes import ascii_domain, usable
 from schemas.messages import Person
 from schemas.notices import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
 from schemas.unverified import greetable
 from services.notifier.letters import facts, headers, layout
-from services.notifier.letters.addresses import ascii_domain, usable
 from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
@@ -65,7 +65,7 @@ def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
         values[_UNSUBSCRIBE] = links.unsubscribe(recipient.id, recipient.email or "", notice.kind)
     head = _headers(notice, form, sender, address, values.get(_UNSUBSCRIBE))
     content = _written(notice.notice_id, form, head, values)
-    return Letter(content.encode("ascii"), address, dict(head)["Message-ID"])
+    return Letter(content.encode(), address, dict(head)["Message-ID"])
 
 
 def envelope_recipient(notice: Notice) -> str:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.mailboxes import AddressError, ascii_domain, usable
 from schemas.messages import Notice
-from services.notifier.letters.addresses import AddressError, ascii_domain, usable
 from services.notifier.letters.wording import Room
 
 
@@ -23,11 +23,16 @@ class Sender:
     domain: str
 
     def __post_init__(self) -> None:
-        for what, check in ((self.mail_from, usable), (self.domain, ascii_domain)):
+        for given, check in ((self.mail_from, usable), (self.domain, ascii_domain)):
             try:
-                check(what)
+                written = check(given)
             except AddressError as error:
-                raise ValueError(f"letters can't come from {what!r}: {error}") from None
+                raise ValueError(f"letters can't come from {given!r}: {error}") from None
+            if not written.isascii():
+                raise ValueError(
+                    f"letters can't come from {given!r}: each letter and each reply would need"
+                    " SMTPUTF8: take an address with only ASCII characters before the @"
+                )
 
 
 class LinkMaker(Protocol):

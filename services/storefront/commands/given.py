@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +22,7 @@ from pydantic import (
 from pydantic_core import to_json
 
 from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
+from schemas.mailboxes import mailbox
 from schemas.messages import IfIncomplete, Method, PaymentScope, Visibility
 from schemas.parts import NUMBER_MAX, SUM_MAX
 from schemas.sources import SOURCES_MAX
@@ -34,15 +36,16 @@ TIERS_MAX = 100
 #: No control characters, no slash: what an id of the system may be.
 ID_PATTERN = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
-#: One address as mail programs write it; whether there is such a mailbox only a letter tells.
-_ADDRESS = (
-    r"^[A-Za-z0-9.!#$%&'*+=?^_{|}~\-]{1,64}"
-    r"@[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9\-]{0,61}[A-Za-z0-9])?){1,4}$"
-)
 
 GivenId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_LINE)]
-Address = Annotated[str, StringConstraints(max_length=254, pattern=_ADDRESS)]
+#: One address that a letter can go to; whether there is such a mailbox only a letter tells.
+Address = Annotated[
+    str,
+    StringConstraints(max_length=320),
+    AfterValidator(lambda text: mailbox(text).written),
+    Field(json_schema_extra={"format": "idn-email"}),
+]
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9_\-]+$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_+\-/]+$")]
 Currency = Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z]+$")]

@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from fastapi import Request
 from markupsafe import Markup
-from pydantic import TypeAdapter, ValidationError
 
+from schemas.mailboxes import AddressError, mailbox
 from schemas.parts import NUMBER_MAX
 from services.storefront.commands.acting import LINK_PROBLEM
-from services.storefront.commands.given import Address
 from services.storefront.pages import formats
 from services.storefront.pages.showing import Visit
 from services.storefront.pages.texts import TextError
@@ -20,7 +19,6 @@ from services.storefront.problems import Invalid, Refusal
 from services.storefront.shop import shop_of
 
 T = TypeVar("T")
-_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
@@ -58,9 +56,9 @@ class Form:
         found = self.text(name)
         if found:
             try:
-                _ADDRESS.validate_python(found)
-            except ValidationError:
-                self.wrong(name, "problem.email")
+                return mailbox(found).written
+            except AddressError as error:
+                self.wrong(name, f"problem.email_{error.reason}", meant=error.meant or "")
         return found
 
     def seed(self, request: Request) -> str | None:
