@@ -248,8 +248,15 @@ class Around:
 def around(stack: Stack, shares: Shares, *, bad_cards: float = 0.0) -> Iterator[Around]:
     """Purchases, favors and payments with everything that answers to them."""
     port = free_port()
+    at_stripe = {
+        "STRIPE_API_KEY": "sk_test_for_tests",
+        "STRIPE_API_URL": f"http://127.0.0.1:{port}",
+    }
     webhooks = stack.worker(
-        "services.payment_service.webhooks", start=False, STRIPE_WEBHOOK_SECRETS=f"old,{SECRET}"
+        "services.payment_service.webhooks",
+        start=False,
+        STRIPE_WEBHOOK_SECRETS=f"old,{SECRET}",
+        **at_stripe,
     )
     shares = replace(
         shares,
@@ -264,8 +271,7 @@ def around(stack: Stack, shares: Shares, *, bad_cards: float = 0.0) -> Iterator[
         stack.start("order_service", "favor_service")
         (payments,) = stack.start(
             "tests.system.quick_payments",
-            STRIPE_API_KEY="sk_test_for_tests",
-            STRIPE_API_URL=stripe.url,
+            **at_stripe,
             STRIPE_TIMEOUT_SECONDS="3",
             STRIPE_CONNECTIONS="32",
         )
