@@ -62,6 +62,12 @@ class StrictStripe:
         """Let a hold end by itself."""
         plain_http.post(f"{self.url}/lapse/{intent}", timeout=10).raise_for_status()
 
+    def dispute(self, intent: str, status: str, *, tell: bool = True) -> None:
+        """Have a payment disputed, or the dispute go on; ``tell``: webhooks tell of it."""
+        form = {"status": status, "tell": "yes" if tell else "no"}
+        url = f"{self.url}/dispute/{intent}"
+        plain_http.post(url, data=form, timeout=10).raise_for_status()
+
     def stop(self) -> None:
         """End it."""
         self.process.kill()

@@ -499,7 +499,7 @@ class Provider:
         intent.status = "canceled"
         self.tell("payment_intent.canceled", intent.shown())
 
-    def dispute(self, intent: Intent, status: str) -> Dispute:
+    def dispute(self, intent: Intent, status: str, *, tell: bool = True) -> Dispute:
         """The payer's bank disputes a payment, the whole of it, or the dispute goes on."""
         dispute = self.disputes.get(intent.id)
         is_new = dispute is None
@@ -514,6 +514,8 @@ class Provider:
                 int(time.time()),
             )
         dispute.status = status
+        if not tell:
+            return dispute
         is_over = status in ("won", "lost", "warning_closed")
         what = "created" if is_new else "closed" if is_over else "updated"
         self.tell(f"charge.dispute.{what}", dispute.shown())
@@ -647,7 +649,8 @@ def build(provider: Provider) -> Starlette:
     async def dispute(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
         intent = provider.intents[request.path_params["name"]]
-        return JSONResponse(provider.dispute(intent, form["status"]).shown())
+        told = provider.dispute(intent, form["status"], tell=form["tell"] == "yes")
+        return JSONResponse(told.shown())
 
     async def books(_: Request) -> Response:
         return JSONResponse(provider.books())
