@@ -279,7 +279,8 @@ def test_a_disputed_payment_is_refunded_only_after_the_dispute_was_won(
             stack.feed("orders", (placed, None))
 
         def payments(name: str) -> list[tuple[str, str, str | None]]:
-            found = [each for each in outside.outside.latest.values() if each["group_id"] == name]
+            latest = list(outside.outside.latest.values())  # a thread changes it
+            found = [each for each in latest if each["group_id"] == name]
             told = ((each["kind"], each["status"], each.get("problem")) for each in found)
             return sorted(told, key=str)
 
