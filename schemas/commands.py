@@ -229,6 +229,31 @@ class PaymentReported(Message):
         return f"{self.group_id}/{self.report_id}"
 
 
+class PaymentDisputed(Message):
+    """What a provider of payments says of a dispute of one payment by card; it may come again.
+
+    ``open`` is also a question of the payer's bank before a dispute. ``lost``: the money went back
+    to the payer. ``amount`` is what is disputed, in minor units of the payment's currency; without
+    it the whole payment is meant.
+    """
+
+    type: Literal["PaymentDisputed"] = "PaymentDisputed"
+    report_id: Id
+    group_id: Id
+    payment_id: Id
+    dispute_id: Id
+    state: Literal["open", "won", "lost"]
+    amount: Money | None = None
+    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def event_id(self) -> str:
+        """The group and the report."""
+        return f"{self.group_id}/{self.report_id}"
+
+
 class PaymentRetried(Message):
     """Someone wants a payment that failed to be tried again: its payer, or ops."""
 

@@ -40,6 +40,7 @@ from schemas.messages import (
     OrderRefused,
     OrderReturned,
     Payment,
+    PaymentDisputed,
     PaymentReported,
     PaymentRetried,
     ProductAsked,
@@ -172,10 +173,10 @@ PAYMENT_REPORTS = Topic(
     name="payment-reports",
     kind="command",
     key="group_id",
-    messages=(PaymentReported, PaymentRetried),
+    messages=(PaymentReported, PaymentRetried, PaymentDisputed),
     producers=("payment_service", "shop_bridge", "storefront"),
     consumers=("payment_service",),
-    purpose="What became of payments outside, and which are to be tried again.",
+    purpose="What became of payments outside, which are disputed, and which are to be tried again.",
 )
 PURCHASES = Topic(
     name="purchases",

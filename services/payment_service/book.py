@@ -10,6 +10,8 @@ from datetime import datetime
 from schemas.messages import Message, Method
 from services.payment_service import letters
 from services.payment_service.rows import (
+    DISPUTE_LOST,
+    DISPUTED,
     NO_CURRENCY,
     Cause,
     Group,
@@ -85,12 +87,20 @@ class Book:
         if kind in AT_ONCE or not amount:
             self.put(payment_id, replace(move, status="succeeded", was_there=True))
             return payment_id
-        self.put(payment_id, move)
+        self._put_pending(payment_id, move)
         if kind == "invoice":
             self.sent += letters.done(payment_id, move, self.rows, self.now)
-        if method == "card":
-            self._call(payment_id)
         return payment_id
+
+    def enter_lost(self, parent: str, amount: int, cause: Cause, dispute_id: str) -> None:
+        """Put the money of a payment that went back by a dispute; no letter tells of it."""
+        payment_id = self._new_id("refund", "card", cause, parent)
+        currency = self._moves[parent].currency
+        move = Move(0, self.payer_id, "refund", "card", amount, currency, "succeeded", cause)
+        move.parent, move.begun_at, move.was_there = parent, self.now, True
+        move.reference, move.problem = dispute_id, DISPUTE_LOST
+        self._add(payment_id)
+        self.put(payment_id, move)
 
     def decline(self, kind: Kind, method: Method, amount: int, cause: Cause, problem: str) -> str:
         """Put a cancelled payment, which was never made; ``problem`` says why."""
@@ -134,6 +144,29 @@ class Book:
         self.rows["group"] = group
         return f"{self.rows.key}-{number}"
 
+    def _put_pending(self, payment_id: str, move: Move) -> None:
+        """Keep a payment that is to be brought about, and ask for that where a provider does it."""
+        is_refund = move.kind == "refund" and move.method == "card"
+        if is_refund and self._moves[move.parent].is_disputed:
+            self.put(payment_id, replace(move, problem=DISPUTED))
+            return
+        self.put(payment_id, move)
+        if move.method == "card":
+            self._call(payment_id)
+
+    def hold(self, payment_id: str) -> None:
+        """Have a refund wait for the end of a dispute, unless it was tried already."""
+        move = self._moves[payment_id]
+        call: Call | None = self.rows.get(call_name(payment_id))
+        is_under_way = call is not None and bool(call.owner or call.ambiguous)
+        if not (is_under_way or move.attempts or move.reference):
+            self.put(payment_id, replace(move, problem=DISPUTED))
+            self._drop_call(payment_id)
+
+    def go_on(self, payment_id: str) -> None:
+        """Go on with a refund that waited for the end of a dispute."""
+        self._put_pending(payment_id, replace(self._moves[payment_id], problem=None))
+
     def _call(self, payment_id: str) -> None:
         """Have a payment brought about; what is under way is left to end first."""
         name = call_name(payment_id)
@@ -161,8 +194,8 @@ class Book:
         self.rows[move_name(payment_id)] = move
         if before is not None and before.status == move.status:
             return
-        # An invoice was told of when it was written.
-        if move.status == "succeeded" and move.kind != "invoice":
+        # An invoice was told of when it was written; who disputed a payment knows of the money.
+        if move.status == "succeeded" and move.kind != "invoice" and move.problem != DISPUTE_LOST:
             self.sent += letters.done(payment_id, move, self.rows, self.now)
         elif move.status == "failed":
             self.sent += letters.failed(payment_id, move, self.rows, self.now)
@@ -198,6 +231,4 @@ class Book:
             # A refund that failed has a reference of its own; the next one will have another.
             reference=None if move.kind == "refund" else move.reference,
         )
-        self.put(payment_id, fresh)
-        if move.method == "card":
-            self._call(payment_id)
+        self._put_pending(payment_id, fresh)

@@ -1,14 +1,20 @@
-"""What Stripe tells of a payment, as a report. Pure: the signature has been verified before."""
+"""What Stripe tells of a payment, as a report. Pure: the signature has been verified before.
+
+``EVENTS`` are all that an endpoint at Stripe has to be subscribed to (``docs/stripe.md``).
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from schemas.messages import PaymentReported
+from schemas.messages import PaymentDisputed, PaymentReported
+from services.payment_service.methods.minor_units import from_stripe_units
 
 Status = Literal["authorised", "succeeded", "failed", "cancelled"]
+DisputeState = Literal["open", "won", "lost"]
 #: A declined card is not among them: the payer may take another one on the same page.
 _STATUS: Mapping[str, Status] = {
     "payment_intent.amount_capturable_updated": "authorised",
@@ -17,7 +23,10 @@ _STATUS: Mapping[str, Status] = {
     "checkout.session.expired": "failed",
     "checkout.session.async_payment_failed": "failed",
 }
-_REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed"})
+#: ``charge.refund.updated`` is what endpoints with an API version before 2024-10-28 get instead.
+_REFUND_EVENTS = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
 _REFUND_STATUS: Mapping[str, Status] = {
     "succeeded": "succeeded",
     "failed": "failed",
@@ -27,6 +36,48 @@ _REASONS = {
     "checkout.session.expired": "not-paid",
     "checkout.session.async_payment_failed": "card-declined",
 }
+_DISPUTE_EVENTS = frozenset(
+    {
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    }
+)
+#: Any other status is of a dispute that is open, or of a bank's question before one.
+_DISPUTE_ENDS: Mapping[str, DisputeState] = {
+    "won": "won",
+    "warning_closed": "won",
+    "prevented": "won",
+    "charge_refunded": "won",
+    "lost": "lost",
+}
+EVENTS = frozenset(_STATUS) | _REFUND_EVENTS | _DISPUTE_EVENTS
+_NO_REPORT = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ValidationError,
+    OverflowError,
+    OSError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute as Stripe tells of it: by its own ids of the payment, not by ours."""
+
+    event_id: str
+    dispute_id: str
+    intent: str
+    charge: str
+    state: DisputeState
+    amount: int
+    currency: str
+    reason: str | None
+    at: datetime
 
 
 def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
@@ -48,13 +99,54 @@ def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
             reason=_REASONS.get(kind, "refused") if status == "failed" else None,
             at=datetime.fromtimestamp(event["created"], UTC),
         )
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        ValidationError,
-        OverflowError,
-        OSError,
-    ):
+    except _NO_REPORT:
+        return None
+
+
+def dispute_of(event: Mapping[str, Any]) -> Dispute | None:
+    """The dispute that an event tells of; None if it tells of something else."""
+    try:
+        told = event["data"]["object"]
+        if event["type"] not in _DISPUTE_EVENTS:
+            return None
+        return Dispute(
+            event_id=event["id"],
+            dispute_id=told["id"],
+            intent=_id_of(told.get("payment_intent")),
+            charge=_id_of(told.get("charge")),
+            state=_DISPUTE_ENDS.get(told["status"], "open"),
+            amount=told["amount"],
+            currency=told["currency"].upper(),
+            reason=told.get("reason"),
+            at=datetime.fromtimestamp(event["created"], UTC),
+        )
+    except _NO_REPORT:
+        return None
+
+
+def _id_of(told: Any) -> str:
+    """An id, also of an object that Stripe was asked to tell whole."""
+    return str(told.get("id") or "") if isinstance(told, Mapping) else str(told or "")
+
+
+def dispute_report(
+    dispute: Dispute, metadata: Mapping[str, str], currency: str
+) -> PaymentDisputed | None:
+    """What is said of a dispute of our payment, by the payment's metadata and its currency.
+
+    A dispute in another currency is taken as of the whole payment. None if it is not ours.
+    """
+    try:
+        is_same = dispute.currency == currency.upper()
+        return PaymentDisputed(
+            report_id=dispute.event_id,
+            group_id=metadata["group_id"],
+            payment_id=metadata["payment_id"],
+            dispute_id=dispute.dispute_id,
+            state=dispute.state,
+            amount=from_stripe_units(dispute.amount, dispute.currency) if is_same else None,
+            reason=dispute.reason,
+            at=dispute.at,
+        )
+    except _NO_REPORT:
         return None

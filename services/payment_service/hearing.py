@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
-from schemas.messages import Message, PaymentReported, PaymentRetried
+from schemas.messages import Message, PaymentDisputed, PaymentReported, PaymentRetried
 from schemas.parts import BEYOND_LIMITS, SUM_MAX
+from services.payment_service import disputes
 from services.payment_service.book import Book
 from services.payment_service.purses import received_by_invoice
 from services.payment_service.rows import (
@@ -27,7 +28,9 @@ from services.payment_service.settling import close_book
 from services.runtime.rows import Call, Rows, UnusableError
 
 Action = Literal["ask", "withdraw", "capture", "lift", "refund"]
-Outcome = Literal["pending", "authorised", "succeeded", "cancelled", "declined", "again", "ours"]
+Outcome = Literal[
+    "pending", "authorised", "succeeded", "cancelled", "declined", "disputed", "again", "ours"
+]
 
 TRIED_FOR = timedelta(days=3)
 #: After the first, the second, … try in vain; the last for all further ones.
@@ -37,6 +40,8 @@ JITTER = 0.2
 KEY_KEPT = timedelta(hours=23)
 #: When a page is looked at whose end nobody told: it is open for a day.
 PAGE_LOOKED_AT = timedelta(hours=25)
+#: When a refund is tried again that was refused for a dispute of which nobody told.
+DISPUTE_LOOKED_AT = timedelta(days=1)
 #: So many receipts of an invoice are said; all of them are counted.
 RECEIPTS_SAID = 20
 #: Kinds for which to have been done unknown to us would move money.
@@ -71,6 +76,7 @@ class Reply:
 
     ``pending``: the payer or the provider is to act next. ``again``: not known, or not now;
     ``spent``: under this key the same answer would come for ever. ``ours``: to be mended here.
+    ``disputed``: a refund waits for the end of a dispute.
     """
 
     outcome: Outcome
@@ -141,6 +147,10 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
         return close_book(book)
     if reply.outcome in ("again", "ours"):
         _try_later(book, payment_id, tried, reply, call)
+    elif reply.outcome == "disputed":
+        if disputes.refused(book, payment_id, tried):
+            at = now + DISPUTE_LOOKED_AT
+            rows[row_name] = Call(at=at, since=at)
     elif reply.outcome == "declined":
         book.put(payment_id, replace(tried, status="failed", problem=reply.text))
     elif reply.outcome == "pending":
@@ -216,6 +226,20 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
             message.reason or "",
             message.code,
         )
+    return close_book(book)
+
+
+def take_dispute(message: PaymentDisputed, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take what is said of a dispute of a known payment by card, once."""
+    move: Move | None = rows.get(move_name(message.payment_id))
+    name = f"report/{message.report_id}"
+    if move is None or name in rows:
+        return ()
+    if move.method != "card" or move.kind not in ("charge", "authorisation"):
+        return ()
+    rows[name] = Report()
+    book = Book(move.payer, rows, now)
+    disputes.hear(book, message)
     return close_book(book)
 
 

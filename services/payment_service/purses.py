@@ -4,11 +4,11 @@ Each returns whether all of its payments are at rest: through, or called off.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.parts import SUM_MAX
 from services.payment_service.book import Book
-from services.payment_service.rows import Cause, Move
+from services.payment_service.rows import DISPUTE_LOST, Cause, Move
 
 AT_REST = frozenset({"succeeded", "cancelled"})
 
@@ -137,16 +137,20 @@ def _charge(book: Book, need: int, cards: _Cards, cause: Cause) -> None:
     for each in cards.asked:
         book.call_off(each)
     if need and all(book[each].status == "cancelled" for each in cards.asked):
-        book.begin("charge", "card", need, cause)
+        payment_id = book.begin("charge", "card", need, cause)
+        if any(move.is_lost for _, move in book.each("card", "charge", "authorisation")):
+            # Who took money back by a dispute is asked again only if people say so.
+            book.put(payment_id, replace(book[payment_id], status="failed", problem=DISPUTE_LOST))
 
 
 def _refund(book: Book, need: int, cards: _Cards, cause: Cause) -> None:
-    """Give back what is had too much, from the latest payment first."""
+    """Give back what is had too much, from the latest payment first; disputed ones are last."""
     for each in cards.asked:
         book.call_off(each)
     if cards.is_charging:  # what is on its way may fail
         return
-    for payment_id, amount in reversed(cards.refundable):
+    last_first = reversed(cards.refundable)
+    for payment_id, amount in sorted(last_first, key=lambda each: book[each[0]].is_disputed):
         given = min(amount, need)
         if given:
             book.begin("refund", "card", given, cause, parent=payment_id)
@@ -184,7 +188,7 @@ def _add_money(book: Book, payment_id: str, amount: int, cards: _Cards) -> None:
     cards.had += left
     cards.is_refunding |= any(_is_open(move) for move in refunds)
     cards.is_unsure |= any(move.is_unsure for move in refunds)
-    if left:
+    if left > 0:
         cards.refundable.append((payment_id, left))
 
 

@@ -29,6 +29,10 @@ from services.runtime.rows import Rows
 #: What ISO 4217 calls a transaction without a currency.
 NO_CURRENCY = "XXX"
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
+#: The problem of a payment with an open dispute, and of refunds that wait for its end.
+DISPUTED = "disputed"
+#: The problem where money went back by a dispute: people decide what is done.
+DISPUTE_LOST = "dispute-lost"
 #: The payer of a group that pays as one.
 ORGANIZER = ""
 
@@ -170,6 +174,15 @@ class Receipt(NamedTuple):
     at: datetime
 
 
+class Dispute(NamedTuple):
+    """A dispute of a payment by card, as last told; ``amount`` is disputed, in minor units."""
+
+    dispute_id: str
+    state: Literal["open", "won", "lost"]
+    at: datetime
+    amount: int
+
+
 @dataclass(slots=True)
 class Move:
     """One movement of money, and how the tries to bring it about went.
@@ -182,6 +195,7 @@ class Move:
     - ``code``: what the payer got in place of money.
     - ``begun_at``: when it was asked for. ``quantity``, ``value``, ``favor``: what an invoice or a
       credit note is about. ``receipts``: the latest that came for an invoice.
+    - ``disputes``: of a payment by card, by the payer's bank.
     """
 
     version: int
@@ -211,6 +225,17 @@ class Move:
     quantity: int | None = None
     value: int | None = None
     favor: int | None = None
+    disputes: tuple[Dispute, ...] = ()
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether a dispute of it is open."""
+        return any(each.state == "open" for each in self.disputes)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a dispute of it was lost."""
+        return any(each.state == "lost" for each in self.disputes)
 
 
 @dataclass(slots=True)
@@ -308,7 +333,7 @@ def payment(row_name: str, rows: Rows) -> Payment:
         page=move.page if move.status == "pending" and not move.is_void else None,
         received=move.received or None,
         receipts=tuple(ReceiptSaid(**each._asdict()) for each in move.receipts) or None,
-        problem=move.problem,
+        problem=move.problem or _problem_of(move),
         code=move.code,
         begun_at=move.begun_at,
         quantity=move.quantity,
@@ -316,6 +341,12 @@ def payment(row_name: str, rows: Rows) -> Payment:
         favor=move.favor,
         version=move.version,
     )
+
+
+def _problem_of(move: Move) -> str | None:
+    if move.is_disputed:
+        return DISPUTED
+    return DISPUTE_LOST if move.is_lost else None
 
 
 def settled(row_name: str, rows: Rows) -> GroupSettled:

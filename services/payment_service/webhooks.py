@@ -16,10 +16,11 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
 from starlette.requests import ClientDisconnect
 
-from schemas.messages import PaymentReported
+from schemas.messages import PaymentDisputed, PaymentReported
 from schemas.topics import PAYMENT_REPORTS
-from services.payment_service.events import report_of
-from services.payment_service.settings import WebhookSettings
+from services.payment_service.events import dispute_of, dispute_report, report_of
+from services.payment_service.methods.stripe_lookup import Found, LookupFailedError, StripeLookup
+from services.payment_service.settings import CardSettings, WebhookSettings
 from services.runtime import logs, transport
 from services.runtime.bodies import TooLargeError, read_body
 from services.runtime.broker_watch import BrokerWatch, wanted_of
@@ -38,7 +39,15 @@ WEBHOOKS = Counter(
     "Webhooks by what became of them: recorded, ignored, refused or failed.",
     ["outcome"],
 )
+Report = PaymentReported | PaymentDisputed
 _log = structlog.get_logger()
+
+
+class Lookup(Protocol):
+    """Knows whose payment an object of Stripe's is."""
+
+    async def find(self, intent: str, charge: str) -> Found | None:
+        """The payment of an intent or a charge. Raises ``LookupFailedError``."""
 
 
 class Recorder(Protocol):
@@ -50,7 +59,7 @@ class Recorder(Protocol):
     async def stop(self) -> None:
         """Let go of what is open."""
 
-    async def record(self, report: PaymentReported) -> None:
+    async def record(self, report: Report) -> None:
         """Record a report. Raises when it is not safe."""
 
     async def unready(self) -> str:
@@ -75,7 +84,7 @@ class TopicRecorder:
         """Send what is under way, and disconnect."""
         await self._producer.stop()
 
-    async def record(self, report: PaymentReported) -> None:
+    async def record(self, report: Report) -> None:
         """Send a report, and wait until it is acknowledged."""
         record = as_record(report, self._topic, self._partitioner, milliseconds(report.at))
         with self._tally.sending(1):
@@ -104,7 +113,7 @@ def is_signed(body: bytes, header: str | None, secrets: Sequence[str]) -> bool:
     return False
 
 
-def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
+def build(recorder: Recorder, secrets: Sequence[str], lookup: Lookup) -> FastAPI:
     """The app; it connects when it starts."""
 
     @asynccontextmanager
@@ -127,20 +136,33 @@ def build(recorder: Recorder, secrets: Sequence[str]) -> FastAPI:
         if not is_signed(body, request.headers.get("stripe-signature"), secrets):
             return _answer("refused", 400, "the signature is missing, wrong or too old")
         try:
-            report = report_of(json.loads(body))
+            event = json.loads(body)
         except (ValueError, RecursionError):
             return _answer("refused", 400, "this is no JSON")
+        try:
+            report = await _report(event, lookup)
+            if report is not None:
+                await recorder.record(report)
+        except Exception as error:
+            why = str(error) if isinstance(error, LookupFailedError) else type(error).__name__
+            # The broker's watch tells of a broker that is away.
+            if not await recorder.unready():
+                _log.warning("a report could not be recorded", error=why)
+            return _answer("failed", 503, "not now")
         if report is None:
             return _answer("ignored", 200, "of no matter here")
-        try:
-            await recorder.record(report)
-        except Exception as error:
-            if not await recorder.unready():
-                _log.warning("a report could not be recorded", error=type(error).__name__)
-            return _answer("failed", 503, "not now")
         return _answer("recorded", 200, "recorded")
 
     return app
+
+
+async def _report(event: Any, lookup: Lookup) -> Report | None:
+    """The report that an event stands for; a dispute's payment is looked up first."""
+    dispute = dispute_of(event)
+    if dispute is None:
+        return report_of(event)
+    found = await lookup.find(dispute.intent, dispute.charge)
+    return dispute_report(dispute, found.metadata, found.currency) if found else None
 
 
 def _answer(outcome: str, status: int, text: str) -> Response:
@@ -155,6 +177,7 @@ def run() -> None:
     keep_files_private()
     try:
         settings, hearing = read_settings(Settings), read_settings(WebhookSettings)
+        cards = read_settings(CardSettings)
     except SettingsError as error:
         refuse_to_start("webhooks", error)
     logs.set_up(settings, "payment_service")
@@ -165,7 +188,7 @@ def run() -> None:
         refuse_to_start("webhooks", missing)
     recorder = TopicRecorder(settings)
     serve(
-        build(recorder, secrets),
+        build(recorder, secrets, StripeLookup(cards)),
         hearing,
         settings,
         recorder.watch,
@@ -175,4 +198,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    command_line(run, "payment_service.webhooks", SUMMARY, Settings, WebhookSettings)
+    command_line(run, "payment_service.webhooks", SUMMARY, Settings, WebhookSettings, CardSettings)

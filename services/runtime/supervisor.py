@@ -58,7 +58,7 @@ SECRETS: dict[str, tuple[str, ...]] = {
     "RATES_URL": ("storefront",),
     "SHOPS": WITH_SHOPS,
     "SMTP_PASSWORD": ("notifier",),
-    "STRIPE_API_KEY": ("payment_service",),
+    "STRIPE_API_KEY": ("payment_service", *WITH_CARDS),
     "STRIPE_WEBHOOK_SECRETS": WITH_CARDS,
 }
 #: The broker's process, which needs none of them.

@@ -25,6 +25,7 @@ from schemas.messages import (
     OrderPlaced,
     OrderReturned,
     Payment,
+    PaymentDisputed,
     PaymentReported,
     PaymentRetried,
     PaymentTerms,
@@ -114,6 +115,13 @@ class Intent:
     status: str
     received: int = 0
     refunds: dict[str, int] = field(default_factory=dict)
+    #: How the dispute of it stands, and what it is about.
+    dispute: str = ""
+    disputed: int = 0
+
+    @property
+    def went_back(self) -> int:
+        return sum(self.refunds.values()) + (self.disputed if self.dispute == "lost" else 0)
 
 
 class Provider:
@@ -122,7 +130,7 @@ class Provider:
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.intents: dict[str, Intent] = {}
-        self.events: list[PaymentReported] = []
+        self.events: list[PaymentReported | PaymentDisputed] = []
         self.payer_of: dict[str, str] = {}
         self._keys: dict[str, tuple[datetime, Request, Reply]] = {}
         self.declines: set[str] = set()
@@ -130,9 +138,7 @@ class Provider:
 
     def net(self, payer: str) -> int:
         return sum(
-            each.received - sum(each.refunds.values())
-            for each in self.intents.values()
-            if each.payer == payer
+            each.received - each.went_back for each in self.intents.values() if each.payer == payer
         )
 
     def do(self, request: Request, now: datetime) -> Reply:
@@ -195,6 +201,8 @@ class Provider:
         intent = self.intents[request.of]
         if request.looks and request.payment_id in intent.refunds:
             return Reply("succeeded", reference=f"re_{request.payment_id}")
+        if intent.dispute in ("open", "lost"):
+            return Reply("disputed", "charge_disputed", spent=True)
         if request.payment_id in self.declines:
             self.declines.discard(request.payment_id)
             return Reply("declined", "refused")
@@ -228,6 +236,26 @@ class Provider:
         if intent.status == "requires_capture":
             intent.status = "canceled"
             self._tell(intent.payment_id, "cancelled", now, name)
+
+    def say_disputed(self, name: str, state: Any, now: datetime) -> None:
+        """The payer's bank disputes what is left of a payment, or the dispute is won or lost."""
+        intent = self.intents[name]
+        left = intent.received - intent.went_back
+        if intent.dispute != ("" if state == "open" else "open") or (state == "open" and not left):
+            return
+        intent.dispute, intent.disputed = state, intent.disputed or left
+        self.told += 1
+        self.events.append(
+            PaymentDisputed(
+                report_id=f"evt_{self.told}",
+                group_id=GROUP,
+                payment_id=intent.payment_id,
+                dispute_id=f"dp_{name}",
+                state=state,
+                amount=intent.disputed,
+                at=now,
+            )
+        )
 
     def _expire(self, session: Session, now: datetime) -> None:
         if session.status == "open":
@@ -477,6 +505,10 @@ class World:
                 continue
             if self.provider.events:
                 self.hear_provider()
+                continue
+            if disputed := [n for n, i in self.provider.intents.items() if i.dispute == "open"]:
+                state = self.random.choice(("won", "lost"))
+                self.provider.say_disputed(disputed[0], state, self.now)
                 continue
             sessions = self.open_sessions()
             if sessions:

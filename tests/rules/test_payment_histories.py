@@ -85,6 +85,9 @@ def step(world: World) -> None:
             world.pass_time(world.now + span)
         case 14 if world.provider.intents and random.random() < 0.1:
             world.provider.lapse(random.choice(list(world.provider.intents)), world.now)
+        case 14 if paid := [n for n, each in world.provider.intents.items() if each.received]:
+            state = random.choice(("open", "open", "won", "lost"))
+            world.provider.say_disputed(random.choice(paid), state, world.now)
         case 15 if random.random() < 0.3:
             refunds = [p for p, each in world.latest().items() if each.kind == "refund"]
             world.provider.declines.update(refunds[-1:])
@@ -111,6 +114,12 @@ def live(seed: int) -> World:
     share = random.choice((1.0, 0.9))
     refusing = Random(seed + 1)
     world.come_to_rest(pays=lambda _: refusing.random() < share)
+    if random.random() < 0.3:  # banks dispute payments long after
+        for name in list(world.provider.intents):
+            world.provider.say_disputed(name, "open", world.now)
+        for _ in range(random.randint(0, 60)):
+            step(world)
+            check_sums(world)
     if world.now < world.terms.closes_at + 2 * HOUR:
         world.pass_time(world.terms.closes_at + 2 * HOUR)
     world.come_to_rest()

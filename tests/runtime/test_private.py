@@ -157,7 +157,7 @@ def test_a_wrong_setting_is_one_line(
         ("storefront.projector", {"DATABASE_URL"}),
         ("shop_bridge", {"SHOPS"}),
         ("payment_service", {"STRIPE_API_KEY"}),
-        ("payment_service.webhooks", {"STRIPE_WEBHOOK_SECRETS"}),
+        ("payment_service.webhooks", {"STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS"}),
     ],
 )
 def test_a_service_is_given_its_secrets_and_no_others(service: str, given: set[str]) -> None:

@@ -62,6 +62,12 @@ class StrictStripe:
         """Let a hold end by itself."""
         plain_http.post(f"{self.url}/lapse/{intent}", timeout=10).raise_for_status()
 
+    def dispute(self, intent: str, status: str, *, tell: bool = True) -> None:
+        """Have a payment disputed, or the dispute go on; ``tell``: webhooks tell of it."""
+        form = {"status": status, "tell": "yes" if tell else "no"}
+        url = f"{self.url}/dispute/{intent}"
+        plain_http.post(url, data=form, timeout=10).raise_for_status()
+
     def stop(self) -> None:
         """End it."""
         self.process.kill()
@@ -248,8 +254,15 @@ class Around:
 def around(stack: Stack, shares: Shares, *, bad_cards: float = 0.0) -> Iterator[Around]:
     """Purchases, favors and payments with everything that answers to them."""
     port = free_port()
+    at_stripe = {
+        "STRIPE_API_KEY": "sk_test_for_tests",
+        "STRIPE_API_URL": f"http://127.0.0.1:{port}",
+    }
     webhooks = stack.worker(
-        "services.payment_service.webhooks", start=False, STRIPE_WEBHOOK_SECRETS=f"old,{SECRET}"
+        "services.payment_service.webhooks",
+        start=False,
+        STRIPE_WEBHOOK_SECRETS=f"old,{SECRET}",
+        **at_stripe,
     )
     shares = replace(
         shares,
@@ -264,8 +277,7 @@ def around(stack: Stack, shares: Shares, *, bad_cards: float = 0.0) -> Iterator[
         stack.start("order_service", "favor_service")
         (payments,) = stack.start(
             "tests.system.quick_payments",
-            STRIPE_API_KEY="sk_test_for_tests",
-            STRIPE_API_URL=stripe.url,
+            **at_stripe,
             STRIPE_TIMEOUT_SECONDS="3",
             STRIPE_CONNECTIONS="32",
         )

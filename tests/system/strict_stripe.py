@@ -1,9 +1,9 @@
 """A stand-in for Stripe's API, as far as payments by card use it: strict, forgetful, unreliable.
 
-Written from https://docs.stripe.com/api: Checkout Sessions, PaymentIntents, Refunds, idempotent
-requests, webhooks. It refuses parameters that it does not know or that are missing, an idempotency
-key that comes with other parameters, and every capture or refund beyond what there is. It keeps
-its own books, under ``/books``.
+Written from https://docs.stripe.com/api: Checkout Sessions, PaymentIntents, Refunds, Disputes,
+idempotent requests, webhooks. It refuses parameters that it does not know or that are missing, an
+idempotency key that comes with other parameters, every capture or refund beyond what there is, and
+refunds of disputed payments. It keeps its own books, under ``/books``.
 
 ``python -m tests.system.strict_stripe``: settings come as ``Shares`` in JSON on the command line.
 Payers pay at a session's ``url``: ``POST`` with ``card=good``, or ``card=bad`` to give up.
@@ -51,6 +51,8 @@ class Shares:
     #: Of webhooks: told twice.
     repeat: float = 0.0
     keys_kept_seconds: float = 86_400.0
+    #: What the endpoint's events look like: before 2024-10-28 there are no refund events.
+    api_version: str = "2025-03-31"
 
 
 class Refusal(Exception):
@@ -103,6 +105,7 @@ PARAMETERS: dict[str, Spec] = {
     "intents.retrieve": {},
     "intents.capture": {"amount_to_capture": int},
     "intents.cancel": {},
+    "charges.retrieve": {},
     "refunds.create": {"payment_intent!": str, "amount": int, "metadata": METADATA},
     "refunds.retrieve": {},
     "refunds.list": {"payment_intent": str, "limit": int, "starting_after": str},
@@ -209,9 +212,26 @@ class Intent:
     created: int
     amount_received: int = 0
 
+    @property
+    def charge_id(self) -> str:
+        return self.id.replace("pi_", "ch_")
+
     def shown(self) -> dict[str, Any]:
         held = self.amount if self.status == "requires_capture" else 0
-        return {"object": "payment_intent", "amount_capturable": held, **asdict(self)}
+        told = {"object": "payment_intent", "amount_capturable": held, **asdict(self)}
+        return told | {"latest_charge": self.charge_id}
+
+    def charge(self) -> dict[str, Any]:
+        """Its charge, which has the intent's metadata from when it was made."""
+        return {
+            "id": self.charge_id,
+            "object": "charge",
+            "payment_intent": self.id,
+            "amount": self.amount,
+            "amount_captured": self.amount_received,
+            "currency": self.currency,
+            "metadata": self.metadata,
+        }
 
 
 @dataclass
@@ -226,6 +246,28 @@ class Refund:
 
     def shown(self) -> dict[str, Any]:
         return {"object": "refund", **asdict(self)}
+
+
+@dataclass
+class Dispute:
+    id: str
+    amount: int
+    currency: str
+    payment_intent: str
+    charge: str
+    status: str
+    created: int
+    reason: str = "fraudulent"
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def forbids_refunds(self) -> bool:
+        """A question of a bank does not, nor a dispute that was won."""
+        return self.status in ("needs_response", "under_review", "lost")
+
+    def shown(self) -> dict[str, Any]:
+        is_refundable = not self.forbids_refunds
+        return {"object": "dispute", "is_charge_refundable": is_refundable, **asdict(self)}
 
 
 @dataclass
@@ -248,6 +290,7 @@ class Provider:
         self.sessions: dict[str, Session] = {}
         self.intents: dict[str, Intent] = {}
         self.refunds: dict[str, Refund] = {}
+        self.disputes: dict[str, Dispute] = {}
         self.keys: dict[str, Kept] = {}
         self.declined: set[str] = set()
         self.counts: dict[str, int] = {}
@@ -339,8 +382,20 @@ class Provider:
         self.tell("payment_intent.canceled", intent.shown())
         return intent.shown()
 
+    def _charges_retrieve(self, name: str, _: dict[str, Any]) -> dict[str, Any]:
+        of = {each.charge_id: each for each in self.intents.values()}
+        charge: dict[str, Any] = self._found(of, name).charge()
+        return charge
+
     def _refunds_create(self, _: str, given: dict[str, Any]) -> dict[str, Any]:
         intent = self._found(self.intents, given["payment_intent"])
+        dispute = self.disputes.get(intent.id)
+        if dispute and dispute.forbids_refunds:
+            self.count("refunds refused for a dispute")
+            raise invalid(
+                f"Charge {intent.charge_id} has been charged back; cannot issue a refund.",
+                "charge_disputed",
+            )
         left = intent.amount_received - sum(
             each.amount
             for each in self.refunds.values()
@@ -367,7 +422,12 @@ class Provider:
         )
         self.refunds[refund.id] = refund
         self.count("declined refunds" if declines else "refunds")
-        self.tell("refund.failed" if declines else "refund.updated", refund.shown())
+        if self.shares.api_version >= "2024-10-28":
+            self.tell("refund.failed" if declines else "refund.updated", refund.shown())
+        elif declines:
+            self.tell("charge.refund.updated", refund.shown())
+        else:
+            self.tell("charge.refunded", intent.charge())
         return refund.shown()
 
     def _refunds_retrieve(self, name: str, _: dict[str, Any]) -> dict[str, Any]:
@@ -439,11 +499,38 @@ class Provider:
         intent.status = "canceled"
         self.tell("payment_intent.canceled", intent.shown())
 
+    def dispute(self, intent: Intent, status: str, *, tell: bool = True) -> Dispute:
+        """The payer's bank disputes a payment, the whole of it, or the dispute goes on."""
+        dispute = self.disputes.get(intent.id)
+        is_new = dispute is None
+        if dispute is None:
+            dispute = self.disputes[intent.id] = Dispute(
+                self._id("du"),
+                intent.amount_received,
+                intent.currency,
+                intent.id,
+                intent.charge_id,
+                status,
+                int(time.time()),
+            )
+        dispute.status = status
+        if not tell:
+            return dispute
+        is_over = status in ("won", "lost", "warning_closed")
+        what = "created" if is_new else "closed" if is_over else "updated"
+        self.tell(f"charge.dispute.{what}", dispute.shown())
+        if status == "needs_response":
+            self.tell("charge.dispute.funds_withdrawn", dispute.shown())
+        elif status == "won":
+            self.tell("charge.dispute.funds_reinstated", dispute.shown())
+        return dispute
+
     def books(self) -> dict[str, Any]:
         return {
             "sessions": [each.shown() for each in self.sessions.values()],
             "intents": [each.shown() for each in self.intents.values()],
             "refunds": [each.shown() for each in self.refunds.values()],
+            "disputes": [each.shown() for each in self.disputes.values()],
             "counts": self.counts,
             "untold": self.events.qsize(),
         }
@@ -533,6 +620,7 @@ ROUTES = (
     ("GET", "/v1/payment_intents/{name}", "intents.retrieve"),
     ("POST", "/v1/payment_intents/{name}/capture", "intents.capture"),
     ("POST", "/v1/payment_intents/{name}/cancel", "intents.cancel"),
+    ("GET", "/v1/charges/{name}", "charges.retrieve"),
     ("POST", "/v1/refunds", "refunds.create"),
     ("GET", "/v1/refunds", "refunds.list"),
     ("GET", "/v1/refunds/{name}", "refunds.retrieve"),
@@ -558,6 +646,12 @@ def build(provider: Provider) -> Starlette:
         provider.lapse(provider.intents[request.path_params["name"]])
         return JSONResponse({})
 
+    async def dispute(request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode()))
+        intent = provider.intents[request.path_params["name"]]
+        told = provider.dispute(intent, form["status"], tell=form["tell"] == "yes")
+        return JSONResponse(told.shown())
+
     async def books(_: Request) -> Response:
         return JSONResponse(provider.books())
 
@@ -565,6 +659,7 @@ def build(provider: Provider) -> Starlette:
     routes += [
         Route("/pay/{name}", pay, methods=["POST"]),
         Route("/lapse/{name}", lapse, methods=["POST"]),
+        Route("/dispute/{name}", dispute, methods=["POST"]),
         Route("/books", books),
     ]
     return Starlette(routes=routes)

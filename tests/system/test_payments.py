@@ -249,6 +249,89 @@ def test_each_way_to_pay_ends_with_what_is_owed(
     assert books["counts"].get("refused refunds", 0) == 0
 
 
+@pytest.mark.long
+def test_a_disputed_payment_is_refunded_only_after_the_dispute_was_won(
+    kafka: RunningBroker, tmp_path: Path
+) -> None:
+    """By an endpoint of an older API version, whose refund events have another name."""
+    with (
+        stack_on(kafka, tmp_path, clock="wall") as stack,
+        around(stack, Shares(repeat=0.5, api_version="2024-06-20")) as outside,
+    ):
+        now = datetime.now(UTC)
+        groups = {
+            name: group(
+                name,
+                now + timedelta(days=20),
+                now,
+                number_of_products=100,
+                favor=FavorTerms(),
+                payment=PaymentTerms(scope="member", method="card"),
+            )
+            for name in ("won", "lost", "unheard")
+        }
+        stack.feed("group-purchases", *((each, None) for each in groups.values()))
+        for name in groups:
+            placed = OrderPlaced(
+                order_id=f"{name}-1", source="shop", group_id=name, member_id="ann", quantity=2,
+                ordered_at=now,
+            )  # fmt: skip
+            stack.feed("orders", (placed, None))
+
+        def payments(name: str) -> list[tuple[str, str, str | None]]:
+            latest = list(outside.outside.latest.values())  # a thread changes it
+            found = [each for each in latest if each["group_id"] == name]
+            told = ((each["kind"], each["status"], each.get("problem")) for each in found)
+            return sorted(told, key=str)
+
+        def intent_of(name: str) -> str:
+            found = {
+                each["metadata"]["group_id"]: each["id"]
+                for each in outside.stripe.books()["intents"]
+            }
+            return str(found[name])
+
+        def withdraw(name: str) -> None:
+            again = groups[name].model_copy(update={"version": 2, "withdrawn_at": now})
+            stack.feed("group-purchases", (again, None))
+
+        def await_payments(name: str, *expected: tuple[str, str, str | None]) -> None:
+            until(f"{name}: {expected}", lambda: payments(name) == sorted(expected, key=str))
+
+        for name in groups:
+            await_payments(name, ("charge", "succeeded", None))
+        for name in ("won", "lost"):
+            outside.stripe.dispute(intent_of(name), "needs_response")
+            await_payments(name, ("charge", "succeeded", "disputed"))
+            withdraw(name)
+            waits = ("refund", "pending", "disputed")
+            await_payments(name, ("charge", "succeeded", "disputed"), waits)
+            outside.stripe.dispute(intent_of(name), name)
+        await_payments("won", ("charge", "succeeded", None), ("refund", "succeeded", None))
+        await_payments(
+            "lost",
+            ("charge", "succeeded", "dispute-lost"),
+            ("refund", "cancelled", None),
+            ("refund", "succeeded", "dispute-lost"),
+        )
+        # Stripe refuses: nobody was told before of a dispute.
+        outside.stripe.dispute(intent_of("unheard"), "lost", tell=False)
+        withdraw("unheard")
+        await_payments("unheard", ("charge", "succeeded", None), ("refund", "pending", "disputed"))
+        until("two are settled", lambda: {"won", "lost"} <= set(outside.outside.settled))
+        books = outside.stripe.books()
+        assert [each["payment_intent"] for each in books["refunds"]] == [intent_of("won")]
+        assert books["counts"]["refunds refused for a dispute"] == 1
+        assert stack.read("dead-letters") == []
+        ended = {
+            payment_id: each
+            for payment_id, each in outside.outside.latest.items()
+            if each["group_id"] != "unheard"
+        }
+        problems = [*outside.outside.problems, *wrongs_in_ledger(ended)]
+        assert problems == []
+
+
 def test_nobody_pays_twice_on_a_bad_day_with_the_service_killed(
     kafka: RunningBroker, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 import stripe
 
 from services.payment_service.hearing import Reply, Request
-from services.payment_service.methods import stripe_cards
+from services.payment_service.methods import stripe_cards, stripe_lookup
 from services.payment_service.methods.stripe_cards import StripeCards
 from services.payment_service.settings import CardSettings
 from services.runtime.brokers import free_port
@@ -50,10 +50,12 @@ class Cards:
         return await self._method(Request(action=action, **request | more), lambda: None)  # type: ignore[arg-type]
 
 
+def settings_at(url: str) -> CardSettings:
+    return CardSettings.model_validate({"stripe_api_key": KEY, "stripe_api_url": url})
+
+
 async def cards_at(url: str) -> Cards:
-    method = StripeCards(
-        CardSettings.model_validate({"stripe_api_key": KEY, "stripe_api_url": url})
-    )
+    method = StripeCards(settings_at(url))
     await method.start()
     return Cards(method)
 
@@ -116,6 +118,10 @@ async def test_every_request_of_ours_has_the_shape_that_stripe_documents(
     outcomes += [(await cards("withdraw", session=unwanted)).outcome for _ in range(2)]
     session, _ = await paid(currency="JPY")
     assert (await cards("withdraw", session=session)).outcome == "succeeded"
+    lookup = stripe_lookup.StripeLookup(settings_at(strict.url))
+    ours = {"payment_id": "p-1", "group_id": GROUP}
+    assert await lookup.find(held, "") == (ours, "eur")
+    assert await lookup.find("", held.replace("pi_", "ch_")) == (ours, "eur")
 
     assert outcomes == ["succeeded"] * 7 + ["cancelled"] * 2
     assert [each for each in sent if each[2] != 200] == []
@@ -132,10 +138,11 @@ def operation_of(method: str, path: str) -> str:
 
 
 def operations_in_the_code() -> set[str]:
-    """Each ``client.v1.….<what>_async`` that the module calls, named likewise."""
+    """Each ``client.v1.….<what>_async`` that the modules call, named likewise."""
     calls = [
         ast.unparse(each.func).removeprefix("client.v1.").split(".")
-        for each in ast.walk(ast.parse(inspect.getsource(stripe_cards)))
+        for module in (stripe_cards, stripe_lookup)
+        for each in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(each, ast.Call) and ast.unparse(each.func).startswith("client.v1.")
     ]
     assert all(words[-1].endswith("_async") for words in calls)

@@ -20,6 +20,13 @@ class AmountError(ValueError):
     """Stripe can't move this amount; the text says why."""
 
 
+def from_stripe_units(amount: int, currency: str) -> int:
+    """An amount that Stripe says, in minor units; less than one of them is dropped."""
+    if currency in _WITH_ZEROS:
+        return amount // 100
+    return amount * int(10 ** decimals(currency)) if currency in _WHOLE else amount
+
+
 def in_stripe_units(amount: int, currency: str) -> int:
     """The amount of minor units as Stripe wants it. Raises ``AmountError``."""
     if currency in _WITH_ZEROS:

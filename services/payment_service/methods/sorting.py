@@ -15,6 +15,8 @@ STATE_CODES = frozenset(
         "checkout_session_not_open",
     }
 )
+#: A refund of a payment that is disputed, or whose dispute was lost.
+_DISPUTED_CODE = "charge_disputed"
 _LATER_CODES = STATE_CODES | {"lock_timeout", "rate_limit", "idempotency_key_in_use"}
 _OURS = (
     stripe.InvalidRequestError,
@@ -35,6 +37,8 @@ def sorted_out(error: Exception) -> Reply:
         return Reply("declined", "card-declined", spent=True)
     status = getattr(error, "http_status", None) or 0
     is_in_use = isinstance(error, stripe.IdempotencyError) and status == 409
+    if code == _DISPUTED_CODE:
+        return Reply("disputed", code, spent=True)
     if is_in_use or code in _LATER_CODES or isinstance(error, stripe.RateLimitError):
         return Reply("again", code or "not now")
     if isinstance(error, _OURS):

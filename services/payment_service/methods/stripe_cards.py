@@ -6,7 +6,6 @@ cancel is looked up by its intent.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from prometheus_client import Counter
 from services.payment_service.hearing import Reply, Request
 from services.payment_service.methods.minor_units import AmountError, in_stripe_units
 from services.payment_service.methods.sorting import STATE_CODES, sorted_out
+from services.payment_service.methods.stripe_client import client_of
 from services.payment_service.settings import CardSettings
 
 TRIES = Counter(
@@ -56,21 +56,9 @@ class StripeCards:
 
     async def start(self) -> None:
         """Connections are opened when the first payment needs one."""
-        key = self._settings.stripe_api_key.get_secret_value()
-        if not key:
+        self._client = client_of(self._settings)
+        if self._client is None:
             _log.warning("STRIPE_API_KEY is empty: payments by card wait until it is set")
-            return
-        for noisy in ("stripe", "httpx"):  # a line for each request
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        # Its pauses and tries are ours: stored ones, that outlive the process.
-        stripe.enable_telemetry = False
-        url = self._settings.stripe_api_url
-        self._client = stripe.StripeClient(
-            key,
-            max_network_retries=0,
-            http_client=stripe.HTTPXClient(timeout=self._settings.stripe_timeout_seconds),
-            base_addresses={"api": url.rstrip("/")} if url else {},
-        )
 
     async def stop(self) -> None:
         """Nothing is open that would not close by itself."""

@@ -1,0 +1,89 @@
+"""Payments by card that are disputed at the payer's bank: what that means for their refunds. Pure.
+
+While a dispute is open, no refund of its payment is made: it waits, with the problem ``disputed``,
+as Stripe takes none either, and a payer must never get the same money twice. A dispute that was
+lost is money that went back to the payer: it stands as a refund by the dispute's name. What the
+payer then owes again is not asked for by itself, but left to people as a payment that failed with
+the problem ``dispute-lost``. After one that was won, all is as before.
+"""
+
+from dataclasses import replace
+
+from schemas.messages import PaymentDisputed
+from services.payment_service.book import Book
+from services.payment_service.rows import DISPUTE_LOST, DISPUTED, Dispute, Move
+
+_RANKS = {"open": 0, "won": 1, "lost": 2}
+
+
+def hear(book: Book, message: PaymentDisputed) -> None:
+    """Take what is said of a dispute of a payment, unless more is known already."""
+    charge = book[message.payment_id]
+    amount = charge.amount if message.amount is None else message.amount
+    said = Dispute(message.dispute_id, message.state, message.at, amount)
+    known = {each.dispute_id: each for each in charge.disputes}
+    before = known.get(said.dispute_id)
+    if before is not None and not _is_news(before, said):
+        return
+    known[said.dispute_id] = said
+    book.put(message.payment_id, replace(charge, disputes=tuple(known.values())))
+    _enter_lost(book, message.payment_id, said)
+    _let_refunds(book, message.payment_id)
+
+
+def _is_news(before: Dispute, said: Dispute) -> bool:
+    """The later word stands, and of one moment the worse; what was lost can only be won yet."""
+    if before.state == "lost" and said.state == "open":
+        return False
+    return (said.at, _RANKS[said.state]) > (before.at, _RANKS[before.state])
+
+
+def _enter_lost(book: Book, payment_id: str, dispute: Dispute) -> None:
+    """Have the money that a dispute took stand as a refund, and only that."""
+    charge = book[payment_id]
+    standing = [
+        (name, move)
+        for name, move in book.each("card", "refund", parent=payment_id)
+        if move.reference == dispute.dispute_id and move.status != "cancelled"
+    ]
+    if dispute.state != "lost":
+        for name, move in standing:
+            book.put(name, replace(move, status="cancelled", is_void=True))
+    elif not standing and dispute.amount:
+        book.enter_lost(payment_id, dispute.amount, charge.cause, dispute.dispute_id)
+
+
+def _let_refunds(book: Book, payment_id: str) -> None:
+    """Hold, drop or go on with the refunds of a payment that Stripe does not have yet.
+
+    One that was tried before may have been made: its own answer tells.
+    """
+    disputes = book[payment_id].disputes
+    is_open = any(each.state == "open" for each in disputes)
+    is_lost = any(each.state == "lost" for each in disputes)
+    for name, move in book.each("card", "refund", parent=payment_id):
+        if move.status != "pending":
+            continue
+        if is_open:
+            book.hold(name)
+        elif move.problem == DISPUTED and is_lost:
+            # What the dispute left of the sum is asked for anew, if anything is.
+            book.put(name, replace(move, status="cancelled", is_void=True, problem=None))
+        elif move.problem == DISPUTED:
+            book.go_on(name)
+
+
+def refused(book: Book, payment_id: str, tried: Move) -> bool:
+    """Keep a refund that Stripe refused for a dispute; whether to look again in a day.
+
+    Nothing was moved, so the next try is a new one. If the dispute is lost, people decide.
+    """
+    disputes = book[tried.parent].disputes
+    tried = replace(tried, attempts=0, first_tried_at=None, keys=tried.keys + 1, looks=True)
+    if disputes and all(each.state != "open" for each in disputes):
+        is_lost = any(each.state == "lost" for each in disputes)
+        if is_lost:
+            book.put(payment_id, replace(tried, status="failed", problem=DISPUTE_LOST))
+            return False
+    book.put(payment_id, replace(tried, problem=DISPUTED))
+    return not any(each.state == "open" for each in disputes)
