@@ -227,11 +227,14 @@ def check(stack: Stack, url: str) -> None:
     lists: dict[str, dict[Any, dict[str, Any]]] = {}
     for (topic, key), fact in newest.items():
         assert CATALOGUE[topic].adapter.validate_json(facts[topic, key]) == fact, key
-        part = listing.PARTS.get(type(fact))
-        if part is not None:
+        for part in listing.PARTS.get(type(fact), ()):
             columns = part.columns(fact, MS)
+            if columns is None:
+                continue
             row_id = tuple(columns[name] for name in part.id)
-            lists.setdefault(part.table, {}).setdefault(row_id, {}).update(columns)
+            # Whose a todo is follows from other facts.
+            told = {k: v for k, v in columns.items() if (k, v) != ("owner", None)}
+            lists.setdefault(part.table, {}).setdefault(row_id, {}).update(told)
     for name, expected in lists.items():
         table = next(each for each in READ_MODEL if each.name == name)
         found = {}
