@@ -204,17 +204,7 @@ def _as_json(planned: Plan, *, dry_run: bool) -> dict[str, Any]:
             for each in planned.receipts
         ],
         "known": [each.reference for each in planned.known],
-        "left": [
-            {
-                "amount": each.credit.amount,
-                "currency": each.credit.currency,
-                "payer": each.credit.payer,
-                "text": each.credit.text,
-                "reference": each.credit.reference,
-                "why": each.why,
-            }
-            for each in planned.left
-        ],
+        "left": [each.as_json() for each in planned.left],
     }
 
 
@@ -230,7 +220,7 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
         print_table(made)
     for left in planned.left:
         amount = money(left.credit.amount, left.credit.currency)
-        say(f"left: {amount} of {left.credit.payer or 'somebody'}: {left.why}")
+        say(f"left: {amount} of {left.credit.payer or 'somebody'}: {left.problem}")
         if left.credit.text:
             say(f"      it says: {cell(left.credit.text).plain[:200]}")
     would = "would be counted" if dry_run else "counted"

@@ -305,7 +305,7 @@ def test_what_can_t_be_said_is_left_to_somebody(
     made = planned(transfer, invoices=invoices)
     assert made.receipts == ()
     (left,) = made.left
-    assert why in left.why
+    assert why in left.problem
     assert left.credit.amount in (2_000, 3_000, 0)
 
 

@@ -181,7 +181,7 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
     repeated = jointbuy("invoice", "import", str(again), "--json")
     assert repeated.json["counted"] == []
     assert len(repeated.json["known"]) == 2
-    assert "paid already" in repeated.json["left"][0]["why"]
+    assert "paid already" in repeated.json["left"][0]["problem"]
     assert ann.get(f"/payments/{number}")["version"] == paid["version"]
     shown = jointbuy("invoice", "show", number, "--as", "text")
     assert "Status: paid" in shown.out
