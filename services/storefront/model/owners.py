@@ -37,9 +37,7 @@ def _of_group() -> Any:
         (is_made_here, literal("/") + mark),
         else_=ADMINS,
     )
-    both = GROUPS.outerjoin(
-        DEFINITIONS, DEFINITIONS.c.definition_id == GROUPS.c.definition_id
-    )
+    both = GROUPS.outerjoin(DEFINITIONS, DEFINITIONS.c.definition_id == GROUPS.c.definition_id)
     is_known = or_(GROUPS.c.definition_id.is_(None), DEFINITIONS.c.shop_id.is_not(None))
     return (
         select(owner.label("owner"))

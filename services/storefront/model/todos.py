@@ -15,6 +15,15 @@ ADMINS: Final = ""
 #: Payments that move money which was there before: whether they were made is not known if nobody
 #: answers (payment_service).
 _MOVES_MONEY: Final = frozenset({"capture", "refund", "release"})
+#: Of a shop's payments and of transfers, by method, kind and status.
+_REASONS: Final = {
+    ("shop", "refund", "pending"): "pay-back",
+    ("shop", "refund", "failed"): "pay-back-failed",
+    ("shop", "charge", "pending"): "collect",
+    ("shop", "charge", "failed"): "collect-failed",
+    ("invoice", "refund", "pending"): "transfer-back",
+    ("invoice", "refund", "failed"): "transfer-back-failed",
+}
 #: What payment_service says of a card's payment that was not made for another reason than the
 #: payer's.
 _NO_ANSWER, _NOT_ACCEPTED = "no-answer", "not-accepted"
@@ -40,22 +49,9 @@ def reason_of_payment(payment: Payment) -> str | None:
     That a payer did not pay by card is the payer's matter: the payment can be tried again, and the
     order counts only then.
     """
-    match payment.method, payment.kind, payment.status:
-        case "shop", "refund", "pending":
-            return "pay-back"
-        case "shop", "charge", "pending":
-            return "collect"
-        case "shop", "charge", "failed":
-            return "collect-failed"
-        case "shop", _, "failed":
-            return "pay-back-failed"
-        case "invoice", "refund", "pending":
-            return "transfer-back"
-        case "invoice", _, "failed":
-            return "transfer-back-failed"
-        case "card", _, "failed":
-            return _reason_of_card(payment)
-    return None
+    if payment.method == "card" and payment.status == "failed":
+        return _reason_of_card(payment)
+    return _REASONS.get((payment.method, payment.kind, payment.status))
 
 
 def _reason_of_card(payment: Payment) -> str | None:
@@ -75,6 +71,11 @@ def reason_of_letter(delivery: Delivery) -> str | None:
     if delivery.status == "suppressed" and not reply.startswith(_UNSUBSCRIBED):
         return "no-mailbox"
     return None
+
+
+def is_about_group(delivery: Delivery) -> bool:
+    """Whether a letter is about a group, not about an auction."""
+    return delivery.kind not in _OF_AUCTIONS
 
 
 # --- rows ----------------------------------------------------------------------------------------
@@ -114,13 +115,12 @@ def row_of_letter(delivery: Delivery, _: int) -> dict[str, Any] | None:
     """The same of a letter that does not arrive: since when it was to be sent."""
     if reason_of_letter(delivery) is None:
         return None
-    is_of_auction = delivery.kind in _OF_AUCTIONS
     return {
         "topic": "deliveries",
         "key": delivery.key,
         "kind": "letter",
-        "group_id": None if is_of_auction else delivery.about,
-        "owner": ADMINS if is_of_auction else None,
+        "group_id": delivery.about if is_about_group(delivery) else None,
+        "owner": None if is_about_group(delivery) else ADMINS,
         "since": delivery.queued_at,
         "done_at": None,
         "version": delivery.version,

@@ -169,7 +169,8 @@ class Writer:
         """
         async with self._engine.begin() as connection:
             await connection.execute(owners.find())
-            return {kind: number for kind, number in await connection.execute(counts(now))}
+            found = await connection.execute(counts(now))
+            return {row.kind: row.number for row in found}
 
     async def _move(self, connection: AsyncConnection, place: Place, old: int, new: int) -> None:
         c = POSITIONS.c
@@ -240,9 +241,7 @@ class Writer:
             await connection.execute(statement.on_conflict_do_nothing(), rows)
 
 
-async def _delete_rows(
-    connection: AsyncConnection, gone: Iterable[tuple[Part, Columns]]
-) -> None:
+async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, Columns]]) -> None:
     """Delete the rows of facts that no longer have one, unless a newer fact has."""
     of_table: dict[str, list[Columns]] = {}
     for part, columns in gone:
