@@ -124,7 +124,7 @@ async def close_task(
     seed: Seed,
     given: Annotated[DoneGiven, Depends(_done)],
 ) -> TaskView:
-    """Say that a transfer or an order that was left to people is done. Again, it changes nothing."""
+    """Say that a transfer or an order that was left to people is done; again changes nothing."""
     return task_view(await shop.commands.close_task(actor, task_id, given.reason))
 
 

@@ -1,4 +1,4 @@
-"""Commands of what is left to people: who may see it, what a bank's statement adds, what is done."""
+"""Commands of what is left to people: who may see it, what a statement adds, what is done."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from services.storefront.commands.acting import demand, now
 from services.storefront.commands.given import ReceivedGiven, TransferGiven
 from services.storefront.commands.payments import PaymentCommands, Reported
 from services.storefront.model.owners import of_mark
-from services.storefront.model.rows import Listed
+from services.storefront.model.rows import Listed, TodoRow
 from services.storefront.model.todo_pages import Asked
 from services.storefront.problems import Impossible, NotAllowed, Unknown
-from services.storefront.todo import Todo, todo_of
+from services.storefront.todo import Todo, is_open, todo_of
 
 TransferState = Literal["new", "known", "done"]
 
@@ -67,6 +67,24 @@ class TodoCommands(PaymentCommands):
         ]
         return Listed(rows, page.cursor)
 
+    async def todo(self, actor: Actor, task_id: str) -> Owned:
+        """A task or a payment that is left to people. Raises ``Unknown`` if it no longer is."""
+        demand(actor, "shop", "admin")
+        found: Task | Payment = await self._task_or_payment(actor, task_id)
+        if not is_open(found):
+            raise Unknown("it is done, or nothing is left to do")
+        since = found.since if isinstance(found, Task) else found.begun_at or now()
+        todo = todo_of(TodoRow(found, since, None), for_admin=actor.kind == "admin")
+        return Owned(todo, None)
+
+    async def _task_or_payment(self, actor: Actor, id_: str) -> Task | Payment:
+        task = await self._reader.fact(TASKS.name, id_)
+        if not isinstance(task, Task):
+            return (await self.payment(actor, id_))[0]
+        if actor.kind == "shop" and task.shop_id != actor.id:
+            raise NotAllowed("the task is another's")
+        return task
+
     def _owners(self, actor: Actor, shop_id: str) -> tuple[str, str]:
         """What a shop is called as the owner of a todo."""
         return shop_id, of_mark(self._mark(Actor("shop", shop_id, client=actor.client)))
@@ -104,14 +122,10 @@ class TodoCommands(PaymentCommands):
     async def close_task(self, actor: Actor, task_id: str, reason: str) -> Task:
         """Say that a task is done, and what became of it; one that is done stays as it is."""
         demand(actor, "shop", "admin")
-        task = await self._reader.fact(TASKS.name, task_id)
-        if not isinstance(task, Task):
-            raise Unknown(
-                f"no task has the id {task_id}: payments are closed by their outcome, letters by"
-                " being sent again"
-            )
-        if actor.kind == "shop" and task.shop_id != actor.id:
-            raise NotAllowed("the task is another's")
+        task = await self._task_or_payment(actor, task_id)
+        if isinstance(task, Payment):
+            problem = "is of a payment: say what became of it (`jointbuy payment done`)"
+            raise Impossible("it can't be closed so", [Problem(field="task_id", problem=problem)])
         if task.kind == "record":
             problem = "is of a dead letter: replay or purge it (`jointbuy dead-letters`)"
             raise Impossible(

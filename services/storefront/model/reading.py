@@ -196,6 +196,8 @@ class Reader:
         self, asked: Asked, cursor: str | None = None, limit: int = 100
     ) -> Listed[TodoRow]:
         """What is left to people, the oldest first. Raises ``BadCursor``."""
+        for owner in asked.owners or ():
+            _asked(owner)
         order = todo_pages.ORDER
         after = cursors.read_cursor(cursor, order, todo_pages.PLACE_TYPES) if cursor else None
         found = await self._questions.all(asked.page(after, limit + 1))

@@ -72,7 +72,7 @@ async def _remember(request: Request, answer: Response, credential: str | None) 
     """Sign in who has just got a key; if it can't be read yet, the key signs in later."""
     shop = shop_of(request)
     try:
-        actor = await shop.access.sign_in(request, credential or "")
+        actor = await shop.access.sign_in(request, credential or "", "seller")
     except NoCredential:
         return
     await shop.access.end_session(request)
@@ -106,7 +106,7 @@ async def sign_in(request: Request) -> Response:
     actor = visitor(request)
     if not form.problems:
         try:
-            actor = await shop.access.sign_in(request, key)
+            actor = await shop.access.sign_in(request, key, "seller")
         except (NoCredential, NotAllowed):
             form.wrong("key", "desk.sign_in_wrong")
     if form.problems:
