@@ -28,6 +28,7 @@ from services.terminal.options import AsJson, Once, Url, given, time_of
 from services.terminal.payments import named, tell
 from services.terminal.receipts import Plan, Receipt, plan
 from services.terminal.statements import BYTES_MAX, Credit, StatementError, read_statement
+from services.terminal.todo import leave
 
 commands = typer.Typer(
     no_args_is_help=True, help="Invoices and credit notes: read them, and say what was paid."
@@ -137,8 +138,9 @@ def import_statement(
 ) -> None:
     """Count the money of a bank statement for the invoices that it names: with the admin's key.
 
-    The same statement again, or one that overlaps, counts nothing twice. Exits 1 if money is left
-    that somebody has to look at.
+    The same statement again, or one that overlaps, counts nothing twice. Money that is for no
+    invoice, or for which one is not certain, is left to people: `jointbuy todo` lists it, once.
+    Exits 1 if there is any.
     """
     try:
         with file.open("rb") as opened:
@@ -153,6 +155,7 @@ def import_statement(
                 for done, receipt in enumerate(planned.receipts, 1):
                     _count(api, receipt)
                     step(done, len(planned.receipts))
+            leave(api, [each.as_json() for each in planned.left])
     if as_json:
         print_json(_as_json(planned, dry_run=dry_run))
     else:
@@ -227,4 +230,5 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
     say(
         f"{len(planned.receipts)} {would}, {len(planned.known)} known already,"
         f" {len(planned.left)} left"
+        + ("; `jointbuy todo --kind transfer` lists them" if planned.left and not dry_run else "")
     )
