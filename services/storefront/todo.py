@@ -7,7 +7,7 @@ any of it: a mail server's or a shop's words may repeat one, so they are masked.
 
 import shlex
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -22,6 +22,8 @@ from services.storefront.pages.texts import Language
 #: ``retry`` by trying it again.
 Way = Literal["done", "outcome", "retry"]
 OTHER: Final = "other"
+#: shop_bridge tries for three days; a payment that is pending after them needs people.
+BRIDGE_TRIES_FOR: Final = timedelta(days=3, hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ def is_open(fact: Message) -> bool:
         case Delivery():
             return reason_of_letter(fact) is not None
     return False
+
+
+def is_under_way(fact: Message, since: datetime, now: datetime) -> bool:
+    """Whether shop_bridge may still pay by itself, at a shop where it does."""
+    is_pending = isinstance(fact, Payment) and fact.method == "shop" and fact.status == "pending"
+    return is_pending and now < since + BRIDGE_TRIES_FOR
 
 
 # --- by kind -------------------------------------------------------------------------------------

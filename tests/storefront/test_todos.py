@@ -240,6 +240,27 @@ async def test_whose_it_is_is_judged_as_commands_judge_it(storefront: Storefront
 
 
 @pytest.mark.parametrize(
+    ("changed", "is_left"),
+    [
+        ({"begun_at": NOW}, False),
+        ({"begun_at": NOW - timedelta(days=4)}, True),
+        ({"begun_at": NOW, "status": "failed"}, True),
+        ({"begun_at": NOW, "method": "invoice"}, True),
+    ],
+)
+async def test_what_the_bridge_pays_back_is_not_left_to_people_while_it_tries(
+    url: str, changed: dict[str, Any], is_left: bool
+) -> None:
+    facts = (definition(0), group(0, definition_id="d-000"), of_group(0, "p-0", **changed))
+    await write(url, *facts, SHOP)
+    with storefront_on(url, paid_back_at=" shop-0, kiosk") as storefront:
+        for key in (SHOP_KEY, ADMIN_KEY):
+            items = (await ask(storefront, "GET", "/todo", key)).json["items"]
+            assert bool(items) == is_left
+        await storefront.close()
+
+
+@pytest.mark.parametrize(
     ("key", "path", "status"),
     [
         (SHOP_KEY, "/todo?shop=shop-1", 403),

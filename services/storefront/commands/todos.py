@@ -15,7 +15,7 @@ from services.storefront.model.owners import of_mark
 from services.storefront.model.rows import Listed, TodoRow
 from services.storefront.model.todo_pages import Asked
 from services.storefront.problems import Impossible, NotAllowed, Unknown
-from services.storefront.todo import Todo, is_open, todo_of
+from services.storefront.todo import Todo, is_open, is_under_way, todo_of
 
 TransferState = Literal["new", "known", "done"]
 
@@ -49,14 +49,18 @@ class TodoCommands(PaymentCommands):
     ) -> Listed[Owned]:
         """What is left to people, the oldest first: all for the admin, its own for a shop.
 
-        Raises ``BadCursor``.
+        A page may hold fewer than asked for and still have a cursor. Raises ``BadCursor``.
         """
         demand(actor, "shop", "admin")
         if actor.kind == "shop" and shop_id not in (None, actor.id):
             raise NotAllowed("shop is not the key's: leave it out")
         shop_id = actor.id if actor.kind == "shop" else shop_id
-        asked = Asked(kind, None if shop_id is None else self._owners(actor, shop_id), now())
+        at = now()
+        asked = Asked(kind, None if shop_id is None else self._owners(actor, shop_id), at)
         page = await self._reader.todos(asked, cursor, limit)
+        paid_back = {
+            owner for each in self._settings.shops_paid_back for owner in self._owners(actor, each)
+        }
         rows = [
             Owned(
                 todo_of(row, for_admin=actor.kind == "admin"),
@@ -64,6 +68,7 @@ class TodoCommands(PaymentCommands):
                 shop_id or (None if not row.owner or row.owner[0] == "/" else row.owner),
             )
             for row in page.rows
+            if not (row.owner in paid_back and is_under_way(row.fact, row.since, at))
         ]
         return Listed(rows, page.cursor)
 
