@@ -5,14 +5,41 @@ A number is ``<group_id>-I<n>`` of an invoice, ``-C<n>`` of a credit note. Its c
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from schemas.ids import read_aloud
 
 REFERENCE_CHARACTERS_MAX = 25
 _GAP = r"[\s\-./]*"
 _NUMBER = re.compile(
-    rf"(?=(?P<group>GB{_GAP}(?:[0-9A-Z]{_GAP}){{11}})(?P<kind>[IC])[\s\-]*(?P<n>[1-9][0-9]{{0,8}}))"
+    rf"(?=(?P<group>GB{_GAP}(?:[0-9A-Z]{_GAP}){{11}})(?P<kind>[IC])[\s\-]*"
+    r"(?P<n>[1-9][0-9]{0,8})(?![0-9]))",
+    re.ASCII,
 )
+_REFERENCE_BEGINS = re.compile(r"RF[0-9]{2}", re.ASCII)
+_REFERENCE_BEFORE = re.compile(rf"RF[0-9]{{2}}{_GAP}$", re.ASCII)
+_DIGITS_AHEAD = re.compile(r"\s+([0-9]{1,8})", re.ASCII)
+#: Banks cut texts into lines of so many characters; some put a blank between two such lines.
+CUT_AT = (27, 35)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A number that a text names.
+
+    It may be cut off: then ``longer`` has numbers of which any that exists makes it ambiguous.
+    ``is_doubtful``: it stands in a creditor reference whose check digits do not fit.
+    """
+
+    number: str
+    longer: tuple[str, ...] = ()
+    is_doubtful: bool = False
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it can be no other number."""
+        return not self.longer and not self.is_doubtful
 
 
 def creditor_reference(number: str) -> str | None:
@@ -21,7 +48,8 @@ def creditor_reference(number: str) -> str | None:
     None of a number that can't be read back from one: of a group with an id of another kind.
     """
     body = "".join(character for character in number.upper() if character.isalnum())
-    if len(body) + 4 > REFERENCE_CHARACTERS_MAX or _plain_numbers(body) != [number]:
+    named = [each.number for each in _plain_mentions(body)]
+    if len(body) + 4 > REFERENCE_CHARACTERS_MAX or named != [number]:
         return None
     whole = f"RF{98 - _modulo_97(f'{body}RF00'):02}{body}"
     return " ".join(whole[at : at + 4] for at in range(0, len(whole), 4))
@@ -38,36 +66,80 @@ def numbers_in(text: str) -> list[str]:
     """The numbers of invoices and credit notes that a text names, each once, in its order.
 
     Written in any case, with or without dashes and spaces; only ids whose check character fits. A
-    creditor reference is read as one, so that its number ends where it does.
+    creditor reference is read as one, so that its number ends where it does; one whose check digits
+    do not fit names nothing.
     """
-    rest = text.upper()
-    found: dict[str, None] = {}
-    for reference in _references_in(rest):
-        found |= dict.fromkeys(_plain_numbers("".join(reference.split())))
-        rest = rest.replace(reference, "\n")
-    return list(found | dict.fromkeys(_plain_numbers(rest)))
+    found = (each.number for each in mentions_in([text]) if not each.is_doubtful)
+    return list(dict.fromkeys(found))
 
 
-def _references_in(text: str) -> list[str]:
-    """Creditor references as they stand in a text, each to a blank or to where it ends."""
-    found = []
-    for match in re.finditer(r"RF[0-9]{2}", text, re.ASCII):
-        whole = re.match(r"[0-9A-Z ]*", text[match.start() :], re.ASCII)
-        words = whole[0].split(" ") if whole else []
-        heads = (" ".join(words[:count]) for count in range(len(words), 0, -1))
-        found += [head for head in heads if is_creditor_reference(head)][:1]
-    return found
+def mentions_in(lines: Iterable[str]) -> list[Mention]:
+    """The numbers that the lines of one text name, each once: those of creditor references first.
+
+    A number goes on over the end of a line. Where it stops at such an end before digits, or where
+    banks cut texts (``python-fints#226``), it may be cut off.
+    """
+    rest = "\n".join(lines).upper()
+    found: dict[str, Mention] = {}
+    for begin, end, number in list(_references_in(rest)):
+        found[number] = Mention(number)
+        rest = f"{rest[:begin]}{'?' * (end - begin)}{rest[end:]}"
+    for mention in _plain_mentions(rest):
+        known = found.get(mention.number)
+        if known is None or (mention.is_certain and not known.is_certain):
+            found[mention.number] = mention
+    return list(found.values())
 
 
-def _plain_numbers(text: str) -> list[str]:
-    found: dict[str, None] = {}
+def _references_in(text: str) -> Iterator[tuple[int, int, str]]:
+    """The numbers of creditor references in a text, with where these begin and end.
+
+    A reference ends at a blank or another sign, after as many words as its check digits fit.
+    """
+    for match in _REFERENCE_BEGINS.finditer(text):
+        found: tuple[int, int, str] | None = None
+        body = ""
+        for at in range(match.start(), len(text) + 1):
+            character = text[at : at + 1]
+            is_end = not (character.isascii() and character.isalnum())
+            if is_end and is_creditor_reference(body):
+                for mention in _plain_mentions(body[4:]):
+                    found = (match.start(), at, mention.number)
+            if len(body) >= REFERENCE_CHARACTERS_MAX or (is_end and not character.isspace()):
+                break
+            body += character.strip()
+        if found:
+            yield found
+
+
+def _plain_mentions(text: str) -> Iterator[Mention]:
     for match in _NUMBER.finditer(text):
         try:
             group_id = read_aloud(re.sub(r"[^0-9A-Z]", "", match["group"]))
         except ValueError:
             continue
-        found[f"{group_id}-{match['kind']}{match['n']}"] = None
-    return list(found)
+        number = f"{group_id}-{match['kind']}{match['n']}"
+        before = text[max(0, match.start() - REFERENCE_CHARACTERS_MAX) : match.start()]
+        is_doubtful = _REFERENCE_BEFORE.search(before) is not None
+        yield Mention(number, tuple(_longer(number, match["n"], text, match.end("n"))), is_doubtful)
+
+
+def _longer(number: str, n: str, text: str, end: int) -> Iterator[str]:
+    """Numbers that one may be cut from that ends at a place of a text.
+
+    Numbers of a group are given out one after the other: of all that begin like ``I1``, ``I10`` is
+    the first, so if it does not exist, none does.
+    """
+    column = end - (text.rfind("\n", 0, end) + 1)
+    is_column = any(column % at == 0 or column % (at + 1) == at for at in CUT_AT)
+    follows = text[end : end + 1]
+    if follows and not follows.isspace():
+        return
+    if is_column and len(n) < 9:
+        yield f"{number}0"
+    ahead = _DIGITS_AHEAD.match(text, end)
+    if ahead and (is_column or "\n" in ahead[0]) and len(n) + len(ahead[1]) <= 9:
+        yield f"{number}{ahead[1]}"
 
 
 def _modulo_97(text: str) -> int:

@@ -26,8 +26,9 @@ from services.terminal.console import (
 )
 from services.terminal.options import AsJson, Once, Url, given, time_of
 from services.terminal.payments import named, tell
-from services.terminal.receipts import Plan, Receipt, plan
-from services.terminal.statements import BYTES_MAX, Credit, StatementError, read_statement
+from services.terminal.receipts import Plan, Receipt, lookups, plan
+from services.terminal.statement_files import BYTES_MAX, StatementError
+from services.terminal.statements import Credit, Statement, read_statement
 from services.terminal.todo import leave
 
 commands = typer.Typer(
@@ -129,27 +130,26 @@ def _receive(
 @commands.command("import")
 @mistakes()
 def import_statement(
-    file: Annotated[Path, typer.Argument(metavar="STATEMENT", help="CAMT.053, .02 to .08.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="STATEMENT...", help="CAMT.053, .02 to .13, or a ZIP of them."),
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be counted.")
     ] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count the money of a bank statement for the invoices that it names: with the admin's key.
+    """Count the money of bank statements for the invoices that they name: with the admin's key.
 
     The same statement again, or one that overlaps, counts nothing twice. Money that is for no
     invoice, or for which one is not certain, is left to people: `jointbuy todo` lists it, once.
     Exits 1 if there is any.
     """
-    try:
-        with file.open("rb") as opened:
-            statement = read_statement(opened.read(BYTES_MAX + 1))
-    except StatementError as error:
-        raise Mistake(f"{file}: {error}; nothing was counted") from None
+    statements = [_read(file) for file in files]
+    credits = tuple(credit for each in statements for credit in each.credits)
     with connected(url, as_json=as_json) as api:
-        invoices = _named(api, statement.credits)
-        planned = plan(statement.credits, invoices)
+        planned = plan(credits, _named(api, credits))
         if not dry_run:
             with progress("counting") as step:
                 for done, receipt in enumerate(planned.receipts, 1):
@@ -160,18 +160,26 @@ def import_statement(
         print_json(_as_json(planned, dry_run=dry_run))
     else:
         _tell(planned, dry_run=dry_run)
-        say(
-            f"not looked at: {count(statement.debits, 'debit')},"
-            f" {count(statement.not_booked, 'entry')} not booked yet".replace("entrys", "entries")
-        )
+        debits = count(sum(each.debits for each in statements), "debit")
+        waiting = count(sum(each.not_booked for each in statements), "entry")
+        waiting = waiting.replace("entrys", "entries")
+        say(f"not looked at: {debits}, {waiting} not booked yet")
     if planned.left:
         raise typer.Exit(1)
+
+
+def _read(file: Path) -> Statement:
+    try:
+        with file.open("rb") as opened:
+            return read_statement(opened.read(BYTES_MAX + 1))
+    except StatementError as error:
+        raise Mistake(f"{file}: {error}; nothing was counted") from None
 
 
 def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentShown]:
     """The invoices that are named, as far as they are known."""
     found: dict[str, PaymentShown] = {}
-    numbers = dict.fromkeys(number for credit in credits for number in credit.numbers)
+    numbers = lookups(credits)
     with progress("looking up") as step:
         for done, number in enumerate(numbers, 1):
             api.begin_anew()
@@ -211,6 +219,10 @@ def _as_json(planned: Plan, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
+def _amount(credit: Credit) -> str:
+    return "?" if credit.amount is None else money(credit.amount, credit.currency)
+
+
 def _tell(planned: Plan, *, dry_run: bool) -> None:
     if planned.receipts:
         made = table("invoice", "amount", "from", "reference", "note", right=["amount"])
@@ -222,7 +234,7 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
             )  # fmt: skip
         print_table(made)
     for left in planned.left:
-        amount = money(left.credit.amount, left.credit.currency)
+        amount = _amount(left.credit)
         say(f"left: {amount} of {left.credit.payer or 'somebody'}: {left.problem}")
         if left.credit.text:
             say(f"      it says: {cell(left.credit.text).plain[:200]}")

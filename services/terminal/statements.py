@@ -1,52 +1,66 @@
 """Statements of a bank account, CAMT.053 (ISO 20022), as the money that came. Pure.
 
-Read whole or not at all. No document type is taken, so there are no entities to be expanded.
+A file is read whole or not at all; an entry in which something is odd is left to people.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from hashlib import sha256
-from typing import Final
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from typing import Literal, NamedTuple
+from xml.etree.ElementTree import Element, tostring
 
 from schemas.money import decimals
-from schemas.parts import SUM_MAX
-from schemas.references import is_creditor_reference, numbers_in
+from schemas.parts import SUM_MAX, is_possible
+from schemas.references import Mention
+from services.terminal.marks import Mark, kind_of, origin_of
+from services.terminal.mentions import NOTHING_GIVEN, Named, Texts, texts_of
+from services.terminal.statement_files import StatementError, documents
 
-BYTES_MAX: Final = 20_000_000
-DEPTH_MAX: Final = 40
-_NAMESPACE = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.0[2-8]")
-_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,5})?", re.ASCII)
-#: What banks write where a payer gave no reference.
-_NO_REFERENCE = frozenset({"NOTPROVIDED", "NONREF", "NOREF"})
+#: Why money is left to people, as a code; ``Left.problem`` says it in words.
+Reason = Literal[
+    "odd-entry", "odd-amount", "odd-date", "odd-batch", "reversal", "returned", "no-number",
+    "unknown-number", "credit-note", "cut-number", "contradictory-numbers", "other-currency",
+    "other-sum", "paid-already", "maybe-known",
+]  # fmt: skip
+#: A decimal as XML Schema writes it, in as many digits as ISO 20022 has for amounts.
+_AMOUNT = re.compile(r"\+?([0-9]{1,18}(\.[0-9]{0,5})?|\.[0-9]{1,5})", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _REFERENCE_CHARACTERS_MAX = 100
-
-
-class StatementError(ValueError):
-    """A file that is no statement that can be read; the message says what to do."""
+_CHARACTERS_MAX = 50_000
+#: Money that goes back, by ISO 20022's external codes of bank transactions (sub-family) and by the
+#: codes of German banks: returned transfers, unpaid and recalled direct debits.
+_RETURNS = frozenset({"RRTN", "RPCR", "UPDD", "PRDD", "RCDD", "ARET", "AREV"})
+_GERMAN_RETURNS = re.compile(r"[A-Z]{4}\+(108|109|159)(\+|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Money that came to the account, in minor units.
+    """Money that came to the account, in minor units; None where the amount can't be read.
 
-    ``reference`` is the same whenever the bank tells of it, in whichever statement. ``numbers`` are
-    the invoices that it names. ``odd`` says why it can't be counted as it is.
+    ``reference`` is the same whenever the bank tells of it, in whichever statement: what the bank
+    calls it, and its mark. ``mentions`` are the invoices that it names. ``reason`` and ``odd`` say
+    why it can't be counted as it is.
     """
 
     reference: str
-    amount: int
+    amount: int | None
     currency: str
     booked_on: date | None
     payer: str
     text: str
-    numbers: tuple[str, ...]
+    mark: Mark
+    mentions: tuple[Mention, ...] = ()
+    is_contradictory: bool = False
+    reason: Reason | None = None
     odd: str = ""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers that it names."""
+        return tuple(each.number for each in self.mentions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +72,83 @@ class Statement:
     not_booked: int
 
 
+class _Odd(NamedTuple):
+    reason: Reason
+    problem: str
+
+
+class _Page(NamedTuple):
+    """Whose statement it is, and which page of it, if it has more than one."""
+
+    account: str
+    number: int
+    origin: str
+
+
+class _Money(NamedTuple):
+    amount: int | None
+    currency: str
+    written: str
+    odd: _Odd | None = None
+
+
+class _Counts:
+    """How many entries alike there were in a file, and in the statement at hand."""
+
+    def __init__(self) -> None:
+        self.in_file: Counter[Mark] = Counter()
+        self.here: Counter[Mark] = Counter()
+
+
 def read_statement(data: bytes) -> Statement:
-    """The money that came, by a file's bytes. Raises ``StatementError``."""
-    if len(data) > BYTES_MAX:
-        raise StatementError(
-            f"it has {len(data):,} bytes: give statements of {BYTES_MAX:,} at most"
-        )
-    root = _tree(data)
-    statements = root.findall("BkToCstmrStmt/Stmt")
-    if not statements:
-        raise StatementError("it holds no statement: give a CAMT.053 file as the bank makes it")
+    """The money that came, by a file's bytes: XML, or a ZIP of it. Raises ``StatementError``."""
     found: list[Credit] = []
-    counts: Counter[str] = Counter()
-    for statement in statements:
-        # Days are whole in statements, so the first of two alike is the first in any of them.
-        alike: Counter[str] = Counter()
-        account = _text(statement, "Acct/Id/IBAN") or _text(statement, "Acct/Id/Othr/Id")
-        for entry in statement.findall("Ntry"):
-            if (_text(entry, "Sts/Cd") or _text(entry, "Sts")) != "BOOK":
-                counts["not booked"] += 1
-            elif _text(entry, "CdtDbtInd") != "CRDT" and not _is_reversal(entry):
-                counts["debits"] += 1
-            else:
-                found += _credits(entry, account, alike)
-    return Statement(tuple(found), counts["debits"], counts["not booked"])
+    debits = not_booked = 0
+    for document in documents(data):
+        counts = _Counts()
+        for page, statement in _statements(document):
+            counts.here.clear()
+            for entry in statement.findall("Ntry"):
+                if (_text(entry, "Sts/Cd") or _text(entry, "Sts")) != "BOOK":
+                    not_booked += 1
+                elif _text(entry, "CdtDbtInd") != "CRDT" and not _goes_back(entry):
+                    debits += 1
+                else:
+                    found += _credits(entry, page, counts)
+    return Statement(tuple(found), debits, not_booked)
+
+
+def _statements(document: Element) -> Iterator[tuple[_Page, Element]]:
+    """The statements of a document, each once."""
+    is_any = False
+    told = set()
+    for message in document.iter("BkToCstmrStmt"):
+        for statement in message.findall("Stmt"):
+            is_any = True
+            whole = tostring(statement)
+            if whole not in told:
+                told.add(whole)
+                yield _page(message, statement), statement
+    if not is_any:
+        raise StatementError("it holds no statement: give a CAMT.053 file as the bank makes it")
+
+
+def _page(message: Element, statement: Element) -> _Page:
+    """Pages of one statement tell the same period and number of it, so far as they tell them."""
+    account = _text(statement, "Acct/Id/IBAN") or _text(statement, "Acct/Id/Othr/Id")
+    period = f"{_text(statement, 'FrToDt/FrDtTm')} {_text(statement, 'FrToDt/ToDtTm')}".strip()
+    number = _text(statement, "ElctrncSeqNb") or _text(statement, "LglSeqNb")
+    origin = origin_of(account, period, number)
+    for at, path in ((statement, "StmtPgntn"), (message, "GrpHdr/MsgPgntn")):
+        written = _text(at, f"{path}/PgNb")
+        is_last = _text(at, f"{path}/LastPgInd") in ("true", "1", "")
+        if written and not (written.lstrip("0") == "1" and is_last):
+            is_number = re.fullmatch("0*[1-9][0-9]{0,4}", written, re.ASCII) is not None
+            other = 100_000 + int.from_bytes(written.encode()) % 899_981
+            return _Page(account, int(written) if is_number else other, origin)
+    if not (period or number):
+        origin = origin_of(account, _text(statement, "Id"))
+    return _Page(account, 0, origin)
 
 
 # --- entries -------------------------------------------------------------------------------------
@@ -91,90 +158,139 @@ def _is_reversal(entry: Element) -> bool:
     return _text(entry, "RvslInd") in ("true", "1")
 
 
-def _credits(entry: Element, account: str, alike: Counter[str]) -> Iterator[Credit]:
-    """The transactions of a booked entry; the entry as one where they do not make it up."""
-    amount, currency = _money(entry, "Amt")
+def _is_return(of: Element) -> bool:
+    """Whether an entry or a transaction is of money that goes back where it came from."""
+    codes = of.find("BkTxCd")
+    own = _text(of, "BkTxCd/Prtry/Cd")
+    is_coded = codes is not None and (
+        _text(codes, "Domn/Fmly/SubFmlyCd") in _RETURNS or bool(_GERMAN_RETURNS.match(own))
+    )
+    return is_coded or of.find("RtrInf") is not None
+
+
+def _goes_back(entry: Element) -> bool:
     parts = entry.findall("NtryDtls/TxDtls")
-    odd = ""
-    if _is_reversal(entry):
-        odd = "is a reversal: see with the bank what it takes back"
-    elif not amount:
-        odd = "comes to nothing: see the file"
-    amounts = [amount] if len(parts) < 2 else [_part(each, currency) for each in parts]
-    if len(parts) > 1 and not odd and sum(each or 0 for each in amounts) != amount:
-        odd = "is a batch whose transactions do not add up to it: ask the bank for its details"
+    return _is_reversal(entry) or _is_return(entry) or any(map(_is_return, parts))
+
+
+def _credits(entry: Element, page: _Page, counts: _Counts) -> Iterator[Credit]:
+    """The transactions of a booked entry; the entry as one where they do not make it up."""
+    money = _money(entry, "Amt")
+    parts = entry.findall("NtryDtls/TxDtls")
+    odd = money.odd
+    if odd is None and _is_reversal(entry):
+        odd = _Odd("reversal", "is a reversal: see with the bank what it takes back")
+    elif odd is None and (_is_return(entry) or _text(entry, "CdtDbtInd") != "CRDT"):
+        odd = _returned(entry, parts[0] if parts else entry)
+    each_its = [money] if len(parts) < 2 else [_part(each, money.currency) for each in parts]
+    if len(parts) > 1 and not odd and sum(its.amount or 0 for its in each_its) != money.amount:
+        odd = _Odd(
+            "odd-batch",
+            "is a batch whose transactions do not add up to it: ask the bank for its details",
+        )
     if odd or not parts:
-        amounts, parts = [amount], [entry]
-    for number, (part, its) in enumerate(zip(parts, amounts, strict=True)):
-        yield _credit(entry, part, number, its or 0, currency, account, alike, odd)
+        each_its, parts = [money], [entry]
+    for part, its in zip(parts, each_its, strict=True):
+        its_odd = odd or its.odd or (_returned(entry, part) if _is_return(part) else None)
+        yield _credit(entry, part, its._replace(odd=its_odd), len(parts) == 1, page, counts)
 
 
-def _part(part: Element, currency: str) -> int | None:
+def _returned(entry: Element, part: Element) -> _Odd:
+    """Money that goes back; the bank may say why, by a code such as ``AC04``."""
+    why = _text(part, "RtrInf/Rsn/Cd") or _text(part, "RtrInf/Rsn/Prtry")
+    why = f" ({_printable(why)[:35]})" if why else ""
+    if _text(entry, "CdtDbtInd") == "CRDT":
+        return _Odd(
+            "returned",
+            f"is a transfer from here that came back{why}, no payment: if it was a refund, say so"
+            " with `jointbuy payment failed PAYMENT --reason 'came back'`",
+        )
+    return _Odd(
+        "returned",
+        f"is money that was taken back{why}: see with the payer; if it was counted for an invoice,"
+        " it has to be mended by hand",
+    )
+
+
+def _part(part: Element, currency: str) -> _Money:
     """What a transaction of a batch came to in the account's currency, if it says so."""
-    if _text(part, "CdtDbtInd") == "DBIT":
-        return None
-    for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
-        if part.find(path) is not None:
-            amount, its = _money(part, path)
-            if its == currency and amount:
-                return amount
-    return None
+    if _text(part, "CdtDbtInd") != "DBIT":
+        for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
+            if part.find(path) is not None:
+                money = _money(part, path)
+                if money.currency == currency and money.amount:
+                    return money
+    return _Money(None, currency, "")
 
 
 def _credit(
+    entry: Element, part: Element, money: _Money, is_alone: bool, page: _Page, counts: _Counts
+) -> Credit:
+    booked_on, odd_date = _date(entry)
+    texts = texts_of(entry, part, is_alone=is_alone)
+    named = texts.named()
+    odd = money.odd or odd_date
+    if sum(map(len, texts.all)) > _CHARACTERS_MAX:
+        odd = odd or _Odd("odd-entry", "has too long a text to be read: see the file")
+        named = Named()
+    if money.amount == 0 and not odd:
+        odd = _Odd("odd-amount", "comes to nothing: see the file")
+    own, mark = _marked(entry, part, money, booked_on, texts, named, page, is_alone)
+    counts.in_file[mark] += 1
+    counts.here[mark] += 1
+    if not odd and not page.number and counts.in_file[mark] > counts.here[mark]:
+        odd = _Odd(
+            "maybe-known",
+            "stands in two statements of this file: see in the account whether it came twice",
+        )
+    mark = mark._replace(number=counts.in_file[mark])
+    clean = _printable(own)[:_REFERENCE_CHARACTERS_MAX]
+    return Credit(
+        reference=f"{clean} {mark}".strip(),
+        amount=money.amount,
+        currency=money.currency,
+        booked_on=booked_on,
+        payer=texts.payer,
+        text=texts.shown[:_CHARACTERS_MAX],
+        mark=mark,
+        mentions=named.mentions,
+        is_contradictory=named.is_contradictory,
+        reason=odd.reason if odd else None,
+        odd=odd.problem if odd else "",
+    )
+
+
+def _marked(
     entry: Element,
     part: Element,
-    number: int,
-    amount: int,
-    currency: str,
-    account: str,
-    alike: Counter[str],
-    odd: str,
-) -> Credit:
-    booked_on = _date(entry)
-    lines = [each.text or "" for each in part.findall("RmtInf/Ustrd")]
-    structured = [each.text or "" for each in part.findall("RmtInf/Strd/CdtrRefInf/Ref")]
-    payer = _text(part, "RltdPties/Dbtr/Nm") or _text(part, "RltdPties/Dbtr/Pty/Nm")
-    end_to_end = _text(part, "Refs/EndToEndId")
-    text = " ".join(" ".join((*structured, *lines)).split())
-    named = _first(
-        _text(part, "Refs/AcctSvcrRef"),
-        _text(part, "Refs/TxId"),
-        f"{entry_ref} {number}" if (entry_ref := _text(entry, "AcctSvcrRef")) else "",
-        end_to_end,
-    )
-    said = "\n".join(
-        (account, str(booked_on), str(amount), currency, named or f"{payer}\n{end_to_end}\n{text}")
-    )
-    alike[said] += 1
-    mark = sha256(f"{said}\n{alike[said]}".encode(errors="replace")).hexdigest()[:16]
-    clean = " ".join(each for each in (_printable(named)[:_REFERENCE_CHARACTERS_MAX], mark) if each)
-    return Credit(
-        reference=clean,
-        amount=amount,
-        currency=currency,
-        booked_on=booked_on,
-        payer=payer,
-        text=text,
-        numbers=tuple(_numbers(structured, lines, end_to_end)),
-        odd=odd,
-    )
+    money: _Money,
+    booked_on: date | None,
+    texts: Texts,
+    named: Named,
+    page: _Page,
+    is_alone: bool,
+) -> tuple[str, Mark]:
+    """What the bank calls an entry, and the mark that it shares with those alike.
 
-
-def _numbers(structured: list[str], lines: list[str], end_to_end: str) -> list[str]:
-    """The numbers that are named: by a reference with check digits, else by any text.
-
-    A number may be cut where a line of the bank's form ends.
+    What a bank names by itself may be worded otherwise in its next statement, so only the numbers
+    in it are of its mark; else all that is said is.
     """
-    for each in structured:
-        if is_creditor_reference(each) and (found := numbers_in(each)):
-            return found
-    texts = (" ".join(lines), "".join(lines), *structured, end_to_end)
-    return list(dict.fromkeys(number for text in texts for number in numbers_in(text)))
+    of_entry = _name(_text(entry, "AcctSvcrRef"))
+    own = _name(_text(part, "Refs/AcctSvcrRef")) or _name(_text(part, "Refs/TxId"))
+    own = own or (of_entry if is_alone else "")
+    if own:
+        said: tuple[str, ...] = tuple(sorted({each.number for each in named.mentions}))
+    else:
+        said = (of_entry, texts.payer, *texts.all)
+    amount = money.written if money.amount is None else str(money.amount)
+    kind = kind_of(page.account, str(booked_on), amount, money.currency, own, *said)
+    needs_origin = page.number or not (booked_on or own)
+    mark = Mark(kind, 0, page.number, page.origin) if needs_origin else Mark(kind, 0)
+    return own or of_entry or texts.end_to_end, mark
 
 
-def _first(*references: str) -> str:
-    return next((each for each in references if each and each.upper() not in _NO_REFERENCE), "")
+def _name(written: str) -> str:
+    return "" if written.upper() in NOTHING_GIVEN else written
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -189,68 +305,37 @@ def _printable(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def _money(of: Element, path: str) -> tuple[int, str]:
+def _money(of: Element, path: str) -> _Money:
     found = of.find(path)
     written = _text(of, path)
     currency = "" if found is None else str(found.get("Ccy", ""))
-    if not re.fullmatch(r"[A-Z]{3}", currency) or not _AMOUNT.fullmatch(written):
-        raise StatementError(f"{written[:40]!r} {currency[:8]!r} is no amount: see the file")
+    nothing = _Money(None, currency[:3] if currency.isprintable() else "", written[:40])
+    if not re.fullmatch(r"[A-Z]{3}", currency, re.ASCII):
+        problem = f"has no currency that can be read ({currency[:8]!r}): see the file"
+        return nothing._replace(odd=_Odd("odd-amount", problem))
+    if not _AMOUNT.fullmatch(written):
+        problem = f"has no amount that can be read ({written[:40]!r}): see the file"
+        return nothing._replace(odd=_Odd("odd-amount", problem))
     exact = Decimal(written).scaleb(decimals(currency))
     if exact != int(exact) or exact > SUM_MAX:
-        raise StatementError(f"{written} {currency} is no whole number of its minor units")
-    return int(exact), currency
+        problem = f"{written} {currency} is no whole number of its minor units, or too large"
+        return nothing._replace(odd=_Odd("odd-amount", f"{problem}: see the file"))
+    return _Money(int(exact), currency, written)
 
 
-def _date(entry: Element) -> date | None:
-    written = _text(entry, "BookgDt/Dt") or _text(entry, "BookgDt/DtTm")
-    if not written:
-        return None
-    try:
-        return date.fromisoformat(written[:10])
-    except ValueError:
-        raise StatementError(f"{written[:40]!r} is no date: see the file") from None
-
-
-# --- XML -----------------------------------------------------------------------------------------
-
-
-def _tree(data: bytes) -> Element:
-    """The file's elements by their names in the statement's namespace; those of others as ``?``."""
-    parser = expat.ParserCreate(namespace_separator=" ")
-    builder = TreeBuilder()
-    namespace, depth = "", 0
-
-    def begin(name: str, attributes: dict[str, str]) -> None:
-        nonlocal namespace, depth
-        space, _, local = name.rpartition(" ")
-        if not depth:
-            namespace = space
-            if local != "Document" or not _NAMESPACE.fullmatch(space):
-                what = (space or local)[:80]
-                raise StatementError(f"it is {what!r}: give camt.053.001.02 to .08")
-        depth += 1
-        if depth > DEPTH_MAX:
-            raise StatementError("its elements are nested too deeply: this is no statement")
-        builder.start(local if space == namespace else "?", attributes)
-
-    def end(_: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end("")
-
-    def refuse(*_: object) -> None:
-        raise StatementError("it has a document type, which no bank's statement has")
-
-    parser.StartElementHandler = begin
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(data, True)
-    except StatementError:
-        raise
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        raise StatementError(
-            f"it is no XML ({error}): give the file as the bank makes it"
-        ) from None
-    return builder.close()
+def _date(entry: Element) -> tuple[date | None, _Odd | None]:
+    """When an entry was booked, or else its value date; banks may leave out both."""
+    for path in ("BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm"):
+        written = _text(entry, path)
+        if not written:
+            continue
+        day = _DAY.match(written)
+        try:
+            found = date.fromisoformat(day[0] if day else "")
+            if is_possible(datetime(found.year, found.month, found.day, tzinfo=UTC)):
+                return found, None
+        except ValueError:
+            pass
+        problem = f"has no date that can be read ({_printable(written)[:40]!r}): see the file"
+        return None, _Odd("odd-date", problem)
+    return None, None

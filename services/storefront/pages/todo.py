@@ -6,12 +6,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.storefront.access.callers import Actor, visitor
+from services.storefront.access.callers import Actor
 from services.storefront.commands.given import OutcomeGiven, given
 from services.storefront.model.todos import TODO_KINDS
 from services.storefront.pages.forms import Form
 from services.storefront.pages.showing import Visit, page
-from services.storefront.problems import Impossible, Invalid, NoCredential, NotAllowed
+from services.storefront.pages.signing import holder_of_key, signed_out, with_session
+from services.storefront.problems import Impossible, Invalid
 from services.storefront.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
@@ -34,23 +35,12 @@ def _sign_in_page(request: Request, visit: Visit, form: Form, status: int = 200)
 @router.post("/todo/sign-in")
 async def sign_in(request: Request) -> Response:
     """Sign in with a shop's key, or the admin's."""
-    visit, access = Visit.of(request), shop_of(request).access
+    visit = Visit.of(request)
     form = await Form.of(request, visit)
-    key = form.text("key")
-    # A key is not sent back, whether it is right or wrong.
-    form.values.pop("key", None)
-    actor = visitor(request)
-    if not form.problems:
-        try:
-            actor = await access.sign_in(request, key, "shop", "admin")
-        except (NoCredential, NotAllowed):
-            form.wrong("key", "todo.sign_in_wrong")
-    if form.problems:
+    actor = await holder_of_key(request, form, "todo.sign_in_wrong", "shop", "admin")
+    if actor is None:
         return _sign_in_page(request, visit, form, 422)
-    answer = RedirectResponse("/todo", 303)
-    await access.end_session(request)
-    access.remember(answer, actor, secure=access.is_secure)
-    return answer
+    return await with_session(request, RedirectResponse("/todo", 303), actor)
 
 
 @router.get("/todo/sign-in")
@@ -62,11 +52,7 @@ async def sign_in_here() -> Response:
 @router.post("/todo/sign-out")
 async def sign_out(request: Request) -> Response:
     """Sign out, in every browser that has this session's cookie."""
-    access = shop_of(request).access
-    await access.end_session(request)
-    answer = RedirectResponse("/todo", 303)
-    access.forget(answer)
-    return answer
+    return await signed_out(request, "/todo")
 
 
 # --- the list ------------------------------------------------------------------------------------
