@@ -41,7 +41,7 @@ PUBLIC = (
     f"/unsubscribe/{LINKS.token('unsubscribe', 'b1', 'invitation', 'mailbox')}",
 )
 DESK = ("/seller", "/seller/open", "/seller/auctions/camera", "/seller/auctions/lamp-deal")
-TODO = ("/todo", "/todo?kind=record", "/todo?shop=corner-shop", "/todo?shop=nobody")
+LEFT_TO_PEOPLE = ("/todo", "/todo?kind=record", "/todo?shop=corner-shop", "/todo?shop=nobody")
 #: Pages with a form, where everything is wrong with what is sent.
 WRONG = (
     *("/auctions/camera", "/definitions/sencha", "/sellers", "/todo"),
@@ -123,7 +123,7 @@ def todo_violations(api: Api, page: Page) -> list[str]:
     page.fill("input[name=key]", str(api.admin.credential))
     page.click("main form button")
     found = []
-    for path in TODO:
+    for path in LEFT_TO_PEOPLE:
         page.goto(api.nobody.url + path)
         found += violations(page)
     page.goto(f"{api.nobody.url}/todo?kind=order")

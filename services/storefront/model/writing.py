@@ -4,7 +4,7 @@ Nothing here depends on how facts are cut into batches, nor on a batch being rea
 written unless one of a higher version is there, and lists and words follow from the rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -255,13 +255,13 @@ async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, C
         await connection.execute(delete(table).where(is_it, is_older), its)
 
 
-async def _delete(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> None:
+async def _delete(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
     for topic, key in sorted(keys):
         await connection.execute(delete(FACTS).where(FACTS.c.topic == topic, FACTS.c.key == key))
         for part, id_ in listing.deleted(topic, key):
             await _delete_part(connection, part, id_)
-        if topic in owners.TELLING:
-            await connection.execute(owners.forget())
+    if any(topic in owners.TELLING for topic, _ in keys):
+        await connection.execute(owners.forget())
 
 
 async def _delete_part(connection: AsyncConnection, part: Part, id_: tuple[str, ...]) -> None:
