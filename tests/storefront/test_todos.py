@@ -110,7 +110,7 @@ async def test_what_is_done_leaves_and_an_older_fact_does_not_bring_it_back(
     paid = of_group(0, "p-0", status="succeeded", version=2)
     await write(url, done, paid, letter_of(0, "n-0", status="queued", version=2))
     assert await keys_of(reader) == []
-    await write(url, task())
+    await write(url, task(), of_group(0, "p-0"), letter_of(0, "n-0"))
     assert await keys_of(reader) == []
     await write(url, of_group(0, "p-0", status="failed", version=3))
     assert await keys_of(reader) == ["g-000/payment/p-0"]

@@ -169,6 +169,8 @@ class Writer:
         """
         async with self._engine.begin() as connection:
             await connection.execute(owners.find())
+        # Counting takes longer, and holds nobody up.
+        async with self._engine.connect() as connection:
             found = await connection.execute(counts(now))
             return {row.kind: row.number for row in found}
 
@@ -198,6 +200,8 @@ class Writer:
                 table = METADATA.tables[part.table]
                 self._put_part[name] = self._upsert(table, part.version, list(columns_of_all[0]))
             await connection.execute(self._put_part[name], columns_of_all)
+            if part.table == TODOS.name:
+                await _delete_outdated(connection, columns_of_all)
             if part.named:
                 subjects = [str(columns[part.id[0]]) for columns in columns_of_all]
                 for start in range(0, len(subjects), _SUBJECTS_MAX):
@@ -253,6 +257,17 @@ async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, C
         names = [each.name for each in table.primary_key] + ["version"]
         its = [{f"its_{name}": columns[name] for name in names} for columns in all_of_it]
         await connection.execute(delete(table).where(is_it, is_older), its)
+
+
+async def _delete_outdated(connection: AsyncConnection, rows: Sequence[Columns]) -> None:
+    """Delete todos of facts of which a newer one is there, that has no row."""
+    c = TODOS.c
+    newer = select(FACTS.c.key).where(
+        FACTS.c.topic == c.topic, FACTS.c.key == c.key, FACTS.c.version > c.version
+    )
+    is_it = and_(c.topic == bindparam("its_topic"), c.key == bindparam("its_key"))
+    its = [{"its_topic": each["topic"], "its_key": each["key"]} for each in rows]
+    await connection.execute(delete(TODOS).where(is_it, newer.exists()), its)
 
 
 async def _delete(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
