@@ -426,6 +426,29 @@ async def test_nothing_left_says_so(url: str) -> None:
         await storefront.close()
 
 
+async def test_a_form_that_is_sent_twice_leads_to_the_list(
+    storefront: Storefront, url: str
+) -> None:
+    cookie = await signed_in(storefront, SHOP_KEY)
+    path = "/todo/order-1/done"
+    assert (await form(storefront, path, cookie, reason="mended")).status == 303
+    await written(storefront, url)
+    assert (await form(storefront, path, cookie, reason="mended")).status == 303
+    assert storefront.sent == []
+    shown = await storefront.ask("GET", path, CLIENT, headers={"cookie": cookie})
+    assert shown.status == 409
+
+
+async def test_money_of_no_known_currency_is_shown_as_it_came(
+    storefront: Storefront, url: str
+) -> None:
+    await states(storefront, url, TRANSFER | MONEY | {"currency": "QQQ"})
+    cookie = await signed_in(storefront, ADMIN_KEY)
+    for lang in ("en", "ja"):
+        answer = await see(storefront, cookie, "?kind=transfer", lang)
+        assert (answer.status, "QQQ" in answer.text) == (200, True)
+
+
 async def test_a_shop_closes_its_order_and_says_that_it_paid(storefront: Storefront) -> None:
     cookie = await signed_in(storefront, SHOP_KEY)
     empty = await form(storefront, "/todo/order-1/done", cookie, reason="  ")

@@ -361,6 +361,7 @@ def test_rebuilt_is_incremental_is_what_the_log_says(
         metrics = worker.page("metrics")
         assert metrics is not None
         assert "jointbuy_projector_unreadable_total 16.0" in metrics.text
+        assert 'jointbuy_open_tasks{kind="order"}' in metrics.text
         worker.stop()
         check(stack, url)
         incremental = rows_of(url)

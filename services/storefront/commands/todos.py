@@ -14,7 +14,7 @@ from services.storefront.commands.payments import PaymentCommands, Reported
 from services.storefront.model.owners import of_mark
 from services.storefront.model.rows import Listed, TodoRow
 from services.storefront.model.todo_pages import Asked
-from services.storefront.problems import Impossible, NotAllowed, Unknown
+from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
 from services.storefront.todo import Todo, is_open, is_under_way, todo_of
 
 TransferState = Literal["new", "known", "done"]
@@ -73,11 +73,11 @@ class TodoCommands(PaymentCommands):
         return Listed(rows, page.cursor)
 
     async def todo(self, actor: Actor, task_id: str) -> Owned:
-        """A task or a payment that is left to people. Raises ``Unknown`` if it no longer is."""
+        """A task or a payment that is left to people. Raises ``Overtaken`` if it no longer is."""
         demand(actor, "shop", "admin")
         found: Task | Payment = await self._task_or_payment(actor, task_id)
         if not is_open(found):
-            raise Unknown("it is done, or nothing is left to do")
+            raise Overtaken("it is done, or nothing is left to do: open the list anew")
         since = found.since if isinstance(found, Task) else found.begun_at or now()
         todo = todo_of(TodoRow(found, since, None), for_admin=actor.kind == "admin")
         return Owned(todo, None)
@@ -85,6 +85,8 @@ class TodoCommands(PaymentCommands):
     async def _task_or_payment(self, actor: Actor, id_: str) -> Task | Payment:
         task = await self._reader.fact(TASKS.name, id_)
         if not isinstance(task, Task):
+            if await self._reader.payment(id_) is None:
+                raise Unknown(f"no task and no payment has the id {id_}: see `jointbuy todo`")
             return (await self.payment(actor, id_))[0]
         if actor.kind == "shop" and task.shop_id != actor.id:
             raise NotAllowed("the task is another's")

@@ -12,7 +12,7 @@ from services.storefront.model.todos import TODO_KINDS
 from services.storefront.pages.forms import Form
 from services.storefront.pages.showing import Visit, page
 from services.storefront.pages.signing import holder_of_key, signed_out, with_session
-from services.storefront.problems import Impossible, Invalid
+from services.storefront.problems import Impossible, Invalid, Overtaken
 from services.storefront.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
@@ -128,6 +128,9 @@ async def done(request: Request, task_id: str) -> Response:
                 await commands.say_outcome(actor, task_id, outcome)
             else:
                 await commands.close_task(actor, task_id, reason)
+            return RedirectResponse("/todo", 303)
+        except Overtaken:
+            # Said twice, or somebody was faster: the list no longer has it.
             return RedirectResponse("/todo", 303)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {})
