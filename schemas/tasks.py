@@ -19,7 +19,7 @@ class Task(Message):
     the id of its API key; without one it is the admin's alone. ``about`` is what people call the
     thing: the order's number in the shop, the bank's reference, the record's place
     (``topic/partition/offset``). ``reason`` is a code, ``problem`` says it in words. ``amount`` is
-    in minor units of ``currency``.
+    in minor units of ``currency``. ``done_reason`` is what people said when they closed it.
 
     Payments and letters that are left to people are not tasks: their own facts tell of them. The
     topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
@@ -39,6 +39,7 @@ class Task(Message):
     currency: Annotated[str, StringConstraints(max_length=16)] | None = None
     since: Instant
     done_at: Instant | None = None
+    done_reason: Short | None = None
     version: Version = 1
     keyed_by: ClassVar[str] = "task_id"
 
@@ -49,3 +50,11 @@ def order_task_id(source: str, order_id: str) -> str:
     The same order gives the same id, whether a webhook or a poll met it.
     """
     return f"order-{sha256(f'{source}/{order_id}'.encode()).hexdigest()[:32]}"
+
+
+def transfer_task_id(reference: str) -> str:
+    """The id of the task for a bank's transfer, by the mark by which its money counts once.
+
+    The same transfer gives the same id in whichever statement it stands.
+    """
+    return f"transfer-{sha256(reference.encode(errors='replace')).hexdigest()[:32]}"

@@ -7,7 +7,7 @@ signed too long ago, is refused before it is read.
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import stripe
 import structlog

@@ -76,6 +76,11 @@ class PageSettings(ModelSettings, WebSettings):
     invoice_issuer_file: Path | None = Field(
         None, description="Who issues invoices, as TOML; empty: they have no documents."
     )
+    paid_back_at: str = Field(
+        "",
+        description='Shops whose entry in SHOPS has "favors", by id, with commas between: what'
+        " shop_bridge pays back there is not left to people until three days have passed.",
+    )
     answer_seconds: float = Field(
         2.0, ge=0, description="How long a command's outcome is waited for before 202 is answered."
     )
@@ -83,6 +88,11 @@ class PageSettings(ModelSettings, WebSettings):
         200, ge=1, description="Open pages that are told of changes, for each client address."
     )
     streams: int = Field(10_000, ge=1, description="The same for all together.")
+
+    @property
+    def shops_paid_back(self) -> frozenset[str]:
+        """The ids in ``paid_back_at``."""
+        return frozenset(filter(None, map(str.strip, self.paid_back_at.split(","))))
 
     @field_validator("admin_key")
     @classmethod

@@ -107,6 +107,23 @@ class StandingShown(Model):
     since: Instant
 
 
+class TodoShown(Model):
+    """Something that is left to people."""
+
+    task_id: str
+    kind: str
+    since: Instant
+    about: str
+    recipient_id: str | None
+    letter: str | None
+    amount: int | None
+    currency: str | None
+    reason: str
+    problem: str
+    what_to_do: str
+    commands: tuple[str, ...]
+
+
 class SellerShown(Model):
     """A seller."""
 

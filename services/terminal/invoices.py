@@ -29,6 +29,7 @@ from services.terminal.payments import named, tell
 from services.terminal.receipts import Plan, Receipt, lookups, plan
 from services.terminal.statement_files import BYTES_MAX, StatementError
 from services.terminal.statements import Credit, Statement, read_statement
+from services.terminal.todo import leave
 
 commands = typer.Typer(
     no_args_is_help=True, help="Invoices and credit notes: read them, and say what was paid."
@@ -141,8 +142,9 @@ def import_statement(
 ) -> None:
     """Count the money of bank statements for the invoices that they name: with the admin's key.
 
-    The same statement again, or one that overlaps, counts nothing twice. Exits 1 if money is left
-    that somebody has to look at.
+    The same statement again, or one that overlaps, counts nothing twice. Money that is for no
+    invoice, or for which one is not certain, is left to people: `jointbuy todo` lists it, once.
+    Exits 1 if there is any.
     """
     statements = [_read(file) for file in files]
     credits = tuple(credit for each in statements for credit in each.credits)
@@ -153,6 +155,7 @@ def import_statement(
                 for done, receipt in enumerate(planned.receipts, 1):
                     _count(api, receipt)
                     step(done, len(planned.receipts))
+            leave(api, [each.as_json() for each in planned.left])
     if as_json:
         print_json(_as_json(planned, dry_run=dry_run))
     else:
@@ -239,4 +242,5 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
     say(
         f"{len(planned.receipts)} {would}, {len(planned.known)} known already,"
         f" {len(planned.left)} left"
+        + ("; `jointbuy todo --kind transfer` lists them" if planned.left and not dry_run else "")
     )

@@ -15,6 +15,7 @@ from services.terminal import (
     payments,
     requests,
     sellers,
+    todo,
 )
 from services.terminal.api import Api, connected, once_of, segment
 from services.terminal.console import mistakes, print_json, say
@@ -142,6 +143,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(keys.commands, name="key")
     app.add_typer(invoices.commands, name="invoice")
     app.add_typer(payments.commands, name="payment")
+    app.add_typer(todo.commands, name="todo")
     app.command()(ledger)
     app.command()(show)
     app.command()(watch)

@@ -55,6 +55,12 @@ class Means:
         token = self.links.token("session", self.ids["seller_id"], self.ids["key_id"], session)
         return f"{COOKIE}={token}"
 
+    def shop_session(self, session: str = "a-session") -> str:
+        """A shop's cookie."""
+        ids = self.ids
+        token = self.links.token("session", ids["shop_id"], ids["shop_key_id"], session)
+        return f"{COOKIE}={token}"
+
     def path(self, template: str, token: str = "") -> str:
         """A route's path with what there is."""
         return template.format(**self.ids, token=token)
@@ -127,6 +133,19 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "ReceivedGiven": {"amount": 5, "currency": "EUR", "reference": "B1", "received_at": None},
     "OutcomeGiven": {"state": "succeeded", "reference": "B1", "reason": None},
+    "TransfersGiven": {
+        "transfers": [
+            {
+                "reference": "B1",
+                "reason": "no-number",
+                "problem": "names no invoice",
+                "amount": 5,
+                "currency": "EUR",
+                "received_at": None,
+            }
+        ]
+    },
+    "DoneGiven": {"reason": "transferred back"},
     "AuctionGiven": {
         "seller_id": None,
         "product": PRODUCT,
@@ -268,7 +287,20 @@ def _as(means: Means, who: str) -> dict[str, str]:
 
 # --- addresses and headers -----------------------------------------------------------------------
 
-QUERY = ("cursor", "limit", "q", "sort", "status", "shop_id", "after", "auction", "group", "as")
+QUERY = (
+    "cursor",
+    "limit",
+    "q",
+    "sort",
+    "status",
+    "shop_id",
+    "after",
+    "auction",
+    "group",
+    "as",
+    "kind",
+    "shop",
+)
 PAGE_QUERY = (
     "q",
     "sort",
@@ -280,6 +312,8 @@ PAGE_QUERY = (
     "n",
     "lang",
     "offer",
+    "kind",
+    "shop",
 )
 
 
@@ -289,7 +323,8 @@ def address_attacks(means: Means, who_of: Mapping[str, str]) -> Iterator[Attack]
         method, _, template = name.partition(" ")
         who = who_of.get(name, "anyone")
         is_page = not template.startswith(PREFIX)
-        headers = {"Cookie": means.session(), **OURS} if is_page else _as(means, who)
+        session = means.shop_session if template.startswith("/todo") else means.session
+        headers = {"Cookie": session(), **OURS} if is_page else _as(means, who)
         token = means.tokens.get(TOKEN_OF.get(name, "group"), "")  # type: ignore[arg-type]
         for part in [each.name for each in route.dependant.path_params]:
             for label, text in TEXTS.items():
@@ -324,6 +359,8 @@ def odd_cursors() -> list[str]:
         ["places", 2**62],
         ["payments", "\x7f"],
         ["sellers", "\0"],
+        ["todo", 1, "\0", "a"],
+        ["todo", 2**63, "tasks", "a"],
         {"a": 1},
         "ending",
     ]
@@ -361,7 +398,7 @@ def header_attacks(means: Means) -> Iterator[Attack]:
 
 @dataclass(frozen=True)
 class PageForm:
-    """A form's good values; the purpose of the link it stands under, or ``session``."""
+    """A form's good values; the purpose of the link it stands under, or whose session it is."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
@@ -393,6 +430,10 @@ FORMS: dict[str, PageForm] = {
     ),
     "POST /seller/auctions/{auction_id}/offers": PageForm(_OFFER, "session"),
     "POST /seller/auctions/{auction_id}/withdraw": PageForm({}, "session"),
+    "POST /todo/sign-in": PageForm({"key": "jb_x"}),
+    "POST /todo/sign-out": PageForm({}, "shop session"),
+    "POST /todo/{task_id}/done": PageForm({"reason": "mended"}, "shop session"),
+    "POST /todo/{task_id}/retry": PageForm({}, "shop session"),
     "POST /counter-offer/{token}": PageForm(_OFFER, "counter-offer"),
     "POST /confirm/{token}": PageForm({}, "confirm-application"),
     "POST /confirm-order/{token}": PageForm({}, "confirm-order"),
@@ -434,6 +475,8 @@ def _form(means: Means, name: str) -> tuple[str, str, dict[str, str]]:
     headers = {"Content-Type": FORM, **OURS}
     if form.by == "session":
         headers["Cookie"] = means.session(name)
+    elif form.by == "shop session":
+        headers["Cookie"] = means.shop_session(name)
     token = means.tokens.get(form.by, "")  # type: ignore[call-overload]
     return method, means.path(template, token), headers
 
@@ -534,7 +577,7 @@ def token_attacks(means: Means) -> Iterator[Attack]:
                 f"{purpose} {label}", "GET", f"{PREFIX}/auctions", headers, b"", frozenset({401})
             )
     for name, purpose in (TOKEN_OF | {each: form.by for each, form in FORMS.items()}).items():  # type: ignore[operator]
-        if purpose in ("", "session"):
+        if purpose in ("", "session", "shop session"):
             continue
         method, _, template = name.partition(" ")
         for label, changed in altered(means.tokens[purpose]):

@@ -234,8 +234,14 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "sellers", "Seller", seller_id="s-1", name="Nord", email="n@b.example", registered_at=NOW,
         standing="good", standings=[{"standing": "good", "since": NOW}], version=1,
     )  # fmt: skip
+    task = _fact(
+        "tasks", "Task", task_id="order-1", kind="order", shop_id="shop-1", about="1042",
+        reason="unreadable", problem="a line's quantity", since=NOW,
+    )  # fmt: skip
     ids = {
         "payment_id": "p-1",
+        "task_id": "order-1",
+        "shop_key_id": shop_key.key_id,
         "definition_id": "d-1",
         "group_id": group_id,
         "request_id": "r-1",
@@ -247,7 +253,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "key_id": seller_key.key_id,
     }
     keys: list[ApiKey] = [shop_key, seller_key]
-    facts = [definition, terms, issued, row, payment, auction, registered, *keys]
+    facts = [definition, terms, issued, row, payment, auction, registered, task, *keys]
     return facts, ids, {"shop": shop, "seller": seller}
 
 

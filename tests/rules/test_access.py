@@ -140,7 +140,7 @@ async def test_a_session_is_a_seller_s_and_ends_with_time_or_key(
 ) -> None:
     key, credential = new_key("seller", "s-1")
     keys.add(key)
-    actor = await access.sign_in(asking(), f" {credential} ")
+    actor = await access.sign_in(asking(), f" {credential} ", "seller")
     cookie, header = session_cookie(access, actor)
     for word in ("HttpOnly", "SameSite=lax", "Secure", f"Max-Age={SESSION_SECONDS}"):
         assert word in header
@@ -165,7 +165,7 @@ async def test_a_session_can_t_be_made_up_or_fixed(keys: Keys, access: Access) -
     for made_up in ("", "x", theirs, link, credential, f"{credential};x", "e30.x.y"):
         found = await access.session(asking(cookie=f"{COOKIE}={made_up}"))
         assert found.kind == "anonymous", made_up
-    actor = await access.sign_in(asking(), credential)
+    actor = await access.sign_in(asking(), credential, "seller")
     now = time.time()
     with patch("itsdangerous.timed.time.time", lambda: now + 60):
         later, _ = session_cookie(access, actor)
@@ -177,7 +177,7 @@ async def test_a_session_that_was_signed_out_of_is_good_for_nobody(
 ) -> None:
     key, credential = new_key("seller", "s-1")
     keys.add(key)
-    actor = await access.sign_in(asking(), credential)
+    actor = await access.sign_in(asking(), credential, "seller")
     (cookie, _), (elsewhere, _) = session_cookie(access, actor), session_cookie(access, actor)
     assert cookie != elsewhere, "two browsers have a session each, also of one second"
     await access.end_session(asking(cookie=cookie))
@@ -193,7 +193,7 @@ async def test_a_shop_s_key_does_not_sign_in(keys: Keys, access: Access) -> None
     key, credential = new_key("shop", "tea-house")
     keys.add(key)
     with pytest.raises(NotAllowed):
-        await access.sign_in(asking(), credential)
+        await access.sign_in(asking(), credential, "seller")
 
 
 def test_what_is_sealed_is_the_same_again_and_tells_words_apart(access: Access) -> None:

@@ -100,8 +100,9 @@ JUDGED = OfferJudged(
     ],
 )
 def test_a_fact_s_columns(fact: Message, columns: dict[str, Any]) -> None:
-    part = PARTS[type(fact)]
+    part = PARTS[type(fact)][0]
     found = part.columns(fact, 42)
+    assert found is not None
     assert columns.items() <= found.items()
     assert {*part.id, part.version} <= found.keys()
 
@@ -123,16 +124,28 @@ def test_a_fact_s_columns(fact: Message, columns: dict[str, Any]) -> None:
 def test_what_goes_with_a_tombstone(topic: str, key: str, version: str | None) -> None:
     found = deleted(topic, key)
     if version is None:
-        assert found is None
+        assert found == []
         return
-    assert found is not None
-    part, row_id = found
+    ((part, row_id),) = found
     assert part.version == version
     assert row_id == tuple(each for each in key.split("/") if each != "offer")
-    assert set(part.when_deleted or {}) <= {
-        *part.columns(EXAMPLES[version, part.table], 0),
-        "words",
-    }
+    columns = part.columns(EXAMPLES[version, part.table], 0)
+    assert set(part.when_deleted or {}) <= {*(columns or ()), "words"}
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "others"),
+    [
+        ("tasks", "transfer-1", []),
+        ("payments", "g/payment/p", [("payments", ("g", "p"))]),
+        ("deliveries", "ann/n", []),
+    ],
+)
+def test_what_is_left_to_people_goes_with_its_fact(
+    topic: str, key: str, others: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    gone = [(part.table, row_id) for part, row_id in deleted(topic, key)]
+    assert gone == [*others, ("todos", (topic, key))]
 
 
 EXAMPLES: dict[tuple[str, str], Message] = {

@@ -20,6 +20,7 @@ from schemas.messages import (
     ApiKey,
     Auction,
     Definition,
+    Delivery,
     Favor,
     GroupPurchase,
     IdIssued,
@@ -29,6 +30,7 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
     Seller,
+    Task,
 )
 from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
@@ -123,6 +125,8 @@ TOPIC_OF = {
     IdIssued: "request-outcomes",
     Seller: "sellers",
     ApiKey: "api-keys",
+    Delivery: "deliveries",
+    Task: "tasks",
 }
 
 

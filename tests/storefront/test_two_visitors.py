@@ -25,6 +25,7 @@ from schemas.messages import (
     Payment,
     PurchaseState,
     Seller,
+    Task,
 )
 from services.storefront.access.callers import COOKIE, digest_of
 from services.storefront.access.rates import Count, Rates
@@ -175,6 +176,15 @@ SHARED = [
     payment("p-failed", kind="charge", method="card", status="failed"),
     payment("p-shop", kind="refund", method="shop", status="pending"),
     payment("p-invoice", kind="invoice", method="invoice", status="pending"),
+    Task(
+        task_id="order-1",
+        kind="order",
+        shop_id="tea-house",
+        about="1042",
+        reason="unreadable",
+        problem="line_items[0].quantity: not a whole number",
+        since=NOW,
+    ),
 ]
 
 Link = tuple[Purpose, tuple[str, ...]]
@@ -318,6 +328,16 @@ WALKS: dict[str, Walk] = {
         payment_id="p-shop",
         counts=("writes-of-key",),
     ),
+    f"GET {V1}/todo": Walk(by="shop"),
+    f"POST {V1}/todo/{{task_id}}/done": Walk(
+        200, "shop", fixed(reason="mended"), counts=("writes-of-key",)
+    ),
+    f"POST {V1}/transfers": Walk(
+        200,
+        "admin",
+        fixed(transfers=[{"reference": "B1", "reason": "no-number", "problem": "no number"}]),
+        counts=("writes-of-key",),
+    ),
     f"GET {V1}/auctions": Walk(),
     f"GET {V1}/auctions/{{auction_id}}": Walk(),
     f"POST {V1}/auctions": Walk(202, "seller", _auction, counts=("writes-of-key", "offers")),
@@ -392,6 +412,14 @@ WALKS: dict[str, Walk] = {
         303, "session", form=OFFER_FORM, counts=("offers",)
     ),
     "POST /seller/auctions/{auction_id}/withdraw": Walk(303, "session", form=fixed(sure="yes")),
+    "GET /todo": Walk(by="shop session"),
+    "POST /todo/sign-in": Walk(303, form=lambda who: {"key": who.key("shop")}),
+    "GET /todo/sign-in": Walk(303),
+    "POST /todo/sign-out": Walk(303),
+    "GET /todo/{task_id}/done": Walk(by="shop session"),
+    "POST /todo/{task_id}/done": Walk(303, "shop session", form=fixed(reason="mended")),
+    "GET /todo/{task_id}/retry": Walk(303),
+    "POST /todo/{task_id}/retry": Walk(303, "shop session"),
     "GET /counter-offer/{token}": Walk(),
     "POST /counter-offer/{token}": Walk(303, form=OFFER_FORM, counts=("offers",)),
     "GET /counter-offer/{token}/offers/{offer_id}": Walk(),
@@ -413,6 +441,9 @@ def credential(who: Visitor, by: str) -> dict[str, str]:
     """The headers of a visitor with a role's key, a session, or a link that others have too."""
     if by == "session":
         token = LINKS.token("session", who.seller_id, who.key_id("seller"), "r")
+        return {"cookie": f"{COOKIE}={token}", "origin": PAGE_URL}
+    if by == "shop session":
+        token = LINKS.token("session", "tea-house", who.key_id("shop"), "r")
         return {"cookie": f"{COOKIE}={token}", "origin": PAGE_URL}
     tokens: dict[str, Link] = {
         "requester": ("request", ("r-1",)),
@@ -442,6 +473,7 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         "application_id": "b-1",
         "seller_id": who.seller_id,
         "shop_id": "tea-house",
+        "task_id": "order-1" if path.endswith("/done") else "p-failed",
         "key_id": who.key_id("seller"),
         "name": "style.css",
     }

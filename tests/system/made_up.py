@@ -21,6 +21,7 @@ from schemas.messages import (
     Product,
     SellerApproved,
     SellerRegistered,
+    Task,
     Tier,
 )
 from services.runtime.records import milliseconds
@@ -114,6 +115,7 @@ def feed(stack: Stack) -> None:
     worker.stop()
     _feed(stack, "orders", _orders(now))
     _feed(stack, "payments", _payments(now))
+    _feed(stack, "tasks", _tasks(now))
 
 
 def _feed(stack: Stack, topic: str, told: "Told") -> None:
@@ -219,6 +221,17 @@ def _orders(now: datetime) -> Told:
             )
 
 
+def _tasks(now: datetime) -> Told:
+    """Something of each kind that is left to people and is no payment or letter."""
+    at = now - timedelta(hours=30)
+    order: dict[str, object] = {"about": "1042", "reason": "unreadable", "shop_id": SHOP}
+    transfer = {"about": "B7 5f0c", "reason": "no-number", "amount": 4_000, "currency": "EUR"}
+    record = {"about": "orders/0/7", "reason": "schema"}
+    for kind, fields in (("order", order), ("transfer", transfer), ("record", record)):
+        told = {"task_id": f"{kind}-1", "kind": kind, "problem": "a quantity is 0.5", "since": at}
+        yield at, Task.model_validate({**told, **fields})
+
+
 def _payments(now: datetime) -> Told:
     at = now - timedelta(hours=40)
     group = group_id("r-sencha")
@@ -236,6 +249,8 @@ def _payments(now: datetime) -> Told:
          "page": "https://pay.example/1"},
         {**sale, "kind": "charge", "method": "card", "amount": 4_200, "status": "failed",
          "problem": "no-answer"},
+        {**favor, "kind": "refund", "method": "shop", "amount": 420, "status": "failed",
+         "problem": "the order has less left than that"},
     )  # fmt: skip
     for number, fields in enumerate(told, 1):
         given = {"payment_id": f"payment-{number}", "group_id": group, "member_id": PAYER}

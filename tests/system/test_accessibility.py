@@ -24,7 +24,7 @@ PUBLIC = (
     *("/", "/?sort=nearest", "/?q=ricoh", "/?q=nothing-has-this-name", "/help", "/sellers"),
     *("/seller", "/auctions/camera", "/auctions/lamp-deal", "/auctions/camera/applied"),
     *(f"/groups/{GROUP}", f"/groups/{made_up.group_id('r-wool')}", "/definitions/sencha"),
-    *("/auctions/none", "/confirm/none"),
+    *("/auctions/none", "/confirm/none", "/todo"),
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2&state=unconfirmed",
@@ -41,9 +41,10 @@ PUBLIC = (
     f"/unsubscribe/{LINKS.token('unsubscribe', 'b1', 'invitation', 'mailbox')}",
 )
 DESK = ("/seller", "/seller/open", "/seller/auctions/camera", "/seller/auctions/lamp-deal")
+LEFT_TO_PEOPLE = ("/todo", "/todo?kind=record", "/todo?shop=corner-shop", "/todo?shop=nobody")
 #: Pages with a form, where everything is wrong with what is sent.
 WRONG = (
-    *("/auctions/camera", "/definitions/sencha", "/sellers"),
+    *("/auctions/camera", "/definitions/sencha", "/sellers", "/todo"),
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
     f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}",
 )
@@ -111,8 +112,30 @@ def test_no_page_has_a_violation(
             page.goto(api.nobody.url + path)
             found += violations(page)
         assert "b0@people.example" in page.content(), "the winning seller's buyers"
+        found += todo_violations(api, page)
     assert not found, "\n".join(found)
     assert not broken
+
+
+def todo_violations(api: Api, page: Page) -> list[str]:
+    """The pages of what is left to people: each kind, none, and saying that one is done."""
+    page.goto(f"{api.nobody.url}/todo")
+    page.fill("input[name=key]", str(api.admin.credential))
+    page.click("main form button")
+    found = []
+    for path in LEFT_TO_PEOPLE:
+        page.goto(api.nobody.url + path)
+        found += violations(page)
+    page.goto(f"{api.nobody.url}/todo?kind=order")
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("code")).to_be_visible()
+    page.locator(".acts .button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#f-reason")).to_be_visible()
+    page.locator("main form[method=post] button").click()
+    expect(page.locator("#problems")).to_be_focused(timeout=30_000)
+    return found + violations(page)
 
 
 def test_everything_is_reached_by_the_keyboard_and_seen_to_be(api: Api, chromium: Browser) -> None:

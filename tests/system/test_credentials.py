@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from schemas.links import Links, Purpose
-from schemas.messages import Payment, PaymentCause
+from schemas.messages import Payment, PaymentCause, Task
 from services.runtime.brokers import RunningBroker
 from services.storefront.access.callers import COOKIE, MAX_AGE
 from services.storefront.api.document import PREFIX, ROUTERS
@@ -46,6 +46,7 @@ TEA = {"product": {"name": "Tea"}, "unit_price": 5, "currency": "EUR"}
 ORDER = {"order_id": "1", "member": {"id": "m"}, "quantity": 1}
 OFFER = {"minimum_reservations": 3, "unit_price": 5}
 AUCTION = {**TEA, "minimum_reservations": 3, "closes_at": "2100-01-01T00:00:00Z"}
+TRANSFERS = {"transfers": [{"reference": "B1", "reason": "no-number", "problem": "no number"}]}
 ALL = ("seller", "shop", "organizer", "member", "applicant", "invited", "requester", "payer")
 
 
@@ -92,6 +93,9 @@ LINES: dict[str, Line] = {
     "POST /payments/{payment_id}/received": Line(
         "admin", {"amount": 5, "currency": "EUR", "reference": "B1"}, ALL
     ),
+    "GET /todo": Line("shop", None, others("shop")),
+    "POST /todo/{task_id}/done": Line("shop", {"reason": "x"}, ("rival-shop", *others("shop"))),
+    "POST /transfers": Line("admin", TRANSFERS, ALL),
     "POST /payments/{payment_id}/retry": Line("payer", None, NOT_PAYERS),
     "POST /payments/{payment_id}/outcome": Line(
         "shop", {"state": "succeeded"}, ("rival-shop", *others("shop"))
@@ -195,6 +199,22 @@ def invoiced(api: Api, group_id: str) -> str:
     return payment.payment_id
 
 
+def left_to_people(api: Api, shop_id: str) -> str:
+    """An order of a shop that could not be read, as shop_bridge says it."""
+    task = Task(
+        task_id="order-1",
+        kind="order",
+        shop_id=shop_id,
+        about="1042",
+        reason="unreadable",
+        problem="a line has no quantity",
+        since=datetime.now(UTC),
+    )
+    api.stack.feed("tasks", (task, None))
+    until("the task", lambda: api.admin.get("/todo", kind="order")["items"] != [])
+    return task.task_id
+
+
 def populated(api: Api) -> World:
     shop, rival_shop = api.shop(), api.shop()
     (seller_id, seller), (rival_id, rival_seller) = api.seller(), api.seller()
@@ -209,6 +229,8 @@ def populated(api: Api) -> World:
     payment_id = invoiced(api, asked["group_id"])
     ids = {
         "payment_id": payment_id,
+        "task_id": left_to_people(api, definition["shop_id"]),
+        "shop_key_id": str(shop.credential).split("_")[1],
         "definition_id": definition["definition_id"],
         "group_id": asked["group_id"],
         "request_id": asked["request_id"],

@@ -163,6 +163,8 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
     assert said.exit_code == 1, said.err
     assert "2 counted, 0 known already, 1 left" in said.out
     assert "names no invoice" in said.out
+    assert "`jointbuy todo --kind transfer` lists them" in said.out
+    left_once(file)
     paid = ann.get(f"/payments/{number}")
     assert (paid["status"], paid["received"], paid["open"]) == ("succeeded", 2000, 0)
     most = {"amount": 10**15, "currency": "EUR", "reference": "A9"}
@@ -193,6 +195,29 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
         ("bank", 2000),
         ("seller", -2000),
     }
+
+
+def left_once(file: Path) -> None:
+    """What the statement left is a task, once, and stays done when the statement comes again."""
+
+    def transfers() -> list[Any]:
+        listed = jointbuy("todo", "--kind", "transfer", "--json")
+        assert listed.exit_code == 0, listed.err
+        return [each for each in listed.json if each["amount"] == 350]
+
+    (task,) = transfers()
+    assert (task["currency"], task["reason"], task["shop_id"]) == ("EUR", "no-number", None)
+    assert "Ask who paid" in task["what_to_do"]
+    assert jointbuy("invoice", "import", str(file)).exit_code == 1
+    assert [each["task_id"] for each in transfers()] == [task["task_id"]]
+    shown = jointbuy("todo", "--kind", "transfer").out
+    assert "Transfers without an invoice (no-number): It names no invoice." in shown
+    assert task["commands"][0] in shown
+    done = jointbuy("todo", "done", task["task_id"], "--reason", "sent back")
+    assert done.out == f"{task['task_id']}: done, sent back\n", done.err
+    assert transfers() == []
+    assert jointbuy("invoice", "import", str(file)).exit_code == 1
+    assert transfers() == []
 
 
 def test_a_favor_is_a_credit_note_and_what_was_paid_beyond_it_goes_back(
@@ -229,11 +254,19 @@ def test_a_favor_is_a_credit_note_and_what_was_paid_beyond_it_goes_back(
 def money_goes_back(group: Group, refund: str) -> None:
     """A transfer that people make fails, is tried again by its payer, and is made; told once."""
 
+    def left(client: Client) -> list[str]:
+        """Whether it is left to whoever asks, and why."""
+        items = client.get("/todo", kind="payment")["items"]
+        return [each["reason"] for each in items if each["task_id"] == refund]
+
     def stands() -> tuple[str, int]:
         known = group.payer("ann").get(f"/payments/{refund}")
         return known["status"], known["version"]
 
+    assert left(group.shop) == left(group.api.admin) == ["transfer-back"]
+    assert left(group.api.shop()) == [], "another shop is not told"
     assert "failed" in jointbuy("payment", "failed", refund, "--reason", "account closed").out
+    assert left(group.shop) == ["transfer-back-failed"]
     failed = stands()
     assert failed[0] == "failed"
     reader = Reader(group.api.nobody.url)
@@ -248,6 +281,7 @@ def money_goes_back(group: Group, refund: str) -> None:
     assert "only what failed is tried again" in early.err
     made = group.shop.post(f"/payments/{refund}/outcome", {"state": "succeeded"}, 200)
     assert made["status"] == "succeeded"
+    assert left(group.shop) == left(group.api.admin) == []
     assert jointbuy("payment", "done", refund, "--reference", "T9").exit_code == 0
     assert stands() == ("succeeded", made["version"])
     invoice = f"{group.group_id}-I1"

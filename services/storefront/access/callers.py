@@ -27,6 +27,7 @@ Kind = Literal[
     "applicant", "payer",
 ]  # fmt: skip
 COOKIE = "jointbuy-session"
+ADMIN = "admin"
 SESSION_SECONDS = 12 * 3600
 DAY_SECONDS = 24 * 3600
 #: How long each kind of link works. None: as long as letters lie in mailboxes (RFC 8058).
@@ -139,7 +140,7 @@ class Access:
         if credential.startswith("jb_"):
             return await self.by_key(request, credential)
         if self._is_admin(credential):
-            return Actor("admin", via="admin", client=client_of(request))
+            return Actor("admin", via=ADMIN, client=client_of(request))
         return self._by_token(request, credential)
 
     async def by_key(self, request: Request, credential: str) -> Actor:
@@ -180,17 +181,24 @@ class Access:
 
     # --- browsers --------------------------------------------------------------------------------
 
-    async def sign_in(self, request: Request, credential: str) -> Actor:
-        """A seller who signs in with a key. Raises ``NoCredential`` and ``NotAllowed``."""
-        actor = await self.by_key(request, credential.strip())
-        if actor.kind != "seller":
-            raise NotAllowed("this is a shop's key: sign in with a seller's")
+    async def sign_in(self, request: Request, credential: str, *kinds: Kind) -> Actor:
+        """Whoever signs in with a key, of one of these kinds.
+
+        Raises ``NoCredential`` and ``NotAllowed``.
+        """
+        credential = credential.strip()
+        if "admin" in kinds and self._is_admin(credential):
+            return Actor("admin", via=ADMIN, client=client_of(request))
+        actor = await self.by_key(request, credential)
+        if actor.kind not in kinds:
+            raise NotAllowed(f"this is a {actor.kind}'s key: sign in with another")
         return actor
 
     def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:
-        """Give the browser a fresh session of a seller, in place of whatever it had."""
+        """Give the browser a fresh session of who signed in, in place of whatever it had."""
         session = secrets.token_hex(_SESSION_BYTES)
-        token = self.links.token("session", actor.id, actor.via, session)
+        via = self._admin_session() if actor.kind == "admin" else actor.via
+        token = self.links.token("session", actor.id, via, session)
         response.set_cookie(
             COOKIE, token, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure
         )
@@ -206,30 +214,43 @@ class Access:
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
     async def session(self, request: Request) -> Actor:
-        """The seller whose browser sent the request, or anonymous.
+        """The seller, shop or admin whose browser sent the request, or anonymous.
 
-        A session ends when it expires, when its key is revoked, and when its seller signs out.
+        A session ends when it expires, when its key is revoked or, the admin's, replaced, and when
+        somebody signs out of it.
         """
         anonymous = visitor(request)
         told = self._told_session(request)
         if told is None:
             return anonymous
-        seller_id, key_id, session = told
+        holder_id, key_id, session = told
+        actor = await self._of_session(holder_id, key_id, anonymous.client)
+        if actor is None or await self._ended.has(session):
+            return anonymous
+        return actor
+
+    async def _of_session(self, holder_id: str, key_id: str, client: str) -> Actor | None:
+        """Whoever has a session by a key, as long as the key is good."""
+        if not holder_id:
+            is_admin = bool(self._admin_key) and key_id == self._admin_session()
+            return Actor("admin", via=ADMIN, client=client) if is_admin else None
         key = await self._keys.api_key(key_id)
-        if key is None or key.revoked_at is not None or key.holder_id != seller_id:
-            return anonymous
-        if await self._ended.has(session):
-            return anonymous
-        return Actor("seller", seller_id, via=key_id, client=anonymous.client)
+        if key is None or key.revoked_at is not None or key.holder_id != holder_id:
+            return None
+        return Actor(key.role, holder_id, via=key_id, client=client)
+
+    def _admin_session(self) -> str:
+        """What stands for the admin's key in a session; another for each key."""
+        return self.seal(ADMIN, digest_of(self._admin_key.decode()))
 
     def _told_session(self, request: Request) -> tuple[str, str, str] | None:
-        """Seller, key and session of a valid cookie that has not expired."""
+        """Holder, key and session of a valid cookie that has not expired."""
         token = request.cookies.get(COOKIE, "")
         try:
-            seller_id, key_id, session = self.links.read("session", token, MAX_AGE["session"])
+            holder_id, key_id, session = self.links.read("session", token, MAX_AGE["session"])
         except ValueError:
             return None
-        return seller_id, key_id, session
+        return holder_id, key_id, session
 
     # --- what is handed out ----------------------------------------------------------------------
 

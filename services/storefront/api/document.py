@@ -14,10 +14,11 @@ from services.storefront.api.payments import payments
 from services.storefront.api.routes import BEARER, PREFIX
 from services.storefront.api.sellers import keys, sellers
 from services.storefront.api.taking import SHAPES
+from services.storefront.api.todos import todos
 from services.storefront.live.events import router as events
 from services.storefront.problems import ProblemDocument
 
-ROUTERS = (definitions, groups, requests, payments, auctions, sellers, keys)
+ROUTERS = (definitions, groups, requests, payments, todos, auctions, sellers, keys)
 TITLE = "jointbuy"
 VERSION = "1.0.0"
 _DESCRIPTION = """Group bulk purchases and joint purchase counter auctions.

@@ -3,11 +3,11 @@
 from services.storefront.commands.auctions import AuctionCommands
 from services.storefront.commands.groups import GroupCommands
 from services.storefront.commands.orders import OrderCommands
-from services.storefront.commands.payments import PaymentCommands
 from services.storefront.commands.sellers import SellerCommands
+from services.storefront.commands.todos import TodoCommands
 
 
-class Commands(GroupCommands, OrderCommands, AuctionCommands, SellerCommands, PaymentCommands):
+class Commands(GroupCommands, OrderCommands, AuctionCommands, SellerCommands, TodoCommands):
     """Commands of pages and of the API.
 
     Each takes the actor, what was given, and for those that make an id a seed: the same seed makes

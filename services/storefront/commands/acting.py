@@ -7,7 +7,7 @@ command that is repeated under the same ``Idempotency-Key`` is the same command 
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -90,9 +90,18 @@ class Acting:
 
     async def _tell(self, topic: Topic, fact: M) -> M:
         """Send a fact of our own; it can be read from then on, as above."""
-        await self._sender.send(topic, fact)
-        await self._readable(topic, fact, self._settings.answer_seconds)
+        await self._tell_all(topic, [fact])
         return fact
+
+    async def _tell_all(self, topic: Topic, facts: Sequence[Message]) -> None:
+        """The same of several facts, within the seconds of one."""
+        if not facts:
+            return
+        await self._sender.send(topic, *facts)
+        ends = asyncio.get_running_loop().time() + self._settings.answer_seconds
+        for fact in facts:
+            left = ends - asyncio.get_running_loop().time()
+            await self._readable(topic, fact, left)
 
     async def _readable(self, topic: Topic, fact: Message, seconds: float) -> None:
         """Wait until the read model holds a fact, or a newer one of its key, at most so long."""

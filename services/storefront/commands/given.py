@@ -32,6 +32,8 @@ G = TypeVar("G", bound=BaseModel)
 
 MEMBERS_MAX = 10_000
 TIERS_MAX = 100
+#: Transfers in one request.
+TRANSFERS_MAX = 100
 
 #: No control characters, no slash: what an id of the system may be.
 ID_PATTERN = r"^[^/\x00-\x1f\x7f-\x9f]+$"
@@ -291,6 +293,32 @@ class OutcomeGiven(Given):
     state: Literal["succeeded", "failed"]
     reference: Line | None = None
     reason: Line | None = None
+
+
+class TransferGiven(Given):
+    """Money that a bank's statement names and that could not be counted for an invoice.
+
+    ``reference`` is the mark by which it counts once; ``reason`` a code, ``problem`` its words.
+    """
+
+    reference: Line
+    reason: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z]+(-[a-z]+)*$")]
+    problem: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=_LINE)]
+    amount: Amount | None = None
+    currency: Currency | None = None
+    received_at: Moment | None = None
+
+
+class TransfersGiven(Given):
+    """Transfers that are left to people."""
+
+    transfers: Annotated[tuple[TransferGiven, ...], Field(min_length=1, max_length=TRANSFERS_MAX)]
+
+
+class DoneGiven(Given):
+    """What became of something that was left to people."""
+
+    reason: Line
 
 
 class AuctionGiven(Given):

@@ -15,12 +15,15 @@ from typing import Any, Final
 from schemas.messages import (
     Auction,
     Definition,
+    Delivery,
     GroupPurchase,
     Message,
     OfferJudged,
     Payment,
     PurchaseState,
+    Task,
 )
+from services.storefront.model import todos
 
 #: The largest number that both databases hold.
 NUMBER_MAX: Final = 2**63 - 1
@@ -35,7 +38,8 @@ Columns = dict[str, str | int | None]
 class Part:
     """The columns of a table that one kind of fact fills, guarded by ``version``.
 
-    ``columns(fact, at)`` are those of a fact whose record has that time, always the same.
+    ``columns(fact, at)`` are those of a fact whose record has that time, always the same;
+    ``None`` if the table has no row of such a fact.
     ``when_deleted`` is what they are without the fact; a row all of whose guards are 0 goes.
     Subjects that are ``named`` are found by the words of ``product_name``.
     """
@@ -43,7 +47,7 @@ class Part:
     table: str
     id: tuple[str, ...]
     version: str
-    columns: Callable[[Any, int], Columns]
+    columns: Callable[[Any, int], Columns | None]
     when_deleted: Mapping[str, str | int | None] | None = None
     named: bool = False
 
@@ -130,6 +134,28 @@ def _payment(fact: Payment, at: int) -> Columns:
     }
 
 
+def _todo(row: Callable[[Any, int], dict[str, Any] | None]) -> Part:
+    """The row of what is left to people, of one kind of fact."""
+
+    def columns(fact: Message, at: int) -> Columns | None:
+        found = row(fact, at)
+        if found is None:
+            return None
+        held: Columns = {name: _held(value) for name, value in found.items()}
+        return held
+
+    return Part("todos", ("topic", "key"), "version", columns)
+
+
+def _held(value: Any) -> str | int | None:
+    """A value as both databases hold it."""
+    if isinstance(value, datetime):
+        return milliseconds(value)
+    if isinstance(value, int):
+        return within(value)
+    return value if value is None else clean(value)
+
+
 _NO_TERMS: Final = dict.fromkeys(
     (
         "request_id",
@@ -144,26 +170,35 @@ _NO_TERMS: Final = dict.fromkeys(
         "closes_at",
     )
 )
-PARTS: Final[Mapping[type[Message], Part]] = {
-    Auction: Part("auctions", ("auction_id",), "version", _auction, named=True),
-    GroupPurchase: Part(
-        "groups",
-        ("group_id",),
-        "terms_version",
-        _terms,
-        {**_NO_TERMS, "terms_version": 0, "words": None},
-        named=True,
+PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
+    Auction: (Part("auctions", ("auction_id",), "version", _auction, named=True),),
+    GroupPurchase: (
+        Part(
+            "groups",
+            ("group_id",),
+            "terms_version",
+            _terms,
+            {**_NO_TERMS, "terms_version": 0, "words": None},
+            named=True,
+        ),
     ),
-    PurchaseState: Part(
-        "groups",
-        ("group_id",),
-        "state_version",
-        _state,
-        {"status": "open", "quantity": 0, "members": 0, "state_version": 0},
+    PurchaseState: (
+        Part(
+            "groups",
+            ("group_id",),
+            "state_version",
+            _state,
+            {"status": "open", "quantity": 0, "members": 0, "state_version": 0},
+        ),
     ),
-    Definition: Part("definitions", ("definition_id",), "version", _definition, named=True),
-    OfferJudged: Part("offers", ("auction_id", "offer_id"), "version", _offer),
-    Payment: Part("payments", ("group_id", "payment_id"), "version", _payment),
+    Definition: (Part("definitions", ("definition_id",), "version", _definition, named=True),),
+    OfferJudged: (Part("offers", ("auction_id", "offer_id"), "version", _offer),),
+    Payment: (
+        Part("payments", ("group_id", "payment_id"), "version", _payment),
+        _todo(todos.row_of_payment),
+    ),
+    Delivery: (_todo(todos.row_of_letter),),
+    Task: (_todo(todos.row_of_task),),
 }
 
 
@@ -173,18 +208,23 @@ _NAMESAKES: Final[Mapping[str, type[Message]]] = {
     "group-purchases": GroupPurchase,
     "purchases": PurchaseState,
     "definitions": Definition,
+    "tasks": Task,
 }
 
 
-def deleted(topic: str, key: str) -> tuple[Part, tuple[str, ...]] | None:
-    """The part of a row, and the row's id, that goes with the fact of this key."""
+def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
+    """The parts of rows, and the rows' ids, that go with the fact of this key."""
     subject, _, rest = key.partition("/")
+    kind: type[Message] | None = None if rest else _NAMESAKES.get(topic)
+    ids = {"todos": (topic, key)}
     if topic == "auctions" and rest.startswith("offer/"):
-        return PARTS[OfferJudged], (subject, rest.removeprefix("offer/"))
-    if topic == "payments" and rest.startswith("payment/"):
-        return PARTS[Payment], (subject, rest.removeprefix("payment/"))
-    kind = None if rest else _NAMESAKES.get(topic)
-    return None if kind is None else (PARTS[kind], (subject,))
+        kind, ids["offers"] = OfferJudged, (subject, rest.removeprefix("offer/"))
+    elif topic == "payments" and rest.startswith("payment/"):
+        kind, ids["payments"] = Payment, (subject, rest.removeprefix("payment/"))
+    elif topic == "deliveries":
+        kind = Delivery
+    parts = () if kind is None else PARTS[kind]
+    return [(part, ids.get(part.table, (subject,))) for part in parts]
 
 
 def version_of(message: Message) -> int:

@@ -7,12 +7,13 @@ exactly where it was. What the consumer group has committed is only for who watc
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from schemas.messages import Message
 from schemas.topic import Topic
@@ -42,6 +43,7 @@ from services.storefront.model.database import (
     migrate,
     stays,
 )
+from services.storefront.model.todos import TODO_KINDS
 from services.storefront.model.writing import Batch, FencedError, Place, Writer
 
 GROUP: Final = "storefront-projector"
@@ -54,12 +56,16 @@ AGAIN_SECONDS_MAX: Final = 15.0
 CALM_SECONDS: Final = 20.0
 POLL_MS: Final = 100
 LAG_SECONDS: Final = 1.0
+COUNT_SECONDS: Final = 15.0
 FACTS: Final = Counter("jointbuy_projector_facts_total", "Facts written to the read model.")
 UNREADABLE: Final = Counter(
     "jointbuy_projector_unreadable_total", "Records that are no facts, and were left out."
 )
 BATCH_SECONDS: Final = Histogram(
     "jointbuy_projector_batch_seconds", "Seconds that a batch's transaction takes."
+)
+OPEN_TASKS: Final = Gauge(
+    "jointbuy_open_tasks", "What is left to people (`jointbuy todo`), by its kind.", ["kind"]
 )
 _log = structlog.get_logger()
 
@@ -82,6 +88,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._writing = asyncio.Lock()
         self._told: dict[TopicPartition, int] = {}
         self._told_at = 0.0
+        self._counted_at = -COUNT_SECONDS
         self._now_ms = 0
         self._stopping = asyncio.Event()
 
@@ -152,6 +159,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                 async with self._writing:
                     await self._take(reader, found)
                 await self._tell(reader, is_idle=not found)
+                await self._count_todos()
         finally:
             self._reader, self._at = None, {}
             await reader.stop()
@@ -255,6 +263,15 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         else:
             self._told |= news
         self._told_at = time.monotonic()
+
+    async def _count_todos(self) -> None:
+        """Say now and then what is left to people; every projector says it of all partitions."""
+        if time.monotonic() - self._counted_at < COUNT_SECONDS:
+            return
+        found = await self._writer.count_todos(datetime.now(UTC))
+        for kind in TODO_KINDS:
+            OPEN_TASKS.labels(kind).set(found.get(kind, 0))
+        self._counted_at = time.monotonic()
 
     # --- pages -----------------------------------------------------------------------------------
 

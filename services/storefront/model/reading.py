@@ -1,6 +1,7 @@
 """What pages and the API ask of the read model."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, select
@@ -17,7 +18,7 @@ from schemas.topics import (
     REQUEST_OUTCOMES,
     SELLERS,
 )
-from services.storefront.model import cursors, listing
+from services.storefront.model import cursors, listing, todo_pages
 from services.storefront.model.cursors import BadCursor
 from services.storefront.model.database import DatabaseError, Questions, connect
 from services.storefront.model.lists import (
@@ -31,9 +32,17 @@ from services.storefront.model.lists import (
     Search,
     count_of_each,
 )
-from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow, Listed, OfferRow
+from services.storefront.model.rows import (
+    AuctionRow,
+    DefinitionRow,
+    GroupRow,
+    Listed,
+    OfferRow,
+    TodoRow,
+)
 from services.storefront.model.tables import FACTS, GROUPS, POSITIONS
 from services.storefront.model.tables import PAYMENTS as PAYMENT_ROWS
+from services.storefront.model.todo_pages import Asked
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "NothingSuch", "Reader", "Sort"]
 
@@ -180,6 +189,31 @@ class Reader:
         """All payments of a group, by id. Raises ``BadCursor``."""
         span = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
         return await self._by_key(PAYMENTS, "payments", span, cursor, limit)
+
+    # --- what is left to people ------------------------------------------------------------------
+
+    async def todos(
+        self, asked: Asked, cursor: str | None = None, limit: int = 100
+    ) -> Listed[TodoRow]:
+        """What is left to people, the oldest first. Raises ``BadCursor``."""
+        for owner in asked.owners or ():
+            _asked(owner)
+        order = todo_pages.ORDER
+        after = cursors.read_cursor(cursor, order, todo_pages.PLACE_TYPES) if cursor else None
+        found = await self._questions.all(asked.page(after, limit + 1))
+        page = found[:limit]
+        facts: dict[tuple[str, str], Message] = {}
+        for name in {topic for _, topic, _, _ in page}:
+            keys = [key for _, topic, key, _ in page if topic == name]
+            there = await self._under(CATALOGUE[name], keys)
+            facts |= {(name, key): fact for key, fact in there.items()}
+        rows = [
+            TodoRow(facts[topic, key], datetime.fromtimestamp(since / 1000, UTC), owner)
+            for since, topic, key, owner in page
+            # Between two questions its fact may have gone.
+            if (topic, key) in facts
+        ]
+        return Listed(rows, cursors.cursor(order, page[-1][:3]) if found[limit:] else None)
 
     # --- sellers ---------------------------------------------------------------------------------
 

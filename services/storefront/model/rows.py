@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from schemas.messages import Message
+
 T = TypeVar("T")
 
 
@@ -79,6 +81,19 @@ class OfferRow:
     reason: str
     judged_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TodoRow:
+    """What is left to people: the fact that says so, since when, and whose it is.
+
+    ``owner`` is a shop's id, empty if it is the admin's, ``/`` and a mark for a shop that is known
+    by that alone, and ``None`` while it is not known.
+    """
+
+    fact: Message
+    since: datetime
+    owner: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,41 @@ PAYMENTS = Table(
     Index("payments_by_number", "number"),
     Index("payments_of_payer", "group_id", "payer", "begun_at", "payment_id"),
 )
+#: What is left to people: tasks, done ones too, and payments and letters as long as they are.
+#: ``owner`` is whose shop's it is (see ``owners``), NULL while that is not known.
+_OPEN = text("done_at IS NULL")
+_OF_NOBODY_YET = text("owner IS NULL")
+TODOS = Table(
+    "todos",
+    METADATA,
+    Column("topic", WORD, nullable=False),
+    Column("key", WORD, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("group_id", WORD),
+    Column("owner", WORD),
+    Column("since", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("topic", "key"),
+    Index(
+        "todos_open",
+        *("kind", "since", "topic", "key"),
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+    Index(
+        "todos_of_owner",
+        *("owner", "kind", "since", "topic", "key"),
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+    Index(
+        "todos_of_nobody_yet",
+        "group_id",
+        sqlite_where=_OF_NOBODY_YET,
+        postgresql_where=_OF_NOBODY_YET,
+    ),
+)
 #: Words of product names; ``kind`` is the table that the subject is listed in.
 SEARCH = Table(
     "search",
@@ -164,7 +199,10 @@ SEARCH = Table(
     sqlite_with_rowid=False,
 )
 #: What is dropped when the read model is built anew.
-READ_MODEL = (POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, SEARCH)
+READ_MODEL = (
+    *(POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, TODOS),
+    SEARCH,
+)
 #: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
 IDEMPOTENCY = Table(
     "idempotency",

@@ -4,20 +4,30 @@ Nothing here depends on how facts are cut into batches, nor on a batch being rea
 written unless one of a higher version is there, and lists and words follow from the rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table, and_, bindparam, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from schemas.messages import Message
-from services.storefront.model import listing
+from schemas.messages import GroupPurchase, Message
+from services.storefront.model import listing, owners
 from services.storefront.model.listing import PARTS, Columns, Part
-from services.storefront.model.tables import FACTS, METADATA, ORIGIN, POSITIONS, READ_MODEL, SEARCH
+from services.storefront.model.tables import (
+    FACTS,
+    METADATA,
+    ORIGIN,
+    POSITIONS,
+    READ_MODEL,
+    SEARCH,
+    TODOS,
+)
+from services.storefront.model.todo_pages import counts
 
-#: Subjects in one look whether their words have changed.
+#: Subjects in one question.
 _SUBJECTS_MAX: Final = 500
 
 
@@ -34,7 +44,7 @@ class FencedError(RuntimeError):
 
 class _Fact(NamedTuple):
     columns: Columns
-    listed: tuple[Part, Columns] | None
+    listed: tuple[tuple[str, Part, Columns | None], ...]
 
 
 @dataclass
@@ -60,9 +70,24 @@ class Batch:
             "at": at,
             "value": value,
         }
-        part = PARTS.get(type(message))
-        listed = None if part is None else (part, part.columns(message, at))
+        kind = type(message)
+        listed = tuple(
+            (f"{kind.__name__} {part.table}", part, part.columns(message, at))
+            for part in PARTS.get(kind, ())
+        )
         self.facts[topic, key] = _Fact(columns, listed)
+
+    @property
+    def groups(self) -> set[str]:
+        """Groups whose terms it holds, or something that is left to people."""
+        found = set()
+        for fact in self.facts.values():
+            if fact.columns["kind"] == GroupPurchase.__name__:
+                found.add(str(fact.columns["subject"]))
+            for _, part, columns in fact.listed:
+                if part.table == TODOS.name and columns is not None and columns["group_id"]:
+                    found.add(str(columns["group_id"]))
+        return found
 
     def delete(self, topic: str, key: str) -> None:
         """A tombstone: whatever comes after it is new, of any version."""
@@ -133,6 +158,21 @@ class Writer:
                 await _delete(connection, batch.deleted)
             if batch.facts:
                 await self._put(connection, batch.facts)
+            groups = sorted(batch.groups)
+            for start in range(0, len(groups), _SUBJECTS_MAX):
+                await connection.execute(owners.find(groups[start : start + _SUBJECTS_MAX]))
+
+    async def count_todos(self, now: datetime) -> dict[str, int]:
+        """How much of each kind is left to people, by its kind.
+
+        Also finds whose those are whose group, or its definition, came later or at the same moment.
+        """
+        async with self._engine.begin() as connection:
+            await connection.execute(owners.find())
+        # Counting takes longer, and holds nobody up.
+        async with self._engine.connect() as connection:
+            found = await connection.execute(counts(now))
+            return {row.kind: row.number for row in found}
 
     async def _move(self, connection: AsyncConnection, place: Place, old: int, new: int) -> None:
         c = POSITIONS.c
@@ -147,15 +187,21 @@ class Writer:
         in_order = [fact for _, fact in sorted(facts.items())]
         await connection.execute(self._put_fact, [fact.columns for fact in in_order])
         rows: dict[str, tuple[Part, list[Columns]]] = {}
+        gone: list[tuple[Part, Columns]] = []
         for fact in in_order:
-            if fact.listed is not None:
-                part, columns = fact.listed
-                rows.setdefault(f"{part.table}.{part.version}", (part, []))[1].append(columns)
+            for name, part, columns in fact.listed:
+                if columns is None:
+                    gone.append((part, fact.columns))
+                else:
+                    rows.setdefault(name, (part, []))[1].append(columns)
+        await _delete_rows(connection, gone)
         for name, (part, columns_of_all) in rows.items():
             if name not in self._put_part:
                 table = METADATA.tables[part.table]
                 self._put_part[name] = self._upsert(table, part.version, list(columns_of_all[0]))
             await connection.execute(self._put_part[name], columns_of_all)
+            if part.table == TODOS.name:
+                await _delete_outdated(connection, columns_of_all)
             if part.named:
                 subjects = [str(columns[part.id[0]]) for columns in columns_of_all]
                 for start in range(0, len(subjects), _SUBJECTS_MAX):
@@ -199,22 +245,50 @@ class Writer:
             await connection.execute(statement.on_conflict_do_nothing(), rows)
 
 
-async def _delete(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> None:
+async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, Columns]]) -> None:
+    """Delete the rows of facts that no longer have one, unless a newer fact has."""
+    of_table: dict[str, list[Columns]] = {}
+    for part, columns in gone:
+        of_table.setdefault(part.table, []).append(columns)
+    for name, all_of_it in of_table.items():
+        table = METADATA.tables[name]
+        is_it = and_(*(each == bindparam(f"its_{each.name}") for each in table.primary_key))
+        is_older = table.c.version <= bindparam("its_version")
+        names = [each.name for each in table.primary_key] + ["version"]
+        its = [{f"its_{name}": columns[name] for name in names} for columns in all_of_it]
+        await connection.execute(delete(table).where(is_it, is_older), its)
+
+
+async def _delete_outdated(connection: AsyncConnection, rows: Sequence[Columns]) -> None:
+    """Delete todos of facts of which a newer one is there, that has no row."""
+    c = TODOS.c
+    newer = select(FACTS.c.key).where(
+        FACTS.c.topic == c.topic, FACTS.c.key == c.key, FACTS.c.version > c.version
+    )
+    is_it = and_(c.topic == bindparam("its_topic"), c.key == bindparam("its_key"))
+    its = [{"its_topic": each["topic"], "its_key": each["key"]} for each in rows]
+    await connection.execute(delete(TODOS).where(is_it, newer.exists()), its)
+
+
+async def _delete(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
     for topic, key in sorted(keys):
         await connection.execute(delete(FACTS).where(FACTS.c.topic == topic, FACTS.c.key == key))
-        found = listing.deleted(topic, key)
-        if found is None:
-            continue
-        part, id_ = found
-        table = METADATA.tables[part.table]
-        is_it = and_(*(table.c[name] == value for name, value in zip(part.id, id_, strict=True)))
-        if part.named:
-            of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == id_[0])
-            await connection.execute(delete(SEARCH).where(of_subject))
-        if part.when_deleted is None:
-            await connection.execute(delete(table).where(is_it))
-            continue
-        await connection.execute(update(table).where(is_it).values(**part.when_deleted))
-        others = [p.version for p in PARTS.values() if p.table == part.table]
-        empty = and_(*(table.c[version] == 0 for version in others))
-        await connection.execute(delete(table).where(is_it, empty))
+        for part, id_ in listing.deleted(topic, key):
+            await _delete_part(connection, part, id_)
+    if any(topic in owners.TELLING for topic, _ in keys):
+        await connection.execute(owners.forget())
+
+
+async def _delete_part(connection: AsyncConnection, part: Part, id_: tuple[str, ...]) -> None:
+    table = METADATA.tables[part.table]
+    is_it = and_(*(table.c[name] == value for name, value in zip(part.id, id_, strict=True)))
+    if part.named:
+        of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == id_[0])
+        await connection.execute(delete(SEARCH).where(of_subject))
+    if part.when_deleted is None:
+        await connection.execute(delete(table).where(is_it))
+        return
+    await connection.execute(update(table).where(is_it).values(**part.when_deleted))
+    others = {p.version for parts in PARTS.values() for p in parts if p.table == part.table}
+    empty = and_(*(table.c[version] == 0 for version in sorted(others)))
+    await connection.execute(delete(table).where(is_it, empty))

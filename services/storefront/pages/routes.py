@@ -13,6 +13,7 @@ from services.storefront.pages import (
     sellers,
     selling,
     starting,
+    todo,
 )
 
 #: Those of each module of pages.
@@ -27,6 +28,7 @@ ROUTERS = (
     sellers.router,
     selling.router,
     mail_links.router,
+    todo.router,
 )
 
 router = APIRouter(include_in_schema=False)

@@ -12,7 +12,8 @@ from services.storefront.commands.given import SellerGiven, given
 from services.storefront.model.rows import OfferRow
 from services.storefront.pages.forms import Form
 from services.storefront.pages.showing import Visit, page
-from services.storefront.problems import Impossible, Invalid, NoCredential, NotAllowed
+from services.storefront.pages.signing import holder_of_key, signed_out, with_session
+from services.storefront.problems import Impossible, Invalid, NoCredential
 from services.storefront.shop import Shop, shop_of
 
 router = APIRouter(include_in_schema=False)
@@ -70,13 +71,11 @@ async def register(request: Request) -> Response:
 
 async def _remember(request: Request, answer: Response, credential: str | None) -> None:
     """Sign in who has just got a key; if it can't be read yet, the key signs in later."""
-    shop = shop_of(request)
     try:
-        actor = await shop.access.sign_in(request, credential or "")
+        actor = await shop_of(request).access.sign_in(request, credential or "", "seller")
     except NoCredential:
         return
-    await shop.access.end_session(request)
-    shop.access.remember(answer, actor, secure=shop.access.is_secure)
+    await with_session(request, answer, actor)
 
 
 # --- signing in ----------------------------------------------------------------------------------
@@ -98,23 +97,13 @@ def _then(form: Form) -> str:
 @router.post("/seller/sign-in")
 async def sign_in(request: Request) -> Response:
     """Sign in with a key."""
-    visit, shop = Visit.of(request), shop_of(request)
+    visit = Visit.of(request)
     form = await Form.of(request, visit)
-    key, then = form.text("key"), _then(form)
-    # A key is not sent back, whether it is right or wrong.
-    form.values.pop("key", None)
-    actor = visitor(request)
-    if not form.problems:
-        try:
-            actor = await shop.access.sign_in(request, key)
-        except (NoCredential, NotAllowed):
-            form.wrong("key", "desk.sign_in_wrong")
-    if form.problems:
+    then = _then(form)
+    actor = await holder_of_key(request, form, "desk.sign_in_wrong", "seller")
+    if actor is None:
         return sign_in_page(request, visit, form, then, 422)
-    answer = RedirectResponse(then, 303)
-    await shop.access.end_session(request)
-    shop.access.remember(answer, actor, secure=shop.access.is_secure)
-    return answer
+    return await with_session(request, RedirectResponse(then, 303), actor)
 
 
 @router.get("/seller/sign-in")
@@ -126,11 +115,7 @@ async def sign_in_here() -> Response:
 @router.post("/seller/sign-out")
 async def sign_out(request: Request) -> Response:
     """Sign out, in every browser that has this session's cookie."""
-    access = shop_of(request).access
-    await access.end_session(request)
-    answer = RedirectResponse("/sellers", 303)
-    access.forget(answer)
-    return answer
+    return await signed_out(request, "/sellers")
 
 
 # --- the desk ------------------------------------------------------------------------------------

@@ -1,0 +1,162 @@
+"""Commands of what is left to people: who may see it, what a statement adds, what is done."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.messages import Payment, Problem, Task
+from schemas.tasks import transfer_task_id
+from schemas.topics import TASKS
+from services.storefront.access.callers import Actor
+from services.storefront.commands.acting import demand, now
+from services.storefront.commands.given import ReceivedGiven, TransferGiven
+from services.storefront.commands.payments import PaymentCommands, Reported
+from services.storefront.model.owners import of_mark
+from services.storefront.model.rows import Listed, TodoRow
+from services.storefront.model.todo_pages import Asked
+from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
+from services.storefront.todo import Todo, is_open, is_under_way, todo_of
+
+TransferState = Literal["new", "known", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What is left to people, and the shop whose it is, as far as that may and can be told."""
+
+    todo: Todo
+    shop_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """A transfer that is left to people: ``new``, ``known`` before, or ``done`` already."""
+
+    task_id: str
+    state: TransferState
+
+
+class TodoCommands(PaymentCommands):
+    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+
+    async def todos(
+        self,
+        actor: Actor,
+        kind: str | None = None,
+        shop_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Listed[Owned]:
+        """What is left to people, the oldest first: all for the admin, its own for a shop.
+
+        A page may hold fewer than asked for and still have a cursor. Raises ``BadCursor``.
+        """
+        demand(actor, "shop", "admin")
+        if actor.kind == "shop" and shop_id not in (None, actor.id):
+            raise NotAllowed("shop is not the key's: leave it out")
+        shop_id = actor.id if actor.kind == "shop" else shop_id
+        at = now()
+        asked = Asked(kind, None if shop_id is None else self._owners(actor, shop_id), at)
+        page = await self._reader.todos(asked, cursor, limit)
+        paid_back = {
+            owner for each in self._settings.shops_paid_back for owner in self._owners(actor, each)
+        }
+        rows = [
+            Owned(
+                todo_of(row, for_admin=actor.kind == "admin"),
+                # A mark alone does not say which shop's it is.
+                shop_id or (None if not row.owner or row.owner[0] == "/" else row.owner),
+            )
+            for row in page.rows
+            if not (row.owner in paid_back and is_under_way(row.fact, row.since, at))
+        ]
+        return Listed(rows, page.cursor)
+
+    async def todo(self, actor: Actor, task_id: str) -> Owned:
+        """A task or a payment that is left to people. Raises ``Overtaken`` if it no longer is."""
+        demand(actor, "shop", "admin")
+        found: Task | Payment = await self._task_or_payment(actor, task_id)
+        if not is_open(found):
+            raise Overtaken("it is done, or nothing is left to do: open the list anew")
+        since = found.since if isinstance(found, Task) else found.begun_at or now()
+        todo = todo_of(TodoRow(found, since, None), for_admin=actor.kind == "admin")
+        return Owned(todo, None)
+
+    async def _task_or_payment(self, actor: Actor, id_: str) -> Task | Payment:
+        task = await self._reader.fact(TASKS.name, id_)
+        if not isinstance(task, Task):
+            if await self._reader.payment(id_) is None:
+                raise Unknown(f"no task and no payment has the id {id_}: see `jointbuy todo`")
+            return (await self.payment(actor, id_))[0]
+        if actor.kind == "shop" and task.shop_id != actor.id:
+            raise NotAllowed("the task is another's")
+        return task
+
+    def _owners(self, actor: Actor, shop_id: str) -> tuple[str, str]:
+        """What a shop is called as the owner of a todo."""
+        return shop_id, of_mark(self._mark(Actor("shop", shop_id, client=actor.client)))
+
+    async def leave_transfers(
+        self, actor: Actor, given: Iterable[TransferGiven]
+    ) -> list[Transferred]:
+        """Leave bank transfers to people, once each: one that is known stays as it is."""
+        demand(actor, "admin")
+        wanted = {transfer_task_id(each.reference): each for each in given}
+        there = await self._reader.facts_of(TASKS.name, list(wanted))
+        states: dict[str, TransferState] = {}
+        new: list[Task] = []
+        for task_id, each in wanted.items():
+            task = there.get(task_id)
+            if isinstance(task, Task):
+                states[task_id] = "known" if task.done_at is None else "done"
+                continue
+            states[task_id] = "new"
+            new.append(
+                Task(
+                    task_id=task_id,
+                    kind="transfer",
+                    about=each.reference,
+                    reason=each.reason,
+                    problem=each.problem,
+                    amount=each.amount,
+                    currency=each.currency,
+                    since=each.received_at or now(),
+                )
+            )
+        await self._tell_all(TASKS, new)
+        return [Transferred(task_id, state) for task_id, state in states.items()]
+
+    async def close_task(self, actor: Actor, task_id: str, reason: str) -> Task:
+        """Say that a task is done, and what became of it; one that is done stays as it is."""
+        demand(actor, "shop", "admin")
+        task = await self._task_or_payment(actor, task_id)
+        if isinstance(task, Payment):
+            problem = "is of a payment: say what became of it (`jointbuy payment done`)"
+            raise Impossible("it can't be closed so", [Problem(field="task_id", problem=problem)])
+        if task.kind == "record":
+            problem = "is of a dead letter: replay or purge it (`jointbuy dead-letters`)"
+            raise Impossible(
+                "it can't be closed by hand", [Problem(field="task_id", problem=problem)]
+            )
+        return task if task.done_at is not None else await self._close(task, reason)
+
+    async def receive(
+        self, actor: Actor, named: str, given: ReceivedGiven, seed: str | None = None
+    ) -> Reported:
+        """Say that money came for an invoice; closes the task of the transfer that it is all of."""
+        reported = await super().receive(actor, named, given, seed)
+        if given.reference is not None:
+            task = await self._reader.fact(TASKS.name, transfer_task_id(given.reference))
+            is_all = isinstance(task, Task) and given.amount >= (task.amount or 0)
+            if isinstance(task, Task) and is_all and task.done_at is None:
+                await self._close(task, f"counted for {_name(reported.payment)}")
+        return reported
+
+    async def _close(self, task: Task, reason: str) -> Task:
+        done_at = max(now(), task.since)
+        changed = {"done_at": done_at, "done_reason": reason, "version": task.version + 1}
+        return await self._tell(TASKS, task.model_copy(update=changed))
+
+
+def _name(payment: Payment) -> str:
+    return payment.number or payment.payment_id

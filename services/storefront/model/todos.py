@@ -1,0 +1,127 @@
+"""Which facts are left to people: the rows of the list ``todos``, and whose they are. Pure.
+
+A task says itself that it is open and which shop's it is. Of payments and letters, their own facts
+tell; a row is there only as long as people have something to do, and it is the shop's that runs
+its group. Which shop that is, ``owners`` finds, as the group's terms may come later.
+"""
+
+from typing import Any, Final
+
+from schemas.messages import Delivery, LetterKind, Payment, Task
+
+TODO_KINDS: Final = ("payment", "transfer", "order", "letter", "record")
+#: Nobody's but the admin's.
+ADMINS: Final = ""
+#: Payments that move money which was there before: whether they were made is not known if nobody
+#: answers (payment_service).
+_MOVES_MONEY: Final = frozenset({"capture", "refund", "release"})
+#: Of a shop's payments and of transfers, by method, kind and status.
+_REASONS: Final = {
+    ("shop", "refund", "pending"): "pay-back",
+    ("shop", "refund", "failed"): "pay-back-failed",
+    ("shop", "charge", "pending"): "collect",
+    ("shop", "charge", "failed"): "collect-failed",
+    ("invoice", "refund", "pending"): "transfer-back",
+    ("invoice", "refund", "failed"): "transfer-back-failed",
+}
+#: What payment_service says of a card's payment that was not made for another reason than the
+#: payer's.
+_NO_ANSWER, _NOT_ACCEPTED = "no-answer", "not-accepted"
+#: What the notifier's replies begin with.
+_UNSUBSCRIBED, _GIVEN_UP = "unsubscribed", "given up"
+_OF_AUCTIONS: Final[frozenset[LetterKind]] = frozenset(
+    {
+        "confirm-application",
+        "application-refused",
+        "right-intercepted",
+        "contract-concluded",
+        "contract-failed",
+        "condition-improved",
+        "invitation",
+        "offer-judged",
+    }
+)
+
+
+def reason_of_payment(payment: Payment) -> str | None:
+    """Why people have to see to a payment, as a code; ``None`` if they need not.
+
+    That a payer did not pay by card is the payer's matter: the payment can be tried again, and the
+    order counts only then.
+    """
+    if payment.method == "card" and payment.status == "failed":
+        return _reason_of_card(payment)
+    return _REASONS.get((payment.method, payment.kind, payment.status))
+
+
+def _reason_of_card(payment: Payment) -> str | None:
+    if payment.problem == _NOT_ACCEPTED:
+        return "card-not-accepted"
+    is_of_money_that_was_there = payment.kind in _MOVES_MONEY
+    if payment.problem == _NO_ANSWER:
+        return "card-unsure" if is_of_money_that_was_there else "card-no-answer"
+    return "card-failed" if is_of_money_that_was_there else None
+
+
+def reason_of_letter(delivery: Delivery) -> str | None:
+    """Why a letter does not arrive, as a code; ``None`` if it did, may still, or is not wanted."""
+    reply = delivery.reply or ""
+    if delivery.status == "bounced":
+        return "given-up" if reply.startswith(_GIVEN_UP) else "refused"
+    if delivery.status == "suppressed" and not reply.startswith(_UNSUBSCRIBED):
+        return "no-mailbox"
+    return None
+
+
+def is_about_group(delivery: Delivery) -> bool:
+    """Whether a letter is about a group, not about an auction."""
+    return delivery.kind not in _OF_AUCTIONS
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def row_of_task(task: Task, _: int) -> dict[str, Any]:
+    """A task's columns, with times as they are."""
+    return {
+        "topic": "tasks",
+        "key": task.key,
+        "kind": task.kind,
+        "group_id": task.group_id,
+        "owner": ADMINS if task.shop_id is None else task.shop_id,
+        "since": task.since,
+        "done_at": task.done_at,
+        "version": task.version,
+    }
+
+
+def row_of_payment(payment: Payment, at: int) -> dict[str, Any] | None:
+    """The same of a payment that is left to people; its owner is to be found."""
+    if reason_of_payment(payment) is None:
+        return None
+    return {
+        "topic": "payments",
+        "key": payment.key,
+        "kind": "payment",
+        "group_id": payment.group_id,
+        "owner": None,
+        "since": at if payment.begun_at is None else payment.begun_at,
+        "done_at": None,
+        "version": payment.version,
+    }
+
+
+def row_of_letter(delivery: Delivery, _: int) -> dict[str, Any] | None:
+    """The same of a letter that does not arrive: since when it was to be sent."""
+    if reason_of_letter(delivery) is None:
+        return None
+    return {
+        "topic": "deliveries",
+        "key": delivery.key,
+        "kind": "letter",
+        "group_id": delivery.about if is_about_group(delivery) else None,
+        "owner": None if is_about_group(delivery) else ADMINS,
+        "since": delivery.queued_at,
+        "done_at": None,
+        "version": delivery.version,
+    }

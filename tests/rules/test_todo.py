@@ -1,0 +1,226 @@
+"""What is left to people: which facts are, and that every kind and reason has words."""
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+
+from schemas.messages import Delivery, LetterKind, Payment, Task
+from schemas.tasks import transfer_task_id
+from services.storefront.model.rows import TodoRow
+from services.storefront.model.todos import TODO_KINDS, reason_of_letter, reason_of_payment
+from services.storefront.pages import texts
+from services.storefront.pages.texts import LANGUAGES
+from services.storefront.todo import OTHER, is_open, todo_of
+from services.terminal.receipts import REASONS
+from services.terminal.todo import TITLES
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+GROUP = "GB-7K3M9-QXA2F-T"
+
+
+def payment(method: str, kind: str, status: str, problem: str | None = None) -> Payment:
+    return Payment.model_validate(
+        {
+            "payment_id": "p-1",
+            "group_id": GROUP,
+            "member_id": "m-ann",
+            "kind": kind,
+            "method": method,
+            "amount": 900,
+            "currency": "EUR",
+            "status": status,
+            "cause": {"kind": "favor"},
+            "problem": problem,
+            "begun_at": NOW,
+            "version": 1,
+        }
+    )
+
+
+def letter(status: str, reply: str | None = None, kind: str = "favor-given") -> Delivery:
+    return Delivery.model_validate(
+        {
+            "recipient_id": "m-ann",
+            "notice_id": "n-1",
+            "kind": kind,
+            "about": GROUP,
+            "status": status,
+            "attempts": 1,
+            "reply": reply,
+            "queued_at": NOW,
+            "at": NOW,
+            "version": 1,
+        }
+    )
+
+
+def task(kind: str = "transfer", **fields: Any) -> Task:
+    said = {"task_id": f"{kind}-1", "kind": kind, "about": "B1", "reason": "new", "since": NOW}
+    return Task.model_validate({**said, "problem": "why", **fields})
+
+
+# --- which -----------------------------------------------------------------------------------
+
+PAYMENTS: list[tuple[str, str, str, str | None, str | None]] = [
+    ("shop", "refund", "pending", None, "pay-back"),
+    ("shop", "refund", "failed", "the shop says no", "pay-back-failed"),
+    ("shop", "refund", "succeeded", None, None),
+    ("shop", "refund", "cancelled", None, None),
+    ("shop", "charge", "pending", None, "collect"),
+    ("shop", "charge", "failed", "no shop can", "collect-failed"),
+    ("invoice", "invoice", "pending", None, None),
+    ("invoice", "invoice", "succeeded", None, None),
+    ("invoice", "credit", "succeeded", None, None),
+    ("invoice", "refund", "pending", None, "transfer-back"),
+    ("invoice", "refund", "failed", "refused", "transfer-back-failed"),
+    ("invoice", "refund", "succeeded", None, None),
+    ("card", "authorisation", "pending", None, None),
+    ("card", "authorisation", "failed", "expired", None),
+    ("card", "authorisation", "failed", "no-answer", "card-no-answer"),
+    ("card", "charge", "failed", "card-declined", None),
+    ("card", "charge", "failed", None, None),
+    ("card", "charge", "failed", "not-accepted", "card-not-accepted"),
+    ("card", "capture", "pending", None, None),
+    ("card", "capture", "failed", "no-answer", "card-unsure"),
+    ("card", "capture", "failed", "refused", "card-failed"),
+    ("card", "refund", "failed", "no-answer", "card-unsure"),
+    ("card", "refund", "failed", "not-accepted", "card-not-accepted"),
+    ("card", "release", "failed", "no-answer", "card-unsure"),
+    ("card", "refund", "succeeded", None, None),
+    ("card", "charge", "cancelled", "beyond-limits", None),
+]
+LETTERS: list[tuple[str, str | None, str | None]] = [
+    ("queued", None, None),
+    ("sent", "250 OK", None),
+    ("deferred", "451 later", None),
+    ("bounced", "550 5.7.1 blocked", "refused"),
+    ("bounced", None, "refused"),
+    ("bounced", "given up after 3 days: 451 later", "given-up"),
+    ("suppressed", "unsubscribed", None),
+    ("suppressed", "unsubscribed from invitation", None),
+    ("suppressed", "the address was refused: 550 5.1.1", "no-mailbox"),
+    ("suppressed", None, "no-mailbox"),
+]
+
+
+@pytest.mark.parametrize(("method", "kind", "status", "problem", "reason"), PAYMENTS)
+def test_a_payment_is_left_to_people_where_nobody_else_can_go_on(
+    method: str, kind: str, status: str, problem: str | None, reason: str | None
+) -> None:
+    found = payment(method, kind, status, problem)
+    assert reason_of_payment(found) == reason
+    assert is_open(found) == (reason is not None)
+
+
+@pytest.mark.parametrize(("status", "reply", "reason"), LETTERS)
+def test_a_letter_is_left_to_people_when_it_will_not_arrive(
+    status: str, reply: str | None, reason: str | None
+) -> None:
+    found = letter(status, reply)
+    assert reason_of_letter(found) == reason
+    assert is_open(found) == (reason is not None)
+
+
+def test_a_task_is_left_to_people_until_it_is_done() -> None:
+    assert is_open(task())
+    assert not is_open(task(done_at=NOW, done_reason="counted"))
+
+
+# --- in words --------------------------------------------------------------------------------
+
+KNOWN = {
+    "payment": {reason for *_, reason in PAYMENTS if reason},
+    "letter": {reason for *_, reason in LETTERS if reason},
+    "transfer": set(REASONS),
+    # As shop_bridge calls them.
+    "order": {"mistyped-group", "not-counted", "not-the-product"},
+    "record": set(),
+}
+
+
+def test_no_kind_and_no_reason_is_without_words() -> None:
+    assert set(KNOWN) == set(TODO_KINDS) == set(TITLES)
+    for kind, reasons in KNOWN.items():
+        for reason in {*reasons, OTHER}:
+            assert texts.has(f"todo.do_{kind}_{reason}"), f"say in texts/todo.toml: {kind} {reason}"
+    for each in get_args(LetterKind):
+        assert texts.has(f"todo.letter_{each}")
+
+
+def test_no_words_are_of_a_reason_that_there_is_not() -> None:
+    told = {key for key in texts.load() if key.startswith("todo.do_")}
+    assert told == {
+        f"todo.do_{kind}_{reason}"
+        for kind, reasons in KNOWN.items()
+        for reason in {*reasons, OTHER}
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["transfer", "order", "record"])
+def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
+    kind: str, language: Any
+) -> None:
+    todo = todo_of(TodoRow(task(kind, reason="of-a-later-version"), NOW, ""), for_admin=True)
+    assert todo.reason == "of-a-later-version"
+    assert todo.what_to_do(language) == texts.text(f"todo.do_{kind}_other", language)
+
+
+@pytest.mark.parametrize(
+    ("fact", "commands", "ways"),
+    [
+        (payment("shop", "refund", "pending"), ["payment done p-1"], ("outcome",)),
+        (
+            payment("shop", "refund", "failed", "no"),
+            ["payment done p-1", "payment retry p-1"],
+            ("outcome", "retry"),
+        ),
+        (
+            payment("shop", "charge", "pending"),
+            ["payment done p-1", "payment failed p-1 --reason WHY"],
+            ("outcome",),
+        ),
+        (payment("card", "refund", "failed", "no-answer"), ["payment retry p-1"], ("retry",)),
+        (payment("invoice", "refund", "pending"), ["payment done p-1"], ("outcome",)),
+        (
+            task("transfer", about="AB 12", amount=4000, currency="EUR"),
+            [
+                "invoice paid NUMBER 4000 --reference 'AB 12'",
+                "todo done transfer-1 --reason WHAT",
+            ],
+            ("done",),
+        ),
+        (task("order"), ["todo done order-1 --reason WHAT"], ("done",)),
+        (task("record"), ["dead-letters list", "dead-letters show N"], ()),
+        (letter("bounced"), ["letters show m-ann/n-1", "letters resend m-ann/n-1"], ()),
+    ],
+)
+def test_each_says_the_command_for_it(fact: Any, commands: list[str], ways: Any) -> None:
+    todo = todo_of(TodoRow(fact, NOW, ""), for_admin=True)
+    assert list(todo.commands) == [f"jointbuy {each}" for each in commands]
+    assert todo.ways == ways
+
+
+def test_a_shop_is_told_no_command_that_needs_the_topics() -> None:
+    assert todo_of(TodoRow(letter("bounced"), NOW, "s"), for_admin=False).commands == ()
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        letter("bounced", "550 5.1.1 <ann@people.example> no such user"),
+        payment("shop", "refund", "failed", "no refund for ann@people.example"),
+        task("order", problem="email: ann@people.example is odd", about="ann@people.example"),
+        task("record", problem="ann@people.example"),
+        task("transfer", problem="from ann@people.example"),
+    ],
+)
+def test_nobody_s_address_is_in_the_words(fact: Any) -> None:
+    todo = todo_of(TodoRow(fact, NOW, ""), for_admin=True)
+    assert "@" not in f"{todo.problem} {todo.about} {todo.commands}"
+
+
+def test_one_transfer_is_one_task_and_two_are_two() -> None:
+    assert transfer_task_id("AB 12") == transfer_task_id("AB 12") != transfer_task_id("AB 13")
+    assert len(transfer_task_id("x" * 200)) <= 64
