@@ -1,5 +1,6 @@
 """What is left to people and no other fact tells."""
 
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
@@ -7,6 +8,11 @@ from pydantic import StringConstraints
 from schemas.parts import Id, Instant, Message, Money, Version
 
 TaskKind = Literal["transfer", "order", "record"]
+Outcome = Literal["replayed", "purged", "expired"]
+#: Most characters of an id.
+ID_MAX = 64
+#: Most characters of ``Task.problem``.
+PROBLEM_MAX = 1_000
 Short = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -18,7 +24,8 @@ class Task(Message):
     the id of its API key; without one it is the admin's alone. ``about`` is what people call the
     thing: the order's number in the shop, the bank's reference, the record's place
     (``topic/partition/offset``). ``reason`` is a code, ``problem`` says it in words. ``amount`` is
-    in minor units of ``currency``.
+    in minor units of ``currency``. ``outcome`` says how a task of kind ``record`` was done: its
+    dead letter was replayed or purged, or it had expired.
 
     Payments and letters that are left to people are not tasks: their own facts tell of them. The
     topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
@@ -33,10 +40,27 @@ class Task(Message):
     group_id: Id | None = None
     about: Short
     reason: Short
-    problem: Annotated[str, StringConstraints(max_length=1_000)]
+    problem: Annotated[str, StringConstraints(max_length=PROBLEM_MAX)]
     amount: Money | None = None
     currency: Annotated[str, StringConstraints(max_length=16)] | None = None
     since: Instant
     done_at: Instant | None = None
+    outcome: Outcome | None = None
     version: Version = 1
     keyed_by: ClassVar[str] = "task_id"
+
+
+def record_task_id(topic: str, partition: int | str, offset: int | str) -> str:
+    """The id of the task for a dead letter, by the place of its record; ``topic`` has no prefix.
+
+    A place that makes no id, as it is too long or holds a slash, is hashed.
+    """
+    task_id = f"record-{topic}-{partition}-{offset}"
+    if (
+        len(task_id) <= ID_MAX
+        and task_id.isascii()
+        and task_id.isprintable()
+        and "/" not in task_id
+    ):
+        return task_id
+    return f"record-{sha256(task_id.encode()).hexdigest()[:32]}"

@@ -81,7 +81,8 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     number of products that no group can reach.
     """
     if message.number_of_products > NUMBER_MAX:
-        raise UnusableError(f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}")
+        problem = f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}"
+        raise UnusableError(problem, BEYOND_LIMITS)
     if "ended" in rows:
         return ()
     if "terms" in rows:

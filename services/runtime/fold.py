@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from schemas.messages import Message, TimePassed
+from services.runtime.burying import Burying, DeadLetters
 from services.runtime.due import DueQueue
 from services.runtime.failing import RuleError, shown
 from services.runtime.held import Held, due_ms, waited
@@ -23,8 +24,6 @@ from services.runtime.records import (
     InputRecord,
     OutputRecord,
     Partitioner,
-    Unreadable,
-    dead_letter,
     decode,
     encode,
     in_range,
@@ -58,9 +57,8 @@ class Fold:
         self.now_ms = store.meta.now
         self.stashed = store.meta.stashed
         self.outputs: list[OutputRecord] = []
-        self.dead = 0
-        #: The unreadable records of this batch; the other dead letters could be read.
-        self.unreadable: list[Unreadable] = []
+        letters = DeadLetters(processor.service, dead_letters, partitioner)
+        self.burying = Burying(letters, store.meta.dead)
         self.fired = 0
         self._encoder = encoder
         self._partitioner = partitioner
@@ -152,7 +150,8 @@ class Fold:
         try:
             message = decode(topic, record, self._partitioner)
         except BadRecordError as error:
-            self._bury(record, str(error))
+            bury = self.burying.bury_unread
+            self.outputs += bury(topic, record, str(error), error.reason, self.now_ms)
             return
         if isinstance(message, TimePassed):
             return
@@ -161,20 +160,6 @@ class Fold:
             self._stash(key, topic_name, record, message)
             return
         self._call(key, topic_name, record, message, self.now_ms)
-
-    def _bury(self, record: InputRecord, error: str) -> None:
-        self.dead += 1
-        if isinstance(record, Unreadable):
-            self.unreadable.append(record)
-        letter = dead_letter(
-            self._dead_letters,
-            record.partition,
-            record,
-            self.processor.service,
-            error,
-            self.now_ms,
-        )
-        self.outputs.append(letter)
 
     def _stash(self, key: str, topic_name: str, record: InputRecord, message: Message) -> None:
         self.stashed += 1
@@ -210,7 +195,8 @@ class Fold:
             if self._puts != puts:
                 late = AssertionError(f"refused the record after it had put a row ({error})")
                 raise self._blame(key, f"rule {rule.__name__}", cause, late) from error
-            self._bury(record, str(error))
+            topic, problem = self._topics[topic_name], str(error)
+            self.outputs += self.burying.bury(topic, record, problem, error.reason, self.now_ms)
 
     def _run(self, key: str, rule: Rule, timestamp: int, cause: Any, *given: Any) -> None:
         """Call a rule and send its messages; ``RuleError`` if the rule or the sending fails."""

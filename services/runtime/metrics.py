@@ -4,7 +4,8 @@ Lag is not among them: kafka_exporter's ``kafka_consumergroup_lag`` is what dash
 committed offsets are what it reads.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -23,8 +24,11 @@ UNREADABLE = Counter(
     " compression, records, too-large, cut-off. Each is named in the log.",
     ["topic", "reason"],
 )
-DEAD_LETTERS = Gauge(
-    "jointbuy_dead_letters", "Records this worker sent to dead-letters since it opened.", _LABELS
+DEAD_LETTERS = Counter(
+    "jointbuy_dead_letters_total",
+    "Records set aside so far, restarts included, by topic and reason. Where written is no, another"
+    " service writes the dead letter, and counts it too.",
+    [*_LABELS, "topic", "reason", "written"],
 )
 COMMIT_SECONDS = Histogram(
     "jointbuy_commit_seconds",
@@ -58,7 +62,7 @@ class PartitionMetrics:
     folded: Counter
     fold_seconds: Counter
     sent: Counter
-    dead: Gauge
+    dead: "DeadLetterCounts"
     commit_seconds: Histogram
     clock: Gauge
     held: Gauge
@@ -67,11 +71,32 @@ class PartitionMetrics:
     calls_oldest: Gauge
     calls_ambiguous: Counter
 
-    def committed(self, outputs: int, dead: int, seconds: float) -> None:
+    def committed(self, outputs: int, seconds: float) -> None:
         """A batch is durable."""
         self.sent.inc(outputs)
-        self.dead.set(dead)
         self.commit_seconds.observe(seconds)
+
+
+@dataclass(slots=True)
+class DeadLetterCounts:
+    """The counter of a partition's dead letters; it is shown where the partition is open."""
+
+    labels: tuple[str, str]
+    _shown: dict[str, int] = field(default_factory=dict)
+
+    def show(self, counts: Mapping[str, int]) -> None:
+        """Bring the counter to these sums, by ``topic/reason/written``."""
+        for name, count in counts.items():
+            more = count - self._shown.get(name, 0)
+            if more:
+                DEAD_LETTERS.labels(*self.labels, *name.rsplit("/", 2)).inc(more)
+                self._shown[name] = count
+
+    def hide(self) -> None:
+        """The partition closes here: who opens it next shows its sums."""
+        for name in self._shown:
+            DEAD_LETTERS.remove(*self.labels, *name.rsplit("/", 2))
+        self._shown = {}
 
 
 def of_partition(processor: str, partition: int) -> PartitionMetrics:
@@ -81,7 +106,7 @@ def of_partition(processor: str, partition: int) -> PartitionMetrics:
         folded=RECORDS_FOLDED.labels(*labels),
         fold_seconds=FOLD_SECONDS.labels(*labels),
         sent=RECORDS_SENT.labels(*labels),
-        dead=DEAD_LETTERS.labels(*labels),
+        dead=DeadLetterCounts(labels),
         commit_seconds=COMMIT_SECONDS.labels(*labels),
         clock=CLOCK.labels(*labels),
         held=HELD.labels(*labels),

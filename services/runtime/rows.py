@@ -21,9 +21,13 @@ from typing import Any, Protocol
 class UnusableError(Exception):
     """A rule can't use a message, and no fact could answer it: the record is a dead letter.
 
-    The text says why. The rule must raise it before it puts or deletes a row. If a command has an
-    answer, as an order has, the rule sends a refusal instead.
+    The text says why, ``reason`` in a short code. The rule must raise it before it puts or deletes
+    a row. If a command has an answer, as an order has, the rule sends a refusal instead.
     """
+
+    def __init__(self, problem: str, reason: str) -> None:
+        super().__init__(problem)
+        self.reason = reason
 
 
 @dataclass(slots=True)

@@ -37,6 +37,8 @@ class Meta(msgspec.Struct):
     positions: dict[str, int] = {}
     now: int = 0
     stashed: int = 0
+    #: Dead letters so far, by topic, reason and whether this service writes them.
+    dead: dict[str, int] = {}
     written_at: float = 0.0
 
 
@@ -151,14 +153,19 @@ class Store:
 
 def positions_value(meta: Meta) -> bytes:
     """What the changelog keeps under ``POSITIONS_KEY``."""
-    return orjson.dumps({"positions": meta.positions, "now": meta.now, "stashed": meta.stashed})
+    told = {"positions": meta.positions, "now": meta.now, "stashed": meta.stashed}
+    return orjson.dumps(told | {"dead": meta.dead} if meta.dead else told)
 
 
 def with_positions(meta: Meta, value: bytes) -> Meta:
     """``meta`` moved to what the changelog says."""
     stored = orjson.loads(value)
     return msgspec.structs.replace(
-        meta, positions=stored["positions"], now=stored["now"], stashed=stored["stashed"]
+        meta,
+        positions=stored["positions"],
+        now=stored["now"],
+        stashed=stored["stashed"],
+        dead=stored.get("dead", {}),
     )
 
 

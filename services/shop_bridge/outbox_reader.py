@@ -12,14 +12,13 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from schemas.topics import DEAD_LETTERS
-from services.runtime import transport
-from services.runtime.batches import note_unreadable
+from services.runtime import metrics, transport
+from services.runtime.burying import DeadLetters
 from services.runtime.cache import TwoGenerations
 from services.runtime.records import (
     OutputRecord,
     Partitioner,
     Unreadable,
-    dead_letter,
     milliseconds,
     offset_after,
 )
@@ -55,7 +54,7 @@ async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) ->
             )
             for record in found:
                 if isinstance(record, Unreadable):
-                    note_unreadable(record, f"in {DEAD_LETTERS.name}")
+                    metrics.UNREADABLE.labels(record.topic, record.reason).inc()
     except KafkaError as error:
         _log.warning("an outbox can't be followed", source=shop.name, error=type(error).__name__)
         raise
@@ -69,8 +68,9 @@ class Events:
     def __init__(self, source: str, publisher: Publisher, settings: Settings) -> None:
         self._source = source
         self._publisher = publisher
-        self._dead_letters = settings.topic(DEAD_LETTERS.name)
         self._partitioner = Partitioner(DEAD_LETTERS.partitions)
+        dead_letters = settings.topic(DEAD_LETTERS.name)
+        self._letters = DeadLetters("shop_bridge", dead_letters, self._partitioner)
         self._known: TwoGenerations[bool] = TwoGenerations(IDS_KEPT)
         self._reading: set[str] = set()
 
@@ -78,7 +78,7 @@ class Events:
         """The records that an event makes: none if it is known or a tombstone."""
         if isinstance(record, Unreadable):
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            return [self._buried(record, record.problem)]
+            return self._buried(record, record.problem, "unreadable")
         event_id = outbox.event_id(record.headers)
         if event_id is not None and (event_id in self._reading or self._known.get(event_id)):
             OUTBOX_EVENTS.labels(self._source, "repeated").inc()
@@ -95,7 +95,7 @@ class Events:
         except ValueError as error:
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
             _log.warning("an outbox event can't be read", source=self._source, at=cause)
-            return [self._buried(record, str(error))]
+            return self._buried(record, str(error), "schema")
         if spoken.mistyped:
             MISTYPED.labels(self._source).inc()
             OUTBOX_EVENTS.labels(self._source, "mistyped").inc()
@@ -104,12 +104,10 @@ class Events:
         OUTBOX_EVENTS.labels(self._source, "accepted").inc()
         return [self._publisher.event(spoken.message, now_ms, cause)]
 
-    def _buried(self, record: Any, error: str) -> OutputRecord:
+    def _buried(self, record: Any, error: str, reason: str) -> list[OutputRecord]:
         partition = self._partitioner((record.key or b"").decode("utf-8", "replace"))
         now_ms = milliseconds(datetime.now(UTC))
-        return dead_letter(
-            self._dead_letters, partition, record, "shop_bridge", error, at_ms=now_ms
-        )
+        return self._letters.of(record.topic, record, error, reason, now_ms, partition)
 
     def keep(self) -> None:
         """What was read is with Kafka."""

@@ -69,7 +69,9 @@ class Publisher:
     def dead_letter(self, message: Message, now_ms: int, cause: str, error: str) -> OutputRecord:
         """A message that people must mend, for the topic where it belongs once it is."""
         topic = self._topics[type(message)]
-        return self._letter(topic, message.key, encode(message), now_ms, cause, error)
+        return self._letter(
+            topic, message.key, encode(message), now_ms, cause, error, "mistyped-id"
+        )
 
     def dead_webhook(
         self, source: str, body: bytes, now_ms: int, cause: str, error: str
@@ -78,10 +80,17 @@ class Publisher:
 
         Card numbers in it are masked.
         """
-        return self._letter(None, source, body, now_ms, cause, error)
+        return self._letter(None, source, body, now_ms, cause, error, "unreadable")
 
     def _letter(
-        self, topic: Topic | None, key: str, value: bytes, now_ms: int, cause: str, error: str
+        self,
+        topic: Topic | None,
+        key: str,
+        value: bytes,
+        now_ms: int,
+        cause: str,
+        error: str,
+        reason: str,
     ) -> OutputRecord:
         partition = self._partitioner(key_id(key))
         name = f"webhooks/{key}" if topic is None else self._settings.topic(topic.name)
@@ -91,6 +100,7 @@ class Publisher:
             "partition": str(partition),
             "offset": cause,
             "error": error,
+            "reason": reason,
             "attempt": "1",
         }
         return OutputRecord(

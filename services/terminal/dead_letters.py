@@ -44,7 +44,7 @@ commands = typer.Typer(
 )
 #: Headers that say where a dead letter is from; any other is the record's own.
 ABOUT = frozenset(
-    {"service", "topic", "partition", "offset", "error", "attempt"}
+    {"service", "topic", "partition", "offset", "error", "reason", "task", "attempt"}
     | {"last-offset", "unreadable", "letter-content", "left-out-bytes"}
 )
 Places = Annotated[
