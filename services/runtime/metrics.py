@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.runtime.held import Waits
+
 _LABELS = ["processor", "partition"]
 
 RECORDS_FOLDED = Counter(
@@ -39,6 +41,12 @@ COMMIT_SECONDS = Histogram(
 CLOCK = Gauge("jointbuy_clock_seconds", "The partition's clock, as Unix time.", _LABELS)
 HELD = Gauge("jointbuy_keys_held", "Keys whose records wait: parked, or in chunks.", _LABELS)
 DUE = Gauge("jointbuy_due_unhandled", "1 while something due is not handled.", _LABELS)
+WAITING = Gauge(
+    "jointbuy_waiting", "Messages that wait for a group or auction that is not known.", _LABELS
+)
+WAITING_OLDEST = Gauge(
+    "jointbuy_waiting_oldest_seconds", "How long the oldest of these waits, by the clock.", _LABELS
+)
 CALLS_WAITING = Gauge(
     "jointbuy_calls_waiting", "What is to be done outside and is not: letters to send.", _LABELS
 )
@@ -67,13 +75,23 @@ class PartitionMetrics:
     clock: Gauge
     held: Gauge
     due: Gauge
+    waiting: Gauge
+    waiting_oldest: Gauge
     calls_waiting: Gauge
     calls_oldest: Gauge
     calls_ambiguous: Counter
 
-    def committed(self, outputs: int, seconds: float) -> None:
-        """A batch is durable."""
+    def stands(self, now_ms: int, held: int, waits: Waits) -> None:
+        """How the partition stands at the clock's time: keys held, and messages that wait."""
+        self.clock.set(now_ms / 1000)
+        self.held.set(held)
+        self.waiting.set(len(waits))
+        self.waiting_oldest.set(waits.oldest_seconds(now_ms))
+
+    def committed(self, outputs: int, dead: Mapping[str, int], seconds: float) -> None:
+        """A batch is durable; ``dead`` are the sums of dead letters with it."""
         self.sent.inc(outputs)
+        self.dead.show(dead)
         self.commit_seconds.observe(seconds)
 
 
@@ -111,6 +129,8 @@ def of_partition(processor: str, partition: int) -> PartitionMetrics:
         clock=CLOCK.labels(*labels),
         held=HELD.labels(*labels),
         due=DUE.labels(*labels),
+        waiting=WAITING.labels(*labels),
+        waiting_oldest=WAITING_OLDEST.labels(*labels),
         calls_waiting=CALLS_WAITING.labels(*labels),
         calls_oldest=CALLS_OLDEST.labels(*labels),
         calls_ambiguous=CALLS_AMBIGUOUS.labels(*labels),

@@ -154,8 +154,7 @@ class PartitionRun:
         self._busy = True
         folded = await self._fold_batch()
         claims = self._claim_calls()
-        self._measured.clock.set(self.clock.now_ms / 1000)
-        self._measured.held.set(self._fold.waiting)
+        self._measured.stands(self.clock.now_ms, self._fold.waiting, self._fold.waits)
         if folded or claims or self._fold.outputs or self._fold.called or self._positions_moved():
             await self._commit()
         if self._calls is not None:
@@ -329,8 +328,8 @@ class PartitionRun:
         )
         # Under log nothing else knows the time: a batch of TimePassed alone is kept too.
         moved = self.clock.mode == "log" and meta.now != self._store.meta.now
-        kept = rows or outputs or burying.open or moved
-        changelog = self._changelog(rows, meta) if kept else []
+        moved |= bool(rows or outputs or burying.open)
+        changelog = self._changelog(rows, meta) if moved else []
         offsets = self._positions()
         # A batch of calls alone reads nothing.
         moved_to = offsets if self._positions_moved() else {}
@@ -343,8 +342,7 @@ class PartitionRun:
             self._calls.written()
         self._committed = offsets
         burying.committed()
-        self._measured.dead.show(burying.counts)
-        self._measured.committed(len(outputs), time.perf_counter() - started)
+        self._measured.committed(len(outputs), burying.counts, time.perf_counter() - started)
 
     def _changelog(
         self, rows: Iterable[tuple[bytes, bytes | None]], meta: Meta
