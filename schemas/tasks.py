@@ -13,7 +13,9 @@ Outcome = Literal["replayed", "purged", "expired"]
 ID_MAX = 64
 #: Most characters of ``Task.problem``.
 PROBLEM_MAX = 1_000
-Short = Annotated[str, StringConstraints(max_length=200)]
+#: Most characters of ``Task.about`` and of ``Task.reason``.
+ABOUT_MAX = 200
+Short = Annotated[str, StringConstraints(max_length=ABOUT_MAX)]
 
 
 class Task(Message):

@@ -8,11 +8,12 @@ rules can't use is a dead letter of that service.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
+import orjson
 import structlog
 
-from schemas.messages import Message
-from schemas.tasks import PROBLEM_MAX, Task, record_task_id
+from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Task, record_task_id
 from schemas.topic import Topic
 from schemas.topics import DEAD_LETTERS, TASKS, buries
 from services.runtime import metrics
@@ -24,7 +25,7 @@ from services.runtime.records import (
     Partitioner,
     Unreadable,
     dead_letter,
-    instant,
+    rfc3339,
 )
 
 #: After the first line of its kind, dead letters are told in one line for so many seconds.
@@ -34,9 +35,12 @@ _RULE = "dead-letter"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Buried:
-    """A record that is set aside; ``topic`` has no prefix, ``kept`` says where its bytes are."""
+    """Records of a kind that are set aside: the first of them, and their number.
+
+    ``topic`` has no prefix, ``kept`` says where the bytes are.
+    """
 
     topic: str
     partition: int | str
@@ -44,6 +48,7 @@ class Buried:
     reason: str
     problem: str
     kept: str = f"in {DEAD_LETTERS.name}"
+    count: int = 1
 
 
 class DeadLetters:
@@ -53,9 +58,9 @@ class DeadLetters:
         """``dead_letters`` is the topic's name on the broker; it tells the prefix."""
         self.service = service
         self._dead_letters = dead_letters
-        prefix = dead_letters.removesuffix(DEAD_LETTERS.name)
-        topics: dict[type[Message], str] = {Task: prefix + TASKS.name}
-        self._encode = Encoder(f"jointbuy/{service}", topics, partitioner)
+        self._tasks = dead_letters.removesuffix(DEAD_LETTERS.name) + TASKS.name
+        self._partitioner = partitioner
+        self._encoder = Encoder(f"jointbuy/{service}", {Task: self._tasks}, partitioner)
 
     def of(
         self,
@@ -71,20 +76,44 @@ class DeadLetters:
         The letter lies in the record's partition unless another is given.
         """
         number = record.partition if partition is None else partition
-        place = f"{topic}/{record.partition}/{record.offset}"
-        shown = without_addresses(without_cards(problem.encode("utf-8", "replace")).decode())
-        task = Task(
-            task_id=record_task_id(topic, record.partition, record.offset),
-            kind="record",
-            about=place[:200],
-            reason=reason,
-            problem=shown[:PROBLEM_MAX],
-            since=instant(now_ms),
-        )
         letter = dead_letter(
             self._dead_letters, number, record, self.service, problem, reason, now_ms
         )
-        return [letter, self._encode(task, now_ms, place, _RULE)]
+        return [letter, self._task(topic, record, problem, reason, now_ms)]
+
+    def _task(
+        self, topic: str, record: InputRecord, problem: str, reason: str, now_ms: int
+    ) -> OutputRecord:
+        """The task as a record. It is put together by hand: in a flood of bad records, checking
+        what we write ourselves would cost more than all else (a test holds it to the schema).
+        """
+        place = f"{topic}/{record.partition}/{record.offset}"
+        task_id = record_task_id(topic, record.partition, record.offset)
+        said = {
+            "type": "Task",
+            "task_id": task_id,
+            "kind": "record",
+            "about": place[:ABOUT_MAX],
+            "reason": reason,
+            "problem": _for_people(problem),
+            "since": rfc3339(now_ms).decode(),
+            "version": 1,
+        }
+        return OutputRecord(
+            self._tasks,
+            self._partitioner.of_new(task_id),
+            task_id.encode(),
+            orjson.dumps(said),
+            now_ms,
+            self._encoder.headers(Task, f"{task_id}@1", now_ms, place, _RULE),
+        )
+
+
+@lru_cache(maxsize=256)  # a flood of bad records has few problems
+def _for_people(problem: str) -> str:
+    """A problem as a task tells it: it may quote a key, and so an address or a card number."""
+    masked = without_cards(problem.encode("utf-8", "replace")).decode("utf-8", "replace")
+    return str(without_addresses(masked))[:PROBLEM_MAX]
 
 
 class Burying:
@@ -96,8 +125,8 @@ class Burying:
 
     def __init__(self, letters: DeadLetters, counts: Mapping[str, int]) -> None:
         self.counts = dict(counts)
-        #: Those of the batch in hand, and the batches and records of them that nobody can read.
-        self.open: list[Buried] = []
+        #: Those of the batch in hand, by the same names.
+        self.open: dict[str, Buried] = {}
         self._unreadable: list[Unreadable] = []
         self._letters = letters
 
@@ -124,20 +153,24 @@ class Burying:
         self, topic: Topic, record: InputRecord, problem: str, reason: str, writer: str
     ) -> None:
         is_ours = writer == self._letters.service
-        kept = f"in {DEAD_LETTERS.name}" + ("" if is_ours else f", by {writer}")
-        place = record.partition, record.offset
-        self.open.append(Buried(topic.name, *place, reason, problem, kept))
         name = f"{topic.name}/{reason}/{'yes' if is_ours else 'no'}"
         self.counts[name] = self.counts.get(name, 0) + 1
+        buried = self.open.get(name)
+        if buried is not None:
+            buried.count += 1
+            return
+        kept = f"in {DEAD_LETTERS.name}" + ("" if is_ours else f", by {writer}")
+        place = record.partition, record.offset
+        self.open[name] = Buried(topic.name, *place, reason, problem, kept)
 
     def committed(self) -> None:
         """The batch is durable: name its dead letters in the log."""
         for record in self._unreadable:
             metrics.UNREADABLE.labels(record.topic, record.reason).inc()
         now = time.monotonic()
-        for buried in self.open:
+        for buried in self.open.values():
             TELLER.note(buried, now)
-        self.open, self._unreadable = [], []
+        self.open, self._unreadable = {}, []
 
 
 class Teller:
@@ -152,13 +185,13 @@ class Teller:
         self._next = 0.0
 
     def note(self, buried: Buried, now: float) -> None:
-        """Tell of a dead letter, or keep it for the next count."""
+        """Tell of dead letters, or keep their number for the next count."""
         kind = (buried.topic, buried.reason)
         if kind in self._told:
             since, count = self._told[kind]
-            self._told[kind] = (since, count + 1)
+            self._told[kind] = (since, count + buried.count)
             return
-        self._told[kind] = (now, 0)
+        self._told[kind] = (now, buried.count - 1)
         self._next = min(each for each, _ in self._told.values()) + TOLD_SECONDS
         _log.error(
             "a record is set aside",

@@ -109,9 +109,13 @@ class Partitioner:
         """The partition of an id."""
         partition = self._known.get(key_id)
         if partition is None:
-            partition = (murmur2(key_id.encode()) & 0x7FFFFFFF) % self.partitions
+            partition = self.of_new(key_id)
             self._known.put(key_id, partition)
         return partition
+
+    def of_new(self, key_id: str) -> int:
+        """The partition of an id that comes once, and so is not remembered."""
+        return int((murmur2(key_id.encode()) & 0x7FFFFFFF) % self.partitions)
 
 
 def instant(milliseconds: int) -> datetime:
@@ -221,20 +225,21 @@ class Encoder:
         ``ce_cause`` and ``ce_rule`` are what ``jointbuy why`` shows.
         """
         kind = type(message)
-        return as_record(
-            message,
-            self._topics[kind],
-            self._partitioner,
-            timestamp,
-            headers=[
-                *self._fixed,
-                self._types[kind],
-                ("ce_id", f"{kind.__name__}:{message.event_id}".encode()),
-                ("ce_time", rfc3339(timestamp)),
-                ("ce_cause", cause.encode()),
-                ("ce_rule", rule.encode()),
-            ],
-        )
+        headers = self.headers(kind, message.event_id, timestamp, cause, rule)
+        return as_record(message, self._topics[kind], self._partitioner, timestamp, headers=headers)
+
+    def headers(
+        self, kind: type[Message], event_id: str, timestamp: int, cause: str, rule: str
+    ) -> list[tuple[str, bytes]]:
+        """The headers of a message that has this id among those of its type."""
+        return [
+            *self._fixed,
+            self._types[kind],
+            ("ce_id", f"{kind.__name__}:{event_id}".encode()),
+            ("ce_time", rfc3339(timestamp)),
+            ("ce_cause", cause.encode()),
+            ("ce_rule", rule.encode()),
+        ]
 
 
 def dead_letter(
@@ -283,6 +288,7 @@ def dead_letter(
             ("error", error.encode("utf-8", "replace")[:_ERROR_BYTES_MAX]),
             ("reason", reason.encode()),
             ("attempt", str(attempt).encode()),
+            ("record-timestamp", str(record.timestamp).encode()),
             *about,
         ],
     )

@@ -381,6 +381,7 @@ def test_the_dead_letter_of_a_batch_says_what_it_is() -> None:
         "error": "codec 7",
         "reason": "unreadable",
         "attempt": "1",
+        "record-timestamp": "-1",
         "unreadable": "codec",
         "last-offset": "6",
         "letter-content": "record-batch",

@@ -16,6 +16,7 @@ from services.runtime.metrics import DEAD_LETTERS as COUNTER
 from services.runtime.metrics import DeadLetterCounts
 from services.runtime.records import (
     BadRecordError,
+    Encoder,
     OutputRecord,
     Partitioner,
     Unreadable,
@@ -104,7 +105,7 @@ def test_a_record_that_nobody_can_read_is_written_by_the_first_reader_only(
     sent = made.bury_unread(ORDERS, Record(), "not JSON", "schema", 5)
     assert [each.topic for each in sent] == (["p.dead-letters", "p.tasks"] if writes else [])
     assert made.counts == {f"orders/schema/{'yes' if writes else 'no'}": 1}
-    (told,) = made.open
+    (told,) = made.open.values()
     assert ("order_service" in told.kept) is not writes
 
 
@@ -132,6 +133,18 @@ def test_a_dead_letter_leaves_a_task_that_names_the_record_s_place() -> None:
     task = task_of(burying("order_service").bury_unread(ORDERS, Record(), "odd", "schema", 5_000))
     assert (task.task_id, task.kind, task.about) == ("record-orders-0-7", "record", "orders/0/7")
     assert (task.reason, task.problem, task.done_at) == ("schema", "odd", None)
+    assert task.since == datetime.fromtimestamp(5, UTC)
+
+
+def test_a_task_is_the_record_that_its_schema_and_the_encoder_make() -> None:
+    """The runtime puts it together by hand, as it must be cheap."""
+    made = burying("order_service").bury_unread(
+        ORDERS, Record(), "odd", "schema", 1_700_000_000_123
+    )
+    encoder = Encoder("jointbuy/order_service", {Task: "p.tasks"}, ONE)
+    same = encoder(task_of(made), 1_700_000_000_123, "orders/0/7", "dead-letter")
+    assert Task.model_validate_json(same.value or b"") == task_of(made)
+    assert made[1] == same._replace(value=made[1].value)
 
 
 @pytest.mark.parametrize(

@@ -98,12 +98,27 @@ def counted(worker: Worker) -> dict[str, float]:
     return dict(told)
 
 
-def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
-    stack: Stack, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A strange header name, a codec nobody knows, no gzip, a wrong checksum: also over a kill."""
-    pointed_at(stack, monkeypatch)
-    feed = Feed(stack, tmp_path_factory)
+def set_aside(worker: Worker) -> dict[tuple[str, str], float]:
+    """What the worker says it set aside on orders, by why and whether it writes the dead letter."""
+    page = worker.page("metrics")
+    assert page is not None
+    told: Counter[tuple[str, str]] = Counter()
+    for line in page.text.splitlines():
+        if line.startswith("jointbuy_dead_letters_total{") and 'topic="orders"' in line:
+            reason, written = (
+                line.split(f'{name}="')[1].split('"')[0] for name in ("reason", "written")
+            )
+            told[reason, written] += float(line.split()[-1])
+    return dict(told)
+
+
+def tasks(stack: Stack) -> dict[str, str | None]:
+    """How each task of a dead letter stands: its outcome, or ``None`` while it is open."""
+    return {key: task.get("outcome") for key, task in stack.latest("tasks").items()}
+
+
+def spoil(feed: Feed) -> tuple[int, int, dict[str, int]]:
+    """Five things that can't be read, with orders around them: the offsets of each."""
     feed.order()
     strange = feed.batch(batch([feed.next(), feed.next(STRANGE), feed.next()], at_ms=AT_MS)) + 1
     feed.good += 2
@@ -119,7 +134,20 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
         feed.log.change(offset, how)
         spoiled[reason] = offset
         feed.order()
-    (worker,) = stack.start("order_service")
+    return strange, packed, spoiled
+
+
+def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
+    stack: Stack, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strange header name, a codec nobody knows, no gzip, a wrong checksum: also over a kill.
+
+    Three services read the topic. One of them writes the dead letters and their tasks.
+    """
+    pointed_at(stack, monkeypatch)
+    feed = Feed(stack, tmp_path_factory)
+    strange, packed, spoiled = spoil(feed)
+    worker, *others = stack.start("order_service", "payment_service", "shop_bridge")
     stack.feed("orders", (order_at(ELSEWHERE, 1, T, 5), AT_MS))
     stack.wait_for("purchases", ELSEWHERE, quantity=5)
     stack.wait_for("purchases", GROUP, quantity=feed.good)
@@ -133,9 +161,17 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     assert [
         (each["unreadable"], int(each["offset"]), int(each["last-offset"])) for each in letters
     ] == expected
+    assert {(each["service"], each["reason"]) for each in letters} == {
+        ("order_service", "unreadable")
+    }
+    assert tasks(stack) == {
+        f"record-orders-{PARTITION}-{offset}": None for _, offset, _ in expected
+    }
     assert counted(worker) == {"header-name": 2, "codec": 1, "compression": 1, "checksum": 1}
-    log = worker.log.read_text()
-    assert log.count("a record is set aside") == 1, "one line for a reason"
+    assert set_aside(worker) == {("unreadable", "yes"): 5}
+    for other in others:
+        until("it counts them", lambda each=other: set_aside(each) == {("unreadable", "no"): 5})
+    assert worker.log.read_text().count("a record is set aside") == 1, "one line for a reason"
 
     worker.kill()
     worker.start()
@@ -143,9 +179,14 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     stack.wait_for("purchases", GROUP, quantity=feed.good)
     stack.wait_idle()
     assert len(dead(stack)) == len(expected)
+    assert set_aside(worker) == {("unreadable", "yes"): 5}, "the counter goes on"
+    check_commands(stack, feed, spoiled)
 
+
+def check_commands(stack: Stack, feed: Feed, spoiled: dict[str, int]) -> None:
+    """Ops list, replay and purge the five."""
     listed = jointbuy("dead-letters", "--json").json
-    assert [each["unreadable"] for each in listed] == [reason for reason, *_ in expected]
+    assert [each["unreadable"] for each in listed] == ["header-name"] * 2 + list(spoiled)
     assert f"/{spoiled['codec']}-{spoiled['codec'] + 1}" in jointbuy("dead-letters", "list").out
     assert "codec 7" in jointbuy("dead-letters", "show", listed[2]["id"]).out
     refused = jointbuy("dead-letters", "replay", listed[2]["id"], "--yes")
@@ -155,8 +196,49 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     assert (mended.exit_code, mended.err.count("left: ")) == (0, 3)
     stack.wait_for("purchases", GROUP, quantity=feed.good + 2)
     exported = jointbuy("export", "orders")
-    assert exported.err.count("left out, as it can't be read") == len(expected)
+    assert exported.err.count("left out, as it can't be read") == len(listed)
     assert len(exported.lines) == feed.good + 1 + 2
+
+    done, first = listed[0]["id"], "record-orders-{partition}-{offset}".format(**listed[0])
+    assert tasks(stack)[first] == "replayed"
+    again = jointbuy("dead-letters", "replay", done, "--yes")
+    assert (again.exit_code, "was replayed already at" in again.err) == (1, True)
+    assert "--again" in again.err
+    assert jointbuy("dead-letters", "replay", done, "--yes", "--again").exit_code == 0
+    for options, count in (
+        ((), 3),
+        (("--state", "done"), 2),
+        (("--state", "all", "--reason", "unreadable", "--topic", "orders"), 5),
+        (("--state", "all", "--reason", "schema"), 0),
+        (("--state", "all", "--topic", "purchases"), 0),
+        (("--state", "all", "--until", T.isoformat()), 0),
+        (("--state", "all", "--since", T.isoformat()), 5),
+    ):
+        found = jointbuy("dead-letters", "list", "--json", *options).json
+        assert len(found) == count, options
+    check_purge(stack, [each["id"] for each in listed])
+
+
+def check_purge(stack: Stack, ids: list[str]) -> None:
+    """What lies before the oldest that stays is deleted; what lies behind it waits for that."""
+
+    def purged(*arguments: str) -> tuple[int, int]:
+        said = jointbuy("dead-letters", "purge", *arguments, "--yes", "--json")
+        assert said.exit_code == 0, said.err
+        return said.json["purged"], said.json["deleted"]
+
+    assert jointbuy("dead-letters", "purge", ids[0]).exit_code == 2, "nobody to be asked"
+    assert purged(ids[2]) == (1, 0)
+    assert len(dead(stack)) == 5
+    refused = jointbuy("dead-letters", "replay", ids[2], "--yes", "--again")
+    assert (refused.exit_code, "was purged" in refused.err) == (1, True)
+    assert purged(ids[0], ids[1]) == (2, 2)
+    assert len(dead(stack)) == 2, "the one behind them is gone, too"
+    assert purged("--reason", "unreadable") == (2, 2)
+    assert dead(stack) == []
+    assert set(tasks(stack).values()) == {"purged"}
+    assert {task["problem"] for task in stack.latest("tasks").values()} == {""}
+    assert jointbuy("dead-letters", "list", "--state", "all").out.strip() == "no dead letters"
 
 
 def test_a_checksum_that_is_wrong_for_a_moment_costs_nothing(
