@@ -94,7 +94,6 @@ class Events:
             spoken = outbox.read(record.value, record.headers, self._source)
         except ValueError as error:
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            _log.warning("an outbox event can't be read", source=self._source, at=cause)
             return self._buried(record, str(error), "schema")
         if spoken.mistyped:
             MISTYPED.labels(self._source).inc()

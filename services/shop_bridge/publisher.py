@@ -5,6 +5,7 @@ a second affordable.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,12 +18,15 @@ from schemas.messages import Message
 from schemas.topic import Topic
 from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS
 from services.runtime import transport
+from services.runtime.burying import TELLER
 from services.runtime.masking import without_cards
 from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
 from services.runtime.settings import Settings
 from services.runtime.tally import Tally
+from services.shop_bridge.letter_counts import LetterCounts
 
 RECONNECT_SECONDS = 1.0
+TELL_SECONDS = 5.0
 _log = structlog.get_logger()
 
 
@@ -39,6 +43,9 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._tally = Tally()
         self._connecting: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._counts = LetterCounts(settings.state_dir, settings.topic_prefix)
+        self._dead_letters = settings.topic(DEAD_LETTERS.name)
         self._partitioner = Partitioner(SHOP_EVENTS.partitions)
         topics = {message: topic for topic in (SHOP_EVENTS, ORDERS) for message in topic.messages}
         named = {message: settings.topic(topic.name) for message, topic in topics.items()}
@@ -47,14 +54,18 @@ class Publisher:
 
     async def start(self) -> None:
         """Begin to connect."""
+        self._counts.load()
         self._connecting = asyncio.create_task(self._connect())
+        self._telling = asyncio.create_task(_tell_of_letters())
 
     async def stop(self) -> None:
         """Send what is under way, and disconnect."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._connecting
+        for task in (self._connecting, self._telling):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        TELLER.tell(time.monotonic(), is_last=True)
         if self._producer is not None:
             await self._producer.stop()
 
@@ -104,7 +115,7 @@ class Publisher:
             "attempt": "1",
         }
         return OutputRecord(
-            self._settings.topic(DEAD_LETTERS.name),
+            self._dead_letters,
             partition,
             key.encode(),
             without_cards(value),
@@ -116,6 +127,7 @@ class Publisher:
         """Send, and wait until all are acknowledged. Raises ``NotAcknowledgedError``."""
         with self._tally.sending(len(records)):
             await self._send_all(records)
+        self._counts.add(each for each in records if each.topic == self._dead_letters)
 
     def status(self) -> dict[str, object]:
         """Whether the publisher is connected, and counts of its records."""
@@ -154,3 +166,10 @@ class Publisher:
             else:
                 self._producer = producer
                 return
+
+
+async def _tell_of_letters() -> None:
+    """Log counts of dead letters when their minute is over, until cancelled."""
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        TELLER.tell(time.monotonic())
