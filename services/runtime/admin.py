@@ -133,7 +133,7 @@ async def _let_dead_letters_expire(client: AIOKafkaAdminClient, settings: Settin
     if settings.dead_letter_days is None or settings.clock == "log":
         return
     name = settings.topic(DEAD_LETTERS.name)
-    there = await _set_by_people(client, name)
+    there = await set_of_topic(client, name)
     wanted = {k: v for k, v in there.items() if k not in EXPIRES_BY}
     wanted |= _configured(settings, DEAD_LETTERS)
     if wanted == there:
@@ -145,7 +145,7 @@ async def _let_dead_letters_expire(client: AIOKafkaAdminClient, settings: Settin
                 raise TopicsError(f"topic {name} does not take DEAD_LETTER_DAYS: {said or code}")
 
 
-async def _set_by_people(client: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+async def set_of_topic(client: AIOKafkaAdminClient, name: str) -> dict[str, str]:
     """The settings of a topic that are its own, not the broker's defaults."""
     asked = ConfigResource(ConfigResourceType.TOPIC, name)
     found: dict[str, str] = {}

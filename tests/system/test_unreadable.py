@@ -1,5 +1,6 @@
 """What Kafka holds and no client can read: it is named and set aside, and all around it counts."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import GroupPurchase
+from schemas.ids import derive
+from schemas.messages import GroupPurchase, OrderCancelled
 from schemas.topics import DEAD_LETTERS
+from services.runtime.admin import admin, create_topics, set_of_topic
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import encode, milliseconds
 from tests.raw_batches import Raw, batch, gzipped
@@ -332,3 +335,71 @@ def test_a_changelog_that_cannot_be_read_stops_the_worker_and_says_what_to_do(
     stack.workers.remove(second)
     first.start()
     stack.wait_for("purchases", GROUP, quantity=2)
+
+
+def cancelled(group_id: str) -> OrderCancelled:
+    """What no fact can answer."""
+    return OrderCancelled(order_id="1", source="shop", group_id=group_id, cancelled_at=T)
+
+
+def test_an_unknown_group_is_waited_for_in_sight_and_a_mistyped_one_not_at_all(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused at once, or listed and counted for an hour and then said, by one service of three."""
+    pointed_at(stack, monkeypatch)
+    unknown, mistyped = derive("nobody's"), derive("nobody's")[:-1] + "*"
+    (worker, *_) = stack.start("order_service", "payment_service", "shop_bridge")
+    stack.feed("orders", *((cancelled(each), AT_MS) for each in (unknown, mistyped)))
+    stack.feed("orders", (order_at(mistyped, 1, T, 5), AT_MS), (order_at(unknown, 2, T), AT_MS))
+    refused = f"{mistyped}/refused/shop/{mistyped}-1"
+    stack.wait_for("purchases", refused, reason="unknown-group")
+    stack.wait_idle()
+    assert [each["reason"] for each in dead(stack)] == ["mistyped-id"]
+    found = jointbuy("waiting", "--json").json
+    assert {(each["service"], each["key"]) for each in found} == {
+        ("order_service", unknown),
+        ("payment_service", unknown),
+    }
+    (ours,) = [each for each in found if each["service"] == "order_service"]
+    assert [each["type"] for each in ours["records"]] == ["OrderCancelled", "OrderPaid"]
+    assert ours["records"][0]["place"].startswith(f"orders/{partition_of(unknown)}/")
+    page = worker.page("metrics")
+    assert page is not None
+    assert sum(
+        float(line.split()[-1])
+        for line in page.text.splitlines()
+        if line.startswith("jointbuy_waiting{")
+    ) == len(ours["records"])
+
+    stack.pass_time(T + timedelta(minutes=61))
+    stack.wait_for("purchases", f"{unknown}/refused/shop/{unknown}-2", reason="unknown-group")
+    stack.wait_idle()
+    assert sorted(each["reason"] for each in dead(stack)) == ["mistyped-id", "unknown-group"]
+    assert jointbuy("waiting").out.strip() == "nothing waits for its group or auction"
+    check_expiry(stack)
+
+
+def check_expiry(stack: Stack) -> None:
+    """The setting reaches a topic that is there; without it, the topic stays as it is."""
+    name = stack.settings.topic(DEAD_LETTERS.name)
+
+    async def after(days: int | None, clock: str = "wall") -> dict[str, str]:
+        given = stack.settings.model_copy(update={"dead_letter_days": days, "clock": clock})
+        await create_topics(given)
+        client = admin(given)
+        await client.start()
+        try:
+            return await set_of_topic(client, name)
+        finally:
+            await client.close()
+
+    before = asyncio.run(after(None))
+    assert asyncio.run(after(5, "log")) == before
+    expiring = asyncio.run(after(5))
+    assert expiring["retention.ms"] == str(5 * 24 * 3_600_000)
+    assert expiring["message.timestamp.type"] == "LogAppendTime"
+    assert expiring["max.message.bytes"] == before["max.message.bytes"]
+    assert asyncio.run(after(None)) == expiring
+    kept = asyncio.run(after(0))
+    assert kept["retention.ms"] == "-1"
+    assert "message.timestamp.type" not in kept
