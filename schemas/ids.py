@@ -62,6 +62,14 @@ def read_aloud(text: str) -> str:
     return f"GB-{body[:5]}-{body[5:10]}-{body[10]}"
 
 
+def is_group_id(text: str) -> bool:
+    """Whether it is an id as the system issues them: no group ever has another one."""
+    try:
+        return read_aloud(text) == text
+    except ValueError:
+        return False
+
+
 def _times_two(value: int) -> int:
     value <<= 1
     return value ^ _FIELD_POLYNOMIAL if value & 32 else value

@@ -8,7 +8,14 @@ from pydantic import StringConstraints
 from schemas.parts import Id, Instant, Message, Money, Version
 
 TaskKind = Literal["transfer", "order", "record"]
-Short = Annotated[str, StringConstraints(max_length=200)]
+Outcome = Literal["replayed", "purged", "expired"]
+#: Most characters of an id.
+ID_MAX = 64
+#: Most characters of ``Task.problem``.
+PROBLEM_MAX = 1_000
+#: Most characters of ``Task.about`` and of ``Task.reason``.
+ABOUT_MAX = 200
+Short = Annotated[str, StringConstraints(max_length=ABOUT_MAX)]
 
 
 class Task(Message):
@@ -20,6 +27,8 @@ class Task(Message):
     thing: the order's number in the shop, the bank's reference, the record's place
     (``topic/partition/offset``). ``reason`` is a code, ``problem`` says it in words. ``amount`` is
     in minor units of ``currency``. ``done_reason`` is what people said when they closed it.
+    ``outcome`` says how a task of kind ``record`` was done: its dead letter was replayed or purged,
+    or it had expired.
 
     Payments and letters that are left to people are not tasks: their own facts tell of them. The
     topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
@@ -34,12 +43,13 @@ class Task(Message):
     group_id: Id | None = None
     about: Short
     reason: Short
-    problem: Annotated[str, StringConstraints(max_length=1_000)]
+    problem: Annotated[str, StringConstraints(max_length=PROBLEM_MAX)]
     amount: Money | None = None
     currency: Annotated[str, StringConstraints(max_length=16)] | None = None
     since: Instant
     done_at: Instant | None = None
     done_reason: Short | None = None
+    outcome: Outcome | None = None
     version: Version = 1
     keyed_by: ClassVar[str] = "task_id"
 
@@ -58,3 +68,19 @@ def transfer_task_id(reference: str) -> str:
     The same transfer gives the same id in whichever statement it stands.
     """
     return f"transfer-{sha256(reference.encode(errors='replace')).hexdigest()[:32]}"
+
+
+def record_task_id(topic: str, partition: int | str, offset: int | str) -> str:
+    """The id of the task for a dead letter, by the place of its record; ``topic`` has no prefix.
+
+    A place that makes no id, as it is too long or holds a slash, is hashed.
+    """
+    task_id = f"record-{topic}-{partition}-{offset}"
+    if (
+        len(task_id) <= ID_MAX
+        and task_id.isascii()
+        and task_id.isprintable()
+        and "/" not in task_id
+    ):
+        return task_id
+    return f"record-{sha256(task_id.encode()).hexdigest()[:32]}"

@@ -16,6 +16,8 @@ RECORD_BYTES_MAX = 900_000
 COMMANDS_KEPT = timedelta(days=30)
 COMPACTION_LAG = timedelta(days=7)
 FOR_EVER = str(2**63 - 1)
+#: Where dead letters expire, the oldest part of a partition goes at most so much later.
+EXPIRY_STEP = timedelta(days=1)
 
 Kind = Literal["command", "fact", "step", "ops"]
 
@@ -48,8 +50,12 @@ class Topic:
         union: Any = Annotated[Union[types], Field(discriminator="type")]  # noqa: UP007
         return TypeAdapter(union)
 
-    def settings(self, *, log_time: bool) -> Mapping[str, str]:
-        """The topic's configuration on the broker; times in the log may be of any year if so."""
+    def settings(self, *, log_time: bool, dead_letter_days: int = 0) -> Mapping[str, str]:
+        """The topic's configuration on the broker; times in the log may be of any year if so.
+
+        Dead letters are kept for so many days, counted from when they are written; 0 is for ever,
+        and so is any number where times may be of any year.
+        """
         # A dead letter is what a topic took, and headers.
         size = {"max.message.bytes": str((3 if self.kind == "ops" else 2) * 1024 * 1024)}
         lag = _milliseconds(COMPACTION_LAG)
@@ -60,7 +66,15 @@ class Topic:
             size["message.timestamp.after.max.ms"] = FOR_EVER
         if self.compacted:
             return size | {"cleanup.policy": "compact", "min.compaction.lag.ms": lag}
-        return size | {"cleanup.policy": "delete", "retention.ms": kept}
+        deleted = size | {"cleanup.policy": "delete", "retention.ms": kept}
+        if self.kind == "ops" and dead_letter_days and not log_time:
+            deleted |= {
+                "retention.ms": _milliseconds(timedelta(days=dead_letter_days)),
+                "segment.ms": _milliseconds(EXPIRY_STEP),
+                # A dead letter has the time of its record, which may be of any year.
+                "message.timestamp.type": "LogAppendTime",
+            }
+        return deleted
 
 
 def _milliseconds(span: timedelta) -> str:

@@ -339,6 +339,16 @@ PARKED_KEYS = Topic(
     compacted=True,
 )
 
+
+def buries(topic: Topic) -> str | None:
+    """The service that writes the dead letter for a record of a topic that nobody can read.
+
+    It is the first in the catalogue that reads the topic by a processor; the others count the
+    record. ``None`` for a topic that no processor may read.
+    """
+    return next((each for each in topic.consumers if each in _WITH_PROCESSORS), None)
+
+
 CATALOGUE: Mapping[str, Topic] = {
     topic.name: topic
     for topic in (

@@ -28,6 +28,7 @@ from schemas.topics import (
 )
 from services.auction_service import desk, ending, inviting, rows, rules
 from services.runtime.processor import Processor
+from services.runtime.rows import Waiting
 
 DESK = Processor(
     service="auction_service",
@@ -77,7 +78,7 @@ AUCTION = Processor(
         "auction": rows.Auction,
         "live": rows.Live,
         "offer": rows.Judged,
-        "asking": rows.Waiting,
+        "asking": Waiting,
         "asked": rows.Mark,
         "bidder": rows.Mark,
         "address": rows.Mark,
@@ -85,7 +86,7 @@ AUCTION = Processor(
         "applicant": rows.Applicant,
         "mailbox": rows.Mailbox,
         "gone": rows.Gone,
-        "waiting": rows.Waiting,
+        "waiting": Waiting,
         "waits": rows.Waits,
         "told": rows.Mark,
         "invited": rows.Mark,

@@ -145,15 +145,6 @@ class Judged:
 
 
 @dataclass(slots=True)
-class Waiting:
-    """A message as JSON, and when it came."""
-
-    type: str
-    message: str
-    arrived_at: datetime
-
-
-@dataclass(slots=True)
 class Waits:
     """The last number given to a message that waits."""
 

@@ -51,7 +51,7 @@ from services.auction_service.rows import (
     Live,
     Mark,
 )
-from services.runtime.rows import Due, Rows
+from services.runtime.rows import Due, GivenUp, Rows, Waiting
 
 ROWS_PER_CALL = 500
 
@@ -305,16 +305,22 @@ def _apply(
             return withdraw_application(message, rows, now, sellers)
 
 
-def refuse_unknown(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
-    """Refuse an offer or application whose auction has not opened within the hour."""
+def refuse_unknown(
+    row_name: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message | GivenUp]:
+    """Refuse an offer or application whose auction has not opened within the hour.
+
+    Withdrawals and confirmations are given up.
+    """
     number = row_name.rpartition("/")[2]
-    message = waiting.read(rows[f"waiting/{number}"])
+    row: Waiting = rows[f"waiting/{number}"]
+    message = waiting.read(row)
     del rows[f"waiting/{number}"]
     _forget_if_none(rows, now)
     if isinstance(message, CounterOffered):
         if f"offer/{message.offer_id}" in rows:
             return (judging.verdict_of(message.offer_id, rows),)
-        judged = Judged(message.seller_id, "refused", "unknown-auction")
+        judged = Judged(message.seller_id, "refused", waiting.UNKNOWN_AUCTION)
         return judging.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
         name = reserving.application_name(message.application_id)
@@ -322,10 +328,10 @@ def refuse_unknown(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -
         if application is None:
             application = rows[name] = Application(
                 "refused", message.applicant.id, message.quantity, message.applied_at,
-                "unknown-auction",
+                waiting.UNKNOWN_AUCTION,
             )  # fmt: skip
         return (reserving.refused(message.application_id, application, rows),)
-    return ()
+    return (waiting.give_up(message, row, rows),)
 
 
 def _forget_if_none(rows: Rows, now: datetime) -> None:

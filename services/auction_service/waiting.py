@@ -11,12 +11,13 @@ from schemas.messages import (
     AuctionWithdrawn,
     CounterOffered,
 )
-from services.auction_service.rows import Mark, Waiting, Waits
-from services.runtime.rows import Due, Rows
+from services.auction_service.rows import Mark, Waits
+from services.runtime.rows import Due, GivenUp, Rows, Waiting
 
 UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
 SELLER_WAIT = timedelta(seconds=60)
 SELLER_RECHECK = timedelta(seconds=5)
+UNKNOWN_AUCTION = "unknown-auction"
 
 Waiter = (
     AuctionOpened
@@ -38,13 +39,14 @@ WAITERS: dict[str, type[Waiter]] = {
 
 def wait(message: Waiter, rows: Rows, now: datetime) -> None:
     """Keep a message an hour for its auction."""
-    number = _keep("waiting", message, rows, now)
-    rows[f"due/expire/{number}"] = Due(now + UNKNOWN_AUCTION_WAIT)
+    until = now + UNKNOWN_AUCTION_WAIT
+    number = _keep("waiting", message, rows, now, until)
+    rows[f"due/expire/{number}"] = Due(until)
 
 
 def ask(message: AuctionOpened | CounterOffered, rows: Rows, now: datetime) -> None:
     """Keep an offer a minute for the facts of its seller, which may still be on their way."""
-    number = _keep("asking", message, rows, now)
+    number = _keep("asking", message, rows, now, now + SELLER_WAIT)
     rows[f"asked/{message.offer_id}"] = Mark()
     rows[f"due/look/{number}"] = Due(now + SELLER_RECHECK)
 
@@ -70,11 +72,17 @@ def asking(rows: Rows) -> Iterator[str]:
         yield name.partition("/")[2]
 
 
-def _keep(table: str, message: Waiter, rows: Rows, now: datetime) -> str:
+def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
+    """What has no answer as a fact: a withdrawal or confirmation whose auction did not open."""
+    problem = f"no auction with the id {rows.key} opened within an hour"
+    return GivenUp(message, waiting, problem, UNKNOWN_AUCTION)
+
+
+def _keep(table: str, message: Waiter, rows: Rows, now: datetime, until: datetime) -> str:
     last = rows.get("waits", Waits(0)).last + 1
     rows["waits"] = Waits(last)
     number = f"{last:012d}"
     rows[f"{table}/{number}"] = Waiting(
-        type(message).__name__, message.model_dump_json(exclude_none=True), arrived_at=now
+        type(message).__name__, message.model_dump_json(exclude_none=True), now, until
     )
     return number

@@ -90,7 +90,8 @@ def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the group would have {quantity} units of {value} minor units,"
-            f" at most {NUMBER_MAX} and {SUM_MAX} are possible"
+            f" at most {NUMBER_MAX} and {SUM_MAX} are possible",
+            BEYOND_LIMITS,
         )
     return Sums(quantity, value)
 
@@ -106,7 +107,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     if message.status == "open" or "decision" in rows:
         return []
     if message.status != "withdrawn" and "terms" not in rows:
-        raise UnusableError("the group closed before its terms came")
+        raise UnusableError("the group closed before its terms came", "unknown-group")
     decision = Decision(message.request_id, message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
     rows["due/shrink"] = Due(now + KEPT_AFTER_CLOSE)

@@ -23,6 +23,7 @@ from schemas.messages import (
 from schemas.topics import GROUP_PURCHASES, NOTICES, ORDERS, PAYMENTS, PURCHASES
 from services.order_service import rows, rules
 from services.runtime.processor import Processor
+from services.runtime.rows import Waiting
 
 PROCESSOR = Processor(
     service="order_service",
@@ -62,7 +63,7 @@ PROCESSOR = Processor(
         "unpaid": rows.Unpaid,
         "latest": rows.Latest,
         "return": rows.Return,
-        "waiting": rows.Waiting,
+        "waiting": Waiting,
         "waits": rows.Waits,
         "chunk": rows.Chunk,
         "ended": rows.Ended,

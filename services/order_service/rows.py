@@ -162,15 +162,6 @@ class Return:
 
 
 @dataclass(slots=True)
-class Waiting:
-    """A message as JSON text, and when it came."""
-
-    type: str
-    message: str
-    arrived_at: datetime
-
-
-@dataclass(slots=True)
 class Waits:
     """There while messages wait: the number of the last one."""
 

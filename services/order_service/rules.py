@@ -6,8 +6,8 @@ Here is what answers to each message and to what falls due; ``counting``, ``unco
 Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
 ``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (its
 worth or a sum is, or an order by a link has more units than the group takes); ``expired`` without a
-confirmation in 48 hours; ``unknown-group`` after an hour without the group; ``exceeds-orders`` for
-a return.
+confirmation in 48 hours; ``unknown-group`` after an hour without the group, or at once if no group
+can have such an id; ``exceeds-orders`` for a return.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,13 +47,12 @@ from services.order_service.rows import (
     Listed,
     Purchase,
     Terms,
-    Waiting,
     order_name,
     purchase_state,
 )
 from services.order_service.sources import is_fed_by, refuse_order, refuse_return
 from services.order_service.waiting import give_up, read_waiting, wait
-from services.runtime.rows import Due, Rows, UnusableError
+from services.runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
 
 CHUNK_ROWS_MAX = 500
 
@@ -81,7 +80,8 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     number of products that no group can reach.
     """
     if message.number_of_products > NUMBER_MAX:
-        raise UnusableError(f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}")
+        problem = f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}"
+        raise UnusableError(problem, BEYOND_LIMITS)
     if "ended" in rows:
         return ()
     if "terms" in rows:
@@ -298,11 +298,11 @@ def expire_unconfirmed(row_name: str, rows: Rows, now: datetime) -> Sequence[Mes
     return expire(order_name(source, order_id), rows, now)
 
 
-def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
     """Refuse an order or return whose group has not come within the hour.
 
-    The answer is kept for repeats, even if the group comes later. Cancellations and payments that
-    found no group are dropped.
+    The answer is kept for repeats, even if the group comes later. Confirmations, cancellations and
+    payments that found no group are given up.
     """
     return give_up(row_name.rpartition("/")[2], rows, now)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from schemas.ids import is_group_id
 from schemas.messages import (
     Message,
     OrderCancelled,
@@ -17,15 +18,17 @@ from services.order_service.closing import ROWS_KEPT
 from services.order_service.rows import (
     Order,
     Return,
-    Waiting,
     Waits,
     order_name,
     order_refused,
     return_name,
 )
-from services.runtime.rows import Due, Rows
+from services.runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
 
 UNKNOWN_GROUP_WAIT = timedelta(hours=1)
+#: Reasons of dead letters; refusals of orders and returns say ``unknown-group`` for both.
+MISTYPED_ID = "mistyped-id"
+UNKNOWN_GROUP = "unknown-group"
 
 Waiter = OrderPlaced | OrderConfirmed | OrderPaid | OrderCancelled | OrderReturned | Payment
 WAITERS: dict[str, type[Waiter]] = {
@@ -39,22 +42,28 @@ WAITERS: dict[str, type[Waiter]] = {
 
 
 def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep a message an hour for its group.
+    """Keep a message an hour for its group, or refuse it at once if no group can have such an id.
 
     An order or return that was refused for want of its group gets the same answer again. When the
     group is over, orders are too late, returns exceed what is known, and the rest is ignored.
+    Raises ``UnusableError`` for any other message whose id is mistyped.
     """
     name, refused = _refused(message, rows)
     if refused and ("ended" in rows or name in rows):
         return (order_refused(name, rows.get(name, refused), rows),)
     if "ended" in rows:
         return ()
+    if not is_group_id(rows.key):
+        if refused is None:
+            raise UnusableError(f"no group has the id {rows.key}: it is mistyped", MISTYPED_ID)
+        return _refuse(message, name, refused, rows, now)
     number = rows.get("waits", Waits(0)).last + 1
+    until = now + UNKNOWN_GROUP_WAIT
     rows["waits"] = Waits(number)
     rows[f"waiting/{number:012d}"] = Waiting(
-        type(message).__name__, message.model_dump_json(), arrived_at=now
+        type(message).__name__, message.model_dump_json(), arrived_at=now, until=until
     )
-    rows[f"due/expire/{number:012d}"] = Due(now + UNKNOWN_GROUP_WAIT)
+    rows[f"due/expire/{number:012d}"] = Due(until)
     return ()
 
 
@@ -63,15 +72,23 @@ def read_waiting(waiting: Waiting) -> Waiter:
     return WAITERS[waiting.type].model_validate_json(waiting.message)
 
 
-def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Refuse an order or return whose group has not come, and keep that; drop any other message."""
-    message = read_waiting(rows[f"waiting/{number}"])
+def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
+    """Refuse an order or return whose group has not come, and keep that; give up other messages."""
+    waiting: Waiting = rows[f"waiting/{number}"]
+    message = read_waiting(waiting)
     del rows[f"waiting/{number}"]
     if rows["waits"].last == int(number):
         del rows["waits"]
     name, refused = _refused(message, rows)
     if refused is None:
-        return ()
+        problem = f"no group with the id {rows.key} came within an hour"
+        return (GivenUp(message, waiting, problem, UNKNOWN_GROUP),)
+    return _refuse(message, name, refused, rows, now)
+
+
+def _refuse(
+    message: Waiter, name: str, refused: Order | Return, rows: Rows, now: datetime
+) -> Sequence[Message]:
     if "due/shrink" not in rows:  # if the group never comes, its refusals go one day all the same
         rows["due/shrink"] = Due(now + ROWS_KEPT)
     if name in rows:
@@ -88,10 +105,10 @@ def _refused(message: Waiter, rows: Rows) -> tuple[str, Order | Return | None]:
     is_over = "ended" in rows
     if isinstance(message, OrderReturned):
         name = return_name(message.source, message.return_id)
-        reason = "exceeds-orders" if is_over else "unknown-group"
+        reason = "exceeds-orders" if is_over else UNKNOWN_GROUP
         return name, Return(message.member_id, message.quantity, reason)
     if isinstance(message, OrderPlaced | OrderPaid):
         name = order_name(message.source, message.order_id)
-        reason = "too-late" if is_over else "unknown-group"
+        reason = "too-late" if is_over else UNKNOWN_GROUP
         return name, Order("refused", message.member_id, message.quantity, reason=reason)
     return "", None

@@ -207,7 +207,8 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
         if in_all > SUM_MAX:
             raise UnusableError(
                 f"{BEYOND_LIMITS}: {in_all} minor units would have come from the payer of"
-                f" {message.payment_id}, at most {SUM_MAX} are possible"
+                f" {message.payment_id}, at most {SUM_MAX} are possible",
+                BEYOND_LIMITS,
             )
     rows[name] = Report()
     if move.kind == "invoice":

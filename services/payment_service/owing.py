@@ -54,7 +54,8 @@ def check_sums(message: PurchaseRow | Favor, rows: Rows) -> None:
     if after.quantity > NUMBER_MAX or max(after.value, after.favor) > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the group would have {after.quantity} units of {after.value} minor"
-            f" units and favors of {after.favor}; at most {NUMBER_MAX} and {SUM_MAX} are possible"
+            f" units and favors of {after.favor}; at most {NUMBER_MAX} and {SUM_MAX} are possible",
+            BEYOND_LIMITS,
         )
 
 

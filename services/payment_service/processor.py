@@ -38,8 +38,9 @@ from schemas.topics import (
     PAYMENTS,
     PURCHASES,
 )
-from services.payment_service import hearing, rows, rules
+from services.payment_service import hearing, rows, rules, waiting
 from services.runtime.processor import CallRules, Processor
+from services.runtime.rows import Waiting
 
 PROCESSOR = Processor(
     service="payment_service",
@@ -62,7 +63,11 @@ PROCESSOR = Processor(
         PaymentDisputed: hearing.take_dispute,
         PaymentRetried: hearing.retry,
     },
-    due={"favor": rules.await_no_longer, "shrink": rules.begin_shrinking},
+    due={
+        "favor": rules.await_no_longer,
+        "shrink": rules.begin_shrinking,
+        "unknown": waiting.count_no_more,
+    },
     chunks={
         "open": rules.open_waiting,
         "level": rules.level_all,
@@ -83,6 +88,7 @@ PROCESSOR = Processor(
         "report": rows.Report,
         "settled": rows.Settled,
         "waits": rows.Waits,
+        "waiting": Waiting,
         "chunk": rows.Chunk,
     },
 )

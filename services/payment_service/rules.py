@@ -49,6 +49,7 @@ from services.payment_service.rows import (
     order_name,
 )
 from services.payment_service.settling import bring_to_level, settle_group
+from services.payment_service.waiting import end_waiting, is_mistyped
 from services.runtime.rows import Due, Rows
 
 CHUNK_ROWS_MAX = 200
@@ -89,8 +90,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         sources=message.sources,
     )
     if "waits" in rows or group.ended or group.decided:
-        if "waits" in rows:
-            del rows["waits"]
+        end_waiting(rows)
         rows["chunk/open"] = Chunk(step="order/")
     return ()
 
@@ -214,7 +214,7 @@ def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Mes
 
 def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequence[Message]:
     """An order by a link is confirmed: it is charged from now on."""
-    if _group(rows, now).over:
+    if is_mistyped(rows) or _group(rows, now).over:
         return ()
     name = order_name(message.source, message.order_id)
     return bring_to_level(owing.confirm_order(name, message.at, rows), rows, now)
@@ -228,14 +228,14 @@ def pay_order(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message
 def _take_order(
     message: OrderPlaced | OrderPaid, rows: Rows, now: datetime, *, paid: bool
 ) -> Sequence[Message]:
-    if _group(rows, now).over:
+    if is_mistyped(rows) or _group(rows, now).over:
         return ()
     return bring_to_level(owing.take_order(message, rows, paid=paid), rows, now)
 
 
 def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence[Message]:
     """The order is void, maybe before it comes: nothing is asked for it any more."""
-    if _group(rows, now).over:
+    if is_mistyped(rows) or _group(rows, now).over:
         return ()
     name = order_name(message.source, message.order_id)
     return bring_to_level(owing.kill_order(name, rows), rows, now)
@@ -243,7 +243,7 @@ def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence
 
 def refuse_order(message: OrderRefused, rows: Rows, now: datetime) -> Sequence[Message]:
     """The order does not count: what was asked for it is called off, what was paid goes back."""
-    if _group(rows, now).over or message.reason == ABOUT_RETURN:
+    if is_mistyped(rows) or _group(rows, now).over or message.reason == ABOUT_RETURN:
         return ()
     name = order_name(message.source, message.order_id)
     return bring_to_level(owing.kill_order(name, rows), rows, now)
@@ -272,7 +272,8 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
     if doomed:
         return ()
     # If the settled sums have not been sent yet, the terms send them.
-    for name in ("chunk/shrink", "settled", "terms", "waits"):
+    end_waiting(rows)
+    for name in ("chunk/shrink", "settled", "terms"):
         if name in rows:
             del rows[name]
     rows["group"] = Group(over=True)

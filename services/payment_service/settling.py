@@ -8,12 +8,16 @@ from schemas.messages import Message
 from services.payment_service.book import Book
 from services.payment_service.leveling import level
 from services.payment_service.rows import Group, Payer, Settled, payer_name
+from services.payment_service.waiting import count_waiting
 from services.runtime.rows import Rows
 
 
 def bring_to_level(payer_id: str | None, rows: Rows, now: datetime) -> Sequence[Message]:
     """Ask for what a payer's payments lack of what is owed; letters about them."""
-    if payer_id is None or payer_name(payer_id) not in rows:
+    if payer_id is None:
+        count_waiting(rows, now)
+        return ()
+    if payer_name(payer_id) not in rows:
         return ()
     return close_book(Book(payer_id, rows, now))
 

@@ -4,15 +4,21 @@ import re
 from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.topic import Topic
 from schemas.topics import CATALOGUE, DEAD_LETTERS, PARKED_KEYS
 from services.runtime import broker_clock
 from services.runtime.broker_watch import other_partitions, wanted_of
-from services.runtime.lasting import lasting
+from services.runtime.lasting import LastingError, lasting
 from services.runtime.processor import Processor
 from services.runtime.settings import Settings
+
+#: Settings that make dead letters expire.
+EXPIRES_BY = ("retention.ms", "segment.ms", "message.timestamp.type")
+#: Kafka's number for a setting of the topic itself (DescribeConfigs, ``config_source``).
+TOPIC_S_OWN = 1
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:
@@ -23,6 +29,7 @@ def admin(settings: Settings) -> AIOKafkaAdminClient:
 async def create_topics(settings: Settings, processors: Iterable[Processor] = ()) -> list[str]:
     """Create what is missing of the catalogue, and the changelogs; returns the names made.
 
+    A topic of dead letters that is there gets the expiry that the settings say, if they say one.
     Raises ``LastingError`` when a topic exists with another number of partitions, as keys would no
     longer meet, and when the broker refuses to make one for a reason that stays.
     """
@@ -40,6 +47,8 @@ async def create_topics(settings: Settings, processors: Iterable[Processor] = ()
         missing = [topic for topic in wanted if topic.name not in there]
         if missing:
             await _create(client, missing)
+        if settings.topic(DEAD_LETTERS.name) in there:
+            await _let_dead_letters_expire(client, settings)
         return [topic.name for topic in missing]
     finally:
         await client.close()
@@ -118,8 +127,42 @@ def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
         settings.topic(topic.name),
         topic.partitions,
         settings.replication_factor,
-        topic_configs=dict(topic.settings(log_time=settings.clock == "log")),
+        topic_configs=_configured(settings, topic),
     )
+
+
+def _configured(settings: Settings, topic: Topic) -> dict[str, str]:
+    days = settings.dead_letter_days or 0
+    return dict(topic.settings(log_time=settings.clock == "log", dead_letter_days=days))
+
+
+async def _let_dead_letters_expire(client: AIOKafkaAdminClient, settings: Settings) -> None:
+    """Give the topic the expiry of the settings; what ops have set of it otherwise stays."""
+    if settings.dead_letter_days is None or settings.clock == "log":
+        return
+    name = settings.topic(DEAD_LETTERS.name)
+    there = await set_of_topic(client, name)
+    wanted = {k: v for k, v in there.items() if k not in EXPIRES_BY}
+    wanted |= _configured(settings, DEAD_LETTERS)
+    if wanted == there:
+        return
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, wanted)
+    for response in await client.alter_configs([resource]):
+        for code, said, *_ in response.resources:
+            if code:
+                raise LastingError(f"topic {name} does not take DEAD_LETTER_DAYS: {said or code}")
+
+
+async def set_of_topic(client: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+    """The settings of a topic that are its own, not the broker's defaults."""
+    asked = ConfigResource(ConfigResourceType.TOPIC, name)
+    found: dict[str, str] = {}
+    for response in await client.describe_configs([asked]):
+        for resource in response.to_object()["resources"]:
+            for entry in resource["config_entries"]:
+                if entry.get("config_source") == TOPIC_S_OWN:
+                    found[entry["config_names"]] = entry["config_value"]
+    return found
 
 
 def _changelog(settings: Settings, processor: Processor) -> NewTopic:

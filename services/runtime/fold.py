@@ -7,13 +7,14 @@ partition is open; if anything goes wrong it is dropped whole and made anew from
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from schemas.messages import Message, TimePassed
+from services.runtime.burying import Burying, DeadLetters
 from services.runtime.due import DueQueue
 from services.runtime.failing import RuleError, shown
-from services.runtime.held import Held, due_ms, waited
+from services.runtime.held import Held, Waits, due_ms, given_up, waited
 from services.runtime.key_rows import KeyRows
 from services.runtime.overlay import VALUE_BYTES_MAX, Overlay, RowError, Stashed
 from services.runtime.processor import Processor, Rule
@@ -23,15 +24,13 @@ from services.runtime.records import (
     InputRecord,
     OutputRecord,
     Partitioner,
-    Unreadable,
-    dead_letter,
     decode,
     encode,
     in_range,
     instant,
     key_id,
 )
-from services.runtime.rows import Due, UnusableError
+from services.runtime.rows import Due, GivenUp, UnusableError
 from services.runtime.store import Store
 
 STASHED_PER_TURN = 200
@@ -58,9 +57,8 @@ class Fold:
         self.now_ms = store.meta.now
         self.stashed = store.meta.stashed
         self.outputs: list[OutputRecord] = []
-        self.dead = 0
-        #: The unreadable records of this batch; the other dead letters could be read.
-        self.unreadable: list[Unreadable] = []
+        letters = DeadLetters(processor.service, dead_letters, partitioner)
+        self.burying = Burying(letters, store.meta.dead)
         self.fired = 0
         self._encoder = encoder
         self._partitioner = partitioner
@@ -68,7 +66,7 @@ class Fold:
         self._wholes = wholes
         self._parked = parked
         self._topics = {topic.name: topic for topic in processor.inputs}
-        self._special = {*processor.facts, "due", "chunk", "stash", "call"}
+        self._special = {*processor.facts, "due", "chunk", "stash", "call", "waiting"}
         # What its readers take, with the facts, as the story of a key in order. A command is for
         # another service, as a letter is: it does not matter before which fact it goes out.
         self._story = {
@@ -79,6 +77,7 @@ class Fold:
         }
         # Row keys of calls that were put or deleted since they were last looked at.
         self.called: set[str] = set()
+        self.waits = Waits(store.waiting())
         self._keys: dict[str, KeyRows] = {}
         self._held: dict[str, Held] = {}
         # Facts of changed rows not sent yet: by key, row name -> (time, cause, rule).
@@ -101,9 +100,11 @@ class Fold:
             # What the row stood for until now is still to be told.
             self._send_facts(rows.key, set())
         self._puts += 1
-        self.overlay.put(rows.key, name, row)
         table = name.partition("/")[0]
-        if table not in self._special:
+        if table == "waiting":
+            row = self.waits.take(f"{rows.key}\x00{name}", row, self._applying[1])
+        self.overlay.put(rows.key, name, row)
+        if table not in self._special or table == "waiting":
             return
         if table == "due":
             if row is not None:
@@ -152,7 +153,8 @@ class Fold:
         try:
             message = decode(topic, record, self._partitioner)
         except BadRecordError as error:
-            self._bury(record, str(error))
+            bury = self.burying.bury_unread
+            self.outputs += bury(topic, record, str(error), error.reason, self.now_ms)
             return
         if isinstance(message, TimePassed):
             return
@@ -161,20 +163,6 @@ class Fold:
             self._stash(key, topic_name, record, message)
             return
         self._call(key, topic_name, record, message, self.now_ms)
-
-    def _bury(self, record: InputRecord, error: str) -> None:
-        self.dead += 1
-        if isinstance(record, Unreadable):
-            self.unreadable.append(record)
-        letter = dead_letter(
-            self._dead_letters,
-            record.partition,
-            record,
-            self.processor.service,
-            error,
-            self.now_ms,
-        )
-        self.outputs.append(letter)
 
     def _stash(self, key: str, topic_name: str, record: InputRecord, message: Message) -> None:
         self.stashed += 1
@@ -210,7 +198,8 @@ class Fold:
             if self._puts != puts:
                 late = AssertionError(f"refused the record after it had put a row ({error})")
                 raise self._blame(key, f"rule {rule.__name__}", cause, late) from error
-            self._bury(record, str(error))
+            topic, problem = self._topics[topic_name], str(error)
+            self.outputs += self.burying.bury(topic, record, problem, error.reason, self.now_ms)
 
     def _run(self, key: str, rule: Rule, timestamp: int, cause: Any, *given: Any) -> None:
         """Call a rule and send its messages; ``RuleError`` if the rule or the sending fails."""
@@ -347,13 +336,21 @@ class Fold:
 
     # --- what goes out ---------------------------------------------------------------------------
 
-    def _send(self, key: str, messages: Sequence[Message]) -> None:
+    def _send(self, key: str, messages: Sequence[Message | GivenUp]) -> None:
         timestamp, cause, rule = self._applying
-        told = {message.key for message in messages if type(message) in self._story}
+        sent = [each for each in messages if not isinstance(each, GivenUp)]
+        told = {message.key for message in sent if type(message) in self._story}
         if told:
             self._send_facts(key, told)
-        for message in messages:
+        for message in sent:
             self._put_out(self._encoder(message, timestamp, shown(cause), rule))
+        if len(sent) < len(messages):
+            given = [each for each in messages if isinstance(each, GivenUp)]
+            self.outputs += chain.from_iterable(map(self._given_up, given))
+
+    def _given_up(self, given: GivenUp) -> list[OutputRecord]:
+        topic, record = given_up(given, self._topics, self._dead_letters, self._partitioner)
+        return self.burying.bury(topic, record, given.problem, given.reason, self.now_ms)
 
     def _put_out(self, record: OutputRecord) -> None:
         size = len(record.value or b"")

@@ -1,12 +1,23 @@
-"""Keys whose records are stashed, and those stashed records."""
+"""What waits: keys whose records are stashed, and messages whose group or auction is unknown."""
 
+import heapq
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from schemas.topic import Topic
 from schemas.topics import DEAD_LETTERS
+from services.runtime.failing import shown
 from services.runtime.overlay import Stashed
-from services.runtime.records import Headers, InputRecord, milliseconds
-from services.runtime.rows import Due
+from services.runtime.records import (
+    Headers,
+    InputRecord,
+    Partitioner,
+    key_id,
+    milliseconds,
+)
+from services.runtime.rows import Due, GivenUp, Waiting
 
 
 class Held:
@@ -44,6 +55,60 @@ def waited(stashed: Stashed, key: str, dead_letters: str) -> InputRecord:
         key.encode(),
         stashed.value.encode(),
     )
+
+
+def given_up(
+    given: GivenUp, topics: Mapping[str, Topic], dead_letters: str, partitioner: Partitioner
+) -> tuple[Topic, InputRecord]:
+    """The topic and the record of a message that waited in vain, for its dead letter.
+
+    If the place of the record was not kept, the offset is -1.
+    """
+    message, waiting = given.message, given.waiting
+    name, partition, offset = (waiting.place or "//").split("/")
+    topic = topics.get(name)
+    if topic is None:
+        topic = next(each for each in topics.values() if type(message) in each.messages)
+    record = _Waited(
+        dead_letters.removesuffix(DEAD_LETTERS.name) + topic.name,
+        int(partition) if partition else partitioner(key_id(message.key)),
+        int(offset) if offset else -1,
+        milliseconds(waiting.arrived_at),
+        message.key.encode(),
+        waiting.message.encode(),
+    )
+    return topic, record
+
+
+class Waits:
+    """The rows of table ``waiting`` of a partition: how many there are, and the oldest."""
+
+    def __init__(self, rows: Iterable[tuple[int, str]]) -> None:
+        self._since = {row_key: since for since, row_key in rows}
+        # Rows that are gone leave it when they come to its top.
+        self._heap = [(since, row_key) for row_key, since in self._since.items()]
+        heapq.heapify(self._heap)
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def take(self, row_key: str, row: Waiting | None, cause: Any) -> Waiting | None:
+        """Note a row that is put or, with ``None``, deleted; returns it with its record's place."""
+        if row is None:
+            self._since.pop(row_key, None)
+            return None
+        since = milliseconds(row.arrived_at)
+        if self._since.get(row_key) != since:
+            self._since[row_key] = since
+            heapq.heappush(self._heap, (since, row_key))
+        is_new = not row.place and isinstance(cause, tuple)
+        return replace(row, place=shown(cause)) if is_new else row
+
+    def oldest_seconds(self, now_ms: int) -> float:
+        """How long the oldest waits by now; 0 if none does."""
+        while self._heap and self._since.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return max(now_ms - self._heap[0][0], 0) / 1000 if self._heap else 0.0
 
 
 def due_ms(row: Due) -> int:

@@ -4,9 +4,12 @@ Lag is not among them: kafka_exporter's ``kafka_consumergroup_lag`` is what dash
 committed offsets are what it reads.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from services.runtime.held import Waits
 
 _LABELS = ["processor", "partition"]
 
@@ -23,8 +26,11 @@ UNREADABLE = Counter(
     " compression, records, too-large, cut-off. Each is named in the log.",
     ["topic", "reason"],
 )
-DEAD_LETTERS = Gauge(
-    "jointbuy_dead_letters", "Records this worker sent to dead-letters since it opened.", _LABELS
+DEAD_LETTERS = Counter(
+    "jointbuy_dead_letters_total",
+    "Records set aside so far, restarts included, by topic and reason. Where written is no, another"
+    " service writes the dead letter, and counts it too.",
+    [*_LABELS, "topic", "reason", "written"],
 )
 COMMIT_SECONDS = Histogram(
     "jointbuy_commit_seconds",
@@ -35,6 +41,12 @@ COMMIT_SECONDS = Histogram(
 CLOCK = Gauge("jointbuy_clock_seconds", "The partition's clock, as Unix time.", _LABELS)
 HELD = Gauge("jointbuy_keys_held", "Keys whose records wait: parked, or in chunks.", _LABELS)
 DUE = Gauge("jointbuy_due_unhandled", "1 while something due is not handled.", _LABELS)
+WAITING = Gauge(
+    "jointbuy_waiting", "Messages that wait for a group or auction that is not known.", _LABELS
+)
+WAITING_OLDEST = Gauge(
+    "jointbuy_waiting_oldest_seconds", "How long the oldest of these waits, by the clock.", _LABELS
+)
 CALLS_WAITING = Gauge(
     "jointbuy_calls_waiting", "What is to be done outside and is not: letters to send.", _LABELS
 )
@@ -58,20 +70,51 @@ class PartitionMetrics:
     folded: Counter
     fold_seconds: Counter
     sent: Counter
-    dead: Gauge
+    dead: "DeadLetterCounts"
     commit_seconds: Histogram
     clock: Gauge
     held: Gauge
     due: Gauge
+    waiting: Gauge
+    waiting_oldest: Gauge
     calls_waiting: Gauge
     calls_oldest: Gauge
     calls_ambiguous: Counter
 
-    def committed(self, outputs: int, dead: int, seconds: float) -> None:
-        """A batch is durable."""
+    def stands(self, now_ms: int, held: int, waits: Waits) -> None:
+        """How the partition stands at the clock's time: keys held, and messages that wait."""
+        self.clock.set(now_ms / 1000)
+        self.held.set(held)
+        self.waiting.set(len(waits))
+        self.waiting_oldest.set(waits.oldest_seconds(now_ms))
+
+    def committed(self, outputs: int, dead: Mapping[str, int], seconds: float) -> None:
+        """A batch is durable; ``dead`` are the sums of dead letters with it."""
         self.sent.inc(outputs)
-        self.dead.set(dead)
+        self.dead.show(dead)
         self.commit_seconds.observe(seconds)
+
+
+@dataclass(slots=True)
+class DeadLetterCounts:
+    """The counter of a partition's dead letters; it is shown where the partition is open."""
+
+    labels: tuple[str, str]
+    _shown: dict[str, int] = field(default_factory=dict)
+
+    def show(self, counts: Mapping[str, int]) -> None:
+        """Bring the counter to these sums, by ``topic/reason/written``."""
+        for name, count in counts.items():
+            more = count - self._shown.get(name, 0)
+            if more:
+                DEAD_LETTERS.labels(*self.labels, *name.rsplit("/", 2)).inc(more)
+                self._shown[name] = count
+
+    def hide(self) -> None:
+        """The partition closes here: who opens it next shows its sums."""
+        for name in self._shown:
+            DEAD_LETTERS.remove(*self.labels, *name.rsplit("/", 2))
+        self._shown = {}
 
 
 def of_partition(processor: str, partition: int) -> PartitionMetrics:
@@ -81,11 +124,13 @@ def of_partition(processor: str, partition: int) -> PartitionMetrics:
         folded=RECORDS_FOLDED.labels(*labels),
         fold_seconds=FOLD_SECONDS.labels(*labels),
         sent=RECORDS_SENT.labels(*labels),
-        dead=DEAD_LETTERS.labels(*labels),
+        dead=DeadLetterCounts(labels),
         commit_seconds=COMMIT_SECONDS.labels(*labels),
         clock=CLOCK.labels(*labels),
         held=HELD.labels(*labels),
         due=DUE.labels(*labels),
+        waiting=WAITING.labels(*labels),
+        waiting_oldest=WAITING_OLDEST.labels(*labels),
         calls_waiting=CALLS_WAITING.labels(*labels),
         calls_oldest=CALLS_OLDEST.labels(*labels),
         calls_ambiguous=CALLS_AMBIGUOUS.labels(*labels),

@@ -44,7 +44,12 @@ class Overlay:
         self._store = store
         self._cache: TwoGenerations[Any] = TwoGenerations(ROWS_CACHED)
         self._encode = msgspec.json.Encoder().encode
-        types: dict[str, type[Any]] = {**processor.rows, "due": Due, "stash": Stashed, "call": Call}
+        types: dict[str, type[Any]] = {
+            **processor.rows,
+            "due": Due,
+            "stash": Stashed,
+            "call": Call,
+        }
         self._decode: dict[str, Callable[[bytes], Any]] = {
             table: msgspec.json.Decoder(kind).decode for table, kind in types.items()
         }

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.messages import Message
 from schemas.topics import DEAD_LETTERS
 from services.runtime import metrics
-from services.runtime.batches import note_unreadable
+from services.runtime.burying import TELLER
 from services.runtime.calls import Caller, Calls, Claim
 from services.runtime.clock import Clock, Input, Wait, next_input
 from services.runtime.fold import Fold
@@ -91,6 +91,8 @@ class PartitionRun:
                 await self._commit()
         finally:
             self.ready = False
+            self._measured.dead.hide()
+            TELLER.tell(time.monotonic(), is_last=True)
             if self._calls is not None:
                 await self._calls.cancel()
                 self._calls.close()
@@ -124,6 +126,7 @@ class PartitionRun:
             each.next_offset = each.read_to = start or 0
         self.clock.now_ms = meta.now
         self._fold = self._new_fold(store)
+        self._measured.dead.show(meta.dead)
         self.ready = True
         self._log.info("partition open", seconds=round(time.monotonic() - started, 3))
 
@@ -152,8 +155,7 @@ class PartitionRun:
         self._busy = True
         folded = await self._fold_batch()
         claims = self._claim_calls()
-        self._measured.clock.set(self.clock.now_ms / 1000)
-        self._measured.held.set(self._fold.waiting)
+        self._measured.stands(self.clock.now_ms, self._fold.waiting, self._fold.waits)
         if folded or claims or self._fold.outputs or self._fold.called or self._positions_moved():
             await self._commit()
         if self._calls is not None:
@@ -162,6 +164,7 @@ class PartitionRun:
         # The batch is in the store or there was none, so the window of due rows may move on.
         self._fold.due.load()
         self._measured.due.set(self._overdue())
+        TELLER.tell(time.monotonic())
 
     def _claim_calls(self) -> list[Claim]:
         """Settle the calls that were answered, and claim those that may be done now."""
@@ -315,6 +318,7 @@ class PartitionRun:
 
     async def _commit(self) -> None:
         started = time.perf_counter()
+        burying = self._fold.burying
         rows, outputs = self._fold.take()
         assert self._store is not None
         meta = Meta(
@@ -323,10 +327,12 @@ class PartitionRun:
             positions={each.topic: each.next_offset for each in self.inputs},
             now=self.clock.now_ms,
             stashed=self._fold.stashed,
+            dead=dict(burying.counts),
         )
         # Under log nothing else knows the time: a batch of TimePassed alone is kept too.
         moved = self.clock.mode == "log" and meta.now != self._store.meta.now
-        changelog = self._changelog(rows, meta) if rows or outputs or moved else []
+        moved |= bool(rows or outputs or burying.open)
+        changelog = self._changelog(rows, meta) if moved else []
         offsets = self._positions()
         # A batch of calls alone reads nothing.
         moved_to = offsets if self._positions_moved() else {}
@@ -338,10 +344,8 @@ class PartitionRun:
             self._calls.committed(self._fold)
             self._calls.written()
         self._committed = offsets
-        set_aside, self._fold.unreadable = self._fold.unreadable, []
-        for each in set_aside:
-            note_unreadable(each, f"in {DEAD_LETTERS.name}")
-        self._measured.committed(len(outputs), self._fold.dead, time.perf_counter() - started)
+        burying.committed()
+        self._measured.committed(len(outputs), burying.counts, time.perf_counter() - started)
 
     def _changelog(
         self, rows: Iterable[tuple[bytes, bytes | None]], meta: Meta

@@ -6,9 +6,10 @@ from typing import Any
 
 from schemas.messages import Message
 from schemas.topic import Topic
+from services.runtime.rows import GivenUp
 
 #: ``rule(message, rows, now, *wholes) -> messages to send``
-Rule = Callable[..., Sequence[Message]]
+Rule = Callable[..., Sequence[Message | GivenUp]]
 #: ``fact(name, rows) -> the fact that the row of that name stands for``
 Fact = Callable[..., Message]
 
@@ -43,7 +44,8 @@ class Processor:
     - ``reads_whole``: compacted topics that every worker reads whole; each is handed to the rules
       as a mapping in key order.
 
-    Rules return the messages to send, in order; the type decides among ``outputs``. On a broker
+    Rules return the messages to send, in order; the type decides among ``outputs``. A ``GivenUp``
+    among them becomes a dead letter. On a broker
     without transactions a batch is sent topic by topic in the order of ``outputs``.
     """
 

@@ -91,7 +91,11 @@ class Cause:
 
 
 class BadRecordError(ValueError):
-    """The record can't be used; the text says why, and is what the dead letter says."""
+    """The record can't be used: the text and the short code ``reason`` are the dead letter's."""
+
+    def __init__(self, problem: str, reason: str) -> None:
+        super().__init__(problem)
+        self.reason = reason
 
 
 class Partitioner:
@@ -105,9 +109,13 @@ class Partitioner:
         """The partition of an id."""
         partition = self._known.get(key_id)
         if partition is None:
-            partition = (murmur2(key_id.encode()) & 0x7FFFFFFF) % self.partitions
+            partition = self.of_new(key_id)
             self._known.put(key_id, partition)
         return partition
+
+    def of_new(self, key_id: str) -> int:
+        """The partition of an id that comes once, and so is not remembered."""
+        return int((murmur2(key_id.encode()) & 0x7FFFFFFF) % self.partitions)
 
 
 def instant(milliseconds: int) -> datetime:
@@ -133,33 +141,36 @@ def decode(topic: Topic, record: InputRecord, partitioner: Partitioner) -> Messa
     does not give.
     """
     if isinstance(record, Unreadable):
-        raise BadRecordError(record.problem)
+        raise BadRecordError(record.problem, "unreadable")
     if record.value is None:
-        raise BadRecordError("the value is null; this topic has no tombstones")
+        raise BadRecordError("the value is null; this topic has no tombstones", "no-value")
     value: bytes = record.value
     if len(value) > RECORD_BYTES_MAX:
         raise BadRecordError(
             f"the value has {len(value)} bytes; a record of this system has at most"
-            f" {RECORD_BYTES_MAX}"
+            f" {RECORD_BYTES_MAX}",
+            "too-large",
         )
     if record.headers:
         value = _cloud_event_data(record.headers, value)
     try:
         message: Message = topic.adapter.validate_json(value)
     except ValidationError as error:
-        raise BadRecordError(_in_one_line(error)) from None
+        raise BadRecordError(_in_one_line(error), "schema") from None
     expected = message.key
     if not expected:
         return message
     key = record.key
     if key is None or key != expected.encode():
-        raise BadRecordError(f"the key is {_shown(key)}, the message's is {expected!r}")
+        said = f"the key is {_shown(key)}, the message's is {expected!r}"
+        raise BadRecordError(said, "wrong-key")
     partition = partitioner(expected.partition("/")[0])
     if record.partition != partition:
         raise BadRecordError(
             f"the record is in partition {record.partition}, its id {key_id(expected)!r} belongs in"
             f" {partition}: produce with the murmur2 partitioner (librdkafka:"
-            " partitioner=murmur2_random)"
+            " partitioner=murmur2_random)",
+            "wrong-partition",
         )
     return message
 
@@ -214,20 +225,21 @@ class Encoder:
         ``ce_cause`` and ``ce_rule`` are what ``jointbuy why`` shows.
         """
         kind = type(message)
-        return as_record(
-            message,
-            self._topics[kind],
-            self._partitioner,
-            timestamp,
-            headers=[
-                *self._fixed,
-                self._types[kind],
-                ("ce_id", f"{kind.__name__}:{message.event_id}".encode()),
-                ("ce_time", rfc3339(timestamp)),
-                ("ce_cause", cause.encode()),
-                ("ce_rule", rule.encode()),
-            ],
-        )
+        headers = self.headers(kind, message.event_id, timestamp, cause, rule)
+        return as_record(message, self._topics[kind], self._partitioner, timestamp, headers=headers)
+
+    def headers(
+        self, kind: type[Message], event_id: str, timestamp: int, cause: str, rule: str
+    ) -> list[tuple[str, bytes]]:
+        """The headers of a message that has this id among those of its type."""
+        return [
+            *self._fixed,
+            self._types[kind],
+            ("ce_id", f"{kind.__name__}:{event_id}".encode()),
+            ("ce_time", rfc3339(timestamp)),
+            ("ce_cause", cause.encode()),
+            ("ce_rule", rule.encode()),
+        ]
 
 
 def dead_letter(
@@ -236,14 +248,15 @@ def dead_letter(
     record: InputRecord,
     service: str,
     error: str,
+    reason: str,
     at_ms: int = 0,
     attempt: int = 1,
 ) -> OutputRecord:
     """The record as it came, its own headers included, with headers that say where from and why.
 
     Only card numbers are masked, as we must not store them. A value or key that is too large for a
-    topic is left out, and ``letter-content`` says so. ``at_ms`` is the letter's
-    time if the record has none.
+    topic is left out, and ``letter-content`` says so. ``reason`` is the short code of ``error``.
+    ``at_ms`` is the letter's time if the record has none.
     """
     key, value, headers, about = record.key, record.value, record.headers, []
     size = len(key or b"") + len(value or b"")
@@ -273,7 +286,9 @@ def dead_letter(
             ("partition", str(record.partition).encode()),
             ("offset", str(record.offset).encode()),
             ("error", error.encode("utf-8", "replace")[:_ERROR_BYTES_MAX]),
+            ("reason", reason.encode()),
             ("attempt", str(attempt).encode()),
+            ("record-timestamp", str(record.timestamp).encode()),
             *about,
         ],
     )
@@ -296,7 +311,8 @@ def _cloud_event_data(headers: Headers, value: bytes) -> bytes:
             try:
                 return orjson.dumps(orjson.loads(value)["data"])
             except (orjson.JSONDecodeError, KeyError, TypeError):
-                raise BadRecordError("a structured CloudEvent without JSON data") from None
+                said = "a structured CloudEvent without JSON data"
+                raise BadRecordError(said, "schema") from None
     return value
 
 

@@ -10,6 +10,8 @@ it; it never changes a row in place. Three tables mean something to the runtime:
   called again and again, other keys being served between, and records of this key wait.
 - ``call/<name>/<anything>`` holds a ``Call``: something is to be done outside, such as sending a
   letter; what came of it is told to the rule of that name, which deletes the row or puts it anew.
+- ``waiting/<anything>`` holds a ``Waiting``: a message whose group or auction is not known yet. The
+  runtime counts these rows, and ``jointbuy waiting`` lists them.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -17,13 +19,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from schemas.messages import Message
+
 
 class UnusableError(Exception):
     """A rule can't use a message, and no fact could answer it: the record is a dead letter.
 
-    The text says why. The rule must raise it before it puts or deletes a row. If a command has an
-    answer, as an order has, the rule sends a refusal instead.
+    The text says why, ``reason`` in a short code. The rule must raise it before it puts or deletes
+    a row. If a command has an answer, as an order has, the rule sends a refusal instead.
     """
+
+    def __init__(self, problem: str, reason: str) -> None:
+        super().__init__(problem)
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -47,6 +55,34 @@ class Call:
     lease_until: datetime | None = None
     tries: int = 0
     ambiguous: bool = False
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A message as JSON text, and when it came; it waits until then at most.
+
+    ``place`` is where its record lies, ``topic/partition/offset``; the runtime fills it in. A row
+    may also stand for all that waits on its key, and then has no message.
+    """
+
+    type: str
+    message: str
+    arrived_at: datetime
+    until: datetime | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message that waited in vain and that no fact could answer: it becomes a dead letter.
+
+    A rule returns it among its messages. ``reason`` is the short code of ``problem``.
+    """
+
+    message: Message
+    waiting: Waiting
+    problem: str
+    reason: str
 
 
 class Rows(Protocol):

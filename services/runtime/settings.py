@@ -106,6 +106,13 @@ class Settings(BaseSettings):
         description="How long inputs stand at their end before idle time passes; above the commit "
         "interval of upstream services. A worker whose clock is off by more fires nothing.",
     )
+    dead_letter_days: int | None = Field(
+        None,
+        ge=0,
+        le=36_500,
+        description="Days after which dead letters are deleted; 0 keeps them for ever. Without it"
+        " the topic stays as it is, and is made to keep them. Under log they are always kept.",
+    )
     state_dir: Path = Field(Path(".jointbuy/state"), description="Local rows; may be deleted.")
     state_kept_seconds: int = Field(
         7 * 24 * 3600, description="Rows idle for longer are rebuilt from the changelog."

@@ -1,8 +1,8 @@
 """A partition's rows on disk: RocksDB behind the changelog, rebuilt from it whenever in doubt.
 
 Row keys are ``<id>\\0<row name>``. Beside them lie an index of due rows by time, one of keys
-whose records wait (tables ``chunk`` and ``stash``) and one of calls, made from the rows as they are
-written.
+whose records wait (tables ``chunk`` and ``stash``), one of calls and one of messages that wait for
+their group or auction, made from the rows as they are written.
 """
 
 import shutil
@@ -16,18 +16,20 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from services.runtime.lasting import of_rows
 from services.runtime.records import milliseconds
-from services.runtime.rows import Due
+from services.runtime.rows import Due, Waiting
 
 #: No id begins with a control character, so these never meet a row.
 _META = b"\x00meta"
 _DUE = b"\x01"
 _HELD = b"\x02"
 _CALL = b"\x03"
+_WAITING = b"\x04"
 #: The changelog's key of the positions and the clock.
 POSITIONS_KEY = b"\x00positions"
 
 _BLOCK_CACHE = Cache(64 * 1024 * 1024)
 _decode_due = msgspec.json.Decoder(Due).decode
+_decode_waiting = msgspec.json.Decoder(Waiting).decode
 
 
 class Meta(msgspec.Struct):
@@ -38,6 +40,8 @@ class Meta(msgspec.Struct):
     positions: dict[str, int] = {}
     now: int = 0
     stashed: int = 0
+    #: Dead letters so far, by topic, reason and whether this service writes them.
+    dead: dict[str, int] = {}
     written_at: float = 0.0
 
 
@@ -135,6 +139,12 @@ class Store:
                 batch.delete(_CALL + key)
             else:
                 batch.put(_CALL + key, b"")
+        elif name.startswith(b"waiting/"):
+            if value is None:
+                batch.delete(_WAITING + key)
+            else:
+                since = milliseconds(_decode_waiting(value).arrived_at)
+                batch.put(_WAITING + key, since.to_bytes(8, "big", signed=True))
 
     def due_after(self, after: bytes, limit: int) -> list[tuple[int, str, bytes]]:
         """The next ``limit`` of (due time in milliseconds, row key, index key) beyond ``after``."""
@@ -155,6 +165,11 @@ class Store:
         for key, _ in self.scan(_CALL, _CALL, reverse=False):
             yield key[1:].decode()
 
+    def waiting(self) -> Iterator[tuple[int, str]]:
+        """Since when, in milliseconds, and the row key, of each row of table ``waiting``."""
+        for key, since in self.scan(_WAITING, _WAITING, reverse=False):
+            yield int.from_bytes(since, "big", signed=True), key[1:].decode()
+
     def close(self) -> None:
         """Flush and let the files go."""
         try:
@@ -167,14 +182,19 @@ class Store:
 
 def positions_value(meta: Meta) -> bytes:
     """What the changelog keeps under ``POSITIONS_KEY``."""
-    return orjson.dumps({"positions": meta.positions, "now": meta.now, "stashed": meta.stashed})
+    told = {"positions": meta.positions, "now": meta.now, "stashed": meta.stashed}
+    return orjson.dumps(told | {"dead": meta.dead} if meta.dead else told)
 
 
 def with_positions(meta: Meta, value: bytes) -> Meta:
     """``meta`` moved to what the changelog says."""
     stored = orjson.loads(value)
     return msgspec.structs.replace(
-        meta, positions=stored["positions"], now=stored["now"], stashed=stored["stashed"]
+        meta,
+        positions=stored["positions"],
+        now=stored["now"],
+        stashed=stored["stashed"],
+        dead=stored.get("dead", {}),
     )
 
 

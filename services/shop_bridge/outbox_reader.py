@@ -13,8 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import DEAD_LETTERS
-from services.runtime import transport
-from services.runtime.batches import note_unreadable
+from services.runtime import metrics, transport
 from services.runtime.cache import TwoGenerations
 from services.runtime.lasting import LastingError
 from services.runtime.records import (
@@ -68,7 +67,7 @@ async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) ->
             )
             for record in found:
                 if isinstance(record, Unreadable):
-                    note_unreadable(record, f"in {DEAD_LETTERS.name}")
+                    metrics.UNREADABLE.labels(record.topic, record.reason).inc()
     finally:
         await reader.stop()
 
@@ -88,8 +87,8 @@ class Events:
     def __init__(self, source: str, publisher: Publisher, settings: Settings) -> None:
         self._source = source
         self._publisher = publisher
-        self._dead_letters = settings.topic(DEAD_LETTERS.name)
         self._partitioner = Partitioner(DEAD_LETTERS.partitions)
+        self._dead_letters = settings.topic(DEAD_LETTERS.name)
         self._known: TwoGenerations[bool] = TwoGenerations(IDS_KEPT)
         self._reading: set[str] = set()
 
@@ -113,7 +112,6 @@ class Events:
             spoken = outbox.read(record.value, record.headers, self._source)
         except ValueError as error:
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            _log.warning("an outbox event can't be read", source=self._source, at=cause)
             return self._buried(record, error)
         if spoken.mistyped:
             MISTYPED.labels(self._source).inc()
@@ -134,11 +132,17 @@ class Events:
         event = burying.unread_event(self._source, record.key, place, error, now)
         partition = self._partitioner((record.key or b"").decode("utf-8", "replace"))
         _, said = burying.said(error)
-        letter = dead_letter(
-            self._dead_letters, partition, record, "shop_bridge", said, at_ms=milliseconds(now)
-        )
         left = burying.left(self._source, event.order_id, event.reason)
-        letter.headers.extend((name, text.encode()) for name, text in left.headers().items())
+        letter = dead_letter(
+            self._dead_letters,
+            partition,
+            record,
+            "shop_bridge",
+            said,
+            left.reason,
+            milliseconds(now),
+        )
+        letter.headers.append(("task", left.task.encode()))
         return [letter, self._publisher.event(event, milliseconds(now), place)]
 
     def keep(self) -> None:

@@ -5,7 +5,9 @@ a second affordable.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -15,12 +17,16 @@ from schemas.messages import Message
 from schemas.topic import Topic
 from schemas.topics import DEAD_LETTERS, ORDERS, SHOP_EVENTS
 from services.runtime.broker_watch import BrokerWatch, wanted_of
+from services.runtime.burying import TELLER
 from services.runtime.masking import without_cards
 from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
 from services.runtime.settings import Settings
 from services.runtime.tally import Tally
 from services.runtime.transport import LateProducer, TransportError
 from services.shop_bridge.burying import Left
+from services.shop_bridge.letter_counts import LetterCounts
+
+TELL_SECONDS = 5.0
 
 
 class NotAcknowledgedError(RuntimeError):
@@ -36,6 +42,9 @@ class Publisher:
         self.watch = BrokerWatch(settings, wanted_of(settings, SHOP_EVENTS, ORDERS, DEAD_LETTERS))
         self._producer = LateProducer(settings, self.watch)
         self._tally = Tally()
+        self._telling: asyncio.Task[None] | None = None
+        self._counts = LetterCounts(settings.state_dir, settings.topic_prefix)
+        self._dead_letters = settings.topic(DEAD_LETTERS.name)
         self._partitioner = Partitioner(SHOP_EVENTS.partitions)
         topics = {message: topic for topic in (SHOP_EVENTS, ORDERS) for message in topic.messages}
         named = {message: settings.topic(topic.name) for message, topic in topics.items()}
@@ -54,10 +63,17 @@ class Publisher:
 
     async def start(self) -> None:
         """Begin to connect."""
+        self._counts.load()
+        self._telling = asyncio.create_task(_tell_of_letters())
         await self._producer.start()
 
     async def stop(self) -> None:
         """Send what is under way, and disconnect."""
+        if self._telling is not None:
+            self._telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._telling
+        TELLER.tell(time.monotonic(), is_last=True)
         await self._producer.stop()
 
     def event(self, message: Message, now_ms: int, cause: str) -> OutputRecord:
@@ -72,7 +88,9 @@ class Publisher:
         ``left`` is the task that people have with it.
         """
         topic = self._topics[type(message)]
-        return self._letter(topic, message.key, encode(message), now_ms, cause, error, left)
+        return self._letter(
+            topic, message.key, encode(message), now_ms, cause, error, "mistyped-id", left
+        )
 
     def dead_webhook(
         self,
@@ -87,7 +105,7 @@ class Publisher:
 
         Card numbers in it are masked.
         """
-        return self._letter(None, source, body, now_ms, cause, error, left)
+        return self._letter(None, source, body, now_ms, cause, error, "unreadable", left)
 
     def _letter(
         self,
@@ -97,6 +115,7 @@ class Publisher:
         now_ms: int,
         cause: str,
         error: str,
+        reason: str,
         left: Left | None,
     ) -> OutputRecord:
         partition = self._partitioner(key_id(key))
@@ -107,11 +126,12 @@ class Publisher:
             "partition": str(partition),
             "offset": cause,
             "error": error,
+            "reason": reason,
             "attempt": "1",
             **(left.headers() if left is not None else {}),
         }
         return OutputRecord(
-            self._settings.topic(DEAD_LETTERS.name),
+            self._dead_letters,
             partition,
             key.encode(),
             without_cards(value),
@@ -123,6 +143,7 @@ class Publisher:
         """Send, and wait until all are acknowledged. Raises ``NotAcknowledgedError``."""
         with self._tally.sending(len(records)):
             await self._send_all(records)
+        self._counts.add(each for each in records if each.topic == self._dead_letters)
 
     def status(self) -> dict[str, object]:
         """Whether the publisher is connected, and counts of its records."""
@@ -147,3 +168,10 @@ class Publisher:
             timestamp_ms=record.timestamp,
             headers=record.headers,
         )
+
+
+async def _tell_of_letters() -> None:
+    """Log counts of dead letters when their minute is over, until cancelled."""
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        TELLER.tell(time.monotonic())

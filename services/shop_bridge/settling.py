@@ -144,7 +144,8 @@ def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
             f"{BEYOND_LIMITS}: the order would have {quantity} units of {half_up(value)} minor"
-            f" units for {group_id}, at most {NUMBER_MAX} and {SUM_MAX} are possible"
+            f" units for {group_id}, at most {NUMBER_MAX} and {SUM_MAX} are possible",
+            BEYOND_LIMITS,
         )
     return quantity, left, half_up(value)
 

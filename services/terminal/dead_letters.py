@@ -1,134 +1,100 @@
-"""``jointbuy dead-letters``: records that could not be read, and sending them again."""
+"""``jointbuy dead-letters``: records that could not be read; sending them again; purging them."""
 
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+from aiokafka.errors import KafkaError
 
 from schemas.topics import CATALOGUE, DEAD_LETTERS
-from services.runtime.records import (
-    LETTER_LEFT_OUT,
-    LETTER_OF_BATCH,
-    InputRecord,
-    OutputRecord,
-    Partitioner,
-    instant,
-    key_id,
-)
+from services.runtime.admin import admin
+from services.runtime.records import OutputRecord, Partitioner, key_id
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import topics
+from services.terminal import buried, parsing, topics
+from services.terminal.buried import DeadLetter, State, Wanted
 from services.terminal.console import (
     Mistake,
-    Step,
     cell,
     clean,
+    count,
     mistakes,
     print_json,
     print_table,
-    progress,
     say,
     table,
     when,
 )
-from services.terminal.options import AsJson
+from services.terminal.options import AsJson, typed
 
 commands = typer.Typer(
     no_args_is_help=False,
     invoke_without_command=True,
-    help="List, show and replay records that could not be read.",
-)
-#: Headers that say where a dead letter is from; any other is the record's own.
-ABOUT = frozenset(
-    {"service", "topic", "partition", "offset", "error", "attempt"}
-    | {"last-offset", "unreadable", "letter-content", "left-out-bytes"}
+    help="List, show, replay and purge records that could not be read.",
 )
 Places = Annotated[
     list[str] | None, typer.Argument(metavar="N…", help="partition/offset, as the list says.")
 ]
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """A record as it came, and what is known of it."""
-
-    record: InputRecord
-    #: Service, topic (without the prefix), partition, offset, error, attempt, and the
-    #: other headers in ``ABOUT``.
-    about: dict[str, str]
-
-    @property
-    def place(self) -> str:
-        """Where it lies in the topic of dead letters: what ops call it by."""
-        return f"{self.record.partition}/{self.record.offset}"
-
-    @property
-    def source(self) -> str:
-        """Where it came from."""
-        place = "/".join(self.about.get(name, "?") for name in ("topic", "partition", "offset"))
-        last = self.about.get("last-offset")
-        return place if last in (None, self.about.get("offset")) else f"{place}-{last}"
-
-    def why_not_replayed(self, *, is_mended: bool) -> str:
-        """Why the dead letter can't be sent again as a record; empty if it can."""
-        content = self.about.get("letter-content")
-        if content == LETTER_OF_BATCH.decode():
-            return (
-                f"dead letter {self.place} holds a whole batch that can't be read, not a record:"
-                f" ask the sender of {self.about.get('topic')} to send its records again"
-            )
-        if content == LETTER_LEFT_OUT.decode() and self.record.key is None:
-            return (
-                f"dead letter {self.place} holds neither key nor value, as they were too large:"
-                f" ask the sender of {self.about.get('topic')} to send the record again"
-            )
-        if content == LETTER_LEFT_OUT.decode() and not is_mended:
-            return (
-                f"dead letter {self.place} does not hold its value, as it was too large: give one"
-                " with --value"
-            )
-        return ""
-
-    def as_json(self) -> dict[str, Any]:
-        """All but the value."""
-        return {
-            "id": self.place,
-            "at": instant(self.record.timestamp).isoformat(),
-            "key": topics.as_text(self.record.key),
-            **{k: int(v) if topics.is_number(v) else v for k, v in self.about.items()},
-            "bytes": len(self.record.value or b""),
-        }
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Only those with this code, such as schema.")
+]
+Topic = Annotated[str | None, typer.Option("--topic", help="Only those from this topic.")]
+Since = Annotated[str | None, typer.Option("--since", help="Only those of this time or later.")]
+Until = Annotated[str | None, typer.Option("--until", help="Only those of an earlier time.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @commands.callback()
 def _without_command(context: typer.Context, as_json: AsJson = False) -> None:
     if context.invoked_subcommand is None:
-        list_them(as_json)
+        list_them(as_json=as_json)
 
 
 @commands.command("list")
 @mistakes()
-def list_them(as_json: AsJson = False) -> None:
-    """List dead letters, the oldest first."""
-    found = _read()
+def list_them(
+    reason: Reason = None,
+    topic: Topic = None,
+    since: Since = None,
+    until: Until = None,
+    state: Annotated[
+        str, typer.Option("--state", help="open, done (replayed or purged), or all.")
+    ] = "open",
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, the oldest first: those that are open unless --state says otherwise."""
+    wanted = _wanted(reason, topic, since, until, state)
+    found = [each for each in buried.read(settings_here()).letters if wanted.includes(each)]
     if as_json:
         print_json([letter.as_json() for letter in found])
         return
     if not found:
-        say("no dead letters")
+        say("no dead letters" if state == "all" else f"no dead letters that are {state}")
         return
-    made = table("Id", "When", "Service", "From", "Key", "Error")
+    made = table("Id", "When", "Service", "From", "Key", "Reason", "Error", "Done")
     for letter in found:
         key = topics.as_text(letter.record.key)
-        at = when(instant(letter.record.timestamp))
-        error = letter.about.get("error", "")
+        said = (letter.about.get(name, "") for name in ("reason", "error"))
         service = letter.about.get("service", "")
-        made.add_row(*map(cell, (letter.place, at, service, letter.source, key, error)))
+        row = (letter.place, when(letter.at), service, letter.source, key, *said, letter.done)
+        made.add_row(*map(cell, row))
     print_table(made)
+
+
+def _wanted(
+    reason: str | None, topic: str | None, since: str | None, until: str | None, state: str
+) -> Wanted:
+    states: dict[str, State] = {"open": "open", "done": "done", "all": "all"}
+    if state not in states:
+        raise Mistake(f"--state is open, done or all, not {state}", usage=True)
+    times = [typed(parsing.instant, each) if each else None for each in (since, until)]
+    return Wanted(reason, topic, times[0], times[1], states[state])
 
 
 @commands.command("show")
@@ -138,7 +104,7 @@ def show_one(
     as_json: AsJson = False,
 ) -> None:
     """Show a dead letter: where it is from, why, and its bytes as text or hex."""
-    letter = _named([place])[0]
+    letter = buried.read(settings_here()).named([place])[0]
     value = letter.record.value
     if as_json:
         headers = topics.headers_of(letter.record)
@@ -147,9 +113,10 @@ def show_one(
     made = table("", "")
     made.show_header = False
     made.add_row("id", letter.place)
-    made.add_row("when", when(instant(letter.record.timestamp)))
+    made.add_row("when", when(letter.at))
     made.add_row("from", cell(letter.source))
     made.add_row("key", cell(topics.as_text(letter.record.key)))
+    made.add_row("state", cell(letter.done or "open"))
     for name, header in topics.headers_of(letter.record).items():
         if name not in ("topic", "partition", "offset"):
             made.add_row(cell(name), cell(header))
@@ -173,43 +140,60 @@ def readable(value: bytes | None) -> str:
         )
 
 
+# --- replay --------------------------------------------------------------------------------------
+
+
 @commands.command("replay")
 @mistakes()
 def replay(
     places: Places = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
     value: Annotated[
         Path | None, typer.Option("--value", help="Send this file's bytes instead: it is mended.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those that were replayed already.")
+    ] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters again, byte for byte, to the topics they came from."""
+    """Send dead letters again, byte for byte, to the topics they came from.
+
+    They are done then; the list shows them with --state done.
+    """
     if bool(places) == everything:
         raise Mistake("name dead letters by N, or give --all", usage=True)
     if value is not None and (everything or len(places or ()) != 1):
         raise Mistake("--value mends one dead letter: name that one", usage=True)
     mended = value.read_bytes() if value is not None else None
     settings = settings_here()
-    letters = _read() if everything else _named(places or [])
-    letters = _can_be_sent(letters, is_mended=mended is not None, others_go_on=everything)
+    found = buried.read(settings)
+    letters = found.named(places or [])
+    if everything:
+        letters = [
+            each for each in found.letters if not each.is_done or (again and not each.is_purged)
+        ]
+    letters = _can_be_sent(
+        letters, is_mended=mended is not None, again=again, others_go_on=everything
+    )
     records = [_original(settings, letter, mended) for letter in letters]
     if letters and not yes:
-        _ask(letters)
+        _ask(letters, f"Send {len(letters)} again?")
     if records:
-        asyncio.run(topics.send(settings, records))
+        done = buried.done_records(settings, letters, [], "replayed", datetime.now(UTC))
+        asyncio.run(_replay(settings, records, done))
     if as_json:
         print_json([letter.as_json() for letter in letters])
         return
-    say(f"{len(letters)} sent again" if letters else "no dead letters")
+    say(f"{len(letters)} sent again" if letters else "no dead letters that are open")
 
 
 def _can_be_sent(
-    letters: Sequence[DeadLetter], *, is_mended: bool, others_go_on: bool
+    letters: Sequence[DeadLetter], *, is_mended: bool, again: bool, others_go_on: bool
 ) -> list[DeadLetter]:
     kept = []
     for letter in letters:
-        why_not = letter.why_not_replayed(is_mended=is_mended)
+        why_not = letter.why_not_replayed(is_mended=is_mended, again=again)
         if not why_not:
             kept.append(letter)
         elif others_go_on:
@@ -219,12 +203,22 @@ def _can_be_sent(
     return kept
 
 
-def _ask(letters: Sequence[DeadLetter]) -> None:
+def _ask(letters: Sequence[DeadLetter], question: str) -> None:
     if not sys.stdin.isatty():
         raise Mistake("nobody is here to be asked: add --yes", usage=True)
     for letter in letters[:10]:
         say(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}")
-    typer.confirm(f"Send {len(letters)} again?", abort=True, err=True)
+    if len(letters) > 10:
+        say(f"and {len(letters) - 10} more")
+    typer.confirm(question, abort=True, err=True)
+
+
+async def _replay(
+    settings: Settings, records: Sequence[OutputRecord], done: Sequence[OutputRecord]
+) -> None:
+    """Send the records, then that they are done: if this breaks off, they can be sent again."""
+    await topics.send(settings, records)
+    await topics.send(settings, done)
 
 
 def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> OutputRecord:
@@ -244,39 +238,82 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
         partition=partition,
         key=record.key,
         value=record.value if mended is None else mended,
-        timestamp=record.timestamp,
-        headers=[header for header in record.headers if header[0] not in ABOUT],
+        timestamp=letter.sent_at_ms,
+        headers=buried.own_headers(record),
     )
 
 
-# --- reading -------------------------------------------------------------------------------------
+# --- purge ---------------------------------------------------------------------------------------
 
 
-def _read() -> list[DeadLetter]:
-    with progress("reading dead letters") as step:
-        letters = asyncio.run(_read_all(settings_here(), step))
-    # They come by partition and offset, and those of one time stay so.
-    return sorted(letters, key=lambda each: each.record.timestamp)
+@commands.command("purge")
+@mistakes()
+def purge(
+    places: Places = None,
+    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    reason: Reason = None,
+    topic: Topic = None,
+    since: Since = None,
+    until: Until = None,
+    state: Annotated[str, typer.Option("--state", help="open, done or all.")] = "all",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do away with dead letters for good, by N, by --reason, --topic, --since and --until, or all.
 
-
-async def _read_all(settings: Settings, step: Step) -> list[DeadLetter]:
+    Kafka deletes records only from the beginning of a partition. So what lies before the oldest
+    dead letter that stays is deleted: nobody can read it any more, and the broker frees the disk
+    within minutes. What lies behind it is marked as purged, is not replayed any more, and is
+    deleted by the purge that takes the older ones. The record in its own topic, if it is still kept
+    there, stays. Tasks of dead letters that expired are closed, too.
+    """
+    wanted = _wanted(reason, topic, since, until, state)
+    if (bool(places) + everything + wanted.says_which) != 1:
+        ways = "name dead letters by N, or say which by --reason, --topic, --since or --until"
+        raise Mistake(f"{ways}, or give --all", usage=True)
+    settings = settings_here()
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
-    return [_letter(settings, record) async for record in topics.read(settings, partitions, step)]
+    _, ends = asyncio.run(topics.stable_ends(settings, partitions))
+    found = buried.read(settings)
+    doomed = found.named(places or [])
+    if not places:
+        doomed = [letter for letter in found.letters if wanted.includes(letter)]
+    if doomed and not yes:
+        _ask(doomed, f"Purge {len(doomed)}? They can't be brought back.")
+    up_to = buried.to_delete(found.letters, doomed, {tp.partition: at for tp, at in ends.items()})
+    why_not = asyncio.run(_delete(settings, up_to)) if doomed else ""
+    done = buried.done_records(settings, doomed, found.expired, "purged", datetime.now(UTC))
+    if done:
+        asyncio.run(topics.send(settings, done))
+    gone = [each for each in doomed if each.record.offset < up_to[each.record.partition]]
+    deleted = 0 if why_not else len(gone)
+    if as_json:
+        told = {"purged": len(doomed), "deleted": deleted, "expired": len(found.expired)}
+        print_json({**told, "ids": [letter.place for letter in doomed]})
+        return
+    _tell_purged(len(doomed), deleted, len(found.expired), why_not)
 
 
-def _letter(settings: Settings, record: InputRecord) -> DeadLetter:
-    about = {name: text for name, text in topics.headers_of(record).items() if name in ABOUT}
-    about["topic"] = about.get("topic", "").removeprefix(settings.topic_prefix)
-    return DeadLetter(record, about)
-
-
-def _named(places: Sequence[str]) -> list[DeadLetter]:
-    known = {letter.place: letter for letter in _read()}
-    missing = [place for place in places if place not in known]
-    if missing:
-        raise Mistake(
-            f"there is no dead letter {missing[0]}: `jointbuy dead-letters` lists them as"
-            " partition/offset",
-            usage=True,
+def _tell_purged(doomed: int, deleted: int, expired: int, why_not: str) -> None:
+    say(f"{count(deleted, 'dead letter')} deleted" if doomed else "no dead letters to purge")
+    if why_not:
+        say(f"the broker does not delete records ({why_not}): they are only marked", err=True)
+    elif doomed > deleted:
+        say(
+            f"{doomed - deleted} marked as purged: they are deleted when the older ones in their"
+            " partition are purged"
         )
-    return [known[place] for place in dict.fromkeys(places)]
+    if expired:
+        say(f"{count(expired, 'task')} closed, whose dead letter had expired")
+
+
+async def _delete(settings: Settings, up_to: dict[int, int]) -> str:
+    """Delete what lies before these offsets; why that can't be done, if so."""
+    name = settings.topic(DEAD_LETTERS.name)
+    asked = {TopicPartition(name, number): RecordsToDelete(at) for number, at in up_to.items()}
+    async with topics.connected(admin(settings), settings) as client:
+        try:
+            await client.delete_records(asked)
+        except (KafkaError, NotImplementedError) as error:
+            return type(error).__name__
+    return ""

@@ -16,7 +16,7 @@ from schemas.topics import CATALOGUE, PARKED_KEYS
 from services.runtime.records import InputRecord, OutputRecord
 from services.runtime.running import settings_here
 from services.runtime.settings import Settings
-from services.terminal import dead_letters, mail, parsing, topics
+from services.terminal import dead_letters, mail, parsing, topics, waits
 from services.terminal.console import (
     Mistake,
     Step,
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(lag)
     app.command()(park)
+    waits.register(app)
     app.add_typer(dead_letters.commands, name="dead-letters")
     app.add_typer(mail.commands, name="letters")
 

@@ -238,7 +238,12 @@ def message_of(topic: Topic, record: InputRecord) -> Message | None:
 
 def headers_of(record: InputRecord) -> dict[str, str]:
     """A record's headers as text."""
-    return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    return as_texts(record.headers)
+
+
+def as_texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Headers as text; of several of a name the last."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
 
 
 def is_number(text: str) -> bool:

@@ -24,8 +24,10 @@ from schemas.topics import (
     PAYMENT_REPORTS,
     REQUEST_OUTCOMES,
     TASKS,
+    buries,
 )
 from services.runtime.processor import Processor
+from services.terminal import waits
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(
@@ -207,6 +209,35 @@ def test_processors_read_and_write_what_the_catalogue_says(service: str) -> None
     assert service in DEAD_LETTERS.producers, "what it can't read goes there"
     assert service in TASKS.producers, "and people are told of it"
     assert service in PARKED_KEYS.consumers, "ops can park its keys"
+
+
+READ_BY_PROCESSORS = sorted(
+    {
+        topic.name
+        for service in WITH_PROCESSOR
+        for each in processors(service)
+        for topic in each.inputs
+    }
+)
+
+
+@pytest.mark.parametrize("name", READ_BY_PROCESSORS)
+def test_one_processor_writes_the_dead_letters_of_what_nobody_can_read(name: str) -> None:
+    """However many services read the topic."""
+    topic = CATALOGUE[name]
+    writer = buries(topic)
+    assert writer is not None
+    assert len([each for each in processors(writer) if topic in each.inputs]) == 1
+
+
+def test_the_terminal_looks_for_waiting_rows_where_there_are_any() -> None:
+    keeps = {
+        service: each.changelog
+        for service in WITH_PROCESSOR
+        for each in processors(service)
+        if "waiting" in each.rows
+    }
+    assert keeps == waits.CHANGELOGS
 
 
 @pytest.mark.parametrize("service", WITH_PROCESSOR)

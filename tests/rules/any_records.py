@@ -45,7 +45,8 @@ FLOATS = (10.0, 12.34, 100.0, 0.0, -5.0, 1e308, -1e308, 0.001)
 SECONDS = (0.0, 30.0, 86_400.0)
 WORDS = ("EUR", "EUR", "a", "", "ann@x.example", "JPY", "b", "茶\u2028 ", "x" * 10_000)
 #: What a record's key is made of: nearly always the same.
-KEYS = ("a", "a", "a", "a", "b")
+#: The first are ids of groups, as they are issued; no group has the last one.
+KEYS = (*("GB-KQSWB-YNRXY-7",) * 4, "b")
 IDS = ("a", "b", "c" * 60, "d", "e")
 KEY_FIELDS = frozenset(
     {"group_id", "request_id", "auction_id", "recipient_id", "shop_order", "seller_id"}

@@ -44,7 +44,7 @@ from tests.simulator.driver import Driver
 T = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-GROUP = "G"
+GROUP = "GB-KQSWB-YNRXY-7"
 
 
 class CallingDriver(Driver):

@@ -50,7 +50,11 @@ STEPS_MS = tuple(
     )
 )
 #: Why a record that keeps its schema is set aside all the same.
-UNUSABLE = ("beyond-limits: ", "the group closed before its terms came")
+UNUSABLE = (
+    "beyond-limits: ",
+    "the group closed before its terms came",
+    *("no group has the id ", "no group with the id ", "no auction with the id "),
+)
 
 
 class MemoryStore:
@@ -84,6 +88,9 @@ class MemoryStore:
         return sorted(each for each in found if each[2] > after)[:limit]
 
     def held(self) -> Iterator[str]:
+        return iter(())
+
+    def waiting(self) -> Iterator[tuple[int, str]]:
         return iter(())
 
     def calls(self) -> list[str]:

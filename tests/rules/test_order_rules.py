@@ -40,8 +40,9 @@ from services.order_service import rules
 from services.order_service.closing import ROWS_KEPT
 from services.order_service.processor import PROCESSOR
 from services.order_service.rows import Admitted, Chunk, Ended, Listed, Waits
-from services.runtime.rows import Due, MemoryRows
+from services.runtime.rows import Due, GivenUp, MemoryRows
 
+GROUP = "GB-KQSWB-YNRXY-7"
 OPENS = datetime(2024, 3, 1, tzinfo=UTC)
 CLOSES = OPENS + timedelta(days=1)
 DEADLINE = CLOSES + timedelta(seconds=60)
@@ -62,7 +63,7 @@ Event = tuple[datetime, Message]
 def group(*listed: str, **terms: Any) -> GroupPurchase:
     """Three pieces at 100 euro cents within a day, by the members named or by anyone."""
     given: dict[str, Any] = {
-        "group_id": "G",
+        "group_id": GROUP,
         "request_id": "R",
         "version": 1,
         "requested_at": OPENS,
@@ -84,14 +85,14 @@ def withdrawn(*listed: str) -> GroupPurchase:
 
 def admitted(part: int, parts: int, *members: str) -> MembersAdmitted:
     listed = tuple(Member(id=member) for member in members)
-    return MembersAdmitted(group_id="G", part=part, parts=parts, members=listed)
+    return MembersAdmitted(group_id=GROUP, part=part, parts=parts, members=listed)
 
 
 def order(order_id: str, member: str, quantity: int, **more: Any) -> dict[str, Any]:
     given = {
         "order_id": order_id,
         "source": "shop",
-        "group_id": "G",
+        "group_id": GROUP,
         "member_id": member,
         "quantity": quantity,
         "ordered_at": OPENS + HOUR,
@@ -108,7 +109,7 @@ def placed(order_id: str, member: str, quantity: int = 1, **more: Any) -> OrderP
 
 
 def cancelled(order_id: str) -> OrderCancelled:
-    return OrderCancelled(order_id=order_id, source="shop", group_id="G", cancelled_at=OPENS)
+    return OrderCancelled(order_id=order_id, source="shop", group_id=GROUP, cancelled_at=OPENS)
 
 
 def returned(
@@ -117,7 +118,7 @@ def returned(
     return OrderReturned(
         return_id=return_id,
         source="shop",
-        group_id="G",
+        group_id=GROUP,
         member_id=member,
         order_id=order_id,
         quantity=quantity,
@@ -128,7 +129,7 @@ def returned(
 def payment(order_id: str, kind: Any = "authorisation", status: Any = "authorised") -> Payment:
     return Payment(
         payment_id=f"p-{order_id}",
-        group_id="G",
+        group_id=GROUP,
         kind=kind,
         method="invoice" if kind == "invoice" else "card",
         amount=100,
@@ -156,7 +157,7 @@ class WatchedRows(MemoryRows):
     """Rows that notice which facts are to be sent, and whether a rule changed a row in place."""
 
     def __init__(self) -> None:
-        super().__init__("G")
+        super().__init__(GROUP)
         self.changed: dict[str, None] = {}
         self.as_put: dict[str, str] = {}
 
@@ -173,6 +174,7 @@ class Played:
     def __init__(self) -> None:
         self.rows = WatchedRows()
         self.sent: list[Message] = []
+        self.given_up: list[GivenUp] = []
 
     def play(self, events: Iterable[Event]) -> "Played":
         for at, message in events:
@@ -199,8 +201,10 @@ class Played:
         while chunks := [name for name in CHUNKS if name in self.rows]:
             self.send(PROCESSOR.chunks[chunks[0].split("/")[1]](self.rows, now))
 
-    def send(self, messages: Iterable[Message]) -> None:
-        messages = list(messages)
+    def send(self, answers: Iterable[Message | GivenUp]) -> None:
+        answers = list(answers)
+        self.given_up += [each for each in answers if isinstance(each, GivenUp)]
+        messages = [each for each in answers if not isinstance(each, GivenUp)]
         keys = {message.key for message in messages}
         for name in [name for name in self.rows.changed if name in self.rows]:
             fact = PROCESSOR.facts[name.partition("/")[0]](name, self.rows)
@@ -1009,7 +1013,7 @@ OF_ORDERS = [
     ),
     Told(
         "members who came in parts have the addresses of the parts",
-        [MembersAdmitted(group_id="G", part=1, parts=1, members=MAILED), group(),
+        [MembersAdmitted(group_id=GROUP, part=1, parts=1, members=MAILED), group(),
          paid("a", "ann")],
         [COUNTED_ANN],
     ),
@@ -1155,12 +1159,12 @@ def test_letters_say_all_there_is_to_say() -> None:
     played = play((OPENS, paid("a", "cem", 2, **by_cem)), (OPENS + MINUTE, LISTED),
                   paid("b", "cem", ordered_at=CLOSES))  # fmt: skip
     to_cem = Person(**CEM.model_dump(exclude={"payment"}))
-    same = {"group_id": "G", "source": "shop", "product": Product(name="tea")}
+    same = {"group_id": GROUP, "source": "shop", "product": Product(name="tea")}
     assert played.letters == [
-        *notices("order-counted", to_cem, "G", OPENS, "shop", "a", **same, order_id="a", quantity=2,
-                 value=70, currency="EUR", closes_at=CLOSES, total_quantity=2,
+        *notices("order-counted", to_cem, GROUP, OPENS, "shop", "a", **same, order_id="a",
+                 quantity=2, value=70, currency="EUR", closes_at=CLOSES, total_quantity=2,
                  number_of_products=3),
-        *notices("order-refused", to_cem, "G", OPENS + HOUR, "order", "shop", "b", **same,
+        *notices("order-refused", to_cem, GROUP, OPENS + HOUR, "order", "shop", "b", **same,
                  order_id="b", quantity=1, reason="after-period"),
     ]  # fmt: skip
 
@@ -1270,7 +1274,7 @@ def test_members_are_reminded_a_day_before_the_close(period: timedelta, after: t
         notice
         for person in (MAILED[0], CEM)
         for notice in notices(
-            "deadline-reminder", person, "G", OPENS + after, group_id="G",
+            "deadline-reminder", person, GROUP, OPENS + after, group_id=GROUP,
             product=Product(name="tea"), number_of_products=3, total_quantity=0,
             closes_at=OPENS + period,
         )
@@ -1311,8 +1315,8 @@ OF_THE_DEADLINE = [
     Told(
         "members who came in parts are reminded, and those of the request",
         [
-            MembersAdmitted(group_id="G", part=1, parts=2, members=MAILED[:1]),
-            MembersAdmitted(group_id="G", part=2, parts=2, members=MAILED[1:2]),
+            MembersAdmitted(group_id=GROUP, part=1, parts=2, members=MAILED[:1]),
+            MembersAdmitted(group_id=GROUP, part=2, parts=2, members=MAILED[1:2]),
             group(members=MAILED[2:]),
             time(AFTER),
         ],
@@ -1364,7 +1368,7 @@ def test_reminders_go_in_chunks(listed: int) -> None:
     members = tuple(Member(id=name, email=f"{name}{MAIL}") for name in names)
     parts = [members[start : start + 1_000] for start in range(0, listed, 1_000)]
     played = play(
-        *(MembersAdmitted(group_id="G", part=part, parts=len(parts), members=some)
+        *(MembersAdmitted(group_id=GROUP, part=part, parts=len(parts), members=some)
           for part, some in enumerate(parts, 1)),
         group(), *(paid(name, name) for name in names[::7]),
     )  # fmt: skip

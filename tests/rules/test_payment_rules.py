@@ -550,7 +550,7 @@ def test_a_part_of_an_invoice_counts_once_however_often_it_is_reported() -> None
     for _ in range(3):
         hearing.take_report(part, group, T)
     fact: Payment = rows.payment(name, group)
-    assert (fact.status, fact.received, fact.provider_reference) == ("pending", 500, "G-I1")
+    assert (fact.status, fact.received, fact.provider_reference) == ("pending", 500, f"{GROUP}-I1")
     hearing.take_report(report(payment_id, "succeeded", 2), group, T)
     fact = rows.payment(name, group)
     assert (fact.status, fact.received) == ("succeeded", 2_000)

@@ -29,7 +29,7 @@ from services.shop_bridge.outbound.spreading import spread
 from services.shop_bridge.processor import INSTRUCTIONS
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-GROUP = "GB-7K3M9-QXA2F-T"
+GROUP = "GB-KQSWB-YNRXY-7"
 ID = "0123456789abcdef0123456789abcdef"
 HOUR = timedelta(hours=1)
 Shop = Callable[[Request], Reply]

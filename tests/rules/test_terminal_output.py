@@ -23,18 +23,20 @@ from typer.testing import CliRunner
 from schemas.messages import Delivery, PurchaseRow
 from schemas.topics import PURCHASES
 from services.runtime.records import InputRecord
+from services.runtime.rows import Waiting
 from services.terminal import (
+    buried,
     console,
-    dead_letters,
     invoices,
     mail,
     ops,
     purchases,
+    waits,
     watch,
     watched,
     why,
 )
-from services.terminal.dead_letters import DeadLetter
+from services.terminal.buried import DeadLetter, Found
 from services.terminal.sse import Event
 from services.terminal.story import Fact, Story
 
@@ -179,10 +181,14 @@ def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
         found = facts()
         return Story("G\u202e1", group_id="G\u202e1", facts=found), found
 
+    async def keys(*_: object) -> list[waits.Key]:
+        return [waits.Key("s\x9b", NASTY, [Waiting(NASTY, "", T, T, NASTY)])]
+
     async def of_topic(*_: object) -> None:
         ops._write([ops._line(record())])
 
-    monkeypatch.setattr(dead_letters, "_read", lambda: [letter()])
+    monkeypatch.setattr(buried, "read", lambda settings: Found([letter()], []))
+    monkeypatch.setattr(waits, "_read", keys)
     monkeypatch.setattr(mail, "_one", of_letter)
     monkeypatch.setattr(mail, "_deliveries", deliveries)
     monkeypatch.setattr(why, "_read", read_why)
@@ -201,6 +207,8 @@ COMMANDS = [
     ("dead-letters", "show", "0/1"),
     ("dead-letters", "show", "0/1", "--json"),
     ("dead-letters", "show", "nothing\x1b"),
+    ("waiting",),
+    ("waiting", "--json"),
     ("letters", "list"),
     ("letters", "list", "--json"),
     ("letters", "show", "m-1/n-1"),

@@ -12,8 +12,9 @@ from schemas.ids import derive
 from schemas.messages import Tier
 from services.runtime.records import InputRecord
 from services.terminal import parsing
+from services.terminal.buried import DeadLetter
 from services.terminal.console import Mistake, clean, money
-from services.terminal.dead_letters import DeadLetter, readable
+from services.terminal.dead_letters import readable
 from services.terminal.options import draft
 from services.terminal.topics import as_json, as_text
 

@@ -73,7 +73,7 @@ def mailed(order_id: str, quantity: int = 1, **more: Any) -> OrderPlaced:
 
 
 def confirmed(order_id: str, at: datetime = OPENS + 2 * HOUR) -> OrderConfirmed:
-    return OrderConfirmed(order_id=order_id, source="shop", group_id="G", at=at)
+    return OrderConfirmed(order_id=order_id, source="shop", group_id=GROUP, at=at)
 
 
 def confirmed_at(order_id: str, at: datetime) -> Event:
@@ -362,7 +362,7 @@ REFUSING = [
     ),
     Case(
         "a listed member gets none either",
-        [MembersAdmitted(group_id="G", part=1, parts=1, members=LISTED.members),
+        [MembersAdmitted(group_id=GROUP, part=1, parts=1, members=LISTED.members),
          (OPENS, mailed("a", ordered_at=OPENS)), time(OPENS + HOUR), (OPENS + 2 * HOUR, group())],
         refused=[("a", 1, "unknown-group")],
         letters=[],
@@ -398,7 +398,7 @@ def test_what_becomes_of_an_order_by_a_link(case: Case) -> None:
 def test_the_letter_says_all_there_is_to_say() -> None:
     (letter,) = play(BY_INVOICE, mailed("a", 2)).letters
     says = letter.says
-    assert (letter.kind, letter.recipient.id, letter.about) == ("confirm-order", "ann", "G")
+    assert (letter.kind, letter.recipient.id, letter.about) == ("confirm-order", "ann", GROUP)
     assert (says.source, says.order_id, says.quantity, says.value) == ("shop", "a", 2, 200)
     assert (says.currency, says.confirm_by, says.closes_at) == ("EUR", EXPIRES, CLOSES)
 

@@ -384,7 +384,9 @@ def test_offsets_go_on_behind_all_that_cannot_be_read() -> None:
 
 
 def test_the_dead_letter_of_a_batch_says_what_it_is() -> None:
-    letter = dead_letter("dead-letters", 2, unreadable(), "order_service", "codec 7", at_ms=9)
+    letter = dead_letter(
+        "dead-letters", 2, unreadable(), "order_service", "codec 7", "unreadable", 9
+    )
     said = {name: text.decode() for name, text in letter.headers}
     assert (letter.key, letter.value, letter.timestamp) == (None, b"raw", 9)
     assert said == {
@@ -393,7 +395,9 @@ def test_the_dead_letter_of_a_batch_says_what_it_is() -> None:
         "partition": "2",
         "offset": "4",
         "error": "codec 7",
+        "reason": "unreadable",
         "attempt": "1",
+        "record-timestamp": "-1",
         "unreadable": "codec",
         "last-offset": "6",
         "letter-content": "record-batch",
@@ -411,7 +415,7 @@ TOO_LARGE = [
 @pytest.mark.parametrize("given", TOO_LARGE)
 def test_a_dead_letter_fits_its_topic_whatever_it_is_of(given: dict[str, Any]) -> None:
     """A key is kept while it is short; an error's text may quote what was sent."""
-    letter = dead_letter("dead-letters", 2, unreadable(**given), "s", "x" * 3_000_000)
+    letter = dead_letter("dead-letters", 2, unreadable(**given), "s", "x" * 3_000_000, "r")
     said = dict(letter.headers)
     size = len(letter.key or b"") + sum(len(text) for _, text in letter.headers)
     assert letter.value is None

@@ -51,7 +51,7 @@ def count(order: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     what = order.source
     tally: Tally = rows.get("tally", Tally(0))
     if what == "unusable":
-        raise UnusableError("beyond-limits: no sum can be that much")
+        raise UnusableError("beyond-limits: no sum can be that much", "beyond-limits")
     sent: list[Message] = []
     match what:
         case "rule":
@@ -81,7 +81,7 @@ def count(order: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
             tally = Tally(-20)
         case "refused too late":
             rows["tally"] = tally
-            raise UnusableError("too late")
+            raise UnusableError("too late", "late")
     if what != "deleted fact":
         rows["tally"] = Tally(tally.quantity + order.quantity)
     return sent
@@ -92,7 +92,7 @@ def fail(*_: Any) -> Sequence[Message]:
 
 
 def refuse(*_: Any) -> Sequence[Message]:
-    raise UnusableError("nothing came that could be set aside")
+    raise UnusableError("nothing came that could be set aside", "nothing")
 
 
 def state(name: str, rows: Rows) -> PurchaseState:

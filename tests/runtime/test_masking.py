@@ -84,12 +84,12 @@ class Record:
 
 
 def test_a_dead_letter_is_the_record_but_for_card_numbers() -> None:
-    letter = dead_letter("dead-letters", 1, Record(), "order_service", "not JSON")  # type: ignore[arg-type]
+    letter = dead_letter("dead-letters", 1, Record(), "order_service", "not JSON", "schema")  # type: ignore[arg-type]
     assert (letter.key, letter.value) == (b"9999999999994242", b'{"card": "9999999999994242"')
     assert letter.headers[:2] == [("from", b"9999-9999-9999-4242"), ("empty", None)]
     tombstone = Record()
     tombstone.key = tombstone.value = None
-    letter = dead_letter("dead-letters", 1, tombstone, "order_service", "null")  # type: ignore[arg-type]
+    letter = dead_letter("dead-letters", 1, tombstone, "order_service", "null", "no-value")  # type: ignore[arg-type]
     assert (letter.key, letter.value) == (None, None)
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.messages import Message
 from services.runtime.processor import Processor
-from services.runtime.rows import Due, MemoryRows
+from services.runtime.rows import Due, GivenUp, MemoryRows
 
 from .auctions import History, Record
 
@@ -281,7 +281,9 @@ class Driver:
 
     # --- what goes out ---------------------------------------------------------------------------
 
-    def _send(self, rows: KeyRows, messages: Sequence[Message]) -> None:
+    def _send(self, rows: KeyRows, answers: Sequence[Message | GivenUp]) -> None:
+        # What is given up becomes a dead letter, which nobody reads here.
+        messages = [each for each in answers if not isinstance(each, GivenUp)]
         if not messages:
             return
         told = set()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.ids import derive
 from schemas.messages import GroupPurchase, OrderPaid, Product
 from tests.system.stack import Stack, partition_of
 
@@ -12,7 +13,7 @@ T = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hou
 
 def groups_in(partition: int, count: int) -> list[str]:
     """Ids of groups whose records sit in a partition."""
-    names = (f"group-{number}" for number in range(1_000))
+    names = (derive(f"request-{number}") for number in range(1_000))
     return [name for name in names if partition_of(name) == partition][:count]
 
 

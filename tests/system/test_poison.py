@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from schemas.messages import GroupPurchase, KeyParked, OrderPaid, OrderPlaced
+from schemas.tasks import record_task_id
 from schemas.topics import CATALOGUE, DEAD_LETTERS, ORDERS
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import OutputRecord, encode, milliseconds
@@ -163,6 +164,9 @@ def test_poison_is_set_aside_and_what_is_good_counts(
         stack.wait_idle()
         assert len(stack.read_raw(DEAD_LETTERS.name)) == len(POISON)
         assert len(set(places(letters))) == len(POISON)
+        assert stack.latest("tasks").keys() == {
+            record_task_id(ORDERS.name, *place) for place in places(letters)
+        }
         left = list(letters)
         for name, (record, error) in POISON.items():
             mine = [

@@ -1,5 +1,6 @@
 """What Kafka holds and no client can read: it is named and set aside, and all around it counts."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import GroupPurchase
+from schemas.ids import derive
+from schemas.messages import GroupPurchase, OrderCancelled
 from schemas.topics import DEAD_LETTERS
+from services.runtime.admin import admin, create_topics, set_of_topic
 from services.runtime.brokers import RunningBroker
 from services.runtime.records import encode, milliseconds
 from tests.raw_batches import Raw, batch, gzipped
@@ -98,12 +101,27 @@ def counted(worker: Worker) -> dict[str, float]:
     return dict(told)
 
 
-def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
-    stack: Stack, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A strange header name, a codec nobody knows, no gzip, a wrong checksum: also over a kill."""
-    pointed_at(stack, monkeypatch)
-    feed = Feed(stack, tmp_path_factory)
+def set_aside(worker: Worker) -> dict[tuple[str, str], float]:
+    """What the worker says it set aside on orders, by why and whether it writes the dead letter."""
+    page = worker.page("metrics")
+    assert page is not None
+    told: Counter[tuple[str, str]] = Counter()
+    for line in page.text.splitlines():
+        if line.startswith("jointbuy_dead_letters_total{") and 'topic="orders"' in line:
+            reason, written = (
+                line.split(f'{name}="')[1].split('"')[0] for name in ("reason", "written")
+            )
+            told[reason, written] += float(line.split()[-1])
+    return dict(told)
+
+
+def tasks(stack: Stack) -> dict[str, str | None]:
+    """How each task of a dead letter stands: its outcome, or ``None`` while it is open."""
+    return {key: task.get("outcome") for key, task in stack.latest("tasks").items()}
+
+
+def spoil(feed: Feed) -> tuple[int, int, dict[str, int]]:
+    """Five things that can't be read, with orders around them: the offsets of each."""
     feed.order()
     strange = feed.batch(batch([feed.next(), feed.next(STRANGE), feed.next()], at_ms=AT_MS)) + 1
     feed.good += 2
@@ -119,7 +137,20 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
         feed.log.change(offset, how)
         spoiled[reason] = offset
         feed.order()
-    (worker,) = stack.start("order_service")
+    return strange, packed, spoiled
+
+
+def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
+    stack: Stack, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strange header name, a codec nobody knows, no gzip, a wrong checksum: also over a kill.
+
+    Three services read the topic. One of them writes the dead letters and their tasks.
+    """
+    pointed_at(stack, monkeypatch)
+    feed = Feed(stack, tmp_path_factory)
+    strange, packed, spoiled = spoil(feed)
+    worker, *others = stack.start("order_service", "payment_service", "shop_bridge")
     stack.feed("orders", (order_at(ELSEWHERE, 1, T, 5), AT_MS))
     stack.wait_for("purchases", ELSEWHERE, quantity=5)
     stack.wait_for("purchases", GROUP, quantity=feed.good)
@@ -133,9 +164,17 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     assert [
         (each["unreadable"], int(each["offset"]), int(each["last-offset"])) for each in letters
     ] == expected
+    assert {(each["service"], each["reason"]) for each in letters} == {
+        ("order_service", "unreadable")
+    }
+    assert tasks(stack) == {
+        f"record-orders-{PARTITION}-{offset}": None for _, offset, _ in expected
+    }
     assert counted(worker) == {"header-name": 2, "codec": 1, "compression": 1, "checksum": 1}
-    log = worker.log.read_text()
-    assert log.count("what can't be read is passed over") == len(expected)
+    assert set_aside(worker) == {("unreadable", "yes"): 5}
+    for other in others:
+        until("it counts them", lambda each=other: set_aside(each) == {("unreadable", "no"): 5})
+    assert worker.log.read_text().count("a record is set aside") == 1, "one line for a reason"
 
     worker.kill()
     worker.start()
@@ -143,9 +182,14 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     stack.wait_for("purchases", GROUP, quantity=feed.good)
     stack.wait_idle()
     assert len(dead(stack)) == len(expected)
+    assert set_aside(worker) == {("unreadable", "yes"): 5}, "the counter goes on"
+    check_commands(stack, feed, spoiled)
 
+
+def check_commands(stack: Stack, feed: Feed, spoiled: dict[str, int]) -> None:
+    """Ops list, replay and purge the five."""
     listed = jointbuy("dead-letters", "--json").json
-    assert [each["unreadable"] for each in listed] == [reason for reason, *_ in expected]
+    assert [each["unreadable"] for each in listed] == ["header-name"] * 2 + list(spoiled)
     assert f"/{spoiled['codec']}-{spoiled['codec'] + 1}" in jointbuy("dead-letters", "list").out
     assert "codec 7" in jointbuy("dead-letters", "show", listed[2]["id"]).out
     refused = jointbuy("dead-letters", "replay", listed[2]["id"], "--yes")
@@ -155,8 +199,49 @@ def test_what_cannot_be_read_is_set_aside_once_and_its_neighbours_count(
     assert (mended.exit_code, mended.err.count("left: ")) == (0, 3)
     stack.wait_for("purchases", GROUP, quantity=feed.good + 2)
     exported = jointbuy("export", "orders")
-    assert exported.err.count("left out, as it can't be read") == len(expected)
+    assert exported.err.count("left out, as it can't be read") == len(listed)
     assert len(exported.lines) == feed.good + 1 + 2
+
+    done, first = listed[0]["id"], "record-orders-{partition}-{offset}".format(**listed[0])
+    assert tasks(stack)[first] == "replayed"
+    again = jointbuy("dead-letters", "replay", done, "--yes")
+    assert (again.exit_code, "was replayed already at" in again.err) == (1, True)
+    assert "--again" in again.err
+    assert jointbuy("dead-letters", "replay", done, "--yes", "--again").exit_code == 0
+    for options, count in (
+        ((), 3),
+        (("--state", "done"), 2),
+        (("--state", "all", "--reason", "unreadable", "--topic", "orders"), 5),
+        (("--state", "all", "--reason", "schema"), 0),
+        (("--state", "all", "--topic", "purchases"), 0),
+        (("--state", "all", "--until", T.isoformat()), 0),
+        (("--state", "all", "--since", T.isoformat()), 5),
+    ):
+        found = jointbuy("dead-letters", "list", "--json", *options).json
+        assert len(found) == count, options
+    check_purge(stack, [each["id"] for each in listed])
+
+
+def check_purge(stack: Stack, ids: list[str]) -> None:
+    """What lies before the oldest that stays is deleted; what lies behind it waits for that."""
+
+    def purged(*arguments: str) -> tuple[int, int]:
+        said = jointbuy("dead-letters", "purge", *arguments, "--yes", "--json")
+        assert said.exit_code == 0, said.err
+        return said.json["purged"], said.json["deleted"]
+
+    assert jointbuy("dead-letters", "purge", ids[0]).exit_code == 2, "nobody to be asked"
+    assert purged(ids[2]) == (1, 0)
+    assert len(dead(stack)) == 5
+    refused = jointbuy("dead-letters", "replay", ids[2], "--yes", "--again")
+    assert (refused.exit_code, "was purged" in refused.err) == (1, True)
+    assert purged(ids[0], ids[1]) == (2, 2)
+    assert len(dead(stack)) == 2, "the one behind them is gone, too"
+    assert purged("--reason", "unreadable") == (2, 2)
+    assert dead(stack) == []
+    assert set(tasks(stack).values()) == {"purged"}
+    assert {task["problem"] for task in stack.latest("tasks").values()} == {""}
+    assert jointbuy("dead-letters", "list", "--state", "all").out.strip() == "no dead letters"
 
 
 def test_a_checksum_that_is_wrong_for_a_moment_costs_nothing(
@@ -250,3 +335,71 @@ def test_a_changelog_that_cannot_be_read_stops_the_worker_and_says_what_to_do(
     stack.workers.remove(second)
     first.start()
     stack.wait_for("purchases", GROUP, quantity=2)
+
+
+def cancelled(group_id: str) -> OrderCancelled:
+    """What no fact can answer."""
+    return OrderCancelled(order_id="1", source="shop", group_id=group_id, cancelled_at=T)
+
+
+def test_an_unknown_group_is_waited_for_in_sight_and_a_mistyped_one_not_at_all(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused at once, or listed and counted for an hour and then said, by one service of three."""
+    pointed_at(stack, monkeypatch)
+    unknown, mistyped = derive("nobody's"), derive("nobody's")[:-1] + "*"
+    (worker, *_) = stack.start("order_service", "payment_service", "shop_bridge")
+    stack.feed("orders", *((cancelled(each), AT_MS) for each in (unknown, mistyped)))
+    stack.feed("orders", (order_at(mistyped, 1, T, 5), AT_MS), (order_at(unknown, 2, T), AT_MS))
+    refused = f"{mistyped}/refused/shop/{mistyped}-1"
+    stack.wait_for("purchases", refused, reason="unknown-group")
+    stack.wait_idle()
+    assert [each["reason"] for each in dead(stack)] == ["mistyped-id"]
+    found = jointbuy("waiting", "--json").json
+    assert {(each["service"], each["key"]) for each in found} == {
+        ("order_service", unknown),
+        ("payment_service", unknown),
+    }
+    (ours,) = [each for each in found if each["service"] == "order_service"]
+    assert [each["type"] for each in ours["records"]] == ["OrderCancelled", "OrderPaid"]
+    assert ours["records"][0]["place"].startswith(f"orders/{partition_of(unknown)}/")
+    page = worker.page("metrics")
+    assert page is not None
+    assert sum(
+        float(line.split()[-1])
+        for line in page.text.splitlines()
+        if line.startswith("jointbuy_waiting{")
+    ) == len(ours["records"])
+
+    stack.pass_time(T + timedelta(minutes=61))
+    stack.wait_for("purchases", f"{unknown}/refused/shop/{unknown}-2", reason="unknown-group")
+    stack.wait_idle()
+    assert sorted(each["reason"] for each in dead(stack)) == ["mistyped-id", "unknown-group"]
+    assert jointbuy("waiting").out.strip() == "nothing waits for its group or auction"
+    check_expiry(stack)
+
+
+def check_expiry(stack: Stack) -> None:
+    """The setting reaches a topic that is there; without it, the topic stays as it is."""
+    name = stack.settings.topic(DEAD_LETTERS.name)
+
+    async def after(days: int | None, clock: str = "wall") -> dict[str, str]:
+        given = stack.settings.model_copy(update={"dead_letter_days": days, "clock": clock})
+        await create_topics(given)
+        client = admin(given)
+        await client.start()
+        try:
+            return await set_of_topic(client, name)
+        finally:
+            await client.close()
+
+    before = asyncio.run(after(None))
+    assert asyncio.run(after(5, "log")) == before
+    expiring = asyncio.run(after(5))
+    assert expiring["retention.ms"] == str(5 * 24 * 3_600_000)
+    assert expiring["message.timestamp.type"] == "LogAppendTime"
+    assert expiring["max.message.bytes"] == before["max.message.bytes"]
+    assert asyncio.run(after(None)) == expiring
+    kept = asyncio.run(after(0))
+    assert kept["retention.ms"] == "-1"
+    assert "message.timestamp.type" not in kept

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Literal
 
+from schemas.ids import is_group_id
 from schemas.messages import (
     GroupPurchase,
     Message,
@@ -74,7 +75,7 @@ def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> S
 
     An unconfirmed order is not a shop's order.
     """
-    if isinstance(message, OrderPlaced) and message.unconfirmed:
+    if _is_mistyped(rows) or (isinstance(message, OrderPlaced) and message.unconfirmed):
         return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id)
@@ -97,6 +98,8 @@ def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> S
 
 def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence[Message]:
     """The order is void, maybe before it comes: its money is the shop's to give back."""
+    if _is_mistyped(rows):
+        return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id)
     rows[name] = replace(rows.get(name) or Order(), void=True)
@@ -108,6 +111,8 @@ def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[
 
     One without its order's id is for the shop to know.
     """
+    if _is_mistyped(rows):
+        return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id or "")
     order: Order | None = rows.get(name)
@@ -208,6 +213,11 @@ def forget(rows: Rows, now: datetime) -> Sequence[Message]:
         if "terms" in rows:
             del rows["terms"]
     return ()
+
+
+def _is_mistyped(rows: Rows) -> bool:
+    """Whether no group can have this id: order_service refuses what names it."""
+    return "terms" not in rows and not is_group_id(rows.key)
 
 
 def _keep(rows: Rows, now: datetime) -> None:

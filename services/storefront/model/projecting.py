@@ -313,9 +313,11 @@ def _key_of_tombstone(record: InputRecord, partitioner: Partitioner) -> str:
     except UnicodeDecodeError:
         key = ""
     if not key or "\x00" in key:
-        raise BadRecordError("a tombstone of no key")
+        raise BadRecordError("a tombstone of no key", "wrong-key")
     if partitioner(key_id(key)) != record.partition:
-        raise BadRecordError("a tombstone in a partition that its key does not belong in")
+        raise BadRecordError(
+            "a tombstone in a partition that its key does not belong in", "wrong-partition"
+        )
     return key
 
 

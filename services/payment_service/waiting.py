@@ -1,0 +1,42 @@
+"""Orders and purchasers whose group's terms have not come: counted for an hour, and kept longer.
+
+order_service reads the same orders and says what becomes of them: it refuses at once what no group
+can have, and after the hour what waited in vain. So nothing is said here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from schemas.ids import is_group_id
+from schemas.messages import Message
+from services.runtime.rows import Due, Rows, Waiting
+
+TERMS_WAIT = timedelta(hours=1)
+ROW = "waiting/terms"
+_DUE = "due/unknown"
+
+
+def is_mistyped(rows: Rows) -> bool:
+    """Whether no group can have this id; it is not asked of one that is known."""
+    return "group" not in rows and not is_group_id(rows.key)
+
+
+def count_waiting(rows: Rows, now: datetime) -> None:
+    """Count a key whose rows wait for the terms, from the first of them on."""
+    if "waits" in rows and ROW not in rows:
+        until = now + TERMS_WAIT
+        rows[ROW] = Waiting("", "", now, until)
+        rows[_DUE] = Due(until)
+
+
+def count_no_more(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """The hour is over: order_service has refused what waited."""
+    del rows[ROW]
+    return ()
+
+
+def end_waiting(rows: Rows) -> None:
+    """The terms have come, or the key is forgotten."""
+    for name in ("waits", ROW, _DUE):
+        if name in rows:
+            del rows[name]
