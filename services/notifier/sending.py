@@ -36,6 +36,7 @@ class Mailer:
         self._settings = settings
         self._signer = signer_of(settings)
         self._tls = _tls_context(settings)
+        self._timeouts = settings.timeouts
         self._rate = _Rate(settings.smtp_messages_per_second)
         self._idle_seconds = idle_seconds
         # Who opens, uses or closes a connection holds a slot. A new one is opened only when none
@@ -92,6 +93,11 @@ class Mailer:
         except NotDone as failure:
             return failure.reply
 
+    @property
+    def login_rest_seconds(self) -> float:
+        """How long no login is tried, as the last one was refused."""
+        return self._logins.rest_seconds
+
     async def stop(self) -> None:
         """Close the connections, politely, once the letters under way are through.
 
@@ -126,11 +132,11 @@ class Mailer:
                 port=settings.smtp_port,
                 # Looked up nowhere: the full name would need DNS, which can take its time.
                 local_hostname=settings.smtp_helo_name or socket.gethostname(),
-                timeout=settings.smtp_timeout_seconds,
                 use_tls=settings.smtp_tls == "tls",
                 start_tls=False,  # not by itself: `open` does, and fails where the server cannot
                 tls_context=self._tls,
-            )
+            ),
+            self._timeouts,
         )
         await connection.open(
             start_tls=settings.smtp_tls == "starttls",
@@ -175,11 +181,16 @@ class _Logins:
         self._refusals = 0
         self._not_before = 0.0
 
+    @property
+    def rest_seconds(self) -> float:
+        """How long no login is tried."""
+        return max(self._not_before - asyncio.get_running_loop().time(), 0.0)
+
     def check(self) -> None:
         """Raise NotDone, with what the server last said, where it is too early for another."""
         now = asyncio.get_running_loop().time()
         if self._refused is not None and now < self._not_before:
-            later = f"the next login is tried in {self._not_before - now:.0f} s"
+            later = f"the next login is tried in {self.rest_seconds:.0f} s"
             raise NotDone(replace(self._refused, text=f"{self._refused.text}; {later}"))
 
     async def __aenter__(self) -> None:

@@ -42,6 +42,7 @@ _OUR_CODES = frozenset({503, 530, 534, 535, 538})
 _GONE = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
 #: Our own address is malformed or has no domain; we sent more than we may (Exchange, Gmail).
 _OUR_STATUSES = frozenset({(1, 7), (1, 8), (1, 90), (4, 5)})
+_LIMIT_STATUSES = frozenset({(4, 5), (1, 90)})
 #: The letter is too long for the server or the mailbox.
 _TOO_LONG = frozenset({(3, 4), (2, 3)})
 #: The mailbox is full.
@@ -75,6 +76,17 @@ _OURS_SAID_OF_CONTENT = _words(
     r"\bclient host|\byour (ip|host|server|network|domain|account)|\bsending ip",
     r"\bnot verified|\bsending\b.{0,40}\b(pause|suspend|quota|limit|rate)|\bdaily\b.{0,40}\bquota",
 )
+#: A limit of what we may send, in words.
+_LIMIT_SAID = _words(
+    r"\b(daily|hourly|24[ -]hour|sending|relay|outbound|outgoing)\b[^.]{0,40}"
+    r"\b(limit|quota|threshold)",
+    r"\b(limit|quota|threshold)s?\b[^.]{0,40}(\bper (day|hour)\b|\ba day\b|\bdaily\b|\bhourly\b)",
+    r"\b(message|rate) (count |rate )?(limit|quota)|\bthrottl|\bexceeded threshold",
+    r"\b(sent|sending) too many\b",
+    r"\btoo many (messages|mails|e-?mails)\b[^.]{0,20}\b(sent|today|hour|day)|\bunusual rate\b",
+)
+#: The words are about the one who gets the letter.
+_THEIRS_SAID = _words(r"\b(recipient|user|mailbox|inbox)\b.{0,40}\b(receiv|gets)", r"\breceiving\b")
 _FULL_SAID = _words(r"\bquota|\b(mailbox|inbox) (is )?full|\bstorage\b")
 _GONE_SAID = _words(
     r"\b(user|recipient|mailbox|account|address)( \S+){0,4} (unknown|not found|not known)",
@@ -97,6 +109,26 @@ def status_of(text: str) -> Status | None:
     return Status(kind, subject, detail)
 
 
+def is_about_sending_limit(code: int, text: str) -> bool:
+    """Whether a refusal says that we have sent as much as we may for now, whoever gets the letter.
+
+    Status x.4.5 and 5.1.90, or words (Gmail's "daily user sending quota", PHPMailer#2113; Amazon's
+    454 "daily message quota"). A limit of how much somebody may receive is none of ours.
+    """
+    if not 400 <= code < 600:
+        return False
+    words = _plain(text)
+    status = status_of(text)
+    if status is not None and (status.subject, status.detail) in _LIMIT_STATUSES:
+        return True
+    return bool(_LIMIT_SAID.search(words)) and not _THEIRS_SAID.search(words)
+
+
+def _plain(text: str) -> str:
+    """The words of a reply as one line, without addresses."""
+    return " ".join(_ADDRESSES.sub(" ", text[:TEXT_MAX]).split())
+
+
 def verdict(stage: Stage, code: int, text: str) -> Verdict:
     """The meaning of a refusal; ``text`` has the lines of the reply."""
     status = status_of(text)
@@ -104,7 +136,7 @@ def verdict(stage: Stage, code: int, text: str) -> Verdict:
         return "later"
     if stage not in ("rcpt", "data") or code in _OUR_CODES:
         return "ours"
-    words = " ".join(_ADDRESSES.sub(" ", text[:TEXT_MAX]).split())
+    words = _plain(text)
     about = (status.subject, status.detail) if status is not None and status.kind == 5 else None
     if about in _VAGUE:
         about = None

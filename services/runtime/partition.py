@@ -13,12 +13,15 @@ from schemas.messages import Message
 from schemas.topics import DEAD_LETTERS
 from services.runtime import metrics
 from services.runtime.batches import note_unreadable
-from services.runtime.calls import Caller, Calls, Claim
+from services.runtime.caller import Caller
+from services.runtime.calls import Calls
 from services.runtime.clock import Clock, Input, Wait, next_input
 from services.runtime.fold import Fold
+from services.runtime.journal import Claim
 from services.runtime.processor import Processor
 from services.runtime.records import Encoder, OutputRecord, Partitioner
 from services.runtime.restore import restore
+from services.runtime.servers import Servers
 from services.runtime.settings import Settings
 from services.runtime.store import POSITIONS_KEY, Meta, Store, positions_value
 from services.runtime.transport import PartitionSender, read_end
@@ -47,6 +50,7 @@ class PartitionRun:
         clock_is_right: Callable[[], bool],
         off_seconds: Callable[[], float],
         callers: Mapping[str, Caller],
+        servers: Servers,
     ) -> None:
         self.processor = processor
         self.partition = partition
@@ -64,6 +68,7 @@ class PartitionRun:
         outputs = [topic.name for topic in processor.outputs]
         self._sender = PartitionSender(settings, processor.group_id, partition, outputs)
         self._callers = callers
+        self._servers = servers
         self._calls: Calls | None = None
         self._store: Store | None = None
         self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
@@ -109,7 +114,9 @@ class PartitionRun:
         await restore(store, changelog, self._settings, self._cluster)
         if self.processor.calls:
             folder = self._settings.state_dir / self.processor.group_id
-            self._calls = Calls(self.processor, self.partition, folder, self._callers)
+            self._calls = Calls(
+                self.processor, self.partition, folder, self._callers, self._servers
+            )
             self._calls.open(store)
         meta = store.meta
         for tp, each in zip(self._tps, self.inputs, strict=True):
@@ -169,11 +176,8 @@ class PartitionRun:
             return []
         wall_ms = self._wall_ms()
         calls.settle(self._fold)
-        before = calls.repeated
         claims = calls.claim(self._fold, wall_ms)
-        self._measured.calls_ambiguous.inc(calls.repeated - before)
-        self._measured.calls_waiting.set(calls.waiting)
-        self._measured.calls_oldest.set(calls.oldest_seconds())
+        calls.tell(self._measured)
         return claims
 
     def _wait_ms(self) -> int:
@@ -393,4 +397,5 @@ class PartitionRun:
             "keys_waiting": fold.waiting if fold else 0,
             "idle": fold is not None and self._idle(),
             "blocked_by_clock": self._blocked_by_clock,
+            **(self._calls.status() if fold and self._calls else {}),
         }

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings
 from services.runtime import logs
 from services.runtime.admin import create_topics
 from services.runtime.brokers import free_port
-from services.runtime.calls import Caller
+from services.runtime.caller import Caller
 from services.runtime.helping import command_line
 from services.runtime.host import Host
 from services.runtime.private import keep_files_private, private_folder
@@ -107,11 +107,12 @@ def _add_pages(app: faust.App, hosts: list[Host]) -> None:
 
     @app.page("/readyz")  # type: ignore[untyped-decorator]
     async def readyz(web: Any, request: Any) -> Any:
-        """Every host is in its group, with its partitions restored."""
+        """Every host is in its group, with its partitions restored; servers that calls wait for."""
         waiting = [host.processor.group_id for host in hosts if not host.ready]
         if waiting:
             return web.text(f"not ready: {', '.join(waiting)}\n", status=503)
-        return web.text("ok\n")
+        notes = [note for host in hosts for note in host.servers.notes()]
+        return web.text("\n".join(["ok", *notes, ""]))
 
     @app.page("/status")  # type: ignore[untyped-decorator]
     async def status(web: Any, request: Any) -> Any:

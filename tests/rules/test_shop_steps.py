@@ -12,6 +12,7 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
+from services.runtime.breaker import reply_of
 from services.shop_bridge.outbound import door as doors
 from services.shop_bridge.outbound import shopify_admin
 from services.shop_bridge.outbound.amounts import in_decimals
@@ -64,7 +65,8 @@ class AtShop:
         def begin() -> None:
             self.begun += 1
 
-        return await self.caller(request(**more), begin)
+        reply: Reply = reply_of(await self.caller(request(**more), begin))
+        return reply
 
     def went_back(self) -> list[str]:
         if self.kind == "shopify":

@@ -127,7 +127,7 @@ def test_a_mail_server_that_hangs_holds_nothing_up_but_letters(
     server = FaultySmtp.start(tmp_path, Shares(hang=1.0))
     try:
         with stack_on(kafka, tmp_path, clock="wall") as stack:
-            env = mail_env(server.port, SMTP_TIMEOUT_SECONDS="2")
+            env = mail_env(server.port, SMTP_TIMEOUT_FACTOR="0.005")
             _, notifier = stack.start("auction_service", "tests.system.quick_notifier", **env)
             at = datetime.now(UTC)
             stack.feed("notices", *((letter_to(number, at), None) for number in range(50)))
