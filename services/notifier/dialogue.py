@@ -174,6 +174,8 @@ class Connection:
             async with deadline:
                 await self._client.connect(timeout=self._timeouts.greeting)
         except TimeoutError:
+            if not deadline.expired():  # the library's own, for the greeting
+                raise
             where = f"{self._client.hostname} on port {self._client.port}"
             raise aiosmtplib.SMTPConnectTimeoutError(f"no connection to {where}") from None
         finally:

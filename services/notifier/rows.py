@@ -88,7 +88,7 @@ class Reply:
 
 
 #: The server of all letters.
-MAIL_SERVER = "mail server"
+MAIL_SERVER = "the mail server"
 
 
 def mail_server(row_name: str, rows: Rows) -> str:

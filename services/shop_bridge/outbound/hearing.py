@@ -45,7 +45,7 @@ _OUR_END = re.compile(r"(-[eg]\d+)+")
 def shop(row_name: str, rows: Rows) -> str:
     """The shop that is asked in a step; empty if none is."""
     it: Instruction = rows[instruction_name(row_name.rpartition("/")[2])]
-    return source_of(it.part.order) if it.part and it.part.order else ""
+    return f"shop {source_of(it.part.order)}" if it.part and it.part.order else ""
 
 
 def request(row_name: str, rows: Rows, now: datetime) -> Request:
