@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Self
 
 import aiosmtplib
+import structlog
 
-from services.notifier.dialogue import Connection, NotDone, Reply, envelope
+from services.notifier.dialogue import Connection, Envelope, NotDone, Reply, envelope
 from services.notifier.settings import MailSettings, MailSettingsError
 from services.notifier.signing import signer_of, with_mail_line_ends
 from services.notifier.verdicts import Stage
@@ -22,8 +23,12 @@ from services.notifier.verdicts import Stage
 __all__ = ["Mailer", "Reply", "Stage"]
 
 IDLE_SECONDS = 30.0
+#: How long a connection is not opened that the server did not take beside others.
+FEWER_SECONDS = 60.0
 #: After the first, the second, … login refused; the last for all further ones.
 LOGIN_PAUSES = (30.0, 60.0, 120.0, 300.0, 900.0)
+
+_log = structlog.get_logger()
 
 
 class Mailer:
@@ -43,6 +48,9 @@ class Mailer:
         # is idle, so idle ones and slots taken are together never more than there are slots.
         self._slots = asyncio.Semaphore(settings.smtp_connections)
         self._idle: deque[Connection] = deque()  # the longest idle first
+        # How many letters have a slot, and slots that are not used for some time.
+        self._at_work = 0
+        self._laid_aside: deque[asyncio.TimerHandle] = deque()
         self._closing_idle: asyncio.Task[None] | None = None
         self._stopped = False
         self._logins = _Logins()
@@ -75,23 +83,73 @@ class Mailer:
             addresses = envelope(sender, recipient)
             sign = self._signer.sign if self._signer is not None else with_mail_line_ends
             content = sign(message)
-            async with self._slots:
-                if self._stopped:
-                    return Reply("deferred", None, "the mailer has been stopped", "connect")
-                await self._rate.wait()
-                while True:
-                    connection = await self._take()
-                    try:
-                        return await connection.converse(addresses, content, begin)
-                    except NotDone as failure:
-                        # Closed or lost while it was idle, which says nothing about now.
-                        was_stale = connection.letters > 1 and failure.reply.stage == "mail"
-                        if not (was_stale and failure.is_gone):
-                            raise
-                    finally:
-                        self._put_back(connection)
+            while (reply := await self._in_turn(addresses, content, begin)) is None:
+                pass  # it waits for one of the connections that there are
+            return reply
         except NotDone as failure:
             return failure.reply
+
+    async def _in_turn(
+        self, addresses: Envelope, content: bytes, begin: Callable[[], None]
+    ) -> Reply | None:
+        """A dialogue in a slot, or None if the server takes no more connections beside others."""
+        await self._slots.acquire()
+        has_slot = True
+        try:
+            if self._stopped:
+                return Reply("deferred", None, "the mailer has been stopped", "connect")
+            await self._rate.wait()
+            self._at_work += 1
+            try:
+                return await self._hand_over(addresses, content, begin)
+            finally:
+                self._at_work -= 1
+        except NotDone as failure:
+            # Others are under way, so it may take them alone. The last one to fail says so.
+            if failure.reply.stage == "connect" and self._at_work:
+                has_slot = False
+                self._lay_aside_slot()
+                return None
+            if failure.reply.stage == "connect":
+                self._take_back_slots()
+            raise
+        finally:
+            if has_slot:
+                self._slots.release()
+
+    async def _hand_over(
+        self, addresses: Envelope, content: bytes, begin: Callable[[], None]
+    ) -> Reply:
+        while True:
+            connection = await self._take()
+            try:
+                return await connection.converse(addresses, content, begin)
+            except NotDone as failure:
+                # Closed or lost while it was idle, which says nothing about now.
+                was_stale = connection.letters > 1 and failure.reply.stage == "mail"
+                if not (was_stale and failure.is_gone):
+                    raise
+            finally:
+                self._put_back(connection)
+
+    def _lay_aside_slot(self) -> None:
+        """Use one connection less for some time: servers limit how many a client may have."""
+        if not self._laid_aside:
+            _log.warning(
+                "the mail server takes fewer connections than SMTP_CONNECTIONS",
+                smtp_connections=self._settings.smtp_connections,
+            )
+        loop = asyncio.get_running_loop()
+        self._laid_aside.append(loop.call_later(FEWER_SECONDS, self._take_back_slot))
+
+    def _take_back_slot(self) -> None:
+        self._laid_aside.popleft().cancel()
+        self._slots.release()
+
+    def _take_back_slots(self) -> None:
+        """Use as many connections as are set."""
+        while self._laid_aside:
+            self._take_back_slot()
 
     @property
     def login_rest_seconds(self) -> float:
@@ -105,6 +163,7 @@ class Mailer:
         cancelled before.
         """
         self._stopped = True
+        self._take_back_slots()
         if self._closing_idle is not None:
             self._closing_idle.cancel()
             await asyncio.wait([self._closing_idle])

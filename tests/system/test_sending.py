@@ -110,6 +110,26 @@ async def test_a_connection_ends_after_so_many_letters() -> None:
         assert server.open_max == 1
 
 
+@pytest.mark.parametrize("refusal", ["421 4.7.0 too many connections from you", DROP])
+async def test_a_server_that_takes_fewer_connections_gets_all_letters_over_those(
+    refusal: str,
+) -> None:
+    """As with hosts that take three or four of one client (PHPMailer#908): it is not down."""
+
+    def decide(stage: Stage, recipient: str, tried: int) -> str | None:
+        return refusal if stage == "greeting" and server.open_now > 3 else None
+
+    async with Faulty(decide) as server:
+        async with Mailer(settings(server.port, smtp_connections=8)) as mailer:
+            with capture_logs() as logs:
+                sends = [mailer.send(LETTER, SENDER, f"m{n}@example.com") for n in range(100)]
+                async with asyncio.timeout(20):
+                    replies = await asyncio.gather(*sends)
+        assert {each.outcome for each in replies} == {"sent"}
+        assert len(server.contents) == 100
+        assert len(logs) == 1
+
+
 async def test_an_idle_connection_is_closed_and_the_next_letter_opens_another() -> None:
     async with (
         Faulty() as server,
