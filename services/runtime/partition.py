@@ -171,8 +171,7 @@ class PartitionRun:
 
     def _claim_calls(self) -> list[Claim]:
         """Settle the calls that were answered, and claim those that may be done now."""
-        calls = self._calls
-        if calls is None:
+        if (calls := self._calls) is None:
             return []
         wall_ms = self._wall_ms()
         calls.settle(self._fold)

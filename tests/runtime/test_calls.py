@@ -473,7 +473,7 @@ class World:
         async with asyncio.timeout(10):
             while tasks := list(self.partition.calls._tasks.values()):
                 await asyncio.wait(tasks)
-            await asyncio.sleep(0)
+                await self.partition.answered()
 
     def rows(self) -> list[Call | None]:
         return [self.partition.fold.rows(key).get("call/ask/1") for key in self.keys]

@@ -5,6 +5,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -693,7 +694,9 @@ class Filtering(Taking):
         self.seconds = seconds
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        await asyncio.sleep(self.seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                await asyncio.Event().wait()
         return await super().handle_DATA(server, session, envelope)
 
 
