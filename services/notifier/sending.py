@@ -50,6 +50,7 @@ class Mailer:
         self._idle: deque[Connection] = deque()  # the longest idle first
         # How many letters have a slot, and slots that are not used for some time.
         self._at_work = 0
+        self._has_noted = False
         self._laid_aside: deque[asyncio.TimerHandle] = deque()
         self._closing_idle: asyncio.Task[None] | None = None
         self._stopped = False
@@ -123,7 +124,9 @@ class Mailer:
         while True:
             connection = await self._take()
             try:
-                return await connection.converse(addresses, content, begin)
+                reply = await connection.converse(addresses, content, begin)
+                self._note_fewer()
+                return reply
             except NotDone as failure:
                 # Closed or lost while it was idle, which says nothing about now.
                 was_stale = connection.letters > 1 and failure.reply.stage == "mail"
@@ -134,13 +137,17 @@ class Mailer:
 
     def _lay_aside_slot(self) -> None:
         """Use one connection less for some time: servers limit how many a client may have."""
-        if not self._laid_aside:
+        loop = asyncio.get_running_loop()
+        self._laid_aside.append(loop.call_later(FEWER_SECONDS, self._take_back_slot))
+
+    def _note_fewer(self) -> None:
+        """Log once that the server takes letters, but over fewer connections."""
+        if self._laid_aside and not self._has_noted:
+            self._has_noted = True
             _log.warning(
                 "the mail server takes fewer connections than SMTP_CONNECTIONS",
                 smtp_connections=self._settings.smtp_connections,
             )
-        loop = asyncio.get_running_loop()
-        self._laid_aside.append(loop.call_later(FEWER_SECONDS, self._take_back_slot))
 
     def _take_back_slot(self) -> None:
         self._laid_aside.popleft().cancel()
