@@ -61,7 +61,7 @@ async def ours(port: int, count: int, message: bytes) -> None:
         nonlocal begun
         begun += 1
 
-    settings = MailSettings(smtp_port=port, smtp_connections=CONNECTIONS)
+    settings = MailSettings(smtp_host="127.0.0.1", smtp_port=port, smtp_connections=CONNECTIONS)
     async with Mailer(settings) as mailer:
 
         async def work() -> None:

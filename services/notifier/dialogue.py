@@ -7,19 +7,19 @@ comes of it is a ``Reply``; where the dialogue stops short of one, ``NotDone`` c
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, cast
 
 import aiosmtplib
 
 from schemas.mailboxes import AddressError, usable
 from services.notifier.replies import Replies, Said
-from services.notifier.verdicts import Stage, Verdict, verdict
+from services.notifier.timeouts import Timeouts
+from services.notifier.verdicts import Stage, Verdict, is_about_sending_limit, verdict
 
 T = TypeVar("T")
 
 TEXT_LENGTH_MAX = 500
-QUIT_SECONDS_MAX = 5.0
 START_INPUT = 354
 NEEDS_SMTPUTF8 = (
     "can't be reached through your mail server: it needs SMTPUTF8, which the server does not"
@@ -34,6 +34,8 @@ class Reply:
 
     ``deferred`` may be tried again; ``bounced`` may not. ``code`` is the server's, if the
     server answered, and ``verdict`` is the meaning of its refusal. ``text`` is one line.
+    ``is_open``: all of it went out and no answer came, so it may have been delivered.
+    ``is_limit``: we have sent as much as the server lets us send for now.
     """
 
     outcome: Literal["sent", "deferred", "bounced"]
@@ -41,6 +43,8 @@ class Reply:
     text: str
     stage: Stage
     verdict: Verdict | None = None
+    is_open: bool = False
+    is_limit: bool = False
 
 
 class NotDone(Exception):
@@ -84,10 +88,10 @@ def one_line(text: str) -> str:
 class Connection:
     """A connection to the mail server; between dialogues it is closed or ready for the next."""
 
-    def __init__(self, client: aiosmtplib.SMTP) -> None:
+    def __init__(self, client: aiosmtplib.SMTP, timeouts: Timeouts) -> None:
         self._client = client
         self._replies: Replies | None = None
-        self._seconds = client.timeout or 60.0
+        self._timeouts = timeouts
         self.letters = 0
         self.idle_since = 0.0
 
@@ -106,13 +110,15 @@ class Connection:
     ) -> None:
         """Connect, encrypt if told, greet, and log in within `logins` if there is a user name."""
         try:
-            await _step("connect", self._client.connect())
+            limits = self._timeouts
+            await _step("connect", self._connect())
             if start_tls:
-                await _step("connect", self._client.starttls())
+                await _step("connect", self._client.starttls(timeout=limits.starttls))
             await _step("connect", self._greet())
             if username:
                 async with logins:
-                    await _step("login", self._client.login(username, password))
+                    login = self._client.login(username, password, timeout=limits.login)
+                    await _step("login", login)
             self._replies = Replies(cast(asyncio.Transport, self._client.transport))
         except BaseException:
             self.drop()
@@ -140,7 +146,7 @@ class Connection:
     async def quit(self) -> None:
         """Close it as a polite client does, if the server answers soon."""
         try:
-            await self._ask(b"QUIT\r\n", QUIT_SECONDS_MAX)
+            await self._ask(b"QUIT\r\n", self._timeouts.quit)
         except Exception:  # it is closed one way or the other
             pass
         finally:
@@ -153,13 +159,34 @@ class Connection:
             transport.abort()
         self._client.close()
 
+    async def _connect(self) -> None:
+        """Connect, and wait longer for the greeting of a server that is there."""
+        loop = asyncio.get_running_loop()
+        deadline = asyncio.timeout(None)
+
+        def look() -> None:
+            if self._client.transport is None:
+                deadline.reschedule(loop.time())
+
+        looking = loop.call_later(self._timeouts.connect, look)
+        try:
+            async with deadline:
+                await self._client.connect(timeout=self._timeouts.greeting)
+        except TimeoutError:
+            if not deadline.expired():  # the library's own, for the greeting
+                raise
+            where = f"{self._client.hostname} on port {self._client.port}"
+            raise aiosmtplib.SMTPConnectTimeoutError(f"no connection to {where}") from None
+        finally:
+            looking.cancel()
+
     async def _greet(self) -> None:
         try:
-            await self._client.ehlo()
+            await self._client.ehlo(timeout=self._timeouts.ehlo)
         except aiosmtplib.SMTPHeloError:
             if not self._client.is_connected:
                 raise
-            await self._client.helo()
+            await self._client.helo(timeout=self._timeouts.ehlo)
 
     async def _converse(
         self, envelope: Envelope, content: bytes, begin: Callable[[], None]
@@ -169,14 +196,20 @@ class Connection:
         if at_once:
             await _step("mail", self._send(b"".join(commands.values()), len(commands)))
         for stage, command in commands.items():
-            said = await _step(stage, self._reply() if at_once else self._ask(command))
+            seconds: float = getattr(self._timeouts, stage)
+            said = await _step(
+                stage, self._reply(seconds) if at_once else self._ask(command, seconds)
+            )
             is_good = said.code == START_INPUT if stage == "data" else 200 <= said.code < 300
             if not is_good:
                 if at_once and said.code != SERVICE_CLOSING:
                     await self._hear_out(stage)
                 raise _refusal(stage, said.code, said.text)
         begin()
-        said = await _step("data", self._ask(_dotted(content)))
+        try:
+            said = await _step("data", self._ask(_dotted(content), self._timeouts.after_begin))
+        except NotDone as failure:
+            raise NotDone(replace(failure.reply, is_open=True), is_gone=failure.is_gone) from None
         if not 200 <= said.code < 300:
             raise _refusal("data", said.code, said.text)
         return Reply("sent", said.code, one_line(said.text), "data")
@@ -197,9 +230,9 @@ class Connection:
         """
         try:
             for _ in range({"mail": 2, "rcpt": 1}.get(stage, 0)):
-                said = await self._reply()
+                said = await self._reply(self._timeouts.data)
                 if said.code == START_INPUT:
-                    await self._ask(b".\r\n")
+                    await self._ask(b".\r\n", self._timeouts.end)
         except Exception:  # whatever it was: the connection cannot be trusted
             self.drop()
 
@@ -208,11 +241,11 @@ class Connection:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
         self._replies.send(commands, replies)
 
-    async def _reply(self, seconds: float | None = None) -> Said:
+    async def _reply(self, seconds: float) -> Said:
         assert self._replies is not None
-        return await self._replies.reply(seconds or self._seconds)
+        return await self._replies.reply(seconds)
 
-    async def _ask(self, command: bytes, seconds: float | None = None) -> Said:
+    async def _ask(self, command: bytes, seconds: float) -> Said:
         await self._send(command, 1)
         return await self._reply(seconds)
 
@@ -232,7 +265,7 @@ class Connection:
     async def _forget(self) -> None:
         """RSET, so that no half of a dialogue is left; a connection that will not is dropped."""
         try:
-            said = await self._ask(b"RSET\r\n")
+            said = await self._ask(b"RSET\r\n", self._timeouts.rset)
             if not 200 <= said.code < 300:
                 self.drop()
         except Exception:  # whatever it was: the connection cannot be trusted
@@ -268,5 +301,6 @@ def _refusal(stage: Stage, code: int, text: str) -> NotDone:
         "bounced" if means in ("gone", "refused") else "deferred"
     )
     known = code if 100 <= code < 600 else None  # what could not be read has a code of its own
-    reply = Reply(outcome, known, one_line(text), stage, means)
+    is_limit = is_about_sending_limit(code, text)
+    reply = Reply(outcome, known, one_line(text), stage, means, is_limit=is_limit)
     return NotDone(reply, is_gone=code == SERVICE_CLOSING)

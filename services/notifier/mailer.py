@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from email.utils import parseaddr
 
 import structlog
@@ -11,6 +12,7 @@ from schemas.links import Links
 from schemas.mailboxes import AddressError
 from schemas.messages import Notice
 from services.notifier import rows
+from services.notifier.dialogue import SERVICE_CLOSING
 from services.notifier.letters import (
     NoticeError,
     Sender,
@@ -19,13 +21,18 @@ from services.notifier.letters import (
 from services.notifier.links import SignedLinks
 from services.notifier.sending import Mailer, Reply
 from services.notifier.settings import MailSettings, MailSettingsError
+from services.notifier.staleness import too_late
 from services.notifier.verdicts import status_of
+from services.runtime.breaker import ServerDownError, Strained, Unasked
+from services.runtime.caller import Lease
+from services.runtime.calls import LEASE_MARGIN_SECONDS
 from services.runtime.private import MAKE_A_SECRET, weakness_of
-from services.runtime.settings import read_settings
+from services.runtime.settings import Settings, read_settings
 
 LETTERS = Counter(
     "jointbuy_letters_total",
-    "Tries to send a letter by what came of them: sent, deferred or bounced.",
+    "Tries to send a letter by what came of them: sent, deferred, bounced, or too-late for one that"
+    " was of no use any more. A server that is down is no try.",
     ["kind", "outcome"],
 )
 REFUSALS = Counter(
@@ -35,6 +42,9 @@ REFUSALS = Counter(
     " it), later.",
     ["stage", "verdict"],
 )
+#: A server that takes no more letters for now is left alone for so long. Limits are for hours or a
+#: day, and providers lengthen a ban of those who go on.
+LIMIT_SECONDS = 900.0
 #: At most one log line in this many seconds says that servers refuse us.
 ALARM_SECONDS = 60.0
 _log = structlog.get_logger()
@@ -43,7 +53,8 @@ _log = structlog.get_logger()
 class LetterCaller:
     """Sends one letter for each call."""
 
-    def __init__(self, settings: MailSettings) -> None:
+    def __init__(self, settings: MailSettings, *, is_live: bool = True) -> None:
+        """``is_live``: notices are of now, so that a letter can come too late; not in a replay."""
         secret = settings.link_secret.get_secret_value()
         if weak := weakness_of(secret):
             raise MailSettingsError(
@@ -51,6 +62,10 @@ class LetterCaller:
                 f" the storefront the same random text; {MAKE_A_SECRET}"
             )
         self._settings = settings
+        self._is_live = is_live
+        after = settings.timeouts.after_begin
+        before = settings.timeouts.before_content
+        self.lease = Lease(before + after + LEASE_MARGIN_SECONDS, after)
         # Settings that can't work are told at the start, not with the first letter.
         Mailer(settings)
         _, address = parseaddr(settings.mail_from)
@@ -79,32 +94,48 @@ class LetterCaller:
         if mailer is not None:
             await mailer.stop()
 
-    async def __call__(self, request: rows.Request, begin: Callable[[], None]) -> rows.Reply:
+    def missing(self, server: str) -> str:
+        """``SMTP_HOST``, if it is."""
+        return "" if self._settings.smtp_host else "SMTP_HOST"
+
+    async def __call__(
+        self, request: rows.Request, begin: Callable[[], None]
+    ) -> rows.Reply | Strained | Unasked:
         """Write and send; a letter that can't be written says why, and is not tried again."""
         assert self._mailer is not None
         notice = Notice.model_validate_json(request.notice)
+        late = too_late(notice, request.wanted_at, datetime.now(UTC)) if self._is_live else ""
+        if late:
+            LETTERS.labels(notice.kind, "too-late").inc()
+            return Unasked(rows.Reply("too-late", "write", late))
         try:
             written = letter(notice, self._sender, self._links)
         except (AddressError, NoticeError) as error:
             LETTERS.labels(notice.kind, "bounced").inc()
-            return rows.Reply("bounced", "write", str(error))
+            return Unasked(rows.Reply("bounced", "write", str(error)))
         except Exception as error:
             # A bug in a template is mended by a release; until then the letter waits.
             _log.exception("a letter could not be written", notice=notice.notice_id)
             LETTERS.labels(notice.kind, "deferred").inc()
-            return rows.Reply("deferred", "write", f"{type(error).__name__}: {error}")
+            return Unasked(rows.Reply("deferred", "write", f"{type(error).__name__}: {error}"))
         # Letters are written one after the other; between two of them the loop breathes.
         await asyncio.sleep(0)
         reply = await self._mailer.send(
             written.content, self._sender.mail_from, written.recipient, begin
         )
-        LETTERS.labels(notice.kind, reply.outcome).inc()
         text = f"{reply.code} {reply.text}" if reply.code else reply.text
         if reply.verdict is not None:
             REFUSALS.labels(reply.stage, reply.verdict).inc()
+        if reply.stage in ("connect", "login"):
+            rest = self._mailer.login_rest_seconds if reply.stage == "login" else 0.0
+            raise ServerDownError(f"{reply.stage}: {text}", rest)
+        LETTERS.labels(notice.kind, reply.outcome).inc()
         if reply.verdict == "ours":
             self._alarm(reply)
-        return rows.Reply(reply.outcome, reply.stage, text, written.message_id, reply.verdict)
+        told = rows.Reply(
+            reply.outcome, reply.stage, text, written.message_id, reply.verdict, reply.is_open
+        )
+        return _with_word_of_server(reply, told)
 
     def _alarm(self, reply: Reply) -> None:
         """Log that a server refuses us; letters wait until ops have fixed the cause."""
@@ -123,6 +154,19 @@ class LetterCaller:
         self._refused, self._next_alarm = 0, now + ALARM_SECONDS
 
 
+def _with_word_of_server(reply: Reply, told: rows.Reply) -> rows.Reply | Strained:
+    """What a reply about a letter also says of the server."""
+    if reply.is_limit:
+        return Strained(told, f"{reply.code} {_status_of(reply.text) or ''}".strip(), LIMIT_SECONDS)
+    is_left_alone = reply.code is None and reply.outcome == "deferred"
+    is_of_sender = reply.stage == "mail" and reply.outcome == "deferred"
+    if is_left_alone or is_of_sender or reply.code == SERVICE_CLOSING:
+        # The reply may repeat an address, so only its code is told.
+        why = f"{reply.stage}: {reply.code or reply.text}"
+        return Strained(told, why)
+    return told
+
+
 def _status_of(text: str) -> str | None:
     status = status_of(text)
     return ".".join(map(str, status)) if status else None
@@ -130,4 +174,5 @@ def _status_of(text: str) -> str | None:
 
 def callers() -> Mapping[str, LetterCaller]:
     """The caller of ``processor``. Raises ``ValueError`` if the settings can't send mail."""
-    return {"letter": LetterCaller(read_settings(MailSettings))}
+    is_live = read_settings(Settings).clock == "wall"
+    return {"letter": LetterCaller(read_settings(MailSettings), is_live=is_live)}

@@ -23,7 +23,12 @@ LETTERS = Processor(
     },
     due={"forget": rules.forget},
     calls={
-        "letter": CallRules(request=rules.request, settle=rules.settle, reply=rows.Reply),
+        "letter": CallRules(
+            request=rules.request,
+            settle=rules.settle,
+            reply=rows.Reply,
+            server=rows.mail_server,
+        ),
     },
     facts={"letter": rows.delivery},
     rows={

@@ -30,7 +30,9 @@ class Letter:
     queued_at: datetime
     at: datetime
     address: str
-    first_tried_at: datetime | None = None
+    #: How long the pauses after its tries were in all. The time that its server was down is not in
+    #: it.
+    waited_seconds: float = 0.0
     next_at: datetime | None = None
     reply: str | None = None
     message_id: str | None = None
@@ -61,9 +63,10 @@ class Suppressed:
 
 @dataclass(slots=True)
 class Request:
-    """What the mailer is to send: a notice as JSON."""
+    """What the mailer is to send: a notice as JSON, and since when that is wanted."""
 
     notice: str
+    wanted_at: datetime
 
 
 @dataclass(slots=True)
@@ -72,13 +75,25 @@ class Reply:
 
     ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
     ``write`` when there was nothing to send. ``verdict`` is the meaning of a server's refusal.
+    ``too-late``: it is of no use any more. ``is_open``: it may have been delivered, though the
+    server has not said so.
     """
 
-    outcome: Literal["sent", "deferred", "bounced"]
+    outcome: Literal["sent", "deferred", "bounced", "too-late"]
     stage: str
     text: str
     message_id: str | None = None
     verdict: Verdict | None = None
+    is_open: bool = False
+
+
+#: The server of all letters.
+MAIL_SERVER = "the mail server"
+
+
+def mail_server(row_name: str, rows: Rows) -> str:
+    """The server that a letter goes to."""
+    return MAIL_SERVER
 
 
 def letter_name(notice_id: str) -> str:

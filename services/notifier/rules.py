@@ -3,9 +3,12 @@
 Where the design is silent, the reading that loses nothing:
 
 - A letter is known by its notice's id; a notice that comes again changes nothing.
-- A server that can't be reached, or takes no login, says nothing of the letter: its next try comes
-  within minutes, however often that was in vain. A 4xx to the letter makes its pauses grow, and so
-  does a 5xx that is about us.
+- A server that can't be reached, or takes no login, says nothing of the letter: letters wait
+  without a try until it is back (``runtime.breaker``). A 4xx to the letter makes its own pauses
+  grow, and so does a 5xx that is about us.
+- A letter is given up when its own pauses were three days in all. The time that the server was down
+  does not count, as nothing was tried then. One that never could be tried is given up after thirty
+  days.
 - An answer that there is no such mailbox suppresses the address: letters to it are not tried until
   ops resend one, which lifts that. Any other 5xx ends its letter alone, or makes it wait where it
   is about us. A letter that is given up after days suppresses nothing.
@@ -37,11 +40,10 @@ from services.runtime.rows import Call, Due, Rows
 
 TRIED_FOR = timedelta(days=3)
 KEPT_FOR = timedelta(days=30)
+#: When a letter is looked at again that is just being sent.
+KEPT_STEP = timedelta(days=1)
 #: Pauses after the first, the second, … 4xx or 5xx about us; the last for all further ones.
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
-#: While no dialogue about the letter comes about.
-UNREACHED_PAUSES = tuple(timedelta(seconds=each) for each in (10, 20, 40, 60, 120, 300))
-UNREACHED_STAGES = frozenset({"connect", "login", "mail"})
 JITTER = 0.2
 
 
@@ -98,7 +100,7 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
         version=letter.version + 1,
         status="queued",
         at=now,
-        first_tried_at=None,
+        waited_seconds=0.0,
         next_at=None,
     )
     rows[call_name(message.notice_id)] = Call(at=now, since=now)
@@ -106,12 +108,27 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
 
 
 def forget(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Let go of a letter's content; that it was sent, or not, stays known."""
+    """Let go of a letter's content; that it was sent, or not, stays known.
+
+    One that still waits is given up then, unless it has been asked for since.
+    """
     notice_id = row_name.rpartition("/")[2]
-    if call_name(notice_id) in rows:
-        rows[row_name] = Due(now + KEPT_FOR)
-    else:
-        del rows[content_name(notice_id)]
+    call: Call | None = rows.get(call_name(notice_id))
+    if call is not None and (call.owner or call.since + KEPT_FOR > now):
+        rows[row_name] = Due(now + KEPT_STEP if call.owner else call.since + KEPT_FOR)
+        return ()
+    if call is not None:
+        del rows[call_name(notice_id)]
+        letter: Letter = rows[letter_name(notice_id)]
+        rows[letter_name(notice_id)] = replace(
+            letter,
+            version=letter.version + 1,
+            status="bounced",
+            at=now,
+            next_at=None,
+            reply=f"given up after {KEPT_FOR.days} days: {letter.reply or 'it was never tried'}",
+        )
+    del rows[content_name(notice_id)]
     return ()
 
 
@@ -121,7 +138,8 @@ def forget(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 def request(row_name: str, rows: Rows, now: datetime) -> Request:
     """What the mailer is to send."""
     content: Content = rows[content_name(row_name.rpartition("/")[2])]
-    return Request(content.notice)
+    call: Call = rows[row_name]
+    return Request(content.notice, call.since)
 
 
 def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -136,7 +154,6 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
         attempts=letter.attempts + 1,
         ambiguous=letter.ambiguous + call.ambiguous,
         at=now,
-        first_tried_at=letter.first_tried_at or now,
         next_at=None,
         reply=reply.text,
         message_id=reply.message_id or letter.message_id,
@@ -144,6 +161,8 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
     del rows[row_name]
     if reply.outcome == "sent":
         rows[name] = replace(tried, status="sent")
+    elif reply.outcome == "too-late":
+        rows[name] = replace(tried, status="suppressed", attempts=letter.attempts)
     elif reply.outcome == "bounced":
         rows[name] = replace(tried, status="bounced")
         if reply.verdict == "gone":
@@ -151,22 +170,25 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
     elif reason := _reason_to_suppress(letter, rows):
         rows[name] = replace(tried, status="suppressed", reply=reason)
     else:
-        assert tried.first_tried_at is not None
-        is_reached = reply.verdict == "ours" and reply.stage != "login"
-        pauses = PAUSES if is_reached or reply.stage not in UNREACHED_STAGES else UNREACHED_PAUSES
-        next_at = now + pause(notice_id, tried.attempts, pauses)
-        if next_at > tried.first_tried_at + TRIED_FOR:
+        wait = pause(notice_id, tried.attempts)
+        waited = timedelta(seconds=letter.waited_seconds) + wait
+        if waited > TRIED_FOR:
             given_up = f"given up after {TRIED_FOR.days} days: {reply.text}"
             rows[name] = replace(tried, status="bounced", reply=given_up)
         else:
-            rows[name] = replace(tried, status="deferred", next_at=next_at)
-            rows[row_name] = Call(at=next_at, since=call.since)
+            rows[name] = replace(
+                tried,
+                status="deferred",
+                next_at=now + wait,
+                waited_seconds=waited.total_seconds(),
+            )
+            rows[row_name] = Call(at=now + wait, since=call.since, ambiguous=reply.is_open)
     return ()
 
 
-def pause(notice_id: str, attempts: int, pauses: Sequence[timedelta]) -> timedelta:
+def pause(notice_id: str, attempts: int) -> timedelta:
     """How long until the next try; letters of one moment are spread by their ids."""
-    base = pauses[min(attempts, len(pauses)) - 1]
+    base = PAUSES[min(attempts, len(PAUSES)) - 1]
     spread = int.from_bytes(sha256(f"{notice_id}/{attempts}".encode()).digest()[:4]) / 2**32
     return base * (1 - JITTER + 2 * JITTER * spread)
 

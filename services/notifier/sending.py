@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Self
 
 import aiosmtplib
+import structlog
 
-from services.notifier.dialogue import Connection, NotDone, Reply, envelope
+from services.notifier.dialogue import Connection, Envelope, NotDone, Reply, envelope
 from services.notifier.settings import MailSettings, MailSettingsError
 from services.notifier.signing import signer_of, with_mail_line_ends
 from services.notifier.verdicts import Stage
@@ -22,8 +23,12 @@ from services.notifier.verdicts import Stage
 __all__ = ["Mailer", "Reply", "Stage"]
 
 IDLE_SECONDS = 30.0
+#: How long a connection is not opened that the server did not take beside others.
+FEWER_SECONDS = 60.0
 #: After the first, the second, … login refused; the last for all further ones.
 LOGIN_PAUSES = (30.0, 60.0, 120.0, 300.0, 900.0)
+
+_log = structlog.get_logger()
 
 
 class Mailer:
@@ -36,12 +41,17 @@ class Mailer:
         self._settings = settings
         self._signer = signer_of(settings)
         self._tls = _tls_context(settings)
+        self._timeouts = settings.timeouts
         self._rate = _Rate(settings.smtp_messages_per_second)
         self._idle_seconds = idle_seconds
         # Who opens, uses or closes a connection holds a slot. A new one is opened only when none
         # is idle, so idle ones and slots taken are together never more than there are slots.
         self._slots = asyncio.Semaphore(settings.smtp_connections)
         self._idle: deque[Connection] = deque()  # the longest idle first
+        # How many letters have a slot, and slots that are not used for some time.
+        self._at_work = 0
+        self._has_noted = False
+        self._laid_aside: deque[asyncio.TimerHandle] = deque()
         self._closing_idle: asyncio.Task[None] | None = None
         self._stopped = False
         self._logins = _Logins()
@@ -74,23 +84,84 @@ class Mailer:
             addresses = envelope(sender, recipient)
             sign = self._signer.sign if self._signer is not None else with_mail_line_ends
             content = sign(message)
-            async with self._slots:
-                if self._stopped:
-                    return Reply("deferred", None, "the mailer has been stopped", "connect")
-                await self._rate.wait()
-                while True:
-                    connection = await self._take()
-                    try:
-                        return await connection.converse(addresses, content, begin)
-                    except NotDone as failure:
-                        # Closed or lost while it was idle, which says nothing about now.
-                        was_stale = connection.letters > 1 and failure.reply.stage == "mail"
-                        if not (was_stale and failure.is_gone):
-                            raise
-                    finally:
-                        self._put_back(connection)
+            while (reply := await self._in_turn(addresses, content, begin)) is None:
+                pass  # it waits for one of the connections that there are
+            return reply
         except NotDone as failure:
             return failure.reply
+
+    async def _in_turn(
+        self, addresses: Envelope, content: bytes, begin: Callable[[], None]
+    ) -> Reply | None:
+        """A dialogue in a slot, or None if the server takes no more connections beside others."""
+        await self._slots.acquire()
+        has_slot = True
+        try:
+            if self._stopped:
+                return Reply("deferred", None, "the mailer has been stopped", "connect")
+            await self._rate.wait()
+            self._at_work += 1
+            try:
+                return await self._hand_over(addresses, content, begin)
+            finally:
+                self._at_work -= 1
+        except NotDone as failure:
+            # Others are under way, so it may take them alone. The last one to fail says so.
+            if failure.reply.stage == "connect" and self._at_work:
+                has_slot = False
+                self._lay_aside_slot()
+                return None
+            if failure.reply.stage == "connect":
+                self._take_back_slots()
+            raise
+        finally:
+            if has_slot:
+                self._slots.release()
+
+    async def _hand_over(
+        self, addresses: Envelope, content: bytes, begin: Callable[[], None]
+    ) -> Reply:
+        while True:
+            connection = await self._take()
+            try:
+                reply = await connection.converse(addresses, content, begin)
+                self._note_fewer()
+                return reply
+            except NotDone as failure:
+                # Closed or lost while it was idle, which says nothing about now.
+                was_stale = connection.letters > 1 and failure.reply.stage == "mail"
+                if not (was_stale and failure.is_gone):
+                    raise
+            finally:
+                self._put_back(connection)
+
+    def _lay_aside_slot(self) -> None:
+        """Use one connection less for some time: servers limit how many a client may have."""
+        loop = asyncio.get_running_loop()
+        self._laid_aside.append(loop.call_later(FEWER_SECONDS, self._take_back_slot))
+
+    def _note_fewer(self) -> None:
+        """Log once that the server takes letters, but over fewer connections."""
+        if self._laid_aside and not self._has_noted:
+            self._has_noted = True
+            _log.warning(
+                "the mail server takes fewer connections than SMTP_CONNECTIONS",
+                smtp_connections=self._settings.smtp_connections,
+            )
+
+    def _take_back_slot(self) -> None:
+        self._laid_aside.popleft().cancel()
+        self._slots.release()
+
+    def _take_back_slots(self) -> None:
+        """Use as many connections as are set."""
+        while self._laid_aside:
+            self._take_back_slot()
+
+    @property
+    def login_rest_seconds(self) -> float:
+        """How long no login is tried, as the last one was refused."""
+        return self._logins.rest_seconds
 
     async def stop(self) -> None:
         """Close the connections, politely, once the letters under way are through.
@@ -99,6 +170,7 @@ class Mailer:
         cancelled before.
         """
         self._stopped = True
+        self._take_back_slots()
         if self._closing_idle is not None:
             self._closing_idle.cancel()
             await asyncio.wait([self._closing_idle])
@@ -126,11 +198,11 @@ class Mailer:
                 port=settings.smtp_port,
                 # Looked up nowhere: the full name would need DNS, which can take its time.
                 local_hostname=settings.smtp_helo_name or socket.gethostname(),
-                timeout=settings.smtp_timeout_seconds,
                 use_tls=settings.smtp_tls == "tls",
                 start_tls=False,  # not by itself: `open` does, and fails where the server cannot
                 tls_context=self._tls,
-            )
+            ),
+            self._timeouts,
         )
         await connection.open(
             start_tls=settings.smtp_tls == "starttls",
@@ -175,11 +247,16 @@ class _Logins:
         self._refusals = 0
         self._not_before = 0.0
 
+    @property
+    def rest_seconds(self) -> float:
+        """How long no login is tried."""
+        return max(self._not_before - asyncio.get_running_loop().time(), 0.0)
+
     def check(self) -> None:
         """Raise NotDone, with what the server last said, where it is too early for another."""
         now = asyncio.get_running_loop().time()
         if self._refused is not None and now < self._not_before:
-            later = f"the next login is tried in {self._not_before - now:.0f} s"
+            later = f"the next login is tried in {self.rest_seconds:.0f} s"
             raise NotDone(replace(self._refused, text=f"{self._refused.text}; {later}"))
 
     async def __aenter__(self) -> None:

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from services.notifier.timeouts import Timeouts
 from services.runtime.private import is_this_machine
 from services.runtime.settings import WithSecrets
 
@@ -16,7 +17,9 @@ class MailSettingsError(ValueError):
 class MailSettings(WithSecrets):
     """Environment variables, upper-case: ``SMTP_HOST``, ``MAIL_FROM``, ``PAGE_URL``, …"""
 
-    smtp_host: str = "127.0.0.1"
+    smtp_host: str = Field(
+        "", description="Empty: no letter is tried; all are kept until it is set."
+    )
     smtp_port: int = Field(1025, ge=1, le=65_535)
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
         "none", description="starttls is never given up for plain text; tls is for port 465."
@@ -35,8 +38,13 @@ class MailSettings(WithSecrets):
     smtp_messages_per_second: float = Field(
         0.0, ge=0, description="At most so many begun, in each process; 0: no limit."
     )
-    smtp_timeout_seconds: float = Field(
-        30.0, gt=0, description="For each step of the dialogue, not for the whole of it."
+    smtp_timeout_factor: float = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="Multiplies how long the mail server may take for each step: RFC 5321 says 5"
+        " minutes for most of them and 10 after the last dot. Less than 1 is for tests: a letter"
+        " that the server takes after that comes twice.",
     )
     smtp_messages_per_connection: int = Field(
         100, ge=1, description="Then QUIT and a new connection; many servers ask for that."
@@ -55,9 +63,15 @@ class MailSettings(WithSecrets):
     dkim_selector: str = ""
     dkim_key_file: Path | None = Field(None, description="An RSA private key in PEM form.")
 
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long each step of a dialogue may take."""
+        return Timeouts().times(self.smtp_timeout_factor)
+
     @model_validator(mode="after")
     def _keeps_the_password_secret(self) -> Self:
-        if self.smtp_username and self.smtp_tls == "none" and not is_this_machine(self.smtp_host):
+        is_far = bool(self.smtp_host) and not is_this_machine(self.smtp_host)
+        if self.smtp_username and self.smtp_tls == "none" and is_far:
             raise ValueError(
                 f"SMTP_USERNAME: the password would go to {self.smtp_host} unencrypted: set"
                 " SMTP_TLS to starttls or tls"

@@ -89,6 +89,14 @@ class Reply:
 
 # --- what is asked -------------------------------------------------------------------------------
 
+#: The server of all payments by card.
+STRIPE = "Stripe"
+
+
+def stripe(row_name: str, rows: Rows) -> str:
+    """The server that a payment by card goes to."""
+    return STRIPE
+
 
 def request(row_name: str, rows: Rows, now: datetime) -> Request:
     """What the caller is to do about a payment as it stands; the key is its row's."""

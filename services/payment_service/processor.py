@@ -74,7 +74,12 @@ PROCESSOR = Processor(
         "shrink": rules.shrink,
     },
     calls={
-        "card": CallRules(request=hearing.request, settle=hearing.settle, reply=hearing.Reply),
+        "card": CallRules(
+            request=hearing.request,
+            settle=hearing.settle,
+            reply=hearing.Reply,
+            server=hearing.stripe,
+        ),
     },
     facts={"payment": rows.payment, "settled": rows.settled},
     rows={

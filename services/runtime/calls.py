@@ -6,154 +6,47 @@ anything is done; the reply is appended to a local file before anything else, an
 with what the rule makes of it. After a crash the same worker finds the reply in the file, or knows
 from it that the point from which on the outcome is open was not reached; another worker waits the
 lease out. What remains, a crash between that point and the reply, is done again and counted.
+
+While a server is down, the calls to it are not claimed, so they cost no record; see ``breaker``.
 """
 
 import asyncio
 import heapq
-import os
 import time
-import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
-import structlog
 
+from services.runtime.breaker import ServerDownError, Strained, Turn, Unasked, reply_of
+from services.runtime.call_queue import CallQueue
+from services.runtime.caller import Caller
 from services.runtime.fold import Fold
+from services.runtime.journal import Claim, Journal, Line, owner_of
+from services.runtime.metrics import PartitionMetrics
 from services.runtime.processor import Processor
 from services.runtime.records import instant, milliseconds
 from services.runtime.rows import Call
+from services.runtime.servers import Servers, Waiting
 from services.runtime.store import Store
 
-#: A claim holds for this long; whoever does it gives up a little before.
-LEASE_SECONDS = 300.0
+#: Whoever does what is claimed gives up so long before the claim's lease ends.
 LEASE_MARGIN_SECONDS = 15.0
 #: Claims of a partition that are under way at once.
 CLAIMS_MAX = 256
+#: So many calls are looked at in one turn, so that the event loop does not wait.
+LOOKED_MAX = 1_000
 #: How long a worker that stops waits for replies.
 DRAIN_SECONDS = 10.0
 HELD_RETRY_MS = 500
 JOURNAL_BYTES_MAX = 8 * 1024 * 1024
 
-_log = structlog.get_logger()
 _decode_call = msgspec.json.Decoder(Call).decode
-
-
-class Caller(Protocol):
-    """Does something outside; one for all partitions of a processor on a worker."""
-
-    async def start(self) -> None:
-        """Get ready."""
-
-    async def stop(self) -> None:
-        """Let go of what is open."""
-
-    async def __call__(self, request: Any, begin: Callable[[], None]) -> Any:
-        """Do it and say what came of it; never raises for what the other side does.
-
-        ``begin`` is to be called right before the point from which on a crash leaves it open
-        whether it was done.
-        """
-
-
-@dataclass(slots=True)
-class Claim:
-    """A call under way."""
-
-    row_key: str
-    tries: int
-    request: Any
-    lease_until: datetime
-
-
-class _Line(msgspec.Struct, omit_defaults=True):
-    """A line of the journal: begun, or answered at a time in milliseconds."""
-
-    row: str
-    tries: int
-    reply: msgspec.Raw = msgspec.Raw(b"")
-    at: int = 0
-
-
-class Journal:
-    """Replies on disk before they are anywhere else; one line each, of one partition.
-
-    It outlives the process, not the machine: lines are handed to the system, not forced to disk.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._opened()
-
-    def _opened(self) -> int:
-        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def lines(self) -> Iterator[_Line]:
-        """What it holds; a last line that a crash cut short is left out."""
-        for line in self._path.read_bytes().split(b"\n"):
-            with suppress(msgspec.DecodeError):
-                yield msgspec.json.decode(line, type=_Line)
-
-    def begun(self, row_key: str, tries: int) -> None:
-        """From here on a crash leaves it open whether it was done."""
-        os.write(self._file, _begun(row_key, tries))
-
-    def answered(self, claim: Claim, reply: Any, at_ms: int) -> None:
-        """What came of it."""
-        os.write(self._file, _answered(claim, reply, at_ms))
-
-    def forget(self) -> None:
-        """Nothing it holds is open any more."""
-        os.ftruncate(self._file, 0)
-
-    def keep(self, begun: Mapping[str, int], answered: Iterable[tuple[Claim, Any, int]]) -> None:
-        """Nothing else is open any more: in one step, so that a crash finds the one or the other.
-
-        What was begun and forgotten would be taken for not begun, and done again uncounted.
-        """
-        partial = self._path.with_name(f"{self._path.name}.partial")
-        with partial.open("wb") as file:
-            file.writelines(_begun(row_key, tries) for row_key, tries in begun.items())
-            file.writelines(_answered(*each) for each in answered)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
-        self.close()
-        self._file = self._opened()
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return os.fstat(self._file).st_size
-
-    def close(self) -> None:
-        """Let the file go."""
-        os.close(self._file)
-
-
-def _begun(row_key: str, tries: int) -> bytes:
-    return msgspec.json.encode(_Line(row_key, tries)) + b"\n"
-
-
-def _answered(claim: Claim, reply: Any, at_ms: int) -> bytes:
-    encoded = msgspec.Raw(msgspec.json.encode(reply))
-    return msgspec.json.encode(_Line(claim.row_key, claim.tries, encoded, at_ms)) + b"\n"
-
-
-def owner_of(folder: Path) -> str:
-    """The name under which the worker of this folder claims, the same after a restart."""
-    path = folder / "owner"
-    with suppress(FileNotFoundError):
-        return path.read_text()
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(uuid.uuid4().hex)
-    return path.read_text()
 
 
 def _call_of(row_key: str) -> str:
@@ -165,17 +58,24 @@ class Calls:
     """The calls of one partition."""
 
     def __init__(
-        self, processor: Processor, partition: int, folder: Path, callers: Mapping[str, Caller]
+        self,
+        processor: Processor,
+        partition: int,
+        folder: Path,
+        callers: Mapping[str, Caller],
+        servers: Servers,
     ) -> None:
         self.answered = asyncio.Event()
         #: Claims made when an earlier try may have been done.
         self.repeated = 0
+        self._repeated_told = 0
         self._processor = processor
         self._callers = callers
         self._owner = owner_of(folder)
         self._journal = Journal(folder / f"{partition}.calls")
-        # (not before, in milliseconds of the wall clock; row key); entries may be stale.
-        self._heap: list[tuple[int, str]] = []
+        self._servers = servers
+        servers.on_shut.add(self._call_off)
+        self._queue = CallQueue()
         self._since: dict[str, datetime] = {}
         self._oldest: list[tuple[datetime, str]] = []
         # Tries that were begun and not answered, by row key: whether they were done is open.
@@ -183,6 +83,8 @@ class Calls:
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._replies: deque[tuple[Claim, Any, int]] = deque()
+        # Claims that came to nothing, and whether they may have been done.
+        self._given_up: deque[tuple[Claim, bool]] = deque()
         # The exception that a caller raised, and the call's row.
         self._failed: tuple[str, Exception] | None = None
 
@@ -191,7 +93,7 @@ class Calls:
     def open(self, store: Store) -> None:
         """Take up where this worker, or another, left off."""
         begun: set[tuple[str, int]] = set()
-        answered: dict[tuple[str, int], _Line] = {}
+        answered: dict[tuple[str, int], Line] = {}
         for line in self._journal.lines():
             begun.add((line.row, line.tries))
             if line.at:
@@ -222,6 +124,7 @@ class Calls:
             self._note(row_key, fold.rows(key).get(name))
 
     def _note(self, row_key: str, row: Call | None) -> None:
+        self._queue.drop(row_key)
         if row is None:
             self._since.pop(row_key, None)
             self._open.pop(row_key, None)
@@ -230,7 +133,7 @@ class Calls:
             self._since[row_key] = row.since
             heapq.heappush(self._oldest, (row.since, row_key))
         if row_key not in self._claims:
-            heapq.heappush(self._heap, (self._due_ms(row), row_key))
+            self._queue.add(self._due_ms(row), row_key)
 
     def _due_ms(self, row: Call) -> int:
         if row.owner and row.owner != self._owner and row.lease_until is not None:
@@ -255,29 +158,59 @@ class Calls:
             if not fold.can_call(key):
                 self._replies.append((claim, reply, at_ms))
                 continue
-            self._claims.pop(claim.row_key, None)
-            self._open.pop(claim.row_key, None)
-            row: Call | None = fold.rows(key).get(name)
-            if row is not None and row.owner == self._owner and row.tries == claim.tries:
+            if self._ended(claim, fold) is not None:
                 fold.settle(key, name, reply, at_ms)
+        for _ in range(len(self._given_up)):
+            claim, is_open = self._given_up.popleft()
+            key, _, name = claim.row_key.partition("\x00")
+            row = self._ended(claim, fold)
+            if row is not None:
+                again = replace(row, ambiguous=row.ambiguous or is_open)
+                fold.rows(key)[name] = replace(again, owner="", lease_until=None)
+
+    def _ended(self, claim: Claim, fold: Fold) -> Call | None:
+        """The row of a claim that has ended, if it is still claimed."""
+        self._claims.pop(claim.row_key, None)
+        self._open.pop(claim.row_key, None)
+        key, _, name = claim.row_key.partition("\x00")
+        row: Call | None = fold.rows(key).get(name)
+        is_its = row is not None and row.owner == self._owner and row.tries == claim.tries
+        return row if is_its else None
 
     def claim(self, fold: Fold, wall_ms: int) -> list[Claim]:
         """Claim what may be done now; to be launched once that is committed."""
+        for server in self._queue.held():
+            turn = self._servers.turn(server)
+            if turn != "no":
+                self._queue.free(server, all_of_them=turn == "yes")
         claimed: list[Claim] = []
-        while self._heap and self._heap[0][0] <= wall_ms and len(self._claims) < CLAIMS_MAX:
-            at_ms, row_key = heapq.heappop(self._heap)
+        for _ in range(LOOKED_MAX):
+            due = self._queue.take(wall_ms) if len(self._claims) < CLAIMS_MAX else None
+            if due is None:
+                break
+            at_ms, row_key = due
             key, _, name = row_key.partition("\x00")
             rows = fold.rows(key)
             row: Call | None = rows.get(name)
             if row is None or row_key in self._claims or self._due_ms(row) > at_ms:
                 continue
             if not fold.can_call(key):
-                heapq.heappush(self._heap, (wall_ms + HELD_RETRY_MS, row_key))
+                self._queue.add(wall_ms + HELD_RETRY_MS, row_key)
                 continue
-            claimed.append(self._claim(row_key, row, fold, wall_ms))
+            server = self._processor.calls[_call_of(row_key)].server(name, rows)
+            if self._turn(server, row_key) == "no":
+                self._queue.hold(server, at_ms, row_key)
+            else:
+                claimed.append(self._claim(row_key, row, server, fold, wall_ms))
         return claimed
 
-    def _claim(self, row_key: str, row: Call, fold: Fold, wall_ms: int) -> Claim:
+    def _turn(self, server: str, row_key: str) -> Turn:
+        if not server:
+            return "yes"
+        self._servers.lacks(server, self._callers[_call_of(row_key)].missing(server))
+        return self._servers.turn(server)
+
+    def _claim(self, row_key: str, row: Call, server: str, fold: Fold, wall_ms: int) -> Claim:
         key, _, name = row_key.partition("\x00")
         # A claim that nobody answered: done or not is open unless our file says it was not begun.
         is_open = bool(row.owner) and (
@@ -288,14 +221,15 @@ class Calls:
         claimed = replace(
             row,
             owner=self._owner,
-            lease_until=now + timedelta(seconds=LEASE_SECONDS),
+            lease_until=now + timedelta(seconds=self._callers[_call_of(row_key)].lease.seconds),
             tries=row.tries + 1,
             ambiguous=row.ambiguous or is_open,
         )
         fold.rows(key)[name] = claimed
         request = fold.request(key, name, wall_ms)
         assert claimed.lease_until is not None
-        claim = Claim(row_key, claimed.tries, request, claimed.lease_until)
+        is_probe = bool(server) and self._servers.begin(server)
+        claim = Claim(row_key, claimed.tries, request, claimed.lease_until, server, is_probe)
         self._claims[row_key] = claim
         return claim
 
@@ -303,29 +237,78 @@ class Calls:
         """Do what is claimed."""
         for claim in claims:
             seconds = (milliseconds(claim.lease_until) - wall_ms) / 1000 - LEASE_MARGIN_SECONDS
-            self._tasks[claim.row_key] = asyncio.create_task(self._do(claim, seconds))
+            task = self._tasks[claim.row_key] = asyncio.create_task(self._do(claim, seconds))
+            task.add_done_callback(partial(self._has_ended, claim))
 
     async def _do(self, claim: Claim, seconds: float) -> None:
+        caller = self._callers[_call_of(claim.row_key)]
+        ends = asyncio.get_running_loop().time() + seconds
+        deadline = asyncio.timeout_at(ends - caller.lease.after_begin)
+
         def begin() -> None:
             self._open[claim.row_key] = claim.tries
             self._journal.begun(claim.row_key, claim.tries)
+            deadline.reschedule(ends)
 
-        caller = self._callers[_call_of(claim.row_key)]
         try:
-            async with asyncio.timeout(seconds):
+            async with deadline:
                 reply = await caller(claim.request, begin)
             at_ms = int(time.time() * 1000)
-            self._journal.answered(claim, reply, at_ms)
-            self._replies.append((claim, reply, at_ms))
+            plain = reply_of(reply)
+            self._journal.answered(claim, plain, at_ms)
+            self._replies.append((claim, plain, at_ms))
+            self._heard(claim, reply)
+        except ServerDownError as error:
+            self._give_up(claim, is_open=error.is_open)
+            self._heard(claim, error)
         except TimeoutError:
-            # Not answered within the lease: it is claimed anew when that has ended.
-            self._claims.pop(claim.row_key, None)
-            heapq.heappush(self._heap, (milliseconds(claim.lease_until), claim.row_key))
+            self._too_late(claim)
         except Exception as error:
             self._failed = (claim.row_key, error)
-        finally:
-            self._tasks.pop(claim.row_key, None)
-            self.answered.set()
+
+    def _has_ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
+        """A task has ended, or was cancelled before its first line."""
+        if task.cancelled() and claim.called_off:
+            self._give_up(claim, is_open=False)
+        if self._tasks.get(claim.row_key) is task:
+            del self._tasks[claim.row_key]
+        self.answered.set()
+
+    def _too_late(self, claim: Claim) -> None:
+        """Not answered within the lease; if it was begun, it is claimed anew when that ends."""
+        if claim.row_key not in self._open:
+            self._give_up(claim, is_open=False)
+        else:
+            self._claims.pop(claim.row_key, None)
+            self._queue.add(milliseconds(claim.lease_until), claim.row_key)
+        self._heard(claim, Strained(None, "it did not answer in time"))
+
+    def _give_up(self, claim: Claim, *, is_open: bool) -> None:
+        self._given_up.append((claim, is_open and claim.row_key in self._open))
+
+    def _heard(self, claim: Claim, what: Any) -> None:
+        """Take what a call has told of its server."""
+        self._tasks.pop(claim.row_key, None)  # it has ended, so it can't be called off
+        server, is_probe, claim.is_probe = claim.server, claim.is_probe, False
+        if not server:
+            return
+        if isinstance(what, ServerDownError):
+            self._servers.down(server, str(what), what.seconds, is_probe=is_probe)
+        elif isinstance(what, Strained):
+            self._servers.strained(server, what.why, what.seconds, is_probe=is_probe)
+        elif isinstance(what, Unasked):
+            self._servers.untold(server, is_probe=is_probe)
+        else:
+            self._servers.up(server)
+
+    def _call_off(self, server: str) -> None:
+        """End the calls to a server that went down, but for those that have begun."""
+        for row_key, task in self._tasks.items():
+            claim = self._claims.get(row_key)
+            if claim is None or claim.server != server or row_key in self._open:
+                continue
+            claim.called_off = True
+            task.cancel()
 
     def written(self) -> None:
         """All that was settled is committed: keep the file short."""
@@ -339,12 +322,36 @@ class Calls:
 
     def has_work(self, wall_ms: int) -> bool:
         """Whether there is something to settle or to claim now."""
-        is_due = bool(self._heap) and self._heap[0][0] <= wall_ms
+        is_due = self._queue.is_due(wall_ms)
         return self.answered.is_set() or (is_due and len(self._claims) < CLAIMS_MAX)
 
     def is_idle(self, wall_ms: int) -> bool:
-        """Whether nothing is under way or to be done now."""
-        return not self._claims and not self.has_work(wall_ms)
+        """Whether nothing is under way or to be done now, but for what waits for a server."""
+        at_work = any(self._servers.turn(each.server) == "yes" for each in self._claims.values())
+        return not at_work and not self.has_work(wall_ms)
+
+    def status(self) -> dict[str, object]:
+        """How many calls are not done, and those of them that wait for servers."""
+        return {"calls": self.waiting, "waits_for": [asdict(each) for each in self.waiting_for()]}
+
+    def tell(self, measured: PartitionMetrics) -> None:
+        """Show how many are not done, the oldest one's age, and how many were done again."""
+        self._servers.tell()
+        measured.calls_ambiguous.inc(self.repeated - self._repeated_told)
+        self._repeated_told = self.repeated
+        measured.calls_waiting.set(self.waiting)
+        measured.calls_oldest.set(self.oldest_seconds())
+
+    def waiting_for(self) -> list[Waiting]:
+        """The calls that wait for servers."""
+        counts = self._queue.held()
+        for claim in self._claims.values():
+            if claim.server and self._servers.turn(claim.server) != "yes":
+                counts[claim.server] = counts.get(claim.server, 0) + 1
+        return [
+            Waiting(server, calls, self._servers.why(server))
+            for server, calls in sorted(counts.items())
+        ]
 
     @property
     def waiting(self) -> int:
@@ -382,5 +389,8 @@ class Calls:
             await asyncio.wait(tasks)
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the file go; another call finds out what one under way was to find out."""
+        self._servers.on_shut.discard(self._call_off)
+        for claim in self._claims.values():
+            self._servers.untold(claim.server, is_probe=claim.is_probe)
         self._journal.close()

@@ -19,10 +19,11 @@ from schemas.topics import PARKED_KEYS
 from services.runtime.admin import cluster_id
 from services.runtime.broker_clock import BrokerClock
 from services.runtime.broker_watch import BrokerWatch
-from services.runtime.calls import Caller
+from services.runtime.caller import Caller
 from services.runtime.lasting import Judge
 from services.runtime.partition import PartitionRun
 from services.runtime.processor import Processor
+from services.runtime.servers import Servers
 from services.runtime.settings import Settings
 from services.runtime.transport import (
     TransportError,
@@ -53,6 +54,7 @@ class Host:
     ) -> None:
         self.processor = processor
         self._callers = dict(callers or {})
+        self.servers = Servers(processor.group_id)
         # Which of the service's processors writes what this one reads whole.
         self._writers = {topic: each for each in siblings for topic in each.outputs}
         self._settings = settings
@@ -169,6 +171,7 @@ class Host:
                 clock.is_right if self._settings.clock == "wall" else lambda: True,
                 clock.off_seconds,
                 self._callers,
+                self.servers,
             )
 
         topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]

@@ -58,6 +58,11 @@ CALLS_AMBIGUOUS = Counter(
     "Done again since a process died before the reply was written.",
     _LABELS,
 )
+SERVER_DOWN = Gauge(
+    "jointbuy_server_down",
+    "1 while calls wait for a server: it is down, or the setting that names it is missing.",
+    ["processor", "server"],
+)
 CLOCK_OFF = Gauge(
     "jointbuy_worker_clock_off_seconds", "This worker's clock less the broker's; absent under log."
 )

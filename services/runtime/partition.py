@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,15 +12,24 @@ from schemas.messages import Message
 from schemas.topics import DEAD_LETTERS
 from services.runtime import metrics
 from services.runtime.burying import TELLER
-from services.runtime.calls import Caller, Calls, Claim
+from services.runtime.caller import Caller
+from services.runtime.calls import Calls
 from services.runtime.clock import Clock, Input, Wait, next_input
 from services.runtime.fold import Fold
+from services.runtime.journal import Claim
 from services.runtime.processor import Processor
 from services.runtime.records import Encoder, OutputRecord, Partitioner
 from services.runtime.restore import restore
+from services.runtime.servers import Servers
 from services.runtime.settings import Settings
 from services.runtime.store import POSITIONS_KEY, Meta, Store, positions_value
-from services.runtime.transport import PartitionSender, TransportError, committed_of, read_end
+from services.runtime.transport import (
+    PartitionSender,
+    TransportError,
+    committed_of,
+    fetch_until,
+    read_end,
+)
 
 #: How long a fold may keep the event loop, and so heartbeats, waiting.
 SLICE_SECONDS = 0.1
@@ -47,6 +55,7 @@ class PartitionRun:
         clock_is_right: Callable[[], bool],
         off_seconds: Callable[[], float],
         callers: Mapping[str, Caller],
+        servers: Servers,
     ) -> None:
         self.processor = processor
         self.partition = partition
@@ -64,6 +73,7 @@ class PartitionRun:
         outputs = [topic.name for topic in processor.outputs]
         self._sender = PartitionSender(settings, processor.group_id, partition, outputs)
         self._callers = callers
+        self._servers = servers
         self._calls: Calls | None = None
         self._store: Store | None = None
         self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
@@ -111,7 +121,9 @@ class PartitionRun:
         await restore(store, changelog, self._settings, self._cluster)
         if self.processor.calls:
             folder = self._settings.state_dir / self.processor.group_id
-            self._calls = Calls(self.processor, self.partition, folder, self._callers)
+            self._calls = Calls(
+                self.processor, self.partition, folder, self._callers, self._servers
+            )
             self._calls.open(store)
         meta = store.meta
         for tp, each in zip(self._tps, self.inputs, strict=True):
@@ -168,16 +180,12 @@ class PartitionRun:
 
     def _claim_calls(self) -> list[Claim]:
         """Settle the calls that were answered, and claim those that may be done now."""
-        calls = self._calls
-        if calls is None:
+        if (calls := self._calls) is None:
             return []
         wall_ms = self._wall_ms()
         calls.settle(self._fold)
-        before = calls.repeated
         claims = calls.claim(self._fold, wall_ms)
-        self._measured.calls_ambiguous.inc(calls.repeated - before)
-        self._measured.calls_waiting.set(calls.waiting)
-        self._measured.calls_oldest.set(calls.oldest_seconds())
+        calls.tell(self._measured)
         return claims
 
     def _wait_ms(self) -> int:
@@ -196,8 +204,10 @@ class PartitionRun:
         fetched = {}
         if wanted:
             limit = self._settings.batch_records_max
-            fetched = await self._unless_stopped(
-                self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit)
+            # A rebalance waits for this run to stop, and an answered call is not to wait.
+            ends = [self._stopping, self._calls.answered] if self._calls else [self._stopping]
+            fetched = await fetch_until(
+                self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit), ends
             )
         quiet_ms = self.clock.grace_ms
         for tp, each in zip(self._tps, self.inputs, strict=True):
@@ -210,23 +220,6 @@ class PartitionRun:
                 if read_to < each.next_offset:
                     raise TransportError(f"the log of {tp} was replaced by another")
                 each.answered(read_to, read_end(self._consumer, tp), answered_ms, quiet_ms)
-
-    async def _unless_stopped(
-        self, fetch: Coroutine[Any, Any, dict[TopicPartition, list[Any]]]
-    ) -> dict[TopicPartition, list[Any]]:
-        """What was fetched, or nothing when stopped, or a call is answered, meanwhile.
-
-        In a rebalance a fetch waits for the next assignment, which waits for this run to stop.
-        """
-        fetching = asyncio.ensure_future(fetch)
-        events = [self._stopping, self._calls.answered] if self._calls else [self._stopping]
-        ends = [asyncio.ensure_future(event.wait()) for event in events]
-        try:
-            await asyncio.wait({fetching, *ends}, return_when=asyncio.FIRST_COMPLETED)
-            return fetching.result() if fetching.done() else {}
-        finally:
-            for each in (fetching, *ends):
-                each.cancel()
 
     async def _fold_batch(self) -> bool:
         """Fold what is fetched, in slices; whether there is anything to commit."""
@@ -400,4 +393,5 @@ class PartitionRun:
             "keys_waiting": fold.waiting if fold else 0,
             "idle": fold is not None and self._idle(),
             "blocked_by_clock": self._blocked_by_clock,
+            **(self._calls.status() if fold and self._calls else {}),
         }

@@ -14,6 +14,11 @@ Rule = Callable[..., Sequence[Message | GivenUp]]
 Fact = Callable[..., Message]
 
 
+def no_server(row_name: str, rows: Any) -> str:
+    """The server of calls that wait for none."""
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CallRules:
     """What is done outside for a ``call/<name>…`` row, and what is made of the reply.
@@ -22,11 +27,14 @@ class CallRules:
     - ``settle(row_name, reply, rows, now)``: a rule; ``now`` is the wall clock's. It deletes the
       row, or puts it anew to have it done again.
     - ``reply``: the dataclass of the reply.
+    - ``server(row_name, rows)``: the name of the server that the call goes to, for people; empty if
+      it goes to none. While that server is down, its calls wait without a try.
     """
 
     request: Callable[..., Any]
     settle: Rule
     reply: type[Any]
+    server: Callable[..., str] = no_server
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Whether anything still moves, from what ``/status`` says of every partition, look after look."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,3 +40,27 @@ class Standing:
             self._agreed += 1
             self._places, self._answered = places, answered
         return self._agreed >= self.LOOKS
+
+
+def left_outside(partitions: Sequence[dict[str, Any]]) -> list[str]:
+    """What is left when all is at rest: a line for each processor and what its calls wait for.
+
+    ``partitions`` are entries of ``/status``. A call is something to be done outside, such as a
+    letter to be sent. It waits for its server, or for its time, such as that of its next try.
+    """
+    calls: Counter[tuple[str, str]] = Counter()
+    why: dict[tuple[str, str], str] = {}
+    for each in partitions:
+        left = each.get("calls", 0)
+        for waiting in each.get("waits_for", ()):
+            of = (each["processor"], waiting["server"])
+            calls[of] += waiting["calls"]
+            why[of] = f" ({waiting['why']})" if waiting["why"] else ""
+            left -= waiting["calls"]
+        if left > 0:
+            calls[each["processor"], "its time, such as the next try"] += left
+    return [
+        f"{processor}: {count:,} wait{'' if count > 1 else 's'} for {what}"
+        f"{why.get((processor, what), '')}"
+        for (processor, what), count in sorted(calls.items())
+    ]

@@ -7,7 +7,7 @@ then the changelog batch with the positions in it, then offsets.
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -357,3 +357,20 @@ def read_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
     if stable is not None and stable >= 0 and highwater is not None and stable < highwater:
         return None
     return highwater
+
+
+async def fetch_until(
+    fetch: Coroutine[Any, Any, dict[TopicPartition, list[Any]]], ends: Sequence[asyncio.Event]
+) -> dict[TopicPartition, list[Any]]:
+    """What was fetched, or nothing once one of the events is set.
+
+    In a rebalance a fetch waits for the next assignment, which waits for its partition to stop.
+    """
+    fetching = asyncio.ensure_future(fetch)
+    waiting = [asyncio.ensure_future(event.wait()) for event in ends]
+    try:
+        await asyncio.wait({fetching, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+        return fetching.result() if fetching.done() else {}
+    finally:
+        for each in (fetching, *waiting):
+            each.cancel()

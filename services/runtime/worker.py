@@ -24,7 +24,7 @@ from services.runtime import logs
 from services.runtime.admin import create_topics, needed_by
 from services.runtime.broker_watch import BrokerWatch, Outage
 from services.runtime.brokers import free_port
-from services.runtime.calls import Caller
+from services.runtime.caller import Caller
 from services.runtime.helping import command_line, refuse_to_start
 from services.runtime.host import Host
 from services.runtime.lasting import LastingError, lasting
@@ -132,13 +132,17 @@ def _add_pages(app: faust.App, hosts: list[Host], watch: BrokerWatch) -> None:
 
     @app.page("/readyz")  # type: ignore[untyped-decorator]
     async def readyz(web: Any, request: Any) -> Any:
-        """The broker answers, and every host is in its group, with its partitions restored."""
+        """The broker answers, every host is in its group, and its partitions are restored.
+
+        Servers that calls wait for are named.
+        """
         if why := watch.unready():
             return web.text(f"{why}\n", status=503)
         waiting = [host.processor.group_id for host in hosts if not host.ready]
         if waiting:
             return web.text(f"not ready: {', '.join(waiting)}\n", status=503)
-        return web.text("ok\n")
+        notes = [note for host in hosts for note in host.servers.notes()]
+        return web.text("\n".join(["ok", *notes, ""]))
 
     @app.page("/status")  # type: ignore[untyped-decorator]
     async def status(web: Any, request: Any) -> Any:

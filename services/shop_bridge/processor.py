@@ -81,7 +81,10 @@ INSTRUCTIONS = Processor(
     chunks={"forget": outbound_rules.forget},
     calls={
         "shop": CallRules(
-            request=hearing.request, settle=hearing.settle, reply=outbound_rows.Reply
+            request=hearing.request,
+            settle=hearing.settle,
+            reply=outbound_rows.Reply,
+            server=hearing.shop,
         ),
     },
     rows={

@@ -25,7 +25,7 @@ from services.runtime.running import (
     settings_here,
 )
 from services.runtime.settings import Settings
-from services.runtime.standing import Standing
+from services.runtime.standing import Standing, left_outside
 from services.terminal.console import Mistake, mistakes, print_json, print_table, say, table
 from services.terminal.options import AsJson
 
@@ -206,6 +206,8 @@ def status(as_json: AsJson = False) -> None:
     for worker in running.workers:
         if not worker.stopped and (why := _unready(worker)):
             say(f"{worker.service}: {why}")
+    for line in left_outside([each for mine in partitions.values() for each in mine]):
+        say(line)
 
 
 def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int) -> str:
@@ -240,7 +242,11 @@ def wait(
     idle: Annotated[bool, typer.Option("--idle", help="Until all is consumed and handled.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds.")] = 600.0,
 ) -> None:
-    """Return when every group has consumed all there is and nothing due is unhandled."""
+    """Return when every group has consumed all there is and nothing due is unhandled.
+
+    What then waits for something outside, such as letters for a mail server that is down, is told
+    with how many there are. That is at rest, too, so the exit code is 0.
+    """
     home = home_folder()
     ends = time.monotonic() + timeout
     standing = Standing()
@@ -249,9 +255,16 @@ def wait(
             running = read_running(home)
             if running is None:
                 raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
-            if standing.look(_all_partitions(running)):
-                return
+            partitions = _all_partitions(running)
+            if standing.look(partitions):
+                break
             time.sleep(LOOK_SECONDS)
+        else:
+            partitions = None
+    if partitions is not None:
+        for line in left_outside(partitions):
+            say(line)
+        return
     raise Mistake(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
 
 

@@ -22,6 +22,7 @@ from schemas.messages import (
 from schemas.notices import mailbox_of
 from services.notifier import rules
 from services.notifier.rows import Reply, delivery
+from services.notifier.staleness import too_late
 from services.notifier.verdicts import Verdict
 from services.runtime.rows import Call, Due, MemoryRows
 
@@ -105,33 +106,15 @@ def test_a_letter_that_may_have_been_sent_before_counts_that() -> None:
     assert told(rows).ambiguous == 1
 
 
-LONG = [1, 5, 15, 30, 60, 120, 240, 240]
-SHORT = [1 / 6, 1 / 3, 2 / 3, 1, 2, 5, 5, 5]
+PAUSES = [1, 5, 15, 30, 60, 120, 240, 240]
 
 
-@pytest.mark.parametrize(
-    ("stage", "verdict", "bases"),
-    [
-        ("rcpt", "later", LONG),
-        ("rcpt", "ours", LONG),
-        ("data", "later", LONG),
-        ("data", "ours", LONG),
-        ("write", None, LONG),
-        ("connect", "later", SHORT),
-        ("connect", "ours", LONG),
-        ("login", "later", SHORT),
-        # The mailer has pauses of its own between logins.
-        ("login", "ours", SHORT),
-        ("mail", "later", SHORT),
-        ("mail", "ours", LONG),
-    ],
-)
-def test_pauses_grow_where_the_server_refused_something_and_stay_short_where_it_was_not_reached(
-    stage: str, verdict: Verdict | None, bases: list[float]
-) -> None:
+@pytest.mark.parametrize("verdict", ["later", "ours", None])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "write"])
+def test_pauses_grow_whatever_the_server_left_open(stage: str, verdict: Verdict | None) -> None:
     rows = taken(notice())
     now = T
-    for attempts, minutes in enumerate(bases, 1):
+    for attempts, minutes in enumerate(PAUSES, 1):
         answer(rows, "deferred", now, stage, verdict=verdict)
         fact = told(rows)
         assert (fact.status, fact.attempts) == ("deferred", attempts)
@@ -143,7 +126,7 @@ def test_pauses_grow_where_the_server_refused_something_and_stay_short_where_it_
 
 
 def test_letters_of_one_moment_are_spread() -> None:
-    pauses = {rules.pause(f"n{number}", 1, rules.PAUSES) for number in range(100)}
+    pauses = {rules.pause(f"n{number}", 1) for number in range(100)}
     assert len(pauses) == 100
 
 
@@ -163,6 +146,76 @@ def test_a_letter_is_given_up_three_days_after_its_first_try(verdict: Verdict) -
     assert CALL not in rows
     take(notice("contract-concluded", 2), rows)
     assert told(rows, 2).status == "queued", "that suppresses nothing"
+
+
+def test_the_time_that_the_server_was_down_is_not_one_of_the_three_days() -> None:
+    """Nothing was tried then, so a try before and one after are two tries."""
+    rows = taken(notice())
+    answer(rows, "deferred", T)
+    for number in range(1, 5):
+        answer(rows, "deferred", T + number * 2 * DAY)
+        assert told(rows).status == "deferred"
+    answer(rows, "sent", T + 9 * DAY)
+    assert told(rows).status == "sent"
+
+
+def test_a_letter_that_may_have_been_delivered_without_a_reply_counts_if_it_goes_out_again() -> (
+    None
+):
+    """Such as one whose last dot was not answered in time (swiftmailer#828)."""
+    rows = taken(notice())
+    rules.settle(
+        CALL, Reply("deferred", "data", "timed out", "<n1@x>", None, is_open=True), rows, T
+    )
+    assert told(rows).ambiguous == 0
+    assert rows[CALL].ambiguous
+    answer(rows, "sent", T + MINUTE)
+    assert (told(rows).ambiguous, told(rows).attempts) == (1, 2)
+
+
+def test_a_letter_of_no_use_any_more_is_suppressed_and_was_not_tried() -> None:
+    rows = taken(notice("deadline-reminder"))
+    answer(rows, "too-late", T + DAY, "write", "not sent: it was of use until then")
+    fact = told(rows)
+    assert (fact.status, fact.attempts) == ("suppressed", 0)
+    assert fact.reply == "not sent: it was of use until then"
+    assert CALL not in rows
+
+
+LATE = [
+    # kind, closes_at, confirm_by, wanted_at, is too late at T
+    ("deadline-reminder", T, None, T - DAY, True),
+    ("deadline-reminder", T + MINUTE, None, T - DAY, False),
+    ("deadline-reminder", T - DAY, None, T - MINUTE, False),  # ops asked for it after its time
+    ("deadline-reminder", None, None, T - DAY, False),
+    ("invitation", T, None, T - DAY, True),
+    ("condition-improved", T, None, T - DAY, True),
+    ("confirm-application", T, None, T - DAY, True),
+    ("confirm-order", T + DAY, T, T - DAY, True),
+    ("confirm-order", T - MINUTE, T + DAY, T - DAY, False),
+    # These tell how something ended, or what somebody has: they are sent however late.
+    ("order-counted", T - MINUTE, None, T - DAY, False),
+    ("id-issued", T - MINUTE, None, T - DAY, False),
+    ("right-intercepted", T - MINUTE, None, T - DAY, False),
+    ("contract-concluded", T - MINUTE, None, T - DAY, False),
+    ("contract-failed", T - MINUTE, None, T - DAY, False),
+    ("favor-given", T - MINUTE, None, T - DAY, False),
+    ("payment-failed", T - MINUTE, None, T - DAY, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "closes_at", "confirm_by", "wanted_at", "is_late"), LATE)
+def test_only_a_letter_that_would_mislead_is_too_late(
+    kind: LetterKind,
+    closes_at: datetime | None,
+    confirm_by: datetime | None,
+    wanted_at: datetime,
+    *,
+    is_late: bool,
+) -> None:
+    says = Says(closes_at=closes_at, confirm_by=confirm_by)
+    of = notice(kind).model_copy(update={"says": says})
+    assert bool(too_late(of, wanted_at, T)) == is_late
 
 
 @pytest.mark.parametrize(
@@ -330,8 +383,23 @@ def test_after_thirty_days_only_that_it_was_sent_is_known() -> None:
     assert told(rows) == before
 
 
-def test_a_letter_still_to_be_sent_keeps_its_content() -> None:
+@pytest.mark.parametrize("owner", ["", "a worker"])
+def test_a_letter_that_was_asked_for_again_keeps_its_content(owner: str) -> None:
     rows = taken(notice())
+    answer(rows, "bounced")
+    take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + 29 * DAY)
+    rows[CALL].owner = owner
     rules.forget("due/forget/n1", rows, T + 30 * DAY)
     assert rules.request(CALL, rows, T + 30 * DAY).notice
-    assert rows["due/forget/n1"] == Due(T + 60 * DAY)
+    assert rows["due/forget/n1"] == Due(T + (31 if owner else 59) * DAY)
+    assert told(rows).status == "queued"
+
+
+def test_a_letter_that_could_not_be_tried_for_thirty_days_is_given_up() -> None:
+    rows = taken(notice())
+    del rows["due/forget/n1"]  # as the runtime does before it calls the rule
+    rules.forget("due/forget/n1", rows, T + 30 * DAY)
+    fact = told(rows)
+    assert (fact.status, fact.attempts) == ("bounced", 0)
+    assert fact.reply == "given up after 30 days: it was never tried"
+    assert set(rows) == {"letter/n1"}

@@ -21,6 +21,7 @@ from services.payment_service.methods.stripe_lookup import (
 )
 from services.payment_service.settings import CardSettings, WebhookSettings
 from services.payment_service.webhooks import BODY_BYTES_MAX, build
+from services.runtime.breaker import Strained, reply_of
 from tests.system.strict_stripe import signature
 
 ROOT = Path(__file__).parents[2]
@@ -48,27 +49,38 @@ def test_what_stripe_cannot_move_is_not_rounded(amount: int, currency: str) -> N
         in_stripe_units(amount, currency)
 
 
-ERRORS: list[tuple[str, Exception, str, bool]] = [
-    ("a declined card", stripe.CardError("no", None, "card_declined"), "declined", True),
-    ("no answer", stripe.APIConnectionError("gone"), "again", False),
-    ("too fast", stripe.RateLimitError("slow down", http_status=429), "again", False),
-    ("an error of theirs, kept", stripe.APIError("oops", http_status=500), "again", True),
-    ("the key in use", stripe.IdempotencyError("wait", http_status=409), "again", False),
-    ("a dispute", stripe.InvalidRequestError("no", None, "charge_disputed"), "disputed", True),
-    ("the key for another request", stripe.IdempotencyError("no", http_status=400), "ours", True),
-    ("a wrong secret", stripe.AuthenticationError("who", http_status=401), "ours", False),
-    ("a wrong request", stripe.InvalidRequestError("what", "amount"), "ours", True),
+#: What is wrong, the error, what it means, whether its key is spent, and how long Stripe is left
+#: alone: None if the error says nothing of Stripe, 0 if only some in a row do.
+ERRORS: list[tuple[str, Exception, str, bool, float | None]] = [
+    ("a declined card", stripe.CardError("no", None, "card_declined"), "declined", True, None),
+    ("no answer", stripe.APIConnectionError("gone"), "again", False, 1),
+    ("too fast", stripe.RateLimitError("slow down", http_status=429), "again", False, 5),
+    ("an object in use",
+     stripe.RateLimitError("wait", code="lock_timeout", http_status=429), "again", False, None),
+    ("an error of theirs, kept", stripe.APIError("oops", http_status=500), "again", True, 0),
+    ("the key in use", stripe.IdempotencyError("wait", http_status=409), "again", False, None),
+    ("the key for another request",
+     stripe.IdempotencyError("no", http_status=400), "ours", True, None),
+    ("a dispute",
+     stripe.InvalidRequestError("no", None, "charge_disputed"), "disputed", True, None),
+    ("a wrong secret", stripe.AuthenticationError("who", http_status=401), "ours", False, 60),
+    ("a wrong request", stripe.InvalidRequestError("what", "amount"), "ours", True, None),
     ("another state",
-     stripe.InvalidRequestError("no", None, "payment_intent_unexpected_state"), "again", False),
+     stripe.InvalidRequestError("no", None, "payment_intent_unexpected_state"),
+     "again", False, None),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("what", "error", "outcome", "spent"), ERRORS, ids=[each[0] for each in ERRORS]
+    ("what", "error", "outcome", "spent", "rest"), ERRORS, ids=[each[0] for each in ERRORS]
 )
-def test_errors_say_who_has_to_act(what: str, error: Exception, outcome: str, spent: bool) -> None:
-    reply = sorted_out(error)
+def test_errors_say_who_has_to_act_and_whether_stripe_is_down(
+    what: str, error: Exception, outcome: str, spent: bool, rest: float | None
+) -> None:
+    told = sorted_out(error)
+    reply = reply_of(told)
     assert (reply.outcome, reply.spent) == (outcome, spent)
+    assert (told.seconds if isinstance(told, Strained) else None) == rest
 
 
 def test_a_bug_of_ours_is_no_answer_of_stripe() -> None:

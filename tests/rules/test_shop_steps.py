@@ -12,6 +12,7 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
+from services.runtime.breaker import Strained, Unasked, reply_of
 from services.shop_bridge.outbound import door as doors
 from services.shop_bridge.outbound import shopify_admin
 from services.shop_bridge.outbound.amounts import in_decimals
@@ -64,7 +65,8 @@ class AtShop:
         def begin() -> None:
             self.begun += 1
 
-        return await self.caller(request(**more), begin)
+        reply: Reply = reply_of(await self.caller(request(**more), begin))
+        return reply
 
     def went_back(self) -> list[str]:
         if self.kind == "shopify":
@@ -532,3 +534,57 @@ def test_amounts_are_written_as_the_currency_has_them(
     amount: int, currency: str, text: str
 ) -> None:
     assert in_decimals(amount, currency) == text
+
+
+# --- what a step says of its shop ----------------------------------------------------------------
+
+
+def answering(status: int, **headers: str) -> httpx.MockTransport:
+    return httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, json={}))
+
+
+def raising(error: type[httpx.TransportError]) -> httpx.MockTransport:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error("no")
+
+    return httpx.MockTransport(fail)
+
+
+#: What the shop does, and for how long it is left alone at least: None if that says nothing of the
+#: shop, 0 if only some in a row do.
+OF_SHOP: list[tuple[str, httpx.MockTransport, float | None]] = [
+    ("no connection", raising(httpx.ConnectError), 1),
+    ("no connection in time", raising(httpx.ConnectTimeout), 1),
+    ("no answer in time", raising(httpx.ReadTimeout), 0),
+    ("a connection that ends", raising(httpx.RemoteProtocolError), 0),
+    ("an error of one request or all", answering(500), 0),
+    ("not available", answering(503), 0),
+    ("not available for a while", answering(503, **{"Retry-After": "30"}), 30),
+    ("too many requests", answering(429, **{"Retry-After": "7"}), 7),
+    ("a wrong key", answering(401), 60),
+    ("not paid for", answering(402), 60),
+    ("not allowed", answering(403), 60),
+    ("locked", answering(423), 60),
+    ("a request that it does not take", answering(422), None),
+]
+
+
+@both
+@pytest.mark.parametrize(("what", "shop_does", "rest"), OF_SHOP, ids=[each[0] for each in OF_SHOP])
+async def test_a_step_says_of_the_shop_what_is_the_shop_s(
+    kind: str, what: str, shop_does: httpx.MockTransport, rest: float | None
+) -> None:
+    """So that the shop's other instructions wait, and write nothing."""
+    caller = ShopCaller([shop(kind)], 5, shop_does)
+    await caller.start()
+    told = await caller(request(), lambda: None)
+    assert (told.seconds if isinstance(told, Strained) else None) == rest
+    await caller.stop()
+
+
+async def test_what_no_shop_is_asked_for_says_nothing_of_a_shop() -> None:
+    caller = ShopCaller([shop("shopify")], 5, raising(httpx.ConnectError))
+    await caller.start()
+    for more in ({"source": "elsewhere"}, {"kind": "charge"}, {"rest_seconds": 3.0}):
+        assert isinstance(await caller(request(**more), lambda: None), Unasked)
+    await caller.stop()

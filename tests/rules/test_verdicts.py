@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.verdicts import Stage, Status, Verdict, status_of, verdict
+from services.notifier.verdicts import (
+    Stage,
+    Status,
+    Verdict,
+    is_about_sending_limit,
+    status_of,
+    verdict,
+)
 
 CASES: list[tuple[str, Stage, int, str, Verdict]] = [
     # Gmail and Google Workspace.
@@ -61,6 +68,7 @@ CASES: list[tuple[str, Stage, int, str, Verdict]] = [
     ("postfix", "rcpt", 550, "5.1.1 <a@x.org>: User unknown in virtual mailbox table", "gone"),
     ("postfix", "rcpt", 550, "5.1.2 <a@x.org>: Recipient address rejected: no domain", "gone"),
     ("postfix", "rcpt", 450, "4.2.0 <a@x.org>: greylisted", "later"),
+    ("postfix", "rcpt", 550, "5.1.1 <a@x.org>: User unknown in relay recipient table", "gone"),
     ("postfix", "rcpt", 554, "5.7.1 <a@x.org>: Relay access denied", "ours"),
     ("postfix", "rcpt", 554, "5.7.1 Client host [192.0.2.1] blocked using a list", "ours"),
     ("postfix", "rcpt", 550, "5.1.8 <us@x>: Sender address rejected: no such domain", "ours"),
@@ -109,6 +117,84 @@ CASES: list[tuple[str, Stage, int, str, Verdict]] = [
     ("other", "data", 552, "5.2.2 mailbox full", "later"),
     ("other", "rcpt", 700, "what", "later"),
     ("other", "data", 250, "ok, though nobody said a word yet", "later"),
+    # A provider's own server as our relay (zone-mta#24, PHPMailer#2113, PHPMailer#1114).
+    ("gmail", "rcpt", 550, "5.2.1 The user gets mail at a rate that prevents more. gsmtp", "later"),
+    ("gmail", "rcpt", 550, "5.7.1 Daily SMTP relay limit exceeded for us.\n5.7.1 gsmtp", "ours"),
+    ("gmail", "data", 550, "5.4.5 Daily user sending quota exceeded. gsmtp", "ours"),
+    ("gmail", "mail", 550, "5.4.5 Daily user sending quota exceeded. gsmtp", "ours"),
+    ("gmail", "rcpt", 452, "4.5.3 Your message has too many recipients", "later"),
+    ("gmail", "rcpt", 450, "4.2.1 Peak SMTP relay limit exceeded for customer", "later"),
+    ("gmail", "rcpt", 550, "5.7.1 Mail from 192.0.2.1 has a low reputation",
+     "ours"),
+    ("gmx", "rcpt", 550,
+     "Requested action not taken: mailbox unavailable\nFailure sending mail. Try again later",
+     "ours"),
+    ("gmx", "rcpt", 550, "Requested action not taken: mailbox unavailable", "gone"),
+    ("gmx", "rcpt", 550, "Unknown User", "gone"),
+    ("gmx", "rcpt", 550, "Quota Exceeded", "later"),
+    ("gmx", "connect", 554, "Service unavailable; client host is blocked, IP black listed", "ours"),
+    ("gmx", "rcpt", 550, "must be authenticated", "ours"),
+    ("web.de", "rcpt", 550, "Benutzer nicht bekannt/User unknown", "gone"),
+    ("web.de", "rcpt", 550, "Benutzer unbekannt", "gone"),
+    ("web.de", "rcpt", 550, "Benutzer hat das Speichervolumen ueberschritten", "later"),
+    ("web.de", "rcpt", 550, "User has exhausted allowed storage space.", "later"),
+    ("web.de", "rcpt", 550, "User has too many messages on the server.", "later"),
+    ("web.de", "rcpt", 550, "Postfach ist voll", "later"),
+    ("t-online", "rcpt", 552, "5.2.2 Over STORAGE quota", "later"),
+    ("comcast", "rcpt", 550, "5.2.0 Message rejected due to DMARC.", "ours"),
+    ("comcast", "rcpt", 550, "5.1.1 Not our customer", "gone"),
+    ("at&t", "rcpt", 550, "5.2.1 Addressee unknown", "gone"),
+    ("at&t", "rcpt", 550, "5.7.1 Connection not taken. Fix reverse DNS for 192.0.2.1", "ours"),
+    ("at&t", "mail", 553, "5.3.0 DNSBL:ATTRBL 521 is_blocked", "ours"),
+    ("barracuda", "rcpt", 550, "cuda_nsu 5.1.1 <a@x.org>: Rejected: User unknown", "gone"),
+    ("barracuda", "rcpt", 550, "Blocked", "ours"),
+    ("icloud", "rcpt", 550, "5.7.1 [CS01] Message rejected due to local policy", "ours"),
+    ("icloud", "rcpt", 550, "5.1.1 <a@icloud.com>: user does not exist", "gone"),
+    ("icloud", "connect", 554, "5.7.0 Blocked - see the lookup of 192.0.2.1", "ours"),
+    ("proofpoint", "connect", 554, "Blocked - see the check of 192.0.2.1", "ours"),
+    ("yahoo", "data", 554, "delivery error: dd Account disabled or discontinued", "refused"),
+    ("outlook", "rcpt", 550, "5.2.0 No such mailbox", "gone"),
+    ("outlook", "data", 550, "5.2.0 STOREDRV; delivery failed", "refused"),
+    ("outlook", "rcpt", 451, "4.7.500 Server busy. Please try again later", "later"),
+    ("outlook", "rcpt", 550, "5.7.1 Service unavailable, client host blocked (S3140)", "ours"),
+    ("outlook", "rcpt", 550, "5.7.708 Access denied, traffic not accepted from this IP", "ours"),
+    ("outlook", "data", 554, "5.2.252 SendAsDenied; not allowed to send as us", "ours"),
+    ("exim", "data", 550, "Domain has exceeded the max emails per hour (300) allowed", "ours"),
+    ("exim", "data", 552, "Message would take you over your relay quota of 500", "ours"),
+    ("qq", "mail", 553, "Mail from must equal authorized user", "ours"),
+    ("qq", "rcpt", 550, "Mailbox unavailable or access denied", "ours"),
+    ("163", "rcpt", 550, "User not found", "gone"),
+    ("163", "rcpt", 550, "User suspended", "refused"),
+    ("mail.ru", "rcpt", 550, "spam message rejected. Please visit our page", "ours"),
+    # Japanese phone companies: no enhanced codes; the words of a filter are those of a mailbox.
+    ("docomo", "rcpt", 550, "Unknown user a@docomo.ne.jp", "gone"),
+    ("docomo", "connect", 421, "Service not available, too many connections", "later"),
+    ("docomo", "rcpt", 554, "Transaction failed", "refused"),
+    ("au", "rcpt", 550, "<a@ezweb.ne.jp>: User unknown", "gone"),
+    ("softbank", "rcpt", 550, "Invalid recipient: <a@softbank.ne.jp>", "gone"),
+    ("softbank", "rcpt", 550, "5.7.1 too many recipients unknown, blocked", "ours"),
+    ("japanese", "rcpt", 550, "宛先のユーザーが見つかりません", "gone"),
+    ("japanese", "rcpt", 550, "そのメールアドレスは存在しません", "gone"),
+    ("japanese", "rcpt", 550, "メールボックスの容量が一杯です", "later"),
+    ("japanese", "rcpt", 550, "送信が制限されています", "ours"),
+    ("japanese", "rcpt", 550, "迷惑メールとしてブロックされました", "ours"),
+    ("japanese", "rcpt", 550, "送信元ドメインが存在しません", "ours"),
+    ("japanese", "data", 550, "宛先のユーザーが見つかりません", "refused"),
+    ("japanese", "data", 550, "送信の上限に達しました", "ours"),
+    ("japanese", "rcpt", 550, "5.1.1 宛先が存在しません", "gone"),
+    ("other", "rcpt", 550, "5.1.1 Domain blocked, see our list", "ours"),
+    ("other", "rcpt", 550, "Sorry, first line of ours\n5.1.1 User unknown", "gone"),
+    ("other", "rcpt", 550, "5.1.1 User unknown\n5.7.1 as we do not know you", "gone"),
+    ("other", "rcpt", 550, "User unknown\nYour host is on our block list", "ours"),
+    ("other", "rcpt", 450, "5.1.1 User unknown", "later"),
+    ("other", "rcpt", 550, "No such user, try again later", "ours"),
+    ("other", "rcpt", 452, "5.2.2 Mailbox full", "later"),
+    ("other", "rcpt", 452, "", "later"),
+    ("other", "rcpt", 550, "5.2.2 Over quota", "later"),
+    ("other", "rcpt", 550, "5.7.13 User disabled by our policy", "ours"),
+    ("other", "mail", 552, "5.3.4 Message size exceeds the limit", "refused"),
+    ("other", "mail", 552, "message too large", "refused"),
+    ("other", "mail", 552, "4.3.4 Message too large for now", "later"),
     # Amazon SES as our relay.
     ("ses", "login", 535, "Authentication credentials invalid", "ours"),
     ("ses", "connect", 530, "Must issue a STARTTLS command first", "ours"),
@@ -137,6 +223,44 @@ def test_the_words_of_an_address_that_is_repeated_mean_nothing(address: str) -> 
     for said in (f"<{address}> we do not want it", f"{address}: rejected", f"rejected {address}"):
         assert verdict("rcpt", 550, said) == "refused"
         assert verdict("data", 550, said) == "refused"
+
+
+#: Whether a reply says that we have sent as much as we may, whoever gets the letter.
+LIMITS: list[tuple[int, str, bool]] = [
+    (550, "5.4.5 Daily user sending quota exceeded. gsmtp", True),
+    (550, "5.7.1 Daily SMTP relay limit exceeded for customer.\n5.7.1 gsmtp", True),
+    (550, "5.7.1 Daily SMTP relay\n5.7.1 limit exceeded for customer", True),
+    (450, "4.2.1 Peak SMTP relay limit exceeded for customer", True),
+    (421, "4.4.5 Server busy, try again later.", True),
+    (421, "4.7.0 Unusual rate of mail from your network", True),
+    (454, "Throttling failure: Daily message quota exceeded", True),
+    (454, "Throttling failure: Maximum sending rate exceeded", True),
+    (550, "5.1.90 Recipient limit per day exceeded", True),
+    (550, "5.7.705 Tenant has exceeded threshold", True),
+    (552, "Message would take you over your relay quota of 500", True),
+    (550, "Domain has exceeded the max emails per hour (300) allowed", True),
+    (554, "User has exceeded its 24-hour sending limit", True),
+    (550, "送信の上限に達しました", True),
+    (250, "5.4.5 what is taken is taken", False),
+    (450, "4.2.1 The user is receiving mail too quickly", False),
+    (550, "5.2.1 The user gets mail at a rate that prevents more", False),
+    (554, "5.2.122 Recipient gets too much mail, over the hourly limit", False),
+    (452, "4.2.2 The inbox is over its quota", False),
+    (552, "5.3.4 Message size exceeds the limit", False),
+    (552, "5.2.2 Over quota", False),
+    (550, "5.1.1 No such user", False),
+    (451, "4.7.1 Greylisted, try again in an hour", False),
+    (454, "4.7.0 TLS not available", False),
+    (550, "<daily-sending-limit@x.example> no such user", False),
+]
+
+
+@pytest.mark.parametrize(("code", "text", "is_limit"), LIMITS)
+def test_a_limit_of_ours_is_told_from_one_of_theirs(
+    code: int, text: str, *, is_limit: bool
+) -> None:
+    """It rests the server; one letter's refusal does not."""
+    assert is_about_sending_limit(code, text) == is_limit
 
 
 texts = st.one_of(

@@ -11,18 +11,22 @@ import pytest
 
 from schemas.messages import Message, OrderPaid
 from schemas.topics import ORDERS, PURCHASES
-from services.runtime import calls
-from services.runtime.calls import LEASE_MARGIN_SECONDS, LEASE_SECONDS, Calls
+from services.runtime import calls, journal
+from services.runtime.breaker import PAUSES, STRIKES_MAX, ServerDownError, Strained, Unasked
+from services.runtime.caller import Lease
+from services.runtime.calls import LEASE_MARGIN_SECONDS, Calls
 from services.runtime.failing import RuleError
 from services.runtime.fold import Fold
 from services.runtime.processor import CallRules, Processor
 from services.runtime.records import Encoder, Partitioner, milliseconds
 from services.runtime.rows import Call, Rows
+from services.runtime.servers import Servers
 from services.runtime.store import Meta, Store
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = milliseconds(T)
 SECOND = 1_000
+LEASE_SECONDS = 300.0
 
 
 @dataclass(slots=True)
@@ -64,6 +68,10 @@ def settle(row_name: str, answer: Answer, rows: Rows, now: datetime) -> Sequence
     return ()
 
 
+def server(row_name: str, rows: Rows) -> str:
+    return "the other side"
+
+
 def never(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     return ()
 
@@ -74,7 +82,7 @@ PROCESSOR = Processor(
     inputs=(ORDERS,),
     outputs=(PURCHASES,),
     on={OrderPaid: never},
-    calls={"ask": CallRules(request=wish, settle=settle, reply=Answer)},
+    calls={"ask": CallRules(request=wish, settle=settle, reply=Answer, server=server)},
     rows={"done": Done, "chunk": Done},
 )
 
@@ -87,8 +95,16 @@ class Outside:
     begun: list[str] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)
     begins: bool = True
+    begins_only: str = ""
     answer_allowed: asyncio.Event = field(default_factory=asyncio.Event)
     is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    lease: Lease = field(default_factory=lambda: Lease(LEASE_SECONDS))
+    lacks: str = ""
+
+    def missing(self, server: str) -> str:
+        """The setting that the other side can't be asked without."""
+        return self.lacks
 
     async def start(self) -> None:
         """Ready."""
@@ -103,7 +119,7 @@ class Outside:
 
     async def __call__(self, request: Wish, begin: Callable[[], None]) -> Answer:
         self.asked.append(request)
-        if self.begins:
+        if self.begins and request.name.startswith(self.begins_only):
             begin()
             self.begun.append(request.name)
         self.is_asked.set()
@@ -123,6 +139,7 @@ class Partition:
         outside: Outside,
         owner_folder: str = "here",
         parked: Container[str] = (),
+        servers: Servers | None = None,
     ) -> None:
         self.store = Store(folder / "rows", "cluster", 3600)
         self.fold = Fold(
@@ -133,7 +150,8 @@ class Partition:
             "dead-letters",
             parked=parked.__contains__,
         )
-        self.calls = Calls(PROCESSOR, 0, folder / owner_folder, {"ask": outside})
+        self.servers = servers or Servers("outside-calls")
+        self.calls = Calls(PROCESSOR, 0, folder / owner_folder, {"ask": outside}, self.servers)
         self.calls.open(self.store)
 
     def want(self, key: str, at: datetime = T) -> None:
@@ -409,7 +427,7 @@ async def test_a_file_that_grew_is_cut_in_one_step(
     before = file.stat().st_size
     with monkeypatch.context() as patched:
         if killed_at is not None:
-            patched.setattr(calls.os if killed_at == "fsync" else Path, killed_at, killed)
+            patched.setattr(journal.os if killed_at == "fsync" else Path, killed_at, killed)
             with pytest.raises(OSError, match="killed"):
                 partition.turn()
         else:
@@ -426,3 +444,203 @@ async def test_a_file_that_grew_is_cut_in_one_step(
     assert partition.done("bob") == Done("done", 1, ambiguous=False)
     assert len(outside.asked) == 3
     await partition.crash()
+
+
+# --- a server that is down -----------------------------------------------------------------------
+
+
+class World:
+    """A partition whose clock for breakers is set by hand, and what lies in its changelog."""
+
+    def __init__(self, folder: Path, outside: Outside, callers: int = 20) -> None:
+        self.now = 1_000.0
+        self.outside = outside
+        self.partition = Partition(
+            folder, outside, servers=Servers("outside-calls", lambda: self.now)
+        )
+        self.keys = [f"key-{number:02}" for number in range(callers)]
+        for number, key in enumerate(self.keys):
+            self.partition.want(key, T + timedelta(milliseconds=number))
+
+    async def turn(self) -> int:
+        """One turn, until all that is under way has ended; how many were claimed."""
+        claimed = self.partition.turn(NOW + SECOND)
+        await self.rest()
+        self.partition.turn(NOW + SECOND)
+        return claimed
+
+    async def rest(self) -> None:
+        async with asyncio.timeout(10):
+            while tasks := list(self.partition.calls._tasks.values()):
+                await asyncio.wait(tasks)
+                await self.partition.answered()
+
+    def rows(self) -> list[Call | None]:
+        return [self.partition.fold.rows(key).get("call/ask/1") for key in self.keys]
+
+    def waiting(self) -> list[tuple[str, int]]:
+        return [(each.server, each.calls) for each in self.partition.calls.waiting_for()]
+
+
+REFUSED = ServerDownError("connect: refused")
+
+
+async def test_a_server_that_is_down_costs_one_try_after_growing_pauses_and_loses_no_call(
+    tmp_path: Path,
+) -> None:
+    """However many calls wait. All go out, the oldest first and each once, when it is back."""
+    outside = Outside(answers=[REFUSED] * 100, begins=False)
+    outside.answer_allowed.set()
+    world = World(tmp_path, outside)
+    await world.turn()
+    await world.turn()
+    tried = len(outside.asked)
+    assert tried <= len(world.keys)
+    assert world.waiting() == [("the other side", len(world.keys))]
+    assert world.partition.calls.is_idle(NOW + SECOND), "what is left waits for the other side"
+    assert world.partition.calls.waiting == len(world.keys)
+    for pause in PAUSES:
+        world.now += pause - 0.01
+        assert await world.turn() == 0
+        world.now += 0.01
+        assert await world.turn() == 1
+        tried += 1
+    assert len(outside.asked) == tried
+    for row in world.rows():
+        assert row is not None
+        assert (row.owner, row.lease_until, row.ambiguous) == ("", None, False)
+
+    outside.answers.clear()
+    outside.asked.clear()
+    world.now += PAUSES[-1]
+    assert await world.turn() == 1
+    assert world.waiting() == []
+    await world.turn()
+    assert [each.name.partition("/")[0] for each in outside.asked] == world.keys
+    done = [world.partition.done(key) for key in world.keys]
+    assert all(each is not None and not each.ambiguous for each in done)
+    await world.partition.crash()
+
+
+async def test_calls_that_have_not_begun_are_called_off_when_the_server_goes_down(
+    tmp_path: Path,
+) -> None:
+    """And one that has begun goes on: it may come to its end."""
+    outside = Outside(begins_only="key-00")
+    world = World(tmp_path, outside, callers=5)
+    world.partition.turn(NOW + SECOND)
+    await outside.was_asked()
+    world.partition.servers.down("the other side", "refused", 0, is_probe=False)
+    outside.answer_allowed.set()
+    await world.rest()
+    world.partition.turn(NOW + SECOND)
+    assert world.partition.done("key-00")
+    await world.turn()
+    assert all(world.partition.done(key) for key in world.keys), "its answer says that it is up"
+    assert len(outside.asked) == 5 + 4
+    await world.partition.crash()
+
+
+async def test_a_crash_while_the_server_is_down_forgets_that_and_no_call(tmp_path: Path) -> None:
+    outside = Outside(answers=[REFUSED] * 100, begins=False)
+    outside.answer_allowed.set()
+    world = World(tmp_path, outside, callers=3)
+    await world.turn()
+    await world.partition.crash()
+    outside.answers.clear()
+    outside.asked.clear()
+    partition = Partition(tmp_path, outside)
+    partition.turn(NOW + SECOND)
+    while not all(partition.done(key) for key in world.keys):
+        await partition.answered()
+        partition.turn(NOW + SECOND)
+    assert sorted(each.name for each in outside.asked) == [f"{k}/call/ask/1" for k in world.keys]
+    await partition.crash()
+
+
+async def test_one_who_was_to_find_out_and_is_called_away_leaves_it_to_the_next(
+    tmp_path: Path,
+) -> None:
+    """As when the partition moves on, and this worker keeps another."""
+    outside = Outside(answers=[REFUSED], begins=False)
+    outside.answer_allowed.set()
+    world = World(tmp_path, outside, callers=1)
+    await world.turn()
+    world.now += PAUSES[0]
+    outside.answer_allowed.clear()
+    assert world.partition.turn(NOW + SECOND) == 1
+    assert world.partition.calls.is_idle(NOW + SECOND), "though it takes its time to find out"
+    assert world.partition.servers.turn("the other side") == "no"
+    await world.partition.crash()
+    assert world.partition.servers.turn("the other side") == "probe"
+
+
+async def test_a_server_without_its_setting_is_not_tried(tmp_path: Path) -> None:
+    outside = Outside(lacks="OTHER_SIDE")
+    outside.answer_allowed.set()
+    world = World(tmp_path, outside, callers=3)
+    assert await world.turn() == 0
+    assert world.partition.calls.is_idle(NOW + SECOND)
+    (waiting,) = world.partition.calls.waiting_for()
+    assert (waiting.calls, waiting.why) == (3, "OTHER_SIDE is not set")
+    assert outside.asked == []
+    await world.partition.crash()
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_shut"),
+    [
+        ([Answer("done")] * 3, False),
+        ([Strained(Answer("done"), "no answer")] * (STRIKES_MAX - 1), False),
+        ([Strained(Answer("done"), "no answer")] * STRIKES_MAX, True),
+        ([Strained(Answer("done"), "no answer"), Answer("done")] * STRIKES_MAX, False),
+        ([Strained(Answer("done"), "the limit of today", 900.0)], True),
+        ([Unasked(Answer("done"))] * 9, False),
+        ([ServerDownError("refused", is_open=True)], True),
+    ],
+)
+async def test_an_answer_counts_for_its_call_and_may_say_something_of_the_server(
+    answers: list[Any], is_shut: bool, tmp_path: Path
+) -> None:
+    outside = Outside(answers=list(answers))
+    outside.answer_allowed.set()
+    world = World(tmp_path, outside, callers=len(answers))
+    await world.turn()
+    turn = world.partition.servers.turn("the other side")
+    assert turn == ("no" if is_shut else "yes")
+    if isinstance(answers[0], ServerDownError):
+        (row,) = world.rows()
+        assert row is not None
+        assert row.ambiguous, "it had begun, and may have been done"
+    else:
+        assert [world.partition.done(key) for key in world.keys] == [
+            Done("done", 1, ambiguous=False)
+        ] * len(answers)
+    await world.partition.crash()
+
+
+async def test_what_has_not_begun_in_time_was_not_done_and_waits_for_no_lease(
+    tmp_path: Path,
+) -> None:
+    """So much of a lease is kept for what follows ``begin`` that it can't end before that does."""
+    outside = Outside(begins=False, lease=Lease(LEASE_SECONDS, after_begin=LEASE_SECONDS - 15.1))
+    world = World(tmp_path, outside, callers=1)
+    assert world.partition.turn() == 1
+    await world.rest()
+    world.partition.turn()
+    (row,) = world.rows()
+    assert row is not None
+    assert (row.owner, row.ambiguous) == ("", False)
+    await world.partition.crash()
+
+
+async def test_what_has_begun_in_time_has_its_whole_time(tmp_path: Path) -> None:
+    outside = Outside(lease=Lease(LEASE_SECONDS, after_begin=LEASE_SECONDS - 15.1))
+    world = World(tmp_path, outside, callers=1)
+    assert world.partition.turn() == 1
+    await outside.was_asked()
+    asyncio.get_running_loop().call_later(0.3, outside.answer_allowed.set)
+    await world.rest()
+    world.partition.turn()
+    assert world.partition.done(world.keys[0]) == Done("done", 1, ambiguous=False)
+    await world.partition.crash()

@@ -19,7 +19,8 @@ BAD_DAY = Shares(
     seed=5, defer=0.10, drop_before_data=0.01, drop_after_dot=0.01, hang=0.01, refuse=0.01
 )
 MAIL = {
-    "SMTP_TIMEOUT_SECONDS": "20",
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_TIMEOUT_FACTOR": "0.07",
     "LINK_SECRET": "only-for-tests, and long enough to sign",
     "MAIL_FROM": "jointbuy@shop.example",
 }
@@ -77,7 +78,7 @@ def run(stack: Stack, folder: Path, count: int, kills: int, shares: Shares = BAD
     server = FaultySmtp.start(folder, shares)
     try:
         started = time.monotonic()
-        env = mail_env(server.port, SMTP_TIMEOUT_SECONDS="3")
+        env = mail_env(server.port, SMTP_TIMEOUT_FACTOR="0.005")
         (worker,) = stack.start("tests.system.quick_notifier", **env)
         now = instant(int(datetime.now(UTC).timestamp() * 1000))
         wanted = [letter_to(number, now) for number in range(count)]

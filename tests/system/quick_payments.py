@@ -4,12 +4,15 @@ from services.payment_service import hearing
 from services.payment_service.methods import callers
 from services.payment_service.processor import PROCESSORS
 from services.payment_service.settings import CardSettings
+from services.runtime import breaker
 from services.runtime.worker import main
 
 #: A minute's pause takes a second; all else is as it is in service.
 QUICKER = 60
 
 hearing.PAUSES = tuple(pause / QUICKER for pause in hearing.PAUSES[:4])
+
+breaker.PAUSES = tuple(pause / QUICKER for pause in breaker.PAUSES[:4])
 
 if __name__ == "__main__":
     main(PROCESSORS, "Moves money, and soon again.", callers, CardSettings)

@@ -41,7 +41,9 @@ def letter(to: str, subject: str = "It counts") -> bytes:
 
 @pytest_asyncio.fixture
 async def mailer(mailpit: Mailpit) -> AsyncIterator[Mailer]:
-    async with Mailer(MailSettings(smtp_port=mailpit.port, smtp_connections=2)) as made:
+    async with Mailer(
+        MailSettings(smtp_host="127.0.0.1", smtp_port=mailpit.port, smtp_connections=2)
+    ) as made:
         yield made
     mailpit.chaos()
     mailpit.delete_all()
@@ -102,7 +104,7 @@ async def test_every_letter_comes_through_a_faulty_server_once_where_it_said_so(
             assert tries[to] < 50
         return reply
 
-    hasty = MailSettings(smtp_port=server.port, smtp_timeout_seconds=5)
+    hasty = MailSettings(smtp_host="127.0.0.1", smtp_port=server.port, smtp_timeout_factor=0.015)
     async with Mailer(hasty) as mailer:
         replies = await asyncio.gather(*(insist(mailer, to) for to in everybody))
     server.stop()
@@ -139,7 +141,7 @@ async def test_a_faulty_server_s_chances_hang_on_the_seed_alone() -> None:
 
 async def test_a_sink_takes_every_letter(tmp_path: Path) -> None:
     with sink(tmp_path) as port:
-        async with Mailer(MailSettings(smtp_port=port)) as mailer:
+        async with Mailer(MailSettings(smtp_host="127.0.0.1", smtp_port=port)) as mailer:
             sends = [mailer.send(letter("a@b.example"), SENDER, "a@b.example") for _ in range(200)]
             replies = await asyncio.gather(*sends)
     assert {each.outcome for each in replies} == {"sent"}
@@ -151,7 +153,7 @@ async def test_the_demo_s_mailbox_keeps_letters_and_tells_of_them() -> None:
         waiting = asyncio.create_task(
             asyncio.to_thread(mailbox.wait_for, "b@example.com", "order-counted", "確定", 20)
         )
-        async with Mailer(MailSettings(smtp_port=mailbox.port)) as mailer:
+        async with Mailer(MailSettings(smtp_host="127.0.0.1", smtp_port=mailbox.port)) as mailer:
             for to in ("a@example.com", "b@example.com"):
                 assert (await mailer.send(letter(to, "数量 1"), SENDER, to)).outcome == "sent"
         found = await waiting

@@ -315,6 +315,7 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
         "ADMIN_KEY": admin_key,
         "LINK_SECRET": link_secret,
         "DATABASE_URL": database,
+        "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(mailpit.port),
         "SMTP_USERNAME": "marked",
         "SMTP_PASSWORD": marks.secret(),

@@ -19,6 +19,7 @@ from services.payment_service.hearing import Reply, Request
 from services.payment_service.methods import stripe_cards, stripe_lookup
 from services.payment_service.methods.stripe_cards import StripeCards
 from services.payment_service.settings import CardSettings
+from services.runtime.breaker import reply_of
 from services.runtime.brokers import free_port
 from tests.system.payments import StrictStripe
 from tests.system.strict_stripe import PARAMETERS, ROUTES, Shares
@@ -47,7 +48,9 @@ class Cards:
             "key": f"key-{self.keys}",
             "looks": False,
         }
-        return await self._method(Request(action=action, **request | more), lambda: None)  # type: ignore[arg-type]
+        asked = Request(action=action, **request | more)  # type: ignore[arg-type]
+        reply: Reply = reply_of(await self._method(asked, lambda: None))
+        return reply
 
 
 def settings_at(url: str) -> CardSettings:

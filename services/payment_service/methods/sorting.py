@@ -4,6 +4,7 @@ import stripe
 import structlog
 
 from services.payment_service.hearing import Reply
+from services.runtime.breaker import Strained
 
 #: What the state of things does not allow (any more): it is looked at instead.
 STATE_CODES = frozenset(
@@ -18,6 +19,12 @@ STATE_CODES = frozenset(
 #: A refund of a payment that is disputed, or whose dispute was lost.
 _DISPUTED_CODE = "charge_disputed"
 _LATER_CODES = STATE_CODES | {"lock_timeout", "rate_limit", "idempotency_key_in_use"}
+#: A 429 with one of these is about one object.
+_OF_ONE_OBJECT = frozenset({"lock_timeout", "idempotency_key_in_use"})
+#: How long Stripe is left alone at least.
+DOWN_SECONDS = 1.0
+FAST_SECONDS = 5.0
+BARRED_SECONDS = 60.0
 _OURS = (
     stripe.InvalidRequestError,
     stripe.AuthenticationError,
@@ -27,26 +34,35 @@ _OURS = (
 _log = structlog.get_logger()
 
 
-def sorted_out(error: Exception) -> Reply:
+def sorted_out(error: Exception) -> Reply | Strained:
     """What an error means for the payment. Raises what is none of Stripe's: that is a bug.
 
     An answer that is kept under the idempotency key would be given again for ever: ``spent``.
     """
     code = str(getattr(error, "code", None) or "")
-    if isinstance(error, stripe.CardError):
-        return Reply("declined", "card-declined", spent=True)
+    if isinstance(error, stripe.CardError) or code == _DISPUTED_CODE:
+        is_disputed = code == _DISPUTED_CODE
+        return Reply(
+            "disputed" if is_disputed else "declined",
+            code if is_disputed else "card-declined",
+            spent=True,
+        )
     status = getattr(error, "http_status", None) or 0
     is_in_use = isinstance(error, stripe.IdempotencyError) and status == 409
-    if code == _DISPUTED_CODE:
-        return Reply("disputed", code, spent=True)
     if is_in_use or code in _LATER_CODES or isinstance(error, stripe.RateLimitError):
-        return Reply("again", code or "not now")
+        later = Reply("again", code or "not now")
+        is_too_fast = isinstance(error, stripe.RateLimitError) and code not in _OF_ONE_OBJECT
+        return Strained(later, "too many requests", FAST_SECONDS) if is_too_fast else later
+    if isinstance(error, stripe.AuthenticationError):
+        return Strained(_ours(error), "the key is not taken", BARRED_SECONDS)
     if isinstance(error, _OURS):
         return _ours(error)
     if isinstance(error, stripe.APIConnectionError | TimeoutError | OSError):
-        return Reply("again", "no answer")
+        return Strained(Reply("again", "no answer"), "no answer", DOWN_SECONDS)
     if isinstance(error, stripe.StripeError):
-        return Reply("again", f"Stripe answers {status}", spent=status >= 500)
+        why = f"Stripe answers {status}"
+        again = Reply("again", why, spent=status >= 500)
+        return Strained(again, why) if status >= 500 else again
     raise error
 
 

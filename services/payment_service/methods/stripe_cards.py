@@ -19,6 +19,8 @@ from services.payment_service.methods.minor_units import AmountError, in_stripe_
 from services.payment_service.methods.sorting import STATE_CODES, sorted_out
 from services.payment_service.methods.stripe_client import client_of
 from services.payment_service.settings import CardSettings
+from services.runtime.breaker import Strained, reply_of
+from services.runtime.caller import Lease
 
 TRIES = Counter(
     "jointbuy_card_tries_total",
@@ -41,6 +43,8 @@ class StateError(Exception):
 class StripeCards:
     """Brings card payments about through Stripe's API."""
 
+    lease = Lease()
+
     def __init__(self, settings: CardSettings) -> None:
         self._settings = settings
         self._page_url = settings.page_url.rstrip("/")
@@ -57,30 +61,32 @@ class StripeCards:
     async def start(self) -> None:
         """Connections are opened when the first payment needs one."""
         self._client = client_of(self._settings)
-        if self._client is None:
-            _log.warning("STRIPE_API_KEY is empty: payments by card wait until it is set")
 
     async def stop(self) -> None:
         """Nothing is open that would not close by itself."""
         self._client = None
 
-    async def __call__(self, request: Request, begin: Callable[[], None]) -> Reply:
+    def missing(self, server: str) -> str:
+        """``STRIPE_API_KEY``, if it is."""
+        return "" if self._settings.stripe_api_key.get_secret_value() else "STRIPE_API_KEY"
+
+    async def __call__(self, request: Request, begin: Callable[[], None]) -> Reply | Strained:
         """Do what is asked, and say what came of it."""
-        if self._client is None:
-            return Reply("ours", "STRIPE_API_KEY is empty")
+        assert self._client is not None
+        told: Reply | Strained
         async with self._slots:
             begin()
             try:
-                reply = await self._actions[request.action](self._client, request)
+                told = await self._actions[request.action](self._client, request)
             except AmountError as error:
                 _log.error("an amount that Stripe can't move", payment=request.payment_id)
-                reply = Reply("declined", str(error))
+                told = Reply("declined", str(error))
             except StateError:
-                reply = Reply("again", "not in the state for it yet")
+                told = Reply("again", "not in the state for it yet")
             except Exception as error:
-                reply = sorted_out(error)
-        TRIES.labels(request.action, reply.outcome).inc()
-        return reply
+                told = sorted_out(error)
+        TRIES.labels(request.action, reply_of(told).outcome).inc()
+        return told
 
     # --- asking the payer ------------------------------------------------------------------------
 

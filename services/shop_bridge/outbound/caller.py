@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import httpx
 import structlog
 
+from services.runtime.breaker import Strained, Unasked, reply_of
+from services.runtime.caller import Lease
 from services.runtime.settings import read_settings
 from services.shop_bridge.metrics import PAID_BACK
 from services.shop_bridge.outbound.door import Door, NotNowError, NotTakenError
@@ -22,6 +24,9 @@ from services.shop_bridge.shops import BridgeSettings, Shop, read_shops
 
 #: When to come again to a shop that is busy with others of ours.
 BUSY_SECONDS = 10.0
+#: How long a shop is left alone at least: without a connection, or if it does not take our key.
+DOWN_SECONDS = 1.0
+BARRED_SECONDS = 60.0
 CHARGES = "a shop can't charge for an order that it has closed"
 TOO_LITTLE = "no order of the payer has as much left"
 #: Both shops number their orders; an order may be told by others, too, and its id goes into a path.
@@ -39,6 +44,8 @@ class Connected:
 
 class ShopCaller:
     """Does what is asked at the shops that say how; leaves alone all others."""
+
+    lease = Lease()
 
     def __init__(
         self,
@@ -74,19 +81,25 @@ class ShopCaller:
         for each in connected.values():
             await each.door.stop()
 
-    async def __call__(self, request: Request, begin: Callable[[], None]) -> Reply:
+    def missing(self, server: str) -> str:
+        """None: a shop that is not set is another service's to answer."""
+        return ""
+
+    async def __call__(
+        self, request: Request, begin: Callable[[], None]
+    ) -> Reply | Strained | Unasked:
         """Do a step, and say what came of it."""
         shop = self._shop_of(request)
         if isinstance(shop, Reply):
-            return shop
+            return Unasked(shop)
         async with AsyncExitStack() as turn:
             try:
                 await turn.enter_async_context(shop.door.gate)
             except TimeoutError:  # not its turn yet
-                return Reply("later", seconds=max(shop.door.gate.seconds, BUSY_SECONDS))
-            reply = await _step(shop, request, begin)
-        PAID_BACK.labels(request.source, reply.outcome).inc()
-        return reply
+                return Unasked(Reply("later", seconds=max(shop.door.gate.seconds, BUSY_SECONDS)))
+            told = await _step(shop, request, begin)
+        PAID_BACK.labels(request.source, reply_of(told).outcome).inc()
+        return told
 
     def _shop_of(self, request: Request) -> Connected | Reply:
         """Who is to be asked, or what is known without a word to anybody."""
@@ -104,7 +117,7 @@ class ShopCaller:
         return shop
 
 
-async def _step(shop: Connected, request: Request, begin: Callable[[], None]) -> Reply:
+async def _step(shop: Connected, request: Request, begin: Callable[[], None]) -> Reply | Strained:
     has_begun = False
 
     def begins() -> None:
@@ -119,16 +132,21 @@ async def _step(shop: Connected, request: Request, begin: Callable[[], None]) ->
     except NotNowError as error:
         shop.door.gate.close_for(error.seconds)
         is_open = has_begun and not error.is_certain
-        return Reply("again", str(error), seconds=error.seconds, is_open=is_open)
+        reply = Reply("again", str(error), seconds=error.seconds, is_open=is_open)
+        return Strained(reply, str(error), error.seconds)
     except NotTakenError as error:
         _log.error(
             "a shop does not take our requests: are its keys right, and may they refund?",
             source=request.source,
             error=str(error),
         )
-        return Reply("ours", str(error))
+        reply = Reply("ours", str(error))
+        return Strained(reply, str(error), BARRED_SECONDS) if error.is_for_all else reply
     except (httpx.HTTPError, OSError) as error:
-        return Reply("again", f"no answer: {type(error).__name__}", is_open=has_begun)
+        why = f"no answer: {type(error).__name__}"
+        is_down = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        reply = Reply("again", why, is_open=has_begun)
+        return Strained(reply, why, DOWN_SECONDS if is_down else 0.0)
     except (GarbledError, UnreadableError) as error:
         return Reply("again", f"an answer can't be read: {error}", is_open=has_begun)
 

@@ -15,6 +15,8 @@ from services.shop_bridge.outbound.rows import Reply, Request
 WAIT_SECONDS_MAX = 3600.0
 #: A request that waits longer for its turn is claimed anew, well within its lease.
 PATIENCE_SECONDS = 60.0
+#: The key is wrong or may not do this; the shop is not paid for, or is locked.
+BARRED = frozenset({401, 402, 403, 423})
 
 
 class NotNowError(Exception):
@@ -27,7 +29,14 @@ class NotNowError(Exception):
 
 
 class NotTakenError(Exception):
-    """The shop does not take what we ask: a key or a setting is wrong. Nothing was done."""
+    """The shop does not take what we ask: a key or a setting is wrong. Nothing was done.
+
+    ``is_for_all``: it would take no other request either.
+    """
+
+    def __init__(self, text: str, *, is_for_all: bool = False) -> None:
+        super().__init__(text)
+        self.is_for_all = is_for_all
 
 
 class Gate:
@@ -102,5 +111,5 @@ def body_of(response: httpx.Response) -> Any:
     if status >= 500:
         raise NotNowError(f"the shop answers {status}", asked_to_wait(response))
     if not response.is_success:
-        raise NotTakenError(f"the shop answers {status}")
+        raise NotTakenError(f"the shop answers {status}", is_for_all=status in BARRED)
     return payloads.parse(response.content)

@@ -43,6 +43,12 @@ _OUR_END = re.compile(r"(-[eg]\d+)+")
 # --- what is asked -------------------------------------------------------------------------------
 
 
+def shop(row_name: str, rows: Rows) -> str:
+    """The shop that is asked in a step; empty if none is."""
+    it: Instruction = rows[instruction_name(row_name.rpartition("/")[2])]
+    return f"shop {source_of(it.part.order)}" if it.part and it.part.order else ""
+
+
 def request(row_name: str, rows: Rows, now: datetime) -> Request:
     """What the caller is to do for an instruction as it stands."""
     payment_id = row_name.rpartition("/")[2]

@@ -88,5 +88,6 @@ class ShopifyDoor:
         if "INTERNAL_SERVER_ERROR" in codes:
             raise NotNowError("the shop has an error of its own")
         if codes:
-            raise NotTakenError(f"the shop does not take our request: {', '.join(codes)}")
+            told = f"the shop does not take our request: {', '.join(codes)}"
+            raise NotTakenError(told, is_for_all="ACCESS_DENIED" in codes)
         return payloads.part(answer, "data")
