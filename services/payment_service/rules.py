@@ -237,16 +237,20 @@ def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence
     """The order is void, maybe before it comes: nothing is asked for it any more."""
     if is_mistyped(rows) or _group(rows, now).over:
         return ()
-    name = order_name(message.source, message.order_id)
-    return bring_to_level(owing.kill_order(name, rows), rows, now)
+    return _kill_order(order_name(message.source, message.order_id), rows, now)
 
 
 def refuse_order(message: OrderRefused, rows: Rows, now: datetime) -> Sequence[Message]:
     """The order does not count: what was asked for it is called off, what was paid goes back."""
     if is_mistyped(rows) or _group(rows, now).over or message.reason == ABOUT_RETURN:
         return ()
-    name = order_name(message.source, message.order_id)
-    return bring_to_level(owing.kill_order(name, rows), rows, now)
+    return _kill_order(order_name(message.source, message.order_id), rows, now)
+
+
+def _kill_order(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Void an order. Without the terms that is all: an order that is void waits for nothing."""
+    payer_id = owing.kill_order(name, rows)
+    return () if payer_id is None else bring_to_level(payer_id, rows, now)
 
 
 # --- ninety days later ---------------------------------------------------------------------------

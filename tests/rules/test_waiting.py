@@ -284,3 +284,21 @@ def test_payments_count_nothing_where_nothing_is_owed_yet(first: Message) -> Non
     rows = MemoryRows(KNOWN)
     take(PAYMENTS, rows, first)
     assert waiting(rows) == []
+
+
+@pytest.mark.parametrize("end", ["refused", "cancelled"])
+def test_an_order_that_is_void_is_not_counted_anew(end: str) -> None:
+    """The refusal of order_service comes when the hour is over."""
+    rows = MemoryRows(KNOWN)
+    take(PAYMENTS, rows, order(OrderPaid))
+    fire(PAYMENTS, rows, T + HOUR)
+    refused = OrderRefused(
+        group_id=KNOWN,
+        order_id="1",
+        source="shop",
+        member_id="ann",
+        quantity=2,
+        reason="unknown-group",
+    )
+    take(PAYMENTS, rows, refused if end == "refused" else order(OrderCancelled), now=T + HOUR)
+    assert waiting(rows) == []
