@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from services.payment_service import webhooks as payments
+from services.payment_service.methods.stripe_lookup import StripeLookup
+from services.payment_service.settings import CardSettings
 from services.runtime.pages import ops_pages
 from services.runtime.settings import Settings
 from services.runtime.tally import Tally
@@ -31,7 +33,9 @@ def public(name: str, folder: Path) -> FastAPI:
         return storefront(settings, PageSettings.model_validate(pages))
     if name == "shop_bridge":
         return shops.build((), Publisher(settings, 1), BridgeSettings())
-    return payments.build(payments.TopicRecorder(settings), ["whsec_of-no-use"])
+    return payments.build(
+        payments.TopicRecorder(settings), ["whsec_of-no-use"], StripeLookup(CardSettings())
+    )
 
 
 @pytest.mark.parametrize("name", ["storefront", "shop_bridge", "payment_service"])
