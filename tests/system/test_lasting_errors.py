@@ -77,7 +77,7 @@ def stopped(worker: Worker) -> str:
     assert "Traceback" not in text
     last: str = text.splitlines()[-1]
     said = json.loads(last)["error"] if last.startswith("{") else last
-    assert text.count(said[:30]) == 1, "it is said once"
+    assert text.count(said[:80]) == 1, "it is said once"
     return str(said)
 
 
