@@ -1,7 +1,7 @@
 """Group ids: derived from the request, readable aloud, with a check character.
 
 An id is ``GB-`` and ten characters of Crockford's base 32 in two fives, then a check character,
-such as ``GB-7K3M9-QXA2F-T``. The check is a weighted sum over GF(32), the field of the alphabet's
+such as ``GB-7K3M9-QXA2F-D``. The check is a weighted sum over GF(32), the field of the alphabet's
 own size: as the weights are distinct and not zero, it catches every single wrong character and
 every swap of two.
 """

@@ -34,7 +34,7 @@ from services.terminal.todo import leave
 commands = typer.Typer(
     no_args_is_help=True, help="Invoices and credit notes: read them, and say what was paid."
 )
-NUMBER_HELP = "The invoice's number, such as GB-7K3M9-QXA2F-T-I1, or a payment's id."
+NUMBER_HELP = "The invoice's number, such as GB-7K3M9-QXA2F-D-I1, or a payment's id."
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help=NUMBER_HELP)]
 RECEIVED_BY = {
     "amount": "AMOUNT",

@@ -11,7 +11,7 @@ from tests.rules.test_shop_order_rules import LAST, Bridge, paid
 from tests.webhook_payloads import Json, shopify_order, shopify_refund, woo_order
 
 KEY = "0123456789abcdef0123456789abcdef-1"
-OURS = f"Group purchase GB-7K3M9-QXA2F-T {mark(KEY)}"
+OURS = f"Group purchase GB-7K3M9-QXA2F-D {mark(KEY)}"
 
 
 @pytest.mark.parametrize("status", ["partially_refunded", "refunded"])

@@ -174,7 +174,7 @@ def words(draw: st.DrawFn) -> Message:
 
 def named(told: dict[str, Any]) -> ShopOrderSeen:
     """The snapshot with a group and a buyer."""
-    lines = tuple(line | {"group_id": "GB-7K3M9-QXA2F-T"} for line in told["lines"])
+    lines = tuple(line | {"group_id": "GB-7K3M9-QXA2F-D"} for line in told["lines"])
     whose = {"source": "shop", "order_id": "1", "member_id": "ann", "currency": "EUR"}
     return ShopOrderSeen(**told | whose | {"lines": lines, "ordered_at": AT - timedelta(hours=1)})
 

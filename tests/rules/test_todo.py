@@ -16,7 +16,7 @@ from services.terminal.receipts import REASONS
 from services.terminal.todo import TITLES
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-GROUP = "GB-7K3M9-QXA2F-T"
+GROUP = "GB-7K3M9-QXA2F-D"
 
 
 def payment(method: str, kind: str, status: str, problem: str | None = None) -> Payment:

@@ -27,7 +27,7 @@ from tests.system.stripe_servers import FORM, KEY, Localstripe, StripeMock
 
 pytestmark = pytest.mark.system
 
-GROUP = "GB-7K3M9-QXA2F-T"
+GROUP = "GB-7K3M9-QXA2F-D"
 
 
 class Cards:
