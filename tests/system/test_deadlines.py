@@ -92,7 +92,7 @@ def rows_kept(worker: Worker) -> dict[bytes, bytes]:
     kept: dict[bytes, bytes] = {}
     for number in range(PARTITIONS):
         db = store._open(state_folder(worker) / str(number))
-        kept |= {key: value for key, value in db.items() if key[0] > 2}
+        kept |= {key: value for key, value in db.items() if key >= b" "}
         db.close()
     return kept
 

@@ -68,7 +68,12 @@ def serve() -> Iterator[Callable[[bool], tuple[int, Taking]]]:
 
 
 def mailer(port: int, key: Path) -> Mailer:
-    given = {"dkim_domain": "example.org", "dkim_selector": "s1", "dkim_key_file": key}
+    given = {
+        "smtp_host": "127.0.0.1",
+        "dkim_domain": "example.org",
+        "dkim_selector": "s1",
+        "dkim_key_file": key,
+    }
     return Mailer(MailSettings.model_validate({"smtp_port": port, **given}))
 
 
