@@ -74,11 +74,12 @@ def _let_refunds(book: Book, payment_id: str) -> None:
 
 
 def refused(book: Book, payment_id: str, tried: Move) -> bool:
-    """Keep a refund that Stripe refused for a dispute; whether to look again in a day.
+    """Keep a payment that Stripe refused for a dispute; whether to look again in a day.
 
-    Nothing was moved, so the next try is a new one. If the dispute is lost, people decide.
+    Nothing was moved, so the next try is a new one. If the dispute of a refund's charge is lost,
+    people decide.
     """
-    disputes = book[tried.parent].disputes
+    disputes = book[tried.parent].disputes if tried.parent else ()
     tried = replace(tried, attempts=0, first_tried_at=None, keys=tried.keys + 1, looks=True)
     if disputes and all(each.state != "open" for each in disputes):
         is_lost = any(each.state == "lost" for each in disputes)

@@ -23,12 +23,21 @@ TELLS = re.compile(r"log\.(?:warning|error|exception)\(\s*(?:f?r?[\"'])(.+?)[\"'
 def written() -> Iterator[io.StringIO]:
     """What a process's log says; its logging ends with the test."""
     before, level = logging.root.handlers[:], logging.root.level
+    # Commands that ran in this process may have silenced them.
+    silenced = [logging.getLogger(name) for name in ("aiokafka", "asyncio")]
+    levels = [(each, each.level, each.disabled) for each in silenced]
+    for each in silenced:
+        each.setLevel(logging.NOTSET)
+        each.disabled = False
     logs.set_up(Settings(log_format="json"), "tests")
     (handler,) = logging.root.handlers
     assert isinstance(handler, logging.StreamHandler)
     yield handler.setStream(io.StringIO()) and handler.stream
     logging.root.handlers[:] = before
     logging.root.setLevel(level)
+    for each, its_level, is_disabled in levels:
+        each.setLevel(its_level)
+        each.disabled = is_disabled
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
