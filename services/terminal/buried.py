@@ -1,13 +1,13 @@
 """Dead letters as ops see them: each with the task that says whether it is done, and how."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from schemas.messages import Task
-from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Outcome, record_task_id
+from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Outcome, next_version, record_task_id
 from schemas.topics import DEAD_LETTERS, TASKS
 from services.runtime.records import (
     LETTER_LEFT_OUT,
@@ -182,7 +182,7 @@ async def _read(settings: Settings, step: Step) -> Found:
     tasks: dict[str, Task] = {}
     async for record in topics.read(settings, topics.partitions_of(settings, TASKS)):
         message = topics.message_of(TASKS, record)
-        if isinstance(message, Task):
+        if isinstance(message, Task) and _is_latest(message, tasks):
             tasks[message.task_id] = message
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
     letters = [
@@ -196,6 +196,12 @@ async def _read(settings: Settings, step: Step) -> Found:
     ]
     # They come by partition and offset, and those of one time stay so.
     return Found(sorted(letters, key=lambda each: each.record.timestamp), expired)
+
+
+def _is_latest(task: Task, tasks: Mapping[str, Task]) -> bool:
+    """Whether a task is the latest word: of two writers, the later one may have been read first."""
+    known = tasks.get(task.task_id)
+    return known is None or task.version >= known.version
 
 
 def _letter(settings: Settings, record: InputRecord, tasks: dict[str, Task]) -> DeadLetter:
@@ -251,7 +257,7 @@ def _task(letter: DeadLetter) -> Task:
 def _closed(task: Task, outcome: Outcome, now: datetime) -> Task:
     """The task, done. What a purge takes away is told nowhere any more."""
     said = {"problem": ""} if outcome == "purged" else {}
-    more = {"done_at": now, "outcome": outcome, "version": task.version + 1}
+    more = {"done_at": now, "outcome": outcome, "version": next_version(task.version, now)}
     return task.model_copy(update=more | said)
 
 
