@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from schemas.messages import Task
+from schemas.reasons import MISTYPED_GROUP
 from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Outcome, next_version, record_task_id
 from schemas.topics import DEAD_LETTERS, TASKS
 from services.runtime.records import (
@@ -88,11 +89,14 @@ class DeadLetter:
 
     def why_not_replayed(self, *, is_mended: bool, again: bool = False) -> str:
         """Why the dead letter can't be sent again as a record; empty if it can."""
-        content = self.about.get("letter-content")
         if self.is_purged:
             return f"dead letter {self.place} was purged"
         if self.is_done and not again:
             return f"dead letter {self.place} was {self.done}: add --again to send it once more"
+        return self._why_not_as_it_is(is_mended=is_mended)
+
+    def _why_not_as_it_is(self, *, is_mended: bool) -> str:
+        content = self.about.get("letter-content")
         if content == LETTER_OF_BATCH.decode():
             return (
                 f"dead letter {self.place} holds a whole batch that can't be read, not a record:"
@@ -107,6 +111,11 @@ class DeadLetter:
             return (
                 f"dead letter {self.place} does not hold its value, as it was too large: give one"
                 " with --value"
+            )
+        if self.about.get("reason") == MISTYPED_GROUP and not is_mended:
+            return (
+                f"dead letter {self.place} names a group by something that is not an id, and would"
+                " do so again: give a mended value with --value"
             )
         return ""
 
@@ -169,6 +178,17 @@ class Found:
                 usage=True,
             )
         return [known[place] for place in dict.fromkeys(places)]
+
+    def of_task(self, task_id: str) -> list[DeadLetter]:
+        """Those of a task, the oldest first. Raises ``Mistake`` if there are none (any more)."""
+        found = [letter for letter in self.letters if letter.task_id == task_id]
+        if not found:
+            raise Mistake(
+                f"no dead letter is of the task {task_id}: `jointbuy todo` lists tasks, and"
+                " `jointbuy dead-letters list --state all` what is kept",
+                usage=True,
+            )
+        return found
 
 
 def read(settings: Settings) -> Found:
