@@ -266,7 +266,7 @@ def _task(letter: DeadLetter) -> Task:
         return letter.task
     return Task(
         task_id=letter.task_id,
-        kind="record",
+        kind="order" if "task" in letter.about else "record",
         about=letter.source[:ABOUT_MAX],
         reason=letter.about.get("reason", "")[:ABOUT_MAX],
         problem=letter.about.get("error", "")[:PROBLEM_MAX],

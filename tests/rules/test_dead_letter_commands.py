@@ -176,6 +176,14 @@ def test_the_task_of_an_order_is_done_with_its_dead_letter(outcome: Any) -> None
     assert made.version == next_version(3, T + HOUR)
 
 
+def test_an_order_s_task_that_is_not_there_yet_is_an_order_s_all_the_same() -> None:
+    """shop_bridge writes it after the dead letter."""
+    early = letter(headers=[*OURS, ("task", b"order-7")])
+    (record,) = buried.done_records(HERE, [early], [], "purged", T + HOUR)
+    made = Task.model_validate_json(record.value or b"")
+    assert (made.task_id, made.kind) == ("order-7", "order")
+
+
 @pytest.mark.parametrize("is_late", [False, True])
 def test_the_latest_word_on_a_task_stands_in_whichever_order_it_was_read(is_late: bool) -> None:
     words = [task(), task(done_at=T, outcome="replayed").model_copy(update={"version": 9})]

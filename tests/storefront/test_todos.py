@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import text
@@ -27,12 +27,12 @@ CLIENT = "192.0.2.1"
 API = "/api/v1"
 
 
-def key_of(shop_id: str) -> tuple[ApiKey, str]:
+def key_of(shop_id: str, role: Literal["shop", "seller"] = "shop") -> tuple[ApiKey, str]:
     key_id = shop_id.ljust(16, "0").replace("-", "0")
     credential = f"jb_{key_id}_secret"
     return ApiKey(
         key_id=key_id,
-        role="shop",
+        role=role,
         holder_id=shop_id,
         digest=digest_of(credential),
         issued_at=NOW,
@@ -337,6 +337,14 @@ TRANSFER = {"reference": "AB 12", "reason": "no-number", "problem": "names no in
 MONEY = {"amount": 900, "currency": "EUR", "received_at": "2026-11-02T12:00:00Z"}
 
 
+@pytest.mark.parametrize("key", [SHOP_KEY, RIVAL_KEY, "nonsense"])
+async def test_only_the_admin_leaves_transfers_to_people(storefront: Storefront, key: str) -> None:
+    body = {"transfers": [TRANSFER | MONEY]}
+    answer = await ask(storefront, "POST", "/transfers", key, body)
+    assert answer.status == (401 if key == "nonsense" else 403)
+    assert storefront.sent == []
+
+
 async def states(storefront: Storefront, url: str, *transfers: dict[str, Any]) -> list[str]:
     answer = await ask(storefront, "POST", "/transfers", ADMIN_KEY, {"transfers": transfers})
     await written(storefront, url)
@@ -431,6 +439,56 @@ async def test_another_key_signs_nobody_in_and_is_not_shown(
     assert answer.status == 422
     assert "set-cookie" not in answer.headers
     assert not key or key not in answer.text
+
+
+async def test_a_session_is_of_its_role_and_begins_when_somebody_signs_in(
+    storefront: Storefront, url: str
+) -> None:
+    """A seller's cookie opens nothing here, nor does a cookie that was planted before."""
+    seller, key = key_of("shop-7", "seller")
+    await write(url, seller)
+    answer = await form(storefront, "/seller/sign-in", key=key)
+    of_seller = answer.headers["set-cookie"].partition(";")[0]
+    assert 'action="/todo/sign-in"' in (await see(storefront, of_seller)).text
+    refused = await form(storefront, "/todo/order-1/done", of_seller, reason="x")
+    assert (refused.status, storefront.sent) == (401, [])
+    assert (await form(storefront, "/todo/sign-in", key=key)).status == 422
+
+    planted = await signed_in(storefront, RIVAL_KEY)
+    answer = await form(storefront, "/todo/sign-in", planted, key=SHOP_KEY)
+    fresh = answer.headers["set-cookie"].partition(";")[0]
+    assert fresh != planted
+    assert "1042" in (await see(storefront, fresh)).text
+    assert "1042" not in (await see(storefront, planted)).text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7 * 7 }} {% raw %}",
+        "\x1b[2J\x1b]0;x\x07",
+        "\u202eabc\u2066",
+        "x" * 200,
+        "",
+    ],
+)
+async def test_a_shop_s_words_break_no_page(storefront: Storefront, url: str, said: str) -> None:
+    words = {"about": said, "problem": said * 5, "reason": said or "empty"}
+    await write(url, task("order", task_id="order-8", shop_id="shop-0", **words))
+    for key in (SHOP_KEY, ADMIN_KEY):
+        cookie = await signed_in(storefront, key)
+        form_page = await storefront.ask(
+            "GET", "/todo/order-8/done", CLIENT, headers={"cookie": cookie}
+        )
+        for answer in (await see(storefront, cookie), form_page):
+            assert answer.status == 200
+            assert "/todo/order-8/done" in answer.text
+            assert "<script>alert" not in answer.text
+            assert "<img src=x" not in answer.text
+        listed = (await ask(storefront, "GET", "/todo?kind=order", key)).json["items"]
+        assert said in [each["about"] for each in listed]
 
 
 async def test_a_new_admin_s_key_ends_the_sessions_of_the_old_one(
