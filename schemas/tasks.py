@@ -31,7 +31,7 @@ class Task(Message):
     ``outcome`` says how a task of kind ``record`` was done: its dead letter was replayed or purged,
     or it had expired.
 
-    ``version`` is as ``next_version`` says, for every writer.
+    ``version`` is as ``next_version`` says.
 
     Payments and letters that are left to people are not tasks: their own facts tell of them. The
     topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
@@ -65,6 +65,9 @@ def next_version(known: int, now: datetime) -> int:
     writer's time in milliseconds since 1970: the latest word wins, in whichever order it arrives.
     A writer's own versions rise even where its clock does not. ``now`` is a rule's ``now`` in a
     rule, so that a replay gives the same version.
+
+    A task that opens only once, of a transfer or a record, begins with 1: if its opening is written
+    again, that is never the latest word.
     """
     return max(known + 1, round(now.timestamp() * 1_000))
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import orjson
 import structlog
 
-from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Task, next_version, record_task_id
+from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Task, record_task_id
 from schemas.topic import Topic
 from schemas.topics import DEAD_LETTERS, TASKS, buries
 from services.runtime import metrics
@@ -25,7 +25,6 @@ from services.runtime.records import (
     Partitioner,
     Unreadable,
     dead_letter,
-    instant,
     rfc3339,
 )
 
@@ -90,7 +89,6 @@ class DeadLetters:
         """
         place = f"{topic}/{record.partition}/{record.offset}"
         task_id = record_task_id(topic, record.partition, record.offset)
-        version = next_version(0, instant(now_ms))
         said = {
             "type": "Task",
             "task_id": task_id,
@@ -99,7 +97,7 @@ class DeadLetters:
             "reason": reason,
             "problem": _for_people(problem),
             "since": rfc3339(now_ms).decode(),
-            "version": version,
+            "version": 1,
         }
         return OutputRecord(
             self._tasks,
@@ -107,7 +105,7 @@ class DeadLetters:
             task_id.encode(),
             orjson.dumps(said),
             now_ms,
-            self._encoder.headers(Task, f"{task_id}@{version}", now_ms, place, _RULE),
+            self._encoder.headers(Task, f"{task_id}@1", now_ms, place, _RULE),
         )
 
 

@@ -356,6 +356,8 @@ async def test_a_transfer_is_left_once_and_stays_done(storefront: Storefront, ur
     assert await states(storefront, url, transfer, transfer) == ["new"]
     assert await states(storefront, url, transfer, other) == ["known", "new"]
     task_id = transfer_task_id("AB 12")
+    opened = await storefront.app.state.shop.commands._reader.fact("tasks", task_id)
+    assert opened.version == 1, "an opening that is written again is never the latest word"
     items = (await ask(storefront, "GET", "/todo?kind=transfer", ADMIN_KEY)).json["items"]
     found = next(each for each in items if each["task_id"] == task_id)
     assert (found["amount"], found["currency"], found["about"]) == (900, "EUR", "AB 12")

@@ -121,7 +121,6 @@ class TodoCommands(PaymentCommands):
                     amount=each.amount,
                     currency=each.currency,
                     since=each.received_at or now(),
-                    version=next_version(0, now()),
                 )
             )
         await self._tell_all(TASKS, new)
