@@ -295,8 +295,7 @@ def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:
     mended["lines"][0]["group_id"] = GROUP
     path = tmp_path / "mended.json"
     path.write_text(json.dumps(mended))
-    place = f"{letter.partition}/{letter.offset}"
-    replay = ["dead-letters", "replay", place, "--value", str(path), "--yes"]
+    replay = ["dead-letters", "replay", "--task", task["task_id"], "--value", str(path), "--yes"]
     subprocess.run(
         [sys.executable, "-m", "services.terminal", *replay],
         env={
@@ -368,7 +367,7 @@ def test_an_outbox_is_followed_and_each_event_counts_once(
         assert garbled["error"].startswith("OrderPaid.quantity")
         assert (unreadable["service"], unreadable["offset"]) == ("shop_bridge", "6")
         assert unreadable["unreadable"] == "header-name"
-        assert unreadable["reason"] == "header-name"
+        assert unreadable["reason"] == "unreadable"
         assert garbled["task"] != unreadable["task"]
         shop_events = [seen.value for seen in stack.read("shop-events")]
         assert [each["source"] for each in shop_events] == ["erp", "erp"], "people are told of both"
