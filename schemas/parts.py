@@ -35,8 +35,6 @@ AMOUNT_MAX = 10**12
 #: Minor units of money in a message: an order's worth, a payment, and every sum of them. Counts of
 #: other things have the same limit. A service that sums refuses a message beyond the limit.
 SUM_MAX = 10**15
-#: The reason when an order, reservation or payment beyond a limit is refused.
-BEYOND_LIMITS = "beyond-limits"
 #: Times in terms are from TIME_MIN to before TIME_MAX: Kafka's times start in 1970, and a deadline
 #: plus any grace and retention must still be a valid time.
 TIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)

@@ -117,8 +117,9 @@ def _times(seen: ShopOrderSeen | ShopOrderUnnamed) -> tuple[str, ...]:
 class ShopOrderUnread(Message):
     """An order that could not be read or fetched, or of which people must mend something.
 
-    It is left to people as a ``Task`` until a snapshot of the order is read. ``reason`` is a code,
-    ``problem`` says it in words, without values of the order.
+    It is left to people as a ``Task`` until a snapshot of the order is read, or a
+    ``ShopOrderRead`` tells that there is none to come. ``reason`` is a code, ``problem`` says it in
+    words, without values of the order.
     """
 
     type: Literal["ShopOrderUnread"] = "ShopOrderUnread"
@@ -135,6 +136,24 @@ class ShopOrderUnread(Message):
     def event_id(self) -> str:
         """The order and when it was met."""
         return f"{self.shop_order}/unread/{self.at.isoformat()}"
+
+
+class ShopOrderRead(Message):
+    """An order that was ``ShopOrderUnread`` has been read, and no snapshot stands under this key.
+
+    A sub-order's snapshot stands under its parent's key, and an order that is at the checkout has
+    none. It ends the order's task, and changes nothing of what counts.
+    """
+
+    type: Literal["ShopOrderRead"] = "ShopOrderRead"
+    shop_order: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "shop_order"
+
+    @property
+    def event_id(self) -> str:
+        """The order and when it was read."""
+        return f"{self.shop_order}/read/{self.at.isoformat()}"
 
 
 class ProductAsked(Message):

@@ -1,5 +1,6 @@
 """What is left to people and no other fact tells."""
 
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
@@ -30,6 +31,8 @@ class Task(Message):
     ``outcome`` says how a task of kind ``record`` was done: its dead letter was replayed or purged,
     or it had expired.
 
+    ``version`` is as ``next_version`` says.
+
     Payments and letters that are left to people are not tasks: their own facts tell of them. The
     topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
     (storefront), ``order-`` (shop_bridge), ``record-<topic>-<partition>-<offset>`` (the service
@@ -52,6 +55,21 @@ class Task(Message):
     outcome: Outcome | None = None
     version: Version = 1
     keyed_by: ClassVar[str] = "task_id"
+
+
+def next_version(known: int, now: datetime) -> int:
+    """The version of a task that is written at ``now``; ``known`` is the writer's last, or 0.
+
+    A task has several writers that do not know of each other: shop_bridge tells what it finds, and
+    people close a task by hand. Of all that was written the highest version stands, so it is the
+    writer's time in milliseconds since 1970: the latest word wins, in whichever order it arrives.
+    A writer's own versions rise even where its clock does not. ``now`` is a rule's ``now`` in a
+    rule, so that a replay gives the same version.
+
+    A task that opens only once, of a transfer or a record, begins with 1: if its opening is written
+    again, that is never the latest word.
+    """
+    return max(known + 1, round(now.timestamp() * 1_000))
 
 
 def order_task_id(source: str, order_id: str) -> str:

@@ -11,7 +11,8 @@ from hashlib import sha256
 
 from schemas.addresses import canonical
 from schemas.messages import ApplicationRefused, Applied, Message
-from schemas.parts import BEYOND_LIMITS, NUMBER_MAX
+from schemas.parts import NUMBER_MAX
+from schemas.reasons import BEYOND_LIMITS
 from services.auction_service.letters import application_refused, confirm_application
 from services.auction_service.rows import Applicant, Application, Auction, Gone, Live, Mailbox
 from services.runtime.rows import Rows

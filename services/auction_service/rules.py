@@ -40,6 +40,7 @@ from schemas.messages import (
     Offer,
     OfferJudged,
 )
+from schemas.reasons import UNKNOWN_AUCTION
 from services.auction_service import ending, judging, letters, reserving, waiting
 from services.auction_service.letters import Sellers
 from services.auction_service.rows import (
@@ -320,7 +321,7 @@ def refuse_unknown(
     if isinstance(message, CounterOffered):
         if f"offer/{message.offer_id}" in rows:
             return (judging.verdict_of(message.offer_id, rows),)
-        judged = Judged(message.seller_id, "refused", waiting.UNKNOWN_AUCTION)
+        judged = Judged(message.seller_id, "refused", UNKNOWN_AUCTION)
         return judging.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
         name = reserving.application_name(message.application_id)
@@ -328,7 +329,7 @@ def refuse_unknown(
         if application is None:
             application = rows[name] = Application(
                 "refused", message.applicant.id, message.quantity, message.applied_at,
-                waiting.UNKNOWN_AUCTION,
+                UNKNOWN_AUCTION,
             )  # fmt: skip
         return (reserving.refused(message.application_id, application, rows),)
     return (waiting.give_up(message, row, rows),)

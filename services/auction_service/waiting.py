@@ -11,13 +11,13 @@ from schemas.messages import (
     AuctionWithdrawn,
     CounterOffered,
 )
+from schemas.reasons import UNKNOWN_AUCTION
 from services.auction_service.rows import Mark, Waits
 from services.runtime.rows import Due, GivenUp, Rows, Waiting
 
 UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
 SELLER_WAIT = timedelta(seconds=60)
 SELLER_RECHECK = timedelta(seconds=5)
-UNKNOWN_AUCTION = "unknown-auction"
 
 Waiter = (
     AuctionOpened

@@ -28,7 +28,8 @@ from schemas.messages import (
     Tier,
 )
 from schemas.money import largest_remainder_floor, percent_of
-from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX, Address
+from schemas.parts import NUMBER_MAX, SUM_MAX, Address
+from schemas.reasons import BEYOND_LIMITS, UNKNOWN_GROUP
 from services.favor_service import letters
 from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Sums, Terms
 from services.runtime.rows import Due, Rows, UnusableError
@@ -107,7 +108,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     if message.status == "open" or "decision" in rows:
         return []
     if message.status != "withdrawn" and "terms" not in rows:
-        raise UnusableError("the group closed before its terms came", "unknown-group")
+        raise UnusableError("the group closed before its terms came", UNKNOWN_GROUP)
     decision = Decision(message.request_id, message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
     rows["due/shrink"] = Due(now + KEPT_AFTER_CLOSE)

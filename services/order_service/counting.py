@@ -7,7 +7,8 @@ from datetime import datetime
 from schemas.ids import MARK_MAX
 from schemas.messages import Message, OrderPaid, OrderPlaced, Payment
 from schemas.money import worth
-from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
+from schemas.parts import NUMBER_MAX, SUM_MAX
+from schemas.reasons import BEYOND_LIMITS
 from services.order_service import letters, unconfirmed
 from services.order_service.closing import close, is_complete, reason_after_close
 from services.order_service.rows import (

@@ -27,7 +27,8 @@ from schemas.messages import (
     PurchaseOpened,
 )
 from schemas.messages import Member as Purchaser
-from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, Address
+from schemas.parts import NUMBER_MAX, Address
+from schemas.reasons import BEYOND_LIMITS
 from services.order_service import letters
 from services.order_service.closing import close_as_it_stands
 from services.order_service.counting import (

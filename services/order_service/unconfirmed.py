@@ -9,7 +9,7 @@ from datetime import datetime
 
 from schemas.commands import confirm_by, units_by_link_max
 from schemas.messages import Notice, OrderPaid, OrderPlaced
-from schemas.parts import BEYOND_LIMITS
+from schemas.reasons import BEYOND_LIMITS
 from services.order_service import letters
 from services.order_service.rows import Order, Purchase, Terms
 from services.runtime.rows import Due, Rows

@@ -13,6 +13,7 @@ from schemas.messages import (
     OrderReturned,
     Payment,
 )
+from schemas.reasons import MISTYPED_GROUP, UNKNOWN_GROUP
 from services.order_service import letters
 from services.order_service.closing import ROWS_KEPT
 from services.order_service.rows import (
@@ -26,9 +27,6 @@ from services.order_service.rows import (
 from services.runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
 
 UNKNOWN_GROUP_WAIT = timedelta(hours=1)
-#: Reasons of dead letters; refusals of orders and returns say ``unknown-group`` for both.
-MISTYPED_ID = "mistyped-id"
-UNKNOWN_GROUP = "unknown-group"
 
 Waiter = OrderPlaced | OrderConfirmed | OrderPaid | OrderCancelled | OrderReturned | Payment
 WAITERS: dict[str, type[Waiter]] = {
@@ -55,7 +53,7 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
         return ()
     if not is_group_id(rows.key):
         if refused is None:
-            raise UnusableError(f"no group has the id {rows.key}: it is mistyped", MISTYPED_ID)
+            raise UnusableError(f"no group has the id {rows.key}: it is mistyped", MISTYPED_GROUP)
         return _refuse(message, name, refused, rows, now)
     number = rows.get("waits", Waits(0)).last + 1
     until = now + UNKNOWN_GROUP_WAIT

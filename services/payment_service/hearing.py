@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Literal
 
 from schemas.messages import Message, PaymentDisputed, PaymentReported, PaymentRetried
-from schemas.parts import BEYOND_LIMITS, SUM_MAX
+from schemas.parts import SUM_MAX
+from schemas.reasons import BEYOND_LIMITS
 from services.payment_service import disputes
 from services.payment_service.book import Book
 from services.payment_service.purses import received_by_invoice

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from schemas.ids import MARK_MAX, order_mark
 from schemas.messages import Method
-from schemas.parts import BEYOND_LIMITS, SUM_MAX
+from schemas.parts import SUM_MAX
+from schemas.reasons import BEYOND_LIMITS
 from services.payment_service.book import Book
 from services.payment_service.purses import (
     claimed_by_invoice,

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from schemas.commands import confirm_by
 from schemas.messages import Favor, Member, Order, OrderPlaced, PurchaseRow
 from schemas.money import worth
-from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX, Address
+from schemas.parts import NUMBER_MAX, SUM_MAX, Address
+from schemas.reasons import BEYOND_LIMITS
 from schemas.sources import may_feed
 from services.payment_service.rows import (
     ORGANIZER,

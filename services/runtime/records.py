@@ -10,6 +10,7 @@ from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
 from schemas.messages import Message
+from schemas.reasons import RecordReason
 from schemas.topic import RECORD_BYTES_MAX, Topic
 from services.runtime.cache import TwoGenerations
 from services.runtime.masking import without_cards
@@ -93,7 +94,7 @@ class Cause:
 class BadRecordError(ValueError):
     """The record can't be used: the text and the short code ``reason`` are the dead letter's."""
 
-    def __init__(self, problem: str, reason: str) -> None:
+    def __init__(self, problem: str, reason: RecordReason) -> None:
         super().__init__(problem)
         self.reason = reason
 

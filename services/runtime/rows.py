@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from schemas.messages import Message
+from schemas.reasons import RecordReason
 
 
 class UnusableError(Exception):
@@ -29,7 +30,7 @@ class UnusableError(Exception):
     a row. If a command has an answer, as an order has, the rule sends a refusal instead.
     """
 
-    def __init__(self, problem: str, reason: str) -> None:
+    def __init__(self, problem: str, reason: RecordReason) -> None:
         super().__init__(problem)
         self.reason = reason
 
@@ -82,7 +83,7 @@ class GivenUp:
     message: Message
     waiting: Waiting
     problem: str
-    reason: str
+    reason: RecordReason
 
 
 class Rows(Protocol):

@@ -22,6 +22,7 @@ import structlog
 import typer
 from aiokafka.errors import KafkaError
 
+from schemas.sources import shop_of
 from services.runtime import brokers, logs
 from services.runtime.admin import create_topics, delete_topics, topics_of_ours
 from services.runtime.lasting import LASTING_EXIT_CODE, LastingError, lasting
@@ -179,6 +180,22 @@ def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
     return {f"{name}_FILE": str(path)}
 
 
+def paid_back_at(env: Mapping[str, str]) -> dict[str, str]:
+    """The shops that shop_bridge pays back at, for the storefront, which gets no more of SHOPS.
+
+    What is wrong with SHOPS, shop_bridge says.
+    """
+    if env.get("PAID_BACK_AT"):
+        return {}
+    try:
+        file = env.get("SHOPS_FILE")
+        text = env.get("SHOPS") or (Path(file).read_text() if file else "[]")
+        shops = {shop_of(each["name"]) for each in json.loads(text) if each.get("favors")}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    return {"PAID_BACK_AT": ",".join(sorted(shops))} if shops else {}
+
+
 def _is_given(secret: str) -> bool:
     return bool(os.environ.get(secret) or os.environ.get(f"{secret}_FILE"))
 
@@ -222,6 +239,7 @@ class Supervisor:
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
             "PAGE_URL": os.environ.get("PAGE_URL") or webs["storefront"],
+            **paid_back_at(os.environ),
             **_secret_of(home, "LINK_SECRET", "link-secret"),
             **_secret_of(home, "ADMIN_KEY", ADMIN_KEY_FILE),
         }

@@ -6,11 +6,12 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from schemas.messages import Message, ShopOrderUnread
+from schemas.reasons import MISTYPED_GROUP, OrderReason
 from schemas.tasks import order_task_id
 from services.shop_bridge import payloads
 from services.shop_bridge.payloads import GarbledError, UnreadableError
 from services.shop_bridge.shop_orders import shop_order
-from services.shop_bridge.unread import MISTYPED, MISTYPED_PROBLEM
+from services.shop_bridge.unread import MISTYPED_PROBLEM
 
 #: What a shop's own id may have in a key of ours.
 SHOP_ID_MAX = 40
@@ -39,7 +40,7 @@ def left(source: str, order_id: str, reason: str) -> Left:
     return Left(order_task_id(source, order_id), reason)
 
 
-def said(error: ValueError) -> tuple[str, str]:
+def said(error: ValueError) -> tuple[OrderReason, str]:
     """A code and words for why a body can't be read, without values of it."""
     if isinstance(error, UnreadableError | GarbledError):
         return error.reason, str(error)
@@ -96,7 +97,7 @@ def mistyped(source: str, message: Message, at: datetime) -> ShopOrderUnread:
         source=source,
         order_id=order_id,
         number=told_id,
-        reason=MISTYPED,
+        reason=MISTYPED_GROUP,
         problem=MISTYPED_PROBLEM,
         at=at,
     )

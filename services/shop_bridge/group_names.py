@@ -80,12 +80,6 @@ def the_one(named: set[Named]) -> Named:
     return Named(mistyped=" ".join(told)[:WRITTEN_MAX])
 
 
-def of_line(fields: Iterable[tuple[str, str]], whole: Named) -> Named:
-    """The group of a line: what its own fields name, else what names the whole order's."""
-    own = the_one(in_fields(fields))
-    return own if any(own) else whole
-
-
 def member_in(fields: Iterable[tuple[str, str]]) -> str | None:
     """The buyer's id where fields give it."""
     for name, value in fields:

@@ -96,7 +96,7 @@ class Events:
         """The records that an event makes: none if it is known or a tombstone."""
         if isinstance(record, Unreadable):
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            return self._buried(record, GarbledError(record.problem, record.reason))
+            return self._buried(record, GarbledError(record.problem, "unreadable"))
         event_id = outbox.event_id(record.headers)
         if event_id is not None and (event_id in self._reading or self._known.get(event_id)):
             OUTBOX_EVENTS.labels(self._source, "repeated").inc()

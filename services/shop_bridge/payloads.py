@@ -13,6 +13,7 @@ from typing import Any
 from schemas.mailboxes import AddressError, mailbox
 from schemas.money import CURRENCIES, decimals
 from schemas.parts import NUMBER_MAX, SUM_MAX
+from schemas.reasons import OrderReason
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 #: Powers of ten: a number beyond these is not counted with, as its fraction would fill the memory.
@@ -35,7 +36,7 @@ NUMBER_CHARACTERS_MAX = 100
 class GarbledError(ValueError):
     """The body is not UTF-8, or not JSON; ``reason`` is a code for it."""
 
-    def __init__(self, text: str, reason: str = "not-json") -> None:
+    def __init__(self, text: str, reason: OrderReason = "not-json") -> None:
         super().__init__(text)
         self.reason = reason
 
@@ -46,7 +47,7 @@ class UnreadableError(ValueError):
     ``reason`` is a code for it.
     """
 
-    def __init__(self, text: str, reason: str = "unreadable") -> None:
+    def __init__(self, text: str, reason: OrderReason = "unreadable") -> None:
         super().__init__(text)
         self.reason = reason
 

@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 import structlog
 
-from schemas.messages import ShopOrderGone, ShopOrderUnread
+from schemas.messages import ShopOrderRead, ShopOrderUnread
+from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED, NOT_FETCHED
 from services.runtime.records import OutputRecord, milliseconds
 from services.runtime.settings import Settings
 from services.shop_bridge import burying, woocommerce
@@ -31,7 +32,6 @@ from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.receiving import MISTYPED_ERROR
 from services.shop_bridge.shop_orders import Told, shop_order
 from services.shop_bridge.shops import BridgeSettings, Shop
-from services.shop_bridge.unread import MISTYPED, UNCOUNTED
 from services.shop_bridge.versions import is_settled
 from services.shop_bridge.woo_listing import FAILED_MAX, Answer, Entry, Listing, OrderError, Page
 
@@ -44,7 +44,6 @@ WAIT_SECONDS_MAX = 3600.0
 BREAKS_MAX = 3
 #: Orders that are asked for again in one poll.
 AGAIN_MAX = 20
-NOT_FETCHED = "not-fetched"
 NOT_FETCHED_HELP = (
     "It is asked for again by itself. Open and save the order in the shop, and look into the shop's"
     " error log if that fails."
@@ -227,7 +226,7 @@ class Poll:
             if all(each.key != key for each in told.at(now)):
                 # A sub-order is told under its parent's key, and an order that counts nowhere is
                 # not told: under its own key there is only the task.
-                done = ShopOrderGone(shop_order=key, gone_at=now)
+                done = ShopOrderRead(shop_order=key, at=now)
                 records.append(
                     self._publisher.event(done, milliseconds(now), self._cause(order_id))
                 )
@@ -240,12 +239,12 @@ class Poll:
         told = told.as_read(answer.asked_at, answer.read_at)
         records = [self._publisher.event(each, now_ms, cause) for each in told.at(now)]
         if told.mistyped is not None and not is_repeat:
-            left = burying.left(self._source, told.mistyped.order_id, MISTYPED)
+            left = burying.left(self._source, told.mistyped.order_id, MISTYPED_GROUP)
             letter = self._publisher.dead_letter(told.mistyped, now_ms, cause, MISTYPED_ERROR, left)
             records.append(letter)
         if told.problem is not None and not is_repeat:
             body = json.dumps(answer.body, default=str).encode()
-            left = burying.left(self._source, told.order_id, UNCOUNTED)
+            left = burying.left(self._source, told.order_id, NOT_COUNTED)
             records.append(
                 self._publisher.dead_webhook(self._source, body, now_ms, cause, told.problem, left)
             )

@@ -81,16 +81,14 @@ class Publisher:
         return self._encoder(message, now_ms, cause, "webhook")
 
     def dead_letter(
-        self, message: Message, now_ms: int, cause: str, error: str, left: Left | None = None
+        self, message: Message, now_ms: int, cause: str, error: str, left: Left
     ) -> OutputRecord:
         """A message that people must mend, for the topic where it belongs once it is.
 
         ``left`` is the task that people have with it.
         """
         topic = self._topics[type(message)]
-        return self._letter(
-            topic, message.key, encode(message), now_ms, cause, error, "mistyped-id", left
-        )
+        return self._letter(topic, message.key, encode(message), now_ms, cause, error, left)
 
     def dead_webhook(
         self,
@@ -99,13 +97,13 @@ class Publisher:
         now_ms: int,
         cause: str,
         error: str,
-        left: Left | None = None,
+        left: Left,
     ) -> OutputRecord:
         """A body that can't be read, as it came: there is no topic to send it to again.
 
         Card numbers in it are masked.
         """
-        return self._letter(None, source, body, now_ms, cause, error, "unreadable", left)
+        return self._letter(None, source, body, now_ms, cause, error, left)
 
     def _letter(
         self,
@@ -115,8 +113,7 @@ class Publisher:
         now_ms: int,
         cause: str,
         error: str,
-        reason: str,
-        left: Left | None,
+        left: Left,
     ) -> OutputRecord:
         partition = self._partitioner(key_id(key))
         name = f"webhooks/{key}" if topic is None else self._settings.topic(topic.name)
@@ -126,9 +123,8 @@ class Publisher:
             "partition": str(partition),
             "offset": cause,
             "error": error,
-            "reason": reason,
             "attempt": "1",
-            **(left.headers() if left is not None else {}),
+            **left.headers(),
         }
         return OutputRecord(
             self._dead_letters,

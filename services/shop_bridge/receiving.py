@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from schemas.messages import Message
+from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED
 from services.runtime.records import OutputRecord, milliseconds
 from services.shop_bridge import burying, payloads, shopify, signatures, standard, woocommerce
 from services.shop_bridge.burying import Left
@@ -21,8 +22,6 @@ from services.shop_bridge.payloads import GarbledError, UnreadableError
 from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.shop_orders import Told
 from services.shop_bridge.shops import Shop
-from services.shop_bridge.unread import MISTYPED as MISTYPED_REASON
-from services.shop_bridge.unread import UNCOUNTED
 
 RETRY_SECONDS = 5
 MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
@@ -157,7 +156,7 @@ class Receiver:
             return Answer(200, f"it counts in no group{why}", "ignored", topic)
         records = [self._publisher.event(each, milliseconds(now), cause) for each in events]
         if told.mistyped is not None:
-            left = burying.left(shop.name, told.mistyped.order_id, MISTYPED_REASON)
+            left = burying.left(shop.name, told.mistyped.order_id, MISTYPED_GROUP)
             records.append(self._mistyped(shop, told.mistyped, now, cause, left))
         if told.problem is not None:
             records.append(self._uncounted(shop, told, body, now, cause))
@@ -211,7 +210,7 @@ class Receiver:
         problem = told.problem or ""
         UNREADABLE.labels(shop.name).inc()
         _log.warning("a line of a group can't be counted", source=shop.name, error=problem)
-        left = burying.left(shop.name, told.order_id, UNCOUNTED)
+        left = burying.left(shop.name, told.order_id, NOT_COUNTED)
         return self._publisher.dead_webhook(
             shop.name, body, milliseconds(now), cause, problem, left
         )

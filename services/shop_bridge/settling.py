@@ -25,7 +25,8 @@ from schemas.messages import (
     ProductAsked,
 )
 from schemas.money import half_up
-from schemas.parts import BEYOND_LIMITS, NUMBER_MAX, SUM_MAX
+from schemas.parts import NUMBER_MAX, SUM_MAX
+from schemas.reasons import BEYOND_LIMITS
 from services.runtime.rows import UnusableError
 from services.shop_bridge import counting
 from services.shop_bridge.rows import Sent, ShopOrder

@@ -7,18 +7,18 @@ of which all can be counted. So it does not matter whether a webhook or a poll b
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from schemas.messages import Message, ShopOrderUnread, Task
+from schemas.messages import Message, ShopOrderRead, ShopOrderUnread, Task
+from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED, NOT_THE_PRODUCT, OrderReason
 from schemas.sources import shop_of
-from schemas.tasks import order_task_id
-from services.runtime.rows import Rows
+from schemas.tasks import next_version, order_task_id
+from services.runtime.rows import Due, Rows
 from services.shop_bridge.counting import is_other_product
 from services.shop_bridge.rows import LeftToPeople, ShopOrder
 
-MISTYPED = "mistyped-group"
-UNCOUNTED = "not-counted"
-OTHER_PRODUCT = "not-the-product"
+#: How long a task that is done is kept where no order is.
+DONE_KEPT = timedelta(days=7)
 MISTYPED_PROBLEM = (
     "The order names a group by something that is not an id, so these lines count nowhere. Set"
     " group_id on its lines in the dead letter and replay it (jointbuy dead-letters), or correct"
@@ -38,7 +38,16 @@ def leave_to_people(message: ShopOrderUnread, rows: Rows, now: datetime) -> Sequ
             since=message.at,
         ),
         rows,
+        now,
     )
+
+
+def end_task(message: ShopOrderRead, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Close the task of an order that was read; an order that counts is left as it stands.
+
+    What people must see to of that order is still told.
+    """
+    return tell_people(rows.get("order") or ShopOrder(), rows, now)
 
 
 def tell_people(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -58,10 +67,10 @@ def tell_people(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message
         problem=problem,
         since=now,
     )
-    return _open(task, rows)
+    return _open(task, rows, now)
 
 
-def _problem(order: ShopOrder) -> tuple[str, str] | None:
+def _problem(order: ShopOrder) -> tuple[OrderReason, str] | None:
     if order.cancelled_at is not None:
         return None
     lines = [
@@ -69,15 +78,15 @@ def _problem(order: ShopOrder) -> tuple[str, str] | None:
         *(line for part in order.parts.values() for line in part.lines.values()),
     ]
     if any(line.mistyped and line.group_id is None for line in lines):
-        return MISTYPED, MISTYPED_PROBLEM
+        return MISTYPED_GROUP, MISTYPED_PROBLEM
     if order.problem is not None:
-        return UNCOUNTED, (
+        return NOT_COUNTED, (
             f"This can't be counted: {order.problem}. The rest of the order counts. Correct it in"
             " the shop and save the order there, or enter what is missing by hand."
         )
     for group_id in dict.fromkeys(line.group_id for line in lines):
         if group_id is not None and is_other_product(group_id, order):
-            return OTHER_PRODUCT, (
+            return NOT_THE_PRODUCT, (
                 f"The order names {group_id}, but none of its lines is the group's product, whose"
                 f" id is {order.products[group_id]}. So it does not count. Correct the order in the"
                 " shop, or give the product that id or SKU there."
@@ -85,14 +94,15 @@ def _problem(order: ShopOrder) -> tuple[str, str] | None:
     return None
 
 
-def _open(task: LeftToPeople, rows: Rows) -> Sequence[Message]:
+def _open(task: LeftToPeople, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Tell of a task if anything of it is new: so one that people closed by hand stays closed."""
     known: LeftToPeople | None = rows.get("task")
     if known is not None:
         since = task.since if known.done_at is not None else known.since
         task = replace(task, since=since, version=known.version)
     if task == known:
         return ()
-    version = 1 if known is None else known.version + 1
+    version = next_version(0 if known is None else known.version, now)
     return _put(replace(task, version=version), rows)
 
 
@@ -100,7 +110,9 @@ def _close(rows: Rows, now: datetime) -> Sequence[Message]:
     task: LeftToPeople | None = rows.get("task")
     if task is None or task.done_at is not None:
         return ()
-    return _put(replace(task, done_at=now, version=task.version + 1), rows)
+    if "due/forget" not in rows:
+        rows["due/forget"] = Due(now + DONE_KEPT)
+    return _put(replace(task, done_at=now, version=next_version(task.version, now)), rows)
 
 
 def _put(task: LeftToPeople, rows: Rows) -> Sequence[Message]:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from schemas.messages import Delivery, Message, Payment, Task
+from schemas.reasons import BEYOND_LIMITS, MISTYPED_GROUP, NOT_FETCHED, NOT_THE_PRODUCT
 from services.runtime.masking import without_addresses
 from services.storefront.model.rows import TodoRow
 from services.storefront.model.todos import is_about_group, reason_of_letter, reason_of_payment
@@ -22,6 +23,10 @@ from services.storefront.pages.texts import Language
 #: ``retry`` by trying it again.
 Way = Literal["done", "outcome", "retry"]
 OTHER: Final = "other"
+#: Reasons of orders that have no dead letter: there is nothing that came.
+_WITHOUT_DEAD_LETTER: Final = frozenset({NOT_FETCHED, NOT_THE_PRODUCT})
+#: Reasons of records that stay wrong as they are.
+_TO_MEND: Final = frozenset({MISTYPED_GROUP, "schema", "no-value", "too-large", BEYOND_LIMITS})
 #: shop_bridge tries for three days; a payment that is pending after them needs people.
 BRIDGE_TRIES_FOR: Final = timedelta(days=3, hours=2)
 
@@ -77,7 +82,7 @@ def todo_of(row: TodoRow, *, for_admin: bool) -> Todo:
     """
     match row.fact:
         case Task():
-            return _task(row.fact, row.since)
+            return _task(row.fact, row.since, for_admin=for_admin)
         case Payment():
             return _payment(row.fact, row.since)
         case Delivery():
@@ -148,7 +153,7 @@ def _letter(delivery: Delivery, since: datetime, *, for_admin: bool) -> Todo:
     )
 
 
-def _task(task: Task, since: datetime) -> Todo:
+def _task(task: Task, since: datetime, *, for_admin: bool) -> Todo:
     return Todo(
         task_id=task.task_id,
         kind=task.kind,
@@ -160,19 +165,28 @@ def _task(task: Task, since: datetime) -> Todo:
         amount=task.amount,
         currency=task.currency,
         problem=without_addresses(task.problem),
-        commands=_commands_of_task(task),
+        commands=_commands_of_task(task, for_admin=for_admin),
         ways=() if task.kind == "record" else ("done",),
     )
 
 
-def _commands_of_task(task: Task) -> tuple[str, ...]:
-    done = f"jointbuy todo done {shlex.quote(task.task_id)} --reason WHAT"
+def _commands_of_task(task: Task, *, for_admin: bool) -> tuple[str, ...]:
+    named = shlex.quote(task.task_id)
+    done = f"jointbuy todo done {named} --reason WHAT"
+    show = f"jointbuy dead-letters show --task {named}"
+    replay = f"jointbuy dead-letters replay --task {named}"
+    if task.reason in _TO_MEND:
+        replay += " --value FILE"
     match task.kind:
         case "transfer":
             amount = task.amount or "AMOUNT"
             reference = shlex.quote(task.about)
             return (f"jointbuy invoice paid NUMBER {amount} --reference {reference}", done)
         case "order":
-            return (done,)
+            if not for_admin or task.reason in _WITHOUT_DEAD_LETTER:
+                return (done,)
+            if task.reason == MISTYPED_GROUP:
+                return (show, replay, done)
+            return (show, done)
         case "record":
-            return ("jointbuy dead-letters list", "jointbuy dead-letters show N")
+            return (show, replay, f"jointbuy dead-letters purge --task {named}")

@@ -1,13 +1,14 @@
 """Dead letters as ops see them: each with the task that says whether it is done, and how."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from schemas.messages import Task
-from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Outcome, record_task_id
+from schemas.reasons import MISTYPED_GROUP
+from schemas.tasks import ABOUT_MAX, PROBLEM_MAX, Outcome, next_version, record_task_id
 from schemas.topics import DEAD_LETTERS, TASKS
 from services.runtime.records import (
     LETTER_LEFT_OUT,
@@ -88,11 +89,14 @@ class DeadLetter:
 
     def why_not_replayed(self, *, is_mended: bool, again: bool = False) -> str:
         """Why the dead letter can't be sent again as a record; empty if it can."""
-        content = self.about.get("letter-content")
         if self.is_purged:
             return f"dead letter {self.place} was purged"
         if self.is_done and not again:
             return f"dead letter {self.place} was {self.done}: add --again to send it once more"
+        return self._why_not_as_it_is(is_mended=is_mended)
+
+    def _why_not_as_it_is(self, *, is_mended: bool) -> str:
+        content = self.about.get("letter-content")
         if content == LETTER_OF_BATCH.decode():
             return (
                 f"dead letter {self.place} holds a whole batch that can't be read, not a record:"
@@ -107,6 +111,11 @@ class DeadLetter:
             return (
                 f"dead letter {self.place} does not hold its value, as it was too large: give one"
                 " with --value"
+            )
+        if self.about.get("reason") == MISTYPED_GROUP and not is_mended:
+            return (
+                f"dead letter {self.place} names a group by something that is not an id, and would"
+                " do so again: give a mended value with --value"
             )
         return ""
 
@@ -170,6 +179,17 @@ class Found:
             )
         return [known[place] for place in dict.fromkeys(places)]
 
+    def of_task(self, task_id: str) -> list[DeadLetter]:
+        """Those of a task, the oldest first. Raises ``Mistake`` if there are none (any more)."""
+        found = [letter for letter in self.letters if letter.task_id == task_id]
+        if not found:
+            raise Mistake(
+                f"no dead letter is of the task {task_id}: `jointbuy todo` lists tasks, and"
+                " `jointbuy dead-letters list --state all` what is kept",
+                usage=True,
+            )
+        return found
+
 
 def read(settings: Settings) -> Found:
     """Read the dead letters with their tasks."""
@@ -182,7 +202,7 @@ async def _read(settings: Settings, step: Step) -> Found:
     tasks: dict[str, Task] = {}
     async for record in topics.read(settings, topics.partitions_of(settings, TASKS)):
         message = topics.message_of(TASKS, record)
-        if isinstance(message, Task):
+        if isinstance(message, Task) and _is_latest(message, tasks):
             tasks[message.task_id] = message
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
     letters = [
@@ -196,6 +216,12 @@ async def _read(settings: Settings, step: Step) -> Found:
     ]
     # They come by partition and offset, and those of one time stay so.
     return Found(sorted(letters, key=lambda each: each.record.timestamp), expired)
+
+
+def _is_latest(task: Task, tasks: Mapping[str, Task]) -> bool:
+    """Whether a task is the latest word: of two writers, the later one may have been read first."""
+    known = tasks.get(task.task_id)
+    return known is None or task.version >= known.version
 
 
 def _letter(settings: Settings, record: InputRecord, tasks: dict[str, Task]) -> DeadLetter:
@@ -240,7 +266,7 @@ def _task(letter: DeadLetter) -> Task:
         return letter.task
     return Task(
         task_id=letter.task_id,
-        kind="record",
+        kind="order" if "task" in letter.about else "record",
         about=letter.source[:ABOUT_MAX],
         reason=letter.about.get("reason", "")[:ABOUT_MAX],
         problem=letter.about.get("error", "")[:PROBLEM_MAX],
@@ -251,7 +277,7 @@ def _task(letter: DeadLetter) -> Task:
 def _closed(task: Task, outcome: Outcome, now: datetime) -> Task:
     """The task, done. What a purge takes away is told nowhere any more."""
     said = {"problem": ""} if outcome == "purged" else {}
-    more = {"done_at": now, "outcome": outcome, "version": task.version + 1}
+    more = {"done_at": now, "outcome": outcome, "version": next_version(task.version, now)}
     return task.model_copy(update=more | said)
 
 

@@ -47,6 +47,9 @@ Reason = Annotated[
 Topic = Annotated[str | None, typer.Option("--topic", help="Only those from this topic.")]
 Since = Annotated[str | None, typer.Option("--since", help="Only those of this time or later.")]
 Until = Annotated[str | None, typer.Option("--until", help="Only those of an earlier time.")]
+OfTask = Annotated[
+    str | None, typer.Option("--task", help="By the id of its task, as `jointbuy todo` says.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -100,11 +103,20 @@ def _wanted(
 @commands.command("show")
 @mistakes()
 def show_one(
-    place: Annotated[str, typer.Argument(metavar="N", help="partition/offset, as listed.")],
+    place: Annotated[
+        str | None, typer.Argument(metavar="N", help="partition/offset, as listed.")
+    ] = None,
+    task: OfTask = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a dead letter: where it is from, why, and its bytes as text or hex."""
-    letter = buried.read(settings_here()).named([place])[0]
+    """Show a dead letter: where it is from, why, and its bytes as text or hex.
+
+    Of a task with several, the latest.
+    """
+    if (place is None) == (task is None):
+        raise Mistake("name a dead letter by N, or by --task", usage=True)
+    found = buried.read(settings_here())
+    letter = found.named([place])[0] if place is not None else found.of_task(task or "")[-1]
     value = letter.record.value
     if as_json:
         headers = topics.headers_of(letter.record)
@@ -147,6 +159,7 @@ def readable(value: bytes | None) -> str:
 @mistakes()
 def replay(
     places: Places = None,
+    task: OfTask = None,
     everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
     value: Annotated[
         Path | None, typer.Option("--value", help="Send this file's bytes instead: it is mended.")
@@ -159,16 +172,17 @@ def replay(
 ) -> None:
     """Send dead letters again, byte for byte, to the topics they came from.
 
-    They are done then; the list shows them with --state done.
+    They are done then, and so are their tasks; the list shows them with --state done. Of a task
+    with several, the latest is sent.
     """
-    if bool(places) == everything:
-        raise Mistake("name dead letters by N, or give --all", usage=True)
-    if value is not None and (everything or len(places or ()) != 1):
+    if bool(places) + everything + (task is not None) != 1:
+        raise Mistake("name dead letters by N or --task, or give --all", usage=True)
+    if value is not None and (everything or len(places or ()) > 1):
         raise Mistake("--value mends one dead letter: name that one", usage=True)
     mended = value.read_bytes() if value is not None else None
     settings = settings_here()
     found = buried.read(settings)
-    letters = found.named(places or [])
+    letters = found.named(places or []) if task is None else found.of_task(task)[-1:]
     if everything:
         letters = [
             each for each in found.letters if not each.is_done or (again and not each.is_purged)
@@ -250,6 +264,7 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
 @mistakes()
 def purge(
     places: Places = None,
+    task: OfTask = None,
     everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
     reason: Reason = None,
     topic: Topic = None,
@@ -259,7 +274,7 @@ def purge(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do away with dead letters for good, by N, by --reason, --topic, --since and --until, or all.
+    """Do away with dead letters for good: by N, --task, --reason, --topic or time, or all.
 
     Kafka deletes records only from the beginning of a partition. So what lies before the oldest
     dead letter that stays is deleted: nobody can read it any more, and the broker frees the disk
@@ -268,15 +283,15 @@ def purge(
     there, stays. Tasks of dead letters that expired are closed, too.
     """
     wanted = _wanted(reason, topic, since, until, state)
-    if (bool(places) + everything + wanted.says_which) != 1:
-        ways = "name dead letters by N, or say which by --reason, --topic, --since or --until"
-        raise Mistake(f"{ways}, or give --all", usage=True)
+    if (bool(places) + everything + wanted.says_which + (task is not None)) != 1:
+        ways = "name dead letters by N or --task, or say which by --reason, --topic, --since or"
+        raise Mistake(f"{ways} --until, or give --all", usage=True)
     settings = settings_here()
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
     _, ends = asyncio.run(topics.stable_ends(settings, partitions))
     found = buried.read(settings)
-    doomed = found.named(places or [])
-    if not places:
+    doomed = found.named(places or []) if task is None else found.of_task(task)
+    if not places and task is None:
         doomed = [letter for letter in found.letters if wanted.includes(letter)]
     if doomed and not yes:
         _ask(doomed, f"Purge {len(doomed)}? They can't be brought back.")

@@ -207,14 +207,15 @@ def _of_groups(place: Place) -> dict[str, Notice]:
             **paid,
         ),
         **{
-            f"payment-failed-{kind}": of_group(
+            f"payment-failed-{name}": of_group(
                 "payment-failed", payment_kind=kind, method=method, reason=reason, **paid
             )
-            for kind, method, reason in (
-                ("charge", "card", "card-declined"),
-                ("refund", "card", None),
-                ("release", "card", None),
-                ("invoice", "invoice", None),
+            for name, kind, method, reason in (
+                ("charge", "charge", "card", "card-declined"),
+                ("dispute-lost", "charge", "card", "dispute-lost"),
+                ("refund", "refund", "card", None),
+                ("release", "release", "card", None),
+                ("invoice", "invoice", "invoice", None),
             )
         },
         "deadline-reminder": of_group(

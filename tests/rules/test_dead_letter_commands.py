@@ -7,13 +7,14 @@ from typing import Any, cast
 import pytest
 
 from schemas.messages import Task
-from schemas.tasks import record_task_id
+from schemas.tasks import next_version, record_task_id
 from schemas.topic import Topic
 from schemas.topics import CATALOGUE, DEAD_LETTERS
 from services.runtime.records import InputRecord, milliseconds
 from services.runtime.settings import Settings
 from services.terminal import buried
 from services.terminal.buried import DeadLetter, Wanted
+from services.terminal.console import Mistake
 
 T = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -136,6 +137,64 @@ def test_a_dead_letter_may_name_its_own_task() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "is_mended", "can"),
+    [
+        ("mistyped-group", False, False),
+        ("mistyped-group", True, True),
+        ("unknown-group", False, True),
+    ],
+)
+def test_what_would_be_mistyped_again_is_sent_only_mended(
+    reason: str, is_mended: bool, can: bool
+) -> None:
+    said = letter(reason=reason).why_not_replayed(is_mended=is_mended)
+    assert (said == "") is can
+    assert ("--value" in said) is not can
+
+
+def test_dead_letters_are_named_by_their_task() -> None:
+    """An order's task may have several: the latest comes last."""
+    of_order = [*OURS, ("task", b"order-7")]
+    first, other, last = letter(1, headers=of_order), letter(2), letter(3, headers=of_order)
+    found = buried.Found([first, other, last], [])
+    assert found.of_task("order-7") == [first, last]
+    assert found.of_task("record-orders-1-5") == [other]
+    with pytest.raises(Mistake, match="no dead letter is of the task"):
+        found.of_task("order-8")
+
+
+@pytest.mark.parametrize("outcome", ["replayed", "purged"])
+def test_the_task_of_an_order_is_done_with_its_dead_letter(outcome: Any) -> None:
+    """Once, however many dead letters it has; and it stays an order's task of its shop."""
+    of_order = [*OURS, ("task", b"order-7")]
+    open_task = task("order-7").model_copy(update={"kind": "order", "shop_id": "s"})
+    letters = [letter(number, headers=of_order, of=open_task) for number in (1, 2)]
+    (record,) = buried.done_records(HERE, letters, [], outcome, T + HOUR)
+    made = Task.model_validate_json(record.value or b"")
+    assert (made.task_id, made.kind, made.shop_id) == ("order-7", "order", "s")
+    assert (made.done_at, made.outcome) == (T + HOUR, outcome)
+    assert made.version == next_version(3, T + HOUR)
+
+
+def test_an_order_s_task_that_is_not_there_yet_is_an_order_s_all_the_same() -> None:
+    """shop_bridge writes it after the dead letter."""
+    early = letter(headers=[*OURS, ("task", b"order-7")])
+    (record,) = buried.done_records(HERE, [early], [], "purged", T + HOUR)
+    made = Task.model_validate_json(record.value or b"")
+    assert (made.task_id, made.kind) == ("order-7", "order")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_the_latest_word_on_a_task_stands_in_whichever_order_it_was_read(is_late: bool) -> None:
+    words = [task(), task(done_at=T, outcome="replayed").model_copy(update={"version": 9})]
+    known: dict[str, Task] = {}
+    for word in reversed(words) if is_late else words:
+        if buried._is_latest(word, known):
+            known[word.task_id] = word
+    assert known["record-orders-1-5"].done_at == T
+
+
+@pytest.mark.parametrize(
     ("said", "sent_at"), [("77", 77), ("", 5_000), ("-1", 5_000), ("9" * 30, 5_000), ("x", 5_000)]
 )
 def test_a_record_is_sent_again_with_its_own_time(said: str, sent_at: int) -> None:
@@ -162,7 +221,8 @@ def done(*letters: DeadLetter, outcome: Any = "replayed", expired: Any = ()) -> 
 
 def test_what_was_replayed_is_done_with_the_next_version() -> None:
     (made,) = done(letter(of=task()))
-    assert (made.done_at, made.outcome, made.version) == (T + HOUR, "replayed", 4)
+    assert (made.done_at, made.outcome) == (T + HOUR, "replayed")
+    assert made.version == next_version(3, T + HOUR) > 3
     assert (made.problem, made.since) == ("odd", T)
 
 

@@ -24,11 +24,12 @@ from schemas.messages import (
     Product,
     ProductAsked,
     ShopOrderGone,
+    ShopOrderRead,
     ShopOrderSeen,
     ShopOrderUnread,
     Task,
 )
-from schemas.tasks import order_task_id
+from schemas.tasks import next_version, order_task_id
 from services.order_service import rules as order_rules
 from services.runtime.rows import MemoryRows, UnusableError
 from services.shop_bridge import shopify, woocommerce
@@ -939,8 +940,8 @@ def unread(reason: str = "not-fetched", minute: int = 0) -> ShopOrderUnread:
     )
 
 
-#: What follows the word that an order could not be fetched: the version of its task, and if it is
-#: done.
+#: What follows the word that an order could not be fetched: which version of its task, all at one
+#: time, and if it is done.
 TASKS: list[tuple[str, Sequence[Any], list[tuple[int, bool]]]] = [
     ("nothing", [], []),
     ("the same again", [unread(minute=1)], []),
@@ -964,7 +965,7 @@ def test_an_order_that_could_not_be_fetched_is_one_task_until_it_gets_through(
     assert isinstance(opened, Task)
     assert (opened.task_id, opened.kind) == (order_task_id("kiosk", "727"), "order")
     assert (opened.shop_id, opened.about, opened.reason) == ("kiosk", "727", "not-fetched")
-    assert (opened.since, opened.done_at, opened.version) == (NOW, None, 1)
+    assert (opened.since, opened.done_at, opened.version) == (NOW, None, next_version(0, NOW))
     said: list[Message] = []
     for each in then:
         if isinstance(each, ShopOrderUnread):
@@ -975,8 +976,109 @@ def test_an_order_that_could_not_be_fetched_is_one_task_until_it_gets_through(
         assert read is not None
         said += bridge.events(*read.at(NOW))
     tasks = [each for each in said if isinstance(each, Task)]
-    assert [(each.version, each.done_at is not None) for each in tasks] == told
+    first = opened.version - 1
+    assert [(each.version - first, each.done_at is not None) for each in tasks] == told
     assert {each.task_id for each in tasks} <= {opened.task_id}
+
+
+HALF: Any = woo_line(2, 0.5)  # type: ignore[arg-type]
+READ = ShopOrderRead(shop_order="kiosk:727", at=NOW + timedelta(minutes=5))
+
+#: What came before an order could not be fetched, what the word that it was read then sends, and
+#: what of the order counts after it.
+ENDED: list[tuple[str, Sequence[Json], list[str], tuple[int, int]]] = [
+    (
+        "an order that counted",
+        [woo_order(date_paid_gmt="2026-05-04T09:00:05")],
+        ["done: not-fetched"],
+        (2, 4_800),
+    ),
+    ("an order that counts nowhere", [], ["done: not-fetched"], (0, 0)),
+    (
+        "an order that was told without a group",
+        [woo_order(meta_data=[])],
+        ["done: not-fetched"],
+        (0, 0),
+    ),
+    (
+        "an order that has its own problem",
+        [woo_order(date_paid_gmt="2026-05-04T09:00:05", line_items=[woo_line(1, 2), HALF])],
+        ["left to people: not-counted"],
+        (2, 4_800),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "told", "counts"), [each[1:] for each in ENDED], ids=[each[0] for each in ENDED]
+)
+def test_the_end_of_a_task_takes_nothing_back(
+    before: Sequence[Json], told: list[str], counts: tuple[int, int]
+) -> None:
+    bridge = Bridge()
+    for each in before:
+        bridge.woo(**each)
+    bridge.take([unread()])
+    assert bridge.take([READ]) == told
+    assert bridge.take([READ]) == [], "it may come twice"
+    assert counted(bridge.sent) == counts
+
+
+def test_the_end_of_a_sub_order_s_task_leaves_its_parent_as_it_stands() -> None:
+    """The sub-order has rows of its own, as its failure stood under its own id."""
+    parent, part = Bridge(), Bridge()
+    parent.woo(**woo_order(date_paid_gmt="2026-05-04T09:00:05"))
+    part.take([unread()])
+    assert part.take([READ]) == ["done: not-fetched"]
+    assert counted([*parent.sent, *part.sent]) == (2, 4_800)
+
+
+def test_that_an_order_was_read_says_nothing_without_a_task() -> None:
+    bridge = Bridge()
+    assert bridge.take([READ]) == []
+    assert set(bridge.rows) == set()
+
+
+@pytest.mark.parametrize("ended_by", [READ, woo_order(meta_data=[])], ids=["read", "unnamed"])
+def test_a_task_that_is_done_is_forgotten_though_no_order_is_there(ended_by: Any) -> None:
+    bridge = Bridge()
+    bridge.take([unread()])
+    if isinstance(ended_by, ShopOrderRead):
+        bridge.take([ended_by])
+    else:
+        bridge.woo(**ended_by)
+    assert bridge.rows["due/forget"].at <= NOW + timedelta(days=7)
+    PROCESSOR.due["forget"]("due/forget", bridge.rows, bridge.rows["due/forget"].at)
+    assert "task" not in bridge.rows
+
+
+#: What is told of an order whose task people closed by hand, and whether it is then open again.
+AFTER_HANDS: list[tuple[str, ShopOrderUnread, bool]] = [
+    ("the same again, at once", unread(), False),
+    ("the same again, at the next poll", unread(minute=9), False),
+    ("another reason", unread("not-json", minute=9), True),
+]
+
+
+@pytest.mark.parametrize(
+    ("again", "reopens"), [each[1:] for each in AFTER_HANDS], ids=[each[0] for each in AFTER_HANDS]
+)
+@pytest.mark.parametrize("is_late", [False, True], ids=["in order", "hands arrive last"])
+def test_what_people_closed_opens_again_only_with_another_problem(
+    again: ShopOrderUnread, reopens: bool, is_late: bool
+) -> None:
+    """shop_bridge's row says "open" all the while, as it reads nothing of what people write."""
+    bridge = Bridge()
+    (opened,) = bridge.events(unread())
+    assert isinstance(opened, Task)
+    closed_at = NOW + timedelta(minutes=5)
+    closed = opened.model_copy(
+        update={"done_at": closed_at, "version": next_version(opened.version, closed_at)}
+    )
+    later = PROCESSOR.on[ShopOrderUnread](again, bridge.rows, NOW + timedelta(minutes=9))
+    arrived = [opened, *later, closed] if is_late else [opened, closed, *later]
+    stands = max((each for each in arrived if isinstance(each, Task)), key=lambda it: it.version)
+    assert (stands.done_at is None) == reopens
 
 
 def test_an_open_task_is_not_forgotten_with_its_order() -> None:

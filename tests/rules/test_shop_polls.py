@@ -356,7 +356,7 @@ async def test_the_task_of_a_sub_order_that_got_through_is_done(
     polled.shop.sick.clear()
     clock.now += timedelta(minutes=2)
     await polled.once()
-    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
+    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderRead"]
     assert [(each["type"], each.get("part_id")) for each in told_of(polled, 1)] == [
         ("ShopRefundSeen", None),
         ("ShopOrderSeen", "2"),
@@ -388,7 +388,7 @@ async def test_the_task_of_an_order_that_counts_nowhere_is_done(
     polled.shop.put(order(2, 20, status="checkout-draft"))
     clock.now += timedelta(minutes=2)
     await polled.once()
-    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderGone"]
+    assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderRead"]
 
 
 async def test_a_page_of_which_half_is_bad(polled: Polled, clock: Clock) -> None:

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from schemas.messages import Delivery, LetterKind, Payment, Task
+from schemas.reasons import ORDER_REASONS, RECORD_REASONS
 from schemas.tasks import transfer_task_id
 from services.storefront.model.rows import TodoRow
 from services.storefront.model.todos import TODO_KINDS, reason_of_letter, reason_of_payment
@@ -89,6 +90,15 @@ PAYMENTS: list[tuple[str, str, str, str | None, str | None]] = [
     ("card", "release", "failed", "no-answer", "card-unsure"),
     ("card", "refund", "succeeded", None, None),
     ("card", "charge", "cancelled", "beyond-limits", None),
+    ("card", "charge", "succeeded", "disputed", "card-disputed"),
+    ("card", "capture", "succeeded", "disputed", "card-disputed"),
+    ("card", "refund", "pending", "disputed", None),
+    ("card", "charge", "succeeded", "dispute-lost", None),
+    ("card", "refund", "succeeded", "dispute-lost", None),
+    ("card", "charge", "cancelled", "dispute-lost", None),
+    ("card", "charge", "failed", "dispute-lost", "card-dispute-lost"),
+    ("card", "refund", "failed", "dispute-lost", "card-dispute-lost"),
+    ("shop", "refund", "failed", "it was paid by hand (cod)", "pay-back-failed"),
 ]
 LETTERS: list[tuple[str, str | None, str | None]] = [
     ("queued", None, None),
@@ -97,6 +107,8 @@ LETTERS: list[tuple[str, str | None, str | None]] = [
     ("bounced", "550 5.7.1 blocked", "refused"),
     ("bounced", None, "refused"),
     ("bounced", "given up after 3 days: 451 later", "given-up"),
+    ("bounced", "ü@x.example can't be reached: it needs SMTPUTF8, which is not", "no-smtputf8"),
+    ("suppressed", "not sent: it was of use until 2026-11-01 09:00 UTC", None),
     ("suppressed", "unsubscribed", None),
     ("suppressed", "unsubscribed from invitation", None),
     ("suppressed", "the address was refused: 550 5.1.1", "no-mailbox"),
@@ -133,9 +145,8 @@ KNOWN = {
     "payment": {reason for *_, reason in PAYMENTS if reason},
     "letter": {reason for *_, reason in LETTERS if reason},
     "transfer": set(REASONS),
-    # As shop_bridge calls them.
-    "order": {"mistyped-group", "not-counted", "not-the-product"},
-    "record": set(),
+    "order": set(ORDER_REASONS),
+    "record": set(RECORD_REASONS),
 }
 
 
@@ -191,8 +202,42 @@ def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
             ],
             ("done",),
         ),
-        (task("order"), ["todo done order-1 --reason WHAT"], ("done",)),
-        (task("record"), ["dead-letters list", "dead-letters show N"], ()),
+        *(
+            (task("order", reason=reason), ["todo done order-1 --reason WHAT"], ("done",))
+            for reason in ("not-fetched", "not-the-product")
+        ),
+        (
+            task("order", reason="not-json"),
+            ["dead-letters show --task order-1", "todo done order-1 --reason WHAT"],
+            ("done",),
+        ),
+        (
+            task("order", reason="mistyped-group"),
+            [
+                "dead-letters show --task order-1",
+                "dead-letters replay --task order-1 --value FILE",
+                "todo done order-1 --reason WHAT",
+            ],
+            ("done",),
+        ),
+        (
+            task("record", reason="wrong-partition"),
+            [
+                "dead-letters show --task record-1",
+                "dead-letters replay --task record-1",
+                "dead-letters purge --task record-1",
+            ],
+            (),
+        ),
+        (
+            task("record", reason="mistyped-group"),
+            [
+                "dead-letters show --task record-1",
+                "dead-letters replay --task record-1 --value FILE",
+                "dead-letters purge --task record-1",
+            ],
+            (),
+        ),
         (letter("bounced"), ["letters show m-ann/n-1", "letters resend m-ann/n-1"], ()),
     ],
 )
@@ -204,6 +249,8 @@ def test_each_says_the_command_for_it(fact: Any, commands: list[str], ways: Any)
 
 def test_a_shop_is_told_no_command_that_needs_the_topics() -> None:
     assert todo_of(TodoRow(letter("bounced"), NOW, "s"), for_admin=False).commands == ()
+    of_order = todo_of(TodoRow(task("order", reason="schema"), NOW, "s"), for_admin=False)
+    assert of_order.commands == ("jointbuy todo done order-1 --reason WHAT",)
 
 
 @pytest.mark.parametrize(

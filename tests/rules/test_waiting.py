@@ -148,7 +148,7 @@ def test_what_no_fact_can_answer_is_a_dead_letter_at_once(kind: type[Any], what:
     rows = MemoryRows(MISTYPED[what])
     with pytest.raises(UnusableError, match="mistyped") as error:
         take(ORDERS, rows, order(kind, MISTYPED[what]))
-    assert error.value.reason == "mistyped-id"
+    assert error.value.reason == "mistyped-group"
     assert not rows
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -247,6 +248,33 @@ async def test_a_signed_webhook_of_another_shop_says_so(
     unsigned.pop("X-WC-Webhook-Signature", None)
     stranger = await page.post("other", (delivery[0], unsigned | headers))
     assert (stranger.status_code, stranger.text) == (401, "the signature is not this shop's\n")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"[]", b'{"id": 1}', b"\xff"])
+@pytest.mark.parametrize("shop", ["shop", "kiosk", "till"])
+@pytest.mark.parametrize("signature", [None, "", "AAAA", "v1,AAAA"])
+async def test_who_can_t_sign_leaves_nothing_to_people(
+    page: Page, shop: str, body: bytes, signature: str | None
+) -> None:
+    """However often: no event, and so no task, and no dead letter."""
+    topics = {"x-shopify-topic": "orders/create", "x-wc-webhook-topic": "order.created"}
+    told = {"webhook-id": "m-1", "webhook-timestamp": str(int(time.time()))}
+    signed = ("x-shopify-hmac-sha256", "x-wc-webhook-signature", "webhook-signature")
+    signatures = {} if signature is None else dict.fromkeys(signed, signature)
+    for _ in range(3):
+        answer = await page.post(shop, (body, topics | told | signatures))
+        assert answer.status_code in (400, 401)
+    assert page.topics.records == []
+
+
+async def test_a_flood_of_one_body_is_one_task_of_its_own_shop(page: Page) -> None:
+    """A shop that can sign fills its own list only; the same again opens nothing more."""
+    for _ in range(3):
+        assert (await page.post("shop", shopify("orders/create", []))).status_code == 200
+    told = [json.loads(each.value or b"") for each in page.topics.records]
+    events = [each for each in told if isinstance(each, dict) and "shop_order" in each]
+    assert len({each["shop_order"] for each in events}) == 1
+    assert {each["source"] for each in events} == {"shop"}
 
 
 def without(header: str) -> Callable[[dict[str, str]], dict[str, str]]:

@@ -1,5 +1,6 @@
 """When a service that ended is started again, and what is told of why it ended."""
 
+import json
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from services.runtime.lasting import LASTING_EXIT_CODE
 from services.runtime.running import RunningWorker
-from services.runtime.supervisor import LASTING_SECONDS, Child, last_words
+from services.runtime.supervisor import LASTING_SECONDS, Child, last_words, paid_back_at
 
 WORDS = [
     ("JSON", b'{"event": "x"}\n{"event": "the worker stops", "error": "full: make room"}\n',
@@ -69,3 +70,42 @@ def test_what_stays_is_not_tried_sooner_however_long_it_ran(tmp_path: Path) -> N
     before = time.monotonic()
     assert child.died()
     assert child.start_at - before == pytest.approx(LASTING_SECONDS, abs=1.0)
+
+
+PAID_BACK: list[tuple[str, object, str]] = [
+    ("a shop with favors", [{"name": "kiosk", "favors": "code"}], "kiosk"),
+    ("a till of one", [{"name": "kiosk.till-2", "favors": "code"}], "kiosk"),
+    (
+        "two and one without",
+        [
+            {"name": "b", "favors": "refund"},
+            {"name": "a", "favors": "code"},
+            {"name": "c", "favors": None},
+            {"name": "d"},
+        ],
+        "a,b",
+    ),
+    ("none", [], ""),
+    ("not a list", {"name": "kiosk"}, ""),
+    ("a list of texts", ["kiosk"], ""),
+    ("a name that is none", [{"name": 7, "favors": "code"}], ""),
+]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+@pytest.mark.parametrize(("what", "shops", "ids"), PAID_BACK, ids=[each[0] for each in PAID_BACK])
+def test_the_storefront_is_told_at_which_shops_is_paid_back(
+    what: str, shops: object, ids: str, is_file: bool, tmp_path: Path
+) -> None:
+    text = json.dumps(shops)
+    env = {"SHOPS": text}
+    if is_file:
+        (tmp_path / "shops.json").write_text(text)
+        env = {"SHOPS_FILE": str(tmp_path / "shops.json")}
+    assert paid_back_at(env) == ({"PAID_BACK_AT": ids} if ids else {})
+    assert paid_back_at(env | {"PAID_BACK_AT": "x"}) == {}, "what is said stands"
+
+
+@pytest.mark.parametrize("env", [{}, {"SHOPS": "["}, {"SHOPS_FILE": "/nowhere/shops.json"}])
+def test_without_readable_shops_the_storefront_is_told_nothing(env: dict[str, str]) -> None:
+    assert paid_back_at(env) == {}

@@ -3,14 +3,14 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
 from schemas.messages import ApiKey, Delivery, Message, Payment, Task
-from schemas.tasks import transfer_task_id
+from schemas.tasks import next_version, transfer_task_id
 from services.storefront.access.callers import Actor, digest_of
 from services.storefront.model.database import connect
 from services.storefront.model.reading import Reader
@@ -27,12 +27,12 @@ CLIENT = "192.0.2.1"
 API = "/api/v1"
 
 
-def key_of(shop_id: str) -> tuple[ApiKey, str]:
+def key_of(shop_id: str, role: Literal["shop", "seller"] = "shop") -> tuple[ApiKey, str]:
     key_id = shop_id.ljust(16, "0").replace("-", "0")
     credential = f"jb_{key_id}_secret"
     return ApiKey(
         key_id=key_id,
-        role="shop",
+        role=role,
         holder_id=shop_id,
         digest=digest_of(credential),
         issued_at=NOW,
@@ -297,7 +297,9 @@ async def test_a_task_is_closed_once_by_whoever_may(
         return
     ((topic, closed),) = storefront.sent
     assert isinstance(closed, Task)
-    assert (topic, closed.version, closed.done_reason) == ("tasks", 2, "mended in the shop")
+    assert (topic, closed.done_reason) == ("tasks", "mended in the shop")
+    assert closed.done_at is not None
+    assert abs(closed.version - closed.done_at.timestamp() * 1_000) < 1_000
     await written(storefront, url)
     again = await ask(storefront, "POST", path, key, {"reason": "once more"})
     assert again.json["done_reason"] == "mended in the shop"
@@ -306,8 +308,41 @@ async def test_a_task_is_closed_once_by_whoever_may(
     assert task_id not in [each["task_id"] for each in items]
 
 
+#: What people closed at 12:00, and what shop_bridge wrote of the same task: when, and if it then
+#: stands open, whichever of the two the read model meets first.
+WRITTEN: list[tuple[str, int, bool]] = [
+    ("before it was closed", -1, False),
+    ("after it", 1, True),
+]
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["closed first", "closed last"])
+@pytest.mark.parametrize(
+    ("minute", "is_open"), [each[1:] for each in WRITTEN], ids=[each[0] for each in WRITTEN]
+)
+async def test_the_latest_word_on_a_task_stands(
+    storefront: Storefront, url: str, minute: int, is_open: bool, is_late: bool
+) -> None:
+    closed = task("order", task_id="order-9", done_at=NOW, done_reason="by hand")
+    closed = closed.model_copy(update={"version": next_version(1, NOW)})
+    at = NOW + timedelta(minutes=minute)
+    other = task("order", task_id="order-9", version=next_version(1, at))
+    for each in (other, closed) if is_late else (closed, other):
+        await write(url, each)
+    items = (await ask(storefront, "GET", "/todo", ADMIN_KEY)).json["items"]
+    assert ("order-9" in [each["task_id"] for each in items]) is is_open
+
+
 TRANSFER = {"reference": "AB 12", "reason": "no-number", "problem": "names no invoice"}
 MONEY = {"amount": 900, "currency": "EUR", "received_at": "2026-11-02T12:00:00Z"}
+
+
+@pytest.mark.parametrize("key", [SHOP_KEY, RIVAL_KEY, "nonsense"])
+async def test_only_the_admin_leaves_transfers_to_people(storefront: Storefront, key: str) -> None:
+    body = {"transfers": [TRANSFER | MONEY]}
+    answer = await ask(storefront, "POST", "/transfers", key, body)
+    assert answer.status == (401 if key == "nonsense" else 403)
+    assert storefront.sent == []
 
 
 async def states(storefront: Storefront, url: str, *transfers: dict[str, Any]) -> list[str]:
@@ -321,6 +356,8 @@ async def test_a_transfer_is_left_once_and_stays_done(storefront: Storefront, ur
     assert await states(storefront, url, transfer, transfer) == ["new"]
     assert await states(storefront, url, transfer, other) == ["known", "new"]
     task_id = transfer_task_id("AB 12")
+    opened = await storefront.app.state.shop.commands._reader.fact("tasks", task_id)
+    assert opened.version == 1, "an opening that is written again is never the latest word"
     items = (await ask(storefront, "GET", "/todo?kind=transfer", ADMIN_KEY)).json["items"]
     found = next(each for each in items if each["task_id"] == task_id)
     assert (found["amount"], found["currency"], found["about"]) == (900, "EUR", "AB 12")
@@ -404,6 +441,56 @@ async def test_another_key_signs_nobody_in_and_is_not_shown(
     assert answer.status == 422
     assert "set-cookie" not in answer.headers
     assert not key or key not in answer.text
+
+
+async def test_a_session_is_of_its_role_and_begins_when_somebody_signs_in(
+    storefront: Storefront, url: str
+) -> None:
+    """A seller's cookie opens nothing here, nor does a cookie that was planted before."""
+    seller, key = key_of("shop-7", "seller")
+    await write(url, seller)
+    answer = await form(storefront, "/seller/sign-in", key=key)
+    of_seller = answer.headers["set-cookie"].partition(";")[0]
+    assert 'action="/todo/sign-in"' in (await see(storefront, of_seller)).text
+    refused = await form(storefront, "/todo/order-1/done", of_seller, reason="x")
+    assert (refused.status, storefront.sent) == (401, [])
+    assert (await form(storefront, "/todo/sign-in", key=key)).status == 422
+
+    planted = await signed_in(storefront, RIVAL_KEY)
+    answer = await form(storefront, "/todo/sign-in", planted, key=SHOP_KEY)
+    fresh = answer.headers["set-cookie"].partition(";")[0]
+    assert fresh != planted
+    assert "1042" in (await see(storefront, fresh)).text
+    assert "1042" not in (await see(storefront, planted)).text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7 * 7 }} {% raw %}",
+        "\x1b[2J\x1b]0;x\x07",
+        "\u202eabc\u2066",
+        "x" * 200,
+        "",
+    ],
+)
+async def test_a_shop_s_words_break_no_page(storefront: Storefront, url: str, said: str) -> None:
+    words = {"about": said, "problem": said * 5, "reason": said or "empty"}
+    await write(url, task("order", task_id="order-8", shop_id="shop-0", **words))
+    for key in (SHOP_KEY, ADMIN_KEY):
+        cookie = await signed_in(storefront, key)
+        form_page = await storefront.ask(
+            "GET", "/todo/order-8/done", CLIENT, headers={"cookie": cookie}
+        )
+        for answer in (await see(storefront, cookie), form_page):
+            assert answer.status == 200
+            assert "/todo/order-8/done" in answer.text
+            assert "<script>alert" not in answer.text
+            assert "<img src=x" not in answer.text
+        listed = (await ask(storefront, "GET", "/todo?kind=order", key)).json["items"]
+        assert said in [each["about"] for each in listed]
 
 
 async def test_a_new_admin_s_key_ends_the_sessions_of_the_old_one(

@@ -354,7 +354,7 @@ def test_an_unknown_group_is_waited_for_in_sight_and_a_mistyped_one_not_at_all(
     refused = f"{mistyped}/refused/shop/{mistyped}-1"
     stack.wait_for("purchases", refused, reason="unknown-group")
     stack.wait_idle()
-    assert [each["reason"] for each in dead(stack)] == ["mistyped-id"]
+    assert [each["reason"] for each in dead(stack)] == ["mistyped-group"]
     found = jointbuy("waiting", "--json").json
     assert {(each["service"], each["key"]) for each in found} == {
         ("order_service", unknown),
@@ -374,7 +374,7 @@ def test_an_unknown_group_is_waited_for_in_sight_and_a_mistyped_one_not_at_all(
     stack.pass_time(T + timedelta(minutes=61))
     stack.wait_for("purchases", f"{unknown}/refused/shop/{unknown}-2", reason="unknown-group")
     stack.wait_idle()
-    assert sorted(each["reason"] for each in dead(stack)) == ["mistyped-id", "unknown-group"]
+    assert sorted(each["reason"] for each in dead(stack)) == ["mistyped-group", "unknown-group"]
     assert jointbuy("waiting").out.strip() == "nothing waits for its group or auction"
     check_expiry(stack)
 

@@ -302,12 +302,40 @@ PROBLEMS: dict[tuple[str, str], Both] = {
 }
 
 
+#: Why a payment by card failed; codes of payment_service.
+PAYMENT_REASONS: dict[str, Both] = {
+    "card-declined": Both("The card was declined.", "カードが承認されませんでした。"),
+    "not-paid": Both(
+        "The page to pay on was left without a payment.", "お支払いが完了しませんでした。"
+    ),
+    "refused": Both("The provider of payments refused it.", "決済会社に拒否されました。"),
+    "no-answer": Both(
+        "The provider of payments did not answer.", "決済会社から応答がありませんでした。"
+    ),
+    "not-accepted": Both(
+        "The provider of payments did not accept it.", "決済会社に受け付けられませんでした。"
+    ),
+    "expired": Both(
+        "The page to pay on was not used in time.", "お支払いページの有効期限が切れました。"
+    ),
+    "disputed": Both(
+        "It waits, as a payment is disputed at the payer's bank.",
+        "決済に対する異議申し立て（チャージバック）の結果を待っています。",  # noqa: RUF001 - Japanese
+    ),
+    "dispute-lost": Both(
+        "The payer's bank took the money back in a dispute.",
+        "お支払いは、カード会社により取り消されました（チャージバック）。",  # noqa: RUF001 - Japanese
+    ),
+}
+
+
 def reason(kind: str, code: str, language: Language) -> str:
     """A reason as a sentence; a code that is not known is quoted."""
     known = {
         "order-refused": ORDER_REASONS,
         "offer-judged": OFFER_REASONS,
         "application-refused": APPLICATION_REASONS,
+        "payment-failed": PAYMENT_REASONS,
     }.get(kind, {})
     if code in known:
         return known[code].in_(language)

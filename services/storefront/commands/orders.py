@@ -18,7 +18,8 @@ from schemas.messages import (
     PurchaseState,
 )
 from schemas.money import worth
-from schemas.parts import BEYOND_LIMITS, SUM_MAX
+from schemas.parts import SUM_MAX
+from schemas.reasons import BEYOND_LIMITS
 from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor

@@ -13,7 +13,8 @@ from schemas.messages import (
     PaymentRetried,
     Problem,
 )
-from schemas.parts import BEYOND_LIMITS, SUM_MAX
+from schemas.parts import SUM_MAX
+from schemas.reasons import BEYOND_LIMITS
 from schemas.topics import DEFINITIONS, PAYMENT_REPORTS, PAYMENTS
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now, recipient_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.messages import Payment, Problem, Task
-from schemas.tasks import transfer_task_id
+from schemas.tasks import next_version, transfer_task_id
 from schemas.topics import TASKS
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import demand, now
@@ -154,7 +154,11 @@ class TodoCommands(PaymentCommands):
 
     async def _close(self, task: Task, reason: str) -> Task:
         done_at = max(now(), task.since)
-        changed = {"done_at": done_at, "done_reason": reason, "version": task.version + 1}
+        changed = {
+            "done_at": done_at,
+            "done_reason": reason,
+            "version": next_version(task.version, now()),
+        }
         return await self._tell(TASKS, task.model_copy(update=changed))
 
 

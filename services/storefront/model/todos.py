@@ -27,8 +27,15 @@ _REASONS: Final = {
 #: What payment_service says of a card's payment that was not made for another reason than the
 #: payer's.
 _NO_ANSWER, _NOT_ACCEPTED = "no-answer", "not-accepted"
+#: And of one that the payer's bank disputes, or took back.
+_DISPUTED, _DISPUTE_LOST = "disputed", "dispute-lost"
 #: What the notifier's replies begin with.
-_UNSUBSCRIBED, _GIVEN_UP = "unsubscribed", "given up"
+_UNSUBSCRIBED, _GIVEN_UP, _TOO_LATE = "unsubscribed", "given up", "not sent"
+#: What it says of an address that the mail server can't take.
+_NEEDS_SMTPUTF8 = "needs SMTPUTF8"
+#: A payment that was made, and is disputed: its provider waits for an answer.
+_TAKES_MONEY: Final = frozenset({"charge", "capture"})
+_IN_DISPUTE: Final = ("succeeded", _DISPUTED)
 _OF_AUCTIONS: Final[frozenset[LetterKind]] = frozenset(
     {
         "confirm-application",
@@ -51,10 +58,14 @@ def reason_of_payment(payment: Payment) -> str | None:
     """
     if payment.method == "card" and payment.status == "failed":
         return _reason_of_card(payment)
+    if payment.kind in _TAKES_MONEY and (payment.status, payment.problem) == _IN_DISPUTE:
+        return "card-disputed"
     return _REASONS.get((payment.method, payment.kind, payment.status))
 
 
 def _reason_of_card(payment: Payment) -> str | None:
+    if payment.problem == _DISPUTE_LOST:
+        return "card-dispute-lost"
     if payment.problem == _NOT_ACCEPTED:
         return "card-not-accepted"
     is_of_money_that_was_there = payment.kind in _MOVES_MONEY
@@ -67,8 +78,10 @@ def reason_of_letter(delivery: Delivery) -> str | None:
     """Why a letter does not arrive, as a code; ``None`` if it did, may still, or is not wanted."""
     reply = delivery.reply or ""
     if delivery.status == "bounced":
-        return "given-up" if reply.startswith(_GIVEN_UP) else "refused"
-    if delivery.status == "suppressed" and not reply.startswith(_UNSUBSCRIBED):
+        if reply.startswith(_GIVEN_UP):
+            return "given-up"
+        return "no-smtputf8" if _NEEDS_SMTPUTF8 in reply else "refused"
+    if delivery.status == "suppressed" and not reply.startswith((_UNSUBSCRIBED, _TOO_LATE)):
         return "no-mailbox"
     return None
 
