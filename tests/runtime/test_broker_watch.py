@@ -70,9 +70,9 @@ def test_an_outage_is_told_once_then_once_a_minute_then_once() -> None:
         outage.back(151.0)
     assert [(each["event"].split(":")[0], each["seconds"]) for each in logs] == [
         ("the broker is away", 0),
-        ("the broker is still away", 60),
-        ("the broker is still away", 120),
-        ("the broker is back", 150),
+        ("the broker still does not answer", 60),
+        ("the broker still does not answer", 120),
+        ("the broker answers again", 150),
     ]
 
 
@@ -85,7 +85,7 @@ async def test_a_process_whose_broker_is_away_says_so_and_goes_on_waiting() -> N
         assert not await watch.look()
     assert settings.kafka_bootstrap_servers in watch.unready()
     assert [each["event"] for each in logs if each["log_level"] == "warning"] == [
-        "the broker is away: is KAFKA_BOOTSTRAP_SERVERS right?"
+        "the broker does not answer: check KAFKA_BOOTSTRAP_SERVERS"
     ]
     waiting = asyncio.create_task(watch.until_there())
     stopping = asyncio.Event()

@@ -117,7 +117,7 @@ def test_an_error_is_found_below_others(what: str, error: Exception, stays: bool
 
 
 FILES = [
-    ("no right", OSError(errno.EACCES, "no", "/state"), "let this user write there"),
+    ("no right", OSError(errno.EACCES, "no", "/state"), "give this user write access"),
     ("a read-only mount", OSError(errno.EROFS, "no", "/state"), "mount it"),
     ("a file for a folder", NotADirectoryError(errno.ENOTDIR, "no", "/state"), "move the file"),
     ("a file there already", FileExistsError(errno.EEXIST, "no", "/state"), "move the file"),

@@ -422,7 +422,7 @@ async def test_nothing_left_says_so(url: str) -> None:
     await write(url, SHOP)
     with storefront_on(url) as storefront:
         cookie = await signed_in(storefront, SHOP_KEY)
-        assert "Nothing is left to people." in (await see(storefront, cookie)).text
+        assert "There are no open tasks." in (await see(storefront, cookie)).text
         await storefront.close()
 
 

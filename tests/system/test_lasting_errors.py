@@ -129,7 +129,7 @@ def _broker_dies_and_comes_back(
     stack.until_ready(*workers)
     for each, size in zip(workers, sizes, strict=True):
         told = lines(each, size)
-        assert [line["event"] for line in told].count("the broker is back") == 1
+        assert [line["event"] for line in told].count("the broker answers again") == 1
         assert len(told) < 20, told
 
 
