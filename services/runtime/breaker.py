@@ -23,8 +23,8 @@ class ServerDownError(Exception):
     """The caller could not make its call: the server can't be reached or refuses the login.
 
     The text is one line. The call stays as it was and is not counted as a try. ``seconds``: the
-    server is left alone for at least so long. ``is_open``: the server may have done the call, if the
-    caller had called ``begin``.
+    server gets no call for at least so long. ``is_open``: if the caller had called ``begin``, the
+    server may have done the call.
     """
 
     def __init__(self, why: str, seconds: float = 0.0, *, is_open: bool = False) -> None:

@@ -207,7 +207,7 @@ class BrokerWatch:
     def exit_if_failed(self) -> None:
         """Log why the process ends and exit, if anything failed; its last line.
 
-        An error that stays until somebody acts is one line, and the exit code
+        A lasting error is one line, with the exit code
         ``LASTING_EXIT_CODE``. Any other is 1: a ``PassingError`` is one line, too, and the rest are
         bugs, with their traceback.
         """

@@ -275,7 +275,7 @@ class Calls:
         self.answered.set()
 
     def _too_late(self, claim: Claim) -> None:
-        """The call got no reply within the lease; if it had begun, it is claimed anew after that."""
+        """There is no reply within the lease; a call that had begun is claimed anew after it."""
         if claim.row_key not in self._open:
             self._give_up(claim, is_open=False)
         else:

@@ -60,7 +60,7 @@ _NEVER_ASKED: Final = ("Future exception was never retrieved", "Task exception w
 
 
 def client_says(record: logging.LogRecord) -> bool:
-    """Whether a line of the Kafka client, or of asyncio about it, is news."""
+    """Whether a line of the Kafka client, or of asyncio about it, says what ours do not."""
     if record.name == "asyncio":
         # The client does not await futures of a fenced or closed producer; it raised their error.
         error = record.exc_info[1] if record.exc_info else None

@@ -111,8 +111,8 @@ class Settings(BaseSettings):
         ge=0,
         le=36_500,
         description="Days after which dead letters are deleted; 0 keeps them for ever. If it is not"
-        " set, an existing topic keeps its settings, and a new one keeps dead letters for ever. With"
-        " CLOCK=log they are always kept.",
+        " set, an existing topic keeps its settings and a new one keeps dead letters for ever."
+        " With CLOCK=log they are always kept.",
     )
     state_dir: Path = Field(Path(".jointbuy/state"), description="Local rows; may be deleted.")
     state_kept_seconds: int = Field(

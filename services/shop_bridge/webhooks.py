@@ -114,7 +114,7 @@ def _said(status: int, text: str) -> Response:
 async def _keep_running(task: Task, publisher: Publisher) -> None:
     """Run for ever; what fails is logged, and begun again.
 
-    An error that stays until somebody acts is one line, and the task begins again after minutes:
+    A lasting error is one line, and the task begins again after minutes:
     it is of one shop, and the others go on. Nothing is logged of a broker that is away.
     """
     judge = Judge()

@@ -97,7 +97,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def run(self, *, rebuild: bool = False) -> None:
         """Work until stopped; with ``rebuild``, drop the read model first.
 
-        Raises ``LastingError`` for what stays until somebody acts.
+        Raises ``LastingError`` for a lasting error.
         """
         again = 0
         while not self._stopping.is_set():
