@@ -171,7 +171,7 @@ LEFT: list[tuple[str, Transfer, tuple[PaymentShown, ...], str, str]] = [
 @pytest.mark.parametrize(
     ("what", "transfer", "invoices", "reason", "why"), LEFT, ids=[each[0] for each in LEFT]
 )
-def test_what_can_t_be_said_is_left_to_people(
+def test_money_without_a_certain_invoice_is_left_to_people(
     what: str, transfer: Transfer, invoices: Any, reason: str, why: str
 ) -> None:
     made = planned(transfer, invoices=invoices)

@@ -191,7 +191,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("what", "transfer", "reason", "said"), ODD, ids=[each[0] for each in ODD])
-def test_what_is_odd_leaves_that_entry_to_people_and_the_others_count(
+def test_an_unclear_entry_becomes_a_task_and_the_others_count(
     what: str, transfer: Transfer, reason: str, said: str
 ) -> None:
     before, odd, after = read(Transfer("1.00", I1, "A1"), transfer, Transfer("2.00", I2, "A2"))
@@ -251,7 +251,7 @@ BACK = [
 @pytest.mark.parametrize(
     ("what", "transfer", "reason", "said"), BACK, ids=[each[0] for each in BACK]
 )
-def test_money_that_goes_back_is_no_payment(
+def test_returned_money_is_not_a_payment(
     what: str, transfer: Transfer, reason: str, said: str
 ) -> None:
     (credit,) = read(transfer)

@@ -195,7 +195,7 @@ def test_a_line_says_the_systems_own_words() -> None:
     assert os.strerror(errno.ENOSPC) in told
 
 
-async def test_what_the_client_asserts_is_a_sessions_end_and_our_own_bug_is_none() -> None:
+async def test_an_assertion_of_the_client_ends_a_session_and_our_own_does_not() -> None:
     reader = aiokafka.AIOKafkaConsumer()
     with pytest.raises(AssertionError) as of_client:
         reader.highwater(aiokafka.TopicPartition("orders", 0))
