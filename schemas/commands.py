@@ -230,11 +230,11 @@ class PaymentReported(Message):
 
 
 class PaymentDisputed(Message):
-    """What a provider of payments says of a dispute of one payment by card; it may come again.
+    """A payment provider's report of a dispute of one card payment; it may repeat.
 
     ``open`` is also a question of the payer's bank before a dispute. ``lost``: the money went back
-    to the payer. ``amount`` is what is disputed, in minor units of the payment's currency; without
-    it the whole payment is meant.
+    to the payer. ``amount`` is disputed, in minor units of the payment's currency; without it the
+    whole payment is disputed.
     """
 
     type: Literal["PaymentDisputed"] = "PaymentDisputed"

@@ -1,10 +1,10 @@
 """Whether a text is an address that a letter can go to, and how SMTP writes that address. Pure.
 
-The same rule holds at the door (pages, API, terminal) and for letters, so no address is taken that
-no letter can reach, and none is refused that a letter could reach.
+Pages, the API, the terminal and letters use the same rule. So each accepted address can get a
+letter, and each address that can get a letter is accepted.
 
-- The local part is atoms and dots (RFC 5322, 3.2.3) or a quoted string. One of atoms whose dots
-  stand at an end or side by side is quoted for SMTP: Japanese carriers gave out ``a..b@`` and
+- The local part is atoms and dots (RFC 5322, 3.2.3) or a quoted string. Atoms with dots at an
+  end or side by side are quoted for SMTP: Japanese carriers gave out ``a..b@`` and
   ``a.@`` until 2009 (EC-CUBE#1325; mikel/mail#1124, which takes them too).
 - A local part with characters outside ASCII needs a mail server with SMTPUTF8 (RFC 6531).
 - A domain is written in ASCII: IDNA 2008 after the mapping of UTS 46. It has a dot, or is
@@ -37,7 +37,7 @@ _COMMON = re.compile(
 )
 _NAMED = re.compile(r"(?:mailto:\s*|[^<>@]*<)\s*([^<>\s]+)\s*>?", re.IGNORECASE)
 _IP = re.compile(r"\[.*\]?|[0-9.]*\.?[0-9]+")
-#: What pasting and Japanese keyboards leave around an address; line ends are not among them.
+#: Characters that pasting and Japanese keyboards leave around an address, without line ends.
 _EDGES = " \t\u00a0\u3000\u200b\u2060\ufeff"
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 _DOTS = {ord(each): "." for each in "\u3002\uff61"}
@@ -46,7 +46,7 @@ _DOTS = {ord(each): "." for each in "\u3002\uff61"}
 class AddressError(ValueError):
     """An address that no letter can go to; the text says why and never repeats the address.
 
-    ``reason`` names the kind of mistake. ``meant`` is the address that was meant where that is
+    ``reason`` names the kind of mistake. ``meant`` is the intended address if it is
     certain, such as the one between ``<`` and ``>``.
     """
 
@@ -95,21 +95,23 @@ def tidy(text: str) -> str:
 def ascii_domain(domain: str) -> str:
     """A domain as mail writes it, in lower case. Raises ``AddressError``."""
     if _IP.fullmatch(domain):
-        raise AddressError("ip", "after the @ is an IP address: give the name of a domain")
+        raise AddressError("ip", "after the @ is an IP address: give a domain name")
     if not domain.isascii() and len(domain) <= DOMAIN_MAX:
         try:
             domain = idna.encode(domain, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError):
-            told = "the domain after the @ has characters that no domain has"
+            told = "the domain after the @ has characters that are not allowed"
             raise AddressError("domain", told) from None
     if len(domain) > DOMAIN_MAX:
         raise AddressError("long", f"the domain has more than {DOMAIN_MAX} characters")
     domain = domain.lower()
     labels = domain.split(".")
     if not all(map(_LABEL.fullmatch, labels)):
-        raise AddressError("domain", "after the @ is not a domain: write it like ada@example.com")
+        raise AddressError(
+            "domain", "the part after the @ is not a domain: write it like ada@example.com"
+        )
     if labels[-1].isdigit():
-        raise AddressError("ip", "after the @ is a number: give the name of a domain")
+        raise AddressError("ip", "after the @ is a number: give a domain name")
     if len(labels) == 1 and domain != "localhost":
         told = "the domain after the @ has no dot: write it in full, like ada@example.com"
         raise AddressError("no_dot", told)
@@ -132,20 +134,20 @@ def _read(text: str) -> Mailbox:
 def _local(local: str) -> str:
     """The local part as SMTP writes it. Raises ``AddressError``."""
     if any(unicodedata.category(each)[0] in "CZ" and each != " " for each in local):
-        raise AddressError("hidden", "the address has a line end or a character that is not seen")
+        raise AddressError("hidden", "the address has a line end or an invisible character")
     local = bare = unicodedata.normalize("NFC", local)
     form = _QUOTED if (quoted := _QUOTED.fullmatch(local)) else _DOTS_AND_ATOMS
     if quoted:
         bare = re.sub(r"\\(.)", r"\1", quoted[1])
-    # A character that looks like an @ or a blank, such as U+FE6B, is one in a canonical address.
+    # The canonical address turns a character like U+FE6B, which looks like an @, into an @.
     if not (form.fullmatch(local) and form.fullmatch(unicodedata.normalize("NFKC", local))):
-        told = "before the @ is a character that must not stand there: write it like"
+        told = "before the @ is a character that is not allowed: write it like"
         raise AddressError("local", f"{told} ada@example.com")
     local = bare
     if not _DOT_ATOM.fullmatch(bare):
         local = '"' + re.sub(r'(["\\])', r"\\\1", bare) + '"'
     if "=?" in local:
-        # Atoms by the letter, but programs decode it, and would answer to someone else.
+        # It is a valid atom, but programs decode it and would then write to another address.
         raise AddressError("local", "before the @ is an encoded word: write the address itself")
     if len(local.encode()) > LOCAL_MAX:
         raise AddressError("long", f"before the @ are more than {LOCAL_MAX} characters")
@@ -153,18 +155,18 @@ def _local(local: str) -> str:
 
 
 def _explained(text: str, error: AddressError) -> AddressError:
-    """The error of a text that has an @, as the mistake that it is of people who type."""
+    """The error of a text with an @, by the usual typing mistakes."""
     if error.reason in ("missing", "no_at", "hidden", "long"):
         return error
     if (named := _NAMED.fullmatch(text)) and (meant := _meant(named[1])):
         return AddressError("named", "give the address alone, without a name, < or >", meant)
     unquoted = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
     if re.search(r"[,;\u3001]", unquoted) or unquoted.count("@") > 1:
-        return AddressError("several", "that is more than one address, or has two @: give one")
+        return AddressError("several", "this is more than one address, or it has two @: give one")
     if re.search(r"[()]", unquoted):
         return AddressError("comment", "the address has a comment in parentheses: leave it out")
     if (meant := _meant("".join(text.split()))) and re.search(r"\s@|@\s", text):
-        return AddressError("blank", "the address has a blank beside the @: leave it out", meant)
+        return AddressError("blank", "the address has a blank next to the @: leave it out", meant)
     return error
 
 

@@ -28,8 +28,8 @@ CUT_AT = (27, 35)
 class Mention:
     """A number that a text names.
 
-    It may be cut off: then ``longer`` has numbers of which any that exists makes it ambiguous.
-    ``is_doubtful``: it stands in a creditor reference whose check digits do not fit.
+    It may be cut off: ``longer`` has the numbers that would make it ambiguous if they exist.
+    ``is_doubtful``: it is in a creditor reference with wrong check digits.
     """
 
     number: str
@@ -38,7 +38,7 @@ class Mention:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it can be no other number."""
+        """Whether no other number is possible."""
         return not self.longer and not self.is_doubtful
 
 
@@ -74,10 +74,10 @@ def numbers_in(text: str) -> list[str]:
 
 
 def mentions_in(lines: Iterable[str]) -> list[Mention]:
-    """The numbers that the lines of one text name, each once: those of creditor references first.
+    """The numbers in the lines of one text, each once: those of creditor references first.
 
-    A number goes on over the end of a line. Where it stops at such an end before digits, or where
-    banks cut texts (``python-fints#226``), it may be cut off.
+    A number may continue on the next line. If it stops at the end of a line before digits, or at
+    a column where banks cut texts (``python-fints#226``), it may be cut off.
     """
     rest = "\n".join(lines).upper()
     found: dict[str, Mention] = {}
@@ -92,9 +92,9 @@ def mentions_in(lines: Iterable[str]) -> list[Mention]:
 
 
 def _references_in(text: str) -> Iterator[tuple[int, int, str]]:
-    """The numbers of creditor references in a text, with where these begin and end.
+    """The numbers of creditor references in a text, with the begin and end of each.
 
-    A reference ends at a blank or another sign, after as many words as its check digits fit.
+    A reference ends at a blank or another sign, after the word with which its check digits fit.
     """
     for match in _REFERENCE_BEGINS.finditer(text):
         found: tuple[int, int, str] | None = None
@@ -125,10 +125,10 @@ def _plain_mentions(text: str) -> Iterator[Mention]:
 
 
 def _longer(number: str, n: str, text: str, end: int) -> Iterator[str]:
-    """Numbers that one may be cut from that ends at a place of a text.
+    """Numbers of which a number that ends at this place may be the beginning.
 
-    Numbers of a group are given out one after the other: of all that begin like ``I1``, ``I10`` is
-    the first, so if it does not exist, none does.
+    A group's numbers are issued in order: ``I10`` is the first that begins with ``I1``, so if it
+    does not exist, no other does.
     """
     column = end - (text.rfind("\n", 0, end) + 1)
     is_column = any(column % at == 0 or column % (at + 1) == at for at in CUT_AT)

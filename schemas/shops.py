@@ -18,7 +18,7 @@ ShopId = Annotated[
 ]
 
 
-#: What people call an order.
+#: The name of an order for people, such as its number.
 OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 #: Ids and the SKU of a product, as a shop writes them.
 ProductNames = Annotated[
@@ -31,9 +31,9 @@ class ShopLine(Model):
     """A line of a shop's order: ``removed`` of its ``quantity`` were refunded or taken out.
 
     ``value`` is of the whole quantity. ``mistyped`` is what should have been a group's id: ops
-    can set ``group_id`` in the dead letter and send it again. ``products`` is what the shop calls
-    the line's product: ids and SKU. It is ``compared`` with the group's product where only the
-    order names the group. ``problem`` says why the line can't be counted; its numbers are 0 then.
+    can set ``group_id`` in the dead letter and send it again. ``products`` are the shop's
+    ids and SKU of the line's product. They are ``compared`` with the group's product if only the
+    order names the group. ``problem`` says why the line can't be counted; its numbers are then 0.
     """
 
     line_id: ShopId
@@ -50,13 +50,12 @@ class ShopLine(Model):
 class ShopOrderSeen(Message):
     """How an order stood at ``updated_at``.
 
-    ``cancelled`` is absent where what the shop sent says nothing of it. ``told_at`` is when the
-    shop said so; it decides between two snapshots of one ``updated_at`` and is absent where it
-    can't be trusted for that. ``deliveries`` are the ids by which the shop tells its deliveries
-    apart. ``number`` is what the shop's people call it. ``part_id`` is the sub-order that this is a
-    snapshot of: it tells goods of the order that it is a part of once more. ``strictly`` is whether
-    no line counts if none is the group's product. ``problem`` says what of it can't be counted,
-    though it is a group's: people must look.
+    ``cancelled`` is absent if the shop did not send it. ``told_at`` is when the shop sent the
+    snapshot; it decides between two snapshots of one ``updated_at`` and is absent if it can't be
+    trusted for that. ``deliveries`` are the shop's ids of its deliveries. ``number`` is the name of
+    the order for the shop's people. ``part_id`` is set for a snapshot of a sub-order, which repeats
+    goods of its parent. ``strictly`` is whether no line counts if none is the group's product.
+    ``problem`` names the group's lines that can't be counted, for people.
     """
 
     type: Literal["ShopOrderSeen"] = "ShopOrderSeen"
@@ -81,14 +80,15 @@ class ShopOrderSeen(Message):
 
     @property
     def event_id(self) -> str:
-        """The order and its times; two of one second differ by what the shop calls them."""
+        """The order and its times; the shop's delivery ids tell two of one second apart."""
         return "/".join((self.shop_order, *_times(self), *self.deliveries))
 
 
 class ShopOrderUnnamed(Message):
-    """How an order stood that names no group: it concerns us only if it named one before.
+    """The state of an order that names no group: it matters only if the order named one before.
 
-    It has what such an order can change, and nothing of its buyer, as most are none of ours.
+    It has the fields that such an order can change, without its buyer, as most of these orders are
+    for no group.
     ``part_id`` is the sub-order that this is a snapshot of.
     """
 
@@ -115,11 +115,11 @@ def _times(seen: ShopOrderSeen | ShopOrderUnnamed) -> tuple[str, ...]:
 
 
 class ShopOrderUnread(Message):
-    """An order that could not be read or fetched, or of which people must mend something.
+    """An order that could not be read or fetched, or that people must correct.
 
-    It is left to people as a ``Task`` until a snapshot of the order is read, or a
-    ``ShopOrderRead`` tells that there is none to come. ``reason`` is a code, ``problem`` says it in
-    words, without values of the order.
+    It is a ``Task`` for people until a snapshot of the order is read, or a ``ShopOrderRead``
+    says that none will come. ``reason`` is a code, ``problem`` says it in words, without values of
+    the order.
     """
 
     type: Literal["ShopOrderUnread"] = "ShopOrderUnread"
@@ -134,7 +134,7 @@ class ShopOrderUnread(Message):
 
     @property
     def event_id(self) -> str:
-        """The order and when it was met."""
+        """The order and the time of the problem."""
         return f"{self.shop_order}/unread/{self.at.isoformat()}"
 
 
@@ -157,7 +157,7 @@ class ShopOrderRead(Message):
 
 
 class ProductAsked(Message):
-    """Which product is a group's? An order has lines to compare with it."""
+    """A question for a group's product, with which an order's lines are compared."""
 
     type: Literal["ProductAsked"] = "ProductAsked"
     group_id: Id

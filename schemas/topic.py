@@ -1,4 +1,4 @@
-"""What a topic is: name, messages, who writes and reads it, settings on the broker."""
+"""A topic: its name, messages, writers, readers and settings on the broker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from pydantic import Field, TypeAdapter
 
 from schemas.messages import Message, TimePassed
 
-#: Topics that meet on one key have the same number of partitions.
+#: Topics with the same keys have the same number of partitions.
 PARTITIONS = 4
 RECORD_BYTES_MAX = 900_000
 COMMANDS_KEPT = timedelta(days=30)
 COMPACTION_LAG = timedelta(days=7)
 FOR_EVER = str(2**63 - 1)
-#: Where dead letters expire, the oldest part of a partition goes at most so much later.
+#: If dead letters expire, they are deleted at most so much later.
 EXPIRY_STEP = timedelta(days=1)
 
 Kind = Literal["command", "fact", "step", "ops"]
@@ -56,12 +56,12 @@ class Topic:
         Dead letters are kept for so many days, counted from when they are written; 0 is for ever,
         and so is any number where times may be of any year.
         """
-        # A dead letter is what a topic took, and headers.
+        # A dead letter is a record of another topic with more headers.
         size = {"max.message.bytes": str((3 if self.kind == "ops" else 2) * 1024 * 1024)}
         lag = _milliseconds(COMPACTION_LAG)
         kept = "-1" if self.kind == "ops" else _milliseconds(COMMANDS_KEPT)
         if log_time:
-            # Both lags go by the records' own time, which here is no measure of their age.
+            # Both lags use the records' own time, which here does not show their age.
             lag, kept = FOR_EVER, "-1"
             size["message.timestamp.after.max.ms"] = FOR_EVER
         if self.compacted:

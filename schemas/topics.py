@@ -150,7 +150,7 @@ SHOP_EVENTS = Topic(
     ),
     producers=("shop_bridge",),
     consumers=("shop_bridge",),
-    purpose="How orders stand in shops, as webhooks and polls tell it.",
+    purpose="The state of shops' orders, from webhooks and polls.",
 )
 SHOP_QUESTIONS = Topic(
     name="shop-questions",
@@ -159,7 +159,7 @@ SHOP_QUESTIONS = Topic(
     messages=(ProductAsked,),
     producers=("shop_bridge",),
     consumers=("shop_bridge",),
-    purpose="Which product a group is for, asked for a shop's order that is to be compared.",
+    purpose="Questions for a group's product, with which a shop's order is compared.",
 )
 PAYMENTS = Topic(
     name="payments",
@@ -178,7 +178,7 @@ PAYMENT_REPORTS = Topic(
     messages=(PaymentReported, PaymentRetried, PaymentDisputed),
     producers=("payment_service", "shop_bridge", "storefront"),
     consumers=("payment_service",),
-    purpose="What became of payments outside, which are disputed, and which are to be tried again.",
+    purpose="Outcomes of payments outside, disputes, and payments to try again.",
 )
 PURCHASES = Topic(
     name="purchases",
@@ -327,7 +327,7 @@ TASKS = Topic(
     messages=(Task,),
     producers=(*_WITH_PROCESSORS, "storefront", "terminal"),
     consumers=("storefront",),
-    purpose="What is left to people and no other fact tells; each kind of id has one writer.",
+    purpose="Tasks for people that no other fact contains; each kind of id has one writer.",
     compacted=True,
 )
 PARKED_KEYS = Topic(
@@ -343,7 +343,7 @@ PARKED_KEYS = Topic(
 
 
 def buries(topic: Topic) -> str | None:
-    """The service that writes the dead letter for a record of a topic that nobody can read.
+    """The service that writes the dead letter of an unreadable record of a topic.
 
     It is the first in the catalogue that reads the topic by a processor; the others count the
     record. ``None`` for a topic that no processor may read.

@@ -311,7 +311,7 @@ def refuse_unknown(
 ) -> Sequence[Message | GivenUp]:
     """Refuse an offer or application whose auction has not opened within the hour.
 
-    Withdrawals and confirmations are given up.
+    Withdrawals and confirmations become dead letters.
     """
     number = row_name.rpartition("/")[2]
     row: Waiting = rows[f"waiting/{number}"]

@@ -73,7 +73,7 @@ def asking(rows: Rows) -> Iterator[str]:
 
 
 def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
-    """What has no answer as a fact: a withdrawal or confirmation whose auction did not open."""
+    """Give up a withdrawal or confirmation whose auction did not open: no fact answers it."""
     problem = f"no auction with the id {rows.key} opened within an hour"
     return GivenUp(message, waiting, problem, UNKNOWN_AUCTION)
 

@@ -34,7 +34,7 @@ class Reply:
 
     ``deferred`` may be tried again; ``bounced`` may not. ``code`` is the server's, if the
     server answered, and ``verdict`` is the meaning of its refusal. ``text`` is one line.
-    ``is_open``: all of it went out and no answer came, so it may have been delivered.
+    ``is_open``: the whole letter was sent without an answer, so it may have been delivered.
     ``is_limit``: we have sent as much as the server lets us send for now.
     """
 
@@ -70,12 +70,12 @@ def envelope(sender: str, recipient: str) -> Envelope:
     try:
         sender = usable(sender)
     except AddressError as error:
-        told = f"{one_line(sender)} is no address to send from: {error}; correct MAIL_FROM"
+        told = f"{one_line(sender)} is not an address to send from: {error}; correct MAIL_FROM"
         raise NotDone(Reply("deferred", None, told, "mail", "ours")) from None
     try:
         recipient = usable(recipient)
     except AddressError as error:
-        told = f"{one_line(recipient)} is no address that mail can be sent to: {error}"
+        told = f"{one_line(recipient)} is not an address that mail can be sent to: {error}"
         raise NotDone(Reply("bounced", None, told, "rcpt", "refused")) from None
     return Envelope(sender, recipient, not (sender + recipient).isascii())
 
@@ -160,7 +160,7 @@ class Connection:
         self._client.close()
 
     async def _connect(self) -> None:
-        """Connect, and wait longer for the greeting of a server that is there."""
+        """Connect, and wait longer for the greeting once the connection is open."""
         loop = asyncio.get_running_loop()
         deadline = asyncio.timeout(None)
 

@@ -31,8 +31,8 @@ from services.runtime.settings import Settings, read_settings
 
 LETTERS = Counter(
     "jointbuy_letters_total",
-    "Tries to send a letter by what came of them: sent, deferred, bounced, or too-late for one that"
-    " was of no use any more. A server that is down is no try.",
+    "Tries to send a letter by outcome: sent, deferred, bounced, or too-late if its date had"
+    " passed. While the server is down, no tries are made.",
     ["kind", "outcome"],
 )
 REFUSALS = Counter(
@@ -42,8 +42,8 @@ REFUSALS = Counter(
     " it), later.",
     ["stage", "verdict"],
 )
-#: A server that takes no more letters for now is left alone for so long. Limits are for hours or a
-#: day, and providers lengthen a ban of those who go on.
+#: Pause after a server has refused more letters for now. Limits last for hours or a day, and
+#: providers lengthen the ban of a client that continues.
 LIMIT_SECONDS = 900.0
 #: At most one log line in this many seconds says that servers refuse us.
 ALARM_SECONDS = 60.0
@@ -54,7 +54,7 @@ class LetterCaller:
     """Sends one letter for each call."""
 
     def __init__(self, settings: MailSettings, *, is_live: bool = True) -> None:
-        """``is_live``: notices are of now, so that a letter can come too late; not in a replay."""
+        """``is_live``: letters can come too late; in a replay they can't."""
         secret = settings.link_secret.get_secret_value()
         if weak := weakness_of(secret):
             raise MailSettingsError(
@@ -155,13 +155,13 @@ class LetterCaller:
 
 
 def _with_word_of_server(reply: Reply, told: rows.Reply) -> rows.Reply | Strained:
-    """What a reply about a letter also says of the server."""
+    """The finding about the server in a reply about a letter."""
     if reply.is_limit:
         return Strained(told, f"{reply.code} {_status_of(reply.text) or ''}".strip(), LIMIT_SECONDS)
     is_left_alone = reply.code is None and reply.outcome == "deferred"
     is_of_sender = reply.stage == "mail" and reply.outcome == "deferred"
     if is_left_alone or is_of_sender or reply.code == SERVICE_CLOSING:
-        # The reply may repeat an address, so only its code is told.
+        # The reply may repeat an address, so only its code is used.
         why = f"{reply.stage}: {reply.code or reply.text}"
         return Strained(told, why)
     return told

@@ -30,8 +30,7 @@ class Letter:
     queued_at: datetime
     at: datetime
     address: str
-    #: How long the pauses after its tries were in all. The time that its server was down is not in
-    #: it.
+    #: The sum of the pauses after its tries, without the time that the server was down.
     waited_seconds: float = 0.0
     next_at: datetime | None = None
     reply: str | None = None
@@ -63,7 +62,7 @@ class Suppressed:
 
 @dataclass(slots=True)
 class Request:
-    """What the mailer is to send: a notice as JSON, and since when that is wanted."""
+    """A letter to send: its notice as JSON, and since when it is wanted."""
 
     notice: str
     wanted_at: datetime
@@ -75,7 +74,7 @@ class Reply:
 
     ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
     ``write`` when there was nothing to send. ``verdict`` is the meaning of a server's refusal.
-    ``too-late``: it is of no use any more. ``is_open``: it may have been delivered, though the
+    ``too-late``: its date has passed. ``is_open``: it may have been delivered, though the
     server has not said so.
     """
 

@@ -3,12 +3,11 @@
 Where the design is silent, the reading that loses nothing:
 
 - A letter is known by its notice's id; a notice that comes again changes nothing.
-- A server that can't be reached, or takes no login, says nothing of the letter: letters wait
-  without a try until it is back (``runtime.breaker``). A 4xx to the letter makes its own pauses
-  grow, and so does a 5xx that is about us.
+- If the server can't be reached or refuses the login, letters wait without a try until it works
+  again (``runtime.breaker``). A 4xx to the letter makes its own pauses grow, and so does a 5xx
+  about the sender.
 - A letter is given up when its own pauses were three days in all. The time that the server was down
-  does not count, as nothing was tried then. One that never could be tried is given up after thirty
-  days.
+  does not count, as there were no tries. A letter without any try is given up after thirty days.
 - An answer that there is no such mailbox suppresses the address: letters to it are not tried until
   ops resend one, which lifts that. Any other 5xx ends its letter alone, or makes it wait where it
   is about us. A letter that is given up after days suppresses nothing.
@@ -40,7 +39,7 @@ from services.runtime.rows import Call, Due, Rows
 
 TRIED_FOR = timedelta(days=3)
 KEPT_FOR = timedelta(days=30)
-#: When a letter is looked at again that is just being sent.
+#: Pause before the next look at a letter that is being sent.
 KEPT_STEP = timedelta(days=1)
 #: Pauses after the first, the second, … 4xx or 5xx about us; the last for all further ones.
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
@@ -108,9 +107,9 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
 
 
 def forget(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Let go of a letter's content; that it was sent, or not, stays known.
+    """Delete a letter's content and keep its outcome.
 
-    One that still waits is given up then, unless it has been asked for since.
+    A letter that still waits is given up, unless somebody asked for it since.
     """
     notice_id = row_name.rpartition("/")[2]
     call: Call | None = rows.get(call_name(notice_id))
@@ -194,10 +193,10 @@ def pause(notice_id: str, attempts: int) -> timedelta:
 
 
 def _address(email: str) -> str:
-    """An address as all of its spellings are written for SMTP, in lower case.
+    """The address as SMTP writes it, in lower case: one text for all of its spellings.
 
-    Tags and dots stay, unlike in a canonical address: that ``ann+shop@`` is refused does not say
-    that ``ann@`` would be.
+    Tags and dots stay, unlike in a canonical address: a refusal of ``ann+shop@`` is not a
+    refusal of ``ann@``.
     """
     try:
         return usable(email).lower()

@@ -23,7 +23,7 @@ from services.notifier.verdicts import Stage
 __all__ = ["Mailer", "Reply", "Stage"]
 
 IDLE_SECONDS = 30.0
-#: How long a connection is not opened that the server did not take beside others.
+#: Seconds without a new connection after the server refused one beside others.
 FEWER_SECONDS = 60.0
 #: After the first, the second, … login refused; the last for all further ones.
 LOGIN_PAUSES = (30.0, 60.0, 120.0, 300.0, 900.0)
@@ -48,7 +48,7 @@ class Mailer:
         # is idle, so idle ones and slots taken are together never more than there are slots.
         self._slots = asyncio.Semaphore(settings.smtp_connections)
         self._idle: deque[Connection] = deque()  # the longest idle first
-        # How many letters have a slot, and slots that are not used for some time.
+        # The number of letters with a slot, and of slots that are unused for some time.
         self._at_work = 0
         self._has_noted = False
         self._laid_aside: deque[asyncio.TimerHandle] = deque()
@@ -85,7 +85,7 @@ class Mailer:
             sign = self._signer.sign if self._signer is not None else with_mail_line_ends
             content = sign(message)
             while (reply := await self._in_turn(addresses, content, begin)) is None:
-                pass  # it waits for one of the connections that there are
+                pass  # it waits for one of the open connections
             return reply
         except NotDone as failure:
             return failure.reply
@@ -106,7 +106,7 @@ class Mailer:
             finally:
                 self._at_work -= 1
         except NotDone as failure:
-            # Others are under way, so it may take them alone. The last one to fail says so.
+            # Other connections are open: the server may accept only those. The last failure counts.
             if failure.reply.stage == "connect" and self._at_work:
                 has_slot = False
                 self._lay_aside_slot()
@@ -128,7 +128,7 @@ class Mailer:
                 self._note_fewer()
                 return reply
             except NotDone as failure:
-                # Closed or lost while it was idle, which says nothing about now.
+                # It was closed while idle, which does not show whether the server is down now.
                 was_stale = connection.letters > 1 and failure.reply.stage == "mail"
                 if not (was_stale and failure.is_gone):
                     raise
@@ -141,7 +141,7 @@ class Mailer:
         self._laid_aside.append(loop.call_later(FEWER_SECONDS, self._take_back_slot))
 
     def _note_fewer(self) -> None:
-        """Log once that the server takes letters, but over fewer connections."""
+        """Log once that the server accepts letters, but over fewer connections."""
         if self._laid_aside and not self._has_noted:
             self._has_noted = True
             _log.warning(
@@ -160,7 +160,7 @@ class Mailer:
 
     @property
     def login_rest_seconds(self) -> float:
-        """How long no login is tried, as the last one was refused."""
+        """Seconds until the next login, after the last one was refused."""
         return self._logins.rest_seconds
 
     async def stop(self) -> None:
@@ -249,7 +249,7 @@ class _Logins:
 
     @property
     def rest_seconds(self) -> float:
-        """How long no login is tried."""
+        """Seconds until the next login."""
         return max(self._not_before - asyncio.get_running_loop().time(), 0.0)
 
     def check(self) -> None:

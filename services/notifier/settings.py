@@ -18,7 +18,7 @@ class MailSettings(WithSecrets):
     """Environment variables, upper-case: ``SMTP_HOST``, ``MAIL_FROM``, ``PAGE_URL``, …"""
 
     smtp_host: str = Field(
-        "", description="Empty: no letter is tried; all are kept until it is set."
+        "", description="If empty, no letter is sent; all are kept until it is set."
     )
     smtp_port: int = Field(1025, ge=1, le=65_535)
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
@@ -42,9 +42,9 @@ class MailSettings(WithSecrets):
         1.0,
         gt=0,
         le=10,
-        description="Multiplies how long the mail server may take for each step: RFC 5321 says 5"
-        " minutes for most of them and 10 after the last dot. Less than 1 is for tests: a letter"
-        " that the server takes after that comes twice.",
+        description="Multiplies the time-outs for the mail server: RFC 5321 has 5 minutes for most"
+        " steps and 10 after the content. Use less than 1 only in tests: a letter that the"
+        " server accepts after the time-out is delivered twice.",
     )
     smtp_messages_per_connection: int = Field(
         100, ge=1, description="Then QUIT and a new connection; many servers ask for that."

@@ -1,4 +1,4 @@
-"""Until when a letter is of use: one that comes later only misleads.
+"""The time until which a letter is useful; after it, the letter would mislead.
 
 A letter may wait long while the mail server is down. A reminder after its deadline, an invitation
 to an auction that is over, or a link that has expired is not sent any more. All other kinds tell
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from schemas.messages import LetterKind, Notice
 
-#: Which time of a notice makes the letter of a kind useless.
+#: The field of a notice with the time after which a letter of the kind is useless.
 _UNTIL: dict[LetterKind, str] = {
     "deadline-reminder": "closes_at",
     "invitation": "closes_at",
@@ -20,11 +20,11 @@ _UNTIL: dict[LetterKind, str] = {
 
 
 def too_late(notice: Notice, wanted_at: datetime, now: datetime) -> str:
-    """Why a letter is of no use any more, or nothing.
+    """Why a letter is no longer useful; empty if it is.
 
-    One that was asked for after that time, by `jointbuy letters resend`, is sent all the same.
+    A letter that `jointbuy letters resend` asked for after that time is sent anyway.
     """
     until: datetime | None = getattr(notice.says, _UNTIL.get(notice.kind, ""), None)
     if until is None or not wanted_at < until <= now:
         return ""
-    return f"not sent: it was of use until {until:%Y-%m-%d %H:%M} UTC"
+    return f"not sent: it was useful until {until:%Y-%m-%d %H:%M} UTC"

@@ -1,14 +1,14 @@
 """How long each step of a dialogue with a mail server may take, in seconds.
 
-A server may look through a letter before it answers the last dot. A client that gives up before
-the server's answer sends a letter again that was delivered (RFC 1047; swiftmailer#828, deltachat
-core#5115). So the steps of RFC 5321, 4.5.3.2 have the limits that stand there; the others have
-those that Postfix uses.
+A server may look through a letter before it answers the last dot. If a client gives up before
+the server's answer, it sends a delivered letter again (RFC 1047; swiftmailer#828, deltachat
+core#5115). So the steps of RFC 5321, 4.5.3.2 have the limits of that section; the others have
+the limits of Postfix.
 """
 
 from dataclasses import dataclass, fields, replace
 
-#: However small the factor is.
+#: The least time-out, for any factor.
 CONNECT_SECONDS_MIN = 2.0
 BEFORE_CONTENT_SECONDS_MIN = 60.0
 
@@ -18,7 +18,7 @@ class Timeouts:
     """``connect`` is for TCP and, if TLS comes first, its handshake; all others for one reply.
 
     ``content`` is for the letter on its way, ``end`` for the reply to its last dot.
-    ``before_content`` is for all that comes before it, the wait for a free connection too.
+    ``before_content`` is for all steps before it, with the wait for a free connection.
     """
 
     connect: float = 60.0
@@ -41,7 +41,7 @@ class Timeouts:
         return self.content + self.end
 
     def times(self, factor: float) -> "Timeouts":
-        """All of them longer or shorter; QUIT, which nobody waits for, is never longer."""
+        """All time-outs times a factor; QUIT, whose reply is not needed, never gets longer."""
         scaled = {each.name: getattr(self, each.name) * factor for each in fields(self)}
         scaled["connect"] = max(scaled["connect"], CONNECT_SECONDS_MIN)
         scaled["before_content"] = max(scaled["before_content"], BEFORE_CONTENT_SECONDS_MIN)

@@ -40,7 +40,7 @@ _OUR_CODES = frozenset({503, 530, 534, 535, 538})
 #: No such mailbox, domain or form of address; moved; a domain that takes no mail (RFC 7505); a
 #: mailbox that is closed.
 _GONE = frozenset({(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)})
-#: Gmail says so, too, of a mailbox that gets too many letters for now.
+#: Gmail also answers this for a mailbox that gets too many letters for now.
 _CLOSED = (2, 1)
 #: Our own address is malformed or has no domain; we sent more than we may (Exchange, Gmail).
 _OUR_STATUSES = frozenset({(1, 7), (1, 8), (1, 90), (4, 5)})
@@ -70,7 +70,7 @@ _OURS_SAID = _words(
     r"\bnot (allowed|authori[sz]ed|permitted)|\baccess denied|\breverse dns|\bptr\b|\be?helo\b",
     r"\bclient host|\byour (ip|host|server|network|domain|account)|\bip address",
     r"\brate\b|\btoo many|\blimit|\bthrottl|\brcpthosts\b",
-    # Providers that relay for us say it of a sender who is too fast (PHPMailer#1114).
+    # Relays also answer this to a sender who is too fast (PHPMailer#1114).
     r"\btry (it )?again|\bcome back later",
     r"送信元|差出人|ブロック|制限|上限|認証|迷惑メール",
 )
@@ -84,7 +84,7 @@ _OURS_SAID_OF_CONTENT = _words(
     r"\bnot allowed to send|\bsend ?as ?denied|送信元|認証",
     r"\bnot verified|\bsending\b.{0,40}\b(pause|suspend|quota|limit|rate)|\bdaily\b.{0,40}\bquota",
 )
-#: A limit of what we may send, in words.
+#: Words for a limit on the letters that we may send.
 _LIMIT_SAID = _words(
     r"\b(daily|hourly|24[ -]hour|sending|relay|outbound|outgoing)\b[^.]{0,40}"
     r"\b(limit|quota|threshold)",
@@ -93,7 +93,7 @@ _LIMIT_SAID = _words(
     r"\b(sent|sending) too many\b|\b(messages|mails|e-?mails) per (hour|day)\b|上限",
     r"\btoo many (messages|mails|e-?mails)\b[^.]{0,20}\b(sent|today|hour|day)|\bunusual rate\b",
 )
-#: The words are about the one who gets the letter.
+#: Words about the recipient.
 _THEIRS_SAID = _words(r"\b(recipient|user|mailbox|inbox)\b.{0,40}\b(receiv|gets)", r"\breceiving\b")
 _FULL_SAID = _words(
     r"\bquota|\b(mailbox|inbox) (is )?full|\bstorage\b|\btoo many messages on the server",
@@ -124,10 +124,10 @@ def status_of(text: str) -> Status | None:
 
 
 def is_about_sending_limit(code: int, text: str) -> bool:
-    """Whether a refusal says that we have sent as much as we may for now, whoever gets the letter.
+    """Whether a refusal says that we have reached our sending limit, for any recipient.
 
     Status x.4.5 and 5.1.90, or words (Gmail's "daily user sending quota", PHPMailer#2113; Amazon's
-    454 "daily message quota"). A limit of how much somebody may receive is none of ours.
+    454 "daily message quota"). A recipient's limit is not our limit.
     """
     if not 400 <= code < 600:
         return False

@@ -303,7 +303,7 @@ def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message
     """Refuse an order or return whose group has not come within the hour.
 
     The answer is kept for repeats, even if the group comes later. Confirmations, cancellations and
-    payments that found no group are given up.
+    payments without a group become dead letters.
     """
     return give_up(row_name.rpartition("/")[2], rows, now)
 

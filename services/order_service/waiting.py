@@ -40,7 +40,7 @@ WAITERS: dict[str, type[Waiter]] = {
 
 
 def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep a message an hour for its group, or refuse it at once if no group can have such an id.
+    """Keep a message for an hour until its group comes; refuse it at once if its id is invalid.
 
     An order or return that was refused for want of its group gets the same answer again. When the
     group is over, orders are too late, returns exceed what is known, and the rest is ignored.
@@ -71,7 +71,7 @@ def read_waiting(waiting: Waiting) -> Waiter:
 
 
 def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
-    """Refuse an order or return whose group has not come, and keep that; give up other messages."""
+    """Refuse an order or return whose group did not come, and keep that; give up other messages."""
     waiting: Waiting = rows[f"waiting/{number}"]
     message = read_waiting(waiting)
     del rows[f"waiting/{number}"]

@@ -93,7 +93,7 @@ class Book:
         return payment_id
 
     def enter_lost(self, parent: str, amount: int, cause: Cause, dispute_id: str) -> None:
-        """Put the money of a payment that went back by a dispute; no letter tells of it."""
+        """Book the money that a dispute moved back to the payer; no letter is sent."""
         payment_id = self._new_id("refund", "card", cause, parent)
         currency = self._moves[parent].currency
         move = Move(0, self.payer_id, "refund", "card", amount, currency, "succeeded", cause)
@@ -145,7 +145,7 @@ class Book:
         return f"{self.rows.key}-{number}"
 
     def _put_pending(self, payment_id: str, move: Move) -> None:
-        """Keep a payment that is to be brought about, and ask for that where a provider does it."""
+        """Keep a payment that is to be made, and ask its provider for it if there is one."""
         is_refund = move.kind == "refund" and move.method == "card"
         if is_refund and self._moves[move.parent].is_disputed:
             self.put(payment_id, replace(move, problem=DISPUTED))
@@ -194,7 +194,7 @@ class Book:
         self.rows[move_name(payment_id)] = move
         if before is not None and before.status == move.status:
             return
-        # An invoice was told of when it was written; who disputed a payment knows of the money.
+        # The payer got the invoice's letter earlier, and knows the dispute's result.
         if move.status == "succeeded" and move.kind != "invoice" and move.problem != DISPUTE_LOST:
             self.sent += letters.done(payment_id, move, self.rows, self.now)
         elif move.status == "failed":

@@ -1,10 +1,10 @@
-"""Payments by card that are disputed at the payer's bank: what that means for their refunds. Pure.
+"""Disputes of card payments at the payer's bank, and their effect on refunds. Pure.
 
-While a dispute is open, no refund of its payment is made: it waits, with the problem ``disputed``,
-as Stripe takes none either, and a payer must never get the same money twice. A dispute that was
-lost is money that went back to the payer: it stands as a refund by the dispute's name. What the
-payer then owes again is not asked for by itself, but left to people as a payment that failed with
-the problem ``dispute-lost``. After one that was won, all is as before.
+While a dispute is open, refunds of its payment wait with the problem ``disputed``: Stripe refuses
+them too, and a payer must never get the same money twice. A lost dispute moves the money back to
+the payer, so it is booked as a refund with the dispute's id. If the payer then owes money again, no
+charge is made. It becomes a payment that failed with the problem ``dispute-lost``, for people.
+After a won dispute the refunds go on.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ _RANKS = {"open": 0, "won": 1, "lost": 2}
 
 
 def hear(book: Book, message: PaymentDisputed) -> None:
-    """Take what is said of a dispute of a payment, unless more is known already."""
+    """Take a report of a dispute, unless a later one is known."""
     charge = book[message.payment_id]
     amount = charge.amount if message.amount is None else message.amount
     said = Dispute(message.dispute_id, message.state, message.at, amount)
@@ -32,14 +32,14 @@ def hear(book: Book, message: PaymentDisputed) -> None:
 
 
 def _is_news(before: Dispute, said: Dispute) -> bool:
-    """The later word stands, and of one moment the worse; what was lost can only be won yet."""
+    """The later report counts; of two at one moment, the worse. After a loss only a win counts."""
     if before.state == "lost" and said.state == "open":
         return False
     return (said.at, _RANKS[said.state]) > (before.at, _RANKS[before.state])
 
 
 def _enter_lost(book: Book, payment_id: str, dispute: Dispute) -> None:
-    """Have the money that a dispute took stand as a refund, and only that."""
+    """Book the money that a dispute took as a refund, and only that."""
     charge = book[payment_id]
     standing = [
         (name, move)
@@ -56,7 +56,7 @@ def _enter_lost(book: Book, payment_id: str, dispute: Dispute) -> None:
 def _let_refunds(book: Book, payment_id: str) -> None:
     """Hold, drop or go on with the refunds of a payment that Stripe does not have yet.
 
-    One that was tried before may have been made: its own answer tells.
+    A refund that was tried before may have been made: its own answer decides.
     """
     disputes = book[payment_id].disputes
     is_open = any(each.state == "open" for each in disputes)
@@ -67,14 +67,14 @@ def _let_refunds(book: Book, payment_id: str) -> None:
         if is_open:
             book.hold(name)
         elif move.problem == DISPUTED and is_lost:
-            # What the dispute left of the sum is asked for anew, if anything is.
+            # The part that the dispute did not take is refunded anew.
             book.put(name, replace(move, status="cancelled", is_void=True, problem=None))
         elif move.problem == DISPUTED:
             book.go_on(name)
 
 
 def refused(book: Book, payment_id: str, tried: Move) -> bool:
-    """Keep a payment that Stripe refused for a dispute; whether to look again in a day.
+    """Keep a payment that Stripe refused for a dispute; returns whether to try again in a day.
 
     Nothing was moved, so the next try is a new one. If the dispute of a refund's charge is lost,
     people decide.

@@ -1,4 +1,4 @@
-"""What Stripe tells of a payment, as a report. Pure: the signature has been verified before.
+"""Stripe's events about payments as reports. Pure: the signature is verified before.
 
 ``EVENTS`` are all that an endpoint at Stripe has to be subscribed to (``docs/stripe.md``).
 """
@@ -45,7 +45,7 @@ _DISPUTE_EVENTS = frozenset(
         "charge.dispute.funds_reinstated",
     }
 )
-#: Any other status is of a dispute that is open, or of a bank's question before one.
+#: Any other status means an open dispute, or a bank's question before one.
 _DISPUTE_ENDS: Mapping[str, DisputeState] = {
     "won": "won",
     "warning_closed": "won",
@@ -67,7 +67,7 @@ _NO_REPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A dispute as Stripe tells of it: by its own ids of the payment, not by ours."""
+    """A dispute as Stripe reports it, with Stripe's ids of the payment, not ours."""
 
     event_id: str
     dispute_id: str
@@ -104,7 +104,7 @@ def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
 
 
 def dispute_of(event: Mapping[str, Any]) -> Dispute | None:
-    """The dispute that an event tells of; None if it tells of something else."""
+    """The dispute in an event; None if the event is about something else."""
     try:
         told = event["data"]["object"]
         if event["type"] not in _DISPUTE_EVENTS:
@@ -125,16 +125,16 @@ def dispute_of(event: Mapping[str, Any]) -> Dispute | None:
 
 
 def _id_of(told: Any) -> str:
-    """An id, also of an object that Stripe was asked to tell whole."""
+    """An id, also of an object that Stripe sends in full."""
     return str(told.get("id") or "") if isinstance(told, Mapping) else str(told or "")
 
 
 def dispute_report(
     dispute: Dispute, metadata: Mapping[str, str], currency: str
 ) -> PaymentDisputed | None:
-    """What is said of a dispute of our payment, by the payment's metadata and its currency.
+    """The report of a dispute of our payment, by the payment's metadata and currency.
 
-    A dispute in another currency is taken as of the whole payment. None if it is not ours.
+    A dispute in another currency counts for the whole payment. None if it is not ours.
     """
     try:
         is_same = dispute.currency == currency.upper()

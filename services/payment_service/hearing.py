@@ -41,7 +41,7 @@ JITTER = 0.2
 KEY_KEPT = timedelta(hours=23)
 #: When a page is looked at whose end nobody told: it is open for a day.
 PAGE_LOOKED_AT = timedelta(hours=25)
-#: When a refund is tried again that was refused for a dispute of which nobody told.
+#: Pause before the next try of a refund that was refused for an unreported dispute.
 DISPUTE_LOOKED_AT = timedelta(days=1)
 #: So many receipts of an invoice are said; all of them are counted.
 RECEIPTS_SAID = 20
@@ -240,7 +240,7 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
 
 
 def take_dispute(message: PaymentDisputed, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Take what is said of a dispute of a known payment by card, once."""
+    """Take a report of a dispute of a known card payment, once."""
     move: Move | None = rows.get(move_name(message.payment_id))
     name = f"report/{message.report_id}"
     if move is None or name in rows:

@@ -139,12 +139,12 @@ def _charge(book: Book, need: int, cards: _Cards, cause: Cause) -> None:
     if need and all(book[each].status == "cancelled" for each in cards.asked):
         payment_id = book.begin("charge", "card", need, cause)
         if any(move.is_lost for _, move in book.each("card", "charge", "authorisation")):
-            # Who took money back by a dispute is asked again only if people say so.
+            # A payer who got money back by a dispute is charged again only if people decide so.
             book.put(payment_id, replace(book[payment_id], status="failed", problem=DISPUTE_LOST))
 
 
 def _refund(book: Book, need: int, cards: _Cards, cause: Cause) -> None:
-    """Give back what is had too much, from the latest payment first; disputed ones are last."""
+    """Refund what was paid too much, from the latest payment first; disputed ones are last."""
     for each in cards.asked:
         book.call_off(each)
     if cards.is_charging:  # what is on its way may fail

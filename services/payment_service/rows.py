@@ -31,7 +31,7 @@ NO_CURRENCY = "XXX"
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 #: The problem of a payment with an open dispute, and of refunds that wait for its end.
 DISPUTED = "disputed"
-#: The problem where money went back by a dispute: people decide what is done.
+#: The problem after a lost dispute: people decide.
 DISPUTE_LOST = "dispute-lost"
 #: The payer of a group that pays as one.
 ORGANIZER = ""
@@ -175,7 +175,7 @@ class Receipt(NamedTuple):
 
 
 class Dispute(NamedTuple):
-    """A dispute of a payment by card, as last told; ``amount`` is disputed, in minor units."""
+    """A dispute of a card payment, as last reported; ``amount`` is disputed, in minor units."""
 
     dispute_id: str
     state: Literal["open", "won", "lost"]

@@ -248,7 +248,7 @@ def refuse_order(message: OrderRefused, rows: Rows, now: datetime) -> Sequence[M
 
 
 def _kill_order(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Void an order. Without the terms that is all: an order that is void waits for nothing."""
+    """Void an order. A void order does not wait for the terms."""
     payer_id = owing.kill_order(name, rows)
     return () if payer_id is None else bring_to_level(payer_id, rows, now)
 

@@ -1,7 +1,7 @@
 """Orders and purchasers whose group's terms have not come: counted for an hour, and kept longer.
 
-order_service reads the same orders and says what becomes of them: it refuses at once what no group
-can have, and after the hour what waited in vain. So nothing is said here.
+order_service reads the same orders and answers them: it refuses an order at once if no group can
+have its id, and after an hour if its group did not come. So this service sends no answer.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _DUE = "due/unknown"
 
 
 def is_mistyped(rows: Rows) -> bool:
-    """Whether no group can have this id; it is not asked of one that is known."""
+    """Whether no group can have this id; False for a known group."""
     return "group" not in rows and not is_group_id(rows.key)
 
 

@@ -44,7 +44,7 @@ _log = structlog.get_logger()
 
 
 class Lookup(Protocol):
-    """Knows whose payment an object of Stripe's is."""
+    """Looks up the payment of an object of Stripe."""
 
     async def find(self, intent: str, charge: str) -> Found | None:
         """The payment of an intent or a charge. Raises ``LookupFailedError``."""
@@ -63,7 +63,7 @@ class Recorder(Protocol):
         """Record a report. Raises when it is not safe."""
 
     async def unready(self) -> str:
-        """Why it can't record; empty if it can."""
+        """Why no report can be recorded; empty if it can."""
 
 
 class TopicRecorder:
@@ -145,19 +145,19 @@ def build(recorder: Recorder, secrets: Sequence[str], lookup: Lookup) -> FastAPI
                 await recorder.record(report)
         except Exception as error:
             why = str(error) if isinstance(error, LookupFailedError) else type(error).__name__
-            # The broker's watch tells of a broker that is away.
+            # The broker's watch logs that a broker does not answer.
             if not await recorder.unready():
                 _log.warning("a report could not be recorded", error=why)
             return _answer("failed", 503, "not now")
         if report is None:
-            return _answer("ignored", 200, "of no matter here")
+            return _answer("ignored", 200, "event ignored")
         return _answer("recorded", 200, "recorded")
 
     return app
 
 
 async def _report(event: Any, lookup: Lookup) -> Report | None:
-    """The report that an event stands for; a dispute's payment is looked up first."""
+    """The report of an event; for a dispute the payment is looked up first."""
     dispute = dispute_of(event)
     if dispute is None:
         return report_of(event)

@@ -29,9 +29,9 @@ def admin(settings: Settings) -> AIOKafkaAdminClient:
 async def create_topics(settings: Settings, processors: Iterable[Processor] = ()) -> list[str]:
     """Create what is missing of the catalogue, and the changelogs; returns the names made.
 
-    A topic of dead letters that is there gets the expiry that the settings say, if they say one.
-    Raises ``LastingError`` when a topic exists with another number of partitions, as keys would no
-    longer meet, and when the broker refuses to make one for a reason that stays.
+    An existing topic of dead letters gets the expiry of the settings, if they have one.
+    Raises ``LastingError`` when a topic exists with another number of partitions, as equal keys
+    would be in other partitions, and when the broker refuses to create one for a lasting reason.
     """
     client = admin(settings)
     await client.start()
@@ -137,7 +137,7 @@ def _configured(settings: Settings, topic: Topic) -> dict[str, str]:
 
 
 async def _let_dead_letters_expire(client: AIOKafkaAdminClient, settings: Settings) -> None:
-    """Give the topic the expiry of the settings; what ops have set of it otherwise stays."""
+    """Set the expiry from the settings; other settings of the topic stay unchanged."""
     if settings.dead_letter_days is None or settings.clock == "log":
         return
     name = settings.topic(DEAD_LETTERS.name)
@@ -150,7 +150,7 @@ async def _let_dead_letters_expire(client: AIOKafkaAdminClient, settings: Settin
     for response in await client.alter_configs([resource]):
         for code, said, *_ in response.resources:
             if code:
-                raise LastingError(f"topic {name} does not take DEAD_LETTER_DAYS: {said or code}")
+                raise LastingError(f"topic {name} can't be set to DEAD_LETTER_DAYS: {said or code}")
 
 
 async def set_of_topic(client: AIOKafkaAdminClient, name: str) -> dict[str, str]:

@@ -83,7 +83,7 @@ def inflated(batch: memoryview) -> memoryview:
     """The batch with its records uncompressed; the checksum no longer fits. Raises ``BatchError``.
 
     aiokafka itself would unpack without a limit. Raises ``UnsupportedCodecError`` if the library of
-    a codec that Kafka has is not installed: then nothing is wrong with the batch.
+    one of Kafka's codecs is not installed: the batch itself is valid.
     """
     codec = batch[ATTRIBUTES_AT + 1] & _CODEC_MASK
     if codec == 0:

@@ -217,10 +217,10 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
             raise
         except UnsupportedCodecError as error:
             if codec.cramjam is not None:
-                # A codec that Kafka has not.
+                # Kafka does not have this codec.
                 yield from self._salvaged(raw, plain, end, error)
                 return
-            # Nor does a library that is not installed: with it, the batch can be read.
+            # A missing library is not an error of the batch: with the library it can be read.
             place = f"{self._tp.topic}/{self._tp.partition}/{self.next_fetch_offset}"
             raise UnsupportedCodecError(f"{place}: {error}") from error
         except Exception as error:

@@ -1,30 +1,30 @@
 """Whether a server may be asked: a breaker for each server, as a pure state machine.
 
-If a server is down, this says nothing of the calls that go to it. So they wait without a try, and
-one call at a time finds out, after growing pauses, whether the server is back.
+The calls to a server are not to blame when it is down. So they wait without a try, and after
+growing pauses one call at a time tests whether the server answers again.
 Times are seconds of one clock that never goes back; the caller gives them.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-#: Until the next try of a server, after the first, the second, … failure in a row; the last for all
-#: further ones.
+#: Seconds until the next test of a server, after the first, second, … failure in a row; the last
+#: value is for all further ones.
 PAUSES = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 180.0)
-#: So many calls in a row that a server left without an answer shut it. One alone may be about that
-#: call.
+#: After so many calls in a row without an answer a server counts as down. A single one may be
+#: the fault of that call.
 STRIKES_MAX = 3
 
-#: ``yes``: any call may begin. ``probe``: one may, to find out. ``no``: none may.
+#: ``yes``: any call may begin. ``probe``: one may, as a test. ``no``: none may.
 Turn = Literal["yes", "probe", "no"]
 
 
 class ServerDownError(Exception):
-    """A caller did not get as far as its call: its server can't be reached or takes no login.
+    """The caller could not make its call: the server can't be reached or refuses the login.
 
     The text is one line. The call stays as it was and is not counted as a try. ``seconds``: the
-    server is left alone for at least so long. ``is_open``: what was asked may have been done if the
-    caller had called ``begin``.
+    server gets no call for at least so long. ``is_open``: if the caller had called ``begin``, the
+    server may have done the call.
     """
 
     def __init__(self, why: str, seconds: float = 0.0, *, is_open: bool = False) -> None:
@@ -35,10 +35,10 @@ class ServerDownError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Strained:
-    """A caller's reply that also says that its server is not well.
+    """A caller's reply that also reports trouble of its server.
 
-    ``why`` is one line. Some in a row shut the server, as one may be about that call alone. With
-    ``seconds`` it is shut at once, for at least so long.
+    ``why`` is one line. Some in a row make the server count as down, as a single one may be the
+    fault of that call. With ``seconds`` it counts as down at once, for at least so long.
     """
 
     reply: Any
@@ -54,7 +54,7 @@ class Unasked:
 
 
 def reply_of(told: Any) -> Any:
-    """The reply of a caller, without what it says of the server."""
+    """The reply of a caller, without its finding about the server."""
     return told.reply if isinstance(told, Strained | Unasked) else told
 
 
@@ -64,8 +64,8 @@ class Breaker:
 
     - ``strikes``: calls in a row without an answer, while it is closed.
     - ``failures``: how often in a row it was found down; 0 while it is closed.
-    - ``since`` when it is shut, ``next_at`` the next call may find out, and ``why``.
-    - ``is_probing``: a call is finding out.
+    - ``since`` it is down, ``next_at`` the next test may begin, and ``why`` it is down.
+    - ``is_probing``: a test call is under way.
     """
 
     strikes: int = 0
@@ -87,13 +87,13 @@ class Breaker:
         return "probe" if not self.is_probing and now >= self.next_at else "no"
 
     def begun(self) -> "Breaker":
-        """A call begins; while it is shut, that call finds out."""
+        """A call begins; while the server is down, this call is the test."""
         return replace(self, is_probing=True) if self.is_shut else self
 
     def down(self, now: float, why: str, seconds: float = 0.0, *, is_probe: bool) -> "Breaker":
         """A call found the server down.
 
-        Calls that began before it was shut tell nothing new, so they do not make the pause grow.
+        Calls that began before it was down show nothing new, so they do not make the pause grow.
         """
         if self.is_shut and not is_probe:
             return replace(self, next_at=max(self.next_at, now + seconds))
@@ -106,7 +106,7 @@ class Breaker:
         )
 
     def strained(self, now: float, why: str, seconds: float = 0.0, *, is_probe: bool) -> "Breaker":
-        """A call was left without an answer, or was told to come later for a reason of us all."""
+        """A call got no answer, or an answer that puts off all calls."""
         if seconds or self.is_shut or self.strikes + 1 >= STRIKES_MAX:
             return self.down(now, why, seconds, is_probe=is_probe)
         return replace(self, strikes=self.strikes + 1)
@@ -116,5 +116,5 @@ class Breaker:
         return Breaker()
 
     def untold(self, *, is_probe: bool) -> "Breaker":
-        """A call ended without a word of the server; the next one finds out."""
+        """A call ended without a finding about the server; the next one is the test."""
         return replace(self, is_probing=False) if is_probe else self

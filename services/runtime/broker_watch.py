@@ -1,9 +1,9 @@
 """Asks the broker every two seconds whether it answers, and whether the process's topics stand.
 
-aiokafka retries silently for ever when a topic is gone or refused, and logs hundreds of lines a
-second when the broker is. So each process has one watch. It logs one line when the broker goes, one
-a minute while it is away and one when it is back; it makes ``/readyz`` say so; and it ends the
-process for an error that stays until somebody acts.
+aiokafka retries silently for ever when a topic is deleted or access to it is refused, and logs
+hundreds of lines a second when the broker does not answer. So each process has one watch. It logs
+one line when the broker stops answering, one a minute until it answers and one when it answers
+again. ``/readyz`` has the same text. The watch ends the process for an error that needs a person.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from services.runtime.settings import Settings
 
 LOOK_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 5.0
-#: Between two lines while the broker is away.
+#: Seconds between two lines while the broker does not answer.
 TOLD_SECONDS: Final = 60.0
 #: A broker that has just started may not know its topics yet.
 MISSING_SECONDS: Final = 10.0
@@ -33,7 +33,7 @@ _log = structlog.get_logger()
 
 
 class Outage:
-    """Logs one line when the broker goes, one a minute while it is away, one when it is back."""
+    """Logs when the broker stops answering, then once a minute, and when it answers again."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
@@ -43,9 +43,9 @@ class Outage:
     def away(self, error: BaseException, now: float) -> None:
         """The broker did not answer at ``now`` (seconds of a monotonic clock)."""
         if self._since is None:
-            self._since, event = now, "the broker is away: is KAFKA_BOOTSTRAP_SERVERS right?"
+            self._since, event = now, "the broker does not answer: check KAFKA_BOOTSTRAP_SERVERS"
         elif now - self._told >= TOLD_SECONDS:
-            event = "the broker is still away"
+            event = "the broker still does not answer"
         else:
             return
         self._told = now
@@ -60,7 +60,7 @@ class Outage:
         """The broker answered at ``now``."""
         if self._since is not None:
             _log.warning(
-                "the broker is back",
+                "the broker answers again",
                 bootstrap_servers=self._servers,
                 seconds=round(now - self._since),
             )
@@ -68,7 +68,7 @@ class Outage:
 
 
 class Topics:
-    """What the broker says of the topics that a process needs, look by look; no I/O.
+    """Judges each answer of the broker about the topics that a process needs; no I/O.
 
     ``wanted`` has each topic's number of partitions by its name on the broker.
     """
@@ -92,8 +92,8 @@ class Topics:
                 since = self._missing_since.setdefault(name, now)
                 if name in self._seen and now - since >= MISSING_SECONDS:
                     return LastingError(
-                        f"topic {name} is gone: bring it back from a replica or a backup; a worker"
-                        " that starts without it makes it anew, empty"
+                        f"topic {name} is gone: restore it from a replica or a backup; a worker"
+                        " that starts without it creates an empty one"
                     )
                 continue
             self._seen.add(name)
@@ -107,9 +107,9 @@ class Topics:
 def other_partitions(name: str, found: int, wanted: int) -> LastingError:
     """The error for a topic with another number of partitions: keys would no longer meet."""
     return LastingError(
-        f"topic {name} has {found} partitions, {wanted} are needed: move its records to a new topic"
-        " with as many, or use another TOPIC_PREFIX; set auto.create.topics.enable=false on the"
-        " broker if nobody made it"
+        f"topic {name} has {found} partitions, but {wanted} are needed: move its records to a topic"
+        " with as many, or use another TOPIC_PREFIX; if the broker created it automatically,"
+        " set auto.create.topics.enable=false"
     )
 
 
@@ -134,7 +134,7 @@ class BrokerWatch:
         self._is_missing_told = False
 
     async def run(self) -> None:
-        """Look until cancelled, or until something fails that stays: see ``exit_if_failed``."""
+        """Look until cancelled, or until an error needs a person: see ``exit_if_failed``."""
         try:
             while not self._failing:
                 await self.look()
@@ -168,7 +168,7 @@ class BrokerWatch:
         if self._topics.missing and not self._is_missing_told:
             self._is_missing_told = True
             _log.warning(
-                "topics are not there yet: a worker makes them; else look at TOPIC_PREFIX",
+                "topics do not exist yet: a worker creates them; if none does, check TOPIC_PREFIX",
                 missing=self._topics.missing,
             )
 
@@ -185,7 +185,7 @@ class BrokerWatch:
                 each.cancel()
 
     def unready(self) -> str:
-        """Why the process can't work; empty if the broker answers and nothing failed that stays."""
+        """Why the process can't work; empty if the broker answers and no error needs a person."""
         if self._failing:
             return f"not ready: {self._failing[0]}"
         if not self._there.is_set():
@@ -201,13 +201,13 @@ class BrokerWatch:
             self._failed.set()
 
     async def failed(self) -> None:
-        """Wait until something fails that stays."""
+        """Wait until an error needs a person."""
         await self._failed.wait()
 
     def exit_if_failed(self) -> None:
         """Log why the process ends and exit, if anything failed; its last line.
 
-        An error that stays until somebody acts is one line, and the exit code
+        A lasting error is one line, with the exit code
         ``LASTING_EXIT_CODE``. Any other is 1: a ``PassingError`` is one line, too, and the rest are
         bugs, with their traceback.
         """
@@ -230,7 +230,7 @@ class BrokerWatch:
         try:
             told = await self._send()
         except (KafkaError, OSError):
-            # One broker of several may be away: the others are asked by a new connection.
+            # One broker of several may not answer; a new connection asks the others.
             await self._disconnect()
             self._client = AIOKafkaClient(bootstrap_servers=self._servers)
             await self._client.bootstrap()
@@ -245,7 +245,7 @@ class BrokerWatch:
         return found, refused
 
     async def _send(self) -> Any:
-        # Who asks for a topic that is not there must not make it.
+        # Asking for a missing topic must not create it.
         request = MetadataRequest(sorted(self._wanted), allow_auto_topic_creation=False)
         return await self._client.send(self._client.get_random_node(), request)
 

@@ -1,8 +1,8 @@
-"""Dead letters of a partition: who writes them, their tasks, their counts and their log lines.
+"""Dead letters of a partition: the writing service, tasks, counts and log lines.
 
-A record that nobody can read is read by every service of its topic; ``schemas.topics.buries`` says
-which of them writes its dead letter. The others count it and name it in the log. What a service's
-rules can't use is a dead letter of that service.
+An unreadable record reaches every service of its topic; ``schemas.topics.buries`` says which of
+them writes its dead letter. The others count it and log it. If the rules of one service can't use
+a record, that service writes the dead letter.
 """
 
 import time
@@ -28,7 +28,7 @@ from services.runtime.records import (
     rfc3339,
 )
 
-#: After the first line of its kind, dead letters are told in one line for so many seconds.
+#: After the first line of a kind, one line sums up the dead letters of so many seconds.
 TOLD_SECONDS = 60.0
 #: The ``ce_rule`` of a task that the runtime writes.
 _RULE = "dead-letter"
@@ -52,7 +52,7 @@ class Buried:
 
 
 class DeadLetters:
-    """Makes the dead letters of a service, each with the task that it leaves to people."""
+    """Makes the dead letters of a service, each with its task."""
 
     def __init__(self, service: str, dead_letters: str, partitioner: Partitioner) -> None:
         """``dead_letters`` is the topic's name on the broker; it tells the prefix."""
@@ -111,7 +111,7 @@ class DeadLetters:
 
 @lru_cache(maxsize=256)  # a flood of bad records has few problems
 def _for_people(problem: str) -> str:
-    """A problem as a task tells it: it may quote a key, and so an address or a card number."""
+    """The problem for a task, masked: it may quote a key with an address or a card number."""
     masked = without_cards(problem.encode("utf-8", "replace")).decode("utf-8", "replace")
     return str(without_addresses(masked))[:PROBLEM_MAX]
 
@@ -133,14 +133,14 @@ class Burying:
     def bury(
         self, topic: Topic, record: InputRecord, problem: str, reason: str, now_ms: int
     ) -> list[OutputRecord]:
-        """What is sent for a record that this service's rules can't use."""
+        """The records to send for a record that this service's rules can't use."""
         self._count(topic, record, problem, reason, self._letters.service)
         return self._letters.of(topic.name, record, problem, reason, now_ms)
 
     def bury_unread(
         self, topic: Topic, record: InputRecord, problem: str, reason: str, now_ms: int
     ) -> list[OutputRecord]:
-        """What is sent for a record that nobody can read: nothing, if another service does."""
+        """The records to send for an unreadable record: none if another service writes them."""
         if isinstance(record, Unreadable):
             self._unreadable.append(record)
         writer = buries(topic) or self._letters.service
@@ -176,16 +176,16 @@ class Burying:
 class Teller:
     """Log lines about dead letters: the first of a kind at once, then a count each minute.
 
-    A kind is a topic and a reason. After a minute without any, the next is the first again.
+    A kind is a topic and a reason. After a minute without one, the next counts as the first.
     """
 
     def __init__(self) -> None:
-        #: By kind: when it was told last, on the monotonic clock, and how many came since.
+        #: By kind: the time of its last line, on the monotonic clock, and the number since.
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
         self._next = 0.0
 
     def note(self, buried: Buried, now: float) -> None:
-        """Tell of dead letters, or keep their number for the next count."""
+        """Log dead letters, or add their number to the next count."""
         kind = (buried.topic, buried.reason)
         if kind in self._told:
             since, count = self._told[kind]

@@ -1,10 +1,10 @@
-"""The calls of a partition that are not under way: by time, or by the server that they wait for."""
+"""The calls of a partition that have not begun, by time or by the server they wait for."""
 
 import heapq
 
 
 class CallQueue:
-    """The oldest first. Entries may be stale: whoever takes one looks at its row."""
+    """The oldest first. Entries may be stale: check the row of an entry."""
 
     def __init__(self) -> None:
         # (not before, in milliseconds of the wall clock; row key).
@@ -45,9 +45,9 @@ class CallQueue:
         return heapq.heappop(self._heap) if self.is_due(wall_ms) else None
 
     def is_due(self, wall_ms: int) -> bool:
-        """Whether the time of one has come that waits for no server."""
+        """Whether the time of a call that waits for no server has come."""
         return bool(self._heap) and self._heap[0][0] <= wall_ms
 
     def held(self) -> dict[str, int]:
-        """How many wait for which server."""
+        """The number of waiting calls by server."""
         return {server: len(calls) for server, calls in self._held.items()}

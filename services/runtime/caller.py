@@ -1,4 +1,4 @@
-"""What does something outside for a processor, and how long it may take."""
+"""Callers, which do the outside calls of a processor, and their time limits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long a claim holds, and how much of that is kept for what follows ``begin``.
+    """How long a claim holds, and how much of that time is kept for the part after ``begin``.
 
-    A call that has not begun by then is given up and was not done. One that has begun must be able
-    to end within the lease: else it would be done twice.
+    A call that has not begun by then is given up and was not made. A call that has begun must end
+    within the lease. Otherwise it would be made twice.
     """
 
     seconds: float = 300.0
@@ -18,7 +18,7 @@ class Lease:
 
 
 class Caller(Protocol):
-    """Does something outside; one for all partitions of a processor on a worker."""
+    """Makes outside calls; one caller for all partitions of a processor on a worker."""
 
     lease: Lease
 
@@ -26,15 +26,14 @@ class Caller(Protocol):
         """Get ready."""
 
     async def stop(self) -> None:
-        """Let go of what is open."""
+        """Close connections."""
 
     def missing(self, server: str) -> str:
         """The setting without which a server can't be asked; empty: none is missing."""
 
     async def __call__(self, request: Any, begin: Callable[[], None]) -> Any:
-        """Do it and say what came of it, plain or in ``Strained`` or ``Unasked``.
+        """Make the call and return its reply, plain or in ``Strained`` or ``Unasked``.
 
-        ``begin`` is to be called right before the point from which on a crash leaves it open
-        whether it was done. Raises ``ServerDownError`` and nothing else for what the other side
-        does.
+        Call ``begin`` right before the point after which a crash leaves the outcome open. For
+        errors of the server it raises ``ServerDownError`` and nothing else.
         """

@@ -35,11 +35,11 @@ from services.runtime.rows import Call
 from services.runtime.servers import Servers, Waiting
 from services.runtime.store import Store
 
-#: Whoever does what is claimed gives up so long before the claim's lease ends.
+#: The caller gives up so long before the claim's lease ends.
 LEASE_MARGIN_SECONDS = 15.0
 #: Claims of a partition that are under way at once.
 CLAIMS_MAX = 256
-#: So many calls are looked at in one turn, so that the event loop does not wait.
+#: Most calls that one turn looks at, so that the event loop does not wait.
 LOOKED_MAX = 1_000
 #: How long a worker that stops waits for replies.
 DRAIN_SECONDS = 10.0
@@ -83,7 +83,7 @@ class Calls:
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._replies: deque[tuple[Claim, Any, int]] = deque()
-        # Claims that came to nothing, and whether they may have been done.
+        # Claims that ended without a reply, and whether the call may have been made.
         self._given_up: deque[tuple[Claim, bool]] = deque()
         # The exception that a caller raised, and the call's row.
         self._failed: tuple[str, Exception] | None = None
@@ -275,7 +275,7 @@ class Calls:
         self.answered.set()
 
     def _too_late(self, claim: Claim) -> None:
-        """Not answered within the lease; if it was begun, it is claimed anew when that ends."""
+        """There is no reply within the lease; a call that had begun is claimed anew after it."""
         if claim.row_key not in self._open:
             self._give_up(claim, is_open=False)
         else:
@@ -287,8 +287,8 @@ class Calls:
         self._given_up.append((claim, is_open and claim.row_key in self._open))
 
     def _heard(self, claim: Claim, what: Any) -> None:
-        """Take what a call has told of its server."""
-        self._tasks.pop(claim.row_key, None)  # it has ended, so it can't be called off
+        """Take the finding of a call about its server."""
+        self._tasks.pop(claim.row_key, None)  # it has ended, so it can't be cancelled
         server, is_probe, claim.is_probe = claim.server, claim.is_probe, False
         if not server:
             return
@@ -302,7 +302,7 @@ class Calls:
             self._servers.up(server)
 
     def _call_off(self, server: str) -> None:
-        """End the calls to a server that went down, but for those that have begun."""
+        """Cancel the calls to a server that went down, except those that have begun."""
         for row_key, task in self._tasks.items():
             claim = self._claims.get(row_key)
             if claim is None or claim.server != server or row_key in self._open:
@@ -326,16 +326,16 @@ class Calls:
         return self.answered.is_set() or (is_due and len(self._claims) < CLAIMS_MAX)
 
     def is_idle(self, wall_ms: int) -> bool:
-        """Whether nothing is under way or to be done now, but for what waits for a server."""
+        """Whether no call is under way or due, except calls that wait for a server."""
         at_work = any(self._servers.turn(each.server) == "yes" for each in self._claims.values())
         return not at_work and not self.has_work(wall_ms)
 
     def status(self) -> dict[str, object]:
-        """How many calls are not done, and those of them that wait for servers."""
+        """The number of open calls, and those of them that wait for servers."""
         return {"calls": self.waiting, "waits_for": [asdict(each) for each in self.waiting_for()]}
 
     def tell(self, measured: PartitionMetrics) -> None:
-        """Show how many are not done, the oldest one's age, and how many were done again."""
+        """Show the number of open calls, the age of the oldest, and the number of repeats."""
         self._servers.tell()
         measured.calls_ambiguous.inc(self.repeated - self._repeated_told)
         self._repeated_told = self.repeated
@@ -389,7 +389,7 @@ class Calls:
             await asyncio.wait(tasks)
 
     def close(self) -> None:
-        """Let the file go; another call finds out what one under way was to find out."""
+        """Close the file; if a test call was under way, another call takes its place."""
         self._servers.on_shut.discard(self._call_off)
         for claim in self._claims.values():
             self._servers.untold(claim.server, is_probe=claim.is_probe)

@@ -1,4 +1,4 @@
-"""What waits: keys whose records are stashed, and messages whose group or auction is unknown."""
+"""Keys with stashed records, and messages that wait for an unknown group or auction."""
 
 import heapq
 from collections import deque
@@ -85,7 +85,7 @@ class Waits:
 
     def __init__(self, rows: Iterable[tuple[int, str]]) -> None:
         self._since = {row_key: since for since, row_key in rows}
-        # Rows that are gone leave it when they come to its top.
+        # Deleted rows are removed when they reach its top.
         self._heap = [(since, row_key) for row_key, since in self._since.items()]
         heapq.heapify(self._heap)
 

@@ -2,8 +2,8 @@
 
 Whatever goes wrong in a partition ends the session: all partitions close, the worker leaves the
 group and joins again. So a fenced run never fences the rightful owner, and an unknown outcome of a
-commit is settled by opening anew. A rule that raises stops the worker instead, and so does what no
-session mends (see ``lasting``).
+commit is settled by opening anew. A rule that raises stops the worker instead, and so does a
+lasting error (see ``lasting``).
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class Host:
     async def run(self) -> None:
         """Work until stopped.
 
-        Raises ``RuleError`` when a rule does, and ``LastingError`` for what no session mends.
+        Raises ``RuleError`` when a rule raises, and ``LastingError`` when no session helps.
         """
         pause = REJOIN_SECONDS
         while not self._stopping.is_set():
@@ -106,7 +106,7 @@ class Host:
             pause = min(2 * pause, REJOIN_SECONDS_MAX)
 
     async def _end_of_session(self, error: BaseException) -> None:
-        """Log it if the broker answers; else wait for it: the watch tells that it is away."""
+        """Log the error if the broker answers; otherwise wait for it, as the watch logs that."""
         if await self._watch.look():
             _log.warning(
                 "leaving the group to join again",

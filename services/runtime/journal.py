@@ -1,7 +1,7 @@
-"""The journal of a partition's calls: replies are on disk before they are anywhere else.
+"""The journal of a partition's calls: a reply is on disk before anything uses it.
 
-After a crash the same worker reads from it which calls were answered, and which had passed the
-point from which on their outcome is open.
+After a crash the same worker reads which calls were answered, and which had passed the point
+after which their outcome is open.
 """
 
 import os
@@ -20,7 +20,7 @@ import msgspec
 class Claim:
     """A call under way, at the ``server`` that it goes to.
 
-    ``is_probe``: it finds out whether a server that was down is back. ``called_off``: it was
+    ``is_probe``: it tests whether a server that was down answers again. ``called_off``: it was
     cancelled because the server went down.
     """
 
@@ -43,9 +43,9 @@ class Line(msgspec.Struct, omit_defaults=True):
 
 
 class Journal:
-    """Replies on disk before they are anywhere else; one line each, of one partition.
+    """The replies of one partition, one line each, on disk before anything uses them.
 
-    It outlives the process, not the machine: lines are handed to the system, not forced to disk.
+    It survives a crash of the process, not of the machine: lines are written, not synced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,21 +63,21 @@ class Journal:
                 yield msgspec.json.decode(line, type=Line)
 
     def begun(self, row_key: str, tries: int) -> None:
-        """From here on a crash leaves it open whether it was done."""
+        """Note that a call begins: a crash now leaves its outcome open."""
         os.write(self._file, _begun(row_key, tries))
 
     def answered(self, claim: Claim, reply: Any, at_ms: int) -> None:
-        """What came of it."""
+        """Note the reply of a call."""
         os.write(self._file, _answered(claim, reply, at_ms))
 
     def forget(self) -> None:
-        """Nothing it holds is open any more."""
+        """Clear it: none of its calls is open."""
         os.ftruncate(self._file, 0)
 
     def keep(self, begun: Mapping[str, int], answered: Iterable[tuple[Claim, Any, int]]) -> None:
-        """Nothing else is open any more: in one step, so that a crash finds the one or the other.
+        """Keep only these lines, in one step: a crash leaves either the old or the new file.
 
-        What was begun and forgotten would be taken for not begun, and done again uncounted.
+        A call missing here would count as not begun, and its repeat would not be counted.
         """
         partial = self._path.with_name(f"{self._path.name}.partial")
         with partial.open("wb") as file:
@@ -95,7 +95,7 @@ class Journal:
         return os.fstat(self._file).st_size
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         os.close(self._file)
 
 

@@ -1,7 +1,7 @@
-"""Which errors pass by themselves, and which stay until somebody acts; pure.
+"""Which errors pass without help, and which need a person; pure.
 
-aiokafka's ``retriable`` alone does not tell: a fenced producer is not retriable, yet opening anew
-mends it, and some errors come only as text, in a ``KafkaError`` of no kind.
+aiokafka's ``retriable`` is not enough: a fenced producer is not retriable, but a new session solves
+it. Some errors come only as the text of a plain ``KafkaError``.
 """
 
 import errno
@@ -13,17 +13,17 @@ from typing import Final
 from aiokafka import errors
 from aiokafka.errors import KafkaError
 
-#: A process that an error of this kind ended. From sysexits.h: something is configured wrongly.
+#: The exit code after a lasting error. From sysexits.h: a configuration error.
 LASTING_EXIT_CODE: Final = 78
 
 _ALLOW: Final = "allow it in the broker's ACLs"
 _RECORD: Final = "raise max.message.bytes of the topic, and message.max.bytes of the broker"
 _UPDATE: Final = "update the broker: Apache Kafka 2.1 or newer is needed"
-_SIGN_IN: Final = "give this process credentials that the broker takes"
-_GROUP: Final = "give it a name of its own by TOPIC_PREFIX"
-_MAKE: Final = "change the broker's rule, or make the topic yourself"
+_SIGN_IN: Final = "give this process credentials that the broker accepts"
+_GROUP: Final = "set a TOPIC_PREFIX of your own"
+_MAKE: Final = "change the broker's rule, or create the topic yourself"
 
-#: What an error means and what to do, for errors that no retry mends.
+#: The meaning and the remedy of errors for which no retry helps.
 LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.TopicAuthorizationFailedError: ("the broker refuses access to a topic", _ALLOW),
     errors.GroupAuthorizationFailedError: ("the broker refuses access to a group", _ALLOW),
@@ -32,16 +32,25 @@ LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.DelegationTokenAuthorizationFailed: ("the broker refuses a delegation token", _ALLOW),
     errors.SaslAuthenticationFailed: ("the broker refuses our credentials", _SIGN_IN),
     errors.AuthenticationFailedError: ("the broker refuses our credentials", _SIGN_IN),
-    errors.AuthenticationMethodNotSupported: ("the broker has another way to sign in", _SIGN_IN),
-    errors.UnsupportedSaslMechanismError: ("the broker has another way to sign in", _SIGN_IN),
-    errors.IllegalSaslStateError: ("the broker wants us to sign in another way", _SIGN_IN),
-    errors.DelegationTokenAuthDisabled: ("the broker takes no delegation tokens", _SIGN_IN),
+    errors.AuthenticationMethodNotSupported: (
+        "the broker does not support this way to sign in",
+        _SIGN_IN,
+    ),
+    errors.UnsupportedSaslMechanismError: (
+        "the broker does not support this way to sign in",
+        _SIGN_IN,
+    ),
+    errors.IllegalSaslStateError: ("the broker requires another way to sign in", _SIGN_IN),
+    errors.DelegationTokenAuthDisabled: ("the broker does not accept delegation tokens", _SIGN_IN),
     errors.DelegationTokenNotFound: ("the broker does not know our delegation token", _SIGN_IN),
-    errors.DelegationTokenOwnerMismatch: ("the delegation token is another's", _SIGN_IN),
+    errors.DelegationTokenOwnerMismatch: ("the delegation token belongs to another user", _SIGN_IN),
     errors.DelegationTokenRequestNotAllowed: ("the broker refuses a delegation token", _SIGN_IN),
     errors.DelegationTokenExpired: ("the delegation token has expired", _SIGN_IN),
     errors.InvalidPrincipalType: ("the broker refuses our kind of user", _SIGN_IN),
-    errors.SecurityDisabled: ("the broker has no security", "use a listener without it"),
+    errors.SecurityDisabled: (
+        "the broker has no security features",
+        "use a listener without authentication",
+    ),
     errors.UnsupportedCodecError: (
         "records are compressed in a way that can't be read here",
         "install aiokafka with its codecs: pip install 'aiokafka[all]'",
@@ -50,15 +59,15 @@ LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.IncompatibleBrokerVersion: ("the broker is too old", _UPDATE),
     errors.UnrecognizedBrokerVersion: ("the broker's version is unknown", _UPDATE),
     errors.UnsupportedForMessageFormatError: ("the broker's message format is too old", _UPDATE),
-    errors.KafkaConfigurationError: ("the client is configured wrongly", "mend the settings"),
-    errors.MessageSizeTooLargeError: ("a record is larger than its topic takes", _RECORD),
-    errors.RecordListTooLargeError: ("records are larger than their topic takes", _RECORD),
+    errors.KafkaConfigurationError: ("the client is configured wrongly", "correct the settings"),
+    errors.MessageSizeTooLargeError: ("a record is larger than its topic allows", _RECORD),
+    errors.RecordListTooLargeError: ("records are larger than their topic allows", _RECORD),
     errors.RecordTooLargeError: ("a record is larger than a fetch may be", _RECORD),
     errors.InvalidTimestampError: (
         "the broker refuses a record's timestamp",
         "raise message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic",
     ),
-    errors.InvalidTopicError: ("the broker refuses a topic's name", "mend TOPIC_PREFIX"),
+    errors.InvalidTopicError: ("the broker refuses a topic's name", "correct TOPIC_PREFIX"),
     errors.InvalidPartitionsError: ("the broker refuses a topic's partitions", _MAKE),
     errors.InvalidReplicationFactorError: (
         "the broker can't keep so many replicas",
@@ -68,7 +77,7 @@ LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.InvalidConfigurationError: ("the broker refuses a topic's configuration", _MAKE),
     errors.PolicyViolationError: ("a policy of the broker refuses a topic", _MAKE),
     errors.InvalidRequiredAcksError: ("the broker refuses acks=all", _UPDATE),
-    errors.InvalidGroupIdError: ("the broker refuses the name of a group", "mend TOPIC_PREFIX"),
+    errors.InvalidGroupIdError: ("the broker refuses the name of a group", "correct TOPIC_PREFIX"),
     errors.InconsistentGroupProtocolError: ("another program is in our consumer group", _GROUP),
     errors.InvalidSessionTimeoutError: (
         "the broker refuses the session time-out",
@@ -83,46 +92,46 @@ LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.InvalidCommitOffsetSizeError: ("the broker refuses so many offsets", _UPDATE),
 }
 
-#: Errors that may pass, but not if they come again and again.
+#: Errors that may pass, but are lasting if they repeat.
 DOUBTFUL: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.CorruptRecordException: (
         "the broker says that records are corrupt",
-        "look at its log; bring the topic back from a replica or a backup",
+        "look at its log; restore the topic from a replica or a backup",
     ),
-    errors.UnknownError: ("the broker fails with an error of no name", "look at its log"),
+    errors.UnknownError: ("the broker reports an unknown error", "look at its log"),
     errors.InvalidFetchRequestError: ("the broker refuses a fetch", "look at its log"),
     errors.InvalidRequestError: ("the broker refuses a request", "look at its log"),
     errors.LogDirNotFound: ("the broker has lost a folder of its log", "look at its log"),
 }
 
-#: Errors of the file system that no retry mends.
+#: Errors of the file system for which no retry helps.
 _OF_FILES: Final = {
-    errno.EACCES: "let this user write there",
-    errno.EPERM: "let this user write there",
+    errno.EACCES: "give this user write access",
+    errno.EPERM: "give this user write access",
     errno.EROFS: "mount it so that it can be written",
-    errno.ENOTDIR: "move the file that is in the place of a folder",
-    errno.EISDIR: "move the folder that is in the place of a file",
-    errno.EEXIST: "move the file that is in the place of a folder",
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there",
+    errno.ENOTDIR: "move the file away: a folder is needed there",
+    errno.EISDIR: "move the folder away: a file is needed there",
+    errno.EEXIST: "move the file away: a folder is needed there",
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some disk space",
     errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
     errno.EIO: "look at the disk",
-    errno.ELOOP: "mend the links",
+    errno.ELOOP: "correct the symbolic links",
     errno.ENAMETOOLONG: "use a shorter path",
 }
 _NAMED: Final = re.compile(r"\b([A-Z][A-Za-z]+)\(")
 
 
 class LastingError(Exception):
-    """An error that stays until somebody acts: one line that says what, where and what to do."""
+    """An error that needs a person: one line with the problem, the place and what to do."""
 
 
 class PassingError(Exception):
-    """An error that a later start may mend: one line that says what, where and what to do."""
+    """An error that a later start may solve: one line with the problem and what to do."""
 
 
 def lasting(error: BaseException) -> LastingError | None:
-    """The error as a line for ops, if no retry mends it; ``None`` if it may pass by itself."""
+    """The error as a line for ops if no retry helps; ``None`` if it may pass without help."""
     for each in _causes(error):
         if isinstance(each, LastingError):
             return each
@@ -134,7 +143,7 @@ def lasting(error: BaseException) -> LastingError | None:
 
 
 def doubtful(error: BaseException) -> LastingError | None:
-    """The error as a line for ops, if it does not pass when it comes again and again."""
+    """The error as a line for ops, if it is lasting when it repeats."""
     for each in _causes(error):
         if (told := DOUBTFUL.get(type(each))) is not None:
             return _line(told, each)
@@ -195,7 +204,7 @@ class Patience:
 
 
 class Judge:
-    """Tells what stays among the errors that somebody gets one after the other."""
+    """Finds lasting errors among the errors of repeated tries."""
 
     def __init__(self) -> None:
         self._patience = Patience()
@@ -226,7 +235,7 @@ def _name(argument: object) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from, and aiokafka's errors that it only names in its text."""
+    """The error, its causes, and aiokafka's errors that are only named in its text."""
     seen: set[int] = set()
     each: BaseException | None = error
     while each is not None and id(each) not in seen:

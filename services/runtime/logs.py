@@ -1,8 +1,8 @@
 """Structured logs: JSON lines for machines, columns for people; always to standard error.
 
-No address gets there, whoever logs it: the words of any error may hold what somebody sent. What the
-Kafka client repeats many times a second gets there once a minute, or not at all where our own lines
-say it: see ``client_says``.
+No address is logged: the text of any error may quote somebody's input. Lines that the Kafka client
+repeats many times a second are logged once a minute, or not at all if our own lines say the same:
+see ``client_says``.
 """
 
 import logging
@@ -18,8 +18,8 @@ from services.runtime.settings import Settings
 
 #: Seconds between two equal lines of the Kafka client.
 SELDOM_SECONDS: Final = 60.0
-#: How the client's lines begin that tell of a lost connection, of a group that forms anew, or of an
-#: error that it also raises. ``BrokerWatch``, ``Host`` and their like say the same in one line.
+#: Beginnings of the client's lines about lost connections, about rebalances, and about errors that
+#: it also raises. ``BrokerWatch``, ``Host`` and others log the same in one line.
 SAID_BY_US: Final = (
     "Unable connect to ",
     "Unable to request metadata from ",
@@ -55,14 +55,14 @@ SAID_BY_US: Final = (
     "Could not commit offset for partition ",
     "Could not end transaction ",
 )
-#: How asyncio's lines begin that tell of an error which nobody asked a task or future for.
+#: Beginnings of asyncio's lines about errors of tasks and futures that nobody awaited.
 _NEVER_ASKED: Final = ("Future exception was never retrieved", "Task exception was never retrieved")
 
 
 def client_says(record: logging.LogRecord) -> bool:
-    """Whether a line of the Kafka client, or of asyncio about the client, says what we do not."""
+    """Whether a line of the Kafka client, or of asyncio about it, says what ours do not."""
     if record.name == "asyncio":
-        # The client leaves futures of a fenced or closed producer alone; their error came to us.
+        # The client does not await futures of a fenced or closed producer; it raised their error.
         error = record.exc_info[1] if record.exc_info else None
         return not (isinstance(error, KafkaError) and record.getMessage().startswith(_NEVER_ASKED))
     is_clients = record.name.partition(".")[0] == "aiokafka"

@@ -116,7 +116,7 @@ class DeadLetterCounts:
                 self._shown[name] = count
 
     def hide(self) -> None:
-        """The partition closes here: who opens it next shows its sums."""
+        """The partition closes here; the next worker that opens it shows its sums."""
         for name in self._shown:
             DEAD_LETTERS.remove(*self.labels, *name.rsplit("/", 2))
         self._shown = {}

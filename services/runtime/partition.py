@@ -204,7 +204,7 @@ class PartitionRun:
         fetched = {}
         if wanted:
             limit = self._settings.batch_records_max
-            # A rebalance waits for this run to stop, and an answered call is not to wait.
+            # A rebalance waits until this run stops, and an answered call must not wait.
             ends = [self._stopping, self._calls.answered] if self._calls else [self._stopping]
             fetched = await fetch_until(
                 self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit), ends
@@ -218,7 +218,7 @@ class PartitionRun:
             if answered_ms is not None:
                 read_to = await self._consumer.position(tp)
                 if read_to < each.next_offset:
-                    raise TransportError(f"the log of {tp} was replaced by another")
+                    raise TransportError(f"the topic of {tp} was created anew")
                 each.answered(read_to, read_end(self._consumer, tp), answered_ms, quiet_ms)
 
     async def _fold_batch(self) -> bool:

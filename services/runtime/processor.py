@@ -15,7 +15,7 @@ Fact = Callable[..., Message]
 
 
 def no_server(row_name: str, rows: Any) -> str:
-    """The server of calls that wait for none."""
+    """The server name of calls that need no server."""
     return ""
 
 

@@ -14,7 +14,7 @@ async def restore(
 ) -> None:
     """Read the changelog to its end, from the offset of the local rows or from its beginning.
 
-    Raises ``LastingError`` for a record that can't be read, as none may be skipped.
+    Raises ``LastingError`` for an unreadable record, as no record may be skipped.
     """
     reader = consumer(settings)
     await reader.start()

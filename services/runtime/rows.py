@@ -60,7 +60,7 @@ class Call:
 
 @dataclass(slots=True)
 class Waiting:
-    """A message as JSON text, and when it came; it waits until then at most.
+    """A message as JSON text, and when it came; it waits until ``until`` at most.
 
     ``place`` is where its record lies, ``topic/partition/offset``; the runtime fills it in. A row
     may also stand for all that waits on its key, and then has no message.
@@ -75,7 +75,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A message that waited in vain and that no fact could answer: it becomes a dead letter.
+    """A message that waited in vain and has no fact as an answer; it becomes a dead letter.
 
     A rule returns it among its messages. ``reason`` is the short code of ``problem``.
     """

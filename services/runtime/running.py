@@ -17,7 +17,7 @@ ADMIN_KEY_FILE = "admin-key"
 class RunningWorker(BaseModel):
     """One worker process: the base URL of its pages for ops, and its public one, if any.
 
-    ``stopped`` is why it ended, if that stays until somebody acts.
+    ``stopped`` is the lasting error that ended it, if any.
     """
 
     service: str

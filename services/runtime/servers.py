@@ -25,9 +25,9 @@ class Waiting:
 
 
 class Servers:
-    """All partitions of a processor share it, so that one call finds out for all of them.
+    """All partitions of a processor share it, so one call tests a server for all of them.
 
-    It lives in memory: after a restart the first call finds out how a server stands.
+    It is kept in memory: after a restart the first call tests the server.
     """
 
     def __init__(self, processor: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,7 +36,7 @@ class Servers:
         self._breakers: dict[str, Breaker] = {}
         self._missing: dict[str, str] = {}
         self._told_at: dict[str, float] = {}
-        #: Who is told, at once, that a server went down.
+        #: Callbacks that run as soon as a server goes down.
         self.on_shut: set[Callable[[str], None]] = set()
 
     def turn(self, server: str) -> Turn:
@@ -46,19 +46,19 @@ class Servers:
         return self._breaker(server).turn(self._clock())
 
     def begin(self, server: str) -> bool:
-        """A call to it begins; whether it is the one that finds out."""
+        """A call to it begins; returns whether it is the test call."""
         after = self._breakers[server] = self._breaker(server).begun()
         return after.is_probing
 
     def lacks(self, server: str, setting: str) -> None:
-        """Nothing can be asked of it until a setting is given; with no setting it can."""
+        """Note the setting without which the server can't be asked; empty if none is missing."""
         if not setting:
             self._missing.pop(server, None)
         elif server not in self._missing:
             self._missing[server] = setting
             self._down(server).set(1)
             _log.warning(
-                f"nothing is tried until {setting} is set: calls are kept",
+                f"no call is made until {setting} is set: calls are kept",
                 processor=self._processor,
                 server=server,
             )
@@ -69,7 +69,7 @@ class Servers:
         self._put(server, breaker.down(self._clock(), why, seconds, is_probe=is_probe))
 
     def strained(self, server: str, why: str, seconds: float, *, is_probe: bool) -> None:
-        """A call was left without an answer, or was told to come later for a reason of us all."""
+        """A call got no answer, or an answer that puts off all calls."""
         breaker = self._breaker(server)
         self._put(server, breaker.strained(self._clock(), why, seconds, is_probe=is_probe))
 
@@ -78,7 +78,7 @@ class Servers:
         self._put(server, self._breaker(server).up())
 
     def untold(self, server: str, *, is_probe: bool) -> None:
-        """A call ended without a word of it."""
+        """A call ended without a finding about the server."""
         self._breakers[server] = self._breaker(server).untold(is_probe=is_probe)
 
     def why(self, server: str) -> str:

@@ -53,8 +53,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and exempt all objects that exist by then from garbage collection.
 
-        A full collection over them would delay all requests by 30 to 100 ms. Beside it runs the
-        watch: when something fails that stays, the server ends.
+        A full collection over them would delay all requests by 30 to 100 ms. The broker's
+        watch runs beside the server and ends it on a lasting error.
         """
         if self._beside is not None:
             self._task = asyncio.create_task(self._beside.serve(self._beside.sockets))

@@ -110,8 +110,9 @@ class Settings(BaseSettings):
         None,
         ge=0,
         le=36_500,
-        description="Days after which dead letters are deleted; 0 keeps them for ever. Without it"
-        " the topic stays as it is, and is made to keep them. Under log they are always kept.",
+        description="Days after which dead letters are deleted; 0 keeps them for ever. If it is not"
+        " set, an existing topic keeps its settings and a new one keeps dead letters for ever."
+        " With CLOCK=log they are always kept.",
     )
     state_dir: Path = Field(Path(".jointbuy/state"), description="Local rows; may be deleted.")
     state_kept_seconds: int = Field(

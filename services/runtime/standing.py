@@ -43,10 +43,10 @@ class Standing:
 
 
 def left_outside(partitions: Sequence[dict[str, Any]]) -> list[str]:
-    """What is left when all is at rest: a line for each processor and what its calls wait for.
+    """The calls that are left at rest: a line for each processor and cause of waiting.
 
-    ``partitions`` are entries of ``/status``. A call is something to be done outside, such as a
-    letter to be sent. It waits for its server, or for its time, such as that of its next try.
+    ``partitions`` are entries of ``/status``. A call does something outside, such as sending
+    a letter. It waits for its server, or for a set time, such as its next try.
     """
     calls: Counter[tuple[str, str]] = Counter()
     why: dict[tuple[str, str], str] = {}

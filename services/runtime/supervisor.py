@@ -65,7 +65,7 @@ SECRETS: dict[str, tuple[str, ...]] = {
 #: The broker's process, which needs none of them.
 BROKER = "broker"
 RESTART_SECONDS_MAX = 30.0
-#: Until a service is tried again that ended by an error which stays until somebody acts.
+#: Seconds until a service that ended with a lasting error is started again.
 LASTING_SECONDS = 60.0
 LAST_LINE_BYTES = 4_096
 HEALTHY_SECONDS = 20.0
@@ -105,7 +105,7 @@ class Child:
     def died(self) -> bool:
         """Whether it has died; notes when to start it again: at once, then ever later.
 
-        One that says that its error stays is tried again after ``LASTING_SECONDS``.
+        After a lasting error it is started again after ``LASTING_SECONDS``.
         """
         if self.process is None or self.process.poll() is None:
             return False
@@ -132,11 +132,11 @@ class Child:
 
 
 def last_words(log: Path) -> str:
-    """Why a process ended: the last line of its log, of JSON its ``error``."""
+    """Why a process ended: the last line of its log, or that line's ``error`` if it is JSON."""
     with log.open("rb") as file:
         file.seek(max(log.stat().st_size - LAST_LINE_BYTES, 0))
         lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    line = lines[-1] if lines else "it said nothing"
+    line = lines[-1] if lines else "its log is empty"
     try:
         said = json.loads(line)
     except ValueError:

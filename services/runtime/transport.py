@@ -45,7 +45,7 @@ def is_being_cancelled() -> bool:
 
 
 def ends_session(error: BaseException) -> bool:
-    """Whether it is Kafka's or the network's, so that opening anew may mend it; else it is a bug.
+    """Whether Kafka or the network caused it, so that a new session may help; else it is a bug.
 
     aiokafka also raises ``AssertionError`` and others when its state is lost under it.
     """
@@ -84,7 +84,7 @@ class _Refusals:
 
 
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Raises what aiokafka only logs, and ``IllegalStateError`` where it asserts."""
+    """Raises errors that aiokafka only logs, and ``IllegalStateError`` where it asserts."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -116,7 +116,9 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
 
     def _must_have(self, partition: TopicPartition) -> None:
         if not self._subscription.is_assigned(partition):
-            raise IllegalStateError(f"partition {partition} is taken away: is its topic gone?")
+            raise IllegalStateError(
+                f"partition {partition} is no longer assigned: was its topic deleted?"
+            )
 
     async def stop(self) -> None:
         """Disconnect, whatever became of the last fetch.
@@ -223,7 +225,7 @@ def _append(builder: Any, record: OutputRecord) -> bool:
 
 
 class LateProducer:
-    """A producer that connects in the background, so that a broker may come later."""
+    """A producer that connects in the background, so that the broker may start later."""
 
     def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
         self._settings = settings
@@ -233,7 +235,7 @@ class LateProducer:
 
     @property
     def is_connected(self) -> bool:
-        """Whether it has been connected; the broker may be away again."""
+        """Whether it was connected once; the broker may not answer now."""
         return self._producer is not None
 
     def get(self) -> AIOKafkaProducer:
@@ -333,14 +335,14 @@ async def partition_counts(reader: AIOKafkaConsumer) -> dict[str, int]:
 async def committed_of(reader: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
     """The offset that a consumer's group has committed; ``None`` if it has none, or beyond the end.
 
-    Beyond the end it is of a log that was there before: the topic was deleted and made anew.
+    An offset beyond the end is of an earlier topic, which was deleted and created anew.
     """
     committed: int | None = await reader.committed(partition)
     if committed:
         end: int = (await reader.end_offsets([partition]))[partition]
         if committed > end:
             _log.warning(
-                "the log was replaced by another: it is read from its beginning",
+                "the topic was created anew: it is read from its beginning",
                 topic=partition.topic,
                 partition=partition.partition,
                 committed=committed,
@@ -364,7 +366,8 @@ async def fetch_until(
 ) -> dict[TopicPartition, list[Any]]:
     """What was fetched, or nothing once one of the events is set.
 
-    In a rebalance a fetch waits for the next assignment, which waits for its partition to stop.
+    In a rebalance the fetch waits for the next assignment, and the assignment waits until the
+    partition has stopped.
     """
     fetching = asyncio.ensure_future(fetch)
     waiting = [asyncio.ensure_future(event.wait()) for event in ends]

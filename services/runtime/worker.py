@@ -62,7 +62,7 @@ def build(
     settings: Settings,
     callers: Mapping[str, Caller] | None = None,
 ) -> tuple[faust.App, BrokerWatch]:
-    """The app of a service, and its watch; ``callers`` do what its processors call for."""
+    """The app of a service and its watch; ``callers`` make the outside calls of its processors."""
     service = processors[0].service
     app = _App(
         f"{settings.topic_prefix}{service}",
@@ -90,7 +90,7 @@ def build(
 def _add_watch(app: faust.App, watch: BrokerWatch) -> None:
     @app.service
     class WatchService(mode.Service):  # type: ignore[misc]
-        """Watches the broker, and ends the worker when something fails that stays."""
+        """Watches the broker, and ends the worker on a lasting error."""
 
         async def on_start(self) -> None:
             self._tasks = [asyncio.create_task(each) for each in (watch.run(), self._end())]
@@ -172,7 +172,7 @@ async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) 
         else:
             outage.back(time.monotonic())
             if made:
-                _log.info("topics are made", made=made)
+                _log.info("topics are created", made=made)
             return
 
 

@@ -1,7 +1,7 @@
 """How many units of a group a shop's order comes to, each unit counted once.
 
-Two things are told that are not to be added up: the rest of a cart whose order names a group of one
-product, and the goods of a sub-order, which its parent has told.
+Two things must not be added: other products in a cart whose order names a group of one product,
+and the goods of a sub-order, which are also in its parent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from services.shop_bridge.rows import Line, ShopOrder
 
 
 class Target(NamedTuple):
-    """A group's units in an order, how many of them are left, and the value of them all."""
+    """A group's units in an order, the units left of them, and the value of all of them."""
 
     quantity: int
     left: int
@@ -21,10 +21,11 @@ class Target(NamedTuple):
 
 
 def target(group_id: str, order: ShopOrder) -> Target:
-    """What the order comes to for a group.
+    """Count the order's units for a group.
 
-    A sub-order's line of a product that the order has lines of is a copy of these: it adds no unit,
-    and takes out what is out of it. Any other line of a sub-order adds its units.
+    If the order has lines of the same product, a sub-order's line is a copy of these: it adds no
+    units, and its cancelled and returned units are taken off. Any other line of a sub-order adds
+    its units.
     """
     own = counted_lines(group_id, order)
     parts = part_lines(group_id, order)
@@ -41,7 +42,7 @@ def target(group_id: str, order: ShopOrder) -> Target:
 
 
 def groups(order: ShopOrder) -> Iterable[str]:
-    """The groups that the order has been told to, and those that its lines name."""
+    """The groups that have counted the order, and those that its lines name."""
     named = [line.group_id for line in _all(order)]
     return [each for each in dict.fromkeys([*order.sent, *named]) if each is not None]
 
@@ -52,7 +53,7 @@ def all_counted(group_id: str, order: ShopOrder) -> Mapping[str, Line]:
 
 
 def counted_lines(group_id: str, order: ShopOrder) -> Mapping[str, Line]:
-    """The order's own lines that count for a group: not the rest of a cart."""
+    """The order's own lines that count for a group, without other products."""
     return _compared(_of_group(group_id, order.lines), group_id, order)
 
 
@@ -70,7 +71,7 @@ def part_lines(group_id: str, order: ShopOrder) -> Mapping[str, Line]:
 
 
 def needs_product(group_id: str, order: ShopOrder) -> bool:
-    """Whether it must be known which product the group is for before its lines can be counted.
+    """Whether the group's product must be known before its lines can be counted.
 
     Without ``strictly`` all lines count if none is that product. So if all are of one product, they
     count in any case.
@@ -144,7 +145,7 @@ def _sum(lines: Mapping[str, Line], order: ShopOrder) -> Target:
 
 
 def _units(line_id: str, line: Line, order: ShopOrder) -> tuple[int, int]:
-    """A line's units and how many of them are out, with what came after the snapshot."""
+    """A line's units and those taken out, with the refunds and edits after the snapshot."""
     changes = [edit.changes.get(line_id, 0) for edit in order.edits.values()]
     ordered = line.quantity + sum(change for change in changes if change > 0)
     out = line.removed - sum(change for change in changes if change < 0)

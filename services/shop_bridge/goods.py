@@ -1,7 +1,7 @@
-"""Which orders and lines tell of goods, and which only tell of money or of goods told already.
+"""Which orders and lines are goods, and which are only money or copies of other lines.
 
-Shops put tips, gift cards and insurance among the lines, list a bundle and its parts, and tell one
-purchase in several orders. A group counts goods, each once.
+Shops list tips, gift cards and insurance as lines, list a bundle and its parts, and split one
+purchase into several orders. A group counts goods, each once.
 """
 
 import re
@@ -25,11 +25,11 @@ PART_OF_PRODUCT = ("woosbparentid", "woosgparentid")
 #: A renewal, a resubscription and a switch of WooCommerce Subscriptions copy the first order's
 #: fields (wc_subscriptions_renewal_order_data).
 RENEWALS = frozenset({"subscriptionrenewal", "subscriptionresubscribe", "subscriptionswitch"})
-#: ``created_via`` of orders that only ask for the rest of a deposit (WooCommerce Deposits).
+#: ``created_via`` of orders for the rest of a deposit (WooCommerce Deposits).
 BALANCES = frozenset({"wc_deposits", "wcdp_payment"})
-#: A deposit has come, the rest has not.
+#: Statuses of orders of which only the deposit is paid.
 PARTLY_PAID = frozenset({"partial-payment", "partially-paid", "partial-payme"})
-#: Statuses of orders that only ask for the rest of a deposit.
+#: Statuses of orders for the rest of a deposit.
 BALANCE_DUE = frozenset({"scheduled-payment", "pending-deposit"})
 _TIPS = frozenset({"tip", "tips", "gratuity", "trinkgeld", "pourboire", "propina", "mancia"})
 _PROTECTION = re.compile(
@@ -102,7 +102,7 @@ def is_no_goods(line: Mapping[str, Any]) -> bool:
 
 
 def product_ids(line: Mapping[str, Any], *names: str) -> tuple[str, ...]:
-    """What a line calls its product: the ids and the SKU in these fields, as text."""
+    """The names of a line's product: the ids and the SKU in these fields, as text."""
     found = []
     for name in names:
         value = line.get(name)
@@ -114,7 +114,7 @@ def product_ids(line: Mapping[str, Any], *names: str) -> tuple[str, ...]:
 
 
 def whole_of(index: int, lines: list[dict[str, Any]]) -> int | None:
-    """The index of the line that a line of WooCommerce is a part of; None if it stands alone.
+    """The index of the bundle's line if a line of WooCommerce is a part of it; else None.
 
     A part whose whole is not in the order stands alone, so that its goods are not lost.
     """

@@ -30,7 +30,7 @@ class Named(NamedTuple):
 
 
 def pairs(fields: object, name: str) -> list[tuple[str, str]]:
-    """Fields as shops write them; those with no text, and all that is no field, are left out.
+    """Fields as shops write them, without those that are malformed or have no text.
 
     They are a list of ``{name: …, "value": …}``, an object of such (PHP's list with gaps), or one
     object of names and values.
@@ -43,7 +43,7 @@ def pairs(fields: object, name: str) -> list[tuple[str, str]]:
 
 
 def plain_name(key: str) -> str:
-    """The name of a field as it is compared: without case and all that is no letter."""
+    """The name of a field for comparison: lower case, letters only."""
     return _NOT_LETTERS.sub("", key).lower()
 
 

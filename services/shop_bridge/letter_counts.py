@@ -1,7 +1,7 @@
 """The dead letters of webhooks, polls and outboxes: counted over restarts, and named in the log.
 
-They belong to no partition, so their sums are kept in a file in ``STATE_DIR``. A process that is
-killed between Kafka's word and the file counts some too few.
+They belong to no partition, so their sums are kept in a file in ``STATE_DIR``. If the process is
+killed after Kafka's answer and before the file is written, some are not counted.
 """
 
 import json
@@ -30,7 +30,7 @@ class LetterCounts:
         self._shown = DeadLetterCounts(LABELS)
 
     def load(self) -> None:
-        """Go on from the file; without one, or if it is garbled, from nothing."""
+        """Load the file; without one, or if it is garbled, begin at 0."""
         try:
             told = json.loads(self._path.read_text())
             self._counts = {str(name): int(count) for name, count in told.items()}
@@ -39,11 +39,11 @@ class LetterCounts:
         self._shown.show(self._counts)
 
     def add(self, letters: Iterable[OutputRecord]) -> None:
-        """Count dead letters that Kafka has, and tell of them."""
+        """Count and log dead letters that Kafka has acknowledged."""
         now = time.monotonic()
         before = dict(self._counts)
         for letter in letters:
-            # Its own headers come last: those of a record may have the same names.
+            # The dead letter's own headers come last: the record's may have the same names.
             said = {name: (text or b"").decode("utf-8", "replace") for name, text in letter.headers}
             topic = said["topic"].removeprefix(self._prefix)
             name = f"{topic}/{said['reason']}/yes"
@@ -55,7 +55,7 @@ class LetterCounts:
             self._keep()
 
     def _keep(self) -> None:
-        """Replace the file in one step; a disk that takes nothing costs only the counts."""
+        """Replace the file in one step; on a full disk only the counts are lost."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft = self._path.with_suffix(".new")

@@ -1,6 +1,6 @@
-"""The lines of a shop's order: which group each is of, how many units, and which it says twice.
+"""The lines of a shop's order: the group of each, its units, and duplicates.
 
-A line of no group is never a reason to refuse an order: only lines of a group are judged
+Only lines of a group are checked, so any other line can't make an order unreadable
 (woocommerce#52198). A line of a group that can't be counted keeps its place with ``problem``, and
 the order's other lines count.
 """
@@ -33,7 +33,7 @@ class Counted(NamedTuple):
 
 @dataclass(slots=True)
 class Draft:
-    """A line on its way; ``is_own`` if it names its group itself.
+    """A line before it is final; ``is_own`` if it names its group itself.
 
     ``counted`` is None and ``problem`` says why, if it can't be counted.
     """
@@ -49,7 +49,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Language:
-    """How a shop's system writes a line: where its own fields stand, and what its product is."""
+    """How a shop's system writes a line: its own fields and its product."""
 
     fields: str
     name: str
@@ -103,7 +103,7 @@ def _draft(
     try:
         draft.counted = count(body)
         if draft.counted.value > SUM_MAX:
-            raise UnreadableError("its value is more than an amount may be")
+            raise UnreadableError("its value is larger than the largest amount")
     except UnreadableError as error:
         draft.counted, draft.problem = None, str(error)
     return draft
@@ -138,7 +138,7 @@ def _top(index: int, bodies: list[dict[str, Any]]) -> int:
 def join_bundles(found: list[Draft], bodies: list[dict[str, Any]]) -> list[Draft]:
     """Count a bundle of Shopify once: an order has only its components (``lineItemGroup``).
 
-    The bundle has the quantity that its group says, else the least of its components'. It stands
+    The bundle has the quantity that its group says, else the least of its components'. It counts
     as long as any component does.
     """
     joined: list[Draft] = []
@@ -197,7 +197,7 @@ def _told_units(group: Mapping[str, Any]) -> int:
 
 
 def shop_lines(found: Iterable[Draft]) -> tuple[ShopLine, ...]:
-    """The lines to be told. One of no group and no id, of which nothing could be told, is left out.
+    """The final lines, without those that have neither a group nor an id.
 
     A line of a group without an id gets one by its place.
     """

@@ -34,7 +34,7 @@ from services.shop_bridge.shops import Shop
 
 IDS_KEPT = 50_000
 RECORDS_AT_ONCE = 500
-#: Between two looks whether the topic is still there: aiokafka says nothing when it is gone.
+#: Seconds between two checks of the topic: aiokafka does not report that it was deleted.
 LOOK_SECONDS = 30.0
 _log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ _log = structlog.get_logger()
 async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) -> None:
     """Follow the outbox of a shop for ever.
 
-    Raises what Kafka raises, and ``LastingError`` when there is no such topic (any more).
+    Raises Kafka's errors, and ``LastingError`` if the topic does not exist or was deleted.
     """
     assert shop.topic is not None
     reader = transport.consumer(settings, f"{settings.topic_prefix}shop_bridge-outbox-{shop.name}")
@@ -73,11 +73,11 @@ async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) ->
 
 
 async def _check_there(reader: AIOKafkaConsumer, shop: Shop) -> None:
-    """The topic is looked for before it is read: who reads one that is not there may make it."""
+    """Check the topic before reading it, as reading a missing topic may create it."""
     if shop.topic not in await reader.topics():
         raise LastingError(
-            f"there is no topic {shop.topic} for shop {shop.name}: make it, let this process read"
-            " it, or mend its name in SHOPS"
+            f"there is no topic {shop.topic} for shop {shop.name}: create it, let this process read"
+            " it, or correct its name in SHOPS"
         )
 
 
@@ -126,7 +126,7 @@ class Events:
         return [self._publisher.event(spoken.message, now_ms, cause)]
 
     def _buried(self, record: Any, error: ValueError) -> list[OutputRecord]:
-        """The dead letter of an event, and what people are told of it."""
+        """The dead letter of an event, and its task for people."""
         now = datetime.now(UTC)
         place = f"{record.topic}/{record.partition}/{record.offset}"
         event = burying.unread_event(self._source, record.key, place, error, now)

@@ -16,7 +16,7 @@ from schemas.parts import NUMBER_MAX, SUM_MAX
 from schemas.reasons import OrderReason
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
-#: Powers of ten: a number beyond these is not counted with, as its fraction would fill the memory.
+#: Exponents of ten: larger or smaller numbers are refused, as they would fill the memory.
 _DIGITS_BEFORE_MAX, _DIGITS_AFTER_MAX = 20, 60
 _ID = re.compile(r"[^/\x00-\x1f\x7f]{1,40}")
 #: WordPress and PHP write this where there is no time.
@@ -42,7 +42,7 @@ class GarbledError(ValueError):
 
 
 class UnreadableError(ValueError):
-    """The body is JSON, but not what its topic says; the text names the field, never its value.
+    """The JSON does not fit its topic; the text names the field, never its value.
 
     ``reason`` is a code for it.
     """
@@ -56,8 +56,8 @@ def parse(body: bytes) -> Any:
     """The JSON of a body; numbers with a point as ``Decimal``. Raises ``GarbledError``.
 
     A byte order mark is passed over, and so are messages of PHP around an object or a list: shops
-    with ``WP_DEBUG_DISPLAY`` print them into every answer (wc-api-python#40). The lengths of chunks
-    are passed over, too, which some servers leave in the body (woocommerce#28474).
+    with ``WP_DEBUG_DISPLAY`` print them into every answer (wc-api-python#40). Lengths of
+    chunks, which some servers leave in the body, are passed over, too (woocommerce#28474).
     """
     try:
         text = body.decode("utf-8-sig")
@@ -122,7 +122,7 @@ def order_object(body: Any) -> dict[str, Any]:
     if is_error and "id" not in body:
         named = code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else "no code"
         raise UnreadableError(
-            f"the body is an error of the shop ({named}), not an order: see that the shop's"
+            f"the body is an error of the shop ({named}), not an order: check that the shop's"
             " webhook or key may read orders",
             "error-body",
         )
@@ -156,7 +156,7 @@ def inner(body: Any, name: str) -> dict[str, Any]:
 
 
 def entries(body: Any, name: str) -> list[dict[str, Any]]:
-    """The objects in a field, whatever else is in it.
+    """The objects in a field; other values are left out.
 
     PHP writes a list with gaps as an object, ``{"0": …, "2": …}``: its values are the entries.
     """
@@ -185,7 +185,7 @@ def identity(body: dict[str, Any], name: str) -> str:
 
 
 def identity_or_none(body: dict[str, Any], *names: str) -> str | None:
-    """The first of these fields that is an id; 0 is none, as WooCommerce writes it for a guest."""
+    """The first of these fields that is an id; 0 is not, as WooCommerce writes it for a guest."""
     for name in names:
         if body.get(name):
             try:
@@ -196,7 +196,7 @@ def identity_or_none(body: dict[str, Any], *names: str) -> str | None:
 
 
 def order_number(body: dict[str, Any], *names: str) -> str | None:
-    """What people call an order: the first of these fields that is text or a number."""
+    """The order's name for people: the first of these fields that is text or a number."""
     for name in names:
         value = body.get(name)
         text = str(value).strip() if isinstance(value, str | int) and value else ""
@@ -251,17 +251,17 @@ def amount(body: dict[str, Any], name: str, currency: str) -> Fraction:
         raise UnreadableError(f"{name} is not an amount")
     minor = Fraction(found) * int(10 ** decimals(currency))
     if abs(minor) > SUM_MAX:
-        raise UnreadableError(f"{name} is more than an amount may be")
+        raise UnreadableError(f"{name} is larger than the largest amount")
     return minor
 
 
 def is_yes(value: object) -> bool:
-    """Whether a field says yes: true, 1, or text that means it."""
+    """Whether a field means yes: true, 1, or a text such as "yes"."""
     return value is True or (isinstance(value, str | int) and str(value).lower() in _YES)
 
 
 def has_time(body: dict[str, Any], name: str) -> bool:
-    """Whether a field has a time, so that the thing it is of has happened."""
+    """Whether a field has a time, which means that the event has happened."""
     value = body.get(name)
     return isinstance(value, str) and not _NO_TIME.fullmatch(value)
 
@@ -282,7 +282,7 @@ def instant(body: dict[str, Any], *names: str) -> datetime:
 
 
 def email(*candidates: object) -> str | None:
-    """The first of these that a letter can go to, else the first that looks like an address.
+    """The first valid address of these, or else the first that looks like one.
 
     One that only looks like an address is kept, so that the outcome of the letter says what is
     wrong with it.

@@ -1,4 +1,4 @@
-"""How far a shop's polls are, and which orders they must ask for again; in a file of its own.
+"""A shop's poll position, and the orders to ask for again, in a file.
 
 An order that could not be fetched or read does not hold the others back: the position moves on, and
 the order is kept here with the time of its next try. So it is not lost when the process restarts.
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-#: After the first, the second, … try in vain; the last for all further ones.
+#: Pauses after the first, second, … failed try; the last is for all further ones.
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 360, 1_440))
 
 
@@ -25,13 +25,13 @@ class Waiting:
 
 @dataclass(slots=True)
 class State:
-    """Up to when the changes of each list of orders are with Kafka, and the orders that are not."""
+    """The time up to which Kafka has the changes of each list, and the failed orders."""
 
     up_to: dict[str, datetime] = field(default_factory=dict)
     again: dict[str, Waiting] = field(default_factory=dict)
 
     def fails(self, order_id: str, problem: str, now: datetime) -> bool:
-        """Note that an order failed; whether that is news: it is the first time, or for another
+        """Note that an order failed. Returns whether this is the first failure, or has a new
         reason.
         """
         known = self.again.get(order_id)
@@ -54,7 +54,7 @@ class Position:
         self._path = folder / "shop_bridge" / f"polled-{shop}.json"
 
     def read(self) -> State:
-        """What the file says; as of a new shop if there is none, or it can't be read."""
+        """The file's state; that of a new shop if there is no file, or it can't be read."""
         try:
             told = json.loads(self._path.read_text())
             return State(
@@ -95,5 +95,5 @@ class Position:
 def _instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("a time without a time zone")
     return at

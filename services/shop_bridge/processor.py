@@ -7,8 +7,8 @@
 
 Refunds and edits come without the buyer and without the group, twice, and before the order they
 belong to. So each order of a shop has a row here, under a key of its own, and its orders of groups
-follow from the row. The page that takes webhooks keeps nothing. Which product a group is for, only
-the rows of groups know: an order of several products asks there before it is counted.
+follow from the row. The page that takes webhooks keeps nothing. Only the rows of groups
+have the group's product: an order of several products asks for it before it is counted.
 
 Back go favors and refunds: payments by ``shop`` are instructions, carried out at the payer's
 orders.

@@ -58,7 +58,7 @@ class Publisher:
 
     @property
     def is_away(self) -> bool:
-        """Whether it is told already that no broker answers."""
+        """Whether the broker does not answer; the watch logs that."""
         return bool(self.watch.unready())
 
     async def start(self) -> None:
@@ -83,9 +83,9 @@ class Publisher:
     def dead_letter(
         self, message: Message, now_ms: int, cause: str, error: str, left: Left
     ) -> OutputRecord:
-        """A message that people must mend, for the topic where it belongs once it is.
+        """A message that people must correct; the topic is its destination after that.
 
-        ``left`` is the task that people have with it.
+        ``left`` is its task for people.
         """
         topic = self._topics[type(message)]
         return self._letter(topic, message.key, encode(message), now_ms, cause, error, left)

@@ -1,8 +1,8 @@
 """What is answered to a webhook: refused, ignored, or acknowledged once Kafka has what it says.
 
 A shop repeats what is not answered with 2xx, and gives up on an address that keeps refusing. So
-only what a repeat can better is refused: a wrong signature, a busy broker. What is signed has come
-as its shop sent it: if nothing in it can be read, it is kept as a dead letter and acknowledged.
+only what a repeat can better is refused: a wrong signature, a busy broker. A signed body is as its
+shop sent it: if it can't be read, it is kept as a dead letter and acknowledged.
 """
 
 import re
@@ -25,12 +25,12 @@ from services.shop_bridge.shops import Shop
 
 RETRY_SECONDS = 5
 MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
-#: A domain of a shop, as it may be written into an answer.
+#: A shop's domain that is safe in an answer.
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?(:[0-9]{1,5})?")
 
 
 class Speaker(NamedTuple):
-    """How a platform sends: its headers, its topics about orders, and what reads them."""
+    """A platform: its headers, its topics about orders, and their readers."""
 
     topic: str
     signature: str
@@ -117,7 +117,7 @@ class Receiver:
         if refusal is not None:
             return refusal
         if topic not in speaker.topics:
-            return Answer(200, "no topic of ours", "unknown-topic")
+            return Answer(200, "this topic is not used", "unknown-topic")
         deliveries = speaker.delivery_ids(topic, headers)
         cause = f"{shop.name}/{topic}/{deliveries[0] if deliveries else ''}"
         payload: Any = None
@@ -133,9 +133,9 @@ class Receiver:
     def _refuse(
         self, shop: Shop, speaker: Speaker, headers: Mapping[str, str], body: bytes
     ) -> Answer | None:
-        """The answer to a webhook that is not signed, or not of this shop.
+        """The answer to a webhook that is not signed, or is from another shop.
 
-        Only a sender who can sign is told of which shop the entry is.
+        Only a sender with a valid signature is told the entry's shop.
         """
         if not signatures.signed_by(self._secrets[shop.name], body, headers.get(speaker.signature)):
             _log.warning("a webhook is not signed by its shop", source=shop.name)
@@ -143,13 +143,13 @@ class Receiver:
         problem = _other_shop(shop, headers.get(speaker.domain))
         if problem is None:
             return None
-        _log.warning("a webhook is of another shop", source=shop.name, error=problem)
+        _log.warning("a webhook is from another shop", source=shop.name, error=problem)
         return Answer(401, problem, "other-shop")
 
     async def _take(
         self, shop: Shop, told: Told, body: bytes, cause: str, topic: str, now: datetime
     ) -> Answer:
-        """Send what a webhook says, with dead letters of what of it people must see to."""
+        """Send the messages of a webhook, with dead letters of the parts that need people."""
         events = told.at(now)
         if not events:
             why = f": it is {told.ignored}" if told.ignored else ": it names none"
@@ -162,9 +162,13 @@ class Receiver:
             records.append(self._uncounted(shop, told, body, now, cause))
         await self._publisher.send(records)
         if told.problem is not None:
-            return Answer(200, f"taken, but not all: {told.problem}", "uncounted", topic)
+            return Answer(
+                200, f"accepted, but a part does not count: {told.problem}", "uncounted", topic
+            )
         if told.names_no_group:
-            return Answer(200, "it names no group, and counts only if it did", "unnamed", topic)
+            return Answer(
+                200, "it names no group, so it counts only if it named one before", "unnamed", topic
+            )
         return Answer(200, "taken", "accepted" if told.mistyped is None else "mistyped", topic)
 
     async def _take_standard(self, shop: Shop, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -206,7 +210,7 @@ class Receiver:
     def _uncounted(
         self, shop: Shop, told: Told, body: bytes, now: datetime, cause: str
     ) -> OutputRecord:
-        """Keep the body of an order of which a group's line can't be counted."""
+        """Keep the body of an order if a line of a group can't be counted."""
         problem = told.problem or ""
         UNREADABLE.labels(shop.name).inc()
         _log.warning("a line of a group can't be counted", source=shop.name, error=problem)
@@ -234,11 +238,13 @@ class Receiver:
         )
         told = self._publisher.event(event, milliseconds(now), cause)
         await self._publisher.send([letter, told])
-        return Answer(200, f"kept, but it can't be read: {said}", "unreadable", topic)
+        return Answer(
+            200, f"kept as a dead letter, as it can't be read: {said}", "unreadable", topic
+        )
 
 
 def _other_shop(shop: Shop, told: str | None) -> str | None:
-    """Why a webhook that is signed rightly is not of this entry's shop; None if it is.
+    """Why a webhook with a valid signature is not from this entry's shop; None if it is.
 
     One app of Shopify signs for all shops that have it, so the signature does not tell them apart.
     """
@@ -247,6 +253,6 @@ def _other_shop(shop: Shop, told: str | None) -> str | None:
     other = signatures.site(told or "")
     named = f"for the shop {other}" if _DOMAIN.fullmatch(other) else "without a shop's domain"
     return (
-        f"it is signed rightly, but {named}; the entry {shop.name} is {shop.domain}: post it to"
+        f"it is signed correctly, but {named}; the entry {shop.name} has {shop.domain}: post it to"
         " that shop's own entry, or correct the entry's domain"
     )

@@ -1,7 +1,7 @@
-"""What is kept of a shop's order, all that its next message is held against.
+"""The rows of a shop's order, with which its next message is compared.
 
-- ``order``: the order, once something of it has come.
-- ``task``: what people are told of it, if there is something that they must see to.
+- ``order``: the order, after its first message.
+- ``task``: its task, if something needs people.
 """
 
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from services.shop_bridge.versions import FIRST, NEVER, Version
 class Line:
     """A line as the latest snapshot has it; ``value`` is of the whole ``quantity``.
 
-    ``products`` is what the shop calls its product; ``compared`` is whether that is to be compared
-    with the group's. ``mistyped`` is whether it names a group by something that is no id.
+    ``products`` are the shop's ids and SKU of its product; ``compared`` is whether they are
+    compared with the group's product. ``mistyped`` is whether its group id is invalid.
     """
 
     quantity: int
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(slots=True)
 class Part:
-    """A sub-order as its latest snapshot has it: it tells goods of the order once more."""
+    """A sub-order's latest snapshot, which repeats goods of the order."""
 
     version: Version
     cancelled: bool
@@ -110,19 +110,19 @@ class ShopOrder:
 
     @property
     def updated_at(self) -> datetime:
-        """The time of the latest snapshot's change."""
+        """The time of the change in the latest snapshot."""
         return self.version.updated_at
 
     @property
     def is_paid(self) -> bool:
-        """Whether all of it is paid: what an edit adds is paid when a later snapshot says so."""
+        """Whether all of it is paid: an edit's addition is paid when a later snapshot says so."""
         added = any(delta > 0 for edit in self.edits.values() for delta in edit.changes.values())
         return self.paid and not added
 
 
 @dataclass(slots=True)
 class LeftToPeople:
-    """The task of an order that people must see to; done since ``done_at``."""
+    """The task of an order that needs people; done since ``done_at``."""
 
     source: str
     order_id: str

@@ -40,7 +40,7 @@ class Told:
         return (*self.events, ShopOrderGone(shop_order=self.gone, gone_at=now))
 
     def stamped(self, told_at: datetime | None, settles: timedelta | None = None) -> "Told":
-        """With the time at which the shop said it, which decides between changes of one second.
+        """With the time at which the shop sent it, which decides between changes of one second.
 
         With ``settles``, only a snapshot whose change is that long ago gets it.
         """
@@ -52,9 +52,9 @@ class Told:
         return self._stamped(stamp)
 
     def as_read(self, asked_at: datetime, read_at: datetime | None) -> "Told":
-        """As the shop answered when it was asked; ``read_at`` is the same time on its own clock.
+        """With the time of the poll that read it; ``read_at`` is that time on the shop's clock.
 
-        Only a snapshot whose second had ended by then is the truth about that second.
+        A snapshot is final for its second only if the second had ended by then.
         """
 
         def stamp(updated_at: datetime) -> datetime | None:
@@ -83,7 +83,7 @@ class Told:
 
     @property
     def names_no_group(self) -> bool:
-        """Whether it is a snapshot that concerns us only if the order is known."""
+        """Whether it is a snapshot that matters only if the order is known."""
         return any(isinstance(each, ShopOrderUnnamed) for each in self.events)
 
 

@@ -56,7 +56,7 @@ def delivery_ids(topic: str, headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def stamped(said: Told, headers: Mapping[str, str], now: datetime) -> Told:
-    """What a webhook says, by when Shopify triggered it, if the header is a time."""
+    """The messages of a webhook, with the time of Shopify's trigger if the header has one."""
     try:
         at = payloads.instant({"header": headers.get("x-shopify-triggered-at")}, "header")
     except UnreadableError:
@@ -157,7 +157,7 @@ def _discounts(line: dict[str, Any], currency: str) -> Iterator[Fraction]:
 
 
 def _refunds(body: dict[str, Any], source: str, order_id: str) -> Iterator[ShopRefundSeen]:
-    """The refunds in an order that are of lines; one that can't be read shows in the quantities."""
+    """The refunds of lines in an order; an unreadable one shows in the quantities."""
     for each in payloads.entries(body, "refunds"):
         try:
             refund = _refund(each, source, order_id)
@@ -176,8 +176,8 @@ def _refunded(body: dict[str, Any], source: str, deliveries: tuple[str, ...], ho
 def _refund(body: dict[str, Any], source: str, order_id: str = "") -> ShopRefundSeen | None:
     """A refund of lines; None for one of money alone, or of lines that can't be read.
 
-    Which lines are a group's, only their order tells. It tells of their quantities, too, so a line
-    that can't be read is left to the order's next snapshot.
+    Only the order says which lines are a group's. It also has their quantities, so an unreadable
+    line is left to the order's next snapshot.
     """
     found = []
     for line in payloads.entries(body, "refund_line_items"):

@@ -82,7 +82,7 @@ class Shop(BaseModel):
     ``favors`` are given back there as refunds, or as codes for the next order; without it, what
     payments instruct is left to the shop.
 
-    ``domain`` is checked against the shop that a signed webhook says it is of: for Shopify
+    ``domain`` must be the shop that a signed webhook names: for Shopify
     ``x.myshopify.com``, for WooCommerce the host of the site, with its path if it has one.
     ``products`` and ``test_orders`` are explained at ``goods.Reading``.
     """
@@ -113,7 +113,7 @@ class Shop(BaseModel):
             raise ValueError("rest: only WooCommerce is polled")
         is_platform = self.kind in ("shopify", "woocommerce")
         if self.domain and not is_platform:
-            raise ValueError("domain: only Shopify and WooCommerce tell it")
+            raise ValueError("domain: only for Shopify and WooCommerce")
         if (self.products is not None or self.test_orders is not None) and not is_platform:
             raise ValueError("products, test_orders: only for Shopify and WooCommerce")
         self._can_be_asked()

@@ -1,4 +1,4 @@
-"""A snapshot's lines into the row of an order: which numbers are taken, and which groups stay."""
+"""Takes a snapshot's lines into the row of an order."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ PROBLEM_MAX = 500
 
 
 def place(message: Snapshot) -> Version:
-    """Where a snapshot stands among all of its order."""
+    """The place of a snapshot among all snapshots of its order."""
     return version(
         message.updated_at, message.told_at, paid=message.paid, cancelled=message.cancelled
     )
@@ -43,9 +43,9 @@ def take_lines(order: ShopOrder, message: Snapshot) -> None:
 
 
 def mend(order: ShopOrder, message: Snapshot) -> None:
-    """Take the groups that an older snapshot names of lines that none is known of.
+    """Take groups from an older snapshot for lines without a known group.
 
-    Ops mend a dead letter, and it may be replayed when a later snapshot has come.
+    Ops may replay a corrected dead letter after a later snapshot has come.
     """
     for line in message.lines:
         known = order.lines.get(line.line_id)
@@ -54,7 +54,7 @@ def mend(order: ShopOrder, message: Snapshot) -> None:
 
 
 def take_part(order: ShopOrder, message: Snapshot) -> None:
-    """Take a snapshot of a sub-order; it stands for the order as long as that has not come."""
+    """Take a snapshot of a sub-order; it counts in place of the order until the order comes."""
     assert message.part_id is not None
     known = order.parts.get(message.part_id)
     if known is not None and place(message) < known.version:
@@ -79,7 +79,7 @@ def _lines(before: dict[str, Line], message: Snapshot) -> dict[str, Line]:
 def _line(line: ShopLine, known: Line | None) -> Line:
     """The line; one that can't be counted stays as it was last read.
 
-    A group once read stays, if what named it is taken off the line or can't be read any more.
+    A known group stays if the group id is removed from the line or can't be read any more.
     """
     names = line.group_id is not None or line.mistyped is not None
     found = Line(

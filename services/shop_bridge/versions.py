@@ -1,4 +1,4 @@
-"""Which of two snapshots of a shop's order is the later one, whatever order they come in.
+"""Which of two snapshots of a shop's order is the later one, in any order of arrival.
 
 A shop's ``updated_at`` is exact to the second, and much can happen in a second: Shopify sends two
 webhooks with one ``updated_at``, and WooCommerce's ``failed`` and ``processing`` of one second
@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-#: Above every rank: the shop has deleted the order.
+#: Higher than every rank: the shop has deleted the order.
 GONE_RANK = 4
 
 
@@ -49,14 +49,14 @@ def version(
 
 
 def gone(at: datetime) -> Version:
-    """The place of the word that an order is deleted."""
+    """The place of the message that an order is deleted."""
     return Version(at, at, GONE_RANK)
 
 
 def further(
     lines: Iterable[tuple[str, int, int, int]],
 ) -> tuple[int, int, list[tuple[object, ...]]]:
-    """What decides between snapshots of one version: (line, quantity, removed, value) each."""
+    """The tie-break between snapshots of one version: (line, quantity, removed, value) each."""
     each_of = sorted(lines)
     return sum(line[2] for line in each_of), sum(line[1] for line in each_of), [*each_of]
 

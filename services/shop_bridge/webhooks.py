@@ -112,10 +112,10 @@ def _said(status: int, text: str) -> Response:
 
 
 async def _keep_running(task: Task, publisher: Publisher) -> None:
-    """Run for ever; what fails is logged, and begun again.
+    """Run for ever; after an error the task is logged and begun again.
 
-    An error that stays until somebody acts is one line, and the task begins again after minutes:
-    it is of one shop, and the others go on. Nothing is logged of a broker that is away.
+    A lasting error is one line, and the task begins again after minutes:
+    it affects one shop, and the others go on. The watch logs that a broker does not answer.
     """
     judge = Judge()
     while True:
@@ -123,7 +123,7 @@ async def _keep_running(task: Task, publisher: Publisher) -> None:
         try:
             await task()
         except asyncio.CancelledError:
-            # The Kafka client's own, of a connection that was lost, ends nothing.
+            # The Kafka client may raise this after a lost connection: that must not end the task.
             if is_being_cancelled():
                 raise
         except Exception as error:
@@ -131,9 +131,9 @@ async def _keep_running(task: Task, publisher: Publisher) -> None:
                 _log.error("a shop can't be followed", error=str(failure))
                 seconds = LASTING_SECONDS
             elif not (isinstance(error, NotAcknowledgedError) or ends_session(error)):
-                _log.warning("begins again", error=f"{type(error).__name__}", exc_info=error)
+                _log.warning("a task begins again", error=f"{type(error).__name__}", exc_info=error)
             elif await publisher.watch.look():
-                _log.warning("begins again", error=f"{type(error).__name__}: {error}")
+                _log.warning("a task begins again", error=f"{type(error).__name__}: {error}")
         await publisher.watch.until_there()
         await asyncio.sleep(seconds)
 

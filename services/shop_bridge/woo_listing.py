@@ -1,8 +1,8 @@
-"""WooCommerce's orders as its REST API lists them, though one of them can't be listed.
+"""Lists WooCommerce's orders by its REST API, though one of them may fail.
 
-A list may hold an error in an order's place (woocommerce#12102), and one order that PHP stumbles
-over makes the whole list an error (woocommerce#29407). Then the list is asked for again with the
-orders' ids and times alone, and each order by itself. So only those orders fail that are at fault.
+A list may hold an error in an order's place (woocommerce#12102), and one order that PHP fails
+on makes the whole list an error (woocommerce#29407). Then the list is asked for again with the
+orders' ids and times alone, and each order by itself. So only the faulty orders fail.
 """
 
 import time
@@ -19,17 +19,17 @@ from services.shop_bridge.payloads import GarbledError, UnreadableError
 
 PAGE = 100
 SECOND = timedelta(seconds=1)
-#: What a list of orders can hold without a word about what is in them.
+#: The fields of a list without the orders' contents.
 SLIM = "id,status,date_modified_gmt,date_created_gmt"
-#: The shop's answer to a request about an order at fault; others are about the shop as a whole.
+#: Answers about one faulty order; all others are about the shop as a whole.
 OF_ORDER = frozenset({400, 404, 410, 500, 502, 504})
 GONE = "woocommerce_rest_shop_order_invalid_id"
-#: If as many orders in a row fail, it is not the orders that are at fault.
+#: If so many orders in a row fail, the shop is at fault.
 FAILED_MAX = 3
 
 
 class OrderError(Exception):
-    """One order could not be fetched; the text says why. ``is_gone``: the shop has it no more."""
+    """One order could not be fetched; the text says why. ``is_gone``: the shop has deleted it."""
 
     def __init__(self, text: str, *, is_gone: bool = False) -> None:
         super().__init__(text)
@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list. ``nameless`` of its entries are errors, and nobody says of which orders."""
+    """A part of a list. ``nameless`` is the number of errors in it without an order's id."""
 
     entries: list[Entry]
     nameless: int
@@ -70,14 +70,14 @@ class Page:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing comes after it."""
+        """Whether it is the last page."""
         return len(self.entries) + self.nameless < PAGE
 
 
 class Listing:
     """Asks one shop.
 
-    If order after order fails, it is taken for the shop as long as it ``gives_up``.
+    If order after order fails and ``gives_up`` is set, the shop is taken to be at fault.
     """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
@@ -112,14 +112,14 @@ class Listing:
             after, number = (last, 1) if last > after else (after, number + 1)
 
     async def order(self, order_id: str) -> Answer:
-        """An order by itself. Raises ``OrderError``, and what the shop as a whole fails with."""
+        """A single order. Raises ``OrderError``, and errors of the shop as a whole."""
         answer = await self._of_order(f"orders/{order_id}", {}, "the order")
         if not isinstance(answer.body, dict) or _id_of(answer.body) != order_id:
-            raise OrderError("the shop answers with something that is not the order")
+            raise OrderError("the shop's answer is not the order")
         return answer
 
     async def refunds(self, order: Mapping[str, Any], order_id: str) -> list[dict[str, Any]]:
-        """The refunds of an order, all that it says it has.
+        """All the refunds that an order names.
 
         Raises ``OrderError``. An error among them is passed over if no refund is missing.
         """
@@ -129,11 +129,11 @@ class Listing:
         query = {"per_page": str(PAGE)}
         answer = await self._of_order(f"orders/{order_id}/refunds", query, "its refunds")
         if not isinstance(answer.body, list):
-            raise OrderError("the shop answers with something that is not a list of its refunds")
+            raise OrderError("the shop's answer is not a list of its refunds")
         found = {_id_of(each): each for each in answer.body if isinstance(each, dict)}
         found.pop(None, None)
         if len(found) < PAGE and named - found.keys():
-            raise OrderError("one of its refunds is not in the list of them")
+            raise OrderError("one of its refunds is missing in the list of refunds")
         return list(found.values())
 
     async def _page(self, query: dict[str, str]) -> Page:
@@ -152,9 +152,9 @@ class Listing:
     async def _one_by_one(
         self, query: dict[str, str], known: Mapping[str, Entry], why: Exception
     ) -> Page:
-        """The same page, with each order asked for by itself that is not known.
+        """The same page, with a request for each order that is not known.
 
-        Raises the error of the whole page if none of them can be had.
+        Raises the page's error if none of them can be fetched.
         """
         answer = await self._ask("orders", query | {"_fields": SLIM})
         slim = _entries(answer)
@@ -203,7 +203,7 @@ class Listing:
 
 
 def _is_of_order(error: Exception) -> bool:
-    """Whether one order may be at fault, and not the shop as a whole, our key or the line."""
+    """Whether one order may be at fault, not the shop, our key or the connection."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code in OF_ORDER
     of_one = (httpx.ReadTimeout, httpx.RemoteProtocolError, GarbledError, UnreadableError)

@@ -41,7 +41,7 @@ def delivery_ids(topic: str, headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def stamped(said: Told, headers: Mapping[str, str], now: datetime) -> Told:
-    """What a webhook says that came at ``now``: WooCommerce does not tell when it was made."""
+    """The messages of a webhook that came at ``now``: WooCommerce does not send its time."""
     return said.stamped(now, SETTLES)
 
 
@@ -71,8 +71,8 @@ def read_order(
 ) -> Told:
     """What an order says, with its refunds as the REST API lists them.
 
-    An order with a parent is told as a part of its parent, as marketplaces tell the goods of one
-    checkout in an order of the whole and in one for each vendor (dokan#250).
+    An order with a parent becomes a part of its parent, as marketplaces write the goods of one
+    checkout into an order for the whole and one for each vendor (dokan#250).
     """
     body = payloads.order_object(body)
     status = body.get("status")
@@ -139,7 +139,7 @@ def _is_ours(body: Any) -> bool:
 def _drafts(
     body: dict[str, Any], bodies: list[dict[str, Any]], whole: Named, how: Reading
 ) -> list[Draft]:
-    """The lines at what the shop's prices say: with tax if they have it, after discounts.
+    """The lines with their value after discounts, with tax if the shop's prices have it.
 
     Without a currency none of them can be counted.
     """
@@ -161,9 +161,9 @@ def _drafts(
 
 
 def _refunds(refunds: Any, seen: ShopOrderSeen, problems: list[str]) -> Iterator[ShopRefundSeen]:
-    """The refunds of lines; what is no refund, as an error in its place, is left out.
+    """The refunds of lines; entries that are not refunds, such as errors, are left out.
 
-    One of a group's lines that can't be read is a problem, which is noted.
+    An unreadable refund of a group's line is noted as a problem.
     """
     ours = {line.line_id for line in seen.lines if line.group_id or line.mistyped}
     for each in refunds if isinstance(refunds, list | tuple) else ():

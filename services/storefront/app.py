@@ -43,7 +43,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         try:
             await migrate(shop.reader.engine)
         except DatabaseError as error:
-            # The process ends by it in order; an error raised here would be a traceback.
+            # This ends the process in order; an error raised here would log a traceback.
             shop.watch.give_up(stays(error) or PassingError(str(error)))
             yield
             return

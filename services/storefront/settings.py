@@ -78,8 +78,8 @@ class PageSettings(ModelSettings, WebSettings):
     )
     paid_back_at: str = Field(
         "",
-        description='Shops whose entry in SHOPS has "favors", by id, with commas between: what'
-        " shop_bridge pays back there is not left to people until three days have passed.",
+        description='Ids of the shops whose entry in SHOPS has "favors", separated by commas.'
+        " shop_bridge pays back there, so a pending payment becomes a task only after three days.",
     )
     answer_seconds: float = Field(
         2.0, ge=0, description="How long a command's outcome is waited for before 202 is answered."

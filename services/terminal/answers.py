@@ -108,7 +108,7 @@ class StandingShown(Model):
 
 
 class TodoShown(Model):
-    """Something that is left to people."""
+    """A task for people."""
 
     task_id: str
     kind: str

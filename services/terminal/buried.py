@@ -1,4 +1,4 @@
-"""Dead letters as ops see them: each with the task that says whether it is done, and how."""
+"""Dead letters for ops, each with the task that says whether and how it was settled."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ State = Literal["open", "done", "all"]
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A record as it came, and what is known of it."""
+    """A dead letter's record, its own headers and its task."""
 
     record: InputRecord
     #: Service, topic (without the prefix), partition, offset, error, attempt, and the
@@ -43,7 +43,7 @@ class DeadLetter:
 
     @property
     def place(self) -> str:
-        """Where it lies in the topic of dead letters: what ops call it by."""
+        """Its partition and offset in the topic of dead letters, by which ops name it."""
         return f"{self.record.partition}/{self.record.offset}"
 
     @property
@@ -60,7 +60,7 @@ class DeadLetter:
 
     @property
     def sent_at_ms(self) -> int:
-        """The time of the record that it is of."""
+        """The time of the source record, in milliseconds."""
         said = self.about.get("record-timestamp", "")
         return int(said) if topics.is_number(said) else self.record.timestamp
 
@@ -77,7 +77,7 @@ class DeadLetter:
 
     @property
     def is_purged(self) -> bool:
-        """Whether it was purged, and only lies there because an older one does."""
+        """Whether it was purged, but is still on the topic because an older one is."""
         return self.is_done and self.task is not None and self.task.outcome == "purged"
 
     @property
@@ -136,7 +136,7 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which dead letters are meant; what is not given does not matter. ``since`` is inclusive."""
+    """A filter of dead letters; None matches all. ``since`` is inclusive, ``until`` is not."""
 
     reason: str | None = None
     topic: str | None = None
@@ -214,7 +214,7 @@ async def _read(settings: Settings, step: Step) -> Found:
         for task in tasks.values()
         if task.kind == "record" and task.done_at is None and task.task_id not in held
     ]
-    # They come by partition and offset, and those of one time stay so.
+    # The sort is stable: letters of one time stay in the order of partition and offset.
     return Found(sorted(letters, key=lambda each: each.record.timestamp), expired)
 
 
@@ -275,7 +275,7 @@ def _task(letter: DeadLetter) -> Task:
 
 
 def _closed(task: Task, outcome: Outcome, now: datetime) -> Task:
-    """The task, done. What a purge takes away is told nowhere any more."""
+    """The task as done. After a purge it does not repeat the dead letter's problem."""
     said = {"problem": ""} if outcome == "purged" else {}
     more = {"done_at": now, "outcome": outcome, "version": next_version(task.version, now)}
     return task.model_copy(update=more | said)
@@ -284,10 +284,10 @@ def _closed(task: Task, outcome: Outcome, now: datetime) -> Task:
 def to_delete(
     letters: Sequence[DeadLetter], doomed: Collection[DeadLetter], ends: dict[int, int]
 ) -> dict[int, int]:
-    """Up to which offset each partition of dead letters can go: to the oldest one that stays.
+    """The offset up to which each partition can be deleted: the oldest one that stays.
 
-    ``doomed`` are purged now; those that were purged before go, too. ``ends`` are the ends of the
-    partitions before the dead letters were read: what came later stays.
+    ``doomed`` are purged now; those that were purged before are deleted, too. ``ends`` are the ends
+    of the partitions before the dead letters were read, so later ones stay.
     """
     places = {letter.place for letter in doomed}
     stay: dict[int, int] = {}

@@ -1,7 +1,7 @@
 """The text of a file that another program wrote, such as Excel. Pure.
 
 UTF-8 and UTF-16 are read. A file in an older encoding does not say which one it is. It is read only
-if all encodings that give words give the same text, else it is refused.
+if all the encodings that give words give the same text. Otherwise it is refused.
 """
 
 import codecs
@@ -23,7 +23,7 @@ _OLDER = (
     *("cp932", "euc_jp", "gb2312", "big5", "euc_kr"),
 )
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "FULLWIDTH"})
-#: Not letters, but parts of names and lists all the same.
+#: Characters that are not letters, but may be in names and lists.
 _BESIDE_LETTERS = frozenset("\u2019\u00a0\u3000\u30fb\u3001\uff0d\uff08\uff09\uff20")
 
 
@@ -47,7 +47,7 @@ def _strictly(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        told = f"characters that are not {encoding.upper()}, as the file begins"
+        told = f"characters that are not {encoding.upper()}, as its first bytes say"
         raise _unreadable(raw, error.start, told) from None
 
 
@@ -77,7 +77,7 @@ def _sensible(raw: bytes, encoding: str) -> str | None:
 
 
 def _is_word(word: str) -> bool:
-    """Whether all letters are of one script, and all else may stand beside letters."""
+    """Whether all letters are of one script and all other characters may be in names."""
     scripts = {_script(each) for each in word if each not in _BESIDE_LETTERS}
     return len(scripts - {"DIGIT"}) <= 1 and "" not in scripts
 

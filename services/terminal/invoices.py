@@ -142,9 +142,8 @@ def import_statement(
 ) -> None:
     """Count the money of bank statements for the invoices that they name: with the admin's key.
 
-    The same statement again, or one that overlaps, counts nothing twice. Money that is for no
-    invoice, or for which one is not certain, is left to people: `jointbuy todo` lists it, once.
-    Exits 1 if there is any.
+    The same statement again, or one that overlaps, counts nothing twice. Money without a certain
+    invoice becomes one task: see `jointbuy todo`. Exits 1 if there is such money.
     """
     statements = [_read(file) for file in files]
     credits = tuple(credit for each in statements for credit in each.credits)
@@ -235,7 +234,7 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
         print_table(made)
     for left in planned.left:
         amount = _amount(left.credit)
-        say(f"left: {amount} of {left.credit.payer or 'somebody'}: {left.problem}")
+        say(f"left: {amount} of {left.credit.payer or 'an unknown payer'}: {left.problem}")
         if left.credit.text:
             say(f"      it says: {cell(left.credit.text).plain[:200]}")
     would = "would be counted" if dry_run else "counted"

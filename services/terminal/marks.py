@@ -1,10 +1,9 @@
-"""The mark by which money of a bank statement counts once, whichever statement tells of it. Pure.
+"""The mark by which an entry counts once, though several bank statements contain it. Pure.
 
-Banks need not name an entry, and two transfers may be alike in all that is said of them. Days are
-whole in statements, so as many as are alike on a day are so many in each statement of that day; the
-mark is what they have in common, and the how manieth of them one is. Two things need more: a
-statement that comes in pages of one day each, and entries without a date. Their marks also say
-which statement and page it was.
+Banks need not give an entry a reference, and two transfers may have the same texts. A statement
+contains whole days, so each statement of a day has the same number of equal entries. The mark is
+a digest of the texts and a number: the second of two equal entries has number 2. Pages that split
+a day, and entries without a date, need more: their marks also name the statement and the page.
 """
 
 import re
@@ -21,9 +20,9 @@ _MARK = re.compile(
 
 
 class Mark(NamedTuple):
-    """``kind`` is what alike entries have in common, ``number`` counts them from 1.
+    """``kind`` is the digest that equal entries share, ``number`` counts them from 1.
 
-    ``page`` and ``origin``, its statement, are said only where these are needed.
+    ``page`` and ``origin`` (the digest of the statement) are set only where they are needed.
     """
 
     kind: str
@@ -37,12 +36,12 @@ class Mark(NamedTuple):
 
 
 def kind_of(*said: str) -> str:
-    """What entries have in common of which the same is said."""
+    """The digest that entries with these same texts share."""
     return _digest(said)[:16]
 
 
 def origin_of(*said: str) -> str:
-    """What the pages of a statement have in common."""
+    """The digest that all pages of one statement share."""
     return _digest(said)[:6]
 
 
@@ -55,11 +54,11 @@ def mark_in(reference: str | None) -> Mark | None:
 
 
 def standings(alike: Sequence[Mark], before: Collection[Mark]) -> list[Standing]:
-    """Which of one page's entries that are alike were counted before.
+    """Which of the equal entries of one page were counted before.
 
-    ``before`` are the marks of their kind that were. An entry of another page of the same statement
-    is another entry. An entry of a whole statement may be the same one as that of a page; between
-    pages of different statements, or entries without a date, nobody can tell.
+    ``before`` has the marks of this kind that were counted. An entry of another page of the same
+    statement is another entry. An entry of a whole statement may be the same as an entry of a page.
+    For pages of different statements, and for entries without a date, this stays unclear.
     """
     others = [each for each in before if each not in alike]
     origin = alike[0].origin

@@ -1,8 +1,8 @@
 """Lists of members as people have them: an id or an address a line, or a table. Pure.
 
 Fields are separated by commas, semicolons or tabs. The first line may name the columns, in any
-order; without it they are id, email and name. Nothing is guessed: a list that can be read in two
-ways is refused, and the text says the line and what to do.
+order; without it they are id, email and name. A list that can be read in two
+ways is refused, and the error says the line and what to do.
 """
 
 import csv
@@ -45,7 +45,7 @@ _EDGES = " \t\r\n\u00a0\u3000\u200b\ufeff"
 
 
 def _plain(word: str) -> str:
-    """A header's word without what people write differently."""
+    """A header's word without case, blanks and punctuation."""
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", word).casefold())
 
 
@@ -64,14 +64,14 @@ class Listed(NamedTuple):
 
 
 class MemberList(NamedTuple):
-    """The members in their order, and what whoever wrote the list may want to know."""
+    """The members in their order, and remarks for the author of the list."""
 
     members: tuple[Listed, ...]
     remarks: tuple[str, ...]
 
 
 class ListError(ValueError):
-    """A list that can't be read for certain; the text names lines and says what to do."""
+    """A list with more than one reading; the text names the lines and says what to do."""
 
 
 class _Row(NamedTuple):
@@ -160,7 +160,7 @@ def _named(first: _Row, columns: Sequence[Column | None]) -> Sequence[Column | N
         if column is not None and columns.count(column) > 1:
             raise ListError(f"line {first.line} names two columns for the {column}: delete one")
     if not {"id", "email"} & set(columns):
-        raise ListError(f"line {first.line} names no column for ids or addresses: add one, as id")
+        raise ListError(f"line {first.line} has no column for ids or addresses: add one named id")
     return columns
 
 
@@ -197,7 +197,7 @@ def _members(table: _Table) -> MemberList:
         except ListError as error:
             problems.append(str(error))
     twice, remarks = _twice(members)
-    hint = f"; if the columns are others, {_name_them(table.separator)}"
+    hint = f"; if the columns are different, {_name_them(table.separator)}"
     has_hint = bool(problems) and not table.is_named and len(table.columns) > 1
     problems += twice
     if len(problems) > PROBLEMS_SHOWN:
@@ -211,8 +211,8 @@ def _members(table: _Table) -> MemberList:
 def _member(row: _Row, table: _Table) -> Listed:
     if len(row.fields) > len(table.columns):
         raise ListError(
-            f"line {row.line} has {len(row.fields)} fields, the columns are {len(table.columns)}:"
-            " put quotes around a field that has the separator in it"
+            f"line {row.line} has {len(row.fields)} fields, but there are {len(table.columns)}"
+            " columns: put quotes around a field that has the separator in it"
         )
     found = dict(zip(table.columns, row.fields, strict=False))
     if None in found and found.pop(None):
@@ -244,7 +244,7 @@ def _wrong_id(member_id: str) -> str:
         return "the id has an @: if these are addresses, name the column email"
     if len(member_id) > 64:
         return "the id has more than 64 characters"
-    return f"the id {member_id!r} has a separator, a slash or a character that is not seen"
+    return f"the id {member_id!r} has a separator, a slash or an invisible character"
 
 
 def _email(email: str | None, line: int) -> str | None:

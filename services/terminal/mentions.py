@@ -2,8 +2,8 @@
 
 The number may stand in any field that a payer or a bank writes (``OCA/bank-statement-import#1006``,
 ``#187``). Fields are read in this order: structured references, the payer's text, the payer's ids,
-the bank's words. A number that an earlier field names for certain explains one that a later field
-has cut off. Where no field names all the numbers that the others name, they are contradictory.
+the bank's words. A certain number in one field explains a shortened one in another field. If no
+field names all the numbers of the other fields, the fields are contradictory.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What an entry says, as its bank cut it into lines; each id and structured field is one."""
+    """The texts of an entry in the bank's lines; each id and structured field is a line."""
 
     payer: str
     end_to_end: str
@@ -44,7 +44,7 @@ class Texts:
 
     @property
     def shown(self) -> str:
-        """What people are shown: what the payer wrote, or else what the bank did."""
+        """The text for people: the payer's words, or else the bank's."""
         said = (*self.structured, *self.lines) or self.words or self.ids
         return " ".join(" ".join(said).split())
 
@@ -77,7 +77,7 @@ def _is_explained(cut: Mention, certain: list[str]) -> bool:
 
 
 def texts_of(entry: Element, part: Element, *, is_alone: bool) -> Texts:
-    """What a transaction says, and its entry where that has no other."""
+    """The texts of a transaction, and of its entry if it is the entry's only transaction."""
     related = part.find("RltdPties")
     payers = () if related is None else tuple(_all(related, *_PAYERS))
     remitted = part.findall("RmtInf/Strd")

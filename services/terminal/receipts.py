@@ -24,7 +24,7 @@ class Receipt(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Money that is not counted: ``problem`` says why, and what people are to do."""
+    """Money that is not counted: ``problem`` says why, and what to do."""
 
     credit: Credit
     reason: Reason
@@ -33,7 +33,7 @@ class Left(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """The whole of it: ``amount`` in minor units, ``date`` by ISO 8601, either may be null.
 
-        ``reference`` is the mark by which the money counts once, whoever counts it.
+        ``reference`` has the mark by which the money counts once, by an import or by hand.
         """
         credit = self.credit
         return {
@@ -58,7 +58,7 @@ class Plan:
 
 
 def plan(credits: Sequence[Credit], invoices: Mapping[str, PaymentShown]) -> Plan:
-    """What comes of the money of statements; ``invoices`` are those that it may name, by number."""
+    """Plan what to count in statements; ``invoices`` are those that may be named, by number."""
     planning = _Planning(invoices)
     for credit, standing in _standings(credits, invoices):
         planning.take(credit, standing)
@@ -136,7 +136,7 @@ class _Planning:
         }
 
     def _unsure(self, credit: Credit, standing: Standing) -> Left | None:
-        """Why it can't be said which invoices a credit is for."""
+        """Why the invoices of a credit are not certain; None if they are."""
         by_hand = _by_hand(credit)
         named = self._named(credit)
         cut = [each for each in credit.mentions if self._longer(each)]
@@ -145,12 +145,13 @@ class _Planning:
         if reason is None and standing == "unclear":
             reason = "maybe-known"
             problem = (
-                "is like money of another statement that was counted, and nothing says whether it"
-                f" is the same: see in the account whether it came twice; if so, {by_hand}"
+                "looks like money of another statement that was counted, and the statements do not"
+                f" show whether it is the same: check in the account whether it came twice; if so,"
+                f" {by_hand}"
             )
         elif reason is None and cut:
             longer = " or ".join(self._longer(cut[0]))
-            problem = f"names {cut[0].number}, which may be cut off from {longer}"
+            problem = f"names {cut[0].number}, which may be the beginning of {longer}"
             if cut[0].is_doubtful:
                 problem = (
                     f"names {cut[0].number} in a reference whose check digits do not fit: it may be"
@@ -172,7 +173,7 @@ class _Planning:
         return [each for each in mention.longer if each in self._invoices]
 
     def _shares(self, credit: Credit, counted: Mapping[str, int]) -> list[Receipt] | Left:
-        """What each of the invoices named gets, or why that can't be said.
+        """The part of each named invoice, or why the parts are not certain.
 
         A sum for several is split only if it is exactly what is open of them (``genkgo/camt#58``).
         If an import broke off between two of them, the rest is split as the whole would have been.
@@ -190,10 +191,11 @@ class _Planning:
         by_hand = _by_hand(credit)
         reason: Reason
         if not in_all:
-            reason, problem = "paid-already", f"{said} is paid already: give it back, or {by_hand}"
+            reason = "paid-already"
+            problem = f"{said} is paid already: transfer it back, or {by_hand}"
         elif credit.is_contradictory and not (is_exact and all(still.values())):
             reason = "contradictory-numbers"
-            problem = f"names {said} in different places: ask who paid, then {by_hand}"
+            problem = f"names {said} in fields that disagree: ask who paid, then {by_hand}"
         elif not is_exact and unknown:
             reason = "unknown-number"
             problem = f"names {said}, and {', '.join(unknown)}, which is not known here"

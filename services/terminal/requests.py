@@ -61,8 +61,8 @@ Members = Annotated[
 MembersFile = Annotated[
     str | None,
     typer.Option(
-        help="An id or an address a line, or a table id,email,name with commas, semicolons or"
-        " tabs, whose first line may name the columns in another order; - for stdin."
+        help="An id or an address per line, or a table id,email,name with commas, semicolons or"
+        " tabs. Its first line may name the columns in another order. - reads stdin."
     ),
 ]
 StopAtNumber = Annotated[

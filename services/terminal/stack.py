@@ -126,7 +126,7 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
             raise Mistake(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
         running = read_running(home)
         if running is not None and (stopped := _stopped(running)):
-            # What has started stays, so that `jointbuy status` and `down` find it.
+            # The started processes keep running, so that `jointbuy status` and `down` find it.
             raise Mistake(*stopped)
         if running is not None and all(_page(worker.ops, "readyz") for worker in running.workers):
             return running
@@ -135,7 +135,7 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
 
 
 def _stopped(running: Running) -> list[str]:
-    """A line for each service that stopped for a reason that stays until somebody acts."""
+    """A line for each service that stopped and needs a person to correct the cause."""
     return [f"{each.service} stopped: {each.stopped}" for each in running.workers if each.stopped]
 
 
@@ -242,10 +242,10 @@ def wait(
     idle: Annotated[bool, typer.Option("--idle", help="Until all is consumed and handled.")] = True,
     timeout: Annotated[float, typer.Option(help="Seconds.")] = 600.0,
 ) -> None:
-    """Return when every group has consumed all there is and nothing due is unhandled.
+    """Return when every consumer group has read its topics and nothing due is unhandled.
 
-    What then waits for something outside, such as letters for a mail server that is down, is told
-    with how many there are. That is at rest, too, so the exit code is 0.
+    Calls to a server that is down, such as letters to a mail server, may still wait. They are
+    listed with their number, and the exit code is 0.
     """
     home = home_folder()
     ends = time.monotonic() + timeout

@@ -1,7 +1,7 @@
 """Files of banks as documents: XML in any of its encodings, alone or several in a ZIP. Pure.
 
-Read whole or not at all. No document type is taken, so there are no entities to be expanded; what
-a file unpacks to, and how deep its elements go, has limits.
+Read whole or not at all. A document type is refused, so there are no entities to expand. The
+unpacked size and the depth of elements are limited.
 """
 
 import io
@@ -32,7 +32,7 @@ _ZIP_ERRORS = (
 
 
 class StatementError(ValueError):
-    """A file that is no statement that can be read; the message says what to do."""
+    """A file that can't be read as a statement; the message says what to do."""
 
 
 def documents(data: bytes) -> list[Element]:
@@ -58,7 +58,7 @@ def documents(data: bytes) -> list[Element]:
 
 
 def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The files of a ZIP, in the order of their names, so far as they are not too many or large."""
+    """The files of a ZIP, in the order of their names, with limits on their number and size."""
     left = BYTES_MAX
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
@@ -68,7 +68,7 @@ def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
             for each in sorted(inside, key=lambda each: each.filename):
                 name = "".join(c if c.isprintable() else "?" for c in each.filename)[:100]
                 if each.flag_bits & 1:
-                    raise StatementError(f"{name!r} in it has a password: unpack it, and give that")
+                    raise StatementError(f"{name!r} in it has a password: give its files unpacked")
                 with packed.open(each) as opened:
                     content = opened.read(left + 1)
                 left -= len(content)
@@ -80,15 +80,15 @@ def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
     except StatementError:
         raise
     except _ZIP_ERRORS as error:
-        raise StatementError(f"it is no whole ZIP ({error}): give the file again") from None
+        raise StatementError(f"it is not a complete ZIP ({error}): give the file again") from None
 
 
 def _plain(data: bytes) -> tuple[bytes, str | None]:
     """The bytes from the first element or declaration on, and their encoding if that is certain.
 
     A mark of byte order, blanks and empty lines may stand before the declaration. UTF-16 becomes
-    UTF-8; what says that it is UTF-16 and is not was written again by a program that left the
-    declaration as it was.
+    UTF-8. A declaration may say UTF-16 in a file that is not: a program then saved the file in
+    another encoding and left the declaration unchanged.
     """
     utf_16 = {BOM_UTF16_LE: "utf-16-le", BOM_UTF16_BE: "utf-16-be"}.get(data[:2])
     head = data[:200].lstrip(b"\0" + _SPACE)
@@ -98,7 +98,7 @@ def _plain(data: bytes) -> tuple[bytes, str | None]:
         try:
             text = data.decode(utf_16)
         except UnicodeDecodeError as error:
-            raise StatementError(f"it is no XML ({error}): give the file again") from None
+            raise StatementError(f"it is not valid XML ({error}): give the file again") from None
         return text.lstrip("\ufeff \t\r\n").encode("utf-8", "surrogatepass"), "utf-8"
     while data.startswith((BOM_UTF8, *(bytes([each]) for each in _SPACE))):
         data = data.removeprefix(BOM_UTF8).lstrip(_SPACE)
@@ -123,7 +123,7 @@ def _tree(data: bytes) -> Element:
             namespace = space
         depth += 1
         if depth > DEPTH_MAX:
-            raise StatementError("its elements are nested too deeply: this is no statement")
+            raise StatementError("its elements are nested too deeply: this is not a statement")
         builder.start(local if space == namespace else "?", attributes)
 
     def end(_: str) -> None:
@@ -144,7 +144,7 @@ def _tree(data: bytes) -> Element:
         raise
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise StatementError(
-            f"it is no XML ({error}): give the file as the bank makes it"
+            f"it is not valid XML ({error}): give the file as the bank makes it"
         ) from None
     if not namespace:
         raise _foreign(first)

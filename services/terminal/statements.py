@@ -1,6 +1,6 @@
 """Statements of a bank account, CAMT.053 (ISO 20022), as the money that came. Pure.
 
-A file is read whole or not at all; an entry in which something is odd is left to people.
+A file is read whole or not at all; an entry that is unclear becomes a task.
 """
 
 import re
@@ -40,8 +40,8 @@ _GERMAN_RETURNS = re.compile(r"[A-Z]{4}\+(108|109|159)(\+|$)", re.ASCII)
 class Credit:
     """Money that came to the account, in minor units; None where the amount can't be read.
 
-    ``reference`` is the same whenever the bank tells of it, in whichever statement: what the bank
-    calls it, and its mark. ``mentions`` are the invoices that it names. ``reason`` and ``odd`` say
+    ``reference`` is the same in every statement with this money: the bank's own reference and the
+    mark. ``mentions`` are the invoices that it names. ``reason`` and ``odd`` say
     why it can't be counted as it is.
     """
 
@@ -78,7 +78,7 @@ class _Odd(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """Whose statement it is, and which page of it, if it has more than one."""
+    """The account and the statement of an entry; ``number`` is 0 if there is only one page."""
 
     account: str
     number: int
@@ -93,7 +93,7 @@ class _Money(NamedTuple):
 
 
 class _Counts:
-    """How many entries alike there were in a file, and in the statement at hand."""
+    """How many equal entries were found in the file, and in the current statement."""
 
     def __init__(self) -> None:
         self.in_file: Counter[Mark] = Counter()
@@ -134,7 +134,7 @@ def _statements(document: Element) -> Iterator[tuple[_Page, Element]]:
 
 
 def _page(message: Element, statement: Element) -> _Page:
-    """Pages of one statement tell the same period and number of it, so far as they tell them."""
+    """Pages of one statement have the same period and number, if they have them at all."""
     account = _text(statement, "Acct/Id/IBAN") or _text(statement, "Acct/Id/Othr/Id")
     period = f"{_text(statement, 'FrToDt/FrDtTm')} {_text(statement, 'FrToDt/ToDtTm')}".strip()
     number = _text(statement, "ElctrncSeqNb") or _text(statement, "LglSeqNb")
@@ -179,14 +179,14 @@ def _credits(entry: Element, page: _Page, counts: _Counts) -> Iterator[Credit]:
     parts = entry.findall("NtryDtls/TxDtls")
     odd = money.odd
     if odd is None and _is_reversal(entry):
-        odd = _Odd("reversal", "is a reversal: see with the bank what it takes back")
+        odd = _Odd("reversal", "is a reversal: ask the bank which payment it reverses")
     elif odd is None and (_is_return(entry) or _text(entry, "CdtDbtInd") != "CRDT"):
         odd = _returned(entry, parts[0] if parts else entry)
     each_its = [money] if len(parts) < 2 else [_part(each, money.currency) for each in parts]
     if len(parts) > 1 and not odd and sum(its.amount or 0 for its in each_its) != money.amount:
         odd = _Odd(
             "odd-batch",
-            "is a batch whose transactions do not add up to it: ask the bank for its details",
+            "is a batch that its transactions do not add up to: ask the bank for the details",
         )
     if odd or not parts:
         each_its, parts = [money], [entry]
@@ -196,19 +196,19 @@ def _credits(entry: Element, page: _Page, counts: _Counts) -> Iterator[Credit]:
 
 
 def _returned(entry: Element, part: Element) -> _Odd:
-    """Money that goes back; the bank may say why, by a code such as ``AC04``."""
+    """The finding for returned money; the bank may give a reason code such as ``AC04``."""
     why = _text(part, "RtrInf/Rsn/Cd") or _text(part, "RtrInf/Rsn/Prtry")
     why = f" ({_printable(why)[:35]})" if why else ""
     if _text(entry, "CdtDbtInd") == "CRDT":
         return _Odd(
             "returned",
-            f"is a transfer from here that came back{why}, no payment: if it was a refund, say so"
-            " with `jointbuy payment failed PAYMENT --reason 'came back'`",
+            f"is a transfer of yours that came back{why}, not a payment: if it was a refund, run"
+            " `jointbuy payment failed PAYMENT --reason 'came back'`",
         )
     return _Odd(
         "returned",
-        f"is money that was taken back{why}: see with the payer; if it was counted for an invoice,"
-        " it has to be mended by hand",
+        f"is money that the bank took back{why}: settle it with the payer; if it was counted for an"
+        " invoice, correct that by hand",
     )
 
 
@@ -231,17 +231,17 @@ def _credit(
     named = texts.named()
     odd = money.odd or odd_date
     if sum(map(len, texts.all)) > _CHARACTERS_MAX:
-        odd = odd or _Odd("odd-entry", "has too long a text to be read: see the file")
+        odd = odd or _Odd("odd-entry", "has a text that is too long: see the file")
         named = Named()
     if money.amount == 0 and not odd:
-        odd = _Odd("odd-amount", "comes to nothing: see the file")
+        odd = _Odd("odd-amount", "has an amount of zero: see the file")
     own, mark = _marked(entry, part, money, booked_on, texts, named, page, is_alone)
     counts.in_file[mark] += 1
     counts.here[mark] += 1
     if not odd and not page.number and counts.in_file[mark] > counts.here[mark]:
         odd = _Odd(
             "maybe-known",
-            "stands in two statements of this file: see in the account whether it came twice",
+            "is in two statements of this file: check in the account whether it came twice",
         )
     mark = mark._replace(number=counts.in_file[mark])
     clean = _printable(own)[:_REFERENCE_CHARACTERS_MAX]
@@ -270,10 +270,10 @@ def _marked(
     page: _Page,
     is_alone: bool,
 ) -> tuple[str, Mark]:
-    """What the bank calls an entry, and the mark that it shares with those alike.
+    """The bank's own reference of an entry, and the mark that it shares with equal entries.
 
-    What a bank names by itself may be worded otherwise in its next statement, so only the numbers
-    in it are of its mark; else all that is said is.
+    The wording of an entry with the bank's own reference may change in the next statement, so its
+    mark uses only the invoice numbers in it. Any other mark uses all the texts of the entry.
     """
     of_entry = _name(_text(entry, "AcctSvcrRef"))
     own = _name(_text(part, "Refs/AcctSvcrRef")) or _name(_text(part, "Refs/TxId"))
@@ -311,14 +311,14 @@ def _money(of: Element, path: str) -> _Money:
     currency = "" if found is None else str(found.get("Ccy", ""))
     nothing = _Money(None, currency[:3] if currency.isprintable() else "", written[:40])
     if not re.fullmatch(r"[A-Z]{3}", currency, re.ASCII):
-        problem = f"has no currency that can be read ({currency[:8]!r}): see the file"
+        problem = f"has a currency that can't be read ({currency[:8]!r}): see the file"
         return nothing._replace(odd=_Odd("odd-amount", problem))
     if not _AMOUNT.fullmatch(written):
-        problem = f"has no amount that can be read ({written[:40]!r}): see the file"
+        problem = f"has an amount that can't be read ({written[:40]!r}): see the file"
         return nothing._replace(odd=_Odd("odd-amount", problem))
     exact = Decimal(written).scaleb(decimals(currency))
     if exact != int(exact) or exact > SUM_MAX:
-        problem = f"{written} {currency} is no whole number of its minor units, or too large"
+        problem = f"{written} {currency} is not a whole number of minor units, or is too large"
         return nothing._replace(odd=_Odd("odd-amount", f"{problem}: see the file"))
     return _Money(int(exact), currency, written)
 
@@ -336,6 +336,6 @@ def _date(entry: Element) -> tuple[date | None, _Odd | None]:
                 return found, None
         except ValueError:
             pass
-        problem = f"has no date that can be read ({_printable(written)[:40]!r}): see the file"
+        problem = f"has a date that can't be read ({_printable(written)[:40]!r}): see the file"
         return None, _Odd("odd-date", problem)
     return None, None

@@ -1,4 +1,4 @@
-"""``jointbuy todo``: what only people can do, with what to do; and saying that it is done."""
+"""``jointbuy todo``: list the tasks for people, and close them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -22,19 +22,21 @@ from services.terminal.options import AsJson, Once, Url, given
 
 commands = typer.Typer(
     invoke_without_command=True,
-    help="What only people can do: payments, transfers, orders, letters and dead letters.",
+    help="Tasks for people: payments, transfers, orders, letters and dead letters.",
 )
 Kind = Literal["payment", "transfer", "order", "letter", "record"]
 OfShop = Annotated[
-    str | None, typer.Option("--shop", help="Only this shop's: with the admin's key.")
+    str | None, typer.Option("--shop", help="Only this shop's tasks; needs the admin's key.")
 ]
-OfKind = Annotated[Kind | None, typer.Option("--kind", help="Only these; all if not given.")]
-Most = Annotated[int, typer.Option("--most", min=1, help="At most so many, the oldest.")]
+OfKind = Annotated[Kind | None, typer.Option("--kind", help="Only tasks of this kind.")]
+Most = Annotated[
+    int, typer.Option("--most", min=1, help="List at most this many, the oldest first.")
+]
 TITLES: Mapping[str, str] = {
     "payment": "Payments",
     "transfer": "Transfers without an invoice",
     "order": "Orders that could not be read",
-    "letter": "Letters that do not arrive",
+    "letter": "Letters that were not delivered",
     "record": "Records that could not be read",
 }
 DONE_BY = {"task_id": "TASK", "reason": "--reason"}
@@ -50,7 +52,7 @@ def todo(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what only people can do, the oldest first: a shop's with its key, or all."""
+    """List open tasks, the oldest first: with a shop's key its own, with the admin's key all."""
     if context.invoked_subcommand is not None:
         return
     with connected(url, as_json=as_json) as api:
@@ -61,7 +63,7 @@ def todo(
         print_json(found)
         return
     if not found:
-        say("nothing is left to people")
+        say("there are no open tasks")
         return
     for part in _by_reason([shown(TodoShown, each) for each in found]):
         _print(part)
@@ -69,7 +71,7 @@ def todo(
 
 
 def _by_reason(items: Iterable[TodoShown]) -> list[list[TodoShown]]:
-    """What is done alike together, the kinds in their order."""
+    """Tasks by kind and reason, as one instruction serves all of a reason."""
     parts: dict[tuple[int, str], list[TodoShown]] = {}
     order = list(TITLES)
     for each in items:
@@ -93,13 +95,13 @@ def _print(part: Sequence[TodoShown]) -> None:
 @commands.command("done")
 @mistakes()
 def done(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Its id, as the list says.")],
-    reason: Annotated[str, typer.Option(help="What became of it, for those who read it later.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task's id from the list.")],
+    reason: Annotated[str, typer.Option(help="How you settled the task; others read it later.")],
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that a transfer or an order that was left to people is done."""
+    """Mark a transfer or an order as done."""
     with connected(url, as_json=as_json) as api:
         path = f"/todo/{segment(task)}/done"
         closed: Any = api.post(path, {"reason": reason}, DONE_BY, once=once_of(once)).body
@@ -116,9 +118,9 @@ TRANSFERS_AT_ONCE = 100
 
 
 def leave(api: Api, transfers: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Leave transfers to people, as ``receipts.Left.as_json`` has them; what each is then.
+    """Make tasks of transfers given as by ``receipts.Left.as_json``; returns their states.
 
-    The same transfer is left once, whichever statement it stands in.
+    A transfer becomes one task, however many statements contain it.
     """
     answers: list[Any] = []
     for start in range(0, len(transfers), TRANSFERS_AT_ONCE):

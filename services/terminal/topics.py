@@ -208,9 +208,9 @@ async def assign(
     for tp in partitions:
         if tp.partition >= counts[tp.topic]:
             raise Mistake(
-                f"topic {tp.topic} has {counts[tp.topic]} partitions, and no {tp.partition}: move"
-                " its records to a topic with as many as the catalogue says, or look at"
-                " TOPIC_PREFIX"
+                f"topic {tp.topic} has {counts[tp.topic]} partitions, and partition {tp.partition}"
+                " is missing: move its records to a topic with as many as the catalogue says, or"
+                " check TOPIC_PREFIX"
             )
     reader.assign(list(partitions))
 
@@ -242,7 +242,7 @@ def headers_of(record: InputRecord) -> dict[str, str]:
 
 
 def as_texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Headers as text; of several of a name the last."""
+    """Headers as text; the last one of each name."""
     return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
 
 

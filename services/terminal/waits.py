@@ -1,4 +1,4 @@
-"""``jointbuy waiting``: what names a group or auction that is not known, and until when it waits.
+"""``jointbuy waiting``: messages that wait for an unknown group or auction, and until when.
 
 Rows that wait are read from the changelogs of the services that keep them, as of their last commit.
 """
@@ -32,7 +32,7 @@ from services.terminal.console import (
 )
 from services.terminal.options import AsJson
 
-#: Which services let something wait, and the changelogs of their rows.
+#: The services with waiting messages, and the changelogs of their rows.
 CHANGELOGS = {
     "order_service": "order_service-purchases-changelog",
     "payment_service": "payment_service-payments-changelog",
@@ -44,7 +44,7 @@ _decode = msgspec.json.Decoder(Waiting).decode
 
 @dataclass
 class Key:
-    """A key on which something waits at a service."""
+    """A key with waiting messages at a service."""
 
     service: str
     key: str
@@ -52,22 +52,22 @@ class Key:
 
     @property
     def since(self) -> datetime:
-        """When the oldest came."""
+        """When the oldest message came."""
         return min(row.arrived_at for row in self.rows)
 
     @property
     def until(self) -> datetime | None:
-        """When the last of them is given up."""
+        """When the last message is given up."""
         return max((row.until for row in self.rows if row.until is not None), default=None)
 
     @property
     def kinds(self) -> str:
-        """What waits: messages by type; a service may only know that something does."""
+        """The number of messages by type; a service may not know the type."""
         kinds = Counter(row.type or "orders or purchasers" for row in self.rows)
         return ", ".join(name if n == 1 else f"{n} {name}" for name, n in kinds.items())
 
     def as_json(self) -> dict[str, Any]:
-        """The key with all that waits on it."""
+        """The key with its waiting messages."""
         until = self.until
         return {
             "service": self.service,
@@ -88,17 +88,17 @@ class Key:
 
 @mistakes()
 def waiting(as_json: AsJson = False) -> None:
-    """Show which groups and auctions are waited for: at which service, since when, until when.
+    """Show messages that wait for an unknown group or auction: where, since when, until when.
 
-    What waits an hour in vain is refused, or becomes a dead letter.
+    After an hour a message is refused or becomes a dead letter.
     """
-    with progress("reading what waits") as step:
+    with progress("reading waiting messages") as step:
         found = asyncio.run(_read(settings_here(), step))
     if as_json:
         print_json([key.as_json() for key in found])
         return
     if not found:
-        say("nothing waits for its group or auction")
+        say("no message waits for a group or auction")
         return
     made = table("Key", "Service", "What", "Since", "Until")
     for key in found:

@@ -232,7 +232,7 @@ def test_a_dead_letter_without_a_task_gets_one_that_is_done() -> None:
     assert (made.about, made.reason) == ("orders/1/5", "schema")
 
 
-def test_what_is_purged_is_told_nowhere_any_more() -> None:
+def test_a_purged_dead_letter_s_problem_is_deleted() -> None:
     (made,) = done(letter(of=task()), outcome="purged")
     assert (made.outcome, made.problem, made.about) == ("purged", "", "orders/1/5")
 

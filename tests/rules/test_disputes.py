@@ -253,7 +253,7 @@ def test_a_refund_that_was_made_while_a_dispute_was_lost_is_in_the_books_beside_
 
 
 @pytest.mark.parametrize("payment_id", ["nobody's", "a-refund"])
-def test_a_dispute_of_what_is_no_payment_by_card_changes_nothing(payment_id: str) -> None:
+def test_a_dispute_of_another_payment_than_by_card_changes_nothing(payment_id: str) -> None:
     case = Case()
     case.close()
     if payment_id == "a-refund":

@@ -67,7 +67,7 @@ READ: list[tuple[str, list[Person]]] = [
 ]  # fmt: skip
 REFUSED = [
     ("7,ann@x.example,Lee, Ann\n", "line 1 has 4 fields"),
-    ("id,name\n7,Lee, Ann\n", "line 2 has 3 fields, the columns are 2"),
+    ("id,name\n7,Lee, Ann\n", "line 2 has 3 fields, but there are 2 columns"),
     ("id\n7;8\n", "line 2 has 2 fields"),
     ("7;Ann\n", "line 1: 'Ann' is not an address"),
     ("7,ann@x.example\n8,bob\n", "line 2: 'bob' is not an address: the address has no @"),
@@ -88,7 +88,7 @@ REFUSED = [
     ("7\uff0cann@x.example\n", "line 1: '7,ann@x.example' is not an address|line 1: .*address"),
     ("id;email;Telefon\n7;a@x.example;1\n", "line 1: the column 'Telefon' is not known"),
     ("id,mail,email\n", "line 1 names two columns for the email"),
-    ("name\nAnn\n", "line 1 names no column for ids or addresses"),
+    ("name\nAnn\n", "line 1 has no column for ids or addresses"),
     ("name,id\nAnn,\n", "line 2 has neither an id nor an address"),
     ("id,,email\n7,x,ann@x.example\n", "line 2 has a field in a column without a name"),
     ('7,ann@x.example,"Ann\n8,,\n', "line 1 has a quote that does not end"),
@@ -101,7 +101,7 @@ REFUSED = [
     ("id,email\n7,ann@x.example\n,ann@x.example\n", "lines 2 and 3 have the same mailbox"),
     (
         "".join(f"7,x{n}\n" for n in range(9)),
-        "and 4 more such lines; if the columns are others, write a first",
+        "and 4 more such lines; if the columns are different, write a first",
     ),
 ]
 

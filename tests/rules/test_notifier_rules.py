@@ -175,10 +175,10 @@ def test_a_letter_that_may_have_been_delivered_without_a_reply_counts_if_it_goes
 
 def test_a_letter_of_no_use_any_more_is_suppressed_and_was_not_tried() -> None:
     rows = taken(notice("deadline-reminder"))
-    answer(rows, "too-late", T + DAY, "write", "not sent: it was of use until then")
+    answer(rows, "too-late", T + DAY, "write", "not sent: it was useful until then")
     fact = told(rows)
     assert (fact.status, fact.attempts) == ("suppressed", 0)
-    assert fact.reply == "not sent: it was of use until then"
+    assert fact.reply == "not sent: it was useful until then"
     assert CALL not in rows
 
 

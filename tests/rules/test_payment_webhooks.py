@@ -218,7 +218,7 @@ NO_DISPUTES: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("what", "told"), NO_DISPUTES, ids=[each[0] for each in NO_DISPUTES])
-def test_what_is_no_dispute_is_none(what: str, told: dict[str, Any]) -> None:
+def test_other_events_are_not_disputes(what: str, told: dict[str, Any]) -> None:
     assert dispute_of(told) is None
 
 

@@ -149,19 +149,19 @@ LEFT: list[tuple[str, Transfer, tuple[PaymentShown, ...], str, str]] = [
     ("the first of two alone", Transfer("20.00", structured=(RF1, RF2)), TWO, "other-sum",
      "20.00 EUR came"),
     ("two in different places", Transfer("20.00", I1, structured=RF2), TWO,
-     "contradictory-numbers", "in different places"),
+     "contradictory-numbers", "in fields that disagree"),
     ("an id that contradicts", Transfer("20.00", I1, end_to_end=I2),
-     (invoice(still_open=0), invoice(I2)), "contradictory-numbers", "in different places"),
+     (invoice(still_open=0), invoice(I2)), "contradictory-numbers", "in fields that disagree"),
     ("more than one, and one that is not known", Transfer("25.00", f"{I1} {H}-I1"), (invoice(),),
      "unknown-number", "not known here"),
     ("cut at column 27", Transfer("20.00", f"{AT_27} 2"), (invoice(), invoice(f"{G}-I12")),
-     "cut-number", f"may be cut off from {G}-I12"),
+     "cut-number", f"may be the beginning of {G}-I12"),
     ("cut at column 27 and no more", Transfer("20.00", AT_27), (invoice(), invoice(f"{G}-I10")),
-     "cut-number", "may be cut off"),
+     "cut-number", "may be the beginning of"),
     ("a reference with other check digits", Transfer("20.00", structured=RF1[:2] + "00" + RF1[4:]),
      (invoice(),), "cut-number", "check digits do not fit"),
-    ("nothing at all", Transfer("0.00", I1), (invoice(),), "odd-amount", "comes to nothing"),
-    ("an amount in words", Transfer("x", I1), (invoice(),), "odd-amount", "no amount"),
+    ("nothing at all", Transfer("0.00", I1), (invoice(),), "odd-amount", "amount of zero"),
+    ("an amount in words", Transfer("x", I1), (invoice(),), "odd-amount", "has an amount"),
     ("a reversal", Transfer("20.00", I1, reversal=True), (invoice(),), "reversal", "a reversal"),
     ("one that came back", Transfer("20.00", I1, more="<RtrInf/>"), (invoice(),), "returned",
      "came back"),
@@ -171,7 +171,7 @@ LEFT: list[tuple[str, Transfer, tuple[PaymentShown, ...], str, str]] = [
 @pytest.mark.parametrize(
     ("what", "transfer", "invoices", "reason", "why"), LEFT, ids=[each[0] for each in LEFT]
 )
-def test_what_can_t_be_said_is_left_to_people(
+def test_money_without_a_certain_invoice_is_left_to_people(
     what: str, transfer: Transfer, invoices: Any, reason: str, why: str
 ) -> None:
     made = planned(transfer, invoices=invoices)

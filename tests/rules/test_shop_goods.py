@@ -106,7 +106,7 @@ EXTRAS: list[tuple[str, Json]] = [
 
 
 @pytest.mark.parametrize("extra", [pytest.param(extra, id=name) for name, extra in EXTRAS])
-def test_what_is_no_goods_counts_in_no_group_of_the_order(extra: Json) -> None:
+def test_lines_that_are_not_goods_do_not_count(extra: Json) -> None:
     """And the line after it is judged alone (BCApps#6811)."""
     if "meta_data" not in extra:
         cart = Cart(None)

@@ -211,7 +211,7 @@ BAD: list[tuple[str, set[Sick], dict[str, Any], str]] = [
     ("its refunds are an error", {"refunds"}, REFUNDS, "the shop answers 500 for its refunds"),
     ("its refunds are HTML", {"refunds-html"}, REFUNDS, "its refunds can't be read"),
     ("errors beside its refunds", {"refund-entry"}, REFUNDS, ""),
-    ("an error in place of a refund", {"refund-lost"}, REFUNDS, "one of its refunds is not in"),
+    ("an error in place of a refund", {"refund-lost"}, REFUNDS, "one of its refunds is missing in"),
     ("a currency that is none", set(), {"currency": "EURO"}, "currency is not an ISO 4217 code"),
     ("a time that is none", set(), {"date_created_gmt": "soon"}, "date_created_gmt is not a time"),
 ]

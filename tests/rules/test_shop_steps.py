@@ -582,7 +582,7 @@ async def test_a_step_says_of_the_shop_what_is_the_shop_s(
     await caller.stop()
 
 
-async def test_what_no_shop_is_asked_for_says_nothing_of_a_shop() -> None:
+async def test_a_reply_without_a_request_is_not_about_a_shop() -> None:
     caller = ShopCaller([shop("shopify")], 5, raising(httpx.ConnectError))
     await caller.start()
     for more in ({"source": "elsewhere"}, {"kind": "charge"}, {"rest_seconds": 3.0}):

@@ -164,34 +164,34 @@ def test_amounts_are_read_as_xml_schema_writes_them(
 
 
 ODD = [
-    ("words", Transfer("twenty", I1), "odd-amount", "no amount that can be read"),
-    ("below zero", Transfer("-20.00", I1), "odd-amount", "no amount"),
-    ("a comma", Transfer("20,00", I1), "odd-amount", "no amount"),
-    ("thousands apart", Transfer("1,020.00", I1), "odd-amount", "no amount"),
-    ("nothing", Transfer("", I1), "odd-amount", "no amount"),
-    ("an exponent", Transfer("2e999999", I1), "odd-amount", "no amount"),
-    ("without end", Transfer("9" * 5_000, I1), "odd-amount", "no amount"),
-    ("infinite", Transfer("Infinity", I1), "odd-amount", "no amount"),
-    ("other digits", Transfer("٢٠", I1), "odd-amount", "no amount"),
-    ("half a cent", Transfer("20.005", I1), "odd-amount", "no whole number"),
-    ("half a yen", Transfer("20.5", I1, currency="JPY"), "odd-amount", "no whole number"),
+    ("words", Transfer("twenty", I1), "odd-amount", "an amount that can't be read"),
+    ("below zero", Transfer("-20.00", I1), "odd-amount", "has an amount"),
+    ("a comma", Transfer("20,00", I1), "odd-amount", "has an amount"),
+    ("thousands apart", Transfer("1,020.00", I1), "odd-amount", "has an amount"),
+    ("nothing", Transfer("", I1), "odd-amount", "has an amount"),
+    ("an exponent", Transfer("2e999999", I1), "odd-amount", "has an amount"),
+    ("without end", Transfer("9" * 5_000, I1), "odd-amount", "has an amount"),
+    ("infinite", Transfer("Infinity", I1), "odd-amount", "has an amount"),
+    ("other digits", Transfer("٢٠", I1), "odd-amount", "has an amount"),
+    ("half a cent", Transfer("20.005", I1), "odd-amount", "not a whole number"),
+    ("half a yen", Transfer("20.5", I1, currency="JPY"), "odd-amount", "not a whole number"),
     ("beyond all limits", Transfer("1" + "0" * 16, I1), "odd-amount", "too large"),
-    ("no currency", Transfer("20.00", I1, currency=""), "odd-amount", "no currency"),
+    ("no currency", Transfer("20.00", I1, currency=""), "odd-amount", "has a currency"),
     ("a currency in small letters", Transfer("20.00", I1, currency="eur"), "odd-amount",
-     "no currency"),
-    ("nothing at all", Transfer("0.00", I1), "odd-amount", "comes to nothing"),
-    ("a day that is none", Transfer("20.00", I1, day="2026-06-31"), "odd-date", "no date"),
-    ("a day in words", Transfer("20.00", I1, day="June 15"), "odd-date", "no date"),
-    ("a day before all time", Transfer("20.00", I1, day="0001-01-01"), "odd-date", "no date"),
-    ("a week", Transfer("20.00", I1, day="2026-W25-1"), "odd-date", "no date"),
+     "has a currency"),
+    ("nothing at all", Transfer("0.00", I1), "odd-amount", "amount of zero"),
+    ("a day that is none", Transfer("20.00", I1, day="2026-06-31"), "odd-date", "has a date"),
+    ("a day in words", Transfer("20.00", I1, day="June 15"), "odd-date", "has a date"),
+    ("a day before all time", Transfer("20.00", I1, day="0001-01-01"), "odd-date", "has a date"),
+    ("a week", Transfer("20.00", I1, day="2026-W25-1"), "odd-date", "has a date"),
     ("an odd value date alone", Transfer("20.00", I1, day="", value_day="soon"), "odd-date",
-     "no date"),
+     "has a date"),
     ("a text without end", Transfer("20.00", I1 + "x" * 50_000), "odd-entry", "too long"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("what", "transfer", "reason", "said"), ODD, ids=[each[0] for each in ODD])
-def test_what_is_odd_leaves_that_entry_to_people_and_the_others_count(
+def test_an_unclear_entry_becomes_a_task_and_the_others_count(
     what: str, transfer: Transfer, reason: str, said: str
 ) -> None:
     before, odd, after = read(Transfer("1.00", I1, "A1"), transfer, Transfer("2.00", I2, "A2"))
@@ -236,22 +236,22 @@ BACK = [
      "returned", "came back"),
     ("one that a German code tells", Transfer("20.00", I1, more=OWN.format("NRTI+159+9200")),
      "returned", "came back"),
-    ("a reversal", Transfer("20.00", I1, reversal=True), "reversal", "takes back"),
+    ("a reversal", Transfer("20.00", I1, reversal=True), "reversal", "which payment it reverses"),
     ("a reversal of a payment", Transfer("20.00", I1, reversal=True, direction="DBIT"),
-     "reversal", "takes back"),
+     "reversal", "which payment it reverses"),
     ("a direct debit that came back", Transfer("20.00", I1, direction="DBIT", more=RETURN),
-     "returned", "taken back (AC04)"),
+     "returned", "took back (AC04)"),
     ("one that its code tells", Transfer("20.00", I1, direction="DBIT",
-     entry=code("IDDT", "UPDD")), "returned", "taken back"),
+     entry=code("IDDT", "UPDD")), "returned", "took back"),
     ("a German one", Transfer("20.00", I1, direction="DBIT", entry=OWN.format("NRTI+109+901")),
-     "returned", "taken back"),
+     "returned", "took back"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("what", "transfer", "reason", "said"), BACK, ids=[each[0] for each in BACK]
 )
-def test_money_that_goes_back_is_no_payment(
+def test_returned_money_is_not_a_payment(
     what: str, transfer: Transfer, reason: str, said: str
 ) -> None:
     (credit,) = read(transfer)

@@ -95,14 +95,14 @@ LOCKED[LOCKED.index(b"PK\x01\x02") + 8] |= 1
 REFUSED = [
     ("another file among them", zipped({"a.xml": GOOD, "b.pdf": b"%PDF-1.7"}), "'b.pdf' in it"),
     ("a document type in it", zipped({"a.xml": b"<!DOCTYPE d><d/>"}), "document type"),
-    ("one that is cut off", zipped({"a.xml": GOOD})[:-30], "no whole ZIP"),
+    ("one that is cut off", zipped({"a.xml": GOOD})[:-30], "not a complete ZIP"),
     ("one with a password", bytes(LOCKED), "password"),
     ("one in another", zipped({"a.zip": zipped({"a.xml": GOOD})}), "'a.zip' in it"),
     ("an empty one", zipped({"folder/": b""}), "without a file"),
     ("a bomb", zipped({"a.xml": b" " * (BYTES_MAX + 1)}), "unpacks to more"),
     ("a bomb in parts", zipped({f"{n}.xml": GOOD + b" " * 9_000_000 for n in range(3)}), "unpacks"),
     ("too many files", zipped({str(n): GOOD for n in range(FILES_MAX + 1)}), "files: give"),
-    ("half of a character", b"\xff\xfe" + b"<", "no XML"),
+    ("half of a character", b"\xff\xfe" + b"<", "not valid XML"),
 ]
 
 

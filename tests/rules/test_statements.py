@@ -154,9 +154,9 @@ def test_two_alike_on_one_day_are_two_in_every_statement_that_has_them() -> None
 
 GOOD = statement(Transfer("20.00", I1, "A1"))
 REFUSED = [
-    ("nothing", b"", "no XML"),
-    ("no XML", b"amount;20.00", "no XML"),
-    ("cut off", GOOD[:-9], "no XML"),
+    ("nothing", b"", "not valid XML"),
+    ("no XML", b"amount;20.00", "not valid XML"),
+    ("cut off", GOOD[:-9], "not valid XML"),
     ("another message", GOOD.replace(b"camt.053.001.08", b"camt.052.001.08"), "give camt.053"),
     ("no statement in it", re.sub(rb"<Stmt>.*</Stmt>", b"", GOOD), "holds no statement"),
     ("a document type",

@@ -150,7 +150,7 @@ KNOWN = {
 }
 
 
-def test_no_kind_and_no_reason_is_without_words() -> None:
+def test_each_kind_and_reason_has_a_text() -> None:
     assert set(KNOWN) == set(TODO_KINDS) == set(TITLES)
     for kind, reasons in KNOWN.items():
         for reason in {*reasons, OTHER}:
@@ -159,7 +159,7 @@ def test_no_kind_and_no_reason_is_without_words() -> None:
         assert texts.has(f"todo.letter_{each}")
 
 
-def test_no_words_are_of_a_reason_that_there_is_not() -> None:
+def test_each_text_belongs_to_a_known_reason() -> None:
     told = {key for key in texts.load() if key.startswith("todo.do_")}
     assert told == {
         f"todo.do_{kind}_{reason}"
@@ -263,7 +263,7 @@ def test_a_shop_is_told_no_command_that_needs_the_topics() -> None:
         task("transfer", problem="from ann@people.example"),
     ],
 )
-def test_nobody_s_address_is_in_the_words(fact: Any) -> None:
+def test_texts_contain_no_address(fact: Any) -> None:
     todo = todo_of(TodoRow(fact, NOW, ""), for_admin=True)
     assert "@" not in f"{todo.problem} {todo.about} {todo.commands}"
 

@@ -216,14 +216,14 @@ async def test_signatures_of_woocommerce(page: Page, secret: str, status: int) -
 OTHERS: list[tuple[str, str, dict[str, str], str | None]] = [
     ("shop.myshopify.com", "shop", {}, None),
     ("Shop.MyShopify.com", "shop", {}, None),
-    ("x.myshopify.com", "shop", {}, "for the shop shop.myshopify.com; the entry other is x.mysh"),
+    ("x.myshopify.com", "shop", {}, "for the shop shop.myshopify.com; the entry other has x.mysh"),
     ("x.myshopify.com", "shop", {"X-Shopify-Shop-Domain": ""}, "without a shop's domain"),
     ("x.myshopify.com", "shop", {"X-Shopify-Shop-Domain": "<b>&marked"}, "without a shop's domain"),
     ("shop.example", "kiosk", {}, None),
     ("https://shop.example/", "kiosk", {}, None),
-    ("shop.example/two", "kiosk", {}, "for the shop shop.example; the entry other is shop.exampl"),
+    ("shop.example/two", "kiosk", {}, "for the shop shop.example; the entry other has shop.exampl"),
     ("shop.example/two", "kiosk", {"X-WC-Webhook-Source": "https://shop.example/two/"}, None),
-    ("old.example", "kiosk", {}, "for the shop shop.example; the entry other is old.example"),
+    ("old.example", "kiosk", {}, "for the shop shop.example; the entry other has old.example"),
 ]
 
 

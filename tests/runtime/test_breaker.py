@@ -152,7 +152,7 @@ def test_without_its_setting_nothing_is_tried_and_that_is_said_once() -> None:
             servers.lacks("mail server", "SMTP_HOST")
             assert servers.turn("mail server") == "no"
     assert [each["event"] for each in logs] == [
-        "nothing is tried until SMTP_HOST is set: calls are kept"
+        "no call is made until SMTP_HOST is set: calls are kept"
     ]
     assert servers.notes() == ["mail server: SMTP_HOST is not set"]
     servers.lacks("mail server", "")

@@ -32,11 +32,12 @@ TOPICS: list[tuple[str, list[Look], str, list[str]]] = [
      "topic orders is gone", []),
     ("gone twice for a moment",
      [(0, ALL, set()), (2, {}, set()), (9, ALL, set()), (11, {}, set()), (14, ALL, set())], "", []),
-    ("fewer partitions", [(0, ALL | {"orders": 1}, set())], "topic orders has 1 partitions, 4", []),
+    ("fewer partitions", [(0, ALL | {"orders": 1}, set())],
+     "topic orders has 1 partitions, but 4", []),
     ("more partitions", [(0, ALL, set()), (2, ALL | {"orders": 8}, set())],
-     "topic orders has 8 partitions, 4", []),
+     "topic orders has 8 partitions, but 4", []),
     ("back with fewer", [(0, ALL, set()), (2, {}, set()), (4, ALL | {"clock": 3}, set())],
-     "topic clock has 3 partitions, 1", []),
+     "topic clock has 3 partitions, but 1", []),
     ("refused", [(0, {"clock": 1}, {"orders"})], "refuses access to a topic (orders)", []),
     ("refused later", [(0, ALL, set()), (2, {"orders": 4}, {"clock"})],
      "refuses access to a topic (clock)", []),
@@ -69,10 +70,10 @@ def test_an_outage_is_told_once_then_once_a_minute_then_once() -> None:
         outage.back(150.0)
         outage.back(151.0)
     assert [(each["event"].split(":")[0], each["seconds"]) for each in logs] == [
-        ("the broker is away", 0),
-        ("the broker is still away", 60),
-        ("the broker is still away", 120),
-        ("the broker is back", 150),
+        ("the broker does not answer", 0),
+        ("the broker still does not answer", 60),
+        ("the broker still does not answer", 120),
+        ("the broker answers again", 150),
     ]
 
 
@@ -85,7 +86,7 @@ async def test_a_process_whose_broker_is_away_says_so_and_goes_on_waiting() -> N
         assert not await watch.look()
     assert settings.kafka_bootstrap_servers in watch.unready()
     assert [each["event"] for each in logs if each["log_level"] == "warning"] == [
-        "the broker is away: is KAFKA_BOOTSTRAP_SERVERS right?"
+        "the broker does not answer: check KAFKA_BOOTSTRAP_SERVERS"
     ]
     waiting = asyncio.create_task(watch.until_there())
     stopping = asyncio.Event()

@@ -84,7 +84,7 @@ REASONS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", REASONS)
-def test_what_can_t_be_read_has_a_short_reason(name: str) -> None:
+def test_an_unreadable_record_has_a_short_reason(name: str) -> None:
     record, reason = REASONS[name]
     with pytest.raises(BadRecordError) as error:
         decode(ORDERS, record, ONE)

@@ -558,7 +558,7 @@ async def test_a_crash_while_the_server_is_down_forgets_that_and_no_call(tmp_pat
     await partition.crash()
 
 
-async def test_one_who_was_to_find_out_and_is_called_away_leaves_it_to_the_next(
+async def test_if_a_test_call_is_cancelled_the_next_call_is_the_test(
     tmp_path: Path,
 ) -> None:
     """As when the partition moves on, and this worker keeps another."""

@@ -117,13 +117,13 @@ def test_an_error_is_found_below_others(what: str, error: Exception, stays: bool
 
 
 FILES = [
-    ("no right", OSError(errno.EACCES, "no", "/state"), "let this user write there"),
+    ("no right", OSError(errno.EACCES, "no", "/state"), "give this user write access"),
     ("a read-only mount", OSError(errno.EROFS, "no", "/state"), "mount it"),
     ("a file for a folder", NotADirectoryError(errno.ENOTDIR, "no", "/state"), "move the file"),
     ("a file there already", FileExistsError(errno.EEXIST, "no", "/state"), "move the file"),
-    ("a full disk", OSError(errno.ENOSPC, "no", "/state"), "make room"),
-    ("a full disk, while writing", OSError(errno.ENOSPC, "no"), "make room"),
-    ("a quota", OSError(errno.EDQUOT, "no", "/state"), "make room"),
+    ("a full disk", OSError(errno.ENOSPC, "no", "/state"), "free some disk space"),
+    ("a full disk, while writing", OSError(errno.ENOSPC, "no"), "free some disk space"),
+    ("a quota", OSError(errno.EDQUOT, "no", "/state"), "free some disk space"),
     ("a limit", OSError(errno.EFBIG, "no", "/state"), "ulimit"),
     ("a sick disk", OSError(errno.EIO, "no", "/state"), "look at the disk"),
     ("a refused connection", ConnectionRefusedError(errno.ECONNREFUSED, "no"), None),
@@ -145,8 +145,11 @@ def test_files_that_cannot_be_used_stay_so(what: str, error: OSError, advice: st
 
 
 ROWS = [
-    ("IO error: No space left on device: While appending to file: /s/1.log", "make room"),
-    ("IO error: While open a file for appending: /s/LOG: Permission denied", "let this user"),
+    (
+        "IO error: No space left on device: While appending to file: /s/1.log",
+        "free some disk space",
+    ),
+    ("IO error: While open a file for appending: /s/LOG: Permission denied", "give this user"),
     ("IO error: While mkdir if missing: /s/1: Not a directory", "move the file"),
     ("IO error: While open a file for appending: /s: Read-only file system", "mount it"),
     ("IO error: While lock file: /s/LOCK: Resource temporarily unavailable", "another process"),
@@ -192,7 +195,7 @@ def test_a_line_says_the_systems_own_words() -> None:
     assert os.strerror(errno.ENOSPC) in told
 
 
-async def test_what_the_client_asserts_is_a_sessions_end_and_our_own_bug_is_none() -> None:
+async def test_an_assertion_of_the_client_ends_a_session_and_our_own_does_not() -> None:
     reader = aiokafka.AIOKafkaConsumer()
     with pytest.raises(AssertionError) as of_client:
         reader.highwater(aiokafka.TopicPartition("orders", 0))

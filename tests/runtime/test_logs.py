@@ -66,7 +66,7 @@ def test_a_thousand_lines_of_the_client_are_one(written: io.StringIO) -> None:
     assert len(lines) == 1 + 1_000
 
 
-async def test_a_future_that_a_fenced_producer_left_is_no_news(written: io.StringIO) -> None:
+async def test_a_future_of_a_fenced_producer_is_not_logged(written: io.StringIO) -> None:
     loop = asyncio.get_running_loop()
     for error in (ProducerFenced("another has its id"), ValueError("a bug of ours")):
         loop.call_exception_handler(

@@ -20,7 +20,7 @@ WORDS = [
     ("no line end", b"one\ntwo", "two"),
     ("empty lines after it", b"one\n\n\n", "one"),
     ("a list", b"[1]\n", "[1]"),
-    ("nothing", b"", "it said nothing"),
+    ("nothing", b"", "its log is empty"),
     ("no UTF-8", b"caf\xe9\n", "caf\ufffd"),
     ("long before it", b"x" * 100_000 + b"\nlast\n", "last"),
 ]  # fmt: skip

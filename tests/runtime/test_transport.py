@@ -83,7 +83,7 @@ async def test_a_fetch_that_is_refused_for_long_is_raised_where_the_client_only_
         await reader.getmany()
 
 
-async def test_a_partition_that_was_taken_away_is_no_assertion() -> None:
+async def test_a_lost_partition_raises_an_error_and_no_assertion() -> None:
     """It ended a worker when topics were wiped under it."""
     reader = consumer(Settings())
     for asked in (reader.highwater, reader.last_stable_offset, reader.last_poll_timestamp):

@@ -101,7 +101,7 @@ async def test_one_batch_is_enough_where_the_definition_is_there(url: str, reade
     assert await keys_of(reader, "shop-0") == ["g-000/payment/p-0"]
 
 
-async def test_what_is_done_leaves_and_an_older_fact_does_not_bring_it_back(
+async def test_a_done_task_leaves_the_list_and_an_older_fact_does_not_reopen_it(
     url: str, reader: Reader
 ) -> None:
     await write(url, task(), of_group(0, "p-0"), letter_of(0, "n-0"))
@@ -229,7 +229,7 @@ async def test_a_shop_s_own_terms_are_known_by_its_mark(storefront: Storefront, 
         assert ("p-9" in [each["task_id"] for each in items]) == sees
 
 
-async def test_whose_it_is_is_judged_as_commands_judge_it(storefront: Storefront) -> None:
+async def test_the_owner_of_a_todo_follows_the_commands_rule(storefront: Storefront) -> None:
     """A shop is shown no payment that it may not act on, and all that it may."""
     for shop_id, key in (("shop-0", SHOP_KEY), ("shop-1", RIVAL_KEY)):
         listed = (await ask(storefront, "GET", "/todo?kind=payment", key)).json["items"]
@@ -509,7 +509,7 @@ async def test_nothing_left_says_so(url: str) -> None:
     await write(url, SHOP)
     with storefront_on(url) as storefront:
         cookie = await signed_in(storefront, SHOP_KEY)
-        assert "Nothing is left to people." in (await see(storefront, cookie)).text
+        assert "There are no open tasks." in (await see(storefront, cookie)).text
         await storefront.close()
 
 

@@ -121,7 +121,7 @@ def _broker_dies_and_comes_back(
     assert time.monotonic() - killed_at < SECONDS_MAX
     for each, size in zip(workers, sizes, strict=True):
         (line,) = lines(each, size)
-        assert line["event"].startswith("the broker is away"), each.module
+        assert line["event"].startswith("the broker does not answer"), each.module
         assert each.page("livez") is not None
     port = int(own.bootstrap_servers.rpartition(":")[2])
     again = brokers.start("kafka", home=home / "kafka", port=port)
@@ -129,7 +129,7 @@ def _broker_dies_and_comes_back(
     stack.until_ready(*workers)
     for each, size in zip(workers, sizes, strict=True):
         told = lines(each, size)
-        assert [line["event"] for line in told].count("the broker is back") == 1
+        assert [line["event"] for line in told].count("the broker answers again") == 1
         assert len(told) < 20, told
 
 
@@ -148,7 +148,7 @@ def _what_stays_ends_the_process(own: RunningBroker, stack: Stack, workers: list
     asyncio.run(delete_topics(stack.settings, [purchases]))
     asyncio.run(make(stack, purchases, 1))
     for each in (orders, projector):
-        assert f"topic {purchases} has 1 partitions, 4 are needed" in stopped(each)
+        assert f"topic {purchases} has 1 partitions, but 4 are needed" in stopped(each)
     assert hooks.ready(), "it needs none of these"
     projector.start()
     assert projector.exit_code(60) == LASTING_EXIT_CODE

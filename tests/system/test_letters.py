@@ -130,7 +130,7 @@ def test_letters_wait_for_a_mail_server_that_is_away_and_nothing_else_does(
         page = worker.page("readyz")
         assert page is not None
         assert page.text == "ok\nthe mail server: SMTP_HOST is not set\n"
-        assert worker.log.read_text().count("nothing is tried until SMTP_HOST is set") == 1
+        assert worker.log.read_text().count("no call is made until SMTP_HOST is set") == 1
         worker.stop()
         (worker,) = stack.start("tests.system.quick_notifier", **mail_env(free_port()))
         until("all wait for the server", lambda: all_wait(worker))

@@ -853,7 +853,7 @@ async def test_a_dialogue_says_of_the_server_what_is_the_server_s(
         await caller.stop()
 
 
-async def test_nobody_who_listens_is_the_server_s_state() -> None:
+async def test_a_refused_connection_is_the_server_s_state() -> None:
     caller = LetterCaller(settings(free_port(), link_secret=MAIL["LINK_SECRET"]))
     await caller.start()
     rows, notice = MemoryRows("ann"), _notice(1)

@@ -19,9 +19,9 @@ STATE_CODES = frozenset(
 #: A refund of a payment that is disputed, or whose dispute was lost.
 _DISPUTED_CODE = "charge_disputed"
 _LATER_CODES = STATE_CODES | {"lock_timeout", "rate_limit", "idempotency_key_in_use"}
-#: A 429 with one of these is about one object.
+#: A 429 with one of these codes is about one object.
 _OF_ONE_OBJECT = frozenset({"lock_timeout", "idempotency_key_in_use"})
-#: How long Stripe is left alone at least.
+#: Least pause before the next call to Stripe.
 DOWN_SECONDS = 1.0
 FAST_SECONDS = 5.0
 BARRED_SECONDS = 60.0
@@ -54,7 +54,7 @@ def sorted_out(error: Exception) -> Reply | Strained:
         is_too_fast = isinstance(error, stripe.RateLimitError) and code not in _OF_ONE_OBJECT
         return Strained(later, "too many requests", FAST_SECONDS) if is_too_fast else later
     if isinstance(error, stripe.AuthenticationError):
-        return Strained(_ours(error), "the key is not taken", BARRED_SECONDS)
+        return Strained(_ours(error), "Stripe does not accept the key", BARRED_SECONDS)
     if isinstance(error, _OURS):
         return _ours(error)
     if isinstance(error, stripe.APIConnectionError | TimeoutError | OSError):

@@ -82,7 +82,7 @@ class StripeCards:
                 _log.error("an amount that Stripe can't move", payment=request.payment_id)
                 told = Reply("declined", str(error))
             except StateError:
-                told = Reply("again", "not in the state for it yet")
+                told = Reply("again", "the payment is not in the state for this yet")
             except Exception as error:
                 told = sorted_out(error)
         TRIES.labels(request.action, reply_of(told).outcome).inc()

@@ -1,4 +1,4 @@
-"""Stripe's client as this service uses it: pauses and tries are ours, which outlive a process."""
+"""Stripe's client without its own retries: this service repeats calls, also after a restart."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Whose payment an object of Stripe's is: its metadata, which a dispute does not have itself."""
+"""Looks up the payment of a dispute, as a dispute does not have our metadata itself."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Found(NamedTuple):
 
 
 class LookupFailedError(Exception):
-    """Stripe could not be asked: it tells the event again later."""
+    """Stripe could not be asked. Stripe sends the event again later."""
 
 
 class StripeLookup:
@@ -36,7 +36,7 @@ class StripeLookup:
         """
         client = self._client
         if client is None:
-            _log.error("STRIPE_API_KEY is empty: nobody can look up what a dispute is of")
+            _log.error("STRIPE_API_KEY is empty: the payment of a dispute can't be looked up")
             raise LookupFailedError("STRIPE_API_KEY is empty")
         try:
             if intent:

@@ -24,7 +24,7 @@ from services.shop_bridge.shops import BridgeSettings, Shop, read_shops
 
 #: When to come again to a shop that is busy with others of ours.
 BUSY_SECONDS = 10.0
-#: How long a shop is left alone at least: without a connection, or if it does not take our key.
+#: Least pause for a shop without a connection, or with a refused key.
 DOWN_SECONDS = 1.0
 BARRED_SECONDS = 60.0
 CHARGES = "a shop can't charge for an order that it has closed"
@@ -82,7 +82,7 @@ class ShopCaller:
             await each.door.stop()
 
     def missing(self, server: str) -> str:
-        """None: a shop that is not set is another service's to answer."""
+        """Empty: another service answers for shops that are not in the settings."""
         return ""
 
     async def __call__(

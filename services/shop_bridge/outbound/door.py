@@ -15,7 +15,7 @@ from services.shop_bridge.outbound.rows import Reply, Request
 WAIT_SECONDS_MAX = 3600.0
 #: A request that waits longer for its turn is claimed anew, well within its lease.
 PATIENCE_SECONDS = 60.0
-#: The key is wrong or may not do this; the shop is not paid for, or is locked.
+#: The key is wrong or lacks a permission, or the shop is unpaid or locked.
 BARRED = frozenset({401, 402, 403, 423})
 
 
@@ -29,9 +29,9 @@ class NotNowError(Exception):
 
 
 class NotTakenError(Exception):
-    """The shop does not take what we ask: a key or a setting is wrong. Nothing was done.
+    """The shop refuses our request, as a key or a setting is wrong. Nothing was done.
 
-    ``is_for_all``: it would take no other request either.
+    ``is_for_all``: it would refuse any other request, too.
     """
 
     def __init__(self, text: str, *, is_for_all: bool = False) -> None:

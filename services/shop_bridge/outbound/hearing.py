@@ -126,7 +126,7 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
 
 
 def _at(part: Part, reply: Reply) -> str:
-    """What a shop said, and of which order."""
+    """A shop's answer with the order that it is about."""
     where = f"order {id_of(part.order)} at {source_of(part.order)}: " if part.order else ""
     return f"{where}{reply.text}"
 

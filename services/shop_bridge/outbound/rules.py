@@ -50,7 +50,7 @@ CHUNK_ROWS_MAX = 200
 
 
 def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Keep the group's sources, as another shop pays nothing back, and its product's id."""
+    """Keep the group's sources, as only those pay back, and its product's id."""
     if "terms" not in rows:
         _keep(rows, now)
         rows["terms"] = Terms(message.sources, message.product.id)
@@ -58,7 +58,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def tell_product(message: ProductAsked, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Say which product the group is for; nothing of a group that is not known."""
+    """Answer with the group's product; no answer for an unknown group."""
     terms: Terms = rows.get("terms") or Terms()
     return [
         ProductTold(
@@ -216,7 +216,7 @@ def forget(rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _is_mistyped(rows: Rows) -> bool:
-    """Whether no group can have this id: order_service refuses what names it."""
+    """Whether no group can have this id: order_service refuses orders with it."""
     return "terms" not in rows and not is_group_id(rows.key)
 
 

@@ -77,7 +77,7 @@ TRANSACTIONS_MAX, REFUNDS_MAX = 50, 100
 PAID = frozenset({"SALE", "CAPTURE"})
 #: A refund in one of these is not to be counted on.
 FAILED = frozenset({"FAILURE", "ERROR"})
-#: A payment in one of these has not come yet.
+#: Statuses of a payment that is not received yet.
 PENDING = frozenset({"PENDING", "AWAITING_RESPONSE"})
 #: Gateways of Shopify's own that are paid by hand, whatever the field says: notes of the staff,
 #: and cash at the till.
@@ -102,7 +102,7 @@ def order_id(request: Request) -> dict[str, str]:
 
 
 def found_refund(order: Mapping[str, Any], request: Request) -> Reply | str | None:
-    """The id of the refund of this very request, if the order has it; ask how it went."""
+    """The id of this request's refund if the order has one; then ask for its outcome."""
     for refund in payloads.parts(order, "refunds"):
         if noted(refund.get("note")) == request.key:
             return str(refund.get("id"))
@@ -159,7 +159,7 @@ def _is_by_hand(transaction: Mapping[str, Any]) -> bool:
 
 
 def _why_not_more(order: Mapping[str, Any], parents: list[Parent]) -> str:
-    """Why money that was paid, or will be, can't go back by itself; empty if there is none."""
+    """Why the shop can't move the money back; empty if it can."""
     by_hand = dict.fromkeys(each.gateway for each in parents if each.is_by_hand and each.left)
     if by_hand:
         return (
@@ -172,7 +172,7 @@ def _why_not_more(order: Mapping[str, Any], parents: list[Parent]) -> str:
         if each.get("status") in PENDING or each.get("kind") == "AUTHORIZATION"
     }
     if open_kinds & PAID:
-        return "a payment of it is still pending"
+        return "a payment of the order is still pending"
     return "its payment is only authorised: capture it first" if open_kinds and not parents else ""
 
 
@@ -221,7 +221,7 @@ def refunded(answer: Mapping[str, Any], request: Request) -> Reply:
 
 
 def went_back(found: Mapping[str, Any], request: Request) -> Reply:
-    """How much of a refund that is there moved money: maybe less than was asked for.
+    """The part of an existing refund that moved money; it may be less than was requested.
 
     Raises ``UnreadableError``.
     """
@@ -240,7 +240,7 @@ def went_back(found: Mapping[str, Any], request: Request) -> Reply:
         return Reply("done", reference=f"{request.source}:refund/{number}", amount=amount)
     if any(node.get("status") in FAILED for node in nodes):
         return Reply("refused", "the payment provider did not take the refund")
-    return Reply("refused", f"refund {number} stands in the shop's books, but moved no money")
+    return Reply("refused", f"refund {number} is in the shop's books, but moved no money")
 
 
 # --- a code --------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ REFERENCE_MAX = 255
 CODE_MAX = 64
 TOO_LITTLE = "the payer's orders have not as much left"
 BY_HAND = (
-    "; do it by hand, then `jointbuy payment done {0}`; or mend it, then"
-    " `jointbuy payment retry {0}`"
+    "; do it by hand, then run `jointbuy payment done {0}`; or correct it, then"
+    " run `jointbuy payment retry {0}`"
 )
 
 

@@ -15,7 +15,7 @@ from services.shop_bridge.own_refunds import META_KEY, mark, noted
 
 #: The money of an order in one of these has come.
 PAID = frozenset({"completed", "refunded"})
-#: WooCommerce's own gateways without refunds, and no gateway: whoever was paid pays back by hand.
+#: WooCommerce's own gateways without refunds, and no gateway: people pay back by hand.
 BY_HAND = frozenset({"bacs", "cheque", "cod", ""})
 
 
@@ -63,13 +63,13 @@ def refund(request: Request) -> dict[str, Any]:
 
 
 def refunded(found: Mapping[str, Any], request: Request, *, is_answer: bool = False) -> Reply:
-    """What a refund that is there says; ``is_answer``: to the very request that made it.
+    """Judge an existing refund; ``is_answer``: it is the answer to the request that made it.
 
-    Then WooCommerce has done what it does, and money that has not gone will not go.
+    In that case WooCommerce has finished, and no money will move later.
     """
     number = payloads.identity(dict(found), "id")
     if is_answer and found.get("refunded_payment") is False:
-        return Reply("refused", f"refund {number} stands in the shop's books, but moved no money")
+        return Reply("refused", f"refund {number} is in the shop's books, but moved no money")
     if found.get("refunded_payment") is False:
         return Reply("again", f"refund {number} is there, but not its money", is_open=True)
     return Reply("done", reference=f"{request.source}:refund/{number}", amount=request.amount)

@@ -182,7 +182,7 @@ class Access:
     # --- browsers --------------------------------------------------------------------------------
 
     async def sign_in(self, request: Request, credential: str, *kinds: Kind) -> Actor:
-        """Whoever signs in with a key, of one of these kinds.
+        """The actor of a key, of one of these kinds.
 
         Raises ``NoCredential`` and ``NotAllowed``.
         """
@@ -195,7 +195,7 @@ class Access:
         return actor
 
     def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:
-        """Give the browser a fresh session of who signed in, in place of whatever it had."""
+        """Give the browser a new session for the actor, in place of any earlier one."""
         session = secrets.token_hex(_SESSION_BYTES)
         via = self._admin_session() if actor.kind == "admin" else actor.via
         token = self.links.token("session", actor.id, via, session)
@@ -216,8 +216,8 @@ class Access:
     async def session(self, request: Request) -> Actor:
         """The seller, shop or admin whose browser sent the request, or anonymous.
 
-        A session ends when it expires, when its key is revoked or, the admin's, replaced, and when
-        somebody signs out of it.
+        A session ends when it expires or somebody signs out, when the key of a seller or shop is
+        revoked, and when the admin's key is replaced.
         """
         anonymous = visitor(request)
         told = self._told_session(request)
@@ -230,7 +230,7 @@ class Access:
         return actor
 
     async def _of_session(self, holder_id: str, key_id: str, client: str) -> Actor | None:
-        """Whoever has a session by a key, as long as the key is good."""
+        """The holder of a session, as long as its key is valid."""
         if not holder_id:
             is_admin = bool(self._admin_key) and key_id == self._admin_session()
             return Actor("admin", via=ADMIN, client=client) if is_admin else None
@@ -240,7 +240,7 @@ class Access:
         return Actor(key.role, holder_id, via=key_id, client=client)
 
     def _admin_session(self) -> str:
-        """What stands for the admin's key in a session; another for each key."""
+        """The digest of the admin's key for a session; each key has another."""
         return self.seal(ADMIN, digest_of(self._admin_key.decode()))
 
     def _told_session(self, request: Request) -> tuple[str, str, str] | None:

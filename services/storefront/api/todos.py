@@ -1,4 +1,4 @@
-"""Routes of what is left to people."""
+"""Routes of the tasks for people."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -34,10 +34,10 @@ _done = Taken(DoneGiven)
 
 
 class TodoView(View):
-    """One thing that is left to people; money in minor units.
+    """A task for people; money in minor units.
 
-    `task_id` is a task's id, a payment's or a letter's. `reason` is a code; `problem` is what was
-    said of it, and `what_to_do` what to do. `commands` are for a terminal, `link` is a page.
+    `task_id` is a task's id, a payment's or a letter's. `reason` is a code, `problem` the
+    cause in words, `what_to_do` the instruction. `commands` are for a terminal, `link` is a page.
     """
 
     task_id: str
@@ -57,7 +57,7 @@ class TodoView(View):
     link: str | None
     closed_by: tuple[Way, ...] = Field(
         description="`done`: `POST /todo/{task_id}/done`; `outcome` and `retry`: `POST"
-        " /payments/{task_id}/…`. Empty: it closes by itself."
+        " /payments/{task_id}/…`. If empty, it closes without help."
     )
 
 
@@ -76,14 +76,14 @@ class TaskView(View):
 
 
 class TransferAnswer(View):
-    """A transfer that is left to people: `new`, `known` before, or `done` already."""
+    """A transfer's task: `new`, `known` from before, or `done` already."""
 
     task_id: str
     status: TransferState
 
 
 def todo_view(shop: Shop, owned: Owned, language: Language = "en") -> TodoView:
-    """As programs read it."""
+    """The task in the API's form."""
     todo = owned.todo
     same = ("task_id", "kind", "since", "about", "group_id", "recipient_id", "letter", "amount")
     more = ("currency", "reason", "problem", "commands")
@@ -100,16 +100,18 @@ def todo_view(shop: Shop, owned: Owned, language: Language = "en") -> TodoView:
 async def list_todos(
     shop: The,
     actor: Who,
-    kind: Annotated[Kind | Absent, Query(description="Only these; all if left out.")] = None,
+    kind: Annotated[
+        Kind | Absent, Query(description="Only tasks of this kind; all if left out.")
+    ] = None,
     of_shop: Annotated[
         GivenId | Absent,
-        Query(alias="shop", description="Only this shop's: for the admin's key."),
+        Query(alias="shop", description="Only this shop's tasks; needs the admin's key."),
     ] = None,
-    lang: Annotated[Language | Absent, Query(description="Of `what_to_do`.")] = None,
+    lang: Annotated[Language | Absent, Query(description="The language of `what_to_do`.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[TodoView]:
-    """What only people can do, the oldest first: a shop's own, or all for the admin's key."""
+    """Open tasks, the oldest first: a shop's own, or all with the admin's key."""
     page = await shop.commands.todos(actor, kind, of_shop, cursor, limit)
     return Page(
         items=[todo_view(shop, each, lang or "en") for each in page.rows], cursor=page.cursor
@@ -124,7 +126,7 @@ async def close_task(
     seed: Seed,
     given: Annotated[DoneGiven, Depends(_done)],
 ) -> TaskView:
-    """Say that a transfer or an order that was left to people is done; again changes nothing."""
+    """Mark a transfer or an order as done; a repeat changes nothing."""
     return task_view(await shop.commands.close_task(actor, task_id, given.reason))
 
 
@@ -135,9 +137,9 @@ async def leave_transfers(
     seed: Seed,
     given: Annotated[TransfersGiven, Depends(_transfers)],
 ) -> Page[TransferAnswer]:
-    """Leave money that came for no invoice to people: the admin's key.
+    """Make tasks of transfers without a certain invoice: needs the admin's key.
 
-    The same `reference` is left once, also when it is done.
+    Each `reference` becomes one task; a task that is done stays done.
     """
     left = await shop.commands.leave_transfers(actor, given.transfers)
     items = [TransferAnswer(task_id=each.task_id, status=each.state) for each in left]
@@ -145,5 +147,5 @@ async def leave_transfers(
 
 
 def task_view(task: Task) -> TaskView:
-    """As it stands."""
+    """The task in the API's form."""
     return TaskView.model_validate(task)

@@ -41,7 +41,7 @@ _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 
 GivenId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_LINE)]
-#: One address that a letter can go to; whether there is such a mailbox only a letter tells.
+#: One valid address; only a letter shows whether the mailbox exists.
 Address = Annotated[
     str,
     StringConstraints(max_length=320),
@@ -296,7 +296,7 @@ class OutcomeGiven(Given):
 
 
 class TransferGiven(Given):
-    """Money that a bank's statement names and that could not be counted for an invoice.
+    """Money on a bank statement that could not be counted for an invoice.
 
     ``reference`` is the mark by which it counts once; ``reason`` a code, ``problem`` its words.
     """
@@ -310,13 +310,13 @@ class TransferGiven(Given):
 
 
 class TransfersGiven(Given):
-    """Transfers that are left to people."""
+    """Transfers that become tasks."""
 
     transfers: Annotated[tuple[TransferGiven, ...], Field(min_length=1, max_length=TRANSFERS_MAX)]
 
 
 class DoneGiven(Given):
-    """What became of something that was left to people."""
+    """How a task was settled."""
 
     reason: Line
 

@@ -1,4 +1,4 @@
-"""Commands of what is left to people: who may see it, what a statement adds, what is done."""
+"""Commands of the tasks for people: access, transfers of bank statements, closing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ TransferState = Literal["new", "known", "done"]
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What is left to people, and the shop whose it is, as far as that may and can be told."""
+    """A task and its shop, if the shop is known and may be shown."""
 
     todo: Todo
     shop_id: str | None
@@ -30,14 +30,14 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """A transfer that is left to people: ``new``, ``known`` before, or ``done`` already."""
+    """A transfer's task: ``new``, ``known`` from before, or ``done`` already."""
 
     task_id: str
     state: TransferState
 
 
 class TodoCommands(PaymentCommands):
-    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+    """Raise a ``Refusal`` if it can't be done, ``TransportError`` if Kafka does not answer."""
 
     async def todos(
         self,
@@ -47,13 +47,13 @@ class TodoCommands(PaymentCommands):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Listed[Owned]:
-        """What is left to people, the oldest first: all for the admin, its own for a shop.
+        """Open tasks, the oldest first: all for the admin, its own for a shop.
 
         A page may hold fewer than asked for and still have a cursor. Raises ``BadCursor``.
         """
         demand(actor, "shop", "admin")
         if actor.kind == "shop" and shop_id not in (None, actor.id):
-            raise NotAllowed("shop is not the key's: leave it out")
+            raise NotAllowed("the key belongs to another shop: leave out shop")
         shop_id = actor.id if actor.kind == "shop" else shop_id
         at = now()
         asked = Asked(kind, None if shop_id is None else self._owners(actor, shop_id), at)
@@ -64,7 +64,7 @@ class TodoCommands(PaymentCommands):
         rows = [
             Owned(
                 todo_of(row, for_admin=actor.kind == "admin"),
-                # A mark alone does not say which shop's it is.
+                # A mark alone does not show the shop.
                 shop_id or (None if not row.owner or row.owner[0] == "/" else row.owner),
             )
             for row in page.rows
@@ -73,11 +73,11 @@ class TodoCommands(PaymentCommands):
         return Listed(rows, page.cursor)
 
     async def todo(self, actor: Actor, task_id: str) -> Owned:
-        """A task or a payment that is left to people. Raises ``Overtaken`` if it no longer is."""
+        """A task or a payment that needs people. Raises ``Overtaken`` if it is closed."""
         demand(actor, "shop", "admin")
         found: Task | Payment = await self._task_or_payment(actor, task_id)
         if not is_open(found):
-            raise Overtaken("it is done, or nothing is left to do: open the list anew")
+            raise Overtaken("the task is already closed: reload the list")
         since = found.since if isinstance(found, Task) else found.begun_at or now()
         todo = todo_of(TodoRow(found, since, None), for_admin=actor.kind == "admin")
         return Owned(todo, None)
@@ -89,17 +89,17 @@ class TodoCommands(PaymentCommands):
                 raise Unknown(f"no task and no payment has the id {id_}: see `jointbuy todo`")
             return (await self.payment(actor, id_))[0]
         if actor.kind == "shop" and task.shop_id != actor.id:
-            raise NotAllowed("the task is another's")
+            raise NotAllowed("the task belongs to another shop")
         return task
 
     def _owners(self, actor: Actor, shop_id: str) -> tuple[str, str]:
-        """What a shop is called as the owner of a todo."""
+        """The names of a shop as the owner of a todo."""
         return shop_id, of_mark(self._mark(Actor("shop", shop_id, client=actor.client)))
 
     async def leave_transfers(
         self, actor: Actor, given: Iterable[TransferGiven]
     ) -> list[Transferred]:
-        """Leave bank transfers to people, once each: one that is known stays as it is."""
+        """Make one task of each bank transfer; known tasks stay unchanged."""
         demand(actor, "admin")
         wanted = {transfer_task_id(each.reference): each for each in given}
         there = await self._reader.facts_of(TASKS.name, list(wanted))
@@ -127,14 +127,16 @@ class TodoCommands(PaymentCommands):
         return [Transferred(task_id, state) for task_id, state in states.items()]
 
     async def close_task(self, actor: Actor, task_id: str, reason: str) -> Task:
-        """Say that a task is done, and what became of it; one that is done stays as it is."""
+        """Mark a task as done, with the reason; a task that is done stays unchanged."""
         demand(actor, "shop", "admin")
         task = await self._task_or_payment(actor, task_id)
         if isinstance(task, Payment):
-            problem = "is of a payment: say what became of it (`jointbuy payment done`)"
-            raise Impossible("it can't be closed so", [Problem(field="task_id", problem=problem)])
+            problem = "is a payment: report its outcome (`jointbuy payment done`)"
+            raise Impossible(
+                "it can't be closed by hand", [Problem(field="task_id", problem=problem)]
+            )
         if task.kind == "record":
-            problem = "is of a dead letter: replay or purge it (`jointbuy dead-letters`)"
+            problem = "is a dead letter: replay or purge it (`jointbuy dead-letters`)"
             raise Impossible(
                 "it can't be closed by hand", [Problem(field="task_id", problem=problem)]
             )
@@ -143,7 +145,7 @@ class TodoCommands(PaymentCommands):
     async def receive(
         self, actor: Actor, named: str, given: ReceivedGiven, seed: str | None = None
     ) -> Reported:
-        """Say that money came for an invoice; closes the task of the transfer that it is all of."""
+        """Record money for an invoice; closes the transfer's task if all of it is recorded."""
         reported = await super().receive(actor, named, given, seed)
         if given.reference is not None:
             task = await self._reader.fact(TASKS.name, transfer_task_id(given.reference))

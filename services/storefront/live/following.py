@@ -74,11 +74,11 @@ class Follower:
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     async def _note(self, error: Exception) -> None:
-        """Log it if the broker answers; end the process if it stays."""
+        """Log the error if the broker answers; end the process if the error is lasting."""
         if (failure := self._judge.stays(error, time.monotonic())) is not None:
             self._watch.give_up(failure)
         elif await self._watch.look():
-            _log.warning("following anew", error=f"{type(error).__name__}: {error}")
+            _log.warning("a stream is followed anew", error=f"{type(error).__name__}: {error}")
 
     async def _read(self, reader: AIOKafkaConsumer) -> None:
         loop = asyncio.get_running_loop()

@@ -192,22 +192,22 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-#: What databases say that no retry mends, by SQLite's words or PostgreSQL's SQLSTATE.
+#: Lasting errors of databases, by SQLite's words or PostgreSQL's SQLSTATE.
 _STAYS = {
-    "unable to open database file": "let this user write in its folder, or set DATABASE_URL",
-    "attempt to write a readonly database": "let this user write the file and its folder",
-    "database or disk is full": "make room there",
+    "unable to open database file": "allow this user to write its folder, or set DATABASE_URL",
+    "attempt to write a readonly database": "allow this user to write the file and its folder",
+    "database or disk is full": "free some disk space",
     "file is not a database": "set DATABASE_URL to another file: the projector fills it anew",
-    "28P01": "mend the password in DATABASE_URL",
-    "28000": "let this user sign in there, or set another in DATABASE_URL",
-    "3D000": "make the database, or mend its name in DATABASE_URL",
-    "42501": "let this user make and change tables there",
-    "53100": "make room there",
+    "28P01": "correct the password in DATABASE_URL",
+    "28000": "allow this user to sign in, or set another user in DATABASE_URL",
+    "3D000": "create the database, or correct its name in DATABASE_URL",
+    "42501": "allow this user to create and change tables",
+    "53100": "free some disk space",
 }
 
 
 def stays(error: BaseException) -> LastingError | None:
-    """The error as a line for ops, if no retry mends it; ``None`` if the database may come back."""
+    """The error as a line for ops if it is lasting; ``None`` if the database may come back."""
     each: BaseException | None = error
     while each is not None:
         found = getattr(each, "orig", None) or each

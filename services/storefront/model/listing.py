@@ -135,7 +135,7 @@ def _payment(fact: Payment, at: int) -> Columns:
 
 
 def _todo(row: Callable[[Any, int], dict[str, Any] | None]) -> Part:
-    """The row of what is left to people, of one kind of fact."""
+    """The todo row of one kind of fact."""
 
     def columns(fact: Message, at: int) -> Columns | None:
         found = row(fact, at)

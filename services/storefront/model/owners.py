@@ -1,11 +1,12 @@
-"""Whose a payment or letter is that is left to people: the shop's that runs its group.
+"""The owner of a todo about a payment or a letter: the shop that runs its group.
 
-A group is a shop's by its definition, else by the mark in its request's id, which only who has
-LINK_SECRET can tell from others: ``/<mark>`` is kept in place of the shop's id, as no id has a
-slash. A group that neither names is the admin's. So it is in ``commands.acting.runs``, too.
+The group's definition names the shop. Without one, the mark in the request's id stands for the
+shop, but only a process with LINK_SECRET can match marks and shops. So ``/<mark>`` is kept in place
+of the shop's id, as no id has a slash. All other groups belong to the admin.
+``commands.acting.runs`` has the same rule.
 
-Todos, groups and definitions come on topics that race. So a todo begins without an owner. The owner
-is looked for when the todo or its group is written, and every few seconds for all that have none.
+Todos, groups and definitions arrive in any order. So a todo begins without an owner. The owner is
+looked up when the todo or its group is written, and every few seconds for all todos without one.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ from sqlalchemy import Update, and_, case, func, literal, or_, select, update
 from services.storefront.model.tables import DEFINITIONS, GROUPS, TODOS
 from services.storefront.model.todos import ADMINS
 
-#: Topics without whose facts it is not known whose a todo is.
+#: Topics with the facts that decide the owner of a todo.
 TELLING: Final = frozenset({"group-purchases", "definitions"})
-#: How the id of a request begins that was made here, and how long a shop's mark in it is.
+#: The beginning of ids of requests made here, and the length of a shop's mark in them.
 _MADE_HERE: Final = "r-"
 MARK_CHARACTERS: Final = 8
 
@@ -29,7 +30,7 @@ def of_mark(mark: str) -> str:
 
 
 def _of_group() -> Any:
-    """Each group's owner, as far as it can be told by now."""
+    """The owner of each group, if it is known by now."""
     mark = func.substr(GROUPS.c.request_id, len(_MADE_HERE) + 1, MARK_CHARACTERS)
     is_made_here = func.substr(GROUPS.c.request_id, 1, len(_MADE_HERE)) == _MADE_HERE
     owner = case(
@@ -48,7 +49,7 @@ def _of_group() -> Any:
 
 
 def find(groups: Sequence[str] | None = None) -> Update:
-    """Give an owner to each todo without one whose group is known; of these groups, or of all."""
+    """Set the owner of todos that have none, if their group is known; for these groups or all."""
     found = _of_group()
     where = [TODOS.c.owner.is_(None), found.exists()]
     if groups is not None:
@@ -57,7 +58,7 @@ def find(groups: Sequence[str] | None = None) -> Update:
 
 
 def forget() -> Update:
-    """Take the owner from each payment and letter whose group is not known any more."""
+    """Clear the owner of payments and letters whose group is no longer known."""
     is_of_group = and_(TODOS.c.group_id.is_not(None), TODOS.c.topic != "tasks")
     is_lost = and_(TODOS.c.owner.is_not(None), is_of_group, ~_of_group().exists())
     return update(TODOS).where(is_lost).values(owner=None)

@@ -64,9 +64,7 @@ UNREADABLE: Final = Counter(
 BATCH_SECONDS: Final = Histogram(
     "jointbuy_projector_batch_seconds", "Seconds that a batch's transaction takes."
 )
-OPEN_TASKS: Final = Gauge(
-    "jointbuy_open_tasks", "What is left to people (`jointbuy todo`), by its kind.", ["kind"]
-)
+OPEN_TASKS: Final = Gauge("jointbuy_open_tasks", "Open tasks (`jointbuy todo`) by kind.", ["kind"])
 _log = structlog.get_logger()
 
 
@@ -97,7 +95,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     async def run(self, *, rebuild: bool = False) -> None:
         """Work until stopped; with ``rebuild``, drop the read model first.
 
-        Raises ``LastingError`` for what stays until somebody acts.
+        Raises ``LastingError`` for a lasting error.
         """
         again = 0
         while not self._stopping.is_set():
@@ -121,7 +119,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                 of_database = isinstance(error, (FencedError, DatabaseError, *TROUBLE))
                 if not of_database and not ends_session(error):
                     raise
-                # A database that is away is told of ever more seldom.
+                # While the database does not answer, lines get rarer.
                 again = 1 if time.monotonic() - began > CALM_SECONDS else again + 1
                 await self._rest(error, min(AGAIN_SECONDS * 2 ** (again - 1), AGAIN_SECONDS_MAX))
         await self._engine.dispose()
@@ -131,7 +129,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._stopping.set()
 
     async def _rest(self, error: BaseException, seconds: float) -> None:
-        """Log what ended a session, unless the broker is away, and pause."""
+        """Log what ended a session, unless the broker does not answer, and pause."""
         if await self.watch.look():
             _log.warning("reading on from the read model's positions", error=in_short(error))
         await self.watch.until_there(self._stopping)
@@ -265,7 +263,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._told_at = time.monotonic()
 
     async def _count_todos(self) -> None:
-        """Say now and then what is left to people; every projector says it of all partitions."""
+        """Update the metric of open tasks; each projector counts the tasks of all partitions."""
         if time.monotonic() - self._counted_at < COUNT_SECONDS:
             return
         found = await self._writer.count_todos(datetime.now(UTC))
@@ -313,7 +311,7 @@ def _key_of_tombstone(record: InputRecord, partitioner: Partitioner) -> str:
     except UnicodeDecodeError:
         key = ""
     if not key or "\x00" in key:
-        raise BadRecordError("a tombstone of no key", "wrong-key")
+        raise BadRecordError("a tombstone without a key", "wrong-key")
     if partitioner(key_id(key)) != record.partition:
         raise BadRecordError(
             "a tombstone in a partition that its key does not belong in", "wrong-partition"

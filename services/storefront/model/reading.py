@@ -190,12 +190,12 @@ class Reader:
         span = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
         return await self._by_key(PAYMENTS, "payments", span, cursor, limit)
 
-    # --- what is left to people ------------------------------------------------------------------
+    # --- tasks for people ------------------------------------------------------------------------
 
     async def todos(
         self, asked: Asked, cursor: str | None = None, limit: int = 100
     ) -> Listed[TodoRow]:
-        """What is left to people, the oldest first. Raises ``BadCursor``."""
+        """Open todos, the oldest first. Raises ``BadCursor``."""
         for owner in asked.owners or ():
             _asked(owner)
         order = todo_pages.ORDER
@@ -210,7 +210,7 @@ class Reader:
         rows = [
             TodoRow(facts[topic, key], datetime.fromtimestamp(since / 1000, UTC), owner)
             for since, topic, key, owner in page
-            # Between two questions its fact may have gone.
+            # Its fact may be deleted between two queries.
             if (topic, key) in facts
         ]
         return Listed(rows, cursors.cursor(order, page[-1][:3]) if found[limit:] else None)

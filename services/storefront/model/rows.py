@@ -85,10 +85,10 @@ class OfferRow:
 
 @dataclass(frozen=True, slots=True)
 class TodoRow:
-    """What is left to people: the fact that says so, since when, and whose it is.
+    """A todo: its fact, since when it is open, and its owner.
 
-    ``owner`` is a shop's id, empty if it is the admin's, ``/`` and a mark for a shop that is known
-    by that alone, and ``None`` while it is not known.
+    ``owner`` is a shop's id, empty for the admin, ``/`` and a mark if only a shop's mark is
+    known, and ``None`` while the owner is not known.
     """
 
     fact: Message

@@ -152,8 +152,8 @@ PAYMENTS = Table(
     Index("payments_by_number", "number"),
     Index("payments_of_payer", "group_id", "payer", "begun_at", "payment_id"),
 )
-#: What is left to people: tasks, done ones too, and payments and letters as long as they are.
-#: ``owner`` is whose shop's it is (see ``owners``), NULL while that is not known.
+#: The todos: tasks, also done ones, and payments and letters as long as they are open.
+#: ``owner`` is the shop (see ``owners``), NULL while it is not known.
 _OPEN = text("done_at IS NULL")
 _OF_NOBODY_YET = text("owner IS NULL")
 TODOS = Table(

@@ -1,7 +1,7 @@
-"""Pages of what is left to people, as queries: the oldest first.
+"""Queries for pages of todos, the oldest first.
 
-A page is put together of a range of an index for each kind, and for each name that an owner has, so
-its cost does not depend on how much there is, nor on what is done.
+A page combines one index range for each kind and each name of the owner. So its cost does not
+depend on the number of open or done todos.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,24 @@ from services.storefront.model.listing import milliseconds
 from services.storefront.model.tables import TODOS
 from services.storefront.model.todos import TODO_KINDS
 
-#: After that time the notifier has let go of a letter's content: nobody can send it any more.
+#: After that time the notifier has deleted a letter's content, so nobody can send it.
 LETTERS_KEPT_FOR: Final = timedelta(days=30)
 ORDER: Final = "todo"
 _PLACE: Final = (TODOS.c.since, TODOS.c.topic, TODOS.c.key)
-#: How a place is written into a cursor.
+#: The form of a place in a cursor.
 PLACE_TYPES: Final = [int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which todos: of a kind, or of all; of an owner by each of its names, or of everybody's."""
+    """A filter of todos: one kind or all; one owner by each of its names, or all owners."""
 
     kind: str | None
     owners: Sequence[str] | None
     now: datetime
 
     def page(self, after: Sequence[Any] | None, limit: int) -> Select[Any]:
-        """The first todos that are open after a place: their ``since``, topic, key and owner."""
+        """The first open todos after a place: their ``since``, topic, key and owner."""
         kinds = TODO_KINDS if self.kind is None else (self.kind,)
         ranges = [
             self._range(kind, owner, after, limit)
@@ -56,7 +56,7 @@ class Asked:
 
 
 def counts(now: datetime) -> Select[Any]:
-    """How many are open of each kind of which any is."""
+    """The number of open todos by kind, without zeros."""
     each = [
         select(TODOS.c.kind, func.count().label("number"))
         .where(TODOS.c.done_at.is_(None), TODOS.c.kind == kind, *_recent(kind, now))

@@ -1,8 +1,8 @@
-"""Which facts are left to people: the rows of the list ``todos``, and whose they are. Pure.
+"""Which facts need people: the rows of the table ``todos``. Pure.
 
-A task says itself that it is open and which shop's it is. Of payments and letters, their own facts
-tell; a row is there only as long as people have something to do, and it is the shop's that runs
-its group. Which shop that is, ``owners`` finds, as the group's terms may come later.
+A task itself says whether it is open, and names its shop. A payment or a letter has a row only
+while its fact shows that people have something to do. Its owner is the shop that runs its group;
+``owners`` looks that up, as the group's terms may come later.
 """
 
 from typing import Any, Final
@@ -10,10 +10,10 @@ from typing import Any, Final
 from schemas.messages import Delivery, LetterKind, Payment, Task
 
 TODO_KINDS: Final = ("payment", "transfer", "order", "letter", "record")
-#: Nobody's but the admin's.
+#: The owner that stands for the admin.
 ADMINS: Final = ""
-#: Payments that move money which was there before: whether they were made is not known if nobody
-#: answers (payment_service).
+#: Payments that move existing money: without an answer it is not known whether they were made
+#: (payment_service).
 _MOVES_MONEY: Final = frozenset({"capture", "refund", "release"})
 #: Of a shop's payments and of transfers, by method, kind and status.
 _REASONS: Final = {
@@ -24,14 +24,13 @@ _REASONS: Final = {
     ("invoice", "refund", "pending"): "transfer-back",
     ("invoice", "refund", "failed"): "transfer-back-failed",
 }
-#: What payment_service says of a card's payment that was not made for another reason than the
-#: payer's.
+#: Problems of card payments that failed for another reason than the payer's.
 _NO_ANSWER, _NOT_ACCEPTED = "no-answer", "not-accepted"
-#: And of one that the payer's bank disputes, or took back.
+#: Problems of a payment that the payer's bank disputes, or took back.
 _DISPUTED, _DISPUTE_LOST = "disputed", "dispute-lost"
-#: What the notifier's replies begin with.
+#: Beginnings of the notifier's replies.
 _UNSUBSCRIBED, _GIVEN_UP, _TOO_LATE = "unsubscribed", "given up", "not sent"
-#: What it says of an address that the mail server can't take.
+#: Its words about an address that the mail server can't take.
 _NEEDS_SMTPUTF8 = "needs SMTPUTF8"
 #: A payment that was made, and is disputed: its provider waits for an answer.
 _TAKES_MONEY: Final = frozenset({"charge", "capture"})
@@ -51,10 +50,10 @@ _OF_AUCTIONS: Final[frozenset[LetterKind]] = frozenset(
 
 
 def reason_of_payment(payment: Payment) -> str | None:
-    """Why people have to see to a payment, as a code; ``None`` if they need not.
+    """Why a payment needs people, as a code; ``None`` if it does not.
 
-    That a payer did not pay by card is the payer's matter: the payment can be tried again, and the
-    order counts only then.
+    A failed card payment by the payer needs no people: the payer can try again, and the order
+    counts only after that.
     """
     if payment.method == "card" and payment.status == "failed":
         return _reason_of_card(payment)
@@ -75,7 +74,7 @@ def _reason_of_card(payment: Payment) -> str | None:
 
 
 def reason_of_letter(delivery: Delivery) -> str | None:
-    """Why a letter does not arrive, as a code; ``None`` if it did, may still, or is not wanted."""
+    """Why a letter was not delivered, as a code; ``None`` if it was, may be, or is not wanted."""
     reply = delivery.reply or ""
     if delivery.status == "bounced":
         if reply.startswith(_GIVEN_UP):
@@ -109,7 +108,7 @@ def row_of_task(task: Task, _: int) -> dict[str, Any]:
 
 
 def row_of_payment(payment: Payment, at: int) -> dict[str, Any] | None:
-    """The same of a payment that is left to people; its owner is to be found."""
+    """The same of a payment that needs people; its owner is looked up later."""
     if reason_of_payment(payment) is None:
         return None
     return {
@@ -125,7 +124,7 @@ def row_of_payment(payment: Payment, at: int) -> dict[str, Any] | None:
 
 
 def row_of_letter(delivery: Delivery, _: int) -> dict[str, Any] | None:
-    """The same of a letter that does not arrive: since when it was to be sent."""
+    """The same of an undelivered letter; ``since`` is when it was to be sent."""
     if reason_of_letter(delivery) is None:
         return None
     return {

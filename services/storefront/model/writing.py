@@ -79,7 +79,7 @@ class Batch:
 
     @property
     def groups(self) -> set[str]:
-        """Groups whose terms it holds, or something that is left to people."""
+        """Groups of its terms and of its todos."""
         found = set()
         for fact in self.facts.values():
             if fact.columns["kind"] == GroupPurchase.__name__:
@@ -163,13 +163,13 @@ class Writer:
                 await connection.execute(owners.find(groups[start : start + _SUBJECTS_MAX]))
 
     async def count_todos(self, now: datetime) -> dict[str, int]:
-        """How much of each kind is left to people, by its kind.
+        """The number of open todos by kind.
 
-        Also finds whose those are whose group, or its definition, came later or at the same moment.
+        Also sets the owners of todos whose group or definition came later or at the same time.
         """
         async with self._engine.begin() as connection:
             await connection.execute(owners.find())
-        # Counting takes longer, and holds nobody up.
+        # Counting takes longer, and a separate connection lets others write.
         async with self._engine.connect() as connection:
             found = await connection.execute(counts(now))
             return {row.kind: row.number for row in found}
@@ -246,7 +246,7 @@ class Writer:
 
 
 async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, Columns]]) -> None:
-    """Delete the rows of facts that no longer have one, unless a newer fact has."""
+    """Delete the rows of facts that have none any more, unless a newer fact has one."""
     of_table: dict[str, list[Columns]] = {}
     for part, columns in gone:
         of_table.setdefault(part.table, []).append(columns)
@@ -260,7 +260,7 @@ async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, C
 
 
 async def _delete_outdated(connection: AsyncConnection, rows: Sequence[Columns]) -> None:
-    """Delete todos of facts of which a newer one is there, that has no row."""
+    """Delete todos of facts that were replaced by a newer fact without a row."""
     c = TODOS.c
     newer = select(FACTS.c.key).where(
         FACTS.c.topic == c.topic, FACTS.c.key == c.key, FACTS.c.version > c.version

@@ -1,4 +1,4 @@
-"""Signing in with a key that a form gives, and out again."""
+"""Signing in with a key in a form, and signing out."""
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,10 +10,9 @@ from services.storefront.shop import shop_of
 
 
 async def holder_of_key(request: Request, form: Form, wrong: str, *kinds: Kind) -> Actor | None:
-    """Whose key the form gives; ``None`` with what is wrong said in the form.
+    """The actor of the key in the form; ``None``, with an error in the form, if there is none.
 
-    A key is not sent back, whether it is right or wrong. ``wrong`` is the key of the words for one
-    that is not of these kinds.
+    The key is never sent back. ``wrong`` names the text for a key that is not of these kinds.
     """
     key = form.text("key")
     form.values.pop("key", None)
@@ -27,7 +26,7 @@ async def holder_of_key(request: Request, form: Form, wrong: str, *kinds: Kind) 
 
 
 async def with_session(request: Request, answer: Response, actor: Actor) -> Response:
-    """An answer that gives the browser a session in place of the one it had."""
+    """An answer that replaces the browser's session."""
     access = shop_of(request).access
     await access.end_session(request)
     access.remember(answer, actor, secure=access.is_secure)

@@ -1,4 +1,4 @@
-"""What is left to people, for a shop and the admin: the list, and saying that something is done."""
+"""The tasks of a shop and of the admin: the list, and marking a task as done."""
 
 from contextlib import suppress
 from urllib.parse import urlencode
@@ -45,7 +45,7 @@ async def sign_in(request: Request) -> Response:
 
 @router.get("/todo/sign-in")
 async def sign_in_here() -> Response:
-    """The form stands on the page itself."""
+    """Lead to the page, which has the form."""
     return RedirectResponse("/todo", 303)
 
 
@@ -62,7 +62,7 @@ async def sign_out(request: Request) -> Response:
 async def todo(
     request: Request, kind: str | None = None, shop: str | None = None, after: str | None = None
 ) -> Response:
-    """What is left to people, the oldest first; ``shop`` is for the admin."""
+    """The open tasks, the oldest first; ``shop`` is for the admin."""
     visit = Visit.of(request)
     actor = await _signed_in(request)
     if actor is None:
@@ -92,7 +92,7 @@ def _address(query: dict[str, str], kind: str | None) -> str:
 
 @router.get("/todo/{task_id}/done")
 async def done_form(request: Request, task_id: str) -> Response:
-    """Asks what became of a task, or of a payment that people make."""
+    """Ask how a task, or a payment that people make, was settled."""
     visit = Visit.of(request)
     actor = await _signed_in(request)
     if actor is None:
@@ -111,7 +111,7 @@ async def _done_page(
 
 @router.post("/todo/{task_id}/done")
 async def done(request: Request, task_id: str) -> Response:
-    """Say what became of it."""
+    """Mark it as done."""
     visit, commands = Visit.of(request), shop_of(request).commands
     actor = await _signed_in(request)
     if actor is None:
@@ -130,7 +130,7 @@ async def done(request: Request, task_id: str) -> Response:
                 await commands.close_task(actor, task_id, reason)
             return RedirectResponse("/todo", 303)
         except Overtaken:
-            # Said twice, or somebody was faster: the list no longer has it.
+            # A repeat, or somebody was faster: the list no longer has it.
             return RedirectResponse("/todo", 303)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {})
@@ -139,7 +139,7 @@ async def done(request: Request, task_id: str) -> Response:
 
 @router.get("/todo/{task_id}/retry")
 async def retry_here(task_id: str) -> Response:
-    """The button stands in the list."""
+    """Lead to the list, which has the button."""
     return RedirectResponse("/todo", 303)
 
 
@@ -150,7 +150,7 @@ async def retry(request: Request, task_id: str) -> Response:
     actor = await _signed_in(request)
     if actor is None:
         return _sign_in_page(request, visit, Form(visit), 401)
-    # One that is no longer failed has been tried again already.
+    # A payment that is no longer failed was tried again already.
     with suppress(Impossible):
         await shop_of(request).commands.retry(actor, task_id)
     return RedirectResponse("/todo", 303)

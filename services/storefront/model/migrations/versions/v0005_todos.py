@@ -1,4 +1,4 @@
-"""What is left to people; the topics are read again whose payments and letters may be."""
+"""The table of tasks for people; topics that may add to it are read again."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, text
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table; what is read once more changes nothing else."""
+    """Create the table; reading the topics again changes nothing else."""
     op.create_table(
         "todos",
         Column("topic", WORD, nullable=False),
