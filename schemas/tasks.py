@@ -1,4 +1,4 @@
-"""What is left to people and no other fact tells."""
+"""Tasks for people that no other fact contains."""
 
 from datetime import datetime
 from hashlib import sha256

@@ -89,7 +89,7 @@ def unread_event(
 
 
 def mistyped(source: str, message: Message, at: datetime) -> ShopOrderUnread:
-    """What is told of an order message of our own language that names a group by no id."""
+    """The event for a message of jointbuy's own format whose group id is invalid."""
     told_id = getattr(message, "order_id", None) or getattr(message, "return_id", None) or ""
     order_id = told_id if len(told_id) <= SHOP_ID_MAX else sha256(told_id.encode()).hexdigest()[:32]
     return ShopOrderUnread(

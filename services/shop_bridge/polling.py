@@ -5,8 +5,8 @@ keys is asked again and again for what changed since, and refunds, whose lines n
 read with their orders. How far that is stands in a file (``poll_state``); without it, it begins
 some days back, which changes nothing that is known.
 
-An order that can't be fetched or read holds nothing back: it is asked for again in growing pauses,
-and people have a task until it gets through.
+An order that can't be fetched or read does not stop the poll. It is asked for again in growing
+pauses, and people have a task until it gets through.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ BREAKS_MAX = 3
 #: Orders that are asked for again in one poll.
 AGAIN_MAX = 20
 NOT_FETCHED_HELP = (
-    "It is asked for again by itself. Open and save the order in the shop, and look into the shop's"
+    "jointbuy asks for it again. Open and save the order in the shop, and look into the shop's"
     " error log if that fails."
 )
 _log = structlog.get_logger()
@@ -133,7 +133,7 @@ class Poll:
         self._listing.gives_up = self._breaks < BREAKS_MAX
         try:
             for status in STATUSES:
-                # Once all clocks are right again, a position in the future would leave out changes.
+                # A position in the future would skip changes once all clocks are right again.
                 after = min(state.up_to.get(status, first), datetime.now(UTC))
                 async for page in self._listing.pages(status, after - OVERLAP):
                     nameless += page.nameless
@@ -221,7 +221,7 @@ class Poll:
             return self._unreadable(order_id, order, error, state, now)
         records = self._told(order_id, told, answer, now, is_repeat=is_repeat)
         if state.again.pop(order_id, None) is not None:
-            _log.info("an order is through", source=self._source, order=order_id)
+            _log.info("an order that failed before was read", source=self._source, order=order_id)
             key = shop_order(self._source, order_id)
             if all(each.key != key for each in told.at(now)):
                 # A sub-order is told under its parent's key, and an order that counts nowhere is
@@ -284,7 +284,7 @@ class Poll:
         return self._publisher.event(event, milliseconds(now), self._cause(order_id))
 
     def _gone(self, order_id: str, state: State) -> list[OutputRecord]:
-        """That the shop has an order no more, which failed before."""
+        """The records for an order that failed before and that the shop has deleted."""
         now = datetime.now(UTC)
         del state.again[order_id]
         told = Told(gone=shop_order(self._source, order_id)).at(now)

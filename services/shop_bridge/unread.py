@@ -20,7 +20,7 @@ from services.shop_bridge.rows import LeftToPeople, ShopOrder
 #: How long a task that is done is kept where no order is.
 DONE_KEPT = timedelta(days=7)
 MISTYPED_PROBLEM = (
-    "The order names a group by something that is not an id, so these lines count nowhere. Set"
+    "The order has an invalid group id, so these lines do not count. Set"
     " group_id on its lines in the dead letter and replay it (jointbuy dead-letters), or correct"
     " the order in the shop."
 )
@@ -51,7 +51,7 @@ def end_task(message: ShopOrderRead, rows: Rows, now: datetime) -> Sequence[Mess
 
 
 def tell_people(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Open the order's task if there is something to be seen to, and close it if there is not.
+    """Open the order's task if people must see to something, else close it.
 
     To be called when it is known how the order stands, with that in ``order``.
     """

@@ -172,7 +172,7 @@ def _task(task: Task, since: datetime, *, for_admin: bool) -> Todo:
 
 def _commands_of_task(task: Task, *, for_admin: bool) -> tuple[str, ...]:
     named = shlex.quote(task.task_id)
-    done = f"jointbuy todo done {named} --reason WHAT"
+    done = f"jointbuy todo done {named} --reason TEXT"
     show = f"jointbuy dead-letters show --task {named}"
     replay = f"jointbuy dead-letters replay --task {named}"
     if task.reason in _TO_MEND:

@@ -7,8 +7,11 @@ import pytest
 from services.runtime.metrics import DEAD_LETTERS
 from services.runtime.records import OutputRecord
 from services.runtime.settings import Settings
+from services.shop_bridge.burying import Left
 from services.shop_bridge.letter_counts import LABELS, LetterCounts
 from services.shop_bridge.publisher import Publisher
+
+LEFT = Left("order-1", "unreadable")
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +22,7 @@ def _nothing_shown() -> None:
 
 def webhook(publisher: Publisher) -> OutputRecord:
     """The dead letter of a body that can't be read."""
-    return publisher.dead_webhook("shop", b"{", 0, "shop/orders/create/1", "no JSON")
+    return publisher.dead_webhook("shop", b"{", 0, "shop/orders/create/1", "no JSON", LEFT)
 
 
 def shown() -> dict[str, float]:

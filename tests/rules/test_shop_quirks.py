@@ -340,11 +340,9 @@ def test_a_line_that_can_t_be_counted_any_more_stays_as_it_was() -> None:
     assert seen(3, Decimal("1.5"), 2) == [], "people have been told"
     assert seen(4, 2, 2) == ["done: not-counted"]
     assert counted(bridge.sent)[0] == 4
-    tasks = [each for each in bridge.sent if isinstance(each, Task)]
-    assert [(task.about, task.shop_id, task.version) for task in tasks] == [
-        ("N-7", "kiosk", 1),
-        ("N-7", "kiosk", 2),
-    ]
+    opened, done = [each for each in bridge.sent if isinstance(each, Task)]
+    assert {(task.about, task.shop_id) for task in (opened, done)} == {("N-7", "kiosk")}
+    assert done.version > opened.version
 
 
 def test_a_group_s_line_without_an_id_counts() -> None:

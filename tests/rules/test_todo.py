@@ -198,17 +198,17 @@ def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
             task("transfer", about="AB 12", amount=4000, currency="EUR"),
             [
                 "invoice paid NUMBER 4000 --reference 'AB 12'",
-                "todo done transfer-1 --reason WHAT",
+                "todo done transfer-1 --reason TEXT",
             ],
             ("done",),
         ),
         *(
-            (task("order", reason=reason), ["todo done order-1 --reason WHAT"], ("done",))
+            (task("order", reason=reason), ["todo done order-1 --reason TEXT"], ("done",))
             for reason in ("not-fetched", "not-the-product")
         ),
         (
             task("order", reason="not-json"),
-            ["dead-letters show --task order-1", "todo done order-1 --reason WHAT"],
+            ["dead-letters show --task order-1", "todo done order-1 --reason TEXT"],
             ("done",),
         ),
         (
@@ -216,7 +216,7 @@ def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
             [
                 "dead-letters show --task order-1",
                 "dead-letters replay --task order-1 --value FILE",
-                "todo done order-1 --reason WHAT",
+                "todo done order-1 --reason TEXT",
             ],
             ("done",),
         ),
@@ -250,7 +250,7 @@ def test_each_says_the_command_for_it(fact: Any, commands: list[str], ways: Any)
 def test_a_shop_is_told_no_command_that_needs_the_topics() -> None:
     assert todo_of(TodoRow(letter("bounced"), NOW, "s"), for_admin=False).commands == ()
     of_order = todo_of(TodoRow(task("order", reason="schema"), NOW, "s"), for_admin=False)
-    assert of_order.commands == ("jointbuy todo done order-1 --reason WHAT",)
+    assert of_order.commands == ("jointbuy todo done order-1 --reason TEXT",)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from aiokafka.errors import ProducerFenced
 from services.runtime import logs
 from services.runtime.settings import Settings
 
+CLIENT = "aiokafka.consumer.fetcher"
 TELLS = re.compile(r"log\.(?:warning|error|exception)\(\s*(?:f?r?[\"'])(.+?)[\"']", re.DOTALL)
 
 
@@ -24,7 +25,7 @@ def written() -> Iterator[io.StringIO]:
     """What a process's log says; its logging ends with the test."""
     before, level = logging.root.handlers[:], logging.root.level
     # Commands that ran in this process may have silenced them.
-    silenced = [logging.getLogger(name) for name in ("aiokafka", "asyncio")]
+    silenced = [logging.getLogger(name) for name in ("aiokafka", CLIENT, "asyncio")]
     levels = [(each, each.level, each.disabled) for each in silenced]
     for each in silenced:
         each.setLevel(logging.NOTSET)
@@ -56,7 +57,7 @@ def test_each_beginning_is_one_that_the_client_has() -> None:
 
 
 def test_a_thousand_lines_of_the_client_are_one(written: io.StringIO) -> None:
-    client, ours = logging.getLogger("aiokafka.consumer.fetcher"), logging.getLogger("services.x")
+    client, ours = logging.getLogger(CLIENT), logging.getLogger("services.x")
     for number in range(1_000):
         client.error("Failed fetch messages from %s: %s", number, "gone")
         client.warning("Sending username and password in the clear %s", number)
