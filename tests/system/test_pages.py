@@ -107,7 +107,7 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     page = ada.get(place)
     assert "€1,199.00" in page.text
     bad = ada.send(page, "/apply", 422, email="ada@", quantity="0")
-    assert "After the @ is not the name of a domain" in bad.text
+    assert "The part after the @ is not a domain name" in bad.text
     assert "Give a whole number" in bad.text
     assert bad.form("/apply").values["email"] == "ada@"
     mail = address()

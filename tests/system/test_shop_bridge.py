@@ -290,7 +290,7 @@ def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:
     (letter,) = until("a dead letter", lambda: stack.read("dead-letters"))
     assert letter.headers["error"].startswith("it names a group by what is no id")
     task = stack.wait_for("tasks", letter.headers["task"], reason="mistyped-group")
-    assert task["problem"].startswith("The order names a group by something that is not an id")
+    assert task["problem"].startswith("The order has an invalid group id")
     mended = letter.value
     mended["lines"][0]["group_id"] = GROUP
     path = tmp_path / "mended.json"
