@@ -207,11 +207,11 @@ def left_once(file: Path) -> None:
 
     (task,) = transfers()
     assert (task["currency"], task["reason"], task["shop_id"]) == ("EUR", "no-number", None)
-    assert "Ask who paid" in task["what_to_do"]
+    assert "Ask the payer" in task["what_to_do"]
     assert jointbuy("invoice", "import", str(file)).exit_code == 1
     assert [each["task_id"] for each in transfers()] == [task["task_id"]]
     shown = jointbuy("todo", "--kind", "transfer").out
-    assert "Transfers without an invoice (no-number): It names no invoice." in shown
+    assert "Transfers without an invoice (no-number): The transfer names no invoice." in shown
     assert task["commands"][0] in shown
     done = jointbuy("todo", "done", task["task_id"], "--reason", "sent back")
     assert done.out == f"{task['task_id']}: done, sent back\n", done.err
