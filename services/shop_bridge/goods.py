@@ -5,7 +5,7 @@ purchase into several orders. A group counts goods, each once.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,35 +113,39 @@ def product_ids(line: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def whole_of(index: int, lines: list[dict[str, Any]]) -> int | None:
-    """The index of the bundle's line if a line of WooCommerce is a part of it; else None.
+def wholes(lines: Sequence[dict[str, Any]]) -> list[int | None]:
+    """For each line of WooCommerce, the index of the bundle's line that it is a part of, or None.
 
     A part whose whole is not in the order stands alone, so that its goods are not lost.
     """
-    line = lines[index]
-    meta = _meta(line)
+    metas = [_meta(line) for line in lines]
+    called: dict[tuple[str, str], list[int]] = {}
+    for index, (line, meta) in enumerate(zip(lines, metas, strict=True)):
+        names = {name: payloads.identity_or_none(line, name) for name in ("id", "product_id")}
+        names |= {key: meta.get(key) for key in PART_BY_META.values()}
+        for name, value in names.items():
+            if value is not None:
+                called.setdefault((name, value), []).append(index)
+    found: list[int | None] = []
+    for index, (line, meta) in enumerate(zip(lines, metas, strict=True)):
+        wanted = _whole(line, meta)
+        others = (each for each in called.get(wanted, ()) if each != index) if wanted else ()
+        found.append(next(iter(others), None))
+    return found
+
+
+def _whole(line: dict[str, Any], meta: Mapping[str, str]) -> tuple[str, str] | None:
+    """The field and value that the line of a part's bundle has; the first field that is set."""
     for name in PART_OF_LINE:
-        wanted = payloads.identity_or_none(line, name)
-        if wanted is not None:
-            return _other(index, lines, lambda each: payloads.identity_or_none(each, "id"), wanted)
+        value = payloads.identity_or_none(line, name)
+        if value is not None:
+            return "id", value
     for name, key in PART_BY_META.items():
         if meta.get(name):
-            return _other(index, lines, lambda each, key=key: _meta(each).get(key), meta[name])
+            return key, meta[name]
     for name in PART_OF_PRODUCT:
         if meta.get(name):
-            return _other(
-                index,
-                lines,
-                lambda each: payloads.identity_or_none(each, "product_id"),
-                meta[name],
-            )
-    return None
-
-
-def _other(index: int, lines: list[dict[str, Any]], called: Any, wanted: str) -> int | None:
-    for number, each in enumerate(lines):
-        if number != index and called(each) == wanted:
-            return number
+            return "product_id", meta[name]
     return None
 
 

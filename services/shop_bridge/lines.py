@@ -114,10 +114,15 @@ def join_parts(found: list[Draft], bodies: list[dict[str, Any]]) -> None:
 
     A part counts alone if the line that it is a part of is not in the order, or of another group.
     """
+    if not name_a_group(found):
+        return
+    wholes = goods.wholes(bodies)
     for index, draft in enumerate(found):
-        top = _top(index, bodies)
+        if not any(draft.named):
+            continue
+        top = _top(index, wholes)
         whole = found[top]
-        if top == index or not any(draft.named) or draft.named != whole.named:
+        if top == index or draft.named != whole.named:
             continue
         draft.named = Named()
         whole.products = tuple(dict.fromkeys((*whole.products, *draft.products)))
@@ -126,9 +131,9 @@ def join_parts(found: list[Draft], bodies: list[dict[str, Any]]) -> None:
             whole.counted = whole.counted._replace(value=value)
 
 
-def _top(index: int, bodies: list[dict[str, Any]]) -> int:
+def _top(index: int, wholes: Sequence[int | None]) -> int:
     for _ in range(NESTED_MAX):
-        above = goods.whole_of(index, bodies)
+        above = wholes[index]
         if above is None:
             break
         index = above
