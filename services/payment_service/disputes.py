@@ -58,15 +58,13 @@ def _let_refunds(book: Book, payment_id: str) -> None:
 
     A refund that was tried before may have been made: its own answer decides.
     """
-    disputes = book[payment_id].disputes
-    is_open = any(each.state == "open" for each in disputes)
-    is_lost = any(each.state == "lost" for each in disputes)
+    charge = book[payment_id]
     for name, move in book.each("card", "refund", parent=payment_id):
         if move.status != "pending":
             continue
-        if is_open:
+        if charge.is_disputed:
             book.hold(name)
-        elif move.problem == DISPUTED and is_lost:
+        elif move.problem == DISPUTED and charge.is_lost:
             # The part that the dispute did not take is refunded anew.
             book.put(name, replace(move, status="cancelled", is_void=True, problem=None))
         elif move.problem == DISPUTED:
@@ -79,12 +77,11 @@ def refused(book: Book, payment_id: str, tried: Move) -> bool:
     Nothing was moved, so the next try is a new one. If the dispute of a refund's charge is lost,
     people decide.
     """
-    disputes = book[tried.parent].disputes if tried.parent else ()
+    charge = book[tried.parent] if tried.parent else None
+    is_disputed = charge is not None and charge.is_disputed
     tried = replace(tried, attempts=0, first_tried_at=None, keys=tried.keys + 1, looks=True)
-    if disputes and all(each.state != "open" for each in disputes):
-        is_lost = any(each.state == "lost" for each in disputes)
-        if is_lost:
-            book.put(payment_id, replace(tried, status="failed", problem=DISPUTE_LOST))
-            return False
+    if charge is not None and charge.is_lost and not is_disputed:
+        book.put(payment_id, replace(tried, status="failed", problem=DISPUTE_LOST))
+        return False
     book.put(payment_id, replace(tried, problem=DISPUTED))
-    return not any(each.state == "open" for each in disputes)
+    return not is_disputed

@@ -223,17 +223,13 @@ class BrokerWatch:
     async def _ask(self) -> tuple[dict[str, int], set[str]]:
         """The partitions of each of our topics that is there, and the names of those refused."""
         if self._client is None:
-            client = self._client = AIOKafkaClient(
-                bootstrap_servers=self._servers, request_timeout_ms=int(ANSWER_SECONDS * 1000)
-            )
-            await client.bootstrap()
+            await self._connect()
         try:
             told = await self._send()
         except (KafkaError, OSError):
             # One broker of several may not answer; a new connection asks the others.
             await self._disconnect()
-            self._client = AIOKafkaClient(bootstrap_servers=self._servers)
-            await self._client.bootstrap()
+            await self._connect()
             told = await self._send()
         found: dict[str, int] = {}
         refused: set[str] = set()
@@ -248,6 +244,12 @@ class BrokerWatch:
         # Asking for a missing topic must not create it.
         request = MetadataRequest(sorted(self._wanted), allow_auto_topic_creation=False)
         return await self._client.send(self._client.get_random_node(), request)
+
+    async def _connect(self) -> None:
+        self._client = AIOKafkaClient(
+            bootstrap_servers=self._servers, request_timeout_ms=int(ANSWER_SECONDS * 1000)
+        )
+        await self._client.bootstrap()
 
     async def _disconnect(self) -> None:
         client, self._client = self._client, None

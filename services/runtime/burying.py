@@ -69,15 +69,13 @@ class DeadLetters:
         problem: str,
         reason: str,
         now_ms: int,
-        partition: int | None = None,
     ) -> list[OutputRecord]:
-        """A record's dead letter and its task; ``topic`` has no prefix.
+        """A record's dead letter, in the record's partition, and its task.
 
-        The letter lies in the record's partition unless another is given.
+        ``topic`` has no prefix.
         """
-        number = record.partition if partition is None else partition
         letter = dead_letter(
-            self._dead_letters, number, record, self.service, problem, reason, now_ms
+            self._dead_letters, record.partition, record, self.service, problem, reason, now_ms
         )
         return [letter, self._task(topic, record, problem, reason, now_ms)]
 

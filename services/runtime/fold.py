@@ -7,7 +7,7 @@ partition is open; if anything goes wrong it is dropped whole and made anew from
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from schemas.messages import Message, TimePassed
@@ -66,7 +66,7 @@ class Fold:
         self._wholes = wholes
         self._parked = parked
         self._topics = {topic.name: topic for topic in processor.inputs}
-        self._special = {*processor.facts, "due", "chunk", "stash", "call", "waiting"}
+        self._special = {*processor.facts, "due", "chunk", "stash", "call"}
         # What its readers take, with the facts, as the story of a key in order. A command is for
         # another service, as a letter is: it does not matter before which fact it goes out.
         self._story = {
@@ -104,7 +104,7 @@ class Fold:
         if table == "waiting":
             row = self.waits.take(f"{rows.key}\x00{name}", row, self._applying[1])
         self.overlay.put(rows.key, name, row)
-        if table not in self._special or table == "waiting":
+        if table not in self._special:
             return
         if table == "due":
             if row is not None:
@@ -338,15 +338,18 @@ class Fold:
 
     def _send(self, key: str, messages: Sequence[Message | GivenUp]) -> None:
         timestamp, cause, rule = self._applying
-        sent = [each for each in messages if not isinstance(each, GivenUp)]
-        told = {message.key for message in sent if type(message) in self._story}
+        told = {
+            message.key
+            for message in messages
+            if type(message) in self._story and not isinstance(message, GivenUp)
+        }
         if told:
             self._send_facts(key, told)
-        for message in sent:
-            self._put_out(self._encoder(message, timestamp, shown(cause), rule))
-        if len(sent) < len(messages):
-            given = [each for each in messages if isinstance(each, GivenUp)]
-            self.outputs += chain.from_iterable(map(self._given_up, given))
+        for message in messages:
+            if isinstance(message, GivenUp):
+                self.outputs += self._given_up(message)
+            else:
+                self._put_out(self._encoder(message, timestamp, shown(cause), rule))
 
     def _given_up(self, given: GivenUp) -> list[OutputRecord]:
         topic, record = given_up(given, self._topics, self._dead_letters, self._partitioner)

@@ -23,7 +23,7 @@ RECORDS_SENT = Counter("jointbuy_records_sent_total", "Output records committed.
 UNREADABLE = Counter(
     "jointbuy_unreadable_total",
     "Batches or records of a topic that could not be read, by why: header-name, checksum, codec,"
-    " compression, records, too-large, cut-off. Each is named in the log.",
+    " compression, records, too-large, cut-off. The log names or counts them.",
     ["topic", "reason"],
 )
 DEAD_LETTERS = Counter(

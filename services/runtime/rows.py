@@ -2,7 +2,7 @@
 
 A row is a dataclass under a name such as ``purchase`` or ``member/ann``; the part before the first
 slash is the row's table. A rule changes state only by putting a new row under a name or deleting
-it; it never changes a row in place. Three tables mean something to the runtime:
+it; it never changes a row in place. Four tables mean something to the runtime:
 
 - ``due/<rule>`` or ``due/<rule>/<anything>`` holds a ``Due``: at that time, the rule of that name
   is called once and the row is gone.

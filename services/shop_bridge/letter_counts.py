@@ -41,7 +41,6 @@ class LetterCounts:
     def add(self, letters: Iterable[OutputRecord]) -> None:
         """Count and log dead letters that Kafka has acknowledged."""
         now = time.monotonic()
-        before = dict(self._counts)
         for letter in letters:
             # The dead letter's own headers come last: the record's may have the same names.
             said = {name: (text or b"").decode("utf-8", "replace") for name, text in letter.headers}
@@ -50,9 +49,8 @@ class LetterCounts:
             self._counts[name] = self._counts.get(name, 0) + 1
             place = said["partition"], said["offset"]
             TELLER.note(Buried(topic, *place, said["reason"], said["error"]), now)
-        if self._counts != before:
-            self._shown.show(self._counts)
-            self._keep()
+        self._shown.show(self._counts)
+        self._keep()
 
     def _keep(self) -> None:
         """Replace the file in one step; on a full disk only the counts are lost."""

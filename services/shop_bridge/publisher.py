@@ -139,7 +139,8 @@ class Publisher:
         """Send, and wait until all are acknowledged. Raises ``NotAcknowledgedError``."""
         with self._tally.sending(len(records)):
             await self._send_all(records)
-        self._counts.add(each for each in records if each.topic == self._dead_letters)
+        if letters := [each for each in records if each.topic == self._dead_letters]:
+            self._counts.add(letters)
 
     def status(self) -> dict[str, object]:
         """Whether the publisher is connected, and counts of its records."""
