@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -229,7 +229,7 @@ def _letter(settings: Settings, record: InputRecord, tasks: dict[str, Task]) -> 
     about = {name: text for name, text in topics.as_texts(ours).items() if name in ABOUT}
     about["topic"] = about.get("topic", "").removeprefix(settings.topic_prefix)
     bare = DeadLetter(record, about)
-    return DeadLetter(record, about, tasks.get(bare.task_id))
+    return replace(bare, task=tasks.get(bare.task_id))
 
 
 def own_headers(record: InputRecord) -> list[tuple[str, bytes]]:

@@ -28,6 +28,7 @@ from services.terminal.options import (
     Tiers,
     Url,
     draft,
+    given,
     ladder,
     moment,
     time_of,
@@ -167,8 +168,7 @@ def _members(ids: list[str] | None, file: str | None) -> list[dict[str, Any]]:
     for remark in chain.from_iterable(each.remarks for each in read):
         say(f"jointbuy: {remark}", err=True)
     members = chain.from_iterable(each.members for each in read)
-    fields = ({"id": each.id, "email": each.email, "name": each.name} for each in members)
-    return [{name: value for name, value in each.items() if value is not None} for each in fields]
+    return [given({"id": each.id, "email": each.email, "name": each.name}) for each in members]
 
 
 def _ask(api: Api, body: dict[str, Any], once: str, instead: str) -> Any:

@@ -117,17 +117,15 @@ def done(
 TRANSFERS_AT_ONCE = 100
 
 
-def leave(api: Api, transfers: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Make tasks of transfers given as by ``receipts.Left.as_json``; returns their states.
+def leave(api: Api, transfers: Sequence[Mapping[str, Any]]) -> None:
+    """Make tasks of transfers given as by ``receipts.Left.as_json``.
 
     A transfer becomes one task, however many statements contain it.
     """
-    answers: list[Any] = []
     for start in range(0, len(transfers), TRANSFERS_AT_ONCE):
         api.begin_anew()
         some = [_transfer(each) for each in transfers[start : start + TRANSFERS_AT_ONCE]]
-        answers += api.post("/transfers", {"transfers": some}, once=once_of(None)).body["items"]
-    return answers
+        api.post("/transfers", {"transfers": some}, once=once_of(None))
 
 
 def _transfer(left: Mapping[str, Any]) -> dict[str, Any]:

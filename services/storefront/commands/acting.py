@@ -20,6 +20,7 @@ from services.runtime.cache import TwoGenerations
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.rates import Count, Rates
 from services.storefront.live.hub import Hub
+from services.storefront.model.owners import MARK_CHARACTERS
 from services.storefront.model.reading import Reader
 from services.storefront.problems import Impossible, NoCredential, NotAllowed, Unknown
 from services.storefront.sending import Sender
@@ -85,7 +86,7 @@ class Acting:
             answer = await outcome.within(self._settings.answer_seconds)
         if answer is not None:
             left = deadline - asyncio.get_running_loop().time()
-            await self._readable(keys[0][0], answer, left)
+            await self._readable(keys[0][0], [answer], left)
         return answer
 
     async def _tell(self, topic: Topic, fact: M) -> M:
@@ -98,18 +99,19 @@ class Acting:
         if not facts:
             return
         await self._sender.send(topic, *facts)
-        ends = asyncio.get_running_loop().time() + self._settings.answer_seconds
-        for fact in facts:
-            left = ends - asyncio.get_running_loop().time()
-            await self._readable(topic, fact, left)
+        await self._readable(topic, facts, self._settings.answer_seconds)
 
-    async def _readable(self, topic: Topic, fact: Message, seconds: float) -> None:
-        """Wait until the read model holds a fact, or a newer one of its key, at most so long."""
-        version = getattr(fact, "version", 1)
+    async def _readable(self, topic: Topic, facts: Sequence[Message], seconds: float) -> None:
+        """Wait until the read model holds facts, or newer ones of their keys, at most so long."""
+        versions = {fact.key: getattr(fact, "version", 1) for fact in facts}
 
         async def held() -> bool | None:
-            found = await self._reader.fact(topic.name, fact.key)
-            return (found is not None and getattr(found, "version", 1) >= version) or None
+            found = await self._reader.facts_of(topic.name, list(versions))
+            are_there = all(
+                key in found and getattr(found[key], "version", 1) >= version
+                for key, version in versions.items()
+            )
+            return are_there or None
 
         await self._look(held, seconds)
 
@@ -132,7 +134,9 @@ class Acting:
 
     def _mark(self, actor: Actor) -> str:
         """What the ids of a shop's commands begin with; so its own are known again."""
-        return self._access.seal("mark", actor.name)[:8] if actor.kind == "shop" else ""
+        if actor.kind != "shop":
+            return ""
+        return self._access.seal("mark", actor.name)[:MARK_CHARACTERS]
 
     def _is_of(self, actor: Actor, made: str) -> bool:
         """Whether a shop made this id."""

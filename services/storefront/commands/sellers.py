@@ -72,7 +72,7 @@ class SellerCommands(Acting):
 
         await self._ask(SELLER_REGISTRATIONS, *messages, answers=(SELLERS, seller_id), when=told)
         seller = await self._reader.fact(SELLERS.name, seller_id)
-        await self._readable(API_KEYS, key, self._settings.answer_seconds)
+        await self._readable(API_KEYS, [key], self._settings.answer_seconds)
         return Registered(seller_id, credential, seller if isinstance(seller, Seller) else None)
 
     async def seller(self, actor: Actor) -> Seller:

@@ -130,13 +130,10 @@ class TodoCommands(PaymentCommands):
         """Mark a task as done, with the reason; a task that is done stays unchanged."""
         demand(actor, "shop", "admin")
         task = await self._task_or_payment(actor, task_id)
-        if isinstance(task, Payment):
-            problem = "is a payment: report its outcome (`jointbuy payment done`)"
-            raise Impossible(
-                "it can't be closed by hand", [Problem(field="task_id", problem=problem)]
-            )
-        if task.kind == "record":
+        if isinstance(task, Payment) or task.kind == "record":
             problem = "is a dead letter: replay or purge it (`jointbuy dead-letters`)"
+            if isinstance(task, Payment):
+                problem = "is a payment: report its outcome (`jointbuy payment done`)"
             raise Impossible(
                 "it can't be closed by hand", [Problem(field="task_id", problem=problem)]
             )

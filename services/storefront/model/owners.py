@@ -6,7 +6,7 @@ of the shop's id, as no id has a slash. All other groups belong to the admin.
 ``commands.acting.runs`` has the same rule.
 
 Todos, groups and definitions arrive in any order. So a todo begins without an owner. The owner is
-looked up when the todo or its group is written, and every few seconds for all todos without one.
+looked up when the todo or its group is written, and every 15 seconds for all todos without one.
 """
 
 from collections.abc import Sequence

@@ -44,7 +44,7 @@ class FencedError(RuntimeError):
 
 class _Fact(NamedTuple):
     columns: Columns
-    listed: tuple[tuple[str, Part, Columns | None], ...]
+    listed: tuple[tuple[Part, Columns | None], ...]
 
 
 @dataclass
@@ -70,11 +70,7 @@ class Batch:
             "at": at,
             "value": value,
         }
-        kind = type(message)
-        listed = tuple(
-            (f"{kind.__name__} {part.table}", part, part.columns(message, at))
-            for part in PARTS.get(kind, ())
-        )
+        listed = tuple((part, part.columns(message, at)) for part in PARTS.get(type(message), ()))
         self.facts[topic, key] = _Fact(columns, listed)
 
     @property
@@ -84,7 +80,7 @@ class Batch:
         for fact in self.facts.values():
             if fact.columns["kind"] == GroupPurchase.__name__:
                 found.add(str(fact.columns["subject"]))
-            for _, part, columns in fact.listed:
+            for part, columns in fact.listed:
                 if part.table == TODOS.name and columns is not None and columns["group_id"]:
                     found.add(str(columns["group_id"]))
         return found
@@ -189,11 +185,11 @@ class Writer:
         rows: dict[str, tuple[Part, list[Columns]]] = {}
         gone: list[tuple[Part, Columns]] = []
         for fact in in_order:
-            for name, part, columns in fact.listed:
+            for part, columns in fact.listed:
                 if columns is None:
                     gone.append((part, fact.columns))
                 else:
-                    rows.setdefault(name, (part, []))[1].append(columns)
+                    rows.setdefault(f"{part.table}.{part.version}", (part, []))[1].append(columns)
         await _delete_rows(connection, gone)
         for name, (part, columns_of_all) in rows.items():
             if name not in self._put_part:
