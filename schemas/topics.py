@@ -327,7 +327,7 @@ TASKS = Topic(
     messages=(Task,),
     producers=(*_WITH_PROCESSORS, "storefront", "terminal"),
     consumers=("storefront",),
-    purpose="Tasks for people that no other fact contains; each kind of id has one writer.",
+    purpose="Tasks for people that no other fact contains; the latest word on a task stands.",
     compacted=True,
 )
 PARKED_KEYS = Topic(
