@@ -1,4 +1,4 @@
-"""Why something is left to people, in short codes: each stands here once.
+"""Why something is left to people, in short codes.
 
 ``RecordReason`` is why a record is a dead letter, ``OrderReason`` why a shop's order could not be
 used. They are the header ``reason`` of dead letters and ``Task.reason``. What people are to do

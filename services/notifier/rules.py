@@ -18,7 +18,6 @@ Where the design is silent, the reading that loses nothing:
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from schemas.mailboxes import AddressError, usable
 from schemas.messages import LetterResend, Message, Notice, Preference, Unsubscribed
@@ -35,7 +34,7 @@ from services.notifier.rows import (
     preference_name,
 )
 from services.notifier.rows import Preference as PreferenceRow
-from services.runtime.rows import Call, Due, Rows
+from services.runtime.rows import Call, Due, Rows, spread_pause
 
 TRIED_FOR = timedelta(days=3)
 KEPT_FOR = timedelta(days=30)
@@ -43,7 +42,6 @@ KEPT_FOR = timedelta(days=30)
 KEPT_STEP = timedelta(days=1)
 #: Pauses after the first, the second, … 4xx or 5xx about us; the last for all further ones.
 PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
-JITTER = 0.2
 
 
 # --- what comes in -------------------------------------------------------------------------------
@@ -169,7 +167,7 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
     elif reason := _reason_to_suppress(letter, rows):
         rows[name] = replace(tried, status="suppressed", reply=reason)
     else:
-        wait = pause(notice_id, tried.attempts)
+        wait = spread_pause(notice_id, tried.attempts, PAUSES)
         waited = timedelta(seconds=letter.waited_seconds) + wait
         if waited > TRIED_FOR:
             given_up = f"given up after {TRIED_FOR.days} days: {reply.text}"
@@ -183,13 +181,6 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
             )
             rows[row_name] = Call(at=now + wait, since=call.since, ambiguous=reply.is_open)
     return ()
-
-
-def pause(notice_id: str, attempts: int) -> timedelta:
-    """How long until the next try; letters of one moment are spread by their ids."""
-    base = PAUSES[min(attempts, len(PAUSES)) - 1]
-    spread = int.from_bytes(sha256(f"{notice_id}/{attempts}".encode()).digest()[:4]) / 2**32
-    return base * (1 - JITTER + 2 * JITTER * spread)
 
 
 def _address(email: str) -> str:

@@ -7,7 +7,6 @@ never taken back by what was said before it.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Literal
 
 from schemas.messages import Message, PaymentDisputed, PaymentReported, PaymentRetried
@@ -26,7 +25,7 @@ from services.payment_service.rows import (
     move_name,
 )
 from services.payment_service.settling import close_book
-from services.runtime.rows import Call, Rows, UnusableError
+from services.runtime.rows import Call, Rows, UnusableError, spread_pause
 
 Action = Literal["ask", "withdraw", "capture", "lift", "refund"]
 Outcome = Literal[
@@ -36,7 +35,6 @@ Outcome = Literal[
 TRIED_FOR = timedelta(days=3)
 #: After the first, the second, … try in vain; the last for all further ones.
 PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 3600, 7200))
-JITTER = 0.2
 #: How long the provider knows an idempotency key, less an hour.
 KEY_KEPT = timedelta(hours=23)
 #: When a page is looked at whose end nobody told: it is open for a day.
@@ -178,7 +176,7 @@ def _try_later(book: Book, payment_id: str, tried: Move, reply: Reply, call: Cal
         tried.keys += 1
         tried.looks = True
     assert tried.first_tried_at is not None
-    at = book.now + pause(payment_id, tried.attempts)
+    at = book.now + spread_pause(payment_id, tried.attempts, PAUSES)
     if at <= tried.first_tried_at + TRIED_FOR:
         book.put(payment_id, tried)
         book.rows[call_name(payment_id)] = Call(at=at, since=call.since)
@@ -187,13 +185,6 @@ def _try_later(book: Book, payment_id: str, tried: Move, reply: Reply, call: Cal
     tried.problem = "no-answer" if reply.outcome == "again" else "not-accepted"
     tried.is_unsure = reply.outcome == "again" and tried.kind in MOVES_MONEY
     book.put(payment_id, tried)
-
-
-def pause(payment_id: str, attempts: int) -> timedelta:
-    """How long until the next try; payments of one moment are spread by their ids."""
-    base = PAUSES[min(attempts, len(PAUSES)) - 1]
-    spread = int.from_bytes(sha256(f"{payment_id}/{attempts}".encode()).digest()[:4]) / 2**32
-    return base * (1 - JITTER + 2 * JITTER * spread)
 
 
 # --- what is reported ----------------------------------------------------------------------------

@@ -172,10 +172,14 @@ class BrokerWatch:
                 missing=self._topics.missing,
             )
 
-    async def until_there(self, stopping: asyncio.Event | None = None) -> None:
-        """Wait until the broker answers, or ``stopping``, or the process is about to end."""
-        if await self.look() or self._failing:
-            return
+    async def until_there(self, stopping: asyncio.Event | None = None) -> bool:
+        """Wait until the broker answers, or ``stopping``, or the process is about to end.
+
+        Returns whether the broker answered at once.
+        """
+        answers = await self.look()
+        if answers or self._failing:
+            return answers
         events = [self._there, self._failed, *([stopping] if stopping is not None else [])]
         ends = [asyncio.ensure_future(each.wait()) for each in events]
         try:
@@ -183,6 +187,7 @@ class BrokerWatch:
         finally:
             for each in ends:
                 each.cancel()
+        return False
 
     def unready(self) -> str:
         """Why the process can't work; empty if the broker answers and no error needs a person."""

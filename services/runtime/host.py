@@ -107,14 +107,12 @@ class Host:
 
     async def _end_of_session(self, error: BaseException) -> None:
         """Log the error if the broker answers; otherwise wait for it, as the watch logs that."""
-        if await self._watch.look():
+        if await self._watch.until_there(self._stopping):
             _log.warning(
                 "leaving the group to join again",
                 processor=self.processor.group_id,
                 error=f"{type(error).__name__}: {error}",
             )
-            return
-        await self._watch.until_there(self._stopping)
 
     async def _pause(self, seconds: float) -> None:
         try:

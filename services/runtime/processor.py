@@ -14,11 +14,6 @@ Rule = Callable[..., Sequence[Message | GivenUp]]
 Fact = Callable[..., Message]
 
 
-def no_server(row_name: str, rows: Any) -> str:
-    """The server name of calls that need no server."""
-    return ""
-
-
 @dataclass(frozen=True, kw_only=True)
 class CallRules:
     """What is done outside for a ``call/<name>…`` row, and what is made of the reply.
@@ -34,7 +29,7 @@ class CallRules:
     request: Callable[..., Any]
     settle: Rule
     reply: type[Any]
-    server: Callable[..., str] = no_server
+    server: Callable[..., str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +43,13 @@ class Processor:
     - ``facts``: the fact a table's row stands for, ``fact(row_name, rows)``; sent for every row a
       batch changed, once, before any message that a rule sends after the change; only commands to
       other services, such as letters, may go out before it.
-    - ``rows``: the dataclass of each table (``due`` needs none).
+    - ``rows``: the dataclass of each table (``due``, ``stash`` and ``call`` need none).
     - ``reads_whole``: compacted topics that every worker reads whole; each is handed to the rules
       as a mapping in key order.
 
     Rules return the messages to send, in order; the type decides among ``outputs``. A ``GivenUp``
-    among them becomes a dead letter. On a broker
-    without transactions a batch is sent topic by topic in the order of ``outputs``.
+    among them becomes a dead letter. On a broker without transactions a batch is sent topic by
+    topic in the order of ``outputs``.
     """
 
     service: str

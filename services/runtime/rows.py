@@ -14,13 +14,17 @@ it; it never changes a row in place. Four tables mean something to the runtime:
   runtime counts these rows, and ``jointbuy waiting`` lists them.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Protocol
 
 from schemas.messages import Message
 from schemas.reasons import RecordReason
+
+#: The share by which a pause may be shorter or longer.
+JITTER = 0.2
 
 
 class UnusableError(Exception):
@@ -56,6 +60,16 @@ class Call:
     lease_until: datetime | None = None
     tries: int = 0
     ambiguous: bool = False
+
+
+def spread_pause(name: str, attempts: int, pauses: Sequence[timedelta]) -> timedelta:
+    """How long until a call's next try after so many; the last pause is for all further ones.
+
+    ``name`` spreads calls of one moment by a fifth of the pause.
+    """
+    base = pauses[min(attempts, len(pauses)) - 1]
+    spread = int.from_bytes(sha256(f"{name}/{attempts}".encode()).digest()[:4]) / 2**32
+    return base * (1 - JITTER + 2 * JITTER * spread)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import DEAD_LETTERS
@@ -36,7 +35,6 @@ IDS_KEPT = 50_000
 RECORDS_AT_ONCE = 500
 #: Seconds between two checks of the topic: aiokafka does not report that it was deleted.
 LOOK_SECONDS = 30.0
-_log = structlog.get_logger()
 
 
 async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) -> None:

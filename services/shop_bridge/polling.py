@@ -40,7 +40,7 @@ OVERLAP = timedelta(minutes=2)
 #: ``any`` leaves out what lies in the trash.
 STATUSES = ("any", "trash")
 WAIT_SECONDS_MAX = 3600.0
-#: Polls in a row that break off as order after order fails. Then it is the orders, not the shop.
+#: Polls in a row that broke off, for any reason. Then orders that fail are taken to be at fault.
 BREAKS_MAX = 3
 #: Orders that are asked for again in one poll.
 AGAIN_MAX = 20

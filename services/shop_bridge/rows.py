@@ -81,8 +81,8 @@ class ShopOrder:
     returns that no refund explains.
 
     ``parts`` are its sub-orders by their ids. ``products`` has the id of each group's product that
-    was asked for, empty where the terms name none; ``asked`` are the groups that are still to be
-    answered. ``number`` is what people call it, ``problem`` what of it can't be counted.
+    was asked for, empty where the terms name none; ``asked`` are the groups that were asked about.
+    ``number`` is what people call it, ``problem`` what of it can't be counted.
     """
 
     source: str = ""

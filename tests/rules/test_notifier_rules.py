@@ -24,7 +24,7 @@ from services.notifier import rules
 from services.notifier.rows import Reply, delivery
 from services.notifier.staleness import too_late
 from services.notifier.verdicts import Verdict
-from services.runtime.rows import Call, Due, MemoryRows
+from services.runtime.rows import Call, Due, MemoryRows, spread_pause
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -126,7 +126,7 @@ def test_pauses_grow_whatever_the_server_left_open(stage: str, verdict: Verdict 
 
 
 def test_letters_of_one_moment_are_spread() -> None:
-    pauses = {rules.pause(f"n{number}", 1) for number in range(100)}
+    pauses = {spread_pause(f"n{number}", 1, rules.PAUSES) for number in range(100)}
     assert len(pauses) == 100
 
 

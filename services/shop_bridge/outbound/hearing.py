@@ -8,10 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from schemas.messages import Message
-from services.runtime.rows import Call, Rows
+from services.runtime.rows import Call, Rows, spread_pause
 from services.shop_bridge.outbound.rows import (
     Instruction,
     Order,
@@ -28,7 +27,6 @@ from services.shop_bridge.outbound.steps import go_on, report_failure
 
 #: After the first, the second, … try in vain; the last for all further ones.
 PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 3600, 7200))
-JITTER = 0.2
 #: A shop may still be at work on what it did not answer: nobody looks before it has ended.
 OPEN_PAUSE = timedelta(seconds=90)
 TRIED_FOR = timedelta(days=3)
@@ -174,16 +172,9 @@ def _try_later(
         rows[instruction_name(payment_id)] = replace(tried, part=None)
         why = reply.text or "the shop does not answer"
         return [report_failure(payment_id, tried, rows.key, now, why)]
-    wait = max(pause(payment_id, tried.attempts), timedelta(seconds=reply.seconds))
+    wait = max(spread_pause(payment_id, tried.attempts, PAUSES), timedelta(seconds=reply.seconds))
     if reply.is_open:
         wait = max(wait, OPEN_PAUSE)
     rows[instruction_name(payment_id)] = tried
     rows[call_name(payment_id)] = Call(at=now + wait, since=call.since)
     return ()
-
-
-def pause(payment_id: str, attempts: int) -> timedelta:
-    """How long until the next try; those of one moment are spread by their ids."""
-    base = PAUSES[min(attempts, len(PAUSES)) - 1]
-    spread = int.from_bytes(sha256(f"{payment_id}/{attempts}".encode()).digest()[:4]) / 2**32
-    return base * (1 - JITTER + 2 * JITTER * spread)

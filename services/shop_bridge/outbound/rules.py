@@ -58,7 +58,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def tell_product(message: ProductAsked, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Answer with the group's product; no answer for an unknown group."""
+    """Answer with the id of the group's product; without one if no known terms name it."""
     terms: Terms = rows.get("terms") or Terms()
     return [
         ProductTold(

@@ -130,9 +130,8 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
     async def _rest(self, error: BaseException, seconds: float) -> None:
         """Log what ended a session, unless the broker does not answer, and pause."""
-        if await self.watch.look():
+        if await self.watch.until_there(self._stopping):
             _log.warning("reading on from the read model's positions", error=in_short(error))
-        await self.watch.until_there(self._stopping)
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
