@@ -105,15 +105,16 @@ class _Planning:
 
     def take(self, credit: Credit, standing: Standing) -> None:
         """Add a credit to the plan."""
-        counted = self._counted(credit)
-        is_broken_off = 0 < len(counted) < len(self._named(credit)) and sum(counted.values()) < (
+        named = self._named(credit)
+        counted = _counted(credit, named)
+        is_broken_off = 0 < len(counted) < len(named) and sum(counted.values()) < (
             credit.amount or 0
         )
         if standing == "known" and (credit.mark in self._told or not is_broken_off):
             self.made = replace(self.made, known=(*self.made.known, credit))
             return
         self._told.add(credit.mark)
-        found = self._unsure(credit, standing) or self._shares(credit, counted)
+        found = self._unsure(credit, standing, named) or self._shares(credit, named, counted)
         if isinstance(found, Left):
             self.made = replace(self.made, left=(*self.made.left, found))
             return
@@ -126,19 +127,11 @@ class _Planning:
         known = {each: self._invoices.get(each) for each in credit.numbers}
         return {number: each for number, each in known.items() if each and each.kind == "invoice"}
 
-    def _counted(self, credit: Credit) -> dict[str, int]:
-        """What was counted of a credit before, by invoice."""
-        return {
-            number: receipt.amount
-            for number, each in self._named(credit).items()
-            for receipt in each.receipts
-            if receipt.reference == credit.reference
-        }
-
-    def _unsure(self, credit: Credit, standing: Standing) -> Left | None:
+    def _unsure(
+        self, credit: Credit, standing: Standing, named: Mapping[str, PaymentShown]
+    ) -> Left | None:
         """Why the invoices of a credit are not certain; None if they are."""
         by_hand = _by_hand(credit)
-        named = self._named(credit)
         cut = [each for each in credit.mentions if self._longer(each)]
         reason: Reason | None = credit.reason
         problem = credit.odd
@@ -172,7 +165,9 @@ class _Planning:
             return [mention.number]
         return [each for each in mention.longer if each in self._invoices]
 
-    def _shares(self, credit: Credit, counted: Mapping[str, int]) -> list[Receipt] | Left:
+    def _shares(
+        self, credit: Credit, invoices: Mapping[str, PaymentShown], counted: Mapping[str, int]
+    ) -> list[Receipt] | Left:
         """The part of each named invoice, or why the parts are not certain.
 
         A sum for several is split only if it is exactly what is open of them (``genkgo/camt#58``).
@@ -180,9 +175,7 @@ class _Planning:
         """
         assert credit.amount is not None
         amount = credit.amount - sum(counted.values())
-        named = {
-            each: invoice for each, invoice in self._named(credit).items() if each not in counted
-        }
+        named = {each: invoice for each, invoice in invoices.items() if each not in counted}
         still = {number: self._open[number] for number in named}
         in_all = sum(still.values())
         is_exact = 0 < in_all == amount
@@ -215,6 +208,16 @@ class _Planning:
                 if its
             ]
         return Left(credit, reason, problem)
+
+
+def _counted(credit: Credit, named: Mapping[str, PaymentShown]) -> dict[str, int]:
+    """What was counted of a credit before, by invoice."""
+    return {
+        number: receipt.amount
+        for number, each in named.items()
+        for receipt in each.receipts
+        if receipt.reference == credit.reference
+    }
 
 
 def _by_hand(credit: Credit) -> str:

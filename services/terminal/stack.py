@@ -128,7 +128,7 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
         if running is not None and (stopped := _stopped(running)):
             # The started processes keep running, so that `jointbuy status` and `down` find it.
             raise Mistake(*stopped)
-        if running is not None and all(_page(worker.ops, "readyz") for worker in running.workers):
+        if running is not None and not any(map(_unready, running.workers)):
             return running
         time.sleep(0.1)
     raise Mistake(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
@@ -145,11 +145,11 @@ def _last_line(log: Path) -> str:
 
 
 def _page(ops: str, path: str) -> httpx.Response | None:
+    """A page for ops, whatever its status; ``None`` if the worker does not answer."""
     try:
-        answer = httpx.get(f"{ops}/{path}", timeout=5)
+        return httpx.get(f"{ops}/{path}", timeout=5)
     except httpx.HTTPError:
         return None
-    return answer if answer.is_success else None
 
 
 @mistakes()
@@ -185,6 +185,7 @@ def status(as_json: AsJson = False) -> None:
         print_json({**running.model_dump(), **said})
         return
     say(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
+    unready = {each.service: _unready(each) for each in running.workers}
     made = table("service", "pid", "restarts", "public", "ops", "ready", "clock", "keys waiting")
     for worker in running.workers:
         mine = partitions[worker.service]
@@ -196,7 +197,7 @@ def status(as_json: AsJson = False) -> None:
             str(worker.restarts),
             worker.web or "",
             worker.ops,
-            _readiness(worker, mine, ready),
+            _readiness(worker, mine, ready, unready[worker.service]),
             _when(min(clocks)) if clocks else "",
             str(sum(each["keys_waiting"] for each in mine)),
         )
@@ -204,23 +205,22 @@ def status(as_json: AsJson = False) -> None:
     for line in _stopped(running):
         say(f"{line}; it is tried again every minute")
     for worker in running.workers:
-        if not worker.stopped and (why := _unready(worker)):
+        if not worker.stopped and (why := unready[worker.service]):
             say(f"{worker.service}: {why}")
     for line in left_outside([each for mine in partitions.values() for each in mine]):
         say(line)
 
 
-def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int) -> str:
+def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int, unready: str) -> str:
     if worker.web is not None:
-        return "no" if _unready(worker) else "yes"
+        return "no" if unready else "yes"
     return f"{ready} of {len(mine)}" if mine else "no answer"
 
 
 def _unready(worker: RunningWorker) -> str:
     """What its ``/readyz`` says if it is not ready; empty if it is."""
-    try:
-        answer = httpx.get(f"{worker.ops}/readyz", timeout=5)
-    except httpx.HTTPError:
+    answer = _page(worker.ops, "readyz")
+    if answer is None:
         return "no answer"
     return "" if answer.is_success else answer.text.strip()
 
@@ -234,7 +234,7 @@ def _when(milliseconds: int) -> str:
 def _status(worker: RunningWorker) -> Any:
     """The worker's ``/status``: a list of its partitions; ``None`` while it does not answer."""
     answer = _page(worker.ops, "status")
-    return answer.json() if answer is not None else None
+    return answer.json() if answer is not None and answer.is_success else None
 
 
 @mistakes()
@@ -260,12 +260,9 @@ def wait(
                 break
             time.sleep(LOOK_SECONDS)
         else:
-            partitions = None
-    if partitions is not None:
-        for line in left_outside(partitions):
-            say(line)
-        return
-    raise Mistake(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
+            raise Mistake(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
+    for line in left_outside(partitions or []):
+        say(line)
 
 
 def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
