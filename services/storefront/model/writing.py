@@ -4,7 +4,7 @@ Nothing here depends on how facts are cut into batches, nor on a batch being rea
 written unless one of a higher version is there, and lists and words follow from the rows.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -183,14 +183,14 @@ class Writer:
         in_order = [fact for _, fact in sorted(facts.items())]
         await connection.execute(self._put_fact, [fact.columns for fact in in_order])
         rows: dict[str, tuple[Part, list[Columns]]] = {}
-        gone: list[tuple[Part, Columns]] = []
+        closed: list[Columns] = []
         for fact in in_order:
             for part, columns in fact.listed:
                 if columns is None:
-                    gone.append((part, fact.columns))
+                    closed.append(fact.columns)
                 else:
                     rows.setdefault(f"{part.table}.{part.version}", (part, []))[1].append(columns)
-        await _delete_rows(connection, gone)
+        await _delete_closed(connection, closed)
         for name, (part, columns_of_all) in rows.items():
             if name not in self._put_part:
                 table = METADATA.tables[part.table]
@@ -241,18 +241,20 @@ class Writer:
             await connection.execute(statement.on_conflict_do_nothing(), rows)
 
 
-async def _delete_rows(connection: AsyncConnection, gone: Iterable[tuple[Part, Columns]]) -> None:
-    """Delete the rows of facts that have none any more, unless a newer fact has one."""
-    of_table: dict[str, list[Columns]] = {}
-    for part, columns in gone:
-        of_table.setdefault(part.table, []).append(columns)
-    for name, all_of_it in of_table.items():
-        table = METADATA.tables[name]
-        is_it = and_(*(each == bindparam(f"its_{each.name}") for each in table.primary_key))
-        is_older = table.c.version <= bindparam("its_version")
-        names = [each.name for each in table.primary_key] + ["version"]
-        its = [{f"its_{name}": columns[name] for name in names} for columns in all_of_it]
-        await connection.execute(delete(table).where(is_it, is_older), its)
+#: The todo of a fact; only todos go while their fact stays.
+_ITS_TODO: Final = and_(
+    TODOS.c.topic == bindparam("its_topic"), TODOS.c.key == bindparam("its_key")
+)
+
+
+async def _delete_closed(connection: AsyncConnection, facts: Sequence[Columns]) -> None:
+    """Delete the todos of facts that need nobody any more, unless a newer fact does."""
+    if facts:
+        its = [
+            {f"its_{name}": each[name] for name in ("topic", "key", "version")} for each in facts
+        ]
+        is_older = TODOS.c.version <= bindparam("its_version")
+        await connection.execute(delete(TODOS).where(_ITS_TODO, is_older), its)
 
 
 async def _delete_outdated(connection: AsyncConnection, rows: Sequence[Columns]) -> None:
@@ -261,9 +263,8 @@ async def _delete_outdated(connection: AsyncConnection, rows: Sequence[Columns])
     newer = select(FACTS.c.key).where(
         FACTS.c.topic == c.topic, FACTS.c.key == c.key, FACTS.c.version > c.version
     )
-    is_it = and_(c.topic == bindparam("its_topic"), c.key == bindparam("its_key"))
     its = [{"its_topic": each["topic"], "its_key": each["key"]} for each in rows]
-    await connection.execute(delete(TODOS).where(is_it, newer.exists()), its)
+    await connection.execute(delete(TODOS).where(_ITS_TODO, newer.exists()), its)
 
 
 async def _delete(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
