@@ -28,15 +28,15 @@ class Task(Message):
     thing: the order's number in the shop, the bank's reference, the record's place
     (``topic/partition/offset``). ``reason`` is a code, ``problem`` says it in words. ``amount`` is
     in minor units of ``currency``. ``done_reason`` is what people said when they closed it.
-    ``outcome`` says how a task of kind ``record`` was done: its dead letter was replayed or purged,
+    ``outcome`` says how a task with a dead letter was done: the dead letter was replayed or purged,
     or it had expired.
 
     ``version`` is as ``next_version`` says.
 
     Payments and letters that are left to people are not tasks: their own facts tell of them. The
-    topic has several writers; the beginning of ``task_id`` keeps their tasks apart: ``transfer-``
-    (storefront), ``order-`` (shop_bridge), ``record-<topic>-<partition>-<offset>`` (the service
-    that read the record; the terminal when the dead letter is replayed or purged).
+    beginning of ``task_id`` says which service opens a task: ``transfer-`` the storefront,
+    ``order-`` shop_bridge, ``record-<topic>-<partition>-<offset>`` the service that read the
+    record. People close tasks by the storefront, or by the terminal with the dead letter.
     """
 
     type: Literal["Task"] = "Task"

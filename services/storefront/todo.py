@@ -25,6 +25,8 @@ Way = Literal["done", "outcome", "retry"]
 OTHER: Final = "other"
 #: Reasons of orders that have no dead letter: there is nothing that came.
 _WITHOUT_DEAD_LETTER: Final = frozenset({NOT_FETCHED, NOT_THE_PRODUCT})
+#: Reasons of transfers that brought no money, so that none may be recorded for an invoice.
+_NOT_RECEIVED: Final = frozenset({"reversal", "returned"})
 #: Reasons of records that stay wrong as they are.
 _TO_MEND: Final = frozenset({MISTYPED_GROUP, "schema", "no-value", "too-large", BEYOND_LIMITS})
 #: shop_bridge tries for three days; a payment that is pending after them needs people.
@@ -181,6 +183,8 @@ def _commands_of_task(task: Task, *, for_admin: bool) -> tuple[str, ...]:
         case "transfer":
             amount = task.amount or "AMOUNT"
             reference = shlex.quote(task.about)
+            if task.reason in _NOT_RECEIVED:
+                return (done,)
             return (f"jointbuy invoice paid NUMBER {amount} --reference {reference}", done)
         case "order":
             if not for_admin or task.reason in _WITHOUT_DEAD_LETTER:

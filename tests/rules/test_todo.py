@@ -203,6 +203,10 @@ def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
             ("done",),
         ),
         *(
+            (task(reason=reason, amount=4000), ["todo done transfer-1 --reason TEXT"], ("done",))
+            for reason in ("reversal", "returned")
+        ),
+        *(
             (task("order", reason=reason), ["todo done order-1 --reason TEXT"], ("done",))
             for reason in ("not-fetched", "not-the-product")
         ),
