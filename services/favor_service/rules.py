@@ -6,7 +6,7 @@ Where the design is silent, the reading that loses nothing:
   of the group's sum may differ from the member's own formula by a rounding.
 - With the same quantity and another value, more counts as ``late`` and less as ``return``.
 - Who returns everything keeps the tier's percent at an amount of 0, but not its gift.
-- Who has no favor and buys nothing gets no favor of 0.
+- A member without a favor who buys nothing does not get a favor of 0.
 - The decision's total is the sum of the favors sent, whatever the summary says.
 - Ninety days after the close nothing is recomputed any more.
 """
@@ -163,7 +163,7 @@ def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Mes
     """First pass over a sum: note each floor share where a scan finds it by its remainder."""
     page = list(islice(rows.scan("member/", after=cursor.after), ROWS_PER_CALL))
     group_sum, _ = _formula(decision, decision.quantity, decision.value)
-    # Without any value there is no sum to share either, and nothing to divide by.
+    # Without any value the sum to share is 0, and a division by 0 has to be avoided.
     whole = max(decision.value, 1)
     for name, purchaser in page:
         if purchaser.quantity:

@@ -7,10 +7,11 @@ Where the design is silent, the reading that loses nothing:
   again (``runtime.breaker``). A 4xx to the letter makes its own pauses grow, and so does a 5xx
   about the sender.
 - A letter is given up when its own pauses were three days in all. The time that the server was down
-  does not count, as there were no tries. A letter without any try is given up after thirty days.
-- An answer that there is no such mailbox suppresses the address: letters to it are not tried until
-  ops resend one, which lifts that. Any other 5xx ends its letter alone, or makes it wait where it
-  is about us. A letter that is given up after days suppresses nothing.
+  does not count, as no letter was tried. A letter that was never tried is given up after thirty
+  days.
+- An answer that the mailbox does not exist suppresses the address: letters to it are not tried
+  until ops resend one, which lifts that. Any other 5xx ends its letter alone, or makes it wait
+  where it is about us. A letter that is given up after days suppresses nothing.
 - Letters that are part of a contract go to a suppressed address no more than others.
 - After thirty days a letter can't be sent again by hand; that it was sent is known for good.
 """

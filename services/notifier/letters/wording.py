@@ -1,4 +1,4 @@
-"""Words that are no sentences of a template, in both languages: labels, names of kinds, reasons.
+"""Labels, names of kinds and reasons in both languages: words that stand alone in templates.
 
 Every entry has both, so neither can lack one. Sentences of letters are in ``templates/``.
 """
