@@ -13,6 +13,7 @@ from schemas.messages import Message
 from schemas.topics import (
     AUCTIONS,
     CATALOGUE,
+    DELIVERIES,
     FAVORS,
     NOTICES,
     PURCHASES,
@@ -24,7 +25,7 @@ from services.runtime.settings import Settings
 from services.runtime.transport import consumer, producer, send
 
 STEP_SECONDS_MAX = 40.0
-WATCHED = (SELLERS, AUCTIONS, REQUEST_OUTCOMES, PURCHASES, FAVORS, NOTICES)
+WATCHED = (SELLERS, AUCTIONS, REQUEST_OUTCOMES, PURCHASES, FAVORS, NOTICES, DELIVERIES)
 
 
 class MissingStep(Exception):
