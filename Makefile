@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint promises format schemas golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
+.PHONY: help setup demo story test check lint promises format schemas texts golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
 
 help: ## What there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,7 +47,7 @@ lint: $(STAMP)
 promises: $(STAMP)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -p no:anyio -p no:schemathesis \
 		-m "not system and not long and not slow" \
-		tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator
+		tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator tests/texts
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
@@ -55,6 +55,9 @@ format: $(STAMP) ## Format and mend what can be mended
 
 schemas: $(STAMP) ## JSON Schemas, AsyncAPI document and topology from the catalogue
 	@$(BIN)/python -m schemas.generate
+
+texts: $(STAMP) ## Translations brought up to date with the texts of the code
+	@$(BIN)/python -m texts.update
 
 golden: $(STAMP) ## Golden letters anew, after a change that is meant
 	@$(BIN)/python -m tests.rules.golden
