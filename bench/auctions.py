@@ -21,23 +21,25 @@ import typer
 from aiokafka import AIOKafkaConsumer
 
 from bench.workers import settings_on, usage, wait_for, worker_on
-from schemas.messages import (
+from runtime.admin import create_topics
+from runtime.records import OutputRecord, Partitioner, as_record, milliseconds
+from runtime.settings import Settings
+from runtime.transport import producer, send
+from schemas.auctions import (
+    APPLICATIONS,
+    AUCTIONS,
+    OFFERS,
     ApplicationConfirmed,
     Applied,
     AuctionOpened,
-    Message,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
 )
+from schemas.catalogue import CATALOGUE
+from schemas.letters import NOTICES
+from schemas.parts import Message, Person, Product
 from schemas.topic import Topic
-from schemas.topics import APPLICATIONS, AUCTIONS, CATALOGUE, NOTICES, OFFERS
-from services.runtime import brokers
-from services.runtime.admin import create_topics
-from services.runtime.records import OutputRecord, Partitioner, as_record, milliseconds
-from services.runtime.settings import Settings
-from services.runtime.transport import producer, send
+from stack import brokers
 
 SERVICE = "auction_service"
 APPLICANTS = 100_000

@@ -25,29 +25,20 @@ import typer
 from sqlalchemy import func, select
 
 from bench.workers import settings_on, usage
+from runtime.admin import create_topics
+from runtime.records import OutputRecord, Partitioner, as_record
+from runtime.settings import Settings
+from runtime.transport import producer, send
+from schemas.auctions import AUCTIONS, Auction, ShownOffer
+from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurchase
 from schemas.ids import derive
-from schemas.messages import (
-    Auction,
-    Definition,
-    GroupPurchase,
-    Message,
-    Period,
-    Product,
-    PurchaseRow,
-    PurchaseState,
-    ShownOffer,
-)
-from schemas.parts import FavorTerms, Tier
+from schemas.orders import PURCHASES, PurchaseRow, PurchaseState
+from schemas.parts import FavorTerms, Message, Period, Product, Tier
 from schemas.topic import Topic
-from schemas.topics import AUCTIONS, DEFINITIONS, GROUP_PURCHASES, PURCHASES
-from services.runtime import brokers
-from services.runtime.admin import create_topics
-from services.runtime.records import OutputRecord, Partitioner, as_record
-from services.runtime.settings import Settings
-from services.runtime.transport import producer, send
 from services.storefront.model.database import connect
 from services.storefront.model.reading import Reader
 from services.storefront.model.tables import FACTS
+from stack import brokers
 from tests.system.postgres import postgres_server
 
 NOW = datetime.now(UTC)

@@ -18,7 +18,7 @@ from typing import Annotated
 import aiosmtplib
 import typer
 
-from services.notifier.sending import Mailer
+from services.notifier.edge.connections import Mailer
 from services.notifier.settings import MailSettings
 from tests.system.mail import sink, smtp_sink
 

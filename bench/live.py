@@ -31,13 +31,14 @@ import typer
 from bench.orders import group, order
 from bench.streams import Streams, raise_file_limit
 from bench.workers import settings_on, start_worker, usage, wait_for, worker_on
+from runtime.admin import create_topics
+from runtime.records import Partitioner, as_record, encode, milliseconds
+from runtime.settings import Settings
+from runtime.transport import producer, send
+from schemas.groups import GROUP_PURCHASES
 from schemas.ids import derive
-from schemas.topics import GROUP_PURCHASES, ORDERS
-from services.runtime import brokers
-from services.runtime.admin import create_topics
-from services.runtime.records import Partitioner, as_record, encode, milliseconds
-from services.runtime.settings import Settings
-from services.runtime.transport import producer, send
+from schemas.orders import ORDERS
+from stack import brokers
 
 P99_MS_MAX = 250.0
 #: Orders before this are left out: producer, broker (its JVM compiles) and processes warm up.

@@ -31,8 +31,8 @@ import typer
 from bench.letters import CONNECTIONS
 from schemas.links import Links
 from services.notifier.letters import Letter, Sender, letter
-from services.notifier.links import SignedLinks
-from services.runtime import brokers
+from services.notifier.letters.links import SignedLinks
+from stack import brokers
 from tests.system.letters import letter_to, mail_env
 from tests.system.mail import sink
 from tests.system.stack import Stack, stack_on, until

@@ -15,7 +15,7 @@ import typer
 
 from bench.orders import Figures, Load, run_backlog
 from bench.workers import settings_on
-from services.runtime import brokers
+from stack import brokers
 
 ONE = Load(orders=200_000, groups=1, members=100_000)
 MANY = Load(orders=200_000, groups=1_000, members=200)

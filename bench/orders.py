@@ -18,14 +18,15 @@ import typer
 from aiokafka import AIOKafkaConsumer
 
 from bench.workers import committed, settings_on, usage, wait_for, worker_on
+from runtime.admin import create_topics
+from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
+from runtime.settings import Settings
+from runtime.transport import producer, send
+from schemas.groups import GROUP_PURCHASES, GroupPurchase
 from schemas.ids import derive
-from schemas.messages import GroupPurchase, OrderPaid, Product
-from schemas.topics import GROUP_PURCHASES, ORDERS, PURCHASES
-from services.runtime import brokers
-from services.runtime.admin import create_topics
-from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
-from services.runtime.settings import Settings
-from services.runtime.transport import producer, send
+from schemas.orders import ORDERS, PURCHASES, OrderPaid
+from schemas.parts import Product
+from stack import brokers
 
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC)
 CHUNK = 20_000

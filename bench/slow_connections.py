@@ -35,9 +35,9 @@ import typer
 from bench.streams import raise_file_limit
 from bench.webhooks import SECRET, payload
 from bench.workers import settings_on
-from services.runtime import brokers
-from services.runtime.admin import create_topics
-from services.runtime.settings import Settings
+from runtime.admin import create_topics
+from runtime.settings import Settings
+from stack import brokers
 
 P99_MS_MAX = 100.0
 #: Of 61 MB of heads that do not end, and of 10 MB of small headers.

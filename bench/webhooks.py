@@ -23,12 +23,12 @@ import httpx
 import typer
 
 from bench.workers import settings_on, usage
+from runtime.admin import create_topics
+from runtime.settings import Settings
+from runtime.transport import consumer
 from schemas.ids import derive
-from schemas.topics import SHOP_EVENTS
-from services.runtime import brokers
-from services.runtime.admin import create_topics
-from services.runtime.settings import Settings
-from services.runtime.transport import consumer
+from schemas.shops import SHOP_EVENTS
+from stack import brokers
 
 SECRET = "of this run only"
 GROUPS = [derive(f"bench-{number}") for number in range(100)]

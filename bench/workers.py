@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
+from runtime.settings import Settings
 from schemas.topic import PARTITIONS, Topic
-from services.runtime import brokers
-from services.runtime.settings import Settings
+from stack import brokers
 
 
 def start_worker(

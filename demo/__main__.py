@@ -20,8 +20,8 @@ from demo.mailbox import Mailbox
 from demo.pages import pages_of
 from demo.telling import Teller, check
 from demo.watching import MissingStep, Stage
-from services.runtime.running import read_running, settings_here
-from services.terminal.api import place_of
+from runtime.running import read_running, settings_here
+from terminal.api import place_of
 
 STORY_SECONDS_MAX = 90.0
 #: All services are up by then on a machine with time.
@@ -119,7 +119,7 @@ def _patience(story: bool) -> float:
 
 
 def _jointbuy(*arguments: str) -> None:
-    command = [sys.executable, "-m", "services.terminal", *arguments]
+    command = [sys.executable, "-m", "terminal", *arguments]
     # In a session of its own, so that a Ctrl-C ends the story first and the services after it.
     if subprocess.run(command, check=False, start_new_session=True).returncode:
         raise SystemExit(f"jointbuy {arguments[0]} failed: see above")

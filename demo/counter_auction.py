@@ -8,17 +8,16 @@ from rich.table import Table
 
 from demo.pages import OpenPage
 from demo.telling import Teller, check, check_rose, euros
-from schemas.messages import (
+from schemas.auctions import (
     ApplicationConfirmed,
     Applied,
     AuctionOpened,
     CounterOffered,
-    OrderPaid,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
 )
+from schemas.orders import OrderPaid
+from schemas.parts import Person, Product
 
 AUCTION = "cameras-2026"
 CAMERA = Product(id="gr-iv", name="Ricoh GR IV camera")

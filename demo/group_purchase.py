@@ -6,18 +6,9 @@ from typing import Any
 from rich.table import Table
 
 from demo.telling import Teller, check, check_rose, euros
-from schemas.messages import (
-    Definition,
-    FavorTerms,
-    GroupPurchaseRequested,
-    Limits,
-    Member,
-    OrderPaid,
-    OrderReturned,
-    Person,
-    Product,
-    Tier,
-)
+from schemas.groups import Definition, GroupPurchaseRequested
+from schemas.orders import OrderPaid, OrderReturned
+from schemas.parts import FavorTerms, Limits, Member, Person, Product, Tier
 
 TEA = Product(id="tea-1kg", name="Sencha, 1 kg")
 PRICE_CENTS = 2_400

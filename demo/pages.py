@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from demo.watching import STEP_SECONDS_MAX, MissingStep
-from services.terminal.sse import Stream
+from terminal.sse import Stream
 
 LOOK_SECONDS = 0.2
 

@@ -9,20 +9,16 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from schemas.messages import Message
-from schemas.topics import (
-    AUCTIONS,
-    CATALOGUE,
-    DELIVERIES,
-    FAVORS,
-    NOTICES,
-    PURCHASES,
-    REQUEST_OUTCOMES,
-    SELLERS,
-)
-from services.runtime.records import Partitioner, as_record
-from services.runtime.settings import Settings
-from services.runtime.transport import consumer, producer, send
+from runtime.records import Partitioner, as_record
+from runtime.settings import Settings
+from runtime.transport import consumer, producer, send
+from schemas.auctions import AUCTIONS, SELLERS
+from schemas.catalogue import CATALOGUE
+from schemas.favors import FAVORS
+from schemas.groups import REQUEST_OUTCOMES
+from schemas.letters import DELIVERIES, NOTICES
+from schemas.orders import PURCHASES
+from schemas.parts import Message
 
 STEP_SECONDS_MAX = 40.0
 WATCHED = (SELLERS, AUCTIONS, REQUEST_OUTCOMES, PURCHASES, FAVORS, NOTICES, DELIVERIES)

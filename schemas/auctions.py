@@ -18,17 +18,27 @@ from schemas.parts import (
     Text,
     Version,
 )
+from schemas.topic import Topic
 
 #: Shorter than other ids, as the request that a contract opens is ``au-<auction_id>``.
 AuctionId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=60, pattern=r"^[^/\x00-\x1f\x7f]+$"),
 ]
+
+
 Email = Annotated[str, StringConstraints(max_length=320)]
+
+
 Name = Annotated[str, StringConstraints(max_length=1_000)]
 
+
 Standing = Literal["pending", "good", "suspended"]
+
+
 AuctionStatus = Literal["open", "concluded", "failed", "withdrawn"]
+
+
 Verdict = Literal["shown", "not-better", "refused"]
 
 
@@ -331,3 +341,69 @@ class ContractFailed(Conclusion):
     """Too little is reserved."""
 
     type: Literal["ContractFailed"] = "ContractFailed"
+
+
+SELLER_REGISTRATIONS = Topic(
+    name="seller-registrations",
+    kind="command",
+    key="seller_id",
+    messages=(SellerRegistered, SellerApproved, SellerSuspended, SellerReinstated),
+    producers=("storefront",),
+    consumers=("auction_service",),
+    purpose="Who wants to sell, and what admins decide of them.",
+)
+
+
+SELLERS = Topic(
+    name="sellers",
+    kind="fact",
+    key="seller_id",
+    messages=(Seller,),
+    producers=("auction_service",),
+    consumers=("auction_service", "storefront", "terminal"),
+    purpose="Every seller with every standing so far.",
+    compacted=True,
+)
+
+
+OFFERS = Topic(
+    name="offers",
+    kind="command",
+    key="auction_id",
+    messages=(AuctionOpened, CounterOffered, AuctionWithdrawn),
+    producers=("storefront",),
+    consumers=("auction_service", "terminal"),
+    purpose="Conditions that sellers offer, the one that opens an auction first.",
+)
+
+
+APPLICATIONS = Topic(
+    name="applications",
+    kind="command",
+    key="auction_id",
+    messages=(Applied, ApplicationConfirmed, ApplicationWithdrawn),
+    producers=("storefront",),
+    consumers=("auction_service",),
+    purpose="What buyers reserve, confirm and take back.",
+)
+
+
+AUCTIONS = Topic(
+    name="auctions",
+    kind="fact",
+    key="auction_id, or auction_id/offer/offer_id, /replaced/version, /intercepted/offer_id,"
+    " /refused/application_id, /conclusion",
+    messages=(
+        Auction,
+        OfferJudged,
+        ConditionReplaced,
+        RightIntercepted,
+        ApplicationRefused,
+        ContractConcluded,
+        ContractFailed,
+    ),
+    producers=("auction_service",),
+    consumers=("storefront", "terminal"),
+    purpose="An auction's page, and what became of every offer.",
+    compacted=True,
+)

@@ -15,7 +15,7 @@ from typing import Any
 from jsoncompat import check_compat
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas.messages import Message
+from schemas.parts import Message
 
 Schema = dict[str, Any]
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from schemas.catalogue import CATALOGUE
 from schemas.compatibility import FOLDER, IncompatibleError, Published, current
-from schemas.messages import Message, TimePassed
+from schemas.parts import Message, TimePassed
 from schemas.topic import Topic
-from schemas.topics import CATALOGUE
 
 Json = dict[str, Any]
 

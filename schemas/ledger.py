@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from schemas.facts import Payment
+from schemas.payments import Payment
 
 Account = Literal["receivable", "seller", "favor", "card", "bank", "shop", "held", "held-of"]
 #: Where the money of a method is.

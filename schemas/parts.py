@@ -207,3 +207,16 @@ class PaymentCause(Model):
     source: Id | None = None
     order_id: Id | None = None
     favor_version: Version | None = None
+
+
+class TimePassed(Message):
+    """A feed's word that its time has come to ``at``; has no key, goes to every partition."""
+
+    type: Literal["TimePassed"] = "TimePassed"
+    at: Instant
+    keyed_by: ClassVar[str] = ""
+
+    @property
+    def key(self) -> str:
+        """Empty: it belongs to the partition, not to a key."""
+        return ""

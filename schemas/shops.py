@@ -9,9 +9,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.parts import NUMBER_MAX, Id, Instant, Message, Model, Money, Quantity
+from schemas.topic import Topic
 
 Units = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
+
+
 LINES_MAX = 2_000
+
+
 #: A shop's own id: ours are made of it, with an end.
 ShopId = Annotated[
     str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^/\x00-\x1f\x7f]+$")
@@ -20,6 +25,8 @@ ShopId = Annotated[
 
 #: The name of an order for people, such as its number.
 OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
 #: Ids and the SKU of a product, as a shop writes them.
 ProductNames = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],
@@ -238,3 +245,34 @@ class ShopOrderGone(Message):
     shop_order: Id
     gone_at: Instant
     keyed_by: ClassVar[str] = "shop_order"
+
+
+SHOP_EVENTS = Topic(
+    name="shop-events",
+    kind="step",
+    key="shop_order",
+    messages=(
+        ShopOrderSeen,
+        ShopOrderUnnamed,
+        ShopOrderEdited,
+        ShopRefundSeen,
+        ShopOrderGone,
+        ShopOrderUnread,
+        ShopOrderRead,
+        ProductTold,
+    ),
+    producers=("shop_bridge",),
+    consumers=("shop_bridge",),
+    purpose="The state of shops' orders, from webhooks and polls.",
+)
+
+
+SHOP_QUESTIONS = Topic(
+    name="shop-questions",
+    kind="step",
+    key="group_id",
+    messages=(ProductAsked,),
+    producers=("shop_bridge",),
+    consumers=("shop_bridge",),
+    purpose="Questions for a group's product, with which a shop's order is compared.",
+)

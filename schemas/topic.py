@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, TypeAdapter
 
-from schemas.messages import Message, TimePassed
+from schemas.parts import Message, TimePassed
 
 #: Topics with the same keys have the same number of partitions.
 PARTITIONS = 4

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from services.runtime import brokers
-from services.runtime.brokers import RunningBroker
+from stack import brokers
+from stack.brokers import RunningBroker
 
 # How fast examples come is the machine's business: it may be busy.
 settings.register_profile(

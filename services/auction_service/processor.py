@@ -5,7 +5,14 @@ offers, applications ───────────────────�
                                                     a contract's group-purchase-requests
 """
 
-from schemas.messages import (
+from runtime.processor import Processor
+from runtime.rows import Waiting
+from schemas.auctions import (
+    APPLICATIONS,
+    AUCTIONS,
+    OFFERS,
+    SELLER_REGISTRATIONS,
+    SELLERS,
     ApplicationConfirmed,
     ApplicationWithdrawn,
     Applied,
@@ -17,18 +24,10 @@ from schemas.messages import (
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.topics import (
-    APPLICATIONS,
-    AUCTIONS,
-    GROUP_PURCHASE_REQUESTS,
-    NOTICES,
-    OFFERS,
-    SELLER_REGISTRATIONS,
-    SELLERS,
-)
-from services.auction_service import desk, ending, inviting, rows, rules
-from services.runtime.processor import Processor
-from services.runtime.rows import Waiting
+from schemas.groups import GROUP_PURCHASE_REQUESTS
+from schemas.letters import NOTICES
+from services.auction_service import rows
+from services.auction_service.rules import auctions, conclusion, invitations, sellers
 
 DESK = Processor(
     service="auction_service",
@@ -36,10 +35,10 @@ DESK = Processor(
     inputs=(SELLER_REGISTRATIONS,),
     outputs=(SELLERS,),
     on={
-        SellerRegistered: desk.register,
-        SellerApproved: desk.act_on_seller,
-        SellerSuspended: desk.act_on_seller,
-        SellerReinstated: desk.act_on_seller,
+        SellerRegistered: sellers.register,
+        SellerApproved: sellers.act_on_seller,
+        SellerSuspended: sellers.act_on_seller,
+        SellerReinstated: sellers.act_on_seller,
     },
     facts={"seller": rows.seller_fact},
     rows={"seller": rows.Profile, "acts": rows.Acts},
@@ -51,27 +50,27 @@ AUCTION = Processor(
     outputs=(AUCTIONS, GROUP_PURCHASE_REQUESTS, NOTICES),
     reads_whole=(SELLERS,),
     on={
-        AuctionOpened: rules.open_auction,
-        CounterOffered: rules.take_offer,
-        AuctionWithdrawn: rules.withdraw_auction,
-        Applied: rules.apply,
-        ApplicationConfirmed: rules.confirm_application,
-        ApplicationWithdrawn: rules.withdraw_application,
+        AuctionOpened: auctions.open_auction,
+        CounterOffered: auctions.take_offer,
+        AuctionWithdrawn: auctions.withdraw_auction,
+        Applied: auctions.apply,
+        ApplicationConfirmed: auctions.confirm_application,
+        ApplicationWithdrawn: auctions.withdraw_application,
     },
     due={
-        "look": rules.look_for_seller,
-        "expire": rules.refuse_unknown,
-        "invite": inviting.invite,
-        "late-sellers": inviting.invite_late,
-        "close": rules.close,
-        "shrink": ending.begin_shrinking,
+        "look": auctions.look_for_seller,
+        "expire": auctions.refuse_unknown,
+        "invite": invitations.invite,
+        "late-sellers": invitations.invite_late,
+        "close": auctions.close,
+        "shrink": conclusion.begin_shrinking,
     },
     chunks={
-        "announce": ending.announce,
-        "drain": rules.drain_waiting,
-        "invite": inviting.invite_some,
-        "shrink": ending.shrink,
-        "tell": ending.tell,
+        "announce": conclusion.announce,
+        "drain": auctions.drain_waiting,
+        "invite": invitations.invite_some,
+        "shrink": conclusion.shrink,
+        "tell": conclusion.tell,
     },
     facts={"auction": rows.auction_fact},
     rows={

@@ -27,19 +27,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from schemas.messages import (
-    Auction as AuctionFact,
-)
-from schemas.messages import (
-    AuctionStatus,
-    Product,
-    Seller,
-    ShownOffer,
-    StandingSince,
-    Verdict,
-)
-from services.auction_service.standing import standings
-from services.runtime.rows import Rows
+from runtime.rows import Rows
+from schemas.auctions import Auction as AuctionFact
+from schemas.auctions import AuctionStatus, Seller, ShownOffer, StandingSince, Verdict
+from schemas.parts import Product
+from services.auction_service.rules.standing import standings
 
 ApplicationState = Literal[
     "confirmed-ahead",

@@ -1,9 +1,11 @@
 """purchases ─▶ favors ─▶ favors, notices: what each member of a closed group gets, and is told."""
 
-from schemas.messages import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.topics import FAVORS, NOTICES, PURCHASES
-from services.favor_service import rows, rules
-from services.runtime.processor import Processor
+from runtime.processor import Processor
+from schemas.favors import FAVORS
+from schemas.letters import NOTICES
+from schemas.orders import PURCHASES, PurchaseOpened, PurchaseRow, PurchaseState
+from services.favor_service import rows
+from services.favor_service.rules import favors
 
 FAVORS_PROCESSOR = Processor(
     service="favor_service",
@@ -11,12 +13,12 @@ FAVORS_PROCESSOR = Processor(
     inputs=(PURCHASES,),
     outputs=(FAVORS, NOTICES),
     on={
-        PurchaseOpened: rules.remember_terms,
-        PurchaseRow: rules.take_row,
-        PurchaseState: rules.close,
+        PurchaseOpened: favors.remember_terms,
+        PurchaseRow: favors.take_row,
+        PurchaseState: favors.close,
     },
-    due={"shrink": rules.begin_shrinking},
-    chunks={"decide": rules.decide, "shrink": rules.shrink},
+    due={"shrink": favors.begin_shrinking},
+    chunks={"decide": favors.decide, "shrink": favors.shrink},
     rows={
         "terms": rows.Terms,
         "member": rows.Purchaser,

@@ -5,10 +5,18 @@ notices, mail-preferences ─▶ letters ─▶ deliveries
                               mailer ─▶ SMTP
 """
 
-from schemas.messages import LetterResend, Notice, Resubscribed, Unsubscribed
-from schemas.topics import DELIVERIES, MAIL_PREFERENCES, NOTICES
-from services.notifier import rows, rules
-from services.runtime.processor import CallRules, Processor
+from runtime.processor import CallRules, Processor
+from schemas.letters import (
+    DELIVERIES,
+    MAIL_PREFERENCES,
+    NOTICES,
+    LetterResend,
+    Notice,
+    Resubscribed,
+    Unsubscribed,
+)
+from services.notifier import rows
+from services.notifier.rules import deliveries
 
 LETTERS = Processor(
     service="notifier",
@@ -16,16 +24,16 @@ LETTERS = Processor(
     inputs=(MAIL_PREFERENCES, NOTICES),
     outputs=(DELIVERIES,),
     on={
-        Notice: rules.take_notice,
-        LetterResend: rules.resend,
-        Unsubscribed: rules.take_preference,
-        Resubscribed: rules.take_preference,
+        Notice: deliveries.take_notice,
+        LetterResend: deliveries.resend,
+        Unsubscribed: deliveries.take_preference,
+        Resubscribed: deliveries.take_preference,
     },
-    due={"forget": rules.forget},
+    due={"forget": deliveries.forget},
     calls={
         "letter": CallRules(
-            request=rules.request,
-            settle=rules.settle,
+            request=deliveries.request,
+            settle=deliveries.settle,
             reply=rows.Reply,
             server=rows.mail_server,
         ),

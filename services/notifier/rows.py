@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from schemas.messages import Delivery, DeliveryStatus, LetterKind
-from services.notifier.verdicts import Verdict
-from services.runtime.rows import Rows
+from runtime.rows import Rows
+from schemas.letters import Delivery, DeliveryStatus, LetterKind
+from services.notifier.rules.verdicts import Verdict
 
 
 @dataclass(slots=True)

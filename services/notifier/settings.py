@@ -5,9 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.notifier.timeouts import Timeouts
-from services.runtime.private import is_this_machine
-from services.runtime.settings import WithSecrets
+from runtime.private import is_this_machine
+from runtime.settings import WithSecrets
+from services.notifier.edge.timeouts import Timeouts
 
 
 class MailSettingsError(ValueError):

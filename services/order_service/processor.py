@@ -10,20 +10,22 @@ Members with an address get letters: to confirm orders by a link, about their or
 deadline.
 """
 
-from schemas.messages import (
-    GroupPurchase,
-    MembersAdmitted,
+from runtime.processor import Processor
+from runtime.rows import Waiting
+from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
+from schemas.letters import NOTICES
+from schemas.orders import (
+    ORDERS,
+    PURCHASES,
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderReturned,
-    Payment,
 )
-from schemas.topics import GROUP_PURCHASES, NOTICES, ORDERS, PAYMENTS, PURCHASES
-from services.order_service import rows, rules
-from services.runtime.processor import Processor
-from services.runtime.rows import Waiting
+from schemas.payments import PAYMENTS, Payment
+from services.order_service import rows
+from services.order_service.rules import purchases
 
 PROCESSOR = Processor(
     service="order_service",
@@ -31,26 +33,26 @@ PROCESSOR = Processor(
     inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
     outputs=(PURCHASES, NOTICES),
     on={
-        MembersAdmitted: rules.admit_members,
-        GroupPurchase: rules.open_group,
-        OrderPlaced: rules.place_order,
-        OrderConfirmed: rules.confirm_order,
-        OrderPaid: rules.pay_order,
-        OrderCancelled: rules.cancel_order,
-        OrderReturned: rules.return_order,
-        Payment: rules.take_payment,
+        MembersAdmitted: purchases.admit_members,
+        GroupPurchase: purchases.open_group,
+        OrderPlaced: purchases.place_order,
+        OrderConfirmed: purchases.confirm_order,
+        OrderPaid: purchases.pay_order,
+        OrderCancelled: purchases.cancel_order,
+        OrderReturned: purchases.return_order,
+        Payment: purchases.take_payment,
     },
     due={
-        "close": rules.close_at_deadline,
-        "confirm": rules.expire_unconfirmed,
-        "expire": rules.refuse_unknown,
-        "remind": rules.begin_reminding,
-        "shrink": rules.begin_shrinking,
+        "close": purchases.close_at_deadline,
+        "confirm": purchases.expire_unconfirmed,
+        "expire": purchases.refuse_unknown,
+        "remind": purchases.begin_reminding,
+        "shrink": purchases.begin_shrinking,
     },
     chunks={
-        "drain": rules.drain_waiting,
-        "remind": rules.remind_members,
-        "shrink": rules.shrink_rows,
+        "drain": purchases.drain_waiting,
+        "remind": purchases.remind_members,
+        "shrink": purchases.shrink_rows,
     },
     facts={"purchase": rows.purchase_state, "member": rows.purchase_row},
     rows={

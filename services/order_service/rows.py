@@ -15,19 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from runtime.rows import Rows
 from schemas.ids import order_mark
-from schemas.messages import (
-    Method,
-    OrderRefused,
-    PaymentScope,
-    Period,
-    Person,
-    PurchaseRow,
-    PurchaseState,
-    Status,
-)
-from schemas.parts import Address
-from services.runtime.rows import Rows
+from schemas.orders import OrderRefused, PurchaseRow, PurchaseState
+from schemas.parts import Address, Method, PaymentScope, Period, Person, Status
 
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 

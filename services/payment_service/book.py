@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from schemas.messages import Message, Method
+from runtime.rows import Call, Rows
+from schemas.parts import Message, Method
 from services.payment_service import letters
 from services.payment_service.rows import (
     DISPUTE_LOST,
@@ -25,7 +26,6 @@ from services.payment_service.rows import (
     payer_name,
     payment_id_of,
 )
-from services.runtime.rows import Call, Rows
 
 #: Kinds that an answer from outside is not waited for: the paper is the act.
 AT_ONCE = frozenset({"credit"})

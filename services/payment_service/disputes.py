@@ -9,7 +9,7 @@ After a won dispute the refunds go on.
 
 from dataclasses import replace
 
-from schemas.messages import PaymentDisputed
+from schemas.payments import PaymentDisputed
 from services.payment_service.book import Book
 from services.payment_service.rows import DISPUTE_LOST, DISPUTED, Dispute, Move
 

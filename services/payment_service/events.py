@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from schemas.messages import PaymentDisputed, PaymentReported
+from schemas.payments import PaymentDisputed, PaymentReported
 from services.payment_service.methods.minor_units import from_stripe_units
 
 Status = Literal["authorised", "succeeded", "failed", "cancelled"]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from schemas.messages import Message, PaymentDisputed, PaymentReported, PaymentRetried
-from schemas.parts import SUM_MAX
+from runtime.rows import Call, Rows, UnusableError, spread_pause
+from schemas.parts import SUM_MAX, Message
+from schemas.payments import PaymentDisputed, PaymentReported, PaymentRetried
 from schemas.reasons import BEYOND_LIMITS
 from services.payment_service import disputes
 from services.payment_service.book import Book
@@ -25,7 +26,6 @@ from services.payment_service.rows import (
     move_name,
 )
 from services.payment_service.settling import close_book
-from services.runtime.rows import Call, Rows, UnusableError, spread_pause
 
 Action = Literal["ask", "withdraw", "capture", "lift", "refund"]
 Outcome = Literal[

@@ -6,10 +6,10 @@ Nothing is told of a hold on a card that is set or lifted, as no money moves; no
 from collections.abc import Sequence
 from datetime import datetime
 
-from schemas.messages import Notice, Person
-from schemas.notices import notices
+from runtime.rows import Rows
+from schemas.letters import Notice, notices
+from schemas.parts import Person
 from services.payment_service.rows import ORGANIZER, Listed, Move, Payer, Terms, payer_name
-from services.runtime.rows import Rows
 
 SILENT_KINDS = frozenset({"authorisation", "release"})
 

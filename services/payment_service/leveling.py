@@ -9,9 +9,9 @@ it is tried again, or until another sum is needed.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from runtime.rows import Rows
 from schemas.ids import MARK_MAX, order_mark
-from schemas.messages import Method
-from schemas.parts import SUM_MAX
+from schemas.parts import SUM_MAX, Method
 from schemas.reasons import BEYOND_LIMITS
 from services.payment_service.book import Book
 from services.payment_service.purses import (
@@ -34,7 +34,6 @@ from services.payment_service.rows import (
     method_of,
     payer_name,
 )
-from services.runtime.rows import Rows
 
 #: How long a hold on a card usually lasts, and how much earlier the group has to close.
 AUTHORISATION_LASTS = timedelta(days=7)

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.commands import confirm_by
-from schemas.messages import Favor, Member, Order, OrderPlaced, PurchaseRow
+from runtime.rows import Due, Rows, UnusableError
+from schemas.favors import Favor
 from schemas.money import worth
-from schemas.parts import NUMBER_MAX, SUM_MAX, Address
+from schemas.orders import Order, OrderPlaced, PurchaseRow, confirm_by
+from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Member
 from schemas.reasons import BEYOND_LIMITS
 from schemas.sources import may_feed
 from services.payment_service.rows import (
@@ -25,7 +26,6 @@ from services.payment_service.rows import (
     payer_of,
 )
 from services.payment_service.rows import Order as OrderRow
-from services.runtime.rows import Due, Rows, UnusableError
 
 #: States of orders that nobody has to pay yet.
 NOT_TAKEN = ("confirmed-ahead", "unconfirmed")

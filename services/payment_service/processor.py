@@ -13,34 +13,30 @@ payment says that the money is there, so it has to be asked for before it is on 
 group-purchases, as the members of a large group are on that topic only.
 """
 
-from schemas.messages import (
-    Favor,
-    FavorDecision,
-    GroupPurchase,
-    MembersAdmitted,
+from runtime.processor import CallRules, Processor
+from runtime.rows import Waiting
+from schemas.favors import FAVORS, Favor, FavorDecision
+from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
+from schemas.letters import NOTICES
+from schemas.orders import (
+    ORDERS,
+    PURCHASES,
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
-    PaymentDisputed,
-    PaymentReported,
-    PaymentRetried,
     PurchaseRow,
     PurchaseState,
 )
-from schemas.topics import (
-    FAVORS,
-    GROUP_PURCHASES,
-    NOTICES,
-    ORDERS,
+from schemas.payments import (
     PAYMENT_REPORTS,
     PAYMENTS,
-    PURCHASES,
+    PaymentDisputed,
+    PaymentReported,
+    PaymentRetried,
 )
 from services.payment_service import hearing, rows, rules, waiting
-from services.runtime.processor import CallRules, Processor
-from services.runtime.rows import Waiting
 
 PROCESSOR = Processor(
     service="payment_service",

@@ -15,16 +15,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from schemas.messages import (
-    GroupSettled,
-    Method,
-    Payment,
-    PaymentCause,
-    PaymentScope,
-)
-from schemas.messages import Receipt as ReceiptSaid
-from schemas.parts import Address
-from services.runtime.rows import Rows
+from runtime.rows import Rows
+from schemas.parts import Address, Method, PaymentCause, PaymentScope
+from schemas.parts import Receipt as ReceiptSaid
+from schemas.payments import GroupSettled, Payment
 
 #: What ISO 4217 calls a transaction without a currency.
 NO_CURRENCY = "XXX"

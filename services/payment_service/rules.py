@@ -23,12 +23,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
-from schemas.messages import (
-    Favor,
-    FavorDecision,
-    GroupPurchase,
-    MembersAdmitted,
-    Message,
+from runtime.rows import Due, Rows
+from schemas.favors import Favor, FavorDecision
+from schemas.groups import GroupPurchase, MembersAdmitted
+from schemas.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
@@ -37,7 +35,7 @@ from schemas.messages import (
     PurchaseRow,
     PurchaseState,
 )
-from schemas.parts import Address
+from schemas.parts import Address, Message
 from services.payment_service import owing
 from services.payment_service.rows import (
     ORGANIZER,
@@ -50,7 +48,6 @@ from services.payment_service.rows import (
 )
 from services.payment_service.settling import bring_to_level, settle_group
 from services.payment_service.waiting import end_waiting, is_mistyped
-from services.runtime.rows import Due, Rows
 
 CHUNK_ROWS_MAX = 200
 ROWS_KEPT = timedelta(days=90)

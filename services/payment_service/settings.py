@@ -4,9 +4,9 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.runtime.listening import WebSettings
-from services.runtime.private import goes_in_clear
-from services.runtime.settings import WithSecrets
+from runtime.listening import WebSettings
+from runtime.private import goes_in_clear
+from runtime.settings import WithSecrets
 
 
 class CardSettings(WithSecrets):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from schemas.messages import Message
+from runtime.rows import Rows
+from schemas.parts import Message
 from services.payment_service.book import Book
 from services.payment_service.leveling import level
 from services.payment_service.rows import Group, Payer, Settled, payer_name
 from services.payment_service.waiting import count_waiting
-from services.runtime.rows import Rows
 
 
 def bring_to_level(payer_id: str | None, rows: Rows, now: datetime) -> Sequence[Message]:

@@ -7,9 +7,9 @@ have its id, and after an hour if its group did not come. So this service sends 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from runtime.rows import Due, Rows, Waiting
 from schemas.ids import is_group_id
-from schemas.messages import Message
-from services.runtime.rows import Due, Rows, Waiting
+from schemas.parts import Message
 
 TERMS_WAIT = timedelta(hours=1)
 ROW = "waiting/terms"

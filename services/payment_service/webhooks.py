@@ -16,20 +16,19 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
 from starlette.requests import ClientDisconnect
 
-from schemas.messages import PaymentDisputed, PaymentReported
-from schemas.topics import PAYMENT_REPORTS
+from runtime import logs, transport
+from runtime.bodies import TooLargeError, read_body
+from runtime.broker_watch import BrokerWatch, wanted_of
+from runtime.helping import command_line, refuse_to_start
+from runtime.private import keep_files_private
+from runtime.records import Partitioner, as_record, milliseconds
+from runtime.serving import serve
+from runtime.settings import Settings, SettingsError, read_settings
+from runtime.tally import Tally
+from schemas.payments import PAYMENT_REPORTS, PaymentDisputed, PaymentReported
 from services.payment_service.events import dispute_of, dispute_report, report_of
 from services.payment_service.methods.stripe_lookup import Found, LookupFailedError, StripeLookup
 from services.payment_service.settings import CardSettings, WebhookSettings
-from services.runtime import logs, transport
-from services.runtime.bodies import TooLargeError, read_body
-from services.runtime.broker_watch import BrokerWatch, wanted_of
-from services.runtime.helping import command_line, refuse_to_start
-from services.runtime.private import keep_files_private
-from services.runtime.records import Partitioner, as_record, milliseconds
-from services.runtime.serving import serve
-from services.runtime.settings import Settings, SettingsError, read_settings
-from services.runtime.tally import Tally
 
 SUMMARY = "Hear Stripe's webhooks at /stripe."
 BODY_BYTES_MAX = 1_000_000

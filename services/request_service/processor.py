@@ -5,7 +5,14 @@ desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk. Who is nam
 desk ─▶ notices.
 """
 
-from schemas.messages import (
+from runtime.processor import Processor
+from schemas.groups import (
+    DEFINITIONS,
+    GROUP_PURCHASE_REQUESTS,
+    GROUP_PURCHASES,
+    ID_ANSWERS,
+    ID_CLAIMS,
+    REQUEST_OUTCOMES,
     GroupPurchaseRequested,
     GroupPurchaseWithdrawn,
     IdClaimed,
@@ -13,17 +20,9 @@ from schemas.messages import (
     IdTaken,
     MembersListed,
 )
-from schemas.topics import (
-    DEFINITIONS,
-    GROUP_PURCHASE_REQUESTS,
-    GROUP_PURCHASES,
-    ID_ANSWERS,
-    ID_CLAIMS,
-    NOTICES,
-    REQUEST_OUTCOMES,
-)
-from services.request_service import rows, rules
-from services.runtime.processor import Processor
+from schemas.letters import NOTICES
+from services.request_service import rows
+from services.request_service.rules import requests
 
 DESK = Processor(
     service="request_service",
@@ -32,18 +31,18 @@ DESK = Processor(
     outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES, NOTICES),
     reads_whole=(DEFINITIONS,),
     on={
-        GroupPurchaseRequested: rules.take_request,
-        MembersListed: rules.take_members,
-        GroupPurchaseWithdrawn: rules.withdraw,
-        IdGranted: rules.issue,
-        IdTaken: rules.claim_next,
+        GroupPurchaseRequested: requests.take_request,
+        MembersListed: requests.take_members,
+        GroupPurchaseWithdrawn: requests.withdraw,
+        IdGranted: requests.issue,
+        IdTaken: requests.claim_next,
     },
     due={
-        "definition": rules.recheck_definition,
-        "parts": rules.give_up_on_parts,
-        "shrink": rules.shrink,
+        "definition": requests.recheck_definition,
+        "parts": requests.give_up_on_parts,
+        "shrink": requests.shrink,
     },
-    chunks={"admit": rules.admit_members, "drop": rules.drop_parts},
+    chunks={"admit": requests.admit_members, "drop": requests.drop_parts},
     rows={
         "asked": rows.Asked,
         "group": rows.Group,
@@ -62,7 +61,7 @@ REGISTRAR = Processor(
     name="registrar",
     inputs=(ID_CLAIMS,),
     outputs=(ID_ANSWERS,),
-    on={IdClaimed: rules.answer_claim},
+    on={IdClaimed: requests.answer_claim},
     rows={"owner": rows.Owner},
 )
 PROCESSORS = (DESK, REGISTRAR)

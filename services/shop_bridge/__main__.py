@@ -16,12 +16,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.runtime.settings import Settings
-from services.shop_bridge import beibei, online_retail
-from services.shop_bridge.feed import Summary, replay
-from services.shop_bridge.sender import ReplayError
-from services.shop_bridge.stretch import SourceError, Stretch, count_lines
-from services.shop_bridge.timetable import Faults
+from replay import beibei, online_retail
+from replay.feed import Summary, replay
+from replay.sender import ReplayError
+from replay.stretch import SourceError, Stretch, count_lines
+from replay.timetable import Faults
+from runtime.settings import Settings
 
 SUMMARY = "Makes orders of groups out of what shops tell of theirs."
 app = typer.Typer(
@@ -70,8 +70,8 @@ Seed = Annotated[int, typer.Option(help="Which records --repeat and --shuffle pi
 @app.callback()
 def _without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        from services.runtime import worker
-        from services.shop_bridge.outbound.caller import callers
+        from runtime import worker
+        from services.shop_bridge.edge.caller import callers
         from services.shop_bridge.processor import PROCESSORS
         from services.shop_bridge.shops import BridgeSettings
 

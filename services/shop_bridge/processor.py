@@ -14,13 +14,14 @@ Back go favors and refunds: payments by ``shop`` are instructions, carried out a
 orders.
 """
 
-from schemas.messages import (
-    GroupPurchase,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderReturned,
-    Payment,
+from runtime.processor import CallRules, Processor
+from schemas.groups import GROUP_PURCHASES, GroupPurchase
+from schemas.ops import TASKS
+from schemas.orders import ORDERS, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment
+from schemas.shops import (
+    SHOP_EVENTS,
+    SHOP_QUESTIONS,
     ProductAsked,
     ProductTold,
     ShopOrderEdited,
@@ -31,20 +32,11 @@ from schemas.messages import (
     ShopOrderUnread,
     ShopRefundSeen,
 )
-from schemas.topics import (
-    GROUP_PURCHASES,
-    ORDERS,
-    PAYMENT_REPORTS,
-    PAYMENTS,
-    SHOP_EVENTS,
-    SHOP_QUESTIONS,
-    TASKS,
-)
-from services.runtime.processor import CallRules, Processor
-from services.shop_bridge import rows, rules, unread
-from services.shop_bridge.outbound import hearing
-from services.shop_bridge.outbound import rows as outbound_rows
-from services.shop_bridge.outbound import rules as outbound_rules
+from services.shop_bridge import instruction_rows as outbound_rows
+from services.shop_bridge import rows
+from services.shop_bridge.rules import orders, unread
+from services.shop_bridge.rules.outbound import answers
+from services.shop_bridge.rules.outbound import instructions as outbound_rules
 
 PROCESSOR = Processor(
     service="shop_bridge",
@@ -52,16 +44,16 @@ PROCESSOR = Processor(
     inputs=(SHOP_EVENTS,),
     outputs=(ORDERS, TASKS, SHOP_QUESTIONS),
     on={
-        ShopOrderSeen: rules.see_order,
-        ShopOrderUnnamed: rules.see_unnamed,
-        ShopOrderEdited: rules.edit_order,
-        ShopRefundSeen: rules.refund_order,
-        ShopOrderGone: rules.lose_order,
+        ShopOrderSeen: orders.see_order,
+        ShopOrderUnnamed: orders.see_unnamed,
+        ShopOrderEdited: orders.edit_order,
+        ShopRefundSeen: orders.refund_order,
+        ShopOrderGone: orders.lose_order,
         ShopOrderUnread: unread.leave_to_people,
         ShopOrderRead: unread.end_task,
-        ProductTold: rules.take_product,
+        ProductTold: orders.take_product,
     },
-    due={"forget": rules.forget_order},
+    due={"forget": orders.forget_order},
     rows={"order": rows.ShopOrder, "task": rows.LeftToPeople},
 )
 
@@ -83,10 +75,10 @@ INSTRUCTIONS = Processor(
     chunks={"forget": outbound_rules.forget},
     calls={
         "shop": CallRules(
-            request=hearing.request,
-            settle=hearing.settle,
+            request=answers.request,
+            settle=answers.settle,
             reply=outbound_rows.Reply,
-            server=hearing.shop,
+            server=answers.shop,
         ),
     },
     rows={

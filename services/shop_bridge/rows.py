@@ -7,7 +7,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.shop_bridge.versions import FIRST, NEVER, Version
+from services.shop_bridge.rules.versions import FIRST, NEVER, Version
 
 
 @dataclass(slots=True)

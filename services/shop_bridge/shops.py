@@ -25,11 +25,11 @@ from pydantic import (
     model_validator,
 )
 
+from runtime.private import goes_in_clear
+from runtime.settings import WithSecrets
 from schemas.sources import is_reserved
-from services.runtime.private import goes_in_clear
-from services.runtime.settings import WithSecrets
-from services.shop_bridge.goods import Reading
-from services.shop_bridge.signatures import standard_verifier
+from services.shop_bridge.edge.signatures import standard_verifier
+from services.shop_bridge.rules.translations.goods import Reading
 
 Secret = Annotated[SecretStr, Field(min_length=8)]
 

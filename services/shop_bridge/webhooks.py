@@ -19,20 +19,20 @@ from fastapi.responses import PlainTextResponse, Response
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
-from services.runtime import logs
-from services.runtime.bodies import TooLargeError, read_body
-from services.runtime.helping import command_line, refuse_to_start
-from services.runtime.lasting import Judge
-from services.runtime.listening import WebSettings
-from services.runtime.private import keep_files_private
-from services.runtime.serving import serve
-from services.runtime.settings import Settings, SettingsError, read_settings
-from services.runtime.transport import ends_session, is_being_cancelled
+from runtime import logs
+from runtime.bodies import TooLargeError, read_body
+from runtime.helping import command_line, refuse_to_start
+from runtime.lasting import Judge
+from runtime.listening import WebSettings
+from runtime.private import keep_files_private
+from runtime.serving import serve
+from runtime.settings import Settings, SettingsError, read_settings
+from runtime.transport import ends_session, is_being_cancelled
+from services.shop_bridge.edge.outbox_reader import follow_outbox
+from services.shop_bridge.edge.polls import poll_shop
+from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
+from services.shop_bridge.edge.receipt import RETRY_SECONDS, Receiver
 from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
-from services.shop_bridge.outbox_reader import follow_outbox
-from services.shop_bridge.polling import poll_shop
-from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
-from services.shop_bridge.receiving import RETRY_SECONDS, Receiver
 from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_shops
 
 Task = Callable[[], Coroutine[Any, Any, None]]

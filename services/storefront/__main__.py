@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from services.runtime import logs
-from services.runtime.helping import command_line, refuse_to_start
-from services.runtime.private import MAKE_A_SECRET, keep_files_private, weakness_of
-from services.runtime.serving import serve
-from services.runtime.settings import Settings, SettingsError, read_settings
+from runtime import logs
+from runtime.helping import command_line, refuse_to_start
+from runtime.private import MAKE_A_SECRET, keep_files_private, weakness_of
+from runtime.serving import serve
+from runtime.settings import Settings, SettingsError, read_settings
 from services.storefront import ops
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from runtime.broker_watch import BrokerWatch, wanted_of
+from runtime.lasting import PassingError
+from runtime.settings import Settings
+from schemas.catalogue import CATALOGUE
 from schemas.links import Links
-from schemas.topics import CATALOGUE
-from services.runtime.broker_watch import BrokerWatch, wanted_of
-from services.runtime.lasting import PassingError
-from services.runtime.settings import Settings
 from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
 from services.storefront.access.idempotency import Idempotency

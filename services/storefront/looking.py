@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.messages import (
+from schemas.auctions import (
+    AUCTIONS,
     Auction,
     Conclusion,
     ConditionReplaced,
     ContractConcluded,
     ContractFailed,
-    Favor,
-    FavorDecision,
-    GroupPurchase,
-    Member,
-    MembersAdmitted,
-    PurchaseRow,
-    PurchaseState,
 )
-from schemas.topics import AUCTIONS, FAVORS, GROUP_PURCHASES, PURCHASES
+from schemas.favors import FAVORS, Favor, FavorDecision
+from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
+from schemas.orders import PURCHASES, PurchaseRow, PurchaseState
+from schemas.parts import Member
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.pseudonyms import KNOWING, shown_to
 from services.storefront.commands.acting import is_contract_of

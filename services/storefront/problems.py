@@ -6,8 +6,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from schemas.messages import Problem
-from schemas.parts import Model
+from schemas.parts import Model, Problem
 
 TYPE_PREFIX = "urn:jointbuy:problem:"
 MEDIA_TYPE = "application/problem+json"

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 from fastapi import FastAPI
 
-from services.runtime import logs
-from services.runtime.helping import command_line, refuse_to_start
-from services.runtime.pages import ops_pages
-from services.runtime.private import keep_files_private
-from services.runtime.serving import serve_ops
-from services.runtime.settings import Settings, SettingsError, read_settings
+from runtime import logs
+from runtime.helping import command_line, refuse_to_start
+from runtime.pages import ops_pages
+from runtime.private import keep_files_private
+from runtime.serving import serve_ops
+from runtime.settings import Settings, SettingsError, read_settings
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.projecting import Projector
 from services.storefront.settings import ModelSettings

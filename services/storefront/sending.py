@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime
 
-from schemas.messages import GroupPurchaseRequested, Message
+from runtime import transport
+from runtime.broker_watch import BrokerWatch
+from runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
+from runtime.settings import Settings
+from runtime.tally import Tally
+from schemas.catalogue import CATALOGUE
+from schemas.groups import GroupPurchaseRequested
+from schemas.parts import Message
 from schemas.topic import Topic
-from schemas.topics import CATALOGUE
-from services.runtime import transport
-from services.runtime.broker_watch import BrokerWatch
-from services.runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
-from services.runtime.settings import Settings
-from services.runtime.tally import Tally
 
 SOURCE = "jointbuy/storefront"
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from services.runtime.listening import WebSettings
-from services.runtime.settings import WithSecrets
+from runtime.listening import WebSettings
+from runtime.settings import WithSecrets
 
 ADMIN_KEY_CHARACTERS_MIN = 16
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
+from runtime.broker_watch import BrokerWatch
 from schemas.links import Links
-from services.runtime.broker_watch import BrokerWatch
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
 from services.storefront.sharing import Shared

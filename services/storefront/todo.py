@@ -11,9 +11,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from urllib.parse import quote
 
-from schemas.messages import Delivery, Message, Payment, Task
+from runtime.masking import without_addresses
+from schemas.letters import Delivery
+from schemas.ops import Task
+from schemas.parts import Message
+from schemas.payments import Payment
 from schemas.reasons import BEYOND_LIMITS, MISTYPED_GROUP, NOT_FETCHED, NOT_THE_PRODUCT
-from services.runtime.masking import without_addresses
 from services.storefront.model.rows import TodoRow
 from services.storefront.model.todos import is_about_group, reason_of_letter, reason_of_payment
 from services.storefront.pages import texts

@@ -8,31 +8,30 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from schemas.messages import (
+from schemas.auctions import (
     Auction,
     AuctionStatus,
     Conclusion,
     ConditionReplaced,
-    Definition,
-    Favor,
-    FavorDecision,
-    FavorTerms,
-    IfIncomplete,
-    Limits,
-    PaymentChoices,
-    PaymentTerms,
-    Product,
-    PurchaseRow,
-    PurchaseState,
     Seller,
     Standing,
     StandingSince,
+)
+from schemas.favors import Favor, FavorDecision
+from schemas.groups import Definition, Terms
+from schemas.orders import PurchaseRow, PurchaseState
+from schemas.parts import (
+    FavorTerms,
+    IfIncomplete,
+    Limits,
+    Model,
+    PaymentChoices,
+    PaymentTerms,
+    Product,
     Status,
-    Terms,
     Tier,
     Visibility,
 )
-from schemas.parts import Model
 from schemas.sources import STOREFRONT, may_feed
 from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from services.runtime import brokers
+from stack import brokers
 from tests.attack.attacks import KINDS, attacks_of, some_of
 from tests.attack.judging import problems_of
 from tests.attack.targets import OverHttp, in_process

@@ -15,13 +15,14 @@ from urllib.parse import unquote, urlsplit
 from fastapi import FastAPI
 from pydantic_core import to_json
 
+from runtime.records import encode
+from runtime.settings import Settings
+from schemas.catalogue import CATALOGUE
 from schemas.ids import derive
 from schemas.links import Links, Purpose
-from schemas.messages import ApiKey, Message
+from schemas.ops import ApiKey
+from schemas.parts import Message
 from schemas.topic import Topic
-from schemas.topics import CATALOGUE
-from services.runtime.records import encode
-from services.runtime.settings import Settings
 from services.storefront.access.callers import new_key
 from services.storefront.app import build
 from services.storefront.model.database import connect, migrate

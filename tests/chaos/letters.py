@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.runtime import brokers
+from stack import brokers
 from tests.system.letters import run
 from tests.system.stack import stack_on
 

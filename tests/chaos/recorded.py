@@ -34,9 +34,10 @@ import orjson
 import typer
 from aiokafka import TopicPartition
 
-from schemas.topics import CATALOGUE, ORDERS
-from services.runtime.settings import Settings
-from services.runtime.transport import consumer, read_end
+from runtime.settings import Settings
+from runtime.transport import consumer, read_end
+from schemas.catalogue import CATALOGUE
+from schemas.orders import ORDERS
 from tests.oracle.compare import compare, purchase_keys
 from tests.oracle.recorded import Recorded, beibei, online_retail, read_lines
 from tests.system import plain_http
@@ -47,7 +48,7 @@ SHUFFLE_SECONDS = 3_600
 LOOK_SECONDS = 0.2
 HANDLED_SECONDS = 1_800
 DATA = Path(os.environ.get("JOINTBUY_DATA", Path(__file__).resolve().parents[3] / "shared/data"))
-JOINTBUY = [sys.executable, "-m", "services.terminal"]
+JOINTBUY = [sys.executable, "-m", "terminal"]
 
 
 # --- what is replayed ----------------------------------------------------------------------------

@@ -14,20 +14,14 @@ from pathlib import Path
 import pytest
 from importlinter.cli import lint_imports
 
-import schemas.topics
+import schemas.catalogue
+from runtime.processor import Processor
+from schemas.catalogue import CATALOGUE, buries
+from schemas.groups import GROUP_PURCHASE_REQUESTS, REQUEST_OUTCOMES
+from schemas.ops import DEAD_LETTERS, PARKED_KEYS, TASKS
+from schemas.payments import PAYMENT_REPORTS
 from schemas.topic import Topic
-from schemas.topics import (
-    CATALOGUE,
-    DEAD_LETTERS,
-    GROUP_PURCHASE_REQUESTS,
-    PARKED_KEYS,
-    PAYMENT_REPORTS,
-    REQUEST_OUTCOMES,
-    TASKS,
-    buries,
-)
-from services.runtime.processor import Processor
-from services.terminal import waits
+from terminal import waits
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(
@@ -128,7 +122,7 @@ def test_rules_import_only_the_standard_library_schemas_and_rows(service: str) -
         for line, name in imported(path):
             root = name.split(".")[0]
             is_plain = root in sys.stdlib_module_names and root not in IMPURE
-            ours = ("schemas.", f"services.{service}.", "services.runtime.rows.")
+            ours = ("schemas.", f"services.{service}.", "runtime.rows.")
             assert is_plain or f"{name}.".startswith(ours) or name == f"services.{service}", (
                 f"{in_repository(path)}:{line}: {name}; rules get all they need as arguments"
             )

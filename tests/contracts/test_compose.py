@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.runtime.supervisor import SECRETS
+from stack.supervisor import SECRETS
 
 COMPOSE: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter, create_model
 
-from schemas import commands, compatibility, facts, generate, messages
+from schemas import compatibility, generate, groups, messages, orders
+from schemas.catalogue import CATALOGUE
 from schemas.compatibility import IncompatibleError, committed, current, reads, schema_of
 from schemas.generate import message_types
 from schemas.ids import derive
-from schemas.messages import Message, Product, TimePassed
+from schemas.ops import TASKS
+from schemas.parts import Message, Product, TimePassed
 from schemas.topic import Topic
-from schemas.topics import CATALOGUE, TASKS
 
 EXAMPLES = generate.FOLDER.parent / "examples"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -76,7 +77,7 @@ def test_messages_lists_every_message() -> None:
     """One location to import from, whichever file a message stands in."""
     written = {
         name
-        for module in (commands, facts)
+        for module in (orders, groups)
         for name, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__
     }

@@ -16,8 +16,7 @@ from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from schemas.messages import Message
-from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX, Message
 
 C = TypeVar("C")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from schemas.messages import Notice
+from schemas.letters import Notice
 from services.notifier.letters.wording import LANGUAGES, Language
 from services.storefront.invoices.documents import As, document
 from tests.rules import paper_samples

@@ -14,8 +14,8 @@ from functools import cache, lru_cache
 from typing import Any
 
 from schemas.ids import derive
-from schemas.messages import Notice, Person, Problem, Product
-from schemas.notices import LetterKind, ShownOffer, notices
+from schemas.letters import LetterKind, Notice, ShownOffer, notices
+from schemas.parts import Person, Problem, Product
 from services.notifier.letters import Sender, letter
 from services.notifier.letters.wording import Language, Room
 

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.groups import GroupPurchase
 from schemas.ids import derive
-from schemas.messages import GroupPurchase, Payment, Person, Product
+from schemas.parts import Person, Product
+from schemas.payments import Payment
 from services.storefront.invoices.bills import bill_of
 from services.storefront.invoices.issuer import Issuer
 from services.storefront.invoices.papers import Paper, paper_of

@@ -12,32 +12,24 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from schemas.messages import (
+from runtime.rows import Call
+from schemas.groups import GroupPurchase
+from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
+from schemas.parts import (
     FavorTerms,
-    GroupPurchase,
-    GroupSettled,
     Member,
     MemberPayment,
     Message,
-    OrderCancelled,
-    OrderConfirmed,
-    OrderPaid,
-    OrderPlaced,
-    OrderReturned,
-    Payment,
-    PaymentDisputed,
-    PaymentReported,
-    PaymentRetried,
     PaymentTerms,
     Person,
     Product,
     Tier,
 )
+from schemas.payments import GroupSettled, Payment, PaymentDisputed, PaymentReported, PaymentRetried
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.order_service.processor import PROCESSOR as PURCHASES_PROCESSOR
 from services.payment_service.hearing import Reply, Request
 from services.payment_service.processor import PROCESSOR
-from services.runtime.rows import Call
 from tests.simulator.auctions import Record
 from tests.simulator.driver import Driver
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import Request, Response
 
 from schemas.links import LinkError, Links
-from schemas.messages import ApiKey
+from schemas.ops import ApiKey
 from services.storefront.access.callers import (
     COOKIE,
     MAX_AGE,

@@ -16,26 +16,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    AuctionOpened,
-    GroupPurchase,
-    Message,
-    PurchaseOpened,
-    Seller,
-    StandingSince,
-)
-from schemas.topics import CATALOGUE
+from runtime.fold import Fold
+from runtime.processor import Processor
+from runtime.records import Encoder, Partitioner, encode, milliseconds
+from runtime.rows import Call
+from runtime.store import Meta, due_index_key
+from schemas.auctions import AuctionOpened, Seller, StandingSince
+from schemas.catalogue import CATALOGUE
+from schemas.groups import GroupPurchase
+from schemas.orders import PurchaseOpened
+from schemas.parts import Message
 from services.auction_service.processor import PROCESSORS as AUCTIONS
 from services.favor_service.processor import PROCESSORS as FAVORS
 from services.notifier.processor import PROCESSORS as LETTERS
 from services.order_service.processor import PROCESSORS as ORDERS
 from services.payment_service.processor import PROCESSORS as PAYMENTS
 from services.request_service.processor import PROCESSORS as REQUESTS
-from services.runtime.fold import Fold
-from services.runtime.processor import Processor
-from services.runtime.records import Encoder, Partitioner, encode, milliseconds
-from services.runtime.rows import Call
-from services.runtime.store import Meta, due_index_key
 from services.shop_bridge.processor import PROCESSORS as SHOPS
 from tests.rules.any_records import LATER, Choices, T
 

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.rows import Due, GivenUp, MemoryRows, Waiting
 from schemas.addresses import canonical
-from schemas.messages import (
+from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationRefused,
     ApplicationWithdrawn,
@@ -29,26 +30,20 @@ from schemas.messages import (
     ContractConcluded,
     ContractFailed,
     CounterOffered,
-    GroupPurchaseRequested,
-    Member,
-    MembersListed,
-    Message,
-    Notice,
     Offer,
     OfferJudged,
-    Person,
-    Product,
     RightIntercepted,
     Seller,
     ShownOffer,
     Standing,
     StandingSince,
-    TimePassed,
 )
+from schemas.groups import GroupPurchaseRequested, MembersListed
+from schemas.letters import Notice
+from schemas.parts import Member, Message, Person, Product, TimePassed
 from services.auction_service import rows as tables
 from services.auction_service.processor import AUCTION, DESK
 from services.auction_service.rows import Ended
-from services.runtime.rows import Due, GivenUp, MemoryRows, Waiting
 
 T = datetime(2024, 3, 1, tzinfo=UTC)
 INSTANT = timedelta(milliseconds=1)

@@ -6,15 +6,14 @@ from typing import Any, cast
 
 import pytest
 
-from schemas.messages import Task
-from schemas.tasks import next_version, record_task_id
+from runtime.records import InputRecord, milliseconds
+from runtime.settings import Settings
+from schemas.catalogue import CATALOGUE
+from schemas.ops import DEAD_LETTERS, Task, next_version, record_task_id
 from schemas.topic import Topic
-from schemas.topics import CATALOGUE, DEAD_LETTERS
-from services.runtime.records import InputRecord, milliseconds
-from services.runtime.settings import Settings
-from services.terminal import buried
-from services.terminal.buried import DeadLetter, Wanted
-from services.terminal.console import Mistake
+from terminal import buried
+from terminal.buried import DeadLetter, Wanted
+from terminal.console import Mistake
 
 T = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

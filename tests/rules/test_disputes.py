@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from runtime.rows import Call
 from schemas.ledger import entries
-from schemas.messages import Notice, Payment, PaymentDisputed, PaymentReported
+from schemas.letters import Notice
+from schemas.payments import Payment, PaymentDisputed, PaymentReported
 from services.payment_service.hearing import Reply
-from services.runtime.rows import Call
 from tests.rules.payment_world import DAY, GROUP, HOUR, T, World, terms
 
 Paid = tuple[str, int, str, str | None]

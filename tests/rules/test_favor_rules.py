@@ -11,26 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    Favor,
-    FavorDecision,
-    FavorTerms,
-    IfIncomplete,
-    Message,
-    Notice,
-    Period,
-    Person,
-    Product,
-    PurchaseOpened,
-    PurchaseRow,
-    PurchaseState,
-    Tier,
-)
+from runtime.rows import Due, MemoryRows
+from schemas.favors import Favor, FavorDecision
+from schemas.letters import Notice, notices
 from schemas.money import percent_of
-from schemas.notices import notices
-from services.favor_service import rows, rules
+from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
+from schemas.parts import FavorTerms, IfIncomplete, Message, Period, Person, Product, Tier
+from services.favor_service import rows
 from services.favor_service.processor import FAVORS_PROCESSOR
-from services.runtime.rows import Due, MemoryRows
+from services.favor_service.rules import favors as rules
 
 T = datetime(2024, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

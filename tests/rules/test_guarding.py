@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from services.runtime.networks import network_of
+from runtime.networks import network_of
 from services.storefront.access.callers import COOKIE
 from services.storefront.access.guarding import Guard
 from services.storefront.access.rates import Rates

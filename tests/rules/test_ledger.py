@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.ledger import balances, entries
-from schemas.messages import Payment
+from schemas.payments import Payment
 
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, int]]] = [
     ("a hold is no money", [{"kind": "authorisation", "status": "authorised"}],

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.metrics import DEAD_LETTERS
-from services.runtime.records import OutputRecord
-from services.runtime.settings import Settings
-from services.shop_bridge.burying import Left
-from services.shop_bridge.letter_counts import LABELS, LetterCounts
-from services.shop_bridge.publisher import Publisher
+from runtime.metrics import DEAD_LETTERS
+from runtime.records import OutputRecord
+from runtime.settings import Settings
+from services.shop_bridge.edge.letter_counts import LABELS, LetterCounts
+from services.shop_bridge.edge.publisher import Publisher
+from services.shop_bridge.rules.unusable import Left
 
 LEFT = Left("order-1", "unreadable")
 

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.letters import OPTIONAL_KINDS, Notice
 from schemas.links import Links
 from schemas.mailboxes import AddressError
-from schemas.messages import Notice, Person, Problem, Product
-from schemas.notices import OPTIONAL_KINDS
+from schemas.parts import Person, Problem, Product
 from schemas.unverified import greetable
-from services.notifier.dialogue import envelope
+from services.notifier.edge.dialogue import envelope
 from services.notifier.letters import envelope_recipient, letter
+from services.notifier.letters.links import SignedLinks
 from services.notifier.letters.wording import LANGUAGES
-from services.notifier.links import SignedLinks
 from tests.rules.letter_samples import SENDER, has_address, parts, read, samples
 from tests.rules.test_letters import Page, html_of
 

@@ -20,13 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-import services.auction_service.rules as auction_rules
-import services.order_service.rules as order_rules
+import services.auction_service.rules.auctions as auction_rules
+import services.order_service.rules.purchases as order_rules
+from schemas.auctions import AuctionOpened
+from schemas.letters import OPTIONAL_KINDS, SAID, LetterKind, Notice, Says, mailbox_of
 from schemas.links import Links
 from schemas.mailboxes import AddressError
-from schemas.messages import AuctionOpened, Notice, Person, Product
-from schemas.notices import OPTIONAL_KINDS, SAID, LetterKind, Says, mailbox_of
-from services.auction_service.judging import opening_problems
+from schemas.parts import Person, Product
+from services.auction_service.rules.offers import opening_problems
 from services.notifier import letters
 from services.notifier.letters import NoticeError, envelope_recipient, letter
 from services.notifier.letters.calendar_file import sequence
@@ -34,6 +35,7 @@ from services.notifier.letters.facts import rows, values
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.headers import message_id
 from services.notifier.letters.letter import DEADLINE_KINDS
+from services.notifier.letters.links import SignedLinks
 from services.notifier.letters.wording import (
     COLON,
     KINDS,
@@ -45,7 +47,6 @@ from services.notifier.letters.wording import (
     problem,
 )
 from services.notifier.letters.written import TextForm
-from services.notifier.links import SignedLinks
 from tests.rules.golden import FOLDER, files
 from tests.rules.letter_samples import (
     AT,

@@ -5,15 +5,11 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    Auction,
-    Definition,
-    Favor,
-    GroupPurchase,
-    Message,
-    OfferJudged,
-    PurchaseState,
-)
+from schemas.auctions import Auction, OfferJudged
+from schemas.favors import Favor
+from schemas.groups import Definition, GroupPurchase
+from schemas.orders import PurchaseState
+from schemas.parts import Message
 from services.storefront.model.listing import (
     NUMBER_MAX,
     PARTS,

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import IdIssued, Message, PurchaseState, RequestRefused
+from runtime.broker_watch import BrokerWatch
+from runtime.records import Partitioner, encode, instant, key_id
+from runtime.settings import Settings
+from schemas.groups import REQUEST_OUTCOMES, IdIssued, RequestRefused
+from schemas.orders import PURCHASES, PurchaseState
+from schemas.parts import Message
 from schemas.topic import Topic
-from schemas.topics import PURCHASES, REQUEST_OUTCOMES
-from services.runtime.broker_watch import BrokerWatch
-from services.runtime.records import Partitioner, encode, instant, key_id
-from services.runtime.settings import Settings
 from services.storefront.live.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription
 from services.storefront.live.hub import Hub
 from services.storefront.live.streaming import EventStream, Places

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ids import derive
-from services.terminal.answers import PaymentShown, ReceiptShown
-from services.terminal.receipts import Plan, plan
-from services.terminal.statements import read_statement
+from terminal.answers import PaymentShown, ReceiptShown
+from terminal.receipts import Plan, plan
+from terminal.statements import read_statement
 from tests.bank import Sheet, Transfer, message, statement, stmt
 
 I1 = f"{derive('spring-oil')}-I1"

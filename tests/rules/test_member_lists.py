@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.mailboxes import AddressError, mailbox
-from services.terminal.decoding import decoded
-from services.terminal.member_lists import ListError, members_in
+from terminal.decoding import decoded
+from terminal.member_lists import ListError, members_in
 
 Person = tuple[str | None, str | None, str | None]
 

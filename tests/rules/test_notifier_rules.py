@@ -6,25 +6,23 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
+from runtime.rows import Call, Due, MemoryRows, spread_pause
+from schemas.letters import (
     Delivery,
     LetterKind,
     LetterResend,
-    Message,
     Notice,
-    Person,
     Preference,
-    Product,
     Resubscribed,
     Says,
     Unsubscribed,
+    mailbox_of,
 )
-from schemas.notices import mailbox_of
-from services.notifier import rules
+from schemas.parts import Message, Person, Product
 from services.notifier.rows import Reply, delivery
-from services.notifier.staleness import too_late
-from services.notifier.verdicts import Verdict
-from services.runtime.rows import Call, Due, MemoryRows, spread_pause
+from services.notifier.rules import deliveries
+from services.notifier.rules.staleness import too_late
+from services.notifier.rules.verdicts import Verdict
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -52,11 +50,11 @@ def taken(*messages: Message, now: datetime = T) -> MemoryRows:
 
 def take(message: Message, rows: MemoryRows, now: datetime = T) -> Sequence[Message]:
     if isinstance(message, Notice):
-        return rules.take_notice(message, rows, now)
+        return deliveries.take_notice(message, rows, now)
     if isinstance(message, LetterResend):
-        return rules.resend(message, rows, now)
+        return deliveries.resend(message, rows, now)
     assert isinstance(message, Unsubscribed | Resubscribed)
-    return rules.take_preference(message, rows, now)
+    return deliveries.take_preference(message, rows, now)
 
 
 def told(rows: MemoryRows, number: int = 1) -> Delivery:
@@ -71,7 +69,7 @@ def answer(
     text: str = "450 later",
     verdict: Verdict | None = None,
 ) -> None:
-    rules.settle(CALL, Reply(outcome, stage, text, "<n1@x>", verdict), rows, now)
+    deliveries.settle(CALL, Reply(outcome, stage, text, "<n1@x>", verdict), rows, now)
 
 
 def test_a_notice_is_queued_once_however_often_it_comes() -> None:
@@ -86,7 +84,7 @@ def test_a_notice_is_queued_once_however_often_it_comes() -> None:
 
 def test_what_the_mailer_is_asked_is_the_notice_as_it_came() -> None:
     rows = taken(notice())
-    asked = rules.request(CALL, rows, T)
+    asked = deliveries.request(CALL, rows, T)
     assert Notice.model_validate_json(asked.notice) == notice()
 
 
@@ -126,7 +124,7 @@ def test_pauses_grow_whatever_the_server_left_open(stage: str, verdict: Verdict 
 
 
 def test_letters_of_one_moment_are_spread() -> None:
-    pauses = {spread_pause(f"n{number}", 1, rules.PAUSES) for number in range(100)}
+    pauses = {spread_pause(f"n{number}", 1, deliveries.PAUSES) for number in range(100)}
     assert len(pauses) == 100
 
 
@@ -164,7 +162,7 @@ def test_a_letter_that_may_have_been_delivered_without_a_reply_counts_if_it_goes
 ):
     """Such as one whose last dot was not answered in time (swiftmailer#828)."""
     rows = taken(notice())
-    rules.settle(
+    deliveries.settle(
         CALL, Reply("deferred", "data", "timed out", "<n1@x>", None, is_open=True), rows, T
     )
     assert told(rows).ambiguous == 0
@@ -375,7 +373,7 @@ def test_after_thirty_days_only_that_it_was_sent_is_known() -> None:
     assert rows["due/forget/n1"] == Due(T + 30 * DAY)
     answer(rows, "sent")
     before = told(rows)
-    rules.forget("due/forget/n1", rows, T + 30 * DAY)
+    deliveries.forget("due/forget/n1", rows, T + 30 * DAY)
     assert told(rows) == before
     assert not any(name.startswith("content/") for name in rows)
     take(notice(), rows, T + 31 * DAY)
@@ -389,8 +387,8 @@ def test_a_letter_that_was_asked_for_again_keeps_its_content(owner: str) -> None
     answer(rows, "bounced")
     take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + 29 * DAY)
     rows[CALL].owner = owner
-    rules.forget("due/forget/n1", rows, T + 30 * DAY)
-    assert rules.request(CALL, rows, T + 30 * DAY).notice
+    deliveries.forget("due/forget/n1", rows, T + 30 * DAY)
+    assert deliveries.request(CALL, rows, T + 30 * DAY).notice
     assert rows["due/forget/n1"] == Due(T + (31 if owner else 59) * DAY)
     assert told(rows).status == "queued"
 
@@ -398,7 +396,7 @@ def test_a_letter_that_was_asked_for_again_keeps_its_content(owner: str) -> None
 def test_a_letter_that_could_not_be_tried_for_thirty_days_is_given_up() -> None:
     rows = taken(notice())
     del rows["due/forget/n1"]  # as the runtime does before it calls the rule
-    rules.forget("due/forget/n1", rows, T + 30 * DAY)
+    deliveries.forget("due/forget/n1", rows, T + 30 * DAY)
     fact = told(rows)
     assert (fact.status, fact.attempts) == ("bounced", 0)
     assert fact.reply == "given up after 30 days: it was never tried"

@@ -8,14 +8,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from runtime.pages import ops_pages
+from runtime.settings import Settings
+from runtime.tally import Tally
 from services.payment_service import webhooks as payments
 from services.payment_service.methods.stripe_lookup import StripeLookup
 from services.payment_service.settings import CardSettings
-from services.runtime.pages import ops_pages
-from services.runtime.settings import Settings
-from services.runtime.tally import Tally
 from services.shop_bridge import webhooks as shops
-from services.shop_bridge.publisher import Publisher
+from services.shop_bridge.edge.publisher import Publisher
 from services.shop_bridge.shops import BridgeSettings
 from services.storefront.app import build as storefront
 from services.storefront.settings import PageSettings

@@ -12,35 +12,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    GroupPurchase,
-    Member,
-    MemberPayment,
-    MembersAdmitted,
-    Message,
-    Notice,
+from runtime.rows import Due, GivenUp, MemoryRows
+from schemas.groups import GroupPurchase, MembersAdmitted
+from schemas.letters import Notice, notices
+from schemas.orders import (
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
     OrderReturned,
-    Payment,
+    PurchaseOpened,
+    PurchaseRow,
+    PurchaseState,
+)
+from schemas.parts import (
+    Address,
+    Member,
+    MemberPayment,
+    Message,
     PaymentCause,
     PaymentTerms,
     Person,
     Product,
-    PurchaseOpened,
-    PurchaseRow,
-    PurchaseState,
     TimePassed,
 )
-from schemas.notices import notices
-from schemas.parts import Address
-from services.order_service import rules
-from services.order_service.closing import ROWS_KEPT
+from schemas.payments import Payment
 from services.order_service.processor import PROCESSOR
 from services.order_service.rows import Admitted, Chunk, Ended, Listed, Waits
-from services.runtime.rows import Due, GivenUp, MemoryRows
+from services.order_service.rules import purchases
+from services.order_service.rules.periods import ROWS_KEPT
 
 GROUP = "GB-KQSWB-YNRXY-7"
 OPENS = datetime(2024, 3, 1, tzinfo=UTC)
@@ -916,13 +916,13 @@ def test_most_members_need_three_rows() -> None:
 
 def test_waiting_is_drained_in_chunks() -> None:
     """No call of a rule handles more than a chunk."""
-    played = play(*[paid(str(n), "ann") for n in range(rules.CHUNK_ROWS_MAX + 1)])
+    played = play(*[paid(str(n), "ann") for n in range(purchases.CHUNK_ROWS_MAX + 1)])
     PROCESSOR.on[GroupPurchase](group(), played.rows, OPENS + HOUR)
-    rules.drain_waiting(played.rows, OPENS + HOUR)
+    purchases.drain_waiting(played.rows, OPENS + HOUR)
     assert len(list(played.rows.scan("waiting/"))) == 1
     assert played.rows["chunk/drain"] == Chunk()
-    rules.drain_waiting(played.rows, OPENS + HOUR)
-    rules.drain_waiting(played.rows, OPENS + HOUR)
+    purchases.drain_waiting(played.rows, OPENS + HOUR)
+    purchases.drain_waiting(played.rows, OPENS + HOUR)
     assert {name.partition("/")[0] for name in played.rows} == {
         "due", "latest", "member", "order", "purchase", "terms",
     }  # fmt: skip
@@ -1374,12 +1374,12 @@ def test_reminders_go_in_chunks(listed: int) -> None:
     )  # fmt: skip
     counted = len(played.letters)
     del played.rows["due/remind"]
-    rules.begin_reminding("due/remind", played.rows, THREE_QUARTERS)
+    purchases.begin_reminding("due/remind", played.rows, THREE_QUARTERS)
     calls = []
     while "chunk/remind" in played.rows:
-        calls.append(rules.remind_members(played.rows, THREE_QUARTERS))
-    assert all(len(call) <= rules.CHUNK_ROWS_MAX for call in calls)
-    assert len(calls) == listed // rules.CHUNK_ROWS_MAX + 1
+        calls.append(purchases.remind_members(played.rows, THREE_QUARTERS))
+    assert all(len(call) <= purchases.CHUNK_ROWS_MAX for call in calls)
+    assert len(calls) == listed // purchases.CHUNK_ROWS_MAX + 1
     reminded = [letter.key for letter in itertools.chain.from_iterable(calls)]
     assert reminded == [name for n, name in enumerate(names) if n % 7]
     assert counted + len(reminded) == listed

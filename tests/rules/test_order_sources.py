@@ -6,21 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    Member,
-    Message,
-    Notice,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderRefused,
-    OrderReturned,
-    Payment,
-    PaymentCause,
-    PaymentTerms,
-)
+from schemas.letters import Notice
+from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderRefused, OrderReturned
+from schemas.parts import Member, Message, PaymentCause, PaymentTerms
+from schemas.payments import Payment
 from schemas.sources import is_reserved, may_feed, sources_of_shop
-from services.terminal.describing import describe
+from terminal.describing import describe
 from tests.rules.test_order_rules import (
     ANN,
     BOB,

@@ -7,19 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from schemas.groups import GroupPurchase
 from schemas.links import Links
-from schemas.messages import (
-    GroupPurchase,
-    Member,
-    MemberPayment,
-    Message,
-    OrderConfirmed,
-    OrderPlaced,
-    OrderRefused,
-    PaymentTerms,
-    Product,
-    PurchaseState,
-)
+from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused, PurchaseState
+from schemas.parts import Member, MemberPayment, Message, PaymentTerms, Product
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Count
 from services.storefront.commands.given import OrderGiven, PersonGiven

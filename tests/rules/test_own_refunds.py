@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.shop_bridge import group_names
-from services.shop_bridge.outbound.caller import code_name
-from services.shop_bridge.own_refunds import mark, noted
+from services.shop_bridge.edge.caller import code_name
+from services.shop_bridge.rules.translations import group_names
+from services.shop_bridge.rules.translations.own_refunds import mark, noted
 from tests.rules.test_shop_order_rules import LAST, Bridge, paid
 from tests.webhook_payloads import Json, shopify_order, shopify_refund, woo_order
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from schemas.mailboxes import Reason
-from schemas.messages import FavorTerms, Product, Tier
+from schemas.parts import FavorTerms, Product, Tier
 from services.storefront.commands.auctions import REASONS
 from services.storefront.model.rows import Listed
 from services.storefront.pages import chart, formats, telling, texts

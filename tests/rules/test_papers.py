@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from schemas.messages import Person
+from schemas.parts import Person
 from services.storefront.api.payments import accepted_kind
 from services.storefront.invoices.bills import bill_of, open_of
 from services.storefront.invoices.documents import As, document, policy

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.ledger import balances, entries
-from schemas.messages import FavorTerms, PaymentRetried, Person, Tier
+from schemas.parts import FavorTerms, Person, Tier
+from schemas.payments import PaymentRetried
 from services.payment_service import hearing
 from services.payment_service.book import Book
 from services.storefront.invoices.bills import bill_of

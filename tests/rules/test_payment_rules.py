@@ -7,22 +7,14 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    FavorTerms,
-    Notice,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderRefused,
-    Payment,
-    PaymentReported,
-    PaymentRetried,
-    Tier,
-)
+from runtime.rows import Call, MemoryRows
+from schemas.letters import Notice
+from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderRefused
+from schemas.parts import FavorTerms, Tier
+from schemas.payments import Payment, PaymentReported, PaymentRetried
 from services.payment_service import hearing, rows, rules
 from services.payment_service.hearing import Reply
 from services.payment_service.processor import PROCESSOR
-from services.runtime.rows import Call, MemoryRows
 from tests.rules.payment_world import DAY, GROUP, HOUR, T, World, terms
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 import stripe
 
-from schemas.messages import PaymentDisputed, PaymentReported
+from runtime.breaker import Strained, reply_of
+from schemas.payments import PaymentDisputed, PaymentReported
 from services.payment_service.events import EVENTS, dispute_of, dispute_report, report_of
 from services.payment_service.methods.minor_units import AmountError, in_stripe_units
 from services.payment_service.methods.sorting import sorted_out
@@ -21,7 +22,6 @@ from services.payment_service.methods.stripe_lookup import (
 )
 from services.payment_service.settings import CardSettings, WebhookSettings
 from services.payment_service.webhooks import BODY_BYTES_MAX, build
-from services.runtime.breaker import Strained, reply_of
 from tests.system.strict_stripe import signature
 
 ROOT = Path(__file__).parents[2]

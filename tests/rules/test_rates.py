@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from services.runtime.networks import network_of
+from runtime.networks import network_of
 from services.storefront.access import rates as module
 from services.storefront.access.counters import BoundedStorage
 from services.storefront.access.rates import Count, Rates, RatesError, What

@@ -8,9 +8,9 @@ import pytest
 
 from schemas.ids import derive
 from schemas.references import creditor_reference
-from services.terminal.answers import PaymentShown
-from services.terminal.receipts import lookups, plan
-from services.terminal.statements import read_statement
+from terminal.answers import PaymentShown
+from terminal.receipts import lookups, plan
+from terminal.statements import read_statement
 from tests.bank import Transfer, statement
 
 G, H = derive("spring-oil"), derive("autumn-oil")

@@ -12,13 +12,14 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import GroupPurchaseRequested, OrderPaid, OrderReturned, TimePassed
-from schemas.topics import GROUP_PURCHASE_REQUESTS
-from services.runtime.records import encode
-from services.shop_bridge import beibei, online_retail
-from services.shop_bridge.online_retail import pence
-from services.shop_bridge.stretch import SourceError, Stretch, Timed, deadline_of, under_id
-from services.shop_bridge.timetable import HOUR, Faults, Timetable, displaced, repeated
+from replay import beibei, online_retail
+from replay.online_retail import pence
+from replay.stretch import SourceError, Stretch, Timed, deadline_of, under_id
+from replay.timetable import HOUR, Faults, Timetable, displaced, repeated
+from runtime.records import encode
+from schemas.groups import GROUP_PURCHASE_REQUESTS, GroupPurchaseRequested
+from schemas.orders import OrderPaid, OrderReturned
+from schemas.parts import TimePassed
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 DATA = Path(os.environ.get("JOINTBUY_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))

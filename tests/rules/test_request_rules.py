@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.ids import derive
-from schemas.messages import (
+from runtime.rows import Due, MemoryRows
+from schemas.groups import (
     Definition,
-    FavorTerms,
     GroupPurchase,
     GroupPurchaseRequested,
     GroupPurchaseWithdrawn,
@@ -20,24 +19,26 @@ from schemas.messages import (
     IdGranted,
     IdIssued,
     IdTaken,
+    MembersAdmitted,
+    MembersListed,
+    RequestRefused,
+)
+from schemas.ids import derive
+from schemas.letters import Notice, notices
+from schemas.parts import (
+    FavorTerms,
     Limits,
     Member,
     MemberPayment,
-    MembersAdmitted,
-    MembersListed,
     Message,
-    Notice,
     PaymentChoices,
     PaymentTerms,
     Person,
     Product,
-    RequestRefused,
     Tier,
 )
-from schemas.notices import notices
 from services.request_service import rows
 from services.request_service.processor import DESK, REGISTRAR
-from services.runtime.rows import Due, MemoryRows
 
 T = datetime(2024, 3, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

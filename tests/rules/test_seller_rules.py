@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    Message,
+from runtime.rows import MemoryRows
+from schemas.auctions import (
     Seller,
     SellerApproved,
     SellerRegistered,
@@ -19,9 +19,9 @@ from schemas.messages import (
     SellerSuspended,
     Standing,
 )
+from schemas.parts import Message
 from services.auction_service.processor import DESK
-from services.auction_service.standing import standing_at
-from services.runtime.rows import MemoryRows
+from services.auction_service.rules.standing import standing_at
 
 T = datetime(2024, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,21 +10,16 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    GroupPurchase,
-    Message,
-    OrderPaid,
-    Product,
-    ProductAsked,
-    ProductTold,
-    ShopOrderSeen,
-    Task,
-)
-from services.runtime.rows import MemoryRows
-from services.shop_bridge import shopify, woocommerce
-from services.shop_bridge.goods import Reading
+from runtime.rows import MemoryRows
+from schemas.groups import GroupPurchase
+from schemas.ops import Task
+from schemas.orders import OrderPaid
+from schemas.parts import Message, Product
+from schemas.shops import ProductAsked, ProductTold, ShopOrderSeen
 from services.shop_bridge.processor import INSTRUCTIONS
-from services.shop_bridge.shop_orders import Told
+from services.shop_bridge.rules.translations import shopify, woocommerce
+from services.shop_bridge.rules.translations.goods import Reading
+from services.shop_bridge.rules.translations.shop_orders import Told
 from tests.rules.test_shop_order_rules import NOW, Bridge, counted
 from tests.webhook_payloads import (
     GROUP,

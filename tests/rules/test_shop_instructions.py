@@ -10,23 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    GroupPurchase,
-    Message,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderReturned,
-    Payment,
-    PaymentCause,
-    PaymentReported,
-    Product,
-)
-from services.runtime.rows import Call, MemoryRows
-from services.shop_bridge.outbound import hearing, rules
-from services.shop_bridge.outbound.rows import Instruction, Reply, Request
-from services.shop_bridge.outbound.spreading import spread
+from runtime.rows import Call, MemoryRows
+from schemas.groups import GroupPurchase
+from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.parts import Message, PaymentCause, Product
+from schemas.payments import Payment, PaymentReported
+from services.shop_bridge.instruction_rows import Instruction, Reply, Request
 from services.shop_bridge.processor import INSTRUCTIONS
+from services.shop_bridge.rules.outbound import answers as hearing
+from services.shop_bridge.rules.outbound import instructions
+from services.shop_bridge.rules.outbound.shares import spread
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 GROUP = "GB-KQSWB-YNRXY-7"
@@ -650,12 +643,12 @@ def test_whatever_is_lost_or_said_twice_the_shop_pays_what_was_asked_once(
 
 def test_half_a_year_later_all_is_forgotten_but_what_is_under_way(group: Group) -> None:
     group.pay(500)
-    rules.begin_forgetting("due/forget", group.rows, NOW)
+    instructions.begin_forgetting("due/forget", group.rows, NOW)
     assert "chunk/forget" not in group.rows
     group.run(pays)
-    rules.begin_forgetting("due/forget", group.rows, NOW)
+    instructions.begin_forgetting("due/forget", group.rows, NOW)
     while "chunk/forget" in group.rows:
-        rules.forget(group.rows, NOW)
+        instructions.forget(group.rows, NOW)
     assert set(group.rows) <= {"due/forget"}
 
 

@@ -14,27 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    GroupPurchase,
-    Message,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderReturned,
-    Product,
-    ProductAsked,
-    ShopOrderGone,
-    ShopOrderRead,
-    ShopOrderSeen,
-    ShopOrderUnread,
-    Task,
-)
-from schemas.tasks import next_version, order_task_id
-from services.order_service import rules as order_rules
-from services.runtime.rows import MemoryRows, UnusableError
-from services.shop_bridge import shopify, woocommerce
+from runtime.rows import MemoryRows, UnusableError
+from schemas.groups import GroupPurchase
+from schemas.ops import Task, next_version, order_task_id
+from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.parts import Message, Product
+from schemas.shops import ProductAsked, ShopOrderGone, ShopOrderRead, ShopOrderSeen, ShopOrderUnread
+from services.order_service.rules import purchases as order_rules
 from services.shop_bridge.processor import PROCESSOR
-from services.shop_bridge.settling import fitting_id
+from services.shop_bridge.rules.settlement import fitting_id
+from services.shop_bridge.rules.translations import shopify, woocommerce
 from tests.webhook_payloads import (
     GROUP,
     MISTYPED,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.messages import Message, ShopOrderGone, ShopOrderSeen, ShopOrderUnnamed
-from services.shop_bridge import shopify, woocommerce
-from services.shop_bridge.versions import further, is_settled, version
+from schemas.parts import Message
+from schemas.shops import ShopOrderGone, ShopOrderSeen, ShopOrderUnnamed
+from services.shop_bridge.rules.translations import shopify, woocommerce
+from services.shop_bridge.rules.versions import further, is_settled, version
 from tests.rules.test_shop_order_rules import CREATED, LATER, Bridge
 from tests.webhook_payloads import Json, shopify_line, shopify_order, woo_line, woo_order
 

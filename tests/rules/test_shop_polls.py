@@ -11,13 +11,13 @@ import httpx
 import pytest
 import structlog
 
-from schemas.tasks import order_task_id
-from services.runtime.settings import Settings
-from services.shop_bridge import polling, woo_listing
-from services.shop_bridge.payloads import GarbledError, UnreadableError
-from services.shop_bridge.poll_state import PAUSES, Position
-from services.shop_bridge.polling import AllFailError, Poll, poll_shop
-from services.shop_bridge.publisher import NotAcknowledgedError
+from runtime.settings import Settings
+from schemas.ops import order_task_id
+from services.shop_bridge.edge import polls, woo_listing
+from services.shop_bridge.edge.poll_state import PAUSES, Position
+from services.shop_bridge.edge.polls import AllFailError, Poll, poll_shop
+from services.shop_bridge.edge.publisher import NotAcknowledgedError
+from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.shops import BridgeSettings, Shop
 from tests.rules.test_webhook_answers import Topics
 from tests.shop_faults import served
@@ -175,7 +175,7 @@ async def test_a_shop_that_fails_is_asked_again_when_it_says_so(
         if len(waited) == 5:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(polling.asyncio, "sleep", wait)
+    monkeypatch.setattr(polls.asyncio, "sleep", wait)
     kiosk = Shop.model_validate(
         {
             "name": "kiosk",
@@ -241,7 +241,7 @@ class Clock:
             def now(cls, tz: Any = None) -> Any:
                 return clock.now
 
-        monkeypatch.setattr(polling, "datetime", Time)
+        monkeypatch.setattr(polls, "datetime", Time)
         monkeypatch.setattr(woo_listing, "datetime", Time)
 
 
@@ -413,7 +413,7 @@ async def test_a_shop_that_fails_as_a_whole_makes_no_tasks_unless_it_stays_so(
         polled.shop.put(order(number, number, **REFUNDS))
         put_refund(polled.shop, number)
         polled.shop.sick[number] = sick
-    for _ in range(polling.BREAKS_MAX):
+    for _ in range(polls.BREAKS_MAX):
         with pytest.raises((httpx.HTTPStatusError, AllFailError)):
             await polled.once()
         assert polled.topics.records == []

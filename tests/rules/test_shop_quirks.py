@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import ShopOrderEdited, ShopOrderSeen, ShopRefundSeen, Task
-from services.shop_bridge import payloads, woocommerce
-from services.shop_bridge.payloads import UnreadableError
-from services.shop_bridge.shop_orders import Told
+from schemas.ops import Task
+from schemas.shops import ShopOrderEdited, ShopOrderSeen, ShopRefundSeen
+from services.shop_bridge.rules.translations import payloads, woocommerce
+from services.shop_bridge.rules.translations.payloads import UnreadableError
+from services.shop_bridge.rules.translations.shop_orders import Told
 from tests.rules.test_shop_order_rules import ID, Bridge, counted
 from tests.rules.test_shop_translations import of_shopify, of_woo, order_in, through_json
 from tests.webhook_payloads import (

@@ -12,22 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    OrderPaid,
+from runtime.rows import MemoryRows
+from schemas.ops import Task
+from schemas.orders import ORDERS, OrderPaid
+from schemas.shops import (
+    SHOP_EVENTS,
     ProductAsked,
     ShopOrderEdited,
     ShopOrderGone,
     ShopOrderSeen,
     ShopOrderUnnamed,
     ShopRefundSeen,
-    Task,
 )
-from schemas.topics import ORDERS, SHOP_EVENTS
-from services.runtime.rows import MemoryRows
-from services.shop_bridge import outbox, payloads, shopify, standard, woocommerce
-from services.shop_bridge.payloads import GarbledError, UnreadableError
 from services.shop_bridge.processor import PROCESSOR
-from services.shop_bridge.shop_orders import Told
+from services.shop_bridge.rules.translations import outbox, payloads, shopify, standard, woocommerce
+from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
+from services.shop_bridge.rules.translations.shop_orders import Told
 from tests.webhook_payloads import (
     GROUP,
     MISTYPED,

@@ -9,8 +9,8 @@ from pathlib import Path
 import dkim
 import pytest
 
+from services.notifier.edge.dkim import Signer, signer_of
 from services.notifier.settings import MailSettings, MailSettingsError
-from services.notifier.signing import Signer, signer_of
 from tests.keys import dkim_key, openssl
 
 UNSUBSCRIBE = "<https://shop.example/unsubscribe/1>"

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.ids import derive
 from schemas.references import creditor_reference, mentions_in
-from services.terminal.statements import Credit, read_statement
+from terminal.statements import Credit, read_statement
 from tests.bank import Transfer, statement
 
 G = derive("spring-oil")

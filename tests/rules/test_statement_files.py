@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from schemas.ids import derive
-from services.terminal.statement_files import BYTES_MAX, FILES_MAX, StatementError
-from services.terminal.statements import read_statement
+from terminal.statement_files import BYTES_MAX, FILES_MAX, StatementError
+from terminal.statements import read_statement
 from tests.bank import Sheet, Transfer, message, statement, stmt
 
 I1 = f"{derive('spring-oil')}-I1"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.ids import derive
 from schemas.references import creditor_reference, is_creditor_reference, numbers_in
-from services.terminal.statement_files import BYTES_MAX, StatementError
-from services.terminal.statements import read_statement
+from terminal.statement_files import BYTES_MAX, StatementError
+from terminal.statements import read_statement
 from tests.bank import Transfer, Version, statement
 
 G, H = derive("spring-oil"), derive("autumn-oil")

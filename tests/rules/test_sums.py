@@ -9,29 +9,25 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    Favor,
-    GroupPurchase,
-    Message,
+from runtime.processor import Processor
+from runtime.rows import MemoryRows, UnusableError
+from schemas.favors import Favor
+from schemas.groups import GroupPurchase
+from schemas.money import worth
+from schemas.orders import (
     OrderPaid,
     OrderPlaced,
     OrderRefused,
-    Payment,
-    PaymentReported,
-    Period,
-    Product,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
 )
-from schemas.money import worth
-from schemas.parts import NUMBER_MAX, SUM_MAX
+from schemas.parts import NUMBER_MAX, SUM_MAX, Message, Period, Product
+from schemas.payments import Payment, PaymentReported
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.order_service.processor import PROCESSOR as PURCHASES
 from services.payment_service import rows as payment_rows
 from services.payment_service.processor import PROCESSOR as PAYMENTS
-from services.runtime.processor import Processor
-from services.runtime.rows import MemoryRows, UnusableError
 from services.shop_bridge.processor import INSTRUCTIONS
 from tests.rules.payment_world import GROUP, T, World, terms
 

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from services.runtime.running import ADMIN_KEY_FILE, Running, RunningWorker
+from runtime.running import ADMIN_KEY_FILE, Running, RunningWorker
 from services.storefront.api import document
-from services.terminal import answers, api
-from services.terminal.api import Api, Place, Refused, lines_of, place_of
-from services.terminal.console import Mistake
-from services.terminal.sse import Event, Stream
+from terminal import answers, api
+from terminal.api import Api, Place, Refused, lines_of, place_of
+from terminal.console import Mistake
+from terminal.sse import Event, Stream
 
 HERE = "http://127.0.0.1:8080"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
+from schemas.auctions import (
     Applied,
     Auction,
     AuctionOpened,
@@ -17,12 +17,7 @@ from schemas.messages import (
     ContractConcluded,
     ContractFailed,
     CounterOffered,
-    IdIssued,
-    Message,
     OfferJudged,
-    Person,
-    Problem,
-    Product,
     RightIntercepted,
     Seller,
     SellerRegistered,
@@ -30,17 +25,19 @@ from schemas.messages import (
     ShownOffer,
     StandingSince,
 )
-from schemas.topics import CATALOGUE
-from services.auction_service import rules
-from services.terminal.answers import AuctionShown, shown
-from services.terminal.auction_page import particulars
-from services.terminal.console import Mistake, bar, span
-from services.terminal.describing import describe, of_verdict
-from services.terminal.offers import check_counter
-from services.terminal.options import given, moment
-from services.terminal.reasons import MEANINGS, meaning
-from services.terminal.story import Fact, Story, important
-from services.terminal.why_auction import summary
+from schemas.catalogue import CATALOGUE
+from schemas.groups import IdIssued
+from schemas.parts import Message, Person, Problem, Product
+from services.auction_service.rules import auctions
+from terminal.answers import AuctionShown, shown
+from terminal.auction_page import particulars
+from terminal.console import Mistake, bar, span
+from terminal.describing import describe, of_verdict
+from terminal.offers import check_counter
+from terminal.options import given, moment
+from terminal.reasons import MEANINGS, meaning
+from terminal.story import Fact, Story, important
+from terminal.why_auction import summary
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
 CLOSE = T + timedelta(days=3)
@@ -129,7 +126,7 @@ def test_bar_is_full_only_when_the_minimum_is_reached(done: int, of: int, text: 
 
 
 def test_every_reason_of_the_service_has_a_meaning() -> None:
-    codes = set(re.findall(r"``([a-z]+(?:-[a-z]+)*)``", rules.__doc__ or ""))
+    codes = set(re.findall(r"``([a-z]+(?:-[a-z]+)*)``", auctions.__doc__ or ""))
     codes -= {"judging", "reserving", "waiting", "inviting", "ending", "letters", "rows", "desk"}
     assert codes >= {"opened", "price-not-lower", "beyond-limits"}
     assert codes <= set(MEANINGS)

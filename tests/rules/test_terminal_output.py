@@ -20,25 +20,14 @@ from rich.console import Console
 from rich.text import Text
 from typer.testing import CliRunner
 
-from schemas.messages import Delivery, PurchaseRow
-from schemas.topics import PURCHASES
-from services.runtime.records import InputRecord
-from services.runtime.rows import Waiting
-from services.terminal import (
-    buried,
-    console,
-    invoices,
-    mail,
-    ops,
-    purchases,
-    waits,
-    watch,
-    watched,
-    why,
-)
-from services.terminal.buried import DeadLetter, Found
-from services.terminal.sse import Event
-from services.terminal.story import Fact, Story
+from runtime.records import InputRecord
+from runtime.rows import Waiting
+from schemas.letters import Delivery
+from schemas.orders import PURCHASES, PurchaseRow
+from terminal import buried, console, invoices, mail, ops, purchases, waits, watch, watched, why
+from terminal.buried import DeadLetter, Found
+from terminal.sse import Event
+from terminal.story import Fact, Story
 
 TERMINAL = Path(console.__file__).parent
 #: Clears the screen, sets its title, writes backwards, hides, ends lines where none should end.
@@ -314,7 +303,7 @@ def test_only_the_console_writes(path: Path) -> None:
     if path.stem == "console":
         assert found
     else:
-        assert not found, f"use say, write, table or grid of services.terminal.console: {found}"
+        assert not found, f"use say, write, table or grid of terminal.console: {found}"
 
 
 def test_the_search_finds(tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from runtime.records import InputRecord
 from schemas.ids import derive
-from schemas.messages import Tier
-from services.runtime.records import InputRecord
-from services.terminal import parsing
-from services.terminal.buried import DeadLetter
-from services.terminal.console import Mistake, clean, money
-from services.terminal.dead_letters import readable
-from services.terminal.options import draft
-from services.terminal.topics import as_json, as_text
+from schemas.parts import Tier
+from terminal import parsing
+from terminal.buried import DeadLetter
+from terminal.console import Mistake, clean, money
+from terminal.dead_letters import readable
+from terminal.options import draft
+from terminal.topics import as_json, as_text
 
 
 @pytest.mark.parametrize(

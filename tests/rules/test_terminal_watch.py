@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from services.terminal.watched import Watched, screen, watched
+from terminal.watched import Watched, screen, watched
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
 AUCTION: dict[str, Any] = {

@@ -5,16 +5,17 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas.messages import Delivery, LetterKind, Payment, Task
+from schemas.letters import Delivery, LetterKind
+from schemas.ops import Task, transfer_task_id
+from schemas.payments import Payment
 from schemas.reasons import ORDER_REASONS, RECORD_REASONS
-from schemas.tasks import transfer_task_id
 from services.storefront.model.rows import TodoRow
 from services.storefront.model.todos import TODO_KINDS, reason_of_letter, reason_of_payment
 from services.storefront.pages import texts
 from services.storefront.pages.texts import LANGUAGES
 from services.storefront.todo import OTHER, is_open, todo_of
-from services.terminal.receipts import REASONS
-from services.terminal.todo import TITLES
+from terminal.receipts import REASONS
+from terminal.todo import TITLES
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 GROUP = "GB-7K3M9-QXA2F-D"

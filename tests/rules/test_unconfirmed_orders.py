@@ -11,20 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import (
-    GroupPurchase,
-    MembersAdmitted,
-    Message,
-    Notice,
-    OrderConfirmed,
-    OrderPlaced,
-    OrderRefused,
-    PaymentTerms,
-)
+from runtime.rows import Due, MemoryRows
+from schemas.groups import GroupPurchase, MembersAdmitted
+from schemas.letters import Notice
+from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused
+from schemas.parts import Message, PaymentTerms
 from services.order_service.processor import PROCESSOR
 from services.payment_service import rules as payment_rules
 from services.payment_service.processor import PROCESSOR as PAYMENTS
-from services.runtime.rows import Due, MemoryRows
 from tests.rules.payment_world import GROUP, World, terms
 from tests.rules.payment_world import T as BEGINS
 from tests.rules.test_order_rules import (

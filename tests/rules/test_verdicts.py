@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifier.verdicts import (
+from services.notifier.rules.verdicts import (
     Stage,
     Status,
     Verdict,

@@ -5,23 +5,11 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    Auction,
-    ConditionReplaced,
-    ContractConcluded,
-    Favor,
-    FavorDecision,
-    FavorTerms,
-    GroupPurchase,
-    Member,
-    Period,
-    Person,
-    Product,
-    PurchaseRow,
-    PurchaseState,
-    ShownOffer,
-    Tier,
-)
+from schemas.auctions import Auction, ConditionReplaced, ContractConcluded, ShownOffer
+from schemas.favors import Favor, FavorDecision
+from schemas.groups import GroupPurchase
+from schemas.orders import PurchaseRow, PurchaseState
+from schemas.parts import FavorTerms, Member, Period, Person, Product, Tier
 from services.storefront.views import (
     auction_detail,
     auction_view,

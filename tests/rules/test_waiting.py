@@ -6,27 +6,24 @@ from typing import Any
 
 import pytest
 
+from runtime.processor import Processor
+from runtime.rows import Due, GivenUp, MemoryRows, UnusableError
+from schemas.auctions import ApplicationConfirmed, ApplicationWithdrawn, AuctionWithdrawn
+from schemas.groups import GroupPurchase
 from schemas.ids import derive, is_group_id
-from schemas.messages import (
-    ApplicationConfirmed,
-    ApplicationWithdrawn,
-    AuctionWithdrawn,
-    GroupPurchase,
-    Message,
+from schemas.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
     OrderReturned,
-    Product,
 )
+from schemas.parts import Message, Product
 from services.auction_service.processor import AUCTION
 from services.order_service.processor import PROCESSOR as ORDERS
-from services.order_service.waiting import UNKNOWN_GROUP_WAIT
+from services.order_service.rules.waiting import UNKNOWN_GROUP_WAIT
 from services.payment_service.processor import PROCESSOR as PAYMENTS
-from services.runtime.processor import Processor
-from services.runtime.rows import Due, GivenUp, MemoryRows, UnusableError
 from services.shop_bridge.processor import INSTRUCTIONS
 
 T = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import structlog
 
-from schemas.tasks import order_task_id
-from services.runtime.pages import ops_pages
-from services.runtime.records import OutputRecord
-from services.runtime.settings import Settings, read_settings
-from services.shop_bridge.publisher import NotAcknowledgedError, Publisher
+from runtime.pages import ops_pages
+from runtime.records import OutputRecord
+from runtime.settings import Settings, read_settings
+from schemas.ops import order_task_id
+from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_shops
 from services.shop_bridge.webhooks import build, status, unready
 from tests.webhook_payloads import (

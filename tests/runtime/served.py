@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from runtime.ports import free_port
 from starlette.requests import ClientDisconnect
 
-from services.runtime.broker_watch import BrokerWatch
-from services.runtime.brokers import free_port
-from services.runtime.listening import WebSettings
-from services.runtime.settings import Settings
+from runtime.broker_watch import BrokerWatch
+from runtime.listening import WebSettings
+from runtime.settings import Settings
 from tests.system import plain_http
 
 #: Far longer than anything here takes on a busy machine.
@@ -84,7 +84,7 @@ class _NoBroker(BrokerWatch):
 
 def main() -> None:
     """Serve it."""
-    from services.runtime.serving import serve
+    from runtime.serving import serve
 
     async def status() -> dict[str, str]:
         return {"all": "well"}

@@ -12,13 +12,11 @@ from aiokafka.errors import UnsupportedCodecError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.topic import RECORD_BYTES_MAX
-from schemas.topics import ORDERS
-from services.runtime import batch_bytes, batches, transport
-from services.runtime.batches import Batches, Doubts, Records
-from services.runtime.clock import Input
-from services.runtime.lasting import lasting
-from services.runtime.records import (
+from runtime import batch_bytes, batches, transport
+from runtime.batches import Batches, Doubts, Records
+from runtime.clock import Input
+from runtime.lasting import lasting
+from runtime.records import (
     LETTER_BYTES_MAX,
     BadRecordError,
     Partitioner,
@@ -27,6 +25,8 @@ from services.runtime.records import (
     decode,
     offset_after,
 )
+from schemas.orders import ORDERS
+from schemas.topic import RECORD_BYTES_MAX
 from tests.raw_batches import CONTROL, TRANSACTIONAL, Raw, batch, gzipped, record, sealed
 
 TP = TopicPartition("orders", 2)

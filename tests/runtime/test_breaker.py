@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from services.runtime.breaker import PAUSES, STRIKES_MAX, Breaker
-from services.runtime.servers import TOLD_SECONDS, Servers
+from runtime.breaker import PAUSES, STRIKES_MAX, Breaker
+from runtime.servers import TOLD_SECONDS, Servers
 
 Step = Callable[[Breaker], Breaker]
 

@@ -3,18 +3,12 @@
 import asyncio
 
 import pytest
+from runtime.ports import free_port
 from structlog.testing import capture_logs
 
-from services.runtime.broker_watch import (
-    LASTING_EXIT_CODE,
-    MISSING_SECONDS,
-    BrokerWatch,
-    Outage,
-    Topics,
-)
-from services.runtime.brokers import free_port
-from services.runtime.lasting import LastingError
-from services.runtime.settings import Settings
+from runtime.broker_watch import LASTING_EXIT_CODE, MISSING_SECONDS, BrokerWatch, Outage, Topics
+from runtime.lasting import LastingError
+from runtime.settings import Settings
 
 WANTED = {"orders": 4, "clock": 1}
 ALL = dict(WANTED)

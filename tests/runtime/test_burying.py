@@ -7,14 +7,11 @@ from typing import Any
 import pytest
 import structlog
 
-from schemas.messages import OrderPaid
-from schemas.tasks import Task, record_task_id
-from schemas.topics import CATALOGUE, DEAD_LETTERS, GROUP_PURCHASES, ORDERS, TASKS, buries
-from services.runtime import burying as module
-from services.runtime.burying import TOLD_SECONDS, Buried, Burying, DeadLetters, Teller
-from services.runtime.metrics import DEAD_LETTERS as COUNTER
-from services.runtime.metrics import DeadLetterCounts
-from services.runtime.records import (
+from runtime import burying as module
+from runtime.burying import TOLD_SECONDS, Buried, Burying, DeadLetters, Teller
+from runtime.metrics import DEAD_LETTERS as COUNTER
+from runtime.metrics import DeadLetterCounts
+from runtime.records import (
     BadRecordError,
     Encoder,
     OutputRecord,
@@ -23,7 +20,11 @@ from services.runtime.records import (
     decode,
     encode,
 )
-from services.runtime.store import Meta, positions_value, with_positions
+from runtime.store import Meta, positions_value, with_positions
+from schemas.catalogue import CATALOGUE, buries
+from schemas.groups import GROUP_PURCHASES
+from schemas.ops import DEAD_LETTERS, TASKS, Task, record_task_id
+from schemas.orders import ORDERS, OrderPaid
 
 ONE = Partitioner(1)
 ORDER = OrderPaid(

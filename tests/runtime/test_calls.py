@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import Message, OrderPaid
-from schemas.topics import ORDERS, PURCHASES
-from services.runtime import calls, journal
-from services.runtime.breaker import PAUSES, STRIKES_MAX, ServerDownError, Strained, Unasked
-from services.runtime.caller import Lease
-from services.runtime.calls import LEASE_MARGIN_SECONDS, Calls
-from services.runtime.failing import RuleError
-from services.runtime.fold import Fold
-from services.runtime.processor import CallRules, Processor
-from services.runtime.records import Encoder, Partitioner, milliseconds
-from services.runtime.rows import Call, Rows
-from services.runtime.servers import Servers
-from services.runtime.store import Meta, Store
+from runtime import calls, journal
+from runtime.breaker import PAUSES, STRIKES_MAX, ServerDownError, Strained, Unasked
+from runtime.caller import Lease
+from runtime.calls import LEASE_MARGIN_SECONDS, Calls
+from runtime.failing import RuleError
+from runtime.fold import Fold
+from runtime.processor import CallRules, Processor
+from runtime.records import Encoder, Partitioner, milliseconds
+from runtime.rows import Call, Rows
+from runtime.servers import Servers
+from runtime.store import Meta, Store
+from schemas.orders import ORDERS, PURCHASES, OrderPaid
+from schemas.parts import Message
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = milliseconds(T)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.clock import Clock, Input, Wait, next_input
-from services.runtime.records import TIMESTAMP_MAX_MS, instant
+from runtime.clock import Clock, Input, Wait, next_input
+from runtime.records import TIMESTAMP_MAX_MS, instant
 
 QUIET_MS = 2_000
 

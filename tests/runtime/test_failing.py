@@ -13,15 +13,17 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import Message, OrderPaid, OrderPlaced, PurchaseState, SellerApproved
-from schemas.topics import CATALOGUE, ORDERS, PURCHASES
-from services.runtime.failing import RuleError
-from services.runtime.fold import Fold
-from services.runtime.overlay import VALUE_BYTES_MAX
-from services.runtime.processor import Processor
-from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
-from services.runtime.rows import Due, Rows, UnusableError
-from services.runtime.store import Meta, Store
+from runtime.failing import RuleError
+from runtime.fold import Fold
+from runtime.overlay import VALUE_BYTES_MAX
+from runtime.processor import Processor
+from runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
+from runtime.rows import Due, Rows, UnusableError
+from runtime.store import Meta, Store
+from schemas.auctions import SellerApproved
+from schemas.catalogue import CATALOGUE
+from schemas.orders import ORDERS, PURCHASES, OrderPaid, OrderPlaced, PurchaseState
+from schemas.parts import Message
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 BAD = "bad"

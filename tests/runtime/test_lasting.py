@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.lasting import (
+from runtime.lasting import (
     DOUBTFUL,
     LASTING,
     Judge,
@@ -24,7 +24,7 @@ from services.runtime.lasting import (
     lasting,
     of_rows,
 )
-from services.runtime.transport import TransportError, ends_session
+from runtime.transport import TransportError, ends_session
 
 #: aiokafka's errors that opening anew may mend, ``retriable`` or not: those of fenced producers,
 #: of groups that form anew, and of the way to the broker.

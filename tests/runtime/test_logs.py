@@ -13,8 +13,8 @@ import pytest
 import structlog
 from aiokafka.errors import ProducerFenced
 
-from services.runtime import logs
-from services.runtime.settings import Settings
+from runtime import logs
+from runtime.settings import Settings
 
 CLIENT = "aiokafka.consumer.fetcher"
 TELLS = re.compile(r"log\.(?:warning|error|exception)\(\s*(?:f?r?[\"'])(.+?)[\"']", re.DOTALL)

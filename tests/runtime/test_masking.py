@@ -9,10 +9,10 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime import logs
-from services.runtime.masking import without_addresses, without_cards
-from services.runtime.records import dead_letter
-from services.runtime.settings import Settings
+from runtime import logs
+from runtime.masking import without_addresses, without_cards
+from runtime.records import dead_letter
+from runtime.settings import Settings
 
 ADDRESSES = [
     ("550 5.1.1 <ann@x.example>: no such mailbox", "550 5.1.1 <(an address)>: no such mailbox"),

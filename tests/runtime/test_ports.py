@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.runtime import brokers
+from stack import brokers
 
 
 def test_a_port_is_given_to_one_though_nobody_listens_yet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,28 +9,21 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from services.notifier.settings import MailSettings
-from services.payment_service.settings import CardSettings
-from services.runtime import brokers
-from services.runtime.private import (
+from runtime.private import (
     goes_in_clear,
     is_this_machine,
     keep_files_private,
     private_folder,
     weakness_of,
 )
-from services.runtime.settings import SettingsError, WithSecrets, read_settings
-from services.runtime.supervisor import (
-    SECRETS,
-    SERVICES,
-    WITH_CARDS,
-    WITH_SHOPS,
-    environment_of,
-    supervise,
-)
+from runtime.settings import SettingsError, WithSecrets, read_settings
+from services.notifier.settings import MailSettings
+from services.payment_service.settings import CardSettings
 from services.storefront.settings import PageSettings
-from services.terminal.api import place_of
-from services.terminal.console import Mistake
+from stack import brokers
+from stack.supervisor import SECRETS, SERVICES, WITH_CARDS, WITH_SHOPS, environment_of, supervise
+from terminal.api import place_of
+from terminal.console import Mistake
 
 GOOD = "jU0m2vYx8Qk4-Zr7Tn1_bHc6LwSgE3aD"
 EVERY_SERVICE = (*SERVICES, *WITH_SHOPS, *WITH_CARDS)
@@ -171,14 +164,14 @@ def test_a_broker_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in SECRETS:
         monkeypatch.setenv(name, GOOD)
     for name in ("keep_files_private", "logs.set_up", "signal.pthread_sigmask"):
-        monkeypatch.setattr(f"services.runtime.supervisor.{name}", lambda *_: None)
+        monkeypatch.setattr(f"stack.supervisor.{name}", lambda *_: None)
     monkeypatch.setattr(brokers, "_embedded_command", lambda _: ["env"])
     monkeypatch.setattr(brokers, "_wait_until_it_answers", lambda _, process, *__: process.wait())
 
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("no further")
 
-    monkeypatch.setattr("services.runtime.supervisor._prepare", fail)
+    monkeypatch.setattr("stack.supervisor._prepare", fail)
     with pytest.raises(RuntimeError, match="no further"):
         supervise(home=tmp_path, broker="embedded", port=None, clock="wall", fresh=False)
     told = (tmp_path / "embedded" / "broker.log").read_text()

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import Message, Notice, OrderPaid, Person, Product, PurchaseState
-from schemas.notices import notices
-from schemas.topics import NOTICES, ORDERS, PURCHASES
-from services.runtime import due
-from services.runtime.failing import RuleError
-from services.runtime.fold import Fold
-from services.runtime.overlay import Overlay
-from services.runtime.processor import Processor
-from services.runtime.records import Encoder, Partitioner, encode, milliseconds
-from services.runtime.rows import Due, MemoryRows, Rows
-from services.runtime.store import Meta, Store
+from runtime import due
+from runtime.failing import RuleError
+from runtime.fold import Fold
+from runtime.overlay import Overlay
+from runtime.processor import Processor
+from runtime.records import Encoder, Partitioner, encode, milliseconds
+from runtime.rows import Due, MemoryRows, Rows
+from runtime.store import Meta, Store
+from schemas.letters import NOTICES, Notice, notices
+from schemas.orders import ORDERS, PURCHASES, OrderPaid, PurchaseState
+from schemas.parts import Message, Person, Product
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "G"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.lasting import LASTING_EXIT_CODE
-from services.runtime.running import RunningWorker
-from services.runtime.supervisor import LASTING_SECONDS, Child, last_words, paid_back_at
+from runtime.lasting import LASTING_EXIT_CODE
+from runtime.running import RunningWorker
+from stack.supervisor import LASTING_SECONDS, Child, last_words, paid_back_at
 
 WORDS = [
     ("JSON", b'{"event": "x"}\n{"event": "the worker stops", "error": "full: make room"}\n',

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from runtime.fold import Fold
+from runtime.held import Waits
+from runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
+from runtime.rows import Waiting
+from runtime.store import Meta, Store
 from schemas.ids import derive
-from schemas.messages import Message, OrderCancelled, OrderPaid
-from schemas.tasks import Task
+from schemas.ops import Task
+from schemas.orders import OrderCancelled, OrderPaid
+from schemas.parts import Message
 from services.order_service.processor import PROCESSOR
-from services.runtime.fold import Fold
-from services.runtime.held import Waits
-from services.runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
-from services.runtime.rows import Waiting
-from services.runtime.store import Meta, Store
 
 T = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from runtime.settings import Settings
+from runtime.worker import build
 from services.favor_service.processor import PROCESSORS
-from services.runtime.settings import Settings
-from services.runtime.worker import build
 
 
 def test_what_ops_ask_listens_where_ops_say_whatever_else_is_set(

@@ -11,22 +11,20 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
-from schemas.messages import (
+from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationWithdrawn,
     Applied,
     AuctionOpened,
     AuctionWithdrawn,
     CounterOffered,
-    Message,
     Offer,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
 )
+from schemas.parts import Message, Person, Product
 
 #: Whole milliseconds since then are the times of a history.
 BEGINS = datetime(2024, 3, 1, tzinfo=UTC)

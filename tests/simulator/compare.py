@@ -5,21 +5,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from schemas.messages import (
+from schemas.auctions import (
     ApplicationRefused,
     Auction,
     Conclusion,
     ConditionReplaced,
     ContractConcluded,
-    GroupPurchaseRequested,
-    MembersListed,
-    Message,
-    Notice,
     OfferJudged,
     RightIntercepted,
     Seller,
     ShownOffer,
 )
+from schemas.groups import GroupPurchaseRequested, MembersListed
+from schemas.letters import Notice
+from schemas.parts import Message
 
 from .driver import Ran
 from .oracle import Expected, Letter, Outcome

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas.messages import Message
-from services.runtime.processor import Processor
-from services.runtime.rows import Due, GivenUp, MemoryRows
+from runtime.processor import Processor
+from runtime.rows import Due, GivenUp, MemoryRows
+from schemas.parts import Message
 
 from .auctions import History, Record
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import orjson
 
-from schemas.messages import Message
+from runtime.records import Partitioner, milliseconds
+from schemas.catalogue import CATALOGUE
+from schemas.parts import Message
 from schemas.topic import PARTITIONS
-from schemas.topics import CATALOGUE
-from services.runtime.records import Partitioner, milliseconds
 from tests.system.stack import Stack, Worker, until
 
 from .auctions import History, Record

@@ -11,23 +11,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.messages import (
+from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationWithdrawn,
     Applied,
     AuctionOpened,
     AuctionWithdrawn,
     CounterOffered,
-    Message,
     Offer,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
 )
 from schemas.money import CURRENCIES
+from schemas.parts import Message, Person, Product
 
 from .auctions import History, Record
 

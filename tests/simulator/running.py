@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from services.runtime.processor import Processor
+from runtime.processor import Processor
 
 from .auctions import History, simulate
 from .compare import differences, gather

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.messages import Auction, ConditionReplaced, Message, Notice, OfferJudged
+from schemas.auctions import Auction, ConditionReplaced, OfferJudged
+from schemas.letters import Notice
+from schemas.parts import Message
 from services.auction_service.processor import PROCESSORS
 
 from .auctions import History, simulate

@@ -8,26 +8,25 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from schemas.messages import (
+from runtime.processor import Processor
+from runtime.rows import Due, Rows
+from schemas.auctions import (
+    AUCTIONS,
+    OFFERS,
     ApplicationConfirmed,
     ApplicationWithdrawn,
     Applied,
     AuctionOpened,
     AuctionWithdrawn,
     CounterOffered,
-    Message,
     Offer,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.topics import AUCTIONS, OFFERS
+from schemas.parts import Message, Person, Product
 from services.auction_service.processor import PROCESSORS
-from services.runtime.processor import Processor
-from services.runtime.rows import Due, Rows
 
 from .auctions import BEGINS, History, Record, history, simulate
 from .compare import differences, gather

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from schemas.messages import Message
+from runtime.settings import Settings
+from schemas.parts import Message
 from schemas.topic import Topic
-from services.runtime.settings import Settings
 from services.storefront.app import build
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings

@@ -13,22 +13,15 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from runtime.settings import Settings
+from runtime.transport import TransportError
+from schemas.auctions import Seller, SellerRegistered, StandingSince
+from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued
 from schemas.ids import derive
 from schemas.links import Links
-from schemas.messages import (
-    ApiKey,
-    GroupPurchase,
-    GroupPurchaseRequested,
-    IdIssued,
-    Message,
-    Product,
-    Seller,
-    SellerRegistered,
-    StandingSince,
-)
+from schemas.ops import ApiKey
+from schemas.parts import Message, Product
 from schemas.topic import Topic
-from services.runtime.settings import Settings
-from services.runtime.transport import TransportError
 from services.storefront.access import idempotency
 from services.storefront.app import build
 from services.storefront.model.database import connect, migrate

@@ -6,17 +6,11 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    Applied,
-    GroupPurchase,
-    GroupPurchaseRequested,
-    Member,
-    PaymentTerms,
-    Product,
-    Unsubscribed,
-)
-from schemas.notices import mailbox_of
-from services.notifier.links import SignedLinks
+from schemas.auctions import Applied
+from schemas.groups import GroupPurchase, GroupPurchaseRequested
+from schemas.letters import Unsubscribed, mailbox_of
+from schemas.parts import Member, PaymentTerms, Product
+from services.notifier.letters.links import SignedLinks
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_read_model import migrated, url, write
 from tests.storefront.test_two_visitors import (

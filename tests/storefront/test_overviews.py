@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable
 
-from services.runtime.broker_watch import BrokerWatch
-from services.runtime.settings import Settings
+from runtime.broker_watch import BrokerWatch
+from runtime.settings import Settings
 from services.storefront.live.events import Events
 from services.storefront.live.hub import Hub
 from services.storefront.live.streaming import EventStream

@@ -4,8 +4,9 @@ from base64 import urlsafe_b64decode
 
 import pytest
 
+from schemas.groups import GroupPurchase
 from schemas.links import Links
-from schemas.messages import GroupPurchase, PurchaseRow
+from schemas.orders import PurchaseRow
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.pseudonyms import pseudonym, shown_to
 from services.storefront.access.sessions import EndedSessions

@@ -16,22 +16,14 @@ from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.messages import (
-    ApiKey,
-    Auction,
-    Definition,
-    Delivery,
-    Favor,
-    GroupPurchase,
-    IdIssued,
-    Message,
-    OfferJudged,
-    Payment,
-    PurchaseRow,
-    PurchaseState,
-    Seller,
-    Task,
-)
+from schemas.auctions import Auction, OfferJudged, Seller
+from schemas.favors import Favor
+from schemas.groups import Definition, GroupPurchase, IdIssued
+from schemas.letters import Delivery
+from schemas.ops import ApiKey, Task
+from schemas.orders import PurchaseRow, PurchaseState
+from schemas.parts import Message
+from schemas.payments import Payment
 from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import Commands

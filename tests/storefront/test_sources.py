@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.links import Links
-from schemas.messages import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.sources import SOURCES_MAX, sources_of_shop
 from tests.storefront.test_asking_twice import SECRET, Site
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
-from schemas.messages import ApiKey, Delivery, Message, Payment, Task
-from schemas.tasks import next_version, transfer_task_id
+from schemas.letters import Delivery
+from schemas.ops import ApiKey, Task, next_version, transfer_task_id
+from schemas.parts import Message
+from schemas.payments import Payment
 from services.storefront.access.callers import Actor, digest_of
 from services.storefront.model.database import connect
 from services.storefront.model.reading import Reader

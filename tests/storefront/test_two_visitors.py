@@ -13,20 +13,13 @@ from unittest.mock import patch
 
 import pytest
 
+from schemas.auctions import Auction, OfferJudged, Seller
+from schemas.groups import Definition, GroupPurchase, IdIssued
 from schemas.links import Links, Purpose
-from schemas.messages import (
-    ApiKey,
-    Auction,
-    Definition,
-    GroupPurchase,
-    IdIssued,
-    Message,
-    OfferJudged,
-    Payment,
-    PurchaseState,
-    Seller,
-    Task,
-)
+from schemas.ops import ApiKey, Task
+from schemas.orders import PurchaseState
+from schemas.parts import Message
+from schemas.payments import Payment
 from services.storefront.access.callers import COOKIE, digest_of
 from services.storefront.access.rates import Count, Rates
 from tests.storefront.pages_app import (

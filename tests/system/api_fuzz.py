@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.runtime import brokers
+from stack import brokers
 from tests.system.api_stack import Api, api_on
 
 #: 422 is the rules' refusal of what has the right shape, 400 that of what has not.

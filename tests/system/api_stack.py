@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from schemas.links import Links
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.system import plain_http
 from tests.system.reader import Reader, Seen
 from tests.system.stack import DEADLINE_SECONDS, Stack, stack_on

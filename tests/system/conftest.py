@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.system.api_stack import Api, api_on
 from tests.system.go_tools import BUILD_SECONDS_MAX, GoToolError
 from tests.system.mail import Mailpit, MailServerError

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from schemas.messages import Message, OrderPaid, OrderPlaced, PurchaseState, Status
-from schemas.topics import ORDERS, PURCHASES
-from services.runtime.processor import Processor
-from services.runtime.rows import Due, Rows
-from services.runtime.worker import main
+from runtime.processor import Processor
+from runtime.rows import Due, Rows
+from runtime.worker import main
+from schemas.orders import ORDERS, PURCHASES, OrderPaid, OrderPlaced, PurchaseState
+from schemas.parts import Message, Status
 
 SERVICE = "faulty_service"
 UNLUCKY = 13

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from schemas.messages import Notice, Person, Product, ShownOffer
-from schemas.notices import notices
-from services.runtime.records import instant
+from runtime.records import instant
+from schemas.auctions import ShownOffer
+from schemas.letters import Notice, notices
+from schemas.parts import Person, Product
 from tests.system.faulty_smtp import Shares
 from tests.system.mail import FaultySmtp
 from tests.system.stack import Stack, Worker, until

@@ -3,28 +3,21 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from schemas.ids import derive
-from schemas.messages import (
+from runtime.records import milliseconds
+from schemas.auctions import (
     ApplicationConfirmed,
     Applied,
     AuctionOpened,
     CounterOffered,
-    Definition,
-    FavorTerms,
-    GroupPurchaseRequested,
-    Limits,
-    Message,
-    OrderPaid,
-    Payment,
-    PaymentTerms,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
-    Task,
-    Tier,
 )
-from services.runtime.records import milliseconds
+from schemas.groups import Definition, GroupPurchaseRequested
+from schemas.ids import derive
+from schemas.ops import Task
+from schemas.orders import OrderPaid
+from schemas.parts import FavorTerms, Limits, Message, PaymentTerms, Person, Product, Tier
+from schemas.payments import Payment
 from tests.system.stack import Stack
 
 SELLERS = {"nord": "Nordlicht Foto", "sato": "佐藤商店", "west": "West & Sons"}

@@ -19,9 +19,10 @@ from typing import Any
 
 import httpx
 import orjson
+from runtime.ports import free_port
 
 from demo.mailbox import Mailbox
-from services.runtime.brokers import end_with_parent, free_port
+from stack.brokers import end_with_parent
 from tests import debian
 from tests.system import plain_http
 from tests.system.faulty_smtp import Shares

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.messages import (
-    FavorTerms,
-    GroupPurchase,
-    Member,
-    OrderPlaced,
-    OrderReturned,
-    PaymentTerms,
-    Product,
-    Tier,
-)
+from schemas.groups import GroupPurchase
+from schemas.orders import OrderPlaced, OrderReturned
+from schemas.parts import FavorTerms, Member, PaymentTerms, Product, Tier
 from tests.system.payments import (
     Around,
     around,

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from services.runtime import brokers
+from stack import brokers
 from tests.system import made_up
 from tests.system.api_stack import LINKS, Api, api_on
 from tests.system.browser import DESKTOP, PHONE, Scheme, browser, window

@@ -16,14 +16,15 @@ from typing import Any, Self
 import httpx
 import orjson
 from aiokafka import TopicPartition
+from runtime.ports import free_port
 
+from runtime.records import as_record
+from runtime.transport import consumer, producer, send
 from schemas.ledger import balances, entries
-from schemas.messages import Message, Payment, PaymentReported, PaymentRetried
+from schemas.parts import Message
+from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
 from schemas.topic import PARTITIONS
-from schemas.topics import PAYMENT_REPORTS, PAYMENTS
-from services.runtime.brokers import end_with_parent, free_port
-from services.runtime.records import as_record
-from services.runtime.transport import consumer, producer, send
+from stack.brokers import end_with_parent
 from tests.system import plain_http
 from tests.system.stack import Stack, Worker, partition_of, until
 from tests.system.strict_stripe import Shares

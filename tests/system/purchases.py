@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.groups import GroupPurchase
 from schemas.ids import derive
-from schemas.messages import GroupPurchase, OrderPaid, Product
+from schemas.orders import OrderPaid
+from schemas.parts import Product
 from tests.system.stack import Stack, partition_of
 
 #: Not long ago: Kafka compacts facts of more than a week ago at once, and the tests read them all.

@@ -1,11 +1,11 @@
 """``python -m tests.system.quick_payments``: payments with pauses of moments, not of hours."""
 
+from runtime import breaker
+from runtime.worker import main
 from services.payment_service import hearing
 from services.payment_service.methods import callers
 from services.payment_service.processor import PROCESSORS
 from services.payment_service.settings import CardSettings
-from services.runtime import breaker
-from services.runtime.worker import main
 
 #: A minute's pause takes a second; all else is as it is in service.
 QUICKER = 60

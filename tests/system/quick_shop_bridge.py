@@ -2,18 +2,18 @@
 
 from datetime import timedelta
 
-from services.runtime import breaker
-from services.runtime.worker import main
-from services.shop_bridge.outbound import hearing
-from services.shop_bridge.outbound.caller import callers
+from runtime import breaker
+from runtime.worker import main
+from services.shop_bridge.edge.caller import callers
 from services.shop_bridge.processor import PROCESSORS
+from services.shop_bridge.rules.outbound import answers
 from services.shop_bridge.shops import BridgeSettings
 
 #: A minute's pause takes a second; all else is as it is in service.
 QUICKER = 60
 
-hearing.PAUSES = tuple(pause / QUICKER for pause in hearing.PAUSES[:3])
-hearing.OPEN_PAUSE = timedelta(seconds=1)
+answers.PAUSES = tuple(pause / QUICKER for pause in answers.PAUSES[:3])
+answers.OPEN_PAUSE = timedelta(seconds=1)
 
 breaker.PAUSES = tuple(pause / QUICKER for pause in breaker.PAUSES[:4])
 

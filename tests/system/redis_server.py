@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from services.runtime.brokers import end_with_parent, free_port
+from runtime.ports import free_port
+
+from stack.brokers import end_with_parent
 from tests import debian
 from tests.system.stack import until
 

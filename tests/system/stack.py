@@ -16,17 +16,19 @@ from typing import Any
 import httpx
 import orjson
 from aiokafka import TopicPartition
+from runtime.ports import free_port
 
-from schemas.messages import Message, TimePassed
+from runtime.admin import create_topics
+from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
+from runtime.settings import Settings
+from runtime.transport import consumer, producer, read_end, send
+from schemas.catalogue import CATALOGUE
+from schemas.orders import ORDERS
+from schemas.parts import Message, TimePassed
 from schemas.topic import PARTITIONS
-from schemas.topics import CATALOGUE, ORDERS
-from services.runtime.admin import create_topics
-from services.runtime.brokers import RunningBroker, free_port
-from services.runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
-from services.runtime.settings import Settings
-from services.runtime.standing import Standing
-from services.runtime.supervisor import end_all
-from services.runtime.transport import consumer, producer, read_end, send
+from stack.brokers import RunningBroker
+from stack.standing import Standing
+from stack.supervisor import end_all
 from tests.system import plain_http
 
 #: Far longer than anything takes on a busy machine: what fails by it has not happened.

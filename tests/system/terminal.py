@@ -9,10 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from schemas.messages import Message
-from schemas.topics import CATALOGUE
-from services.runtime.records import Encoder, Partitioner, milliseconds
-from services.terminal import ops, purchases
+from runtime.records import Encoder, Partitioner, milliseconds
+from schemas.catalogue import CATALOGUE
+from schemas.parts import Message
+from terminal import ops, purchases
 from tests.system.api_stack import ADMIN_KEY, Api
 from tests.system.stack import Stack
 

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.system import made_up
 from tests.system.api_stack import LINKS, Api, api_on
 from tests.system.browser import DESKTOP, PHONE, Scheme, browser, window

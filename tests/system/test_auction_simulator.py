@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.simulator.auctions import simulate
 from tests.simulator.on_broker import run_on
 from tests.system.stack import stack_on

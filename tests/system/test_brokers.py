@@ -1,4 +1,4 @@
-"""Brokers: what `services/runtime/brokers.py` finds and starts keeps its promises."""
+"""Brokers: what `stack/brokers.py` finds and starts keeps its promises."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ from aiokafka.admin import (  # type: ignore[import-untyped, unused-ignore]
     NewTopic,
 )
 
-from services.runtime import brokers
+from stack import brokers
 from tests.system.stack import until
 
 READ_SECONDS_MAX = 60
@@ -145,7 +145,7 @@ def test_taken_port_is_one_clear_line(embedded: brokers.RunningBroker, tmp_path:
 def test_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
     """A process that is killed with SIGKILL takes the broker it started with it."""
     program = (
-        "import sys, pathlib; from services.runtime import brokers; "
+        "import sys, pathlib; from runtime import brokers; "
         "b = brokers.start('embedded', home=pathlib.Path(sys.argv[1])); "
         "print(b.bootstrap_servers, flush=True); sys.stdin.read()"
     )

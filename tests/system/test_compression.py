@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from runtime.admin import admin, topics_of_ours
+from runtime.records import encode
+from schemas.catalogue import CATALOGUE
 from schemas.ids import derive
-from schemas.topics import CATALOGUE
-from services.runtime.admin import admin, topics_of_ours
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import encode
+from stack.brokers import RunningBroker
 from tests.raw_batches import HEADER
 from tests.system.api_stack import SETTINGS
 from tests.system.broken_logs import log_file

@@ -8,21 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from schemas.ids import derive
-from schemas.messages import (
+from runtime.records import instant, milliseconds
+from schemas.auctions import (
     ApplicationConfirmed,
     Applied,
     AuctionOpened,
     CounterOffered,
-    Message,
-    OrderPaid,
-    Person,
-    Product,
     SellerApproved,
     SellerRegistered,
 )
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import instant, milliseconds
+from schemas.ids import derive
+from schemas.orders import OrderPaid
+from schemas.parts import Message, Person, Product
+from stack.brokers import RunningBroker
 from tests.system.stack import Stack, Worker, stack_on, until
 
 pytestmark = pytest.mark.system

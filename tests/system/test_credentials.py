@@ -13,11 +13,13 @@ import pytest
 from fastapi.routing import APIRoute
 
 from schemas.links import Links, Purpose
-from schemas.messages import Payment, PaymentCause, Task
-from services.runtime.brokers import RunningBroker
+from schemas.ops import Task
+from schemas.parts import PaymentCause
+from schemas.payments import Payment
 from services.storefront.access.callers import COOKIE, MAX_AGE
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.live import events
+from stack.brokers import RunningBroker
 from tests.attack.attacks import Means, attacks_of, some_of
 from tests.attack.judging import problems_of
 from tests.attack.targets import OverHttp, means_of

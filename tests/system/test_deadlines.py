@@ -16,20 +16,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.messages import (
-    Message,
-    OrderPlaced,
-    Payment,
-    PaymentCause,
-    PaymentTerms,
-    TimePassed,
-)
+from runtime import store
+from runtime.records import OutputRecord, encode, instant, milliseconds
+from runtime.store import POSITIONS_KEY
+from schemas.orders import ORDERS, OrderPlaced
+from schemas.parts import Message, PaymentCause, PaymentTerms, TimePassed
+from schemas.payments import Payment
 from schemas.topic import PARTITIONS
-from schemas.topics import ORDERS
-from services.runtime import brokers, store
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import OutputRecord, encode, instant, milliseconds
-from services.runtime.store import POSITIONS_KEY
+from stack import brokers
+from stack.brokers import RunningBroker
 from tests import debian
 from tests.system.purchases import T, closings, group_until, groups_in, order_at, states, text
 from tests.system.stack import Stack, Worker, open_transaction, partition_of, stack_on, until

@@ -9,16 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.messages import (
-    FavorTerms,
-    GroupPurchaseRequested,
-    Member,
-    OrderPaid,
-    Person,
-    Product,
-    Tier,
-)
-from services.runtime.brokers import RunningBroker
+from schemas.groups import GroupPurchaseRequested
+from schemas.orders import OrderPaid
+from schemas.parts import FavorTerms, Member, Person, Product, Tier
+from stack.brokers import RunningBroker
 from tests.system.letters import mail_env
 from tests.system.mail import Mailpit
 from tests.system.purchases import T

@@ -5,17 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from runtime.records import milliseconds
+from schemas.groups import GroupPurchaseRequested
 from schemas.ids import derive
-from schemas.messages import (
-    FavorTerms,
-    GroupPurchaseRequested,
-    Member,
-    OrderPaid,
-    Product,
-    Tier,
-)
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import milliseconds
+from schemas.orders import OrderPaid
+from schemas.parts import FavorTerms, Member, Product, Tier
+from stack.brokers import RunningBroker
 from tests.system.stack import stack_on
 
 pytestmark = pytest.mark.system

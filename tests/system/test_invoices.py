@@ -11,9 +11,9 @@ import pytest
 from pypdf import PdfReader
 
 from demo.mailbox import Mailbox
-from schemas.messages import Payment
+from schemas.payments import Payment
 from schemas.references import creditor_reference
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.bank import Transfer, statement
 from tests.system import made_up
 from tests.system.api_stack import LINKS, SECRET, Api, Client, after, api_on

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from aiokafka.admin import NewTopic
 
-from services.runtime import brokers
-from services.runtime.admin import admin, delete_topics
-from services.runtime.brokers import RunningBroker
-from services.runtime.lasting import LASTING_EXIT_CODE
+from runtime.admin import admin, delete_topics
+from runtime.lasting import LASTING_EXIT_CODE
+from stack import brokers
+from stack.brokers import RunningBroker
 from tests.system.api_stack import SETTINGS
 from tests.system.purchases import group_until, order_at
 from tests.system.stack import Stack, Worker, stack_on, until

@@ -8,11 +8,11 @@ from typing import Any
 import dkim
 import pytest
 from aiosmtpd.controller import Controller
+from runtime.ports import free_port
 
+from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.letters import letter
-from services.notifier.sending import Mailer, Reply
 from services.notifier.settings import MailSettings
-from services.runtime.brokers import free_port
 from tests.keys import dkim_key
 from tests.rules.letter_samples import SENDER, FixedLinks, samples
 from tests.system.faulty_smtp import Faulty

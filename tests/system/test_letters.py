@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runtime.ports import free_port
 
-from schemas.messages import LetterResend, Resubscribed, Unsubscribed
-from services.runtime.brokers import RunningBroker, free_port
-from services.terminal.lags import lags
+from schemas.letters import LetterResend, Resubscribed, Unsubscribed
+from stack.brokers import RunningBroker
+from terminal.lags import lags
 from tests.system import plain_http
 from tests.system.faulty_smtp import Shares
 from tests.system.letters import BAD_DAY, MAIL, letter_to, mail_env, run

@@ -14,13 +14,16 @@ import httpx
 import orjson
 import pytest
 
-from schemas.messages import Auction, GroupPurchase, Product, PurchaseState, ShownOffer
-from schemas.topics import CATALOGUE
-from services.runtime import brokers
-from services.runtime.admin import admin, create_topics, topics_of_ours
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import as_record
+from runtime.admin import admin, create_topics, topics_of_ours
+from runtime.records import as_record
+from schemas.auctions import Auction, ShownOffer
+from schemas.catalogue import CATALOGUE
+from schemas.groups import GroupPurchase
+from schemas.orders import PurchaseState
+from schemas.parts import Product
 from services.storefront.views import auction_view, group_progress
+from stack import brokers
+from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch
 from tests.system import plain_http
 from tests.system.api_stack import SETTINGS

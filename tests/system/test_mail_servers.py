@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from demo.mailbox import KIND_HEADER, Mailbox
 from demo.watching import MissingStep
-from services.notifier.sending import Mailer, Reply
+from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.settings import MailSettings
 from tests.system.faulty_smtp import Shares
 from tests.system.mail import FaultySmtp, Mailpit, sink

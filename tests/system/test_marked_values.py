@@ -22,11 +22,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from runtime.ports import free_port
 
+from runtime.records import OutputRecord
 from schemas.links import Links
-from schemas.messages import OrderPaid
-from services.runtime.brokers import RunningBroker, free_port
-from services.runtime.records import OutputRecord
+from schemas.orders import OrderPaid
+from stack.brokers import RunningBroker
 from tests.keys import dkim_key
 from tests.system import plain_http
 from tests.system.api_stack import Client, after

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import Notice
-from services.notifier.links import SignedLinks
+from schemas.letters import Notice
+from services.notifier.letters.links import SignedLinks
 from tests.system.api_stack import LINKS, Api, after
 from tests.system.reader import Reader
 from tests.system.stack import until

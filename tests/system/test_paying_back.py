@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import FavorTerms, GroupPurchase, OrderPaid, PaymentTerms, Product, Tier
-from schemas.tasks import order_task_id
-from services.runtime.brokers import RunningBroker
+from schemas.groups import GroupPurchase
+from schemas.ops import order_task_id
+from schemas.orders import OrderPaid
+from schemas.parts import FavorTerms, PaymentTerms, Product, Tier
+from stack.brokers import RunningBroker
 from tests.shop_faults import Fault, served
 from tests.strict_shopify import TOKEN, StrictShopify
 from tests.system import plain_http

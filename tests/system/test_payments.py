@@ -8,20 +8,10 @@ from typing import Any
 
 import pytest
 
-from schemas.messages import (
-    FavorTerms,
-    GroupPurchase,
-    Member,
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderReturned,
-    PaymentTerms,
-    Person,
-    Product,
-    Tier,
-)
-from services.runtime.brokers import RunningBroker
+from schemas.groups import GroupPurchase
+from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from schemas.parts import FavorTerms, Member, PaymentTerms, Person, Product, Tier
+from stack.brokers import RunningBroker
 from tests.system import many_payments
 from tests.system.api_stack import ADMIN_KEY, SETTINGS
 from tests.system.payments import (

@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas.messages import GroupPurchase, KeyParked, OrderPaid, OrderPlaced
-from schemas.tasks import record_task_id
-from schemas.topics import CATALOGUE, DEAD_LETTERS, ORDERS
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import OutputRecord, encode, milliseconds
-from services.runtime.store import POSITIONS_KEY
+from runtime.records import OutputRecord, encode, milliseconds
+from runtime.store import POSITIONS_KEY
+from schemas.catalogue import CATALOGUE
+from schemas.groups import GroupPurchase
+from schemas.ops import DEAD_LETTERS, KeyParked, record_task_id
+from schemas.orders import ORDERS, OrderPaid, OrderPlaced
+from stack.brokers import RunningBroker
 from tests.system import faulty_service
 from tests.system.faulty_service import UNLUCKY, in_order
 from tests.system.purchases import T, closings, group_until, groups_in, order_at, states, text

@@ -15,35 +15,25 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, delete, select, update
 
+from runtime.records import BadRecordError, OutputRecord, as_record, decode, encode
+from schemas.auctions import Auction, OfferJudged, ShownOffer
+from schemas.catalogue import CATALOGUE
+from schemas.favors import Favor
+from schemas.groups import Definition, GroupPurchase
 from schemas.ids import derive
-from schemas.messages import (
-    Auction,
-    Definition,
-    Delivery,
-    Favor,
-    GroupPurchase,
-    Message,
-    OfferJudged,
-    Payment,
-    PaymentCause,
-    Period,
-    Product,
-    PurchaseRow,
-    PurchaseState,
-    ShownOffer,
-    Task,
-)
-from schemas.parts import FavorTerms
+from schemas.letters import Delivery
+from schemas.ops import Task
+from schemas.orders import PurchaseRow, PurchaseState
+from schemas.parts import FavorTerms, Message, PaymentCause, Period, Product
+from schemas.payments import Payment
 from schemas.topic import PARTITIONS
-from schemas.topics import CATALOGUE
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import BadRecordError, OutputRecord, as_record, decode, encode
 from services.storefront.model import listing
 from services.storefront.model.database import connect, migrate
 from services.storefront.model.projecting import TOPICS
 from services.storefront.model.reading import Reader
 from services.storefront.model.tables import FACTS, POSITIONS, READ_MODEL
 from services.storefront.model.writing import Writer
+from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch
 from tests.system.broken_logs import produce
 from tests.system.postgres import Postgres

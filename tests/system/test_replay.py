@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.chaos.recorded import (
     SHUFFLE_SECONDS,
     VICTIMS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.system.api_fuzz import fuzz
 from tests.system.api_stack import Api, api_on
 

@@ -17,16 +17,18 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from prometheus_client import REGISTRY
+from runtime.ports import free_port
 from structlog.testing import capture_logs
 
-from schemas.messages import Notice, Person, Product, Says
-from services.notifier import rules, sending
-from services.notifier.mailer import LetterCaller
-from services.notifier.sending import Mailer, Reply
+from runtime.breaker import ServerDownError, Strained, reply_of
+from runtime.rows import MemoryRows
+from schemas.letters import Notice, Says
+from schemas.parts import Person, Product
+from services.notifier.edge import connections as sending
+from services.notifier.edge.connections import Mailer, Reply
+from services.notifier.edge.mailer import LetterCaller
+from services.notifier.rules import deliveries
 from services.notifier.settings import MailSettings, MailSettingsError
-from services.runtime.breaker import ServerDownError, Strained, reply_of
-from services.runtime.brokers import free_port
-from services.runtime.rows import MemoryRows
 from tests.keys import dkim_key, openssl
 from tests.system.faulty_smtp import DROP, HANG, Faulty, Stage
 from tests.system.letters import MAIL
@@ -764,11 +766,11 @@ def _notice(number: int) -> Notice:
 async def _sent(caller: LetterCaller, rows: MemoryRows, number: int) -> str:
     """What became of a letter, from its notice to its row, over a real dialogue."""
     notice = _notice(number)
-    rules.take_notice(notice, rows, notice.at)
+    deliveries.take_notice(notice, rows, notice.at)
     call = f"call/letter/{notice.notice_id}"
     if call in rows:
-        told = await caller(rules.request(call, rows, notice.at), lambda: None)
-        rules.settle(call, reply_of(told), rows, notice.at)
+        told = await caller(deliveries.request(call, rows, notice.at), lambda: None)
+        deliveries.settle(call, reply_of(told), rows, notice.at)
     return str(rows[f"letter/{notice.notice_id}"].status)
 
 
@@ -837,13 +839,13 @@ async def test_a_dialogue_says_of_the_server_what_is_the_server_s(
     """What may be one letter's own opens no breaker by itself."""
     rows = MemoryRows("ann")
     notice = _notice(1)
-    rules.take_notice(notice, rows, notice.at)
+    deliveries.take_notice(notice, rows, notice.at)
     async with Faulty(lambda stage, recipient, tried: says.get(stage)) as server:
         patience = 0.002 if HANG in says.values() else 0.03
         known = settings(server.port, link_secret=MAIL["LINK_SECRET"], smtp_timeout_factor=patience)
         caller = LetterCaller(known)
         await caller.start()
-        asked = rules.request("call/letter/n1", rows, notice.at)
+        asked = deliveries.request("call/letter/n1", rows, notice.at)
         if isinstance(means, str):
             with pytest.raises(ServerDownError, match=means):
                 await caller(asked, lambda: None)
@@ -857,9 +859,9 @@ async def test_a_refused_connection_is_the_server_s_state() -> None:
     caller = LetterCaller(settings(free_port(), link_secret=MAIL["LINK_SECRET"]))
     await caller.start()
     rows, notice = MemoryRows("ann"), _notice(1)
-    rules.take_notice(notice, rows, notice.at)
+    deliveries.take_notice(notice, rows, notice.at)
     with pytest.raises(ServerDownError, match="Connect call failed"):
-        await caller(rules.request("call/letter/n1", rows, notice.at), lambda: None)
+        await caller(deliveries.request("call/letter/n1", rows, notice.at), lambda: None)
     await caller.stop()
 
 

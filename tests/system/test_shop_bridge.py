@@ -13,18 +13,14 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import NewTopic
+from runtime.ports import free_port
 
-from schemas.messages import (
-    Definition,
-    FavorTerms,
-    GroupPurchase,
-    GroupPurchaseRequested,
-    Product,
-)
-from schemas.tasks import order_task_id
-from services.runtime.admin import admin
-from services.runtime.brokers import RunningBroker, free_port
-from services.runtime.records import OutputRecord, milliseconds
+from runtime.admin import admin
+from runtime.records import OutputRecord, milliseconds
+from schemas.groups import Definition, GroupPurchase, GroupPurchaseRequested
+from schemas.ops import order_task_id
+from schemas.parts import FavorTerms, Product
+from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch
 from tests.system import plain_http
 from tests.system.broken_logs import produce
@@ -297,7 +293,7 @@ def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:
     path.write_text(json.dumps(mended))
     replay = ["dead-letters", "replay", "--task", task["task_id"], "--value", str(path), "--yes"]
     subprocess.run(
-        [sys.executable, "-m", "services.terminal", *replay],
+        [sys.executable, "-m", "terminal", *replay],
         env={
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": stack.settings.kafka_bootstrap_servers,

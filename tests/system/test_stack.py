@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from services.runtime.brokers import RunningBroker
-from services.runtime.running import ADMIN_KEY_FILE, is_alive
-from services.runtime.supervisor import SECRETS, SERVICES
+from runtime.running import ADMIN_KEY_FILE, is_alive
+from stack.brokers import RunningBroker
+from stack.supervisor import SECRETS, SERVICES
 from tests.system import plain_http
 from tests.system.stack import until
 from tests.system.whole_stack import jointbuy, status, up

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.system.api_stack import SECRET, Api, api_on
 from tests.system.browser import DESKTOP, PHONE, browser, window
 from tests.system.letterbox import Letterbox

@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+from runtime.ports import free_port
 
+from runtime.breaker import reply_of
 from services.payment_service.hearing import Reply, Request
 from services.payment_service.methods import stripe_cards, stripe_lookup
 from services.payment_service.methods.stripe_cards import StripeCards
 from services.payment_service.settings import CardSettings
-from services.runtime.breaker import reply_of
-from services.runtime.brokers import free_port
 from tests.system.payments import StrictStripe
 from tests.system.strict_stripe import PARAMETERS, ROUTES, Shares
 from tests.system.stripe_servers import FORM, KEY, Localstripe, StripeMock

@@ -8,29 +8,20 @@ from typing import Any
 
 import pytest
 
+from runtime.records import OutputRecord, Partitioner, encode, milliseconds
+from schemas.favors import Favor, FavorDecision
+from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued, RequestRefused
 from schemas.ids import derive
-from schemas.messages import (
-    Favor,
-    FavorDecision,
-    FavorTerms,
-    GroupPurchase,
-    GroupPurchaseRequested,
-    IdIssued,
-    Member,
+from schemas.orders import (
+    ORDERS,
     OrderPaid,
     OrderRefused,
-    Period,
-    Problem,
-    Product,
     PurchaseOpened,
     PurchaseRow,
     PurchaseState,
-    RequestRefused,
-    Tier,
 )
-from schemas.topics import ORDERS
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import OutputRecord, Partitioner, encode, milliseconds
+from schemas.parts import FavorTerms, Member, Period, Problem, Product, Tier
+from stack.brokers import RunningBroker
 from tests.system.stack import Stack, open_transaction, stack_on, until
 from tests.system.terminal import Said, facts_sent, jointbuy, pointed_at
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from schemas.ids import derive
-from schemas.messages import (
+from runtime.records import milliseconds
+from schemas.auctions import (
     ApplicationRefused,
     Auction,
     AuctionOpened,
     ConditionReplaced,
     ContractConcluded,
     CounterOffered,
-    IdIssued,
     OfferJudged,
-    Product,
     RightIntercepted,
     ShownOffer,
 )
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import milliseconds
+from schemas.groups import IdIssued
+from schemas.ids import derive
+from schemas.parts import Product
+from stack.brokers import RunningBroker
 from tests.system.stack import Stack, partition_of, stack_on
 from tests.system.terminal import facts_sent, jointbuy, pointed_at
 

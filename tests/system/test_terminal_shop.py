@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.runtime.brokers import RunningBroker
+from stack.brokers import RunningBroker
 from tests.system import plain_http
 from tests.system.api_stack import Api, after, api_on
 from tests.system.stack import until

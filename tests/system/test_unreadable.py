@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from runtime.admin import admin, create_topics, set_of_topic
+from runtime.records import encode, milliseconds
+from schemas.groups import GroupPurchase
 from schemas.ids import derive
-from schemas.messages import GroupPurchase, OrderCancelled
-from schemas.topics import DEAD_LETTERS
-from services.runtime.admin import admin, create_topics, set_of_topic
-from services.runtime.brokers import RunningBroker
-from services.runtime.records import encode, milliseconds
+from schemas.ops import DEAD_LETTERS
+from schemas.orders import OrderCancelled
+from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch, gzipped
 from tests.system.broken_logs import (
     LogFile,

@@ -57,7 +57,7 @@ def _read(descriptor: int, into: bytearray) -> None:
 @contextmanager
 def watching(url: str, *arguments: str, on_terminal: bool = False) -> Iterator[Watching]:
     main, side = pty.openpty() if on_terminal else os.pipe()
-    command = [sys.executable, "-m", "services.terminal", "watch", *arguments]
+    command = [sys.executable, "-m", "terminal", "watch", *arguments]
     env = {**os.environ, "JOINTBUY_URL": url, "COLUMNS": "140", "TERM": "xterm"}
     process = subprocess.Popen(command, env=env, stdout=side, stderr=subprocess.PIPE)
     os.close(side)

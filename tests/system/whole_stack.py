@@ -13,7 +13,7 @@ from typing import Any
 def jointbuy(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "services.terminal", *arguments],
+        [sys.executable, "-m", "terminal", *arguments],
         env={**os.environ, "JOINTBUY_HOME": str(home), **env},
         capture_output=True,
         text=True,

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from schemas.messages import Notice
-from schemas.notices import OPTIONAL_KINDS, Says
+from schemas.letters import OPTIONAL_KINDS, Notice, Says
 from schemas.parts import SUM_MAX
 from schemas.unverified import LEFT_OUT, without_links
 from services.notifier.letters import wording

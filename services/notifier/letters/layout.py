@@ -12,7 +12,7 @@ from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import escape
 
-from schemas.notices import LetterKind
+from schemas.letters import LetterKind
 from services.notifier.letters.wording import LANGUAGES, Language
 
 #: What colours a letter: good news, something to do, bad news, or just news.

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.letters import Notice
 from schemas.mailboxes import AddressError, ascii_domain, usable
-from schemas.messages import Notice
 from services.notifier.letters.wording import Room
 
 

@@ -7,9 +7,9 @@ its own payment fact.
 
 from collections.abc import Mapping
 
+from runtime.settings import read_settings
 from services.payment_service.methods.stripe_cards import StripeCards
 from services.payment_service.settings import CardSettings
-from services.runtime.settings import read_settings
 
 
 def callers() -> Mapping[str, StripeCards]:

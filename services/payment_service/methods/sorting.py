@@ -3,8 +3,8 @@
 import stripe
 import structlog
 
+from runtime.breaker import Strained
 from services.payment_service.hearing import Reply
-from services.runtime.breaker import Strained
 
 #: What the state of things does not allow (any more): it is looked at instead.
 STATE_CODES = frozenset(

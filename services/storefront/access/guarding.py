@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.runtime.bodies import is_told_too_large
-from services.runtime.networks import network_of
+from runtime.bodies import is_told_too_large
+from runtime.networks import network_of
 from services.storefront.access.callers import COOKIE
 from services.storefront.access.rates import Rates, What
 from services.storefront.problems import NotAllowed, Refusal, TooLarge

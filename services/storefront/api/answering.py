@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 
+from runtime.transport import TransportError
 from schemas.links import LinkError
-from services.runtime.transport import TransportError
 from services.storefront.access.guarding import API, Refuse
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.reading import BadCursor, NothingSuch

@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.messages import ApiKey, Problem, Standing, Verdict
+from schemas.auctions import Standing, Verdict
+from schemas.ops import ApiKey
+from schemas.parts import Problem
 from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.commands.auctions import Offered, Reserved
 from services.storefront.commands.groups import Asked

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from schemas.messages import Method, Payment, PaymentCause, Receipt
+from schemas.parts import Method, PaymentCause, Receipt
+from schemas.payments import Payment
 from services.storefront.invoices.bills import open_of
 from services.storefront.views import View
 

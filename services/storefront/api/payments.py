@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
-from schemas.messages import Payment
+from schemas.payments import Payment
 from services.storefront.access.callers import Actor, Kind
 from services.storefront.access.pseudonyms import shown_to
 from services.storefront.api.payment_views import (

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from pydantic import Field
 
-from schemas.messages import Task, TaskKind
+from schemas.ops import Task, TaskKind
 from services.storefront.api.routes import reads, router, writes
 from services.storefront.api.taking import (
     Absent,

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.messages import (
+from schemas.auctions import (
+    APPLICATIONS,
+    AUCTIONS,
+    OFFERS,
     ApplicationConfirmed,
     ApplicationRefused,
     ApplicationWithdrawn,
@@ -12,13 +15,9 @@ from schemas.messages import (
     AuctionOpened,
     AuctionWithdrawn,
     CounterOffered,
-    Message,
     OfferJudged,
-    Person,
-    Problem,
-    Product,
 )
-from schemas.topics import APPLICATIONS, AUCTIONS, OFFERS
+from schemas.parts import Message, Person, Problem, Product
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, is_trusted, link_problems, now
 from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven

@@ -23,8 +23,7 @@ from pydantic_core import to_json
 
 from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
 from schemas.mailboxes import mailbox
-from schemas.messages import IfIncomplete, Method, PaymentScope, Visibility
-from schemas.parts import NUMBER_MAX, SUM_MAX
+from schemas.parts import NUMBER_MAX, SUM_MAX, IfIncomplete, Method, PaymentScope, Visibility
 from schemas.sources import SOURCES_MAX
 from services.storefront.problems import invalid
 

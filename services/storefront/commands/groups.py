@@ -6,26 +6,22 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from schemas.messages import (
+from schemas.groups import (
+    DEFINITIONS,
+    GROUP_PURCHASE_REQUESTS,
+    GROUP_PURCHASES,
+    REQUEST_OUTCOMES,
     Definition,
     GroupPurchase,
     GroupPurchaseRequested,
     GroupPurchaseWithdrawn,
     IdIssued,
     MembersListed,
-    Message,
-    Problem,
-    PurchaseState,
     RequestRefused,
 )
+from schemas.orders import PURCHASES, PurchaseState
+from schemas.parts import Message, Problem
 from schemas.sources import sources_of_shop
-from schemas.topics import (
-    DEFINITIONS,
-    GROUP_PURCHASE_REQUESTS,
-    GROUP_PURCHASES,
-    PURCHASES,
-    REQUEST_OUTCOMES,
-)
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, is_trusted, now
 from services.storefront.commands.given import (

@@ -4,24 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from schemas.commands import units_by_link_max
-from schemas.messages import (
-    GroupPurchase,
-    Message,
+from schemas.groups import GroupPurchase
+from schemas.money import worth
+from schemas.orders import (
+    ORDERS,
+    PURCHASES,
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
     OrderPlaced,
     OrderRefused,
     OrderReturned,
-    Problem,
     PurchaseState,
+    units_by_link_max,
 )
-from schemas.money import worth
-from schemas.parts import SUM_MAX
+from schemas.parts import SUM_MAX, Message, Problem
 from schemas.reasons import BEYOND_LIMITS
 from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
-from schemas.topics import ORDERS, PURCHASES
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import (

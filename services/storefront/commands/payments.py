@@ -4,18 +4,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from schemas.messages import (
-    Definition,
-    GroupPurchase,
-    Message,
-    Payment,
-    PaymentReported,
-    PaymentRetried,
-    Problem,
-)
-from schemas.parts import SUM_MAX
+from schemas.groups import DEFINITIONS, Definition, GroupPurchase
+from schemas.parts import SUM_MAX, Message, Problem
+from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
 from schemas.reasons import BEYOND_LIMITS
-from schemas.topics import DEFINITIONS, PAYMENT_REPORTS, PAYMENTS
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import OutcomeGiven, ReceivedGiven

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.messages import (
-    ApiKey,
-    Message,
-    Preference,
+from schemas.auctions import (
+    SELLER_REGISTRATIONS,
+    SELLERS,
     Seller,
     SellerAct,
     SellerApproved,
@@ -15,8 +14,10 @@ from schemas.messages import (
     SellerSuspended,
     Standing,
 )
+from schemas.letters import MAIL_PREFERENCES, Preference
+from schemas.ops import API_KEYS, ApiKey
+from schemas.parts import Message
 from schemas.sources import is_reserved
-from schemas.topics import API_KEYS, MAIL_PREFERENCES, SELLER_REGISTRATIONS, SELLERS
 from services.storefront.access.callers import Actor, new_key, revoked
 from services.storefront.commands.acting import Acting, demand, link_problems, now
 from services.storefront.commands.given import SellerGiven

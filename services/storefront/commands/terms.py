@@ -6,9 +6,8 @@ Nobody stands between a definition and the log, so what no request could ever ta
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from schemas.messages import Problem
 from schemas.money import CURRENCIES
-from schemas.parts import AMOUNT_MAX, NUMBER_MAX
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Problem
 from services.storefront.commands.given import DefinitionGiven, TierGiven
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.messages import Payment, Problem, Task
-from schemas.tasks import next_version, transfer_task_id
-from schemas.topics import TASKS
+from schemas.ops import TASKS, Task, next_version, transfer_task_id
+from schemas.parts import Problem
+from schemas.payments import Payment
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import demand, now
 from services.storefront.commands.given import ReceivedGiven, TransferGiven

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from schemas.messages import GroupPurchase, Payment, Person
+from schemas.groups import GroupPurchase
+from schemas.parts import Person
+from schemas.payments import Payment
 from schemas.references import creditor_reference
 
 What = Literal["product", "favor", "withdrawn", "before", "sum"]

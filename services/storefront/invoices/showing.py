@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
-from schemas.messages import GroupPurchase, Payment, Person, PurchaseRow
-from schemas.topics import PURCHASES
+from schemas.groups import GroupPurchase
+from schemas.orders import PURCHASES, PurchaseRow
+from schemas.parts import Person
+from schemas.payments import Payment
 from services.storefront.access.callers import Access
 from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.invoices.bills import bill_of, has_paper

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from schemas.messages import Auction, Message, PurchaseState
-from schemas.topics import AUCTIONS, PURCHASES
-from services.runtime.cache import TwoGenerations
-from services.runtime.networks import network_of
+from runtime.cache import TwoGenerations
+from runtime.networks import network_of
+from schemas.auctions import AUCTIONS, Auction
+from schemas.orders import PURCHASES, PurchaseState
+from schemas.parts import Message
 from services.storefront.api.answering import refusals
 from services.storefront.api.routes import OPEN
 from services.storefront.api.taking import Digits, who

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from schemas.messages import Message
+from schemas.parts import Message
 
 #: A topic's partition, by the catalogue's name of the topic.
 Place = tuple[str, int]

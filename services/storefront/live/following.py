@@ -10,13 +10,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from runtime.batches import note_unreadable
+from runtime.broker_watch import BrokerWatch
+from runtime.lasting import Judge
+from runtime.records import InputRecord, Unreadable, offset_after
+from runtime.settings import Settings
+from runtime.transport import consumer, is_being_cancelled
 from schemas.topic import Topic
-from services.runtime.batches import note_unreadable
-from services.runtime.broker_watch import BrokerWatch
-from services.runtime.lasting import Judge
-from services.runtime.records import InputRecord, Unreadable, offset_after
-from services.runtime.settings import Settings
-from services.runtime.transport import consumer, is_being_cancelled
 from services.storefront.live.feeds import Place
 
 #: How often topics that were not there are looked for.

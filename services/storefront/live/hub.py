@@ -14,29 +14,17 @@ from typing import Protocol, TypeVar
 import structlog
 from prometheus_client import Histogram
 
-from schemas.messages import Message
+from runtime.broker_watch import BrokerWatch
+from runtime.records import BadRecordError, InputRecord, Partitioner, decode, encode, key_id
+from runtime.settings import Settings
+from schemas.auctions import AUCTIONS, SELLERS
+from schemas.catalogue import CATALOGUE
+from schemas.groups import DEFINITIONS, GROUP_PURCHASES, REQUEST_OUTCOMES
+from schemas.ops import API_KEYS
+from schemas.orders import PURCHASES
+from schemas.parts import Message
+from schemas.payments import PAYMENTS
 from schemas.topic import Topic
-from schemas.topics import (
-    API_KEYS,
-    AUCTIONS,
-    CATALOGUE,
-    DEFINITIONS,
-    GROUP_PURCHASES,
-    PAYMENTS,
-    PURCHASES,
-    REQUEST_OUTCOMES,
-    SELLERS,
-)
-from services.runtime.broker_watch import BrokerWatch
-from services.runtime.records import (
-    BadRecordError,
-    InputRecord,
-    Partitioner,
-    decode,
-    encode,
-    key_id,
-)
-from services.runtime.settings import Settings
 from services.storefront.live.feeds import (
     Draw,
     Feed,

@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from schemas.messages import (
-    Auction,
-    Definition,
-    Delivery,
-    GroupPurchase,
-    Message,
-    OfferJudged,
-    Payment,
-    PurchaseState,
-    Task,
-)
+from schemas.auctions import Auction, OfferJudged
+from schemas.groups import Definition, GroupPurchase
+from schemas.letters import Delivery
+from schemas.ops import Task
+from schemas.orders import PurchaseState
+from schemas.parts import Message
+from schemas.payments import Payment
 from services.storefront.model import todos
 
 #: The largest number that both databases hold.

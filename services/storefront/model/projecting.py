@@ -15,14 +15,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge, Histogram
 
-from schemas.messages import Message
-from schemas.topic import Topic
-from schemas.topics import CATALOGUE
-from services.runtime.admin import cluster_id, create_topics
-from services.runtime.batches import note_unreadable
-from services.runtime.broker_watch import BrokerWatch, wanted_of
-from services.runtime.lasting import Judge
-from services.runtime.records import (
+from runtime.admin import cluster_id, create_topics
+from runtime.batches import note_unreadable
+from runtime.broker_watch import BrokerWatch, wanted_of
+from runtime.lasting import Judge
+from runtime.records import (
     BadRecordError,
     InputRecord,
     Partitioner,
@@ -33,8 +30,11 @@ from services.runtime.records import (
     key_id,
     offset_after,
 )
-from services.runtime.settings import Settings
-from services.runtime.transport import consumer, ends_session, is_being_cancelled, read_end
+from runtime.settings import Settings
+from runtime.transport import consumer, ends_session, is_being_cancelled, read_end
+from schemas.catalogue import CATALOGUE
+from schemas.parts import Message
+from schemas.topic import Topic
 from services.storefront.model.database import (
     TROUBLE,
     DatabaseError,

@@ -7,17 +7,15 @@ from typing import Any, Final, Literal, TypeVar
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.messages import ApiKey, Favor, IdIssued, Message, Payment, PurchaseRow, Seller
+from schemas.auctions import SELLERS, Seller
+from schemas.catalogue import CATALOGUE
+from schemas.favors import FAVORS, Favor
+from schemas.groups import REQUEST_OUTCOMES, IdIssued
+from schemas.ops import API_KEYS, ApiKey
+from schemas.orders import PURCHASES, PurchaseRow
+from schemas.parts import Message
+from schemas.payments import PAYMENTS, Payment
 from schemas.topic import Topic
-from schemas.topics import (
-    API_KEYS,
-    CATALOGUE,
-    FAVORS,
-    PAYMENTS,
-    PURCHASES,
-    REQUEST_OUTCOMES,
-    SELLERS,
-)
 from services.storefront.model import cursors, listing, todo_pages
 from services.storefront.model.cursors import BadCursor
 from services.storefront.model.database import DatabaseError, Questions, connect

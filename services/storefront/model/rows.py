@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from schemas.messages import Message
+from schemas.parts import Message
 
 T = TypeVar("T")
 

@@ -7,7 +7,9 @@ while its fact shows that people have something to do. Its owner is the shop tha
 
 from typing import Any, Final
 
-from schemas.messages import Delivery, LetterKind, Payment, Task
+from schemas.letters import Delivery, LetterKind
+from schemas.ops import Task
+from schemas.payments import Payment
 
 TODO_KINDS: Final = ("payment", "transfer", "order", "letter", "record")
 #: The owner that stands for the admin.

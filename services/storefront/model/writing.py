@@ -13,7 +13,8 @@ from sqlalchemy import Table, and_, bindparam, delete, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from schemas.messages import GroupPurchase, Message
+from schemas.groups import GroupPurchase
+from schemas.parts import Message
 from services.storefront.model import listing, owners
 from services.storefront.model.listing import PARTS, Columns, Part
 from services.storefront.model.tables import (

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.links import LinkError
-from schemas.messages import Payment
+from schemas.payments import Payment
 from services.storefront.access.callers import Actor
 from services.storefront.api.payments import as_document
 from services.storefront.commands.payments import is_of_payer

@@ -5,8 +5,7 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.messages import Seller
-from schemas.topics import SELLERS
+from schemas.auctions import SELLERS, Seller
 from services.storefront.access.callers import visitor
 from services.storefront.commands.given import SellerGiven, given
 from services.storefront.model.rows import OfferRow

@@ -9,10 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
-from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
-from schemas.messages import Auction
+from schemas.auctions import AUCTIONS, QUANTITY_MAX_PER_APPLICANT, Auction
 from schemas.money import CURRENCIES
-from schemas.topics import AUCTIONS
 from services.storefront.access.callers import Actor
 from services.storefront.api.answers import OfferAnswer, offer_answer
 from services.storefront.commands.auctions import REASONS, Offered

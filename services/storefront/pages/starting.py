@@ -6,9 +6,8 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.messages import Definition
+from schemas.groups import DEFINITIONS, Definition
 from schemas.parts import NUMBER_MAX
-from schemas.topics import DEFINITIONS
 from services.storefront.access.callers import Access, visitor
 from services.storefront.commands.given import GroupGiven, given
 from services.storefront.commands.groups import Asked

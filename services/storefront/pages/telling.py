@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from markupsafe import Markup
 
-from schemas.messages import Tier
 from schemas.money import half_up, percent_of
+from schemas.parts import Tier
 from services.storefront.pages.chart import NARROW, WIDE, Mark, Step, step_chart
 from services.storefront.pages.showing import Visit
 from services.storefront.views import AuctionDetail, GroupView, start_of

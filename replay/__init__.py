@@ -1,0 +1,1 @@
+"""Recorded shop data sent through the system as if it happened now."""

@@ -1,0 +1,241 @@
+"""Hosts a processor on a worker: joins the consumer group and runs the partitions it is given.
+
+Whatever goes wrong in a partition ends the session: all partitions close, the worker leaves the
+group and joins again. So a fenced run never fences the rightful owner, and an unknown outcome of a
+commit is settled by opening anew. A rule that raises stops the worker instead, and so does a
+lasting error (see ``lasting``).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+
+from runtime.admin import cluster_id
+from runtime.broker_clock import BrokerClock
+from runtime.broker_watch import BrokerWatch
+from runtime.caller import Caller
+from runtime.lasting import Judge
+from runtime.partition import PartitionRun
+from runtime.processor import Processor
+from runtime.servers import Servers
+from runtime.settings import Settings
+from runtime.transport import TransportError, consumer, ends_session, is_being_cancelled
+from runtime.whole import WholeRead, cancelled
+from schemas.ops import PARKED_KEYS
+from schemas.parts import Message
+
+REJOIN_SECONDS = 1.0
+#: The pause doubles up to this while one session after the other ends within ``CALM_SECONDS``.
+REJOIN_SECONDS_MAX = 15.0
+CALM_SECONDS = 20.0
+STOP_SECONDS = 20.0
+_log = structlog.get_logger()
+
+
+class Host:
+    """One processor on this worker."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        settings: Settings,
+        watch: BrokerWatch,
+        siblings: Sequence[Processor] = (),
+        callers: Mapping[str, Caller] | None = None,
+    ) -> None:
+        self.processor = processor
+        self._callers = dict(callers or {})
+        self.servers = Servers(processor.group_id)
+        # Which of the service's processors writes what this one reads whole.
+        self._writers = {topic: each for each in siblings for topic in each.outputs}
+        self._settings = settings
+        self._watch = watch
+        self._judge = Judge()
+        self._runs: dict[int, PartitionRun] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._failed: asyncio.Future[None] | None = None
+        self._stopping = asyncio.Event()
+        self._assigned = False
+        self._leaving = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the worker is in its group and every partition it was given is restored."""
+        return self._assigned and all(run.ready for run in self._runs.values())
+
+    def status(self) -> list[dict[str, object]]:
+        """How each partition stands."""
+        return [run.status() for run in self._runs.values()]
+
+    def stop(self) -> None:
+        """End after the batches in hand."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until stopped.
+
+        Raises ``RuleError`` when a rule raises, and ``LastingError`` when no session helps.
+        """
+        pause = REJOIN_SECONDS
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                await self._session()
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
+                    raise
+                await self._end_of_session(error)
+            except Exception as error:
+                if (failure := self._judge.stays(error, time.monotonic())) is not None:
+                    raise failure from error
+                if not ends_session(error):
+                    raise
+                await self._end_of_session(error)
+            if time.monotonic() - began > CALM_SECONDS:
+                pause = REJOIN_SECONDS
+            await self._pause(pause)
+            pause = min(2 * pause, REJOIN_SECONDS_MAX)
+
+    async def _end_of_session(self, error: BaseException) -> None:
+        """Log the error if the broker answers; otherwise wait for it, as the watch logs that."""
+        if await self._watch.until_there(self._stopping):
+            _log.warning(
+                "leaving the group to join again",
+                processor=self.processor.group_id,
+                error=f"{type(error).__name__}: {error}",
+            )
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _session(self) -> None:
+        wholes = [
+            WholeRead(topic, self._settings, self._writers.get(topic))
+            for topic in self.processor.reads_whole
+        ]
+        parked = WholeRead(PARKED_KEYS, self._settings)
+        clock = BrokerClock(self._settings)
+        members: list[WholeRead | BrokerClock] = [*wholes, parked]
+        callers = [self._callers[name] for name in self.processor.calls]
+        if self._settings.clock == "wall":
+            members.append(clock)
+        followers: list[asyncio.Task[None]] = []
+        try:
+            await asyncio.gather(*(each.start() for each in (*members, *callers)))
+            followers = [asyncio.create_task(member.follow()) for member in members]
+            await self._work(wholes, parked, clock, followers)
+        finally:
+            for task in followers:
+                await cancelled(task)
+            for each in (*members, *callers):
+                await each.stop()
+
+    async def _work(
+        self,
+        wholes: list[WholeRead],
+        parked: Mapping[str, Message],
+        clock: BrokerClock,
+        followers: list[asyncio.Task[None]],
+    ) -> None:
+        service = self.processor.service
+        group_id = self._settings.topic_prefix + self.processor.group_id
+        self._failed = asyncio.get_running_loop().create_future()
+        self._leaving = False
+        cluster = await cluster_id(self._settings)
+        group_consumer = consumer(self._settings, group_id)
+        await group_consumer.start()
+
+        def open_partition(partition: int) -> PartitionRun:
+            return PartitionRun(
+                self.processor,
+                partition,
+                self._settings,
+                group_consumer,
+                cluster,
+                wholes,
+                lambda key: f"{key}/{service}" in parked,
+                clock.is_right if self._settings.clock == "wall" else lambda: True,
+                clock.off_seconds,
+                self._callers,
+                self.servers,
+            )
+
+        topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]
+        group_consumer.subscribe(topics, listener=_Rebalance(self, open_partition))
+        stopped = asyncio.create_task(self._stopping.wait())
+        try:
+            ends: list[asyncio.Future[Any]] = [stopped, self._failed, *followers]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in (self._failed, *followers):
+                if task.done():
+                    task.result()
+        finally:
+            stopped.cancel()
+            # The group may still hand partitions to a worker that waits for its last batches.
+            self._leaving = True
+            await self.close_partitions()
+            self._assigned = False
+            await group_consumer.stop()
+
+    # --- what the rebalance listener does --------------------------------------------------------
+
+    def open_partitions(
+        self, numbers: Sequence[int], open_partition: Callable[[int], PartitionRun]
+    ) -> None:
+        """Start working on newly assigned partitions, unless the session is about to end."""
+        if self._leaving:
+            return
+        self._runs = {number: open_partition(number) for number in numbers}
+        for partition, run in self._runs.items():
+            task = asyncio.create_task(run.run())
+            task.add_done_callback(self._ended)
+            self._tasks[partition] = task
+        self._assigned = True
+
+    async def close_partitions(self) -> None:
+        """Let batches in hand end, and close; what takes too long is cancelled and fenced."""
+        self._assigned = False
+        runs, self._runs = self._runs, {}
+        tasks, self._tasks = self._tasks, {}
+        for run in runs.values():
+            run.stop()
+        if tasks:
+            _, late = await asyncio.wait(tasks.values(), timeout=STOP_SECONDS)
+            for task in late:
+                await cancelled(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error: BaseException | None
+        if not task.cancelled():
+            error = task.exception()
+        elif task in self._tasks.values():
+            # Not ours, which come only when the partitions close: the client gave up underneath.
+            error = TransportError("a partition's work was cancelled")
+        else:
+            error = None
+        # The first failure ends the session; the others' tell no more.
+        if error is not None and self._failed is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, host: Host, open_partition: Callable[[int], PartitionRun]) -> None:
+        self._host = host
+        self._open = open_partition
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._host.close_partitions()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        numbers = sorted({tp.partition for tp in assigned})
+        _log.info(
+            "partitions assigned", processor=self._host.processor.group_id, partitions=numbers
+        )
+        self._host.open_partitions(numbers, self._open)

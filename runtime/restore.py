@@ -1,0 +1,65 @@
+"""Brings a partition's rows to its changelog's end before anything is processed."""
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from runtime.lasting import LastingError
+from runtime.records import Unreadable
+from runtime.settings import Settings
+from runtime.store import POSITIONS_KEY, Store, with_positions
+from runtime.transport import consumer, read_end
+
+
+async def restore(
+    store: Store, changelog: TopicPartition, settings: Settings, cluster: str
+) -> None:
+    """Read the changelog to its end, from the offset of the local rows or from its beginning.
+
+    Raises ``LastingError`` for an unreadable record, as no record may be skipped.
+    """
+    reader = consumer(settings)
+    await reader.start()
+    try:
+        reader.assign([changelog])
+        first = (await reader.beginning_offsets([changelog]))[changelog]
+        reader.seek(changelog, max(store.meta.changelog_offset, first))
+        await _read(reader, changelog, store, cluster)
+    finally:
+        await reader.stop()
+
+
+async def _read(
+    reader: AIOKafkaConsumer, changelog: TopicPartition, store: Store, cluster: str
+) -> None:
+    """Bring the rows to the changelog's end; start over if they are ahead of it."""
+    position = await reader.position(changelog)
+    while True:
+        fetched = await reader.getmany(changelog, timeout_ms=100, max_records=20_000)
+        rows: dict[bytes, bytes | None] = {}
+        meta = store.meta
+        for record in fetched.get(changelog, ()):
+            if isinstance(record, Unreadable):
+                raise LastingError(_what_to_do(record))
+            if record.key == POSITIONS_KEY:
+                meta = with_positions(meta, record.value)
+            else:
+                rows[record.key] = record.value
+        position = await reader.position(changelog)
+        end = read_end(reader, changelog)
+        # The client starts over by itself when rows are ahead of all there is.
+        if position < meta.changelog_offset or (end is not None and position > end):
+            store.wipe(cluster)
+            await reader.seek_to_beginning(changelog)
+            continue
+        meta.changelog_offset = position
+        if fetched:
+            store.write(rows.items(), meta)
+        if end is not None and position >= end and reader.last_poll_timestamp(changelog):
+            return
+
+
+def _what_to_do(record: Unreadable) -> str:
+    return (
+        f"the changelog can't be read at {record}. State without it would be wrong, so this worker"
+        " stops. Start it where the rows of this partition still are (STATE_DIR of the worker that"
+        " had it last), or bring the topic back from a replica or a backup"
+    )

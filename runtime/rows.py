@@ -1,0 +1,139 @@
+"""What a rule sees of its key's state: rows by name, in memory here, over a store in a worker.
+
+A row is a dataclass under a name such as ``purchase`` or ``member/ann``; the part before the first
+slash is the row's table. A rule changes state only by putting a new row under a name or deleting
+it; it never changes a row in place. Four tables mean something to the runtime:
+
+- ``due/<rule>`` or ``due/<rule>/<anything>`` holds a ``Due``: at that time, the rule of that name
+  is called once and the row is gone.
+- ``chunk/<rule>`` holds a cursor of the rule's own: while it is there the rule of that name is
+  called again and again, other keys being served between, and records of this key wait.
+- ``call/<name>/<anything>`` holds a ``Call``: something is to be done outside, such as sending a
+  letter; what came of it is told to the rule of that name, which deletes the row or puts it anew.
+- ``waiting/<anything>`` holds a ``Waiting``: a message whose group or auction is not known yet. The
+  runtime counts these rows, and ``jointbuy waiting`` lists them.
+"""
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Protocol
+
+from schemas.parts import Message
+from schemas.reasons import RecordReason
+
+#: The share by which a pause may be shorter or longer.
+JITTER = 0.2
+
+
+class UnusableError(Exception):
+    """A rule can't use a message, and no fact could answer it: the record is a dead letter.
+
+    The text says why, ``reason`` in a short code. The rule must raise it before it puts or deletes
+    a row. If a command has an answer, as an order has, the rule sends a refusal instead.
+    """
+
+    def __init__(self, problem: str, reason: RecordReason) -> None:
+        super().__init__(problem)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Due:
+    """Something is to be done at ``at``."""
+
+    at: datetime
+
+
+@dataclass(slots=True)
+class Call:
+    """Something is to be done outside, not before ``at`` on the wall clock; wanted ``since`` then.
+
+    Rules give these two. The rest is the runtime's: who does it now, until when nobody else may,
+    how often it was begun, and whether an earlier try may have been done without its reply known.
+    """
+
+    at: datetime
+    since: datetime
+    owner: str = ""
+    lease_until: datetime | None = None
+    tries: int = 0
+    ambiguous: bool = False
+
+
+def spread_pause(name: str, attempts: int, pauses: Sequence[timedelta]) -> timedelta:
+    """How long until a call's next try after so many; the last pause is for all further ones.
+
+    ``name`` spreads calls of one moment by a fifth of the pause.
+    """
+    base = pauses[min(attempts, len(pauses)) - 1]
+    spread = int.from_bytes(sha256(f"{name}/{attempts}".encode()).digest()[:4]) / 2**32
+    return base * (1 - JITTER + 2 * JITTER * spread)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A message as JSON text, and when it came; it waits until ``until`` at most.
+
+    ``place`` is where its record lies, ``topic/partition/offset``; the runtime fills it in. A row
+    may also stand for all that waits on its key, and then has no message.
+    """
+
+    type: str
+    message: str
+    arrived_at: datetime
+    until: datetime | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message that waited in vain and has no fact as an answer; it becomes a dead letter.
+
+    A rule returns it among its messages. ``reason`` is the short code of ``problem``.
+    """
+
+    message: Message
+    waiting: Waiting
+    problem: str
+    reason: RecordReason
+
+
+class Rows(Protocol):
+    """The rows of one key."""
+
+    key: str
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The row of that name, or ``default``."""
+
+    def __getitem__(self, name: str) -> Any: ...
+    def __setitem__(self, name: str, row: Any) -> None: ...
+    def __delitem__(self, name: str) -> None: ...
+    def __contains__(self, name: object) -> bool: ...
+
+    def scan(
+        self, prefix: str, *, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[str, Any]]:
+        """Rows whose name starts with ``prefix``, by name; with ``after``, those beyond it.
+
+        Rows put or deleted while scanning may or may not be seen.
+        """
+
+
+class MemoryRows(dict[str, Any]):
+    """Rows in a plain dict: what rules are tested with."""
+
+    def __init__(self, key: str, rows: MutableMapping[str, Any] | None = None) -> None:
+        super().__init__(rows or {})
+        self.key = key
+
+    def scan(
+        self, prefix: str, *, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[str, Any]]:
+        """As ``Rows.scan``."""
+        names = sorted((name for name in self if name.startswith(prefix)), reverse=reverse)
+        for name in names:
+            if not after or (name < after if reverse else name > after):
+                yield name, self[name]

@@ -1,0 +1,312 @@
+"""Notices: one per letter and recipient, with all that the letter says; and what became of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, ClassVar, Literal
+
+from schemas.addresses import canonical
+from schemas.auctions import ShownOffer, Verdict
+from schemas.parts import (
+    Basis,
+    Count,
+    Id,
+    Instant,
+    Message,
+    Method,
+    Model,
+    Money,
+    Percent,
+    Person,
+    Problem,
+    Product,
+    Text,
+    Version,
+)
+from schemas.topic import Topic
+
+LetterKind = Literal[
+    "id-issued",
+    "confirm-order",
+    "order-counted",
+    "order-refused",
+    "favor-given",
+    "payment-done",
+    "payment-failed",
+    "confirm-application",
+    "application-refused",
+    "right-intercepted",
+    "contract-concluded",
+    "contract-failed",
+    "condition-improved",
+    "invitation",
+    "offer-judged",
+    "deadline-reminder",
+]
+
+
+#: The reader's part in the group or auction.
+Role = Literal["organizer", "member", "applicant", "winner", "seller"]
+
+
+#: Those a recipient can unsubscribe from; all others are part of a contract.
+OPTIONAL_KINDS = frozenset(
+    {"condition-improved", "invitation", "offer-judged", "deadline-reminder"}
+)
+
+
+class Says(Model):
+    """What a letter tells; which fields a kind has is ``SAID``'s to say.
+
+    ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
+    replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
+    of ``right-intercepted`` they are the better condition, as by whom it is is not said.
+    ``quantity_max`` is the most units that could have counted, if it was for too many.
+    ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
+    ``confirm_by`` is when an unconfirmed order expires.
+    """
+
+    role: Role | None = None
+    group_id: Id | None = None
+    request_id: Id | None = None
+    product: Product | None = None
+    currency: str | None = None
+    unit_price: Money | None = None
+    quantity: Count | None = None
+    number_of_products: Count | None = None
+    total_quantity: Count | None = None
+    opens_at: Instant | None = None
+    closes_at: Instant | None = None
+    order_id: Id | None = None
+    source: Id | None = None
+    confirm_by: Instant | None = None
+    value: Money | None = None
+    reason: str | None = None
+    problems: tuple[Problem, ...] = ()
+    basis: Basis | None = None
+    percent: Percent | None = None
+    amount: Money | None = None
+    gift: str | None = None
+    payment_id: Id | None = None
+    payment_kind: str | None = None
+    method: Method | None = None
+    code: str | None = None
+    application_id: Id | None = None
+    quantity_max: Count | None = None
+    offer_id: Id | None = None
+    verdict: Verdict | None = None
+    minimum_reservations: Count | None = None
+    minimum_step: Count | None = None
+    shown: ShownOffer | None = None
+    before: ShownOffer | None = None
+    reservations: Count | None = None
+    applicants: Count | None = None
+    seller_name: Text | None = None
+
+
+# The fields without which a letter of a kind can't be written.
+_SAID: dict[LetterKind, str] = {
+    "id-issued": "role group_id request_id product number_of_products opens_at closes_at",
+    "confirm-order": "group_id source order_id quantity value product closes_at confirm_by",
+    "order-counted": "group_id source order_id quantity value product closes_at",
+    "order-refused": "group_id source order_id quantity reason",
+    "favor-given": "group_id product basis amount",
+    "payment-done": "payment_id payment_kind method amount currency",
+    "payment-failed": "payment_id payment_kind method amount currency",
+    "confirm-application": "application_id product quantity shown currency closes_at",
+    "application-refused": "application_id product quantity reason",
+    "right-intercepted": "offer_id product before unit_price minimum_reservations currency"
+    " reservations closes_at",
+    "contract-concluded": "role product shown currency reservations applicants",
+    "contract-failed": "role product shown currency reservations applicants",
+    "condition-improved": "product before shown currency quantity reservations closes_at",
+    "invitation": "product shown currency minimum_step reservations closes_at",
+    "offer-judged": "verdict reason product",
+    "deadline-reminder": "group_id product number_of_products total_quantity closes_at",
+}
+
+
+SAID = {kind: frozenset(fields.split()) for kind, fields in _SAID.items()}
+
+
+class Notice(Message):
+    """One letter to one recipient; the same cause gives the same ``notice_id``."""
+
+    type: Literal["Notice"] = "Notice"
+    notice_id: Id
+    kind: LetterKind
+    recipient: Person
+    about: Id
+    at: Instant
+    says: Says
+    keyed_by: ClassVar[str] = "recipient_id"
+
+    @property
+    def recipient_id(self) -> str:
+        """Whom it goes to."""
+        return self.recipient.id
+
+    @property
+    def event_id(self) -> str:
+        """Its own id."""
+        return self.notice_id
+
+
+def missing(notice: Notice) -> Sequence[str]:
+    """The fields without which the letter of its kind can't be written, if it lacks any."""
+    return sorted(name for name in SAID[notice.kind] if getattr(notice.says, name) is None)
+
+
+def notice_id(kind: LetterKind, about: str, recipient_id: str, *of: object) -> str:
+    """The id of the letter that tells this recipient of this; 32 hexadecimal characters."""
+    cause = "\x00".join(map(str, (kind, about, recipient_id, *of)))
+    return sha256(cause.encode()).hexdigest()[:32]
+
+
+def notices(
+    kind: LetterKind, recipient: Person, about: str, at: datetime, *of: object, **says: Any
+) -> tuple[Notice, ...]:
+    """The letter to a recipient, or none to one without an address.
+
+    ``of`` tells letters of one kind about one thing apart, such as an order's id. Raises
+    ``ValueError`` when a field that the kind needs is missing.
+    """
+    if not recipient.email:
+        return ()
+    person = Person(**{name: getattr(recipient, name) for name in Person.model_fields})
+    notice = Notice(
+        notice_id=notice_id(kind, about, recipient.id, *of),
+        kind=kind,
+        recipient=person,
+        about=about,
+        at=at,
+        says=Says(**says),
+    )
+    if lacks := missing(notice):
+        raise ValueError(f"a letter {kind} does not say {', '.join(lacks)}")
+    return (notice,)
+
+
+class LetterResend(Message):
+    """Ops want a letter sent again, now, even if it was given up or its address suppressed."""
+
+    type: Literal["LetterResend"] = "LetterResend"
+    recipient_id: Id
+    notice_id: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "recipient_id"
+
+
+def mailbox_of(recipient_id: str, email: str) -> str:
+    """A hash of a recipient's id and mailbox, 32 hexadecimal characters.
+
+    It is the same for all spellings of the mailbox's address.
+    """
+    return sha256(f"{recipient_id}\x00{canonical(email)}".encode()).hexdigest()[:32]
+
+
+class Preference(Message):
+    """Whether a recipient wants one kind of letters, or all that can be unsubscribed.
+
+    It holds for the ``mailbox`` whose letter had the link (``mailbox_of``), as somebody else can
+    give the recipient's id with another address. Without a ``mailbox`` it holds for all of the
+    recipient's.
+    """
+
+    recipient_id: Id
+    kind: LetterKind | Literal["all"]
+    at: Instant
+    mailbox: Id | None = None
+    keyed_by: ClassVar[str] = "recipient_id"
+
+    @property
+    def key(self) -> str:
+        """``<recipient_id>/<kind or all>``."""
+        return f"{self.recipient_id}/{self.kind}"
+
+
+class Unsubscribed(Preference):
+    """No more of these; contractual letters come all the same."""
+
+    type: Literal["Unsubscribed"] = "Unsubscribed"
+
+
+class Resubscribed(Preference):
+    """These again."""
+
+    type: Literal["Resubscribed"] = "Resubscribed"
+
+
+DeliveryStatus = Literal["queued", "sent", "deferred", "bounced", "suppressed"]
+
+
+class Delivery(Message):
+    """What became of a letter.
+
+    ``deferred`` is tried again at ``next_at``; ``bounced`` was refused for good or given up;
+    ``suppressed`` was never tried, and ``reply`` says why. ``ambiguous`` counts the times that a
+    process died between the end of the letter and the server's reply, so that it was sent again.
+    """
+
+    type: Literal["Delivery"] = "Delivery"
+    recipient_id: Id
+    notice_id: Id
+    kind: LetterKind
+    about: Id
+    status: DeliveryStatus
+    attempts: Count
+    ambiguous: Count = 0
+    reply: str | None = None
+    message_id: str | None = None
+    queued_at: Instant
+    at: Instant
+    next_at: Instant | None = None
+    version: Version
+    keyed_by: ClassVar[str] = "recipient_id"
+
+    @property
+    def key(self) -> str:
+        """``<recipient_id>/<notice_id>``."""
+        return f"{self.recipient_id}/{self.notice_id}"
+
+
+NOTICES = Topic(
+    name="notices",
+    kind="command",
+    key="recipient_id",
+    messages=(Notice, LetterResend),
+    producers=(
+        "request_service",
+        "order_service",
+        "favor_service",
+        "payment_service",
+        "auction_service",
+        "terminal",
+    ),
+    consumers=("notifier", "terminal"),
+    purpose="One per letter and recipient, with all that the letter says.",
+)
+
+
+MAIL_PREFERENCES = Topic(
+    name="mail-preferences",
+    kind="fact",
+    key="recipient_id/kind, or recipient_id/all",
+    messages=(Unsubscribed, Resubscribed),
+    producers=("storefront",),
+    consumers=("notifier", "storefront"),
+    purpose="Which letters a recipient does not want.",
+    compacted=True,
+)
+
+
+DELIVERIES = Topic(
+    name="deliveries",
+    kind="fact",
+    key="recipient_id/notice_id",
+    messages=(Delivery,),
+    producers=("notifier",),
+    consumers=("storefront", "terminal"),
+    purpose="What became of every letter.",
+    compacted=True,
+)

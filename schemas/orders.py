@@ -1,0 +1,234 @@
+"""Orders under a group purchase, and what they add up to."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import StringConstraints
+
+from schemas.groups import Terms
+from schemas.parts import (
+    Address,
+    Count,
+    Id,
+    Instant,
+    Message,
+    Money,
+    Period,
+    Person,
+    Quantity,
+    Status,
+    Version,
+)
+from schemas.topic import Topic
+
+
+class PurchaseOpened(Terms):
+    """The terms, in the topic that tells the group's story."""
+
+    type: Literal["PurchaseOpened"] = "PurchaseOpened"
+
+    @property
+    def key(self) -> str:
+        """``<group_id>/definition``."""
+        return f"{self.group_id}/definition"
+
+
+class PurchaseRow(Message):
+    """One purchaser's row of the purchase condition management table.
+
+    ``orders_mark`` tells which orders count, as ``ids.order_mark`` has it, where the purchaser pays
+    for each by card or invoice.
+    """
+
+    type: Literal["PurchaseRow"] = "PurchaseRow"
+    group_id: Id
+    request_id: Id
+    member_id: Id
+    version: Version
+    quantity: Count
+    value: Money
+    currency: str | None = None
+    period: Period
+    first_ordered_at: Instant | None = None
+    last_ordered_at: Instant | None = None
+    orders: Count
+    orders_mark: Count | None = None
+    #: Whom letters about this row go to; left out without an address.
+    member: Person | None = None
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def key(self) -> str:
+        """``<group_id>/member/<member_id>``."""
+        return f"{self.group_id}/member/{self.member_id}"
+
+
+class PurchaseState(Message):
+    """A group's summary; ``members`` counts those with a quantity above zero."""
+
+    type: Literal["PurchaseState"] = "PurchaseState"
+    group_id: Id
+    request_id: Id
+    version: Version
+    status: Status
+    quantity: Count
+    value: Money
+    currency: str | None = None
+    members: Count
+    closed_at: Instant | None = None
+    keyed_by: ClassVar[str] = "group_id"
+
+
+class OrderRefused(Message):
+    """An order, or the part of a return that exceeds what was ordered, that does not count.
+
+    For a return, ``order_id`` is the ``return_id``.
+    """
+
+    type: Literal["OrderRefused"] = "OrderRefused"
+    group_id: Id
+    order_id: Id
+    source: Id
+    member_id: Id | None = None
+    quantity: Count
+    reason: str
+    version: Version = 1
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def key(self) -> str:
+        """``<group_id>/refused/<source>/<order_id>``."""
+        return f"{self.group_id}/refused/{self.source}/{self.order_id}"
+
+
+#: An order can be confirmed for this long after it was placed.
+CONFIRMED_WITHIN = timedelta(hours=48)
+
+
+def confirm_by(ordered_at: datetime) -> datetime:
+    """When an order expires: its confirmation must be before this time."""
+    try:
+        return ordered_at + CONFIRMED_WITHIN
+    except OverflowError:  # the last two days of the calendar
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def units_by_link_max(number_of_products: int, ordered: int, *, stops: bool) -> int:
+    """The most units of one order by a link.
+
+    If the group ``stops`` at its number and has not reached it: the units still missing. Else the
+    number.
+    """
+    missing = number_of_products - ordered
+    return missing if stops and missing > 0 else number_of_products
+
+
+class Order(Message):
+    """What placed and paid orders share; known by ``source`` and ``order_id``.
+
+    ``member_locale`` (BCP 47) and ``member_time_zone`` (IANA) are how its letters are written.
+    """
+
+    order_id: Id
+    source: Id
+    group_id: Id
+    member_id: Id
+    member_email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    member_locale: Annotated[str, StringConstraints(max_length=35)] | None = None
+    member_time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    quantity: Quantity
+    unit_price: Money | None = None
+    value: Money | None = None
+    currency: Annotated[str, StringConstraints(max_length=16)] | None = None
+    ordered_at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def address(self) -> Address | None:
+        """Where letters about it go, if it says so."""
+        if not self.member_email:
+            return None
+        return Address(self.member_email, None, self.member_locale, self.member_time_zone)
+
+
+class OrderPlaced(Order):
+    """A purchaser ordered under the group's id.
+
+    ``unconfirmed``: it does not count before an ``OrderConfirmed``, as anybody may have sent it.
+    """
+
+    type: Literal["OrderPlaced"] = "OrderPlaced"
+    unconfirmed: bool = False
+
+
+class OrderConfirmed(Message):
+    """The owner of the mailbox confirms an order, or a front end that checked the mailbox does.
+
+    The confirmation may come before its order.
+    """
+
+    type: Literal["OrderConfirmed"] = "OrderConfirmed"
+    order_id: Id
+    source: Id
+    group_id: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def event_id(self) -> str:
+        """The group, the source and the order."""
+        return f"{self.group_id}/{self.source}/{self.order_id}"
+
+
+class OrderPaid(Order):
+    """The shop says that the order is paid; an order not seen yet is created by it."""
+
+    type: Literal["OrderPaid"] = "OrderPaid"
+
+
+class OrderCancelled(Message):
+    """The order is void; wins whether it comes before or after its order."""
+
+    type: Literal["OrderCancelled"] = "OrderCancelled"
+    order_id: Id
+    source: Id
+    group_id: Id
+    cancelled_at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+
+class OrderReturned(Message):
+    """Goods came back (or were charged back); without ``order_id``, of the latest orders."""
+
+    type: Literal["OrderReturned"] = "OrderReturned"
+    return_id: Id
+    source: Id
+    group_id: Id
+    member_id: Id
+    order_id: Id | None = None
+    quantity: Quantity
+    returned_at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+
+ORDERS = Topic(
+    name="orders",
+    kind="command",
+    key="group_id",
+    messages=(OrderPlaced, OrderConfirmed, OrderPaid, OrderCancelled, OrderReturned),
+    producers=("shop_bridge", "storefront"),
+    consumers=("order_service", "payment_service", "shop_bridge", "terminal"),
+    purpose="What purchasers order, confirm, pay, cancel and return, as shops tell it.",
+)
+
+
+PURCHASES = Topic(
+    name="purchases",
+    kind="fact",
+    key="group_id, or group_id/definition, /member/member_id, /refused/source/order_id",
+    messages=(PurchaseState, PurchaseOpened, PurchaseRow, OrderRefused),
+    producers=("order_service",),
+    consumers=("favor_service", "payment_service", "storefront", "terminal"),
+    purpose="A group's whole story in order: terms, purchasers' rows, refusals, summary.",
+    compacted=True,
+)

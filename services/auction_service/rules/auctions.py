@@ -1,0 +1,353 @@
+"""The rules of counter auctions.
+
+Here is what answers to each message and to what falls due; ``judging`` says what becomes of an
+offer, ``reserving`` which applications count, ``waiting`` what comes too early, ``inviting`` who is
+called to outbid, ``ending`` what a term's end brings, ``letters`` what people are told, over the
+rows of ``rows``. The seller desk has its rules in ``desk``.
+
+Reasons of verdicts: ``opened``, ``better``; ``higher-minimum``, ``price-not-lower``,
+``step-too-small``; refused, the first that holds: ``auction-exists``, ``auction-withdrawn``,
+``after-term``, ``impossible-terms``, ``other-product``, ``other-currency``, ``unknown-seller``,
+``pending-seller``, ``suspended-seller``, ``has-applied``, ``unknown-auction``. Of applications:
+``auction-withdrawn``, ``after-term``, ``own-auction``, ``over-applicant-limit``,
+``already-reserved``, ``beyond-limits``, ``unknown-auction``.
+
+Where the design is silent, the reading that loses nothing:
+
+- An offer is judged by its seller's standing when it was made; while that is not good as far as is
+  known, the offer waits a minute, as facts of sellers come on a topic of their own.
+- One applicant is one id and one mailbox. When a second application under either is confirmed, it
+  replaces the first for good. An application that a front end vouches for, without a letter,
+  replaces nothing that counts under another id.
+- Who applied can't outbid, and who competes can't apply: both first take back the other.
+- A contract binds: nothing is confirmed or withdrawn after the term.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+
+from runtime.rows import Due, GivenUp, Rows, Waiting
+from schemas.auctions import (
+    ApplicationConfirmed,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    Applied,
+    AuctionOpened,
+    AuctionWithdrawn,
+    CounterOffered,
+    Offer,
+    OfferJudged,
+)
+from schemas.parts import Message
+from schemas.reasons import UNKNOWN_AUCTION
+from services.auction_service.rows import (
+    Application,
+    Auction,
+    Cursor,
+    Ended,
+    Judged,
+    Live,
+    Mark,
+)
+from services.auction_service.rules import conclusion, letters, offers, reservations, waiting
+from services.auction_service.rules.letters import Sellers
+
+ROWS_PER_CALL = 500
+
+
+# --- offers --------------------------------------------------------------------------------------
+
+
+def open_auction(
+    message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Open an auction once; what came before it is applied then."""
+    if f"offer/{message.offer_id}" in rows:
+        return (offers.verdict_of(message.offer_id, rows),)
+    if waiting.is_asking(message.offer_id, rows):
+        return ()
+    return _judge_opening(message, rows, now, sellers, is_last_look=False)
+
+
+def take_offer(
+    message: CounterOffered, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Judge a counter-offer, invited or not, when it comes."""
+    if f"offer/{message.offer_id}" in rows:
+        return (offers.verdict_of(message.offer_id, rows),)
+    if waiting.is_asking(message.offer_id, rows):
+        return ()
+    if "auction" not in rows and "ended" not in rows:
+        waiting.wait(message, rows, now)
+        return ()
+    return _judge_counter(message, rows, now, sellers, is_last_look=False)
+
+
+def withdraw_auction(
+    message: AuctionWithdrawn, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Take the auction back while nobody relies on it; else the seller is told why not."""
+    auction: Auction | None = rows.get("auction")
+    if auction is None:
+        if "ended" not in rows:
+            waiting.wait(message, rows, now)
+        return ()
+    if auction.status == "withdrawn" and message.seller_id == auction.opened_by:
+        return ()
+    reason = _reason_to_stay(message, auction, rows)
+    if reason:
+        return _tell_why_it_stays(message.seller_id, reason, rows, now, sellers)
+    rows["auction"] = replace(auction, version=auction.version + 1, status="withdrawn")
+    for name in ("due/close", "due/invite", "due/late-sellers"):
+        if name in rows:
+            del rows[name]
+    rows["due/shrink"] = Due(now + conclusion.ROWS_KEPT)
+    return ()
+
+
+def look_for_seller(
+    row_name: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Look again whether the seller of an offer is in good standing; after a minute for good."""
+    number = row_name.rpartition("/")[2]
+    row = rows[f"asking/{number}"]
+    is_last_look = now >= row.arrived_at + waiting.SELLER_WAIT
+    return _look(number, rows, now, sellers, is_last_look=is_last_look)
+
+
+def _look(
+    number: str, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
+) -> Sequence[Message]:
+    row = rows[f"asking/{number}"]
+    del rows[f"asking/{number}"]
+    message = waiting.read(row)
+    assert isinstance(message, Offer)
+    if not is_last_look and offers.seller_reason(message, sellers):
+        rows[f"asking/{number}"] = row
+        waiting.look_again(number, row.arrived_at, rows, now)
+        return ()
+    del rows[f"asked/{message.offer_id}"]
+    if isinstance(message, AuctionOpened):
+        return _judge_opening(message, rows, now, sellers, is_last_look=is_last_look)
+    assert isinstance(message, CounterOffered)
+    return _judge_counter(message, rows, now, sellers, is_last_look=is_last_look)
+
+
+def _judge_opening(
+    message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
+) -> Sequence[Message]:
+    if "ended" in rows:
+        return (_refused_offer(message, "auction-exists", rows),)
+    problems = tuple(offers.opening_problems(message))
+    if "auction" in rows:
+        judged = Judged(message.seller_id, "refused", "auction-exists")
+    elif problems:
+        judged = Judged(message.seller_id, "refused", "impossible-terms", problems)
+    elif now >= message.closes_at:
+        judged = Judged(message.seller_id, "refused", "after-term")
+    elif reason := offers.seller_reason(message, sellers):
+        if not is_last_look:
+            waiting.ask(message, rows, now)
+            return ()
+        judged = Judged(message.seller_id, "refused", reason)
+    else:
+        offers.open_auction(message, rows)
+        if "due/shrink" in rows:  # set by offers that were refused for want of the auction
+            del rows["due/shrink"]
+        rows["chunk/drain"] = Cursor()
+        judged = Judged(message.seller_id, "shown", "opened")
+    _forget_if_none(rows, now)
+    return offers.keep(message, judged, rows, sellers, now)
+
+
+def _judge_counter(
+    message: CounterOffered, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
+) -> Sequence[Message]:
+    if "ended" in rows:
+        ended: Ended = rows["ended"]
+        reason = "auction-withdrawn" if ended.status == "withdrawn" else "after-term"
+        return (_refused_offer(message, reason, rows),)
+    auction: Auction = rows["auction"]
+    judged = offers.refusal(message, auction)
+    if judged is None and (reason := offers.seller_reason(message, sellers)):
+        if not is_last_look:
+            waiting.ask(message, rows, now)
+            return ()
+        judged = Judged(message.seller_id, "refused", reason)
+    if judged is None and (reason := offers.buyer_reason(message, rows, sellers)):
+        judged = Judged(message.seller_id, "refused", reason)
+    if judged is None:
+        judged = offers.compare(message, auction)
+    told: Sequence[Message] = ()
+    if judged.verdict == "shown":
+        told = offers.take_over(message, rows, sellers, now)
+    return (*offers.keep(message, judged, rows, sellers, now), *told)
+
+
+def _reason_to_stay(message: AuctionWithdrawn, auction: Auction, rows: Rows) -> str:
+    if auction.status in ("concluded", "failed"):
+        return "after-term"
+    if message.seller_id != auction.opened_by:
+        return "not-the-opener"
+    if auction.shown.offer_id != auction.opening_offer:
+        return "has-better-offer"
+    return "has-applications" if rows.get("live", Live(0)).count else ""
+
+
+def _tell_why_it_stays(
+    seller_id: str, reason: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    name = f"told/{seller_id}/{reason}"
+    if name in rows:
+        return ()
+    told = letters.withdrawal_refused(rows.key, seller_id, reason, rows["auction"], sellers, now)
+    if told:
+        rows[name] = Mark()
+    return told
+
+
+def _refused_offer(message: Offer, reason: str, rows: Rows) -> OfferJudged:
+    """A refusal of which nothing is kept."""
+    return OfferJudged(
+        offer_id=message.offer_id,
+        auction_id=rows.key,
+        seller_id=message.seller_id,
+        verdict="refused",
+        reason=reason,
+    )
+
+
+# --- applications --------------------------------------------------------------------------------
+
+
+def apply(message: Applied, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Take an application, which counts once it is confirmed."""
+    if "ended" in rows:
+        status = rows["ended"].status
+        reason = "auction-withdrawn" if status == "withdrawn" else "after-term"
+        return (_refused_application(message, reason, rows),)
+    known: Application | None = rows.get(reservations.application_name(message.application_id))
+    if "auction" not in rows and (known is None or known.state != "refused"):
+        waiting.wait(message, rows, now)
+        return ()
+    return reservations.take_application(message, rows, now)
+
+
+def confirm_application(
+    message: ApplicationConfirmed, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Count an application whose applicant followed the link before the term's end."""
+    if "auction" in rows:
+        return reservations.confirm(message.application_id, message.at, rows, now)
+    if "ended" not in rows:
+        waiting.wait(message, rows, now)
+    return ()
+
+
+def withdraw_application(
+    message: ApplicationWithdrawn, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Take an application back before the term's end."""
+    if "auction" in rows:
+        reservations.withdraw(message.application_id, rows)
+    elif "ended" not in rows:
+        waiting.wait(message, rows, now)
+    return ()
+
+
+def _refused_application(message: Applied, reason: str, rows: Rows) -> ApplicationRefused:
+    """A refusal of which nothing is kept."""
+    return ApplicationRefused(
+        application_id=message.application_id,
+        auction_id=rows.key,
+        applicant_id=message.applicant.id,
+        quantity=message.quantity,
+        reason=reason,
+    )
+
+
+# --- before the auction --------------------------------------------------------------------------
+
+
+def drain_waiting(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Apply what waited for an auction that has opened, in order and each as of its own arrival.
+
+    A call ends at a takeover, whose applicants are told before anyone else applies.
+    """
+    messages: list[Message] = []
+    page = list(islice(rows.scan("waiting/"), ROWS_PER_CALL))
+    for name, row in page:
+        del rows[name], rows[f"due/expire/{name.partition('/')[2]}"]
+        messages += _apply(waiting.read(row), rows, row.arrived_at, sellers)
+        if next(rows.scan("chunk/announce/"), None):
+            return messages
+    if len(page) < ROWS_PER_CALL:
+        del rows["chunk/drain"]
+    return messages
+
+
+def _apply(
+    message: waiting.Waiter, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    match message:
+        case AuctionOpened():
+            return open_auction(message, rows, now, sellers)
+        case CounterOffered():
+            return take_offer(message, rows, now, sellers)
+        case AuctionWithdrawn():
+            return withdraw_auction(message, rows, now, sellers)
+        case Applied():
+            return apply(message, rows, now, sellers)
+        case ApplicationConfirmed():
+            return confirm_application(message, rows, now, sellers)
+        case ApplicationWithdrawn():
+            return withdraw_application(message, rows, now, sellers)
+
+
+def refuse_unknown(
+    row_name: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message | GivenUp]:
+    """Refuse an offer or application whose auction has not opened within the hour.
+
+    Withdrawals and confirmations become dead letters.
+    """
+    number = row_name.rpartition("/")[2]
+    row: Waiting = rows[f"waiting/{number}"]
+    message = waiting.read(row)
+    del rows[f"waiting/{number}"]
+    _forget_if_none(rows, now)
+    if isinstance(message, CounterOffered):
+        if f"offer/{message.offer_id}" in rows:
+            return (offers.verdict_of(message.offer_id, rows),)
+        judged = Judged(message.seller_id, "refused", UNKNOWN_AUCTION)
+        return offers.keep(message, judged, rows, sellers, now)
+    if isinstance(message, Applied):
+        name = reservations.application_name(message.application_id)
+        application: Application | None = rows.get(name)
+        if application is None:
+            application = rows[name] = Application(
+                "refused", message.applicant.id, message.quantity, message.applied_at,
+                UNKNOWN_AUCTION,
+            )  # fmt: skip
+        return (reservations.refused(message.application_id, application, rows),)
+    return (waiting.give_up(message, row, rows),)
+
+
+def _forget_if_none(rows: Rows, now: datetime) -> None:
+    """If the auction never opens, its refusals go one day all the same."""
+    if "auction" not in rows and "ended" not in rows and "due/shrink" not in rows:
+        rows["due/shrink"] = Due(now + conclusion.ROWS_KEPT)
+
+
+# --- the term's end ------------------------------------------------------------------------------
+
+
+def close(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Conclude or fail; offers that still wait for their sellers are judged first, for good."""
+    messages: list[Message] = []
+    for number in waiting.asking(rows):
+        del rows[f"due/look/{number}"]
+        messages += _look(number, rows, now, sellers, is_last_look=True)
+    return (*messages, *conclusion.conclude(rows, now, sellers))

@@ -1,0 +1,202 @@
+"""What the end of a term brings: a contract and its group purchase, or none, and who is told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain, islice
+
+from runtime.rows import Due, Rows
+from schemas.auctions import Conclusion, ContractConcluded, ContractFailed
+from schemas.groups import GroupPurchaseRequested, MembersListed
+from schemas.parts import Member, Message, Person
+from schemas.sources import sources_of_shop
+from services.auction_service.rows import (
+    Applicant,
+    Auction,
+    Cursor,
+    Ended,
+    product_of,
+    shown_of,
+)
+from services.auction_service.rules import letters
+from services.auction_service.rules.letters import Sellers, person, person_of
+
+ROWS_KEPT = timedelta(days=90)
+ROWS_PER_CALL = 500
+#: So that a part of the longest names and addresses still is a record.
+MEMBERS_PER_PART = 100
+TABLES = (
+    *("offer/", "bidder/", "address/", "application/", "applicant/", "mailbox/"),
+    *("gone/", "told/", "waits", "invited/", "live"),
+)
+
+
+def conclude(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Decide by the count; the contract's group purchase is requested with the first chunk."""
+    auction: Auction = rows["auction"]
+    is_concluded = auction.reservations >= auction.shown.minimum
+    auction = replace(
+        auction,
+        version=auction.version + 1,
+        status="concluded" if is_concluded else "failed",
+        group_request_id=f"au-{rows.key}" if is_concluded else None,
+    )
+    rows["auction"] = auction
+    rows["chunk/tell"] = Cursor(step="applicants")
+    rows["due/shrink"] = Due(now + ROWS_KEPT)
+    end = Conclusion(
+        auction_id=rows.key,
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        at=now,
+    )
+    fact: Message = ContractFailed(**dict(end))
+    if auction.group_request_id:
+        fact = ContractConcluded(**dict(end), group_request_id=auction.group_request_id)
+    winner = person_of(sellers, auction.shown.seller_id)
+    return (fact, *letters.concluded(rows.key, winner, "winner", auction))
+
+
+def announce(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Tell the next applicants of the earliest takeover they have not been told of."""
+    name, cursor = next(rows.scan("chunk/announce/"))
+    auction: Auction = rows["auction"]
+    takeover = (cursor.version, cursor.before, cursor.shown)
+    page = list(islice(rows.scan("applicant/", after=cursor.after), ROWS_PER_CALL))
+    if len(page) == ROWS_PER_CALL:
+        rows[name] = replace(cursor, after=page[-1][0])
+    else:
+        del rows[name]
+    return [
+        notice
+        for row_name, applicant in page
+        for notice in letters.condition_improved(
+            rows.key, row_name.partition("/")[2], applicant, auction, takeover, now
+        )
+    ]
+
+
+def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Tell the next applicants, then the losing sellers; a contract's members go along."""
+    cursor: Cursor = rows["chunk/tell"]
+    if cursor.step == "sellers":
+        return _tell_sellers(cursor, rows, sellers)
+    auction: Auction = rows["auction"]
+    page: list[tuple[str, Applicant]] = [
+        (name.partition("/")[2], applicant)
+        for name, applicant in islice(rows.scan("applicant/", after=cursor.after), ROWS_PER_CALL)
+    ]
+    messages: list[Message] = []
+    seller_name = None
+    if auction.group_request_id:
+        messages += _request(cursor, page, auction, sellers)
+        seller_name = person_of(sellers, auction.shown.seller_id).name
+    for who, applicant in page:
+        messages += letters.concluded(
+            rows.key,
+            person(who, applicant),
+            "applicant",
+            auction,
+            quantity=applicant.quantity,
+            seller_name=seller_name,
+        )
+    if len(page) == ROWS_PER_CALL:
+        part = cursor.part + ROWS_PER_CALL // MEMBERS_PER_PART
+        rows["chunk/tell"] = replace(cursor, after=f"applicant/{page[-1][0]}", part=part)
+    else:
+        rows["chunk/tell"] = Cursor(step="sellers")
+    return messages
+
+
+def _request(
+    cursor: Cursor, page: Sequence[tuple[str, Applicant]], auction: Auction, sellers: Sellers
+) -> Sequence[Message]:
+    """The request of the group purchase, with the members or followed by parts of them.
+
+    The group lists the winning seller as its shop, so orders of other shops do not count in it.
+    """
+    assert auction.group_request_id
+    parts = -(-auction.applicants // MEMBERS_PER_PART)
+    members = [
+        Member(**dict(person(who, applicant)), reserved=applicant.quantity)
+        for who, applicant in page
+    ]
+    messages: list[Message] = []
+    if cursor.part == 0:
+        seller = person_of(sellers, auction.shown.seller_id)
+        messages.append(
+            GroupPurchaseRequested(
+                request_id=auction.group_request_id,
+                requested_at=auction.closes_at,
+                organizer=Person(**dict(seller)),
+                product=product_of(auction),
+                number_of_products=auction.reservations,
+                unit_price=auction.shown.unit_price,
+                currency=auction.currency,
+                members=tuple(members) if parts == 1 else (),
+                member_parts=parts if parts > 1 else 0,
+                visibility="unlisted",
+                sources=sources_of_shop(seller.id),
+            )
+        )
+    if parts > 1:
+        messages += [
+            MembersListed(
+                request_id=auction.group_request_id,
+                part=cursor.part + 1 + first // MEMBERS_PER_PART,
+                parts=parts,
+                members=tuple(members[first : first + MEMBERS_PER_PART]),
+            )
+            for first in range(0, len(members), MEMBERS_PER_PART)
+        ]
+    return messages
+
+
+def _tell_sellers(cursor: Cursor, rows: Rows, sellers: Sellers) -> Sequence[Message]:
+    auction: Auction = rows["auction"]
+    page = [
+        name.partition("/")[2]
+        for name, _ in islice(rows.scan("bidder/", after=cursor.after), ROWS_PER_CALL)
+    ]
+    if len(page) == ROWS_PER_CALL:
+        rows["chunk/tell"] = replace(cursor, after=f"bidder/{page[-1]}")
+    else:
+        del rows["chunk/tell"]
+    return [
+        notice
+        for seller_id in page
+        if seller_id != auction.shown.seller_id
+        for notice in letters.concluded(rows.key, person_of(sellers, seller_id), "seller", auction)
+    ]
+
+
+# --- ninety days later ---------------------------------------------------------------------------
+
+
+def begin_shrinking(
+    row_name: str, rows: Rows, now: datetime, sellers: Sellers
+) -> Sequence[Message]:
+    """Begin to forget an auction that ended long ago, or never opened."""
+    if any(next(rows.scan(table), None) for table in ("asking/", "asked/", "waiting/")):
+        # It has not opened, but may yet: what waits is answered before anything is forgotten.
+        rows["due/shrink"] = Due(now + ROWS_KEPT)
+    else:
+        rows["chunk/shrink"] = Cursor()
+    return ()
+
+
+def shrink(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
+    """Delete a chunk of rows; at last only how the auction ended is left."""
+    scans = chain.from_iterable(rows.scan(table) for table in TABLES)
+    names = [name for name, _ in islice(scans, ROWS_PER_CALL)]
+    for name in names:
+        del rows[name]
+    if names:
+        return ()
+    del rows["chunk/shrink"]
+    if "auction" in rows:
+        rows["ended"] = Ended(rows["auction"].status)
+        del rows["auction"]
+    return ()

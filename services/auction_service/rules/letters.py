@@ -1,0 +1,230 @@
+"""What sellers and applicants are told, as notices."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from schemas.auctions import ApplicationRefused, Applied, Offer, Seller
+from schemas.letters import Notice, Role, notices
+from schemas.parts import AMOUNT_MAX, Message, Person, Problem
+from services.auction_service.rows import (
+    Applicant,
+    Application,
+    Auction,
+    Condition,
+    Judged,
+    product_of,
+    shown_of,
+)
+
+#: Every seller by id; values are ``Seller``.
+Sellers = Mapping[str, Message]
+
+
+def seller_of(sellers: Sellers, seller_id: str) -> Seller | None:
+    """The seller as known now."""
+    found = sellers.get(seller_id)
+    return found if isinstance(found, Seller) else None
+
+
+def person_of(sellers: Sellers, seller_id: str) -> Person:
+    """Whom letters to a seller go to; without an address while the seller is not known."""
+    seller = seller_of(sellers, seller_id)
+    return person(seller_id, seller) if seller else Person(id=seller_id)
+
+
+def person(who_id: str, who: Seller | Applicant | Application) -> Person:
+    """The recipient of letters to a seller or an applicant.
+
+    A seller's locale and zone may be longer than a person's; letters ignore those.
+    """
+    locale, zone = who.locale or "", who.time_zone or ""
+    return Person(
+        id=who_id,
+        email=who.email,
+        name=who.name,
+        locale=locale if 0 < len(locale) <= 35 else None,
+        time_zone=zone if 0 < len(zone) <= 64 else None,
+    )
+
+
+def offer_judged(
+    offer: Offer, judged: Judged, auction: Auction | None, sellers: Sellers, now: datetime
+) -> Sequence[Notice]:
+    """What became of an offer, and what is shown now."""
+    return notices(
+        "offer-judged",
+        person_of(sellers, offer.seller_id),
+        offer.auction_id,
+        now,
+        offer.offer_id,
+        offer_id=offer.offer_id,
+        verdict=judged.verdict,
+        reason=judged.reason,
+        problems=tuple(Problem(field=field, problem=text) for field, text in judged.problems),
+        product=offer.product,
+        unit_price=_sayable(offer.unit_price),
+        minimum_reservations=_sayable(offer.minimum_reservations),
+        currency=offer.currency,
+        shown=shown_of(auction.shown) if auction else None,
+        closes_at=auction.closes_at if auction else None,
+    )
+
+
+def _sayable(number: int) -> int | None:
+    """A number of an offer, unless it is one of the impossible ones that its problems name."""
+    return number if 0 <= number <= AMOUNT_MAX else None
+
+
+def withdrawal_refused(
+    auction_id: str, seller_id: str, reason: str, auction: Auction, sellers: Sellers, now: datetime
+) -> Sequence[Notice]:
+    """Why an auction can't be taken back."""
+    return notices(
+        "offer-judged",
+        person_of(sellers, seller_id),
+        auction_id,
+        now,
+        "withdrawal",
+        reason,
+        verdict="refused",
+        reason=reason,
+        product=product_of(auction),
+        currency=auction.currency,
+        shown=shown_of(auction.shown),
+        closes_at=auction.closes_at,
+    )
+
+
+def right_intercepted(
+    auction_id: str, displaced: Condition, auction: Auction, sellers: Sellers, now: datetime
+) -> Sequence[Notice]:
+    """A better condition took the page; by whom is not said."""
+    return notices(
+        "right-intercepted",
+        person_of(sellers, displaced.seller_id),
+        auction_id,
+        now,
+        displaced.offer_id,
+        offer_id=displaced.offer_id,
+        product=product_of(auction),
+        before=shown_of(displaced),
+        unit_price=auction.shown.unit_price,
+        minimum_reservations=auction.shown.minimum,
+        minimum_step=auction.minimum_step,
+        currency=auction.currency,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )
+
+
+def confirm_application(message: Applied, auction: Auction, now: datetime) -> Sequence[Notice]:
+    """The letter with the link that confirms."""
+    return notices(
+        "confirm-application",
+        message.applicant,
+        message.auction_id,
+        now,
+        message.application_id,
+        application_id=message.application_id,
+        product=product_of(auction),
+        quantity=message.quantity,
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        closes_at=auction.closes_at,
+    )
+
+
+def application_refused(
+    answer: ApplicationRefused, applicant: Application, auction: Auction, now: datetime
+) -> Sequence[Notice]:
+    """The letter that says why an application does not count; the applicant expects a letter."""
+    return notices(
+        "application-refused",
+        person(applicant.applicant_id, applicant),
+        answer.auction_id,
+        now,
+        answer.application_id,
+        application_id=answer.application_id,
+        product=product_of(auction),
+        quantity=answer.quantity,
+        quantity_max=answer.quantity_max,
+        reason=answer.reason,
+    )
+
+
+def condition_improved(
+    auction_id: str,
+    applicant_id: str,
+    applicant: Applicant,
+    auction: Auction,
+    takeover: tuple[int, Condition, Condition],
+    now: datetime,
+) -> Sequence[Notice]:
+    """Better terms for what is already reserved; ``takeover`` is (version, before, shown)."""
+    version, before, shown = takeover
+    return notices(
+        "condition-improved",
+        person(applicant_id, applicant),
+        auction_id,
+        now,
+        version,
+        product=product_of(auction),
+        before=shown_of(before),
+        shown=shown_of(shown),
+        currency=auction.currency,
+        quantity=applicant.quantity,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )
+
+
+def invitation(
+    auction_id: str, seller: Seller, auction: Auction, now: datetime
+) -> Sequence[Notice]:
+    """The count and the price, to outbid."""
+    return notices(
+        "invitation",
+        person(seller.seller_id, seller),
+        auction_id,
+        now,
+        product=product_of(auction),
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        minimum_step=auction.minimum_step,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+    )
+
+
+def concluded(
+    auction_id: str,
+    recipient: Person,
+    role: Role,
+    auction: Auction,
+    quantity: int | None = None,
+    seller_name: str | None = None,
+) -> Sequence[Notice]:
+    """How the auction ended, to one of those who took part in it.
+
+    Who has a contract with the seller is told ``seller_name``; those who lost are not.
+    """
+    return notices(
+        "contract-concluded" if auction.status == "concluded" else "contract-failed",
+        recipient,
+        auction_id,
+        auction.closes_at,
+        role,
+        role=role,
+        request_id=auction.group_request_id,
+        product=product_of(auction),
+        shown=shown_of(auction.shown),
+        currency=auction.currency,
+        quantity=quantity,
+        reservations=auction.reservations,
+        applicants=auction.applicants,
+        closes_at=auction.closes_at,
+        seller_name=seller_name,
+    )

@@ -1,0 +1,213 @@
+"""What becomes of an offer: refused, not better, or shown, which may displace another seller."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from runtime.rows import Due, Rows
+from schemas.auctions import (
+    AuctionOpened,
+    ConditionReplaced,
+    CounterOffered,
+    Offer,
+    OfferJudged,
+    RightIntercepted,
+)
+from schemas.money import CURRENCIES
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Message, Problem, is_possible
+from services.auction_service.rows import (
+    Auction,
+    Condition,
+    Cursor,
+    Judged,
+    Mark,
+    shown_of,
+)
+from services.auction_service.rules import letters
+from services.auction_service.rules.letters import Sellers
+from services.auction_service.rules.reservations import address_name, has_applied
+from services.auction_service.rules.standing import standing_at
+
+
+def opening_problems(message: AuctionOpened) -> Iterator[tuple[str, str]]:
+    """What makes an opening condition impossible, as (field, problem)."""
+    yield from condition_problems(message)
+    if message.currency not in CURRENCIES:
+        yield "currency", f"{message.currency!r} is not a currency: give an ISO 4217 code"
+    if not 1 <= message.minimum_step <= AMOUNT_MAX:
+        yield "minimum_step", f"give 1 to {AMOUNT_MAX} minor units"
+    if not 1 <= message.quantity_max_per_applicant <= NUMBER_MAX:
+        yield "quantity_max_per_applicant", f"give 1 to {NUMBER_MAX}"
+    if not is_possible(message.offered_at):
+        yield "offered_at", "give a time of the years 1970 to 8999"
+    if not is_possible(message.closes_at):
+        yield "closes_at", "give a time of the years 1970 to 8999"
+    elif message.closes_at <= message.offered_at:
+        yield "closes_at", "is not after offered_at: give a later term"
+    invites_at = message.invites_at
+    if invites_at is not None and not message.offered_at < invites_at < message.closes_at:
+        yield "invites_at", "is not between offered_at and closes_at: give a date before the term"
+
+
+def condition_problems(message: Offer) -> Iterator[tuple[str, str]]:
+    """What makes a condition impossible, as (field, problem)."""
+    if not 1 <= message.minimum_reservations <= NUMBER_MAX:
+        yield "minimum_reservations", f"give 1 to {NUMBER_MAX}"
+    if not 1 <= message.unit_price <= AMOUNT_MAX:
+        yield "unit_price", f"give 1 to {AMOUNT_MAX} minor units"
+
+
+def seller_reason(message: Offer, sellers: Sellers) -> str:
+    """Why the seller may not make this offer, by the standing when it was made; or empty."""
+    standing = standing_at(letters.seller_of(sellers, message.seller_id), message.offered_at)
+    return "" if standing == "good" else f"{standing or 'unknown'}-seller"
+
+
+def refusal(message: CounterOffered, auction: Auction) -> Judged | None:
+    """Why a counter-offer can't compete in this auction, whoever makes it; or None."""
+    reason = ""
+    problems = tuple(condition_problems(message))
+    if auction.status == "withdrawn":
+        reason = "auction-withdrawn"
+    elif auction.status != "open" or message.offered_at >= auction.closes_at:
+        reason = "after-term"
+    elif problems:
+        reason = "impossible-terms"
+    elif not _is_product(message, auction):
+        reason = "other-product"
+    elif message.currency != auction.currency:
+        reason = "other-currency"
+    else:
+        return None
+    return Judged(
+        message.seller_id, "refused", reason, problems if reason == "impossible-terms" else ()
+    )
+
+
+def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> str:
+    """Why a seller who has reserved here, by id or mailbox, may not compete; empty if not so."""
+    seller = letters.seller_of(sellers, message.seller_id)
+    email = seller.email if seller else None
+    return "has-applied" if has_applied(message.seller_id, email, rows) else ""
+
+
+def compare(message: CounterOffered, auction: Auction) -> Judged:
+    """Whether an offer betters the one shown; a tie keeps that."""
+    shown = auction.shown
+    if message.minimum_reservations > shown.minimum:
+        return Judged(message.seller_id, "not-better", "higher-minimum")
+    if message.unit_price <= shown.unit_price - auction.minimum_step or (
+        message.unit_price == shown.unit_price and message.minimum_reservations < shown.minimum
+    ):
+        return Judged(message.seller_id, "shown", "better")
+    is_lower = message.unit_price < shown.unit_price
+    return Judged(
+        message.seller_id, "not-better", "step-too-small" if is_lower else "price-not-lower"
+    )
+
+
+def open_auction(message: AuctionOpened, rows: Rows) -> None:
+    """Put the auction's page up."""
+    term = message.closes_at - message.offered_at
+    invites_at = message.invites_at or message.offered_at + term * 3 / 4
+    rows["auction"] = Auction(
+        version=1,
+        status="open",
+        product_id=message.product.id,
+        product_name=message.product.name,
+        opened_by=message.seller_id,
+        opened_at=message.offered_at,
+        opening_offer=message.offer_id,
+        shown=condition_of(message),
+        currency=message.currency,
+        minimum_step=message.minimum_step,
+        quantity_max_per_applicant=message.quantity_max_per_applicant,
+        reservations=0,
+        applicants=0,
+        invites_at=invites_at,
+        invited_at=None,
+        closes_at=message.closes_at,
+        group_request_id=None,
+    )
+    rows["due/invite"] = Due(invites_at)
+    rows["due/close"] = Due(message.closes_at)
+
+
+def take_over(
+    message: CounterOffered, rows: Rows, sellers: Sellers, now: datetime
+) -> Sequence[Message]:
+    """Show a better condition, and tell the displaced seller; applicants are told in chunks."""
+    auction: Auction = rows["auction"]
+    before = auction.shown
+    after = replace(auction, version=auction.version + 1, shown=condition_of(message))
+    rows["auction"] = after
+    if auction.applicants:
+        rows[f"chunk/announce/{after.version:012d}"] = Cursor(
+            before=before, shown=after.shown, version=after.version
+        )
+    replaced = ConditionReplaced(
+        auction_id=rows.key,
+        version=after.version,
+        before=shown_of(before),
+        shown=shown_of(after.shown),
+        currency=auction.currency,
+        at=now,
+    )
+    if before.seller_id == message.seller_id:
+        return (replaced,)
+    intercepted = RightIntercepted(
+        offer_id=before.offer_id,
+        auction_id=rows.key,
+        seller_id=before.seller_id,
+        unit_price=message.unit_price,
+        minimum_reservations=message.minimum_reservations,
+        currency=auction.currency,
+        at=now,
+    )
+    return (
+        replaced,
+        intercepted,
+        *letters.right_intercepted(rows.key, before, after, sellers, now),
+    )
+
+
+def keep(
+    message: Offer, judged: Judged, rows: Rows, sellers: Sellers, now: datetime
+) -> Sequence[Message]:
+    """Keep the verdict for repeats, and tell the seller."""
+    rows[f"offer/{message.offer_id}"] = judged
+    if judged.verdict != "refused":
+        rows[f"bidder/{message.seller_id}"] = Mark()
+        seller = letters.seller_of(sellers, message.seller_id)
+        if seller is not None and (name := address_name(seller.email)):
+            rows[name] = Mark()
+    return (
+        verdict_of(message.offer_id, rows),
+        *letters.offer_judged(message, judged, rows.get("auction"), sellers, now),
+    )
+
+
+def verdict_of(offer_id: str, rows: Rows) -> OfferJudged:
+    """The verdict that is kept of an offer."""
+    judged: Judged = rows[f"offer/{offer_id}"]
+    return OfferJudged(
+        offer_id=offer_id,
+        auction_id=rows.key,
+        seller_id=judged.seller_id,
+        verdict=judged.verdict,
+        reason=judged.reason,
+        problems=tuple(Problem(field=field, problem=text) for field, text in judged.problems),
+    )
+
+
+def condition_of(message: Offer) -> Condition:
+    """What an offer offers."""
+    return Condition(
+        message.offer_id, message.seller_id, message.unit_price, message.minimum_reservations
+    )
+
+
+def _is_product(message: Offer, auction: Auction) -> bool:
+    if message.product.id is not None and auction.product_id is not None:
+        return message.product.id == auction.product_id
+    return message.product.name == auction.product_name

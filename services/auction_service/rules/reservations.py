@@ -1,0 +1,326 @@
+"""Which applications count, and for how much: one for each applicant, the latest confirmed.
+
+Two applications are one applicant's if they have the same id or the same mailbox, however its
+address is written. Rows are found by both, so a message takes the same time in any auction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+
+from runtime.rows import Rows
+from schemas.addresses import canonical
+from schemas.auctions import ApplicationRefused, Applied
+from schemas.parts import NUMBER_MAX, Message
+from schemas.reasons import BEYOND_LIMITS
+from services.auction_service.rows import Applicant, Application, Auction, Gone, Live, Mailbox
+from services.auction_service.rules.letters import application_refused, confirm_application
+
+
+def application_name(application_id: str) -> str:
+    """The name of an application's row."""
+    return f"application/{application_id}"
+
+
+def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take a new application: it counts, waits for its confirmation, or is refused."""
+    name = application_name(message.application_id)
+    known: Application | None = rows.get(name)
+    if known is not None and not known.state.endswith("-ahead"):
+        if known.state == "refused":
+            return (refused(message.application_id, known, rows),)
+        return ()
+    person = message.applicant
+    application = Application(
+        "unconfirmed", person.id, message.quantity, message.applied_at,
+        email=person.email, name=person.name, locale=person.locale, time_zone=person.time_zone,
+    )  # fmt: skip
+    if known is not None and known.state == "withdrawn-ahead":
+        rows[name] = Application("withdrawn", person.id, message.quantity, message.applied_at)
+        return ()
+    auction: Auction = rows["auction"]
+    reason = _reason_to_refuse(message, auction, rows)
+    if reason:
+        is_too_much = reason == "over-applicant-limit"
+        most = auction.quantity_max_per_applicant if is_too_much else None
+        return _refuse(message.application_id, application, reason, most, rows, now)
+    _add_live(rows, 1)
+    if known is not None:
+        return _count_vouched(message.application_id, application, rows, now)
+    rows[name] = application
+    return confirm_application(message, auction, now)
+
+
+def confirm(application_id: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Count an application that was confirmed in time, or keep that it is until it comes."""
+    name = application_name(application_id)
+    auction: Auction = rows["auction"]
+    application: Application | None = rows.get(name)
+    if auction.status != "open" or at >= auction.closes_at:
+        return ()
+    if application is None:
+        rows[name] = Application("confirmed-ahead")
+        return ()
+    if application.state != "unconfirmed":
+        return ()
+    return _count(application_id, application, rows, now)
+
+
+def withdraw(application_id: str, rows: Rows) -> None:
+    """Take an application out, or keep that it is void until it comes; a contract binds."""
+    name = application_name(application_id)
+    auction: Auction = rows["auction"]
+    application: Application | None = rows.get(name)
+    if auction.status != "open":
+        return
+    if application is None or application.state == "confirmed-ahead":
+        rows[name] = Application("withdrawn-ahead")
+    elif application.state == "unconfirmed":
+        _end(application_id, application, "withdrawn", rows)
+    elif application.state == "counts":
+        applicant: Applicant = rows[f"applicant/{application.applicant_id}"]
+        _take_out(application.applicant_id, applicant, rows)
+        _end(application_id, application, "withdrawn", rows)
+        rows["auction"] = replace(
+            auction,
+            version=auction.version + 1,
+            reservations=auction.reservations - applicant.quantity,
+            applicants=auction.applicants - 1,
+        )
+
+
+def refused(application_id: str, application: Application, rows: Rows) -> ApplicationRefused:
+    """The answer to an application that can't count."""
+    return ApplicationRefused(
+        application_id=application_id,
+        auction_id=rows.key,
+        applicant_id=application.applicant_id or None,
+        quantity=application.quantity,
+        reason=application.reason,
+        quantity_max=application.quantity_max,
+    )
+
+
+# --- applicants and sellers ----------------------------------------------------------------------
+
+
+def competes(applicant_id: str, email: str | None, rows: Rows) -> bool:
+    """Whether an applicant is a seller of this auction, by id or by mailbox."""
+    name = address_name(email)
+    return f"bidder/{applicant_id}" in rows or bool(name and name in rows)
+
+
+def has_applied(seller_id: str, email: str | None, rows: Rows) -> bool:
+    """Whether a seller's reservation counts in this auction, by id or by mailbox."""
+    name = mailbox_name(email)
+    return f"applicant/{seller_id}" in rows or bool(name and name in rows)
+
+
+def address_name(email: str | None) -> str:
+    """The name of the row that marks a seller's mailbox; empty without an address."""
+    return f"address/{_digest(email)}" if _digest(email) else ""
+
+
+def mailbox_name(email: str | None) -> str:
+    """The name of the row of an applicant's mailbox; empty without an address."""
+    return f"mailbox/{_digest(email)}" if _digest(email) else ""
+
+
+def _digest(email: str | None) -> str:
+    """A digest of the canonical address: short, and no address stays when its applicant leaves."""
+    address = canonical(email or "")
+    return sha256(address.encode(errors="surrogatepass")).hexdigest()[:32] if address else ""
+
+
+def _names(applicant_id: str, email: str | None) -> list[str]:
+    """The names of an applicant: the id, and the mailbox's row if there is an address."""
+    mailbox = mailbox_name(email)
+    return [applicant_id, mailbox] if mailbox else [applicant_id]
+
+
+def _counting(application: Application, rows: Rows) -> dict[str, Applicant]:
+    """The applicants who count under an application's id or its mailbox: two at most."""
+    ids = [application.applicant_id]
+    name = mailbox_name(application.email)
+    mailbox: Mailbox | None = rows.get(name) if name else None
+    if mailbox is not None:
+        ids.append(mailbox.applicant_id)
+    found = {each: rows.get(f"applicant/{each}") for each in ids}
+    return {who: applicant for who, applicant in found.items() if applicant is not None}
+
+
+# --- counting ------------------------------------------------------------------------------------
+
+
+def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> str:
+    if auction.status == "withdrawn":
+        return "auction-withdrawn"
+    if auction.status != "open" or message.applied_at >= auction.closes_at:
+        return "after-term"
+    if competes(message.applicant.id, message.applicant.email, rows):
+        return "own-auction"
+    if message.quantity > auction.quantity_max_per_applicant:
+        return "over-applicant-limit"
+    return ""
+
+
+def _count_vouched(
+    application_id: str, application: Application, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    """Count an application that its front end vouches for.
+
+    The mailbox's owner was not asked, so it replaces nothing that counts under another id.
+    """
+    if any(who != application.applicant_id for who in _counting(application, rows)):
+        _add_live(rows, -1)
+        return _refuse(application_id, application, "already-reserved", None, rows, now)
+    return _count(application_id, application, rows, now)
+
+
+def _count(
+    application_id: str, application: Application, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    """Let an application count in place of the applicant's earlier one."""
+    who = application.applicant_id
+    counting = _counting(application, rows)
+    if _is_overtaken(application_id, application, counting.values(), rows):
+        _end(application_id, application, "replaced", rows)
+        _let_go(_names(who, application.email), application_id, application.applied_at, rows)
+        _replace(_older(application_id, application, counting), None, rows)
+        return ()
+    auction: Auction = rows["auction"]
+    others = auction.reservations - sum(each.quantity for each in counting.values())
+    reason = ""
+    if competes(who, application.email, rows):
+        reason = "own-auction"
+    elif others + application.quantity > NUMBER_MAX:
+        reason = BEYOND_LIMITS
+    if reason:
+        _add_live(rows, -1)
+        quantity_max = NUMBER_MAX - others if reason == BEYOND_LIMITS else None
+        return _refuse(application_id, application, reason, quantity_max, rows, now)
+    _replace(counting, (application_id, application), rows)
+    return ()
+
+
+def _is_overtaken(
+    application_id: str, application: Application, counting: Iterable[Applicant], rows: Rows
+) -> bool:
+    """Whether a later application of the same applicant was confirmed, even if it was withdrawn."""
+    assert application.applied_at is not None
+    names = _names(application.applicant_id, application.email)
+    gone: Iterable[Gone | None] = (rows.get(f"gone/{name}") for name in names)
+    order = application.applied_at, application_id
+    return any(
+        each is not None and order < (each.applied_at, each.application_id)
+        for each in (*counting, *gone)
+    )
+
+
+def _older(
+    application_id: str, application: Application, counting: Mapping[str, Applicant]
+) -> dict[str, Applicant]:
+    """The earlier applications that this one replaces although it does not count itself.
+
+    If its id is one applicant's and its mailbox another's, all three are one applicant.
+    """
+    assert application.applied_at is not None
+    order = application.applied_at, application_id
+    return {
+        who: each
+        for who, each in counting.items()
+        if (each.applied_at, each.application_id) < order
+    }
+
+
+def _replace(
+    counting: Mapping[str, Applicant], by: tuple[str, Application] | None, rows: Rows
+) -> None:
+    """Take out the applications that counted, and put in the one that replaces them, if any."""
+    if not counting and by is None:
+        return
+    auction: Auction = rows["auction"]
+    for who, applicant in counting.items():
+        before: Application = rows[application_name(applicant.application_id)]
+        _take_out(who, applicant, rows)
+        _end(applicant.application_id, before, "replaced", rows)
+    if by is not None:
+        _put_in(*by, rows)
+    taken_out = sum(each.quantity for each in counting.values())
+    rows["auction"] = replace(
+        auction,
+        version=auction.version + 1,
+        reservations=auction.reservations - taken_out + (by[1].quantity if by else 0),
+        applicants=auction.applicants - len(counting) + (1 if by else 0),
+    )
+
+
+def _put_in(application_id: str, application: Application, rows: Rows) -> None:
+    """Keep the applicant of an application that counts, with the address in the applicant's row."""
+    who = application.applicant_id
+    assert application.applied_at is not None
+    for name in _names(who, application.email):
+        if f"gone/{name}" in rows:
+            del rows[f"gone/{name}"]
+    rows[f"applicant/{who}"] = Applicant(
+        application_id, application.applied_at, application.quantity,
+        application.email, application.name, application.locale, application.time_zone,
+    )  # fmt: skip
+    if mailbox := mailbox_name(application.email):
+        rows[mailbox] = Mailbox(who)
+    rows[application_name(application_id)] = Application(
+        "counts", who, application.quantity, application.applied_at
+    )
+
+
+def _take_out(applicant_id: str, applicant: Applicant, rows: Rows) -> None:
+    """Delete the applicant's row, but keep the time of the application."""
+    del rows[f"applicant/{applicant_id}"]
+    if mailbox := mailbox_name(applicant.email):
+        del rows[mailbox]
+    names = _names(applicant_id, applicant.email)
+    _let_go(names, applicant.application_id, applicant.applied_at, rows)
+
+
+def _let_go(
+    names: Iterable[str], application_id: str, applied_at: datetime | None, rows: Rows
+) -> None:
+    """Keep the latest confirmed application of an id or a mailbox."""
+    assert applied_at is not None
+    for name in names:
+        known: Gone | None = rows.get(f"gone/{name}")
+        if known is None or (known.applied_at, known.application_id) < (applied_at, application_id):
+            rows[f"gone/{name}"] = Gone(application_id, applied_at)
+
+
+def _end(application_id: str, application: Application, state: str, rows: Rows) -> None:
+    rows[application_name(application_id)] = Application(
+        "replaced" if state == "replaced" else "withdrawn",
+        application.applicant_id,
+        application.quantity,
+        application.applied_at,
+    )
+    _add_live(rows, -1)
+
+
+def _refuse(
+    application_id: str,
+    application: Application,
+    reason: str,
+    quantity_max: int | None,
+    rows: Rows,
+    now: datetime,
+) -> Sequence[Message]:
+    """Refuse an application, and tell the applicant."""
+    kept = Application(
+        "refused", application.applicant_id, application.quantity, application.applied_at,
+        reason, quantity_max,
+    )  # fmt: skip
+    rows[application_name(application_id)] = kept
+    answer = refused(application_id, kept, rows)
+    return (answer, *application_refused(answer, application, rows["auction"], now))
+
+
+def _add_live(rows: Rows, number: int) -> None:
+    rows["live"] = Live(rows.get("live", Live(0)).count + number)

@@ -1,0 +1,88 @@
+"""What becomes of messages whose auction is not open yet, and of offers whose seller is not."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from runtime.rows import Due, GivenUp, Rows, Waiting
+from schemas.auctions import (
+    ApplicationConfirmed,
+    ApplicationWithdrawn,
+    Applied,
+    AuctionOpened,
+    AuctionWithdrawn,
+    CounterOffered,
+)
+from schemas.reasons import UNKNOWN_AUCTION
+from services.auction_service.rows import Mark, Waits
+
+UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
+SELLER_WAIT = timedelta(seconds=60)
+SELLER_RECHECK = timedelta(seconds=5)
+
+Waiter = (
+    AuctionOpened
+    | CounterOffered
+    | AuctionWithdrawn
+    | Applied
+    | ApplicationConfirmed
+    | ApplicationWithdrawn
+)
+WAITERS: dict[str, type[Waiter]] = {
+    "AuctionOpened": AuctionOpened,
+    "CounterOffered": CounterOffered,
+    "AuctionWithdrawn": AuctionWithdrawn,
+    "Applied": Applied,
+    "ApplicationConfirmed": ApplicationConfirmed,
+    "ApplicationWithdrawn": ApplicationWithdrawn,
+}
+
+
+def wait(message: Waiter, rows: Rows, now: datetime) -> None:
+    """Keep a message an hour for its auction."""
+    until = now + UNKNOWN_AUCTION_WAIT
+    number = _keep("waiting", message, rows, now, until)
+    rows[f"due/expire/{number}"] = Due(until)
+
+
+def ask(message: AuctionOpened | CounterOffered, rows: Rows, now: datetime) -> None:
+    """Keep an offer a minute for the facts of its seller, which may still be on their way."""
+    number = _keep("asking", message, rows, now, now + SELLER_WAIT)
+    rows[f"asked/{message.offer_id}"] = Mark()
+    rows[f"due/look/{number}"] = Due(now + SELLER_RECHECK)
+
+
+def is_asking(offer_id: str, rows: Rows) -> bool:
+    """Whether an offer of this id waits for its seller: the first of an id stands."""
+    return f"asked/{offer_id}" in rows
+
+
+def look_again(number: str, since: datetime, rows: Rows, now: datetime) -> None:
+    """Leave an offer to the next look."""
+    rows[f"due/look/{number}"] = Due(min(now + SELLER_RECHECK, since + SELLER_WAIT))
+
+
+def read(waiting: Waiting) -> Waiter:
+    """The message that waits."""
+    return WAITERS[waiting.type].model_validate_json(waiting.message)
+
+
+def asking(rows: Rows) -> Iterator[str]:
+    """The numbers of the offers that wait for their sellers, in order of arrival."""
+    for name, _ in list(rows.scan("asking/")):
+        yield name.partition("/")[2]
+
+
+def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
+    """Give up a withdrawal or confirmation whose auction did not open: no fact answers it."""
+    problem = f"no auction with the id {rows.key} opened within an hour"
+    return GivenUp(message, waiting, problem, UNKNOWN_AUCTION)
+
+
+def _keep(table: str, message: Waiter, rows: Rows, now: datetime, until: datetime) -> str:
+    last = rows.get("waits", Waits(0)).last + 1
+    rows["waits"] = Waits(last)
+    number = f"{last:012d}"
+    rows[f"{table}/{number}"] = Waiting(
+        type(message).__name__, message.model_dump_json(exclude_none=True), now, until
+    )
+    return number

@@ -1,0 +1,308 @@
+"""The rules of favors: decided once for a group, at its close; after it, for one member at a time.
+
+Where the design is silent, the reading that loses nothing:
+
+- A row that comes after the close with the same quantity and value changes nothing, though a share
+  of the group's sum may differ from the member's own formula by a rounding.
+- With the same quantity and another value, more counts as ``late`` and less as ``return``.
+- Who returns everything keeps the tier's percent at an amount of 0, but not its gift.
+- A member without a favor who buys nothing does not get a favor of 0.
+- The decision's total is the sum of the favors sent, whatever the summary says.
+- Ninety days after the close nothing is recomputed any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from runtime.rows import Due, Rows, UnusableError
+from schemas.favors import Favor, FavorDecision
+from schemas.money import largest_remainder_floor, percent_of
+from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
+from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
+from schemas.reasons import BEYOND_LIMITS, UNKNOWN_GROUP
+from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Sums, Terms
+from services.favor_service.rules import letters
+
+ROWS_PER_CALL = 500
+KEPT_AFTER_CLOSE = timedelta(days=90)
+
+
+# --- before the close ----------------------------------------------------------------------------
+
+
+def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep the ladder for the close, and the product for letters."""
+    if "decision" not in rows:
+        rows["terms"] = Terms(
+            message.favor.model_dump_json(),
+            message.if_incomplete,
+            message.currency,
+            message.product.name,
+            message.product.id,
+        )
+    return []
+
+
+def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep a newer row of a purchaser; after the close, recompute that member's favor alone.
+
+    Raises ``UnusableError`` if the group's sums, and so its favors, would pass the limits.
+    """
+    name = f"member/{message.member_id}"
+    decision = rows.get("decision")
+    before = rows.get(name) or Purchaser()
+    if message.version <= before.version or (decision and decision.over):
+        return []
+    after = replace(
+        before,
+        version=message.version,
+        quantity=message.quantity,
+        value=message.value,
+        address=Address.at(message.member),
+    )
+    rows["sums"] = _sums(before, after, rows)
+    rows[name] = after
+    if decision is None or (decision.tier is None and not decision.cancel_all):
+        return []
+    rise = (after.quantity - before.quantity) or (after.value - before.value)
+    amount, gift = _formula(decision, after.quantity, after.value)
+    first = before.favor_version == 0 and after.quantity > 0
+    if not first and (rise == 0 or (amount, gift) == (before.amount, before.gift)):
+        return []
+    basis: Basis = "late" if rise > 0 else "return"
+    return _give(rows, message.member_id, decision, amount, now, basis)
+
+
+def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
+    sums: Sums = rows.get("sums") or Sums()
+    quantity = sums.quantity + after.quantity - before.quantity
+    value = sums.value + after.value - before.value
+    if quantity > NUMBER_MAX or value > SUM_MAX:
+        raise UnusableError(
+            f"{BEYOND_LIMITS}: the group would have {quantity} units of {value} minor units,"
+            f" at most {NUMBER_MAX} and {SUM_MAX} are possible",
+            BEYOND_LIMITS,
+        )
+    return Sums(quantity, value)
+
+
+# --- the close -----------------------------------------------------------------------------------
+
+
+def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Decide once, when the group is complete or its period ends: fix the tier, begin to give.
+
+    Raises ``UnusableError`` without the terms, which come earlier on the same topic.
+    """
+    if message.status == "open" or "decision" in rows:
+        return []
+    if message.status != "withdrawn" and "terms" not in rows:
+        raise UnusableError("the group closed before its terms came", UNKNOWN_GROUP)
+    decision = Decision(message.request_id, message.status)
+    # By the clock, as late orders count by it: what closed the group may be long past.
+    rows["due/shrink"] = Due(now + KEPT_AFTER_CLOSE)
+    if message.status == "withdrawn":
+        rows["decision"] = decision
+        return []
+    terms: Terms = rows["terms"]
+    favor = FavorTerms.model_validate_json(terms.favor)
+    incomplete = message.status == "elapsed"
+    gives_tier = not incomplete or terms.if_incomplete == "as-reached"
+    tier = _tier_reached(favor, message.quantity, message.value) if gives_tier else None
+    decision = replace(
+        decision,
+        tier=tier.model_dump_json(exclude_none=True) if tier else None,
+        cancel_all=incomplete and terms.if_incomplete == "cancel-all",
+        quantity=message.quantity,
+        value=message.value,
+        currency=message.currency or terms.currency,
+    )
+    rows["decision"] = decision
+    if tier is None and not decision.cancel_all:
+        return _end(rows, decision, Cursor())
+    rows["chunk/decide"] = Cursor()
+    if favor.scope == "group" and not decision.cancel_all:
+        group_sum, _ = _formula(decision, decision.quantity, decision.value)
+        rows["chunk/decide"] = Cursor(step="floor", left=group_sum)
+    return []
+
+
+def decide(rows: Rows, now: datetime) -> Sequence[Message]:
+    """Give the next members what was decided; after the last, say what it comes to."""
+    cursor: Cursor = rows["chunk/decide"]
+    decision: Decision = rows["decision"]
+    if cursor.step == "floor":
+        return _rank_floors(rows, decision, cursor)
+    if cursor.step == "share":
+        return _hand_out_shares(rows, decision, cursor, now)
+    page = list(islice(rows.scan("member/", after=cursor.after), ROWS_PER_CALL))
+    sent: list[Message] = []
+    for name, purchaser in page:
+        if purchaser.quantity:
+            amount, _ = _formula(decision, purchaser.quantity, purchaser.value)
+            sent += _give(rows, _member(name), decision, amount, now)
+            cursor = replace(cursor, total=cursor.total + amount, members=cursor.members + 1)
+    if len(page) < ROWS_PER_CALL:
+        return [*sent, *_end(rows, decision, cursor)]
+    rows["chunk/decide"] = replace(cursor, after=page[-1][0])
+    return sent
+
+
+def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
+    """First pass over a sum: note each floor share where a scan finds it by its remainder."""
+    page = list(islice(rows.scan("member/", after=cursor.after), ROWS_PER_CALL))
+    group_sum, _ = _formula(decision, decision.quantity, decision.value)
+    # Without any value the sum to share is 0, and a division by 0 has to be avoided.
+    whole = max(decision.value, 1)
+    for name, purchaser in page:
+        if purchaser.quantity:
+            floor, remainder = largest_remainder_floor(group_sum, purchaser.value, whole)
+            rows[f"remainder/{whole - remainder:020}/{_member(name)}"] = Share(floor)
+            cursor = replace(cursor, left=cursor.left - floor)
+    last = len(page) < ROWS_PER_CALL
+    rows["chunk/decide"] = replace(
+        cursor, step="share" if last else "floor", after="" if last else page[-1][0]
+    )
+    return []
+
+
+def _hand_out_shares(
+    rows: Rows, decision: Decision, cursor: Cursor, now: datetime
+) -> Sequence[Message]:
+    """Second pass: one unit of what the floors left over to each of the largest remainders."""
+    page = list(islice(rows.scan("remainder/"), ROWS_PER_CALL))
+    sent: list[Message] = []
+    for name, share in page:
+        unit = 1 if cursor.left > 0 else 0
+        member_id = name.split("/", 2)[2]
+        # At most the member's value, even if the summary's sums are below those of the rows.
+        amount = min(share.floor + unit, rows[f"member/{member_id}"].value)
+        del rows[name]
+        sent += _give(rows, member_id, decision, amount, now)
+        cursor = replace(
+            cursor,
+            left=cursor.left - unit,
+            total=cursor.total + amount,
+            members=cursor.members + 1,
+        )
+    if len(page) < ROWS_PER_CALL:
+        return [*sent, *_end(rows, decision, cursor)]
+    rows["chunk/decide"] = cursor
+    return sent
+
+
+def _end(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
+    if "chunk/decide" in rows:
+        del rows["chunk/decide"]
+    return [
+        FavorDecision(
+            group_id=rows.key,
+            request_id=decision.request_id,
+            version=1,
+            tier=_tier(decision),
+            cancel_all=decision.cancel_all,
+            total=cursor.total,
+            currency=decision.currency,
+            members=cursor.members,
+        )
+    ]
+
+
+# --- ninety days later ---------------------------------------------------------------------------
+
+
+def begin_shrinking(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """A group long over is forgotten in chunks."""
+    rows["chunk/shrink"] = Cursor()
+    return []
+
+
+def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
+    """Delete the next members' rows; at last, all but the mark that the group is over."""
+    if "sums" in rows:
+        del rows["sums"]
+    names = [name for name, _ in islice(rows.scan("member/"), ROWS_PER_CALL)]
+    for name in names:
+        del rows[name]
+    if len(names) == ROWS_PER_CALL:
+        return []
+    if "terms" in rows:
+        del rows["terms"]
+    rows["decision"] = replace(rows["decision"], over=True)
+    del rows["chunk/shrink"]
+    return []
+
+
+# --- amounts -------------------------------------------------------------------------------------
+
+
+def _tier_reached(favor: FavorTerms, quantity: int, value: int) -> Tier | None:
+    """The tier of the highest threshold that the totals reach, or None."""
+
+    def start(tier: Tier) -> int:
+        return tier.from_quantity or tier.from_value or 0
+
+    reached = [
+        tier
+        for tier in favor.tiers
+        if start(tier) <= (value if tier.from_quantity is None else quantity)
+    ]
+    return max(reached, key=start, default=None)
+
+
+def _tier(decision: Decision) -> Tier | None:
+    return Tier.model_validate_json(decision.tier) if decision.tier else None
+
+
+def _formula(decision: Decision, quantity: int, value: int) -> tuple[int, str | None]:
+    """The amount in minor units and the gift for a quantity and its value in the decided tier.
+
+    The amount is never below zero and never more than the value, whatever the ladder says.
+    """
+    tier = _tier(decision)
+    if tier is None:
+        return (value if decision.cancel_all else 0), None
+    if tier.percent_off is not None:
+        return percent_of(value, min(max(tier.percent_off, 0), 100)), None
+    if tier.amount_off is not None:
+        return min(value, quantity * max(tier.amount_off, 0)), None
+    if tier.unit_price is not None:
+        return max(0, value - quantity * max(tier.unit_price, 0)), None
+    return 0, tier.gift if quantity else None
+
+
+def _give(
+    rows: Rows,
+    member_id: str,
+    decision: Decision,
+    amount: int,
+    now: datetime,
+    basis: Basis | None = None,
+) -> Sequence[Message]:
+    """Note in the member's row what is given, and say it; without ``basis``, by the close."""
+    name = f"member/{member_id}"
+    purchaser: Purchaser = rows[name]
+    tier = _tier(decision)
+    _, gift = _formula(decision, purchaser.quantity, purchaser.value)
+    version = purchaser.favor_version + 1
+    rows[name] = replace(purchaser, favor_version=version, amount=amount, gift=gift)
+    percent = 100 if decision.cancel_all else (tier.percent_off if tier else None)
+    favor = Favor(
+        group_id=rows.key,
+        request_id=decision.request_id,
+        member_id=member_id,
+        version=version,
+        basis=basis or ("complete" if decision.status == "complete" else "elapsed"),
+        percent=percent,
+        gift=gift,
+        amount=amount,
+        currency=decision.currency,
+        row_version=purchaser.version,
+    )
+    return favor, *letters.given(favor, purchaser, rows, now)
+
+
+def _member(name: str) -> str:
+    return name.split("/", 1)[1]

@@ -1,0 +1,49 @@
+"""The links in letters: pages of the storefront, signed where they let someone do something."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from schemas.letters import Notice, mailbox_of
+from schemas.links import Links
+from services.notifier.letters.wording import Room
+
+
+@dataclass(frozen=True, slots=True)
+class SignedLinks:
+    """Links under ``page_url``, which has no slash at its end; tokens are dated, so they differ."""
+
+    page_url: str
+    links: Links
+
+    def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
+        """The link that ends letters of a kind to this address; answers RFC 8058's POST too."""
+        mailbox = mailbox_of(recipient_id, email)
+        token = self.links.token("unsubscribe", recipient_id, kind, mailbox)
+        return f"{self.page_url}/unsubscribe/{token}"
+
+    def confirm(self, auction_id: str, application_id: str) -> str:
+        """Where an applicant confirms."""
+        token = self.links.token("confirm-application", auction_id, application_id)
+        return f"{self.page_url}/confirm/{token}"
+
+    def confirm_order(self, notice: Notice) -> str:
+        """The link by which a purchaser confirms the order of a letter."""
+        says = notice.says
+        until = says.confirm_by.isoformat() if says.confirm_by else ""
+        what = (says.source or "", says.order_id or "", str(says.quantity or 0), until)
+        token = self.links.token("confirm-order", notice.about, notice.recipient.id, *what)
+        return f"{self.page_url}/confirm-order/{token}"
+
+    def counter_offer(self, auction_id: str, seller_id: str) -> str:
+        """The form in which a seller outbids."""
+        token = self.links.token("counter-offer", auction_id, seller_id)
+        return f"{self.page_url}/counter-offer/{token}"
+
+    def payments(self, group_id: str, payer_id: str) -> str:
+        """Where a payer sees the payments of a group, and their papers."""
+        token = self.links.token("payer", group_id, payer_id, "")
+        return f"{self.page_url}/groups/{quote(group_id, safe='')}/payments/{token}"
+
+    def page(self, room: Room, about: str) -> str:
+        """The public page of a group or an auction."""
+        return f"{self.page_url}/{room}/{quote(about, safe='')}"

@@ -1,0 +1,168 @@
+"""Letters to members: orders to confirm, orders that count or not, and the deadline.
+
+Each letter is sent where the row changes that it tells of, so a repeat tells nothing again. Nothing
+is told of a group whose rows are gone: an order that is refused then may be one that counted.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from runtime.rows import Rows
+from schemas.letters import LetterKind, Notice, notices
+from schemas.orders import OrderPaid, OrderPlaced, confirm_by
+from schemas.parts import Address, Person, Product
+from services.order_service.rows import (
+    Admitted,
+    Member,
+    Order,
+    Purchase,
+    Return,
+    Terms,
+    listed_at,
+    order_refused,
+    recipient,
+)
+
+LONG_PERIOD = timedelta(hours=48)
+REMINDS_BEFORE_CLOSE = timedelta(hours=24)
+
+
+def address_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Address | None:
+    """An order's address, or none if the list of members has one."""
+    return message.address if listed_at(message.member_id, rows) is None else None
+
+
+def confirm_order(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
+    """The letter that asks to confirm an order, and says until when."""
+    return _of_order(
+        "confirm-order", name, order, rows, now, confirm_by=confirm_by(order.ordered_at)
+    )
+
+
+def counted(
+    name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """That an order counts, and what the group has with it: ``purchase``."""
+    terms: Terms = rows["terms"]
+    return _of_order(
+        "order-counted",
+        name,
+        order,
+        rows,
+        now,
+        total_quantity=purchase.quantity,
+        number_of_products=terms.number_of_products,
+    )
+
+
+def _of_order(
+    kind: LetterKind, name: str, order: Order, rows: Rows, now: datetime, **more: Any
+) -> Sequence[Notice]:
+    person = recipient(order.member_id, order.address, rows)
+    if person is None:
+        return ()
+    terms: Terms = rows["terms"]
+    product = _product(terms)
+    if product is None:
+        return ()
+    _, source, order_id = name.split("/")
+    return notices(
+        kind,
+        person,
+        rows.key,
+        now,
+        source,
+        order_id,
+        group_id=rows.key,
+        source=source,
+        order_id=order_id,
+        quantity=order.quantity,
+        value=order.value,
+        currency=terms.currency,
+        product=product,
+        closes_at=terms.closes_at,
+        **more,
+    )
+
+
+def refused(
+    name: str, row: Order | Return, address: Address | None, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """That an order or return is refused, as its row ``name`` says by now."""
+    return _refused(name, row, recipient(row.member_id, address, rows), rows, now)
+
+
+def refused_elsewhere(
+    name: str, row: Order, address: Address | None, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """The letter that an order of another shop is refused, to the order's own address only.
+
+    The other shop's member may be another person than the group's member with the same id.
+    """
+    person = address.of(row.member_id) if address else None
+    return _refused(name, row, person, rows, now)
+
+
+def _refused(
+    name: str, row: Order | Return, person: Person | None, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    if person is None:
+        return ()
+    answer = order_refused(name, row, rows)
+    return notices(
+        "order-refused",
+        person,
+        rows.key,
+        now,
+        *name.split("/"),
+        group_id=rows.key,
+        source=answer.source,
+        order_id=answer.order_id,
+        quantity=answer.quantity,
+        reason=answer.reason,
+        product=_product(rows["terms"]) if "terms" in rows else None,
+    )
+
+
+def reminds_at(opens_at: datetime, closes_at: datetime) -> datetime:
+    """When listed members are reminded: a day before the close; of a short period, at 3/4."""
+    period = closes_at - opens_at
+    if period >= LONG_PERIOD:
+        return closes_at - REMINDS_BEFORE_CLOSE
+    return opens_at + period * 3 // 4
+
+
+def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[Notice]:
+    """To those of ``listed`` who have an address and nothing that counts: that time runs out.
+
+    They say the time that was fixed for them, however late the clock finds it.
+    """
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
+    product = _product(terms)
+    letters: list[Notice] = []
+    for name, admitted in listed:
+        if admitted.address is None or product is None:
+            continue
+        member_id = name.partition("/")[2]
+        member: Member | None = rows.get(f"member/{member_id}")
+        if member is not None and member.quantity:
+            continue
+        letters += notices(
+            "deadline-reminder",
+            admitted.address.of(member_id),
+            rows.key,
+            reminds_at(terms.opens_at, terms.closes_at),
+            group_id=rows.key,
+            product=product,
+            number_of_products=terms.number_of_products,
+            total_quantity=purchase.quantity,
+            closes_at=terms.closes_at,
+        )
+    return letters
+
+
+def _product(terms: Terms) -> Product | None:
+    """The product; None for rows written before they named it."""
+    return Product(id=terms.product_id, name=terms.product_name) if terms.product_name else None

@@ -1,0 +1,293 @@
+"""Which orders count, from when on, and what they add to their member and to the group."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from runtime.rows import Rows
+from schemas.ids import MARK_MAX
+from schemas.money import worth
+from schemas.orders import OrderPaid, OrderPlaced
+from schemas.parts import NUMBER_MAX, SUM_MAX, Message
+from schemas.payments import Payment
+from schemas.reasons import BEYOND_LIMITS
+from services.order_service.rows import (
+    Latest,
+    Member,
+    Order,
+    Purchase,
+    Terms,
+    Unpaid,
+    latest_name,
+    mark_of,
+    method_of,
+    order_name,
+    order_refused,
+)
+from services.order_service.rules import confirmations, letters
+from services.order_service.rules.periods import close, is_complete, reason_after_close
+
+#: States of orders that have not come themselves.
+AHEAD = ("paid-ahead", "confirmed-ahead")
+#: (kind, status) of payments that say that an order's money is there, or will be asked for.
+MONEY_IS_THERE = frozenset(
+    {
+        ("authorisation", "authorised"),
+        ("authorisation", "succeeded"),
+        ("charge", "authorised"),
+        ("charge", "succeeded"),
+        ("invoice", "pending"),
+        ("invoice", "succeeded"),
+    }
+)
+
+
+def paid_order(message: Payment) -> str | None:
+    """The name of the order whose money a payment says is there; None if it says no such thing."""
+    cause = message.cause
+    if cause.kind != "order" or (message.kind, message.status) not in MONEY_IS_THERE:
+        return None
+    if cause.source is None or cause.order_id is None:
+        return None
+    return order_name(cause.source, cause.order_id)
+
+
+def unaskable_order(message: Payment) -> str | None:
+    """The order that can't be charged, as it would take its payer's sums beyond the limit.
+
+    ``None`` if the payment does not say so.
+    """
+    cause = message.cause
+    if cause.kind != "order" or (message.status, message.problem) != ("cancelled", BEYOND_LIMITS):
+        return None
+    if cause.source is None or cause.order_id is None:
+        return None
+    return order_name(cause.source, cause.order_id)
+
+
+def take_order(
+    message: OrderPlaced | OrderPaid, rows: Rows, now: datetime, *, paid: bool
+) -> Sequence[Message]:
+    """Count a new order or keep it until its money is there, or refuse it; answer a known one."""
+    name = order_name(message.source, message.order_id)
+    known: Order | None = rows.get(name)
+    if known is not None and known.state not in AHEAD:
+        return _take_known(name, known, message, rows, now, paid=paid)
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
+    price = terms.unit_price if message.unit_price is None else message.unit_price
+    value = worth(message.quantity, price or 0, message.value)
+    order = Order(
+        "counts", message.member_id, message.quantity, value or 0, message.ordered_at,
+        purchase.version + 1,
+        address=letters.address_to_keep(message, rows),
+    )  # fmt: skip
+    awaits_confirmation = confirmations.awaits_confirmation(message, known)
+    money = known is not None and (known.state == "paid-ahead" or known.money)
+    reason = _reason_to_refuse(
+        message, terms, purchase, rows, now
+    ) or confirmations.reason_to_refuse(message, known, terms, purchase, now)
+    if not reason and _is_beyond_limits(order, purchase):
+        reason = BEYOND_LIMITS
+    if reason:
+        return _refuse(name, order, reason, rows, now, is_told=not awaits_confirmation)
+    if awaits_confirmation:
+        kept = replace(order, state="unconfirmed", money=money)
+        return confirmations.keep(name, kept, rows, now)
+    return _take_in(name, order, rows, now, paid=paid, money=money)
+
+
+def take_confirmation(name: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take a confirmed order as if it came now; if it has not come yet, keep its confirmation.
+
+    The order was placed in time, so the 72 hours after the close do not apply. An order that is
+    confirmed too late, or was refused, is refused; for other orders a confirmation does nothing.
+    """
+    order: Order | None = rows.get(name)
+    if order is None or order.state == "paid-ahead":
+        rows[name] = Order("confirmed-ahead", confirmed_at=at, money=order is not None)
+        return ()
+    if order.state == "refused":
+        return (order_refused(name, order, rows),)
+    if order.state != "unconfirmed":
+        return ()
+    if not confirmations.is_in_time(order, at):
+        return expire(name, rows, now)
+    return _take_confirmed(name, order, rows, now, paid=False)
+
+
+def expire(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order that nobody confirmed; no letter, as the address may be a stranger's."""
+    order: Order | None = rows.get(name)
+    if order is None or order.state != "unconfirmed":
+        return ()
+    confirmations.end_waiting(name, rows)
+    return _refuse(name, order, "expired", rows, now, is_told=False)
+
+
+def _take_confirmed(
+    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool
+) -> Sequence[Message]:
+    confirmations.end_waiting(name, rows)
+    purchase: Purchase = rows["purchase"]
+    if purchase.status == "withdrawn":
+        return _refuse(name, order, "withdrawn", rows, now)
+    arrived = replace(order, state="counts", arrived_version=purchase.version + 1, money=False)
+    return _take_in(name, arrived, rows, now, paid=paid, money=order.money)
+
+
+def _take_in(
+    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool, money: bool
+) -> Sequence[Message]:
+    """Count an order that passed all checks, or keep it until it is paid."""
+    terms: Terms = rows["terms"]
+    purchase: Purchase = rows["purchase"]
+    counts = paid or terms.scope == "group"
+    if not counts and money:
+        counts = method_of(order.member_id, terms, rows) != "shop"
+    if counts:
+        return _count(name, order, purchase, rows, now)
+    _keep_unpaid(name, order, purchase, rows)
+    return ()
+
+
+def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Count a placed order whose money has come, or keep that it has until the order comes."""
+    order: Order | None = rows.get(name)
+    if order is None:
+        rows[name] = Order("paid-ahead")
+    elif order.state in ("confirmed-ahead", "unconfirmed"):
+        rows[name] = replace(order, money=True)
+    elif order.state == "placed" and method_of(order.member_id, rows["terms"], rows) != "shop":
+        return _count_placed(name, order, rows, now)
+    return ()
+
+
+def take_no_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse a placed order that can't be charged; an order that already counts stays."""
+    order: Order | None = rows.get(name)
+    if order is None or order.state != "placed":
+        return ()
+    return _refuse(name, order, BEYOND_LIMITS, rows, now)
+
+
+def _take_known(
+    name: str,
+    order: Order,
+    message: OrderPlaced | OrderPaid,
+    rows: Rows,
+    now: datetime,
+    *,
+    paid: bool,
+) -> Sequence[Message]:
+    if order.state == "refused":
+        return (order_refused(name, order, rows),)
+    if order.state in ("placed", "unconfirmed") and paid:
+        if order.address is None and message.member_id == order.member_id:
+            order = replace(order, address=letters.address_to_keep(message, rows))
+        if order.state == "unconfirmed":
+            return _take_confirmed(name, order, rows, now, paid=True)
+        return _count_placed(name, order, rows, now)
+    return ()
+
+
+def _reason_to_refuse(
+    message: OrderPlaced | OrderPaid, terms: Terms, purchase: Purchase, rows: Rows, now: datetime
+) -> str:
+    """The first reason that holds, the order's own before those of when it came; or empty."""
+    if terms.listed and f"admitted/{message.member_id}" not in rows:
+        return "not-a-member"
+    if message.ordered_at < terms.opens_at:
+        return "before-period"
+    if message.ordered_at >= terms.closes_at:
+        return "after-period"
+    if message.currency and terms.currency and message.currency != terms.currency:
+        return "other-currency"
+    return reason_after_close(purchase, now)
+
+
+def _is_beyond_limits(order: Order, purchase: Purchase) -> bool:
+    """Whether the order would take the group's sums beyond a limit; they include its member's.
+
+    Checked when an order comes and again when it counts, as others may have counted since.
+    """
+    quantity = purchase.quantity + order.quantity
+    return quantity > NUMBER_MAX or purchase.value + order.value > SUM_MAX
+
+
+def _keep_unpaid(name: str, order: Order, purchase: Purchase, rows: Rows) -> None:
+    """Keep an order until its money is there; its arrival ranks after all that count by now."""
+    unpaid = rows.get("unpaid", Unpaid(0)).count + 1
+    rows["unpaid"] = Unpaid(unpaid)
+    rows[name] = replace(
+        order, state="placed", arrived_version=purchase.version, arrived_unpaid=unpaid
+    )
+
+
+def _count_placed(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Message]:
+    purchase: Purchase = rows["purchase"]
+    if purchase.status == "withdrawn":
+        return _refuse(name, order, "withdrawn", rows, now)
+    return _count(name, replace(order, state="counts"), purchase, rows, now)
+
+
+def _count(
+    name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    """Add an order to its member and to the group, and close the group if that completes it."""
+    if _is_beyond_limits(order, purchase):
+        return _refuse(name, order, BEYOND_LIMITS, rows, now)
+    quantity = purchase.quantity + order.quantity
+    value = purchase.value + order.value
+    rows[name] = replace(order, address=None) if order.address else order
+    members = purchase.members + _add_to_member(name, order, rows)
+    counted = Purchase(
+        purchase.version + 1, purchase.status, quantity, value, members,
+        purchase.closed_at, purchase.late_until,
+    )  # fmt: skip
+    letter = letters.counted(name, order, counted, rows, now)
+    if counted.status == "open" and is_complete(counted, rows["terms"]):
+        return *close(counted, "complete", order.ordered_at, rows, now), *letter
+    rows["purchase"] = counted
+    return letter
+
+
+def _add_to_member(name: str, order: Order, rows: Rows) -> int:
+    """Add an order to its member's sums; 1 if the member had nothing before, else 0."""
+    member_name = f"member/{order.member_id}"
+    member: Member | None = rows.get(member_name)
+    at = order.ordered_at
+    mark = mark_of(name, order.member_id, rows)
+    if member is None or not member.orders:
+        version = 1 if member is None else member.version + 1
+        address = order.address or (member.address if member else None)
+        rows[member_name] = Member(
+            version, order.quantity, order.value, 1, at, at, name, address, mark
+        )
+        return 1
+    if member.only_order:
+        rows[latest_name(rows[member.only_order])] = Latest(member.only_order)
+    rows[latest_name(order)] = Latest(name)
+    rows[member_name] = Member(
+        member.version + 1,
+        member.quantity + order.quantity,
+        member.value + order.value,
+        member.orders + 1,
+        min(member.first_ordered_at or at, at),
+        max(member.last_ordered_at or at, at),
+        "",
+        order.address or member.address,
+        (member.mark + mark) % MARK_MAX,
+    )
+    return int(member.quantity == 0)
+
+
+def _refuse(
+    name: str, order: Order, reason: str, rows: Rows, now: datetime, *, is_told: bool = True
+) -> Sequence[Message]:
+    refused = replace(order, state="refused", reason=reason, address=None)
+    rows[name] = refused
+    if not is_told:
+        return (order_refused(name, refused, rows),)
+    letter = letters.refused(name, refused, order.address, rows, now)
+    return order_refused(name, refused, rows), *letter

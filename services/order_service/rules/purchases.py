@@ -1,0 +1,336 @@
+"""What counts towards a group purchase, when the group is complete, and what is refused.
+
+Here is what answers to each message and to what falls due; ``counting``, ``unconfirmed``,
+``returns``, ``closing``, ``waiting`` and ``letters`` say how, over the rows of ``rows``.
+
+Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
+``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (its
+worth or a sum is, or an order by a link has more units than the group takes); ``expired`` without a
+confirmation in 48 hours; ``unknown-group`` after an hour without the group, or at once if no group
+can have such an id; ``exceeds-orders`` for a return.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+
+from runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
+from schemas.groups import GroupPurchase, MembersAdmitted
+from schemas.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+    PurchaseOpened,
+)
+from schemas.parts import NUMBER_MAX, Address, Message
+from schemas.parts import Member as Purchaser
+from schemas.payments import Payment
+from schemas.reasons import BEYOND_LIMITS
+from services.order_service.rows import (
+    Admitted,
+    Chunk,
+    Ended,
+    Listed,
+    Purchase,
+    Terms,
+    order_name,
+    purchase_state,
+)
+from services.order_service.rules import letters
+from services.order_service.rules.orders import (
+    expire,
+    paid_order,
+    take_confirmation,
+    take_money,
+    take_no_money,
+    take_order,
+    unaskable_order,
+)
+from services.order_service.rules.periods import close_as_it_stands
+from services.order_service.rules.returns import take_back, take_out
+from services.order_service.rules.sources import is_fed_by, refuse_order, refuse_return
+from services.order_service.rules.waiting import give_up, read_waiting, wait
+
+CHUNK_ROWS_MAX = 500
+
+
+# --- a group comes -------------------------------------------------------------------------------
+
+
+def admit_members(message: MembersAdmitted, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Admit a part of the members; every part precedes its group, so a later one is a repeat."""
+    if "terms" in rows or "ended" in rows:
+        return ()
+    before = rows.get("listed", Listed(0))
+    listed = _admit(message.members, before, rows)
+    if listed.count > before.count:
+        rows["listed"] = listed
+    return ()
+
+
+def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Open a group once; a later version of its terms can only withdraw it while it is open.
+
+    A group whose terms come with the withdrawal is opened and withdrawn at once. Messages that wait
+    for it are applied before anything else, its deadline too: what is due waits for chunks. The
+    summary is returned, as it would else be sent before the terms. Raises ``UnusableError`` for a
+    number of products that no group can reach.
+    """
+    if message.number_of_products > NUMBER_MAX:
+        problem = f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}"
+        raise UnusableError(problem, BEYOND_LIMITS)
+    if "ended" in rows:
+        return ()
+    if "terms" in rows:
+        withdrawn = message.withdrawn_at is not None and rows["purchase"].status == "open"
+        return close_as_it_stands("withdrawn", rows, now) if withdrawn else ()
+    listed = _admit(message.members, rows.get("listed", Listed(0)), rows)
+    if "listed" in rows:
+        del rows["listed"]
+    rows["terms"] = _terms(message, listed.count)
+    rows["purchase"] = Purchase(1, "open", 0, 0, 0, closed_at=None, late_until=None)
+    if "due/shrink" in rows:  # set by orders that were refused for want of the group
+        del rows["due/shrink"]
+    if "waits" in rows:
+        rows["chunk/drain"] = Chunk()
+    opened = PurchaseOpened(**dict(message) | {"type": "PurchaseOpened"})
+    if message.withdrawn_at is not None:
+        return opened, *close_as_it_stands("withdrawn", rows, now)
+    rows["due/close"] = Due(_deadline(message))
+    reminds_at = letters.reminds_at(message.opens_at, message.closes_at)
+    if listed.has_addresses and now < reminds_at:  # else the letter with the id says the same now
+        rows["due/remind"] = Due(reminds_at)
+    return opened, purchase_state("purchase", rows)
+
+
+def drain_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
+    """Apply what waited for a group that has come, in order and each as of its own arrival.
+
+    So the group stands as if it had been known before; nothing that waited is too late. A call
+    ends where the group closes, as rows that change later must not be sent before the summary.
+    """
+    messages: list[Message] = []
+    was_open = rows["purchase"].status == "open"
+    waits = list(islice(rows.scan("waiting/"), CHUNK_ROWS_MAX))
+    for name, waiting in waits:
+        del rows[name], rows[f"due/expire/{name.partition('/')[2]}"]
+        messages.extend(_apply(waiting, rows))
+        if was_open and rows["purchase"].status != "open":
+            break
+    if not waits:
+        del rows["chunk/drain"], rows["waits"]
+    return messages
+
+
+def _apply(waiting: Waiting, rows: Rows) -> Sequence[Message]:
+    message = read_waiting(waiting)
+    match message:
+        case OrderPlaced():
+            return place_order(message, rows, waiting.arrived_at)
+        case OrderConfirmed():
+            return confirm_order(message, rows, waiting.arrived_at)
+        case OrderPaid():
+            return pay_order(message, rows, waiting.arrived_at)
+        case OrderCancelled():
+            return cancel_order(message, rows, waiting.arrived_at)
+        case OrderReturned():
+            return return_order(message, rows, waiting.arrived_at)
+        case Payment():
+            return take_payment(message, rows, waiting.arrived_at)
+
+
+def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
+    """Admit those not yet admitted; who is listed with them."""
+    count, has_addresses = listed.count, listed.has_addresses
+    for member in members:
+        name = f"admitted/{member.id}"
+        if name in rows:
+            continue
+        address = Address.at(member)
+        has_addresses = has_addresses or address is not None
+        rows[name] = Admitted(member.payment.method if member.payment else None, address)
+        count += 1
+    return Listed(count, has_addresses)
+
+
+def _terms(message: GroupPurchase, listed: int) -> Terms:
+    return Terms(
+        request_id=message.request_id,
+        opens_at=message.opens_at,
+        closes_at=message.closes_at,
+        number_of_products=message.number_of_products,
+        listed=listed,
+        stop_at_number=message.stop_at_number,
+        scope=message.payment.scope,
+        method=message.payment.method,
+        currency=message.currency,
+        unit_price=message.unit_price,
+        product_name=message.product.name,
+        product_id=message.product.id,
+        sources=message.sources,
+    )
+
+
+def _deadline(message: GroupPurchase) -> datetime:
+    try:
+        return message.closes_at + timedelta(seconds=message.grace_seconds)
+    except OverflowError:  # a grace of millions of years is odd, but nothing to stop a worker for
+        return datetime.max.replace(tzinfo=UTC)
+
+
+# --- orders, their money, and what takes them back -----------------------------------------------
+
+
+def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take an order; it counts at once if the group pays or its payment has come already.
+
+    An ``unconfirmed`` order is kept; only the letter to its purchaser tells of it.
+    """
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    if not is_fed_by(message.source, rows):
+        return refuse_order(message, rows, now)
+    return take_order(message, rows, now, paid=False)
+
+
+def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take a confirmed order as if it came now, once, even if its confirmation came first.
+
+    An order that is confirmed after 48 hours is refused again. An order that was placed in time
+    and is confirmed after the close gets the decided tier, like any late order.
+    """
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    return take_confirmation(order_name(message.source, message.order_id), message.at, rows, now)
+
+
+def pay_order(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Count an order that the shop vouches for, whatever its member's method; create it if new.
+
+    An order that was placed in time counts whenever it is paid, unless the group was withdrawn:
+    the 72 hours are for the order, which was here. What was placed stands, even if the paid
+    message says another quantity.
+    """
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    if not is_fed_by(message.source, rows):
+        return refuse_order(message, rows, now)
+    return take_order(message, rows, now, paid=True)
+
+
+def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Count the order whose card is authorised or charged, or that is invoiced.
+
+    A payment for an order not seen yet is kept for it. An order by method ``shop`` counts by the
+    shop's word only. Once it counts, only a cancellation or a return takes it out.
+    """
+    order, unaskable = paid_order(message), unaskable_order(message)
+    if order is None and unaskable is None:
+        return ()
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    if not is_fed_by(message.cause.source or "", rows):
+        return ()
+    if unaskable is not None:
+        return take_no_money(unaskable, rows, now)
+    return take_money(order, rows, now) if order is not None else ()
+
+
+def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take an order out, or keep that it is void until it comes; what was returned is out."""
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    if is_fed_by(message.source, rows):
+        take_out(message, rows)
+    return ()
+
+
+def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Take back what was returned, and refuse at once what exceeds the member's orders.
+
+    Taken from orders of its own source only: from the one it names, if that counts and is the
+    member's; else from the member's counting orders, the latest first. There is no deadline.
+    """
+    if "terms" not in rows:
+        return wait(message, rows, now)
+    if not is_fed_by(message.source, rows):
+        return refuse_return(message, rows, now)
+    return take_back(message, rows, now)
+
+
+# --- what falls due ------------------------------------------------------------------------------
+
+
+def close_at_deadline(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Close a group whose period and grace are over.
+
+    A listed group is elapsed, as it would have closed when it became complete; one open to anyone
+    is complete if its number is reached, else elapsed.
+    """
+    terms: Terms = rows["terms"]
+    reached = not terms.listed and rows["purchase"].quantity >= terms.number_of_products
+    return close_as_it_stands("complete" if reached else "elapsed", rows, now)
+
+
+def begin_reminding(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Begin to remind listed members of the deadline; a group that closes takes this back."""
+    rows["chunk/remind"] = Chunk()
+    return ()
+
+
+def remind_members(rows: Rows, now: datetime) -> Sequence[Message]:
+    """Remind the next listed members of those who have an address and no order that counts."""
+    cursor: Chunk = rows["chunk/remind"]
+    page = list(islice(rows.scan("admitted/", after=cursor.after), CHUNK_ROWS_MAX))
+    if len(page) < CHUNK_ROWS_MAX:
+        del rows["chunk/remind"]
+    else:
+        rows["chunk/remind"] = Chunk(after=page[-1][0])
+    return letters.reminders(page, rows)
+
+
+def expire_unconfirmed(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order that was not confirmed within 48 hours, without a letter."""
+    _, _, source, order_id = row_name.split("/")
+    return expire(order_name(source, order_id), rows, now)
+
+
+def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
+    """Refuse an order or return whose group has not come within the hour.
+
+    The answer is kept for repeats, even if the group comes later. Confirmations, cancellations and
+    payments without a group become dead letters.
+    """
+    return give_up(row_name.rpartition("/")[2], rows, now)
+
+
+def begin_shrinking(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Begin to delete the rows of a group that ended long ago, or never came."""
+    rows["chunk/shrink"] = Chunk()
+    return ()
+
+
+def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
+    """Delete a chunk of rows, and leave a marker in place of the group with the last.
+
+    Where no group ever came only refusals are deleted.
+    """
+    tables = ["order/", "return/"]
+    if "terms" in rows:
+        tables += ["admitted/", "latest/", "member/", "unpaid"]
+    doomed = [
+        name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
+    ]
+    for name in doomed:
+        del rows[name]
+    if doomed:
+        return ()
+    del rows["chunk/shrink"]
+    if "terms" in rows:
+        purchase: Purchase = rows["purchase"]
+        rows["ended"] = Ended(purchase.status, purchase.version)
+        # If the summary has not been sent yet, the terms send it.
+        del rows["purchase"], rows["terms"]
+    return ()

@@ -1,0 +1,53 @@
+"""Orders and returns of a source that the group does not list: they are refused."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from runtime.rows import Rows
+from schemas.orders import OrderPaid, OrderPlaced, OrderReturned
+from schemas.parts import Message
+from schemas.sources import may_feed
+from services.order_service.rows import (
+    Order,
+    Return,
+    Terms,
+    order_name,
+    order_refused,
+    return_name,
+)
+from services.order_service.rules import letters
+
+NOT_THIS_SHOP = "not-this-shop"
+
+
+def is_fed_by(source: str, rows: Rows) -> bool:
+    """Whether orders of this source count in the group, whose terms are known."""
+    terms: Terms = rows["terms"]
+    return may_feed(source, terms.sources)
+
+
+def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse an order of another shop; a repeat gets the same answer.
+
+    No letter goes to the address of an unconfirmed order, as it may be a stranger's.
+    """
+    name = order_name(message.source, message.order_id)
+    row = Order("refused", message.member_id, message.quantity, reason=NOT_THIS_SHOP)
+    known: Order | None = rows.get(name)
+    if known is not None and known.state == "refused":
+        return (order_refused(name, known, rows),)
+    rows[name] = row
+    if isinstance(message, OrderPlaced) and message.unconfirmed:
+        return (order_refused(name, row, rows),)
+    letter = letters.refused_elsewhere(name, row, message.address, rows, now)
+    return order_refused(name, row, rows), *letter
+
+
+def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Refuse a return of another shop, without a letter, as no order of the group came back."""
+    name = return_name(message.source, message.return_id)
+    known: Return | None = rows.get(name)
+    if known is None:
+        known = Return(message.member_id, message.quantity, NOT_THIS_SHOP)
+        rows[name] = known
+    return (order_refused(name, known, rows),)

@@ -1,0 +1,106 @@
+"""What becomes of messages whose group is not known yet, or not any more."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
+from schemas.ids import is_group_id
+from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
+from schemas.parts import Message
+from schemas.payments import Payment
+from schemas.reasons import MISTYPED_GROUP, UNKNOWN_GROUP
+from services.order_service.rows import (
+    Order,
+    Return,
+    Waits,
+    order_name,
+    order_refused,
+    return_name,
+)
+from services.order_service.rules import letters
+from services.order_service.rules.periods import ROWS_KEPT
+
+UNKNOWN_GROUP_WAIT = timedelta(hours=1)
+
+Waiter = OrderPlaced | OrderConfirmed | OrderPaid | OrderCancelled | OrderReturned | Payment
+WAITERS: dict[str, type[Waiter]] = {
+    "OrderPlaced": OrderPlaced,
+    "OrderConfirmed": OrderConfirmed,
+    "OrderPaid": OrderPaid,
+    "OrderCancelled": OrderCancelled,
+    "OrderReturned": OrderReturned,
+    "Payment": Payment,
+}
+
+
+def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep a message for an hour until its group comes; refuse it at once if its id is invalid.
+
+    An order or return that was refused for want of its group gets the same answer again. When the
+    group is over, orders are too late, returns exceed what is known, and the rest is ignored.
+    Raises ``UnusableError`` for any other message whose id is mistyped.
+    """
+    name, refused = _refused(message, rows)
+    if refused and ("ended" in rows or name in rows):
+        return (order_refused(name, rows.get(name, refused), rows),)
+    if "ended" in rows:
+        return ()
+    if not is_group_id(rows.key):
+        if refused is None:
+            raise UnusableError(f"no group has the id {rows.key}: it is mistyped", MISTYPED_GROUP)
+        return _refuse(message, name, refused, rows, now)
+    number = rows.get("waits", Waits(0)).last + 1
+    until = now + UNKNOWN_GROUP_WAIT
+    rows["waits"] = Waits(number)
+    rows[f"waiting/{number:012d}"] = Waiting(
+        type(message).__name__, message.model_dump_json(), arrived_at=now, until=until
+    )
+    rows[f"due/expire/{number:012d}"] = Due(until)
+    return ()
+
+
+def read_waiting(waiting: Waiting) -> Waiter:
+    """The message that waits."""
+    return WAITERS[waiting.type].model_validate_json(waiting.message)
+
+
+def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
+    """Refuse an order or return whose group did not come, and keep that; give up other messages."""
+    waiting: Waiting = rows[f"waiting/{number}"]
+    message = read_waiting(waiting)
+    del rows[f"waiting/{number}"]
+    if rows["waits"].last == int(number):
+        del rows["waits"]
+    name, refused = _refused(message, rows)
+    if refused is None:
+        problem = f"no group with the id {rows.key} came within an hour"
+        return (GivenUp(message, waiting, problem, UNKNOWN_GROUP),)
+    return _refuse(message, name, refused, rows, now)
+
+
+def _refuse(
+    message: Waiter, name: str, refused: Order | Return, rows: Rows, now: datetime
+) -> Sequence[Message]:
+    if "due/shrink" not in rows:  # if the group never comes, its refusals go one day all the same
+        rows["due/shrink"] = Due(now + ROWS_KEPT)
+    if name in rows:
+        return (order_refused(name, rows[name], rows),)
+    rows[name] = refused
+    if isinstance(message, OrderPlaced) and message.unconfirmed:
+        return (order_refused(name, refused, rows),)
+    address = message.address if isinstance(message, OrderPlaced | OrderPaid) else None
+    return order_refused(name, refused, rows), *letters.refused(name, refused, address, rows, now)
+
+
+def _refused(message: Waiter, rows: Rows) -> tuple[str, Order | Return | None]:
+    """The row, and its name, of an order or return refused for want of its group."""
+    is_over = "ended" in rows
+    if isinstance(message, OrderReturned):
+        name = return_name(message.source, message.return_id)
+        reason = "exceeds-orders" if is_over else UNKNOWN_GROUP
+        return name, Return(message.member_id, message.quantity, reason)
+    if isinstance(message, OrderPlaced | OrderPaid):
+        name = order_name(message.source, message.order_id)
+        reason = "too-late" if is_over else UNKNOWN_GROUP
+        return name, Order("refused", message.member_id, message.quantity, reason=reason)
+    return "", None

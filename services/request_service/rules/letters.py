@@ -1,0 +1,49 @@
+"""Who is told by letter that an id is issued: the organizer, and the members listed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from schemas.groups import GroupPurchase
+from schemas.letters import Notice, Role, notices
+from schemas.parts import Person
+
+#: What one call sends at most; a part lists no more members.
+LETTERS_PER_CALL = 1_000
+
+
+def to_named(group: GroupPurchase, now: datetime) -> Sequence[Notice]:
+    """The letters to those whom the request itself names."""
+    organizer = _issued(group, group.organizer, now) if group.organizer else ()
+    return [*organizer, *to_members(group, group.members, now)]
+
+
+def to_members(group: GroupPurchase, members: Iterable[Person], now: datetime) -> Sequence[Notice]:
+    """The letters to members with an address; an organizer who has had one is passed over."""
+    organizer = group.organizer
+    has_one = organizer.id if organizer and organizer.email else None
+    return [
+        letter
+        for member in members
+        if member.email and member.id != has_one
+        for letter in _issued(group, member, now)
+    ]
+
+
+def _issued(group: GroupPurchase, person: Person, now: datetime) -> Sequence[Notice]:
+    organizes = group.organizer is not None and group.organizer.id == person.id
+    role: Role = "organizer" if organizes else "member"
+    return notices(
+        "id-issued",
+        person,
+        group.group_id,
+        now,
+        role=role,
+        group_id=group.group_id,
+        request_id=group.request_id,
+        product=group.product,
+        number_of_products=group.number_of_products,
+        opens_at=group.opens_at,
+        closes_at=group.closes_at,
+        unit_price=group.unit_price,
+        currency=group.currency,
+    )

@@ -1,0 +1,102 @@
+"""Members that come in parts: gathered before the id is claimed, admitted before it is issued."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from runtime.rows import Rows
+from schemas.groups import MembersAdmitted, MembersListed
+from schemas.parts import Member, Problem
+from services.request_service.rows import Expected, Gathered, Listed, Part
+from services.request_service.rules.problems import members_problems, named, parts_problems
+
+PARTS_PER_CALL = 5
+ROWS_DROPPED_PER_CALL = 1_000
+
+
+def part_name(part: int) -> str:
+    """The name of a part's row."""
+    return f"part/{part:05}"
+
+
+def gather(rows: Rows, gathered: Gathered, members: Sequence[Member], part: int) -> Gathered:
+    """Note each member by id, so that one listed twice is found without holding them all."""
+    for member in members:
+        if f"listed/{member.id}" in rows:
+            rows[f"twice/{member.id}"] = Listed(part)
+        else:
+            rows[f"listed/{member.id}"] = Listed(part)
+    return replace(
+        gathered,
+        members=gathered.members + len(members),
+        methods=tuple(sorted({*own_methods(members), *gathered.methods})),
+    )
+
+
+def gather_part(rows: Rows, message: MembersListed) -> Gathered:
+    """Keep a part, or only what is odd about it; what has been gathered then."""
+    gathered: Gathered = rows.get("gathered") or Gathered(of=message.parts)
+    if message.parts == gathered.of and message.part <= message.parts:
+        rows[part_name(message.part)] = Part(message.model_dump_json(exclude_none=True))
+        gathered = replace(gathered, parts=gathered.parts + 1)
+        gathered = gather(rows, gathered, message.members, message.part)
+    else:
+        odd = f"part {message.part} of {message.parts} came where {gathered.of} parts were expected"
+        gathered = replace(gathered, odd=gathered.odd or odd)
+    rows["gathered"] = gathered
+    return gathered
+
+
+def problems_of_all(members: Sequence[Member], expected: Expected) -> list[Problem]:
+    """What is wrong with members that all came in the request itself."""
+    gathered = Gathered(of=0, members=len(members), methods=own_methods(members))
+    listed = Counter(member.id for member in members)
+    twice = (member for member, times in listed.items() if times > 1)
+    return list(members_problems(gathered, twice, expected))
+
+
+def problems_of_gathered(rows: Rows, expected: Expected) -> list[Problem]:
+    """What is wrong with the members gathered so far."""
+    gathered: Gathered = rows["gathered"]
+    twice = (name.split("/", 1)[1] for name, _ in rows.scan("twice/"))
+    return [
+        *parts_problems(gathered, expected),
+        *members_problems(gathered, twice, expected),
+    ]
+
+
+def problem_of_missing(rows: Rows) -> Problem:
+    """Which parts never came."""
+    parts: int = rows["gathered"].of
+    missing = (str(part) for part in range(1, parts + 1) if part_name(part) not in rows)
+    problem = f"of {parts} parts these did not come within 7 days: {named(missing)}; ask again"
+    return Problem(field="member_parts", problem=problem)
+
+
+def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]:
+    """The next parts of a group's members, from ``first`` on; few, as they are large."""
+    parts: int = rows["gathered"].of
+    for number in range(first, min(first + PARTS_PER_CALL, parts + 1)):
+        listed = MembersListed.model_validate_json(rows[part_name(number)].listed)
+        yield MembersAdmitted(group_id=group_id, part=number, parts=parts, members=listed.members)
+
+
+def drop_some(rows: Rows) -> bool:
+    """Delete a bounded number of the rows of parts; whether there were any."""
+    for table, most in (
+        ("part/", PARTS_PER_CALL),
+        ("listed/", ROWS_DROPPED_PER_CALL),
+        ("twice/", ROWS_DROPPED_PER_CALL),
+    ):
+        names = [name for name, _ in islice(rows.scan(table), most)]
+        for name in names:
+            del rows[name]
+        if names:
+            return True
+    return False
+
+
+def own_methods(members: Sequence[Member]) -> tuple[str, ...]:
+    """The methods that members have of their own."""
+    return tuple(sorted({member.payment.method for member in members if member.payment}))

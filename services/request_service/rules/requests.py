@@ -1,0 +1,314 @@
+"""The rules of requests: an id for every possible one, every problem named for the others.
+
+Here is what answers to each message and to what falls due; ``terms`` fills a request from its
+definition, ``problems`` names what is wrong with it, ``members`` gathers members that come in
+parts, ``letters`` tells people of the id, over the rows of ``rows``.
+
+Where the design is silent, the reading that loses nothing:
+
+- A definition that is known but published later waits its minute as an unknown one does.
+- A request of its own currency gives its own price and favor too: amounts never change currency.
+- The default close moves forward when the definition allows a shorter period.
+- A request is refused as soon as nothing that may still come could make it run; what is named then
+  is every problem of all that has come.
+- The ninety days after the close begin at its deadline, the grace included.
+- A withdrawal that comes first refuses the request at once, whenever that comes.
+- An organizer who is a member too gets one letter, as organizer, at the address that is given there
+  or else in the list.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from runtime.rows import Due, Rows
+from schemas.groups import (
+    Definition,
+    GroupPurchase,
+    GroupPurchaseRequested,
+    GroupPurchaseWithdrawn,
+    IdClaimed,
+    IdGranted,
+    IdIssued,
+    IdTaken,
+    MembersListed,
+    RequestRefused,
+)
+from schemas.ids import derive
+from schemas.parts import Message, Problem, is_possible
+from services.request_service.rows import (
+    Asked,
+    Claim,
+    Cursor,
+    Expected,
+    Gathered,
+    Group,
+    Outcome,
+    Owner,
+)
+from services.request_service.rules import letters, members
+from services.request_service.rules.problems import (
+    choice_problems,
+    definition_problems,
+    terms_problems,
+)
+from services.request_service.rules.terms import draft, filled
+
+DEFINITION_WAIT = timedelta(seconds=60)
+DEFINITION_RECHECK = timedelta(seconds=5)
+PARTS_WAIT = timedelta(days=7)
+KEPT_AFTER_CLOSE = timedelta(days=90)
+
+Definitions = Mapping[str, Message]
+
+
+# --- the registrar -------------------------------------------------------------------------------
+
+
+def answer_claim(message: IdClaimed, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Give an id to the first request that claims it, and to no other."""
+    owner = rows.get("owner")
+    if owner is None:
+        owner = rows["owner"] = Owner(message.request_id)
+    answer = IdGranted if owner.request_id == message.request_id else IdTaken
+    return [
+        answer(request_id=message.request_id, group_id=message.group_id, attempt=message.attempt)
+    ]
+
+
+# --- the desk: what comes in ---------------------------------------------------------------------
+
+
+def take_request(
+    message: GroupPurchaseRequested, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Take a request up; a repeat, whatever it says, gets the first one's answer again."""
+    if "outcome" in rows:
+        return [_answer(rows)]
+    if "asked" in rows or "group" in rows:
+        return []
+    if message.member_parts or "gathered" in rows:
+        gathered = rows.get("gathered") or Gathered(of=message.member_parts)
+        rows["gathered"] = members.gather(rows, gathered, message.members, part=0)
+        rows["due/parts"] = Due(now + PARTS_WAIT)
+    return _settle_terms(message, now, rows, now, definitions)
+
+
+def take_members(
+    message: MembersListed, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Gather a part of the members, before or after the request; the first of a number stands."""
+    if "outcome" in rows or "claim" in rows or members.part_name(message.part) in rows:
+        return []
+    if "due/parts" not in rows:
+        rows["due/parts"] = Due(now + PARTS_WAIT)
+    gathered = members.gather_part(rows, message)
+    expected = rows.get("expected")
+    if expected is None or not (gathered.odd or gathered.parts == gathered.of):
+        return []
+    problems = members.problems_of_gathered(rows, expected)
+    return _refuse(rows, problems) if problems else _claim(rows, attempt=0)
+
+
+def withdraw(
+    message: GroupPurchaseWithdrawn, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Take a request back: refused before its id is issued, withdrawn after.
+
+    A repeat gets the same record again. Ninety days after the close there is nothing left to
+    withdraw.
+    """
+    outcome = rows.get("outcome")
+    if outcome is None:
+        problem = "withdrawn before its id was issued"
+        return _refuse(rows, [Problem(field="request_id", problem=problem)])
+    if outcome.group_id is None:
+        return [_answer(rows)]
+    if "group" not in rows:
+        return []
+    group = GroupPurchase.model_validate_json(rows["group"].terms)
+    if group.withdrawn_at is None:
+        at = message.at if is_possible(message.at) else now
+        group = group.model_copy(update={"withdrawn_at": at, "version": group.version + 1})
+        rows["group"] = _kept(group)
+    return [group]
+
+
+def issue(
+    message: IdGranted, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Issue the id that was claimed last; members in parts are admitted before that."""
+    claim = rows.get("claim")
+    if claim is None or claim.attempt != message.attempt:
+        return []
+    if "gathered" in rows:
+        rows["chunk/admit"] = Cursor()
+        return []
+    return _issue(rows, now)
+
+
+def claim_next(
+    message: IdTaken, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Claim the next derivation when the last one is another request's."""
+    claim = rows.get("claim")
+    if claim is None or claim.attempt != message.attempt:
+        return []
+    return _claim(rows, claim.attempt + 1)
+
+
+# --- the desk: what falls due, and what goes in chunks -------------------------------------------
+
+
+def recheck_definition(
+    name: str, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Look again for the definition that a request waits for."""
+    asked: Asked = rows["asked"]
+    request = GroupPurchaseRequested.model_validate_json(asked.request)
+    return _settle_terms(request, asked.seen_at, rows, now, definitions)
+
+
+def give_up_on_parts(
+    name: str, rows: Rows, now: datetime, definitions: Definitions
+) -> Sequence[Message]:
+    """Refuse a request whose parts never all came; drop parts whose request never came."""
+    if "group" in rows or "asked" in rows:
+        return _refuse(rows, [members.problem_of_missing(rows)])
+    _drop_gathered(rows)
+    return []
+
+
+def admit_members(rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
+    """Send the parts of the members and their letters; after the last, the group and its id.
+
+    A few parts a call, or one if its members' letters are many; the group waits for another call if
+    it names many members itself. The id is certain by now: a withdrawal waits for these calls.
+    """
+    group = _granted(rows, now)
+    beyond, told = rows["chunk/admit"].part, 0
+    sent: list[Message] = []
+    for part in members.admitted(rows, group.group_id, beyond):
+        to_part = letters.to_members(group, part.members, now)
+        if told and told + len(to_part) > letters.LETTERS_PER_CALL:
+            break
+        sent += [part, *to_part]
+        told += len(to_part)
+        beyond = part.part + 1
+    to_come = told + len(group.members) if told else 0
+    if beyond <= rows["gathered"].of or to_come > letters.LETTERS_PER_CALL:
+        rows["chunk/admit"] = Cursor(beyond)
+        return sent
+    del rows["chunk/admit"]
+    _drop_gathered(rows)
+    return [*sent, *_issue(rows, now)]
+
+
+def drop_parts(rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
+    """Delete what was gathered of members, a bounded number of rows a call."""
+    if not members.drop_some(rows):
+        del rows["chunk/drop"]
+    return []
+
+
+def shrink(name: str, rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
+    """Leave only the outcome, which still answers a repeat."""
+    del rows["group"]
+    return []
+
+
+# --- the desk: the steps between ------------------------------------------------------------------
+
+
+def _settle_terms(
+    request: GroupPurchaseRequested,
+    seen_at: datetime,
+    rows: Rows,
+    now: datetime,
+    definitions: Definitions,
+) -> Sequence[Message]:
+    """Wait for the definition, refuse, or fix the terms, and claim once all parts are there."""
+    found = definitions.get(request.definition_id) if request.definition_id else None
+    definition = found if isinstance(found, Definition) else None
+    early = definition is None or definition.published_at > now
+    if request.definition_id and early and now < seen_at + DEFINITION_WAIT:
+        rows["asked"] = Asked(request.model_dump_json(exclude_unset=True), seen_at)
+        rows["due/definition"] = Due(now + DEFINITION_RECHECK)
+        return []
+    asked = filled(request, definition)
+    expected = Expected(
+        asked.member_parts,
+        definition.limits.number_max if definition else None,
+        definition.payment.methods if definition else None,
+    )
+    problems = [
+        *definition_problems(request.definition_id, definition, now),
+        *terms_problems(asked, complete=definition is not None or not request.definition_id),
+        *(choice_problems(asked, definition) if definition else ()),
+    ]
+    if "gathered" in rows:
+        problems += members.problems_of_gathered(rows, expected)
+    else:
+        problems += members.problems_of_all(asked.members, expected)
+    if problems:
+        return _refuse(rows, problems)
+    rows["group"] = _kept(draft(asked, now))
+    if "asked" in rows:
+        del rows["asked"]
+    if "gathered" in rows:
+        rows["expected"] = expected
+        if rows["gathered"].parts < expected.parts:
+            return []
+    return _claim(rows, attempt=0)
+
+
+def _claim(rows: Rows, attempt: int) -> Sequence[Message]:
+    rows["claim"] = Claim(attempt)
+    if "due/parts" in rows:
+        del rows["due/parts"]
+    return [IdClaimed(group_id=derive(rows.key, attempt), request_id=rows.key, attempt=attempt)]
+
+
+def _granted(rows: Rows, now: datetime) -> GroupPurchase:
+    """The group as it stands once the id that is claimed is issued."""
+    group = GroupPurchase.model_validate_json(rows["group"].terms)
+    group_id = derive(rows.key, rows["claim"].attempt)
+    return group.model_copy(update={"group_id": group_id, "issued_at": now})
+
+
+def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
+    group = _granted(rows, now)
+    rows["group"] = _kept(group)
+    rows["outcome"] = Outcome(group.group_id, now)
+    grace = timedelta(seconds=group.grace_seconds)
+    rows["due/shrink"] = Due(group.closes_at + grace + KEPT_AFTER_CLOSE)
+    del rows["claim"]
+    return [group, _answer(rows), *letters.to_named(group, now)]
+
+
+def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:
+    if "gathered" in rows:
+        _drop_gathered(rows)
+    for name in ("asked", "group", "claim", "due/definition", "due/parts"):
+        if name in rows:
+            del rows[name]
+    rows["outcome"] = Outcome(problems=tuple((each.field, each.problem) for each in problems))
+    return [_answer(rows)]
+
+
+def _answer(rows: Rows) -> Message:
+    outcome: Outcome = rows["outcome"]
+    if outcome.group_id is not None and outcome.issued_at is not None:
+        return IdIssued(request_id=rows.key, group_id=outcome.group_id, issued_at=outcome.issued_at)
+    problems = tuple(Problem(field=field, problem=problem) for field, problem in outcome.problems)
+    return RequestRefused(request_id=rows.key, problems=problems)
+
+
+def _kept(group: GroupPurchase) -> Group:
+    return Group(group.model_dump_json(exclude_none=True))
+
+
+def _drop_gathered(rows: Rows) -> None:
+    for name in ("gathered", "expected"):
+        if name in rows:
+            del rows[name]
+    rows["chunk/drop"] = Cursor()

@@ -1,0 +1,1 @@
+"""What shops' own formats say, as messages of ours; pure."""

@@ -1,0 +1,1 @@
+"""A whole stack on one machine: its broker, its processes, and the commands for them."""

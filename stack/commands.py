@@ -1,0 +1,287 @@
+"""``jointbuy up / down / status / wait``, and ``replay``, which is shop_bridge's."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+
+from runtime.admin import topics_of_ours
+from runtime.private import keep_files_private, private_folder
+from runtime.running import (
+    Running,
+    RunningWorker,
+    home_folder,
+    is_alive,
+    read_running,
+    settings_here,
+)
+from runtime.settings import Settings
+from stack.standing import Standing, left_outside
+from terminal.console import Mistake, mistakes, print_json, print_table, say, table
+from terminal.options import AsJson
+
+READY_SECONDS = 120.0
+LOOK_SECONDS = 0.2
+
+
+class BrokerKind(StrEnum):
+    """Where the topics live."""
+
+    external = "external"
+    docker = "docker"
+    kafka = "kafka"
+    embedded = "embedded"
+
+
+class ClockKind(StrEnum):
+    """What the services take for now."""
+
+    wall = "wall"
+    log = "log"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+    app.command()(wait)
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )(replay)
+
+
+@mistakes()
+def up(
+    broker: Annotated[
+        BrokerKind | None,
+        typer.Option(help="Default: KAFKA_BOOTSTRAP_SERVERS, else docker, kafka, embedded."),
+    ] = None,
+    clock: Annotated[ClockKind, typer.Option(help="log for replays.")] = ClockKind.wall,
+    fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
+    yes_delete: Annotated[
+        bool, typer.Option(help="With --fresh: delete our topics on a broker of others.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="The broker's port, if started here.")] = None,
+) -> None:
+    """Start all services in the background; returns when all are ready."""
+    home = home_folder()
+    if read_running(home) is not None:
+        raise Mistake(
+            f"already running from {home}: see jointbuy status, or end it with jointbuy down"
+        )
+    external = broker in (None, BrokerKind.external) and "KAFKA_BOOTSTRAP_SERVERS" in os.environ
+    if fresh and external and not yes_delete:
+        names = asyncio.run(topics_of_ours(Settings()))
+        raise Mistake(
+            f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
+            " add --yes-delete if that is meant, or set TOPIC_PREFIX"
+        )
+    keep_files_private()
+    private_folder(home)
+    started = time.monotonic()
+    supervisor = _start_supervisor(home, broker, clock, port, fresh=fresh)
+    with Console(stderr=True).status("starting the broker and all services"):
+        running = _until_ready(home, supervisor)
+    seconds = time.monotonic() - started
+    say(
+        f"{len(running.workers)} services ready in {seconds:.1f} s"
+        f" on {running.broker} at {running.bootstrap_servers}, clock: {running.clock}"
+    )
+
+
+def _start_supervisor(
+    home: Path, broker: BrokerKind | None, clock: ClockKind, port: int | None, *, fresh: bool
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "stack.supervisor", "--home", str(home)]
+    command += ["--clock", clock.value]
+    command += ["--broker", broker.value] if broker else []
+    command += ["--port", str(port)] if port else []
+    command += ["--fresh"] if fresh else []
+    with (home / "supervisor.log").open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # A Ctrl-C at this terminal is not meant for what runs in the background.
+            start_new_session=True,
+        )
+
+
+def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
+    ends = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends:
+        if supervisor.poll() is not None:
+            raise Mistake(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
+        running = read_running(home)
+        if running is not None and (stopped := _stopped(running)):
+            # The started processes keep running, so that `jointbuy status` and `down` find it.
+            raise Mistake(*stopped)
+        if running is not None and not any(map(_unready, running.workers)):
+            return running
+        time.sleep(0.1)
+    raise Mistake(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
+
+
+def _stopped(running: Running) -> list[str]:
+    """A line for each service that stopped and needs a person to correct the cause."""
+    return [f"{each.service} stopped: {each.stopped}" for each in running.workers if each.stopped]
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
+def _page(ops: str, path: str) -> httpx.Response | None:
+    """A page for ops, whatever its status; ``None`` if the worker does not answer."""
+    try:
+        return httpx.get(f"{ops}/{path}", timeout=5)
+    except httpx.HTTPError:
+        return None
+
+
+@mistakes()
+def down() -> None:
+    """End all services and a broker that `up` started; topics and state stay."""
+    home = home_folder()
+    running = read_running(home)
+    if running is None:
+        raise Mistake(f"nothing runs from {home}")
+    os.kill(running.supervisor_pid, signal.SIGTERM)
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        if not is_alive(running.supervisor_pid):
+            say("all ended")
+            return
+        time.sleep(0.1)
+    raise Mistake(f"still ending after 60 s: process {running.supervisor_pid}")
+
+
+@mistakes()
+def status(as_json: AsJson = False) -> None:
+    """What runs, where, and how each partition stands."""
+    home = home_folder()
+    running = read_running(home)
+    if running is None:
+        raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
+    told = {worker.service: _status(worker) for worker in running.workers}
+    partitions = {service: each if isinstance(each, list) else [] for service, each in told.items()}
+    if as_json:
+        pages = {worker.service: worker.web for worker in running.workers if worker.web}
+        ops = {worker.service: worker.ops for worker in running.workers}
+        said = {"pages": pages, "ops": ops, "partitions": partitions, "status": told}
+        print_json({**running.model_dump(), **said})
+        return
+    say(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
+    unready = {each.service: _unready(each) for each in running.workers}
+    made = table("service", "pid", "restarts", "public", "ops", "ready", "clock", "keys waiting")
+    for worker in running.workers:
+        mine = partitions[worker.service]
+        ready = sum(bool(each["ready"]) for each in mine)
+        clocks = [each["now_ms"] for each in mine]
+        made.add_row(
+            worker.service,
+            str(worker.pid or ("stopped" if worker.stopped else "restarting")),
+            str(worker.restarts),
+            worker.web or "",
+            worker.ops,
+            _readiness(worker, mine, ready, unready[worker.service]),
+            _when(min(clocks)) if clocks else "",
+            str(sum(each["keys_waiting"] for each in mine)),
+        )
+    print_table(made)
+    for line in _stopped(running):
+        say(f"{line}; it is tried again every minute")
+    for worker in running.workers:
+        if not worker.stopped and (why := unready[worker.service]):
+            say(f"{worker.service}: {why}")
+    for line in left_outside([each for mine in partitions.values() for each in mine]):
+        say(line)
+
+
+def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int, unready: str) -> str:
+    if worker.web is not None:
+        return "no" if unready else "yes"
+    return f"{ready} of {len(mine)}" if mine else "no answer"
+
+
+def _unready(worker: RunningWorker) -> str:
+    """What its ``/readyz`` says if it is not ready; empty if it is."""
+    answer = _page(worker.ops, "readyz")
+    if answer is None:
+        return "no answer"
+    return "" if answer.is_success else answer.text.strip()
+
+
+def _when(milliseconds: int) -> str:
+    if not milliseconds:
+        return "not begun"
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(milliseconds / 1000))
+
+
+def _status(worker: RunningWorker) -> Any:
+    """The worker's ``/status``: a list of its partitions; ``None`` while it does not answer."""
+    answer = _page(worker.ops, "status")
+    return answer.json() if answer is not None and answer.is_success else None
+
+
+@mistakes()
+def wait(
+    idle: Annotated[bool, typer.Option("--idle", help="Until all is consumed and handled.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds.")] = 600.0,
+) -> None:
+    """Return when every consumer group has read its topics and nothing due is unhandled.
+
+    Calls to a server that is down, such as letters to a mail server, may still wait. They are
+    listed with their number, and the exit code is 0.
+    """
+    home = home_folder()
+    ends = time.monotonic() + timeout
+    standing = Standing()
+    with Console(stderr=True).status("waiting until all is handled"):
+        while time.monotonic() < ends:
+            running = read_running(home)
+            if running is None:
+                raise Mistake(f"nothing runs from {home}: start it with jointbuy up")
+            partitions = _all_partitions(running)
+            if standing.look(partitions):
+                break
+            time.sleep(LOOK_SECONDS)
+        else:
+            raise Mistake(f"not idle after {timeout:.0f} s: see jointbuy lag and jointbuy status")
+    for line in left_outside(partitions or []):
+        say(line)
+
+
+def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
+    """What every service says of its partitions; ``None`` while one says nothing."""
+    # A process with a public address answers requests and has no partitions.
+    told = [_status(each) for each in running.workers if each.web is None]
+    return [each for mine in told for each in mine] if all(told) else None
+
+
+@mistakes()
+def replay(context: typer.Context) -> None:
+    """Feed recorded shop data: `jointbuy replay --help` says how."""
+    settings = settings_here()
+    env = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "KAFKA_TRANSACTIONS": str(settings.kafka_transactions),
+        "TOPIC_PREFIX": settings.topic_prefix,
+    }
+    # Services meet only through topics, so the bridge is run, not imported.
+    arguments = ["-m", "services.shop_bridge", "replay", *context.args]
+    os.execvpe(sys.executable, [sys.executable, *arguments], env)

@@ -1,0 +1,363 @@
+"""All services of this machine as child processes: started, watched, and restarted when they die.
+
+``python -m stack.supervisor`` runs in the background for ``jointbuy up``. It starts the
+broker too, so that whatever dies or is killed, one process knows what belongs together.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import structlog
+import typer
+from aiokafka.errors import KafkaError
+
+from runtime import logs
+from runtime.admin import create_topics, delete_topics, topics_of_ours
+from runtime.lasting import LASTING_EXIT_CODE, LastingError, lasting
+from runtime.private import MAKE_A_SECRET, keep_files_private, private_folder, weakness_of
+from runtime.running import ADMIN_KEY_FILE, FILE, Running, RunningWorker
+from runtime.settings import Settings
+from schemas.sources import shop_of
+from stack import brokers
+
+SERVICES = (
+    "request_service",
+    "order_service",
+    "favor_service",
+    "payment_service",
+    "auction_service",
+    "notifier",
+    "storefront.projector",
+    "storefront",
+)
+#: Only where shops are named that may send webhooks: SHOPS or SHOPS_FILE.
+WITH_SHOPS = ("shop_bridge", "shop_bridge.webhooks")
+#: Only where Stripe is told where to send its webhooks, and so has given a secret.
+WITH_CARDS = ("payment_service.webhooks",)
+#: The services that need each secret of the environment, or the file that ``<NAME>_FILE`` names. No
+#: other process gets it.
+SECRETS: dict[str, tuple[str, ...]] = {
+    "ADMIN_KEY": ("storefront",),
+    "DATABASE_URL": ("storefront", "storefront.projector"),
+    "JOINTBUY_KEY": (),
+    "LINK_SECRET": ("notifier", "storefront"),
+    "RATES_URL": ("storefront",),
+    "SHOPS": WITH_SHOPS,
+    "SMTP_PASSWORD": ("notifier",),
+    "STRIPE_API_KEY": ("payment_service", *WITH_CARDS),
+    "STRIPE_WEBHOOK_SECRETS": WITH_CARDS,
+}
+#: The broker's process, which needs none of them.
+BROKER = "broker"
+RESTART_SECONDS_MAX = 30.0
+#: Seconds until a service that ended with a lasting error is started again.
+LASTING_SECONDS = 60.0
+LAST_LINE_BYTES = 4_096
+HEALTHY_SECONDS = 20.0
+STOP_SECONDS = 40.0
+_log = structlog.get_logger()
+
+
+@dataclass
+class Child:
+    """A worker process, and when it may be started again after it died."""
+
+    worker: RunningWorker
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    wait_seconds: float = 0.0
+    start_at: float = field(default_factory=time.monotonic)
+
+    def start(self, env: dict[str, str]) -> None:
+        """Start the process; its output goes to its log file."""
+        ports = {"OPS_PORT": port_of(self.worker.ops)}
+        if self.worker.web is not None:
+            ports["WEB_PORT"] = port_of(self.worker.web)
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{self.worker.service}"],
+                env={**environment_of(self.worker.service, env), **ports},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # A supervisor that is killed leaves nothing behind; it has no threads here.
+                preexec_fn=brokers.end_with_parent,  # noqa: PLW1509
+            )
+        self.worker.pid, self.worker.stopped = self.process.pid, ""
+        self.started_at = time.monotonic()
+
+    def died(self) -> bool:
+        """Whether it has died; notes when to start it again: at once, then ever later.
+
+        After a lasting error it is started again after ``LASTING_SECONDS``.
+        """
+        if self.process is None or self.process.poll() is None:
+            return False
+        now = time.monotonic()
+        is_lasting = self.process.returncode == LASTING_EXIT_CODE
+        self.worker.stopped = last_words(self.log) if is_lasting else ""
+        if is_lasting:
+            self.wait_seconds = LASTING_SECONDS
+        elif now - self.started_at > HEALTHY_SECONDS:
+            self.wait_seconds = 0.0
+        _log.warning(
+            "a service stopped" if is_lasting else "a service died and is restarted",
+            died=self.worker.service,
+            exit_code=self.process.returncode,
+            wait_seconds=self.wait_seconds,
+            log=str(self.log),
+            error=self.worker.stopped or None,
+        )
+        self.start_at = now + self.wait_seconds
+        self.wait_seconds = min(max(self.wait_seconds * 2, 0.5), RESTART_SECONDS_MAX)
+        self.process, self.worker.pid = None, None
+        self.worker.restarts += 1
+        return True
+
+
+def last_words(log: Path) -> str:
+    """Why a process ended: the last line of its log, or that line's ``error`` if it is JSON."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - LAST_LINE_BYTES, 0))
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    line = lines[-1] if lines else "its log is empty"
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line
+    return str(said.get("error") or line) if isinstance(said, dict) else line
+
+
+def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one service: ours, without the secrets of other services."""
+    of_others = {name for name, services in SECRETS.items() if service not in services}
+    return {
+        name: value
+        for name, value in env.items()
+        if name not in of_others and name.removesuffix("_FILE") not in of_others
+    }
+
+
+def port_of(address: str) -> str:
+    """The port of a base URL."""
+    return address.rsplit(":", 1)[1]
+
+
+def _worker(service: str) -> RunningWorker:
+    """A worker with addresses of its own on this machine."""
+    ops = f"http://127.0.0.1:{brokers.free_port()}"
+    is_public = service == "storefront" or service.endswith(".webhooks")
+    web = f"http://127.0.0.1:{brokers.free_port()}" if is_public else None
+    return RunningWorker(service=service, ops=ops, web=web)
+
+
+def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
+    """The file of a secret that is made once on this machine if the environment has none."""
+    if _is_given(name):
+        return {}
+    path = home / file
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.touch(0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        fresh.rename(path)
+    return {f"{name}_FILE": str(path)}
+
+
+def paid_back_at(env: Mapping[str, str]) -> dict[str, str]:
+    """The shops that shop_bridge pays back at, for the storefront, which gets no more of SHOPS.
+
+    What is wrong with SHOPS, shop_bridge says.
+    """
+    if env.get("PAID_BACK_AT"):
+        return {}
+    try:
+        file = env.get("SHOPS_FILE")
+        text = env.get("SHOPS") or (Path(file).read_text() if file else "[]")
+        shops = {shop_of(each["name"]) for each in json.loads(text) if each.get("favors")}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    return {"PAID_BACK_AT": ",".join(sorted(shops))} if shops else {}
+
+
+def _is_given(secret: str) -> bool:
+    return bool(os.environ.get(secret) or os.environ.get(f"{secret}_FILE"))
+
+
+def _services() -> tuple[str, ...]:
+    """What runs on this machine: more where the environment says what is outside."""
+    with_shops = WITH_SHOPS if _is_given("SHOPS") else ()
+    with_cards = WITH_CARDS if _is_given("STRIPE_WEBHOOK_SECRETS") else ()
+    return *SERVICES, *with_shops, *with_cards
+
+
+class Supervisor:
+    """The stack of one home folder."""
+
+    def __init__(self, home: Path, broker: brokers.RunningBroker, settings: Settings) -> None:
+        self._home = home
+        self._settings = settings
+        self._stopping = False
+        logs_folder = home / "logs"
+        private_folder(logs_folder)
+        self._children = [
+            Child(_worker(service), logs_folder / f"{service}.log") for service in _services()
+        ]
+        webs = {child.worker.service: child.worker.web or "" for child in self._children}
+        self._running = Running(
+            supervisor_pid=os.getpid(),
+            broker=broker.kind,
+            broker_pid=broker.pid,
+            bootstrap_servers=broker.bootstrap_servers,
+            transactions=broker.transactions,
+            clock=settings.clock,
+            topic_prefix=settings.topic_prefix,
+            workers=[child.worker for child in self._children],
+        )
+        self._env = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+            "KAFKA_TRANSACTIONS": str(broker.transactions),
+            "KAFKA_SESSION_TIMEOUT_MS": str(settings.kafka_session_timeout_ms),
+            "CLOCK": settings.clock,
+            "TOPIC_PREFIX": settings.topic_prefix,
+            "STATE_DIR": str(settings.state_dir),
+            "PAGE_URL": os.environ.get("PAGE_URL") or webs["storefront"],
+            **paid_back_at(os.environ),
+            **_secret_of(home, "LINK_SECRET", "link-secret"),
+            **_secret_of(home, "ADMIN_KEY", ADMIN_KEY_FILE),
+        }
+
+    def stop(self) -> None:
+        """End after the current look at the children."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Keep every child alive until stopped."""
+        try:
+            while not self._stopping:
+                if self._look():
+                    self._running.write(self._home)
+                # Sleeping is what a watcher does; a signal wakes it.
+                signal.sigtimedwait([signal.SIGCHLD], 0.2)
+        finally:
+            self._end_children()
+            (self._home / FILE).unlink(missing_ok=True)
+
+    def _look(self) -> bool:
+        changed = False
+        for child in self._children:
+            changed |= child.died()
+            if child.process is None and time.monotonic() >= child.start_at:
+                child.start(self._env)
+                changed = True
+        return changed
+
+    def _end_children(self) -> None:
+        end_all(child.process for child in self._children if child.process is not None)
+
+
+def end_all(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to all of them, then SIGKILL to those that have not ended in ``STOP_SECONDS``."""
+    told = list(processes)
+    for process in told:
+        process.terminate()
+    ends = time.monotonic() + STOP_SECONDS
+    for process in told:
+        try:
+            process.wait(max(ends - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def supervise(
+    home: Annotated[Path, typer.Option(help="Folder of the stack.")],
+    broker: Annotated[str | None, typer.Option(help="external, docker, kafka or embedded.")] = None,
+    port: Annotated[int | None, typer.Option(help="The broker's port.")] = None,
+    clock: Annotated[str, typer.Option(help="wall or log.")] = "wall",
+    fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
+) -> None:
+    """Start a broker and every service, and keep them running until SIGTERM."""
+    keep_files_private()
+    private_folder(home)
+    mode: Literal["wall", "log"] = "log" if clock == "log" else "wall"
+    settings = Settings(clock=mode, state_dir=home / "state")
+    logs.set_up(settings, "supervisor")
+    given = os.environ.get("LINK_SECRET")
+    if given and (weak := weakness_of(given)):
+        sys.exit(f"LINK_SECRET {weak}: {MAKE_A_SECRET}")
+    try:
+        started = brokers.start(
+            brokers.choose(broker),
+            home=home,
+            port=port,
+            fresh=fresh,
+            shielded=True,
+            env=environment_of(BROKER, os.environ),
+        )
+    except brokers.BrokerError as error:
+        # The last line of the log is what `jointbuy up` shows.
+        sys.exit(str(error))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    try:
+        _prepare_or_exit(settings, started, home, fresh=fresh)
+        # A join of the embedded broker takes half the session time-out.
+        session_ms = 6_000 if started.kind == "embedded" else settings.kafka_session_timeout_ms
+        settings = _settings_of(started, settings, session_ms)
+        supervisor = Supervisor(home, started, settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: supervisor.stop())
+        supervisor.run()
+    finally:
+        started.stop()
+
+
+def _settings_of(
+    started: brokers.RunningBroker, settings: Settings, session_ms: int | None = None
+) -> Settings:
+    return settings.model_copy(
+        update={
+            "kafka_bootstrap_servers": started.bootstrap_servers,
+            "kafka_transactions": started.transactions,
+            "kafka_session_timeout_ms": session_ms or settings.kafka_session_timeout_ms,
+        }
+    )
+
+
+def _prepare_or_exit(
+    settings: Settings, started: brokers.RunningBroker, home: Path, *, fresh: bool
+) -> None:
+    """Prepare; what goes wrong is the last line of the log, which ``jointbuy up`` shows."""
+    try:
+        asyncio.run(_prepare(settings, started, home, fresh=fresh))
+    except (LastingError, KafkaError, OSError) as error:
+        sys.exit(str(lasting(error) or f"{type(error).__name__}: {error}"))
+
+
+async def _prepare(
+    settings: Settings, started: brokers.RunningBroker, home: Path, *, fresh: bool
+) -> None:
+    here = _settings_of(started, settings)
+    if fresh or started.kind == "embedded":
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
+    if fresh and started.kind == "external":
+        await delete_topics(here, await topics_of_ours(here))
+    made = await create_topics(here)
+    _log.info("topics are there", made=json.dumps(made), home=str(home))
+
+
+if __name__ == "__main__":
+    typer.run(supervise)

@@ -1,0 +1,71 @@
+"""What ``jointbuy show`` prints of a counter auction: what is public, and so no people."""
+
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from terminal.answers import AuctionShown
+from terminal.console import bar, cell, count, grid, money, out, print_table, say, span, table, when
+from terminal.describing import of_condition, of_product
+
+STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn": "red"}
+
+
+def print_page(auction: AuctionShown, now: datetime, limit: int) -> None:
+    """Print it; at most ``limit`` conditions of its history, the latest."""
+    reserved = f"  {auction.reservations:,} of {auction.minimum_reservations:,} reserved"
+    status = cell(auction.status, STYLES.get(auction.status, ""))
+    out().print(Text.assemble(cell(auction.auction_id, "bold"), "  ", status, reserved))
+    head = grid()
+    for name, said in particulars(auction, now):
+        head.add_row(Text(name, style="dim"), cell(said))
+    print_table(head)
+    say(f"\nPrice history ({len(auction.history):,}):")
+    print_table(_history(auction, limit))
+    if len(auction.history) > limit:
+        say("\nthere are more: see them with --limit 0")
+
+
+def particulars(auction: AuctionShown, now: datetime) -> list[tuple[str, str]]:
+    """The lines of the head, as (name, what is said)."""
+    minimum, currency = auction.minimum_reservations, auction.currency
+    applicants = count(auction.applicants, "applicant")
+    share = f"{auction.reservations:,} of {minimum:,}, by {applicants}"
+    lines = [
+        ("Product", of_product(auction.product)),
+        ("Shown", of_condition(auction.unit_price, minimum, currency)),
+        ("Reservations", f"{bar(auction.reservations, minimum)} {share}"),
+        ("Closes", time_left(auction.status, auction.closes_at, now)),
+        (
+            ("Invited", f"sellers, at {when(auction.invited_at)}")
+            if auction.invited_at
+            else ("Invites", f"sellers, at {when(auction.invites_at)}")
+        ),
+        ("Opened", when(auction.opened_at)),
+        ("Smallest step", money(auction.minimum_step, currency)),
+        ("Most for one", f"{auction.quantity_max_per_applicant:,}"),
+    ]
+    if auction.concluded_at is not None:
+        lines.append(("Conclusion", f"{auction.status} at {when(auction.concluded_at)}"))
+    if auction.group_id is not None:
+        lines.append(("Group purchase", auction.group_id))
+    return lines
+
+
+def time_left(status: str, closes_at: datetime, now: datetime) -> str:
+    """When it closes, and how long that is while it is open."""
+    closes = when(closes_at)
+    if status != "open":
+        return closes
+    if now >= closes_at:
+        return f"{closes}, any moment now"
+    return f"{closes}, in {span(closes_at - now)}"
+
+
+def _history(auction: AuctionShown, limit: int) -> Table:
+    made = table("Since (UTC)", "Price", "From", right=("Price", "From"))
+    for each in auction.history[-limit:]:
+        price = money(each.unit_price, auction.currency)
+        made.add_row(when(each.at), price, f"{each.minimum_reservations:,}")
+    return made

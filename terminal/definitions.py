@@ -1,0 +1,101 @@
+"""``jointbuy define``: what a shop opens to the public."""
+
+from typing import Annotated, Any
+
+import typer
+
+from terminal.api import connected, once_of, segment
+from terminal.console import mistakes, print_json, say
+from terminal.options import (
+    AsJson,
+    Currency,
+    FavorScope,
+    File,
+    IfIncomplete,
+    Methods,
+    Once,
+    PaymentScope,
+    Price,
+    Product,
+    ProductId,
+    Tiers,
+    Url,
+    draft,
+    ladder,
+)
+
+DEFINED_BY = {
+    "definition_id": "--id",
+    "shop_id": "--shop",
+    "product": "--product",
+    "product.id": "--product-id",
+    "unit_price": "--price",
+    "currency": "--currency",
+    "favor": "--tier",
+    "limits.number_min": "--number-min",
+    "limits.number_max": "--number-max",
+    "limits.period_days_max": "--period-days-max",
+    "payment": "--method",
+    "payment.scope": "--scope",
+}
+
+
+@mistakes()
+def define(
+    file: File = None,
+    definition_id: Annotated[
+        str | None, typer.Option("--id", help="Publish a new version of this one.")
+    ] = None,
+    shop: Annotated[
+        str | None, typer.Option("--shop", help="The shop's id; for the admin's key.")
+    ] = None,
+    product: Product = None,
+    product_id: ProductId = None,
+    price: Price = None,
+    currency: Currency = None,
+    tier: Tiers = None,
+    favor_scope: FavorScope = None,
+    if_incomplete: IfIncomplete = None,
+    number_min: Annotated[int | None, typer.Option(help="Least number of products.")] = None,
+    number_max: Annotated[int | None, typer.Option(help="Largest number of products.")] = None,
+    period_days_max: Annotated[int | None, typer.Option(help="Longest period.")] = None,
+    scope: PaymentScope = None,
+    method: Methods = None,
+    withdraw: Annotated[
+        str | None, typer.Option("--withdraw", metavar="ID", help="Withdraw this definition.")
+    ] = None,
+    once: Once = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish what a shop opens to the public for group purchase, or withdraw it."""
+    options = {
+        "definition_id": definition_id,
+        "shop_id": shop,
+        "product": {"name": product, "id": product_id},
+        "unit_price": price,
+        "currency": currency,
+        "favor": ladder(tier, favor_scope),
+        "if_incomplete": if_incomplete,
+        "limits": {
+            "number_min": number_min,
+            "number_max": number_max,
+            "period_days_max": period_days_max,
+        },
+        "payment": {"scope": scope, "methods": method or None},
+    }
+    with connected(url, as_json=as_json) as api:
+        if withdraw is not None:
+            made = api.post(f"/definitions/{segment(withdraw)}/withdrawal").body
+        else:
+            body = draft(file, options)
+            made = api.post("/definitions", body, DEFINED_BY, once=once_of(once)).body
+    _print(made, as_json)
+
+
+def _print(made: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+        return
+    said = "withdrawn" if made["withdrawn_at"] else "published"
+    say(f"{made['definition_id']} version {made['version']} {said}")

@@ -1,0 +1,98 @@
+"""What ``jointbuy show`` prints of a group purchase: its terms, how far it is, its purchasers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from terminal.answers import DecisionShown, GroupShown, PurchaserShown
+from terminal.auction_page import time_left
+from terminal.console import cell, count, grid, minute, money, out, print_table, say, table, when
+from terminal.describing import of_ladder, of_payment, of_product, of_sources, of_tier
+
+STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn": "red"}
+
+
+def print_group(
+    group: GroupShown, purchasers: Sequence[PurchaserShown] | None, now: datetime, *, more: bool
+) -> None:
+    """Print it; ``purchasers`` is ``None`` for who may not see them, ``more`` if some are left."""
+    title = Text.assemble(
+        cell(group.group_id, "bold"), "  ", cell(group.status, STYLES.get(group.status, ""))
+    )
+    title.append(f"  {group.quantity:,} of {group.number_of_products:,} ordered")
+    out().print(title)
+    head = grid()
+    for name, said in particulars(group, now):
+        head.add_row(Text(name, style="dim"), cell(said))
+    print_table(head)
+    if purchasers is None:
+        say("\nonly the organizer and the shop see who ordered: set JOINTBUY_KEY to see it")
+    elif purchasers:
+        out().print()
+        print_table(_table(purchasers))
+    if more:
+        say("there are more: see them with --limit 0")
+
+
+def particulars(group: GroupShown, now: datetime) -> list[tuple[str, str]]:
+    """The lines of the head, as (name, what is said)."""
+    currency = group.currency
+    price = f" at {money(group.unit_price, currency)}" if group.unit_price else ""
+    listed = ", listed ones only" if group.members_listed else ""
+    closes = time_left(group.status, group.closes_at, now)
+    lines = [
+        ("Product", of_product(group.product) + price),
+        ("Period", f"{when(group.opens_at)} to {closes}"),
+        ("Favor", of_ladder(group.favor, currency)),
+        ("If incomplete", group.if_incomplete),
+        ("Payment", of_payment(group.payment)),
+        ("Orders from", of_sources(group.sources)),
+        ("Purchasers", f"{group.members:,}{listed}"),
+        ("Value", money(group.value, currency)),
+    ]
+    if group.closed_at:
+        lines.append(("Closed", when(group.closed_at)))
+    if group.decision is not None:
+        lines.append(("Decision", _decision(group.decision, currency)))
+    return lines
+
+
+def _decision(decided: DecisionShown, currency: str | None) -> str:
+    if decided.cancel_all:
+        favor = "all is cancelled, the whole value goes back"
+    elif decided.tier is None:
+        return "no favor"
+    else:
+        favor = of_tier(decided.tier, currency)
+    return f"{favor}; {money(decided.total, currency)} to {count(decided.members, 'member')}"
+
+
+def _table(purchasers: Sequence[PurchaserShown]) -> Table:
+    # Whoever has the right to addresses gets a column of them.
+    email = ("Email",) if any(each.email for each in purchasers) else ()
+    times = ("First (UTC)", "Last (UTC)")
+    numbers = ("Quantity", "Value")
+    made = table("Purchaser", "Name", *email, *times, *numbers, "Favor", right=(*numbers, "Favor"))
+    made.columns[0].min_width = len("Purchaser")
+    for each in purchasers:
+        first, last = each.first_ordered_at, each.last_ordered_at
+        made.add_row(
+            cell(each.member_id),
+            cell(each.name),
+            *(cell(each.email) for _ in email),
+            cell(minute(first)) if first else cell("not ordered", "dim"),
+            cell(minute(last)),
+            f"{each.quantity:,}",
+            cell(money(each.value, each.currency)),
+            cell(_favor(each)),
+        )
+    return made
+
+
+def _favor(row: PurchaserShown) -> str:
+    if row.favor_amount is None:
+        return ""
+    gift = f" + {row.gift}" if row.gift else ""
+    return f"{money(row.favor_amount, row.currency)}{gift}"

@@ -1,0 +1,58 @@
+"""Sending, and waiting until what was sent is handled."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from runtime import transport
+from runtime.admin import admin
+from runtime.records import OutputRecord
+from runtime.settings import Settings
+from schemas.topic import Topic
+from terminal import topics
+from terminal.console import Mistake, waiting
+
+LOOK_SECONDS = 0.05
+#: A command that answers by what it finds afterwards waits this long for it to be handled.
+HANDLED_SECONDS = 30.0
+
+
+async def send_and_see(settings: Settings, records: Sequence[OutputRecord], facts: Topic) -> None:
+    """Send, and wait until the service that writes these facts has committed beyond it.
+
+    What it made of it then lies on its topics, unless the key is set aside.
+    """
+    ends = await topics.send(settings, records)
+    service = facts.producers[0]
+    with waiting(f"waiting for {service}"):
+        try:
+            async with asyncio.timeout(HANDLED_SECONDS):
+                await _handled(settings, ends, service)
+        except TimeoutError:
+            raise Mistake(
+                f"sent, but not handled within {HANDLED_SECONDS:g} s: see that {service} runs with"
+                " `jointbuy status`; it goes on from there"
+            ) from None
+
+
+async def _handled(settings: Settings, ends: Mapping[tuple[str, int], int], service: str) -> None:
+    behind = {TopicPartition(*place): end for place, end in ends.items()}
+    ours = f"{settings.topic_prefix}{service}-"
+    members: dict[str, AIOKafkaConsumer] = {}
+    async with topics.connected(admin(settings), settings) as client:
+        try:
+            while behind:
+                # A group appears with its first commit.
+                groups = [name for name, *_ in await client.list_consumer_groups()]
+                for group in (name for name in groups if name.startswith(ours)):
+                    if group not in members:
+                        members[group] = transport.consumer(settings, group)
+                        await members[group].start()
+                    # Asked without joining the group.
+                    for tp in [*behind]:
+                        if (await members[group].committed(tp) or 0) >= behind[tp]:
+                            del behind[tp]
+                await asyncio.sleep(LOOK_SECONDS if behind else 0)
+        finally:
+            await asyncio.gather(*(member.stop() for member in members.values()))

@@ -1,0 +1,196 @@
+"""``jointbuy offer``: open an auction, better its condition or take it back; hear the verdict."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from schemas.parts import Problem
+from terminal.answers import AuctionShown, shown
+from terminal.api import Api, connected, once_of, segment
+from terminal.console import Mistake, mistakes, money, print_json, say, when
+from terminal.describing import of_condition, of_count, verdict_in_words
+from terminal.options import AsJson, Currency, Once, Price, Product, ProductId, Url, given, moment
+
+SAID_BY = {
+    "auction_id": "AUCTION",
+    "seller_id": "--seller",
+    "minimum_reservations": "--minimum",
+    "unit_price": "--price",
+    "product": "--product",
+    "product.id": "--product-id",
+    "currency": "--currency",
+    "minimum_step": "--step",
+    "quantity_max_per_applicant": "--most-for-one",
+    "closes_at": "--closes-at",
+    "invites_at": "--invites-at",
+}
+RFC_3339 = "RFC 3339."
+FROM_NOW = "Instead: 2h, 3d, 1d12h from now."
+#: What only an opening says.
+OPENING = (
+    *("product", "currency", "closes_at", "invites_at", "minimum_step"),
+    "quantity_max_per_applicant",
+)
+
+
+MostForOne = Annotated[
+    int | None, typer.Option(help="Units that one applicant may reserve; 100 if not given.")
+]
+
+
+@mistakes()
+def offer(
+    auction: Annotated[
+        str | None, typer.Argument(help="The auction's id; none to open one, which gets its id.")
+    ] = None,
+    seller: Annotated[str | None, typer.Option(help="Who offers; for the admin's key.")] = None,
+    price: Price = None,
+    minimum: Annotated[
+        int | None, typer.Option(help="Reservations needed; those shown if not given.")
+    ] = None,
+    product: Product = None,
+    product_id: ProductId = None,
+    currency: Currency = None,
+    closes_at: Annotated[str | None, typer.Option(help=f"Opens an auction. {RFC_3339}")] = None,
+    closes_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
+    invites_at: Annotated[
+        str | None, typer.Option(help="Calls other sellers; after three quarters if not given.")
+    ] = None,
+    invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
+    step: Annotated[
+        int | None, typer.Option(help="By how much an offer must be lower, in minor units; 1.")
+    ] = None,
+    most_for_one: MostForOne = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take the auction back, as its opener.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds; an offer waits a minute for its seller.")
+    ] = 90.0,
+    once: Once = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Offer a condition and print the verdict: without AUCTION it opens one, for a term.
+
+    With AUCTION it is a counter-offer for what is shown there. Exits with 1 when it is refused.
+    """
+    now = datetime.now(UTC)
+    fields = {
+        "seller_id": seller,
+        "product": {"name": product, "id": product_id},
+        "minimum_reservations": minimum,
+        "unit_price": price,
+        "currency": currency,
+        "closes_at": moment("--closes-at", closes_at, "--closes-in", closes_in, now),
+        "invites_at": moment("--invites-at", invites_at, "--invites-in", invites_in, now),
+        "minimum_step": step,
+        "quantity_max_per_applicant": most_for_one,
+    }
+    key = once_of(once)
+    instead = _instead(fields, closes=closes_in, invites=invites_in)
+    with connected(url, as_json=as_json, patience=timeout) as api:
+        if withdraw:
+            _take_back(api, auction, as_json)
+            return
+        path, body = "/auctions", given(fields)
+        if auction is not None:
+            path, body = f"/auctions/{segment(auction)}/offers", _counter(api, auction, body)
+        verdict = _offer(api, path, body, key, instead)
+        page = None if verdict["verdict"] == "refused" else page_of(api, verdict["auction_id"])
+    _print_verdict(verdict, page, as_json)
+
+
+def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
+    """The options with fixed times, so that a repeated command means the same later."""
+    return "".join(
+        f" and --{name}-at {fields[f'{name}_at']} for --{name}-in"
+        for name, length in lengths.items()
+        if length
+    )
+
+
+def _counter(api: Api, auction: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """A counter-offer: what is not given is as the auction's page has it."""
+    check_counter(fields)
+    if "minimum_reservations" in fields:
+        return fields
+    return {**fields, "minimum_reservations": page_of(api, auction)["minimum_reservations"]}
+
+
+def check_counter(fields: dict[str, Any]) -> None:
+    """Refuse what only an opening says."""
+    if wrong := [SAID_BY[name] for name in OPENING if name in fields]:
+        raise Mistake(
+            f"{', '.join(wrong)}: only for opening an auction: leave AUCTION out to open one",
+            usage=True,
+        )
+
+
+def _offer(api: Api, path: str, body: dict[str, Any], once: str, instead: str) -> dict[str, Any]:
+    answer = api.post(path, body, SAID_BY, once=once, instead=instead)
+    judged: dict[str, Any] = answer.body
+    if not answer.is_final:
+        judged = api.until(
+            answer.location,
+            lambda offered: offered["verdict"] is not None,
+            "see that auction_service runs with `jointbuy status`, then ask"
+            f" `jointbuy why {judged['auction_id']}`",
+        )
+    return judged
+
+
+def page_of(api: Api, auction_id: str) -> dict[str, Any]:
+    """The auction's page as it is now."""
+    page: dict[str, Any] = api.get(f"/auctions/{segment(auction_id)}")
+    return page
+
+
+# --- what is printed -----------------------------------------------------------------------------
+
+
+def _print_verdict(judged: dict[str, Any], page: dict[str, Any] | None, as_json: bool) -> None:
+    is_refused = judged["verdict"] == "refused"
+    problems = [Problem(**each) for each in judged["problems"]]
+    words = verdict_in_words(judged["verdict"], judged["reason"], problems)
+    if as_json:
+        print_json({**judged, "words": words, "page": page})
+        raise typer.Exit(1 if is_refused else 0)
+    if is_refused:
+        raise Mistake(*([f"refused: {each.field}: {each.problem}" for each in problems] or [words]))
+    say(f"offer {judged['offer_id']} {words}")
+    if page is not None:
+        say(page_in_words(page))
+
+
+def page_in_words(page: dict[str, Any]) -> str:
+    """A page in one line: its status, the count, the condition and the term."""
+    auction = shown(AuctionShown, page)
+    currency, minimum = auction.currency, auction.minimum_reservations
+    so_far = of_count(auction.reservations, minimum, auction.applicants)
+    condition = of_condition(auction.unit_price, minimum, currency)
+    return (
+        f"{auction.auction_id}: {auction.status}, {so_far}, shown at {condition},"
+        f" step {money(auction.minimum_step, currency)}, closes {when(auction.closes_at)}"
+    )
+
+
+# --- taking it back ------------------------------------------------------------------------------
+
+
+def _take_back(api: Api, auction: str | None, as_json: bool) -> None:
+    if auction is None:
+        raise Mistake("AUCTION is missing: name the one to take back", usage=True)
+    place = f"/auctions/{segment(auction)}"
+    answer = api.post(f"{place}/withdrawal", said_by=SAID_BY)
+    page = answer.body
+    if not answer.is_final:
+        late = f"it stays if somebody applied meanwhile: see `jointbuy show {auction}`"
+        page = api.until(place, lambda seen: seen["status"] != "open", late)
+    if as_json:
+        print_json(page)
+    elif page["status"] == "withdrawn":
+        say(f"{auction} is withdrawn")
+    else:
+        raise Mistake(f"refused: the auction is {page['status']}")

@@ -1,0 +1,208 @@
+"""``jointbuy export``, ``lag`` and ``park``: what ops look at and set aside."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import orjson
+import typer
+
+from runtime.records import InputRecord, OutputRecord
+from runtime.running import settings_here
+from runtime.settings import Settings
+from schemas.catalogue import CATALOGUE
+from schemas.ops import PARKED_KEYS, KeyParked
+from schemas.topic import Topic
+from terminal import dead_letters, mail, parsing, topics, waits
+from terminal.console import (
+    Mistake,
+    Step,
+    cell,
+    facts,
+    mistakes,
+    print_json,
+    print_table,
+    progress,
+    say,
+    steady_json,
+    table,
+    when,
+    write,
+)
+from terminal.lags import Lag, lags
+from terminal.options import AsJson, checked, typed
+
+__all__ = ["Lag", "lags", "register"]
+
+LINES_PER_WRITE = 1_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of ops."""
+    app.command()(export)
+    app.command()(lag)
+    app.command()(park)
+    waits.register(app)
+    app.add_typer(dead_letters.commands, name="dead-letters")
+    app.add_typer(mail.commands, name="letters")
+
+
+# --- export --------------------------------------------------------------------------------------
+
+
+@mistakes()
+def export(
+    topic: Annotated[str, typer.Argument(help="A topic of the catalogue, without prefix.")],
+) -> None:
+    """Print a topic as JSON lines: the latest per key of a compacted topic, else every record.
+
+    Keys that end in a tombstone are left out. Lines go by partition and offset.
+    """
+    if topic not in CATALOGUE:
+        raise Mistake(f"there is no topic {topic}: use one of {', '.join(CATALOGUE)}", usage=True)
+    with progress(f"reading {topic}") as step:
+        asyncio.run(_export(settings_here(), CATALOGUE[topic], step))
+
+
+async def _export(settings: Settings, topic: Topic, step: Step) -> None:
+    partitions = topics.partitions_of(settings, topic)
+    # Whoever reads our lines may have enough of them.
+    async with aclosing(topics.read(settings, partitions, step)) as records:
+        if topic.compacted:
+            _write([_line(record) for record in await _latest(records)])
+            return
+        lines: list[bytes] = []
+        async for record in records:
+            lines.append(_line(record))
+            if len(lines) == LINES_PER_WRITE:
+                _write(lines)
+                lines = []
+        _write(lines)
+
+
+async def _latest(records: AsyncIterator[InputRecord]) -> list[InputRecord]:
+    kept: dict[tuple[int, bytes | None], InputRecord] = {}
+    async for record in records:
+        place = (record.partition, record.key)
+        # A key that comes again moves to the end, so what is left is in order of offsets.
+        kept.pop(place, None)
+        if record.value is not None:
+            kept[place] = record
+    return list(kept.values())
+
+
+def _line(record: InputRecord) -> bytes:
+    line = orjson.dumps(
+        {
+            "key": topics.as_text(record.key),
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "headers": topics.headers_of(record),
+            "value": topics.as_json(record.value),
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+    return steady_json(line)
+
+
+def _write(lines: Iterable[bytes]) -> None:
+    write(b"".join(lines))
+
+
+# --- lag -----------------------------------------------------------------------------------------
+
+
+@mistakes()
+def lag(as_json: AsJson = False) -> None:
+    """Print how far each consumer group is behind on each topic."""
+    found = asyncio.run(lags(settings_here()))
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    if not found:
+        say("no group of ours has committed anything yet: see `jointbuy status`")
+        return
+    numbers = ("Partitions", "End", "Committed", "Lag", "Worst")
+    made = table("Group", "Topic", *numbers, right=numbers)
+    for each in found:
+        counts = (each.partitions, each.end, each.committed, each.lag, each.lag_max)
+        style = "yellow" if each.lag else ""
+        made.add_row(each.group, each.topic, *(cell(f"{count:,}", style) for count in counts))
+    print_table(made)
+
+
+# --- parked keys ---------------------------------------------------------------------------------
+
+
+@mistakes()
+def park(
+    key: Annotated[
+        str | None, typer.Argument(help="A group's id, or what else records are keyed by.")
+    ] = None,
+    service: Annotated[str | None, typer.Option(help="The service that sets it aside.")] = None,
+    reason: Annotated[str | None, typer.Option(help="For those who find it parked.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let its records go on.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show what is parked.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set one key of a service aside, so that its records wait and others go on; or release it."""
+    settings = settings_here()
+    if listed:
+        _print_parked(asyncio.run(_parked(settings)), as_json)
+        return
+    if key is None:
+        raise Mistake("KEY is missing: name what to park, or see --list", usage=True)
+    if service not in PARKED_KEYS.consumers:
+        known = ", ".join(PARKED_KEYS.consumers)
+        wrong = "is missing" if service is None else f"{service} is none that parks keys"
+        raise Mistake(f"--service {wrong}: give one of {known}", usage=True)
+    fields = {
+        "service": service,
+        "parked": typed(parsing.group_id, key),
+        "at": datetime.now(UTC).isoformat(),
+        **({"reason": reason} if reason else {}),
+    }
+    message = checked(KeyParked, fields, {"parked": "KEY"})
+    asyncio.run(_release(settings, message) if release else _park(settings, message))
+    if as_json:
+        print_json({**facts(message), "released": release})
+        return
+    said = "released: its records go on" if release else "parked: its records wait"
+    say(f"{message.parked} of {message.service} is {said}")
+
+
+async def _parked(settings: Settings) -> list[KeyParked]:
+    records = topics.read(settings, topics.partitions_of(settings, PARKED_KEYS))
+    found = [topics.message_of(PARKED_KEYS, record) for record in await _latest(records)]
+    return sorted((each for each in found if isinstance(each, KeyParked)), key=lambda each: each.at)
+
+
+async def _park(settings: Settings, message: KeyParked) -> None:
+    await topics.send(settings, [topics.record_of(settings, PARKED_KEYS, message, message.at)])
+
+
+async def _release(settings: Settings, message: KeyParked) -> None:
+    if await topics.latest(settings, PARKED_KEYS, message.key) is None:
+        raise Mistake(
+            f"{message.parked} of {message.service} is not parked: `jointbuy park --list` shows"
+            " what is"
+        )
+    record: OutputRecord = topics.record_of(settings, PARKED_KEYS, message, message.at)
+    await topics.send(settings, [record._replace(value=None)])
+
+
+def _print_parked(parked: list[KeyParked], as_json: bool) -> None:
+    if as_json:
+        print_json([facts(each) for each in parked])
+        return
+    if not parked:
+        say("nothing is parked")
+        return
+    made = table("Key", "Service", "Since", "Reason")
+    for each in parked:
+        made.add_row(*map(cell, (each.parked, each.service, when(each.at), each.reason)))
+    print_table(made)

@@ -1,0 +1,144 @@
+"""Options that several commands share, and what is made of them."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from schemas.parts import Message
+from terminal import parsing
+from terminal.console import Mistake, problems
+
+Read = TypeVar("Read")
+Typed = TypeVar("Typed")
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+Scope = Literal["member", "group"]
+Incomplete = Literal["as-reached", "none", "cancel-all"]
+
+
+class Method(StrEnum):
+    """How it is paid; a class, as the frame takes no list of literals."""
+
+    shop = "shop"
+    card = "card"
+    invoice = "invoice"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="JOINTBUY_URL",
+        help="Where the storefront is; the stack that runs here if not given.",
+    ),
+]
+Once = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        help="Under the same one the same happens once; a random one if not given.",
+    ),
+]
+File = Annotated[
+    str | None,
+    typer.Option("--file", help="What the API takes as JSON, - for stdin; options win over it."),
+]
+Product = Annotated[str | None, typer.Option("--product", help="The product's name.")]
+ProductId = Annotated[str | None, typer.Option("--product-id", help="The shop's id of it.")]
+Price = Annotated[
+    int | None, typer.Option("--price", min=0, help="Of one, in minor units: 4900 is 49.00 EUR.")
+]
+Currency = Annotated[str | None, typer.Option("--currency", help="ISO 4217, such as EUR.")]
+Tiers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tier",
+        help="FROM:FAVOR, repeatable: 10:5% (off), 50:-200 (amount off each), 50:=900 (unit"
+        " price), '50:gift=A mug', value=50000:5% (from a value).",
+    ),
+]
+IfIncomplete = Annotated[
+    Incomplete | None, typer.Option("--if-incomplete", help="What an incomplete group gets.")
+]
+FavorScope = Annotated[
+    Scope | None, typer.Option("--favor-scope", help="Reduce each own value, or one sum.")
+]
+PaymentScope = Annotated[
+    Scope | None, typer.Option("--scope", help="Who pays: each member, or one for the group.")
+]
+Methods = Annotated[
+    list[Method] | None, typer.Option("--method", help="shop, card or invoice; repeatable.")
+]
+
+
+def draft(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A body of a file's fields, with those of options put over them; ``None`` is not given."""
+    fields: Any = {}
+    if file is not None:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            raise Mistake(f"{file} is no JSON: {error}", usage=True) from None
+        if not isinstance(fields, dict):
+            raise Mistake(f"{file} holds no JSON object: give one", usage=True)
+    for name, value in given(options).items():
+        nested = isinstance(value, dict) and isinstance(fields.get(name), dict)
+        fields[name] = fields[name] | value if nested else value
+    body: dict[str, Any] = fields
+    return body
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are given, at any depth."""
+    nested = {k: given(v) if isinstance(v, dict) else v for k, v in fields.items()}
+    return {k: v for k, v in nested.items() if v is not None and v != {}}
+
+
+def checked(
+    kind: type[AnyMessage], fields: dict[str, Any], said_by: Mapping[str, str]
+) -> AnyMessage:
+    """The message, or every problem in a line that names the option."""
+    try:
+        return kind.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise Mistake(*problems(error, said_by), usage=True) from None
+
+
+def typed(read: Callable[[Typed], Read], text: Typed) -> Read:
+    """What was typed, or why it can't be read."""
+    try:
+        return read(text)
+    except ValidationError as error:
+        raise Mistake(*problems(error), usage=True) from None
+    except ValueError as error:
+        raise Mistake(str(error), usage=True) from None
+
+
+def time_of(at: str | None) -> str | None:
+    """The time that was typed, as the API takes it."""
+    return typed(parsing.instant, at).isoformat() if at else None
+
+
+def moment(
+    at_option: str, at: str | None, in_option: str, length: str | None, now: datetime
+) -> str | None:
+    """A time that is given as such, or as a span from now."""
+    if at and length:
+        raise Mistake(f"give {at_option} or {in_option}, not both", usage=True)
+    if length:
+        return (now + typed(parsing.duration, length)).isoformat()
+    return time_of(at)
+
+
+def ladder(tiers: list[str] | None, scope: Scope | None) -> dict[str, Any]:
+    """The favor as far as it is given."""
+    steps = [typed(parsing.tier, text).model_dump(exclude_none=True) for text in tiers or ()]
+    return {"tiers": steps or None, "scope": scope}

@@ -1,0 +1,72 @@
+"""What people type, as parts of what is sent. Pure; ``ValueError`` says how to write it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.ids import read_aloud
+from schemas.parts import Tier
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+#: A thousand years: a time of today plus this is still a valid time.
+_SPAN_SECONDS_MAX = 1_000 * 366 * 86_400
+_TIER_HINT = "write FROM:FAVOR, such as 10:5%, 50:-200, 50:=900 or '50:gift=A mug'"
+
+
+def tier(text: str) -> Tier:
+    """A step of the ladder.
+
+    ``10:5%`` percent off from 10 products on, ``50:-200`` an amount off each, ``50:=900`` a unit
+    price, ``50:gift=A mug`` a gift; ``value=50000:5%`` from a value in minor units on.
+    """
+    start, colon, favor = text.partition(":")
+    start, favor = start.strip(), favor.strip()
+    by_value = start.startswith("value=")
+    number = start.removeprefix("value=")
+    if not colon or not re.fullmatch(r"[0-9]{1,16}", number):
+        raise ValueError(f"tier {text!r} does not begin with a number: {_TIER_HINT}")
+    begin: dict[str, Any] = {"from_value" if by_value else "from_quantity": int(number)}
+    if found := re.fullmatch(r"([0-9]{1,16})(\.[0-9]{1,16})?\s*%", favor):
+        whole, part = found.groups()
+        return Tier(**begin, percent_off=float(whole + part) if part else int(whole))
+    if found := re.fullmatch(r"([-=])\s*([0-9]{1,16})", favor):
+        begin["amount_off" if found[1] == "-" else "unit_price"] = int(found[2])
+        return Tier(**begin)
+    if favor.startswith("gift=") and favor != "gift=":
+        return Tier(**begin, gift=favor.removeprefix("gift="))
+    raise ValueError(f"tier {text!r} has no favor that can be read: {_TIER_HINT}")
+
+
+def duration(text: str) -> timedelta:
+    """``90s``, ``15m``, ``2h``, ``3d``, ``2w``, or several: ``1d12h``."""
+    squeezed = "".join(text.split()).lower()
+    if not re.fullmatch(r"([0-9]{1,9}[smhdw])+", squeezed):
+        raise ValueError(f"{text!r} is no span of time: write 90s, 15m, 2h, 3d, 2w or 1d12h")
+    parts = re.findall(r"([0-9]+)([smhdw])", squeezed)
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _SPAN_SECONDS_MAX:
+        raise ValueError(f"{text!r} is longer than 1,000 years: write a shorter span")
+    return timedelta(seconds=seconds)
+
+
+def instant(text: str) -> datetime:
+    """An RFC 3339 time with its offset, in UTC."""
+    hint = "write it with its offset, such as 2026-06-15T08:00:00Z"
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: {hint}") from None
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} does not say its time zone: {hint}")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is out of range in UTC: {hint}") from None
+
+
+def group_id(text: str) -> str:
+    """A group's id as it was typed: one that looks like ``GB-…`` is read as over the phone.
+
+    Any other is taken as it is, since ids are opaque.
+    """
+    return read_aloud(text) if re.match(r"\s*gb[\s-]", text, re.IGNORECASE) else text

@@ -1,0 +1,201 @@
+"""``jointbuy request``: ask for a group purchase, and hear its id."""
+
+import sys
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from terminal import parsing
+from terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
+from terminal.console import mistakes, print_json, say, when
+from terminal.decoding import decoded
+from terminal.member_lists import members_in
+from terminal.options import (
+    AsJson,
+    Currency,
+    FavorScope,
+    File,
+    IfIncomplete,
+    Method,
+    Once,
+    PaymentScope,
+    Price,
+    Product,
+    ProductId,
+    Tiers,
+    Url,
+    draft,
+    given,
+    ladder,
+    moment,
+    time_of,
+    typed,
+)
+
+ASKED_BY = {
+    "definition_id": "--definition",
+    "organizer": "--organizer",
+    "organizer.email": "--email",
+    "number_of_products": "--number",
+    "product": "--product",
+    "product.id": "--product-id",
+    "unit_price": "--price",
+    "currency": "--currency",
+    "favor": "--tier",
+    "if_incomplete": "--if-incomplete",
+    "grace_seconds": "--grace-seconds",
+    "opens_at": "--opens-at",
+    "closes_at": "--closes-at",
+    "members": "--member",
+    "payment": "--method",
+    "payment.scope": "--scope",
+    "sources": "--source",
+}
+
+Members = Annotated[
+    list[str] | None,
+    typer.Option(help="A purchaser's id or address, repeatable; without any, all may buy."),
+]
+MembersFile = Annotated[
+    str | None,
+    typer.Option(
+        help="An id or an address per line, or a table id,email,name with commas, semicolons or"
+        " tabs. Its first line may name the columns in another order. - reads stdin."
+    ),
+]
+StopAtNumber = Annotated[
+    bool | None, typer.Option("--stop-at-number", help="Complete when the number is reached.")
+]
+ClosesAt = Annotated[str | None, typer.Option(help="RFC 3339; in 14 days if not given.")]
+Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        help="A source whose orders count, repeatable; without any, the definition's shop's.",
+    ),
+]
+Withdraw = Annotated[
+    str | None, typer.Option("--withdraw", metavar="GROUP", help="Take this one back, GB-…")
+]
+
+
+@mistakes()
+def request(
+    file: File = None,
+    definition: Annotated[str | None, typer.Option(help="Take this definition's terms.")] = None,
+    product: Product = None,
+    product_id: ProductId = None,
+    number: Annotated[int | None, typer.Option(help="Number of products to be reached.")] = None,
+    price: Price = None,
+    currency: Currency = None,
+    tier: Tiers = None,
+    favor_scope: FavorScope = None,
+    if_incomplete: IfIncomplete = None,
+    organizer: Annotated[str | None, typer.Option(help="Who asks, by the shop's id.")] = None,
+    email: Annotated[str | None, typer.Option(help="The organizer's; letters go there.")] = None,
+    member: Members = None,
+    members_file: MembersFile = None,
+    opens_at: Annotated[str | None, typer.Option(help="RFC 3339; now if not given.")] = None,
+    closes_at: ClosesAt = None,
+    closes_in: Annotated[str | None, typer.Option(help="Instead: 2h, 3d, 1d12h from now.")] = None,
+    grace_seconds: Annotated[int | None, typer.Option(help="Wait for late orders; 60.")] = None,
+    stop_at_number: StopAtNumber = None,
+    scope: PaymentScope = None,
+    method: Annotated[Method | None, typer.Option(help="How it is paid.")] = None,
+    unlisted: Annotated[bool | None, typer.Option("--unlisted", help="On no list.")] = None,
+    source: Sources = None,
+    withdraw: Withdraw = None,
+    timeout: Timeout = PATIENCE_SECONDS,
+    once: Once = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a group purchase, wait for the answer and print the group's id.
+
+    The organizer's page, which is said this once, goes to stderr, or to --json.
+    """
+    if withdraw is not None:
+        _take_back(url, typed(parsing.group_id, withdraw), timeout, as_json)
+        return
+    ends = moment("--closes-at", closes_at, "--closes-in", closes_in, datetime.now(UTC))
+    options = {
+        "definition_id": definition,
+        "organizer": {"id": organizer, "email": email},
+        "product": {"name": product, "id": product_id},
+        "number_of_products": number,
+        "unit_price": price,
+        "currency": currency,
+        "opens_at": time_of(opens_at),
+        "closes_at": ends,
+        "grace_seconds": grace_seconds,
+        "stop_at_number": stop_at_number,
+        "payment": {"scope": scope, "method": method},
+        "favor": ladder(tier, favor_scope),
+        "if_incomplete": if_incomplete,
+        "visibility": "unlisted" if unlisted else None,
+        "sources": source or None,
+    }
+    body = draft(file, options)
+    if listed := _members(member, members_file):
+        body["members"] = [*body.get("members", ()), *listed]
+    with connected(url, as_json=as_json, patience=timeout) as api:
+        _print(_ask(api, body, once_of(once), _instead(closes_in, ends)), as_json)
+
+
+def _instead(closes_in: str | None, ends: str | None) -> str:
+    """The option that fixes the close when the command is repeated: a span begins anew."""
+    return f" and --closes-at {ends} for --closes-in" if closes_in else ""
+
+
+def _print(asked: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(asked)
+        return
+    say(asked["group_id"])
+    if asked["organizer_link"]:
+        say(f"the organizer's page, said this once: {asked['organizer_link']}", err=True)
+
+
+def _members(ids: list[str] | None, file: str | None) -> list[dict[str, Any]]:
+    read = [typed(members_in, "\n".join(ids or ()))]
+    if file is not None:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        read.append(typed(members_in, typed(decoded, raw)))
+    for remark in chain.from_iterable(each.remarks for each in read):
+        say(f"jointbuy: {remark}", err=True)
+    members = chain.from_iterable(each.members for each in read)
+    return [given({"id": each.id, "email": each.email, "name": each.name}) for each in members]
+
+
+def _ask(api: Api, body: dict[str, Any], once: str, instead: str) -> Any:
+    answer = api.post("/group-purchases", body, ASKED_BY, once=once, instead=instead)
+    if answer.is_final:
+        return answer.body
+    request_id = answer.body["request_id"]
+    return api.until(
+        answer.location,
+        lambda asked: asked["group_id"] is not None,
+        "see that request_service runs with `jointbuy status`, then ask"
+        f" `jointbuy why {request_id}`",
+        # Of all keys and links this one may see the outcome.
+        answer.body["request_token"],
+    )
+
+
+def _take_back(url: str | None, group_id: str, timeout: float, as_json: bool) -> None:
+    place = f"/group-purchases/{segment(group_id)}"
+    with connected(url, as_json=as_json, patience=timeout) as api:
+        answer = api.post(f"{place}/withdrawal")
+        group = answer.body
+        if not answer.is_final:
+            late = f"see `jointbuy show {group_id}`"
+            group = api.until(place, lambda shown: shown["withdrawn_at"] is not None, late)
+    if as_json:
+        print_json(group)
+        return
+    at = datetime.fromisoformat(group["withdrawn_at"])
+    say(f"{group_id} taken back at {when(at)}")

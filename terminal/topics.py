@@ -1,0 +1,314 @@
+"""Reading topics without a group, to the end as it stood at the start, and sending a message."""
+
+import asyncio
+import time
+from base64 import b64encode
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
+
+from runtime import transport
+from runtime.records import (
+    BadRecordError,
+    Cause,
+    InputRecord,
+    OutputRecord,
+    Partitioner,
+    Unreadable,
+    as_record,
+    decode,
+    key_id,
+    milliseconds,
+)
+from runtime.settings import Settings
+from schemas.catalogue import CATALOGUE
+from schemas.parts import Message
+from schemas.topic import Topic
+from terminal.console import Mistake, Step, say
+
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 30.0
+POLL_MS = 20
+RECORDS_PER_POLL = 5_000
+
+
+@asynccontextmanager
+async def connected(client: Any, settings: Settings) -> AsyncIterator[Any]:
+    """Start a consumer, producer or admin client and stop it at the end."""
+    stop = client.stop if hasattr(client, "stop") else client.close
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await client.start()
+    except (KafkaConnectionError, TimeoutError):
+        await stop()
+        raise Mistake(
+            f"no broker answers at {settings.kafka_bootstrap_servers}:"
+            " run `jointbuy up`, or set KAFKA_BOOTSTRAP_SERVERS"
+        ) from None
+    try:
+        yield client
+    finally:
+        await stop()
+
+
+def partitions_of(
+    settings: Settings, topic: Topic, of_id: str | None = None
+) -> list[TopicPartition]:
+    """All partitions of a topic, or the one in which the records of an id lie."""
+    name = settings.topic(topic.name)
+    if of_id is not None:
+        return [TopicPartition(name, Partitioner(topic.partitions)(of_id))]
+    return [TopicPartition(name, number) for number in range(topic.partitions)]
+
+
+async def read(
+    settings: Settings, partitions: Sequence[TopicPartition], step: Step | None = None
+) -> AsyncGenerator[InputRecord, None]:
+    """Every record from the beginning to the end as it stood at the start, partition by partition.
+
+    Records from an open transaction on are left out; a record that can't be read is named on
+    stderr. A caller that may stop early uses ``aclosing``, so that the connection does not outlive
+    the loop.
+    """
+    async with connected(transport.consumer(settings), settings) as reader:
+        await assign(reader, settings, partitions)
+        await reader.seek_to_beginning(*partitions)
+        begins = {tp: await reader.position(tp) for tp in partitions}
+        ends: dict[TopicPartition, int] = {}
+        done = 0
+        for tp in partitions:
+            async with aclosing(_batches(reader, tp, partitions, ends)) as batches:
+                async for batch in batches:
+                    done += len(batch)
+                    if step is not None:
+                        step(done, sum(end - begins[known] for known, end in ends.items()))
+                    for record in batch:
+                        if isinstance(record, Unreadable):
+                            _name_unreadable(record)
+                        else:
+                            yield record
+
+
+def _name_unreadable(record: Unreadable) -> None:
+    say(f"left out, as it can't be read: {record}", err=True)
+
+
+async def _batches(
+    reader: AIOKafkaConsumer,
+    tp: TopicPartition,
+    partitions: Sequence[TopicPartition],
+    ends: dict[TopicPartition, int],
+) -> AsyncGenerator[list[InputRecord], None]:
+    heard = time.monotonic()
+    while True:
+        # The answers for the others come with the first one's, so all ends are of about one moment.
+        _note_ends(reader, partitions, ends)
+        end = ends.get(tp)
+        # Control records leave gaps, so the position tells, not the last record.
+        if end is not None and await reader.position(tp) >= end:
+            return
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
+        if batch := fetched.get(tp):
+            heard = time.monotonic()
+            beyond = end is not None and batch[-1].offset >= end
+            yield [record for record in batch if record.offset < end] if beyond else batch
+        _check_silence(heard, tp)
+
+
+def _note_ends(
+    reader: AIOKafkaConsumer, partitions: Iterable[TopicPartition], ends: dict[TopicPartition, int]
+) -> None:
+    for tp in partitions:
+        if tp in ends or not reader.last_poll_timestamp(tp):
+            continue
+        # The broker's own answer to ListOffsets is too low on the embedded one.
+        end = transport.read_end(reader, tp)
+        stable: int | None = reader.last_stable_offset(tp)
+        known = stable if end is None else end
+        if known is not None:
+            ends[tp] = known
+
+
+def _check_silence(heard: float, tp: TopicPartition) -> None:
+    if time.monotonic() - heard > SILENCE_SECONDS:
+        raise Mistake(
+            f"nothing came of {tp.topic} partition {tp.partition} for {SILENCE_SECONDS:.0f} s:"
+            " look after the broker, then try again"
+        )
+
+
+async def stable_ends(
+    settings: Settings, partitions: Sequence[TopicPartition]
+) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """Where partitions begin, and where what is committed on them ends."""
+    async with connected(transport.consumer(settings), settings) as reader:
+        await assign(reader, settings, partitions)
+        begins: dict[TopicPartition, int] = await reader.beginning_offsets(list(partitions))
+        await reader.seek_to_end(*partitions)
+        ends: dict[TopicPartition, int] = {}
+        started = time.monotonic()
+        while len(ends) < len(partitions):
+            await reader.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
+            _note_ends(reader, partitions, ends)
+            _check_silence(started, partitions[0])
+        return begins, ends
+
+
+async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause, InputRecord]:
+    """The records at these places, where they are still kept; topics are the catalogue's."""
+    found: dict[Cause, InputRecord] = {}
+    places = {
+        cause: TopicPartition(settings.topic(cause.topic), cause.partition)
+        for cause in causes
+        if cause.topic in CATALOGUE
+    }
+    if not places:
+        return found
+    async with connected(transport.consumer(settings), settings) as reader:
+        partitions = sorted(set(places.values()))
+        await assign(reader, settings, partitions)
+        reader.pause(*partitions)
+        for cause, tp in places.items():
+            reader.resume(tp)
+            reader.seek(tp, cause.offset)
+            record = await _first(reader, tp, cause.offset)
+            reader.pause(tp)
+            if isinstance(record, Unreadable):
+                _name_unreadable(record)
+            elif record is not None and record.offset == cause.offset:
+                found[cause] = record
+    return found
+
+
+async def _first(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> InputRecord | None:
+    heard = time.monotonic()
+    while True:
+        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=1)
+        if tp in fetched:
+            record: InputRecord = fetched[tp][0]
+            return record
+        end = transport.read_end(reader, tp)
+        at_end = end is not None and reader.last_poll_timestamp(tp) and offset >= end
+        if at_end or await reader.position(tp) > offset:
+            return None
+        _check_silence(heard, tp)
+
+
+async def assign(
+    reader: AIOKafkaConsumer, settings: Settings, partitions: Sequence[TopicPartition]
+) -> None:
+    """Give a consumer its partitions, once it is known that they are there."""
+    counts = await transport.partition_counts(reader)
+    check_there(settings, counts, {tp.topic for tp in partitions})
+    for tp in partitions:
+        if tp.partition >= counts[tp.topic]:
+            raise Mistake(
+                f"topic {tp.topic} has {counts[tp.topic]} partitions, and partition {tp.partition}"
+                " is missing: move its records to a topic with as many as the catalogue says, or"
+                " check TOPIC_PREFIX"
+            )
+    reader.assign(list(partitions))
+
+
+def check_there(settings: Settings, there: Collection[str], wanted: Collection[str]) -> None:
+    """Refuse to ask for a topic that is not there: the broker might make it, or never answer."""
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise Mistake(
+            f"the broker at {settings.kafka_bootstrap_servers} has no topic {missing[0]}:"
+            " run `jointbuy up`, or look at TOPIC_PREFIX"
+        )
+
+
+# --- what records say ----------------------------------------------------------------------------
+
+
+def message_of(topic: Topic, record: InputRecord) -> Message | None:
+    """The message of a record; ``None`` of a tombstone and of what breaks its schema."""
+    try:
+        return decode(topic, record, Partitioner(topic.partitions))
+    except BadRecordError:
+        return None
+
+
+def headers_of(record: InputRecord) -> dict[str, str]:
+    """A record's headers as text."""
+    return as_texts(record.headers)
+
+
+def as_texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Headers as text; the last one of each name."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
+
+
+def is_number(text: str) -> bool:
+    """Whether a header's text is a whole number as we write them; others may write anything."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def as_text(raw: bytes | None) -> str | None:
+    """A key as text; bytes that are none are spelled out."""
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")
+
+
+def as_json(raw: bytes | None) -> Any:
+    """A value as the JSON it is, else as text, else ``{"base64": …}``; for orjson to print."""
+    if raw is None:
+        return None
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return {"base64": b64encode(raw).decode()}
+    # Byte for byte as it was sent; only line ends, which are no part of any string, must go.
+    return orjson.Fragment(raw.replace(b"\r", b" ").replace(b"\n", b" "))
+
+
+async def latest(settings: Settings, topic: Topic, key: str) -> Message | None:
+    """The latest message of a key of a compacted topic."""
+    (message,) = await latest_of(settings, topic, [key])
+    return message
+
+
+async def latest_of(settings: Settings, topic: Topic, keys: Sequence[str]) -> list[Message | None]:
+    """The latest message of each of these keys, which begin with the same id."""
+    found: dict[bytes | None, InputRecord | None] = {key.encode(): None for key in keys}
+    async for record in read(settings, partitions_of(settings, topic, key_id(keys[0]))):
+        if record.key in found:
+            found[record.key] = record
+    return [None if record is None else message_of(topic, record) for record in found.values()]
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def record_of(
+    settings: Settings, topic: Topic, message: Message, at: datetime, value: bytes | None = None
+) -> OutputRecord:
+    """A message as a record in its key's partition; ``value`` if it is not to be all of it."""
+    name, partitioner = settings.topic(topic.name), Partitioner(topic.partitions)
+    return as_record(message, name, partitioner, milliseconds(at), value)
+
+
+async def send(
+    settings: Settings, records: Sequence[OutputRecord]
+) -> Mapping[tuple[str, int], int]:
+    """Send records; returns the offset after the last one of each topic and partition."""
+    async with connected(transport.producer(settings), settings) as sender:
+        return await send_by(sender, settings, records)
+
+
+async def send_by(
+    sender: AIOKafkaProducer, settings: Settings, records: Sequence[OutputRecord]
+) -> Mapping[tuple[str, int], int]:
+    """Send records by a producer that is connected."""
+    cluster = await sender.client.fetch_all_metadata()
+    check_there(settings, cluster.topics(), {record.topic for record in records})
+    return await transport.send(sender, records)

@@ -1,0 +1,153 @@
+"""``jointbuy watch``: counts, prices and the time left as they change, over server-sent events."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+
+from terminal import parsing
+from terminal.api import PREFIX, Place, connected
+from terminal.console import Mistake, mistakes, out, say, steady_json
+from terminal.options import Url, typed
+from terminal.show import what_is
+from terminal.sse import Event, Stream
+from terminal.watched import Watched, screen, watched
+
+IDS_MAX = 50
+CONNECT_SECONDS = 5.0
+#: A stream says something every fifteen seconds, if only that it is there.
+SILENCE_SECONDS = 45.0
+#: After so long a wait no longer one follows.
+PAUSE_SECONDS_MAX = 15.0
+FRAMES_PER_SECOND = 2
+
+#: Of one that is watched: an event and whether it changes what is shown, or trouble without one.
+Tell = Callable[[Watched, Event | None, bool], None]
+
+
+@mistakes()
+def watch(
+    references: Annotated[
+        list[str], typer.Argument(metavar="ID…", help="Groups' ids, GB-…, or auctions'.")
+    ],
+    url: Url = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each event as a line of JSON.")
+    ] = False,
+) -> None:
+    """Watch groups and auctions change, until all of them have ended, or Ctrl-C.
+
+    On a terminal the view is live, elsewhere each change is a line.
+    """
+    wanted = list(dict.fromkeys(typed(parsing.group_id, each) for each in references))
+    if len(wanted) > IDS_MAX:
+        raise Mistake(f"at most {IDS_MAX} can be watched at once: leave some out", usage=True)
+    with connected(url) as api:
+        found = [watched(*what_is(api, each)) for each in wanted]
+        place = api.place
+    try:
+        if as_json:
+            asyncio.run(_follow_all(place, found, _print_event))
+        elif sys.stdout.isatty():
+            _show_live(place, found)
+        else:
+            for each in found:
+                say(each.line(datetime.now(UTC)))
+            asyncio.run(_follow_all(place, found, _print_line))
+    except KeyboardInterrupt:
+        # The ordinary end of watching.
+        raise typer.Exit from None
+
+
+def _show_live(place: Place, found: list[Watched]) -> None:
+    def now_on_screen() -> RenderableType:
+        return screen(found, datetime.now(UTC))
+
+    with Live(
+        console=out(), get_renderable=now_on_screen, refresh_per_second=FRAMES_PER_SECOND
+    ) as live:
+        asyncio.run(_follow_all(place, found, lambda *_: live.refresh()))
+
+
+def _print_event(of: Watched, event: Event | None, _: bool) -> None:
+    if event is None:
+        _print_trouble(of)
+    else:
+        say(steady_json(event.data.encode()).decode())
+        sys.stdout.flush()
+
+
+def _print_line(of: Watched, event: Event | None, is_change: bool) -> None:
+    if event is None:
+        _print_trouble(of)
+    elif is_change:
+        say(of.line(datetime.now(UTC)))
+        sys.stdout.flush()
+
+
+def _print_trouble(of: Watched) -> None:
+    say(f"jointbuy: {of.id}: {of.trouble}", err=True)
+
+
+# --- following -----------------------------------------------------------------------------------
+
+
+async def _follow_all(place: Place, found: list[Watched], tell: Tell) -> None:
+    timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS, pool=None)
+    async with httpx.AsyncClient(base_url=place.url + PREFIX, timeout=timeout) as client:
+        await asyncio.gather(*(_follow(client, each, tell) for each in found))
+
+
+async def _follow(client: httpx.AsyncClient, of: Watched, tell: Tell) -> None:
+    """Tell every state, the first included, until it has ended; come back when the stream ends."""
+    if of.has_ended and not of.version:
+        return
+    stream, last_id, pause = Stream(), "", 0.0
+    while True:
+        if pause:
+            await asyncio.sleep(pause)
+        try:
+            async with _stream(client, of, last_id) as received:
+                async for some in received:
+                    # Whatever it says, the way is free again.
+                    of.trouble, pause = "", 0.0
+                    for event in stream.take(some):
+                        last_id = event.id
+                        tell(of, event, of.take(event.data, datetime.now(UTC)))
+                    if of.has_ended:
+                        return
+            trouble = "the stream ended"
+        except httpx.TransportError as error:
+            trouble = f"the connection is lost ({type(error).__name__})"
+        except _Later as later:
+            trouble, pause = str(later), max(pause, later.seconds)
+        stream.cut()
+        pause = min(max(pause * 2, stream.retry_ms / 1000), PAUSE_SECONDS_MAX)
+        of.trouble = f"{trouble}; trying again in {pause:g} s"
+        tell(of, None, False)
+
+
+class _Later(Exception):
+    """The stream can't be had just now; in so many ``seconds`` it may be."""
+
+    def __init__(self, status: int, told: str) -> None:
+        super().__init__(f"no stream just now ({status})")
+        self.seconds = float(told) if told.isascii() and told.isdigit() else 0.0
+
+
+@asynccontextmanager
+async def _stream(
+    client: httpx.AsyncClient, of: Watched, last_id: str
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+    async with client.stream("GET", f"{of.path}/events", headers=headers) as answer:
+        if answer.status_code != httpx.codes.OK:
+            raise _Later(answer.status_code, answer.headers.get("Retry-After", ""))
+        yield answer.aiter_bytes()

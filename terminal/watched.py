@@ -1,0 +1,134 @@
+"""What ``jointbuy watch`` knows of a group purchase or an auction, and how it says it. No I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from terminal import auction_page, group_page
+from terminal.answers import AuctionShown, GroupProgressShown, GroupShown, shown
+from terminal.console import cell, clean, money, span, table, when
+
+BAR_COLUMNS = 24
+
+
+@dataclass
+class Watched:
+    """One of them as it was last told; ``closes_at`` and ``price`` of a group never change."""
+
+    id: str
+    path: str
+    name: str
+    status: str
+    done: int
+    of: int
+    price: str
+    closes_at: datetime
+    version: int
+    #: What the last event changed, and when it came.
+    change: str = ""
+    changed_at: datetime | None = None
+    #: Why nothing is told just now.
+    trouble: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.status != "open"
+
+    def take(self, data: str, now: datetime) -> bool:
+        """A state that an event tells; whether it says anything that is shown here."""
+        before = (self.status, self.done, self.of, self.price)
+        if self.path.startswith("/auctions/"):
+            auction = shown(AuctionShown, data)
+            self.version, self.status = auction.version, auction.status
+            self.done, self.of = auction.reservations, auction.minimum_reservations
+            self.price = money(auction.unit_price, auction.currency)
+            self.closes_at = auction.closes_at
+        else:
+            group = shown(GroupProgressShown, data)
+            self.version, self.status, self.done = group.version, group.status, group.quantity
+        changes = self._changes(*before)
+        if changes:
+            self.change, self.changed_at = ", ".join(changes), now
+        return bool(changes)
+
+    def _changes(self, status: str, done: int, of: int, price: str) -> list[str]:
+        changes = []
+        if done != self.done:
+            changes.append(f"{self.done - done:+,}")
+        if price != self.price:
+            changes.append(f"price {price} → {self.price}")
+        if of != self.of:
+            changes.append(f"minimum {of:,} → {self.of:,}")
+        if status != self.status:
+            changes.append(self.status)
+        return changes
+
+    def left(self, now: datetime) -> str:
+        """The time left; empty once it has ended."""
+        if self.has_ended:
+            return ""
+        return span(self.closes_at - now) if now < self.closes_at else "any moment now"
+
+    def line(self, now: datetime) -> str:
+        """All of it in one line, for what is no screen."""
+        left = self.left(now)
+        if left and now < self.closes_at:
+            left = f"{left} left"
+        parts = (f"{self.status}  {self.done:,} of {self.of:,}", self.price, left, self.change)
+        return f"{when(now)}  {self.id}  " + "  ".join(part for part in parts if part)
+
+
+def watched(path: str, found: dict[str, Any]) -> Watched:
+    """What is shown at the path, to begin with."""
+    if "auction_id" in found:
+        auction = shown(AuctionShown, found)
+        return Watched(
+            auction.auction_id,
+            path,
+            auction.product.name,
+            auction.status,
+            auction.reservations,
+            auction.minimum_reservations,
+            money(auction.unit_price, auction.currency),
+            auction.closes_at,
+            auction.version,
+        )
+    group = shown(GroupShown, found)
+    return Watched(
+        group.group_id,
+        path,
+        group.product.name,
+        group.status,
+        group.quantity,
+        group.number_of_products,
+        money(group.unit_price, group.currency) if group.unit_price else "",
+        group.closes_at,
+        group.version,
+    )
+
+
+def screen(all_of_them: list[Watched], now: datetime) -> Table:
+    """All of them as a live view shows them."""
+    made = table("", "Status", "Count", "", "Price", "Time left", "Last change", right=("Count",))
+    styles = auction_page.STYLES | group_page.STYLES
+    for each in all_of_them:
+        style = styles.get(each.status, "")
+        name = Text.assemble(cell(each.id, "bold"), "\n", cell(each.name, "dim"))
+        done = min(each.done, each.of)
+        bar = ProgressBar(total=max(each.of, 1), completed=done, width=BAR_COLUMNS)
+        changed = f"{each.change}\n{when(each.changed_at)}" if each.changed_at else ""
+        made.add_row(
+            name,
+            cell(each.status, style),
+            f"{each.done:,} of {each.of:,}",
+            bar,
+            each.price,
+            each.left(now),
+            cell(each.trouble, "yellow") if each.trouble else Text(clean(changed)),
+        )
+    return made

@@ -1,0 +1,279 @@
+"""``jointbuy why``: why a state is what it is, by which rule, from which inputs."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from runtime.records import InputRecord, instant
+from runtime.running import settings_here
+from runtime.settings import Settings
+from schemas.auctions import (
+    ApplicationRefused,
+    Auction,
+    AuctionWithdrawn,
+    Offer,
+    OfferJudged,
+    RightIntercepted,
+)
+from schemas.favors import Favor, FavorDecision
+from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued, RequestRefused, Terms
+from schemas.orders import Order, OrderRefused, PurchaseOpened, PurchaseRow, PurchaseState
+from schemas.parts import NUMBER_MAX
+from terminal import parsing, topics, why_auction
+from terminal.console import (
+    Mistake,
+    Step,
+    cell,
+    count,
+    grid,
+    mistakes,
+    print_json,
+    print_table,
+    progress,
+    say,
+    when,
+)
+from terminal.describing import of_tier
+from terminal.options import AsJson, typed
+from terminal.story import Fact, Story, add_inputs, collect, fact_of, important
+
+NOTE = (
+    "Facts are compacted: of each key perhaps only the latest is left, and commands are kept for"
+    " 30 days."
+)
+
+
+@mistakes()
+def why(
+    of: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A group's id, GB-…, a request_id, or an auction's id."),
+    ],
+    member: Annotated[
+        str | None, typer.Option("--member", help="Only what is theirs, or this seller's.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="So many facts of single people, the latest; 0 for all.")
+    ] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a group, request or auction is what it is: facts, rules and inputs behind them."""
+    reference = typed(parsing.group_id, of)
+    settings = settings_here()
+    with progress(f"reading {reference}") as step:
+        story, shown = asyncio.run(_read(settings, reference, member, limit, step))
+    left_out = len(story.facts) - len(shown)
+    if as_json:
+        print_json(_as_json(story, shown, left_out))
+        raise typer.Exit(0 if story.facts else 1)
+    if not story.facts:
+        raise Mistake(summary(story))
+    say(summary(story))
+    if shown:
+        say()
+        print_table(_entries(settings, shown))
+    if left_out and member is None:
+        of_what = "the auction" if story.auction_id else "orders"
+        say(f"\n{left_out:,} earlier facts of {of_what} are left out: see them with --limit 0")
+    if shown:
+        say(f"\n{NOTE}")
+
+
+async def _read(
+    settings: Settings, reference: str, member: str | None, limit: int, step: Step
+) -> tuple[Story, list[Fact]]:
+    story = await collect(settings, reference, step)
+    shown = list(_chosen(story, member, limit))
+    await add_inputs(settings, shown)
+    return story, shown
+
+
+def _chosen(story: Story, member: str | None, limit: int) -> Iterator[Fact]:
+    """The facts to show, in order: what is important, and the latest of the others."""
+    if member is not None:
+        yield from (fact for fact in story.facts if _is_of_member(fact, member))
+        return
+    others = [fact for fact in story.facts if not important(fact)]
+    left_out = {id(fact) for fact in others[:-limit]} if limit else set()
+    yield from (fact for fact in story.facts if id(fact) not in left_out)
+
+
+def _is_of_member(fact: Fact, member: str) -> bool:
+    match fact.message:
+        case PurchaseRow() | Favor() | OrderRefused() | Order() as message:
+            return message.member_id == member
+        case Offer() | OfferJudged() | RightIntercepted() | AuctionWithdrawn() as message:
+            return message.seller_id == member
+        case ApplicationRefused() as message:
+            return message.applicant_id == member
+    return False
+
+
+# --- the first sentence --------------------------------------------------------------------------
+
+
+def summary(story: Story) -> str:
+    """One sentence that says how it stands and why."""
+    if story.auction_id is not None:
+        return why_auction.summary(story) + _parked(story)
+    state, terms = story.last(PurchaseState), story.last(PurchaseOpened)
+    if state is not None and isinstance(state.message, PurchaseState):
+        message = terms.message if terms else None
+        known = message if isinstance(message, Terms) else None
+        name = f"{story.group_id}: " if story.reference != story.group_id else ""
+        return name + _stands(story, state.message, known) + _unconfirmed(story)
+    return _not_known(story)
+
+
+def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
+    of = f" of {terms.number_of_products:,}" if terms else ""
+    if state.status == "open":
+        until = f", deadline {when(_deadline(terms))}" if terms else ""
+        by = count(state.members, "member")
+        return f"open: {state.quantity:,}{of} ordered by {by}{until}{_parked(story)}"
+    if state.status == "withdrawn":
+        return f"withdrawn at {when(state.closed_at)}: its request was taken back{_parked(story)}"
+    closing = story.closing.message if story.closing else None
+    then = closing.quantity if isinstance(closing, PurchaseState) else state.quantity
+    now = f"; {state.quantity:,} by now" if then != state.quantity else ""
+    said = f"{state.status}: {then:,}{of} ordered{_what_closed(story, state, terms)}"
+    return f"{said}; {_what_was_decided(story)}{now}{_parked(story)}"
+
+
+def _deadline(terms: Terms) -> datetime:
+    return terms.closes_at + timedelta(seconds=min(terms.grace_seconds, NUMBER_MAX))
+
+
+def _what_closed(story: Story, state: PurchaseState, terms: Terms | None) -> str:
+    closing = story.closing
+    if closing is not None and closing.because.startswith("clock/"):
+        return f" when the deadline {when(state.closed_at)} fired ({closing.rule})"
+    at_deadline = terms is not None and state.closed_at is not None
+    if terms is not None and at_deadline and state.closed_at == _deadline(terms):
+        # The record that closed it may be compacted away by one of a later order or return.
+        return f" when the deadline {when(state.closed_at)} fired"
+    if closing is not None and closing.cause is not None:
+        return f" when {closing.because} came at {when(state.closed_at)} ({closing.rule})"
+    return f" at {when(state.closed_at)}"
+
+
+def _what_was_decided(story: Story) -> str:
+    fact = story.last(FavorDecision)
+    if fact is None or not isinstance(fact.message, FavorDecision):
+        return "no favor is decided yet"
+    decision = fact.message
+    # The last of several steps decides, and names itself as the cause: the close is behind it all.
+    source = fact.cause or (story.closing.place if story.closing else None)
+    service = fact.headers.get("ce_source", "").rpartition("/")[2] or "favor_service"
+    by = f" decided by {service}{f' from {source}' if source else ''}"
+    if decision.cancel_all:
+        return f"everyone gets the whole value back,{by}"
+    if decision.tier is None:
+        return f"no tier,{by}"
+    return f"tier {of_tier(decision.tier, decision.currency)},{by}"
+
+
+def _unconfirmed(story: Story) -> str:
+    waiting = len(story.unconfirmed(datetime.now(UTC)))
+    return f"; {count(waiting, 'order')} unconfirmed" if waiting else ""
+
+
+def _parked(story: Story) -> str:
+    latest = {fact.record.key: fact for fact in story.facts if fact.topic.name == "parked-keys"}
+    services = [
+        (key or b"").decode("utf-8", "replace").rpartition("/")[2]
+        for key, fact in latest.items()
+        if fact.record.value is not None
+    ]
+    return f"; set aside (parked) for {', '.join(sorted(services))}" if services else ""
+
+
+def _not_known(story: Story) -> str:
+    refusal, issued = story.last(RequestRefused), story.last(IdIssued)
+    if refusal is not None and isinstance(refusal.message, RequestRefused):
+        problems = "; ".join(f"{each.field}: {each.problem}" for each in refusal.message.problems)
+        return f"not known: the request was refused because {problems}{_parked(story)}"
+    if issued is not None or story.last(GroupPurchase) is not None:
+        return (
+            f"{story.group_id} is issued, but order_service has not opened it yet: see"
+            f" `jointbuy lag`{_parked(story)}"
+        )
+    if story.last(GroupPurchaseRequested) is not None:
+        return (
+            "not answered yet: the request is there, no outcome is; see `jointbuy lag` and"
+            f" `jointbuy status`{_parked(story)}"
+        )
+    refused = story.last(OrderRefused)
+    if refused is not None:
+        return f"not known: no request has this id, so its orders are refused{_parked(story)}"
+    return (
+        f"not known: no topic tells of {story.reference}; orders for an id that no request has wait"
+        f" for an hour, then they are refused{_parked(story)}"
+    )
+
+
+# --- the facts -----------------------------------------------------------------------------------
+
+
+def _entries(settings: Settings, shown: list[Fact]) -> Table:
+    made = grid()
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    for fact in shown:
+        made_by = f" by {fact.rule}" if fact.rule else ""
+        made_by += f", from {fact.because}" if fact.because else ""
+        lines = Text.assemble(cell(fact.says), "\n", cell(f"  {fact.place}{made_by}", "dim"))
+        if fact.cause is not None:
+            lines.append("\n").append_text(cell(f"  {_input(settings, fact.input)}", "dim"))
+        made.add_row(cell(when(instant(fact.record.timestamp))), lines)
+    return made
+
+
+def _input(settings: Settings, record: InputRecord | None) -> str:
+    if record is None:
+        return "(this input is no longer kept)"
+    made_of = fact_of(settings, record)
+    if isinstance(made_of.message, Order) and made_of.message.value is not None:
+        return f"{made_of.says}, value {made_of.message.value}"
+    return made_of.says
+
+
+def _as_json(story: Story, shown: list[Fact], left_out: int) -> dict[str, Any]:
+    state = story.last(PurchaseState) or story.last(Auction)
+    message = state.message if state else None
+    status = message.status if isinstance(message, PurchaseState | Auction) else None
+    return {
+        "reference": story.reference,
+        "auction_id": story.auction_id,
+        "group_id": story.group_id,
+        "request_id": story.request_id,
+        "status": status,
+        "summary": summary(story),
+        "unconfirmed": [order.order_id for order in story.unconfirmed(datetime.now(UTC))],
+        "facts": [_fact_as_json(fact) for fact in shown],
+        "left_out": left_out,
+        "note": NOTE,
+    }
+
+
+def _fact_as_json(fact: Fact) -> dict[str, Any]:
+    cause = fact.cause
+    return {
+        "at": instant(fact.record.timestamp).isoformat(),
+        "topic": fact.topic.name,
+        "partition": fact.record.partition,
+        "offset": fact.record.offset,
+        "key": topics.as_text(fact.record.key),
+        "says": fact.says,
+        "rule": fact.rule or None,
+        "because": fact.because or None,
+        "cause": asdict(cause) if cause else None,
+        "value": topics.as_json(fact.record.value),
+        "input": topics.as_json(fact.input.value) if fact.input else None,
+    }
