@@ -26,6 +26,7 @@ from sqlalchemy import func, select
 
 from bench.workers import settings_on, usage
 from runtime.admin import create_topics
+from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner, as_record
 from runtime.settings import Settings
 from runtime.transport import producer, send
@@ -154,7 +155,7 @@ def process(
     settings: Settings, module: str, url: str, folder: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A process of the storefront, and the address of its pages; the projector's are for ops."""
-    port, ops_port = brokers.free_port(), brokers.free_port()
+    port, ops_port = free_port(), free_port()
     env = {
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,

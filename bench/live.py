@@ -32,6 +32,7 @@ from bench.orders import group, order
 from bench.streams import Streams, raise_file_limit
 from bench.workers import settings_on, start_worker, usage, wait_for, worker_on
 from runtime.admin import create_topics
+from runtime.ports import free_port
 from runtime.records import Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
 from runtime.transport import producer, send
@@ -206,7 +207,7 @@ class Page:
 @contextmanager
 def page_on(settings: Settings, folder: Path, module: str) -> Iterator[Page]:
     """The web process, ready; limits for one address are out of the way."""
-    port, ops_port = brokers.free_port(), brokers.free_port()
+    port, ops_port = free_port(), free_port()
     more = {
         "WEB_PORT": str(port),
         "CONNECTIONS_PER_ADDRESS": "0",

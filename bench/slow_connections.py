@@ -36,6 +36,7 @@ from bench.streams import raise_file_limit
 from bench.webhooks import SECRET, payload
 from bench.workers import settings_on
 from runtime.admin import create_topics
+from runtime.ports import free_port
 from runtime.settings import Settings
 from stack import brokers
 
@@ -147,7 +148,7 @@ class Running:
 @contextmanager
 def running(settings: Settings, target: Target, folder: Path) -> Iterator[Running]:
     """The process, answering honest requests well."""
-    port, ops_port = brokers.free_port(), brokers.free_port()
+    port, ops_port = free_port(), free_port()
     env = {
         **os.environ,
         **target.env,

@@ -24,6 +24,7 @@ import typer
 
 from bench.workers import settings_on, usage
 from runtime.admin import create_topics
+from runtime.ports import free_port
 from runtime.settings import Settings
 from runtime.transport import consumer
 from schemas.ids import derive
@@ -154,7 +155,7 @@ def main(
         try:
             settings = settings_on(broker, folder, "", "wall")
             asyncio.run(create_topics(settings))
-            port, ops_port = brokers.free_port(), brokers.free_port()
+            port, ops_port = free_port(), free_port()
             page = start_page(settings, port, ops_port, folder / "page.log")
             warm = [request(number, bytes_each, percent_ours) for number in range(rate * 3)]
             asyncio.run(drive(port, warm, max(rate // 2, 1), connections))

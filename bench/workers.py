@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from runtime.ports import free_port
 from runtime.settings import Settings
 from schemas.topic import PARTITIONS, Topic
 from stack import brokers
@@ -49,7 +50,7 @@ def worker_on(
     settings: Settings, service: str, folder: Path, **more: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A worker, ready, and its port."""
-    port = brokers.free_port()
+    port = free_port()
     worker = start_worker(settings, service, port, folder / "worker.log", **more)
     try:
         wait_for(worker, port, None, 0)

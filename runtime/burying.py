@@ -1,6 +1,6 @@
 """Dead letters of a partition: the writing service, tasks, counts and log lines.
 
-An unreadable record reaches every service of its topic; ``schemas.topics.buries`` says which of
+An unreadable record reaches every service of its topic; ``schemas.catalogue.buries`` says which of
 them writes its dead letter. The others count it and log it. If the rules of one service can't use
 a record, that service writes the dead letter.
 """

@@ -239,7 +239,7 @@ GROUP_PURCHASE_REQUESTS = Topic(
     kind="command",
     key="request_id",
     messages=(GroupPurchaseRequested, MembersListed, GroupPurchaseWithdrawn),
-    producers=("storefront", "shop_bridge", "auction_service"),
+    producers=("storefront", "auction_service", "replay"),
     consumers=("request_service", "terminal"),
     purpose="Requests for a group purchase, and their withdrawal.",
 )
@@ -273,7 +273,7 @@ REQUEST_OUTCOMES = Topic(
     key="request_id",
     messages=(IdIssued, RequestRefused),
     producers=("request_service",),
-    consumers=("shop_bridge", "storefront", "terminal"),
+    consumers=("storefront", "terminal", "replay"),
     purpose="The id a request runs under, or every reason why it can't.",
     compacted=True,
 )

@@ -216,7 +216,7 @@ ORDERS = Topic(
     kind="command",
     key="group_id",
     messages=(OrderPlaced, OrderConfirmed, OrderPaid, OrderCancelled, OrderReturned),
-    producers=("shop_bridge", "storefront"),
+    producers=("shop_bridge", "storefront", "replay"),
     consumers=("order_service", "payment_service", "shop_bridge", "terminal"),
     purpose="What purchasers order, confirm, pay, cancel and return, as shops tell it.",
 )

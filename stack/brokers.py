@@ -11,17 +11,14 @@ import ctypes
 import fcntl
 import hashlib
 import os
-import random
 import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +27,10 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, errors  # type: ignore[import-untyped, unused-ignore]
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, unused-ignore]
 
+from runtime.ports import PortError, free_port
+
 KINDS = ("external", "docker", "kafka", "embedded")
-KAFKA_POM = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "pom.xml"
+KAFKA_POM = Path(__file__).resolve().parents[1] / "deploy" / "kafka" / "pom.xml"
 START_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 15.0
 LIBC, PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
@@ -140,7 +139,10 @@ def start(
         if not servers:
             raise BrokerError("set KAFKA_BOOTSTRAP_SERVERS to the host:port of the cluster to use")
         return RunningBroker(kind, servers, os.environ.get("KAFKA_TRANSACTIONS") != "0")
-    port = free_port(port)
+    try:
+        port = free_port(port)
+    except PortError as error:
+        raise BrokerError(str(error)) from None
     if kind == "docker":
         return _start_docker(port)
     folder = home.resolve() / kind
@@ -351,32 +353,6 @@ async def _answers(port: int) -> bool:
             await admin.close()
     except (errors.KafkaError, OSError):
         return False
-
-
-#: Ports that were given to some who may not listen on them yet.
-_GIVEN: deque[int] = deque(maxlen=1_000)
-
-
-def free_port(asked: int | None = None) -> int:
-    """A port of 127.0.0.1 that nothing listens on: the one asked for, else any not given lately.
-
-    ``JOINTBUY_PORTS``, as ``20000-32000``, says from where; who else starts things on this machine
-    at the same time can be given another range.
-    Raises BrokerError when the one asked for is taken.
-    """
-    # Below the range of outgoing connections, so that none slips in before the broker binds.
-    first, last = map(int, os.environ.get("JOINTBUY_PORTS", "20000-32000").split("-"))
-    ports = range(first, last)
-    drawn = random.sample(ports, min(len(ports), 3_000))
-    anywhere = (each for each in drawn if each not in _GIVEN)
-    for port in [asked] if asked else anywhere:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                _GIVEN.append(port)
-                return port
-    raise BrokerError(f"port {asked} is taken: stop what listens there, or use another port")
 
 
 def _tail(told: str) -> str:

@@ -1,4 +1,4 @@
-"""``jointbuy up / down / status / wait``, and ``replay``, which is shop_bridge's."""
+"""``jointbuy up / down / status / wait / replay``: a whole stack on this machine."""
 
 import asyncio
 import os
@@ -282,6 +282,4 @@ def replay(context: typer.Context) -> None:
         "KAFKA_TRANSACTIONS": str(settings.kafka_transactions),
         "TOPIC_PREFIX": settings.topic_prefix,
     }
-    # Services meet only through topics, so the bridge is run, not imported.
-    arguments = ["-m", "services.shop_bridge", "replay", *context.args]
-    os.execvpe(sys.executable, [sys.executable, *arguments], env)
+    os.execvpe(sys.executable, [sys.executable, "-m", "replay", *context.args], env)

@@ -25,6 +25,7 @@ from aiokafka.errors import KafkaError
 from runtime import logs
 from runtime.admin import create_topics, delete_topics, topics_of_ours
 from runtime.lasting import LASTING_EXIT_CODE, LastingError, lasting
+from runtime.ports import free_port
 from runtime.private import MAKE_A_SECRET, keep_files_private, private_folder, weakness_of
 from runtime.running import ADMIN_KEY_FILE, FILE, Running, RunningWorker
 from runtime.settings import Settings
@@ -157,9 +158,9 @@ def port_of(address: str) -> str:
 
 def _worker(service: str) -> RunningWorker:
     """A worker with addresses of its own on this machine."""
-    ops = f"http://127.0.0.1:{brokers.free_port()}"
+    ops = f"http://127.0.0.1:{free_port()}"
     is_public = service == "storefront" or service.endswith(".webhooks")
-    web = f"http://127.0.0.1:{brokers.free_port()}" if is_public else None
+    web = f"http://127.0.0.1:{free_port()}" if is_public else None
     return RunningWorker(service=service, ops=ops, web=web)
 
 

@@ -1,9 +1,13 @@
-"""``jointbuy``: the terminal, and what ops need."""
+"""``jointbuy``: the terminal, and the commands of every installed package that adds some."""
+
+from importlib.metadata import entry_points
 
 import typer
 
-from stack import commands
 from terminal import ops, purchases
+
+#: Packages add their commands here, each by a function that gets the app; ``stack`` does.
+COMMANDS = "jointbuy.commands"
 
 app = typer.Typer(
     name="jointbuy",
@@ -13,7 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-commands.register(app)
+for added in entry_points(group=COMMANDS):
+    added.load()(app)
 purchases.register(app)
 ops.register(app)
 

@@ -17,7 +17,7 @@ from texts.catalogue import DOMAIN
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "texts" / "locale"
 #: Folders whose texts people read.
-FOLDERS = ("services", "schemas", "texts")
+FOLDERS = ("services", "runtime", "terminal", "stack", "schemas", "texts")
 METHODS = [
     ("**.py", "python"),
     ("**/templates/**.html", "jinja2.ext:babel_extract"),

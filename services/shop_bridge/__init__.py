@@ -1,1 +1,1 @@
-"""Brings shops' orders onto the topics: told by webhooks and polls, or recorded and replayed."""
+"""Brings shops' orders onto the topics, as webhooks and polls tell of them."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter, create_model
 
-from schemas import compatibility, generate, groups, messages, orders
+from schemas import compatibility, generate
 from schemas.catalogue import CATALOGUE
 from schemas.compatibility import IncompatibleError, committed, current, reads, schema_of
 from schemas.generate import message_types
@@ -71,17 +71,6 @@ def test_published_schemas_are_closed_all_through(message: type[Message]) -> Non
         assert all(part["additionalProperties"] is False for part in structures)
         assert "type" in version["required"]
         assert version["properties"]["type"]["const"] == message.__name__
-
-
-def test_messages_lists_every_message() -> None:
-    """One location to import from, whichever file a message stands in."""
-    written = {
-        name
-        for module in (orders, groups)
-        for name, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__
-    }
-    assert written <= set(messages.__all__)
 
 
 # --- examples ------------------------------------------------------------------------------------

@@ -166,8 +166,8 @@ def test_rows_say_why_they_cannot_be_kept(text: str, advice: str | None) -> None
 
 FULL = """
 import os, pathlib, resource, signal, sys
-from services.runtime.lasting import LastingError
-from services.runtime.store import Meta, Store
+from runtime.lasting import LastingError
+from runtime.store import Meta, Store
 
 rows = Store(pathlib.Path(sys.argv[1]), "cluster", 1e9)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

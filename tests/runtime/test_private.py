@@ -182,7 +182,8 @@ def test_a_broker_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_every_secret_setting_is_known_to_the_supervisor() -> None:
     """A secret that a settings class gains is kept from all services but those of its package."""
     found: dict[str, set[str]] = {}
-    for path in sorted(Path("services").rglob("*.py")):
+    folders = ("services", "runtime", "terminal", "stack", "replay")
+    for path in sorted(path for folder in folders for path in Path(folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.ClassDef):
                 continue

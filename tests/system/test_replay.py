@@ -148,7 +148,7 @@ def replaying(stack: Stack, told: list[str]) -> Iterator[None]:
         "KAFKA_TRANSACTIONS": str(stack.settings.kafka_transactions),
         "TOPIC_PREFIX": stack.settings.topic_prefix,
     }
-    command = [sys.executable, "-m", "services.shop_bridge", "replay", *told]
+    command = [sys.executable, "-m", "replay", *told]
     with subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as replay:

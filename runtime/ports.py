@@ -1,0 +1,37 @@
+"""Free ports of this machine."""
+
+import contextlib
+import os
+import random
+import socket
+from collections import deque
+
+
+class PortError(OSError):
+    """The port asked for is taken."""
+
+
+#: Ports that were given to some who may not listen on them yet.
+_GIVEN: deque[int] = deque(maxlen=1_000)
+
+
+def free_port(asked: int | None = None) -> int:
+    """A port of 127.0.0.1 that nothing listens on: the one asked for, else any not given lately.
+
+    ``JOINTBUY_PORTS``, as ``20000-32000``, says from where; who else starts things on this machine
+    at the same time can be given another range.
+    Raises PortError when the one asked for is taken.
+    """
+    # Below the range of outgoing connections, so that none slips in before the broker binds.
+    first, last = map(int, os.environ.get("JOINTBUY_PORTS", "20000-32000").split("-"))
+    ports = range(first, last)
+    drawn = random.sample(ports, min(len(ports), 3_000))
+    anywhere = (each for each in drawn if each not in _GIVEN)
+    for port in [asked] if asked else anywhere:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                _GIVEN.append(port)
+                return port
+    raise PortError(f"port {asked} is taken: stop what listens there, or use another port")
