@@ -20,7 +20,7 @@ from demo.mailbox import Mailbox
 from demo.pages import pages_of
 from demo.telling import Teller, check
 from demo.watching import MissingStep, Stage
-from runtime.running import read_running, settings_here
+from runtime.running_stack import read_running, settings_here
 from terminal.api import place_of
 
 STORY_SECONDS_MAX = 90.0

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiosmtpd.controller import Controller
-from runtime.ports import free_port
 
 from demo.watching import MissingStep
+from runtime.ports import free_port
 
 LETTER_SECONDS_MAX = 40.0
 #: What kind of letter it is, for those who sort their mail.

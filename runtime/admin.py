@@ -9,7 +9,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from runtime import broker_clock
 from runtime.broker_watch import other_partitions, wanted_of
-from runtime.lasting import LastingError, lasting
+from runtime.lasting_errors import LastingError, lasting
 from runtime.processor import Processor
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE

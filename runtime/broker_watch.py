@@ -18,7 +18,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from runtime.lasting import LASTING_EXIT_CODE, LastingError, PassingError, lasting
+from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, PassingError, lasting
 from runtime.settings import Settings
 from schemas.topic import Topic
 

@@ -10,9 +10,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from runtime.burying import Burying, DeadLetters
+from runtime.dead_letters import Burying, DeadLetters
 from runtime.due import DueQueue
-from runtime.failing import RuleError, shown
 from runtime.held import Held, Waits, due_ms, given_up, waited
 from runtime.key_rows import KeyRows
 from runtime.overlay import VALUE_BYTES_MAX, Overlay, RowError, Stashed
@@ -30,6 +29,7 @@ from runtime.records import (
     key_id,
 )
 from runtime.rows import Due, GivenUp, UnusableError
+from runtime.rule_errors import RuleError, shown
 from runtime.store import Store
 from schemas.parts import Message, TimePassed
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runtime.failing import shown
 from runtime.overlay import Stashed
 from runtime.records import Headers, InputRecord, Partitioner, key_id, milliseconds
 from runtime.rows import Due, GivenUp, Waiting
+from runtime.rule_errors import shown
 from schemas.ops import DEAD_LETTERS
 from schemas.topic import Topic
 

@@ -9,10 +9,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from runtime import metrics
-from runtime.burying import TELLER
 from runtime.caller import Caller
 from runtime.calls import Calls
 from runtime.clock import Clock, Input, Wait, next_input
+from runtime.dead_letters import TELLER
 from runtime.fold import Fold
 from runtime.journal import Claim
 from runtime.processor import Processor

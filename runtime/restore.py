@@ -2,7 +2,7 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from runtime.lasting import LastingError
+from runtime.lasting_errors import LastingError
 from runtime.records import Unreadable
 from runtime.settings import Settings
 from runtime.store import POSITIONS_KEY, Store, with_positions

@@ -14,7 +14,7 @@ import msgspec
 import orjson
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
-from runtime.lasting import of_rows
+from runtime.lasting_errors import of_rows
 from runtime.records import milliseconds
 from runtime.rows import Due, Waiting
 

@@ -19,7 +19,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from runtime import batches
 from runtime.broker_watch import BrokerWatch
-from runtime.lasting import comes_from_client, lasting
+from runtime.lasting_errors import comes_from_client, lasting
 from runtime.records import OutputRecord
 from runtime.settings import Settings
 

@@ -24,11 +24,11 @@ from runtime import logs
 from runtime.admin import create_topics, needed_by
 from runtime.broker_watch import BrokerWatch, Outage
 from runtime.caller import Caller
-from runtime.helping import command_line, refuse_to_start
+from runtime.command_line import command_line, refuse_to_start
 from runtime.host import Host
-from runtime.lasting import LastingError, lasting
+from runtime.lasting_errors import LastingError, lasting
 from runtime.ports import free_port
-from runtime.private import keep_files_private, private_folder
+from runtime.private_files import keep_files_private, private_folder
 from runtime.processor import Processor
 from runtime.settings import Settings, read_settings
 

@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 
 from runtime.admin import topics_of_ours
-from runtime.private import keep_files_private, private_folder
-from runtime.running import (
+from runtime.private_files import keep_files_private, private_folder
+from runtime.running_stack import (
     Running,
     RunningWorker,
     home_folder,
@@ -25,7 +25,7 @@ from runtime.running import (
     settings_here,
 )
 from runtime.settings import Settings
-from stack.standing import Standing, left_outside
+from stack.progress import Standing, left_outside
 from terminal.console import Mistake, mistakes, print_json, print_table, say, table
 from terminal.options import AsJson
 

@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 import httpx
 import typer
 
-from runtime.private import goes_in_clear
-from runtime.running import ADMIN_KEY_FILE, home_folder, read_running
+from runtime.private_files import goes_in_clear
+from runtime.running_stack import ADMIN_KEY_FILE, home_folder, read_running
 from terminal.console import Mistake, print_json, waiting
 
 #: So much of a list at once.

@@ -19,8 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from runtime.lasting import LastingError, lasting
-from runtime.running import settings_here
+from runtime.lasting_errors import LastingError, lasting
+from runtime.running_stack import settings_here
 from runtime.transport import TransportError
 from schemas.money import decimals
 from schemas.parts import Message

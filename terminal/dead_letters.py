@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from runtime.admin import admin
 from runtime.records import OutputRecord, Partitioner, key_id
-from runtime.running import settings_here
+from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import DEAD_LETTERS

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runtime.running import settings_here
+from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.letters import DELIVERIES, NOTICES, Delivery, DeliveryStatus, LetterResend, Notice
 from terminal import topics

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from runtime.records import InputRecord, OutputRecord
-from runtime.running import settings_here
+from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import PARKED_KEYS, KeyParked

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from runtime.admin import admin
 from runtime.rows import Waiting
-from runtime.running import settings_here
+from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.topic import PARTITIONS
 from terminal import topics

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.records import InputRecord, instant
-from runtime.running import settings_here
+from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.auctions import (
     ApplicationRefused,

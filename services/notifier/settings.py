@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from runtime.private import is_this_machine
+from runtime.private_files import is_this_machine
 from runtime.settings import WithSecrets
 from services.notifier.edge.timeouts import Timeouts
 

@@ -4,9 +4,9 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from runtime.listening import WebSettings
-from runtime.private import goes_in_clear
+from runtime.private_files import goes_in_clear
 from runtime.settings import WithSecrets
+from runtime.web_settings import WebSettings
 
 
 class CardSettings(WithSecrets):

@@ -19,12 +19,12 @@ from starlette.requests import ClientDisconnect
 from runtime import logs, transport
 from runtime.bodies import TooLargeError, read_body
 from runtime.broker_watch import BrokerWatch, wanted_of
-from runtime.helping import command_line, refuse_to_start
-from runtime.private import keep_files_private
+from runtime.command_line import command_line, refuse_to_start
+from runtime.private_files import keep_files_private
 from runtime.records import Partitioner, as_record, milliseconds
-from runtime.serving import serve
+from runtime.sent_counts import Tally
 from runtime.settings import Settings, SettingsError, read_settings
-from runtime.tally import Tally
+from runtime.web_server import serve
 from schemas.payments import PAYMENT_REPORTS, PaymentDisputed, PaymentReported
 from services.payment_service.events import dispute_of, dispute_report, report_of
 from services.payment_service.methods.stripe_lookup import Found, LookupFailedError, StripeLookup

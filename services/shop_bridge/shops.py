@@ -25,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from runtime.private import goes_in_clear
+from runtime.private_files import goes_in_clear
 from runtime.settings import WithSecrets
 from schemas.sources import is_reserved
 from services.shop_bridge.edge.signatures import standard_verifier

@@ -3,10 +3,10 @@
 from functools import partial
 
 from runtime import logs
-from runtime.helping import command_line, refuse_to_start
-from runtime.private import MAKE_A_SECRET, keep_files_private, weakness_of
-from runtime.serving import serve
+from runtime.command_line import command_line, refuse_to_start
+from runtime.private_files import MAKE_A_SECRET, keep_files_private, weakness_of
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.web_server import serve
 from services.storefront import ops
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from runtime.broker_watch import BrokerWatch, wanted_of
-from runtime.lasting import PassingError
+from runtime.lasting_errors import PassingError
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.links import Links

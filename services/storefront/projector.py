@@ -9,11 +9,11 @@ import typer
 from fastapi import FastAPI
 
 from runtime import logs
-from runtime.helping import command_line, refuse_to_start
+from runtime.command_line import command_line, refuse_to_start
 from runtime.pages import ops_pages
-from runtime.private import keep_files_private
-from runtime.serving import serve_ops
+from runtime.private_files import keep_files_private
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.web_server import serve_ops
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.projecting import Projector
 from services.storefront.settings import ModelSettings

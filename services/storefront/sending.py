@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from runtime import transport
 from runtime.broker_watch import BrokerWatch
 from runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
+from runtime.sent_counts import Tally
 from runtime.settings import Settings
-from runtime.tally import Tally
 from schemas.catalogue import CATALOGUE
 from schemas.groups import GroupPurchaseRequested
 from schemas.parts import Message

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from runtime.listening import WebSettings
 from runtime.settings import WithSecrets
+from runtime.web_settings import WebSettings
 
 ADMIN_KEY_CHARACTERS_MIN = 16
 

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from runtime.pages import ops_pages
+from runtime.sent_counts import Tally
 from runtime.settings import Settings
-from runtime.tally import Tally
 from services.payment_service import webhooks as payments
 from services.payment_service.methods.stripe_lookup import StripeLookup
 from services.payment_service.settings import CardSettings

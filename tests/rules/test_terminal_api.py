@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runtime.running import ADMIN_KEY_FILE, Running, RunningWorker
+from runtime.running_stack import ADMIN_KEY_FILE, Running, RunningWorker
 from services.storefront.api import document
 from terminal import answers, api
 from terminal.api import Api, Place, Refused, lines_of, place_of

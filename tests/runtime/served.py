@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
-from runtime.ports import free_port
 from starlette.requests import ClientDisconnect
 
 from runtime.broker_watch import BrokerWatch
-from runtime.listening import WebSettings
+from runtime.ports import free_port
 from runtime.settings import Settings
+from runtime.web_settings import WebSettings
 from tests.system import plain_http
 
 #: Far longer than anything here takes on a busy machine.
@@ -84,7 +84,7 @@ class _NoBroker(BrokerWatch):
 
 def main() -> None:
     """Serve it."""
-    from runtime.serving import serve
+    from runtime.web_server import serve
 
     async def status() -> dict[str, str]:
         return {"all": "well"}

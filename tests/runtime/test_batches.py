@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runtime import batch_bytes, batches, transport
 from runtime.batches import Batches, Doubts, Records
 from runtime.clock import Input
-from runtime.lasting import lasting
+from runtime.lasting_errors import lasting
 from runtime.records import (
     LETTER_BYTES_MAX,
     BadRecordError,

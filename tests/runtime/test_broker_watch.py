@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from runtime.ports import free_port
 from structlog.testing import capture_logs
 
 from runtime.broker_watch import LASTING_EXIT_CODE, MISSING_SECONDS, BrokerWatch, Outage, Topics
-from runtime.lasting import LastingError
+from runtime.lasting_errors import LastingError
+from runtime.ports import free_port
 from runtime.settings import Settings
 
 WANTED = {"orders": 4, "clock": 1}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import structlog
 
-from runtime import burying as module
-from runtime.burying import TOLD_SECONDS, Buried, Burying, DeadLetters, Teller
+from runtime import dead_letters as module
+from runtime.dead_letters import TOLD_SECONDS, Buried, Burying, DeadLetters, Teller
 from runtime.metrics import DEAD_LETTERS as COUNTER
 from runtime.metrics import DeadLetterCounts
 from runtime.records import (

@@ -13,11 +13,11 @@ from runtime import calls, journal
 from runtime.breaker import PAUSES, STRIKES_MAX, ServerDownError, Strained, Unasked
 from runtime.caller import Lease
 from runtime.calls import LEASE_MARGIN_SECONDS, Calls
-from runtime.failing import RuleError
 from runtime.fold import Fold
 from runtime.processor import CallRules, Processor
 from runtime.records import Encoder, Partitioner, milliseconds
 from runtime.rows import Call, Rows
+from runtime.rule_errors import RuleError
 from runtime.servers import Servers
 from runtime.store import Meta, Store
 from schemas.orders import ORDERS, PURCHASES, OrderPaid

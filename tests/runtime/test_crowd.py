@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.crowd import Crowd
+from runtime.connections import Crowd
 
 CONNECTIONS, OF_ONE, BODY_BYTES = 6, 3, 100
 

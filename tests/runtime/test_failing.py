@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from runtime.failing import RuleError
 from runtime.fold import Fold
 from runtime.overlay import VALUE_BYTES_MAX
 from runtime.processor import Processor
 from runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
 from runtime.rows import Due, Rows, UnusableError
+from runtime.rule_errors import RuleError
 from runtime.store import Meta, Store
 from schemas.auctions import SellerApproved
 from schemas.catalogue import CATALOGUE

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.lasting import (
+from runtime.lasting_errors import (
     DOUBTFUL,
     LASTING,
     Judge,
@@ -166,7 +166,7 @@ def test_rows_say_why_they_cannot_be_kept(text: str, advice: str | None) -> None
 
 FULL = """
 import os, pathlib, resource, signal, sys
-from runtime.lasting import LastingError
+from runtime.lasting_errors import LastingError
 from runtime.store import Meta, Store
 
 rows = Store(pathlib.Path(sys.argv[1]), "cluster", 1e9)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from runtime.private import (
+from runtime.private_files import (
     goes_in_clear,
     is_this_machine,
     keep_files_private,

@@ -15,12 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime import due
-from runtime.failing import RuleError
 from runtime.fold import Fold
 from runtime.overlay import Overlay
 from runtime.processor import Processor
 from runtime.records import Encoder, Partitioner, encode, milliseconds
 from runtime.rows import Due, MemoryRows, Rows
+from runtime.rule_errors import RuleError
 from runtime.store import Meta, Store
 from schemas.letters import NOTICES, Notice, notices
 from schemas.orders import ORDERS, PURCHASES, OrderPaid, PurchaseState

@@ -10,7 +10,7 @@ from statistics import quantiles
 import pytest
 import uvicorn
 
-from runtime.serving import listener_of
+from runtime.web_server import listener_of
 from tests.runtime.served import Line, Served, closed, served
 from tests.system import plain_http
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stack.standing import Standing, left_outside
+from stack.progress import Standing, left_outside
 
 
 def at(position: int, answered_ms: int, *, idle: bool = True) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.lasting import LASTING_EXIT_CODE
-from runtime.running import RunningWorker
+from runtime.lasting_errors import LASTING_EXIT_CODE
+from runtime.running_stack import RunningWorker
 from stack.supervisor import LASTING_SECONDS, Child, last_words, paid_back_at
 
 WORDS = [

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from runtime.lasting import lasting
+from runtime.lasting_errors import lasting
 from services.storefront.model.database import DatabaseError, connect, migrate, stays
 
 

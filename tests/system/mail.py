@@ -19,9 +19,9 @@ from typing import Any
 
 import httpx
 import orjson
-from runtime.ports import free_port
 
 from demo.mailbox import Mailbox
+from runtime.ports import free_port
 from stack.brokers import end_with_parent
 from tests import debian
 from tests.system import plain_http

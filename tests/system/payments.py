@@ -16,8 +16,8 @@ from typing import Any, Self
 import httpx
 import orjson
 from aiokafka import TopicPartition
-from runtime.ports import free_port
 
+from runtime.ports import free_port
 from runtime.records import as_record
 from runtime.transport import consumer, producer, send
 from schemas.ledger import balances, entries

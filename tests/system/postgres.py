@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
-from runtime.ports import free_port
 
+from runtime.ports import free_port
 from stack.brokers import end_with_parent
 from tests import debian
 from tests.system.stack import until

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runtime.ports import free_port
-
 from stack.brokers import end_with_parent
 from tests import debian
 from tests.system.stack import until

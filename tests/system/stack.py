@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 import orjson
 from aiokafka import TopicPartition
-from runtime.ports import free_port
 
 from runtime.admin import create_topics
+from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
 from runtime.transport import consumer, producer, read_end, send
@@ -27,7 +27,7 @@ from schemas.orders import ORDERS
 from schemas.parts import Message, TimePassed
 from schemas.topic import PARTITIONS
 from stack.brokers import RunningBroker
-from stack.standing import Standing
+from stack.progress import Standing
 from stack.supervisor import end_all
 from tests.system import plain_http
 

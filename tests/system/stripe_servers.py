@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from runtime.ports import free_port
 
+from runtime.ports import free_port
 from stack.brokers import end_with_parent
 from tests.system import plain_http
 from tests.system.go_tools import go_sources, go_tool

@@ -13,7 +13,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from runtime.admin import admin, delete_topics
-from runtime.lasting import LASTING_EXIT_CODE
+from runtime.lasting_errors import LASTING_EXIT_CODE
 from stack import brokers
 from stack.brokers import RunningBroker
 from tests.system.api_stack import SETTINGS

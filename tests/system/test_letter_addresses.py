@@ -8,8 +8,8 @@ from typing import Any
 import dkim
 import pytest
 from aiosmtpd.controller import Controller
-from runtime.ports import free_port
 
+from runtime.ports import free_port
 from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.letters import letter
 from services.notifier.settings import MailSettings

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime.ports import free_port
 
+from runtime.ports import free_port
 from schemas.letters import LetterResend, Resubscribed, Unsubscribed
 from stack.brokers import RunningBroker
 from terminal.lags import lags

@@ -22,8 +22,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from runtime.ports import free_port
 
+from runtime.ports import free_port
 from runtime.records import OutputRecord
 from schemas.links import Links
 from schemas.orders import OrderPaid

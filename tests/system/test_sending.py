@@ -17,10 +17,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from prometheus_client import REGISTRY
-from runtime.ports import free_port
 from structlog.testing import capture_logs
 
 from runtime.breaker import ServerDownError, Strained, reply_of
+from runtime.ports import free_port
 from runtime.rows import MemoryRows
 from schemas.letters import Notice, Says
 from schemas.parts import Person, Product

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import NewTopic
-from runtime.ports import free_port
 
 from runtime.admin import admin
+from runtime.ports import free_port
 from runtime.records import OutputRecord, milliseconds
 from schemas.groups import Definition, GroupPurchase, GroupPurchaseRequested
 from schemas.ops import order_task_id

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.running import ADMIN_KEY_FILE, is_alive
+from runtime.running_stack import ADMIN_KEY_FILE, is_alive
 from stack.brokers import RunningBroker
 from stack.supervisor import SECRETS, SERVICES
 from tests.system import plain_http

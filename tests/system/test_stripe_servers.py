@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 import stripe
-from runtime.ports import free_port
 
 from runtime.breaker import reply_of
+from runtime.ports import free_port
 from services.payment_service.hearing import Reply, Request
 from services.payment_service.methods import stripe_cards, stripe_lookup
 from services.payment_service.methods.stripe_cards import StripeCards

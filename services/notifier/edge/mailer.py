@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from runtime.breaker import ServerDownError, Strained, Unasked
 from runtime.caller import Lease
 from runtime.calls import LEASE_MARGIN_SECONDS
-from runtime.private import MAKE_A_SECRET, weakness_of
+from runtime.private_files import MAKE_A_SECRET, weakness_of
 from runtime.settings import Settings, read_settings
 from schemas.letters import Notice
 from schemas.links import Links

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from runtime.burying import TELLER, Buried
+from runtime.dead_letters import TELLER, Buried
 from runtime.metrics import DeadLetterCounts
 from runtime.records import OutputRecord
 

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer
 
 from runtime import metrics, transport
 from runtime.cache import TwoGenerations
-from runtime.lasting import LastingError
+from runtime.lasting_errors import LastingError
 from runtime.records import (
     OutputRecord,
     Partitioner,

@@ -14,11 +14,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runtime.broker_watch import BrokerWatch, wanted_of
-from runtime.burying import TELLER
+from runtime.dead_letters import TELLER
 from runtime.masking import without_cards
 from runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
+from runtime.sent_counts import Tally
 from runtime.settings import Settings
-from runtime.tally import Tally
 from runtime.transport import LateProducer, TransportError
 from schemas.ops import DEAD_LETTERS
 from schemas.orders import ORDERS

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from runtime.batches import note_unreadable
 from runtime.broker_watch import BrokerWatch
-from runtime.lasting import Judge
+from runtime.lasting_errors import Judge
 from runtime.records import InputRecord, Unreadable, offset_after
 from runtime.settings import Settings
 from runtime.transport import consumer, is_being_cancelled

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from runtime.lasting import LastingError
+from runtime.lasting_errors import LastingError
 
 #: Any number that nobody else locks on this database.
 _MIGRATION_LOCK = 7_263_104_951

@@ -18,7 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from runtime.admin import cluster_id, create_topics
 from runtime.batches import note_unreadable
 from runtime.broker_watch import BrokerWatch, wanted_of
-from runtime.lasting import Judge
+from runtime.lasting_errors import Judge
 from runtime.records import (
     BadRecordError,
     InputRecord,

@@ -13,11 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from runtime.broker_watch import BrokerWatch
-from runtime.crowd import Crowd
-from runtime.limiting import LimitedConfig
-from runtime.listening import WebSettings
+from runtime.connections import Crowd
+from runtime.http_limits import LimitedConfig
 from runtime.pages import ops_pages
 from runtime.settings import Settings
+from runtime.web_settings import WebSettings
 
 BACKLOG = 4_096
 #: New connections per turn of the event loop, so that a crowd does not delay open connections.

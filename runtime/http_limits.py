@@ -13,9 +13,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from runtime.crowd import REFUSED, Crowd
-from runtime.listening import WebSettings
+from runtime.connections import REFUSED, Crowd
 from runtime.networks import network_of
+from runtime.web_settings import WebSettings
 
 #: Most requests of one connection that wait for the answers to earlier ones.
 PIPELINED_MAX = 16

@@ -11,7 +11,7 @@ import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from runtime.lasting import LASTING_EXIT_CODE, lasting
+from runtime.lasting_errors import LASTING_EXIT_CODE, lasting
 
 
 def told_settings(*settings: type[BaseSettings]) -> str:
