@@ -22,9 +22,10 @@ from aiokafka import AIOKafkaConsumer
 
 from bench.workers import settings_on, usage, wait_for, worker_on
 from runtime.admin import create_topics
+from runtime.clients import producer
 from runtime.records import OutputRecord, Partitioner, as_record, milliseconds
 from runtime.settings import Settings
-from runtime.transport import producer, send
+from runtime.transport import send
 from schemas.auctions import (
     APPLICATIONS,
     AUCTIONS,

@@ -26,10 +26,11 @@ from sqlalchemy import func, select
 
 from bench.workers import settings_on, usage
 from runtime.admin import create_topics
+from runtime.clients import producer
 from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner, as_record
 from runtime.settings import Settings
-from runtime.transport import producer, send
+from runtime.transport import send
 from schemas.auctions import AUCTIONS, Auction, ShownOffer
 from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurchase
 from schemas.ids import derive

@@ -19,9 +19,10 @@ from aiokafka import AIOKafkaConsumer
 
 from bench.workers import committed, settings_on, usage, wait_for, worker_on
 from runtime.admin import create_topics
+from runtime.clients import producer
 from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
-from runtime.transport import producer, send
+from runtime.transport import send
 from schemas.groups import GROUP_PURCHASES, GroupPurchase
 from schemas.ids import derive
 from schemas.orders import ORDERS, PURCHASES, OrderPaid

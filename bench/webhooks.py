@@ -24,9 +24,9 @@ import typer
 
 from bench.workers import settings_on, usage
 from runtime.admin import create_topics
+from runtime.clients import consumer
 from runtime.ports import free_port
 from runtime.settings import Settings
-from runtime.transport import consumer
 from schemas.ids import derive
 from schemas.shops import SHOP_EVENTS
 from stack import brokers

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from runtime.clients import consumer, producer
 from runtime.records import Partitioner, as_record
 from runtime.settings import Settings
-from runtime.transport import consumer, producer, send
+from runtime.transport import send
 from schemas.auctions import AUCTIONS, SELLERS
 from schemas.catalogue import CATALOGUE
 from schemas.favors import FAVORS

@@ -61,7 +61,7 @@ async def replay(
         settings.topic(topic.name) for topic in (GROUP_PURCHASE_REQUESTS, ORDERS, REQUEST_OUTCOMES)
     )
     servers = settings.kafka_bootstrap_servers
-    sender = Sender(servers, settings.kafka_transactions)
+    sender = Sender(settings)
     summary = Summary(source)
     try:
         async with AsyncExitStack() as at_end:

@@ -8,9 +8,9 @@ from aiokafka import TopicPartition
 
 from replay.sender import ReplayError
 from runtime.batches import note_unreadable
+from runtime.clients import consumer
 from runtime.records import Unreadable
 from runtime.settings import Settings
-from runtime.transport import consumer
 from schemas.groups import REQUEST_OUTCOMES, IdIssued, RequestRefused
 
 POLL_MS = 200

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from runtime.clients import producer
 from runtime.records import Partitioner, encode, milliseconds
+from runtime.settings import Settings
 from schemas.parts import Message
 
 #: A batch waits until it is full or the stretch is over; topics allow records of 900 kB.
@@ -42,16 +43,15 @@ class Sender:
     """Fills a batch for each partition of its topics and sends it when it is full.
 
     aiokafka takes a batch when the one before it is on its way, so at most three of a partition
-    are in memory. With ``transactions`` false the broker can't take an idempotent producer, and
+    are in memory. Without ``KAFKA_TRANSACTIONS`` the broker can't take an idempotent producer, and
     a retry may send a batch twice.
     """
 
-    def __init__(self, bootstrap_servers: str, transactions: bool) -> None:
-        self._servers = bootstrap_servers
-        self._producer: Any = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
-            acks="all",
-            enable_idempotence=transactions,
+    def __init__(self, settings: Settings) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        self._producer: Any = producer(
+            settings,
+            enable_idempotence=settings.kafka_transactions,
             max_batch_size=BATCH_BYTES,
             max_request_size=REQUEST_BYTES,
         )

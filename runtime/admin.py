@@ -9,6 +9,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from runtime import broker_clock
 from runtime.broker_watch import other_partitions, wanted_of
+from runtime.clients import admin
 from runtime.lasting_errors import LastingError, lasting
 from runtime.processor import Processor
 from runtime.settings import Settings
@@ -20,11 +21,6 @@ from schemas.topic import Topic
 EXPIRES_BY = ("retention.ms", "segment.ms", "message.timestamp.type")
 #: Kafka's number for a setting of the topic itself (DescribeConfigs, ``config_source``).
 TOPIC_S_OWN = 1
-
-
-def admin(settings: Settings) -> AIOKafkaAdminClient:
-    """A client for administration; start it before use."""
-    return AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
 
 
 async def create_topics(settings: Settings, processors: Iterable[Processor] = ()) -> list[str]:

@@ -10,8 +10,8 @@ import time
 import structlog
 
 from runtime import metrics
+from runtime.clients import producer
 from runtime.settings import Settings
-from runtime.transport import producer
 
 TOPIC = "clock"
 EVERY_SECONDS = 10.0

@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import Any, Final
 
 import structlog
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from runtime.clients import metadata_client
 from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, PassingError, lasting
 from runtime.settings import Settings
 from schemas.topic import Topic
@@ -122,6 +122,7 @@ class BrokerWatch:
     """The watch of a process; ``run`` it beside the work."""
 
     def __init__(self, settings: Settings, wanted: Mapping[str, int]) -> None:
+        self._settings = settings
         self._servers = settings.kafka_bootstrap_servers
         self._wanted = wanted
         self._topics = Topics(wanted)
@@ -251,8 +252,8 @@ class BrokerWatch:
         return await self._client.send(self._client.get_random_node(), request)
 
     async def _connect(self) -> None:
-        self._client = AIOKafkaClient(
-            bootstrap_servers=self._servers, request_timeout_ms=int(ANSWER_SECONDS * 1000)
+        self._client = metadata_client(
+            self._settings, request_timeout_ms=int(ANSWER_SECONDS * 1000)
         )
         await self._client.bootstrap()
 

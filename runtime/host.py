@@ -18,12 +18,12 @@ from runtime.admin import cluster_id
 from runtime.broker_clock import BrokerClock
 from runtime.broker_watch import BrokerWatch
 from runtime.caller import Caller
+from runtime.clients import TransportError, consumer, ends_session, is_being_cancelled
 from runtime.lasting_errors import Judge
 from runtime.partition import PartitionRun
 from runtime.processor import Processor
 from runtime.servers import Servers
 from runtime.settings import Settings
-from runtime.transport import TransportError, consumer, ends_session, is_being_cancelled
 from runtime.whole_topics import WholeRead, cancelled
 from schemas.ops import PARKED_KEYS
 from schemas.parts import Message

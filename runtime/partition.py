@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from runtime import metrics
 from runtime.caller import Caller
 from runtime.calls import Calls
+from runtime.clients import TransportError, read_end
 from runtime.clock import Clock, Input, Wait, next_input
 from runtime.dead_letters import TELLER
 from runtime.fold import Fold
@@ -21,7 +22,7 @@ from runtime.restore import restore
 from runtime.servers import Servers
 from runtime.settings import Settings
 from runtime.store import POSITIONS_KEY, Meta, Store, positions_value
-from runtime.transport import PartitionSender, TransportError, committed_of, fetch_until, read_end
+from runtime.transport import PartitionSender, committed_of, fetch_until
 from schemas.ops import DEAD_LETTERS
 from schemas.parts import Message
 

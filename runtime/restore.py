@@ -2,11 +2,11 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from runtime.clients import consumer, read_end
 from runtime.lasting_errors import LastingError
 from runtime.records import Unreadable
 from runtime.settings import Settings
 from runtime.store import POSITIONS_KEY, Store, with_positions
-from runtime.transport import consumer, read_end
 
 
 async def restore(

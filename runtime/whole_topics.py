@@ -12,10 +12,10 @@ import structlog
 from aiokafka import TopicPartition
 
 from runtime.batches import note_unreadable
+from runtime.clients import consumer, read_end
 from runtime.processor import Processor
 from runtime.records import BadRecordError, InputRecord, Partitioner, Unreadable, decode
 from runtime.settings import Settings
-from runtime.transport import consumer, read_end
 from schemas.parts import Message
 from schemas.topic import Topic
 

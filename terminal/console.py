@@ -19,9 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
 from runtime.running_stack import settings_here
-from runtime.transport import TransportError
 from schemas.money import decimals
 from schemas.parts import Message
 

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from runtime.admin import admin
+from runtime.clients import admin
 from runtime.records import OutputRecord, Partitioner, key_id
 from runtime.running_stack import settings_here
 from runtime.settings import Settings

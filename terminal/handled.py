@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from runtime import transport
-from runtime.admin import admin
+from runtime import clients
+from runtime.clients import admin
 from runtime.records import OutputRecord
 from runtime.settings import Settings
 from schemas.topic import Topic
@@ -47,7 +47,7 @@ async def _handled(settings: Settings, ends: Mapping[tuple[str, int], int], serv
                 groups = [name for name, *_ in await client.list_consumer_groups()]
                 for group in (name for name in groups if name.startswith(ours)):
                     if group not in members:
-                        members[group] = transport.consumer(settings, group)
+                        members[group] = clients.consumer(settings, group)
                         await members[group].start()
                     # Asked without joining the group.
                     for tp in [*behind]:

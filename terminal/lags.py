@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from runtime import transport
-from runtime.admin import admin
+from runtime import clients
+from runtime.clients import admin
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from terminal import topics
@@ -53,7 +53,7 @@ async def _committed(
     settings: Settings, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
     """What a group has committed, without joining it (the embedded broker lists it in no way)."""
-    async with topics.connected(transport.consumer(settings, group), settings) as member:
+    async with topics.connected(clients.consumer(settings, group), settings) as member:
         member.assign(partitions)
         offsets = await asyncio.gather(*(member.committed(tp) for tp in partitions))
     return {

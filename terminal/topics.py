@@ -12,7 +12,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from runtime import transport
+from runtime import clients, transport
 from runtime.records import (
     BadRecordError,
     Cause,
@@ -75,7 +75,7 @@ async def read(
     stderr. A caller that may stop early uses ``aclosing``, so that the connection does not outlive
     the loop.
     """
-    async with connected(transport.consumer(settings), settings) as reader:
+    async with connected(clients.consumer(settings), settings) as reader:
         await assign(reader, settings, partitions)
         await reader.seek_to_beginning(*partitions)
         begins = {tp: await reader.position(tp) for tp in partitions}
@@ -127,7 +127,7 @@ def _note_ends(
         if tp in ends or not reader.last_poll_timestamp(tp):
             continue
         # The broker's own answer to ListOffsets is too low on the embedded one.
-        end = transport.read_end(reader, tp)
+        end = clients.read_end(reader, tp)
         stable: int | None = reader.last_stable_offset(tp)
         known = stable if end is None else end
         if known is not None:
@@ -146,7 +146,7 @@ async def stable_ends(
     settings: Settings, partitions: Sequence[TopicPartition]
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
     """Where partitions begin, and where what is committed on them ends."""
-    async with connected(transport.consumer(settings), settings) as reader:
+    async with connected(clients.consumer(settings), settings) as reader:
         await assign(reader, settings, partitions)
         begins: dict[TopicPartition, int] = await reader.beginning_offsets(list(partitions))
         await reader.seek_to_end(*partitions)
@@ -169,7 +169,7 @@ async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause
     }
     if not places:
         return found
-    async with connected(transport.consumer(settings), settings) as reader:
+    async with connected(clients.consumer(settings), settings) as reader:
         partitions = sorted(set(places.values()))
         await assign(reader, settings, partitions)
         reader.pause(*partitions)
@@ -192,7 +192,7 @@ async def _first(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> I
         if tp in fetched:
             record: InputRecord = fetched[tp][0]
             return record
-        end = transport.read_end(reader, tp)
+        end = clients.read_end(reader, tp)
         at_end = end is not None and reader.last_poll_timestamp(tp) and offset >= end
         if at_end or await reader.position(tp) > offset:
             return None
@@ -203,7 +203,7 @@ async def assign(
     reader: AIOKafkaConsumer, settings: Settings, partitions: Sequence[TopicPartition]
 ) -> None:
     """Give a consumer its partitions, once it is known that they are there."""
-    counts = await transport.partition_counts(reader)
+    counts = await clients.partition_counts(reader)
     check_there(settings, counts, {tp.topic for tp in partitions})
     for tp in partitions:
         if tp.partition >= counts[tp.topic]:
@@ -301,7 +301,7 @@ async def send(
     settings: Settings, records: Sequence[OutputRecord]
 ) -> Mapping[tuple[str, int], int]:
     """Send records; returns the offset after the last one of each topic and partition."""
-    async with connected(transport.producer(settings), settings) as sender:
+    async with connected(clients.producer(settings), settings) as sender:
         return await send_by(sender, settings, records)
 
 

@@ -13,7 +13,7 @@ import msgspec
 import typer
 from aiokafka import TopicPartition
 
-from runtime.admin import admin
+from runtime.clients import admin
 from runtime.rows import Waiting
 from runtime.running_stack import settings_here
 from runtime.settings import Settings

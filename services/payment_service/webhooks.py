@@ -20,6 +20,7 @@ from runtime import logs, transport
 from runtime.bodies import TooLargeError, read_body
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.command_line import command_line, refuse_to_start
+from runtime.late_producer import LateProducer
 from runtime.private_files import keep_files_private
 from runtime.records import Partitioner, as_record, milliseconds
 from runtime.sent_counts import Tally
@@ -72,7 +73,7 @@ class TopicRecorder:
         self.watch = BrokerWatch(settings, wanted_of(settings, PAYMENT_REPORTS))
         self._topic = settings.topic(PAYMENT_REPORTS.name)
         self._partitioner = Partitioner(PAYMENT_REPORTS.partitions)
-        self._producer = transport.LateProducer(settings, self.watch)
+        self._producer = LateProducer(settings, self.watch)
         self._tally = Tally()
 
     async def start(self) -> None:

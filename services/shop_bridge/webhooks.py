@@ -21,11 +21,11 @@ from starlette.requests import ClientDisconnect
 
 from runtime import logs
 from runtime.bodies import TooLargeError, read_body
+from runtime.clients import ends_session, is_being_cancelled
 from runtime.command_line import command_line, refuse_to_start
 from runtime.lasting_errors import Judge
 from runtime.private_files import keep_files_private
 from runtime.settings import Settings, SettingsError, read_settings
-from runtime.transport import ends_session, is_being_cancelled
 from runtime.web_server import serve
 from runtime.web_settings import WebSettings
 from services.shop_bridge.edge.outbox_reader import follow_outbox

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from runtime import transport
 from runtime.broker_watch import BrokerWatch
+from runtime.late_producer import LateProducer
 from runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
 from runtime.sent_counts import Tally
 from runtime.settings import Settings
@@ -19,7 +20,7 @@ class Sender:
     """One producer for a web process."""
 
     def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
-        self._producer = transport.LateProducer(settings, watch)
+        self._producer = LateProducer(settings, watch)
         self._tally = Tally()
         self._encoders = {
             topic.name: Encoder(

@@ -34,8 +34,8 @@ import orjson
 import typer
 from aiokafka import TopicPartition
 
+from runtime.clients import consumer, read_end
 from runtime.settings import Settings
-from runtime.transport import consumer, read_end
 from schemas.catalogue import CATALOGUE
 from schemas.orders import ORDERS
 from tests.oracle.compare import compare, purchase_keys

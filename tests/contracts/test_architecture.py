@@ -406,6 +406,16 @@ HABITS = [
         "start from __file__, from a setting, or from the working directory",
     ),
     Habit(
+        "Kafka clients are made in one module",
+        lambda: tuple(
+            path
+            for path in python(*PACKAGES, "demo")
+            if in_repository(path) not in {"runtime/clients.py", "stack/brokers.py"}
+        ),
+        matching(r"\bAIOKafka\w*\("),
+        "ask runtime/clients.py for it; stack/brokers.py probes brokers before there are settings",
+    ),
+    Habit(
         "nothing imports localstripe, which is under the GPL",
         lambda: python(*PACKAGES, "demo", "bench", "tests"),
         imports_of("localstripe"),

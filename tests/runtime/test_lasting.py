@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.clients import TransportError, ends_session
 from runtime.lasting_errors import (
     DOUBTFUL,
     LASTING,
@@ -24,7 +25,6 @@ from runtime.lasting_errors import (
     lasting,
     of_rows,
 )
-from runtime.transport import TransportError, ends_session
 
 #: aiokafka's errors that opening anew may mend, ``retriable`` or not: those of fenced producers,
 #: of groups that form anew, and of the way to the broker.

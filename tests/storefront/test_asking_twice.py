@@ -13,8 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from runtime.clients import TransportError
 from runtime.settings import Settings
-from runtime.transport import TransportError
 from schemas.auctions import Seller, SellerRegistered, StandingSince
 from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued
 from schemas.ids import derive

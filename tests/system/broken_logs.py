@@ -16,8 +16,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import CorruptRecordException, for_code
 from aiokafka.protocol.produce import ProduceRequest
 
-from runtime.admin import admin
-from runtime.transport import producer
+from runtime.clients import admin, producer
 from tests.raw_batches import ATTRIBUTES_AT, HEADER, sealed
 from tests.system.stack import DEADLINE_SECONDS, Stack
 

@@ -21,7 +21,7 @@ import httpx
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from runtime.transport import consumer, read_end
+from runtime.clients import consumer, read_end
 from tests.system.stack import Stack
 
 Kind = Literal["secret", "card", "address"]

@@ -18,10 +18,11 @@ import orjson
 from aiokafka import TopicPartition
 
 from runtime.admin import create_topics
+from runtime.clients import consumer, producer, read_end
 from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
-from runtime.transport import consumer, producer, read_end, send
+from runtime.transport import send
 from schemas.catalogue import CATALOGUE
 from schemas.orders import ORDERS
 from schemas.parts import Message, TimePassed

@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from runtime.admin import admin, topics_of_ours
+from runtime.admin import topics_of_ours
+from runtime.clients import admin
 from runtime.records import encode
 from schemas.catalogue import CATALOGUE
 from schemas.ids import derive

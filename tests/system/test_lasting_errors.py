@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from aiokafka.admin import NewTopic
 
-from runtime.admin import admin, delete_topics
+from runtime.admin import delete_topics
+from runtime.clients import admin
 from runtime.lasting_errors import LASTING_EXIT_CODE
 from stack import brokers
 from stack.brokers import RunningBroker

@@ -14,7 +14,8 @@ import httpx
 import orjson
 import pytest
 
-from runtime.admin import admin, create_topics, topics_of_ours
+from runtime.admin import create_topics, topics_of_ours
+from runtime.clients import admin
 from runtime.records import as_record
 from schemas.auctions import Auction, ShownOffer
 from schemas.catalogue import CATALOGUE

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import NewTopic
 
-from runtime.admin import admin
+from runtime.clients import admin
 from runtime.ports import free_port
 from runtime.records import OutputRecord, milliseconds
 from schemas.groups import Definition, GroupPurchase, GroupPurchaseRequested

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from runtime.admin import admin, create_topics, set_of_topic
+from runtime.admin import create_topics, set_of_topic
+from runtime.clients import admin
 from runtime.records import encode, milliseconds
 from schemas.groups import GroupPurchase
 from schemas.ids import derive

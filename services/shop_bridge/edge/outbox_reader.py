@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from runtime import metrics, transport
+from runtime import clients, metrics
 from runtime.cache import TwoGenerations
 from runtime.lasting_errors import LastingError
 from runtime.records import (
@@ -44,7 +44,7 @@ async def follow_outbox(shop: Shop, publisher: Publisher, settings: Settings) ->
     Raises Kafka's errors, and ``LastingError`` if the topic does not exist or was deleted.
     """
     assert shop.topic is not None
-    reader = transport.consumer(settings, f"{settings.topic_prefix}shop_bridge-outbox-{shop.name}")
+    reader = clients.consumer(settings, f"{settings.topic_prefix}shop_bridge-outbox-{shop.name}")
     await reader.start()
     events = Events(shop.name, publisher, settings)
     looked_at = -LOOK_SECONDS

@@ -14,12 +14,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runtime.broker_watch import BrokerWatch, wanted_of
+from runtime.clients import TransportError
 from runtime.dead_letters import TELLER
+from runtime.late_producer import LateProducer
 from runtime.masking import without_cards
 from runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
 from runtime.sent_counts import Tally
 from runtime.settings import Settings
-from runtime.transport import LateProducer, TransportError
 from schemas.ops import DEAD_LETTERS
 from schemas.orders import ORDERS
 from schemas.parts import Message

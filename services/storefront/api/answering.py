@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 
-from runtime.transport import TransportError
+from runtime.clients import TransportError
 from schemas.links import LinkError
 from services.storefront.access.guarding import API, Refuse
 from services.storefront.model.database import DatabaseError

@@ -12,10 +12,10 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from runtime.batches import note_unreadable
 from runtime.broker_watch import BrokerWatch
+from runtime.clients import consumer, is_being_cancelled
 from runtime.lasting_errors import Judge
 from runtime.records import InputRecord, Unreadable, offset_after
 from runtime.settings import Settings
-from runtime.transport import consumer, is_being_cancelled
 from schemas.topic import Topic
 from services.storefront.live.feeds import Place
 

@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from runtime.admin import cluster_id, create_topics
 from runtime.batches import note_unreadable
 from runtime.broker_watch import BrokerWatch, wanted_of
+from runtime.clients import consumer, ends_session, is_being_cancelled, read_end
 from runtime.lasting_errors import Judge
 from runtime.records import (
     BadRecordError,
@@ -31,7 +32,6 @@ from runtime.records import (
     offset_after,
 )
 from runtime.settings import Settings
-from runtime.transport import consumer, ends_session, is_being_cancelled, read_end
 from schemas.catalogue import CATALOGUE
 from schemas.parts import Message
 from schemas.topic import Topic

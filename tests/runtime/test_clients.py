@@ -16,8 +16,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 
+from runtime.clients import REFUSED_SECONDS, consumer
 from runtime.settings import Settings
-from runtime.transport import REFUSED_SECONDS, consumer
 
 
 async def test_a_stop_just_after_a_failed_fetch_does_not_cancel_who_stops(

@@ -1,0 +1,200 @@
+"""Every Kafka client is made here: consumers, producers, clients for administration.
+
+So the connection to the cluster is set in one place.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+
+from runtime import batches
+from runtime.lasting_errors import comes_from_client
+from runtime.settings import Settings
+
+#: A record is at most 900 kB, and a batch without transactions is one record batch.
+BATCH_BYTES_MAX = 1_500_000
+#: A fetch that is refused for so long with an error that the client does not raise ends a session.
+REFUSED_SECONDS = 10.0
+
+batches.install()
+
+
+class TransportError(RuntimeError):
+    """Something could not be sent or read; the partition must be opened anew."""
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody wants this task to end; else a ``CancelledError`` is a client's own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def ends_session(error: BaseException) -> bool:
+    """Whether Kafka or the network caused it, so that a new session may help; else it is a bug.
+
+    aiokafka also raises ``AssertionError`` and others when its state is lost under it.
+    """
+    return isinstance(error, KafkaError | TransportError | OSError) or comes_from_client(error)
+
+
+def _broker(settings: Settings) -> dict[str, Any]:
+    """The options by which every client reaches the cluster."""
+    return {"bootstrap_servers": settings.kafka_bootstrap_servers}
+
+
+class _Refusals:
+    """Fetches that the broker refuses, by partition: aiokafka only logs them, and fetches on."""
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self._kind: dict[TopicPartition, tuple[type[KafkaError], float]] = {}
+
+    async def send(self, node_id: Any, request: Any, **options: Any) -> Any:
+        """Send a request for the client, and note what a fetch is answered."""
+        response = await self._send(node_id, request, **options)
+        if isinstance(request, FetchRequest):
+            for topic, partitions in response.topics:
+                for partition, code, *_ in partitions:
+                    self._note(TopicPartition(topic, partition), code)
+        return response
+
+    def _note(self, partition: TopicPartition, code: int) -> None:
+        kind = for_code(code)
+        if not code or kind.retriable:
+            self._kind.pop(partition, None)
+            return
+        known, since = self._kind.get(partition, (kind, time.monotonic()))
+        self._kind[partition] = kind, since if known is kind else time.monotonic()
+
+    def check(self) -> None:
+        """Raise the error of a partition whose fetches have been refused for long."""
+        for partition, (kind, since) in self._kind.items():
+            if time.monotonic() - since >= REFUSED_SECONDS:
+                raise kind(f"topic {partition.topic}, partition {partition.partition}")
+
+
+class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """Raises errors that aiokafka only logs, and ``IllegalStateError`` where it asserts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._refusals = _Refusals(self._client.send)
+        self._client.send = self._refusals.send
+
+    async def getmany(self, *partitions: TopicPartition, **options: Any) -> Any:
+        """The next records by partition. Raises if nothing will come any more."""
+        self._refusals.check()
+        fetching = self._fetcher.error_future if self._fetcher is not None else None
+        if fetching is not None and fetching.done() and not fetching.cancelled():
+            raise fetching.exception() or IllegalStateError("the client has stopped fetching")
+        return await super().getmany(*partitions, **options)
+
+    def highwater(self, partition: TopicPartition) -> Any:
+        """The end of the log as the last fetch told."""
+        self._must_have(partition)
+        return super().highwater(partition)
+
+    def last_stable_offset(self, partition: TopicPartition) -> Any:
+        """The end of what is committed, as the last fetch told."""
+        self._must_have(partition)
+        return super().last_stable_offset(partition)
+
+    def last_poll_timestamp(self, partition: TopicPartition) -> Any:
+        """When the last fetch was answered, in milliseconds."""
+        self._must_have(partition)
+        return super().last_poll_timestamp(partition)
+
+    def _must_have(self, partition: TopicPartition) -> None:
+        if not self._subscription.is_assigned(partition):
+            raise IllegalStateError(
+                f"partition {partition} is no longer assigned: was its topic deleted?"
+            )
+
+    async def stop(self) -> None:
+        """Disconnect, whatever became of the last fetch.
+
+        aiokafka lets its own cancellation of a fetch that failed a moment ago out of ``stop``: the
+        task that stops would end by it without a word, and the connection would stay.
+        """
+        try:
+            await super().stop()
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            await self._client.close()
+
+
+def consumer(
+    settings: Settings, group_id: str | None = None, *, offset_reset: str = "earliest"
+) -> AIOKafkaConsumer:
+    """A consumer of committed records, from the beginning where nothing is committed.
+
+    A record that can't be read comes as an ``Unreadable``; nothing is raised for it.
+    With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
+    """
+    return _Consumer(
+        **_broker(settings),
+        group_id=group_id,
+        isolation_level="read_committed" if settings.kafka_transactions else "read_uncommitted",
+        enable_auto_commit=False,
+        auto_offset_reset=offset_reset,
+        # Equal partition counts meet: the range assignor gives one worker the same numbers.
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        session_timeout_ms=settings.kafka_session_timeout_ms,
+        heartbeat_interval_ms=max(settings.kafka_session_timeout_ms // 5, 500),
+        max_poll_interval_ms=600_000,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        max_partition_fetch_bytes=2 * 1024 * 1024,
+        metadata_max_age_ms=60_000,
+    )
+
+
+def producer(
+    settings: Settings, transactional_id: str | None = None, **options: Any
+) -> AIOKafkaProducer:
+    """A producer that waits for all replicas; transactional if it has an id for it.
+
+    ``options`` of aiokafka replace those given here.
+    """
+    defaults = {
+        "transactional_id": transactional_id,
+        "transaction_timeout_ms": 60_000,
+        "acks": "all",
+        "max_batch_size": BATCH_BYTES_MAX,
+        "max_request_size": 2 * BATCH_BYTES_MAX,
+        "request_timeout_ms": 30_000,
+        "metadata_max_age_ms": 60_000,
+    }
+    return AIOKafkaProducer(**_broker(settings), **defaults | options)
+
+
+def admin(settings: Settings, **options: Any) -> AIOKafkaAdminClient:
+    """A client for administration; start it before use."""
+    return AIOKafkaAdminClient(**_broker(settings), **options)
+
+
+def metadata_client(settings: Settings, **options: Any) -> AIOKafkaClient:
+    """A client that only asks for metadata, and creates no topic by it."""
+    return AIOKafkaClient(**_broker(settings), **options)
+
+
+async def partition_counts(reader: AIOKafkaConsumer) -> dict[str, int]:
+    """The number of partitions of each topic on the broker; asking makes none."""
+    cluster = await reader._client.fetch_all_metadata()
+    return {name: len(cluster.partitions_for_topic(name) or ()) for name in cluster.topics()}
+
+
+def read_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
+    """The end of the log as the last fetch told, or ``None`` while a transaction is open on it."""
+    highwater: int | None = reader.highwater(partition)
+    stable: int | None = reader.last_stable_offset(partition)
+    if stable is not None and stable >= 0 and highwater is not None and stable < highwater:
+        return None
+    return highwater
