@@ -12,7 +12,7 @@ from aiokafka.errors import UnsupportedCodecError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import batch_bytes, batches, transport
+from runtime import batch_bytes, batches, clients
 from runtime.batches import Batches, Doubts, Records
 from runtime.clock import Input
 from runtime.lasting_errors import lasting
@@ -303,7 +303,7 @@ def test_what_comes_cut_off_is_never_passed_over_silently(
 
 def test_aiokafka_reads_by_these() -> None:
     """An aiokafka that names them otherwise would raise again."""
-    assert transport.consumer
+    assert clients.consumer
     assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (Batches, Records)
     assert fetcher.FetchResult is batches.Fetched
     names = fetcher.Fetcher._proc_fetch_request.__code__.co_names
