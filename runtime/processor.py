@@ -2,16 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Concatenate, TypeVar
 
-from runtime.rows import GivenUp
+from runtime.rows import GivenUp, Rows
 from schemas.parts import Message
 from schemas.topic import Topic
 
 #: ``rule(message, rows, now, *wholes) -> messages to send``
 Rule = Callable[..., Sequence[Message | GivenUp]]
+#: A message that some rule takes.
+M = TypeVar("M", bound=Message)
 #: ``fact(name, rows) -> the fact that the row of that name stands for``
 Fact = Callable[..., Message]
+
+
+def takes(
+    message: type[M],
+    rule: Callable[Concatenate[M, Rows, datetime, ...], Sequence[Message | GivenUp]],
+) -> tuple[type[Message], Rule]:
+    """An entry of ``Processor.on``; mypy refuses a rule that takes another message."""
+    return message, rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +47,8 @@ class CallRules:
 class Processor:
     """Folds the records of its inputs, one key at a time, into rows, and sends records.
 
-    - ``on``: which rule takes which message: ``rule(message, rows, now, *wholes)``.
+    - ``on``: which rule takes which message, as ``takes`` says: ``rule(message, rows, now,
+      *wholes)``.
     - ``due``: which rule a ``due/<name>…`` row calls: ``rule(row_name, rows, now, *wholes)``.
     - ``chunks``: which rule a ``chunk/<name>`` row calls: ``rule(rows, now, *wholes)``.
     - ``calls``: what is done outside for a ``call/<name>…`` row.

@@ -5,7 +5,7 @@ offers, applications ───────────────────�
                                                     a contract's group-purchase-requests
 """
 
-from runtime.processor import Processor
+from runtime.processor import Processor, takes
 from runtime.rows import Waiting
 from schemas.auctions import (
     APPLICATIONS,
@@ -34,12 +34,14 @@ DESK = Processor(
     name="desk",
     inputs=(SELLER_REGISTRATIONS,),
     outputs=(SELLERS,),
-    on={
-        SellerRegistered: sellers.register,
-        SellerApproved: sellers.act_on_seller,
-        SellerSuspended: sellers.act_on_seller,
-        SellerReinstated: sellers.act_on_seller,
-    },
+    on=dict(
+        [
+            takes(SellerRegistered, sellers.register),
+            takes(SellerApproved, sellers.act_on_seller),
+            takes(SellerSuspended, sellers.act_on_seller),
+            takes(SellerReinstated, sellers.act_on_seller),
+        ]
+    ),
     facts={"seller": rows.seller_fact},
     rows={"seller": rows.Profile, "acts": rows.Acts},
 )
@@ -49,14 +51,16 @@ AUCTION = Processor(
     inputs=(OFFERS, APPLICATIONS),
     outputs=(AUCTIONS, GROUP_PURCHASE_REQUESTS, NOTICES),
     reads_whole=(SELLERS,),
-    on={
-        AuctionOpened: auctions.open_auction,
-        CounterOffered: auctions.take_offer,
-        AuctionWithdrawn: auctions.withdraw_auction,
-        Applied: auctions.apply,
-        ApplicationConfirmed: auctions.confirm_application,
-        ApplicationWithdrawn: auctions.withdraw_application,
-    },
+    on=dict(
+        [
+            takes(AuctionOpened, auctions.open_auction),
+            takes(CounterOffered, auctions.take_offer),
+            takes(AuctionWithdrawn, auctions.withdraw_auction),
+            takes(Applied, auctions.apply),
+            takes(ApplicationConfirmed, auctions.confirm_application),
+            takes(ApplicationWithdrawn, auctions.withdraw_application),
+        ]
+    ),
     due={
         "look": auctions.look_for_seller,
         "expire": auctions.refuse_unknown,

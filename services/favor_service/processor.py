@@ -1,6 +1,6 @@
 """purchases ─▶ favors ─▶ favors, notices: what each member of a closed group gets, and is told."""
 
-from runtime.processor import Processor
+from runtime.processor import Processor, takes
 from schemas.favors import FAVORS
 from schemas.letters import NOTICES
 from schemas.orders import PURCHASES, PurchaseOpened, PurchaseRow, PurchaseState
@@ -12,11 +12,13 @@ FAVORS_PROCESSOR = Processor(
     name="favors",
     inputs=(PURCHASES,),
     outputs=(FAVORS, NOTICES),
-    on={
-        PurchaseOpened: favors.remember_terms,
-        PurchaseRow: favors.take_row,
-        PurchaseState: favors.close,
-    },
+    on=dict(
+        [
+            takes(PurchaseOpened, favors.remember_terms),
+            takes(PurchaseRow, favors.take_row),
+            takes(PurchaseState, favors.close),
+        ]
+    ),
     due={"shrink": favors.begin_shrinking},
     chunks={"decide": favors.decide, "shrink": favors.shrink},
     rows={

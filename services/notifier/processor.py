@@ -5,7 +5,7 @@ notices, mail-preferences ─▶ letters ─▶ deliveries
                               mailer ─▶ SMTP
 """
 
-from runtime.processor import CallRules, Processor
+from runtime.processor import CallRules, Processor, takes
 from schemas.letters import (
     DELIVERIES,
     MAIL_PREFERENCES,
@@ -23,12 +23,14 @@ LETTERS = Processor(
     name="letters",
     inputs=(MAIL_PREFERENCES, NOTICES),
     outputs=(DELIVERIES,),
-    on={
-        Notice: deliveries.take_notice,
-        LetterResend: deliveries.resend,
-        Unsubscribed: deliveries.take_preference,
-        Resubscribed: deliveries.take_preference,
-    },
+    on=dict(
+        [
+            takes(Notice, deliveries.take_notice),
+            takes(LetterResend, deliveries.resend),
+            takes(Unsubscribed, deliveries.take_preference),
+            takes(Resubscribed, deliveries.take_preference),
+        ]
+    ),
     due={"forget": deliveries.forget},
     calls={
         "letter": CallRules(

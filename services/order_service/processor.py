@@ -10,7 +10,7 @@ Members with an address get letters: to confirm orders by a link, about their or
 deadline.
 """
 
-from runtime.processor import Processor
+from runtime.processor import Processor, takes
 from runtime.rows import Waiting
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.letters import NOTICES
@@ -32,16 +32,18 @@ PROCESSOR = Processor(
     name="purchases",
     inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
     outputs=(PURCHASES, NOTICES),
-    on={
-        MembersAdmitted: purchases.admit_members,
-        GroupPurchase: purchases.open_group,
-        OrderPlaced: purchases.place_order,
-        OrderConfirmed: purchases.confirm_order,
-        OrderPaid: purchases.pay_order,
-        OrderCancelled: purchases.cancel_order,
-        OrderReturned: purchases.return_order,
-        Payment: purchases.take_payment,
-    },
+    on=dict(
+        [
+            takes(MembersAdmitted, purchases.admit_members),
+            takes(GroupPurchase, purchases.open_group),
+            takes(OrderPlaced, purchases.place_order),
+            takes(OrderConfirmed, purchases.confirm_order),
+            takes(OrderPaid, purchases.pay_order),
+            takes(OrderCancelled, purchases.cancel_order),
+            takes(OrderReturned, purchases.return_order),
+            takes(Payment, purchases.take_payment),
+        ]
+    ),
     due={
         "close": purchases.close_at_deadline,
         "confirm": purchases.expire_unconfirmed,

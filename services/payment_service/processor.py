@@ -13,7 +13,7 @@ payment says that the money is there, so it has to be asked for before it is on 
 group-purchases, as the members of a large group are on that topic only.
 """
 
-from runtime.processor import CallRules, Processor
+from runtime.processor import CallRules, Processor, takes
 from runtime.rows import Waiting
 from schemas.favors import FAVORS, Favor, FavorDecision
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
@@ -43,22 +43,24 @@ PROCESSOR = Processor(
     name="payments",
     inputs=(GROUP_PURCHASES, PURCHASES, FAVORS, ORDERS, PAYMENT_REPORTS),
     outputs=(PAYMENTS, NOTICES),
-    on={
-        MembersAdmitted: rules.admit_members,
-        GroupPurchase: rules.take_terms,
-        PurchaseState: rules.close,
-        PurchaseRow: rules.take_row,
-        OrderRefused: rules.refuse_order,
-        Favor: rules.take_favor,
-        FavorDecision: rules.decide,
-        OrderPlaced: rules.place_order,
-        OrderConfirmed: rules.confirm_order,
-        OrderPaid: rules.pay_order,
-        OrderCancelled: rules.cancel_order,
-        PaymentReported: hearing.take_report,
-        PaymentDisputed: hearing.take_dispute,
-        PaymentRetried: hearing.retry,
-    },
+    on=dict(
+        [
+            takes(MembersAdmitted, rules.admit_members),
+            takes(GroupPurchase, rules.take_terms),
+            takes(PurchaseState, rules.close),
+            takes(PurchaseRow, rules.take_row),
+            takes(OrderRefused, rules.refuse_order),
+            takes(Favor, rules.take_favor),
+            takes(FavorDecision, rules.decide),
+            takes(OrderPlaced, rules.place_order),
+            takes(OrderConfirmed, rules.confirm_order),
+            takes(OrderPaid, rules.pay_order),
+            takes(OrderCancelled, rules.cancel_order),
+            takes(PaymentReported, hearing.take_report),
+            takes(PaymentDisputed, hearing.take_dispute),
+            takes(PaymentRetried, hearing.retry),
+        ]
+    ),
     due={
         "favor": rules.await_no_longer,
         "shrink": rules.begin_shrinking,

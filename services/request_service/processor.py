@@ -5,7 +5,7 @@ desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk. Who is nam
 desk ─▶ notices.
 """
 
-from runtime.processor import Processor
+from runtime.processor import Processor, takes
 from schemas.groups import (
     DEFINITIONS,
     GROUP_PURCHASE_REQUESTS,
@@ -30,13 +30,15 @@ DESK = Processor(
     inputs=(GROUP_PURCHASE_REQUESTS, ID_ANSWERS),
     outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES, NOTICES),
     reads_whole=(DEFINITIONS,),
-    on={
-        GroupPurchaseRequested: requests.take_request,
-        MembersListed: requests.take_members,
-        GroupPurchaseWithdrawn: requests.withdraw,
-        IdGranted: requests.issue,
-        IdTaken: requests.claim_next,
-    },
+    on=dict(
+        [
+            takes(GroupPurchaseRequested, requests.take_request),
+            takes(MembersListed, requests.take_members),
+            takes(GroupPurchaseWithdrawn, requests.withdraw),
+            takes(IdGranted, requests.issue),
+            takes(IdTaken, requests.claim_next),
+        ]
+    ),
     due={
         "definition": requests.recheck_definition,
         "parts": requests.give_up_on_parts,
@@ -61,7 +63,7 @@ REGISTRAR = Processor(
     name="registrar",
     inputs=(ID_CLAIMS,),
     outputs=(ID_ANSWERS,),
-    on={IdClaimed: requests.answer_claim},
+    on=dict([takes(IdClaimed, requests.answer_claim)]),
     rows={"owner": rows.Owner},
 )
 PROCESSORS = (DESK, REGISTRAR)

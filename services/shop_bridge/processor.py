@@ -14,7 +14,7 @@ Back go favors and refunds: payments by ``shop`` are instructions, carried out a
 orders.
 """
 
-from runtime.processor import CallRules, Processor
+from runtime.processor import CallRules, Processor, takes
 from schemas.groups import GROUP_PURCHASES, GroupPurchase
 from schemas.ops import TASKS
 from schemas.orders import ORDERS, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
@@ -43,16 +43,18 @@ PROCESSOR = Processor(
     name="orders",
     inputs=(SHOP_EVENTS,),
     outputs=(ORDERS, TASKS, SHOP_QUESTIONS),
-    on={
-        ShopOrderSeen: orders.see_order,
-        ShopOrderUnnamed: orders.see_unnamed,
-        ShopOrderEdited: orders.edit_order,
-        ShopRefundSeen: orders.refund_order,
-        ShopOrderGone: orders.lose_order,
-        ShopOrderUnread: unread.leave_to_people,
-        ShopOrderRead: unread.end_task,
-        ProductTold: orders.take_product,
-    },
+    on=dict(
+        [
+            takes(ShopOrderSeen, orders.see_order),
+            takes(ShopOrderUnnamed, orders.see_unnamed),
+            takes(ShopOrderEdited, orders.edit_order),
+            takes(ShopRefundSeen, orders.refund_order),
+            takes(ShopOrderGone, orders.lose_order),
+            takes(ShopOrderUnread, unread.leave_to_people),
+            takes(ShopOrderRead, unread.end_task),
+            takes(ProductTold, orders.take_product),
+        ]
+    ),
     due={"forget": orders.forget_order},
     rows={"order": rows.ShopOrder, "task": rows.LeftToPeople},
 )
@@ -62,15 +64,17 @@ INSTRUCTIONS = Processor(
     name="instructions",
     inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS, SHOP_QUESTIONS),
     outputs=(PAYMENT_REPORTS, SHOP_EVENTS),
-    on={
-        GroupPurchase: outbound_rules.take_terms,
-        OrderPlaced: outbound_rules.take_order,
-        OrderPaid: outbound_rules.take_order,
-        OrderCancelled: outbound_rules.cancel_order,
-        OrderReturned: outbound_rules.return_order,
-        Payment: outbound_rules.take_payment,
-        ProductAsked: outbound_rules.tell_product,
-    },
+    on=dict(
+        [
+            takes(GroupPurchase, outbound_rules.take_terms),
+            takes(OrderPlaced, outbound_rules.take_order),
+            takes(OrderPaid, outbound_rules.take_order),
+            takes(OrderCancelled, outbound_rules.cancel_order),
+            takes(OrderReturned, outbound_rules.return_order),
+            takes(Payment, outbound_rules.take_payment),
+            takes(ProductAsked, outbound_rules.tell_product),
+        ]
+    ),
     due={"forget": outbound_rules.begin_forgetting},
     chunks={"forget": outbound_rules.forget},
     calls={
