@@ -28,7 +28,7 @@ from runtime.records import (
     instant,
     key_id,
 )
-from runtime.rows import Due, GivenUp, UnusableError
+from runtime.rows import DUE, Due, GivenUp, UnusableError
 from runtime.rule_errors import RuleError, shown
 from runtime.store import Store
 from schemas.parts import Message, TimePassed
@@ -138,7 +138,7 @@ class Fold:
         held = self._held.get(key)
         if held is None:
             held = self._held[key] = Held()
-            held.dues = [(due_ms(row), name) for name, row in self.rows(key).scan("due/")]
+            held.dues = [(due_ms(row), name) for name, row in self.rows(key).scan(DUE)]
             heapq.heapify(held.dues)
         return held
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from runtime.overlay import Overlay
+from runtime.rows import Table
 
 #: Puts the row of a name, or deletes it if the row is ``None``.
 Put = Callable[["KeyRows", str, Any], None]
 
 
 class KeyRows:
-    """The rows of one key over a batch; see ``rows.Rows``."""
+    """The rows of one key over a batch: for rules ``rows.Rows``, for the runtime with any names."""
 
     __slots__ = ("_overlay", "_put", "key")
 
@@ -19,10 +20,9 @@ class KeyRows:
         self._overlay = overlay
         self._put = put
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """The row of that name, or ``default``."""
-        row = self._overlay.get(self.key, name)
-        return default if row is None else row
+    def get(self, name: str) -> Any:
+        """The row of that name, or ``None``."""
+        return self._overlay.get(self.key, name)
 
     def __getitem__(self, name: str) -> Any:
         row = self._overlay.get(self.key, name)
@@ -40,7 +40,7 @@ class KeyRows:
         self._put(self, name, None)
 
     def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
+        self, table: Table[Any], *parts: str, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
         """As ``rows.Rows.scan``."""
-        return self._overlay.scan(self.key, prefix, after, reverse=reverse)
+        return self._overlay.scan(self.key, table.prefix(*parts), after, reverse=reverse)

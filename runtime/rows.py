@@ -1,7 +1,9 @@
 """What a rule sees of its key's state: rows by name, in memory here, over a store in a worker.
 
 A row is a dataclass under a name such as ``purchase`` or ``member/ann``; the part before the first
-slash is the row's table. A rule changes state only by putting a new row under a name or deleting
+slash is the row's table. A ``Table`` or a ``Single`` makes the name and knows the row's type, so
+``rows.get(MEMBERS("ann"))`` is a ``Member`` or ``None`` to mypy, and no other row can be put under
+that name. A rule changes state only by putting a new row under a name or deleting
 it; it never changes a row in place. Four tables mean something to the runtime:
 
 - ``due/<rule>`` or ``due/<rule>/<anything>`` holds a ``Due``: at that time, the rule of that name
@@ -18,7 +20,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from schemas.parts import Message
 from schemas.reasons import RecordReason
@@ -100,25 +102,86 @@ class GivenUp:
     reason: RecordReason
 
 
+R = TypeVar("R")
+
+
+class Name(str, Generic[R]):
+    """The name of a row of a type; while the program runs, any string."""
+
+
+class Single(Name[R]):
+    """The name of a table that has one row at most."""
+
+    row: type[R]
+
+    def __new__(cls, name: str, row: type[R]) -> Self:
+        """Name the table, and say which dataclass its row is."""
+        self = super().__new__(cls, name)
+        self.row = row
+        return self
+
+
+class Table(Generic[R]):
+    """Rows of a type, each named ``<table>/<part>`` or ``<table>/<part>/<part>``."""
+
+    __slots__ = ("_prefix", "name", "row")
+
+    def __init__(self, name: str, row: type[R]) -> None:
+        self.name = name
+        self.row = row
+        self._prefix = f"{name}/"
+
+    def __call__(self, part: str, *parts: str) -> Name[R]:
+        """The name of a row."""
+        name = self._prefix + part
+        return "/".join((name, *parts)) if parts else name  # type: ignore[return-value]
+
+    def stored(self, name: str) -> Name[R]:
+        """The name of a row of this table, as another row holds it."""
+        return name  # type: ignore[return-value]
+
+    def prefix(self, *parts: str) -> str:
+        """How the names of all rows with these first parts begin."""
+        return self._prefix + "".join(f"{part}/" for part in parts)
+
+    def part(self, name: str) -> str:
+        """What makes a name of this table differ from the others: all behind the first slash."""
+        return name[len(self._prefix) :]
+
+
+def tables(*each: Table[Any] | Single[Any]) -> dict[str, type[Any]]:
+    """The dataclass of each table, for ``Processor.rows``."""
+    return {table.name if isinstance(table, Table) else str(table): table.row for table in each}
+
+
+#: What the runtime acts on; see above.
+DUE = Table("due", Due)
+CALLS = Table("call", Call)
+WAITING = Table("waiting", Waiting)
+
+
 class Rows(Protocol):
     """The rows of one key."""
 
     key: str
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """The row of that name, or ``default``."""
+    def get(self, name: Name[R]) -> R | None:
+        """The row of that name, or ``None``."""
 
-    def __getitem__(self, name: str) -> Any: ...
-    def __setitem__(self, name: str, row: Any) -> None: ...
-    def __delitem__(self, name: str) -> None: ...
+    def __getitem__(self, name: Name[R]) -> R:
+        """The row of that name; raises ``KeyError`` if there is none."""
+
+    def __setitem__(self, name: Name[R], row: R) -> None: ...
+    def __delitem__(self, name: Name[Any]) -> None: ...
     def __contains__(self, name: object) -> bool: ...
 
     def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
-        """Rows whose name starts with ``prefix``, by name; with ``after``, those beyond it.
+        self, table: Table[R], *parts: str, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[Name[R], R]]:
+        """Rows of a table whose names go on with ``parts``, by name.
 
-        Rows put or deleted while scanning may or may not be seen.
+        With ``after``, the name of a row, those beyond it. Rows put or deleted while scanning may
+        or may not be seen.
         """
 
 
@@ -130,9 +193,10 @@ class MemoryRows(dict[str, Any]):
         self.key = key
 
     def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
-        """As ``Rows.scan``."""
+        self, table: Table[Any] | str, *parts: str, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
+        """As ``Rows.scan``; a string is what names begin with."""
+        prefix = table if isinstance(table, str) else table.prefix(*parts)
         names = sorted((name for name in self if name.startswith(prefix)), reverse=reverse)
         for name in names:
             if not after or (name < after if reverse else name > after):

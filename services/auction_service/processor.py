@@ -6,7 +6,7 @@ offers, applications ───────────────────�
 """
 
 from runtime.processor import Processor, takes
-from runtime.rows import Waiting
+from runtime.rows import WAITING, tables
 from schemas.auctions import (
     APPLICATIONS,
     AUCTIONS,
@@ -43,7 +43,10 @@ DESK = Processor(
         ]
     ),
     facts={"seller": rows.seller_fact},
-    rows={"seller": rows.Profile, "acts": rows.Acts},
+    rows=tables(
+        rows.SELLER,
+        rows.ACTS,
+    ),
 )
 AUCTION = Processor(
     service="auction_service",
@@ -77,25 +80,25 @@ AUCTION = Processor(
         "tell": conclusion.tell,
     },
     facts={"auction": rows.auction_fact},
-    rows={
-        "auction": rows.Auction,
-        "live": rows.Live,
-        "offer": rows.Judged,
-        "asking": Waiting,
-        "asked": rows.Mark,
-        "bidder": rows.Mark,
-        "address": rows.Mark,
-        "application": rows.Application,
-        "applicant": rows.Applicant,
-        "mailbox": rows.Mailbox,
-        "gone": rows.Gone,
-        "waiting": Waiting,
-        "waits": rows.Waits,
-        "told": rows.Mark,
-        "invited": rows.Mark,
-        "chunk": rows.Cursor,
-        "ended": rows.Ended,
-    },
+    rows=tables(
+        rows.AUCTION,
+        rows.LIVE,
+        rows.OFFERS,
+        rows.ASKING,
+        rows.ASKED,
+        rows.BIDDERS,
+        rows.ADDRESSES,
+        rows.APPLICATIONS,
+        rows.APPLICANTS,
+        rows.MAILBOXES,
+        rows.GONE,
+        WAITING,
+        rows.WAITS,
+        rows.TOLD,
+        rows.INVITED,
+        rows.CHUNKS,
+        rows.ENDED,
+    ),
 )
 
 #: What a worker of this service hosts.

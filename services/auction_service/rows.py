@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows, Single, Table, Waiting
 from schemas.auctions import Auction as AuctionFact
 from schemas.auctions import AuctionStatus, Seller, ShownOffer, StandingSince, Verdict
 from schemas.parts import Product
@@ -66,10 +66,10 @@ class Acts:
     acts: tuple[tuple[datetime, str], ...]
 
 
-def seller_fact(name: str, rows: Rows) -> Seller:
+def seller_fact(name: Name[Profile], rows: Rows) -> Seller:
     """The fact that the ``seller`` row, with its acts, stands for."""
-    profile: Profile = rows[name]
-    history = standings(profile.registered_at, rows["acts"].acts if "acts" in rows else ())
+    profile = rows[name]
+    history = standings(profile.registered_at, rows[ACTS].acts if ACTS in rows else ())
     return Seller(
         seller_id=rows.key,
         name=profile.name,
@@ -211,9 +211,9 @@ class Ended:
     status: AuctionStatus
 
 
-def auction_fact(name: str, rows: Rows) -> AuctionFact:
+def auction_fact(name: Name[Auction], rows: Rows) -> AuctionFact:
     """The fact that the ``auction`` row stands for."""
-    auction: Auction = rows[name]
+    auction = rows[name]
     return AuctionFact(
         auction_id=rows.key,
         version=auction.version,
@@ -247,3 +247,24 @@ def shown_of(condition: Condition) -> ShownOffer:
         unit_price=condition.unit_price,
         minimum_reservations=condition.minimum,
     )
+
+
+#: The tables of the service.
+SELLER = Single("seller", Profile)
+ACTS = Single("acts", Acts)
+AUCTION = Single("auction", Auction)
+LIVE = Single("live", Live)
+OFFERS = Table("offer", Judged)
+ASKING = Table("asking", Waiting)
+ASKED = Table("asked", Mark)
+BIDDERS = Table("bidder", Mark)
+ADDRESSES = Table("address", Mark)
+APPLICATIONS = Table("application", Application)
+APPLICANTS = Table("applicant", Applicant)
+MAILBOXES = Table("mailbox", Mailbox)
+GONE = Table("gone", Gone)
+WAITS = Single("waits", Waits)
+TOLD = Table("told", Mark)
+INVITED = Table("invited", Mark)
+CHUNKS = Table("chunk", Cursor)
+ENDED = Single("ended", Ended)

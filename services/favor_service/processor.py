@@ -1,6 +1,7 @@
 """purchases ─▶ favors ─▶ favors, notices: what each member of a closed group gets, and is told."""
 
 from runtime.processor import Processor, takes
+from runtime.rows import tables
 from schemas.favors import FAVORS
 from schemas.letters import NOTICES
 from schemas.orders import PURCHASES, PurchaseOpened, PurchaseRow, PurchaseState
@@ -21,13 +22,13 @@ FAVORS_PROCESSOR = Processor(
     ),
     due={"shrink": favors.begin_shrinking},
     chunks={"decide": favors.decide, "shrink": favors.shrink},
-    rows={
-        "terms": rows.Terms,
-        "member": rows.Purchaser,
-        "sums": rows.Sums,
-        "remainder": rows.Share,
-        "decision": rows.Decision,
-        "chunk": rows.Cursor,
-    },
+    rows=tables(
+        rows.TERMS,
+        rows.MEMBERS,
+        rows.SUMS,
+        rows.REMAINDERS,
+        rows.DECISION,
+        rows.CHUNKS,
+    ),
 )
 PROCESSORS = (FAVORS_PROCESSOR,)

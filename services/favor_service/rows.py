@@ -6,6 +6,7 @@ While a sum is shared, ``remainder/`` rows rank the members by what their floor 
 
 from dataclasses import dataclass
 
+from runtime.rows import Single, Table
 from schemas.parts import Address
 
 
@@ -78,3 +79,12 @@ class Share:
     """A member's floor share, under a name that ranks the largest remainder first."""
 
     floor: int
+
+
+#: The tables of the service.
+TERMS = Single("terms", Terms)
+MEMBERS = Table("member", Purchaser)
+SUMS = Single("sums", Sums)
+REMAINDERS = Table("remainder", Share)
+DECISION = Single("decision", Decision)
+CHUNKS = Table("chunk", Cursor)

@@ -6,6 +6,7 @@ notices, mail-preferences ─▶ letters ─▶ deliveries
 """
 
 from runtime.processor import CallRules, Processor, takes
+from runtime.rows import tables
 from schemas.letters import (
     DELIVERIES,
     MAIL_PREFERENCES,
@@ -41,12 +42,12 @@ LETTERS = Processor(
         ),
     },
     facts={"letter": rows.delivery},
-    rows={
-        "letter": rows.Letter,
-        "content": rows.Content,
-        "preference": rows.Preference,
-        "suppressed": rows.Suppressed,
-    },
+    rows=tables(
+        rows.LETTERS,
+        rows.CONTENTS,
+        rows.PREFERENCES,
+        rows.SUPPRESSED,
+    ),
 )
 
 #: What a worker of this service hosts.

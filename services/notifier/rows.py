@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from runtime.rows import Rows
+from runtime.rows import CALLS, Call, Name, Rows, Table
 from schemas.letters import Delivery, DeliveryStatus, LetterKind
 from services.notifier.rules.verdicts import Verdict
 
@@ -95,29 +95,29 @@ def mail_server(row_name: str, rows: Rows) -> str:
     return MAIL_SERVER
 
 
-def letter_name(notice_id: str) -> str:
+def letter_name(notice_id: str) -> Name[Letter]:
     """The name of a letter's row."""
-    return f"letter/{notice_id}"
+    return LETTERS(notice_id)
 
 
-def content_name(notice_id: str) -> str:
+def content_name(notice_id: str) -> Name[Content]:
     """The name of the row of a letter's notice."""
-    return f"content/{notice_id}"
+    return CONTENTS(notice_id)
 
 
-def preference_name(kind: str, mailbox: str | None) -> str:
+def preference_name(kind: str, mailbox: str | None) -> Name[Preference]:
     """The name of a preference's row; without a mailbox it is for all of the recipient's."""
-    return f"preference/{kind}/{mailbox or ''}"
+    return PREFERENCES(kind, mailbox or "")
 
 
-def call_name(notice_id: str) -> str:
+def call_name(notice_id: str) -> Name[Call]:
     """The name of the row that asks for a letter to be sent."""
-    return f"call/letter/{notice_id}"
+    return CALLS("letter", notice_id)
 
 
-def delivery(name: str, rows: Rows) -> Delivery:
+def delivery(name: Name[Letter], rows: Rows) -> Delivery:
     """The fact that a ``letter`` row stands for."""
-    letter: Letter = rows[name]
+    letter = rows[name]
     return Delivery(
         recipient_id=rows.key,
         notice_id=name.partition("/")[2],
@@ -133,3 +133,10 @@ def delivery(name: str, rows: Rows) -> Delivery:
         next_at=letter.next_at,
         version=letter.version,
     )
+
+
+#: The tables of the service.
+LETTERS = Table("letter", Letter)
+CONTENTS = Table("content", Content)
+PREFERENCES = Table("preference", Preference)
+SUPPRESSED = Table("suppressed", Suppressed)

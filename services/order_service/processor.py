@@ -11,7 +11,7 @@ deadline.
 """
 
 from runtime.processor import Processor, takes
-from runtime.rows import Waiting
+from runtime.rows import WAITING, tables
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.letters import NOTICES
 from schemas.orders import (
@@ -57,21 +57,21 @@ PROCESSOR = Processor(
         "shrink": purchases.shrink_rows,
     },
     facts={"purchase": rows.purchase_state, "member": rows.purchase_row},
-    rows={
-        "terms": rows.Terms,
-        "purchase": rows.Purchase,
-        "listed": rows.Listed,
-        "admitted": rows.Admitted,
-        "member": rows.Member,
-        "order": rows.Order,
-        "unpaid": rows.Unpaid,
-        "latest": rows.Latest,
-        "return": rows.Return,
-        "waiting": Waiting,
-        "waits": rows.Waits,
-        "chunk": rows.Chunk,
-        "ended": rows.Ended,
-    },
+    rows=tables(
+        rows.TERMS,
+        rows.PURCHASE,
+        rows.LISTED,
+        rows.ADMITTED,
+        rows.MEMBERS,
+        rows.ORDERS,
+        rows.UNPAID,
+        rows.LATEST,
+        rows.RETURNS,
+        WAITING,
+        rows.WAITS,
+        rows.CHUNKS,
+        rows.ENDED,
+    ),
 )
 
 #: What a worker of this service hosts.

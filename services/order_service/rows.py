@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows, Single, Table
 from schemas.ids import order_mark
 from schemas.orders import OrderRefused, PurchaseRow, PurchaseState
 from schemas.parts import Address, Method, PaymentScope, Period, Person, Status
@@ -174,44 +174,44 @@ class Ended:
     version: int
 
 
-def order_name(source: str, order_id: str) -> str:
+def order_name(source: str, order_id: str) -> Name[Order]:
     """The name of an order's row."""
-    return f"order/{source}/{order_id}"
+    return ORDERS(source, order_id)
 
 
-def return_name(source: str, return_id: str) -> str:
+def return_name(source: str, return_id: str) -> Name[Return]:
     """The name of a return's row."""
-    return f"return/{source}/{return_id}"
+    return RETURNS(source, return_id)
 
 
 def method_of(member_id: str, terms: Terms, rows: Rows) -> Method:
     """How a member pays: as listed, else as the group does."""
-    admitted: Admitted | None = rows.get(f"admitted/{member_id}")
+    admitted = rows.get(ADMITTED(member_id))
     return terms.method if admitted is None or admitted.method is None else admitted.method
 
 
 def mark_of(name: str, member_id: str, rows: Rows) -> int:
     """What an order adds to its member's mark; nothing where payments are not made one by one."""
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     if terms.scope == "group" or method_of(member_id, terms, rows) == "shop":
         return 0
     _, source, order_id = name.split("/")
     return order_mark(source, order_id)
 
 
-def latest_name(order: Order) -> str:
+def latest_name(order: Order) -> Name[Latest]:
     """A name that sorts a member's orders by ``ordered_at``, then by arrival."""
     at = order.ordered_at.isoformat(timespec="microseconds")
     arrival = f"{order.arrived_version:012d}.{order.arrived_unpaid:012d}"
-    return f"latest/{order.member_id}/{at}/{arrival}"
+    return LATEST(order.member_id, at, arrival)
 
 
 def listed_at(member_id: str, rows: Rows) -> Address | None:
     """The address that the list of members has for a member."""
-    terms: Terms | None = rows.get("terms")
+    terms = rows.get(TERMS)
     if terms is not None and not terms.listed:
         return None  # as for most groups, and nothing to look up
-    admitted: Admitted | None = rows.get(f"admitted/{member_id}")
+    admitted = rows.get(ADMITTED(member_id))
     return admitted.address if admitted else None
 
 
@@ -224,10 +224,10 @@ def recipient(member_id: str, in_orders: Address | None, rows: Rows) -> Person |
 # --- facts ---------------------------------------------------------------------------------------
 
 
-def purchase_state(row_name: str, rows: Rows) -> PurchaseState:
+def purchase_state(row_name: Name[Purchase], rows: Rows) -> PurchaseState:
     """The summary that the row ``purchase`` stands for; money in minor units."""
-    purchase: Purchase = rows[row_name]
-    terms: Terms = rows["terms"]
+    purchase = rows[row_name]
+    terms = rows[TERMS]
     return PurchaseState(
         group_id=rows.key,
         request_id=terms.request_id,
@@ -241,10 +241,10 @@ def purchase_state(row_name: str, rows: Rows) -> PurchaseState:
     )
 
 
-def purchase_row(row_name: str, rows: Rows) -> PurchaseRow:
+def purchase_row(row_name: Name[Member], rows: Rows) -> PurchaseRow:
     """The line of the table that a row ``member/<member_id>`` stands for; money in minor units."""
-    member: Member = rows[row_name]
-    terms: Terms = rows["terms"]
+    member = rows[row_name]
+    terms = rows[TERMS]
     member_id = row_name.partition("/")[2]
     return PurchaseRow(
         group_id=rows.key,
@@ -274,3 +274,18 @@ def order_refused(row_name: str, row: Order | Return, rows: Rows) -> OrderRefuse
         quantity=row.refused if isinstance(row, Return) else row.quantity,
         reason=row.reason,
     )
+
+
+#: The tables of the service.
+TERMS = Single("terms", Terms)
+PURCHASE = Single("purchase", Purchase)
+LISTED = Single("listed", Listed)
+ADMITTED = Table("admitted", Admitted)
+MEMBERS = Table("member", Member)
+ORDERS = Table("order", Order)
+UNPAID = Single("unpaid", Unpaid)
+LATEST = Table("latest", Latest)
+RETURNS = Table("return", Return)
+WAITS = Single("waits", Waits)
+CHUNKS = Table("chunk", Chunk)
+ENDED = Single("ended", Ended)

@@ -6,6 +6,7 @@ desk ─▶ notices.
 """
 
 from runtime.processor import Processor, takes
+from runtime.rows import tables
 from schemas.groups import (
     DEFINITIONS,
     GROUP_PURCHASE_REQUESTS,
@@ -45,18 +46,18 @@ DESK = Processor(
         "shrink": requests.shrink,
     },
     chunks={"admit": requests.admit_members, "drop": requests.drop_parts},
-    rows={
-        "asked": rows.Asked,
-        "group": rows.Group,
-        "claim": rows.Claim,
-        "outcome": rows.Outcome,
-        "gathered": rows.Gathered,
-        "expected": rows.Expected,
-        "part": rows.Part,
-        "listed": rows.Listed,
-        "twice": rows.Listed,
-        "chunk": rows.Cursor,
-    },
+    rows=tables(
+        rows.ASKED,
+        rows.GROUP,
+        rows.CLAIM,
+        rows.OUTCOME,
+        rows.GATHERED,
+        rows.EXPECTED,
+        rows.PARTS,
+        rows.LISTED,
+        rows.TWICE,
+        rows.CHUNKS,
+    ),
 )
 REGISTRAR = Processor(
     service="request_service",
@@ -64,6 +65,8 @@ REGISTRAR = Processor(
     inputs=(ID_CLAIMS,),
     outputs=(ID_ANSWERS,),
     on=dict([takes(IdClaimed, requests.answer_claim)]),
-    rows={"owner": rows.Owner},
+    rows=tables(
+        rows.OWNER,
+    ),
 )
 PROCESSORS = (DESK, REGISTRAR)

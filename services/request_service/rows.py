@@ -12,6 +12,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from runtime.rows import Single, Table
+
 
 @dataclass(slots=True)
 class Asked:
@@ -96,3 +98,17 @@ class Owner:
     """The request an id belongs to, for ever."""
 
     request_id: str
+
+
+#: The tables of the service.
+ASKED = Single("asked", Asked)
+GROUP = Single("group", Group)
+CLAIM = Single("claim", Claim)
+OUTCOME = Single("outcome", Outcome)
+GATHERED = Single("gathered", Gathered)
+EXPECTED = Single("expected", Expected)
+PARTS = Table("part", Part)
+LISTED = Table("listed", Listed)
+TWICE = Table("twice", Listed)
+CHUNKS = Table("chunk", Cursor)
+OWNER = Single("owner", Owner)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from runtime.rows import CALLS, Call, Name, Single, Table
+
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Outcome = Literal["done", "less", "refused", "again", "ours", "later", "elsewhere"]
 
@@ -152,21 +154,30 @@ class Reply:
     is_open: bool = False
 
 
-def order_name(source: str, order_id: str) -> str:
+def order_name(source: str, order_id: str) -> Name[Order]:
     """The name of an order's row."""
-    return f"order/{source}/{order_id}"
+    return ORDERS(source, order_id)
 
 
-def payer_name(member_id: str) -> str:
+def payer_name(member_id: str) -> Name[Payer]:
     """The name of a member's row."""
-    return f"payer/{member_id}"
+    return PAYERS(member_id)
 
 
-def instruction_name(payment_id: str) -> str:
+def instruction_name(payment_id: str) -> Name[Instruction]:
     """The name of an instruction's row."""
-    return f"instruction/{payment_id}"
+    return INSTRUCTIONS(payment_id)
 
 
-def call_name(payment_id: str) -> str:
+def call_name(payment_id: str) -> Name[Call]:
     """The name of the row that asks for a step of an instruction."""
-    return f"call/shop/{payment_id}"
+    return CALLS("shop", payment_id)
+
+
+#: The tables of the service.
+TERMS = Single("terms", Terms)
+ORDERS = Table("order", Order)
+RETURNS = Table("return", Returned)
+PAYERS = Table("payer", Payer)
+INSTRUCTIONS = Table("instruction", Instruction)
+CHUNKS = Table("chunk", Chunk)

@@ -15,6 +15,7 @@ orders.
 """
 
 from runtime.processor import CallRules, Processor, takes
+from runtime.rows import tables
 from schemas.groups import GROUP_PURCHASES, GroupPurchase
 from schemas.ops import TASKS
 from schemas.orders import ORDERS, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
@@ -56,7 +57,10 @@ PROCESSOR = Processor(
         ]
     ),
     due={"forget": orders.forget_order},
-    rows={"order": rows.ShopOrder, "task": rows.LeftToPeople},
+    rows=tables(
+        rows.ORDER,
+        rows.TASK,
+    ),
 )
 
 INSTRUCTIONS = Processor(
@@ -85,14 +89,14 @@ INSTRUCTIONS = Processor(
             server=answers.shop,
         ),
     },
-    rows={
-        "terms": outbound_rows.Terms,
-        "order": outbound_rows.Order,
-        "return": outbound_rows.Returned,
-        "payer": outbound_rows.Payer,
-        "instruction": outbound_rows.Instruction,
-        "chunk": outbound_rows.Chunk,
-    },
+    rows=tables(
+        outbound_rows.TERMS,
+        outbound_rows.ORDERS,
+        outbound_rows.RETURNS,
+        outbound_rows.PAYERS,
+        outbound_rows.INSTRUCTIONS,
+        outbound_rows.CHUNKS,
+    ),
 )
 
 #: What a worker of this service hosts.

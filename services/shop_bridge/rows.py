@@ -7,6 +7,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from runtime.rows import Single
 from services.shop_bridge.rules.versions import FIRST, NEVER, Version
 
 
@@ -132,3 +133,8 @@ class LeftToPeople:
     since: datetime
     version: int = 1
     done_at: datetime | None = None
+
+
+#: The tables of the service.
+ORDER = Single("order", ShopOrder)
+TASK = Single("task", LeftToPeople)

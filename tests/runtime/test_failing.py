@@ -17,7 +17,7 @@ from runtime.fold import Fold
 from runtime.overlay import VALUE_BYTES_MAX
 from runtime.processor import Processor
 from runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
-from runtime.rows import Due, Rows, UnusableError
+from runtime.rows import Due, Rows, Table, UnusableError
 from runtime.rule_errors import RuleError
 from runtime.store import Meta, Store
 from schemas.auctions import SellerApproved
@@ -51,7 +51,7 @@ def summary(rows: Rows, **fields: Any) -> PurchaseState:
 def count(order: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     """Count an order; of one whose ``source`` names a way to fail, fail that way."""
     what = order.source
-    tally: Tally = rows.get("tally", Tally(0))
+    tally: Tally = rows.get("tally") or Tally(0)
     if what == "unusable":
         raise UnusableError("beyond-limits: no sum can be that much", "beyond-limits")
     sent: list[Message] = []
@@ -244,7 +244,7 @@ def test_a_record_that_waited_and_can_t_be_read_any_more_names_its_place(store: 
     partition = Partition(store, BAD)
     partition.order(BAD)
     partition.work()
-    (name,) = [name for name, _ in partition.fold.rows(BAD).scan("stash/")]
+    (name,) = [name for name, _ in partition.fold.rows(BAD).scan(Table("stash", object))]
     stashed = partition.fold.rows(BAD)[name]
     stashed.value = "{}"
     partition.parked.clear()

@@ -40,7 +40,7 @@ class Tally:
 def count(order: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     if order.quantity == 13:
         raise ZeroDivisionError("thirteen")
-    before = rows.get("tally", Tally())
+    before = rows.get("tally") or Tally()
     rows["tally"] = Tally(before.quantity + order.quantity, before.version + 1, before.closed)
     if "due/close" not in rows and not before.closed:
         rows["due/close"] = Due(T + timedelta(hours=1))

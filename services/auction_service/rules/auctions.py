@@ -28,7 +28,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from runtime.rows import Due, GivenUp, Rows, Waiting
+from runtime.rows import DUE, WAITING, Due, GivenUp, Rows
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationRefused,
@@ -43,10 +43,17 @@ from schemas.auctions import (
 from schemas.parts import Message
 from schemas.reasons import UNKNOWN_AUCTION
 from services.auction_service.rows import (
+    ASKED,
+    ASKING,
+    AUCTION,
+    CHUNKS,
+    ENDED,
+    LIVE,
+    OFFERS,
+    TOLD,
     Application,
     Auction,
     Cursor,
-    Ended,
     Judged,
     Live,
     Mark,
@@ -64,7 +71,7 @@ def open_auction(
     message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Open an auction once; what came before it is applied then."""
-    if f"offer/{message.offer_id}" in rows:
+    if OFFERS(message.offer_id) in rows:
         return (offers.verdict_of(message.offer_id, rows),)
     if waiting.is_asking(message.offer_id, rows):
         return ()
@@ -75,11 +82,11 @@ def take_offer(
     message: CounterOffered, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Judge a counter-offer, invited or not, when it comes."""
-    if f"offer/{message.offer_id}" in rows:
+    if OFFERS(message.offer_id) in rows:
         return (offers.verdict_of(message.offer_id, rows),)
     if waiting.is_asking(message.offer_id, rows):
         return ()
-    if "auction" not in rows and "ended" not in rows:
+    if AUCTION not in rows and ENDED not in rows:
         waiting.wait(message, rows, now)
         return ()
     return _judge_counter(message, rows, now, sellers, is_last_look=False)
@@ -89,9 +96,9 @@ def withdraw_auction(
     message: AuctionWithdrawn, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Take the auction back while nobody relies on it; else the seller is told why not."""
-    auction: Auction | None = rows.get("auction")
+    auction = rows.get(AUCTION)
     if auction is None:
-        if "ended" not in rows:
+        if ENDED not in rows:
             waiting.wait(message, rows, now)
         return ()
     if auction.status == "withdrawn" and message.seller_id == auction.opened_by:
@@ -99,11 +106,11 @@ def withdraw_auction(
     reason = _reason_to_stay(message, auction, rows)
     if reason:
         return _tell_why_it_stays(message.seller_id, reason, rows, now, sellers)
-    rows["auction"] = replace(auction, version=auction.version + 1, status="withdrawn")
-    for name in ("due/close", "due/invite", "due/late-sellers"):
+    rows[AUCTION] = replace(auction, version=auction.version + 1, status="withdrawn")
+    for name in (DUE("close"), DUE("invite"), DUE("late-sellers")):
         if name in rows:
             del rows[name]
-    rows["due/shrink"] = Due(now + conclusion.ROWS_KEPT)
+    rows[DUE("shrink")] = Due(now + conclusion.ROWS_KEPT)
     return ()
 
 
@@ -112,7 +119,7 @@ def look_for_seller(
 ) -> Sequence[Message]:
     """Look again whether the seller of an offer is in good standing; after a minute for good."""
     number = row_name.rpartition("/")[2]
-    row = rows[f"asking/{number}"]
+    row = rows[ASKING(number)]
     is_last_look = now >= row.arrived_at + waiting.SELLER_WAIT
     return _look(number, rows, now, sellers, is_last_look=is_last_look)
 
@@ -120,15 +127,15 @@ def look_for_seller(
 def _look(
     number: str, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
 ) -> Sequence[Message]:
-    row = rows[f"asking/{number}"]
-    del rows[f"asking/{number}"]
+    row = rows[ASKING(number)]
+    del rows[ASKING(number)]
     message = waiting.read(row)
     assert isinstance(message, Offer)
     if not is_last_look and offers.seller_reason(message, sellers):
-        rows[f"asking/{number}"] = row
+        rows[ASKING(number)] = row
         waiting.look_again(number, row.arrived_at, rows, now)
         return ()
-    del rows[f"asked/{message.offer_id}"]
+    del rows[ASKED(message.offer_id)]
     if isinstance(message, AuctionOpened):
         return _judge_opening(message, rows, now, sellers, is_last_look=is_last_look)
     assert isinstance(message, CounterOffered)
@@ -138,10 +145,10 @@ def _look(
 def _judge_opening(
     message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
 ) -> Sequence[Message]:
-    if "ended" in rows:
+    if ENDED in rows:
         return (_refused_offer(message, "auction-exists", rows),)
     problems = tuple(offers.opening_problems(message))
-    if "auction" in rows:
+    if AUCTION in rows:
         judged = Judged(message.seller_id, "refused", "auction-exists")
     elif problems:
         judged = Judged(message.seller_id, "refused", "impossible-terms", problems)
@@ -154,9 +161,9 @@ def _judge_opening(
         judged = Judged(message.seller_id, "refused", reason)
     else:
         offers.open_auction(message, rows)
-        if "due/shrink" in rows:  # set by offers that were refused for want of the auction
-            del rows["due/shrink"]
-        rows["chunk/drain"] = Cursor()
+        if DUE("shrink") in rows:  # set by offers that were refused for want of the auction
+            del rows[DUE("shrink")]
+        rows[CHUNKS("drain")] = Cursor()
         judged = Judged(message.seller_id, "shown", "opened")
     _forget_if_none(rows, now)
     return offers.keep(message, judged, rows, sellers, now)
@@ -165,11 +172,11 @@ def _judge_opening(
 def _judge_counter(
     message: CounterOffered, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
 ) -> Sequence[Message]:
-    if "ended" in rows:
-        ended: Ended = rows["ended"]
+    if ENDED in rows:
+        ended = rows[ENDED]
         reason = "auction-withdrawn" if ended.status == "withdrawn" else "after-term"
         return (_refused_offer(message, reason, rows),)
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     judged = offers.refusal(message, auction)
     if judged is None and (reason := offers.seller_reason(message, sellers)):
         if not is_last_look:
@@ -193,16 +200,16 @@ def _reason_to_stay(message: AuctionWithdrawn, auction: Auction, rows: Rows) -> 
         return "not-the-opener"
     if auction.shown.offer_id != auction.opening_offer:
         return "has-better-offer"
-    return "has-applications" if rows.get("live", Live(0)).count else ""
+    return "has-applications" if (rows.get(LIVE) or Live(0)).count else ""
 
 
 def _tell_why_it_stays(
     seller_id: str, reason: str, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
-    name = f"told/{seller_id}/{reason}"
+    name = TOLD(seller_id, reason)
     if name in rows:
         return ()
-    told = letters.withdrawal_refused(rows.key, seller_id, reason, rows["auction"], sellers, now)
+    told = letters.withdrawal_refused(rows.key, seller_id, reason, rows[AUCTION], sellers, now)
     if told:
         rows[name] = Mark()
     return told
@@ -224,12 +231,12 @@ def _refused_offer(message: Offer, reason: str, rows: Rows) -> OfferJudged:
 
 def apply(message: Applied, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Take an application, which counts once it is confirmed."""
-    if "ended" in rows:
-        status = rows["ended"].status
+    if ENDED in rows:
+        status = rows[ENDED].status
         reason = "auction-withdrawn" if status == "withdrawn" else "after-term"
         return (_refused_application(message, reason, rows),)
-    known: Application | None = rows.get(reservations.application_name(message.application_id))
-    if "auction" not in rows and (known is None or known.state != "refused"):
+    known = rows.get(reservations.application_name(message.application_id))
+    if AUCTION not in rows and (known is None or known.state != "refused"):
         waiting.wait(message, rows, now)
         return ()
     return reservations.take_application(message, rows, now)
@@ -239,9 +246,9 @@ def confirm_application(
     message: ApplicationConfirmed, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Count an application whose applicant followed the link before the term's end."""
-    if "auction" in rows:
+    if AUCTION in rows:
         return reservations.confirm(message.application_id, message.at, rows, now)
-    if "ended" not in rows:
+    if ENDED not in rows:
         waiting.wait(message, rows, now)
     return ()
 
@@ -250,9 +257,9 @@ def withdraw_application(
     message: ApplicationWithdrawn, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Take an application back before the term's end."""
-    if "auction" in rows:
+    if AUCTION in rows:
         reservations.withdraw(message.application_id, rows)
-    elif "ended" not in rows:
+    elif ENDED not in rows:
         waiting.wait(message, rows, now)
     return ()
 
@@ -277,14 +284,14 @@ def drain_waiting(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Messa
     A call ends at a takeover, whose applicants are told before anyone else applies.
     """
     messages: list[Message] = []
-    page = list(islice(rows.scan("waiting/"), ROWS_PER_CALL))
+    page = list(islice(rows.scan(WAITING), ROWS_PER_CALL))
     for name, row in page:
-        del rows[name], rows[f"due/expire/{name.partition('/')[2]}"]
+        del rows[name], rows[DUE("expire", name.partition("/")[2])]
         messages += _apply(waiting.read(row), rows, row.arrived_at, sellers)
-        if next(rows.scan("chunk/announce/"), None):
+        if next(rows.scan(CHUNKS, "announce"), None):
             return messages
     if len(page) < ROWS_PER_CALL:
-        del rows["chunk/drain"]
+        del rows[CHUNKS("drain")]
     return messages
 
 
@@ -314,18 +321,18 @@ def refuse_unknown(
     Withdrawals and confirmations become dead letters.
     """
     number = row_name.rpartition("/")[2]
-    row: Waiting = rows[f"waiting/{number}"]
+    row = rows[WAITING(number)]
     message = waiting.read(row)
-    del rows[f"waiting/{number}"]
+    del rows[WAITING(number)]
     _forget_if_none(rows, now)
     if isinstance(message, CounterOffered):
-        if f"offer/{message.offer_id}" in rows:
+        if OFFERS(message.offer_id) in rows:
             return (offers.verdict_of(message.offer_id, rows),)
         judged = Judged(message.seller_id, "refused", UNKNOWN_AUCTION)
         return offers.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
         name = reservations.application_name(message.application_id)
-        application: Application | None = rows.get(name)
+        application = rows.get(name)
         if application is None:
             application = rows[name] = Application(
                 "refused", message.applicant.id, message.quantity, message.applied_at,
@@ -337,8 +344,8 @@ def refuse_unknown(
 
 def _forget_if_none(rows: Rows, now: datetime) -> None:
     """If the auction never opens, its refusals go one day all the same."""
-    if "auction" not in rows and "ended" not in rows and "due/shrink" not in rows:
-        rows["due/shrink"] = Due(now + conclusion.ROWS_KEPT)
+    if AUCTION not in rows and ENDED not in rows and DUE("shrink") not in rows:
+        rows[DUE("shrink")] = Due(now + conclusion.ROWS_KEPT)
 
 
 # --- the term's end ------------------------------------------------------------------------------
@@ -348,6 +355,6 @@ def close(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequenc
     """Conclude or fail; offers that still wait for their sellers are judged first, for good."""
     messages: list[Message] = []
     for number in waiting.asking(rows):
-        del rows[f"due/look/{number}"]
+        del rows[DUE("look", number)]
         messages += _look(number, rows, now, sellers, is_last_look=True)
     return (*messages, *conclusion.conclude(rows, now, sellers))

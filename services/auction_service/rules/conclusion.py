@@ -4,13 +4,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
+from typing import Any
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, WAITING, Due, Rows, Table
 from schemas.auctions import Conclusion, ContractConcluded, ContractFailed
 from schemas.groups import GroupPurchaseRequested, MembersListed
 from schemas.parts import Member, Message, Person
 from schemas.sources import sources_of_shop
 from services.auction_service.rows import (
+    ADDRESSES,
+    APPLICANTS,
+    APPLICATIONS,
+    ASKED,
+    ASKING,
+    AUCTION,
+    BIDDERS,
+    CHUNKS,
+    ENDED,
+    GONE,
+    INVITED,
+    LIVE,
+    MAILBOXES,
+    OFFERS,
+    TOLD,
+    WAITS,
     Applicant,
     Auction,
     Cursor,
@@ -25,15 +42,15 @@ ROWS_KEPT = timedelta(days=90)
 ROWS_PER_CALL = 500
 #: So that a part of the longest names and addresses still is a record.
 MEMBERS_PER_PART = 100
-TABLES = (
-    *("offer/", "bidder/", "address/", "application/", "applicant/", "mailbox/"),
-    *("gone/", "told/", "waits", "invited/", "live"),
+TABLES: tuple[Table[Any], ...] = (
+    *(OFFERS, BIDDERS, ADDRESSES, APPLICATIONS, APPLICANTS, MAILBOXES),
+    *(GONE, TOLD, INVITED),
 )
 
 
 def conclude(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Decide by the count; the contract's group purchase is requested with the first chunk."""
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     is_concluded = auction.reservations >= auction.shown.minimum
     auction = replace(
         auction,
@@ -41,9 +58,9 @@ def conclude(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
         status="concluded" if is_concluded else "failed",
         group_request_id=f"au-{rows.key}" if is_concluded else None,
     )
-    rows["auction"] = auction
-    rows["chunk/tell"] = Cursor(step="applicants")
-    rows["due/shrink"] = Due(now + ROWS_KEPT)
+    rows[AUCTION] = auction
+    rows[CHUNKS("tell")] = Cursor(step="applicants")
+    rows[DUE("shrink")] = Due(now + ROWS_KEPT)
     end = Conclusion(
         auction_id=rows.key,
         shown=shown_of(auction.shown),
@@ -61,10 +78,12 @@ def conclude(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
 
 def announce(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Tell the next applicants of the earliest takeover they have not been told of."""
-    name, cursor = next(rows.scan("chunk/announce/"))
-    auction: Auction = rows["auction"]
+    name, cursor = next(rows.scan(CHUNKS, "announce"))
+    auction = rows[AUCTION]
+    assert cursor.before is not None
+    assert cursor.shown is not None
     takeover = (cursor.version, cursor.before, cursor.shown)
-    page = list(islice(rows.scan("applicant/", after=cursor.after), ROWS_PER_CALL))
+    page = list(islice(rows.scan(APPLICANTS, after=cursor.after), ROWS_PER_CALL))
     if len(page) == ROWS_PER_CALL:
         rows[name] = replace(cursor, after=page[-1][0])
     else:
@@ -80,13 +99,13 @@ def announce(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
 
 def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Tell the next applicants, then the losing sellers; a contract's members go along."""
-    cursor: Cursor = rows["chunk/tell"]
+    cursor = rows[CHUNKS("tell")]
     if cursor.step == "sellers":
         return _tell_sellers(cursor, rows, sellers)
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     page: list[tuple[str, Applicant]] = [
         (name.partition("/")[2], applicant)
-        for name, applicant in islice(rows.scan("applicant/", after=cursor.after), ROWS_PER_CALL)
+        for name, applicant in islice(rows.scan(APPLICANTS, after=cursor.after), ROWS_PER_CALL)
     ]
     messages: list[Message] = []
     seller_name = None
@@ -104,9 +123,9 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
         )
     if len(page) == ROWS_PER_CALL:
         part = cursor.part + ROWS_PER_CALL // MEMBERS_PER_PART
-        rows["chunk/tell"] = replace(cursor, after=f"applicant/{page[-1][0]}", part=part)
+        rows[CHUNKS("tell")] = replace(cursor, after=APPLICANTS(page[-1][0]), part=part)
     else:
-        rows["chunk/tell"] = Cursor(step="sellers")
+        rows[CHUNKS("tell")] = Cursor(step="sellers")
     return messages
 
 
@@ -155,15 +174,15 @@ def _request(
 
 
 def _tell_sellers(cursor: Cursor, rows: Rows, sellers: Sellers) -> Sequence[Message]:
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     page = [
         name.partition("/")[2]
-        for name, _ in islice(rows.scan("bidder/", after=cursor.after), ROWS_PER_CALL)
+        for name, _ in islice(rows.scan(BIDDERS, after=cursor.after), ROWS_PER_CALL)
     ]
     if len(page) == ROWS_PER_CALL:
-        rows["chunk/tell"] = replace(cursor, after=f"bidder/{page[-1]}")
+        rows[CHUNKS("tell")] = replace(cursor, after=BIDDERS(page[-1]))
     else:
-        del rows["chunk/tell"]
+        del rows[CHUNKS("tell")]
     return [
         notice
         for seller_id in page
@@ -179,11 +198,12 @@ def begin_shrinking(
     row_name: str, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     """Begin to forget an auction that ended long ago, or never opened."""
-    if any(next(rows.scan(table), None) for table in ("asking/", "asked/", "waiting/")):
+    unanswered: tuple[Table[Any], ...] = (ASKING, ASKED, WAITING)
+    if any(next(rows.scan(table), None) for table in unanswered):
         # It has not opened, but may yet: what waits is answered before anything is forgotten.
-        rows["due/shrink"] = Due(now + ROWS_KEPT)
+        rows[DUE("shrink")] = Due(now + ROWS_KEPT)
     else:
-        rows["chunk/shrink"] = Cursor()
+        rows[CHUNKS("shrink")] = Cursor()
     return ()
 
 
@@ -195,8 +215,11 @@ def shrink(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
         del rows[name]
     if names:
         return ()
-    del rows["chunk/shrink"]
-    if "auction" in rows:
-        rows["ended"] = Ended(rows["auction"].status)
-        del rows["auction"]
+    del rows[CHUNKS("shrink")]
+    for single in (WAITS, LIVE):
+        if single in rows:
+            del rows[single]
+    if AUCTION in rows:
+        rows[ENDED] = Ended(rows[AUCTION].status)
+        del rows[AUCTION]
     return ()

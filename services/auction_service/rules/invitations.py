@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Rows
 from schemas.parts import Message
-from services.auction_service.rows import Auction, Cursor, Mark
+from services.auction_service.rows import AUCTION, CHUNKS, INVITED, Cursor, Mark
 from services.auction_service.rules import letters
 from services.auction_service.rules.letters import Sellers
 from services.auction_service.rules.standing import standing_at
@@ -20,28 +20,28 @@ LATE_SELLERS = SELLER_WAIT
 
 def invite(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Call every other seller to outbid the condition shown at the predetermined date."""
-    auction: Auction = rows["auction"]
-    rows["auction"] = replace(auction, version=auction.version + 1, invited_at=now)
+    auction = rows[AUCTION]
+    rows[AUCTION] = replace(auction, version=auction.version + 1, invited_at=now)
     # Whoever is shown at the date is not called, even if displaced a moment later.
-    rows[f"invited/{auction.shown.seller_id}"] = Mark()
-    rows["chunk/invite"] = Cursor()
-    rows["due/late-sellers"] = Due(now + LATE_SELLERS)
+    rows[INVITED(auction.shown.seller_id)] = Mark()
+    rows[CHUNKS("invite")] = Cursor()
+    rows[DUE("late-sellers")] = Due(now + LATE_SELLERS)
     return ()
 
 
 def invite_late(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Call those whose registration in time is known only now; nobody is called twice."""
-    auction: Auction = rows["auction"]
-    rows["chunk/invite"] = Cursor(step="late" if auction.status == "open" else "forget")
+    auction = rows[AUCTION]
+    rows[CHUNKS("invite")] = Cursor(step="late" if auction.status == "open" else "forget")
     return ()
 
 
 def invite_some(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Call the next sellers who were in good standing at the date."""
-    cursor: Cursor = rows["chunk/invite"]
+    cursor = rows[CHUNKS("invite")]
     if cursor.step == "forget":
         return _forget_invited(rows)
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     assert auction.invited_at is not None
     messages: list[Message] = []
     page = list(islice((each for each in sellers if each > cursor.after), ROWS_PER_CALL))
@@ -50,22 +50,22 @@ def invite_some(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message
         if seller is None or seller.registered_at >= auction.invited_at:
             continue
         is_good = standing_at(seller, auction.invited_at) == "good"
-        if is_good and f"invited/{seller_id}" not in rows:
-            rows[f"invited/{seller_id}"] = Mark()
+        if is_good and INVITED(seller_id) not in rows:
+            rows[INVITED(seller_id)] = Mark()
             messages += letters.invitation(rows.key, seller, auction, now)
     if len(page) == ROWS_PER_CALL:
-        rows["chunk/invite"] = replace(cursor, after=page[-1])
+        rows[CHUNKS("invite")] = replace(cursor, after=page[-1])
     elif cursor.step == "late":
-        rows["chunk/invite"] = Cursor(step="forget")
+        rows[CHUNKS("invite")] = Cursor(step="forget")
     else:
-        del rows["chunk/invite"]
+        del rows[CHUNKS("invite")]
     return messages
 
 
 def _forget_invited(rows: Rows) -> Sequence[Message]:
-    names = [name for name, _ in islice(rows.scan("invited/"), ROWS_PER_CALL)]
+    names = [name for name, _ in islice(rows.scan(INVITED), ROWS_PER_CALL)]
     for name in names:
         del rows[name]
     if not names:
-        del rows["chunk/invite"]
+        del rows[CHUNKS("invite")]
     return ()

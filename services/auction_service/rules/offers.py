@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Rows
 from schemas.auctions import (
     AuctionOpened,
     ConditionReplaced,
@@ -16,6 +16,10 @@ from schemas.auctions import (
 from schemas.money import CURRENCIES
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Message, Problem, is_possible
 from services.auction_service.rows import (
+    AUCTION,
+    BIDDERS,
+    CHUNKS,
+    OFFERS,
     Auction,
     Condition,
     Cursor,
@@ -110,7 +114,7 @@ def open_auction(message: AuctionOpened, rows: Rows) -> None:
     """Put the auction's page up."""
     term = message.closes_at - message.offered_at
     invites_at = message.invites_at or message.offered_at + term * 3 / 4
-    rows["auction"] = Auction(
+    rows[AUCTION] = Auction(
         version=1,
         status="open",
         product_id=message.product.id,
@@ -129,20 +133,20 @@ def open_auction(message: AuctionOpened, rows: Rows) -> None:
         closes_at=message.closes_at,
         group_request_id=None,
     )
-    rows["due/invite"] = Due(invites_at)
-    rows["due/close"] = Due(message.closes_at)
+    rows[DUE("invite")] = Due(invites_at)
+    rows[DUE("close")] = Due(message.closes_at)
 
 
 def take_over(
     message: CounterOffered, rows: Rows, sellers: Sellers, now: datetime
 ) -> Sequence[Message]:
     """Show a better condition, and tell the displaced seller; applicants are told in chunks."""
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     before = auction.shown
     after = replace(auction, version=auction.version + 1, shown=condition_of(message))
-    rows["auction"] = after
+    rows[AUCTION] = after
     if auction.applicants:
-        rows[f"chunk/announce/{after.version:012d}"] = Cursor(
+        rows[CHUNKS("announce", f"{after.version:012d}")] = Cursor(
             before=before, shown=after.shown, version=after.version
         )
     replaced = ConditionReplaced(
@@ -175,21 +179,21 @@ def keep(
     message: Offer, judged: Judged, rows: Rows, sellers: Sellers, now: datetime
 ) -> Sequence[Message]:
     """Keep the verdict for repeats, and tell the seller."""
-    rows[f"offer/{message.offer_id}"] = judged
+    rows[OFFERS(message.offer_id)] = judged
     if judged.verdict != "refused":
-        rows[f"bidder/{message.seller_id}"] = Mark()
+        rows[BIDDERS(message.seller_id)] = Mark()
         seller = letters.seller_of(sellers, message.seller_id)
         if seller is not None and (name := address_name(seller.email)):
             rows[name] = Mark()
     return (
         verdict_of(message.offer_id, rows),
-        *letters.offer_judged(message, judged, rows.get("auction"), sellers, now),
+        *letters.offer_judged(message, judged, rows.get(AUCTION), sellers, now),
     )
 
 
 def verdict_of(offer_id: str, rows: Rows) -> OfferJudged:
     """The verdict that is kept of an offer."""
-    judged: Judged = rows[f"offer/{offer_id}"]
+    judged = rows[OFFERS(offer_id)]
     return OfferJudged(
         offer_id=offer_id,
         auction_id=rows.key,

@@ -9,24 +9,40 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows
 from schemas.addresses import canonical
 from schemas.auctions import ApplicationRefused, Applied
 from schemas.parts import NUMBER_MAX, Message
 from schemas.reasons import BEYOND_LIMITS
-from services.auction_service.rows import Applicant, Application, Auction, Gone, Live, Mailbox
+from services.auction_service.rows import (
+    ADDRESSES,
+    APPLICANTS,
+    APPLICATIONS,
+    AUCTION,
+    BIDDERS,
+    GONE,
+    LIVE,
+    MAILBOXES,
+    Applicant,
+    Application,
+    Auction,
+    Gone,
+    Live,
+    Mailbox,
+    Mark,
+)
 from services.auction_service.rules.letters import application_refused, confirm_application
 
 
-def application_name(application_id: str) -> str:
+def application_name(application_id: str) -> Name[Application]:
     """The name of an application's row."""
-    return f"application/{application_id}"
+    return APPLICATIONS(application_id)
 
 
 def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a new application: it counts, waits for its confirmation, or is refused."""
     name = application_name(message.application_id)
-    known: Application | None = rows.get(name)
+    known = rows.get(name)
     if known is not None and not known.state.endswith("-ahead"):
         if known.state == "refused":
             return (refused(message.application_id, known, rows),)
@@ -39,7 +55,7 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
     if known is not None and known.state == "withdrawn-ahead":
         rows[name] = Application("withdrawn", person.id, message.quantity, message.applied_at)
         return ()
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     reason = _reason_to_refuse(message, auction, rows)
     if reason:
         is_too_much = reason == "over-applicant-limit"
@@ -55,8 +71,8 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
 def confirm(application_id: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
     """Count an application that was confirmed in time, or keep that it is until it comes."""
     name = application_name(application_id)
-    auction: Auction = rows["auction"]
-    application: Application | None = rows.get(name)
+    auction = rows[AUCTION]
+    application = rows.get(name)
     if auction.status != "open" or at >= auction.closes_at:
         return ()
     if application is None:
@@ -70,8 +86,8 @@ def confirm(application_id: str, at: datetime, rows: Rows, now: datetime) -> Seq
 def withdraw(application_id: str, rows: Rows) -> None:
     """Take an application out, or keep that it is void until it comes; a contract binds."""
     name = application_name(application_id)
-    auction: Auction = rows["auction"]
-    application: Application | None = rows.get(name)
+    auction = rows[AUCTION]
+    application = rows.get(name)
     if auction.status != "open":
         return
     if application is None or application.state == "confirmed-ahead":
@@ -79,10 +95,10 @@ def withdraw(application_id: str, rows: Rows) -> None:
     elif application.state == "unconfirmed":
         _end(application_id, application, "withdrawn", rows)
     elif application.state == "counts":
-        applicant: Applicant = rows[f"applicant/{application.applicant_id}"]
+        applicant = rows[APPLICANTS(application.applicant_id)]
         _take_out(application.applicant_id, applicant, rows)
         _end(application_id, application, "withdrawn", rows)
-        rows["auction"] = replace(
+        rows[AUCTION] = replace(
             auction,
             version=auction.version + 1,
             reservations=auction.reservations - applicant.quantity,
@@ -108,23 +124,23 @@ def refused(application_id: str, application: Application, rows: Rows) -> Applic
 def competes(applicant_id: str, email: str | None, rows: Rows) -> bool:
     """Whether an applicant is a seller of this auction, by id or by mailbox."""
     name = address_name(email)
-    return f"bidder/{applicant_id}" in rows or bool(name and name in rows)
+    return BIDDERS(applicant_id) in rows or bool(name and name in rows)
 
 
 def has_applied(seller_id: str, email: str | None, rows: Rows) -> bool:
     """Whether a seller's reservation counts in this auction, by id or by mailbox."""
     name = mailbox_name(email)
-    return f"applicant/{seller_id}" in rows or bool(name and name in rows)
+    return APPLICANTS(seller_id) in rows or bool(name and name in rows)
 
 
-def address_name(email: str | None) -> str:
-    """The name of the row that marks a seller's mailbox; empty without an address."""
-    return f"address/{_digest(email)}" if _digest(email) else ""
+def address_name(email: str | None) -> Name[Mark] | None:
+    """The name of the row that marks a seller's mailbox; ``None`` without an address."""
+    return ADDRESSES(_digest(email)) if _digest(email) else None
 
 
-def mailbox_name(email: str | None) -> str:
-    """The name of the row of an applicant's mailbox; empty without an address."""
-    return f"mailbox/{_digest(email)}" if _digest(email) else ""
+def mailbox_name(email: str | None) -> Name[Mailbox] | None:
+    """The name of the row of an applicant's mailbox; ``None`` without an address."""
+    return MAILBOXES(_digest(email)) if _digest(email) else None
 
 
 def _digest(email: str | None) -> str:
@@ -146,7 +162,7 @@ def _counting(application: Application, rows: Rows) -> dict[str, Applicant]:
     mailbox: Mailbox | None = rows.get(name) if name else None
     if mailbox is not None:
         ids.append(mailbox.applicant_id)
-    found = {each: rows.get(f"applicant/{each}") for each in ids}
+    found = {each: rows.get(APPLICANTS(each)) for each in ids}
     return {who: applicant for who, applicant in found.items() if applicant is not None}
 
 
@@ -189,7 +205,7 @@ def _count(
         _let_go(_names(who, application.email), application_id, application.applied_at, rows)
         _replace(_older(application_id, application, counting), None, rows)
         return ()
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     others = auction.reservations - sum(each.quantity for each in counting.values())
     reason = ""
     if competes(who, application.email, rows):
@@ -210,7 +226,7 @@ def _is_overtaken(
     """Whether a later application of the same applicant was confirmed, even if it was withdrawn."""
     assert application.applied_at is not None
     names = _names(application.applicant_id, application.email)
-    gone: Iterable[Gone | None] = (rows.get(f"gone/{name}") for name in names)
+    gone: Iterable[Gone | None] = (rows.get(GONE(name)) for name in names)
     order = application.applied_at, application_id
     return any(
         each is not None and order < (each.applied_at, each.application_id)
@@ -240,15 +256,15 @@ def _replace(
     """Take out the applications that counted, and put in the one that replaces them, if any."""
     if not counting and by is None:
         return
-    auction: Auction = rows["auction"]
+    auction = rows[AUCTION]
     for who, applicant in counting.items():
-        before: Application = rows[application_name(applicant.application_id)]
+        before = rows[application_name(applicant.application_id)]
         _take_out(who, applicant, rows)
         _end(applicant.application_id, before, "replaced", rows)
     if by is not None:
         _put_in(*by, rows)
     taken_out = sum(each.quantity for each in counting.values())
-    rows["auction"] = replace(
+    rows[AUCTION] = replace(
         auction,
         version=auction.version + 1,
         reservations=auction.reservations - taken_out + (by[1].quantity if by else 0),
@@ -261,9 +277,9 @@ def _put_in(application_id: str, application: Application, rows: Rows) -> None:
     who = application.applicant_id
     assert application.applied_at is not None
     for name in _names(who, application.email):
-        if f"gone/{name}" in rows:
-            del rows[f"gone/{name}"]
-    rows[f"applicant/{who}"] = Applicant(
+        if GONE(name) in rows:
+            del rows[GONE(name)]
+    rows[APPLICANTS(who)] = Applicant(
         application_id, application.applied_at, application.quantity,
         application.email, application.name, application.locale, application.time_zone,
     )  # fmt: skip
@@ -276,7 +292,7 @@ def _put_in(application_id: str, application: Application, rows: Rows) -> None:
 
 def _take_out(applicant_id: str, applicant: Applicant, rows: Rows) -> None:
     """Delete the applicant's row, but keep the time of the application."""
-    del rows[f"applicant/{applicant_id}"]
+    del rows[APPLICANTS(applicant_id)]
     if mailbox := mailbox_name(applicant.email):
         del rows[mailbox]
     names = _names(applicant_id, applicant.email)
@@ -289,9 +305,9 @@ def _let_go(
     """Keep the latest confirmed application of an id or a mailbox."""
     assert applied_at is not None
     for name in names:
-        known: Gone | None = rows.get(f"gone/{name}")
+        known = rows.get(GONE(name))
         if known is None or (known.applied_at, known.application_id) < (applied_at, application_id):
-            rows[f"gone/{name}"] = Gone(application_id, applied_at)
+            rows[GONE(name)] = Gone(application_id, applied_at)
 
 
 def _end(application_id: str, application: Application, state: str, rows: Rows) -> None:
@@ -319,8 +335,8 @@ def _refuse(
     )  # fmt: skip
     rows[application_name(application_id)] = kept
     answer = refused(application_id, kept, rows)
-    return (answer, *application_refused(answer, application, rows["auction"], now))
+    return (answer, *application_refused(answer, application, rows[AUCTION], now))
 
 
 def _add_live(rows: Rows, number: int) -> None:
-    rows["live"] = Live(rows.get("live", Live(0)).count + number)
+    rows[LIVE] = Live((rows.get(LIVE) or Live(0)).count + number)

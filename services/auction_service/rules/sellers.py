@@ -7,14 +7,14 @@ from datetime import datetime
 from runtime.rows import Rows
 from schemas.auctions import SellerAct, SellerRegistered
 from schemas.parts import Message
-from services.auction_service.rows import Acts, Profile
+from services.auction_service.rows import ACTS, SELLER, Acts, Profile
 from services.auction_service.rules.standing import standings
 
 
 def register(message: SellerRegistered, rows: Rows, now: datetime) -> Sequence[Message]:
     """Register a seller; the first registration under an id stands."""
-    if "seller" not in rows:
-        rows["seller"] = Profile(
+    if SELLER not in rows:
+        rows[SELLER] = Profile(
             1, message.name, message.email, message.locale, message.time_zone,
             message.registered_at,
         )  # fmt: skip
@@ -23,14 +23,14 @@ def register(message: SellerRegistered, rows: Rows, now: datetime) -> Sequence[M
 
 def act_on_seller(message: SellerAct, rows: Rows, now: datetime) -> Sequence[Message]:
     """Approve, suspend or reinstate; by the acts' own times, in whatever order they come."""
-    before = rows["acts"].acts if "acts" in rows else ()
+    before = rows[ACTS].acts if ACTS in rows else ()
     act = (message.at, type(message).__name__)
     if act in before:
         return ()
-    rows["acts"] = Acts((*before, act))
-    profile: Profile | None = rows.get("seller")
+    rows[ACTS] = Acts((*before, act))
+    profile = rows.get(SELLER)
     if profile is not None:
         since = profile.registered_at
         if standings(since, before) != standings(since, (*before, act)):
-            rows["seller"] = replace(profile, version=profile.version + 1)
+            rows[SELLER] = replace(profile, version=profile.version + 1)
     return ()

@@ -6,7 +6,7 @@ from datetime import datetime
 from schemas.auctions import Seller, Standing
 
 #: Acts of one instant count in this order.
-ACTS = ("SellerApproved", "SellerSuspended", "SellerReinstated")
+ACTS_IN_ORDER = ("SellerApproved", "SellerSuspended", "SellerReinstated")
 
 Acts = Sequence[tuple[datetime, str]]
 
@@ -18,7 +18,7 @@ def standings(registered_at: datetime, acts: Acts) -> list[tuple[datetime, Stand
     """
     history: list[tuple[datetime, Standing]] = [(registered_at, "pending")]
     is_approved = is_suspended = False
-    for at, act in sorted(acts, key=lambda each: (each[0], ACTS.index(each[1]))):
+    for at, act in sorted(acts, key=lambda each: (each[0], ACTS_IN_ORDER.index(each[1]))):
         is_approved = is_approved or act == "SellerApproved"
         is_suspended = act == "SellerSuspended" or (is_suspended and act != "SellerReinstated")
         standing: Standing = "suspended" if is_suspended else "good" if is_approved else "pending"

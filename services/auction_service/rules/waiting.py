@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, GivenUp, Rows, Waiting
+from runtime.rows import DUE, WAITING, Due, GivenUp, Rows, Table, Waiting
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationWithdrawn,
@@ -13,7 +13,7 @@ from schemas.auctions import (
     CounterOffered,
 )
 from schemas.reasons import UNKNOWN_AUCTION
-from services.auction_service.rows import Mark, Waits
+from services.auction_service.rows import ASKED, ASKING, WAITS, Mark, Waits
 
 UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
 SELLER_WAIT = timedelta(seconds=60)
@@ -40,25 +40,25 @@ WAITERS: dict[str, type[Waiter]] = {
 def wait(message: Waiter, rows: Rows, now: datetime) -> None:
     """Keep a message an hour for its auction."""
     until = now + UNKNOWN_AUCTION_WAIT
-    number = _keep("waiting", message, rows, now, until)
-    rows[f"due/expire/{number}"] = Due(until)
+    number = _keep(WAITING, message, rows, now, until)
+    rows[DUE("expire", number)] = Due(until)
 
 
 def ask(message: AuctionOpened | CounterOffered, rows: Rows, now: datetime) -> None:
     """Keep an offer a minute for the facts of its seller, which may still be on their way."""
-    number = _keep("asking", message, rows, now, now + SELLER_WAIT)
-    rows[f"asked/{message.offer_id}"] = Mark()
-    rows[f"due/look/{number}"] = Due(now + SELLER_RECHECK)
+    number = _keep(ASKING, message, rows, now, now + SELLER_WAIT)
+    rows[ASKED(message.offer_id)] = Mark()
+    rows[DUE("look", number)] = Due(now + SELLER_RECHECK)
 
 
 def is_asking(offer_id: str, rows: Rows) -> bool:
     """Whether an offer of this id waits for its seller: the first of an id stands."""
-    return f"asked/{offer_id}" in rows
+    return ASKED(offer_id) in rows
 
 
 def look_again(number: str, since: datetime, rows: Rows, now: datetime) -> None:
     """Leave an offer to the next look."""
-    rows[f"due/look/{number}"] = Due(min(now + SELLER_RECHECK, since + SELLER_WAIT))
+    rows[DUE("look", number)] = Due(min(now + SELLER_RECHECK, since + SELLER_WAIT))
 
 
 def read(waiting: Waiting) -> Waiter:
@@ -68,7 +68,7 @@ def read(waiting: Waiting) -> Waiter:
 
 def asking(rows: Rows) -> Iterator[str]:
     """The numbers of the offers that wait for their sellers, in order of arrival."""
-    for name, _ in list(rows.scan("asking/")):
+    for name, _ in list(rows.scan(ASKING)):
         yield name.partition("/")[2]
 
 
@@ -78,11 +78,13 @@ def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
     return GivenUp(message, waiting, problem, UNKNOWN_AUCTION)
 
 
-def _keep(table: str, message: Waiter, rows: Rows, now: datetime, until: datetime) -> str:
-    last = rows.get("waits", Waits(0)).last + 1
-    rows["waits"] = Waits(last)
+def _keep(
+    table: Table[Waiting], message: Waiter, rows: Rows, now: datetime, until: datetime
+) -> str:
+    last = (rows.get(WAITS) or Waits(0)).last + 1
+    rows[WAITS] = Waits(last)
     number = f"{last:012d}"
-    rows[f"{table}/{number}"] = Waiting(
+    rows[table(number)] = Waiting(
         type(message).__name__, message.model_dump_json(exclude_none=True), now, until
     )
     return number

@@ -16,13 +16,26 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from runtime.rows import Due, Rows, UnusableError
+from runtime.rows import DUE, Due, Rows, UnusableError
 from schemas.favors import Favor, FavorDecision
 from schemas.money import largest_remainder_floor, percent_of
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
 from schemas.reasons import BEYOND_LIMITS, UNKNOWN_GROUP
-from services.favor_service.rows import Cursor, Decision, Purchaser, Share, Sums, Terms
+from services.favor_service.rows import (
+    CHUNKS,
+    DECISION,
+    MEMBERS,
+    REMAINDERS,
+    SUMS,
+    TERMS,
+    Cursor,
+    Decision,
+    Purchaser,
+    Share,
+    Sums,
+    Terms,
+)
 from services.favor_service.rules import letters
 
 ROWS_PER_CALL = 500
@@ -34,8 +47,8 @@ KEPT_AFTER_CLOSE = timedelta(days=90)
 
 def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the ladder for the close, and the product for letters."""
-    if "decision" not in rows:
-        rows["terms"] = Terms(
+    if DECISION not in rows:
+        rows[TERMS] = Terms(
             message.favor.model_dump_json(),
             message.if_incomplete,
             message.currency,
@@ -50,8 +63,8 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
 
     Raises ``UnusableError`` if the group's sums, and so its favors, would pass the limits.
     """
-    name = f"member/{message.member_id}"
-    decision = rows.get("decision")
+    name = MEMBERS(message.member_id)
+    decision = rows.get(DECISION)
     before = rows.get(name) or Purchaser()
     if message.version <= before.version or (decision and decision.over):
         return []
@@ -62,7 +75,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
         value=message.value,
         address=Address.at(message.member),
     )
-    rows["sums"] = _sums(before, after, rows)
+    rows[SUMS] = _sums(before, after, rows)
     rows[name] = after
     if decision is None or (decision.tier is None and not decision.cancel_all):
         return []
@@ -76,7 +89,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
 
 
 def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
-    sums: Sums = rows.get("sums") or Sums()
+    sums = rows.get(SUMS) or Sums()
     quantity = sums.quantity + after.quantity - before.quantity
     value = sums.value + after.value - before.value
     if quantity > NUMBER_MAX or value > SUM_MAX:
@@ -96,17 +109,17 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
 
     Raises ``UnusableError`` without the terms, which come earlier on the same topic.
     """
-    if message.status == "open" or "decision" in rows:
+    if message.status == "open" or DECISION in rows:
         return []
-    if message.status != "withdrawn" and "terms" not in rows:
+    if message.status != "withdrawn" and TERMS not in rows:
         raise UnusableError("the group closed before its terms came", UNKNOWN_GROUP)
     decision = Decision(message.request_id, message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
-    rows["due/shrink"] = Due(now + KEPT_AFTER_CLOSE)
+    rows[DUE("shrink")] = Due(now + KEPT_AFTER_CLOSE)
     if message.status == "withdrawn":
-        rows["decision"] = decision
+        rows[DECISION] = decision
         return []
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     favor = FavorTerms.model_validate_json(terms.favor)
     incomplete = message.status == "elapsed"
     gives_tier = not incomplete or terms.if_incomplete == "as-reached"
@@ -119,25 +132,25 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
         value=message.value,
         currency=message.currency or terms.currency,
     )
-    rows["decision"] = decision
+    rows[DECISION] = decision
     if tier is None and not decision.cancel_all:
         return _end(rows, decision, Cursor())
-    rows["chunk/decide"] = Cursor()
+    rows[CHUNKS("decide")] = Cursor()
     if favor.scope == "group" and not decision.cancel_all:
         group_sum, _ = _formula(decision, decision.quantity, decision.value)
-        rows["chunk/decide"] = Cursor(step="floor", left=group_sum)
+        rows[CHUNKS("decide")] = Cursor(step="floor", left=group_sum)
     return []
 
 
 def decide(rows: Rows, now: datetime) -> Sequence[Message]:
     """Give the next members what was decided; after the last, say what it comes to."""
-    cursor: Cursor = rows["chunk/decide"]
-    decision: Decision = rows["decision"]
+    cursor = rows[CHUNKS("decide")]
+    decision = rows[DECISION]
     if cursor.step == "floor":
         return _rank_floors(rows, decision, cursor)
     if cursor.step == "share":
         return _hand_out_shares(rows, decision, cursor, now)
-    page = list(islice(rows.scan("member/", after=cursor.after), ROWS_PER_CALL))
+    page = list(islice(rows.scan(MEMBERS, after=cursor.after), ROWS_PER_CALL))
     sent: list[Message] = []
     for name, purchaser in page:
         if purchaser.quantity:
@@ -146,23 +159,23 @@ def decide(rows: Rows, now: datetime) -> Sequence[Message]:
             cursor = replace(cursor, total=cursor.total + amount, members=cursor.members + 1)
     if len(page) < ROWS_PER_CALL:
         return [*sent, *_end(rows, decision, cursor)]
-    rows["chunk/decide"] = replace(cursor, after=page[-1][0])
+    rows[CHUNKS("decide")] = replace(cursor, after=page[-1][0])
     return sent
 
 
 def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
     """First pass over a sum: note each floor share where a scan finds it by its remainder."""
-    page = list(islice(rows.scan("member/", after=cursor.after), ROWS_PER_CALL))
+    page = list(islice(rows.scan(MEMBERS, after=cursor.after), ROWS_PER_CALL))
     group_sum, _ = _formula(decision, decision.quantity, decision.value)
     # Without any value the sum to share is 0, and a division by 0 has to be avoided.
     whole = max(decision.value, 1)
     for name, purchaser in page:
         if purchaser.quantity:
             floor, remainder = largest_remainder_floor(group_sum, purchaser.value, whole)
-            rows[f"remainder/{whole - remainder:020}/{_member(name)}"] = Share(floor)
+            rows[REMAINDERS(f"{whole - remainder:020}", _member(name))] = Share(floor)
             cursor = replace(cursor, left=cursor.left - floor)
     last = len(page) < ROWS_PER_CALL
-    rows["chunk/decide"] = replace(
+    rows[CHUNKS("decide")] = replace(
         cursor, step="share" if last else "floor", after="" if last else page[-1][0]
     )
     return []
@@ -172,13 +185,13 @@ def _hand_out_shares(
     rows: Rows, decision: Decision, cursor: Cursor, now: datetime
 ) -> Sequence[Message]:
     """Second pass: one unit of what the floors left over to each of the largest remainders."""
-    page = list(islice(rows.scan("remainder/"), ROWS_PER_CALL))
+    page = list(islice(rows.scan(REMAINDERS), ROWS_PER_CALL))
     sent: list[Message] = []
     for name, share in page:
         unit = 1 if cursor.left > 0 else 0
         member_id = name.split("/", 2)[2]
         # At most the member's value, even if the summary's sums are below those of the rows.
-        amount = min(share.floor + unit, rows[f"member/{member_id}"].value)
+        amount = min(share.floor + unit, rows[MEMBERS(member_id)].value)
         del rows[name]
         sent += _give(rows, member_id, decision, amount, now)
         cursor = replace(
@@ -189,13 +202,13 @@ def _hand_out_shares(
         )
     if len(page) < ROWS_PER_CALL:
         return [*sent, *_end(rows, decision, cursor)]
-    rows["chunk/decide"] = cursor
+    rows[CHUNKS("decide")] = cursor
     return sent
 
 
 def _end(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
-    if "chunk/decide" in rows:
-        del rows["chunk/decide"]
+    if CHUNKS("decide") in rows:
+        del rows[CHUNKS("decide")]
     return [
         FavorDecision(
             group_id=rows.key,
@@ -215,23 +228,23 @@ def _end(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
 
 def begin_shrinking(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     """A group long over is forgotten in chunks."""
-    rows["chunk/shrink"] = Cursor()
+    rows[CHUNKS("shrink")] = Cursor()
     return []
 
 
 def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the next members' rows; at last, all but the mark that the group is over."""
-    if "sums" in rows:
-        del rows["sums"]
-    names = [name for name, _ in islice(rows.scan("member/"), ROWS_PER_CALL)]
+    if SUMS in rows:
+        del rows[SUMS]
+    names = [name for name, _ in islice(rows.scan(MEMBERS), ROWS_PER_CALL)]
     for name in names:
         del rows[name]
     if len(names) == ROWS_PER_CALL:
         return []
-    if "terms" in rows:
-        del rows["terms"]
-    rows["decision"] = replace(rows["decision"], over=True)
-    del rows["chunk/shrink"]
+    if TERMS in rows:
+        del rows[TERMS]
+    rows[DECISION] = replace(rows[DECISION], over=True)
+    del rows[CHUNKS("shrink")]
     return []
 
 
@@ -282,8 +295,8 @@ def _give(
     basis: Basis | None = None,
 ) -> Sequence[Message]:
     """Note in the member's row what is given, and say it; without ``basis``, by the close."""
-    name = f"member/{member_id}"
-    purchaser: Purchaser = rows[name]
+    name = MEMBERS(member_id)
+    purchaser = rows[name]
     tier = _tier(decision)
     _, gift = _formula(decision, purchaser.quantity, purchaser.value)
     version = purchaser.favor_version + 1

@@ -7,14 +7,14 @@ from runtime.rows import Rows
 from schemas.favors import Favor
 from schemas.letters import Notice, notices
 from schemas.parts import Product
-from services.favor_service.rows import Purchaser, Terms
+from services.favor_service.rows import TERMS, Purchaser
 
 
 def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequence[Notice]:
     """That a favor is given, and for what; nothing to a member without an address."""
     if purchaser.address is None:
         return ()
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     if not terms.product_name:  # written before rows named it
         return ()
     return notices(

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import Call, Due, Rows, spread_pause
+from runtime.rows import DUE, Call, Due, Name, Rows, spread_pause
 from schemas.letters import (
     OPTIONAL_KINDS,
     LetterResend,
@@ -32,6 +32,7 @@ from schemas.letters import (
 from schemas.mailboxes import AddressError, usable
 from schemas.parts import Message
 from services.notifier.rows import (
+    SUPPRESSED,
     Content,
     Letter,
     Reply,
@@ -78,14 +79,14 @@ def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]
         rows[name] = letter
         rows[call_name(message.notice_id)] = Call(at=now, since=now)
     rows[content_name(message.notice_id)] = Content(message.model_dump_json(exclude_none=True))
-    rows[f"due/forget/{message.notice_id}"] = Due(now + KEPT_FOR)
+    rows[DUE("forget", message.notice_id)] = Due(now + KEPT_FOR)
     return ()
 
 
 def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the latest word, by its own time; letters that wait for another try go by it too."""
     name = preference_name(message.kind, message.mailbox)
-    before: PreferenceRow | None = rows.get(name)
+    before = rows.get(name)
     if before is None or message.at >= before.at:
         rows[name] = PreferenceRow(not isinstance(message, Unsubscribed), message.at)
     return ()
@@ -94,10 +95,10 @@ def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[
 def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message]:
     """Send a letter again now, whatever became of it; its address is tried again too."""
     name = letter_name(message.notice_id)
-    letter: Letter | None = rows.get(name)
+    letter = rows.get(name)
     if letter is None or content_name(message.notice_id) not in rows:
         return ()
-    suppressed = f"suppressed/{letter.address}"
+    suppressed = SUPPRESSED(letter.address)
     if suppressed in rows:
         del rows[suppressed]
     rows[name] = replace(
@@ -112,19 +113,19 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
     return ()
 
 
-def forget(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete a letter's content and keep its outcome.
 
     A letter that still waits is given up, unless somebody asked for it since.
     """
     notice_id = row_name.rpartition("/")[2]
-    call: Call | None = rows.get(call_name(notice_id))
+    call = rows.get(call_name(notice_id))
     if call is not None and (call.owner or call.since + KEPT_FOR > now):
         rows[row_name] = Due(now + KEPT_STEP if call.owner else call.since + KEPT_FOR)
         return ()
     if call is not None:
         del rows[call_name(notice_id)]
-        letter: Letter = rows[letter_name(notice_id)]
+        letter = rows[letter_name(notice_id)]
         rows[letter_name(notice_id)] = replace(
             letter,
             version=letter.version + 1,
@@ -140,19 +141,19 @@ def forget(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 # --- what goes out -------------------------------------------------------------------------------
 
 
-def request(row_name: str, rows: Rows, now: datetime) -> Request:
+def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
     """What the mailer is to send."""
-    content: Content = rows[content_name(row_name.rpartition("/")[2])]
-    call: Call = rows[row_name]
+    content = rows[content_name(row_name.rpartition("/")[2])]
+    call = rows[row_name]
     return Request(content.notice, call.since)
 
 
-def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
+def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
     """Record what became of a try; another is due later unless that was for good."""
     notice_id = row_name.rpartition("/")[2]
     name = letter_name(notice_id)
-    call: Call = rows[row_name]
-    letter: Letter = rows[name]
+    call = rows[row_name]
+    letter = rows[name]
     tried = replace(
         letter,
         version=letter.version + 1,
@@ -171,7 +172,7 @@ def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[M
     elif reply.outcome == "bounced":
         rows[name] = replace(tried, status="bounced")
         if reply.verdict == "gone":
-            rows[f"suppressed/{letter.address}"] = Suppressed(reply.text, now)
+            rows[SUPPRESSED(letter.address)] = Suppressed(reply.text, now)
     elif reason := _reason_to_suppress(letter, rows):
         rows[name] = replace(tried, status="suppressed", reply=reason)
     else:
@@ -208,7 +209,7 @@ def _reason_to_suppress(letter: Letter, rows: Rows) -> str:
         for kind in (letter.kind, "all"):
             if _is_unwanted(kind, letter.address, rows):
                 return "unsubscribed" if kind == "all" else f"unsubscribed from {kind}"
-    suppressed: Suppressed | None = rows.get(f"suppressed/{letter.address}")
+    suppressed = rows.get(SUPPRESSED(letter.address))
     return f"the address was refused: {suppressed.reply}" if suppressed else ""
 
 

@@ -7,7 +7,7 @@ confirms the order. The address gets no other letter before that, as it may be a
 from collections.abc import Sequence
 from datetime import datetime
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Name, Rows
 from schemas.letters import Notice
 from schemas.orders import OrderPaid, OrderPlaced, confirm_by, units_by_link_max
 from schemas.reasons import BEYOND_LIMITS
@@ -39,7 +39,7 @@ def reason_to_refuse(
     return "expired" if (confirmed_at or now) >= confirm_by(message.ordered_at) else ""
 
 
-def keep(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
+def keep(name: Name[Order], order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
     """Keep an order until it is confirmed or expires; returns the letter that asks for that."""
     rows[name] = order
     rows[due_name(name)] = Due(confirm_by(order.ordered_at))
@@ -51,12 +51,12 @@ def is_in_time(order: Order, at: datetime) -> bool:
     return at < confirm_by(order.ordered_at)
 
 
-def end_waiting(name: str, rows: Rows) -> None:
+def end_waiting(name: Name[Order], rows: Rows) -> None:
     """Delete the row by which the order would expire."""
     if due_name(name) in rows:
         del rows[due_name(name)]
 
 
-def due_name(name: str) -> str:
+def due_name(name: Name[Order]) -> Name[Due]:
     """The name of the row by which an unconfirmed order expires."""
-    return f"due/confirm/{name.partition('/')[2]}"
+    return DUE("confirm", name.partition("/")[2])

@@ -13,8 +13,10 @@ from schemas.letters import LetterKind, Notice, notices
 from schemas.orders import OrderPaid, OrderPlaced, confirm_by
 from schemas.parts import Address, Person, Product
 from services.order_service.rows import (
+    MEMBERS,
+    PURCHASE,
+    TERMS,
     Admitted,
-    Member,
     Order,
     Purchase,
     Return,
@@ -44,7 +46,7 @@ def counted(
     name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
     """That an order counts, and what the group has with it: ``purchase``."""
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     return _of_order(
         "order-counted",
         name,
@@ -62,7 +64,7 @@ def _of_order(
     person = recipient(order.member_id, order.address, rows)
     if person is None:
         return ()
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     product = _product(terms)
     if product is None:
         return ()
@@ -121,7 +123,7 @@ def _refused(
         order_id=answer.order_id,
         quantity=answer.quantity,
         reason=answer.reason,
-        product=_product(rows["terms"]) if "terms" in rows else None,
+        product=_product(rows[TERMS]) if TERMS in rows else None,
     )
 
 
@@ -138,15 +140,15 @@ def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[No
 
     They say the time that was fixed for them, however late the clock finds it.
     """
-    terms: Terms = rows["terms"]
-    purchase: Purchase = rows["purchase"]
+    terms = rows[TERMS]
+    purchase = rows[PURCHASE]
     product = _product(terms)
     letters: list[Notice] = []
     for name, admitted in listed:
         if admitted.address is None or product is None:
             continue
         member_id = name.partition("/")[2]
-        member: Member | None = rows.get(f"member/{member_id}")
+        member = rows.get(MEMBERS(member_id))
         if member is not None and member.quantity:
             continue
         letters += notices(

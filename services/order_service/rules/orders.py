@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows
 from schemas.ids import MARK_MAX
 from schemas.money import worth
 from schemas.orders import OrderPaid, OrderPlaced
@@ -12,6 +12,12 @@ from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.payments import Payment
 from schemas.reasons import BEYOND_LIMITS
 from services.order_service.rows import (
+    ADMITTED,
+    MEMBERS,
+    ORDERS,
+    PURCHASE,
+    TERMS,
+    UNPAID,
     Latest,
     Member,
     Order,
@@ -42,7 +48,7 @@ MONEY_IS_THERE = frozenset(
 )
 
 
-def paid_order(message: Payment) -> str | None:
+def paid_order(message: Payment) -> Name[Order] | None:
     """The name of the order whose money a payment says is there; None if it says no such thing."""
     cause = message.cause
     if cause.kind != "order" or (message.kind, message.status) not in MONEY_IS_THERE:
@@ -52,7 +58,7 @@ def paid_order(message: Payment) -> str | None:
     return order_name(cause.source, cause.order_id)
 
 
-def unaskable_order(message: Payment) -> str | None:
+def unaskable_order(message: Payment) -> Name[Order] | None:
     """The order that can't be charged, as it would take its payer's sums beyond the limit.
 
     ``None`` if the payment does not say so.
@@ -70,11 +76,11 @@ def take_order(
 ) -> Sequence[Message]:
     """Count a new order or keep it until its money is there, or refuse it; answer a known one."""
     name = order_name(message.source, message.order_id)
-    known: Order | None = rows.get(name)
+    known = rows.get(name)
     if known is not None and known.state not in AHEAD:
         return _take_known(name, known, message, rows, now, paid=paid)
-    terms: Terms = rows["terms"]
-    purchase: Purchase = rows["purchase"]
+    terms = rows[TERMS]
+    purchase = rows[PURCHASE]
     price = terms.unit_price if message.unit_price is None else message.unit_price
     value = worth(message.quantity, price or 0, message.value)
     order = Order(
@@ -97,13 +103,15 @@ def take_order(
     return _take_in(name, order, rows, now, paid=paid, money=money)
 
 
-def take_confirmation(name: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
+def take_confirmation(
+    name: Name[Order], at: datetime, rows: Rows, now: datetime
+) -> Sequence[Message]:
     """Take a confirmed order as if it came now; if it has not come yet, keep its confirmation.
 
     The order was placed in time, so the 72 hours after the close do not apply. An order that is
     confirmed too late, or was refused, is refused; for other orders a confirmation does nothing.
     """
-    order: Order | None = rows.get(name)
+    order = rows.get(name)
     if order is None or order.state == "paid-ahead":
         rows[name] = Order("confirmed-ahead", confirmed_at=at, money=order is not None)
         return ()
@@ -116,9 +124,9 @@ def take_confirmation(name: str, at: datetime, rows: Rows, now: datetime) -> Seq
     return _take_confirmed(name, order, rows, now, paid=False)
 
 
-def expire(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def expire(name: Name[Order], rows: Rows, now: datetime) -> Sequence[Message]:
     """Refuse an order that nobody confirmed; no letter, as the address may be a stranger's."""
-    order: Order | None = rows.get(name)
+    order = rows.get(name)
     if order is None or order.state != "unconfirmed":
         return ()
     confirmations.end_waiting(name, rows)
@@ -126,10 +134,10 @@ def expire(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _take_confirmed(
-    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool
+    name: Name[Order], order: Order, rows: Rows, now: datetime, *, paid: bool
 ) -> Sequence[Message]:
     confirmations.end_waiting(name, rows)
-    purchase: Purchase = rows["purchase"]
+    purchase = rows[PURCHASE]
     if purchase.status == "withdrawn":
         return _refuse(name, order, "withdrawn", rows, now)
     arrived = replace(order, state="counts", arrived_version=purchase.version + 1, money=False)
@@ -137,11 +145,11 @@ def _take_confirmed(
 
 
 def _take_in(
-    name: str, order: Order, rows: Rows, now: datetime, *, paid: bool, money: bool
+    name: Name[Order], order: Order, rows: Rows, now: datetime, *, paid: bool, money: bool
 ) -> Sequence[Message]:
     """Count an order that passed all checks, or keep it until it is paid."""
-    terms: Terms = rows["terms"]
-    purchase: Purchase = rows["purchase"]
+    terms = rows[TERMS]
+    purchase = rows[PURCHASE]
     counts = paid or terms.scope == "group"
     if not counts and money:
         counts = method_of(order.member_id, terms, rows) != "shop"
@@ -151,28 +159,28 @@ def _take_in(
     return ()
 
 
-def take_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def take_money(name: Name[Order], rows: Rows, now: datetime) -> Sequence[Message]:
     """Count a placed order whose money has come, or keep that it has until the order comes."""
-    order: Order | None = rows.get(name)
+    order = rows.get(name)
     if order is None:
         rows[name] = Order("paid-ahead")
     elif order.state in ("confirmed-ahead", "unconfirmed"):
         rows[name] = replace(order, money=True)
-    elif order.state == "placed" and method_of(order.member_id, rows["terms"], rows) != "shop":
+    elif order.state == "placed" and method_of(order.member_id, rows[TERMS], rows) != "shop":
         return _count_placed(name, order, rows, now)
     return ()
 
 
-def take_no_money(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def take_no_money(name: Name[Order], rows: Rows, now: datetime) -> Sequence[Message]:
     """Refuse a placed order that can't be charged; an order that already counts stays."""
-    order: Order | None = rows.get(name)
+    order = rows.get(name)
     if order is None or order.state != "placed":
         return ()
     return _refuse(name, order, BEYOND_LIMITS, rows, now)
 
 
 def _take_known(
-    name: str,
+    name: Name[Order],
     order: Order,
     message: OrderPlaced | OrderPaid,
     rows: Rows,
@@ -195,7 +203,7 @@ def _reason_to_refuse(
     message: OrderPlaced | OrderPaid, terms: Terms, purchase: Purchase, rows: Rows, now: datetime
 ) -> str:
     """The first reason that holds, the order's own before those of when it came; or empty."""
-    if terms.listed and f"admitted/{message.member_id}" not in rows:
+    if terms.listed and ADMITTED(message.member_id) not in rows:
         return "not-a-member"
     if message.ordered_at < terms.opens_at:
         return "before-period"
@@ -215,24 +223,24 @@ def _is_beyond_limits(order: Order, purchase: Purchase) -> bool:
     return quantity > NUMBER_MAX or purchase.value + order.value > SUM_MAX
 
 
-def _keep_unpaid(name: str, order: Order, purchase: Purchase, rows: Rows) -> None:
+def _keep_unpaid(name: Name[Order], order: Order, purchase: Purchase, rows: Rows) -> None:
     """Keep an order until its money is there; its arrival ranks after all that count by now."""
-    unpaid = rows.get("unpaid", Unpaid(0)).count + 1
-    rows["unpaid"] = Unpaid(unpaid)
+    unpaid = (rows.get(UNPAID) or Unpaid(0)).count + 1
+    rows[UNPAID] = Unpaid(unpaid)
     rows[name] = replace(
         order, state="placed", arrived_version=purchase.version, arrived_unpaid=unpaid
     )
 
 
-def _count_placed(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Message]:
-    purchase: Purchase = rows["purchase"]
+def _count_placed(name: Name[Order], order: Order, rows: Rows, now: datetime) -> Sequence[Message]:
+    purchase = rows[PURCHASE]
     if purchase.status == "withdrawn":
         return _refuse(name, order, "withdrawn", rows, now)
     return _count(name, replace(order, state="counts"), purchase, rows, now)
 
 
 def _count(
-    name: str, order: Order, purchase: Purchase, rows: Rows, now: datetime
+    name: Name[Order], order: Order, purchase: Purchase, rows: Rows, now: datetime
 ) -> Sequence[Message]:
     """Add an order to its member and to the group, and close the group if that completes it."""
     if _is_beyond_limits(order, purchase):
@@ -246,16 +254,16 @@ def _count(
         purchase.closed_at, purchase.late_until,
     )  # fmt: skip
     letter = letters.counted(name, order, counted, rows, now)
-    if counted.status == "open" and is_complete(counted, rows["terms"]):
+    if counted.status == "open" and is_complete(counted, rows[TERMS]):
         return *close(counted, "complete", order.ordered_at, rows, now), *letter
-    rows["purchase"] = counted
+    rows[PURCHASE] = counted
     return letter
 
 
-def _add_to_member(name: str, order: Order, rows: Rows) -> int:
+def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
     """Add an order to its member's sums; 1 if the member had nothing before, else 0."""
-    member_name = f"member/{order.member_id}"
-    member: Member | None = rows.get(member_name)
+    member_name = MEMBERS(order.member_id)
+    member = rows.get(member_name)
     at = order.ordered_at
     mark = mark_of(name, order.member_id, rows)
     if member is None or not member.orders:
@@ -266,7 +274,7 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
         )
         return 1
     if member.only_order:
-        rows[latest_name(rows[member.only_order])] = Latest(member.only_order)
+        rows[latest_name(rows[ORDERS.stored(member.only_order)])] = Latest(member.only_order)
     rows[latest_name(order)] = Latest(name)
     rows[member_name] = Member(
         member.version + 1,
@@ -283,7 +291,7 @@ def _add_to_member(name: str, order: Order, rows: Rows) -> int:
 
 
 def _refuse(
-    name: str, order: Order, reason: str, rows: Rows, now: datetime, *, is_told: bool = True
+    name: Name[Order], order: Order, reason: str, rows: Rows, now: datetime, *, is_told: bool = True
 ) -> Sequence[Message]:
     refused = replace(order, state="refused", reason=reason, address=None)
     rows[name] = refused

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Rows
 from schemas.orders import PurchaseState
 from schemas.parts import Status
-from services.order_service.rows import Purchase, Terms, purchase_state
+from services.order_service.rows import PURCHASE, Purchase, Terms, purchase_state
 
 LATE_ORDERS_WAIT = timedelta(hours=72)
 ROWS_KEPT = timedelta(days=90)
@@ -29,19 +29,19 @@ def close(
     that an order that was fed days late does not leave less time to others. The summary is
     returned, as it would else be sent after rows that change later.
     """
-    rows["purchase"] = replace(
+    rows[PURCHASE] = replace(
         purchase, status=status, closed_at=closed_at, late_until=now + LATE_ORDERS_WAIT
     )
-    rows["due/shrink"] = Due(now + ROWS_KEPT)
-    for name in ("due/close", "due/remind"):
+    rows[DUE("shrink")] = Due(now + ROWS_KEPT)
+    for name in (DUE("close"), DUE("remind")):
         if name in rows:
             del rows[name]
-    return (purchase_state("purchase", rows),)
+    return (purchase_state(PURCHASE, rows),)
 
 
 def close_as_it_stands(status: Status, rows: Rows, now: datetime) -> Sequence[PurchaseState]:
     """Close the group at the clock's time, with the sums it has."""
-    purchase: Purchase = rows["purchase"]
+    purchase = rows[PURCHASE]
     return close(replace(purchase, version=purchase.version + 1), status, now, rows, now)
 
 

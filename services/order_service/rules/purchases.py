@@ -13,8 +13,9 @@ can have such an id; ``exceeds-orders`` for a return.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
+from typing import Any
 
-from runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
+from runtime.rows import DUE, WAITING, Due, GivenUp, Rows, Table, UnusableError, Waiting
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import (
     OrderCancelled,
@@ -29,6 +30,18 @@ from schemas.parts import Member as Purchaser
 from schemas.payments import Payment
 from schemas.reasons import BEYOND_LIMITS
 from services.order_service.rows import (
+    ADMITTED,
+    CHUNKS,
+    ENDED,
+    LATEST,
+    LISTED,
+    MEMBERS,
+    ORDERS,
+    PURCHASE,
+    RETURNS,
+    TERMS,
+    UNPAID,
+    WAITS,
     Admitted,
     Chunk,
     Ended,
@@ -61,12 +74,12 @@ CHUNK_ROWS_MAX = 500
 
 def admit_members(message: MembersAdmitted, rows: Rows, now: datetime) -> Sequence[Message]:
     """Admit a part of the members; every part precedes its group, so a later one is a repeat."""
-    if "terms" in rows or "ended" in rows:
+    if TERMS in rows or ENDED in rows:
         return ()
-    before = rows.get("listed", Listed(0))
+    before = rows.get(LISTED) or Listed(0)
     listed = _admit(message.members, before, rows)
     if listed.count > before.count:
-        rows["listed"] = listed
+        rows[LISTED] = listed
     return ()
 
 
@@ -81,28 +94,28 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     if message.number_of_products > NUMBER_MAX:
         problem = f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}"
         raise UnusableError(problem, BEYOND_LIMITS)
-    if "ended" in rows:
+    if ENDED in rows:
         return ()
-    if "terms" in rows:
-        withdrawn = message.withdrawn_at is not None and rows["purchase"].status == "open"
+    if TERMS in rows:
+        withdrawn = message.withdrawn_at is not None and rows[PURCHASE].status == "open"
         return close_as_it_stands("withdrawn", rows, now) if withdrawn else ()
-    listed = _admit(message.members, rows.get("listed", Listed(0)), rows)
-    if "listed" in rows:
-        del rows["listed"]
-    rows["terms"] = _terms(message, listed.count)
-    rows["purchase"] = Purchase(1, "open", 0, 0, 0, closed_at=None, late_until=None)
-    if "due/shrink" in rows:  # set by orders that were refused for want of the group
-        del rows["due/shrink"]
-    if "waits" in rows:
-        rows["chunk/drain"] = Chunk()
+    listed = _admit(message.members, (rows.get(LISTED) or Listed(0)), rows)
+    if LISTED in rows:
+        del rows[LISTED]
+    rows[TERMS] = _terms(message, listed.count)
+    rows[PURCHASE] = Purchase(1, "open", 0, 0, 0, closed_at=None, late_until=None)
+    if DUE("shrink") in rows:  # set by orders that were refused for want of the group
+        del rows[DUE("shrink")]
+    if WAITS in rows:
+        rows[CHUNKS("drain")] = Chunk()
     opened = PurchaseOpened(**dict(message) | {"type": "PurchaseOpened"})
     if message.withdrawn_at is not None:
         return opened, *close_as_it_stands("withdrawn", rows, now)
-    rows["due/close"] = Due(_deadline(message))
+    rows[DUE("close")] = Due(_deadline(message))
     reminds_at = letters.reminds_at(message.opens_at, message.closes_at)
     if listed.has_addresses and now < reminds_at:  # else the letter with the id says the same now
-        rows["due/remind"] = Due(reminds_at)
-    return opened, purchase_state("purchase", rows)
+        rows[DUE("remind")] = Due(reminds_at)
+    return opened, purchase_state(PURCHASE, rows)
 
 
 def drain_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
@@ -112,15 +125,15 @@ def drain_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
     ends where the group closes, as rows that change later must not be sent before the summary.
     """
     messages: list[Message] = []
-    was_open = rows["purchase"].status == "open"
-    waits = list(islice(rows.scan("waiting/"), CHUNK_ROWS_MAX))
+    was_open = rows[PURCHASE].status == "open"
+    waits = list(islice(rows.scan(WAITING), CHUNK_ROWS_MAX))
     for name, waiting in waits:
-        del rows[name], rows[f"due/expire/{name.partition('/')[2]}"]
+        del rows[name], rows[DUE("expire", name.partition("/")[2])]
         messages.extend(_apply(waiting, rows))
-        if was_open and rows["purchase"].status != "open":
+        if was_open and rows[PURCHASE].status != "open":
             break
     if not waits:
-        del rows["chunk/drain"], rows["waits"]
+        del rows[CHUNKS("drain")], rows[WAITS]
     return messages
 
 
@@ -145,7 +158,7 @@ def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
     """Admit those not yet admitted; who is listed with them."""
     count, has_addresses = listed.count, listed.has_addresses
     for member in members:
-        name = f"admitted/{member.id}"
+        name = ADMITTED(member.id)
         if name in rows:
             continue
         address = Address.at(member)
@@ -188,7 +201,7 @@ def place_order(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Mes
 
     An ``unconfirmed`` order is kept; only the letter to its purchaser tells of it.
     """
-    if "terms" not in rows:
+    if TERMS not in rows:
         return wait(message, rows, now)
     if not is_fed_by(message.source, rows):
         return refuse_order(message, rows, now)
@@ -201,7 +214,7 @@ def confirm_order(message: OrderConfirmed, rows: Rows, now: datetime) -> Sequenc
     An order that is confirmed after 48 hours is refused again. An order that was placed in time
     and is confirmed after the close gets the decided tier, like any late order.
     """
-    if "terms" not in rows:
+    if TERMS not in rows:
         return wait(message, rows, now)
     return take_confirmation(order_name(message.source, message.order_id), message.at, rows, now)
 
@@ -213,7 +226,7 @@ def pay_order(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message
     the 72 hours are for the order, which was here. What was placed stands, even if the paid
     message says another quantity.
     """
-    if "terms" not in rows:
+    if TERMS not in rows:
         return wait(message, rows, now)
     if not is_fed_by(message.source, rows):
         return refuse_order(message, rows, now)
@@ -229,7 +242,7 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
     order, unaskable = paid_order(message), unaskable_order(message)
     if order is None and unaskable is None:
         return ()
-    if "terms" not in rows:
+    if TERMS not in rows:
         return wait(message, rows, now)
     if not is_fed_by(message.cause.source or "", rows):
         return ()
@@ -240,7 +253,7 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
 
 def cancel_order(message: OrderCancelled, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take an order out, or keep that it is void until it comes; what was returned is out."""
-    if "terms" not in rows:
+    if TERMS not in rows:
         return wait(message, rows, now)
     if is_fed_by(message.source, rows):
         take_out(message, rows)
@@ -253,7 +266,7 @@ def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[
     Taken from orders of its own source only: from the one it names, if that counts and is the
     member's; else from the member's counting orders, the latest first. There is no deadline.
     """
-    if "terms" not in rows:
+    if TERMS not in rows:
         return wait(message, rows, now)
     if not is_fed_by(message.source, rows):
         return refuse_return(message, rows, now)
@@ -269,25 +282,25 @@ def close_at_deadline(row_name: str, rows: Rows, now: datetime) -> Sequence[Mess
     A listed group is elapsed, as it would have closed when it became complete; one open to anyone
     is complete if its number is reached, else elapsed.
     """
-    terms: Terms = rows["terms"]
-    reached = not terms.listed and rows["purchase"].quantity >= terms.number_of_products
+    terms = rows[TERMS]
+    reached = not terms.listed and rows[PURCHASE].quantity >= terms.number_of_products
     return close_as_it_stands("complete" if reached else "elapsed", rows, now)
 
 
 def begin_reminding(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     """Begin to remind listed members of the deadline; a group that closes takes this back."""
-    rows["chunk/remind"] = Chunk()
+    rows[CHUNKS("remind")] = Chunk()
     return ()
 
 
 def remind_members(rows: Rows, now: datetime) -> Sequence[Message]:
     """Remind the next listed members of those who have an address and no order that counts."""
-    cursor: Chunk = rows["chunk/remind"]
-    page = list(islice(rows.scan("admitted/", after=cursor.after), CHUNK_ROWS_MAX))
+    cursor = rows[CHUNKS("remind")]
+    page = list(islice(rows.scan(ADMITTED, after=cursor.after), CHUNK_ROWS_MAX))
     if len(page) < CHUNK_ROWS_MAX:
-        del rows["chunk/remind"]
+        del rows[CHUNKS("remind")]
     else:
-        rows["chunk/remind"] = Chunk(after=page[-1][0])
+        rows[CHUNKS("remind")] = Chunk(after=page[-1][0])
     return letters.reminders(page, rows)
 
 
@@ -308,7 +321,7 @@ def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message
 
 def begin_shrinking(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     """Begin to delete the rows of a group that ended long ago, or never came."""
-    rows["chunk/shrink"] = Chunk()
+    rows[CHUNKS("shrink")] = Chunk()
     return ()
 
 
@@ -317,9 +330,9 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
 
     Where no group ever came only refusals are deleted.
     """
-    tables = ["order/", "return/"]
-    if "terms" in rows:
-        tables += ["admitted/", "latest/", "member/", "unpaid"]
+    tables: list[Table[Any]] = [ORDERS, RETURNS]
+    if TERMS in rows:
+        tables += [ADMITTED, LATEST, MEMBERS]
     doomed = [
         name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
     ]
@@ -327,10 +340,12 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
         del rows[name]
     if doomed:
         return ()
-    del rows["chunk/shrink"]
-    if "terms" in rows:
-        purchase: Purchase = rows["purchase"]
-        rows["ended"] = Ended(purchase.status, purchase.version)
+    del rows[CHUNKS("shrink")]
+    if TERMS in rows:
+        purchase = rows[PURCHASE]
+        rows[ENDED] = Ended(purchase.status, purchase.version)
+        if UNPAID in rows:
+            del rows[UNPAID]
         # If the summary has not been sent yet, the terms send it.
-        del rows["purchase"], rows["terms"]
+        del rows[PURCHASE], rows[TERMS]
     return ()

@@ -5,16 +5,19 @@ from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows
 from schemas.ids import MARK_MAX
 from schemas.money import half_up
 from schemas.orders import OrderCancelled, OrderReturned
 from schemas.parts import Address, Message
 from services.order_service.rows import (
+    LATEST,
+    MEMBERS,
+    ORDERS,
+    PURCHASE,
     Latest,
     Member,
     Order,
-    Purchase,
     Return,
     latest_name,
     mark_of,
@@ -28,7 +31,7 @@ from services.order_service.rules import letters
 def take_out(message: OrderCancelled, rows: Rows) -> None:
     """Take an order out, or keep that it is void until it comes; a refused one stays refused."""
     name = order_name(message.source, message.order_id)
-    order: Order | None = rows.get(name)
+    order = rows.get(name)
     if order is None:
         rows[name] = Order("cancelled")
     elif order.state not in ("cancelled", "refused"):
@@ -40,7 +43,7 @@ def take_out(message: OrderCancelled, rows: Rows) -> None:
 def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a return out of orders and sums once, and refuse each time what exceeds the orders."""
     name = return_name(message.source, message.return_id)
-    answer: Return | None = rows.get(name)
+    answer = rows.get(name)
     if answer is not None:
         return (order_refused(name, answer, rows),) if answer.refused else ()
     answer = Return(message.member_id, _take_from_orders(message, rows), "exceeds-orders")
@@ -53,27 +56,26 @@ def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Mes
 
 def _address(message: OrderReturned, rows: Rows) -> Address | None:
     """Of the member's orders, or of the one that the return names, if that awaits its money."""
-    member: Member | None = rows.get(f"member/{message.member_id}")
+    member = rows.get(MEMBERS(message.member_id))
     if member is not None and member.address:
         return member.address
     if message.order_id is None:
         return None
-    order: Order | None = rows.get(order_name(message.source, message.order_id))
+    order = rows.get(order_name(message.source, message.order_id))
     if order is None or order.state == "unconfirmed" or order.member_id != message.member_id:
         return None
     return order.address
 
 
-def _uncount(name: str, order: Order, rows: Rows) -> None:
+def _uncount(name: Name[Order], order: Order, rows: Rows) -> None:
     """Take a cancelled order's rest out of the sums, and its times out of its member's row."""
-    member_name = f"member/{order.member_id}"
-    member: Member = rows[member_name]
+    member_name = MEMBERS(order.member_id)
+    member = rows[member_name]
     first = last = None
     if not member.only_order:
         del rows[latest_name(order)]
-        prefix = f"latest/{order.member_id}/"
-        first = _ordered_at(rows.scan(prefix), rows)
-        last = _ordered_at(rows.scan(prefix, reverse=True), rows)
+        first = _ordered_at(rows.scan(LATEST, order.member_id), rows)
+        last = _ordered_at(rows.scan(LATEST, order.member_id, reverse=True), rows)
     without = replace(
         member,
         orders=member.orders - 1,
@@ -85,18 +87,17 @@ def _uncount(name: str, order: Order, rows: Rows) -> None:
     _lower(member_name, without, order.quantity - order.returned, _value_left(order), rows)
 
 
-def _ordered_at(latest: Iterable[tuple[str, Latest]], rows: Rows) -> datetime | None:
+def _ordered_at(latest: Iterable[tuple[Name[Latest], Latest]], rows: Rows) -> datetime | None:
     """When the first of these orders was made; None if there is none."""
     for _, row in latest:
-        order: Order = rows[row.order]
-        return order.ordered_at
+        return rows[ORDERS.stored(row.order)].ordered_at
     return None
 
 
 def _take_from_orders(message: OrderReturned, rows: Rows) -> int:
     """Take a return out of orders and sums; what is left exceeds the orders."""
-    member_name = f"member/{message.member_id}"
-    member: Member | None = rows.get(member_name)
+    member_name = MEMBERS(message.member_id)
+    member = rows.get(member_name)
     left, value = message.quantity, 0
     if member is None:
         return left
@@ -104,7 +105,7 @@ def _take_from_orders(message: OrderReturned, rows: Rows) -> int:
     for name in _orders_to_return(message, member, rows):
         if not name.startswith(own):
             continue
-        order: Order | None = rows.get(name)
+        order = rows.get(name)
         if order is None or order.state != "counts" or order.member_id != message.member_id:
             continue
         taken = min(left, order.quantity - order.returned)
@@ -120,15 +121,15 @@ def _take_from_orders(message: OrderReturned, rows: Rows) -> int:
     return left
 
 
-def _orders_to_return(message: OrderReturned, member: Member, rows: Rows) -> Iterator[str]:
+def _orders_to_return(message: OrderReturned, member: Member, rows: Rows) -> Iterator[Name[Order]]:
     """The order that the return names; else all of the member's, the latest first."""
     if message.order_id is not None:
         yield order_name(message.source, message.order_id)
     elif member.only_order:
-        yield member.only_order
+        yield ORDERS.stored(member.only_order)
     else:
-        for _, latest in rows.scan(f"latest/{message.member_id}/", reverse=True):
-            yield latest.order
+        for _, latest in rows.scan(LATEST, message.member_id, reverse=True):
+            yield ORDERS.stored(latest.order)
 
 
 def _value_left(order: Order) -> int:
@@ -138,7 +139,9 @@ def _value_left(order: Order) -> int:
     return half_up(Fraction(order.value * (order.quantity - order.returned), order.quantity))
 
 
-def _lower(member_name: str, member: Member, quantity: int, value: int, rows: Rows) -> None:
+def _lower(
+    member_name: Name[Member], member: Member, quantity: int, value: int, rows: Rows
+) -> None:
     """Take that much out of a member's sums and the group's, and put both rows.
 
     The group's stays as it is if an order is cancelled that was returned in whole before.
@@ -148,8 +151,8 @@ def _lower(member_name: str, member: Member, quantity: int, value: int, rows: Ro
         member, version=member.version + 1, quantity=left, value=member.value - value
     )
     if quantity:
-        purchase: Purchase = rows["purchase"]
-        rows["purchase"] = replace(
+        purchase = rows[PURCHASE]
+        rows[PURCHASE] = replace(
             purchase,
             version=purchase.version + 1,
             quantity=purchase.quantity - quantity,

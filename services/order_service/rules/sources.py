@@ -8,9 +8,9 @@ from schemas.orders import OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.sources import may_feed
 from services.order_service.rows import (
+    TERMS,
     Order,
     Return,
-    Terms,
     order_name,
     order_refused,
     return_name,
@@ -22,7 +22,7 @@ NOT_THIS_SHOP = "not-this-shop"
 
 def is_fed_by(source: str, rows: Rows) -> bool:
     """Whether orders of this source count in the group, whose terms are known."""
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     return may_feed(source, terms.sources)
 
 
@@ -33,7 +33,7 @@ def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) ->
     """
     name = order_name(message.source, message.order_id)
     row = Order("refused", message.member_id, message.quantity, reason=NOT_THIS_SHOP)
-    known: Order | None = rows.get(name)
+    known = rows.get(name)
     if known is not None and known.state == "refused":
         return (order_refused(name, known, rows),)
     rows[name] = row
@@ -46,7 +46,7 @@ def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) ->
 def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:
     """Refuse a return of another shop, without a letter, as no order of the group came back."""
     name = return_name(message.source, message.return_id)
-    known: Return | None = rows.get(name)
+    known = rows.get(name)
     if known is None:
         known = Return(message.member_id, message.quantity, NOT_THIS_SHOP)
         rows[name] = known

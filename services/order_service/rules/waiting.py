@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from runtime.rows import Due, GivenUp, Rows, UnusableError, Waiting
+from runtime.rows import DUE, WAITING, Due, GivenUp, Name, Rows, UnusableError, Waiting
 from schemas.ids import is_group_id
 from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.reasons import MISTYPED_GROUP, UNKNOWN_GROUP
 from services.order_service.rows import (
+    ENDED,
+    WAITS,
     Order,
     Return,
     Waits,
@@ -41,21 +44,21 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
     Raises ``UnusableError`` for any other message whose id is mistyped.
     """
     name, refused = _refused(message, rows)
-    if refused and ("ended" in rows or name in rows):
-        return (order_refused(name, rows.get(name, refused), rows),)
-    if "ended" in rows:
+    if refused and (ENDED in rows or name in rows):
+        return (order_refused(name, (rows.get(name) or refused), rows),)
+    if ENDED in rows:
         return ()
     if not is_group_id(rows.key):
         if refused is None:
             raise UnusableError(f"no group has the id {rows.key}: it is mistyped", MISTYPED_GROUP)
         return _refuse(message, name, refused, rows, now)
-    number = rows.get("waits", Waits(0)).last + 1
+    number = (rows.get(WAITS) or Waits(0)).last + 1
     until = now + UNKNOWN_GROUP_WAIT
-    rows["waits"] = Waits(number)
-    rows[f"waiting/{number:012d}"] = Waiting(
+    rows[WAITS] = Waits(number)
+    rows[WAITING(f"{number:012d}")] = Waiting(
         type(message).__name__, message.model_dump_json(), arrived_at=now, until=until
     )
-    rows[f"due/expire/{number:012d}"] = Due(until)
+    rows[DUE("expire", f"{number:012d}")] = Due(until)
     return ()
 
 
@@ -66,11 +69,11 @@ def read_waiting(waiting: Waiting) -> Waiter:
 
 def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
     """Refuse an order or return whose group did not come, and keep that; give up other messages."""
-    waiting: Waiting = rows[f"waiting/{number}"]
+    waiting = rows[WAITING(number)]
     message = read_waiting(waiting)
-    del rows[f"waiting/{number}"]
-    if rows["waits"].last == int(number):
-        del rows["waits"]
+    del rows[WAITING(number)]
+    if rows[WAITS].last == int(number):
+        del rows[WAITS]
     name, refused = _refused(message, rows)
     if refused is None:
         problem = f"no group with the id {rows.key} came within an hour"
@@ -79,10 +82,10 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenU
 
 
 def _refuse(
-    message: Waiter, name: str, refused: Order | Return, rows: Rows, now: datetime
+    message: Waiter, name: Name[Any], refused: Order | Return, rows: Rows, now: datetime
 ) -> Sequence[Message]:
-    if "due/shrink" not in rows:  # if the group never comes, its refusals go one day all the same
-        rows["due/shrink"] = Due(now + ROWS_KEPT)
+    if DUE("shrink") not in rows:  # if the group never comes, its refusals go one day all the same
+        rows[DUE("shrink")] = Due(now + ROWS_KEPT)
     if name in rows:
         return (order_refused(name, rows[name], rows),)
     rows[name] = refused
@@ -92,15 +95,15 @@ def _refuse(
     return order_refused(name, refused, rows), *letters.refused(name, refused, address, rows, now)
 
 
-def _refused(message: Waiter, rows: Rows) -> tuple[str, Order | Return | None]:
+def _refused(message: Waiter, rows: Rows) -> tuple[Name[Any], Order | Return | None]:
     """The row, and its name, of an order or return refused for want of its group."""
-    is_over = "ended" in rows
+    is_over = ENDED in rows
     if isinstance(message, OrderReturned):
-        name = return_name(message.source, message.return_id)
         reason = "exceeds-orders" if is_over else UNKNOWN_GROUP
-        return name, Return(message.member_id, message.quantity, reason)
+        refused = Return(message.member_id, message.quantity, reason)
+        return return_name(message.source, message.return_id), refused
     if isinstance(message, OrderPlaced | OrderPaid):
         name = order_name(message.source, message.order_id)
         reason = "too-late" if is_over else UNKNOWN_GROUP
         return name, Order("refused", message.member_id, message.quantity, reason=reason)
-    return "", None
+    return Name(""), None

@@ -4,29 +4,39 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows, Table
 from schemas.groups import MembersAdmitted, MembersListed
 from schemas.parts import Member, Problem
-from services.request_service.rows import Expected, Gathered, Listed, Part
+from services.request_service.rows import (
+    GATHERED,
+    LISTED,
+    PARTS,
+    TWICE,
+    Expected,
+    Gathered,
+    Listed,
+    Part,
+)
 from services.request_service.rules.problems import members_problems, named, parts_problems
 
 PARTS_PER_CALL = 5
 ROWS_DROPPED_PER_CALL = 1_000
 
 
-def part_name(part: int) -> str:
+def part_name(part: int) -> Name[Part]:
     """The name of a part's row."""
-    return f"part/{part:05}"
+    return PARTS(f"{part:05}")
 
 
 def gather(rows: Rows, gathered: Gathered, members: Sequence[Member], part: int) -> Gathered:
     """Note each member by id, so that one listed twice is found without holding them all."""
     for member in members:
-        if f"listed/{member.id}" in rows:
-            rows[f"twice/{member.id}"] = Listed(part)
+        if LISTED(member.id) in rows:
+            rows[TWICE(member.id)] = Listed(part)
         else:
-            rows[f"listed/{member.id}"] = Listed(part)
+            rows[LISTED(member.id)] = Listed(part)
     return replace(
         gathered,
         members=gathered.members + len(members),
@@ -36,7 +46,7 @@ def gather(rows: Rows, gathered: Gathered, members: Sequence[Member], part: int)
 
 def gather_part(rows: Rows, message: MembersListed) -> Gathered:
     """Keep a part, or only what is odd about it; what has been gathered then."""
-    gathered: Gathered = rows.get("gathered") or Gathered(of=message.parts)
+    gathered = rows.get(GATHERED) or Gathered(of=message.parts)
     if message.parts == gathered.of and message.part <= message.parts:
         rows[part_name(message.part)] = Part(message.model_dump_json(exclude_none=True))
         gathered = replace(gathered, parts=gathered.parts + 1)
@@ -44,7 +54,7 @@ def gather_part(rows: Rows, message: MembersListed) -> Gathered:
     else:
         odd = f"part {message.part} of {message.parts} came where {gathered.of} parts were expected"
         gathered = replace(gathered, odd=gathered.odd or odd)
-    rows["gathered"] = gathered
+    rows[GATHERED] = gathered
     return gathered
 
 
@@ -58,8 +68,8 @@ def problems_of_all(members: Sequence[Member], expected: Expected) -> list[Probl
 
 def problems_of_gathered(rows: Rows, expected: Expected) -> list[Problem]:
     """What is wrong with the members gathered so far."""
-    gathered: Gathered = rows["gathered"]
-    twice = (name.split("/", 1)[1] for name, _ in rows.scan("twice/"))
+    gathered = rows[GATHERED]
+    twice = (name.split("/", 1)[1] for name, _ in rows.scan(TWICE))
     return [
         *parts_problems(gathered, expected),
         *members_problems(gathered, twice, expected),
@@ -68,7 +78,7 @@ def problems_of_gathered(rows: Rows, expected: Expected) -> list[Problem]:
 
 def problem_of_missing(rows: Rows) -> Problem:
     """Which parts never came."""
-    parts: int = rows["gathered"].of
+    parts: int = rows[GATHERED].of
     missing = (str(part) for part in range(1, parts + 1) if part_name(part) not in rows)
     problem = f"of {parts} parts these did not come within 7 days: {named(missing)}; ask again"
     return Problem(field="member_parts", problem=problem)
@@ -76,7 +86,7 @@ def problem_of_missing(rows: Rows) -> Problem:
 
 def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]:
     """The next parts of a group's members, from ``first`` on; few, as they are large."""
-    parts: int = rows["gathered"].of
+    parts = rows[GATHERED].of
     for number in range(first, min(first + PARTS_PER_CALL, parts + 1)):
         listed = MembersListed.model_validate_json(rows[part_name(number)].listed)
         yield MembersAdmitted(group_id=group_id, part=number, parts=parts, members=listed.members)
@@ -84,11 +94,12 @@ def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]
 
 def drop_some(rows: Rows) -> bool:
     """Delete a bounded number of the rows of parts; whether there were any."""
-    for table, most in (
-        ("part/", PARTS_PER_CALL),
-        ("listed/", ROWS_DROPPED_PER_CALL),
-        ("twice/", ROWS_DROPPED_PER_CALL),
-    ):
+    tables: list[tuple[Table[Any], int]] = [
+        (PARTS, PARTS_PER_CALL),
+        (LISTED, ROWS_DROPPED_PER_CALL),
+        (TWICE, ROWS_DROPPED_PER_CALL),
+    ]
+    for table, most in tables:
         names = [name for name, _ in islice(rows.scan(table), most)]
         for name in names:
             del rows[name]

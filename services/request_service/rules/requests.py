@@ -20,7 +20,7 @@ Where the design is silent, the reading that loses nothing:
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Rows
 from schemas.groups import (
     Definition,
     GroupPurchase,
@@ -36,6 +36,14 @@ from schemas.groups import (
 from schemas.ids import derive
 from schemas.parts import Message, Problem, is_possible
 from services.request_service.rows import (
+    ASKED,
+    CHUNKS,
+    CLAIM,
+    EXPECTED,
+    GATHERED,
+    GROUP,
+    OUTCOME,
+    OWNER,
     Asked,
     Claim,
     Cursor,
@@ -66,9 +74,9 @@ Definitions = Mapping[str, Message]
 
 def answer_claim(message: IdClaimed, rows: Rows, now: datetime) -> Sequence[Message]:
     """Give an id to the first request that claims it, and to no other."""
-    owner = rows.get("owner")
+    owner = rows.get(OWNER)
     if owner is None:
-        owner = rows["owner"] = Owner(message.request_id)
+        owner = rows[OWNER] = Owner(message.request_id)
     answer = IdGranted if owner.request_id == message.request_id else IdTaken
     return [
         answer(request_id=message.request_id, group_id=message.group_id, attempt=message.attempt)
@@ -82,14 +90,14 @@ def take_request(
     message: GroupPurchaseRequested, rows: Rows, now: datetime, definitions: Definitions
 ) -> Sequence[Message]:
     """Take a request up; a repeat, whatever it says, gets the first one's answer again."""
-    if "outcome" in rows:
+    if OUTCOME in rows:
         return [_answer(rows)]
-    if "asked" in rows or "group" in rows:
+    if ASKED in rows or GROUP in rows:
         return []
-    if message.member_parts or "gathered" in rows:
-        gathered = rows.get("gathered") or Gathered(of=message.member_parts)
-        rows["gathered"] = members.gather(rows, gathered, message.members, part=0)
-        rows["due/parts"] = Due(now + PARTS_WAIT)
+    if message.member_parts or GATHERED in rows:
+        gathered = rows.get(GATHERED) or Gathered(of=message.member_parts)
+        rows[GATHERED] = members.gather(rows, gathered, message.members, part=0)
+        rows[DUE("parts")] = Due(now + PARTS_WAIT)
     return _settle_terms(message, now, rows, now, definitions)
 
 
@@ -97,12 +105,12 @@ def take_members(
     message: MembersListed, rows: Rows, now: datetime, definitions: Definitions
 ) -> Sequence[Message]:
     """Gather a part of the members, before or after the request; the first of a number stands."""
-    if "outcome" in rows or "claim" in rows or members.part_name(message.part) in rows:
+    if OUTCOME in rows or CLAIM in rows or members.part_name(message.part) in rows:
         return []
-    if "due/parts" not in rows:
-        rows["due/parts"] = Due(now + PARTS_WAIT)
+    if DUE("parts") not in rows:
+        rows[DUE("parts")] = Due(now + PARTS_WAIT)
     gathered = members.gather_part(rows, message)
-    expected = rows.get("expected")
+    expected = rows.get(EXPECTED)
     if expected is None or not (gathered.odd or gathered.parts == gathered.of):
         return []
     problems = members.problems_of_gathered(rows, expected)
@@ -117,19 +125,19 @@ def withdraw(
     A repeat gets the same record again. Ninety days after the close there is nothing left to
     withdraw.
     """
-    outcome = rows.get("outcome")
+    outcome = rows.get(OUTCOME)
     if outcome is None:
         problem = "withdrawn before its id was issued"
         return _refuse(rows, [Problem(field="request_id", problem=problem)])
     if outcome.group_id is None:
         return [_answer(rows)]
-    if "group" not in rows:
+    if GROUP not in rows:
         return []
-    group = GroupPurchase.model_validate_json(rows["group"].terms)
+    group = GroupPurchase.model_validate_json(rows[GROUP].terms)
     if group.withdrawn_at is None:
         at = message.at if is_possible(message.at) else now
         group = group.model_copy(update={"withdrawn_at": at, "version": group.version + 1})
-        rows["group"] = _kept(group)
+        rows[GROUP] = _kept(group)
     return [group]
 
 
@@ -137,11 +145,11 @@ def issue(
     message: IdGranted, rows: Rows, now: datetime, definitions: Definitions
 ) -> Sequence[Message]:
     """Issue the id that was claimed last; members in parts are admitted before that."""
-    claim = rows.get("claim")
+    claim = rows.get(CLAIM)
     if claim is None or claim.attempt != message.attempt:
         return []
-    if "gathered" in rows:
-        rows["chunk/admit"] = Cursor()
+    if GATHERED in rows:
+        rows[CHUNKS("admit")] = Cursor()
         return []
     return _issue(rows, now)
 
@@ -150,7 +158,7 @@ def claim_next(
     message: IdTaken, rows: Rows, now: datetime, definitions: Definitions
 ) -> Sequence[Message]:
     """Claim the next derivation when the last one is another request's."""
-    claim = rows.get("claim")
+    claim = rows.get(CLAIM)
     if claim is None or claim.attempt != message.attempt:
         return []
     return _claim(rows, claim.attempt + 1)
@@ -163,7 +171,7 @@ def recheck_definition(
     name: str, rows: Rows, now: datetime, definitions: Definitions
 ) -> Sequence[Message]:
     """Look again for the definition that a request waits for."""
-    asked: Asked = rows["asked"]
+    asked = rows[ASKED]
     request = GroupPurchaseRequested.model_validate_json(asked.request)
     return _settle_terms(request, asked.seen_at, rows, now, definitions)
 
@@ -172,7 +180,7 @@ def give_up_on_parts(
     name: str, rows: Rows, now: datetime, definitions: Definitions
 ) -> Sequence[Message]:
     """Refuse a request whose parts never all came; drop parts whose request never came."""
-    if "group" in rows or "asked" in rows:
+    if GROUP in rows or ASKED in rows:
         return _refuse(rows, [members.problem_of_missing(rows)])
     _drop_gathered(rows)
     return []
@@ -185,7 +193,7 @@ def admit_members(rows: Rows, now: datetime, definitions: Definitions) -> Sequen
     it names many members itself. The id is certain by now: a withdrawal waits for these calls.
     """
     group = _granted(rows, now)
-    beyond, told = rows["chunk/admit"].part, 0
+    beyond, told = rows[CHUNKS("admit")].part, 0
     sent: list[Message] = []
     for part in members.admitted(rows, group.group_id, beyond):
         to_part = letters.to_members(group, part.members, now)
@@ -195,10 +203,10 @@ def admit_members(rows: Rows, now: datetime, definitions: Definitions) -> Sequen
         told += len(to_part)
         beyond = part.part + 1
     to_come = told + len(group.members) if told else 0
-    if beyond <= rows["gathered"].of or to_come > letters.LETTERS_PER_CALL:
-        rows["chunk/admit"] = Cursor(beyond)
+    if beyond <= rows[GATHERED].of or to_come > letters.LETTERS_PER_CALL:
+        rows[CHUNKS("admit")] = Cursor(beyond)
         return sent
-    del rows["chunk/admit"]
+    del rows[CHUNKS("admit")]
     _drop_gathered(rows)
     return [*sent, *_issue(rows, now)]
 
@@ -206,13 +214,13 @@ def admit_members(rows: Rows, now: datetime, definitions: Definitions) -> Sequen
 def drop_parts(rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
     """Delete what was gathered of members, a bounded number of rows a call."""
     if not members.drop_some(rows):
-        del rows["chunk/drop"]
+        del rows[CHUNKS("drop")]
     return []
 
 
 def shrink(name: str, rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
     """Leave only the outcome, which still answers a repeat."""
-    del rows["group"]
+    del rows[GROUP]
     return []
 
 
@@ -231,8 +239,8 @@ def _settle_terms(
     definition = found if isinstance(found, Definition) else None
     early = definition is None or definition.published_at > now
     if request.definition_id and early and now < seen_at + DEFINITION_WAIT:
-        rows["asked"] = Asked(request.model_dump_json(exclude_unset=True), seen_at)
-        rows["due/definition"] = Due(now + DEFINITION_RECHECK)
+        rows[ASKED] = Asked(request.model_dump_json(exclude_unset=True), seen_at)
+        rows[DUE("definition")] = Due(now + DEFINITION_RECHECK)
         return []
     asked = filled(request, definition)
     expected = Expected(
@@ -245,58 +253,58 @@ def _settle_terms(
         *terms_problems(asked, complete=definition is not None or not request.definition_id),
         *(choice_problems(asked, definition) if definition else ()),
     ]
-    if "gathered" in rows:
+    if GATHERED in rows:
         problems += members.problems_of_gathered(rows, expected)
     else:
         problems += members.problems_of_all(asked.members, expected)
     if problems:
         return _refuse(rows, problems)
-    rows["group"] = _kept(draft(asked, now))
-    if "asked" in rows:
-        del rows["asked"]
-    if "gathered" in rows:
-        rows["expected"] = expected
-        if rows["gathered"].parts < expected.parts:
+    rows[GROUP] = _kept(draft(asked, now))
+    if ASKED in rows:
+        del rows[ASKED]
+    if GATHERED in rows:
+        rows[EXPECTED] = expected
+        if rows[GATHERED].parts < expected.parts:
             return []
     return _claim(rows, attempt=0)
 
 
 def _claim(rows: Rows, attempt: int) -> Sequence[Message]:
-    rows["claim"] = Claim(attempt)
-    if "due/parts" in rows:
-        del rows["due/parts"]
+    rows[CLAIM] = Claim(attempt)
+    if DUE("parts") in rows:
+        del rows[DUE("parts")]
     return [IdClaimed(group_id=derive(rows.key, attempt), request_id=rows.key, attempt=attempt)]
 
 
 def _granted(rows: Rows, now: datetime) -> GroupPurchase:
     """The group as it stands once the id that is claimed is issued."""
-    group = GroupPurchase.model_validate_json(rows["group"].terms)
-    group_id = derive(rows.key, rows["claim"].attempt)
+    group = GroupPurchase.model_validate_json(rows[GROUP].terms)
+    group_id = derive(rows.key, rows[CLAIM].attempt)
     return group.model_copy(update={"group_id": group_id, "issued_at": now})
 
 
 def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
     group = _granted(rows, now)
-    rows["group"] = _kept(group)
-    rows["outcome"] = Outcome(group.group_id, now)
+    rows[GROUP] = _kept(group)
+    rows[OUTCOME] = Outcome(group.group_id, now)
     grace = timedelta(seconds=group.grace_seconds)
-    rows["due/shrink"] = Due(group.closes_at + grace + KEPT_AFTER_CLOSE)
-    del rows["claim"]
+    rows[DUE("shrink")] = Due(group.closes_at + grace + KEPT_AFTER_CLOSE)
+    del rows[CLAIM]
     return [group, _answer(rows), *letters.to_named(group, now)]
 
 
 def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:
-    if "gathered" in rows:
+    if GATHERED in rows:
         _drop_gathered(rows)
-    for name in ("asked", "group", "claim", "due/definition", "due/parts"):
+    for name in (ASKED, GROUP, CLAIM, DUE("definition"), DUE("parts")):
         if name in rows:
             del rows[name]
-    rows["outcome"] = Outcome(problems=tuple((each.field, each.problem) for each in problems))
+    rows[OUTCOME] = Outcome(problems=tuple((each.field, each.problem) for each in problems))
     return [_answer(rows)]
 
 
 def _answer(rows: Rows) -> Message:
-    outcome: Outcome = rows["outcome"]
+    outcome = rows[OUTCOME]
     if outcome.group_id is not None and outcome.issued_at is not None:
         return IdIssued(request_id=rows.key, group_id=outcome.group_id, issued_at=outcome.issued_at)
     problems = tuple(Problem(field=field, problem=problem) for field, problem in outcome.problems)
@@ -308,7 +316,7 @@ def _kept(group: GroupPurchase) -> Group:
 
 
 def _drop_gathered(rows: Rows) -> None:
-    for name in ("gathered", "expected"):
+    for name in (GATHERED, EXPECTED):
         if name in rows:
             del rows[name]
-    rows["chunk/drop"] = Cursor()
+    rows[CHUNKS("drop")] = Cursor()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Rows
 from schemas.parts import Message
 from schemas.shops import (
     ProductTold,
@@ -21,7 +21,7 @@ from schemas.shops import (
     ShopOrderUnnamed,
     ShopRefundSeen,
 )
-from services.shop_bridge.rows import Edit, LeftToPeople, Refund, ShopOrder
+from services.shop_bridge.rows import ORDER, TASK, Edit, Refund, ShopOrder
 from services.shop_bridge.rules import snapshots
 from services.shop_bridge.rules.settlement import settle
 from services.shop_bridge.rules.snapshots import Snapshot, place
@@ -70,7 +70,7 @@ def see_unnamed(message: ShopOrderUnnamed, rows: Rows, now: datetime) -> Sequenc
         snapshots.take_part(order, message)
     elif order.source:
         _take_snapshot(order, message)
-    elif message.cancelled or "order" in rows:
+    elif message.cancelled or ORDER in rows:
         _take_standing(order, message)
     else:
         return tell_people(order, rows, now)
@@ -121,11 +121,11 @@ def lose_order(message: ShopOrderGone, rows: Rows, now: datetime) -> Sequence[Me
 
 def forget_order(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     """Forget an order of which nothing was heard for long; an open task stays open."""
-    task: LeftToPeople | None = rows.get("task")
+    task = rows.get(TASK)
     if task is not None and task.done_at is not None:
-        del rows["task"]
-    if "order" in rows:
-        del rows["order"]
+        del rows[TASK]
+    if ORDER in rows:
+        del rows[ORDER]
     return ()
 
 
@@ -158,14 +158,14 @@ def _take_standing(order: ShopOrder, message: Snapshot) -> None:
 
 def _order(rows: Rows) -> ShopOrder:
     """The row, to be changed: rules never change one in place."""
-    order: ShopOrder = deepcopy(rows.get("order")) or ShopOrder()
+    order: ShopOrder = deepcopy(rows.get(ORDER)) or ShopOrder()
     return order
 
 
 def _keep(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
     messages = settle(order, rows.key) if order.source else []
-    rows["order"] = order
-    rows["due/forget"] = Due(now + (KEPT if order.source else PARTS_KEPT))
+    rows[ORDER] = order
+    rows[DUE("forget")] = Due(now + (KEPT if order.source else PARTS_KEPT))
     return messages
 
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, Rows
+from runtime.rows import DUE, Due, Rows
 from schemas.ops import Task, next_version, order_task_id
 from schemas.parts import Message
 from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED, NOT_THE_PRODUCT, OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
 from schemas.sources import shop_of
-from services.shop_bridge.rows import LeftToPeople, ShopOrder
+from services.shop_bridge.rows import ORDER, TASK, LeftToPeople, ShopOrder
 from services.shop_bridge.rules.units import is_other_product
 
 #: How long a task that is done is kept where no order is.
@@ -48,7 +48,7 @@ def end_task(message: ShopOrderRead, rows: Rows, now: datetime) -> Sequence[Mess
 
     What people must see to of that order is still told.
     """
-    return tell_people(rows.get("order") or ShopOrder(), rows, now)
+    return tell_people(rows.get(ORDER) or ShopOrder(), rows, now)
 
 
 def tell_people(order: ShopOrder, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -97,7 +97,7 @@ def _problem(order: ShopOrder) -> tuple[OrderReason, str] | None:
 
 def _open(task: LeftToPeople, rows: Rows, now: datetime) -> Sequence[Message]:
     """Tell of a task if anything of it is new: so one that people closed by hand stays closed."""
-    known: LeftToPeople | None = rows.get("task")
+    known = rows.get(TASK)
     if known is not None:
         since = task.since if known.done_at is not None else known.since
         task = replace(task, since=since, version=known.version)
@@ -108,17 +108,17 @@ def _open(task: LeftToPeople, rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _close(rows: Rows, now: datetime) -> Sequence[Message]:
-    task: LeftToPeople | None = rows.get("task")
+    task = rows.get(TASK)
     if task is None or task.done_at is not None:
         return ()
-    if "due/forget" not in rows:
-        rows["due/forget"] = Due(now + DONE_KEPT)
+    if DUE("forget") not in rows:
+        rows[DUE("forget")] = Due(now + DONE_KEPT)
     return _put(replace(task, done_at=now, version=next_version(task.version, now)), rows)
 
 
 def _put(task: LeftToPeople, rows: Rows) -> Sequence[Message]:
-    rows["task"] = task
-    order: ShopOrder = rows.get("order") or ShopOrder()
+    rows[TASK] = task
+    order = rows.get(ORDER) or ShopOrder()
     said = Task(
         task_id=order_task_id(task.source, task.order_id),
         kind="order",

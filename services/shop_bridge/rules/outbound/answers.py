@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import Call, Rows, spread_pause
+from runtime.rows import Call, Name, Rows, spread_pause
 from schemas.parts import Message
 from services.shop_bridge.instruction_rows import (
+    ORDERS,
     Instruction,
-    Order,
     Part,
     Payer,
     Reply,
@@ -43,15 +43,15 @@ _OUR_END = re.compile(r"(-[eg]\d+)+")
 
 def shop(row_name: str, rows: Rows) -> str:
     """The shop that is asked in a step; empty if none is."""
-    it: Instruction = rows[instruction_name(row_name.rpartition("/")[2])]
+    it = rows[instruction_name(row_name.rpartition("/")[2])]
     return f"shop {source_of(it.part.order)}" if it.part and it.part.order else ""
 
 
-def request(row_name: str, rows: Rows, now: datetime) -> Request:
+def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
     """What the caller is to do for an instruction as it stands."""
     payment_id = row_name.rpartition("/")[2]
-    it: Instruction = rows[instruction_name(payment_id)]
-    call: Call = rows[row_name]
+    it = rows[instruction_name(payment_id)]
+    call = rows[row_name]
     rest = 0.0
     if it.part is None or (not it.rested and now - it.since > OLD):
         rest = REST_SECONDS
@@ -83,12 +83,12 @@ def _as_code(it: Instruction, rows: Rows) -> int:
 # --- what is answered ----------------------------------------------------------------------------
 
 
-def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
+def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a shop's answer, and go on with what is left."""
     payment_id = row_name.rpartition("/")[2]
     name = instruction_name(payment_id)
-    call: Call = rows[row_name]
-    it: Instruction = rows[name]
+    call = rows[row_name]
+    it = rows[name]
     del rows[row_name]
     if reply.outcome == "done":
         return _take_done(payment_id, it, reply, rows, now)
@@ -137,13 +137,14 @@ def _take_done(
     amount = min(reply.amount, it.amount - it.done)
     limits = dict(it.limits)
     if part is not None and not reply.is_code:
-        order: Order = rows[part.order]
-        rows[part.order] = replace(order, refunded=order.refunded + amount)
+        order_name = ORDERS.stored(part.order)
+        order = rows[order_name]
+        rows[order_name] = replace(order, refunded=order.refunded + amount)
         if part.order in limits:
             limits[part.order] = max(limits[part.order] - amount, 0)
     name = instruction_name(payment_id)
     if it.is_over:
-        payer: Payer = rows.get(payer_name(it.payer)) or Payer()
+        payer = rows.get(payer_name(it.payer)) or Payer()
         rows[payer_name(it.payer)] = replace(payer, ahead=payer.ahead + amount)
         rows[name] = replace(it, part=None)
         return ()

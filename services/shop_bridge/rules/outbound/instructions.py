@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
-from typing import Literal
+from typing import Any, Literal
 
-from runtime.rows import Call, Due, Rows
+from runtime.rows import CALLS, DUE, Due, Name, Rows, Table
 from schemas.groups import GroupPurchase
 from schemas.ids import is_group_id
 from schemas.money import worth
@@ -20,6 +20,12 @@ from schemas.parts import SUM_MAX, Message
 from schemas.payments import Payment
 from schemas.shops import ProductAsked, ProductTold
 from services.shop_bridge.instruction_rows import (
+    CHUNKS,
+    INSTRUCTIONS,
+    ORDERS,
+    PAYERS,
+    RETURNS,
+    TERMS,
     Chunk,
     Instruction,
     Order,
@@ -44,15 +50,15 @@ CHUNK_ROWS_MAX = 200
 
 def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the group's sources, as only those pay back, and its product's id."""
-    if "terms" not in rows:
+    if TERMS not in rows:
         _keep(rows, now)
-        rows["terms"] = Terms(message.sources, message.product.id)
+        rows[TERMS] = Terms(message.sources, message.product.id)
     return ()
 
 
 def tell_product(message: ProductAsked, rows: Rows, now: datetime) -> Sequence[Message]:
     """Answer with the id of the group's product; without one if no known terms name it."""
-    terms: Terms = rows.get("terms") or Terms()
+    terms = rows.get(TERMS) or Terms()
     return [
         ProductTold(
             shop_order=message.shop_order, group_id=message.group_id, product_id=terms.product_id
@@ -72,7 +78,7 @@ def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> S
         return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id)
-    known: Order | None = rows.get(name)
+    known = rows.get(name)
     if known is not None and known.member_id:
         return ()
     value = worth(message.quantity, message.unit_price, message.value)
@@ -84,7 +90,7 @@ def take_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) -> S
         ordered_at=message.ordered_at,
         void=known is not None and known.void,
     )
-    payer: Payer = rows.get(payer_name(message.member_id)) or Payer()
+    payer = rows.get(payer_name(message.member_id)) or Payer()
     rows[payer_name(message.member_id)] = replace(payer, orders=(*payer.orders, name))
     return ()
 
@@ -108,8 +114,8 @@ def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[
         return ()
     _keep(rows, now)
     name = order_name(message.source, message.order_id or "")
-    order: Order | None = rows.get(name)
-    seen = f"return/{message.source}/{message.return_id}"
+    order = rows.get(name)
+    seen = RETURNS(message.source, message.return_id)
     if order is not None and seen not in rows:
         rows[seen] = Returned()
         rows[name] = replace(order, returned=order.returned + message.quantity)
@@ -125,7 +131,7 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
         return ()
     _keep(rows, now)
     name = instruction_name(message.payment_id)
-    known: Instruction | None = rows.get(name)
+    known = rows.get(name)
     if known is not None and message.version <= known.version:
         return ()
     if message.status != "pending":
@@ -151,7 +157,7 @@ def take_payment(message: Payment, rows: Rows, now: datetime) -> Sequence[Messag
 
 def _begun(message: Payment, rows: Rows, now: datetime) -> Instruction:
     payer_id = message.member_id or ""
-    payer: Payer = rows.get(payer_name(payer_id)) or Payer()
+    payer = rows.get(payer_name(payer_id)) or Payer()
     kind: Literal["refund", "charge"] = "refund" if message.kind == "refund" else "charge"
     ahead = min(payer.ahead, message.amount) if kind == "refund" else 0
     if ahead:
@@ -172,11 +178,11 @@ def _end(message: Payment, known: Instruction, rows: Rows) -> None:
     """Nothing more is wanted; what went out for what is called off counts for the next payment."""
     over = replace(known, version=message.version, is_over=True)
     if message.status == "cancelled" and known.done:
-        payer: Payer = rows.get(payer_name(known.payer)) or Payer()
+        payer = rows.get(payer_name(known.payer)) or Payer()
         rows[payer_name(known.payer)] = replace(payer, ahead=payer.ahead + known.done)
         over = replace(over, done=0)
     rows[instruction_name(message.payment_id)] = over
-    call: Call | None = rows.get(call_name(message.payment_id))
+    call = rows.get(call_name(message.payment_id))
     if call is not None and not call.owner:
         del rows[call_name(message.payment_id)]
 
@@ -184,36 +190,36 @@ def _end(message: Payment, known: Instruction, rows: Rows) -> None:
 # --- half a year later ---------------------------------------------------------------------------
 
 
-def begin_forgetting(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def begin_forgetting(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
     """A group of which nothing was heard for long is forgotten, unless a shop is still asked."""
-    if next(iter(rows.scan("call/")), None) is not None:
+    if next(iter(rows.scan(CALLS)), None) is not None:
         rows[row_name] = Due(now + KEPT_STEP)
     else:
-        rows["chunk/forget"] = Chunk()
+        rows[CHUNKS("forget")] = Chunk()
     return ()
 
 
 def forget(rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the next rows, until none is left."""
-    tables = ("order/", "return/", "payer/", "instruction/")
+    tables: tuple[Table[Any], ...] = (ORDERS, RETURNS, PAYERS, INSTRUCTIONS)
     doomed = [
         name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
     ]
     for name in doomed:
         del rows[name]
     if not doomed:
-        del rows["chunk/forget"]
-        if "terms" in rows:
-            del rows["terms"]
+        del rows[CHUNKS("forget")]
+        if TERMS in rows:
+            del rows[TERMS]
     return ()
 
 
 def _is_mistyped(rows: Rows) -> bool:
     """Whether no group can have this id: order_service refuses orders with it."""
-    return "terms" not in rows and not is_group_id(rows.key)
+    return TERMS not in rows and not is_group_id(rows.key)
 
 
 def _keep(rows: Rows, now: datetime) -> None:
-    due: Due | None = rows.get("due/forget")
+    due = rows.get(DUE("forget"))
     if due is None or due.at < now + KEPT - KEPT_STEP:
-        rows["due/forget"] = Due(now + KEPT)
+        rows[DUE("forget")] = Due(now + KEPT)

@@ -2,10 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows
 from schemas.parts import SUM_MAX
 from schemas.sources import may_feed
-from services.shop_bridge.instruction_rows import Instruction, Order, Part, Terms, payer_name
+from services.shop_bridge.instruction_rows import (
+    ORDERS,
+    TERMS,
+    Instruction,
+    Order,
+    Part,
+    Terms,
+    payer_name,
+)
 
 #: What is left of an order whose value is not told: the shop knows.
 NO_BOUND = SUM_MAX
@@ -38,20 +46,20 @@ def left_of(order: Order) -> int:
     return max(order.value - back - order.refunded, 0)
 
 
-def candidates(it: Instruction, rows: Rows) -> list[tuple[str, int]]:
+def candidates(it: Instruction, rows: Rows) -> list[tuple[Name[Order], int]]:
     """The orders that an instruction can be carried out at, the latest first, and what is left.
 
     In a group that pays as one, all orders are its payer's. Orders in another currency, and orders
     of a source that does not count in the group, are left out.
     """
-    terms: Terms = rows.get("terms") or Terms()
-    found: list[tuple[Order, str]] = []
+    terms = rows.get(TERMS) or Terms()
+    found: list[tuple[Order, Name[Order]]] = []
     if it.payer:
         payer = rows.get(payer_name(it.payer))
-        names = payer.orders if payer is not None else ()
+        names = map(ORDERS.stored, payer.orders if payer is not None else ())
         found = [(rows[name], name) for name in names]
     else:
-        found = [(order, name) for name, order in rows.scan("order/")]
+        found = [(order, name) for name, order in rows.scan(ORDERS)]
     fitting = [
         (order.ordered_at, name, min(left_of(order), it.limits.get(name, NO_BOUND)))
         for order, name in found

@@ -26,7 +26,7 @@ BY_HAND = (
 def go_on(payment_id: str, rows: Rows, now: datetime) -> Sequence[Message]:
     """Have the next part done at once, or say how it ended."""
     name = instruction_name(payment_id)
-    it: Instruction = rows[name]
+    it = rows[name]
     if it.is_over:
         return ()
     rest = it.amount - it.done
@@ -51,7 +51,7 @@ def go_on(payment_id: str, rows: Rows, now: datetime) -> Sequence[Message]:
             is_unsure=False,
         )
         rows[name] = it
-    call: Call | None = rows.get(call_name(payment_id))
+    call = rows.get(call_name(payment_id))
     if call is None or not call.owner:
         rows[call_name(payment_id)] = Call(at=now, since=now)
     return ()
