@@ -1,7 +1,7 @@
 """``python -m services.payment_service``."""
 
 from runtime.worker import main
-from services.payment_service.methods import callers
+from services.payment_service.edge import callers
 from services.payment_service.processor import PROCESSORS
 from services.payment_service.settings import CardSettings
 

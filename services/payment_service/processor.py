@@ -36,7 +36,8 @@ from schemas.payments import (
     PaymentReported,
     PaymentRetried,
 )
-from services.payment_service import hearing, rows, rules, waiting
+from services.payment_service import rows
+from services.payment_service.rules import facts, payers, provider, reports, waiting
 
 PROCESSOR = Processor(
     service="payment_service",
@@ -45,41 +46,41 @@ PROCESSOR = Processor(
     outputs=(PAYMENTS, NOTICES),
     on=dict(
         [
-            takes(MembersAdmitted, rules.admit_members),
-            takes(GroupPurchase, rules.take_terms),
-            takes(PurchaseState, rules.close),
-            takes(PurchaseRow, rules.take_row),
-            takes(OrderRefused, rules.refuse_order),
-            takes(Favor, rules.take_favor),
-            takes(FavorDecision, rules.decide),
-            takes(OrderPlaced, rules.place_order),
-            takes(OrderConfirmed, rules.confirm_order),
-            takes(OrderPaid, rules.pay_order),
-            takes(OrderCancelled, rules.cancel_order),
-            takes(PaymentReported, hearing.take_report),
-            takes(PaymentDisputed, hearing.take_dispute),
-            takes(PaymentRetried, hearing.retry),
+            takes(MembersAdmitted, groups.admit_members),
+            takes(GroupPurchase, groups.take_terms),
+            takes(PurchaseState, groups.close),
+            takes(PurchaseRow, payers.take_purchaser),
+            takes(OrderRefused, payers.take_order),
+            takes(Favor, payers.take_purchaser),
+            takes(FavorDecision, groups.decide),
+            takes(OrderPlaced, payers.take_order),
+            takes(OrderConfirmed, payers.take_order),
+            takes(OrderPaid, payers.take_order),
+            takes(OrderCancelled, payers.take_order),
+            takes(PaymentReported, reports.take_report),
+            takes(PaymentDisputed, reports.take_dispute),
+            takes(PaymentRetried, reports.retry),
         ]
     ),
     due={
-        "favor": rules.await_no_longer,
-        "shrink": rules.begin_shrinking,
+        "favor": payers.await_no_longer,
+        "shrink": groups.begin_shrinking,
         "unknown": waiting.count_no_more,
     },
     chunks={
-        "open": rules.open_waiting,
-        "level": rules.level_all,
-        "shrink": rules.shrink,
+        "open": groups.open_waiting,
+        "level": groups.level_all,
+        "shrink": groups.shrink,
     },
     calls={
         "card": CallRules(
-            request=hearing.request,
-            settle=hearing.settle,
-            reply=hearing.Reply,
-            server=hearing.stripe,
+            request=provider.request,
+            settle=provider.settle,
+            reply=provider.Reply,
+            server=provider.stripe,
         ),
     },
-    facts={"payment": rows.payment, "settled": rows.settled},
+    facts={"payment": facts.payment, "settled": facts.settled},
     rows={
         "terms": rows.Terms,
         "listed": rows.Listed,

@@ -1,25 +1,27 @@
-"""The rows of a group, and the facts that they stand for.
+"""The rows of a group.
 
-- ``terms``: what payments depend on. ``listed/<member>``: a member's own method or address.
-- ``group``: how far the group is, and how many of its payers are not settled.
-- ``member/<member>``: what one purchaser's row and favor say.
-- ``order/<source>/<order_id>``: an order whose money is asked for by itself, or that the shop has.
-- ``payer/<member>``, or ``payer/`` for the organizer: what one payer owes, and the payments.
-- ``payment/<payment_id>``: one movement of money; ``call/card/<payment_id>`` beside it asks for it
-  to be done. ``report/<report_id>``: a report that was taken.
-- ``settled``: since when all is through. ``waits``: orders or rows came before the terms.
+- ``terms``: what payments depend on. ``listed/<member>``: a member's method or address.
+- ``group``: the state of the group, and how many of its payers are not settled.
+- ``member/<member>``: the latest purchase row and favor of a purchaser.
+- ``order/<source>/<order_id>``: an order that is charged by itself, or that its shop was paid for.
+- ``payer/<member>``, or ``payer/`` for the organizer: the sums of a payer, and the payments' ids.
+- ``payment/<payment_id>``: one movement of money. ``call/card/<payment_id>`` beside it asks Stripe
+  for it. ``report/<report_id>``: a report that was taken.
+- ``settled``: when the group was settled. ``waits``: orders or rows came before the terms.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from runtime.rows import Rows
-from schemas.parts import Address, Method, PaymentCause, PaymentScope
-from schemas.parts import Receipt as ReceiptSaid
-from schemas.payments import GroupSettled, Payment
+from runtime.rows import Due, Rows
+from schemas.ids import is_group_id
+from schemas.parts import Address, Method, PaymentScope
 
+#: How long the rows of a group are kept after its first record, and after its end.
+ROWS_KEPT = timedelta(days=90)
 #: What ISO 4217 calls a transaction without a currency.
 NO_CURRENCY = "XXX"
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,7 +56,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Listed:
-    """A listed member with a method or an address of the own."""
+    """A listed member who has a method or an address."""
 
     method: Method | None
     address: Address | None = None
@@ -62,10 +64,10 @@ class Listed:
 
 @dataclass(slots=True)
 class Group:
-    """How far a group is.
+    """The state of a group.
 
-    ``ended`` is the status it closed with; ``decided``, that its favors are all said; favors
-    ``follow`` rows that come later if they are of money. ``over`` says that only this row is left.
+    ``ended`` is the status it closed with; ``decided``: all its favors are decided. ``follow``:
+    its favors are money, so a later row gets a new favor. ``over``: only this row is left.
     ``quantity``, ``value`` and ``favor`` are the sums over its purchasers.
     """
 
@@ -81,10 +83,15 @@ class Group:
     value: int = 0
     favor: int = 0
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether final sums are owed: it is withdrawn, or closed with its favors decided."""
+        return self.ended == "withdrawn" or (self.ended != "" and self.decided)
+
 
 @dataclass(slots=True)
 class Purchaser:
-    """A purchaser's row as last told, and the favor for it; versions of 0: none yet."""
+    """The latest row of a purchaser, and the favor for it; versions of 0: none yet."""
 
     version: int = 0
     quantity: int = 0
@@ -185,7 +192,7 @@ class Move:
     - ``reference``: the provider's; ``session``: of the page where the payer pays.
     - ``was_there``: it was authorised or paid at some time. ``is_void``: to be called off.
     - ``keys``: the number of the idempotency key in use. ``looks``: look before doing it again.
-    - ``is_unsure``: given up without knowing whether it was done.
+    - ``is_unsure``: given up, and it may have been done. It counts as done until it is retried.
     - ``code``: what the payer got in place of money.
     - ``begun_at``: when it was asked for. ``quantity``, ``value``, ``favor``: what an invoice or a
       credit note is about. ``receipts``: the latest that came for an invoice.
@@ -222,6 +229,16 @@ class Move:
     disputes: tuple[Dispute, ...] = ()
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is under way, or may be done without our knowledge."""
+        return self.status == "pending" or self.is_unsure
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it certainly was not done, and people have to act."""
+        return self.status == "failed" and not self.is_unsure
+
+    @property
     def is_disputed(self) -> bool:
         """Whether a dispute of it is open."""
         return any(each.state == "open" for each in self.disputes)
@@ -232,14 +249,37 @@ class Move:
         return any(each.state == "lost" for each in self.disputes)
 
 
+#: A payer's payments by id, the oldest first.
+Moves = Mapping[str, Move]
+
+
+def select(moves: Moves, method: Method, *kinds: Kind, parent: str = "") -> dict[str, Move]:
+    """Payments by this method of these kinds, of a parent if one is given, the oldest first."""
+    return {
+        payment_id: move
+        for payment_id, move in moves.items()
+        if move.method == method and move.kind in kinds and parent in ("", move.parent)
+    }
+
+
+def standing(moves: Moves) -> dict[str, Move]:
+    """Payments that are not cancelled."""
+    return {each: move for each, move in moves.items() if move.status != "cancelled"}
+
+
+def total(moves: Moves) -> int:
+    """The sum of payments that are not cancelled, in minor units."""
+    return sum(move.amount for move in standing(moves).values())
+
+
 @dataclass(slots=True)
 class Report:
-    """There once it was taken."""
+    """Exists once the report was taken."""
 
 
 @dataclass(slots=True)
 class Settled:
-    """When all was through, the last time that it came to be so."""
+    """When the group was settled for the last time."""
 
     version: int
     at: datetime
@@ -247,12 +287,12 @@ class Settled:
 
 @dataclass(slots=True)
 class Waits:
-    """There while rows or orders wait for the terms."""
+    """Exists while rows or orders wait for the terms."""
 
 
 @dataclass(slots=True)
 class Chunk:
-    """How far a chunked rule is: the last row it has seen."""
+    """The last row that a chunked rule has read."""
 
     after: str = ""
     step: str = ""
@@ -307,49 +347,26 @@ def payer_of(member_id: str, rows: Rows) -> str:
     return ORGANIZER if terms.scope == "group" else member_id
 
 
-# --- facts ---------------------------------------------------------------------------------------
+def open_group(rows: Rows, now: datetime) -> Group:
+    """The row of the group. The first record creates it, and the timer that deletes the rows."""
+    if "group" not in rows:
+        rows["group"] = Group()
+        rows["due/shrink"] = Due(now + ROWS_KEPT)
+    group: Group = rows["group"]
+    return group
 
 
-def payment(row_name: str, rows: Rows) -> Payment:
-    """The fact that a ``payment`` row stands for; money in minor units."""
-    move: Move = rows[row_name]
-    return Payment(
-        payment_id=row_name.partition("/")[2],
-        group_id=rows.key,
-        member_id=move.payer or None,
-        kind=move.kind,
-        method=move.method,
-        amount=move.amount,
-        currency=move.currency,
-        status=move.status,
-        cause=PaymentCause(**move.cause._asdict()),
-        provider_reference=move.reference,
-        page=move.page if move.status == "pending" and not move.is_void else None,
-        received=move.received or None,
-        receipts=tuple(ReceiptSaid(**each._asdict()) for each in move.receipts) or None,
-        problem=move.problem or _problem_of(move),
-        code=move.code,
-        begun_at=move.begun_at,
-        quantity=move.quantity,
-        value=move.value,
-        favor=move.favor,
-        version=move.version,
-    )
+def is_mistyped(rows: Rows) -> bool:
+    """Whether no group can have this id; False for a known group."""
+    return "group" not in rows and not is_group_id(rows.key)
 
 
-def _problem_of(move: Move) -> str | None:
-    if move.is_disputed:
-        return DISPUTED
-    return DISPUTE_LOST if move.is_lost else None
-
-
-def settled(row_name: str, rows: Rows) -> GroupSettled:
-    """The fact that the row ``settled`` stands for."""
-    row: Settled = rows[row_name]
-    terms: Terms = rows["terms"]
-    return GroupSettled(
-        group_id=rows.key,
-        request_id=terms.request_id,
-        settled_at=row.at,
-        version=row.version,
-    )
+def open_payer(payer_id: str, rows: Rows) -> Payer:
+    """The row of a payer. The first call creates it, and counts the payer as not settled."""
+    name = payer_name(payer_id)
+    if name not in rows:
+        group: Group = rows["group"]
+        rows[name] = Payer()
+        rows["group"] = replace(group, unsettled=group.unsettled + 1)
+    payer: Payer = rows[name]
+    return payer

@@ -28,8 +28,8 @@ from schemas.parts import (
 from schemas.payments import GroupSettled, Payment, PaymentDisputed, PaymentReported, PaymentRetried
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.order_service.processor import PROCESSOR as PURCHASES_PROCESSOR
-from services.payment_service.hearing import Reply, Request
 from services.payment_service.processor import PROCESSOR
+from services.payment_service.rules.provider import Reply, Request
 from tests.simulator.auctions import Record
 from tests.simulator.driver import Driver
 

@@ -10,7 +10,7 @@ from runtime.rows import Call
 from schemas.ledger import entries
 from schemas.letters import Notice
 from schemas.payments import Payment, PaymentDisputed, PaymentReported
-from services.payment_service.hearing import Reply
+from services.payment_service.rules.provider import Reply
 from tests.rules.payment_world import DAY, GROUP, HOUR, T, World, terms
 
 Paid = tuple[str, int, str, str | None]

@@ -12,7 +12,7 @@ from runtime.pages import ops_pages
 from runtime.sent_counts import Tally
 from runtime.settings import Settings
 from services.payment_service import webhooks as payments
-from services.payment_service.methods.stripe_lookup import StripeLookup
+from services.payment_service.edge.stripe_lookup import StripeLookup
 from services.payment_service.settings import CardSettings
 from services.shop_bridge import webhooks as shops
 from services.shop_bridge.edge.publisher import Publisher

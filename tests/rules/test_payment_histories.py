@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from schemas.ledger import balances, entries
 from schemas.parts import FavorTerms, Person, Tier
 from schemas.payments import PaymentRetried
-from services.payment_service import hearing
-from services.payment_service.book import Book
+from services.payment_service.rules.book import Book
+from services.payment_service.rules.reports import open_amount
 from services.storefront.invoices.bills import bill_of
 from tests.rules.payment_world import DAY, HOUR, World, terms
 from tests.simulator.auctions import Record
@@ -177,7 +177,7 @@ def check_papers(world: World) -> None:
         assert sum(each.amount for each in payment.receipts or ()) == (payment.received or 0)
         if payment.kind == "invoice" and payment.status == "pending":
             book = Book(payment.member_id or "", world.payments.rows, world.now)
-            assert bill.open == hearing._open_amount(book, book[payment.payment_id])
+            assert bill.open == open_amount(book.moves[payment.payment_id], book.moves)
 
 
 def check_sums(world: World) -> None:

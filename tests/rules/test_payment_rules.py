@@ -12,9 +12,10 @@ from schemas.letters import Notice
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderRefused
 from schemas.parts import FavorTerms, Tier
 from schemas.payments import Payment, PaymentReported, PaymentRetried
-from services.payment_service import hearing, rows, rules
-from services.payment_service.hearing import Reply
+from services.payment_service import rows
 from services.payment_service.processor import PROCESSOR
+from services.payment_service.rules import facts, groups, payers, provider, reports
+from services.payment_service.rules.provider import Reply
 from tests.rules.payment_world import DAY, GROUP, HOUR, T, World, terms
 
 
@@ -148,8 +149,8 @@ def test_a_card_is_held_only_where_the_hold_outlasts_the_group(
     given = terms(days=10)
     group = MemoryRows(GROUP)
     now = given.closes_at - left
-    rules.take_terms(given, group, now)
-    rules.place_order(order("o1"), group, now)
+    groups.take_terms(given, group, now)
+    payers.take_order(order("o1"), group, now)
     (move,) = (row for name, row in group.items() if name.startswith("payment/"))
     assert (move.kind, move.amount, move.status) == (kind, 2_000, "pending")
 
@@ -168,7 +169,7 @@ def order(order_id: str, **fields: Any) -> OrderPlaced:
 
 def opened(method: str = "card", **fields: Any) -> MemoryRows:
     group = MemoryRows(GROUP)
-    rules.take_terms(terms(method=method, **fields), group, T)
+    groups.take_terms(terms(method=method, **fields), group, T)
     return group
 
 
@@ -178,19 +179,19 @@ def payments(group: MemoryRows) -> list[rows.Move]:
 
 def test_an_order_that_comes_again_is_asked_for_once() -> None:
     group = opened()
-    rules.place_order(order("o1"), group, T)
+    payers.take_order(order("o1"), group, T)
     before = dict(group)
-    rules.place_order(order("o1", quantity=9), group, T + HOUR)
+    payers.take_order(order("o1", quantity=9), group, T + HOUR)
     assert dict(group) == before
 
 
 def test_an_order_before_its_terms_is_asked_for_once_they_come() -> None:
     group = MemoryRows(GROUP)
-    rules.place_order(order("o1"), group, T)
+    payers.take_order(order("o1"), group, T)
     assert payments(group) == []
-    rules.take_terms(terms(), group, T)
+    groups.take_terms(terms(), group, T)
     while "chunk/open" in group:
-        rules.open_waiting(group, T)
+        groups.open_waiting(group, T)
     assert [(each.kind, each.amount) for each in payments(group)] == [("authorisation", 2_000)]
 
 
@@ -202,17 +203,17 @@ def test_no_money_is_asked_for_an_order_of_another_shop(method: Any, *, is_first
     bound = terms(method=method).model_copy(update={"sources": ("shop",)})
     elsewhere = [order("o1", source="rival"), order("o2", source="rival", member_id="bob")]
     if not is_first:
-        rules.take_terms(bound, group, T)
+        groups.take_terms(bound, group, T)
     for each in elsewhere:
-        rules.place_order(each, group, T)
-    rules.pay_order(OrderPaid(**dict(elsewhere[0]) | {"type": "OrderPaid"}), group, T)
-    rules.take_terms(bound, group, T)
+        payers.take_order(each, group, T)
+    payers.take_order(OrderPaid(**dict(elsewhere[0]) | {"type": "OrderPaid"}), group, T)
+    groups.take_terms(bound, group, T)
     while "chunk/open" in group:
-        rules.open_waiting(group, T)
-    rules.cancel_order(CANCEL.model_copy(update={"source": "rival"}), group, T)
+        groups.open_waiting(group, T)
+    payers.take_order(CANCEL.model_copy(update={"source": "rival"}), group, T)
     assert payments(group) == []
     assert not list(group.scan("payer/"))
-    rules.place_order(order("o1"), group, T)
+    payers.take_order(order("o1"), group, T)
     assert [each.amount for each in payments(group)] == [2_000]
 
 
@@ -227,21 +228,21 @@ def test_a_void_order_is_not_asked_for_and_what_was_asked_is_called_off(word: An
     group = opened()
     rule = PROCESSOR.on[type(word)]
     rule(word, group, T)
-    rules.place_order(order("o1"), group, T)
+    payers.take_order(order("o1"), group, T)
     assert payments(group) == []
 
     group = opened()
-    rules.place_order(order("o1"), group, T)
+    payers.take_order(order("o1"), group, T)
     rule(word, group, T)
     (move,) = payments(group)
     assert move.is_void
-    assert hearing.request(_call(group), group, T).action == "withdraw"
+    assert provider.request(_call(group), group, T).action == "withdraw"
 
 
 def test_a_refused_return_voids_no_order_of_its_name() -> None:
     group = opened()
-    rules.place_order(order("o1"), group, T)
-    rules.refuse_order(REFUSAL.model_copy(update={"reason": "exceeds-orders"}), group, T)
+    payers.take_order(order("o1"), group, T)
+    payers.take_order(REFUSAL.model_copy(update={"reason": "exceeds-orders"}), group, T)
     assert not payments(group)[0].is_void
 
 
@@ -264,7 +265,7 @@ def test_an_order_refused_after_it_was_paid_is_refunded() -> None:
 
 def test_an_order_of_nothing_counts_without_a_provider() -> None:
     group = opened()
-    rules.place_order(order("o1", value=0), group, T)
+    payers.take_order(order("o1", value=0), group, T)
     (move,) = payments(group)
     assert (move.kind, move.amount, move.status) == ("charge", 0, "succeeded")
     assert not [name for name in group if name.startswith("call/")]
@@ -385,10 +386,10 @@ def _call(group: MemoryRows) -> str:
 def asked(reply: Reply | None = None) -> tuple[MemoryRows, str]:
     """A group with one order, its page asked for; and the payment's id."""
     group = opened()
-    rules.place_order(order("o1", member_email="ann@x.example"), group, T)
+    payers.take_order(order("o1", member_email="ann@x.example"), group, T)
     name = _call(group)
     if reply is not None:
-        hearing.settle(name, reply, group, T)
+        provider.settle(name, reply, group, T)
     return group, name.rpartition("/")[2]
 
 
@@ -408,7 +409,7 @@ PAGE = Reply("pending", session="cs_1", page="https://pay.example/cs_1")
 
 def test_the_intent_stands_with_its_key_before_anything_is_asked() -> None:
     group, payment_id = asked()
-    request = hearing.request(_call(group), group, T)
+    request = provider.request(_call(group), group, T)
     assert request.key == f"{payment_id}-1"
     assert not request.looks
     assert payment_id == rows.payment_id_of(
@@ -418,10 +419,10 @@ def test_the_intent_stands_with_its_key_before_anything_is_asked() -> None:
 
 def test_a_page_is_shown_while_it_can_be_paid() -> None:
     group, payment_id = asked(PAGE)
-    fact = rows.payment(f"payment/{payment_id}", group)
+    fact = facts.payment(f"payment/{payment_id}", group)
     assert (fact.status, fact.page) == ("pending", "https://pay.example/cs_1")
-    hearing.take_report(report(payment_id, "authorised"), group, T)
-    fact = rows.payment(f"payment/{payment_id}", group)
+    reports.take_report(report(payment_id, "authorised"), group, T)
+    fact = facts.payment(f"payment/{payment_id}", group)
     assert (fact.status, fact.page) == ("authorised", None)
 
 
@@ -442,7 +443,7 @@ def test_what_is_known_is_not_taken_back_by_late_words(
 ) -> None:
     group, payment_id = asked(PAGE)
     for number, word in enumerate(words):
-        hearing.take_report(report(payment_id, word, number), group, T)
+        reports.take_report(report(payment_id, word, number), group, T)
     assert group[f"payment/{payment_id}"].status == status
 
 
@@ -450,8 +451,8 @@ def test_a_report_that_is_faster_than_the_reply_wins() -> None:
     group, payment_id = asked()
     name = _call(group)
     group[name] = replace(group[name], owner="w", tries=1)
-    hearing.take_report(report(payment_id, "authorised"), group, T)
-    hearing.settle(name, PAGE, group, T)
+    reports.take_report(report(payment_id, "authorised"), group, T)
+    provider.settle(name, PAGE, group, T)
     assert group[f"payment/{payment_id}"].status == "authorised"
     assert name not in group
 
@@ -460,26 +461,26 @@ def test_tries_without_an_answer_keep_the_key_and_grow_apart() -> None:
     group, payment_id = asked()
     name, now, pauses = _call(group), T, []
     for _ in range(8):
-        hearing.settle(name, Reply("again", "no answer"), group, now)
+        provider.settle(name, Reply("again", "no answer"), group, now)
         pauses.append(group[name].at - now)
         now = group[name].at
     assert sorted(pauses[:6]) == pauses[:6]
     assert group[f"payment/{payment_id}"].keys == 1
-    assert not hearing.request(name, group, T + 22 * HOUR).looks
-    assert hearing.request(name, group, T + 24 * HOUR).looks
+    assert not provider.request(name, group, T + 22 * HOUR).looks
+    assert provider.request(name, group, T + 24 * HOUR).looks
 
 
 def test_an_answer_that_is_kept_under_its_key_is_asked_anew_after_a_look() -> None:
     group, payment_id = asked()
-    hearing.settle(_call(group), Reply("again", "500", spent=True), group, T)
-    request = hearing.request(_call(group), group, T)
+    provider.settle(_call(group), Reply("again", "500", spent=True), group, T)
+    request = provider.request(_call(group), group, T)
     assert (request.key, request.looks) == (f"{payment_id}-2", True)
 
 
 def test_a_payment_that_failed_is_told_and_tried_again_only_when_asked() -> None:
     group, payment_id = asked()
     name = _call(group)
-    sent = hearing.settle(name, Reply("declined", "card-declined"), group, T)
+    sent = provider.settle(name, Reply("declined", "card-declined"), group, T)
     told = [each for each in sent if isinstance(each, Notice)]
     assert [(each.kind, each.recipient.id) for each in told] == [
         ("payment-failed", "ann"),
@@ -487,10 +488,10 @@ def test_a_payment_that_failed_is_told_and_tried_again_only_when_asked() -> None
     ]
     assert name not in group
     again = PaymentRetried(group_id=GROUP, payment_id=payment_id, at=T)
-    hearing.retry(again, group, T)
-    assert hearing.request(name, group, T).key == f"{payment_id}-2"
+    reports.retry(again, group, T)
+    assert provider.request(name, group, T).key == f"{payment_id}-2"
     before = dict(group)
-    hearing.retry(again, group, T)
+    reports.retry(again, group, T)
     assert dict(group) == before
 
 
@@ -499,7 +500,7 @@ def test_without_an_answer_for_three_days_it_has_failed() -> None:
     name, now = _call(group), T
     while name in group:
         now = group[name].at
-        hearing.settle(name, Reply("again", "no answer"), group, now)
+        provider.settle(name, Reply("again", "no answer"), group, now)
     assert timedelta(days=2) < now - T <= timedelta(days=3) + 3 * HOUR
     assert group[f"payment/{payment_id}"].problem == "no-answer"
 
@@ -508,7 +509,7 @@ def test_a_page_nobody_tells_of_is_looked_at_after_a_day() -> None:
     group, _ = asked(PAGE)
     name = _call(group)
     assert group[name] == Call(at=T + 25 * HOUR, since=T + 25 * HOUR)
-    request = hearing.request(name, group, T + 25 * HOUR)
+    request = provider.request(name, group, T + 25 * HOUR)
     assert (request.action, request.session) == ("ask", "cs_1")
 
 
@@ -535,16 +536,16 @@ def test_a_failed_refund_is_asked_under_a_new_reference() -> None:
 
 def test_a_part_of_an_invoice_counts_once_however_often_it_is_reported() -> None:
     group = opened("invoice")
-    rules.place_order(order("o1"), group, T)
+    payers.take_order(order("o1"), group, T)
     (name,) = (name for name in group if name.startswith("payment/"))
     payment_id = name.partition("/")[2]
     part = report(payment_id, "succeeded", amount=500)
     for _ in range(3):
-        hearing.take_report(part, group, T)
-    fact: Payment = rows.payment(name, group)
+        reports.take_report(part, group, T)
+    fact: Payment = facts.payment(name, group)
     assert (fact.status, fact.received, fact.provider_reference) == ("pending", 500, f"{GROUP}-I1")
-    hearing.take_report(report(payment_id, "succeeded", 2), group, T)
-    fact = rows.payment(name, group)
+    reports.take_report(report(payment_id, "succeeded", 2), group, T)
+    fact = facts.payment(name, group)
     assert (fact.status, fact.received) == ("succeeded", 2_000)
 
 
@@ -586,8 +587,8 @@ def test_a_group_s_invoice_says_all_that_its_members_had() -> None:
 def test_words_on_payments_that_are_not_known_change_nothing() -> None:
     group = opened()
     before = dict(group)
-    hearing.take_report(report("nobody's", "succeeded"), group, T)
-    hearing.retry(PaymentRetried(group_id=GROUP, payment_id="nobody's", at=T), group, T)
+    reports.take_report(report("nobody's", "succeeded"), group, T)
+    reports.retry(PaymentRetried(group_id=GROUP, payment_id="nobody's", at=T), group, T)
     assert dict(group) == before
 
 

@@ -12,14 +12,10 @@ import stripe
 
 from runtime.breaker import Strained, reply_of
 from schemas.payments import PaymentDisputed, PaymentReported
-from services.payment_service.events import EVENTS, dispute_of, dispute_report, report_of
-from services.payment_service.methods.minor_units import AmountError, in_stripe_units
-from services.payment_service.methods.sorting import sorted_out
-from services.payment_service.methods.stripe_lookup import (
-    Found,
-    LookupFailedError,
-    StripeLookup,
-)
+from services.payment_service.edge.stripe_errors import sorted_out
+from services.payment_service.edge.stripe_lookup import Found, LookupFailedError, StripeLookup
+from services.payment_service.rules.events import EVENTS, dispute_of, dispute_report, report_of
+from services.payment_service.rules.minor_units import AmountError, in_stripe_units
 from services.payment_service.settings import CardSettings, WebhookSettings
 from services.payment_service.webhooks import BODY_BYTES_MAX, build
 from tests.system.strict_stripe import signature

@@ -28,6 +28,7 @@ from services.favor_service.processor import FAVORS_PROCESSOR
 from services.order_service.processor import PROCESSOR as PURCHASES
 from services.payment_service import rows as payment_rows
 from services.payment_service.processor import PROCESSOR as PAYMENTS
+from services.payment_service.rules import facts as payment_facts
 from services.shop_bridge.processor import INSTRUCTIONS
 from tests.rules.payment_world import GROUP, T, World, terms
 
@@ -164,7 +165,7 @@ def test_two_orders_that_fit_alone_count_once_their_money_comes_and_only_the_fir
 
 
 def payments(rows: MemoryRows) -> list[Payment]:
-    return [payment_rows.payment(each, rows) for each in rows if each.startswith("payment/")]
+    return [payment_facts.payment(each, rows) for each in rows if each.startswith("payment/")]
 
 
 @pytest.mark.parametrize("method", ["invoice", "card", "shop"])

@@ -17,8 +17,8 @@ from schemas.letters import Notice
 from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused
 from schemas.parts import Message, PaymentTerms
 from services.order_service.processor import PROCESSOR
-from services.payment_service import rules as payment_rules
 from services.payment_service.processor import PROCESSOR as PAYMENTS
+from services.payment_service.rules import groups as payment_rules
 from tests.rules.payment_world import GROUP, World, terms
 from tests.rules.payment_world import T as BEGINS
 from tests.rules.test_order_rules import (

@@ -2,15 +2,15 @@
 
 from runtime import breaker
 from runtime.worker import main
-from services.payment_service import hearing
-from services.payment_service.methods import callers
+from services.payment_service.edge import callers
 from services.payment_service.processor import PROCESSORS
+from services.payment_service.rules import provider
 from services.payment_service.settings import CardSettings
 
 #: A minute's pause takes a second; all else is as it is in service.
 QUICKER = 60
 
-hearing.PAUSES = tuple(pause / QUICKER for pause in hearing.PAUSES[:4])
+provider.PAUSES = tuple(pause / QUICKER for pause in provider.PAUSES[:4])
 
 breaker.PAUSES = tuple(pause / QUICKER for pause in breaker.PAUSES[:4])
 

@@ -17,9 +17,9 @@ import stripe
 
 from runtime.breaker import reply_of
 from runtime.ports import free_port
-from services.payment_service.hearing import Reply, Request
-from services.payment_service.methods import stripe_cards, stripe_lookup
-from services.payment_service.methods.stripe_cards import StripeCards
+from services.payment_service.edge import stripe_cards, stripe_lookup
+from services.payment_service.edge.stripe_cards import StripeCards
+from services.payment_service.rules.provider import Reply, Request
 from services.payment_service.settings import CardSettings
 from tests.system.payments import StrictStripe
 from tests.system.strict_stripe import PARAMETERS, ROUTES, Shares

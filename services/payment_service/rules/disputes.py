@@ -10,15 +10,16 @@ After a won dispute the refunds go on.
 from dataclasses import replace
 
 from schemas.payments import PaymentDisputed
-from services.payment_service.book import Book
-from services.payment_service.rows import DISPUTE_LOST, DISPUTED, Dispute, Move
+from services.payment_service.rows import DISPUTE_LOST, DISPUTED, Dispute, Move, select, standing
+from services.payment_service.rules.balance import Begin
+from services.payment_service.rules.book import Book
 
 _RANKS = {"open": 0, "won": 1, "lost": 2}
 
 
-def hear(book: Book, message: PaymentDisputed) -> None:
+def take_state(book: Book, message: PaymentDisputed) -> None:
     """Take a report of a dispute, unless a later one is known."""
-    charge = book[message.payment_id]
+    charge = book.moves[message.payment_id]
     amount = charge.amount if message.amount is None else message.amount
     said = Dispute(message.dispute_id, message.state, message.at, amount)
     known = {each.dispute_id: each for each in charge.disputes}
@@ -40,17 +41,17 @@ def _is_news(before: Dispute, said: Dispute) -> bool:
 
 def _enter_lost(book: Book, payment_id: str, dispute: Dispute) -> None:
     """Book the money that a dispute took as a refund, and only that."""
-    charge = book[payment_id]
-    standing = [
-        (name, move)
-        for name, move in book.each("card", "refund", parent=payment_id)
-        if move.reference == dispute.dispute_id and move.status != "cancelled"
-    ]
+    charge = book.moves[payment_id]
+    refunds = standing(select(book.moves, "card", "refund", parent=payment_id))
+    booked = {name: move for name, move in refunds.items() if move.reference == dispute.dispute_id}
     if dispute.state != "lost":
-        for name, move in standing:
+        for name, move in booked.items():
             book.put(name, replace(move, status="cancelled", is_void=True))
-    elif not standing and dispute.amount:
-        book.enter_lost(payment_id, dispute.amount, charge.cause, dispute.dispute_id)
+    elif not booked and dispute.amount:
+        taken = Begin("refund", "card", dispute.amount, charge.cause, payment_id)
+        book.begin(
+            taken._replace(status="succeeded", problem=DISPUTE_LOST, reference=dispute.dispute_id)
+        )
 
 
 def _let_refunds(book: Book, payment_id: str) -> None:
@@ -58,8 +59,8 @@ def _let_refunds(book: Book, payment_id: str) -> None:
 
     A refund that was tried before may have been made: its own answer decides.
     """
-    charge = book[payment_id]
-    for name, move in book.each("card", "refund", parent=payment_id):
+    charge = book.moves[payment_id]
+    for name, move in select(book.moves, "card", "refund", parent=payment_id).items():
         if move.status != "pending":
             continue
         if charge.is_disputed:
@@ -71,13 +72,13 @@ def _let_refunds(book: Book, payment_id: str) -> None:
             book.go_on(name)
 
 
-def refused(book: Book, payment_id: str, tried: Move) -> bool:
+def keep_refused(book: Book, payment_id: str, tried: Move) -> bool:
     """Keep a payment that Stripe refused for a dispute; returns whether to try again in a day.
 
     Nothing was moved, so the next try is a new one. If the dispute of a refund's charge is lost,
     people decide.
     """
-    charge = book[tried.parent] if tried.parent else None
+    charge = book.moves[tried.parent] if tried.parent else None
     is_disputed = charge is not None and charge.is_disputed
     tried = replace(tried, attempts=0, first_tried_at=None, keys=tried.keys + 1, looks=True)
     if charge is not None and charge.is_lost and not is_disputed:

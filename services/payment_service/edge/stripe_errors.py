@@ -4,7 +4,7 @@ import stripe
 import structlog
 
 from runtime.breaker import Strained
-from services.payment_service.hearing import Reply
+from services.payment_service.rules.provider import Reply
 
 #: What the state of things does not allow (any more): it is looked at instead.
 STATE_CODES = frozenset(

@@ -8,17 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from runtime.rows import Due, Rows, Waiting
-from schemas.ids import is_group_id
 from schemas.parts import Message
 
 TERMS_WAIT = timedelta(hours=1)
 ROW = "waiting/terms"
 _DUE = "due/unknown"
-
-
-def is_mistyped(rows: Rows) -> bool:
-    """Whether no group can have this id; False for a known group."""
-    return "group" not in rows and not is_group_id(rows.key)
 
 
 def count_waiting(rows: Rows, now: datetime) -> None:

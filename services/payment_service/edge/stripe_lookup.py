@@ -6,7 +6,7 @@ from typing import NamedTuple
 import stripe
 import structlog
 
-from services.payment_service.methods.stripe_client import client_of
+from services.payment_service.edge.stripe_client import client_of
 from services.payment_service.settings import CardSettings
 
 _log = structlog.get_logger()

@@ -1,5 +1,5 @@
 """How payments are brought about outside. A method is a caller of the runtime: it takes a
-``Request`` of ``hearing`` and gives a ``Reply``, whatever the other side does.
+``Request`` of ``provider`` and gives a ``Reply``, whatever the other side does.
 
 Only ``card`` needs one: instructions to a shop are facts that shop_bridge reads, and an invoice is
 its own payment fact.
@@ -8,7 +8,7 @@ its own payment fact.
 from collections.abc import Mapping
 
 from runtime.settings import read_settings
-from services.payment_service.methods.stripe_cards import StripeCards
+from services.payment_service.edge.stripe_cards import StripeCards
 from services.payment_service.settings import CardSettings
 
 

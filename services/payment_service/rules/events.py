@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from schemas.payments import PaymentDisputed, PaymentReported
-from services.payment_service.methods.minor_units import from_stripe_units
+from services.payment_service.rules.minor_units import from_stripe_units
 
 Status = Literal["authorised", "succeeded", "failed", "cancelled"]
 DisputeState = Literal["open", "won", "lost"]

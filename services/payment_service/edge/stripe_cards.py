@@ -16,10 +16,10 @@ from prometheus_client import Counter
 
 from runtime.breaker import Strained, reply_of
 from runtime.caller import Lease
-from services.payment_service.hearing import Reply, Request
-from services.payment_service.methods.minor_units import AmountError, in_stripe_units
-from services.payment_service.methods.sorting import STATE_CODES, sorted_out
-from services.payment_service.methods.stripe_client import client_of
+from services.payment_service.edge.stripe_client import client_of
+from services.payment_service.edge.stripe_errors import STATE_CODES, sorted_out
+from services.payment_service.rules.minor_units import AmountError, in_stripe_units
+from services.payment_service.rules.provider import Reply, Request
 from services.payment_service.settings import CardSettings
 
 TRIES = Counter(

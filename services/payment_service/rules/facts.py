@@ -1,0 +1,140 @@
+"""What other services are told: the facts that rows stand for, and letters to payers. Pure.
+
+A letter says that money moved, or could not be moved. There is none about a hold on a card, as a
+hold moves no money, and none about an amount of 0.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from runtime.rows import Rows
+from schemas.letters import Notice, notices
+from schemas.parts import PaymentCause, Person
+from schemas.parts import Receipt as ReceiptSaid
+from schemas.payments import GroupSettled, Payment
+from services.payment_service.rows import (
+    DISPUTE_LOST,
+    DISPUTED,
+    ORGANIZER,
+    Listed,
+    Move,
+    Payer,
+    Settled,
+    Terms,
+    payer_name,
+)
+
+SILENT_KINDS = frozenset({"authorisation", "release"})
+
+
+def payment(row_name: str, rows: Rows) -> Payment:
+    """The fact that a ``payment`` row stands for; money in minor units."""
+    move: Move = rows[row_name]
+    return Payment(
+        payment_id=row_name.partition("/")[2],
+        group_id=rows.key,
+        member_id=move.payer or None,
+        kind=move.kind,
+        method=move.method,
+        amount=move.amount,
+        currency=move.currency,
+        status=move.status,
+        cause=PaymentCause(**move.cause._asdict()),
+        provider_reference=move.reference,
+        page=move.page if move.status == "pending" and not move.is_void else None,
+        received=move.received or None,
+        receipts=tuple(ReceiptSaid(**each._asdict()) for each in move.receipts) or None,
+        problem=move.problem or _problem_of(move),
+        code=move.code,
+        begun_at=move.begun_at,
+        quantity=move.quantity,
+        value=move.value,
+        favor=move.favor,
+        version=move.version,
+    )
+
+
+def _problem_of(move: Move) -> str | None:
+    if move.is_disputed:
+        return DISPUTED
+    return DISPUTE_LOST if move.is_lost else None
+
+
+def settled(row_name: str, rows: Rows) -> GroupSettled:
+    """The fact that the row ``settled`` stands for."""
+    row: Settled = rows[row_name]
+    terms: Terms = rows["terms"]
+    return GroupSettled(
+        group_id=rows.key,
+        request_id=terms.request_id,
+        settled_at=row.at,
+        version=row.version,
+    )
+
+
+# --- letters -------------------------------------------------------------------------------------
+
+
+class Change(NamedTuple):
+    """A payment before and after a change; ``before`` is None for a new one."""
+
+    payment_id: str
+    before: Move | None
+    after: Move
+
+
+def letters(changes: Iterable[Change], rows: Rows, now: datetime) -> list[Notice]:
+    """Letters about payments that are done or failed; an invoice is done when it is issued."""
+    sent: list[Notice] = []
+    for payment_id, before, move in changes:
+        is_done = move.status == ("pending" if move.kind == "invoice" else "succeeded")
+        if before is not None and before.status == move.status:
+            continue
+        if move.status == "failed":
+            sent += _failed(payment_id, move, rows, now)
+        elif is_done and move.amount and move.kind not in SILENT_KINDS:
+            sent += _done(payment_id, move, rows, now)
+    return sent
+
+
+def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
+    """To the payer, who knows the result of a lost dispute from the bank."""
+    payer = _payer(move.payer, rows)
+    if payer is not None and move.problem != DISPUTE_LOST:
+        said = _said(payment_id, move, rows.key)
+        yield from notices("payment-done", payer, rows.key, now, payment_id, **said)
+
+
+def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
+    """To the payer and the organizer, once for each try."""
+    payer = None if move.kind == "release" else _payer(move.payer, rows)
+    people = {each.id: each for each in (payer, _payer(ORGANIZER, rows)) if each is not None}
+    said = _said(payment_id, move, rows.key)
+    # The payment has the reason that a shop gave. It is for the people who repair it.
+    said["reason"] = None if move.method == "shop" else move.problem
+    for person in people.values():
+        yield from notices("payment-failed", person, rows.key, now, payment_id, move.keys, **said)
+
+
+def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
+    return {
+        "group_id": group_id,
+        "payment_id": payment_id,
+        "payment_kind": move.kind,
+        "method": move.method,
+        "amount": move.amount,
+        "currency": move.currency,
+        "code": move.code,
+    }
+
+
+def _payer(payer_id: str, rows: Rows) -> Person | None:
+    """The payer, with the address of the list of members, or else that of the orders."""
+    terms: Terms = rows["terms"]
+    if payer_id == ORGANIZER:
+        return terms.organizer.of(terms.organizer_id) if terms.organizer else None
+    listed: Listed | None = rows.get(f"listed/{payer_id}")
+    payer: Payer | None = rows.get(payer_name(payer_id))
+    found = (listed.address if listed else None) or (payer.address if payer else None)
+    return found.of(payer_id) if found else None
