@@ -14,7 +14,7 @@ group-purchases, as the members of a large group are on that topic only.
 """
 
 from runtime.processor import CallRules, Processor, takes
-from runtime.rows import Waiting
+from runtime.rows import WAITING, tables
 from schemas.favors import FAVORS, Favor, FavorDecision
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.letters import NOTICES
@@ -37,7 +37,7 @@ from schemas.payments import (
     PaymentRetried,
 )
 from services.payment_service import rows
-from services.payment_service.rules import facts, payers, provider, reports, waiting
+from services.payment_service.rules import facts, groups, payers, provider, reports, waiting
 
 PROCESSOR = Processor(
     service="payment_service",
@@ -81,20 +81,20 @@ PROCESSOR = Processor(
         ),
     },
     facts={"payment": facts.payment, "settled": facts.settled},
-    rows={
-        "terms": rows.Terms,
-        "listed": rows.Listed,
-        "group": rows.Group,
-        "member": rows.Purchaser,
-        "order": rows.Order,
-        "payer": rows.Payer,
-        "payment": rows.Move,
-        "report": rows.Report,
-        "settled": rows.Settled,
-        "waits": rows.Waits,
-        "waiting": Waiting,
-        "chunk": rows.Chunk,
-    },
+    rows=tables(
+        rows.TERMS,
+        rows.LISTED,
+        rows.GROUP,
+        rows.MEMBERS,
+        rows.ORDERS,
+        rows.PAYERS,
+        rows.PAYMENTS,
+        rows.REPORTS,
+        rows.SETTLED,
+        rows.WAITS,
+        WAITING,
+        rows.CHUNKS,
+    ),
 )
 
 #: What a worker of this service hosts.

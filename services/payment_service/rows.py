@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from runtime.rows import Due, Rows
+from runtime.rows import CALLS, DUE, Call, Due, Name, Rows, Single, Table
 from schemas.ids import is_group_id
 from schemas.parts import Address, Method, PaymentScope
 
@@ -298,29 +298,29 @@ class Chunk:
     step: str = ""
 
 
-def order_name(source: str, order_id: str) -> str:
+def order_name(source: str, order_id: str) -> Name[Order]:
     """The name of an order's row."""
-    return f"order/{source}/{order_id}"
+    return ORDERS(source, order_id)
 
 
-def member_name(member_id: str) -> str:
+def member_name(member_id: str) -> Name[Purchaser]:
     """The name of a purchaser's row."""
-    return f"member/{member_id}"
+    return MEMBERS(member_id)
 
 
-def payer_name(payer_id: str) -> str:
+def payer_name(payer_id: str) -> Name[Payer]:
     """The name of a payer's row."""
-    return f"payer/{payer_id}"
+    return PAYERS(payer_id)
 
 
-def move_name(payment_id: str) -> str:
+def move_name(payment_id: str) -> Name[Move]:
     """The name of a payment's row."""
-    return f"payment/{payment_id}"
+    return PAYMENTS(payment_id)
 
 
-def call_name(payment_id: str) -> str:
+def call_name(payment_id: str) -> Name[Call]:
     """The name of the row that asks for a payment to be brought about."""
-    return f"call/card/{payment_id}"
+    return CALLS("card", payment_id)
 
 
 def payment_id_of(group_id: str, *cause: object) -> str:
@@ -336,37 +336,49 @@ def key_of(payment_id: str, move: Move) -> str:
 
 def method_of(member_id: str, rows: Rows) -> Method:
     """How a payer pays: as listed, else as the group does."""
-    terms: Terms = rows["terms"]
-    listed: Listed | None = rows.get(f"listed/{member_id}") if member_id else None
+    terms = rows[TERMS]
+    listed: Listed | None = rows.get(LISTED(member_id)) if member_id else None
     return terms.method if listed is None or listed.method is None else listed.method
 
 
 def payer_of(member_id: str, rows: Rows) -> str:
     """Who pays for a member."""
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     return ORGANIZER if terms.scope == "group" else member_id
 
 
 def open_group(rows: Rows, now: datetime) -> Group:
     """The row of the group. The first record creates it, and the timer that deletes the rows."""
-    if "group" not in rows:
-        rows["group"] = Group()
-        rows["due/shrink"] = Due(now + ROWS_KEPT)
-    group: Group = rows["group"]
-    return group
+    if GROUP not in rows:
+        rows[GROUP] = Group()
+        rows[DUE("shrink")] = Due(now + ROWS_KEPT)
+    return rows[GROUP]
 
 
 def is_mistyped(rows: Rows) -> bool:
     """Whether no group can have this id; False for a known group."""
-    return "group" not in rows and not is_group_id(rows.key)
+    return GROUP not in rows and not is_group_id(rows.key)
 
 
 def open_payer(payer_id: str, rows: Rows) -> Payer:
     """The row of a payer. The first call creates it, and counts the payer as not settled."""
     name = payer_name(payer_id)
     if name not in rows:
-        group: Group = rows["group"]
+        group = rows[GROUP]
         rows[name] = Payer()
-        rows["group"] = replace(group, unsettled=group.unsettled + 1)
-    payer: Payer = rows[name]
-    return payer
+        rows[GROUP] = replace(group, unsettled=group.unsettled + 1)
+    return rows[name]
+
+
+#: The tables of the service.
+TERMS = Single("terms", Terms)
+LISTED = Table("listed", Listed)
+GROUP = Single("group", Group)
+MEMBERS = Table("member", Purchaser)
+ORDERS = Table("order", Order)
+PAYERS = Table("payer", Payer)
+PAYMENTS = Table("payment", Move)
+REPORTS = Table("report", Report)
+SETTLED = Single("settled", Settled)
+WAITS = Single("waits", Waits)
+CHUNKS = Table("chunk", Chunk)

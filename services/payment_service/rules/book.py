@@ -11,17 +11,18 @@ from datetime import datetime
 from runtime.rows import Call, Rows
 from schemas.parts import Message
 from services.payment_service.rows import (
+    CHUNKS,
     DISPUTED,
+    GROUP,
     NO_CURRENCY,
-    Group,
+    ORDERS,
+    SETTLED,
+    TERMS,
     Kind,
     Move,
-    Order,
     Payer,
     PaymentStatus,
-    Purchaser,
     Settled,
-    Terms,
     call_name,
     member_name,
     method_of,
@@ -59,13 +60,13 @@ def settle_group(rows: Rows, now: datetime) -> None:
 
     A later payment unsettles it, until that payment is through too.
     """
-    group: Group = rows["group"]
-    is_settled = group.has_ended and not group.unsettled and "chunk/level" not in rows
+    group = rows[GROUP]
+    is_settled = group.has_ended and not group.unsettled and CHUNKS("level") not in rows
     if is_settled != group.is_settled:
-        rows["group"] = replace(group, is_settled=is_settled)
+        rows[GROUP] = replace(group, is_settled=is_settled)
         if is_settled:
-            before: Settled | None = rows.get("settled")
-            rows["settled"] = Settled(1 if before is None else before.version + 1, now)
+            before = rows.get(SETTLED)
+            rows[SETTLED] = Settled(1 if before is None else before.version + 1, now)
 
 
 class Book:
@@ -81,8 +82,7 @@ class Book:
     @property
     def payer(self) -> Payer:
         """The payer's row."""
-        payer: Payer = self.rows[payer_name(self.payer_id)]
-        return payer
+        return self.rows[payer_name(self.payer_id)]
 
     # --- what is owed, what is done, the difference ----------------------------------------------
 
@@ -103,15 +103,15 @@ class Book:
         return letters(self._changes, self.rows, self.now)
 
     def _account(self) -> Account:
-        row: Purchaser | None = self.rows.get(member_name(self.payer_id))
+        row = self.rows.get(member_name(self.payer_id))
         payer = self.payer
         return Account(
             payer_id=self.payer_id,
             method=method_of(self.payer_id, self.rows),
-            terms=self.rows["terms"],
-            group=self.rows["group"],
+            terms=self.rows[TERMS],
+            group=self.rows[GROUP],
             payer=payer,
-            orders={name: self.rows[name] for name in payer.orders},
+            orders={name: self.rows[ORDERS.stored(name)] for name in payer.orders},
             mark=row.mark if row else 0,
         )
 
@@ -125,15 +125,16 @@ class Book:
                 case Become(payment_id, status):
                     self.become(payment_id, status)
                 case Arrived(order):
-                    self.rows[order] = replace(self.rows[order], is_there=True)
+                    name = ORDERS.stored(order)
+                    self.rows[name] = replace(self.rows[name], is_there=True)
 
     def _settle(self, *, is_settled: bool) -> None:
         payer = self.payer
         if is_settled != payer.settled:
             self._put_payer(replace(payer, settled=is_settled))
-            group: Group = self.rows["group"]
+            group = self.rows[GROUP]
             change = -1 if is_settled else 1
-            self.rows["group"] = replace(group, unsettled=group.unsettled + change)
+            self.rows[GROUP] = replace(group, unsettled=group.unsettled + change)
 
     def _put_payer(self, payer: Payer) -> None:
         self.rows[payer_name(self.payer_id)] = payer
@@ -172,8 +173,9 @@ class Book:
         else:
             self.put(payment_id, move)
         if new.order:
-            order: Order = self.rows[new.order]
-            self.rows[new.order] = replace(
+            name = ORDERS.stored(new.order)
+            order = self.rows[name]
+            self.rows[name] = replace(
                 order,
                 payment_id=payment_id,
                 state="dead" if move.is_void else order.state,
@@ -189,7 +191,7 @@ class Book:
         return payment_id
 
     def _currency(self, new: Begin) -> str:
-        terms: Terms = self.rows["terms"]
+        terms = self.rows[TERMS]
         known = terms.currency or self.payer.currency or NO_CURRENCY
         return self.moves[new.parent].currency if new.parent else known
 
@@ -202,12 +204,12 @@ class Book:
 
     def _number(self, kind: Kind) -> str:
         """The next number of an invoice or a credit note; each group has its own series."""
-        group: Group = self.rows["group"]
+        group = self.rows[GROUP]
         invoices, credits_ = (
             group.invoices + (kind == "invoice"),
             group.credits + (kind == "credit"),
         )
-        self.rows["group"] = replace(group, invoices=invoices, credits=credits_)
+        self.rows[GROUP] = replace(group, invoices=invoices, credits=credits_)
         return f"{self.rows.key}-" + (f"I{invoices}" if kind == "invoice" else f"C{credits_}")
 
     # --- change ----------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ class Book:
     def hold(self, payment_id: str) -> None:
         """Have a refund wait for the end of a dispute, unless it was tried already."""
         move = self.moves[payment_id]
-        call: Call | None = self.rows.get(call_name(payment_id))
+        call = self.rows.get(call_name(payment_id))
         is_under_way = call is not None and bool(call.owner or call.ambiguous)
         if not (is_under_way or move.attempts or move.reference):
             self.put(payment_id, replace(move, problem=DISPUTED))
@@ -285,12 +287,12 @@ class Book:
     def _call(self, payment_id: str) -> None:
         """Have a payment made; a call that is under way ends first."""
         name = call_name(payment_id)
-        call: Call | None = self.rows.get(name)
+        call = self.rows.get(name)
         if call is None or not call.owner:
             self.rows[name] = Call(at=self.now, since=self.now)
 
     def _drop_call(self, payment_id: str) -> None:
         """Make no call; the answer to one that is under way will change nothing."""
-        call: Call | None = self.rows.get(call_name(payment_id))
+        call = self.rows.get(call_name(payment_id))
         if call is not None and not call.owner:
             del self.rows[call_name(payment_id)]

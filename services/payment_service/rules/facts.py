@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from runtime.rows import Rows
+from runtime.rows import Name, Rows
 from schemas.letters import Notice, notices
 from schemas.parts import PaymentCause, Person
 from schemas.parts import Receipt as ReceiptSaid
@@ -16,21 +16,20 @@ from schemas.payments import GroupSettled, Payment
 from services.payment_service.rows import (
     DISPUTE_LOST,
     DISPUTED,
+    LISTED,
     ORGANIZER,
-    Listed,
+    TERMS,
     Move,
-    Payer,
     Settled,
-    Terms,
     payer_name,
 )
 
 SILENT_KINDS = frozenset({"authorisation", "release"})
 
 
-def payment(row_name: str, rows: Rows) -> Payment:
+def payment(row_name: Name[Move], rows: Rows) -> Payment:
     """The fact that a ``payment`` row stands for; money in minor units."""
-    move: Move = rows[row_name]
+    move = rows[row_name]
     return Payment(
         payment_id=row_name.partition("/")[2],
         group_id=rows.key,
@@ -61,10 +60,10 @@ def _problem_of(move: Move) -> str | None:
     return DISPUTE_LOST if move.is_lost else None
 
 
-def settled(row_name: str, rows: Rows) -> GroupSettled:
+def settled(row_name: Name[Settled], rows: Rows) -> GroupSettled:
     """The fact that the row ``settled`` stands for."""
-    row: Settled = rows[row_name]
-    terms: Terms = rows["terms"]
+    row = rows[row_name]
+    terms = rows[TERMS]
     return GroupSettled(
         group_id=rows.key,
         request_id=terms.request_id,
@@ -131,10 +130,10 @@ def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
 
 def _payer(payer_id: str, rows: Rows) -> Person | None:
     """The payer, with the address of the list of members, or else that of the orders."""
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     if payer_id == ORGANIZER:
         return terms.organizer.of(terms.organizer_id) if terms.organizer else None
-    listed: Listed | None = rows.get(f"listed/{payer_id}")
-    payer: Payer | None = rows.get(payer_name(payer_id))
+    listed = rows.get(LISTED(payer_id))
+    payer = rows.get(payer_name(payer_id))
     found = (listed.address if listed else None) or (payer.address if payer else None)
     return found.of(payer_id) if found else None

@@ -23,13 +23,24 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any
 
-from runtime.rows import Due, Rows
+from runtime.rows import CALLS, DUE, Due, Name, Rows, Table
 from schemas.favors import FavorDecision
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import PurchaseState
 from schemas.parts import Address, Member, Message
 from services.payment_service.rows import (
+    CHUNKS,
+    GROUP,
+    LISTED,
+    MEMBERS,
+    ORDERS,
+    PAYERS,
+    PAYMENTS,
+    REPORTS,
     ROWS_KEPT,
+    SETTLED,
+    TERMS,
+    WAITS,
     Chunk,
     Group,
     Listed,
@@ -51,7 +62,7 @@ ROWS_KEPT_LONGER = timedelta(days=30)
 
 def admit_members(message: MembersAdmitted, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep a part of the listed members; parts precede their group."""
-    if not open_group(rows, now).over and "terms" not in rows:
+    if not open_group(rows, now).over and TERMS not in rows:
         _list_members(message.members, rows)
     return ()
 
@@ -59,11 +70,11 @@ def admit_members(message: MembersAdmitted, rows: Rows, now: datetime) -> Sequen
 def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the terms once; orders and rows that came before them are taken up."""
     group = open_group(rows, now)
-    if group.over or "terms" in rows:
+    if group.over or TERMS in rows:
         return ()
     _list_members(message.members, rows)
     organizer = message.organizer
-    rows["terms"] = Terms(
+    rows[TERMS] = Terms(
         request_id=message.request_id,
         scope=message.payment.scope,
         method=message.payment.method,
@@ -74,9 +85,9 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         organizer=Address.at(organizer),
         sources=message.sources,
     )
-    if "waits" in rows or group.ended or group.decided:
+    if WAITS in rows or group.ended or group.decided:
         end_waiting(rows)
-        rows["chunk/open"] = Chunk(step="order/")
+        rows[CHUNKS("open")] = Chunk(step=ORDERS.prefix())
     return ()
 
 
@@ -86,20 +97,20 @@ def _list_members(members: Iterable[Member], rows: Rows) -> None:
         method = member.payment.method if member.payment else None
         address = Address.at(member)
         if method or address:
-            rows[f"listed/{member.id}"] = Listed(method, address)
+            rows[LISTED(member.id)] = Listed(method, address)
 
 
 def open_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
     """Take up the next rows that came before the terms, orders first."""
-    step, page = _page("chunk/open", rows)
+    table, page = _page(CHUNKS("open"), (ORDERS, MEMBERS), rows)
     sent: list[Message] = []
     for name, row in page:
-        if step == "order/":
+        if table is ORDERS:
             payer_id = add_order(name, None, rows)
         else:
-            payer_id = add_purchaser(name.partition("/")[2], Purchaser(), row, rows)
+            payer_id = add_purchaser(MEMBERS.part(name), Purchaser(), row, rows)
         sent += bring_to_level(payer_id, rows, now)
-    _advance("chunk/open", page, "member/", rows)
+    _advance(CHUNKS("open"), page, MEMBERS, rows)
     _level_all_once_ended(rows)
     return sent
 
@@ -108,8 +119,8 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     """A group ends. After a withdrawal all is refunded, else its favors are waited for."""
     group = open_group(rows, now)
     if message.status != "open" and not group.ended and not group.over:
-        rows["group"] = replace(group, ended=message.status)
-        rows["due/shrink"] = Due(now + ROWS_KEPT)
+        rows[GROUP] = replace(group, ended=message.status)
+        rows[DUE("shrink")] = Due(now + ROWS_KEPT)
         _level_all_once_ended(rows)
     return ()
 
@@ -119,50 +130,54 @@ def decide(message: FavorDecision, rows: Rows, now: datetime) -> Sequence[Messag
     group = open_group(rows, now)
     if not group.decided and not group.over:
         is_money = message.tier is not None and message.tier.gift is None
-        rows["group"] = replace(group, decided=True, follow=message.cancel_all or is_money)
+        rows[GROUP] = replace(group, decided=True, follow=message.cancel_all or is_money)
         _level_all_once_ended(rows)
     return ()
 
 
 def _level_all_once_ended(rows: Rows) -> None:
-    group: Group = rows["group"]
-    if group.has_ended and "terms" in rows and "chunk/open" not in rows:
-        rows["chunk/level"] = Chunk(step="member/")
+    group = rows[GROUP]
+    if group.has_ended and TERMS in rows and CHUNKS("open") not in rows:
+        rows[CHUNKS("level")] = Chunk(step=MEMBERS.prefix())
 
 
 def level_all(rows: Rows, now: datetime) -> Sequence[Message]:
     """Find whose favor is still to come, then bring the payers to level; the next chunk."""
-    step, page = _page("chunk/level", rows)
+    table, page = _page(CHUNKS("level"), (MEMBERS, PAYERS), rows)
     sent: list[Message] = []
     for name, row in page:
         person_id = name.partition("/")[2]
-        if step == "member/":
+        if table is MEMBERS:
             # The favor of a row that favor_service did not know of is still to come.
             is_late = bool(row.favor_row or row.value)
             rows[name] = await_favor(person_id, row, rows, now, has_changed=is_late)
             add_purchaser(person_id, row, rows[name], rows)
         else:
             sent += bring_to_level(person_id, rows, now)
-    _advance("chunk/level", page, "payer/", rows)
-    if "chunk/level" not in rows:
+    _advance(CHUNKS("level"), page, PAYERS, rows)
+    if CHUNKS("level") not in rows:
         settle_group(rows, now)
     return sent
 
 
-def _page(name: str, rows: Rows) -> tuple[str, list[tuple[str, Any]]]:
-    """The table that a cursor is in, and the next rows of it."""
-    cursor: Chunk = rows[name]
-    found = rows.scan(cursor.step, after=cursor.after)
-    return cursor.step, list(islice(found, CHUNK_ROWS_MAX))
+def _page(
+    name: Name[Chunk], tables: Iterable[Table[Any]], rows: Rows
+) -> tuple[Table[Any], list[tuple[Name[Any], Any]]]:
+    """The one of these tables that a cursor is in, and the next rows of it."""
+    cursor = rows[name]
+    table = next(each for each in tables if each.prefix() == cursor.step)
+    return table, list(islice(rows.scan(table, after=cursor.after), CHUNK_ROWS_MAX))
 
 
-def _advance(name: str, page: Sequence[tuple[str, Any]], last: str, rows: Rows) -> None:
+def _advance(
+    name: Name[Chunk], page: Sequence[tuple[Name[Any], Any]], last: Table[Any], rows: Rows
+) -> None:
     """Move a cursor beyond these rows, or to the last table, or delete it at the end."""
-    cursor: Chunk = rows[name]
+    cursor = rows[name]
     if len(page) == CHUNK_ROWS_MAX:
         rows[name] = replace(cursor, after=page[-1][0])
-    elif cursor.step != last:
-        rows[name] = Chunk(step=last)
+    elif cursor.step != last.prefix():
+        rows[name] = Chunk(step=last.prefix())
     else:
         del rows[name]
 
@@ -170,10 +185,10 @@ def _advance(name: str, page: Sequence[tuple[str, Any]], last: str, rows: Rows) 
 # --- ninety days later ---------------------------------------------------------------------------
 
 
-def begin_shrinking(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
+def begin_shrinking(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the rows of a group in chunks, once nothing of it is open any more."""
-    if open_group(rows, now).is_settled or "terms" not in rows:
-        rows["chunk/shrink"] = Chunk()
+    if open_group(rows, now).is_settled or TERMS not in rows:
+        rows[CHUNKS("shrink")] = Chunk()
     else:
         rows[row_name] = Due(now + ROWS_KEPT_LONGER)
     return ()
@@ -181,7 +196,16 @@ def begin_shrinking(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
 
 def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the next rows; at last, all but the mark that the group is over."""
-    tables = ("order/", "payment/", "payer/", "member/", "listed/", "report/", "due/", "call/")
+    tables: tuple[Table[Any], ...] = (
+        ORDERS,
+        PAYMENTS,
+        PAYERS,
+        MEMBERS,
+        LISTED,
+        REPORTS,
+        DUE,
+        CALLS,
+    )
     doomed = [
         name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
     ]
@@ -191,10 +215,10 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
         return ()
     # If the settled sums have not been sent yet, the terms send them.
     end_waiting(rows)
-    for name in ("chunk/shrink", "settled", "terms"):
-        if name in rows:
-            del rows[name]
-    rows["group"] = Group(over=True)
+    for row_name in (CHUNKS("shrink"), SETTLED, TERMS):
+        if row_name in rows:
+            del rows[row_name]
+    rows[GROUP] = Group(over=True)
     return ()
 
 

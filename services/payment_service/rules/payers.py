@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, Rows, UnusableError
+from runtime.rows import DUE, Due, Name, Rows, UnusableError
 from schemas.favors import Favor
 from schemas.money import worth
 from schemas.orders import (
@@ -24,12 +24,13 @@ from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Message
 from schemas.reasons import BEYOND_LIMITS
 from schemas.sources import may_feed
 from services.payment_service.rows import (
+    GROUP,
     ORGANIZER,
+    TERMS,
+    WAITS,
     Group,
     Order,
-    Payer,
     Purchaser,
-    Terms,
     Waits,
     is_mistyped,
     member_name,
@@ -56,14 +57,14 @@ ABOUT_RETURN = "exceeds-orders"
 def take_purchaser(message: PurchaseRow | Favor, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep a newer row or favor of a purchaser. Raises ``UnusableError`` beyond the limits."""
     name = member_name(message.member_id)
-    before: Purchaser = rows.get(name) or Purchaser()
+    before = rows.get(name) or Purchaser()
     after = _purchaser_after(message, before)
-    sums = _sums(rows.get("group") or Group(), before, after)
+    sums = _sums(rows.get(GROUP) or Group(), before, after)
     if open_group(rows, now).over:
         return ()
     if after is before:
         return bring_to_level(None, rows, now)
-    rows["group"] = sums
+    rows[GROUP] = sums
     has_changed = (after.quantity, after.value) != (before.quantity, before.value)
     rows[name] = await_favor(message.member_id, after, rows, now, has_changed=has_changed)
     payer_id = add_purchaser(message.member_id, before, rows[name], rows)
@@ -123,8 +124,8 @@ def await_favor(
     A favor ahead of its row waits for it. A row that ``has_changed`` and is ahead of its favor
     waits for an hour at most: no favor comes if the sum stays as it was.
     """
-    group: Group = rows["group"]
-    due = f"due/favor/{member_id}"
+    group = rows[GROUP]
+    due = DUE("favor", member_id)
     is_behind = group.follow and row.favor_row < row.version
     waits = is_behind and (row.awaits or has_changed)
     awaits = waits or (group.follow and row.favor_row > row.version)
@@ -139,15 +140,15 @@ def await_no_longer(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
     """No favor came for a late row: the sum stayed as it was."""
     member_id = row_name.split("/", 2)[2]
     name = member_name(member_id)
-    before: Purchaser = rows[name]
+    before = rows[name]
     rows[name] = replace(before, awaits=False)
     return bring_to_level(add_purchaser(member_id, before, rows[name], rows), rows, now)
 
 
 def add_purchaser(member_id: str, before: Purchaser, after: Purchaser, rows: Rows) -> str | None:
     """Add a purchaser's change to the payer's sums. Returns the payer, if the terms are known."""
-    if "terms" not in rows:
-        rows["waits"] = Waits()
+    if TERMS not in rows:
+        rows[WAITS] = Waits()
         return None
     payer_id = payer_of(member_id, rows)
     payer = open_payer(payer_id, rows)
@@ -177,7 +178,7 @@ def take_order(message: AnyOrder, rows: Rows, now: datetime) -> Sequence[Message
     if is_mistyped(rows) or open_group(rows, now).over:
         return ()
     name = order_name(message.source, message.order_id)
-    before: Order | None = rows.get(name)
+    before = rows.get(name)
     after = _order_after(message, before, rows)
     payer_id = None
     if after is not None:
@@ -242,15 +243,15 @@ def _confirmed(message: OrderConfirmed, known: Order | None) -> Order | None:
     return replace(known, state="placed") if is_in_time else None
 
 
-def add_order(name: str, before: Order | None, rows: Rows) -> str | None:
+def add_order(name: Name[Order], before: Order | None, rows: Rows) -> str | None:
     """Add an order's change to its payer's sums. Returns the payer, if the terms are known."""
-    order: Order = rows[name]
+    order = rows[name]
     if order.state in NOT_TAKEN or not order.member_id:
         return None
-    if "terms" not in rows:
-        rows["waits"] = Waits()
+    if TERMS not in rows:
+        rows[WAITS] = Waits()
         return None
-    terms: Terms = rows["terms"]
+    terms = rows[TERMS]
     # No money is asked for an order from a source that does not count in the group.
     if not _is_tracked(order.member_id, rows) or not may_feed(name.split("/")[1], terms.sources):
         return None
@@ -280,7 +281,7 @@ def _is_tracked(member_id: str, rows: Rows) -> bool:
 
     Before the terms every order may matter.
     """
-    terms: Terms | None = rows.get("terms")
+    terms = rows.get(TERMS)
     return terms is None or terms.scope == "group" or method_of(member_id, rows) != "shop"
 
 
@@ -290,6 +291,6 @@ def _by_shop(order: Order) -> int:
 
 def _keep_address(payer_id: str, found: Address | None, rows: Rows) -> None:
     """Keep the first address of a payer that is known; the organizer's is in the terms."""
-    payer: Payer = rows[payer_name(payer_id)]
+    payer = rows[payer_name(payer_id)]
     if found is not None and payer_id != ORGANIZER and payer.address is None:
         rows[payer_name(payer_id)] = replace(payer, address=found)

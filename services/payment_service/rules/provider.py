@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from runtime.rows import Call, Rows, spread_pause
+from runtime.rows import Call, Name, Rows, spread_pause
 from schemas.parts import Message
 from services.payment_service.rows import Kind, Move, call_name, key_of, move_name
 from services.payment_service.rules.book import Book
@@ -83,11 +83,11 @@ def stripe(row_name: str, rows: Rows) -> str:
     return STRIPE
 
 
-def request(row_name: str, rows: Rows, now: datetime) -> Request:
+def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
     """The request for a payment as it is now; its row has the number of the key."""
     payment_id = row_name.rpartition("/")[2]
-    move: Move = rows[move_name(payment_id)]
-    call: Call = rows[row_name]
+    move = rows[move_name(payment_id)]
+    call = rows[row_name]
     parent: Move | None = rows.get(move_name(move.parent)) if move.parent else None
     since = move.first_tried_at or call.since
     was_tried = move.attempts > 0 or call.ambiguous
@@ -110,11 +110,11 @@ def request(row_name: str, rows: Rows, now: datetime) -> Request:
 # --- replies -------------------------------------------------------------------------------------
 
 
-def settle(row_name: str, reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
+def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep the reply to a try; another try follows later, unless the reply is final."""
     payment_id = row_name.rpartition("/")[2]
-    call: Call = rows[row_name]
-    move: Move = rows[move_name(payment_id)]
+    call = rows[row_name]
+    move = rows[move_name(payment_id)]
     del rows[row_name]
     book = Book(move.payer, rows, now)
     tried = replace(

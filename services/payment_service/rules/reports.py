@@ -12,7 +12,15 @@ from runtime.rows import Rows, UnusableError
 from schemas.parts import SUM_MAX, Message
 from schemas.payments import PaymentDisputed, PaymentReported, PaymentRetried
 from schemas.reasons import BEYOND_LIMITS
-from services.payment_service.rows import Move, Moves, PaymentStatus, Receipt, Report, move_name
+from services.payment_service.rows import (
+    REPORTS,
+    Move,
+    Moves,
+    PaymentStatus,
+    Receipt,
+    Report,
+    move_name,
+)
 from services.payment_service.rules.balance import done
 from services.payment_service.rules.book import Book
 from services.payment_service.rules.disputes import take_state
@@ -28,8 +36,8 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
 
     Raises ``UnusableError`` if the payer's total would be beyond the limit.
     """
-    move: Move | None = rows.get(move_name(message.payment_id))
-    name = f"report/{message.report_id}"
+    move = rows.get(move_name(message.payment_id))
+    name = REPORTS(message.report_id)
     if move is None or name in rows:
         return ()
     book = Book(move.payer, rows, now)
@@ -63,8 +71,8 @@ def _receipt(message: PaymentReported, invoice: Move, moves: Moves) -> Receipt |
 
 def take_dispute(message: PaymentDisputed, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a report of a dispute of a known card payment, once."""
-    move: Move | None = rows.get(move_name(message.payment_id))
-    name = f"report/{message.report_id}"
+    move = rows.get(move_name(message.payment_id))
+    name = REPORTS(message.report_id)
     if move is None or name in rows:
         return ()
     if move.method != "card" or move.kind not in ("charge", "authorisation"):
@@ -86,7 +94,7 @@ def open_amount(invoice: Move, moves: Moves) -> int:
 
 def retry(message: PaymentRetried, rows: Rows, now: datetime) -> Sequence[Message]:
     """Try a payment again that failed; one that did not is left alone."""
-    move: Move | None = rows.get(move_name(message.payment_id))
+    move = rows.get(move_name(message.payment_id))
     if move is None or move.status != "failed":
         return ()
     book = Book(move.payer, rows, now)

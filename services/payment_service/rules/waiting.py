@@ -7,17 +7,18 @@ have its id, and after an hour if its group did not come. So this service sends 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from runtime.rows import Due, Rows, Waiting
+from runtime.rows import DUE, WAITING, Due, Rows, Waiting
 from schemas.parts import Message
+from services.payment_service.rows import WAITS
 
 TERMS_WAIT = timedelta(hours=1)
-ROW = "waiting/terms"
-_DUE = "due/unknown"
+ROW = WAITING("terms")
+_DUE = DUE("unknown")
 
 
 def count_waiting(rows: Rows, now: datetime) -> None:
     """Count a key whose rows wait for the terms, from the first of them on."""
-    if "waits" in rows and ROW not in rows:
+    if WAITS in rows and ROW not in rows:
         until = now + TERMS_WAIT
         rows[ROW] = Waiting("", "", now, until)
         rows[_DUE] = Due(until)
@@ -31,6 +32,6 @@ def count_no_more(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]
 
 def end_waiting(rows: Rows) -> None:
     """The terms have come, or the key is forgotten."""
-    for name in ("waits", ROW, _DUE):
+    for name in (WAITS, ROW, _DUE):
         if name in rows:
             del rows[name]
