@@ -47,14 +47,14 @@ lint: $(STAMP)
 promises: $(STAMP)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -p no:anyio -p no:schemathesis \
 		-m "not system and not long and not slow" \
-		tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator tests/texts
+		tests/domain tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator tests/texts
 
 format: $(STAMP) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 schemas: $(STAMP) ## JSON Schemas, AsyncAPI document and topology from the catalogue
-	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m contracts.generate
 
 texts: $(STAMP) ## Translations brought up to date with the texts of the code
 	@$(BIN)/python -m texts.update

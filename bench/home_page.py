@@ -25,6 +25,7 @@ import typer
 from sqlalchemy import func, select
 
 from bench.workers import settings_on, usage
+from domain.ids import derive
 from runtime.admin import create_topics
 from runtime.clients import producer
 from runtime.ports import free_port
@@ -33,7 +34,6 @@ from runtime.settings import Settings
 from runtime.transport import send
 from schemas.auctions import AUCTIONS, Auction, ShownOffer
 from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurchase
-from schemas.ids import derive
 from schemas.orders import PURCHASES, PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, Message, Period, Product, Tier
 from schemas.topic import Topic

@@ -31,6 +31,7 @@ import typer
 from bench.orders import group, order
 from bench.streams import Streams, raise_file_limit
 from bench.workers import settings_on, start_worker, usage, wait_for, worker_on
+from domain.ids import derive
 from runtime.admin import create_topics
 from runtime.clients import producer
 from runtime.ports import free_port
@@ -38,7 +39,6 @@ from runtime.records import Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
 from runtime.transport import send
 from schemas.groups import GROUP_PURCHASES
-from schemas.ids import derive
 from schemas.orders import ORDERS
 from stack import brokers
 

@@ -29,7 +29,7 @@ import aiosmtplib
 import typer
 
 from bench.letters import CONNECTIONS
-from schemas.links import Links
+from runtime.links import Links
 from services.notifier.letters import Letter, Sender, letter
 from services.notifier.letters.links import SignedLinks
 from stack import brokers

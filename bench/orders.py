@@ -18,13 +18,13 @@ import typer
 from aiokafka import AIOKafkaConsumer
 
 from bench.workers import committed, settings_on, usage, wait_for, worker_on
+from domain.ids import derive
 from runtime.admin import create_topics
 from runtime.clients import producer
 from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
 from runtime.transport import send
 from schemas.groups import GROUP_PURCHASES, GroupPurchase
-from schemas.ids import derive
 from schemas.orders import ORDERS, PURCHASES, OrderPaid
 from schemas.parts import Product
 from stack import brokers

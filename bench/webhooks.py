@@ -23,11 +23,11 @@ import httpx
 import typer
 
 from bench.workers import settings_on, usage
+from domain.ids import derive
 from runtime.admin import create_topics
 from runtime.clients import consumer
 from runtime.ports import free_port
 from runtime.settings import Settings
-from schemas.ids import derive
 from schemas.shops import SHOP_EVENTS
 from stack import brokers
 

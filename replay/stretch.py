@@ -5,11 +5,12 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from domain.orders import deadline
 from schemas.groups import GroupPurchaseRequested
 from schemas.orders import OrderPaid, OrderReturned
 from schemas.parts import Message
@@ -59,7 +60,7 @@ def request_of(timed: Timed) -> GroupPurchaseRequested:
 def deadline_of(request: GroupPurchaseRequested) -> datetime:
     """When the group of a reader's request is decided: its close and its grace."""
     assert request.closes_at is not None
-    return request.closes_at + timedelta(seconds=request.grace_seconds or 0)
+    return deadline(request.closes_at, request.grace_seconds or 0)
 
 
 def lines_of(path: Path) -> Iterator[str]:

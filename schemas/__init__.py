@@ -1,1 +1,1 @@
-"""The shapes that services share: messages, topics, ids and money. Never behaviour."""
+"""The shapes that services share: messages and topics. Never behaviour."""

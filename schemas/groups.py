@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from domain.sources import SOURCES_MAX
 from schemas.parts import (
     Count,
     FavorTerms,
@@ -23,7 +24,6 @@ from schemas.parts import (
     Version,
     Visibility,
 )
-from schemas.sources import SOURCES_MAX
 from schemas.topic import Topic
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar, Literal
 
-from schemas.addresses import canonical
+from domain.addresses import canonical
 from schemas.auctions import ShownOffer, Verdict
 from schemas.parts import (
     Basis,

@@ -1,6 +1,5 @@
 """Orders under a group purchase, and what they add up to."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
@@ -99,28 +98,6 @@ class OrderRefused(Message):
     def key(self) -> str:
         """``<group_id>/refused/<source>/<order_id>``."""
         return f"{self.group_id}/refused/{self.source}/{self.order_id}"
-
-
-#: An order can be confirmed for this long after it was placed.
-CONFIRMED_WITHIN = timedelta(hours=48)
-
-
-def confirm_by(ordered_at: datetime) -> datetime:
-    """When an order expires: its confirmation must be before this time."""
-    try:
-        return ordered_at + CONFIRMED_WITHIN
-    except OverflowError:  # the last two days of the calendar
-        return datetime.max.replace(tzinfo=UTC)
-
-
-def units_by_link_max(number_of_products: int, ordered: int, *, stops: bool) -> int:
-    """The most units of one order by a link.
-
-    If the group ``stops`` at its number and has not reached it: the units still missing. Else the
-    number.
-    """
-    missing = number_of_products - ordered
-    return missing if stops and missing > 0 else number_of_products
 
 
 class Order(Message):

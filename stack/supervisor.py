@@ -22,6 +22,7 @@ import structlog
 import typer
 from aiokafka.errors import KafkaError
 
+from domain.sources import shop_of
 from runtime import logs
 from runtime.admin import create_topics, delete_topics, topics_of_ours
 from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, lasting
@@ -29,7 +30,6 @@ from runtime.ports import free_port
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, private_folder, weakness_of
 from runtime.running_stack import ADMIN_KEY_FILE, FILE, Running, RunningWorker
 from runtime.settings import Settings
-from schemas.sources import shop_of
 from stack import brokers
 
 SERVICES = (

@@ -19,10 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from domain.money import in_decimals
 from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
 from runtime.running_stack import settings_here
-from schemas.money import decimals
 from schemas.parts import Message
 
 #: ``(done, of)``; called as often as is handy.
@@ -248,10 +248,7 @@ def money(minor_units: int, currency: str | None) -> str:
     """``1,234.50 EUR`` of 123450 minor units."""
     if currency is None:
         return f"{minor_units:,}"
-    digits = decimals(currency)
-    whole, part = divmod(abs(minor_units), 10**digits)
-    sign = "-" if minor_units < 0 else ""
-    return f"{sign}{whole:,}{f'.{part:0{digits}}' if digits else ''} {currency}"
+    return f"{in_decimals(minor_units, currency, ',')} {currency}"
 
 
 def minute(at: datetime | None) -> str:

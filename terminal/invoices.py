@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from schemas.references import numbers_in
+from domain.references import numbers_in
 from terminal.answers import PaymentShown, shown
 from terminal.api import Api, Refused, connected, once_of, segment
 from terminal.console import (

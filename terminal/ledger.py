@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.ledger import balances, entries
+from domain.ledger import balances, entries
 from schemas.payments import Payment
 from terminal import parsing
 from terminal.answers import shown

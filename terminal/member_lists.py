@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from schemas.addresses import canonical
-from schemas.mailboxes import AddressError, mailbox
+from domain.addresses import canonical
+from domain.mailboxes import AddressError, mailbox
 
 Column = Literal["id", "email", "name", "given", "family"]
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}

@@ -9,7 +9,7 @@ field names all the numbers of the other fields, the fields are contradictory.
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from schemas.references import Mention, mentions_in
+from domain.references import Mention, mentions_in
 
 #: What banks write where a payer gave no reference.
 NOTHING_GIVEN = frozenset({"NOTPROVIDED", "NOT PROVIDED", "NONREF", "NOREF"})

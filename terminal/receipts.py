@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, get_args
 
-from schemas.references import Mention
+from domain.references import Mention
 from terminal.answers import PaymentShown
 from terminal.console import money
 from terminal.marks import Mark, Standing, mark_in, standings

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
-from schemas.money import decimals
+from domain.money import minor_units
+from domain.references import Mention
 from schemas.parts import SUM_MAX, is_possible
-from schemas.references import Mention
 from terminal.marks import Mark, kind_of, origin_of
 from terminal.mentions import NOTHING_GIVEN, Named, Texts, texts_of
 from terminal.statement_files import StatementError, documents
@@ -316,11 +316,11 @@ def _money(of: Element, path: str) -> _Money:
     if not _AMOUNT.fullmatch(written):
         problem = f"has an amount that can't be read ({written[:40]!r}): see the file"
         return nothing._replace(odd=_Odd("odd-amount", problem))
-    exact = Decimal(written).scaleb(decimals(currency))
-    if exact != int(exact) or exact > SUM_MAX:
+    amount = minor_units(Decimal(written), currency)
+    if amount is None or amount > SUM_MAX:
         problem = f"{written} {currency} is not a whole number of minor units, or is too large"
         return nothing._replace(odd=_Odd("odd-amount", f"{problem}: see the file"))
-    return _Money(int(exact), currency, written)
+    return _Money(amount, currency, written)
 
 
 def _date(entry: Element) -> tuple[date | None, _Odd | None]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.orders import confirm_by
 from runtime.records import Cause, InputRecord
 from runtime.settings import Settings
 from schemas.auctions import (
@@ -26,7 +27,6 @@ from schemas.orders import (
     OrderRefused,
     PurchaseOpened,
     PurchaseState,
-    confirm_by,
 )
 from schemas.parts import Message
 from schemas.topic import Topic

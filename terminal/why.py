@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from domain.orders import deadline
 from runtime.records import InputRecord, instant
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
@@ -24,7 +25,6 @@ from schemas.auctions import (
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued, RequestRefused, Terms
 from schemas.orders import Order, OrderRefused, PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import NUMBER_MAX
 from terminal import parsing, topics, why_auction
 from terminal.console import (
     Mistake,
@@ -147,7 +147,7 @@ def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
 
 
 def _deadline(terms: Terms) -> datetime:
-    return terms.closes_at + timedelta(seconds=min(terms.grace_seconds, NUMBER_MAX))
+    return deadline(terms.closes_at, terms.grace_seconds)
 
 
 def _what_closed(story: Story, state: PurchaseState, terms: Terms | None) -> str:

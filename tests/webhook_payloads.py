@@ -12,7 +12,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from schemas.ids import derive
+from domain.ids import derive
 
 GROUP = derive("office-tea")
 OTHER_GROUP = derive("office-coffee")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from domain.ids import order_mark
 from runtime.rows import Name, Rows, Single, Table
-from schemas.ids import order_mark
 from schemas.orders import OrderRefused, PurchaseRow, PurchaseState
 from schemas.parts import Address, Method, PaymentScope, Period, Person, Status
 

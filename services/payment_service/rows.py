@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
+from domain.ids import is_group_id
 from runtime.rows import CALLS, DUE, Call, Due, Name, Rows, Single, Table
-from schemas.ids import is_group_id
 from schemas.parts import Address, Method, PaymentScope
 
 #: How long the rows of a group are kept after its first record, and after its end.

@@ -25,9 +25,9 @@ from pydantic import (
     model_validator,
 )
 
+from domain.sources import is_reserved
 from runtime.private_files import goes_in_clear
 from runtime.settings import WithSecrets
-from schemas.sources import is_reserved
 from services.shop_bridge.edge.signatures import standard_verifier
 from services.shop_bridge.rules.translations.goods import Reading
 

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.lasting_errors import PassingError
+from runtime.links import Links
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
-from schemas.links import Links
 from services.storefront.access.callers import Access
 from services.storefront.access.guarding import Guard
 from services.storefront.access.idempotency import Idempotency

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from runtime.broker_watch import BrokerWatch
-from schemas.links import Links
+from runtime.links import Links
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
 from services.storefront.sharing import Shared

@@ -4,10 +4,12 @@ The fields are the contract of the HTTP API. A view of what is public names no p
 auction not who competes in it. Pure: facts in, views out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from domain.sources import STOREFRONT, may_feed
+from domain.tiers import progress, start_of
 from schemas.auctions import (
     Auction,
     AuctionStatus,
@@ -32,7 +34,6 @@ from schemas.parts import (
     Tier,
     Visibility,
 )
-from schemas.sources import STOREFRONT, may_feed
 from services.storefront.model.rows import AuctionRow, DefinitionRow, GroupRow
 
 
@@ -241,7 +242,7 @@ def group_view(
     """A group purchase, with how far it is and what was decided, as far as that is known."""
     quantity, value = (state.quantity, state.value) if state else (0, 0)
     tiers = tuple(sorted(terms.favor.tiers, key=start_of))
-    reached, following, missing = _standing_of(tiers, quantity, value)
+    reached, following, missing = progress(tiers, quantity, value)
     status: Status = state.status if state else "open"
     same = ("group_id", "product", "unit_price", "currency", "number_of_products", "opens_at")
     more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "sources")
@@ -263,24 +264,6 @@ def group_view(
         decision=_decided(decision) if decision else None,
         **{name: getattr(terms, name) for name in (*same, *more)},
     )
-
-
-def start_of(tier: Tier) -> int:
-    """From which quantity, or value, a tier is reached."""
-    return tier.from_quantity or tier.from_value or 0
-
-
-def _standing_of(
-    tiers: Sequence[Tier], quantity: int, value: int
-) -> tuple[int | None, int | None, int | None]:
-    """The tier reached, the next one, and what is missing to it; by place."""
-    reached: int | None = None
-    for place, tier in enumerate(tiers):
-        total = quantity if tier.from_quantity is not None else value
-        if start_of(tier) > total:
-            return reached, place, start_of(tier) - total
-        reached = place
-    return reached, None, None
 
 
 def _decided(decision: FavorDecision) -> Decided:

@@ -16,7 +16,7 @@ from urllib.parse import quote_from_bytes
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from schemas.links import Links, Purpose
+from runtime.links import Links, Purpose
 from services.storefront.access.callers import COOKIE
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.api.taking import SHAPES

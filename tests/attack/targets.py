@@ -15,11 +15,11 @@ from urllib.parse import unquote, urlsplit
 from fastapi import FastAPI
 from pydantic_core import to_json
 
+from domain.ids import derive
+from runtime.links import Links, Purpose
 from runtime.records import encode
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
-from schemas.ids import derive
-from schemas.links import Links, Purpose
 from schemas.ops import ApiKey
 from schemas.parts import Message
 from schemas.topic import Topic

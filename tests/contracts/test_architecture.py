@@ -25,7 +25,10 @@ SERVICES = sorted(room.parent.name for room in (ROOT / "services").glob("*/__ini
 #: What else writes or reads topics.
 CLIENTS = {"terminal", "replay"}
 #: Every package of ours but tests, the demo and benches.
-PACKAGES = ("services", "runtime", "terminal", "stack", "replay", "schemas", "texts")
+PACKAGES = (
+    *("services", "runtime", "terminal", "stack", "replay"),
+    *("contracts", "schemas", "domain", "texts"),
+)
 #: In the catalogue, but not built yet; a service that is there must go from here.
 PLANNED: set[str] = set()
 
@@ -115,22 +118,40 @@ def test_rules_import_only_the_standard_library_schemas_and_rows(service: str) -
         for line, name in imported(path):
             root = name.split(".")[0]
             is_plain = root in sys.stdlib_module_names and root not in IMPURE
-            ours = ("schemas.", f"services.{service}.", "runtime.rows.")
+            ours = ("schemas.", "domain.", f"services.{service}.", "runtime.rows.")
             assert is_plain or f"{name}.".startswith(ours) or name == f"services.{service}", (
                 f"{in_repository(path)}:{line}: {name}; rules get all they need as arguments"
+            )
+
+
+def test_domain_imports_only_the_standard_library_babel_and_idna() -> None:
+    for path in python("domain"):
+        for line, name in imported(path):
+            root = name.split(".")[0]
+            is_plain = root in sys.stdlib_module_names and root not in IMPURE
+            assert is_plain or root in {"babel", "domain", "idna"}, (
+                f"{in_repository(path)}:{line}: {name}; domain is arithmetic on its arguments"
+            )
+
+
+def asks_no_clock(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in {"now", "today", "utcnow"}, (
+                f"{in_repository(path)}:{node.lineno}: use the argument `now`"
             )
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_rules_ask_no_clock(service: str) -> None:
     for path in modules_of(service):
-        if not is_pure(path):
-            continue
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                assert node.func.attr not in {"now", "today", "utcnow"}, (
-                    f"{in_repository(path)}:{node.lineno}: use the argument `now`"
-                )
+        if is_pure(path):
+            asks_no_clock(path)
+
+
+def test_domain_asks_no_clock() -> None:
+    for path in python("domain"):
+        asks_no_clock(path)
 
 
 # --- rooms ---------------------------------------------------------------------------------------

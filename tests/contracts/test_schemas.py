@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter, create_model
 
-from schemas import compatibility, generate
+from contracts import compatibility, generate
+from contracts.compatibility import IncompatibleError, committed, current, reads, schema_of
+from contracts.generate import message_types
+from domain.ids import derive
 from schemas.catalogue import CATALOGUE
-from schemas.compatibility import IncompatibleError, committed, current, reads, schema_of
-from schemas.generate import message_types
-from schemas.ids import derive
 from schemas.ops import TASKS
 from schemas.parts import Message, Product, TimePassed
 from schemas.topic import Topic
 
-EXAMPLES = generate.FOLDER.parent / "examples"
+EXAMPLES = generate.REPOSITORY / "schemas" / "examples"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 by_name = pytest.mark.parametrize("message", message_types(), ids=lambda message: message.__name__)
@@ -46,7 +46,7 @@ def published(message: type[Message]) -> Draft202012Validator:
 
 def test_generated_files_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     status = generate.main(["--check"])
-    assert status == 0, capsys.readouterr().out + "run python -m schemas.generate"
+    assert status == 0, capsys.readouterr().out + "run python -m contracts.generate"
 
 
 def test_every_published_schema_and_example_belongs_to_a_message() -> None:

@@ -1,7 +1,7 @@
 """The oracle: what recorded shop data must come to under the rules of group purchase.
 
 Computed plainly from the files, in memory, without events, topics or any code of the services, so
-that a fault in those can't hide here. Of the project only ``schemas.ids.derive`` is used, since a
+that a fault in those can't hide here. Of the project only ``domain.ids.derive`` is used, since a
 group's id can't be known otherwise. ``python -m tests.oracle.recorded --help`` prints the sums.
 """
 
@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from schemas.ids import derive
+from domain.ids import derive
 
 BEIBEI_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from email.policy import SMTP
 from functools import cache, lru_cache
 from typing import Any
 
-from schemas.ids import derive
+from domain.ids import derive
 from schemas.letters import LetterKind, Notice, ShownOffer, notices
 from schemas.parts import Person, Problem, Product
 from services.notifier.letters import Sender, letter

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.ids import derive
 from schemas.groups import GroupPurchase
-from schemas.ids import derive
 from schemas.parts import Person, Product
 from schemas.payments import Payment
 from services.storefront.invoices.bills import bill_of

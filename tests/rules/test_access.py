@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from fastapi import Request, Response
 
-from schemas.links import LinkError, Links
+from runtime.links import LinkError, Links
 from schemas.ops import ApiKey
 from services.storefront.access.callers import (
     COOKIE,

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.rows import Due, GivenUp, MemoryRows, Waiting
-from schemas.addresses import canonical
+from domain.addresses import canonical
+from runtime.rows import Due, GivenUp, MemoryRows, Table, Waiting
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationRefused,
@@ -174,10 +174,11 @@ class WatchedRows(MemoryRows):
         self.by_table[name.partition("/")[0]].remove(name)
 
     def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
+        self, table: Table[Any] | str, *parts: str, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
         """As ``Rows.scan``, without a look at all other tables."""
         assert not reverse
+        prefix = table if isinstance(table, str) else table.prefix(*parts)
         names = sorted(self.by_table[prefix.partition("/")[0]])
         return ((each, self[each]) for each in names if each.startswith(prefix) and each > after)
 
@@ -1663,9 +1664,9 @@ class CountedRows(MemoryRows):
         return super().__contains__(name)
 
     def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
-        for found in super().scan(prefix, after=after, reverse=reverse):
+        self, table: Table[Any] | str, *parts: str, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
+        for found in super().scan(table, *parts, after=after, reverse=reverse):
             self.looks += 1
             yield found
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from domain.ledger import entries
 from runtime.rows import Call
-from schemas.ledger import entries
 from schemas.letters import Notice
 from schemas.payments import Payment, PaymentDisputed, PaymentReported
 from services.payment_service.rules.provider import Reply

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.money import percent_of
 from runtime.rows import Due, MemoryRows
 from schemas.favors import Favor, FavorDecision
 from schemas.letters import Notice, notices
-from schemas.money import percent_of
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, IfIncomplete, Message, Period, Person, Product, Tier
 from services.favor_service import rows

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.mailboxes import AddressError
+from domain.unverified import greetable
+from runtime.links import Links
 from schemas.letters import OPTIONAL_KINDS, Notice
-from schemas.links import Links
-from schemas.mailboxes import AddressError
 from schemas.parts import Person, Problem, Product
-from schemas.unverified import greetable
 from services.notifier.edge.dialogue import envelope
 from services.notifier.letters import envelope_recipient, letter
 from services.notifier.letters.links import SignedLinks

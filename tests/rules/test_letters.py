@@ -22,10 +22,10 @@ from icalendar import Calendar
 
 import services.auction_service.rules.auctions as auction_rules
 import services.order_service.rules.purchases as order_rules
+from domain.mailboxes import AddressError
+from runtime.links import Links
 from schemas.auctions import AuctionOpened
 from schemas.letters import OPTIONAL_KINDS, SAID, LetterKind, Notice, Says, mailbox_of
-from schemas.links import Links
-from schemas.mailboxes import AddressError
 from schemas.parts import Person, Product
 from services.auction_service.rules.offers import opening_problems
 from services.notifier import letters

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.ids import derive
+from domain.ids import derive
 from terminal.answers import PaymentShown, ReceiptShown
 from terminal.receipts import Plan, plan
 from terminal.statements import read_statement

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.mailboxes import AddressError, mailbox
+from domain.mailboxes import AddressError, mailbox
 from terminal.decoding import decoded
 from terminal.member_lists import ListError, members_in
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.sources import is_reserved, may_feed, sources_of_shop
 from schemas.letters import Notice
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderRefused, OrderReturned
 from schemas.parts import Member, Message, PaymentCause, PaymentTerms
 from schemas.payments import Payment
-from schemas.sources import is_reserved, may_feed, sources_of_shop
 from terminal.describing import describe
 from tests.rules.test_order_rules import (
     ANN,

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from runtime.links import Links
 from schemas.groups import GroupPurchase
-from schemas.links import Links
 from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused, PurchaseState
 from schemas.parts import Member, MemberPayment, Message, PaymentTerms, Product
 from services.storefront.access.callers import Access, Actor

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from schemas.mailboxes import Reason
+from domain.mailboxes import Reason
 from schemas.parts import FavorTerms, Product, Tier
 from services.storefront.commands.auctions import REASONS
 from services.storefront.model.rows import Listed

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from domain.invoices import open_of
 from schemas.parts import Person
 from services.storefront.api.payments import accepted_kind
-from services.storefront.invoices.bills import bill_of, open_of
+from services.storefront.invoices.bills import bill_of
 from services.storefront.invoices.documents import As, document, policy
 from services.storefront.invoices.issuer import Issuer, IssuerError, read_issuer
 from services.storefront.invoices.papers import Paper, paper_of

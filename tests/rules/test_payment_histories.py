@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.ledger import balances, entries
+from domain.ledger import balances, entries
 from schemas.parts import FavorTerms, Person, Tier
 from schemas.payments import PaymentRetried
 from services.payment_service.rules.book import Book

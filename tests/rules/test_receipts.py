@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.ids import derive
-from schemas.references import creditor_reference
+from domain.ids import derive
+from domain.references import creditor_reference
 from terminal.answers import PaymentShown
 from terminal.receipts import lookups, plan
 from terminal.statements import read_statement

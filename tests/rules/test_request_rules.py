@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.ids import derive
 from runtime.rows import Due, MemoryRows
 from schemas.groups import (
     Definition,
@@ -23,7 +24,6 @@ from schemas.groups import (
     MembersListed,
     RequestRefused,
 )
-from schemas.ids import derive
 from schemas.letters import Notice, notices
 from schemas.parts import (
     FavorTerms,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from schemas.ids import derive
-from schemas.references import creditor_reference, mentions_in
+from domain.ids import derive
+from domain.references import creditor_reference, mentions_in
 from terminal.statements import Credit, read_statement
 from tests.bank import Transfer, statement
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from schemas.ids import derive
+from domain.ids import derive
 from terminal.statement_files import BYTES_MAX, FILES_MAX, StatementError
 from terminal.statements import read_statement
 from tests.bank import Sheet, Transfer, message, statement, stmt

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.ids import derive
-from schemas.references import creditor_reference, is_creditor_reference, numbers_in
+from domain.ids import derive
+from domain.references import creditor_reference, is_creditor_reference, numbers_in
 from terminal.statement_files import BYTES_MAX, StatementError
 from terminal.statements import read_statement
 from tests.bank import Transfer, Version, statement

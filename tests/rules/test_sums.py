@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from domain.money import worth
 from runtime.processor import Processor
 from runtime.rows import MemoryRows, UnusableError
 from schemas.favors import Favor
 from schemas.groups import GroupPurchase
-from schemas.money import worth
 from schemas.orders import (
     OrderPaid,
     OrderPlaced,

@@ -8,8 +8,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from domain.ids import derive
 from runtime.records import InputRecord
-from schemas.ids import derive
 from schemas.parts import Tier
 from terminal import parsing
 from terminal.buried import DeadLetter

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from domain.ids import derive, is_group_id
 from runtime.processor import Processor
 from runtime.rows import Due, GivenUp, MemoryRows, UnusableError
 from schemas.auctions import ApplicationConfirmed, ApplicationWithdrawn, AuctionWithdrawn
 from schemas.groups import GroupPurchase
-from schemas.ids import derive, is_group_id
 from schemas.orders import (
     OrderCancelled,
     OrderConfirmed,

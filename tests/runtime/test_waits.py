@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from domain.ids import derive
 from runtime.fold import Fold
 from runtime.held import Waits
 from runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
 from runtime.rows import Waiting
 from runtime.store import Meta, Store
-from schemas.ids import derive
 from schemas.ops import Task
 from schemas.orders import OrderCancelled, OrderPaid
 from schemas.parts import Message

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runtime.processor import Processor
-from runtime.rows import Due, GivenUp, MemoryRows
+from runtime.rows import Due, GivenUp, MemoryRows, Table
 from schemas.parts import Message
 
 from .auctions import History, Record
@@ -62,9 +62,10 @@ class KeyRows(MemoryRows):
             self._driver.changed(self, name, None)
 
     def scan(
-        self, prefix: str, *, after: str = "", reverse: bool = False
-    ) -> Iterator[tuple[str, Any]]:
+        self, table: Table[Any] | str, *parts: str, after: str = "", reverse: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
         """As ``Rows.scan``; a row deleted meanwhile is not seen."""
+        prefix = table if isinstance(table, str) else table.prefix(*parts)
         for name in sorted((name for name in self if name.startswith(prefix)), reverse=reverse):
             if not after or (name < after if reverse else name > after):
                 row = self.get(name)

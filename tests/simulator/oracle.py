@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.money import CURRENCIES
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationWithdrawn,
@@ -24,7 +25,6 @@ from schemas.auctions import (
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.money import CURRENCIES
 from schemas.parts import Message, Person, Product
 
 from .auctions import History, Record

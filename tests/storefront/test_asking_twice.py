@@ -13,12 +13,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from domain.ids import derive
 from runtime.clients import TransportError
+from runtime.links import Links
 from runtime.settings import Settings
 from schemas.auctions import Seller, SellerRegistered, StandingSince
 from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued
-from schemas.ids import derive
-from schemas.links import Links
 from schemas.ops import ApiKey
 from schemas.parts import Message, Product
 from schemas.topic import Topic

@@ -4,8 +4,8 @@ from base64 import urlsafe_b64decode
 
 import pytest
 
+from runtime.links import Links
 from schemas.groups import GroupPurchase
-from schemas.links import Links
 from schemas.orders import PurchaseRow
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.pseudonyms import pseudonym, shown_to

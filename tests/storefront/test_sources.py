@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from schemas.links import Links
+from domain.sources import SOURCES_MAX, sources_of_shop
+from runtime.links import Links
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
-from schemas.sources import SOURCES_MAX, sources_of_shop
 from tests.storefront.test_asking_twice import SECRET, Site
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture
 from tests.storefront.test_read_model import NOW, definition, group, write

@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 import pytest
 
+from runtime.links import Links, Purpose
 from schemas.auctions import Auction, OfferJudged, Seller
 from schemas.groups import Definition, GroupPurchase, IdIssued
-from schemas.links import Links, Purpose
 from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseState
 from schemas.parts import Message

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from schemas.links import Links
+from runtime.links import Links
 from stack.brokers import RunningBroker
 from tests.system import plain_http
 from tests.system.reader import Reader, Seen

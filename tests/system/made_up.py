@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from domain.ids import derive
 from runtime.records import milliseconds
 from schemas.auctions import (
     ApplicationConfirmed,
@@ -13,7 +14,6 @@ from schemas.auctions import (
     SellerRegistered,
 )
 from schemas.groups import Definition, GroupPurchaseRequested
-from schemas.ids import derive
 from schemas.ops import Task
 from schemas.orders import OrderPaid
 from schemas.parts import FavorTerms, Limits, Message, PaymentTerms, Person, Product, Tier

@@ -17,11 +17,11 @@ import httpx
 import orjson
 from aiokafka import TopicPartition
 
+from domain.ledger import balances, entries
 from runtime.clients import consumer, producer
 from runtime.ports import free_port
 from runtime.records import as_record
 from runtime.transport import send
-from schemas.ledger import balances, entries
 from schemas.parts import Message
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
 from schemas.topic import PARTITIONS

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.ids import derive
 from schemas.groups import GroupPurchase
-from schemas.ids import derive
 from schemas.orders import OrderPaid
 from schemas.parts import Product
 from tests.system.stack import Stack, partition_of

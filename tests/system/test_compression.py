@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from domain.ids import derive
 from runtime.admin import topics_of_ours
 from runtime.clients import admin
 from runtime.records import encode
 from schemas.catalogue import CATALOGUE
-from schemas.ids import derive
 from stack.brokers import RunningBroker
 from tests.raw_batches import HEADER
 from tests.system.api_stack import SETTINGS

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.ids import derive
 from runtime.records import instant, milliseconds
 from schemas.auctions import (
     ApplicationConfirmed,
@@ -17,7 +18,6 @@ from schemas.auctions import (
     SellerApproved,
     SellerRegistered,
 )
-from schemas.ids import derive
 from schemas.orders import OrderPaid
 from schemas.parts import Message, Person, Product
 from stack.brokers import RunningBroker

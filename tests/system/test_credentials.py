@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from schemas.links import Links, Purpose
+from runtime.links import Links, Purpose
 from schemas.ops import Task
 from schemas.parts import PaymentCause
 from schemas.payments import Payment

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from schemas.money import CURRENCIES, decimals
+from domain.money import CURRENCIES, decimals
 from services.storefront.pages.formats import Formats
 from services.storefront.pages.showing import asset_bytes
 from tests.system.browser import browser, window

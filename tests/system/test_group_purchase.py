@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.ids import derive
 from runtime.records import milliseconds
 from schemas.groups import GroupPurchaseRequested
-from schemas.ids import derive
 from schemas.orders import OrderPaid
 from schemas.parts import FavorTerms, Member, Product, Tier
 from stack.brokers import RunningBroker

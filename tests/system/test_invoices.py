@@ -11,8 +11,8 @@ import pytest
 from pypdf import PdfReader
 
 from demo.mailbox import Mailbox
+from domain.references import creditor_reference
 from schemas.payments import Payment
-from schemas.references import creditor_reference
 from stack.brokers import RunningBroker
 from tests.bank import Transfer, statement
 from tests.system import made_up

@@ -23,9 +23,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from runtime.links import Links
 from runtime.ports import free_port
 from runtime.records import OutputRecord
-from schemas.links import Links
 from schemas.orders import OrderPaid
 from stack.brokers import RunningBroker
 from tests.keys import dkim_key

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, delete, select, update
 
+from domain.ids import derive
 from runtime.records import BadRecordError, OutputRecord, as_record, decode, encode
 from schemas.auctions import Auction, OfferJudged, ShownOffer
 from schemas.catalogue import CATALOGUE
 from schemas.favors import Favor
 from schemas.groups import Definition, GroupPurchase
-from schemas.ids import derive
 from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.orders import PurchaseRow, PurchaseState

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from domain.ids import derive
 from runtime.records import OutputRecord, Partitioner, encode, milliseconds
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued, RequestRefused
-from schemas.ids import derive
 from schemas.orders import (
     ORDERS,
     OrderPaid,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.ids import derive
 from runtime.records import milliseconds
 from schemas.auctions import (
     ApplicationRefused,
@@ -20,7 +21,6 @@ from schemas.auctions import (
     ShownOffer,
 )
 from schemas.groups import IdIssued
-from schemas.ids import derive
 from schemas.parts import Product
 from stack.brokers import RunningBroker
 from tests.system.stack import Stack, partition_of, stack_on

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from domain.ids import derive
 from runtime.admin import create_topics, set_of_topic
 from runtime.clients import admin
 from runtime.records import encode, milliseconds
 from schemas.groups import GroupPurchase
-from schemas.ids import derive
 from schemas.ops import DEAD_LETTERS
 from schemas.orders import OrderCancelled
 from stack.brokers import RunningBroker

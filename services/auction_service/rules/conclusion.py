@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any
 
+from domain.sources import sources_of_shop
 from runtime.rows import DUE, WAITING, Due, Rows, Table
 from schemas.auctions import Conclusion, ContractConcluded, ContractFailed
 from schemas.groups import GroupPurchaseRequested, MembersListed
 from schemas.parts import Member, Message, Person
-from schemas.sources import sources_of_shop
 from services.auction_service.rows import (
     ADDRESSES,
     APPLICANTS,

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain import offers
+from domain.money import CURRENCIES
 from runtime.rows import DUE, Due, Rows
 from schemas.auctions import (
     AuctionOpened,
@@ -13,7 +15,6 @@ from schemas.auctions import (
     OfferJudged,
     RightIntercepted,
 )
-from schemas.money import CURRENCIES
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Message, Problem, is_possible
 from services.auction_service.rows import (
     AUCTION,
@@ -97,17 +98,10 @@ def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> str:
 
 def compare(message: CounterOffered, auction: Auction) -> Judged:
     """Whether an offer betters the one shown; a tie keeps that."""
-    shown = auction.shown
-    if message.minimum_reservations > shown.minimum:
-        return Judged(message.seller_id, "not-better", "higher-minimum")
-    if message.unit_price <= shown.unit_price - auction.minimum_step or (
-        message.unit_price == shown.unit_price and message.minimum_reservations < shown.minimum
-    ):
-        return Judged(message.seller_id, "shown", "better")
-    is_lower = message.unit_price < shown.unit_price
-    return Judged(
-        message.seller_id, "not-better", "step-too-small" if is_lower else "price-not-lower"
-    )
+    shown = offers.Condition(auction.shown.unit_price, auction.shown.minimum)
+    offered = offers.Condition(message.unit_price, message.minimum_reservations)
+    reason = offers.compare(offered, shown, auction.minimum_step)
+    return Judged(message.seller_id, "shown" if reason == "better" else "not-better", reason)
 
 
 def open_auction(message: AuctionOpened, rows: Rows) -> None:

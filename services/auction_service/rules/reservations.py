@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
+from domain.addresses import canonical
 from runtime.rows import Name, Rows
-from schemas.addresses import canonical
 from schemas.auctions import ApplicationRefused, Applied
 from schemas.parts import NUMBER_MAX, Message
 from schemas.reasons import BEYOND_LIMITS

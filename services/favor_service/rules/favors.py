@@ -16,9 +16,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
+from domain.money import largest_remainder_floor
+from domain.tiers import given_by, tier_reached
 from runtime.rows import DUE, Due, Rows, UnusableError
 from schemas.favors import Favor, FavorDecision
-from schemas.money import largest_remainder_floor, percent_of
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
 from schemas.reasons import BEYOND_LIMITS, UNKNOWN_GROUP
@@ -123,7 +124,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     favor = FavorTerms.model_validate_json(terms.favor)
     incomplete = message.status == "elapsed"
     gives_tier = not incomplete or terms.if_incomplete == "as-reached"
-    tier = _tier_reached(favor, message.quantity, message.value) if gives_tier else None
+    tier = tier_reached(favor.tiers, message.quantity, message.value) if gives_tier else None
     decision = replace(
         decision,
         tier=tier.model_dump_json(exclude_none=True) if tier else None,
@@ -251,39 +252,16 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
 # --- amounts -------------------------------------------------------------------------------------
 
 
-def _tier_reached(favor: FavorTerms, quantity: int, value: int) -> Tier | None:
-    """The tier of the highest threshold that the totals reach, or None."""
-
-    def start(tier: Tier) -> int:
-        return tier.from_quantity or tier.from_value or 0
-
-    reached = [
-        tier
-        for tier in favor.tiers
-        if start(tier) <= (value if tier.from_quantity is None else quantity)
-    ]
-    return max(reached, key=start, default=None)
-
-
 def _tier(decision: Decision) -> Tier | None:
     return Tier.model_validate_json(decision.tier) if decision.tier else None
 
 
 def _formula(decision: Decision, quantity: int, value: int) -> tuple[int, str | None]:
-    """The amount in minor units and the gift for a quantity and its value in the decided tier.
-
-    The amount is never below zero and never more than the value, whatever the ladder says.
-    """
+    """The amount in minor units and the gift for a quantity and its value in the decided tier."""
     tier = _tier(decision)
     if tier is None:
         return (value if decision.cancel_all else 0), None
-    if tier.percent_off is not None:
-        return percent_of(value, min(max(tier.percent_off, 0), 100)), None
-    if tier.amount_off is not None:
-        return min(value, quantity * max(tier.amount_off, 0)), None
-    if tier.unit_price is not None:
-        return max(0, value - quantity * max(tier.unit_price, 0)), None
-    return 0, tier.gift if quantity else None
+    return given_by(tier, quantity, value)
 
 
 def _give(

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, cast
 
 import aiosmtplib
 
-from schemas.mailboxes import AddressError, usable
+from domain.mailboxes import AddressError, usable
 from services.notifier.edge.replies import Replies, Said
 from services.notifier.edge.timeouts import Timeouts
 from services.notifier.rules.verdicts import Stage, Verdict, is_about_sending_limit, verdict

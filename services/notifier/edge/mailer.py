@@ -8,14 +8,14 @@ from email.utils import parseaddr
 import structlog
 from prometheus_client import Counter
 
+from domain.mailboxes import AddressError
 from runtime.breaker import ServerDownError, Strained, Unasked
 from runtime.caller import Lease
 from runtime.calls import LEASE_MARGIN_SECONDS
+from runtime.links import Links
 from runtime.private_files import MAKE_A_SECRET, weakness_of
 from runtime.settings import Settings, read_settings
 from schemas.letters import Notice
-from schemas.links import Links
-from schemas.mailboxes import AddressError
 from services.notifier import rows
 from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.edge.dialogue import SERVICE_CLOSING

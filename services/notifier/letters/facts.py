@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from domain.letters import is_about_auction
+from domain.unverified import LEFT_OUT, without_links
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
 from schemas.parts import SUM_MAX
-from schemas.unverified import LEFT_OUT, without_links
 from services.notifier.letters import wording
 from services.notifier.letters.headers import NAME_MAX, clean
 from services.notifier.letters.wording import Language, Room
@@ -19,11 +20,6 @@ from services.notifier.letters.wording import Language, Room
 ID_MAX = 64
 TEXT_MAX = 500
 SHORT_MAX = 80
-
-GROUP_KINDS = frozenset(
-    {"id-issued", "order-counted", "order-refused", "favor-given", "deadline-reminder"}
-    | {"confirm-order", "payment-done", "payment-failed"}
-)
 
 #: Refusals that no other offer in the same auction can avoid.
 _FINAL_REASONS = frozenset({"after-term", "auction-withdrawn", "auction-exists"})
@@ -113,7 +109,7 @@ class Writes(Protocol):
 
 def room_of(notice: Notice) -> Room:
     """Whether a letter is about a group purchase or an auction."""
-    return "groups" if notice.kind in GROUP_KINDS else "auctions"
+    return "auctions" if is_about_auction(notice.kind) else "groups"
 
 
 def is_open(notice: Notice) -> bool:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
 
-from schemas import figures
-from schemas.money import CURRENCIES
+from domain import figures
+from domain.money import CURRENCIES
 from schemas.parts import Person
 from services.notifier.letters.wording import Language, minor_units
 

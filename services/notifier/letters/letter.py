@@ -7,10 +7,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from domain.mailboxes import ascii_domain, usable
+from domain.unverified import greetable
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
-from schemas.mailboxes import ascii_domain, usable
 from schemas.parts import Person
-from schemas.unverified import greetable
 from services.notifier.letters import facts, headers, layout
 from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures

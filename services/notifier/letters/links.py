@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from runtime.links import Links
 from schemas.letters import Notice, mailbox_of
-from schemas.links import Links
 from services.notifier.letters.wording import Room
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.mailboxes import AddressError, ascii_domain, usable
 from schemas.letters import Notice
-from schemas.mailboxes import AddressError, ascii_domain, usable
 from services.notifier.letters.wording import Room
 
 

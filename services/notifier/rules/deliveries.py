@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.mailboxes import AddressError, usable
 from runtime.rows import DUE, Call, Due, Name, Rows, spread_pause
 from schemas.letters import (
     OPTIONAL_KINDS,
@@ -29,7 +30,6 @@ from schemas.letters import (
     Unsubscribed,
     mailbox_of,
 )
-from schemas.mailboxes import AddressError, usable
 from schemas.parts import Message
 from services.notifier.rows import (
     SUPPRESSED,

@@ -7,9 +7,10 @@ confirms the order. The address gets no other letter before that, as it may be a
 from collections.abc import Sequence
 from datetime import datetime
 
+from domain.orders import confirm_by, units_by_link_max
 from runtime.rows import DUE, Due, Name, Rows
 from schemas.letters import Notice
-from schemas.orders import OrderPaid, OrderPlaced, confirm_by, units_by_link_max
+from schemas.orders import OrderPaid, OrderPlaced
 from schemas.reasons import BEYOND_LIMITS
 from services.order_service.rows import Order, Purchase, Terms
 from services.order_service.rules import letters

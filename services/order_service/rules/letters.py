@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.orders import confirm_by
 from runtime.rows import Rows
 from schemas.letters import LetterKind, Notice, notices
-from schemas.orders import OrderPaid, OrderPlaced, confirm_by
+from schemas.orders import OrderPaid, OrderPlaced
 from schemas.parts import Address, Person, Product
 from services.order_service.rows import (
     MEMBERS,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.ids import MARK_MAX
+from domain.money import worth
 from runtime.rows import Name, Rows
-from schemas.ids import MARK_MAX
-from schemas.money import worth
 from schemas.orders import OrderPaid, OrderPlaced
 from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.payments import Payment

@@ -11,10 +11,11 @@ can have such an id; ``exceeds-orders`` for a return.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
+from domain.orders import deadline
 from runtime.rows import DUE, WAITING, Due, GivenUp, Rows, Table, UnusableError, Waiting
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import (
@@ -111,7 +112,7 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     opened = PurchaseOpened(**dict(message) | {"type": "PurchaseOpened"})
     if message.withdrawn_at is not None:
         return opened, *close_as_it_stands("withdrawn", rows, now)
-    rows[DUE("close")] = Due(_deadline(message))
+    rows[DUE("close")] = Due(deadline(message.closes_at, message.grace_seconds))
     reminds_at = letters.reminds_at(message.opens_at, message.closes_at)
     if listed.has_addresses and now < reminds_at:  # else the letter with the id says the same now
         rows[DUE("remind")] = Due(reminds_at)
@@ -184,13 +185,6 @@ def _terms(message: GroupPurchase, listed: int) -> Terms:
         product_id=message.product.id,
         sources=message.sources,
     )
-
-
-def _deadline(message: GroupPurchase) -> datetime:
-    try:
-        return message.closes_at + timedelta(seconds=message.grace_seconds)
-    except OverflowError:  # a grace of millions of years is odd, but nothing to stop a worker for
-        return datetime.max.replace(tzinfo=UTC)
 
 
 # --- orders, their money, and what takes them back -----------------------------------------------

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from fractions import Fraction
 
+from domain.ids import MARK_MAX
+from domain.money import share
 from runtime.rows import Name, Rows
-from schemas.ids import MARK_MAX
-from schemas.money import half_up
 from schemas.orders import OrderCancelled, OrderReturned
 from schemas.parts import Address, Message
 from services.order_service.rows import (
@@ -136,7 +135,7 @@ def _value_left(order: Order) -> int:
     """The value of what was not returned, in minor units, rounded half up."""
     if not order.returned:
         return order.value
-    return half_up(Fraction(order.value * (order.quantity - order.returned), order.quantity))
+    return share(order.value, order.quantity - order.returned, order.quantity)
 
 
 def _lower(

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from domain.sources import may_feed
 from runtime.rows import Rows
 from schemas.orders import OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
-from schemas.sources import may_feed
 from services.order_service.rows import (
     TERMS,
     Order,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.ids import is_group_id
 from runtime.rows import DUE, WAITING, Due, GivenUp, Name, Rows, UnusableError, Waiting
-from schemas.ids import is_group_id
 from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.payments import Payment

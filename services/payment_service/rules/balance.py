@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from schemas.ids import MARK_MAX, order_mark
+from domain.ids import MARK_MAX, order_mark
 from schemas.parts import SUM_MAX, Method
 from schemas.reasons import BEYOND_LIMITS
 from services.payment_service.rows import (

@@ -3,7 +3,7 @@
 From https://docs.stripe.com/currencies, where it says how to write amounts in requests.
 """
 
-from schemas.money import decimals
+from domain.money import decimals
 
 #: Stripe knows no parts of these.
 _WHOLE = frozenset(

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.money import worth
+from domain.orders import confirm_by
+from domain.sources import may_feed
 from runtime.rows import DUE, Due, Name, Rows, UnusableError
 from schemas.favors import Favor
-from schemas.money import worth
 from schemas.orders import (
     OrderCancelled,
     OrderConfirmed,
@@ -18,11 +20,9 @@ from schemas.orders import (
     OrderPlaced,
     OrderRefused,
     PurchaseRow,
-    confirm_by,
 )
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Message
 from schemas.reasons import BEYOND_LIMITS
-from schemas.sources import may_feed
 from services.payment_service.rows import (
     GROUP,
     ORGANIZER,

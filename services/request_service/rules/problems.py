@@ -1,12 +1,12 @@
 """What is wrong with a request: each problem names its field and says what to do."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
+from domain.money import CURRENCIES
+from domain.tiers import GIFTS_AND_DISCOUNTS, STARTS, is_percent_off, ladder_problems
 from schemas.groups import Definition, GroupPurchaseRequested
-from schemas.money import CURRENCIES
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Problem, Tier, is_possible
 from services.request_service.rows import Expected, Gathered
 from services.request_service.rules.terms import days
@@ -84,7 +84,8 @@ def terms_problems(asked: GroupPurchaseRequested, *, complete: bool) -> Iterator
         path = f"favor.tiers[{place}]"
         yield from _tier_problems(path, tier)
         yield from _price_problems(path, tier, asked.unit_price, complete=complete)
-    yield from _ladder_problems(tiers)
+    for problem in ladder_problems(tiers):
+        yield Problem(field="favor.tiers", problem=problem)
 
 
 def _range_problems(field: str, number: int | None, least: int, most: int) -> Iterator[Problem]:
@@ -126,9 +127,7 @@ def _currency_problems(asked: GroupPurchaseRequested, tiers: Sequence[Tier]) -> 
 
 
 def _tier_problems(path: str, tier: Tier) -> Iterator[Problem]:
-    starts = ("from_quantity", "from_value")
-    favors = ("percent_off", "amount_off", "unit_price", "gift")
-    for choices in (starts, favors):
+    for choices in (STARTS, GIFTS_AND_DISCOUNTS):
         given = [choice for choice in choices if getattr(tier, choice) not in (None, "")]
         if len(given) != 1:
             has = f"has {' and '.join(given)}" if given else "has none"
@@ -137,7 +136,7 @@ def _tier_problems(path: str, tier: Tier) -> Iterator[Problem]:
     yield from _range_problems(f"{path}.from_quantity", tier.from_quantity, 1, NUMBER_MAX)
     yield from _range_problems(f"{path}.from_value", tier.from_value, 1, AMOUNT_MAX)
     percent = tier.percent_off
-    if percent is not None and not (0 <= percent <= 100 and round(percent, 2) == percent):
+    if percent is not None and not is_percent_off(percent):
         problem = f"is {_shown(percent)}: give 0 to 100 with at most two decimals"
         yield Problem(field=f"{path}.percent_off", problem=problem)
 
@@ -155,19 +154,6 @@ def _price_problems(
         if amount is not None and price is not None and 0 <= price < amount <= AMOUNT_MAX:
             problem = f"is {amount}, more than the price of {price}: give at most that"
             yield Problem(field=field, problem=problem)
-
-
-def _ladder_problems(tiers: Sequence[Tier]) -> Iterator[Problem]:
-    quantities = [tier.from_quantity for tier in tiers if tier.from_quantity is not None]
-    values = [tier.from_value for tier in tiers if tier.from_value is not None]
-    if quantities and values:
-        problem = "mixes from_quantity and from_value: use one of them in all tiers"
-        yield Problem(field="favor.tiers", problem=problem)
-    for name, starts in (("from_quantity", quantities), ("from_value", values)):
-        for start, times in Counter(starts).items():
-            if times > 1:
-                problem = f"overlap: {times} have {name} {start}, keep one of them"
-                yield Problem(field="favor.tiers", problem=problem)
 
 
 # --- the members ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ Where the design is silent, the reading that loses nothing:
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from domain.ids import derive
+from domain.orders import deadline
 from runtime.rows import DUE, Due, Rows
 from schemas.groups import (
     Definition,
@@ -33,7 +35,6 @@ from schemas.groups import (
     MembersListed,
     RequestRefused,
 )
-from schemas.ids import derive
 from schemas.parts import Message, Problem, is_possible
 from services.request_service.rows import (
     ASKED,
@@ -287,8 +288,8 @@ def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
     group = _granted(rows, now)
     rows[GROUP] = _kept(group)
     rows[OUTCOME] = Outcome(group.group_id, now)
-    grace = timedelta(seconds=group.grace_seconds)
-    rows[DUE("shrink")] = Due(group.closes_at + grace + KEPT_AFTER_CLOSE)
+    decided_at = deadline(group.closes_at, group.grace_seconds)
+    rows[DUE("shrink")] = Due(decided_at + KEPT_AFTER_CLOSE)
     del rows[CLAIM]
     return [group, _answer(rows), *letters.to_named(group, now)]
 

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.ids import derive
+from domain.sources import sources_of_shop
 from schemas.groups import Definition, GroupPurchase, GroupPurchaseRequested
-from schemas.ids import derive
 from schemas.parts import FavorTerms, PaymentTerms, is_possible
-from schemas.sources import sources_of_shop
 
 PERIOD_DEFAULT = timedelta(days=14)
 GRACE_SECONDS_DEFAULT = 60

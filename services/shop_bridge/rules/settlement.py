@@ -13,11 +13,10 @@ changes later becomes messages of its own, none of which takes a counted unit's 
 
 from collections.abc import Iterator
 from datetime import datetime
-from fractions import Fraction
 from hashlib import sha256
 
+from domain.money import half_up, share
 from runtime.rows import UnusableError
-from schemas.money import half_up
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.reasons import BEYOND_LIMITS
@@ -91,8 +90,8 @@ def _adjust(group_id: str, order: ShopOrder) -> Iterator[Message]:
             each.cancelled = True
             yield _cancelled(group_id, each, order)
     if surplus < 0:
-        total = half_up(Fraction(value * left, quantity))
-        worth = sum(half_up(Fraction(s.value * s.left, s.quantity)) for s in sent)
+        total = share(value, left, quantity)
+        worth = sum(share(each.value, each.left, each.quantity) for each in sent)
         yield from _order_more(group_id, -surplus, max(total - worth, 0), ordered_at, order)
 
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.sources import shop_of
 from runtime.rows import DUE, Due, Rows
 from schemas.ops import Task, next_version, order_task_id
 from schemas.parts import Message
 from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED, NOT_THE_PRODUCT, OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
-from schemas.sources import shop_of
 from services.shop_bridge.rows import ORDER, TASK, LeftToPeople, ShopOrder
 from services.shop_bridge.rules.units import is_other_product
 

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
+from runtime.links import LinkError, Links, Purpose
 from runtime.networks import network_of
-from schemas.links import LinkError, Links, Purpose
 from schemas.ops import ApiKey
 from services.storefront.problems import NoCredential, NotAllowed
 from services.storefront.settings import PageSettings

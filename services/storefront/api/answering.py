@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 
 from runtime.clients import TransportError
-from schemas.links import LinkError
+from runtime.links import LinkError
 from services.storefront.access.guarding import API, Refuse
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.reading import BadCursor, NothingSuch

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from domain.invoices import open_of
 from schemas.parts import Method, PaymentCause, Receipt
 from schemas.payments import Payment
-from services.storefront.invoices.bills import open_of
 from services.storefront.views import View
 
 

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from domain.addresses import canonical
+from domain.unverified import greetable, has_link
 from runtime.cache import TwoGenerations
-from schemas.addresses import canonical
 from schemas.auctions import AUCTIONS, SELLERS, Auction, Seller
 from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurchase
 from schemas.parts import Message, Problem
 from schemas.topic import Topic
-from schemas.unverified import greetable, has_link
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.rates import Count, Rates
 from services.storefront.live.hub import Hub

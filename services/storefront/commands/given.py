@@ -21,10 +21,10 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
+from domain.mailboxes import mailbox
+from domain.sources import SOURCES_MAX
 from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
-from schemas.mailboxes import mailbox
 from schemas.parts import NUMBER_MAX, SUM_MAX, IfIncomplete, Method, PaymentScope, Visibility
-from schemas.sources import SOURCES_MAX
 from services.storefront.problems import invalid
 
 G = TypeVar("G", bound=BaseModel)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from domain.sources import sources_of_shop
 from schemas.groups import (
     DEFINITIONS,
     GROUP_PURCHASE_REQUESTS,
@@ -21,7 +22,6 @@ from schemas.groups import (
 )
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.parts import Message, Problem
-from schemas.sources import sources_of_shop
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, is_trusted, now
 from services.storefront.commands.given import (

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from domain.money import worth
+from domain.orders import units_by_link_max
+from domain.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from schemas.groups import GroupPurchase
-from schemas.money import worth
 from schemas.orders import (
     ORDERS,
     PURCHASES,
@@ -16,11 +18,9 @@ from schemas.orders import (
     OrderRefused,
     OrderReturned,
     PurchaseState,
-    units_by_link_max,
 )
 from schemas.parts import SUM_MAX, Message, Problem
 from schemas.reasons import BEYOND_LIMITS
-from schemas.sources import ADMIN, STOREFRONT, is_reserved, may_feed
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import (

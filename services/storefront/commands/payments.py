@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
+from domain.invoices import sums_of
 from schemas.groups import DEFINITIONS, Definition, GroupPurchase
 from schemas.parts import SUM_MAX, Message, Problem
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
@@ -76,7 +77,7 @@ class PaymentCommands(Acting):
         if not problems and _has(payment, report_id):
             return Reported(payment, "counted")
         others = await self._reader.payments_of(payment.group_id, payment.member_id or "")
-        received = sum(each.received or 0 for each in others if each.kind == "invoice")
+        received = sums_of(others).received
         if received + given.amount > SUM_MAX:
             problem = f"is {BEYOND_LIMITS}: with it {received + given.amount} would have come"
             problems.append(Problem(field="amount", problem=f"{problem}, at most {SUM_MAX} can"))

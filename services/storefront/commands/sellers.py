@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.sources import is_reserved
 from schemas.auctions import (
     SELLER_REGISTRATIONS,
     SELLERS,
@@ -17,7 +18,6 @@ from schemas.auctions import (
 from schemas.letters import MAIL_PREFERENCES, Preference
 from schemas.ops import API_KEYS, ApiKey
 from schemas.parts import Message
-from schemas.sources import is_reserved
 from services.storefront.access.callers import Actor, new_key, revoked
 from services.storefront.commands.acting import Acting, demand, link_problems, now
 from services.storefront.commands.given import SellerGiven

@@ -3,10 +3,10 @@
 Nobody stands between a definition and the log, so what no request could ever take is named here.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from schemas.money import CURRENCIES
+from domain.money import CURRENCIES
+from domain.tiers import GIFTS_AND_DISCOUNTS, STARTS, is_percent_off, ladder_problems
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Problem
 from services.storefront.commands.given import DefinitionGiven, TierGiven
 
@@ -24,14 +24,12 @@ def definition_problems(given: DefinitionGiven) -> Iterator[Problem]:
         yield Problem(field="limits.number_min", problem=problem)
     for place, tier in enumerate(given.favor.tiers):
         yield from _tier_problems(f"favor.tiers[{place}]", tier, given.unit_price)
-    yield from _ladder_problems(given.favor.tiers)
+    for problem in ladder_problems(given.favor.tiers):
+        yield Problem(field="favor.tiers", problem=problem)
 
 
 def _tier_problems(path: str, tier: TierGiven, price: int) -> Iterator[Problem]:
-    for choices in (
-        ("from_quantity", "from_value"),
-        ("percent_off", "amount_off", "unit_price", "gift"),
-    ):
+    for choices in (STARTS, GIFTS_AND_DISCOUNTS):
         if sum(getattr(tier, choice) is not None for choice in choices) != 1:
             yield Problem(field=path, problem=f"give exactly one of {', '.join(choices)}")
     for name, most in (("from_quantity", NUMBER_MAX), ("from_value", AMOUNT_MAX)):
@@ -39,23 +37,10 @@ def _tier_problems(path: str, tier: TierGiven, price: int) -> Iterator[Problem]:
         if start is not None and not 1 <= start <= most:
             yield Problem(field=f"{path}.{name}", problem=f"give 1 to {most}")
     percent = tier.percent_off
-    if percent is not None and not (0 <= percent <= 100 and round(percent, 2) == percent):
+    if percent is not None and not is_percent_off(percent):
         problem = "give 0 to 100 with at most two decimals"
         yield Problem(field=f"{path}.percent_off", problem=problem)
     for name in ("amount_off", "unit_price"):
         amount = getattr(tier, name)
         if amount is not None and not 0 <= amount <= price:
             yield Problem(field=f"{path}.{name}", problem=f"give 0 to the price, {price}")
-
-
-def _ladder_problems(tiers: Sequence[TierGiven]) -> Iterator[Problem]:
-    quantities = Counter(tier.from_quantity for tier in tiers if tier.from_quantity is not None)
-    values = Counter(tier.from_value for tier in tiers if tier.from_value is not None)
-    if quantities and values:
-        problem = "mixes from_quantity and from_value: use one of them in all tiers"
-        yield Problem(field="favor.tiers", problem=problem)
-    for name, starts in (("from_quantity", quantities), ("from_value", values)):
-        for start, times in starts.items():
-            if times > 1:
-                problem = f"overlap: {times} have {name} {start}, keep one of them"
-                yield Problem(field="favor.tiers", problem=problem)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from domain.invoices import open_of
+from domain.references import creditor_reference
 from schemas.groups import GroupPurchase
 from schemas.parts import Person
 from schemas.payments import Payment
-from schemas.references import creditor_reference
 
 What = Literal["product", "favor", "withdrawn", "before", "sum"]
 Standing = Literal["open", "paid", "offset", "credited"]
@@ -89,22 +90,6 @@ def bill_of(
         open=still_open,
         receipts=tuple((each.at, each.amount) for each in payment.receipts or ()),
     )
-
-
-def open_of(invoice: Payment, payments: Iterable[Payment]) -> int:
-    """What is open of an invoice: at most what is open in all, as credit notes make that less."""
-    if invoice.kind != "invoice" or invoice.status != "pending":
-        return 0
-    in_all = 0
-    for each in payments:
-        if each.method != "invoice":
-            continue
-        # An invoice that is called off is one that credit notes cover.
-        if each.kind == "invoice":
-            in_all += each.amount - (each.received or 0)
-        elif each.status != "cancelled":
-            in_all += each.amount if each.kind == "refund" else -each.amount
-    return max(0, min(invoice.amount - (invoice.received or 0), in_all))
 
 
 def _standing(payment: Payment, still_open: int) -> Standing:

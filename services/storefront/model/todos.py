@@ -7,7 +7,8 @@ while its fact shows that people have something to do. Its owner is the shop tha
 
 from typing import Any, Final
 
-from schemas.letters import Delivery, LetterKind
+from domain.letters import is_about_auction
+from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.payments import Payment
 
@@ -37,18 +38,6 @@ _NEEDS_SMTPUTF8 = "needs SMTPUTF8"
 #: A payment that was made, and is disputed: its provider waits for an answer.
 _TAKES_MONEY: Final = frozenset({"charge", "capture"})
 _IN_DISPUTE: Final = ("succeeded", _DISPUTED)
-_OF_AUCTIONS: Final[frozenset[LetterKind]] = frozenset(
-    {
-        "confirm-application",
-        "application-refused",
-        "right-intercepted",
-        "contract-concluded",
-        "contract-failed",
-        "condition-improved",
-        "invitation",
-        "offer-judged",
-    }
-)
 
 
 def reason_of_payment(payment: Payment) -> str | None:
@@ -89,7 +78,7 @@ def reason_of_letter(delivery: Delivery) -> str | None:
 
 def is_about_group(delivery: Delivery) -> bool:
     """Whether a letter is about a group, not about an auction."""
-    return delivery.kind not in _OF_AUCTIONS
+    return not is_about_auction(delivery.kind)
 
 
 # --- rows ----------------------------------------------------------------------------------------

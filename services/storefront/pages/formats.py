@@ -13,8 +13,8 @@ from babel.dates import format_skeleton, format_time, get_timezone_name
 from babel.numbers import get_territory_currencies
 from babel.units import format_unit
 
-from schemas import figures
-from schemas.money import decimals
+from domain import figures
+from domain.money import in_decimals, minor_units
 from services.storefront.pages.texts import Language
 
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
@@ -94,10 +94,10 @@ def amount_of(text: str, currency: str) -> int:
     # are exact.
     if not re.fullmatch(r"\d{1,16}(\.\d{1,8})?", typed, re.ASCII):
         raise ValueError("problem.amount")
-    whole = Decimal(typed).scaleb(decimals(currency))
-    if whole != int(whole):
+    amount = minor_units(Decimal(typed), currency)
+    if amount is None:
         raise ValueError("problem.decimals")
-    return int(whole)
+    return amount
 
 
 def number_of(text: str) -> int:
@@ -122,7 +122,7 @@ def time_of(text: str, zone: str) -> datetime:
 
 def typed_amount(amount: int, currency: str) -> str:
     """An amount as ``amount_of`` reads it, for the value of a field."""
-    return str(Decimal(amount).scaleb(-decimals(currency)))
+    return in_decimals(amount, currency)
 
 
 def _ascii_digits(text: str) -> str:

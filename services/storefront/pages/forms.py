@@ -9,7 +9,7 @@ from typing import TypeVar
 from fastapi import Request
 from markupsafe import Markup
 
-from schemas.mailboxes import AddressError, mailbox
+from domain.mailboxes import AddressError, mailbox
 from schemas.parts import NUMBER_MAX
 from services.storefront.commands.acting import LINK_PROBLEM
 from services.storefront.pages import formats

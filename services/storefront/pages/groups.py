@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.links import LinkError
+from runtime.links import LinkError
 from schemas.parts import NUMBER_MAX
 from services.storefront.access.callers import Actor
 from services.storefront.api.taking import Digits

@@ -9,9 +9,9 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from runtime.links import LinkError, Purpose
 from schemas.auctions import AUCTIONS, ApplicationRefused, Auction
 from schemas.letters import Resubscribed, Unsubscribed
-from schemas.links import LinkError, Purpose
 from services.storefront.access.callers import MAX_AGE
 from services.storefront.commands.orders import Confirmable
 from services.storefront.looking import group_shown

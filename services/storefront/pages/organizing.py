@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.links import LinkError
+from runtime.links import LinkError
 from services.storefront.access.callers import Actor
 from services.storefront.commands.given import WithdrawalGiven, given
 from services.storefront.looking import group_shown, table_shown

@@ -8,12 +8,13 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.links import LinkError
+from domain.invoices import open_of
+from runtime.links import LinkError
 from schemas.payments import Payment
 from services.storefront.access.callers import Actor
 from services.storefront.api.payments import as_document
 from services.storefront.commands.payments import is_of_payer
-from services.storefront.invoices.bills import has_paper, open_of
+from services.storefront.invoices.bills import has_paper
 from services.storefront.invoices.documents import As
 from services.storefront.invoices.showing import paper_shown
 from services.storefront.pages import texts

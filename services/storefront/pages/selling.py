@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
+from domain.money import CURRENCIES
+from domain.offers import Condition, best_price_to_beat, compare
 from schemas.auctions import AUCTIONS, QUANTITY_MAX_PER_APPLICANT, Auction
-from schemas.money import CURRENCIES
 from services.storefront.access.callers import Actor
 from services.storefront.api.answers import OfferAnswer, offer_answer
 from services.storefront.commands.auctions import REASONS, Offered
@@ -242,12 +243,14 @@ def _offer_of(form: Form, auction: AuctionDetail) -> OfferGiven | None:
 
 def _need_better(form: Form, auction: AuctionDetail, price: int, minimum: int) -> None:
     """Say what the rules would, as the page stands, before an offer that can't take over binds."""
-    f, shown = form.visit.formats, auction.minimum_reservations
-    most = max(auction.unit_price - auction.minimum_step, 1)
-    is_same_for_fewer = price == auction.unit_price and minimum < shown
-    if minimum > shown:
-        form.wrong("minimum", "problem.minimum_above", minimum=f.number(shown))
-    elif price > most and not is_same_for_fewer:
+    f = form.visit.formats
+    shown = Condition(auction.unit_price, auction.minimum_reservations)
+    found = compare(Condition(price, minimum), shown, auction.minimum_step)
+    # There is no price below one minor unit, so the form can't ask for it.
+    most = max(best_price_to_beat(shown, auction.minimum_step), 1)
+    if found == "higher-minimum":
+        form.wrong("minimum", "problem.minimum_above", minimum=f.number(shown.minimum_reservations))
+    elif found != "better" and price > most:
         form.wrong("price", "problem.not_better", price=f.money(most, auction.currency))
 
 

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from schemas.money import decimals
+from domain.money import decimals
 from schemas.parts import Tier
 from services.storefront.pages import chart, texts
 from services.storefront.pages.formats import Formats

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 
 from markupsafe import Markup
 
-from schemas.money import half_up, percent_of
-from schemas.parts import Tier
+from domain.money import share
+from domain.tiers import price_at, start_of
 from services.storefront.pages.chart import NARROW, WIDE, Mark, Step, step_chart
 from services.storefront.pages.showing import Visit
-from services.storefront.views import AuctionDetail, GroupView, start_of
+from services.storefront.views import AuctionDetail, GroupView
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +72,14 @@ def drop(auction: AuctionDetail) -> float:
     first, now = auction.history[0].unit_price, auction.unit_price
     if now >= first:
         return 0
-    return half_up(Fraction((first - now) * 1_000, first)) / 10
+    return share(1_000, first - now, first) / 10
 
 
 def tier_price(group: GroupView) -> int | None:
     """What one unit costs at the tier reached, where the group's price says it."""
     if group.unit_price is None or group.tier_reached is None:
         return None
-    return _at_tier(group.unit_price, group.favor.tiers[group.tier_reached])
-
-
-def _at_tier(price: int, tier: Tier) -> int | None:
-    if tier.unit_price is not None:
-        return tier.unit_price
-    if tier.percent_off is not None:
-        return price - percent_of(price, tier.percent_off)
-    if tier.amount_off is not None:
-        return price - tier.amount_off
-    return None
+    return price_at(group.favor.tiers[group.tier_reached], group.unit_price)
 
 
 def starts(group: GroupView) -> tuple[int, ...]:

@@ -2,16 +2,7 @@
 
 from fractions import Fraction
 
-from schemas.money import decimals
-
-
-def in_decimals(amount: int, currency: str) -> str:
-    """Minor units as decimal text, such as ``12.05``; whole where there are no parts."""
-    digits = decimals(currency)
-    if not digits:
-        return str(amount)
-    whole, part = divmod(amount, 10**digits)
-    return f"{whole}.{part:0{digits}}"
+from domain.money import in_decimals
 
 
 def shown(amount: int, currency: str) -> str:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Literal
 
+from domain.ids import is_group_id
+from domain.money import worth
 from runtime.rows import CALLS, DUE, Due, Name, Rows, Table
 from schemas.groups import GroupPurchase
-from schemas.ids import is_group_id
-from schemas.money import worth
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import SUM_MAX, Message
 from schemas.payments import Payment

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from domain.sources import may_feed
 from runtime.rows import Name, Rows
 from schemas.parts import SUM_MAX
-from schemas.sources import may_feed
 from services.shop_bridge.instruction_rows import (
     ORDERS,
     TERMS,

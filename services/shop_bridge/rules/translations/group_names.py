@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from schemas.ids import read_aloud
+from domain.ids import read_aloud
 
 GROUP_NAMES = frozenset(
     {"groupid", "groupbuyid", "grouppurchaseid"}

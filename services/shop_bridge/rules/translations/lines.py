@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from schemas.money import half_up
+from domain.money import half_up
 from schemas.parts import SUM_MAX
 from schemas.shops import ShopLine
 from services.shop_bridge.rules.translations import goods, group_names, payloads

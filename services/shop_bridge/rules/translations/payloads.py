@@ -10,8 +10,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from schemas.mailboxes import AddressError, mailbox
-from schemas.money import CURRENCIES, decimals
+from domain.mailboxes import AddressError, mailbox
+from domain.money import CURRENCIES, decimals
 from schemas.parts import NUMBER_MAX, SUM_MAX
 from schemas.reasons import OrderReason
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.ids import read_aloud
+from domain.ids import read_aloud
 from schemas.orders import ORDERS
 from schemas.parts import Message
 from services.shop_bridge.rules.translations import payloads

@@ -1,9 +1,9 @@
 """The published JSON Schema of each message, version after version, and what may follow them.
 
-``schemas/json/<type>/v<n>.json``: the highest number is the current one, earlier ones stay, since
-records written under them stay on the topics. A change of shape becomes the next number, provided
-that readers of it still read everything that any earlier version let writers write. A change of
-words alone rewrites the current file.
+``schemas/generated/json/<type>/v<n>.json``: the highest number is current. Earlier ones stay,
+since records written under them stay on the topics. A change of shape becomes the next number,
+provided that readers of it still read everything that any earlier version let writers write. A
+change of words alone rewrites the current file.
 """
 
 import json
@@ -19,7 +19,9 @@ from schemas.parts import Message
 
 Schema = dict[str, Any]
 
-FOLDER = Path(__file__).parent / "json"
+REPOSITORY = Path(__file__).parents[1]
+GENERATED = REPOSITORY / "schemas" / "generated"
+FOLDER = GENERATED / "json"
 
 
 class IncompatibleError(Exception):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas.ids import read_aloud
+from domain.ids import read_aloud
 
 REFERENCE_CHARACTERS_MAX = 25
 _GAP = r"[\s\-./]*"

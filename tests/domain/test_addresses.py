@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.addresses import canonical
+from domain.addresses import canonical
 
 ONE_MAILBOX = {
     "me@example.org": [

@@ -1,6 +1,8 @@
 """Money as integer minor units with an ISO 4217 code, and how parts of it are counted."""
 
+from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 # Active codes of ISO 4217 list one; funds and precious metals are left out, no shop prices in them.
 CURRENCIES = frozenset(
@@ -31,6 +33,20 @@ def decimals(currency: str) -> int:
     return 3 if currency in _WITH_THOUSANDTHS else 2
 
 
+def in_decimals(amount: int, currency: str, thousands: Literal["", ","] = "") -> str:
+    """Minor units as decimal text, such as ``12.05``; whole if the currency has no decimals."""
+    digits = decimals(currency)
+    whole, part = divmod(abs(amount), 10**digits)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{whole:{thousands}}{f'.{part:0{digits}}' if digits else ''}"
+
+
+def minor_units(amount: Decimal, currency: str) -> int | None:
+    """A decimal amount in minor units; None if it has more decimals than the currency."""
+    exact = amount.scaleb(decimals(currency))
+    return int(exact) if exact == int(exact) else None
+
+
 def worth(quantity: int, unit_price: int | None, value: int | None) -> int | None:
     """The worth of an order in minor units: its value if given, else its units times a price.
 
@@ -46,9 +62,14 @@ def half_up(amount: Fraction) -> int:
     return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
 
 
+def share(value: int, part: int, whole: int) -> int:
+    """The share of ``value`` that ``part`` of ``whole`` has, rounded half up; none is negative."""
+    return (2 * value * part + whole) // (2 * whole)
+
+
 def percent_of(value: int, percent: float) -> int:
     """``percent`` (at most two decimals count) of ``value`` minor units, rounded half up."""
-    return (value * round(percent * 100) + 5_000) // 10_000
+    return share(value, round(percent * 100), 10_000)
 
 
 def largest_remainder_floor(total: int, value: int, sum_of_values: int) -> tuple[int, int]:

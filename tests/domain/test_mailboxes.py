@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.addresses import canonical
-from schemas.mailboxes import AddressError, mailbox, usable
+from domain.addresses import canonical
+from domain.mailboxes import AddressError, mailbox, usable
 
 #: As typed, as kept, and as SMTP writes it.
 TAKEN = [

@@ -7,7 +7,7 @@ from functools import lru_cache
 from babel.core import Locale
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
-from schemas.money import decimals
+from domain.money import decimals
 
 
 @lru_cache(maxsize=4096)
@@ -25,7 +25,7 @@ def percent(of_hundred: float, locale: str) -> str:
 
 @lru_cache(maxsize=4096)
 def money(amount: int, currency: str, locale: str) -> str:
-    """``€1,234.50`` of 123450 minor units of a currency that ``schemas.money`` knows."""
+    """``€1,234.50`` of 123450 minor units of a currency that ``domain.money`` knows."""
     digits = decimals(currency)
     pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
     pattern.frac_prec = (digits, digits)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.ids import ALPHABET, check_character, derive, read_aloud
+from domain.ids import ALPHABET, check_character, derive, read_aloud
 
 SAMPLE = [derive(f"request-{n}") for n in range(12)]
 

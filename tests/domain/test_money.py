@@ -1,13 +1,23 @@
 """What money promises: whole minor units, halves up, and shares that lose nothing."""
 
+from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.money import CURRENCIES, half_up, largest_remainder_floor, percent_of
+from domain.money import (
+    CURRENCIES,
+    half_up,
+    in_decimals,
+    largest_remainder_floor,
+    minor_units,
+    percent_of,
+    share,
+)
 
 AMOUNTS = st.integers(0, 10**15)
 
@@ -82,3 +92,45 @@ def test_currencies_are_codes_of_three_capitals() -> None:
     assert {"EUR", "JPY", "GBP", "CNY", "USD"} <= CURRENCIES
     assert all(len(code) == 3 and code.isascii() and code.isupper() for code in CURRENCIES)
     assert not CURRENCIES & {"XAU", "XXX", "XTS"}
+
+
+@given(AMOUNTS, st.data())
+def test_a_share_is_rounded_half_up_and_never_more_than_all(
+    value: int, data: st.DataObject
+) -> None:
+    whole = data.draw(st.integers(1, 10**9))
+    part = data.draw(st.integers(0, whole))
+    assert share(value, part, whole) == half_up(Fraction(value * part, whole)) <= value
+
+
+WRITTEN = [
+    # minor units, currency, separator of thousands, text
+    (0, "EUR", "", "0.00"),
+    (5, "EUR", "", "0.05"),
+    (123_450, "EUR", "", "1234.50"),
+    (123_450, "EUR", ",", "1,234.50"),
+    (-5, "EUR", ",", "-0.05"),
+    (123_450, "JPY", "", "123450"),
+    (-123_450, "JPY", ",", "-123,450"),
+    (1_234_567, "KWD", ",", "1,234.567"),
+    (10**40, "EUR", "", f"1{'0' * 38}.00"),
+]
+
+
+@pytest.mark.parametrize(("amount", "currency", "thousands", "text"), WRITTEN)
+def test_minor_units_are_written_with_the_decimals_of_their_currency(
+    amount: int, currency: str, thousands: Any, text: str
+) -> None:
+    assert in_decimals(amount, currency, thousands) == text
+
+
+@given(st.integers(-(10**15), 10**15), st.sampled_from(sorted(CURRENCIES)))
+def test_what_is_written_is_read_as_the_same_amount(amount: int, currency: str) -> None:
+    assert minor_units(Decimal(in_decimals(amount, currency)), currency) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"), [("0.005", "EUR"), ("0.5", "JPY"), ("1.0001", "KWD")]
+)
+def test_less_than_a_minor_unit_is_not_an_amount(text: str, currency: str) -> None:
+    assert minor_units(Decimal(text), currency) is None

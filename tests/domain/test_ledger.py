@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.ledger import balances, entries
+from domain.ledger import balances, entries
 from schemas.payments import Payment
 
 CASES: list[tuple[str, list[dict[str, Any]], dict[str, int]]] = [

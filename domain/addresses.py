@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import idna
 
-from schemas.mailboxes import tidy
+from domain.mailboxes import tidy
 
 #: A provider's other domains, by its canonical domain.
 _SAME_PROVIDER = {

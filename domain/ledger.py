@@ -9,13 +9,37 @@ left on ``receivable`` and ``held``.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from schemas.payments import Payment
+from domain.invoices import Movement
 
 Account = Literal["receivable", "seller", "favor", "card", "bank", "shop", "held", "held-of"]
 #: Where the money of a method is.
 _PLACE: Mapping[str, Account] = {"card": "card", "invoice": "bank", "shop": "shop"}
+
+
+class Cause(Protocol):
+    """What a payment is for."""
+
+    @property
+    def kind(self) -> str:
+        """``order``, ``favor`` or ``withdrawal``."""
+
+
+class Payment(Movement, Protocol):
+    """A payment as the books need it, which its fact is."""
+
+    @property
+    def payment_id(self) -> str:
+        """Its id."""
+
+    @property
+    def member_id(self) -> str | None:
+        """Whose it is; None if it is the group's."""
+
+    @property
+    def cause(self) -> Cause:
+        """What it is for."""
 
 
 class Entry(NamedTuple):

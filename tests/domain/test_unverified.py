@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.unverified import LEFT_OUT, NAME_MAX, greetable, has_link, without_links
+from domain.unverified import LEFT_OUT, NAME_MAX, greetable, has_link, without_links
 
 NAMES = [
     "Ada Lovelace", "山田 太郎", "O'Brien-Smith", "J. R. R. Tolkien", "Dr. Müller", "Renée", "李",
