@@ -27,8 +27,8 @@ from runtime.sent_counts import Tally
 from runtime.settings import Settings, SettingsError, read_settings
 from runtime.web_server import serve
 from schemas.payments import PAYMENT_REPORTS, PaymentDisputed, PaymentReported
+from services.payment_service.edge.events import dispute_of, dispute_report, report_of
 from services.payment_service.edge.stripe_lookup import Found, LookupFailedError, StripeLookup
-from services.payment_service.rules.events import dispute_of, dispute_report, report_of
 from services.payment_service.settings import CardSettings, WebhookSettings
 
 SUMMARY = "Hear Stripe's webhooks at /stripe."

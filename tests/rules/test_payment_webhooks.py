@@ -12,9 +12,9 @@ import stripe
 
 from runtime.breaker import Strained, reply_of
 from schemas.payments import PaymentDisputed, PaymentReported
+from services.payment_service.edge.events import EVENTS, dispute_of, dispute_report, report_of
 from services.payment_service.edge.stripe_errors import sorted_out
 from services.payment_service.edge.stripe_lookup import Found, LookupFailedError, StripeLookup
-from services.payment_service.rules.events import EVENTS, dispute_of, dispute_report, report_of
 from services.payment_service.rules.minor_units import AmountError, in_stripe_units
 from services.payment_service.settings import CardSettings, WebhookSettings
 from services.payment_service.webhooks import BODY_BYTES_MAX, build
