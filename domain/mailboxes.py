@@ -15,16 +15,13 @@ letter, and each address that can get a letter is accepted.
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import idna
 
-LOCAL_MAX, DOMAIN_MAX, ADDRESS_MAX = 64, 253, 254
+from schemas.reasons import AddressReason
 
-Reason = Literal[
-    "missing", "no_at", "several", "named", "comment", "hidden", "local", "blank", "domain",
-    "no_dot", "ip", "long",
-]  # fmt: skip
+LOCAL_MAX, DOMAIN_MAX, ADDRESS_MAX = 64, 253, 254
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
 _DOT_ATOM = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*")
@@ -37,6 +34,10 @@ _COMMON = re.compile(
 )
 _NAMED = re.compile(r"(?:mailto:\s*|[^<>@]*<)\s*([^<>\s]+)\s*>?", re.IGNORECASE)
 _IP = re.compile(r"\[.*\]?|[0-9.]*\.?[0-9]+")
+#: Mistakes that no other explains.
+_PLAIN = frozenset(
+    {AddressReason.MISSING, AddressReason.NO_AT, AddressReason.HIDDEN, AddressReason.LONG}
+)
 #: Characters that pasting and Japanese keyboards leave around an address, without line ends.
 _EDGES = " \t\u00a0\u3000\u200b\u2060\ufeff"
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
@@ -44,14 +45,13 @@ _DOTS = {ord(each): "." for each in "\u3002\uff61"}
 
 
 class AddressError(ValueError):
-    """An address that no letter can go to; the text says why and never repeats the address.
+    """An address that no letter can go to, and why.
 
-    ``reason`` names the kind of mistake. ``meant`` is the intended address if it is
-    certain, such as the one between ``<`` and ``>``.
+    ``meant`` is the intended address if it is certain, such as the one between ``<`` and ``>``.
     """
 
-    def __init__(self, reason: Reason, text: str, meant: str | None = None) -> None:
-        super().__init__(text)
+    def __init__(self, reason: AddressReason, meant: str | None = None) -> None:
+        super().__init__(reason)
         self.reason = reason
         self.meant = meant
 
@@ -95,78 +95,73 @@ def tidy(text: str) -> str:
 def ascii_domain(domain: str) -> str:
     """A domain as mail writes it, in lower case. Raises ``AddressError``."""
     if _IP.fullmatch(domain):
-        raise AddressError("ip", "after the @ is an IP address: give a domain name")
+        raise AddressError(AddressReason.IP)
     if not domain.isascii() and len(domain) <= DOMAIN_MAX:
         try:
             domain = idna.encode(domain, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError):
-            told = "the domain after the @ has characters that are not allowed"
-            raise AddressError("domain", told) from None
+            raise AddressError(AddressReason.DOMAIN) from None
     if len(domain) > DOMAIN_MAX:
-        raise AddressError("long", f"the domain has more than {DOMAIN_MAX} characters")
+        raise AddressError(AddressReason.LONG)
     domain = domain.lower()
     labels = domain.split(".")
     if not all(map(_LABEL.fullmatch, labels)):
-        raise AddressError(
-            "domain", "the part after the @ is not a domain: write it like ada@example.com"
-        )
+        raise AddressError(AddressReason.DOMAIN)
     if labels[-1].isdigit():
-        raise AddressError("ip", "after the @ is a number: give a domain name")
+        raise AddressError(AddressReason.IP)
     if len(labels) == 1 and domain != "localhost":
-        told = "the domain after the @ has no dot: write it in full, like ada@example.com"
-        raise AddressError("no_dot", told)
+        raise AddressError(AddressReason.NO_DOT)
     return domain
 
 
 def _read(text: str) -> Mailbox:
     if not text:
-        raise AddressError("missing", "there is no address: give one such as ada@example.com")
+        raise AddressError(AddressReason.MISSING)
     local, at, domain = text.rpartition("@")
     if not at:
-        raise AddressError("no_at", "the address has no @: write it like ada@example.com")
+        raise AddressError(AddressReason.NO_AT)
     domain = domain.translate(_DOTS).removesuffix(".")
     wire = f"{_local(local)}@{ascii_domain(domain)}"
     if len(wire.encode()) > ADDRESS_MAX:
-        raise AddressError("long", f"the address has more than {ADDRESS_MAX} characters")
+        raise AddressError(AddressReason.LONG)
     return Mailbox(f"{local}@{domain}", wire)
 
 
 def _local(local: str) -> str:
     """The local part as SMTP writes it. Raises ``AddressError``."""
     if any(unicodedata.category(each)[0] in "CZ" and each != " " for each in local):
-        raise AddressError("hidden", "the address has a line end or an invisible character")
+        raise AddressError(AddressReason.HIDDEN)
     local = bare = unicodedata.normalize("NFC", local)
     form = _QUOTED if (quoted := _QUOTED.fullmatch(local)) else _DOTS_AND_ATOMS
     if quoted:
         bare = re.sub(r"\\(.)", r"\1", quoted[1])
     # The canonical address turns a character like U+FE6B, which looks like an @, into an @.
     if not (form.fullmatch(local) and form.fullmatch(unicodedata.normalize("NFKC", local))):
-        told = "before the @ is a character that is not allowed: write it like"
-        raise AddressError("local", f"{told} ada@example.com")
+        raise AddressError(AddressReason.LOCAL)
     local = bare
     if not _DOT_ATOM.fullmatch(bare):
         local = '"' + re.sub(r'(["\\])', r"\\\1", bare) + '"'
     if "=?" in local:
         # It is a valid atom, but programs decode it and would then write to another address.
-        raise AddressError("local", "before the @ is an encoded word: write the address itself")
+        raise AddressError(AddressReason.LOCAL)
     if len(local.encode()) > LOCAL_MAX:
-        raise AddressError("long", f"before the @ are more than {LOCAL_MAX} characters")
+        raise AddressError(AddressReason.LONG)
     return local
 
 
 def _explained(text: str, error: AddressError) -> AddressError:
     """The error of a text with an @, by the usual typing mistakes."""
-    if error.reason in ("missing", "no_at", "hidden", "long"):
+    if error.reason in _PLAIN:
         return error
     if (named := _NAMED.fullmatch(text)) and (meant := _meant(named[1])):
-        return AddressError("named", "give the address alone, without a name, < or >", meant)
+        return AddressError(AddressReason.NAMED, meant)
     unquoted = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
     if re.search(r"[,;\u3001]", unquoted) or unquoted.count("@") > 1:
-        return AddressError("several", "this is more than one address, or it has two @: give one")
+        return AddressError(AddressReason.SEVERAL)
     if re.search(r"[()]", unquoted):
-        return AddressError("comment", "the address has a comment in parentheses: leave it out")
+        return AddressError(AddressReason.COMMENT)
     if (meant := _meant("".join(text.split()))) and re.search(r"\s@|@\s", text):
-        return AddressError("blank", "the address has a blank next to the @: leave it out", meant)
+        return AddressError(AddressReason.BLANK, meant)
     return error
 
 

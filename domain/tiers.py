@@ -6,7 +6,7 @@ The functions take invalid ladders too, as a message must never stop a worker.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from domain.money import percent_of
 
@@ -123,13 +123,24 @@ def is_percent_off(percent: float) -> bool:
     return 0 <= percent <= 100 and round(percent, 2) == percent
 
 
-def ladder_problems(tiers: Sequence[Starts]) -> Iterator[str]:
-    """What is wrong with a ladder as a whole: mixed starts, and starts that overlap."""
+class Overlap(NamedTuple):
+    """Several tiers of a ladder begin at the same quantity or value."""
+
+    name: Literal["from_quantity", "from_value"]
+    start: int
+    times: int
+
+
+def mixes_starts(tiers: Sequence[Starts]) -> bool:
+    """Whether some tiers of a ladder begin at a quantity and others at a value."""
+    return any(each.from_quantity is not None for each in tiers) and any(
+        each.from_value is not None for each in tiers
+    )
+
+
+def overlaps(tiers: Sequence[Starts]) -> Iterator[Overlap]:
+    """The starts that several tiers of a ladder share."""
     quantities = Counter(each.from_quantity for each in tiers if each.from_quantity is not None)
     values = Counter(each.from_value for each in tiers if each.from_value is not None)
-    if quantities and values:
-        yield "mixes from_quantity and from_value: use one of them in all tiers"
-    for name, starts in (("from_quantity", quantities), ("from_value", values)):
-        for start, times in starts.items():
-            if times > 1:
-                yield f"overlap: {times} have {name} {start}, keep one of them"
+    yield from (Overlap("from_quantity", *each) for each in quantities.items() if each[1] > 1)
+    yield from (Overlap("from_value", *each) for each in values.items() if each[1] > 1)

@@ -11,6 +11,8 @@ from typing import Literal
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
+from schemas.refusals import RefusalCode
+
 Purpose = Literal[
     "unsubscribe",
     "confirm-application",
@@ -27,7 +29,19 @@ Purpose = Literal[
 
 
 class LinkError(ValueError):
-    """A token that is not ours, for something else, or expired; the text says what to do."""
+    """A token that is not ours, not complete or for something else: ``code`` says which."""
+
+    def __init__(self, code: RefusalCode = RefusalCode.LINK_INCOMPLETE, **params: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+
+class ExpiredLinkError(LinkError):
+    """A token that is too old."""
+
+    def __init__(self, made_at: datetime) -> None:
+        super().__init__(RefusalCode.LINK_EXPIRED, made_on=f"{made_at:%Y-%m-%d}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +69,16 @@ class Links:
     def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:
         """What a token was made for.
 
-        Raises ``LinkError`` when it is not a token of this purpose, or older than allowed.
+        Raises ``LinkError`` when it is not a token of this purpose, ``ExpiredLinkError`` when it
+        is older than allowed.
         """
         try:
             what = self._serializer(purpose).loads(token, max_age=max_age_seconds)
         except SignatureExpired as expired:
             made_at = expired.date_signed or datetime.now(UTC)
-            raise LinkError(
-                f"the link of {made_at:%Y-%m-%d} has expired: ask for a new one"
-            ) from None
+            raise ExpiredLinkError(made_at) from None
         except BadSignature:
-            raise LinkError("the link is not complete: copy it whole from the letter") from None
+            raise LinkError() from None
         if not isinstance(what, list) or not all(isinstance(each, str) for each in what):
-            raise LinkError("the link is not complete: copy it whole from the letter")
+            raise LinkError()
         return what

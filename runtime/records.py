@@ -142,36 +142,38 @@ def decode(topic: Topic, record: InputRecord, partitioner: Partitioner) -> Messa
     does not give.
     """
     if isinstance(record, Unreadable):
-        raise BadRecordError(record.problem, "unreadable")
+        raise BadRecordError(record.problem, RecordReason.UNREADABLE)
     if record.value is None:
-        raise BadRecordError("the value is null; this topic has no tombstones", "no-value")
+        raise BadRecordError(
+            "the value is null; this topic has no tombstones", RecordReason.NO_VALUE
+        )
     value: bytes = record.value
     if len(value) > RECORD_BYTES_MAX:
         raise BadRecordError(
             f"the value has {len(value)} bytes; a record of this system has at most"
             f" {RECORD_BYTES_MAX}",
-            "too-large",
+            RecordReason.TOO_LARGE,
         )
     if record.headers:
         value = _cloud_event_data(record.headers, value)
     try:
         message: Message = topic.adapter.validate_json(value)
     except ValidationError as error:
-        raise BadRecordError(_in_one_line(error), "schema") from None
+        raise BadRecordError(_in_one_line(error), RecordReason.SCHEMA) from None
     expected = message.key
     if not expected:
         return message
     key = record.key
     if key is None or key != expected.encode():
         said = f"the key is {_shown(key)}, the message's is {expected!r}"
-        raise BadRecordError(said, "wrong-key")
+        raise BadRecordError(said, RecordReason.WRONG_KEY)
     partition = partitioner(expected.partition("/")[0])
     if record.partition != partition:
         raise BadRecordError(
             f"the record is in partition {record.partition}, its id {key_id(expected)!r} belongs in"
             f" {partition}: produce with the murmur2 partitioner (librdkafka:"
             " partitioner=murmur2_random)",
-            "wrong-partition",
+            RecordReason.WRONG_PARTITION,
         )
     return message
 
@@ -313,7 +315,7 @@ def _cloud_event_data(headers: Headers, value: bytes) -> bytes:
                 return orjson.dumps(orjson.loads(value)["data"])
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 said = "a structured CloudEvent without JSON data"
-                raise BadRecordError(said, "schema") from None
+                raise BadRecordError(said, RecordReason.SCHEMA) from None
     return value
 
 

@@ -181,11 +181,42 @@ class Period(Model):
     closes_at: Instant
 
 
+#: A value in the text of a problem.
+ParamValue = Annotated[str, StringConstraints(max_length=2_000)] | int | float
+Params = Annotated[dict[str, ParamValue], Field(max_length=20)]
+
+
 class Problem(Model):
-    """One reason why a request is refused: the field, as a path, and what is wrong with it."""
+    """One reason why a request is refused: the field, as a path, and what is wrong with it.
+
+    ``code`` and ``params`` say it for a text in any language, ``problem`` says it in English.
+    """
 
     field: str
     problem: str
+    code: str | None = None
+    params: Params | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.field, self.problem, self.code))
+
+
+class KeptProblem(NamedTuple):
+    """A problem as rows keep it. Rows of earlier versions have no code."""
+
+    field: str
+    problem: str
+    code: str | None = None
+    params: dict[str, str | int | float] | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> "KeptProblem":
+        """What rows keep of a problem."""
+        return cls(problem.field, problem.problem, problem.code, problem.params)
+
+    def told(self) -> Problem:
+        """The problem as messages have it."""
+        return Problem(**self._asdict())
 
 
 class Receipt(Model):

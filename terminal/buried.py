@@ -25,7 +25,7 @@ from schemas.ops import (
     next_version,
     record_task_id,
 )
-from schemas.reasons import MISTYPED_GROUP
+from schemas.reasons import OrderReason
 from terminal import topics
 from terminal.console import Mistake, Step, progress, when
 
@@ -119,7 +119,7 @@ class DeadLetter:
                 f"dead letter {self.place} does not hold its value, as it was too large: give one"
                 " with --value"
             )
-        if self.about.get("reason") == MISTYPED_GROUP and not is_mended:
+        if self.about.get("reason") == OrderReason.MISTYPED_GROUP and not is_mended:
             return (
                 f"dead letter {self.place} names a group by something that is not an id, and would"
                 " do so again: give a mended value with --value"

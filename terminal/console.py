@@ -24,6 +24,7 @@ from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
 from runtime.running_stack import settings_here
 from schemas.parts import Message
+from texts.shapes import problem_of
 
 #: ``(done, of)``; called as often as is handy.
 Step = Callable[[int, int], None]
@@ -84,10 +85,12 @@ def _broker_error(error: Exception) -> str:
 def problems(error: ValidationError, options: Mapping[str, str] | None = None) -> list[str]:
     """What is wrong with a message, a line each; ``options`` says where a field is given."""
     lines = []
-    for found in error.errors(include_url=False, include_input=False, include_context=False):
+    for found in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in found["loc"]) or "value"
         option = (options or {}).get(path)
-        lines.append(f"{path}{f' ({option})' if option else ''}: {found['msg']}")
+        lines.append(
+            f"{path}{f' ({option})' if option else ''}: {problem_of(path, dict(found)).problem}"
+        )
     return lines
 
 

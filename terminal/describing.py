@@ -50,7 +50,9 @@ from schemas.orders import (
 from schemas.parts import FavorTerms, Message, PaymentTerms, Problem, Product, Tier
 from schemas.payments import Payment
 from terminal.console import count, money, when
-from terminal.reasons import meaning
+from texts.facts import APPLICATIONS, OFFERS
+from texts.reasons import ORDERS_AND_RETURNS
+from texts.reasons import reason as reason_text
 
 
 def of_tier(tier: Tier, currency: str | None) -> str:
@@ -115,7 +117,7 @@ def of_verdict(judged: OfferJudged) -> str:
 def verdict_in_words(verdict: str, reason: str, problems: Iterable[Problem] = ()) -> str:
     """A verdict with every problem, or its reason."""
     named = "; ".join(f"{each.field}: {each.problem}" for each in problems)
-    return f"{verdict}: {named or meaning(reason)}"
+    return f"{verdict}: {named or reason_text(OFFERS, reason)}"
 
 
 @singledispatch
@@ -206,7 +208,7 @@ def _(message: OrderRefused) -> str:
 
 def _why(reason: str) -> str:
     """A reason's code, with its meaning if that is known."""
-    means = meaning(reason)
+    means = reason_text(ORDERS_AND_RETURNS, reason)
     return reason if means == reason else f"{reason} ({means})"
 
 
@@ -356,7 +358,8 @@ def _(message: RightIntercepted) -> str:
 def _(message: ApplicationRefused) -> str:
     who = f" by {message.applicant_id}" if message.applicant_id else ""
     most = "" if message.quantity_max is None else f", {message.quantity_max:,} at most"
-    return f"application {message.application_id}{who} refused: {meaning(message.reason)}{most}"
+    why = reason_text(APPLICATIONS, message.reason)
+    return f"application {message.application_id}{who} refused: {why}{most}"
 
 
 @describe.register(ContractConcluded)

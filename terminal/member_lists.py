@@ -15,6 +15,8 @@ from typing import Literal, NamedTuple
 
 from domain.addresses import canonical
 from domain.mailboxes import AddressError, mailbox
+from texts.facts import ADDRESSES
+from texts.reasons import reason
 
 Column = Literal["id", "email", "name", "given", "family"]
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
@@ -254,7 +256,8 @@ def _email(email: str | None, line: int) -> str | None:
         return mailbox(email).written
     except AddressError as error:
         meant = f"; did you mean {error.meant}?" if error.meant else ""
-        told = f"line {line}: {email!r} is not an address: {error}{meant}"
+        why = reason(ADDRESSES, error.reason)
+        told = f"line {line}: {email!r} is not an address: {why}{meant}"
         raise ListError(told) from None
 
 

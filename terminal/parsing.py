@@ -6,11 +6,16 @@ from typing import Any
 
 from domain.ids import read_aloud
 from schemas.parts import Tier
+from schemas.refusals import ProblemCode
+from texts.reasons import problem_text
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 #: A thousand years: a time of today plus this is still a valid time.
 _SPAN_SECONDS_MAX = 1_000 * 366 * 86_400
-_TIER_HINT = "write FROM:FAVOR, such as 10:5%, 50:-200, 50:=900 or '50:gift=A mug'"
+
+
+def _wrong(code: ProblemCode, *, text: str) -> ValueError:
+    return ValueError(problem_text(code, {"text": text}))
 
 
 def tier(text: str) -> Tier:
@@ -24,7 +29,7 @@ def tier(text: str) -> Tier:
     by_value = start.startswith("value=")
     number = start.removeprefix("value=")
     if not colon or not re.fullmatch(r"[0-9]{1,16}", number):
-        raise ValueError(f"tier {text!r} does not begin with a number: {_TIER_HINT}")
+        raise _wrong(ProblemCode.TYPED_TIER_NUMBER, text=text)
     begin: dict[str, Any] = {"from_value" if by_value else "from_quantity": int(number)}
     if found := re.fullmatch(r"([0-9]{1,16})(\.[0-9]{1,16})?\s*%", favor):
         whole, part = found.groups()
@@ -34,34 +39,33 @@ def tier(text: str) -> Tier:
         return Tier(**begin)
     if favor.startswith("gift=") and favor != "gift=":
         return Tier(**begin, gift=favor.removeprefix("gift="))
-    raise ValueError(f"tier {text!r} has no favor that can be read: {_TIER_HINT}")
+    raise _wrong(ProblemCode.TYPED_TIER_FAVOR, text=text)
 
 
 def duration(text: str) -> timedelta:
     """``90s``, ``15m``, ``2h``, ``3d``, ``2w``, or several: ``1d12h``."""
     squeezed = "".join(text.split()).lower()
     if not re.fullmatch(r"([0-9]{1,9}[smhdw])+", squeezed):
-        raise ValueError(f"{text!r} is no span of time: write 90s, 15m, 2h, 3d, 2w or 1d12h")
+        raise _wrong(ProblemCode.TYPED_SPAN, text=text)
     parts = re.findall(r"([0-9]+)([smhdw])", squeezed)
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
     if seconds > _SPAN_SECONDS_MAX:
-        raise ValueError(f"{text!r} is longer than 1,000 years: write a shorter span")
+        raise _wrong(ProblemCode.TYPED_SPAN_TOO_LONG, text=text)
     return timedelta(seconds=seconds)
 
 
 def instant(text: str) -> datetime:
     """An RFC 3339 time with its offset, in UTC."""
-    hint = "write it with its offset, such as 2026-06-15T08:00:00Z"
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"{text!r} is no time: {hint}") from None
+        raise _wrong(ProblemCode.TYPED_TIME, text=text) from None
     if at.tzinfo is None:
-        raise ValueError(f"{text!r} does not say its time zone: {hint}")
+        raise _wrong(ProblemCode.TYPED_TIME_NO_ZONE, text=text)
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{text!r} is out of range in UTC: {hint}") from None
+        raise _wrong(ProblemCode.TYPED_TIME_OUT_OF_RANGE, text=text) from None
 
 
 def group_id(text: str) -> str:

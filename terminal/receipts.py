@@ -3,15 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from domain.references import Mention
+from schemas.reasons import TransferReason
 from terminal.answers import PaymentShown
 from terminal.console import money
 from terminal.marks import Mark, Standing, mark_in, standings
-from terminal.statements import Credit, Reason
-
-REASONS: tuple[str, ...] = get_args(Reason)
+from terminal.statements import Credit
 
 
 class Receipt(NamedTuple):
@@ -27,7 +26,7 @@ class Left(NamedTuple):
     """Money that is not counted: ``problem`` says why, and what to do."""
 
     credit: Credit
-    reason: Reason
+    reason: TransferReason
     problem: str
 
     def as_json(self) -> dict[str, Any]:
@@ -133,10 +132,10 @@ class _Planning:
         """Why the invoices of a credit are not certain; None if they are."""
         by_hand = _by_hand(credit)
         cut = [each for each in credit.mentions if self._longer(each)]
-        reason: Reason | None = credit.reason
+        reason: TransferReason | None = credit.reason
         problem = credit.odd
         if reason is None and standing == "unclear":
-            reason = "maybe-known"
+            reason = TransferReason.MAYBE_KNOWN
             problem = (
                 "looks like money of another statement that was counted, and the statements do not"
                 f" show whether it is the same: check in the account whether it came twice; if so,"
@@ -150,12 +149,12 @@ class _Planning:
                     f"names {cut[0].number} in a reference whose check digits do not fit: it may be"
                     " cut off or mistyped"
                 )
-            reason, problem = "cut-number", f"{problem}: ask who paid, then {by_hand}"
+            reason, problem = TransferReason.CUT_NUMBER, f"{problem}: ask who paid, then {by_hand}"
         elif reason is None and not named:
             reason, said = _unnamed(credit, self._invoices)
             problem = f"{said}: ask who paid, then {by_hand}"
         elif reason is None and any(i.currency != credit.currency for i in named.values()):
-            reason = "other-currency"
+            reason = TransferReason.OTHER_CURRENCY
             problem = f"{', '.join(named)} is in another currency: change the money, then {by_hand}"
         return Left(credit, reason, problem) if reason else None
 
@@ -182,19 +181,19 @@ class _Planning:
         unknown = [each for each in credit.numbers if each not in self._invoices]
         said = _said(still, credit.currency)
         by_hand = _by_hand(credit)
-        reason: Reason
+        reason: TransferReason
         if not in_all:
-            reason = "paid-already"
+            reason = TransferReason.PAID_ALREADY
             problem = f"{said} is paid already: transfer it back, or {by_hand}"
         elif credit.is_contradictory and not (is_exact and all(still.values())):
-            reason = "contradictory-numbers"
+            reason = TransferReason.CONTRADICTORY_NUMBERS
             problem = f"names {said} in fields that disagree: ask who paid, then {by_hand}"
         elif not is_exact and unknown:
-            reason = "unknown-number"
+            reason = TransferReason.UNKNOWN_NUMBER
             problem = f"names {said}, and {', '.join(unknown)}, which is not known here"
             problem = f"{problem}: ask who paid, then {by_hand}"
         elif not is_exact and (len(named) > 1 or counted):
-            reason = "other-sum"
+            reason = TransferReason.OTHER_SUM
             together = f", {money(in_all, credit.currency)} together" if len(named) > 1 else ""
             came = f"{money(amount, credit.currency)} {'is left' if counted else 'came'}"
             problem = f"names {said}{together}, but {came}: ask who paid, then {by_hand} for each"
@@ -230,13 +229,13 @@ def _said(still: Mapping[str, int], currency: str) -> str:
     return ", ".join(f"{number} ({money(its, currency)} open)" for number, its in still.items())
 
 
-def _unnamed(credit: Credit, invoices: Mapping[str, PaymentShown]) -> tuple[Reason, str]:
+def _unnamed(credit: Credit, invoices: Mapping[str, PaymentShown]) -> tuple[TransferReason, str]:
     if not credit.numbers:
-        return "no-number", "names no invoice"
+        return TransferReason.NO_NUMBER, "names no invoice"
     numbers = ", ".join(credit.numbers)
     if any(each in invoices for each in credit.numbers):
-        return "credit-note", f"{numbers} is a credit note"
-    return "unknown-number", f"{numbers} is not known here"
+        return TransferReason.CREDIT_NOTE, f"{numbers} is a credit note"
+    return TransferReason.UNKNOWN_NUMBER, f"{numbers} is not known here"
 
 
 def _note(credit: Credit, still_open: int) -> str:

@@ -9,22 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
 from domain.money import minor_units
 from domain.references import Mention
 from schemas.parts import SUM_MAX, is_possible
+from schemas.reasons import TransferReason
 from terminal.marks import Mark, kind_of, origin_of
 from terminal.mentions import NOTHING_GIVEN, Named, Texts, texts_of
 from terminal.statement_files import StatementError, documents
 
-#: Why money is left to people, as a code; ``Left.problem`` says it in words.
-Reason = Literal[
-    "odd-entry", "odd-amount", "odd-date", "odd-batch", "reversal", "returned", "no-number",
-    "unknown-number", "credit-note", "cut-number", "contradictory-numbers", "other-currency",
-    "other-sum", "paid-already", "maybe-known",
-]  # fmt: skip
 #: A decimal as XML Schema writes it, in as many digits as ISO 20022 has for amounts.
 _AMOUNT = re.compile(r"\+?([0-9]{1,18}(\.[0-9]{0,5})?|\.[0-9]{1,5})", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -54,7 +49,7 @@ class Credit:
     mark: Mark
     mentions: tuple[Mention, ...] = ()
     is_contradictory: bool = False
-    reason: Reason | None = None
+    reason: TransferReason | None = None
     odd: str = ""
 
     @property
@@ -73,7 +68,7 @@ class Statement:
 
 
 class _Odd(NamedTuple):
-    reason: Reason
+    reason: TransferReason
     problem: str
 
 
@@ -179,13 +174,13 @@ def _credits(entry: Element, page: _Page, counts: _Counts) -> Iterator[Credit]:
     parts = entry.findall("NtryDtls/TxDtls")
     odd = money.odd
     if odd is None and _is_reversal(entry):
-        odd = _Odd("reversal", "is a reversal: ask the bank which payment it reverses")
+        odd = _Odd(TransferReason.REVERSAL, "is a reversal: ask the bank which payment it reverses")
     elif odd is None and (_is_return(entry) or _text(entry, "CdtDbtInd") != "CRDT"):
         odd = _returned(entry, parts[0] if parts else entry)
     each_its = [money] if len(parts) < 2 else [_part(each, money.currency) for each in parts]
     if len(parts) > 1 and not odd and sum(its.amount or 0 for its in each_its) != money.amount:
         odd = _Odd(
-            "odd-batch",
+            TransferReason.ODD_BATCH,
             "is a batch that its transactions do not add up to: ask the bank for the details",
         )
     if odd or not parts:
@@ -201,12 +196,12 @@ def _returned(entry: Element, part: Element) -> _Odd:
     why = f" ({_printable(why)[:35]})" if why else ""
     if _text(entry, "CdtDbtInd") == "CRDT":
         return _Odd(
-            "returned",
+            TransferReason.RETURNED,
             f"is a transfer of yours that came back{why}, not a payment: if it was a refund, run"
             " `jointbuy payment failed PAYMENT --reason 'came back'`",
         )
     return _Odd(
-        "returned",
+        TransferReason.RETURNED,
         f"is money that the bank took back{why}: settle it with the payer; if it was counted for an"
         " invoice, correct that by hand",
     )
@@ -231,16 +226,16 @@ def _credit(
     named = texts.named()
     odd = money.odd or odd_date
     if sum(map(len, texts.all)) > _CHARACTERS_MAX:
-        odd = odd or _Odd("odd-entry", "has a text that is too long: see the file")
+        odd = odd or _Odd(TransferReason.ODD_ENTRY, "has a text that is too long: see the file")
         named = Named()
     if money.amount == 0 and not odd:
-        odd = _Odd("odd-amount", "has an amount of zero: see the file")
+        odd = _Odd(TransferReason.ODD_AMOUNT, "has an amount of zero: see the file")
     own, mark = _marked(entry, part, money, booked_on, texts, named, page, is_alone)
     counts.in_file[mark] += 1
     counts.here[mark] += 1
     if not odd and not page.number and counts.in_file[mark] > counts.here[mark]:
         odd = _Odd(
-            "maybe-known",
+            TransferReason.MAYBE_KNOWN,
             "is in two statements of this file: check in the account whether it came twice",
         )
     mark = mark._replace(number=counts.in_file[mark])
@@ -312,14 +307,14 @@ def _money(of: Element, path: str) -> _Money:
     nothing = _Money(None, currency[:3] if currency.isprintable() else "", written[:40])
     if not re.fullmatch(r"[A-Z]{3}", currency, re.ASCII):
         problem = f"has a currency that can't be read ({currency[:8]!r}): see the file"
-        return nothing._replace(odd=_Odd("odd-amount", problem))
+        return nothing._replace(odd=_Odd(TransferReason.ODD_AMOUNT, problem))
     if not _AMOUNT.fullmatch(written):
         problem = f"has an amount that can't be read ({written[:40]!r}): see the file"
-        return nothing._replace(odd=_Odd("odd-amount", problem))
+        return nothing._replace(odd=_Odd(TransferReason.ODD_AMOUNT, problem))
     amount = minor_units(Decimal(written), currency)
     if amount is None or amount > SUM_MAX:
         problem = f"{written} {currency} is not a whole number of minor units, or is too large"
-        return nothing._replace(odd=_Odd("odd-amount", f"{problem}: see the file"))
+        return nothing._replace(odd=_Odd(TransferReason.ODD_AMOUNT, f"{problem}: see the file"))
     return _Money(amount, currency, written)
 
 
@@ -337,5 +332,5 @@ def _date(entry: Element) -> tuple[date | None, _Odd | None]:
         except ValueError:
             pass
         problem = f"has a date that can't be read ({_printable(written)[:40]!r}): see the file"
-        return None, _Odd("odd-date", problem)
+        return None, _Odd(TransferReason.ODD_DATE, problem)
     return None, None

@@ -13,6 +13,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from texts.catalogue import DOMAIN
+from texts.document import FILE, document
 
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "texts" / "locale"
@@ -86,9 +87,10 @@ def updated(file: Path) -> bytes:
 
 
 def main() -> None:
-    """Write all files."""
+    """Write all files, and the table of reasons in the docs."""
     for file in files():
         file.write_bytes(updated(file))
+    FILE.write_text(document(), encoding="utf-8")
 
 
 if __name__ == "__main__":

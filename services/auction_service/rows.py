@@ -30,7 +30,7 @@ from typing import Literal
 from runtime.rows import Name, Rows, Single, Table, Waiting
 from schemas.auctions import Auction as AuctionFact
 from schemas.auctions import AuctionStatus, Seller, ShownOffer, StandingSince, Verdict
-from schemas.parts import Product
+from schemas.parts import KeptProblem, Product
 from services.auction_service.rules.standing import standings
 
 ApplicationState = Literal[
@@ -128,12 +128,12 @@ class Live:
 
 @dataclass(slots=True)
 class Judged:
-    """What an offer was judged; ``problems`` as (field, problem)."""
+    """What an offer was judged."""
 
     seller_id: str
     verdict: Verdict
     reason: str
-    problems: tuple[tuple[str, str], ...] = ()
+    problems: tuple[KeptProblem, ...] = ()
 
 
 @dataclass(slots=True)

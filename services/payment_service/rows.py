@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 from domain.ids import is_group_id
 from runtime.rows import CALLS, DUE, Call, Due, Name, Rows, Single, Table
 from schemas.parts import Address, Method, PaymentScope
+from schemas.reasons import PaymentFailure
 
 #: How long the rows of a group are kept after its first record, and after its end.
 ROWS_KEPT = timedelta(days=90)
@@ -26,9 +27,9 @@ ROWS_KEPT = timedelta(days=90)
 NO_CURRENCY = "XXX"
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 #: The problem of a payment with an open dispute, and of refunds that wait for its end.
-DISPUTED = "disputed"
+DISPUTED = PaymentFailure.DISPUTED
 #: The problem after a lost dispute: people decide.
-DISPUTE_LOST = "dispute-lost"
+DISPUTE_LOST = PaymentFailure.DISPUTE_LOST
 #: The payer of a group that pays as one.
 ORGANIZER = ""
 

@@ -11,8 +11,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from runtime.rows import Single, Table
+from schemas.parts import KeptProblem
 
 
 @dataclass(slots=True)
@@ -39,11 +41,11 @@ class Claim:
 
 @dataclass(slots=True)
 class Outcome:
-    """The answer for good: an id, or problems as (field, problem)."""
+    """The answer for good: an id, or problems."""
 
     group_id: str | None = None
     issued_at: datetime | None = None
-    problems: tuple[tuple[str, str], ...] = ()
+    problems: tuple[KeptProblem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -53,18 +55,26 @@ class Part:
     listed: str
 
 
+class OddPart(NamedTuple):
+    """Part ``part`` of ``of`` came where another number of parts were ``expected``."""
+
+    part: int
+    of: int
+    expected: int
+
+
 @dataclass(slots=True)
 class Gathered:
     """What has come of ``of`` parts: how many parts and members, and the members' own methods.
 
-    ``odd`` says what doesn't fit when a part speaks of another number of parts.
+    ``odd_part`` is the first part that speaks of another number of parts.
     """
 
     of: int
     parts: int = 0
     members: int = 0
     methods: tuple[str, ...] = ()
-    odd: str | None = None
+    odd_part: OddPart | None = None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from schemas.favors import FAVORS, Favor, FavorDecision
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.orders import PURCHASES, PurchaseRow, PurchaseState
 from schemas.parts import Member
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.pseudonyms import KNOWING, shown_to
 from services.storefront.commands.acting import is_contract_of
@@ -39,7 +40,7 @@ async def auction_shown(reader: Reader, auction_id: str) -> AuctionDetail:
     """An auction with its story. Raises ``Unknown``."""
     auction = await reader.fact(AUCTIONS.name, auction_id)
     if not isinstance(auction, Auction):
-        raise Unknown(f"no auction has the id {auction_id}: see whether it is mistyped")
+        raise Unknown(RefusalCode.NO_AUCTION, id=auction_id)
     told = await reader.facts(
         auction_id, ConditionReplaced, ContractConcluded, ContractFailed, limit=TAKEOVERS_MAX
     )
@@ -66,7 +67,7 @@ async def group_shown(reader: Reader, group_id: str) -> ShownGroup:
     """A group purchase, listed or not. Raises ``Unknown``."""
     terms = await reader.fact(GROUP_PURCHASES.name, group_id)
     if not isinstance(terms, GroupPurchase):
-        raise Unknown(f"no group purchase has the id {group_id}: see whether it is mistyped")
+        raise Unknown(RefusalCode.NO_GROUP, id=group_id)
     state = await reader.fact(PURCHASES.name, group_id)
     decision = await reader.fact(FAVORS.name, group_id)
     view = group_view(

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from schemas.parts import Model, Problem
+from schemas.refusals import RefusalCode, RefusalKind
+from texts.reasons import PLAIN, Value, Writing, refusal_text
+from texts.shapes import problem_of
 
 TYPE_PREFIX = "urn:jointbuy:problem:"
 MEDIA_TYPE = "application/problem+json"
@@ -25,22 +28,28 @@ class ProblemDocument(Model):
 
 
 class Refusal(Exception):
-    """Something can't be done; ``str`` of it says why and what to do."""
+    """Something can't be done: ``code`` and ``params`` say why, ``detail`` in English.
 
-    kind: ClassVar[str] = "refused"
+    Raises ``KeyError`` if a value of the code's text is missing.
+    """
+
+    kind: ClassVar[RefusalKind] = RefusalKind.REFUSED
     title: ClassVar[str] = "Refused"
     status: ClassVar[int] = 422
 
     def __init__(
-        self,
-        detail: str,
-        problems: Iterable[Problem] = (),
-        headers: Mapping[str, str] | None = None,
+        self, code: RefusalCode, problems: Iterable[Problem] = (), /, **params: Value
     ) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.code = code
+        self.params = params
+        self.detail = self.text(PLAIN)
         self.problems = tuple(problems)
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = {}
+        super().__init__(self.detail)
+
+    def text(self, writing: Writing) -> str:
+        """Why, and what to do, for a reader."""
+        return refusal_text(self.code, self.params, writing)
 
     def document(self) -> ProblemDocument:
         """As it is answered."""
@@ -56,99 +65,101 @@ class Refusal(Exception):
 class Invalid(Refusal):
     """What was sent does not have the shape that the documentation gives it."""
 
-    kind, title, status = "invalid", "Not as documented", 400
+    kind, title, status = RefusalKind.INVALID, "Not as documented", 400
 
 
 class NoCredential(Refusal):
     """Nobody may do this without a key or a link, or the one given is not (or no longer) good."""
 
-    kind, title, status = "credential-needed", "A key or a link is needed", 401
+    kind, title, status = RefusalKind.CREDENTIAL_NEEDED, "A key or a link is needed", 401
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+    def __init__(self, code: RefusalCode, /, **params: Value) -> None:
+        super().__init__(code, **params)
+        self.headers["WWW-Authenticate"] = "Bearer"
 
 
 class NotAllowed(Refusal):
     """Whoever asks may not do this."""
 
-    kind, title, status = "not-allowed", "Not allowed", 403
+    kind, title, status = RefusalKind.NOT_ALLOWED, "Not allowed", 403
 
 
 class Unknown(Refusal):
     """There is nothing of that name, or nothing that may be seen."""
 
-    kind, title, status = "unknown", "Not found", 404
+    kind, title, status = RefusalKind.UNKNOWN, "Not found", 404
 
 
 class WrongMethod(Refusal):
     """The place is there, but can't be asked in this way."""
 
-    kind, title, status = "wrong-method", "Not possible here", 405
+    kind, title, status = RefusalKind.WRONG_METHOD, "Not possible here", 405
 
 
 class Overtaken(Refusal):
     """It was possible once, or will be, but not as things stand."""
 
-    kind, title, status = "overtaken", "Not as things stand", 409
+    kind, title, status = RefusalKind.OVERTAKEN, "Not as things stand", 409
 
 
 class TooLarge(Refusal):
     """More was sent than anything here takes."""
 
-    kind, title, status = "too-large", "Too large", 413
+    kind, title, status = RefusalKind.TOO_LARGE, "Too large", 413
 
 
 class NotJson(Refusal):
     """The body is of another kind than JSON."""
 
-    kind, title, status = "not-json", "Not JSON", 415
+    kind, title, status = RefusalKind.NOT_JSON, "Not JSON", 415
 
 
 class Impossible(Refusal):
     """The rules refuse it, each problem named."""
 
-    kind, title, status = "refused", "Refused", 422
+    kind, title, status = RefusalKind.REFUSED, "Refused", 422
 
 
 class KeyReused(Refusal):
     """The same ``Idempotency-Key`` came with something else before."""
 
-    kind, title, status = "idempotency-key-reused", "Idempotency-Key used before", 422
+    kind = RefusalKind.IDEMPOTENCY_KEY_REUSED
+    title, status = "Idempotency-Key used before", 422
 
 
 class TooMany(Refusal):
     """Too many of these in too short a time."""
 
-    kind, title, status = "too-many", "Too many requests", 429
+    kind, title, status = RefusalKind.TOO_MANY, "Too many requests", 429
 
     def __init__(self, seconds: int) -> None:
         wait = max(seconds, 1)
-        super().__init__(f"try again in {wait} s", headers={"Retry-After": str(wait)})
+        super().__init__(RefusalCode.TOO_OFTEN, seconds=wait)
+        self.headers["Retry-After"] = str(wait)
 
 
 class NotNow(Refusal):
     """The database or the log can't be reached; nothing is known to have happened."""
 
-    kind, title, status = "not-now", "Not just now", 503
+    kind, title, status = RefusalKind.NOT_NOW, "Not just now", 503
 
-    def __init__(self, detail: str = "this can't be done just now: try again in a minute") -> None:
-        super().__init__(detail, headers={"Retry-After": "10"})
+    def __init__(self, code: RefusalCode = RefusalCode.NOT_NOW) -> None:
+        super().__init__(code)
+        self.headers["Retry-After"] = "10"
 
 
 class Broken(Refusal):
     """A fault of ours."""
 
-    kind, title, status = "broken", "A fault of ours", 500
+    kind, title, status = RefusalKind.BROKEN, "A fault of ours", 500
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> Invalid:
     """What pydantic found, each problem at its field; never with what was given there."""
-    problems = [
-        Problem(field=_field(error.get("loc", ())), problem=_in_words(error))
-        for error in errors[:NAMED_MAX]
-    ]
-    named = "one field is" if len(errors) == 1 else f"{len(errors)} fields are"
-    return Invalid(f"{named} not as documented: mend what is named and send it again", problems)
+    problems = [problem_of(_field(error.get("loc", ())), error) for error in errors[:NAMED_MAX]]
+    if len(errors) == 1:
+        return Invalid(RefusalCode.INVALID_FIELD, problems)
+    return Invalid(RefusalCode.INVALID_FIELDS, problems, number=len(errors))
 
 
 def _field(location: Sequence[Any]) -> str:
@@ -158,17 +169,3 @@ def _field(location: Sequence[Any]) -> str:
     for step in steps:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
     return path[:FIELD_CHARACTERS_MAX] or "body"
-
-
-def _in_words(error: Mapping[str, Any]) -> str:
-    match error.get("type"):
-        case "missing":
-            return "is missing: give it"
-        case "extra_forbidden":
-            return "is not a field of this: leave it out"
-        case "json_invalid":
-            return "is not JSON: see where it ends or is nested too deeply"
-        case "string_pattern_mismatch":
-            return "has characters, or a form, that are not possible here: see the documentation"
-    text = str(error.get("msg", "is not as documented")).removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]

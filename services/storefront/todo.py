@@ -16,7 +16,7 @@ from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.parts import Message
 from schemas.payments import Payment
-from schemas.reasons import BEYOND_LIMITS, MISTYPED_GROUP, NOT_FETCHED, NOT_THE_PRODUCT
+from schemas.reasons import OrderReason, RecordReason, TransferReason
 from services.storefront.model.rows import TodoRow
 from services.storefront.model.todos import is_about_group, reason_of_letter, reason_of_payment
 from services.storefront.pages import texts
@@ -27,11 +27,19 @@ from services.storefront.pages.texts import Language
 Way = Literal["done", "outcome", "retry"]
 OTHER: Final = "other"
 #: Reasons of orders that have no dead letter: there is nothing that came.
-_WITHOUT_DEAD_LETTER: Final = frozenset({NOT_FETCHED, NOT_THE_PRODUCT})
+_WITHOUT_DEAD_LETTER: Final = frozenset({OrderReason.NOT_FETCHED, OrderReason.NOT_THE_PRODUCT})
 #: Reasons of transfers that brought no money, so that none may be recorded for an invoice.
-_NOT_RECEIVED: Final = frozenset({"reversal", "returned"})
+_NOT_RECEIVED: Final = frozenset({TransferReason.REVERSAL, TransferReason.RETURNED})
 #: Reasons of records that stay wrong as they are.
-_TO_MEND: Final = frozenset({MISTYPED_GROUP, "schema", "no-value", "too-large", BEYOND_LIMITS})
+_TO_MEND: Final[frozenset[str]] = frozenset(
+    {
+        RecordReason.MISTYPED_GROUP,
+        RecordReason.SCHEMA,
+        RecordReason.NO_VALUE,
+        RecordReason.TOO_LARGE,
+        RecordReason.BEYOND_LIMITS,
+    }
+)
 #: shop_bridge tries for three days; a payment that is pending after them needs people.
 BRIDGE_TRIES_FOR: Final = timedelta(days=3, hours=2)
 
@@ -192,7 +200,7 @@ def _commands_of_task(task: Task, *, for_admin: bool) -> tuple[str, ...]:
         case "order":
             if not for_admin or task.reason in _WITHOUT_DEAD_LETTER:
                 return (done,)
-            if task.reason == MISTYPED_GROUP:
+            if task.reason == OrderReason.MISTYPED_GROUP:
                 return (show, replay, done)
             return (show, done)
         case "record":

@@ -111,14 +111,14 @@ def is_pure(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_rules_import_only_the_standard_library_schemas_and_rows(service: str) -> None:
+def test_rules_import_only_the_standard_library_schemas_texts_and_rows(service: str) -> None:
     for path in modules_of(service):
         if not is_pure(path):
             continue
         for line, name in imported(path):
             root = name.split(".")[0]
             is_plain = root in sys.stdlib_module_names and root not in IMPURE
-            ours = ("schemas.", "domain.", f"services.{service}.", "runtime.rows.")
+            ours = ("schemas.", "domain.", "texts.", f"services.{service}.", "runtime.rows.")
             assert is_plain or f"{name}.".startswith(ours) or name == f"services.{service}", (
                 f"{in_repository(path)}:{line}: {name}; rules get all they need as arguments"
             )

@@ -15,9 +15,11 @@ from typing import Any
 
 from domain.ids import derive
 from schemas.letters import LetterKind, Notice, ShownOffer, notices
-from schemas.parts import Person, Problem, Product
+from schemas.parts import Person, Product
+from schemas.refusals import ProblemCode
 from services.notifier.letters import Sender, letter
 from services.notifier.letters.wording import Language, Room
+from texts.reasons import problem
 
 SENDER = Sender(
     mail_from="letters@jointbuy.example",
@@ -303,8 +305,8 @@ def _of_auctions(place: Place) -> dict[str, Notice]:
         "offer-judged-refused": to_seller(
             "offer-judged", verdict="refused", reason="impossible-terms",
             problems=(
-                Problem(field="unit_price", problem="give 1 to 1000000000000 minor units"),
-                Problem(field="closes_at", problem="is not after offered_at: give a later term"),
+                problem("unit_price", ProblemCode.OUT_OF_MONEY_RANGE, least=1, most=10**12),
+                problem("closes_at", ProblemCode.TERM_ENDS_EARLY),
             ),
             **(offered | {"unit_price": 0}),
         ),

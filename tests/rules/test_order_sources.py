@@ -285,7 +285,8 @@ def test_why_names_the_shops_that_count_and_what_the_refusal_means() -> None:
     assert says[0].endswith(", orders from shop, fair")
     assert says[-1] == (
         "refused a (rival) of 1 by ann: not-this-shop"
-        " (orders of this shop do not count in this group purchase)"
+        " (orders of this shop do not count in this group purchase: order at a shop that takes"
+        " part)"
     )
     assert describe(play(group()).sent[0]).endswith(", orders from any shop")
 

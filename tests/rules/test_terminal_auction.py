@@ -35,9 +35,10 @@ from terminal.console import Mistake, bar, span
 from terminal.describing import describe, of_verdict
 from terminal.offers import check_counter
 from terminal.options import given, moment
-from terminal.reasons import MEANINGS, meaning
 from terminal.story import Fact, Story, important
 from terminal.why_auction import summary
+from texts.facts import APPLICATIONS, OFFERS
+from texts.reasons import reason
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
 CLOSE = T + timedelta(days=3)
@@ -129,8 +130,8 @@ def test_every_reason_of_the_service_has_a_meaning() -> None:
     codes = set(re.findall(r"``([a-z]+(?:-[a-z]+)*)``", auctions.__doc__ or ""))
     codes -= {"judging", "reserving", "waiting", "inviting", "ending", "letters", "rows", "desk"}
     assert codes >= {"opened", "price-not-lower", "beyond-limits"}
-    assert codes <= set(MEANINGS)
-    assert meaning("of-a-later-version") == "of-a-later-version"
+    assert codes == {*OFFERS, *APPLICATIONS}
+    assert reason(OFFERS, "of-a-later-version") == "of-a-later-version"
 
 
 def test_verdict_names_every_problem_or_the_reason() -> None:
@@ -373,7 +374,7 @@ def test_why_an_auction_is_withdrawn_or_not_open() -> None:
     assert summary(story(asked)).startswith("not open yet: its opening is there")
     refused = judged("o1", "nord", "refused", "unknown-seller")
     told = summary(story(asked, ("auctions", refused, "look_for_seller", "clock/due/look")))
-    assert told.startswith("not open: its opening o1 was refused: no such seller was registered")
+    assert told.startswith("not open: its opening o1 was refused: the seller was not registered")
     assert summary(story(("offers", COUNTER, "", ""))).startswith("not open: nobody opened it")
 
 

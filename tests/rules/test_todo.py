@@ -8,13 +8,18 @@ import pytest
 from schemas.letters import Delivery, LetterKind
 from schemas.ops import Task, transfer_task_id
 from schemas.payments import Payment
-from schemas.reasons import ORDER_REASONS, RECORD_REASONS
+from schemas.reasons import (
+    LetterReason,
+    OrderReason,
+    PaymentReason,
+    RecordReason,
+    TransferReason,
+)
 from services.storefront.model.rows import TodoRow
 from services.storefront.model.todos import TODO_KINDS, reason_of_letter, reason_of_payment
 from services.storefront.pages import texts
 from services.storefront.pages.texts import LANGUAGES
 from services.storefront.todo import OTHER, is_open, todo_of
-from terminal.receipts import REASONS
 from terminal.todo import TITLES
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -143,12 +148,17 @@ def test_a_task_is_left_to_people_until_it_is_done() -> None:
 # --- in words --------------------------------------------------------------------------------
 
 KNOWN = {
-    "payment": {reason for *_, reason in PAYMENTS if reason},
-    "letter": {reason for *_, reason in LETTERS if reason},
-    "transfer": set(REASONS),
-    "order": set(ORDER_REASONS),
-    "record": set(RECORD_REASONS),
+    "payment": set(PaymentReason),
+    "letter": set(LetterReason),
+    "transfer": set(TransferReason),
+    "order": set(OrderReason),
+    "record": set(RecordReason),
 }
+
+
+def test_each_reason_of_a_payment_and_a_letter_has_an_example() -> None:
+    assert {reason for *_, reason in PAYMENTS if reason} == set(PaymentReason)
+    assert {reason for *_, reason in LETTERS if reason} == set(LetterReason)
 
 
 def test_each_kind_and_reason_has_a_text() -> None:

@@ -316,7 +316,9 @@ def test_a_reservation_is_confirmed_by_letter_and_taken_back(api: Api) -> None:
     until("one left", lambda: api.nobody.get(place)["applicants"] == 1)
     local, _, domain = seller.get("/sellers/me")["email"].partition("@")
     own = {"applicant": {"email": f"{local.upper()}+buys@{domain}", "id": "me"}, "quantity": 1}
-    assert shop.post(f"{place}/applications", own, 422)["detail"].startswith("who competes")
+    assert shop.post(f"{place}/applications", own, 422)["detail"].startswith(
+        "a seller who has made"
+    )
 
 
 def test_a_seller_s_standing_and_keys(api: Api) -> None:

@@ -40,8 +40,8 @@ from schemas.auctions import (
     Offer,
     OfferJudged,
 )
-from schemas.parts import Message
-from schemas.reasons import UNKNOWN_AUCTION
+from schemas.parts import KeptProblem, Message
+from schemas.reasons import ApplicationReason, OfferReason, WithdrawalReason
 from services.auction_service.rows import (
     ASKED,
     ASKING,
@@ -146,14 +146,14 @@ def _judge_opening(
     message: AuctionOpened, rows: Rows, now: datetime, sellers: Sellers, *, is_last_look: bool
 ) -> Sequence[Message]:
     if ENDED in rows:
-        return (_refused_offer(message, "auction-exists", rows),)
-    problems = tuple(offers.opening_problems(message))
+        return (_refused_offer(message, OfferReason.AUCTION_EXISTS, rows),)
+    problems = tuple(map(KeptProblem.of, offers.opening_problems(message)))
     if AUCTION in rows:
-        judged = Judged(message.seller_id, "refused", "auction-exists")
+        judged = Judged(message.seller_id, "refused", OfferReason.AUCTION_EXISTS)
     elif problems:
-        judged = Judged(message.seller_id, "refused", "impossible-terms", problems)
+        judged = Judged(message.seller_id, "refused", OfferReason.IMPOSSIBLE_TERMS, problems)
     elif now >= message.closes_at:
-        judged = Judged(message.seller_id, "refused", "after-term")
+        judged = Judged(message.seller_id, "refused", OfferReason.AFTER_TERM)
     elif reason := offers.seller_reason(message, sellers):
         if not is_last_look:
             waiting.ask(message, rows, now)
@@ -164,7 +164,7 @@ def _judge_opening(
         if DUE("shrink") in rows:  # set by offers that were refused for want of the auction
             del rows[DUE("shrink")]
         rows[CHUNKS("drain")] = Cursor()
-        judged = Judged(message.seller_id, "shown", "opened")
+        judged = Judged(message.seller_id, "shown", OfferReason.OPENED)
     _forget_if_none(rows, now)
     return offers.keep(message, judged, rows, sellers, now)
 
@@ -174,8 +174,9 @@ def _judge_counter(
 ) -> Sequence[Message]:
     if ENDED in rows:
         ended = rows[ENDED]
-        reason = "auction-withdrawn" if ended.status == "withdrawn" else "after-term"
-        return (_refused_offer(message, reason, rows),)
+        is_withdrawn = ended.status == "withdrawn"
+        over = OfferReason.AUCTION_WITHDRAWN if is_withdrawn else OfferReason.AFTER_TERM
+        return (_refused_offer(message, over, rows),)
     auction = rows[AUCTION]
     judged = offers.refusal(message, auction)
     if judged is None and (reason := offers.seller_reason(message, sellers)):
@@ -193,18 +194,20 @@ def _judge_counter(
     return (*offers.keep(message, judged, rows, sellers, now), *told)
 
 
-def _reason_to_stay(message: AuctionWithdrawn, auction: Auction, rows: Rows) -> str:
+def _reason_to_stay(
+    message: AuctionWithdrawn, auction: Auction, rows: Rows
+) -> WithdrawalReason | None:
     if auction.status in ("concluded", "failed"):
-        return "after-term"
+        return WithdrawalReason.AFTER_TERM
     if message.seller_id != auction.opened_by:
-        return "not-the-opener"
+        return WithdrawalReason.NOT_THE_OPENER
     if auction.shown.offer_id != auction.opening_offer:
-        return "has-better-offer"
-    return "has-applications" if (rows.get(LIVE) or Live(0)).count else ""
+        return WithdrawalReason.HAS_BETTER_OFFER
+    return WithdrawalReason.HAS_APPLICATIONS if (rows.get(LIVE) or Live(0)).count else None
 
 
 def _tell_why_it_stays(
-    seller_id: str, reason: str, rows: Rows, now: datetime, sellers: Sellers
+    seller_id: str, reason: WithdrawalReason, rows: Rows, now: datetime, sellers: Sellers
 ) -> Sequence[Message]:
     name = TOLD(seller_id, reason)
     if name in rows:
@@ -215,7 +218,7 @@ def _tell_why_it_stays(
     return told
 
 
-def _refused_offer(message: Offer, reason: str, rows: Rows) -> OfferJudged:
+def _refused_offer(message: Offer, reason: OfferReason, rows: Rows) -> OfferJudged:
     """A refusal of which nothing is kept."""
     return OfferJudged(
         offer_id=message.offer_id,
@@ -232,8 +235,10 @@ def _refused_offer(message: Offer, reason: str, rows: Rows) -> OfferJudged:
 def apply(message: Applied, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Take an application, which counts once it is confirmed."""
     if ENDED in rows:
-        status = rows[ENDED].status
-        reason = "auction-withdrawn" if status == "withdrawn" else "after-term"
+        is_withdrawn = rows[ENDED].status == "withdrawn"
+        reason = (
+            ApplicationReason.AUCTION_WITHDRAWN if is_withdrawn else ApplicationReason.AFTER_TERM
+        )
         return (_refused_application(message, reason, rows),)
     known = rows.get(reservations.application_name(message.application_id))
     if AUCTION not in rows and (known is None or known.state != "refused"):
@@ -264,7 +269,9 @@ def withdraw_application(
     return ()
 
 
-def _refused_application(message: Applied, reason: str, rows: Rows) -> ApplicationRefused:
+def _refused_application(
+    message: Applied, reason: ApplicationReason, rows: Rows
+) -> ApplicationRefused:
     """A refusal of which nothing is kept."""
     return ApplicationRefused(
         application_id=message.application_id,
@@ -328,7 +335,7 @@ def refuse_unknown(
     if isinstance(message, CounterOffered):
         if OFFERS(message.offer_id) in rows:
             return (offers.verdict_of(message.offer_id, rows),)
-        judged = Judged(message.seller_id, "refused", UNKNOWN_AUCTION)
+        judged = Judged(message.seller_id, "refused", OfferReason.UNKNOWN_AUCTION)
         return offers.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
         name = reservations.application_name(message.application_id)
@@ -336,7 +343,7 @@ def refuse_unknown(
         if application is None:
             application = rows[name] = Application(
                 "refused", message.applicant.id, message.quantity, message.applied_at,
-                UNKNOWN_AUCTION,
+                ApplicationReason.UNKNOWN_AUCTION,
             )  # fmt: skip
         return (reservations.refused(message.application_id, application, rows),)
     return (waiting.give_up(message, row, rows),)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from schemas.auctions import ApplicationRefused, Applied, Offer, Seller
 from schemas.letters import Notice, Role, notices
-from schemas.parts import AMOUNT_MAX, Message, Person, Problem
+from schemas.parts import AMOUNT_MAX, Message, Person
 from services.auction_service.rows import (
     Applicant,
     Application,
@@ -60,7 +60,7 @@ def offer_judged(
         offer_id=offer.offer_id,
         verdict=judged.verdict,
         reason=judged.reason,
-        problems=tuple(Problem(field=field, problem=text) for field, text in judged.problems),
+        problems=tuple(each.told() for each in judged.problems),
         product=offer.product,
         unit_price=_sayable(offer.unit_price),
         minimum_reservations=_sayable(offer.minimum_reservations),

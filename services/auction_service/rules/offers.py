@@ -1,8 +1,9 @@
 """What becomes of an offer: refused, not better, or shown, which may displace another seller."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from domain import offers
 from domain.money import CURRENCIES
@@ -14,8 +15,12 @@ from schemas.auctions import (
     Offer,
     OfferJudged,
     RightIntercepted,
+    Standing,
+    Verdict,
 )
-from schemas.parts import AMOUNT_MAX, NUMBER_MAX, Message, Problem, is_possible
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, KeptProblem, Message, Problem, is_possible
+from schemas.reasons import OfferReason
+from schemas.refusals import ProblemCode
 from services.auction_service.rows import (
     AUCTION,
     BIDDERS,
@@ -32,68 +37,85 @@ from services.auction_service.rules import letters
 from services.auction_service.rules.letters import Sellers
 from services.auction_service.rules.reservations import address_name, has_applied
 from services.auction_service.rules.standing import standing_at
+from texts.reasons import problem
+
+#: By the seller's standing when the offer was made; without one the seller is unknown.
+_STANDINGS: Final[Mapping[Standing | None, OfferReason | None]] = {
+    "good": None,
+    None: OfferReason.UNKNOWN_SELLER,
+    "pending": OfferReason.PENDING_SELLER,
+    "suspended": OfferReason.SUSPENDED_SELLER,
+}
 
 
-def opening_problems(message: AuctionOpened) -> Iterator[tuple[str, str]]:
-    """What makes an opening condition impossible, as (field, problem)."""
+def opening_problems(message: AuctionOpened) -> Iterator[Problem]:
+    """What makes an opening condition impossible."""
     yield from condition_problems(message)
     if message.currency not in CURRENCIES:
-        yield "currency", f"{message.currency!r} is not a currency: give an ISO 4217 code"
+        yield problem("currency", ProblemCode.NOT_A_CURRENCY, currency=message.currency)
     if not 1 <= message.minimum_step <= AMOUNT_MAX:
-        yield "minimum_step", f"give 1 to {AMOUNT_MAX} minor units"
+        yield _out_of_range("minimum_step", AMOUNT_MAX)
     if not 1 <= message.quantity_max_per_applicant <= NUMBER_MAX:
-        yield "quantity_max_per_applicant", f"give 1 to {NUMBER_MAX}"
+        yield _out_of_range("quantity_max_per_applicant", NUMBER_MAX)
     if not is_possible(message.offered_at):
-        yield "offered_at", "give a time of the years 1970 to 8999"
+        yield _impossible_time("offered_at", message.offered_at)
     if not is_possible(message.closes_at):
-        yield "closes_at", "give a time of the years 1970 to 8999"
+        yield _impossible_time("closes_at", message.closes_at)
     elif message.closes_at <= message.offered_at:
-        yield "closes_at", "is not after offered_at: give a later term"
+        yield problem("closes_at", ProblemCode.TERM_ENDS_EARLY)
     invites_at = message.invites_at
     if invites_at is not None and not message.offered_at < invites_at < message.closes_at:
-        yield "invites_at", "is not between offered_at and closes_at: give a date before the term"
+        yield problem("invites_at", ProblemCode.INVITES_OUTSIDE_TERM)
 
 
-def condition_problems(message: Offer) -> Iterator[tuple[str, str]]:
-    """What makes a condition impossible, as (field, problem)."""
+def condition_problems(message: Offer) -> Iterator[Problem]:
+    """What makes a condition impossible."""
     if not 1 <= message.minimum_reservations <= NUMBER_MAX:
-        yield "minimum_reservations", f"give 1 to {NUMBER_MAX}"
+        yield _out_of_range("minimum_reservations", NUMBER_MAX)
     if not 1 <= message.unit_price <= AMOUNT_MAX:
-        yield "unit_price", f"give 1 to {AMOUNT_MAX} minor units"
+        yield _out_of_range("unit_price", AMOUNT_MAX)
 
 
-def seller_reason(message: Offer, sellers: Sellers) -> str:
-    """Why the seller may not make this offer, by the standing when it was made; or empty."""
+def _out_of_range(field: str, most: int) -> Problem:
+    is_money = most == AMOUNT_MAX
+    code = ProblemCode.OUT_OF_MONEY_RANGE if is_money else ProblemCode.OUT_OF_RANGE
+    return problem(field, code, least=1, most=most)
+
+
+def _impossible_time(field: str, at: datetime) -> Problem:
+    return problem(field, ProblemCode.IMPOSSIBLE_TIME, at=at.isoformat())
+
+
+def seller_reason(message: Offer, sellers: Sellers) -> OfferReason | None:
+    """Why the seller may not make this offer, by the standing when it was made."""
     standing = standing_at(letters.seller_of(sellers, message.seller_id), message.offered_at)
-    return "" if standing == "good" else f"{standing or 'unknown'}-seller"
+    return _STANDINGS[standing]
 
 
 def refusal(message: CounterOffered, auction: Auction) -> Judged | None:
     """Why a counter-offer can't compete in this auction, whoever makes it; or None."""
-    reason = ""
-    problems = tuple(condition_problems(message))
+    problems = tuple(map(KeptProblem.of, condition_problems(message)))
     if auction.status == "withdrawn":
-        reason = "auction-withdrawn"
+        reason = OfferReason.AUCTION_WITHDRAWN
     elif auction.status != "open" or message.offered_at >= auction.closes_at:
-        reason = "after-term"
+        reason = OfferReason.AFTER_TERM
     elif problems:
-        reason = "impossible-terms"
+        reason = OfferReason.IMPOSSIBLE_TERMS
     elif not _is_product(message, auction):
-        reason = "other-product"
+        reason = OfferReason.OTHER_PRODUCT
     elif message.currency != auction.currency:
-        reason = "other-currency"
+        reason = OfferReason.OTHER_CURRENCY
     else:
         return None
-    return Judged(
-        message.seller_id, "refused", reason, problems if reason == "impossible-terms" else ()
-    )
+    is_impossible = reason == OfferReason.IMPOSSIBLE_TERMS
+    return Judged(message.seller_id, "refused", reason, problems if is_impossible else ())
 
 
-def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> str:
-    """Why a seller who has reserved here, by id or mailbox, may not compete; empty if not so."""
+def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> OfferReason | None:
+    """Why a seller who has reserved here, by id or mailbox, may not compete; ``None`` if not so."""
     seller = letters.seller_of(sellers, message.seller_id)
     email = seller.email if seller else None
-    return "has-applied" if has_applied(message.seller_id, email, rows) else ""
+    return OfferReason.HAS_APPLIED if has_applied(message.seller_id, email, rows) else None
 
 
 def compare(message: CounterOffered, auction: Auction) -> Judged:
@@ -101,7 +123,8 @@ def compare(message: CounterOffered, auction: Auction) -> Judged:
     shown = offers.Condition(auction.shown.unit_price, auction.shown.minimum)
     offered = offers.Condition(message.unit_price, message.minimum_reservations)
     reason = offers.compare(offered, shown, auction.minimum_step)
-    return Judged(message.seller_id, "shown" if reason == "better" else "not-better", reason)
+    verdict: Verdict = "shown" if reason == "better" else "not-better"
+    return Judged(message.seller_id, verdict, OfferReason(reason))
 
 
 def open_auction(message: AuctionOpened, rows: Rows) -> None:
@@ -194,7 +217,7 @@ def verdict_of(offer_id: str, rows: Rows) -> OfferJudged:
         seller_id=judged.seller_id,
         verdict=judged.verdict,
         reason=judged.reason,
-        problems=tuple(Problem(field=field, problem=text) for field, text in judged.problems),
+        problems=tuple(each.told() for each in judged.problems),
     )
 
 

@@ -13,7 +13,7 @@ from domain.addresses import canonical
 from runtime.rows import Name, Rows
 from schemas.auctions import ApplicationRefused, Applied
 from schemas.parts import NUMBER_MAX, Message
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import ApplicationReason
 from services.auction_service.rows import (
     ADDRESSES,
     APPLICANTS,
@@ -58,7 +58,7 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
     auction = rows[AUCTION]
     reason = _reason_to_refuse(message, auction, rows)
     if reason:
-        is_too_much = reason == "over-applicant-limit"
+        is_too_much = reason == ApplicationReason.OVER_APPLICANT_LIMIT
         most = auction.quantity_max_per_applicant if is_too_much else None
         return _refuse(message.application_id, application, reason, most, rows, now)
     _add_live(rows, 1)
@@ -169,16 +169,16 @@ def _counting(application: Application, rows: Rows) -> dict[str, Applicant]:
 # --- counting ------------------------------------------------------------------------------------
 
 
-def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> str:
+def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> ApplicationReason | None:
     if auction.status == "withdrawn":
-        return "auction-withdrawn"
+        return ApplicationReason.AUCTION_WITHDRAWN
     if auction.status != "open" or message.applied_at >= auction.closes_at:
-        return "after-term"
+        return ApplicationReason.AFTER_TERM
     if competes(message.applicant.id, message.applicant.email, rows):
-        return "own-auction"
+        return ApplicationReason.OWN_AUCTION
     if message.quantity > auction.quantity_max_per_applicant:
-        return "over-applicant-limit"
-    return ""
+        return ApplicationReason.OVER_APPLICANT_LIMIT
+    return None
 
 
 def _count_vouched(
@@ -190,7 +190,8 @@ def _count_vouched(
     """
     if any(who != application.applicant_id for who in _counting(application, rows)):
         _add_live(rows, -1)
-        return _refuse(application_id, application, "already-reserved", None, rows, now)
+        reason = ApplicationReason.ALREADY_RESERVED
+        return _refuse(application_id, application, reason, None, rows, now)
     return _count(application_id, application, rows, now)
 
 
@@ -207,14 +208,15 @@ def _count(
         return ()
     auction = rows[AUCTION]
     others = auction.reservations - sum(each.quantity for each in counting.values())
-    reason = ""
+    reason: ApplicationReason | None = None
     if competes(who, application.email, rows):
-        reason = "own-auction"
+        reason = ApplicationReason.OWN_AUCTION
     elif others + application.quantity > NUMBER_MAX:
-        reason = BEYOND_LIMITS
+        reason = ApplicationReason.BEYOND_LIMITS
     if reason:
         _add_live(rows, -1)
-        quantity_max = NUMBER_MAX - others if reason == BEYOND_LIMITS else None
+        is_beyond = reason == ApplicationReason.BEYOND_LIMITS
+        quantity_max = NUMBER_MAX - others if is_beyond else None
         return _refuse(application_id, application, reason, quantity_max, rows, now)
     _replace(counting, (application_id, application), rows)
     return ()
@@ -323,7 +325,7 @@ def _end(application_id: str, application: Application, state: str, rows: Rows) 
 def _refuse(
     application_id: str,
     application: Application,
-    reason: str,
+    reason: ApplicationReason,
     quantity_max: int | None,
     rows: Rows,
     now: datetime,

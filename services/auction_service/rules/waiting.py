@@ -12,7 +12,7 @@ from schemas.auctions import (
     AuctionWithdrawn,
     CounterOffered,
 )
-from schemas.reasons import UNKNOWN_AUCTION
+from schemas.reasons import RecordReason
 from services.auction_service.rows import ASKED, ASKING, WAITS, Mark, Waits
 
 UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
@@ -75,7 +75,7 @@ def asking(rows: Rows) -> Iterator[str]:
 def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
     """Give up a withdrawal or confirmation whose auction did not open: no fact answers it."""
     problem = f"no auction with the id {rows.key} opened within an hour"
-    return GivenUp(message, waiting, problem, UNKNOWN_AUCTION)
+    return GivenUp(message, waiting, problem, RecordReason.UNKNOWN_AUCTION)
 
 
 def _keep(

@@ -22,7 +22,7 @@ from runtime.rows import DUE, Due, Rows, UnusableError
 from schemas.favors import Favor, FavorDecision
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
-from schemas.reasons import BEYOND_LIMITS, UNKNOWN_GROUP
+from schemas.reasons import RecordReason
 from services.favor_service.rows import (
     CHUNKS,
     DECISION,
@@ -95,9 +95,9 @@ def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
     value = sums.value + after.value - before.value
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
-            f"{BEYOND_LIMITS}: the group would have {quantity} units of {value} minor units,"
-            f" at most {NUMBER_MAX} and {SUM_MAX} are possible",
-            BEYOND_LIMITS,
+            f"{RecordReason.BEYOND_LIMITS}: the group would have {quantity} units of {value}"
+            f" minor units, at most {NUMBER_MAX} and {SUM_MAX} are possible",
+            RecordReason.BEYOND_LIMITS,
         )
     return Sums(quantity, value)
 
@@ -113,7 +113,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
     if message.status == "open" or DECISION in rows:
         return []
     if message.status != "withdrawn" and TERMS not in rows:
-        raise UnusableError("the group closed before its terms came", UNKNOWN_GROUP)
+        raise UnusableError("the group closed before its terms came", RecordReason.UNKNOWN_GROUP)
     decision = Decision(message.request_id, message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
     rows[DUE("shrink")] = Due(now + KEPT_AFTER_CLOSE)

@@ -13,17 +13,20 @@ from typing import Literal, TypeVar, cast
 import aiosmtplib
 
 from domain.mailboxes import AddressError, usable
+from schemas.reasons import LetterReply
 from services.notifier.edge.replies import Replies, Said
 from services.notifier.edge.timeouts import Timeouts
 from services.notifier.rules.verdicts import Stage, Verdict, is_about_sending_limit, verdict
+from texts.facts import ADDRESSES
+from texts.reasons import reason
 
 T = TypeVar("T")
 
 TEXT_LENGTH_MAX = 500
 START_INPUT = 354
 NEEDS_SMTPUTF8 = (
-    "can't be reached through your mail server: it needs SMTPUTF8, which the server does not"
-    " offer. Ask for an address in ASCII, or send through a server that offers it"
+    f"can't be reached through your mail server: it {LetterReply.NEEDS_SMTPUTF8}, which the server"
+    " does not offer. Ask for an address in ASCII, or send through a server that offers it"
 )
 SERVICE_CLOSING = 421
 
@@ -70,14 +73,20 @@ def envelope(sender: str, recipient: str) -> Envelope:
     try:
         sender = usable(sender)
     except AddressError as error:
-        told = f"{one_line(sender)} is not an address to send from: {error}; correct MAIL_FROM"
+        told = (
+            f"{one_line(sender)} is not an address to send from: {_why(error)}; correct MAIL_FROM"
+        )
         raise NotDone(Reply("deferred", None, told, "mail", "ours")) from None
     try:
         recipient = usable(recipient)
     except AddressError as error:
-        told = f"{one_line(recipient)} is not an address that mail can be sent to: {error}"
+        told = f"{one_line(recipient)} is not an address that mail can be sent to: {_why(error)}"
         raise NotDone(Reply("bounced", None, told, "rcpt", "refused")) from None
     return Envelope(sender, recipient, not (sender + recipient).isascii())
+
+
+def _why(error: AddressError) -> str:
+    return reason(ADDRESSES, error.reason)
 
 
 def one_line(text: str) -> str:

@@ -28,6 +28,8 @@ from services.notifier.letters.links import SignedLinks
 from services.notifier.rules.staleness import too_late
 from services.notifier.rules.verdicts import status_of
 from services.notifier.settings import MailSettings, MailSettingsError
+from texts.facts import ADDRESSES
+from texts.reasons import reason
 
 LETTERS = Counter(
     "jointbuy_letters_total",
@@ -111,8 +113,9 @@ class LetterCaller:
         try:
             written = letter(notice, self._sender, self._links)
         except (AddressError, NoticeError) as error:
+            why = reason(ADDRESSES, error.reason) if isinstance(error, AddressError) else str(error)
             LETTERS.labels(notice.kind, "bounced").inc()
-            return Unasked(rows.Reply("bounced", "write", str(error)))
+            return Unasked(rows.Reply("bounced", "write", why))
         except Exception as error:
             # A bug in a template is mended by a release; until then the letter waits.
             _log.exception("a letter could not be written", notice=notice.notice_id)

@@ -11,10 +11,21 @@ from typing import Any, NamedTuple, Protocol
 from domain.letters import is_about_auction
 from domain.unverified import LEFT_OUT, without_links
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
-from schemas.parts import SUM_MAX
+from schemas.parts import SUM_MAX, Problem
+from schemas.reasons import OfferReason, ReturnRefusal
 from services.notifier.letters import wording
 from services.notifier.letters.headers import NAME_MAX, clean
 from services.notifier.letters.wording import Language, Room
+from texts.facts import APPLICATIONS, PAYMENTS
+from texts.reasons import (
+    FIELD_AND_PROBLEM,
+    OFFERS_AND_WITHDRAWALS,
+    ORDERS_AND_RETURNS,
+    Writing,
+    explained,
+    field_name,
+    told,
+)
 
 #: Beyond it a product of two numbers, each of which a schema allows, is not worth saying.
 ID_MAX = 64
@@ -22,7 +33,16 @@ TEXT_MAX = 500
 SHORT_MAX = 80
 
 #: Refusals that no other offer in the same auction can avoid.
-_FINAL_REASONS = frozenset({"after-term", "auction-withdrawn", "auction-exists"})
+_FINAL_REASONS = frozenset(
+    {OfferReason.AFTER_TERM, OfferReason.AUCTION_WITHDRAWN, OfferReason.AUCTION_EXISTS}
+)
+#: Texts of reasons, by the kind of letter.
+_REASONS: Mapping[str, Mapping[str, str]] = {
+    "order-refused": ORDERS_AND_RETURNS,
+    "offer-judged": OFFERS_AND_WITHDRAWALS,
+    "application-refused": APPLICATIONS,
+    "payment-failed": PAYMENTS,
+}
 
 #: By kind: what stands large, and the rows below; ``label=value`` where their names differ.
 _ROWS: dict[str, tuple[str, str]] = {
@@ -135,7 +155,7 @@ def values(notice: Notice, writes: Writes) -> dict[str, Any]:
         **_amounts(says, writes),
         **_counts(says, writes),
         **_times(notice, writes),
-        **_codes(notice, language),
+        **_codes(notice, writes),
         "is_unconfirmed": notice.kind == "confirm-order",
         "optional": notice.kind in OPTIONAL_KINDS,
         "kind_name": wording.KINDS[notice.kind].in_(language),
@@ -272,21 +292,26 @@ def _times(notice: Notice, writes: Writes) -> dict[str, Any]:
     }
 
 
-def _codes(notice: Notice, language: Language) -> dict[str, Any]:
+def _writing(writes: Writes) -> Writing:
+    """How the recipient reads texts of reasons."""
+
+    def number(number: int | float) -> str:
+        return writes.number(number) if isinstance(number, int) else str(number)
+
+    return Writing(writes.language, number, writes.whole)
+
+
+def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
     """What sentences choose by, and the reason in words."""
     says = notice.says
     is_withdrawal = notice.kind == "offer-judged" and says.offer_id is None
     code = clean(says.reason or "", TEXT_MAX)
     reason = None
     if says.reason is not None:
-        reason = wording.reason(notice.kind, code or "?", language)
-    if reason and says.problems:
-        between = "。" if language == "ja" else "; "
-        named = between.join(
-            wording.problem(clean(each.field, ID_MAX), clean(each.problem, TEXT_MAX), language)
-            for each in says.problems
-        )
-        reason = f"{reason}{named}。" if language == "ja" else f"{reason} {named}."
+        writing = _writing(writes)
+        reason = explained(_REASONS.get(notice.kind, {}), code or "?", writing)
+        between = "" if writes.language == "ja" else " "
+        reason = between.join([reason, *(_problem(each, writing) for each in says.problems)])
     return {
         "role": says.role,
         "basis": says.basis,
@@ -294,7 +319,7 @@ def _codes(notice: Notice, language: Language) -> dict[str, Any]:
         "payment_kind": says.payment_kind,
         "is_card": says.method == "card",
         "reason": reason,
-        "is_return": notice.kind == "order-refused" and says.reason == "exceeds-orders",
+        "is_return": notice.kind == "order-refused" and says.reason == ReturnRefusal.EXCEEDS_ORDERS,
         "can_reserve": bool(says.quantity_max),
         "is_nothing": not says.amount and not says.gift,
         "is_withdrawal": is_withdrawal,
@@ -304,6 +329,13 @@ def _codes(notice: Notice, language: Language) -> dict[str, Any]:
         and not is_withdrawal
         and says.reason not in _FINAL_REASONS,
     }
+
+
+def _problem(problem: Problem, writing: Writing) -> str:
+    """What is wrong with a field, as a sentence."""
+    name = clean(field_name(problem.field, writing), ID_MAX)
+    said = told(problem, writing, lambda text: clean(text, TEXT_MAX))
+    return writing.sentence(writing.text(FIELD_AND_PROBLEM, {"field": name, "problem": said}))
 
 
 def _unverified(text: str) -> str:

@@ -6,6 +6,8 @@ from typing import Protocol
 from domain.mailboxes import AddressError, ascii_domain, usable
 from schemas.letters import Notice
 from services.notifier.letters.wording import Room
+from texts.facts import ADDRESSES
+from texts.reasons import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Sender:
             try:
                 written = check(given)
             except AddressError as error:
-                raise ValueError(f"letters can't come from {given!r}: {error}") from None
+                why = reason(ADDRESSES, error.reason)
+                raise ValueError(f"letters can't come from {given!r}: {why}") from None
             if not written.isascii():
                 raise ValueError(
                     f"letters can't come from {given!r}: each letter and each reply would need"

@@ -31,6 +31,7 @@ from schemas.letters import (
     mailbox_of,
 )
 from schemas.parts import Message
+from schemas.reasons import LetterReply
 from services.notifier.rows import (
     SUPPRESSED,
     Content,
@@ -132,7 +133,8 @@ def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
             status="bounced",
             at=now,
             next_at=None,
-            reply=f"given up after {KEPT_FOR.days} days: {letter.reply or 'it was never tried'}",
+            reply=f"{LetterReply.GIVEN_UP} after {KEPT_FOR.days} days:"
+            f" {letter.reply or 'it was never tried'}",
         )
     del rows[content_name(notice_id)]
     return ()
@@ -179,7 +181,7 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
         wait = spread_pause(notice_id, tried.attempts, PAUSES)
         waited = timedelta(seconds=letter.waited_seconds) + wait
         if waited > TRIED_FOR:
-            given_up = f"given up after {TRIED_FOR.days} days: {reply.text}"
+            given_up = f"{LetterReply.GIVEN_UP} after {TRIED_FOR.days} days: {reply.text}"
             rows[name] = replace(tried, status="bounced", reply=given_up)
         else:
             rows[name] = replace(
@@ -208,7 +210,8 @@ def _reason_to_suppress(letter: Letter, rows: Rows) -> str:
     if letter.kind in OPTIONAL_KINDS:
         for kind in (letter.kind, "all"):
             if _is_unwanted(kind, letter.address, rows):
-                return "unsubscribed" if kind == "all" else f"unsubscribed from {kind}"
+                reply = LetterReply.UNSUBSCRIBED
+                return reply if kind == "all" else f"{reply} from {kind}"
     suppressed = rows.get(SUPPRESSED(letter.address))
     return f"the address was refused: {suppressed.reply}" if suppressed else ""
 

@@ -8,6 +8,7 @@ how something ended or what somebody has, owes or gets, so they are sent however
 from datetime import datetime
 
 from schemas.letters import LetterKind, Notice
+from schemas.reasons import LetterReply
 
 #: The field of a notice with the time after which a letter of the kind is useless.
 _UNTIL: dict[LetterKind, str] = {
@@ -27,4 +28,4 @@ def too_late(notice: Notice, wanted_at: datetime, now: datetime) -> str:
     until: datetime | None = getattr(notice.says, _UNTIL.get(notice.kind, ""), None)
     if until is None or not wanted_at < until <= now:
         return ""
-    return f"not sent: it was useful until {until:%Y-%m-%d %H:%M} UTC"
+    return f"{LetterReply.NOT_SENT}: it was useful until {until:%Y-%m-%d %H:%M} UTC"

@@ -11,7 +11,7 @@ from domain.orders import confirm_by, units_by_link_max
 from runtime.rows import DUE, Due, Name, Rows
 from schemas.letters import Notice
 from schemas.orders import OrderPaid, OrderPlaced
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import OrderRefusal
 from services.order_service.rows import Order, Purchase, Terms
 from services.order_service.rules import letters
 
@@ -28,16 +28,17 @@ def reason_to_refuse(
     terms: Terms,
     purchase: Purchase,
     now: datetime,
-) -> str:
-    """Why an order by a link is refused; empty if it is not, or is another kind of order."""
+) -> OrderRefusal | None:
+    """Why an order by a link is refused; ``None`` if it is not, or is another kind of order."""
     if not isinstance(message, OrderPlaced) or not message.unconfirmed:
-        return ""
+        return None
     stops = terms.stop_at_number and purchase.status == "open"
     most = units_by_link_max(terms.number_of_products, purchase.quantity, stops=stops)
     if message.quantity > most:
-        return BEYOND_LIMITS
+        return OrderRefusal.BEYOND_LIMITS
     confirmed_at = known.confirmed_at if known is not None else None
-    return "expired" if (confirmed_at or now) >= confirm_by(message.ordered_at) else ""
+    is_expired = (confirmed_at or now) >= confirm_by(message.ordered_at)
+    return OrderRefusal.EXPIRED if is_expired else None
 
 
 def keep(name: Name[Order], order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:

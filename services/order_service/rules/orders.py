@@ -10,7 +10,7 @@ from runtime.rows import Name, Rows
 from schemas.orders import OrderPaid, OrderPlaced
 from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.payments import Payment
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import OrderRefusal, PaymentFailure
 from services.order_service.rows import (
     ADMITTED,
     MEMBERS,
@@ -64,7 +64,8 @@ def unaskable_order(message: Payment) -> Name[Order] | None:
     ``None`` if the payment does not say so.
     """
     cause = message.cause
-    if cause.kind != "order" or (message.status, message.problem) != ("cancelled", BEYOND_LIMITS):
+    is_refused = (message.status, message.problem) == ("cancelled", PaymentFailure.BEYOND_LIMITS)
+    if cause.kind != "order" or not is_refused:
         return None
     if cause.source is None or cause.order_id is None:
         return None
@@ -94,7 +95,7 @@ def take_order(
         message, terms, purchase, rows, now
     ) or confirmations.reason_to_refuse(message, known, terms, purchase, now)
     if not reason and _is_beyond_limits(order, purchase):
-        reason = BEYOND_LIMITS
+        reason = OrderRefusal.BEYOND_LIMITS
     if reason:
         return _refuse(name, order, reason, rows, now, is_told=not awaits_confirmation)
     if awaits_confirmation:
@@ -130,7 +131,7 @@ def expire(name: Name[Order], rows: Rows, now: datetime) -> Sequence[Message]:
     if order is None or order.state != "unconfirmed":
         return ()
     confirmations.end_waiting(name, rows)
-    return _refuse(name, order, "expired", rows, now, is_told=False)
+    return _refuse(name, order, OrderRefusal.EXPIRED, rows, now, is_told=False)
 
 
 def _take_confirmed(
@@ -139,7 +140,7 @@ def _take_confirmed(
     confirmations.end_waiting(name, rows)
     purchase = rows[PURCHASE]
     if purchase.status == "withdrawn":
-        return _refuse(name, order, "withdrawn", rows, now)
+        return _refuse(name, order, OrderRefusal.WITHDRAWN, rows, now)
     arrived = replace(order, state="counts", arrived_version=purchase.version + 1, money=False)
     return _take_in(name, arrived, rows, now, paid=paid, money=order.money)
 
@@ -176,7 +177,7 @@ def take_no_money(name: Name[Order], rows: Rows, now: datetime) -> Sequence[Mess
     order = rows.get(name)
     if order is None or order.state != "placed":
         return ()
-    return _refuse(name, order, BEYOND_LIMITS, rows, now)
+    return _refuse(name, order, OrderRefusal.BEYOND_LIMITS, rows, now)
 
 
 def _take_known(
@@ -201,16 +202,16 @@ def _take_known(
 
 def _reason_to_refuse(
     message: OrderPlaced | OrderPaid, terms: Terms, purchase: Purchase, rows: Rows, now: datetime
-) -> str:
-    """The first reason that holds, the order's own before those of when it came; or empty."""
+) -> OrderRefusal | None:
+    """The first reason that holds, the order's own before those of when it came."""
     if terms.listed and ADMITTED(message.member_id) not in rows:
-        return "not-a-member"
+        return OrderRefusal.NOT_A_MEMBER
     if message.ordered_at < terms.opens_at:
-        return "before-period"
+        return OrderRefusal.BEFORE_PERIOD
     if message.ordered_at >= terms.closes_at:
-        return "after-period"
+        return OrderRefusal.AFTER_PERIOD
     if message.currency and terms.currency and message.currency != terms.currency:
-        return "other-currency"
+        return OrderRefusal.OTHER_CURRENCY
     return reason_after_close(purchase, now)
 
 
@@ -235,7 +236,7 @@ def _keep_unpaid(name: Name[Order], order: Order, purchase: Purchase, rows: Rows
 def _count_placed(name: Name[Order], order: Order, rows: Rows, now: datetime) -> Sequence[Message]:
     purchase = rows[PURCHASE]
     if purchase.status == "withdrawn":
-        return _refuse(name, order, "withdrawn", rows, now)
+        return _refuse(name, order, OrderRefusal.WITHDRAWN, rows, now)
     return _count(name, replace(order, state="counts"), purchase, rows, now)
 
 
@@ -244,7 +245,7 @@ def _count(
 ) -> Sequence[Message]:
     """Add an order to its member and to the group, and close the group if that completes it."""
     if _is_beyond_limits(order, purchase):
-        return _refuse(name, order, BEYOND_LIMITS, rows, now)
+        return _refuse(name, order, OrderRefusal.BEYOND_LIMITS, rows, now)
     quantity = purchase.quantity + order.quantity
     value = purchase.value + order.value
     rows[name] = replace(order, address=None) if order.address else order
@@ -291,7 +292,13 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
 
 
 def _refuse(
-    name: Name[Order], order: Order, reason: str, rows: Rows, now: datetime, *, is_told: bool = True
+    name: Name[Order],
+    order: Order,
+    reason: OrderRefusal,
+    rows: Rows,
+    now: datetime,
+    *,
+    is_told: bool = True,
 ) -> Sequence[Message]:
     refused = replace(order, state="refused", reason=reason, address=None)
     rows[name] = refused

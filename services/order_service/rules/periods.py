@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from runtime.rows import DUE, Due, Rows
 from schemas.orders import PurchaseState
 from schemas.parts import Status
+from schemas.reasons import OrderRefusal
 from services.order_service.rows import PURCHASE, Purchase, Terms, purchase_state
 
 LATE_ORDERS_WAIT = timedelta(hours=72)
@@ -45,9 +46,9 @@ def close_as_it_stands(status: Status, rows: Rows, now: datetime) -> Sequence[Pu
     return close(replace(purchase, version=purchase.version + 1), status, now, rows, now)
 
 
-def reason_after_close(purchase: Purchase, now: datetime) -> str:
-    """Why an order made in time is refused as the group has closed; empty if it is not."""
+def reason_after_close(purchase: Purchase, now: datetime) -> OrderRefusal | None:
+    """Why an order made in time is refused as the group has closed; ``None`` if it is not."""
     if purchase.status == "withdrawn":
-        return "withdrawn"
+        return OrderRefusal.WITHDRAWN
     is_late = purchase.late_until is not None and now > purchase.late_until
-    return "too-late" if is_late else ""
+    return OrderRefusal.TOO_LATE if is_late else None

@@ -29,7 +29,7 @@ from schemas.orders import (
 from schemas.parts import NUMBER_MAX, Address, Message
 from schemas.parts import Member as Purchaser
 from schemas.payments import Payment
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import RecordReason
 from services.order_service.rows import (
     ADMITTED,
     CHUNKS,
@@ -93,8 +93,8 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     number of products that no group can reach.
     """
     if message.number_of_products > NUMBER_MAX:
-        problem = f"{BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}"
-        raise UnusableError(problem, BEYOND_LIMITS)
+        problem = f"{RecordReason.BEYOND_LIMITS}: number_of_products is more than {NUMBER_MAX}"
+        raise UnusableError(problem, RecordReason.BEYOND_LIMITS)
     if ENDED in rows:
         return ()
     if TERMS in rows:

@@ -9,6 +9,7 @@ from domain.money import share
 from runtime.rows import Name, Rows
 from schemas.orders import OrderCancelled, OrderReturned
 from schemas.parts import Address, Message
+from schemas.reasons import ReturnRefusal
 from services.order_service.rows import (
     LATEST,
     MEMBERS,
@@ -45,7 +46,9 @@ def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Mes
     answer = rows.get(name)
     if answer is not None:
         return (order_refused(name, answer, rows),) if answer.refused else ()
-    answer = Return(message.member_id, _take_from_orders(message, rows), "exceeds-orders")
+    answer = Return(
+        message.member_id, _take_from_orders(message, rows), ReturnRefusal.EXCEEDS_ORDERS
+    )
     rows[name] = answer
     if not answer.refused:
         return ()

@@ -7,6 +7,7 @@ from domain.sources import may_feed
 from runtime.rows import Rows
 from schemas.orders import OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
+from schemas.reasons import OrderRefusal, ReturnRefusal
 from services.order_service.rows import (
     TERMS,
     Order,
@@ -16,8 +17,6 @@ from services.order_service.rows import (
     return_name,
 )
 from services.order_service.rules import letters
-
-NOT_THIS_SHOP = "not-this-shop"
 
 
 def is_fed_by(source: str, rows: Rows) -> bool:
@@ -32,7 +31,7 @@ def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) ->
     No letter goes to the address of an unconfirmed order, as it may be a stranger's.
     """
     name = order_name(message.source, message.order_id)
-    row = Order("refused", message.member_id, message.quantity, reason=NOT_THIS_SHOP)
+    row = Order("refused", message.member_id, message.quantity, reason=OrderRefusal.NOT_THIS_SHOP)
     known = rows.get(name)
     if known is not None and known.state == "refused":
         return (order_refused(name, known, rows),)
@@ -48,6 +47,6 @@ def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence
     name = return_name(message.source, message.return_id)
     known = rows.get(name)
     if known is None:
-        known = Return(message.member_id, message.quantity, NOT_THIS_SHOP)
+        known = Return(message.member_id, message.quantity, ReturnRefusal.NOT_THIS_SHOP)
         rows[name] = known
     return (order_refused(name, known, rows),)

@@ -9,7 +9,7 @@ from runtime.rows import DUE, WAITING, Due, GivenUp, Name, Rows, UnusableError, 
 from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.payments import Payment
-from schemas.reasons import MISTYPED_GROUP, UNKNOWN_GROUP
+from schemas.reasons import OrderRefusal, RecordReason, ReturnRefusal
 from services.order_service.rows import (
     ENDED,
     WAITS,
@@ -50,7 +50,8 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
         return ()
     if not is_group_id(rows.key):
         if refused is None:
-            raise UnusableError(f"no group has the id {rows.key}: it is mistyped", MISTYPED_GROUP)
+            problem = f"no group has the id {rows.key}: it is mistyped"
+            raise UnusableError(problem, RecordReason.MISTYPED_GROUP)
         return _refuse(message, name, refused, rows, now)
     number = (rows.get(WAITS) or Waits(0)).last + 1
     until = now + UNKNOWN_GROUP_WAIT
@@ -77,7 +78,7 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenU
     name, refused = _refused(message, rows)
     if refused is None:
         problem = f"no group with the id {rows.key} came within an hour"
-        return (GivenUp(message, waiting, problem, UNKNOWN_GROUP),)
+        return (GivenUp(message, waiting, problem, RecordReason.UNKNOWN_GROUP),)
     return _refuse(message, name, refused, rows, now)
 
 
@@ -99,11 +100,11 @@ def _refused(message: Waiter, rows: Rows) -> tuple[Name[Any], Order | Return | N
     """The row, and its name, of an order or return refused for want of its group."""
     is_over = ENDED in rows
     if isinstance(message, OrderReturned):
-        reason = "exceeds-orders" if is_over else UNKNOWN_GROUP
-        refused = Return(message.member_id, message.quantity, reason)
+        lacks = ReturnRefusal.EXCEEDS_ORDERS if is_over else ReturnRefusal.UNKNOWN_GROUP
+        refused = Return(message.member_id, message.quantity, lacks)
         return return_name(message.source, message.return_id), refused
     if isinstance(message, OrderPlaced | OrderPaid):
         name = order_name(message.source, message.order_id)
-        reason = "too-late" if is_over else UNKNOWN_GROUP
+        reason = OrderRefusal.TOO_LATE if is_over else OrderRefusal.UNKNOWN_GROUP
         return name, Order("refused", message.member_id, message.quantity, reason=reason)
     return Name(""), None

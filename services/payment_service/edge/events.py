@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from schemas.payments import PaymentDisputed, PaymentReported
+from schemas.reasons import PaymentFailure
 from services.payment_service.rules.minor_units import from_stripe_units
 
 Status = Literal["authorised", "succeeded", "failed", "cancelled"]
@@ -33,8 +34,8 @@ _REFUND_STATUS: Mapping[str, Status] = {
     "canceled": "failed",
 }
 _REASONS = {
-    "checkout.session.expired": "not-paid",
-    "checkout.session.async_payment_failed": "card-declined",
+    "checkout.session.expired": PaymentFailure.NOT_PAID,
+    "checkout.session.async_payment_failed": PaymentFailure.CARD_DECLINED,
 }
 _DISPUTE_EVENTS = frozenset(
     {
@@ -96,7 +97,7 @@ def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
             payment_id=metadata["payment_id"],
             status=status,
             provider_reference=None if kind.startswith("checkout.") else told["id"],
-            reason=_REASONS.get(kind, "refused") if status == "failed" else None,
+            reason=_REASONS.get(kind, PaymentFailure.REFUSED) if status == "failed" else None,
             at=datetime.fromtimestamp(event["created"], UTC),
         )
     except _NO_REPORT:

@@ -16,6 +16,7 @@ from prometheus_client import Counter
 
 from runtime.breaker import Strained, reply_of
 from runtime.caller import Lease
+from schemas.reasons import PaymentFailure
 from services.payment_service.edge.stripe_client import client_of
 from services.payment_service.edge.stripe_errors import STATE_CODES, sorted_out
 from services.payment_service.rules.minor_units import AmountError, in_stripe_units
@@ -127,7 +128,7 @@ class StripeCards:
         """How a session stands that is known."""
         session = await client.v1.checkout.sessions.retrieve_async(session_id)
         if session.status == "expired":
-            return Reply("declined", "not-paid")
+            return Reply("declined", PaymentFailure.NOT_PAID)
         if session.status == "open" or not session.payment_intent:
             return Reply("pending", session=session.id, page=session.url)
         intent = await client.v1.payment_intents.retrieve_async(str(session.payment_intent))
@@ -204,7 +205,7 @@ class StripeCards:
             )
         except StateError:
             found = await self._find_refund(client, request)
-            return found or Reply("declined", "refused", spent=True)
+            return found or Reply("declined", PaymentFailure.REFUSED, spent=True)
         return _refunded(refund)
 
     async def _find_refund(self, client: stripe.StripeClient, request: Request) -> Reply | None:
@@ -229,7 +230,7 @@ def _refunded(refund: Any) -> Reply:
     if refund.status == "succeeded":
         return Reply("succeeded", reference=refund.id)
     if refund.status in ("failed", "canceled"):
-        return Reply("declined", "refused")
+        return Reply("declined", PaymentFailure.REFUSED)
     return Reply("pending", reference=refund.id)
 
 

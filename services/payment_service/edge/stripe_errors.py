@@ -4,6 +4,7 @@ import stripe
 import structlog
 
 from runtime.breaker import Strained
+from schemas.reasons import PaymentFailure
 from services.payment_service.rules.provider import Reply
 
 #: What the state of things does not allow (any more): it is looked at instead.
@@ -44,7 +45,7 @@ def sorted_out(error: Exception) -> Reply | Strained:
         is_disputed = code == _DISPUTED_CODE
         return Reply(
             "disputed" if is_disputed else "declined",
-            code if is_disputed else "card-declined",
+            code if is_disputed else PaymentFailure.CARD_DECLINED,
             spent=True,
         )
     status = getattr(error, "http_status", None) or 0

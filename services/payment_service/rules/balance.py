@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from domain.ids import MARK_MAX, order_mark
 from schemas.parts import SUM_MAX, Method
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import PaymentFailure
 from services.payment_service.rows import (
     DISPUTE_LOST,
     ORGANIZER,
@@ -284,7 +284,7 @@ def _order_payment(name: str, order: Order, account: Account, claimed: int, now:
     if claimed + value > SUM_MAX:
         # A cancelled charge has order_service refuse the order.
         refused = Begin("charge", account.method, value, cause, order=name)
-        return refused._replace(status="cancelled", problem=BEYOND_LIMITS)
+        return refused._replace(status="cancelled", problem=PaymentFailure.BEYOND_LIMITS)
     return Begin("invoice", account.method, value, cause, order=name, quantity=order.quantity)
 
 

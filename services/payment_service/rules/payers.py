@@ -22,7 +22,7 @@ from schemas.orders import (
     PurchaseRow,
 )
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Message
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import RecordReason, ReturnRefusal
 from services.payment_service.rows import (
     GROUP,
     ORGANIZER,
@@ -48,7 +48,7 @@ NOT_TAKEN = ("confirmed-ahead", "unconfirmed")
 #: How long the favor for a late row is waited for; it comes unless the sum stays the same.
 FAVOR_WAIT = timedelta(hours=1)
 #: The reason of a refusal that is about a return, whose id stands in place of an order's.
-ABOUT_RETURN = "exceeds-orders"
+ABOUT_RETURN = ReturnRefusal.EXCEEDS_ORDERS
 
 
 # --- purchasers and their favors -----------------------------------------------------------------
@@ -109,9 +109,10 @@ def _sums(group: Group, before: Purchaser, after: Purchaser) -> Group:
     )
     if sums.quantity > NUMBER_MAX or max(sums.value, sums.favor) > SUM_MAX:
         raise UnusableError(
-            f"{BEYOND_LIMITS}: the group would have {sums.quantity} units of {sums.value} minor"
+            f"{RecordReason.BEYOND_LIMITS}: the group would have {sums.quantity} units of"
+            f" {sums.value} minor"
             f" units and favors of {sums.favor}; at most {NUMBER_MAX} and {SUM_MAX} are possible",
-            BEYOND_LIMITS,
+            RecordReason.BEYOND_LIMITS,
         )
     return sums
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from runtime.rows import Call, Name, Rows, spread_pause
 from schemas.parts import Message
+from schemas.reasons import PaymentFailure
 from services.payment_service.rows import Kind, Move, call_name, key_of, move_name
 from services.payment_service.rules.book import Book
 from services.payment_service.rules.disputes import keep_refused
@@ -157,6 +158,7 @@ def _try_later(book: Book, payment_id: str, tried: Move, reply: Reply, call: Cal
         book.rows[call_name(payment_id)] = Call(at=at, since=call.since)
         return
     tried.status = "failed"
-    tried.problem = "no-answer" if reply.outcome == "again" else "not-accepted"
+    is_again = reply.outcome == "again"
+    tried.problem = PaymentFailure.NO_ANSWER if is_again else PaymentFailure.NOT_ACCEPTED
     tried.is_unsure = reply.outcome == "again" and tried.kind in MOVES_MONEY
     book.put(payment_id, tried)

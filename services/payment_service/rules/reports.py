@@ -11,7 +11,7 @@ from typing import Literal
 from runtime.rows import Rows, UnusableError
 from schemas.parts import SUM_MAX, Message
 from schemas.payments import PaymentDisputed, PaymentReported, PaymentRetried
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import PaymentFailure, RecordReason
 from services.payment_service.rows import (
     REPORTS,
     Move,
@@ -62,9 +62,9 @@ def _receipt(message: PaymentReported, invoice: Move, moves: Moves) -> Receipt |
     in_all = done(moves).received + amount
     if in_all > SUM_MAX:
         raise UnusableError(
-            f"{BEYOND_LIMITS}: {in_all} minor units would have come from the payer of"
+            f"{RecordReason.BEYOND_LIMITS}: {in_all} minor units would have come from the payer of"
             f" {message.payment_id}, at most {SUM_MAX} are possible",
-            BEYOND_LIMITS,
+            RecordReason.BEYOND_LIMITS,
         )
     return Receipt(message.report_id, amount, message.provider_reference, message.at)
 
@@ -124,7 +124,7 @@ def take_outcome(
             reference=reference or move.reference,
             was_there=move.was_there or status in ("authorised", "succeeded"),
             is_unsure=False,
-            problem=(reason or "refused") if status == "failed" else None,
+            problem=(reason or PaymentFailure.REFUSED) if status == "failed" else None,
             code=code if status == "succeeded" else None,
         ),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from runtime.rows import Name, Rows, Table
 from schemas.groups import MembersAdmitted, MembersListed
 from schemas.parts import Member, Problem
+from schemas.refusals import ProblemCode
 from services.request_service.rows import (
     GATHERED,
     LISTED,
@@ -17,9 +18,14 @@ from services.request_service.rows import (
     Expected,
     Gathered,
     Listed,
+    OddPart,
     Part,
 )
-from services.request_service.rules.problems import members_problems, named, parts_problems
+from services.request_service.rules.problems import (
+    members_problems,
+    parts_problems,
+    problem_of_names,
+)
 
 PARTS_PER_CALL = 5
 ROWS_DROPPED_PER_CALL = 1_000
@@ -52,8 +58,8 @@ def gather_part(rows: Rows, message: MembersListed) -> Gathered:
         gathered = replace(gathered, parts=gathered.parts + 1)
         gathered = gather(rows, gathered, message.members, message.part)
     else:
-        odd = f"part {message.part} of {message.parts} came where {gathered.of} parts were expected"
-        gathered = replace(gathered, odd=gathered.odd or odd)
+        odd = OddPart(message.part, message.parts, gathered.of)
+        gathered = replace(gathered, odd_part=gathered.odd_part or odd)
     rows[GATHERED] = gathered
     return gathered
 
@@ -80,8 +86,13 @@ def problem_of_missing(rows: Rows) -> Problem:
     """Which parts never came."""
     parts: int = rows[GATHERED].of
     missing = (str(part) for part in range(1, parts + 1) if part_name(part) not in rows)
-    problem = f"of {parts} parts these did not come within 7 days: {named(missing)}; ask again"
-    return Problem(field="member_parts", problem=problem)
+    return problem_of_names(
+        "member_parts",
+        (ProblemCode.MISSING_PARTS, ProblemCode.MANY_MISSING_PARTS),
+        "missing",
+        missing,
+        parts=parts,
+    )
 
 
 def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]:

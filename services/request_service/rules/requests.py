@@ -35,7 +35,8 @@ from schemas.groups import (
     MembersListed,
     RequestRefused,
 )
-from schemas.parts import Message, Problem, is_possible
+from schemas.parts import KeptProblem, Message, Problem, is_possible
+from schemas.refusals import ProblemCode
 from services.request_service.rows import (
     ASKED,
     CHUNKS,
@@ -61,6 +62,7 @@ from services.request_service.rules.problems import (
     terms_problems,
 )
 from services.request_service.rules.terms import draft, filled
+from texts.reasons import problem
 
 DEFINITION_WAIT = timedelta(seconds=60)
 DEFINITION_RECHECK = timedelta(seconds=5)
@@ -112,7 +114,7 @@ def take_members(
         rows[DUE("parts")] = Due(now + PARTS_WAIT)
     gathered = members.gather_part(rows, message)
     expected = rows.get(EXPECTED)
-    if expected is None or not (gathered.odd or gathered.parts == gathered.of):
+    if expected is None or not (gathered.odd_part or gathered.parts == gathered.of):
         return []
     problems = members.problems_of_gathered(rows, expected)
     return _refuse(rows, problems) if problems else _claim(rows, attempt=0)
@@ -128,8 +130,7 @@ def withdraw(
     """
     outcome = rows.get(OUTCOME)
     if outcome is None:
-        problem = "withdrawn before its id was issued"
-        return _refuse(rows, [Problem(field="request_id", problem=problem)])
+        return _refuse(rows, [problem("request_id", ProblemCode.REQUEST_WITHDRAWN)])
     if outcome.group_id is None:
         return [_answer(rows)]
     if GROUP not in rows:
@@ -300,7 +301,7 @@ def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:
     for name in (ASKED, GROUP, CLAIM, DUE("definition"), DUE("parts")):
         if name in rows:
             del rows[name]
-    rows[OUTCOME] = Outcome(problems=tuple((each.field, each.problem) for each in problems))
+    rows[OUTCOME] = Outcome(problems=tuple(map(KeptProblem.of, problems)))
     return [_answer(rows)]
 
 
@@ -308,7 +309,7 @@ def _answer(rows: Rows) -> Message:
     outcome = rows[OUTCOME]
     if outcome.group_id is not None and outcome.issued_at is not None:
         return IdIssued(request_id=rows.key, group_id=outcome.group_id, issued_at=outcome.issued_at)
-    problems = tuple(Problem(field=field, problem=problem) for field, problem in outcome.problems)
+    problems = tuple(each.told() for each in outcome.problems)
     return RequestRefused(request_id=rows.key, problems=problems)
 
 

@@ -24,6 +24,7 @@ from runtime.records import (
 )
 from runtime.settings import Settings
 from schemas.ops import DEAD_LETTERS
+from schemas.reasons import OrderReason
 from services.shop_bridge.edge.publisher import Publisher
 from services.shop_bridge.edge.receipt import MISTYPED_ERROR
 from services.shop_bridge.metrics import MISTYPED, OUTBOX_EVENTS
@@ -95,7 +96,7 @@ class Events:
         """The records that an event makes: none if it is known or a tombstone."""
         if isinstance(record, Unreadable):
             OUTBOX_EVENTS.labels(self._source, "unreadable").inc()
-            return self._buried(record, GarbledError(record.problem, "unreadable"))
+            return self._buried(record, GarbledError(record.problem, OrderReason.UNREADABLE))
         event_id = outbox.event_id(record.headers)
         if event_id is not None and (event_id in self._reading or self._known.get(event_id)):
             OUTBOX_EVENTS.labels(self._source, "repeated").inc()

@@ -21,7 +21,7 @@ import structlog
 
 from runtime.records import OutputRecord, milliseconds
 from runtime.settings import Settings
-from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED, NOT_FETCHED
+from schemas.reasons import OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
 from services.shop_bridge.edge.poll_state import Position, State
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
@@ -247,12 +247,12 @@ class Poll:
         told = told.as_read(answer.asked_at, answer.read_at)
         records = [self._publisher.event(each, now_ms, cause) for each in told.at(now)]
         if told.mistyped is not None and not is_repeat:
-            left = unusable.left(self._source, told.mistyped.order_id, MISTYPED_GROUP)
+            left = unusable.left(self._source, told.mistyped.order_id, OrderReason.MISTYPED_GROUP)
             letter = self._publisher.dead_letter(told.mistyped, now_ms, cause, MISTYPED_ERROR, left)
             records.append(letter)
         if told.problem is not None and not is_repeat:
             body = json.dumps(answer.body, default=str).encode()
-            left = unusable.left(self._source, told.order_id, NOT_COUNTED)
+            left = unusable.left(self._source, told.order_id, OrderReason.NOT_COUNTED)
             records.append(
                 self._publisher.dead_webhook(self._source, body, now_ms, cause, told.problem, left)
             )
@@ -285,7 +285,7 @@ class Poll:
             shop_order=shop_order(self._source, order_id),
             source=self._source,
             order_id=order_id,
-            reason=NOT_FETCHED,
+            reason=OrderReason.NOT_FETCHED,
             problem=f"{problem[0].upper()}{problem[1:]}. {NOT_FETCHED_HELP}",
             at=now,
         )

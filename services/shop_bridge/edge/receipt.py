@@ -14,7 +14,7 @@ import structlog
 
 from runtime.records import OutputRecord, milliseconds
 from schemas.parts import Message
-from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED
+from schemas.reasons import OrderReason
 from services.shop_bridge.edge import signatures
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.metrics import MISTYPED, UNREADABLE, WEBHOOKS
@@ -158,7 +158,7 @@ class Receiver:
             return Answer(200, f"it counts in no group{why}", "ignored", topic)
         records = [self._publisher.event(each, milliseconds(now), cause) for each in events]
         if told.mistyped is not None:
-            left = unusable.left(shop.name, told.mistyped.order_id, MISTYPED_GROUP)
+            left = unusable.left(shop.name, told.mistyped.order_id, OrderReason.MISTYPED_GROUP)
             records.append(self._mistyped(shop, told.mistyped, now, cause, left))
         if told.problem is not None:
             records.append(self._uncounted(shop, told, body, now, cause))
@@ -216,7 +216,7 @@ class Receiver:
         problem = told.problem or ""
         UNREADABLE.labels(shop.name).inc()
         _log.warning("a line of a group can't be counted", source=shop.name, error=problem)
-        left = unusable.left(shop.name, told.order_id, NOT_COUNTED)
+        left = unusable.left(shop.name, told.order_id, OrderReason.NOT_COUNTED)
         return self._publisher.dead_webhook(
             shop.name, body, milliseconds(now), cause, problem, left
         )

@@ -19,7 +19,7 @@ from domain.money import half_up, share
 from runtime.rows import UnusableError
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import NUMBER_MAX, SUM_MAX, Message
-from schemas.reasons import BEYOND_LIMITS
+from schemas.reasons import RecordReason
 from schemas.shops import ProductAsked
 from services.shop_bridge.rows import Sent, ShopOrder
 from services.shop_bridge.rules import units as counting
@@ -137,9 +137,10 @@ def _target(group_id: str, order: ShopOrder) -> tuple[int, int, int]:
     quantity, left, value = counting.target(group_id, order)
     if quantity > NUMBER_MAX or value > SUM_MAX:
         raise UnusableError(
-            f"{BEYOND_LIMITS}: the order would have {quantity} units of {half_up(value)} minor"
-            f" units for {group_id}, at most {NUMBER_MAX} and {SUM_MAX} are possible",
-            BEYOND_LIMITS,
+            f"{RecordReason.BEYOND_LIMITS}: the order would have {quantity} units of"
+            f" {half_up(value)} minor units for {group_id}, at most"
+            f" {NUMBER_MAX} and {SUM_MAX} are possible",
+            RecordReason.BEYOND_LIMITS,
         )
     return quantity, left, half_up(value)
 

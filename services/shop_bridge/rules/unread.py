@@ -13,7 +13,7 @@ from domain.sources import shop_of
 from runtime.rows import DUE, Due, Rows
 from schemas.ops import Task, next_version, order_task_id
 from schemas.parts import Message
-from schemas.reasons import MISTYPED_GROUP, NOT_COUNTED, NOT_THE_PRODUCT, OrderReason
+from schemas.reasons import OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
 from services.shop_bridge.rows import ORDER, TASK, LeftToPeople, ShopOrder
 from services.shop_bridge.rules.units import is_other_product
@@ -79,15 +79,15 @@ def _problem(order: ShopOrder) -> tuple[OrderReason, str] | None:
         *(line for part in order.parts.values() for line in part.lines.values()),
     ]
     if any(line.mistyped and line.group_id is None for line in lines):
-        return MISTYPED_GROUP, MISTYPED_PROBLEM
+        return OrderReason.MISTYPED_GROUP, MISTYPED_PROBLEM
     if order.problem is not None:
-        return NOT_COUNTED, (
+        return OrderReason.NOT_COUNTED, (
             f"This can't be counted: {order.problem}. The rest of the order counts. Correct it in"
             " the shop and save the order there, or enter what is missing by hand."
         )
     for group_id in dict.fromkeys(line.group_id for line in lines):
         if group_id is not None and is_other_product(group_id, order):
-            return NOT_THE_PRODUCT, (
+            return OrderReason.NOT_THE_PRODUCT, (
                 f"The order names {group_id}, but none of its lines is the group's product, whose"
                 f" id is {order.products[group_id]}. So it does not count. Correct the order in the"
                 " shop, or give the product that id or SKU there."

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.ops import order_task_id
 from schemas.parts import Message
-from schemas.reasons import MISTYPED_GROUP, OrderReason
+from schemas.reasons import OrderReason
 from schemas.shops import ShopOrderUnread
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
@@ -45,7 +45,7 @@ def said(error: ValueError) -> tuple[OrderReason, str]:
     """A code and words for why a body can't be read, without values of it."""
     if isinstance(error, UnreadableError | GarbledError):
         return error.reason, str(error)
-    return "schema", SCHEMA
+    return OrderReason.SCHEMA, SCHEMA
 
 
 def unread(
@@ -98,7 +98,7 @@ def mistyped(source: str, message: Message, at: datetime) -> ShopOrderUnread:
         source=source,
         order_id=order_id,
         number=told_id,
-        reason=MISTYPED_GROUP,
+        reason=OrderReason.MISTYPED_GROUP,
         problem=MISTYPED_PROBLEM,
         at=at,
     )

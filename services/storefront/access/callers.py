@@ -16,9 +16,10 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
-from runtime.links import LinkError, Links, Purpose
+from runtime.links import ExpiredLinkError, LinkError, Links, Purpose
 from runtime.networks import network_of
 from schemas.ops import ApiKey
+from schemas.refusals import RefusalCode
 from services.storefront.problems import NoCredential, NotAllowed
 from services.storefront.settings import PageSettings
 
@@ -136,7 +137,7 @@ class Access:
         scheme, _, credential = given.partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential or not credential.isascii():
-            raise NoCredential("give the key or the link's token as 'Authorization: Bearer …'")
+            raise NoCredential(RefusalCode.CREDENTIAL_FORM)
         if credential.startswith("jb_"):
             return await self.by_key(request, credential)
         if self._is_admin(credential):
@@ -152,7 +153,7 @@ class Access:
         # Compared whether or not there is such a key, and answered alike.
         is_it = hmac.compare_digest(digest_of(credential), found.digest if found else _NOBODY)
         if found is None or not is_it or found.revoked_at is not None:
-            raise NoCredential("the key is not known, or no longer good: ask for a new one")
+            raise NoCredential(RefusalCode.KEY_UNKNOWN)
         return Actor(found.role, found.holder_id, via=found.key_id, client=client_of(request))
 
     def _is_admin(self, credential: str) -> bool:
@@ -162,10 +163,11 @@ class Access:
         for purpose in _BEARERS:
             try:
                 return self.by_link(request, purpose, token)
-            except LinkError as error:
-                if "expired" in str(error):
-                    raise NoCredential(str(error)) from None
-        raise NoCredential("the credential is neither a key nor a link's token that works here")
+            except ExpiredLinkError as error:
+                raise NoCredential(error.code, **error.params) from None
+            except LinkError:
+                continue
+        raise NoCredential(RefusalCode.CREDENTIAL_UNKNOWN)
 
     def by_link(self, request: Request, purpose: Purpose, token: str) -> Actor:
         """The holder of a link, in whose place a page acts.
@@ -175,7 +177,7 @@ class Access:
         what = self.links.read(purpose, token, MAX_AGE[purpose])
         kind = _BEARERS[purpose]
         if len(what) != _PARTS.get(purpose, 2):
-            raise LinkError("the link is not complete: copy it whole from the letter")
+            raise LinkError()
         about, id_, order = (*what, "", "")[:3]
         return Actor(kind, id_, about, order, client=client_of(request))
 
@@ -191,7 +193,7 @@ class Access:
             return Actor("admin", via=ADMIN, client=client_of(request))
         actor = await self.by_key(request, credential)
         if actor.kind not in kinds:
-            raise NotAllowed(f"this is a {actor.kind}'s key: sign in with another")
+            raise NotAllowed(RefusalCode.OTHER_KEY, kind=actor.kind)
         return actor
 
     def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.bodies import is_told_too_large
 from runtime.networks import network_of
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import COOKIE
 from services.storefront.access.rates import Rates, What
 from services.storefront.problems import NotAllowed, Refusal, TooLarge
@@ -124,7 +125,7 @@ class Guard:
         else:
             is_ours = COOKIE not in headers.get("cookie", "")
         if not is_ours:
-            raise NotAllowed("this came from another site: open our page, and do it there")
+            raise NotAllowed(RefusalCode.OTHER_SITE)
 
 
 async def _body(scope: Scope, headers: Headers, receive: Receive) -> bytes | None:
@@ -132,7 +133,7 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> bytes | Non
     if scope["method"] in SAFE:
         return b""
     most = API_BODY_BYTES_MAX if scope["path"].startswith(API) else BODY_BYTES_MAX
-    too_large = TooLarge(f"a request may hold {most} bytes: send less at once")
+    too_large = TooLarge(RefusalCode.BODY_TOO_LARGE, most=most)
     if is_told_too_large(headers, most):
         raise too_large
     body = bytearray()

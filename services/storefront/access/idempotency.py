@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from schemas.refusals import RefusalCode
 from services.storefront.model.database import TROUBLE, DatabaseError, in_short
 from services.storefront.model.tables import IDEMPOTENCY
 from services.storefront.problems import KeyReused
@@ -52,9 +53,7 @@ class Idempotency:
         except TROUBLE as error:
             raise DatabaseError(f"the key can't be kept: {in_short(error)}") from error
         if known is not None and known != fingerprint:
-            raise KeyReused(
-                "something else was asked for under this Idempotency-Key before: choose a new key"
-            )
+            raise KeyReused(RefusalCode.KEY_REUSED)
         return True
 
     async def forget(self, key: str, body: bytes) -> None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from runtime.clients import TransportError
 from runtime.links import LinkError
+from schemas.refusals import RefusalCode
 from services.storefront.access.guarding import API, Refuse
 from services.storefront.model.database import DatabaseError
 from services.storefront.model.reading import BadCursor, NothingSuch
@@ -98,28 +99,30 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
         case Refusal():
             return error
         case BadCursor():
-            return Impossible(str(error))
-        case LinkError() | NothingSuch():
-            return Unknown(str(error))
+            return Impossible(error.code, **error.params)
+        case LinkError():
+            return Unknown(error.code, **error.params)
+        case NothingSuch():
+            return Unknown(RefusalCode.NO_SUCH_NAME)
         case RequestValidationError():
             return invalid(error.errors())
         case TransportError() | KafkaError() | DatabaseError():
             _log.warning("could not be done", error=f"{type(error).__name__}: {error}")
             return NotNow()
         case HTTPException(status_code=404):
-            return Unknown("there is nothing at this address")
+            return Unknown(RefusalCode.NO_ADDRESS)
         case HTTPException(status_code=405):
-            refusal = WrongMethod("this can't be asked of this address")
+            refusal = WrongMethod(RefusalCode.NO_METHOD)
             refusal.headers = dict(error.headers or {})
             return refusal
         case HTTPException(status_code=413):
-            return TooLarge("more was sent than is taken")
+            return TooLarge(RefusalCode.TOO_LARGE)
         case HTTPException(status_code=status) if 400 <= status < 500:
-            return Invalid("the request can't be read")
+            return Invalid(RefusalCode.UNREADABLE)
     # Where, not what: the words of an error may hold what somebody sent.
     where = "".join(format_tb(error.__traceback__))
     _log.error("a fault of ours", error=type(error).__name__, where=where)
-    return Broken("this is a fault of ours: it is written down, try again later")
+    return Broken(RefusalCode.BROKEN)
 
 
 def add_handlers(

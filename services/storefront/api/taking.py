@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor, Kind
 from services.storefront.commands.acting import demand
 from services.storefront.commands.given import ID_PATTERN, given
@@ -130,7 +131,7 @@ class Taken(Generic[G]):
             return given(self._shape, b"{}")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
-            raise NotJson("send the body as application/json")
+            raise NotJson(RefusalCode.NOT_JSON)
         return given(self._shape, body)
 
     def documented(self) -> dict[str, Any]:

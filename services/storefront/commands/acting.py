@@ -17,6 +17,7 @@ from runtime.cache import TwoGenerations
 from schemas.auctions import AUCTIONS, SELLERS, Auction, Seller
 from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurchase
 from schemas.parts import Message, Problem
+from schemas.refusals import ProblemCode, RefusalCode
 from schemas.topic import Topic
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.rates import Count, Rates
@@ -26,6 +27,7 @@ from services.storefront.model.reading import Reader
 from services.storefront.problems import Impossible, NoCredential, NotAllowed, Unknown
 from services.storefront.sending import Sender
 from services.storefront.settings import PageSettings
+from texts.reasons import problem
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -33,18 +35,6 @@ M = TypeVar("M", bound=Message)
 LOOK_SECONDS = 0.03
 #: Commands whose letters were counted; so many are known at least.
 COUNTED_SIZE = 10_000
-LINK_PROBLEM = "contains a web or mail address, or looks like one: leave it out"
-_IN_WORDS: dict[Kind, str] = {
-    "admin": "the admin's key",
-    "seller": "a seller's key",
-    "invited": "the link of an invitation",
-    "shop": "a shop's key",
-    "organizer": "the organizer's link",
-    "member": "a link to order",
-    "applicant": "the applicant's link",
-    "payer": "the link to a payer's payments",
-    "requester": "the token that came with the request",
-}
 
 
 class Acting:
@@ -168,9 +158,7 @@ class Acting:
             return
         most = self._settings.letters_per_hour
         if number > most:
-            raise Impossible(
-                f"this would send {number} letters; at most {most} an hour are allowed"
-            )
+            raise Impossible(RefusalCode.TOO_MANY_LETTERS, number=number, most=most)
         await self._rates.count_all(
             [
                 Count("letters", actor.client, number),
@@ -193,12 +181,12 @@ class Acting:
         """For whom a key acts: its holder, or whom the admin names."""
         if actor.kind == "admin":
             if named is None:
-                problem = Problem(field=field, problem="is missing: name it")
-                raise Impossible("the admin acts for somebody", [problem])
+                missing = problem(field, ProblemCode.MISSING_NAME)
+                raise Impossible(RefusalCode.NOBODY_NAMED, [missing])
             return named
         demand(actor, kind)
         if named not in (None, actor.id):
-            raise NotAllowed(f"{field} is not the key's: leave it out")
+            raise NotAllowed(RefusalCode.NOT_THE_KEYS, field=field)
         return actor.id
 
     def runs(self, actor: Actor, group: GroupPurchase, shop_id: str | None) -> bool:
@@ -223,7 +211,7 @@ class Acting:
             found = await self._reader.fact(DEFINITIONS.name, group.definition_id)
             shop_id = found.shop_id if isinstance(found, Definition) else None
         if not self.runs(actor, group, shop_id):
-            raise NotAllowed(f"{_IN_WORDS[actor.kind]} is not of this group purchase")
+            raise NotAllowed(RefusalCode.GROUP_OF_OTHER, held=actor.kind)
 
     async def group_run_by(self, actor: Actor, group_id: str) -> GroupPurchase:
         """A group's terms, for whoever runs it. Raises ``Unknown`` and ``NotAllowed``."""
@@ -236,26 +224,26 @@ class Acting:
     async def _group(self, group_id: str) -> GroupPurchase:
         found = await self._reader.fact(GROUP_PURCHASES.name, group_id)
         if not isinstance(found, GroupPurchase):
-            raise Unknown(f"no group purchase has the id {group_id}: see whether it is mistyped")
+            raise Unknown(RefusalCode.NO_GROUP, id=group_id)
         return found
 
     async def _auction(self, auction_id: str) -> Auction:
         found = await self._reader.fact(AUCTIONS.name, auction_id)
         if not isinstance(found, Auction):
-            raise Unknown(f"no auction has the id {auction_id}: see whether it is mistyped")
+            raise Unknown(RefusalCode.NO_AUCTION, id=auction_id)
         return found
 
     async def definition(self, definition_id: str) -> Definition:
         """A definition, withdrawn or not. Raises ``Unknown``."""
         found = await self._reader.fact(DEFINITIONS.name, definition_id)
         if not isinstance(found, Definition):
-            raise Unknown(f"no definition has the id {definition_id}: see whether it is mistyped")
+            raise Unknown(RefusalCode.NO_DEFINITION, id=definition_id)
         return found
 
     async def _seller(self, seller_id: str) -> Seller:
         found = await self._reader.fact(SELLERS.name, seller_id)
         if not isinstance(found, Seller):
-            raise Unknown(f"no seller has the id {seller_id}, or not yet")
+            raise Unknown(RefusalCode.NO_SELLER, id=seller_id)
         return found
 
 
@@ -275,7 +263,7 @@ def is_trusted(actor: Actor) -> bool:
 def link_problems(said: Mapping[str, str | None]) -> list[Problem]:
     """A problem for each field whose text letters must not repeat."""
     return [
-        Problem(field=field, problem=LINK_PROBLEM)
+        problem(field, ProblemCode.HAS_LINK)
         for field, text in said.items()
         if text and has_link(text)
     ]
@@ -290,10 +278,10 @@ def demand(actor: Actor, *kinds: Kind) -> None:
     """Raises ``NoCredential`` without one, ``NotAllowed`` with another."""
     if actor.kind in kinds:
         return
-    wanted = " or ".join(_IN_WORDS[kind] for kind in kinds)
+    wanted = ", ".join(kinds)
     if actor.kind == "anonymous":
-        raise NoCredential(f"this needs {wanted}")
-    raise NotAllowed(f"this needs {wanted}, not {_IN_WORDS[actor.kind]}")
+        raise NoCredential(RefusalCode.NEEDS, wanted=wanted)
+    raise NotAllowed(RefusalCode.NEEDS_OTHER, wanted=wanted, held=actor.kind)
 
 
 def now() -> datetime:

@@ -17,26 +17,14 @@ from schemas.auctions import (
     CounterOffered,
     OfferJudged,
 )
-from schemas.parts import Message, Person, Problem, Product
+from schemas.parts import Message, Person, Product
+from schemas.reasons import ApplicationReason
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, is_trusted, link_problems, now
 from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
-
-REASONS = {
-    "pending-seller": "the seller is not approved yet: wait until an admin has done that",
-    "suspended-seller": "the seller is suspended: ask the admin",
-    "unknown-seller": "the seller is not registered, or was not at the time of the offer",
-    "after-term": "the auction's term is over",
-    "auction-withdrawn": "the auction was withdrawn",
-    "other-product": "the offer is of another product",
-    "other-currency": "the offer is in another currency",
-    "impossible-terms": "the terms are not possible",
-    "own-auction": "who competes in an auction can't reserve in it",
-    "over-applicant-limit": "it is for more units than one applicant may reserve",
-    "already-reserved": "this address already has a reservation: take that back first",
-    "beyond-limits": "more is reserved than an auction can hold",
-}
+from texts.reasons import problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +60,7 @@ class AuctionCommands(Acting):
             # Buyers and other sellers read the product's name in their letters.
             said = {"product.name": given.product.name, "product.id": given.product.id}
             if problems := link_problems(said):
-                raise Impossible("the auction can't be opened", problems)
+                raise Impossible(RefusalCode.AUCTION_REFUSED, problems)
         auction_id = self._id("a", actor, seed)
         fields = given.model_dump(exclude_none=True, exclude={"seller_id", "product"})
         message = AuctionOpened(
@@ -92,9 +80,9 @@ class AuctionCommands(Acting):
         demand(actor, "seller", "invited", "admin")
         if actor.kind == "invited":
             if actor.about != auction_id:
-                raise NotAllowed("the invitation is to another auction")
+                raise NotAllowed(RefusalCode.INVITED_ELSEWHERE)
             if given.seller_id not in (None, actor.id):
-                raise NotAllowed("seller_id is not the invited one: leave it out")
+                raise NotAllowed(RefusalCode.SELLER_NOT_INVITED)
             seller_id = actor.id
         else:
             seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
@@ -125,7 +113,7 @@ class AuctionCommands(Acting):
                 await self._shown(message)
         judged = answer if isinstance(answer, OfferJudged) else None
         if judged is not None and judged.verdict == "refused":
-            raise Impossible(REASONS.get(judged.reason, judged.reason), judged.problems)
+            raise Impossible(RefusalCode.OFFER_REFUSED, judged.problems, reason=judged.reason)
         return Offered(message.auction_id, message.offer_id, judged)
 
     async def _shown(self, message: AuctionOpened | CounterOffered) -> None:
@@ -142,7 +130,7 @@ class AuctionCommands(Acting):
         found = await self._reader.fact(AUCTIONS.name, f"{auction_id}/offer/{offer_id}")
         judged = found if isinstance(found, OfferJudged) else None
         if judged is not None and actor.kind != "admin" and judged.seller_id != actor.id:
-            raise NotAllowed("the offer is another seller's")
+            raise NotAllowed(RefusalCode.OFFER_OF_OTHER)
         return Offered(auction_id, offer_id, judged)
 
     async def withdraw_auction(self, actor: Actor, auction_id: str) -> Auction:
@@ -150,13 +138,13 @@ class AuctionCommands(Acting):
         demand(actor, "seller", "admin")
         auction = await self._auction(auction_id)
         if actor.kind == "seller" and auction.opened_by != actor.id:
-            raise NotAllowed("only the seller who opened the auction may withdraw it")
+            raise NotAllowed(RefusalCode.NOT_THE_OPENER)
         if auction.status == "withdrawn":
             return auction
         if auction.status != "open":
-            raise Overtaken(f"the auction is {auction.status}: it can't be withdrawn any more")
+            raise Overtaken(RefusalCode.AUCTION_ENDED, status=auction.status)
         if auction.applicants or auction.shown.seller_id != auction.opened_by:
-            raise Overtaken("somebody has applied or bettered the offer: it can't be withdrawn")
+            raise Overtaken(RefusalCode.AUCTION_RELIED_ON)
         message = AuctionWithdrawn(auction_id=auction_id, seller_id=auction.opened_by, at=now())
         answer = await self._ask(OFFERS, message, answers=(AUCTIONS, auction_id))
         return answer if isinstance(answer, Auction) else auction
@@ -172,9 +160,11 @@ class AuctionCommands(Acting):
         if not vouched and actor.kind != "anonymous":
             demand(actor, "shop", "admin")
         if auction.status != "open" or now() >= auction.closes_at:
-            raise Overtaken(f"the auction is {auction.status}, and takes no reservations any more")
+            raise Overtaken(RefusalCode.AUCTION_TAKES_NONE, status=auction.status)
         if given.quantity > auction.quantity_max_per_applicant:
-            raise _refused("over-applicant-limit", auction.quantity_max_per_applicant)
+            raise _refused(
+                ApplicationReason.OVER_APPLICANT_LIMIT, auction.quantity_max_per_applicant
+            )
         applicant = self._applicant(actor, given)
         application_id = self._id("b", actor, seed and f"{seed}/{auction_id}")
         await self._count_letters(actor, [applicant.email], application_id)
@@ -209,12 +199,11 @@ class AuctionCommands(Acting):
         person = given.applicant
         anonymous = actor.kind == "anonymous"
         if anonymous and person.id is not None:
-            told = "leave it out: it is made from the address"
-            problem = Problem(field="applicant.id", problem=told)
-            raise Impossible("a shop's key is needed to name the applicant's id", [problem])
+            wrong = problem("applicant.id", ProblemCode.MADE_FROM_ADDRESS)
+            raise Impossible(RefusalCode.APPLICANT_ID_REFUSED, [wrong])
         if person.email is None and (anonymous or person.id is None):
-            problem = Problem(field="applicant.email", problem="is missing: give it")
-            raise Impossible("a letter has to go somewhere", [problem])
+            wrong = problem("applicant.email", ProblemCode.MISSING)
+            raise Impossible(RefusalCode.APPLICANT_ADDRESS_MISSING, [wrong])
         made = person.id or self.person_id(person.email or "")
         if actor.kind == "shop" and person.id is None:
             made = "p-" + self._access.seal("applicant", actor.id, made)
@@ -248,12 +237,12 @@ class AuctionCommands(Acting):
         """Take a reservation back, as long as the auction runs: a contract binds."""
         demand(actor, "applicant", "shop", "admin")
         if actor.kind == "applicant" and (actor.about, actor.id) != (auction_id, application_id):
-            raise NotAllowed("the link is of another reservation")
+            raise NotAllowed(RefusalCode.LINK_OF_OTHER_RESERVATION)
         if actor.kind == "shop" and not self._is_of(actor, application_id):
-            raise NotAllowed("the reservation was not made by this shop")
+            raise NotAllowed(RefusalCode.RESERVATION_OF_OTHER)
         auction = await self._auction(auction_id)
         if auction.status != "open":
-            raise Overtaken(f"the auction is {auction.status}: reservations stand as they are")
+            raise Overtaken(RefusalCode.RESERVATIONS_STAND, status=auction.status)
         message = ApplicationWithdrawn(
             application_id=application_id, auction_id=auction_id, at=now()
         )
@@ -264,5 +253,5 @@ def _refused(reason: str, quantity_max: int | None) -> Impossible:
     """A refused reservation; if it is for too many units, the problem says how many can count."""
     problems = []
     if quantity_max is not None:
-        problems = [Problem(field="quantity", problem=f"give at most {quantity_max}")]
-    return Impossible(REASONS.get(reason, reason), problems)
+        problems = [problem("quantity", ProblemCode.AT_MOST, most=quantity_max)]
+    return Impossible(RefusalCode.APPLICATION_REFUSED, problems, reason=reason)

@@ -25,7 +25,9 @@ from domain.mailboxes import mailbox
 from domain.sources import SOURCES_MAX
 from schemas.auctions import QUANTITY_MAX_PER_APPLICANT
 from schemas.parts import NUMBER_MAX, SUM_MAX, IfIncomplete, Method, PaymentScope, Visibility
+from schemas.refusals import ProblemCode
 from services.storefront.problems import invalid
+from texts.shapes import ShapeError
 
 G = TypeVar("G", bound=BaseModel)
 
@@ -69,7 +71,7 @@ _RFC3339 = re.compile(
 
 
 def _moment(text: object) -> datetime:
-    wrong = ValueError("is not a time: give RFC 3339, such as 2026-11-30T18:00:00Z")
+    wrong = ShapeError(ProblemCode.NOT_A_TIME)
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
         raise wrong
     try:
@@ -103,7 +105,7 @@ def given(shape: type[G], body: bytes | dict[str, Any]) -> G:
     try:
         return shape.model_validate_json(body if isinstance(body, bytes) else to_json(body))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
+        found = error.errors(include_url=False, include_input=False)
         raise invalid([dict(each) for each in found]) from None
 
 

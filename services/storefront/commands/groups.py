@@ -21,7 +21,8 @@ from schemas.groups import (
     RequestRefused,
 )
 from schemas.orders import PURCHASES, PurchaseState
-from schemas.parts import Message, Problem
+from schemas.parts import Message
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, is_trusted, now
 from services.storefront.commands.given import (
@@ -33,6 +34,7 @@ from services.storefront.commands.given import (
 )
 from services.storefront.commands.terms import definition_problems
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
+from texts.reasons import problem
 
 #: One record holds at most 900 kB, and so many members.
 MEMBERS_PER_PART = 1_000
@@ -64,16 +66,16 @@ class GroupCommands(Acting):
         shop_id = self._on_behalf(actor, "shop", given.shop_id, "shop_id")
         problems = list(definition_problems(given))
         if problems:
-            raise Impossible("the definition can't be published", problems)
+            raise Impossible(RefusalCode.DEFINITION_REFUSED, problems)
         definition_id = given.definition_id or self._id("d", actor, seed)
         before = await self._reader.fact(DEFINITIONS.name, definition_id)
         if isinstance(before, Definition):
             if before.shop_id != shop_id:
-                raise NotAllowed("the definition is another shop's")
+                raise NotAllowed(RefusalCode.DEFINITION_OF_OTHER)
             if given.definition_id is None:
                 return before
         elif given.definition_id is not None:
-            raise Unknown(f"no definition has the id {definition_id}: leave it out for a new one")
+            raise Unknown(RefusalCode.NO_DEFINITION_YET, id=definition_id)
         fields = given.model_dump(mode="json", exclude_none=True, exclude={"shop_id"})
         definition = Definition.model_validate_json(
             _json(
@@ -91,7 +93,7 @@ class GroupCommands(Acting):
         demand(actor, "shop", "admin")
         found = await self.definition(definition_id)
         if actor.kind == "shop" and actor.id != found.shop_id:
-            raise NotAllowed("the definition is another shop's")
+            raise NotAllowed(RefusalCode.DEFINITION_OF_OTHER)
         if found.withdrawn_at is not None:
             return found
         changed = {"withdrawn_at": now(), "version": found.version + 1}
@@ -128,17 +130,16 @@ class GroupCommands(Acting):
         if actor.kind == "anonymous":
             most = self._settings.members_listed_by_anyone
             if len(given.members) > most:
-                problem = Problem(field="members", problem=f"give at most {most} without a key")
-                raise Impossible("too many members are listed", [problem])
-            if own or given.definition_id is None:
-                fields = ", ".join(own) or "no definition_id"
-                raise NotAllowed(
-                    f"terms of its own ({fields}) need a shop's key: name a definition_id"
-                )
+                too_many = problem("members", ProblemCode.AT_MOST_WITHOUT_KEY, most=most)
+                raise Impossible(RefusalCode.MEMBERS_REFUSED, [too_many])
+            if own:
+                raise NotAllowed(RefusalCode.OWN_TERMS, fields=", ".join(own))
+            if given.definition_id is None:
+                raise NotAllowed(RefusalCode.OWN_TERMS_NO_DEFINITION)
         if actor.kind == "shop" and given.definition_id is not None and own:
             definition = await self._reader.fact(DEFINITIONS.name, given.definition_id)
             if isinstance(definition, Definition) and definition.shop_id != actor.id:
-                raise NotAllowed("the definition is another shop's: leave its terms as they are")
+                raise NotAllowed(RefusalCode.DEFINITION_TERMS_OF_OTHER)
 
     def _request(
         self, actor: Actor, given: GroupGiven, request_id: str, organizer: dict[str, Any]
@@ -184,16 +185,15 @@ class GroupCommands(Acting):
         fields: dict[str, Any] = person.model_dump(mode="json", exclude_none=True)
         if person.id is not None and not is_trusted(actor):
             raise Impossible(
-                "only a shop's or the admin's key may give a person's id",
-                [Problem(field=f"{field}.id", problem="leave it out: it is made from the address")],
+                RefusalCode.PERSON_ID_REFUSED,
+                [problem(f"{field}.id", ProblemCode.MADE_FROM_ADDRESS)],
             )
         fields["name"] = self._name(actor, person.name)
         if person.id is None:
             fields["id"] = self.person_id(person.email) if person.email else None
         if fields["id"] is None and isinstance(person, MemberGiven):
             raise Impossible(
-                "a member can't be told from others",
-                [Problem(field=field, problem="give an email, or an id with a shop's key")],
+                RefusalCode.MEMBER_UNKNOWN, [problem(field, ProblemCode.NO_EMAIL_OR_ID)]
             )
         return fields
 
@@ -201,7 +201,7 @@ class GroupCommands(Acting):
         """What became of a request. Raises ``Impossible`` with every problem if it is refused."""
         demand(actor, "requester", "admin")
         if actor.kind == "requester" and actor.about != request_id:
-            raise NotAllowed("the token is of another request")
+            raise NotAllowed(RefusalCode.TOKEN_OF_OTHER_REQUEST)
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         return await self._asked(request_id, outcome, 0)
 
@@ -211,7 +211,7 @@ class GroupCommands(Acting):
         An id is told of once the group's terms, which come by another topic, are there too.
         """
         if isinstance(outcome, RequestRefused):
-            raise Impossible("the request can't be run: mend what is named", outcome.problems)
+            raise Impossible(RefusalCode.REQUEST_REFUSED, outcome.problems)
         terms: Message | None = None
         if isinstance(outcome, IdIssued):
             place = GROUP_PURCHASES.name, outcome.group_id
@@ -231,7 +231,7 @@ class GroupCommands(Acting):
             return group
         state = await self._reader.fact(PURCHASES.name, group_id)
         if isinstance(state, PurchaseState) and state.status != "open":
-            raise Overtaken(f"the group purchase is {state.status}: it can't be withdrawn any more")
+            raise Overtaken(RefusalCode.GROUP_ENDED, status=state.status)
         message = GroupPurchaseWithdrawn(request_id=group.request_id, at=now(), reason=given.reason)
         answer = await self._ask(
             GROUP_PURCHASE_REQUESTS, message, answers=(GROUP_PURCHASES, group_id)

@@ -19,8 +19,9 @@ from schemas.orders import (
     OrderReturned,
     PurchaseState,
 )
-from schemas.parts import SUM_MAX, Message, Problem
-from schemas.reasons import BEYOND_LIMITS
+from schemas.parts import SUM_MAX, Message
+from schemas.reasons import OrderRefusal
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import (
@@ -30,6 +31,7 @@ from services.storefront.commands.given import (
     ReturnGiven,
 )
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
+from texts.reasons import problem
 
 OrderedState = Literal["counted", "recorded", "unconfirmed"]
 
@@ -134,8 +136,10 @@ class OrderCommands(Acting):
         row = f"{order.group_id}/member/{order.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
         at = now()
-        if at >= order.until or (isinstance(answer, OrderRefused) and answer.reason == "expired"):
-            raise Overtaken("the order was not confirmed in time: order again")
+        if at >= order.until or (
+            isinstance(answer, OrderRefused) and answer.reason == OrderRefusal.EXPIRED
+        ):
+            raise Overtaken(RefusalCode.ORDER_EXPIRED)
         if answer is None:
             confirmed = OrderConfirmed(
                 order_id=order.order_id, source=order.source, group_id=order.group_id, at=at
@@ -153,39 +157,33 @@ class OrderCommands(Acting):
         self, actor: Actor, group: GroupPurchase, given: OrderGiven, seed: str | None
     ) -> OrderPlaced:
         if actor.about != group.group_id:
-            raise NotAllowed("the link is of another group purchase")
+            raise NotAllowed(RefusalCode.LINK_OF_OTHER_GROUP)
         names = ("order_id", "source", "unit_price", "value", "currency", "ordered_at")
         problems = [
-            Problem(field=name, problem="is for a shop's key: leave it out")
+            problem(name, ProblemCode.FOR_SHOPS)
             for name in names
             if getattr(given, name) is not None
         ]
         if given.state == "paid":
-            problem = "only the shop can say that: leave it out"
-            problems.append(Problem(field="state", problem=problem))
+            problems.append(problem("state", ProblemCode.ONLY_SHOP_SAYS))
         if given.member and given.member.id is not None:
-            problem = "leave it out: it is made from the address"
-            problems.append(Problem(field="member.id", problem=problem))
+            problems.append(problem("member.id", ProblemCode.MADE_FROM_ADDRESS))
         email = given.member.email if given.member else None
         member_id = actor.id or (self.person_id(email) if email else "")
         if not email and self.asks_address(actor, group):
-            problem = "is missing: give your address, as a letter asks you to confirm the order"
-            problems.append(Problem(field="member.email", problem=problem))
+            problems.append(problem("member.email", ProblemCode.MISSING_ADDRESS))
         most = await self.units_by_link_max(group)
         if given.quantity > most:
-            problem = f"is too much for one order here: order at most {most}"
-            problems.append(Problem(field="quantity", problem=problem))
+            problems.append(problem("quantity", ProblemCode.TOO_MUCH_BY_LINK, most=most))
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
-            problems.append(Problem(field="group_id", problem="is not open for orders any more"))
+            problems.append(problem("group_id", ProblemCode.CLOSED_FOR_ORDERS))
         if _is_paid_at_shop(group, member_id):
-            problem = "is paid at the shop: order there, and name the group's id"
-            problems.append(Problem(field="group_id", problem=problem))
+            problems.append(problem("group_id", ProblemCode.PAID_AT_SHOP))
         if not may_feed(STOREFRONT, group.sources):
-            problem = "not-this-shop: orders made here do not count, order at the group's shop"
-            problems.append(Problem(field="group_id", problem=problem))
+            problems.append(problem("group_id", ProblemCode.NOT_MADE_HERE))
         if problems:
-            raise Impossible("the order can't be taken", problems)
+            raise Impossible(RefusalCode.ORDER_NOT_TAKEN, problems)
         return OrderPlaced(
             order_id=self._id("w", actor, seed),
             source=STOREFRONT,
@@ -203,12 +201,12 @@ class OrderCommands(Acting):
         await self._need_running(actor, group, "shop", "seller", "admin")
         member_id = (given.member.id if given.member else None) or ""
         problems = [
-            Problem(field=field, problem="is missing: give the shop's own")
+            problem(field, ProblemCode.MISSING_OF_SHOP)
             for field, value in (("order_id", given.order_id), ("member.id", member_id))
             if not value
         ]
         if problems:
-            raise Impossible("the order can't be told from others", problems)
+            raise Impossible(RefusalCode.ORDER_UNKNOWN, problems)
         fields = given.model_dump(exclude_none=True, exclude={"state", "member", "source"})
         kind = OrderPaid if given.state == "paid" else OrderPlaced
         return kind(
@@ -255,9 +253,9 @@ class OrderCommands(Acting):
         if actor.kind == "admin":
             return named or ADMIN
         if named not in (None, actor.id):
-            raise NotAllowed("source is not the key's: leave it out")
+            raise NotAllowed(RefusalCode.NOT_THE_KEYS, field="source")
         if is_reserved(actor.id):
-            raise NotAllowed(f"{actor.id} is not a shop's id")
+            raise NotAllowed(RefusalCode.NOT_A_SHOPS_ID, id=actor.id)
         return actor.id
 
 
@@ -312,35 +310,36 @@ def _raise_beyond_limits(message: OrderPlaced | OrderPaid, group: GroupPurchase)
     price = group.unit_price if message.unit_price is None else message.unit_price
     value = worth(message.quantity, price, message.value)
     if value is not None and value > SUM_MAX:
-        problem = f"is {BEYOND_LIMITS}: so many are worth {value}, at most {SUM_MAX} is possible"
-        raise Impossible("the order can't count", [Problem(field="quantity", problem=problem)])
+        code = ProblemCode.TOO_MUCH_WORTH
+        too_much = problem("quantity", code, amount=value, most=SUM_MAX)
+        raise Impossible(RefusalCode.ORDER_HOPELESS, [too_much])
 
 
 def _raise_hopeless(message: OrderPlaced | OrderPaid, group: GroupPurchase) -> None:
     """Name at once what the order's own rules will refuse, where nobody waits for their answer."""
     problems = []
     if not group.opens_at <= message.ordered_at < group.closes_at:
-        problem = f"is not from {group.opens_at.isoformat()} to {group.closes_at.isoformat()}"
-        problems.append(Problem(field="ordered_at", problem=problem))
+        opens, closes = group.opens_at.isoformat(), group.closes_at.isoformat()
+        code = ProblemCode.OUTSIDE_PERIOD
+        problems.append(problem("ordered_at", code, opens=opens, closes=closes))
     if not may_feed(message.source, group.sources):
         counted = ", ".join(group.sources)
-        problem = (
-            f"not-this-shop: orders of {message.source} do not count here, only those of {counted}"
-        )
-        problems.append(Problem(field="source", problem=problem))
+        code = ProblemCode.OTHER_SOURCE
+        problems.append(problem("source", code, source=message.source, counted=counted))
     if message.currency and group.currency and message.currency != group.currency:
-        problem = f"is not the group's {group.currency}"
-        problems.append(Problem(field="currency", problem=problem))
+        code = ProblemCode.NOT_GROUPS_CURRENCY
+        problems.append(problem("currency", code, currency=group.currency))
     if group.members and message.member_id not in {member.id for member in group.members}:
-        problems.append(Problem(field="member", problem="is not among the group's members"))
+        problems.append(problem("member", ProblemCode.NOT_A_MEMBER))
     if problems:
-        raise Impossible("the order can't count", problems)
+        raise Impossible(RefusalCode.ORDER_HOPELESS, problems)
 
 
 def _raise_refused(answer: Message | None) -> None:
     if isinstance(answer, OrderRefused):
-        problem = Problem(field="order_id", problem=f"{answer.reason} ({answer.quantity} units)")
-        raise Impossible("the order does not count", [problem])
+        code = ProblemCode.ORDER_REFUSED
+        refused = problem("order_id", code, reason=answer.reason, quantity=answer.quantity)
+        raise Impossible(RefusalCode.ORDER_REFUSED, [refused])
 
 
 def _letters_to(member: PersonGiven | None) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Literal
 
 from domain.invoices import sums_of
 from schemas.groups import DEFINITIONS, Definition, GroupPurchase
-from schemas.parts import SUM_MAX, Message, Problem
+from schemas.parts import SUM_MAX, Message
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
-from schemas.reasons import BEYOND_LIMITS
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import Acting, demand, now, recipient_of
 from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
 from services.storefront.problems import Impossible, NotAllowed, Unknown
+from texts.reasons import problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class PaymentCommands(Acting):
         if is_of_payer(actor, payment, group):
             return payment, group
         if actor.kind == "organizer" or not self.runs(actor, group, await self._shop_of(group)):
-            raise NotAllowed("the payment is another's")
+            raise NotAllowed(RefusalCode.PAYMENT_OF_OTHER)
         return payment, group
 
     async def _payment(self, named: str) -> Payment:
         found = await self._reader.payment(named)
         if found is None:
-            raise Unknown(f"no payment has the id or number {named}: see whether it is mistyped")
+            raise Unknown(RefusalCode.NO_PAYMENT, id=named)
         return found
 
     async def _shop_of(self, group: GroupPurchase) -> str | None:
@@ -67,11 +68,11 @@ class PaymentCommands(Acting):
         payment = await self._payment(named)
         problems = []
         if payment.kind != "invoice":
-            problem = f"is of a payment of the kind {payment.kind}: name an invoice"
-            problems.append(Problem(field="payment_id", problem=problem))
+            code = ProblemCode.OTHER_KIND_OF_PAYMENT
+            problems.append(problem("payment_id", code, kind=payment.kind))
         if given.currency != payment.currency:
-            problem = f"is not the invoice's {payment.currency}"
-            problems.append(Problem(field="currency", problem=problem))
+            code = ProblemCode.NOT_INVOICES_CURRENCY
+            problems.append(problem("currency", code, currency=payment.currency))
         mark = given.reference if given.reference is not None else f"\0{seed}"
         report_id = f"received-{sha256(f'{payment.payment_id}{mark}'.encode()).hexdigest()[:40]}"
         if not problems and _has(payment, report_id):
@@ -79,10 +80,10 @@ class PaymentCommands(Acting):
         others = await self._reader.payments_of(payment.group_id, payment.member_id or "")
         received = sums_of(others).received
         if received + given.amount > SUM_MAX:
-            problem = f"is {BEYOND_LIMITS}: with it {received + given.amount} would have come"
-            problems.append(Problem(field="amount", problem=f"{problem}, at most {SUM_MAX} can"))
+            code, amount = ProblemCode.TOO_MUCH_RECEIVED, received + given.amount
+            problems.append(problem("amount", code, amount=amount, most=SUM_MAX))
         if problems:
-            raise Impossible("it can't be counted", problems)
+            raise Impossible(RefusalCode.RECEIPT_REFUSED, problems)
         report = PaymentReported(
             report_id=report_id,
             group_id=payment.group_id,
@@ -106,10 +107,8 @@ class PaymentCommands(Acting):
         """Have a payment that failed tried again: its payer, or whoever runs its group."""
         payment, group = await self.payment(actor, named)
         if payment.status != "failed":
-            problem = f"is {payment.status}: only what failed is tried again"
-            raise Impossible(
-                "it can't be tried again", [Problem(field="payment_id", problem=problem)]
-            )
+            wrong = problem("payment_id", ProblemCode.NOT_FAILED, status=payment.status)
+            raise Impossible(RefusalCode.RETRY_REFUSED, [wrong])
         # If the payment fails again, its payer and the organizer get a letter again.
         organizer = group.organizer.id if group.organizer else None
         people = dict.fromkeys(each for each in (payment.member_id, organizer) if each)
@@ -124,8 +123,9 @@ class PaymentCommands(Acting):
         demand(actor, "shop", "seller", "admin")
         payment, _ = await self.payment(actor, named)
         if not is_made_by_people(payment):
-            problem = f"is of a payment by {payment.method}: that is made and told without people"
-            raise Impossible("it can't be said", [Problem(field="payment_id", problem=problem)])
+            code = ProblemCode.PAYMENT_WITHOUT_PEOPLE
+            wrong = problem("payment_id", code, method=payment.method)
+            raise Impossible(RefusalCode.OUTCOME_REFUSED, [wrong])
         if payment.status == given.state:
             return Reported(payment, "counted")
         said = f"{payment.payment_id}\0{given.state}\0{payment.version}\0{seed or ''}"

@@ -18,6 +18,7 @@ from schemas.auctions import (
 from schemas.letters import MAIL_PREFERENCES, Preference
 from schemas.ops import API_KEYS, ApiKey
 from schemas.parts import Message
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor, new_key, revoked
 from services.storefront.commands.acting import Acting, demand, link_problems, now
 from services.storefront.commands.given import SellerGiven
@@ -54,7 +55,7 @@ class SellerCommands(Acting):
         if actor.kind != "admin":
             # Buyers read the seller's name in their letters.
             if problems := link_problems({"name": given.name}):
-                raise Impossible("the seller can't be registered", problems)
+                raise Impossible(RefusalCode.SELLER_REFUSED, problems)
             # A registered seller gets letters, such as invitations to outbid.
             await self._count_letters(actor, [given.email], seller_id)
             await self._rates.count("registrations", actor.client)
@@ -91,9 +92,9 @@ class SellerCommands(Acting):
         if before.standing == standing:
             return before
         if act == "approval" and before.standing == "suspended":
-            raise Impossible("the seller is suspended: reinstate instead")
+            raise Impossible(RefusalCode.SELLER_SUSPENDED)
         if act == "reinstatement" and before.standing == "pending":
-            raise Impossible("the seller was never approved: approve instead")
+            raise Impossible(RefusalCode.SELLER_NEVER_APPROVED)
         message = kind(seller_id=seller_id, at=now(), reason=reason)
         answer = await self._ask(SELLER_REGISTRATIONS, message, answers=(SELLERS, seller_id))
         return answer if isinstance(answer, Seller) else before
@@ -106,13 +107,11 @@ class SellerCommands(Acting):
         """A further key, said once: for a seller by the seller or the admin, else by the admin."""
         demand(actor, *(("seller", "admin") if role == "seller" else ("admin",)))
         if actor.kind == "seller" and actor.id != holder_id:
-            raise NotAllowed("the seller is another one")
+            raise NotAllowed(RefusalCode.SELLER_OF_OTHER)
         if role == "seller":
             await self._seller(holder_id)
         elif is_reserved(holder_id) or ":" in holder_id:
-            raise Impossible(
-                "this can't be a shop's id: choose one without a colon, and not storefront or admin"
-            )
+            raise Impossible(RefusalCode.SHOP_ID_RESERVED)
         key, credential = new_key(role, holder_id)
         return await self._tell(API_KEYS, key), credential
 
@@ -124,7 +123,7 @@ class SellerCommands(Acting):
             actor.kind != "admin" and (key.role, key.holder_id) != (actor.kind, actor.id)
         ):
             # Whether another's key is there is nobody's business.
-            raise Unknown("you have no key of this id")
+            raise Unknown(RefusalCode.NO_KEY_OF_YOURS)
         if key.revoked_at is not None:
             return key
         return await self._tell(API_KEYS, revoked(key))

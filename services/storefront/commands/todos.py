@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.ops import TASKS, Task, next_version, transfer_task_id
-from schemas.parts import Problem
 from schemas.payments import Payment
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.acting import demand, now
 from services.storefront.commands.given import ReceivedGiven, TransferGiven
@@ -16,6 +16,7 @@ from services.storefront.model.rows import Listed, TodoRow
 from services.storefront.model.todo_pages import Asked
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
 from services.storefront.todo import Todo, is_open, is_under_way, todo_of
+from texts.reasons import problem
 
 TransferState = Literal["new", "known", "done"]
 
@@ -53,7 +54,7 @@ class TodoCommands(PaymentCommands):
         """
         demand(actor, "shop", "admin")
         if actor.kind == "shop" and shop_id not in (None, actor.id):
-            raise NotAllowed("the key belongs to another shop: leave out shop")
+            raise NotAllowed(RefusalCode.KEY_OF_OTHER_SHOP)
         shop_id = actor.id if actor.kind == "shop" else shop_id
         at = now()
         asked = Asked(kind, None if shop_id is None else self._owners(actor, shop_id), at)
@@ -77,7 +78,7 @@ class TodoCommands(PaymentCommands):
         demand(actor, "shop", "admin")
         found: Task | Payment = await self._task_or_payment(actor, task_id)
         if not is_open(found):
-            raise Overtaken("the task is already closed: reload the list")
+            raise Overtaken(RefusalCode.TASK_CLOSED)
         since = found.since if isinstance(found, Task) else found.begun_at or now()
         todo = todo_of(TodoRow(found, since, None), for_admin=actor.kind == "admin")
         return Owned(todo, None)
@@ -86,10 +87,10 @@ class TodoCommands(PaymentCommands):
         task = await self._reader.fact(TASKS.name, id_)
         if not isinstance(task, Task):
             if await self._reader.payment(id_) is None:
-                raise Unknown(f"no task and no payment has the id {id_}: see `jointbuy todo`")
+                raise Unknown(RefusalCode.NO_TASK, id=id_)
             return (await self.payment(actor, id_))[0]
         if actor.kind == "shop" and task.shop_id != actor.id:
-            raise NotAllowed("the task belongs to another shop")
+            raise NotAllowed(RefusalCode.TASK_OF_OTHER_SHOP)
         return task
 
     def _owners(self, actor: Actor, shop_id: str) -> tuple[str, str]:
@@ -131,12 +132,9 @@ class TodoCommands(PaymentCommands):
         demand(actor, "shop", "admin")
         task = await self._task_or_payment(actor, task_id)
         if isinstance(task, Payment) or task.kind == "record":
-            problem = "is a dead letter: replay or purge it (`jointbuy dead-letters`)"
-            if isinstance(task, Payment):
-                problem = "is a payment: report its outcome (`jointbuy payment done`)"
-            raise Impossible(
-                "it can't be closed by hand", [Problem(field="task_id", problem=problem)]
-            )
+            is_payment = isinstance(task, Payment)
+            code = ProblemCode.A_PAYMENT if is_payment else ProblemCode.A_DEAD_LETTER
+            raise Impossible(RefusalCode.CLOSING_REFUSED, [problem("task_id", code)])
         return task if task.done_at is not None else await self._close(task, reason)
 
     async def receive(

@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from schemas.refusals import RefusalCode
 from services.storefront.invoices.documents import As, document
 from services.storefront.invoices.papers import Paper
 from services.storefront.problems import NotNow
@@ -27,9 +28,7 @@ class Printer:
         if kind != "pdf":
             return document(paper, kind)
         if len(self._inside) >= INSIDE_MAX:
-            raise NotNow(
-                "too many PDFs are being made: try again in a minute, or open the HTML version"
-            )
+            raise NotNow(RefusalCode.TOO_MANY_PDFS)
         made = self._thread.submit(document, paper, kind)
         self._inside.add(made)
         # A cancelled caller frees its place only when its PDF is done or was never started.

@@ -6,6 +6,7 @@ from schemas.groups import GroupPurchase
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Person
 from schemas.payments import Payment
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Access
 from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.invoices.bills import bill_of, has_paper
@@ -46,9 +47,9 @@ async def paper_shown(
     Raises ``Unknown`` for a payment without a paper, ``Overtaken`` where nobody issues invoices.
     """
     if not has_paper(payment):
-        raise Unknown(f"a payment of the kind {payment.kind} has no document")
+        raise Unknown(RefusalCode.NO_DOCUMENT, kind=payment.kind)
     if means.issuer is None:
-        raise Overtaken("nobody is said to issue invoices here: set INVOICE_ISSUER_FILE")
+        raise Overtaken(RefusalCode.NO_ISSUER)
     payer = await _payer(means.reader, payment, group)
     if language is None:
         language = "ja" if (payer.locale or "").lower().startswith("ja") else "en"

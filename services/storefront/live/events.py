@@ -15,6 +15,7 @@ from runtime.networks import network_of
 from schemas.auctions import AUCTIONS, Auction
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.parts import Message
+from schemas.refusals import RefusalCode
 from services.storefront.api.answering import refusals
 from services.storefront.api.routes import OPEN
 from services.storefront.api.taking import Digits, who
@@ -74,7 +75,7 @@ class Events:
     async def auction(self, address: str, auction_id: str, after: int) -> Response:
         """One auction's stream. Raises ``Unknown``, ``TooMany`` or ``NotNow``."""
         draws = {Subject(AUCTIONS.name, auction_id): _draw_auction}
-        return await self._open(address, draws, after, unknown="there is no auction of this id")
+        return await self._open(address, draws, after, unknown=RefusalCode.NO_AUCTION_HERE)
 
     async def group(self, address: str, group_id: str, after: int) -> Response:
         """One group's stream, listed or not. Raises ``Unknown``, ``TooMany`` or ``NotNow``.
@@ -83,7 +84,7 @@ class Events:
         """
         known = await self._groups([group_id])
         if group_id not in known:
-            raise Unknown("there is no group purchase of this id")
+            raise Unknown(RefusalCode.NO_GROUP_HERE)
         number, _ = known[group_id]
         return await self._open(address, {Subject(PURCHASES.name, group_id): _draw(number)}, after)
 
@@ -131,7 +132,7 @@ class Events:
         after: int = 0,
         *,
         spacing: float = 0.0,
-        unknown: str = "",
+        unknown: RefusalCode | None = None,
     ) -> Response:
         """A stream; ``unknown`` is said where there is no state of what is asked for."""
         self._places.take(address)
@@ -201,5 +202,5 @@ Ids = Annotated[list[GivenId], Query(max_length=SHOWN_MAX)]
 async def all_events(request: Request, auction: Ids = [], group: Ids = []) -> Response:  # noqa: B006
     """Several auctions and public group purchases as they change; after a pause all are told."""
     if len(auction) + len(group) > SHOWN_MAX:
-        raise Invalid(f"at most {SHOWN_MAX} can be watched at once: leave some out")
+        raise Invalid(RefusalCode.TOO_MANY_WATCHED, most=SHOWN_MAX)
     return await shop_of(request).events.overview(_address(request), auction, group)

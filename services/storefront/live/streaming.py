@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from schemas.refusals import RefusalCode
 from services.storefront.live.feeds import Subscription
 from services.storefront.problems import NotNow, TooMany
 
@@ -44,7 +45,7 @@ class Places:
         if self._held[address] >= self._each:
             raise TooMany(RETRY_AFTER_SECONDS)
         if self._count >= self._altogether:
-            raise NotNow("too many pages are open: counts will not change by themselves just now")
+            raise NotNow(RefusalCode.TOO_MANY_PAGES)
         self._held[address] += 1
         self._count += 1
         OPEN.inc()

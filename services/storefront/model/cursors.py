@@ -6,13 +6,19 @@ from typing import Any
 
 import orjson
 
+from schemas.refusals import RefusalCode
 from services.storefront.model.listing import NUMBER_MAX, can_be_asked
 
 _LENGTH_MAX = 4_000
 
 
 class BadCursor(ValueError):
-    """A cursor that no page of this list gave."""
+    """A cursor that no page of this list gave; ``code`` says what is wrong with it."""
+
+    def __init__(self, code: RefusalCode = RefusalCode.NOT_A_CURSOR, **params: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
 
 
 def cursor(order: str, values: Sequence[str | int]) -> str:
@@ -27,14 +33,14 @@ def read_cursor(text: str, order: str, types: Sequence[type]) -> list[Any]:
             raise ValueError("too long")
         found = orjson.loads(urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
     except ValueError:
-        raise BadCursor("this is no cursor: take `cursor` from the page before") from None
+        raise BadCursor from None
     if not isinstance(found, list) or [str, *types] != [type(each) for each in found]:
-        raise BadCursor("the cursor is not of this list: take `cursor` from the page before")
+        raise BadCursor(RefusalCode.CURSOR_OF_OTHER_LIST)
     name, *values = found
     if name != order:
-        raise BadCursor(f"the cursor is of the list sorted by {name!r}: begin without a cursor")
+        raise BadCursor(RefusalCode.CURSOR_OF_OTHER_ORDER, order=name)
     if not all(_is_held(each) for each in values):
-        raise BadCursor("this is no cursor: take `cursor` from the page before")
+        raise BadCursor
     return values
 
 

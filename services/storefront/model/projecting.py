@@ -34,6 +34,7 @@ from runtime.records import (
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.parts import Message
+from schemas.reasons import RecordReason
 from schemas.topic import Topic
 from services.storefront.model.database import (
     TROUBLE,
@@ -310,10 +311,11 @@ def _key_of_tombstone(record: InputRecord, partitioner: Partitioner) -> str:
     except UnicodeDecodeError:
         key = ""
     if not key or "\x00" in key:
-        raise BadRecordError("a tombstone without a key", "wrong-key")
+        raise BadRecordError("a tombstone without a key", RecordReason.WRONG_KEY)
     if partitioner(key_id(key)) != record.partition:
         raise BadRecordError(
-            "a tombstone in a partition that its key does not belong in", "wrong-partition"
+            "a tombstone in a partition that its key does not belong in",
+            RecordReason.WRONG_PARTITION,
         )
     return key
 

@@ -15,6 +15,7 @@ from schemas.ops import API_KEYS, ApiKey
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Message
 from schemas.payments import PAYMENTS, Payment
+from schemas.refusals import RefusalCode
 from schemas.topic import Topic
 from services.storefront.model import cursors, listing, todo_pages
 from services.storefront.model.cursors import BadCursor
@@ -141,7 +142,7 @@ class Reader:
         """
         (place,) = cursors.read_cursor(cursor, "places", [int]) if cursor else (0,)
         if place < 0:
-            raise BadCursor("this is not a cursor: take `cursor` from the page before")
+            raise BadCursor
         begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
         rows = (
             select(FACTS.c.value)
@@ -226,7 +227,7 @@ class Reader:
         begins, ends = span
         after = cursors.read_cursor(cursor, name, [str])[0] if cursor else begins
         if not begins <= after < ends:
-            raise BadCursor("the cursor is of another group: begin without a cursor")
+            raise BadCursor(RefusalCode.CURSOR_OF_OTHER_GROUP)
         pair = select(FACTS.c.key, FACTS.c.value).where(
             FACTS.c.topic == topic.name, FACTS.c.key > after, FACTS.c.key < ends
         )
@@ -384,5 +385,5 @@ def _given(**values: str | None) -> dict[str, str | None]:
 def _asked(text: str) -> str:
     """An id or key for a query. Raises ``NothingSuch`` if it can't exist."""
     if not listing.can_be_asked(text):
-        raise NothingSuch("no name has control characters: check whether it is mistyped")
+        raise NothingSuch
     return text

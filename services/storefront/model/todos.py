@@ -11,6 +11,7 @@ from domain.letters import is_about_auction
 from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.payments import Payment
+from schemas.reasons import LetterReason, LetterReply, PaymentFailure, PaymentReason
 
 TODO_KINDS: Final = ("payment", "transfer", "order", "letter", "record")
 #: The owner that stands for the admin.
@@ -20,27 +21,21 @@ ADMINS: Final = ""
 _MOVES_MONEY: Final = frozenset({"capture", "refund", "release"})
 #: Of a shop's payments and of transfers, by method, kind and status.
 _REASONS: Final = {
-    ("shop", "refund", "pending"): "pay-back",
-    ("shop", "refund", "failed"): "pay-back-failed",
-    ("shop", "charge", "pending"): "collect",
-    ("shop", "charge", "failed"): "collect-failed",
-    ("invoice", "refund", "pending"): "transfer-back",
-    ("invoice", "refund", "failed"): "transfer-back-failed",
+    ("shop", "refund", "pending"): PaymentReason.PAY_BACK,
+    ("shop", "refund", "failed"): PaymentReason.PAY_BACK_FAILED,
+    ("shop", "charge", "pending"): PaymentReason.COLLECT,
+    ("shop", "charge", "failed"): PaymentReason.COLLECT_FAILED,
+    ("invoice", "refund", "pending"): PaymentReason.TRANSFER_BACK,
+    ("invoice", "refund", "failed"): PaymentReason.TRANSFER_BACK_FAILED,
 }
-#: Problems of card payments that failed for another reason than the payer's.
-_NO_ANSWER, _NOT_ACCEPTED = "no-answer", "not-accepted"
-#: Problems of a payment that the payer's bank disputes, or took back.
-_DISPUTED, _DISPUTE_LOST = "disputed", "dispute-lost"
-#: Beginnings of the notifier's replies.
-_UNSUBSCRIBED, _GIVEN_UP, _TOO_LATE = "unsubscribed", "given up", "not sent"
-#: Its words about an address that the mail server can't take.
-_NEEDS_SMTPUTF8 = "needs SMTPUTF8"
+#: Replies about letters that need nobody.
+_LEFT_OUT: Final = (LetterReply.UNSUBSCRIBED, LetterReply.NOT_SENT)
 #: A payment that was made, and is disputed: its provider waits for an answer.
 _TAKES_MONEY: Final = frozenset({"charge", "capture"})
-_IN_DISPUTE: Final = ("succeeded", _DISPUTED)
+_IN_DISPUTE: Final = ("succeeded", PaymentFailure.DISPUTED)
 
 
-def reason_of_payment(payment: Payment) -> str | None:
+def reason_of_payment(payment: Payment) -> PaymentReason | None:
     """Why a payment needs people, as a code; ``None`` if it does not.
 
     A failed card payment by the payer needs no people: the payer can try again, and the order
@@ -49,30 +44,38 @@ def reason_of_payment(payment: Payment) -> str | None:
     if payment.method == "card" and payment.status == "failed":
         return _reason_of_card(payment)
     if payment.kind in _TAKES_MONEY and (payment.status, payment.problem) == _IN_DISPUTE:
-        return "card-disputed"
+        return PaymentReason.CARD_DISPUTED
     return _REASONS.get((payment.method, payment.kind, payment.status))
 
 
-def _reason_of_card(payment: Payment) -> str | None:
-    if payment.problem == _DISPUTE_LOST:
-        return "card-dispute-lost"
-    if payment.problem == _NOT_ACCEPTED:
-        return "card-not-accepted"
+def _reason_of_card(payment: Payment) -> PaymentReason | None:
+    if payment.problem == PaymentFailure.DISPUTE_LOST:
+        return PaymentReason.CARD_DISPUTE_LOST
+    if payment.problem == PaymentFailure.NOT_ACCEPTED:
+        return PaymentReason.CARD_NOT_ACCEPTED
     is_of_money_that_was_there = payment.kind in _MOVES_MONEY
-    if payment.problem == _NO_ANSWER:
-        return "card-unsure" if is_of_money_that_was_there else "card-no-answer"
-    return "card-failed" if is_of_money_that_was_there else None
+    if payment.problem == PaymentFailure.NO_ANSWER:
+        return (
+            PaymentReason.CARD_UNSURE
+            if is_of_money_that_was_there
+            else PaymentReason.CARD_NO_ANSWER
+        )
+    return PaymentReason.CARD_FAILED if is_of_money_that_was_there else None
 
 
-def reason_of_letter(delivery: Delivery) -> str | None:
+def reason_of_letter(delivery: Delivery) -> LetterReason | None:
     """Why a letter was not delivered, as a code; ``None`` if it was, may be, or is not wanted."""
     reply = delivery.reply or ""
     if delivery.status == "bounced":
-        if reply.startswith(_GIVEN_UP):
-            return "given-up"
-        return "no-smtputf8" if _NEEDS_SMTPUTF8 in reply else "refused"
-    if delivery.status == "suppressed" and not reply.startswith((_UNSUBSCRIBED, _TOO_LATE)):
-        return "no-mailbox"
+        if reply.startswith(LetterReply.GIVEN_UP):
+            return LetterReason.GIVEN_UP
+        return (
+            LetterReason.NO_SMTPUTF8
+            if LetterReply.NEEDS_SMTPUTF8 in reply
+            else LetterReason.REFUSED
+        )
+    if delivery.status == "suppressed" and not reply.startswith(_LEFT_OUT):
+        return LetterReason.NO_MAILBOX
     return None
 
 

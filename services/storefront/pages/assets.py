@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from schemas.refusals import RefusalCode
 from services.storefront.pages.showing import asset, asset_bytes
 from services.storefront.problems import Unknown
 
@@ -20,7 +21,7 @@ async def static(request: Request, name: str) -> Response:
     try:
         content = asset_bytes(name)
     except KeyError:
-        raise Unknown("there is no such file") from None
+        raise Unknown(RefusalCode.NO_FILE) from None
     is_named = request.url.query and asset(name).endswith(f"?{request.url.query}")
     age = "max-age=31536000, immutable" if is_named else "max-age=3600"
     return Response(

@@ -15,7 +15,9 @@ from babel.units import format_unit
 
 from domain import figures
 from domain.money import in_decimals, minor_units
+from schemas.refusals import ProblemCode
 from services.storefront.pages.texts import Language
+from texts.shapes import ShapeError
 
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
 _ZONES: dict[Language, str] = {"en": "UTC", "ja": "Asia/Tokyo"}
@@ -87,29 +89,29 @@ class Formats:
 def amount_of(text: str, currency: str) -> int:
     """Minor units of an amount as people type it, ``1,234.50``, also in full-width digits.
 
-    Raises ``ValueError`` with the name of a text: ``problem.amount`` or ``problem.decimals``.
+    Raises ``ShapeError`` if it is not one, or has too many decimals.
     """
     typed = _ascii_digits(text).replace(",", "").replace(" ", "")
     # Checked before any arithmetic: a number with an exponent could overflow, and this many digits
     # are exact.
     if not re.fullmatch(r"\d{1,16}(\.\d{1,8})?", typed, re.ASCII):
-        raise ValueError("problem.amount")
+        raise ShapeError(ProblemCode.NOT_AN_AMOUNT)
     amount = minor_units(Decimal(typed), currency)
     if amount is None:
-        raise ValueError("problem.decimals")
+        raise ShapeError(ProblemCode.TOO_MANY_DECIMALS)
     return amount
 
 
 def number_of(text: str) -> int:
-    """A whole number as people type it. Raises ``ValueError`` with the name of a text."""
+    """A whole number as people type it. Raises ``ShapeError``."""
     typed = _ascii_digits(text).replace(",", "").replace(" ", "")
     if not re.fullmatch(r"\d{1,16}", typed, re.ASCII):
-        raise ValueError("problem.number")
+        raise ShapeError(ProblemCode.NOT_COUNTABLE)
     return int(typed)
 
 
 def time_of(text: str, zone: str) -> datetime:
-    """The time of a ``datetime-local`` field in a zone. Raises ``ValueError`` with a text's name.
+    """The time of a ``datetime-local`` field in a zone. Raises ``ShapeError``.
 
     An hour that the zone has twice is its first; one that it skips is as if it were not skipped.
     """
@@ -117,7 +119,7 @@ def time_of(text: str, zone: str) -> datetime:
         local = datetime.fromisoformat(text.strip())
         return local.replace(tzinfo=ZoneInfo(zone or "UTC"), microsecond=0).astimezone(UTC)
     except (ValueError, LookupError, OSError, OverflowError):
-        raise ValueError("problem.time") from None
+        raise ShapeError(ProblemCode.NOT_A_DATE) from None
 
 
 def typed_amount(amount: int, currency: str) -> str:

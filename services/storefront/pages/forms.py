@@ -1,25 +1,25 @@
 """What was typed into a form: kept as it is, read field by field, each problem at its field."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from fastapi import Request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from domain.mailboxes import AddressError, mailbox
 from schemas.parts import NUMBER_MAX
-from services.storefront.commands.acting import LINK_PROBLEM
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.pages import formats
 from services.storefront.pages.showing import Visit
-from services.storefront.pages.texts import TextError
 from services.storefront.problems import Invalid, Refusal
 from services.storefront.shop import shop_of
+from texts.facts import ADDRESSES
+from texts.reasons import Value, explained, meant
+from texts.shapes import ShapeError
 
 T = TypeVar("T")
-_CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
 class Form:
@@ -38,9 +38,7 @@ class Form:
         """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in ("", "application/x-www-form-urlencoded"):
-            raise Invalid(
-                "this form was not sent by our page: open the page and send it from there"
-            )
+            raise Invalid(RefusalCode.NOT_OUR_FORM)
         sent = await request.form()
         return Form(visit, {name: each for name, each in sent.items() if isinstance(each, str)})
 
@@ -48,7 +46,7 @@ class Form:
         """What stands in a field, without what surrounds it."""
         found = self.values.get(name, "").strip()
         if required and not found:
-            self.wrong(name, "problem.required")
+            self.wrong(name, ProblemCode.REQUIRED)
         return found
 
     def email(self, name: str = "email") -> str:
@@ -58,7 +56,7 @@ class Form:
             try:
                 return mailbox(found).written
             except AddressError as error:
-                self.wrong(name, f"problem.email_{error.reason}", meant=error.meant or "")
+                self._wrong_address(name, error)
         return found
 
     def seed(self, request: Request) -> str | None:
@@ -81,11 +79,11 @@ class Form:
         found = self._read(name, formats.number_of, least)
         if name not in self.problems:
             if found < 1:
-                self.wrong(name, "problem.number")
+                self.wrong(name, ProblemCode.NOT_COUNTABLE)
             elif found < least:
-                self.wrong(name, "problem.too_few", least=self.visit.formats.number(least))
+                self.wrong(name, ProblemCode.BELOW_LEAST, least=least)
             elif found > most:
-                self.wrong(name, "problem.too_many", most=self.visit.formats.number(most))
+                self.wrong(name, ProblemCode.ABOVE_MOST, most=most)
         return found
 
     def amount(self, name: str, currency: str, *, required: bool = True) -> int | None:
@@ -94,7 +92,7 @@ class Form:
             return None
         found = self._read(name, lambda text: formats.amount_of(text, currency), 0)
         if found == 0 and name not in self.problems:
-            self.wrong(name, "problem.amount")
+            self.wrong(name, ProblemCode.NOT_AN_AMOUNT)
         return found or None
 
     def time(self, name: str, *, required: bool = True) -> datetime | None:
@@ -109,41 +107,28 @@ class Form:
             return instead
         try:
             return read(self.values[name])
-        except ValueError as error:
-            self.wrong(name, str(error))
+        except ShapeError as error:
+            self.wrong(name, error.code, **error.params)
             return instead
 
-    def wrong(self, name: str, key: str, **values: str) -> None:
+    def wrong(self, name: str, code: ProblemCode, **params: Value) -> None:
         """Say what is wrong with a field; what was said first stays."""
-        self.problems.setdefault(name, self.visit.text(key, None, **values))
+        self.problems.setdefault(name, self.visit.wrong(code, **params))
+
+    def _wrong_address(self, name: str, error: AddressError) -> None:
+        writing = self.visit.writing
+        said = explained(ADDRESSES, error.reason, writing)
+        if error.meant:
+            said = meant(said, error.meant, writing)
+        self.problems.setdefault(name, escape(said))
 
     def refused(self, refusal: Refusal, fields: Mapping[str, str]) -> None:
-        """Take the problems of a refusal; ``fields`` says which field of the form each is of.
-
-        Those that the form can't see beforehand are in the words of the rules, in English.
-        """
+        """Take the problems of a refusal; ``fields`` says which field of the form each is of."""
         for problem in refusal.problems:
             name = fields.get(problem.field, problem.field)
-            words: object = problem.problem
-            if problem.problem == LINK_PROBLEM:
-                words = self.visit.text("problem.link")
-            elif name == "email":
-                words = self.visit.text("problem.email")
-            elif name in ("name", "product"):
-                words = self.visit.text("problem.long")
-            else:
-                words = self._known(problem.problem)
-            self.problems.setdefault(name, Markup("{}").format(words))
+            self.problems.setdefault(name, self.visit.told(problem))
         if not refusal.problems:
-            self.problems.setdefault("", Markup("{}").format(self._known(refusal.detail)))
-
-    def _known(self, detail: str) -> object:
-        """A refusal's text: translated if it begins with a known code, else unchanged."""
-        code = _CODE.match(detail)
-        try:
-            return self.visit.text(f"reason.{code.group() if code else detail}")
-        except TextError:
-            return detail
+            self.problems.setdefault("", self.visit.refused(refusal))
 
     def person(self, **more: str) -> dict[str, str]:
         """Who filled in the form: address, name, and how letters are to be written."""

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from runtime.links import LinkError
 from schemas.parts import NUMBER_MAX
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.api.taking import Digits
 from services.storefront.commands.given import OrderGiven, given
@@ -90,7 +91,7 @@ async def _form(
 def _member(request: Request, group_id: str, token: str) -> Actor:
     actor = shop_of(request).access.by_link(request, "order", token)
     if actor.about != group_id:
-        raise LinkError("the link is of another group purchase")
+        raise LinkError(RefusalCode.LINK_OF_OTHER_GROUP)
     return actor
 
 

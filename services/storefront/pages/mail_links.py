@@ -21,6 +21,8 @@ from services.storefront.pages.paths import auction_path, group_path, path_of
 from services.storefront.pages.showing import Visit, page, said
 from services.storefront.problems import Impossible, Overtaken
 from services.storefront.shop import shop_of
+from texts.facts import APPLICATIONS
+from texts.reasons import explained
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +36,7 @@ def _two(request: Request, purpose: Purpose, token: str) -> tuple[str, str]:
 def _parts(request: Request, purpose: Purpose, token: str, count: int) -> list[str]:
     what = shop_of(request).links.read(purpose, token, MAX_AGE[purpose])
     if len(what) != count:
-        raise LinkError("the link is not complete: copy it whole from the letter")
+        raise LinkError()
     return what
 
 
@@ -75,9 +77,7 @@ async def confirm(request: Request, token: str) -> Response:
 
 def _refused(request: Request, refusal: ApplicationRefused) -> Response:
     """The page that says why a reservation can't count."""
-    text = Visit.of(request).text
-    key = f"reason.{refusal.reason}"
-    why = text(key) if texts.has(key) else text("reason.unknown", code=refusal.reason)
+    why = explained(APPLICATIONS, refusal.reason, Visit.of(request).writing)
     back = {"href": auction_path(refusal.auction_id), "words": "apply.done_link"}
     return said(request, "letters", "refused", 409, values={"why": why}, next=back)
 
@@ -111,7 +111,7 @@ def _order_of(request: Request, token: str) -> Confirmable:
         at = datetime.fromisoformat(until)
         return Confirmable(group_id, member_id, source, order_id, int(quantity), at)
     except ValueError:
-        raise LinkError("the link is not complete: copy it whole from the letter") from None
+        raise LinkError() from None
 
 
 @router.get("/confirm-order/{token}")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from runtime.links import LinkError
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.given import WithdrawalGiven, given
 from services.storefront.looking import group_shown, table_shown
@@ -31,7 +32,7 @@ async def manage(
 def _organizer(request: Request, group_id: str, token: str) -> Actor:
     actor = shop_of(request).access.by_link(request, "group", token)
     if actor.about != group_id:
-        raise LinkError("the link is of another group purchase")
+        raise LinkError(RefusalCode.LINK_OF_OTHER_GROUP)
     return actor
 
 
@@ -79,7 +80,7 @@ async def withdraw(request: Request, group_id: str, token: str) -> Response:
     actor = _organizer(request, group_id, token)
     form = await Form.of(request, visit)
     if not form.is_ticked("sure"):
-        form.wrong("sure", "problem.sure")
+        form.wrong("sure", ProblemCode.NOT_SURE)
     reason = form.text("reason", required=False) or None
     back = f"{group_path(group_id)}/manage/{token}"
     if not form.problems:
@@ -88,8 +89,8 @@ async def withdraw(request: Request, group_id: str, token: str) -> Response:
             await shop_of(request).commands.withdraw_group_purchase(actor, group_id, word)
         except Overtaken:
             return RedirectResponse(back, 303)
-        except Invalid:
-            form.wrong("reason", "problem.long")
+        except Invalid as refusal:
+            form.refused(refusal, {})
     if form.problems:
         return await _page(request, actor, token, form, visit, 422)
     return RedirectResponse(f"{back}/withdrawn", 303)

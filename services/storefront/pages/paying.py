@@ -11,17 +11,19 @@ from fastapi.responses import RedirectResponse, Response
 from domain.invoices import open_of
 from runtime.links import LinkError
 from schemas.payments import Payment
+from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.api.payments import as_document
 from services.storefront.commands.payments import is_of_payer
 from services.storefront.invoices.bills import has_paper
 from services.storefront.invoices.documents import As
 from services.storefront.invoices.showing import paper_shown
-from services.storefront.pages import texts
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.showing import Visit, page
 from services.storefront.problems import Impossible, NotAllowed
 from services.storefront.shop import shop_of
+from texts.facts import PAYMENTS
+from texts.reasons import explained
 
 router = APIRouter(include_in_schema=False)
 
@@ -101,16 +103,13 @@ def _told(
 
 
 def _problem(payment: Payment, visit: Visit) -> object:
-    key = f"paying.problem_{payment.problem}"
-    if texts.has(key):
-        return visit.text(key)
-    return visit.text("paying.problem_other", reason=payment.problem or "?")
+    return explained(PAYMENTS, payment.problem or "?", visit.writing)
 
 
 def _payer(request: Request, group_id: str, token: str) -> Actor:
     actor = shop_of(request).access.by_link(request, "payer", token)
     if actor.about != group_id:
-        raise LinkError("the link is of another group purchase")
+        raise LinkError(RefusalCode.LINK_OF_OTHER_GROUP)
     return actor
 
 
@@ -140,7 +139,7 @@ async def paper(request: Request, group_id: str, token: str, payment_id: str) ->
     shop = shop_of(request)
     payment, group = await shop.commands.payment(actor, payment_id)
     if not is_of_payer(actor, payment, group):
-        raise NotAllowed("the payment is another's")
+        raise NotAllowed(RefusalCode.PAYMENT_OF_OTHER)
     language = Visit.of(request).language
     shown = await paper_shown(shop, payment, group, language, with_address=True)
     kinds: dict[str, As] = {"pdf": "pdf", "text": "text"}

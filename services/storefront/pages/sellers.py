@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.auctions import SELLERS, Seller
+from schemas.refusals import ProblemCode
 from services.storefront.access.callers import visitor
 from services.storefront.commands.given import SellerGiven, given
 from services.storefront.model.rows import OfferRow
@@ -99,7 +100,7 @@ async def sign_in(request: Request) -> Response:
     visit = Visit.of(request)
     form = await Form.of(request, visit)
     then = _then(form)
-    actor = await holder_of_key(request, form, "desk.sign_in_wrong", "seller")
+    actor = await holder_of_key(request, form, ProblemCode.NOT_A_SELLERS_KEY, "seller")
     if actor is None:
         return sign_in_page(request, visit, form, then, 422)
     return await with_session(request, RedirectResponse(then, 303), actor)

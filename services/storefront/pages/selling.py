@@ -12,9 +12,10 @@ from markupsafe import Markup
 from domain.money import CURRENCIES
 from domain.offers import Condition, best_price_to_beat, compare
 from schemas.auctions import AUCTIONS, QUANTITY_MAX_PER_APPLICANT, Auction
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.api.answers import OfferAnswer, offer_answer
-from services.storefront.commands.auctions import REASONS, Offered
+from services.storefront.commands.auctions import Offered
 from services.storefront.commands.given import AuctionGiven, OfferGiven, given
 from services.storefront.looking import auction_shown, group_shown, table_shown
 from services.storefront.model.rows import Listed
@@ -35,8 +36,6 @@ FIELDS = {
     "minimum_step": "step",
     "quantity_max_per_applicant": "most",
 }
-#: Codes of refusals, by how commands say them.
-_CODES = {words: code for code, words in REASONS.items()}
 _DESK = {"href": "/seller", "words": "desk.back"}
 
 
@@ -102,14 +101,14 @@ async def open_auction(request: Request) -> Response:
             offered = await shop_of(request).commands.open_auction(actor, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
-            form.refused(_coded(refusal), FIELDS)
+            form.refused(refusal, FIELDS)
     return _open_page(request, visit, form, 422)
 
 
 def _auction_fields(form: Form) -> dict[str, object]:
     currency = form.text("currency")
     if currency not in CURRENCIES:
-        form.wrong("currency", "problem.currency")
+        form.wrong("currency", ProblemCode.NO_LISTED_CURRENCY)
     fields: dict[str, object] = {
         "product": {"name": form.text("product")},
         "unit_price": form.amount("price", currency),
@@ -125,17 +124,11 @@ def _auction_fields(form: Form) -> dict[str, object]:
     invites_at = form.time("invites_at", required=False)
     now = form.visit.now
     if closes_at is not None and closes_at <= now:
-        form.wrong("closes_at", "problem.past")
+        form.wrong("closes_at", ProblemCode.PAST)
     if invites_at is not None and closes_at is not None and not now < invites_at < closes_at:
-        form.wrong("invites_at", "problem.invites")
+        form.wrong("invites_at", ProblemCode.INVITES_OUTSIDE)
     times: dict[str, datetime | None] = {"closes_at": closes_at, "invites_at": invites_at}
     return fields | {name: at.isoformat() for name, at in times.items() if at is not None}
-
-
-def _coded(refusal: Invalid | Impossible) -> Invalid | Impossible:
-    """A refusal whose words are its code, which has a text in every language."""
-    refusal.detail = _CODES.get(refusal.detail, refusal.detail)
-    return refusal
 
 
 def _with_offer(offered: Offered) -> str:
@@ -171,7 +164,7 @@ async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> 
     try:
         return offer_answer(await shop.commands.offer_outcome(actor, auction_id, offer_id))
     except NotAllowed:
-        raise Unknown("there is no offer of yours of this id") from None
+        raise Unknown(RefusalCode.NO_OFFER_OF_YOURS) from None
 
 
 async def _desk_page(
@@ -249,9 +242,9 @@ def _need_better(form: Form, auction: AuctionDetail, price: int, minimum: int) -
     # There is no price below one minor unit, so the form can't ask for it.
     most = max(best_price_to_beat(shown, auction.minimum_step), 1)
     if found == "higher-minimum":
-        form.wrong("minimum", "problem.minimum_above", minimum=f.number(shown.minimum_reservations))
+        form.wrong("minimum", ProblemCode.MINIMUM_ABOVE, minimum=shown.minimum_reservations)
     elif found != "better" and price > most:
-        form.wrong("price", "problem.not_better", price=f.money(most, auction.currency))
+        form.wrong("price", ProblemCode.NOT_BETTER, price=f.money(most, auction.currency))
 
 
 @router.get("/seller/auctions/{auction_id}/offers")
@@ -277,7 +270,7 @@ async def offer(request: Request, auction_id: str) -> Response:
             offered = await shop_of(request).commands.offer(actor, auction_id, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
-            form.refused(_coded(refusal), FIELDS)
+            form.refused(refusal, FIELDS)
     return await _desk_page(request, actor, auction_id, form, visit, 422)
 
 
@@ -333,7 +326,7 @@ async def offer_as_invited(request: Request, token: str) -> Response:
             where = f"/counter-offer/{token}/offers/{quote(offered.offer_id, safe='')}"
             return RedirectResponse(where, 303)
         except (Invalid, Impossible) as refusal:
-            form.refused(_coded(refusal), FIELDS)
+            form.refused(refusal, FIELDS)
     return await _invited_page(request, actor, token, form, visit, 422)
 
 

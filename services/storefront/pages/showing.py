@@ -19,10 +19,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from domain.money import decimals
-from schemas.parts import Tier
+from schemas.parts import Problem, Tier
+from schemas.refusals import ProblemCode
 from services.storefront.pages import chart, texts
 from services.storefront.pages.formats import Formats
 from services.storefront.pages.texts import LANGUAGES, Language
+from services.storefront.problems import Refusal
+from texts.reasons import (
+    OFFERS_AND_WITHDRAWALS,
+    Value,
+    Writing,
+    explained,
+    field_name,
+    problem_text,
+    told,
+)
 
 LANGUAGE_COOKIE = "lang"
 _YEAR_SECONDS = 365 * 86_400
@@ -52,6 +63,38 @@ class Visit:
         if n is not None:
             values["n"] = self.formats.number(n)
         return Markup(escape(texts.text(key, self.language, n))).format(**values)
+
+    @property
+    def writing(self) -> Writing:
+        """How texts of reasons are written for the reader."""
+        return Writing(self.language, self._number, self.formats.minute)
+
+    def _number(self, number: int | float) -> str:
+        return self.formats.number(number) if isinstance(number, int) else str(number)
+
+    def wrong(self, code: ProblemCode, **params: Value) -> Markup:
+        """What is wrong with a field, as a sentence."""
+        writing = self.writing
+        return escape(writing.sentence(problem_text(code, params, writing)))
+
+    def told(self, problem: Problem) -> Markup:
+        """A problem of the rules, as a sentence."""
+        writing = self.writing
+        return escape(writing.sentence(told(problem, writing)))
+
+    def refused(self, refusal: Refusal) -> Markup:
+        """Why something is refused, as a sentence."""
+        writing = self.writing
+        return escape(writing.sentence(refusal.text(writing)))
+
+    def field(self, path: str) -> Markup:
+        """What people call a field."""
+        writing = self.writing
+        return escape(writing.sentence(field_name(path, writing)).removesuffix("."))
+
+    def offer_reason(self, code: str) -> Markup:
+        """Why an offer was judged as it was."""
+        return escape(explained(OFFERS_AND_WITHDRAWALS, code, self.writing))
 
     def pattern(self, key: str, n: int | None = None) -> str:
         """A text whose ``{names}`` a script in the page fills in."""
@@ -95,7 +138,6 @@ def _environment() -> Environment:
         asset=asset,
         bar=chart.bar,
         decimals=decimals,
-        has_text=texts.has,
         segment=partial(quote, safe=""),
     )
     return environment
@@ -127,6 +169,9 @@ def render(
         .render(
             t=visit.text,
             pattern=visit.pattern,
+            told=visit.told,
+            field_name=visit.field,
+            offer_reason=visit.offer_reason,
             f=visit.formats,
             tier_words=visit.tier,
             lang=visit.language,
@@ -169,8 +214,8 @@ def answered(request: Request, visit: Visit, body: str, status: int = 200) -> HT
 def said(request: Request, table: str, name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of a title and a sentence: the texts ``<table>.<name>_title`` and ``…_text``.
 
-    It may have ``values`` for them, a ``note``, a ``button`` that posts to its ``action``, and the
-    links ``next`` and ``also``.
+    It may have ``values`` for them, ``why`` as a sentence, a ``note``, a ``button`` that posts to
+    its ``action``, and the links ``next`` and ``also``.
     """
-    rest = dict.fromkeys(("values", "note", "button", "next", "also"))
+    rest = dict.fromkeys(("values", "why", "note", "button", "next", "also"))
     return page(request, "said.html", status, what=f"{table}.{name}", **{**rest, **values})

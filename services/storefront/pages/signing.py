@@ -3,16 +3,19 @@
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
+from schemas.refusals import ProblemCode
 from services.storefront.access.callers import Actor, Kind
 from services.storefront.pages.forms import Form
 from services.storefront.problems import NoCredential, NotAllowed
 from services.storefront.shop import shop_of
 
 
-async def holder_of_key(request: Request, form: Form, wrong: str, *kinds: Kind) -> Actor | None:
+async def holder_of_key(
+    request: Request, form: Form, wrong: ProblemCode, *kinds: Kind
+) -> Actor | None:
     """The actor of the key in the form; ``None``, with an error in the form, if there is none.
 
-    The key is never sent back. ``wrong`` names the text for a key that is not of these kinds.
+    The key is never sent back. ``wrong`` is the problem of a key that is not of these kinds.
     """
     key = form.text("key")
     form.values.pop("key", None)

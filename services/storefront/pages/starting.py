@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from schemas.groups import DEFINITIONS, Definition
 from schemas.parts import NUMBER_MAX
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Access, visitor
 from services.storefront.commands.given import GroupGiven, given
 from services.storefront.commands.groups import Asked
@@ -48,7 +49,7 @@ async def start_here(definition_id: str) -> Response:
 async def _definition(request: Request, definition_id: str) -> Definition:
     found = await shop_of(request).reader.fact(DEFINITIONS.name, definition_id)
     if not isinstance(found, Definition):
-        raise Unknown(f"no definition has the id {definition_id}: see whether it is mistyped")
+        raise Unknown(RefusalCode.NO_DEFINITION, id=definition_id)
     return found
 
 
@@ -93,7 +94,7 @@ async def start(request: Request, definition_id: str) -> Response:
     days = form.number("days", most=limits.period_days_max or DAYS_MAX)
     method = form.text("method", required=False) or found.payment.methods[0]
     if method not in found.payment.methods:
-        form.wrong("method", "problem.choice")
+        form.wrong("method", ProblemCode.NOT_A_CHOICE)
     person = form.person()
     if form.problems:
         return _form(request, found, form, visit, 422)

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from schemas.refusals import ProblemCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.given import OutcomeGiven, given
 from services.storefront.model.todos import TODO_KINDS
@@ -37,7 +38,7 @@ async def sign_in(request: Request) -> Response:
     """Sign in with a shop's key, or the admin's."""
     visit = Visit.of(request)
     form = await Form.of(request, visit)
-    actor = await holder_of_key(request, form, "todo.sign_in_wrong", "shop", "admin")
+    actor = await holder_of_key(request, form, ProblemCode.NOT_A_TASKS_KEY, "shop", "admin")
     if actor is None:
         return _sign_in_page(request, visit, form, 422)
     return await with_session(request, RedirectResponse("/todo", 303), actor)
@@ -119,7 +120,7 @@ async def done(request: Request, task_id: str) -> Response:
     form = await Form.of(request, visit)
     reason = form.text("reason")
     if len(reason) > REASON_MAX:
-        form.wrong("reason", "problem.long")
+        form.wrong("reason", ProblemCode.TOO_LONG, most=REASON_MAX)
     if not form.problems:
         try:
             found = await commands.todo(actor, task_id)

@@ -36,7 +36,7 @@ NUMBER_CHARACTERS_MAX = 100
 class GarbledError(ValueError):
     """The body is not UTF-8, or not JSON; ``reason`` is a code for it."""
 
-    def __init__(self, text: str, reason: OrderReason = "not-json") -> None:
+    def __init__(self, text: str, reason: OrderReason = OrderReason.NOT_JSON) -> None:
         super().__init__(text)
         self.reason = reason
 
@@ -47,7 +47,7 @@ class UnreadableError(ValueError):
     ``reason`` is a code for it.
     """
 
-    def __init__(self, text: str, reason: OrderReason = "unreadable") -> None:
+    def __init__(self, text: str, reason: OrderReason = OrderReason.UNREADABLE) -> None:
         super().__init__(text)
         self.reason = reason
 
@@ -62,7 +62,7 @@ def parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise GarbledError("the body is not UTF-8", "not-utf-8") from None
+        raise GarbledError("the body is not UTF-8", OrderReason.NOT_UTF_8) from None
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -90,12 +90,14 @@ def _json_among_php(text: str) -> dict[str, Any] | list[Any] | None:
 
 def _garbled(text: str) -> GarbledError:
     if not text.strip():
-        return GarbledError("the body is empty", "empty")
+        return GarbledError("the body is empty", OrderReason.EMPTY)
     if _PHP.search(text[:1_000]):
-        return GarbledError("the body is a message of PHP: see the shop's error log", "php-error")
+        return GarbledError(
+            "the body is a message of PHP: see the shop's error log", OrderReason.PHP_ERROR
+        )
     if text.lstrip().startswith("<"):
         return GarbledError(
-            "the body is a page of HTML, as of an error, a login or maintenance", "html"
+            "the body is a page of HTML, as of an error, a login or maintenance", OrderReason.HTML
         )
     return GarbledError("the body is not JSON")
 
@@ -114,9 +116,9 @@ def order_object(body: Any) -> dict[str, Any]:
     place: ``{"errors": …}`` (Shopify) or ``{"code": …, "message": …}`` (WordPress).
     """
     if isinstance(body, list):
-        raise UnreadableError("the body is a list, not an order", "not-an-object")
+        raise UnreadableError("the body is a list, not an order", OrderReason.NOT_AN_OBJECT)
     if not isinstance(body, dict):
-        raise UnreadableError("the body is not an object", "not-an-object")
+        raise UnreadableError("the body is not an object", OrderReason.NOT_AN_OBJECT)
     code = body.get("code")
     is_error = "errors" in body or "error" in body or (code is not None and "message" in body)
     if is_error and "id" not in body:
@@ -124,7 +126,7 @@ def order_object(body: Any) -> dict[str, Any]:
         raise UnreadableError(
             f"the body is an error of the shop ({named}), not an order: check that the shop's"
             " webhook or key may read orders",
-            "error-body",
+            OrderReason.ERROR_BODY,
         )
     return body
 

@@ -1,0 +1,75 @@
+"""What pydantic finds wrong with a value, as problems by code: never with what was given there."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domain.mailboxes import AddressError
+from schemas.parts import Problem
+from schemas.refusals import ProblemCode
+from texts.reasons import Value, problem
+
+
+class ShapeError(ValueError):
+    """What a validator of our own finds wrong with a value."""
+
+    def __init__(self, code: ProblemCode, /, **params: Value) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+
+#: By pydantic's error types: the code, and pydantic's name of its one value as our text names it.
+_CODES: Final[Mapping[str, tuple[ProblemCode, str, str]]] = {
+    "missing": (ProblemCode.MISSING, "", ""),
+    "extra_forbidden": (ProblemCode.FIELD_UNKNOWN, "", ""),
+    "json_invalid": (ProblemCode.NOT_JSON, "", ""),
+    "json_type": (ProblemCode.NOT_JSON, "", ""),
+    "string_pattern_mismatch": (ProblemCode.ODD_CHARACTERS, "", ""),
+    "string_unicode": (ProblemCode.ODD_CHARACTERS, "", ""),
+    "string_too_short": (ProblemCode.TOO_SHORT, "min_length", "least"),
+    "string_too_long": (ProblemCode.TOO_LONG, "max_length", "most"),
+    "too_short": (ProblemCode.TOO_FEW_ITEMS, "min_length", "least"),
+    "too_long": (ProblemCode.TOO_MANY_ITEMS, "max_length", "most"),
+    "greater_than_equal": (ProblemCode.NOT_AT_LEAST, "ge", "least"),
+    "less_than_equal": (ProblemCode.NOT_AT_MOST, "le", "most"),
+    "int_type": (ProblemCode.NOT_WHOLE, "", ""),
+    "int_from_float": (ProblemCode.NOT_WHOLE, "", ""),
+    "int_parsing": (ProblemCode.NOT_WHOLE, "", ""),
+    "int_parsing_size": (ProblemCode.NOT_WHOLE, "", ""),
+    "float_type": (ProblemCode.NOT_A_NUMBER, "", ""),
+    "float_parsing": (ProblemCode.NOT_A_NUMBER, "", ""),
+    "finite_number": (ProblemCode.NOT_A_NUMBER, "", ""),
+    "string_type": (ProblemCode.NOT_TEXT, "", ""),
+    "bool_type": (ProblemCode.NOT_TRUE_OR_FALSE, "", ""),
+    "bool_parsing": (ProblemCode.NOT_TRUE_OR_FALSE, "", ""),
+    "list_type": (ProblemCode.NOT_A_LIST, "", ""),
+    "tuple_type": (ProblemCode.NOT_A_LIST, "", ""),
+    "dict_type": (ProblemCode.NOT_FIELDS, "", ""),
+    "model_type": (ProblemCode.NOT_FIELDS, "", ""),
+    "model_attributes_type": (ProblemCode.NOT_FIELDS, "", ""),
+    "literal_error": (ProblemCode.NOT_OF_CHOICES, "expected", "choices"),
+    "datetime_type": (ProblemCode.NOT_A_TIME, "", ""),
+    "datetime_parsing": (ProblemCode.NOT_A_TIME, "", ""),
+    "datetime_from_date_parsing": (ProblemCode.NOT_A_TIME, "", ""),
+    "timezone_aware": (ProblemCode.NOT_A_TIME, "", ""),
+}
+
+
+def problem_of(field: str, error: Mapping[str, Any]) -> Problem:
+    """The problem that an error of pydantic is; pydantic lists it with its context.
+
+    An error of a kind that is not known here says only that the value is not as documented.
+    """
+    context = error.get("ctx") or {}
+    match context.get("error"):
+        case AddressError() as found:
+            return problem(field, ProblemCode.ADDRESS, reason=found.reason)
+        case ShapeError() as found:
+            return problem(field, found.code, **found.params)
+    code, theirs, ours = _CODES.get(str(error.get("type")), (ProblemCode.NOT_AS_DOCUMENTED, "", ""))
+    if not ours:
+        return problem(field, code)
+    value = context.get(theirs)
+    if not isinstance(value, int | float | str):
+        return problem(field, ProblemCode.NOT_AS_DOCUMENTED)
+    return problem(field, code, **{ours: value})

@@ -1,0 +1,74 @@
+"""Words that stand in texts of reasons: names of fields, of keys and links, of states and methods.
+
+English has the system's words for states and methods, as the API does.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from texts.catalogue import mark
+
+#: Kinds of keys and links (``Kind`` of the storefront's callers).
+CREDENTIALS: Final[Mapping[str, str]] = {
+    "admin": mark("the admin's key"),
+    "seller": mark("a seller's key"),
+    "invited": mark("the link of an invitation"),
+    "shop": mark("a shop's key"),
+    "organizer": mark("the organizer's link"),
+    "member": mark("a link to order"),
+    "applicant": mark("the applicant's link"),
+    "payer": mark("the link to a payer's payments"),
+    "requester": mark("the token that came with the request"),
+}
+#: States of groups, auctions and payments; ways to pay.
+WORDS: Final[Mapping[str, str]] = {
+    "open": mark("open"),
+    "complete": mark("complete"),
+    "elapsed": mark("elapsed"),
+    "withdrawn": mark("withdrawn"),
+    "concluded": mark("concluded"),
+    "failed": mark("failed"),
+    "pending": mark("pending"),
+    "authorised": mark("authorised"),
+    "succeeded": mark("succeeded"),
+    "cancelled": mark("cancelled"),
+    "shop": mark("shop"),
+    "card": mark("card"),
+    "invoice": mark("invoice"),
+}
+#: A step of the ladder, counted from 1.
+STEP: Final = mark("step {number} of the discounts")
+#: Fields of requests, offers and bodies that people fill in, by their path.
+FIELDS: Final[Mapping[str, str]] = {
+    "amount": mark("amount"),
+    "amount_off": mark("amount off"),
+    "applicant.email": mark("e-mail"),
+    "applicant.name": mark("name"),
+    "closes_at": mark("end of the term"),
+    "currency": mark("currency"),
+    "definition_id": mark("definition"),
+    "favor.tiers": mark("discounts"),
+    "from_quantity": mark("from this quantity"),
+    "from_value": mark("from this value"),
+    "gift": mark("gift"),
+    "grace_seconds": mark("seconds of grace"),
+    "invites_at": mark("time of the invitations"),
+    "member.email": mark("e-mail"),
+    "members": mark("members"),
+    "minimum_reservations": mark("minimum of reservations"),
+    "minimum_step": mark("smallest step"),
+    "number_of_products": mark("number of products"),
+    "offered_at": mark("time of the offer"),
+    "opens_at": mark("opening"),
+    "organizer.email": mark("e-mail"),
+    "organizer.name": mark("name"),
+    "payment.method": mark("way to pay"),
+    "payment.scope": mark("payers"),
+    "percent_off": mark("percent off"),
+    "product": mark("product"),
+    "product.name": mark("product"),
+    "quantity": mark("quantity"),
+    "quantity_max_per_applicant": mark("most for one buyer"),
+    "requested_at": mark("time of the request"),
+    "unit_price": mark("price each"),
+}
