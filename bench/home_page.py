@@ -37,9 +37,9 @@ from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurcha
 from schemas.orders import PURCHASES, PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, Message, Period, Product, Tier
 from schemas.topic import Topic
-from services.storefront.model.database import connect
-from services.storefront.model.reading import Reader
-from services.storefront.model.tables import FACTS
+from services.storefront.readmodel.database import connect
+from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.tables import FACTS
 from stack import brokers
 from tests.system.postgres import postgres_server
 

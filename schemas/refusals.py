@@ -265,3 +265,12 @@ class RefusalCode(StrEnum):
     ORDER_REFUSED = "order-refused"
     OFFER_REFUSED = "offer-refused"
     APPLICATION_REFUSED = "application-refused"
+
+
+class ShapeError(ValueError):
+    """The value of a field is wrong, by code; ``params`` fill the code's text."""
+
+    def __init__(self, code: ProblemCode, /, **params: str | int | float) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params

@@ -5,14 +5,14 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from terminal.answers import AuctionShown
+from schemas.api.auctions import AuctionDetail
 from terminal.console import bar, cell, count, grid, money, out, print_table, say, span, table, when
 from terminal.describing import of_condition, of_product
 
 STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn": "red"}
 
 
-def print_page(auction: AuctionShown, now: datetime, limit: int) -> None:
+def print_page(auction: AuctionDetail, now: datetime, limit: int) -> None:
     """Print it; at most ``limit`` conditions of its history, the latest."""
     reserved = f"  {auction.reservations:,} of {auction.minimum_reservations:,} reserved"
     status = cell(auction.status, STYLES.get(auction.status, ""))
@@ -27,7 +27,7 @@ def print_page(auction: AuctionShown, now: datetime, limit: int) -> None:
         say("\nthere are more: see them with --limit 0")
 
 
-def particulars(auction: AuctionShown, now: datetime) -> list[tuple[str, str]]:
+def particulars(auction: AuctionDetail, now: datetime) -> list[tuple[str, str]]:
     """The lines of the head, as (name, what is said)."""
     minimum, currency = auction.minimum_reservations, auction.currency
     applicants = count(auction.applicants, "applicant")
@@ -63,7 +63,7 @@ def time_left(status: str, closes_at: datetime, now: datetime) -> str:
     return f"{closes}, in {span(closes_at - now)}"
 
 
-def _history(auction: AuctionShown, limit: int) -> Table:
+def _history(auction: AuctionDetail, limit: int) -> Table:
     made = table("Since (UTC)", "Price", "From", right=("Price", "From"))
     for each in auction.history[-limit:]:
         price = money(each.unit_price, auction.currency)

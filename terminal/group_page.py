@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from terminal.answers import DecisionShown, GroupShown, PurchaserShown
+from schemas.api.groups import Decided, GroupView, TableRow
 from terminal.auction_page import time_left
 from terminal.console import cell, count, grid, minute, money, out, print_table, say, table, when
 from terminal.describing import of_ladder, of_payment, of_product, of_sources, of_tier
@@ -15,7 +15,7 @@ STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn":
 
 
 def print_group(
-    group: GroupShown, purchasers: Sequence[PurchaserShown] | None, now: datetime, *, more: bool
+    group: GroupView, purchasers: Sequence[TableRow] | None, now: datetime, *, more: bool
 ) -> None:
     """Print it; ``purchasers`` is ``None`` for who may not see them, ``more`` if some are left."""
     title = Text.assemble(
@@ -36,7 +36,7 @@ def print_group(
         say("there are more: see them with --limit 0")
 
 
-def particulars(group: GroupShown, now: datetime) -> list[tuple[str, str]]:
+def particulars(group: GroupView, now: datetime) -> list[tuple[str, str]]:
     """The lines of the head, as (name, what is said)."""
     currency = group.currency
     price = f" at {money(group.unit_price, currency)}" if group.unit_price else ""
@@ -59,7 +59,7 @@ def particulars(group: GroupShown, now: datetime) -> list[tuple[str, str]]:
     return lines
 
 
-def _decision(decided: DecisionShown, currency: str | None) -> str:
+def _decision(decided: Decided, currency: str | None) -> str:
     if decided.cancel_all:
         favor = "all is cancelled, the whole value goes back"
     elif decided.tier is None:
@@ -69,7 +69,7 @@ def _decision(decided: DecisionShown, currency: str | None) -> str:
     return f"{favor}; {money(decided.total, currency)} to {count(decided.members, 'member')}"
 
 
-def _table(purchasers: Sequence[PurchaserShown]) -> Table:
+def _table(purchasers: Sequence[TableRow]) -> Table:
     # Whoever has the right to addresses gets a column of them.
     email = ("Email",) if any(each.email for each in purchasers) else ()
     times = ("First (UTC)", "Last (UTC)")
@@ -91,7 +91,7 @@ def _table(purchasers: Sequence[PurchaserShown]) -> Table:
     return made
 
 
-def _favor(row: PurchaserShown) -> str:
+def _favor(row: TableRow) -> str:
     if row.favor_amount is None:
         return ""
     gift = f" + {row.gift}" if row.gift else ""

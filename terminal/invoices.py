@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from domain.references import numbers_in
-from terminal.answers import PaymentShown, shown
+from schemas.api.payments import PaymentDetail, PaymentView
+from terminal.answers import shown
 from terminal.api import Api, Refused, connected, once_of, segment
 from terminal.console import (
     Mistake,
@@ -98,7 +99,7 @@ def paid(
     if as_json:
         print_json(known)
         return
-    after = shown(PaymentShown, known)
+    after = shown(PaymentView, known)
     stands = "paid" if after.status == "succeeded" else after.status
     received = f"{money(after.received, after.currency)} of {money(after.amount, after.currency)}"
     say(f"{after.number}: {received} received, {stands}")
@@ -112,7 +113,7 @@ def _typed(number: str) -> str:
 
 def _receive(
     api: Api,
-    invoice: PaymentShown,
+    invoice: PaymentDetail,
     amount: int,
     reference: str | None,
     at: str | None,
@@ -175,9 +176,9 @@ def _read(file: Path) -> Statement:
         raise Mistake(f"{file}: {error}; nothing was counted") from None
 
 
-def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentShown]:
+def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentDetail]:
     """The invoices that are named, as far as they are known."""
-    found: dict[str, PaymentShown] = {}
+    found: dict[str, PaymentDetail] = {}
     numbers = lookups(credits)
     with progress("looking up") as step:
         for done, number in enumerate(numbers, 1):

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.api.auctions import AuctionView
 from schemas.parts import Problem
-from terminal.answers import AuctionShown, shown
+from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import Mistake, mistakes, money, print_json, say, when
 from terminal.describing import of_condition, of_count, verdict_in_words
@@ -166,7 +167,7 @@ def _print_verdict(judged: dict[str, Any], page: dict[str, Any] | None, as_json:
 
 def page_in_words(page: dict[str, Any]) -> str:
     """A page in one line: its status, the count, the condition and the term."""
-    auction = shown(AuctionShown, page)
+    auction = shown(AuctionView, page)
     currency, minimum = auction.currency, auction.minimum_reservations
     so_far = of_count(auction.reservations, minimum, auction.applicants)
     condition = of_condition(auction.unit_price, minimum, currency)

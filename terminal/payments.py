@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from terminal.answers import PaymentShown, shown
+from schemas.api.payments import PaymentDetail, PaymentView
+from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import mistakes, money, print_json, say
 from terminal.options import AsJson, Once, Url, given
@@ -64,14 +65,14 @@ def _asked(api: Api, payment: str, what: str, body: Any, once: str | None) -> An
     return tell(api, named(api, payment), what, body, TOLD_BY, once)
 
 
-def named(api: Api, payment: str) -> PaymentShown:
+def named(api: Api, payment: str) -> PaymentDetail:
     """The payment of an id or number."""
-    return shown(PaymentShown, api.get(f"/payments/{segment(payment)}"))
+    return shown(PaymentDetail, api.get(f"/payments/{segment(payment)}"))
 
 
 def tell(
     api: Api,
-    payment: PaymentShown,
+    payment: PaymentDetail,
     what: str,
     body: Any,
     fields: Mapping[str, str],
@@ -90,6 +91,6 @@ def _print(known: Any, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
-    after = shown(PaymentShown, known)
+    after = shown(PaymentView, known)
     amount = money(after.amount, after.currency)
     say(f"{after.payment_id}: {after.kind} of {amount}, {after.status}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from domain.references import Mention
+from schemas.api.payments import PaymentDetail
 from schemas.reasons import TransferReason
-from terminal.answers import PaymentShown
 from terminal.console import money
 from terminal.marks import Mark, Standing, mark_in, standings
 from terminal.statements import Credit
@@ -17,7 +17,7 @@ class Receipt(NamedTuple):
     """Money to be counted for an invoice; ``note`` says what more there is to it."""
 
     credit: Credit
-    invoice: PaymentShown
+    invoice: PaymentDetail
     amount: int
     note: str
 
@@ -56,7 +56,7 @@ class Plan:
     left: tuple[Left, ...] = ()
 
 
-def plan(credits: Sequence[Credit], invoices: Mapping[str, PaymentShown]) -> Plan:
+def plan(credits: Sequence[Credit], invoices: Mapping[str, PaymentDetail]) -> Plan:
     """Plan what to count in statements; ``invoices`` are those that may be named, by number."""
     planning = _Planning(invoices)
     for credit, standing in _standings(credits, invoices):
@@ -72,7 +72,7 @@ def lookups(credits: Sequence[Credit]) -> list[str]:
 
 
 def _standings(
-    credits: Sequence[Credit], invoices: Mapping[str, PaymentShown]
+    credits: Sequence[Credit], invoices: Mapping[str, PaymentDetail]
 ) -> Iterator[tuple[Credit, Standing]]:
     """Whether each credit was counted before, or stands in an earlier one of these statements."""
     before: dict[str, set[Mark]] = defaultdict(set)
@@ -96,7 +96,7 @@ def _standings(
 class _Planning:
     """A plan that is being made: what is open becomes less with each receipt."""
 
-    def __init__(self, invoices: Mapping[str, PaymentShown]) -> None:
+    def __init__(self, invoices: Mapping[str, PaymentDetail]) -> None:
         self._invoices = invoices
         self._open = {number: each.open for number, each in invoices.items()}
         self._told: set[Mark] = set()
@@ -122,12 +122,12 @@ class _Planning:
             self._open[number] = max(0, self._open[number] - receipt.amount)
         self.made = replace(self.made, receipts=(*self.made.receipts, *found))
 
-    def _named(self, credit: Credit) -> dict[str, PaymentShown]:
+    def _named(self, credit: Credit) -> dict[str, PaymentDetail]:
         known = {each: self._invoices.get(each) for each in credit.numbers}
         return {number: each for number, each in known.items() if each and each.kind == "invoice"}
 
     def _unsure(
-        self, credit: Credit, standing: Standing, named: Mapping[str, PaymentShown]
+        self, credit: Credit, standing: Standing, named: Mapping[str, PaymentDetail]
     ) -> Left | None:
         """Why the invoices of a credit are not certain; None if they are."""
         by_hand = _by_hand(credit)
@@ -165,7 +165,7 @@ class _Planning:
         return [each for each in mention.longer if each in self._invoices]
 
     def _shares(
-        self, credit: Credit, invoices: Mapping[str, PaymentShown], counted: Mapping[str, int]
+        self, credit: Credit, invoices: Mapping[str, PaymentDetail], counted: Mapping[str, int]
     ) -> list[Receipt] | Left:
         """The part of each named invoice, or why the parts are not certain.
 
@@ -209,7 +209,7 @@ class _Planning:
         return Left(credit, reason, problem)
 
 
-def _counted(credit: Credit, named: Mapping[str, PaymentShown]) -> dict[str, int]:
+def _counted(credit: Credit, named: Mapping[str, PaymentDetail]) -> dict[str, int]:
     """What was counted of a credit before, by invoice."""
     return {
         number: receipt.amount
@@ -229,7 +229,7 @@ def _said(still: Mapping[str, int], currency: str) -> str:
     return ", ".join(f"{number} ({money(its, currency)} open)" for number, its in still.items())
 
 
-def _unnamed(credit: Credit, invoices: Mapping[str, PaymentShown]) -> tuple[TransferReason, str]:
+def _unnamed(credit: Credit, invoices: Mapping[str, PaymentDetail]) -> tuple[TransferReason, str]:
     if not credit.numbers:
         return TransferReason.NO_NUMBER, "names no invoice"
     numbers = ", ".join(credit.numbers)

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from terminal.answers import SellerShown, shown
+from schemas.api.sellers import SellerView
+from terminal.answers import shown
 from terminal.api import connected, once_of, segment
 from terminal.console import cell, mistakes, print_json, print_table, say, table, when
 from terminal.describing import verdict_in_words
@@ -89,10 +90,10 @@ def _act(
         print_json(known)
         return
     is_so = known["standing"] == standing
-    say(_in_words(shown(SellerShown, known)) + ("" if is_so else f"; {act} takes longer"))
+    say(_in_words(shown(SellerView, known)) + ("" if is_so else f"; {act} takes longer"))
 
 
-def _in_words(seller: SellerShown) -> str:
+def _in_words(seller: SellerView) -> str:
     since = when(seller.standings[-1].since)
     return f"{seller.seller_id} ({seller.name}): {seller.standing} since {since}"
 
@@ -110,7 +111,7 @@ def show(url: Url = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({**known, "offers": offers})
         return
-    seller = shown(SellerShown, known)
+    seller = shown(SellerView, known)
     say(_in_words(seller))
     say(f"{seller.email}, registered {when(seller.registered_at)}")
     for each in seller.standings:
@@ -136,7 +137,7 @@ def list_them(url: Url = None, as_json: AsJson = False) -> None:
         say("no seller is registered: `jointbuy seller register` registers one")
         return
     made = table("Seller", "Name", "Standing", "Since")
-    for each in (shown(SellerShown, one) for one in known):
+    for each in (shown(SellerView, one) for one in known):
         since = when(each.standings[-1].since)
         made.add_row(*map(cell, (each.seller_id, each.name, each.standing, since)))
     print_table(made)

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.api.auctions import AuctionDetail
+from schemas.api.groups import GroupView, TableRow
 from terminal import parsing
-from terminal.answers import AuctionShown, GroupShown, PurchaserShown, shown
+from terminal.answers import shown
 from terminal.api import Api, Refused, connected, segment
 from terminal.auction_page import print_page
 from terminal.console import Mistake, mistakes, print_json, progress
@@ -35,14 +37,14 @@ def show(
             if as_json:
                 print_json(found)
             else:
-                print_page(shown(AuctionShown, found), now, most)
+                print_page(shown(AuctionDetail, found), now, most)
             return
         rows, more = _members(api, path, most)
     if as_json:
         print_json({**found, "table": rows})
         return
-    purchasers = None if rows is None else [shown(PurchaserShown, each) for each in rows]
-    print_group(shown(GroupShown, found), purchasers, now, more=more)
+    purchasers = None if rows is None else [shown(TableRow, each) for each in rows]
+    print_group(shown(GroupView, found), purchasers, now, more=more)
 
 
 def what_is(api: Api, reference: str) -> tuple[str, dict[str, Any]]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from terminal.answers import TodoShown, shown
+from schemas.api.todos import TRANSFERS_MAX, TodoView
+from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import count, mistakes, money, print_json, print_table, say, table, when
 from terminal.options import AsJson, Once, Url, given
@@ -56,21 +57,21 @@ def todo(
     if not found:
         say("there are no open tasks")
         return
-    for part in _by_reason([shown(TodoShown, each) for each in found]):
+    for part in _by_reason([shown(TodoView, each) for each in found]):
         _print(part)
     say(count(len(found), "task") + (" and more: --most shows them" if is_cut else ""))
 
 
-def _by_reason(items: Iterable[TodoShown]) -> list[list[TodoShown]]:
+def _by_reason(items: Iterable[TodoView]) -> list[list[TodoView]]:
     """Tasks by kind and reason, as one instruction serves all of a reason."""
-    parts: dict[tuple[int, str], list[TodoShown]] = {}
+    parts: dict[tuple[int, str], list[TodoView]] = {}
     order = list(TITLES)
     for each in items:
         parts.setdefault((order.index(each.kind), each.reason), []).append(each)
     return [part for _, part in sorted(parts.items(), key=lambda item: item[0])]
 
 
-def _print(part: Sequence[TodoShown]) -> None:
+def _print(part: Sequence[TodoView]) -> None:
     first = part[0]
     say(f"{TITLES[first.kind]} ({first.reason}): {first.what_to_do}")
     made = table("Id", "Since", "About", "Amount", "Why", "Command", right=["Amount"])
@@ -104,18 +105,15 @@ def done(
 
 # --- transfers -----------------------------------------------------------------------------------
 
-#: The API takes no more at once.
-TRANSFERS_AT_ONCE = 100
-
 
 def leave(api: Api, transfers: Sequence[Mapping[str, Any]]) -> None:
     """Make tasks of transfers given as by ``receipts.Left.as_json``.
 
     A transfer becomes one task, however many statements contain it.
     """
-    for start in range(0, len(transfers), TRANSFERS_AT_ONCE):
+    for start in range(0, len(transfers), TRANSFERS_MAX):
         api.begin_anew()
-        some = [_transfer(each) for each in transfers[start : start + TRANSFERS_AT_ONCE]]
+        some = [_transfer(each) for each in transfers[start : start + TRANSFERS_MAX]]
         api.post("/transfers", {"transfers": some}, once=once_of(None))
 
 

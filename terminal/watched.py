@@ -8,8 +8,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from schemas.api.auctions import AuctionView
+from schemas.api.groups import GroupProgress, GroupView
 from terminal import auction_page, group_page
-from terminal.answers import AuctionShown, GroupProgressShown, GroupShown, shown
+from terminal.answers import shown
 from terminal.console import cell, clean, money, span, table, when
 
 BAR_COLUMNS = 24
@@ -43,13 +45,13 @@ class Watched:
         """A state that an event tells; whether it says anything that is shown here."""
         before = (self.status, self.done, self.of, self.price)
         if self.path.startswith("/auctions/"):
-            auction = shown(AuctionShown, data)
+            auction = shown(AuctionView, data)
             self.version, self.status = auction.version, auction.status
             self.done, self.of = auction.reservations, auction.minimum_reservations
             self.price = money(auction.unit_price, auction.currency)
             self.closes_at = auction.closes_at
         else:
-            group = shown(GroupProgressShown, data)
+            group = shown(GroupProgress, data)
             self.version, self.status, self.done = group.version, group.status, group.quantity
         changes = self._changes(*before)
         if changes:
@@ -86,7 +88,7 @@ class Watched:
 def watched(path: str, found: dict[str, Any]) -> Watched:
     """What is shown at the path, to begin with."""
     if "auction_id" in found:
-        auction = shown(AuctionShown, found)
+        auction = shown(AuctionView, found)
         return Watched(
             auction.auction_id,
             path,
@@ -98,7 +100,7 @@ def watched(path: str, found: dict[str, Any]) -> Watched:
             auction.closes_at,
             auction.version,
         )
-    group = shown(GroupShown, found)
+    group = shown(GroupView, found)
     return Watched(
         group.group_id,
         path,

@@ -5,18 +5,8 @@ from typing import Any, Final
 
 from domain.mailboxes import AddressError
 from schemas.parts import Problem
-from schemas.refusals import ProblemCode
-from texts.reasons import Value, problem
-
-
-class ShapeError(ValueError):
-    """What a validator of our own finds wrong with a value."""
-
-    def __init__(self, code: ProblemCode, /, **params: Value) -> None:
-        super().__init__(code)
-        self.code = code
-        self.params = params
-
+from schemas.refusals import ProblemCode, ShapeError
+from texts.reasons import problem
 
 #: By pydantic's error types: the code, and pydantic's name of its one value as our text names it.
 _CODES: Final[Mapping[str, tuple[ProblemCode, str, str]]] = {

@@ -7,12 +7,12 @@ from runtime.command_line import command_line, refuse_to_start
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, weakness_of
 from runtime.settings import Settings, SettingsError, read_settings
 from runtime.web_server import serve
-from services.storefront import ops
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build
-from services.storefront.invoices.issuer import IssuerError
-from services.storefront.model.database import DatabaseError
+from services.storefront.papers.issuer import IssuerError
+from services.storefront.readmodel.database import DatabaseError
 from services.storefront.settings import PageSettings
+from services.storefront.web import status
 
 
 def run() -> None:
@@ -34,8 +34,8 @@ def run() -> None:
         pages,
         settings,
         shop.watch,
-        status=partial(ops.status, shop),
-        unready=partial(ops.unready, shop),
+        status=partial(status.status, shop),
+        unready=partial(status.unready, shop),
         leave=shop.hub.leave,
     )
 

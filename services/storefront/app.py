@@ -11,27 +11,26 @@ from runtime.links import Links
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from services.storefront.access.callers import Access
-from services.storefront.access.guarding import Guard
 from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
 from services.storefront.access.sessions import EndedSessions
-from services.storefront.api import document
-from services.storefront.api.answering import add_handlers
+from services.storefront.api import document, events
 from services.storefront.api.routes import PREFIX
-from services.storefront.commands import Commands
-from services.storefront.invoices.issuer import read_issuer
-from services.storefront.invoices.printing import Printer
-from services.storefront.live import events
-from services.storefront.live.events import Events
+from services.storefront.commands import commands_of
+from services.storefront.commands.sender import Sender
 from services.storefront.live.hub import FOLLOWED, Hub
-from services.storefront.model.database import DatabaseError, migrate, stays
-from services.storefront.model.reading import Reader
+from services.storefront.live.streams import Events
 from services.storefront.pages.errors import refuse_page
 from services.storefront.pages.routes import router as pages
-from services.storefront.sending import Sender
+from services.storefront.papers.issuer import read_issuer
+from services.storefront.papers.printer import Printer
+from services.storefront.readmodel.database import DatabaseError, migrate, stays
+from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings
-from services.storefront.sharing import Shared
-from services.storefront.shop import Shop
+from services.storefront.web.guard import Guard
+from services.storefront.web.refusals import add_handlers
+from services.storefront.web.shared import Shared
+from services.storefront.web.shop import Shop
 
 
 def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
@@ -91,7 +90,7 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         reader=reader,
         hub=hub,
         events=Events(hub, reader, given),
-        commands=Commands(given, sender, hub, reader, access, rates),
+        commands=commands_of(given, sender, hub, reader, access, rates),
         access=access,
         issuer=issuer,
         rates=rates,

@@ -14,8 +14,8 @@ from runtime.pages import ops_pages
 from runtime.private_files import keep_files_private
 from runtime.settings import Settings, SettingsError, read_settings
 from runtime.web_server import serve_ops
-from services.storefront.model.database import DatabaseError
-from services.storefront.model.projecting import Projector
+from services.storefront.readmodel.database import DatabaseError
+from services.storefront.readmodel.projection import Projector
 from services.storefront.settings import ModelSettings
 
 STOP_SECONDS = 20.0

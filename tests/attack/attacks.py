@@ -18,9 +18,9 @@ from pydantic import BaseModel
 
 from runtime.links import Links, Purpose
 from services.storefront.access.callers import COOKIE
+from services.storefront.api import events
 from services.storefront.api.document import PREFIX, ROUTERS
-from services.storefront.api.taking import SHAPES
-from services.storefront.live import events
+from services.storefront.api.parameters import SHAPES
 from services.storefront.pages.routes import ROUTERS as PAGES
 from tests.attack.words import JSON_VALUES, TEXTS
 

@@ -25,8 +25,8 @@ from schemas.parts import Message
 from schemas.topic import Topic
 from services.storefront.access.callers import new_key
 from services.storefront.app import build
-from services.storefront.model.database import connect, migrate
-from services.storefront.model.writing import Batch, Place, Writer
+from services.storefront.readmodel.database import connect, migrate
+from services.storefront.readmodel.writer import Batch, Place, Writer
 from services.storefront.settings import PageSettings
 from tests.attack.attacks import Attack, Means
 from tests.system.api_stack import ADMIN_KEY, SECRET

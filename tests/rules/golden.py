@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemas.letters import Notice
 from services.notifier.letters.wording import LANGUAGES, Language
-from services.storefront.invoices.documents import As, document
+from services.storefront.papers.documents import As, document
 from tests.rules import paper_samples
 from tests.rules.letter_samples import golden, parts, read, samples, written
 

@@ -7,10 +7,10 @@ from domain.ids import derive
 from schemas.groups import GroupPurchase
 from schemas.parts import Person, Product
 from schemas.payments import Payment
-from services.storefront.invoices.bills import bill_of
-from services.storefront.invoices.issuer import Issuer
-from services.storefront.invoices.papers import Paper, paper_of
 from services.storefront.pages.texts import Language
+from services.storefront.papers.issuer import Issuer
+from services.storefront.papers.papers import Paper, paper_of
+from services.storefront.rules.bills import bill_of
 
 AT = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
 GROUP_ID = derive("spring-oil")

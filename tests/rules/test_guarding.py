@@ -10,11 +10,11 @@ from fastapi.responses import PlainTextResponse, Response
 
 from runtime.networks import network_of
 from services.storefront.access.callers import COOKIE
-from services.storefront.access.guarding import Guard
 from services.storefront.access.rates import Rates
-from services.storefront.api.answering import add_handlers
 from services.storefront.problems import Refusal
 from services.storefront.settings import PageSettings
+from services.storefront.web.guard import Guard
+from services.storefront.web.refusals import add_handlers
 
 OURS = "https://shop.example"
 

@@ -10,7 +10,8 @@ from schemas.favors import Favor
 from schemas.groups import Definition, GroupPurchase
 from schemas.orders import PurchaseState
 from schemas.parts import Message
-from services.storefront.model.listing import (
+from services.storefront.readmodel.writer import Batch
+from services.storefront.rules.columns import (
     NUMBER_MAX,
     PARTS,
     TERMS_MAX,
@@ -19,7 +20,6 @@ from services.storefront.model.listing import (
     version_of,
     wanted,
 )
-from services.storefront.model.writing import Batch
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, 999, tzinfo=UTC)
 MS = 1_781_524_800_000

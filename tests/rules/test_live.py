@@ -17,9 +17,9 @@ from schemas.groups import REQUEST_OUTCOMES, IdIssued, RequestRefused
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.parts import Message
 from schemas.topic import Topic
+from services.storefront.live.event_stream import EventStream, Places
 from services.storefront.live.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription
 from services.storefront.live.hub import Hub
-from services.storefront.live.streaming import EventStream, Places
 from services.storefront.problems import NotNow, TooMany
 
 GROUP = Subject(PURCHASES.name, "g-1")

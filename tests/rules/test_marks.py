@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ids import derive
-from terminal.answers import PaymentShown, ReceiptShown
+from schemas.api.payments import PaymentDetail
+from schemas.parts import Receipt
 from terminal.receipts import Plan, plan
 from terminal.statements import read_statement
 from tests.bank import Sheet, Transfer, message, statement, stmt
@@ -18,17 +19,22 @@ from tests.bank import Sheet, Transfer, message, statement, stmt
 I1 = f"{derive('spring-oil')}-I1"
 HALF = Transfer("10.00", I1)
 OPEN = 10**9
+#: Fields of a payment that marks do not read.
+UNTOLD = ("member_id", "begun_at", "quantity", "value", "favor", "page", "problem")
 
 
 @dataclass
 class Books:
     """An invoice, and the money that imports counted for it."""
 
-    invoice: PaymentShown = field(
-        default_factory=lambda: PaymentShown.model_validate(
+    invoice: PaymentDetail = field(
+        default_factory=lambda: PaymentDetail.model_validate(
             {"payment_id": "p", "group_id": "g", "kind": "invoice", "amount": OPEN}
             | {"currency": "EUR", "status": "pending", "number": I1, "received": 0}
-            | {"receipts": (), "open": OPEN, "version": 1}
+            | {"receipts": (), "open": OPEN, "version": 1, "method": "invoice"}
+            | {"cause": {"kind": "order"}}
+            | dict.fromkeys(UNTOLD),
+            strict=False,
         )
     )
     counted: list[str] = field(default_factory=list)
@@ -42,7 +48,7 @@ class Books:
             reference = each.credit.reference
             assert reference not in {known.reference for known in self.invoice.receipts}
             self.counted.append(f"{each.credit.booked_on} {each.credit.text}")
-            receipt = ReceiptShown(report_id="r", amount=each.amount, reference=reference, at=at)
+            receipt = Receipt(report_id="r", amount=each.amount, reference=reference, at=at)
             receipts = (*self.invoice.receipts, receipt)
             self.invoice = self.invoice.model_copy(update={"receipts": receipts})
         return made

@@ -8,13 +8,15 @@ from typing import Any, cast
 import pytest
 
 from runtime.links import Links
+from schemas.api.orders import OrderGiven
+from schemas.api.parts import PersonGiven
 from schemas.groups import GroupPurchase
 from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused, PurchaseState
 from schemas.parts import Member, MemberPayment, Message, PaymentTerms, Product
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Count
-from services.storefront.commands.given import OrderGiven, PersonGiven
-from services.storefront.commands.orders import Confirmable, OrderCommands
+from services.storefront.commands import commands_of
+from services.storefront.commands.orders import Confirmable
 from services.storefront.problems import Impossible, Overtaken
 from services.storefront.settings import PageSettings
 
@@ -56,7 +58,7 @@ class Shop:
         pages = PageSettings(link_secret="a secret of the tests", answer_seconds=0, **settings)
         access = Access(pages, Links("a secret of the tests"), cast("Any", None), cast("Any", None))
         means: Any = self
-        self.commands = OrderCommands(pages, means, means, means, access, means)
+        self.commands = commands_of(pages, means, means, means, access, means).orders
 
     async def fact(self, topic: str, key: str) -> Message | None:
         return self.facts.get(key)
@@ -81,11 +83,11 @@ class Shop:
 
     def order(self, actor: Actor, quantity: int = 1, email: str | None = EMAIL) -> Any:
         given = OrderGiven(quantity=quantity, member=PersonGiven(email=email) if email else None)
-        return asyncio.run(self.commands.place_order(actor, "G", given, "once"))
+        return asyncio.run(self.commands.place(actor, "G", given, "once"))
 
     def confirm(self, until: datetime, quantity: int = 1) -> Any:
         order = Confirmable("G", "ann", "storefront", "w-1", quantity, until)
-        return asyncio.run(self.commands.confirm_order(order))
+        return asyncio.run(self.commands.confirm(order))
 
 
 @pytest.mark.parametrize("scope", ["member", "group"])

@@ -11,16 +11,19 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import escape
 
+from schemas.api.auctions import AuctionDetail, ConditionAt
+from schemas.api.groups import DefinitionSummary, GroupView
 from schemas.parts import FavorTerms, Problem, Product, Tier
 from schemas.reasons import AddressReason, ApplicationReason, OfferReason
 from schemas.refusals import ProblemCode, RefusalCode
-from services.storefront.model.rows import Listed
-from services.storefront.pages import chart, formats, telling, texts
-from services.storefront.pages.formats import Formats
+from services.storefront import formats
+from services.storefront.formats import Formats
+from services.storefront.pages import figures, texts
 from services.storefront.pages.forms import Form
-from services.storefront.pages.showing import Visit, render
+from services.storefront.pages.visits import Visit, render
 from services.storefront.problems import Impossible
-from services.storefront.views import AuctionDetail, ConditionAt, DefinitionSummary, GroupView
+from services.storefront.rules import chart
+from services.storefront.rules.rows import Listed
 from texts.facts import ADDRESSES, APPLICATIONS, OFFERS
 from texts.reasons import explained, problem
 
@@ -282,7 +285,7 @@ def test_times_of_forms_are_of_the_zone_they_were_typed_in() -> None:
 def test_the_language_is_the_one_asked_for_then_kept_then_the_browser_s(
     asked: str | None, kept: str | None, accepted: str, language: str
 ) -> None:
-    from services.storefront.pages.showing import _language
+    from services.storefront.pages.visits import _language
 
     assert _language(asked, kept, accepted) == language
 
@@ -373,16 +376,16 @@ def visit(language: texts.Language = "en", after: timedelta = 2 * HOUR) -> Visit
 
 
 def test_what_happened_is_told_from_the_latest_back() -> None:
-    told = telling.story(visit(), auction(invited_at=T + 90 * timedelta(minutes=1)))
+    told = figures.story(visit(), auction(invited_at=T + 90 * timedelta(minutes=1)))
     assert [each.kind for each in told] == ["invited", "better", "opened"]
     assert told[1].words == "A better offer took over: €788.00, minimum 4"
     assert told[1].less == 11_200
-    ended = telling.story(visit(), auction(status="failed", concluded_at=T + 4 * HOUR))
+    ended = figures.story(visit(), auction(status="failed", concluded_at=T + 4 * HOUR))
     assert ended[0].words == "Ended without a contract"
 
 
 def test_a_drop_is_said_in_percent_of_the_opening_price() -> None:
-    assert telling.drop(auction()) == 12.4
+    assert figures.drop(auction()) == 12.4
 
 
 def group(*tiers: Tier, reached: int | None = None, price: int | None = 1_000) -> GroupView:
@@ -408,15 +411,15 @@ def group(*tiers: Tier, reached: int | None = None, price: int | None = 1_000) -
     ],
 )
 def test_a_tier_is_said_and_priced(tier: Tier, price: int | None, words: str) -> None:
-    assert telling.tier_price(group(tier, reached=0)) == price
-    assert telling.tier_price(group(tier, reached=0, price=None)) in (None, tier.unit_price)
+    assert figures.tier_price(group(tier, reached=0)) == price
+    assert figures.tier_price(group(tier, reached=0, price=None)) in (None, tier.unit_price)
     assert visit().tier(tier, "EUR") == words
 
 
 def test_marks_far_beyond_the_number_do_not_shrink_the_bar_to_nothing() -> None:
     tiers = (Tier(from_quantity=5, percent_off=1), Tier(from_quantity=5_000, percent_off=2))
-    assert telling.marks(group(*tiers)) == (5,)
-    assert telling.starts(group(*tiers)) == (5, 5_000)
+    assert figures.marks(group(*tiers)) == (5,)
+    assert figures.starts(group(*tiers)) == (5, 5_000)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -424,17 +427,17 @@ def test_what_people_typed_is_text_and_nothing_else(language: texts.Language) ->
     name = "<script>alert(1)</script>\"'&{n}\u202e" + "長" * 980
     shown = auction(product=Product(name=name[:1_000]))
     here = visit(language)
-    wide, narrow = telling.charts(here, shown)
+    wide, narrow = figures.charts(here, shown)
     page = render(
         "auction.html",
         here,
         auction=shown,
         form=Form(here, {"email": '"><script>'}),
         group_id=None,
-        drop=telling.drop(shown),
+        drop=figures.drop(shown),
         chart_wide=wide,
         chart_narrow=narrow,
-        story=telling.story(here, shown),
+        story=figures.story(here, shown),
     )
     assert "<script>alert" not in page
     assert '"><script>' not in page

@@ -14,14 +14,14 @@ from pypdf import PdfReader
 
 from domain.invoices import open_of
 from schemas.parts import Person
-from services.storefront.api.payments import accepted_kind
-from services.storefront.invoices.bills import bill_of
-from services.storefront.invoices.documents import As, document, policy
-from services.storefront.invoices.issuer import Issuer, IssuerError, read_issuer
-from services.storefront.invoices.papers import Paper, paper_of
-from services.storefront.invoices.printing import INSIDE_MAX, Printer
 from services.storefront.pages.texts import LANGUAGES, Language
+from services.storefront.papers.documents import As, document, policy
+from services.storefront.papers.issuer import Issuer, IssuerError, read_issuer
+from services.storefront.papers.papers import Paper, paper_of
+from services.storefront.papers.printer import INSIDE_MAX, Printer
 from services.storefront.problems import NotNow
+from services.storefront.rules.bills import bill_of
+from services.storefront.web.documents import accepted_kind
 from tests.rules.golden import PAPERS, papers
 from tests.rules.paper_samples import CASES, ISSUER, credit, group, paper, payment, received
 

@@ -11,7 +11,7 @@ from schemas.parts import FavorTerms, Person, Tier
 from schemas.payments import PaymentRetried
 from services.payment_service.rules.book import Book
 from services.payment_service.rules.reports import open_amount
-from services.storefront.invoices.bills import bill_of
+from services.storefront.rules.bills import bill_of
 from tests.rules.payment_world import DAY, HOUR, World, terms
 from tests.simulator.auctions import Record
 

@@ -4,17 +4,13 @@ from typing import Any
 
 import pytest
 
+from schemas.api.auctions import ApplicationGiven, AuctionGiven
+from schemas.api.groups import DefinitionGiven, GroupGiven
+from schemas.api.sellers import SellerGiven
 from services.storefront import problems
-from services.storefront.commands.given import (
-    ApplicationGiven,
-    AuctionGiven,
-    DefinitionGiven,
-    GroupGiven,
-    SellerGiven,
-    given,
-)
-from services.storefront.commands.terms import definition_problems
 from services.storefront.problems import Invalid, Refusal, TooMany
+from services.storefront.rules.definitions import definition_problems
+from services.storefront.web.bodies import given
 
 TEA = {"product": {"name": "Tea"}, "unit_price": 500, "currency": "EUR"}
 KINDS = [

@@ -8,7 +8,7 @@ import pytest
 
 from domain.ids import derive
 from domain.references import creditor_reference
-from terminal.answers import PaymentShown
+from schemas.api.payments import PaymentDetail
 from terminal.receipts import lookups, plan
 from terminal.statements import read_statement
 from tests.bank import Transfer, statement
@@ -19,21 +19,28 @@ AT_27 = f"{'Invoice ':x>{27 - len(I1)}}{I1}"
 RF1, RF2 = creditor_reference(I1) or "", creditor_reference(I2) or ""
 
 
-def invoice(number: str = I1, still_open: int = 2_000, **fields: Any) -> PaymentShown:
+#: Fields of a payment that receipts do not read.
+UNTOLD = ("member_id", "begun_at", "quantity", "value", "favor", "page", "problem")
+
+
+def invoice(number: str = I1, still_open: int = 2_000, **fields: Any) -> PaymentDetail:
     said = {"payment_id": f"id-of-{number}", "group_id": G, "kind": "invoice", "amount": 2_000}
     said |= {"currency": "EUR", "status": "pending", "number": number, "received": 0}
-    said |= {"receipts": (), "open": still_open, "version": 1}
-    return PaymentShown.model_validate(said | fields)
+    said |= {"receipts": (), "open": still_open, "version": 1, "method": "invoice"}
+    said |= {"cause": {"kind": "order"}} | dict.fromkeys(UNTOLD)
+    return PaymentDetail.model_validate(said | fields, strict=False)
 
 
-def planned(*transfers: Any, invoices: tuple[PaymentShown, ...] = (invoice(),)) -> Any:
+def planned(*transfers: Any, invoices: tuple[PaymentDetail, ...] = (invoice(),)) -> Any:
     known = {each.number or "": each for each in invoices}
     return plan(read_statement(statement(*transfers)).credits, known)
 
 
 # --- for which invoice ---------------------------------------------------------------------------
 
-COUNTED: list[tuple[str, tuple[Any, ...], tuple[PaymentShown, ...], list[tuple[str, int, str]]]] = [
+COUNTED: list[
+    tuple[str, tuple[Any, ...], tuple[PaymentDetail, ...], list[tuple[str, int, str]]]
+] = [
     ("to the cent", (Transfer("20.00", I1),), (invoice(),), [(I1, 2_000, "")]),
     ("a part", (Transfer("5.00", I1),), (invoice(),), [(I1, 500, "15.00 EUR stays open")]),
     (
@@ -132,7 +139,7 @@ def test_money_is_counted_for_the_invoice_that_it_names(
 
 
 TWO = (invoice(), invoice(I2))
-LEFT: list[tuple[str, Transfer, tuple[PaymentShown, ...], str, str]] = [
+LEFT: list[tuple[str, Transfer, tuple[PaymentDetail, ...], str, str]] = [
     ("no number", Transfer("20.00", "thanks"), (invoice(),), "no-number", "names no invoice"),
     ("not known", Transfer("20.00", f"{H}-I1"), (invoice(),), "unknown-number", "not known here"),
     ("a credit note", Transfer("20.00", C1), (invoice(C1, 0, kind="credit"),), "credit-note",
@@ -211,7 +218,7 @@ def test_a_batch_that_does_not_add_up_is_left_whole() -> None:
     assert (credit.amount, credit.reason) == (3_000, "odd-batch")
 
 
-def counted(of: PaymentShown, reference: str, amount: int) -> PaymentShown:
+def counted(of: PaymentDetail, reference: str, amount: int) -> PaymentDetail:
     receipt = {"report_id": "r", "amount": amount, "reference": reference}
     receipt["at"] = datetime(2026, 6, 15, 12, tzinfo=UTC)
     return invoice(of.number or "", max(0, of.open - amount), receipts=(receipt,))

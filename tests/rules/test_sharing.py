@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.storefront.sharing import Shared
+from services.storefront.web.shared import Shared
 
 
 class Maker:

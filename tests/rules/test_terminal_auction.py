@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from schemas.api.auctions import AuctionDetail
 from schemas.auctions import (
     Applied,
     Auction,
@@ -28,8 +29,8 @@ from schemas.auctions import (
 from schemas.catalogue import CATALOGUE
 from schemas.groups import IdIssued
 from schemas.parts import Message, Person, Problem, Product
-from services.auction_service.rules import auctions
-from terminal.answers import AuctionShown, shown
+from services.auction_service.rules import auctions as rules
+from terminal.answers import shown
 from terminal.auction_page import particulars
 from terminal.console import Mistake, bar, span
 from terminal.describing import describe, of_verdict
@@ -127,7 +128,7 @@ def test_bar_is_full_only_when_the_minimum_is_reached(done: int, of: int, text: 
 
 
 def test_every_reason_of_the_service_has_a_meaning() -> None:
-    codes = set(re.findall(r"``([a-z]+(?:-[a-z]+)*)``", auctions.__doc__ or ""))
+    codes = set(re.findall(r"``([a-z]+(?:-[a-z]+)*)``", rules.__doc__ or ""))
     codes -= {"judging", "reserving", "waiting", "inviting", "ending", "letters", "rows", "desk"}
     assert codes >= {"opened", "price-not-lower", "beyond-limits"}
     assert codes == {*OFFERS, *APPLICATIONS}
@@ -260,18 +261,22 @@ PAGE: dict[str, Any] = {
     "minimum_reservations": 8,
     "reservations": 7,
     "applicants": 4,
+    "missing": 1,
     "minimum_step": 500,
     "quantity_max_per_applicant": 100,
     "opened_at": T.isoformat(),
     "invites_at": (T + timedelta(days=2)).isoformat(),
     "invited_at": None,
     "closes_at": CLOSE.isoformat(),
+    "history": [],
+    "concluded_at": None,
+    "group_id": None,
     "of_a_later_version": True,
 }
 
 
 def lines(now: datetime = T, **changed: Any) -> dict[str, str]:
-    return dict(particulars(shown(AuctionShown, PAGE | changed), now))
+    return dict(particulars(shown(AuctionDetail, PAGE | changed), now))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ AUCTION: dict[str, Any] = {
     "minimum_reservations": 8,
     "reservations": 2,
     "applicants": 1,
+    "missing": 6,
     "minimum_step": 1,
     "quantity_max_per_applicant": 100,
     "opened_at": T.isoformat(),
@@ -35,9 +36,17 @@ GROUP: dict[str, Any] = {
     "currency": None,
     "number_of_products": 5,
     "quantity": 0,
+    "missing": 5,
     "value": 0,
     "members": 0,
     "members_listed": False,
+    "definition_id": None,
+    "withdrawn_at": None,
+    "visibility": "public",
+    "tier_reached": None,
+    "next_tier": None,
+    "missing_to_next": None,
+    "stop_at_number": False,
     "opens_at": T.isoformat(),
     "closes_at": (T + timedelta(days=1)).isoformat(),
     "closed_at": None,
@@ -72,7 +81,8 @@ def test_what_an_event_changes_is_told() -> None:
 def test_a_group_keeps_its_terms_while_it_progresses() -> None:
     of = group()
     progress = {
-        name: GROUP[name] for name in ("group_id", "status", "value", "currency", "closed_at")
+        name: GROUP[name]
+        for name in ("group_id", "status", "value", "currency", "closed_at", "missing")
     }
     assert of.take(json.dumps(progress | {"version": 1, "quantity": 7, "members": 2}), T)
     assert (of.change, of.done, of.of) == ("+7", 7, 5)

@@ -15,11 +15,11 @@ from schemas.reasons import (
     RecordReason,
     TransferReason,
 )
-from services.storefront.model.rows import TodoRow
-from services.storefront.model.todos import TODO_KINDS, reason_of_letter, reason_of_payment
+from services.storefront.commands.todo_items import OTHER, is_open, todo_of
 from services.storefront.pages import texts
 from services.storefront.pages.texts import LANGUAGES
-from services.storefront.todo import OTHER, is_open, todo_of
+from services.storefront.rules.rows import TodoRow
+from services.storefront.rules.todo_reasons import TODO_KINDS, reason_of_letter, reason_of_payment
 from terminal.todo import TITLES
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)

@@ -10,7 +10,7 @@ from schemas.favors import Favor, FavorDecision
 from schemas.groups import GroupPurchase
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, Member, Period, Person, Product, Tier
-from services.storefront.views import (
+from services.storefront.rules.views import (
     auction_detail,
     auction_view,
     group_progress,

@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.parts import Message
 from schemas.topic import Topic
 from services.storefront.app import build
-from services.storefront.sending import Sender
+from services.storefront.commands.sender import Sender
 from services.storefront.settings import PageSettings
 
 SECRET = "link-secret-of-the-tests-of-the-storefront"

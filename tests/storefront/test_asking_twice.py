@@ -24,10 +24,10 @@ from schemas.parts import Message, Product
 from schemas.topic import Topic
 from services.storefront.access import idempotency
 from services.storefront.app import build
-from services.storefront.model.database import connect, migrate
-from services.storefront.model.tables import IDEMPOTENCY
+from services.storefront.readmodel.database import connect, migrate
+from services.storefront.readmodel.tables import IDEMPOTENCY
 from services.storefront.settings import PageSettings
-from services.storefront.shop import Shop
+from services.storefront.web.shop import Shop
 from tests.storefront.test_read_model import definition, write
 
 pytestmark = pytest.mark.slow

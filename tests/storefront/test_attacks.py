@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from services.storefront.api.taking import SHAPES
+from services.storefront.api.parameters import SHAPES
 from tests.attack import attacks
 from tests.attack.attacks import FORMS, KINDS, Attack, page_routes, shape_paths, some_of
 from tests.attack.judging import problems_of

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from runtime.lasting_errors import lasting
-from services.storefront.model.database import DatabaseError, connect, migrate, stays
+from services.storefront.readmodel.database import DatabaseError, connect, migrate, stays
 
 
 def of_sqlite(text: str) -> Exception:

@@ -8,11 +8,11 @@ from sqlalchemy import Executable
 
 from runtime.broker_watch import BrokerWatch
 from runtime.settings import Settings
-from services.storefront.live.events import Events
+from services.storefront.live.event_stream import EventStream
 from services.storefront.live.hub import Hub
-from services.storefront.live.streaming import EventStream
-from services.storefront.model.reading import Reader
+from services.storefront.live.streams import Events
 from services.storefront.problems import Unknown
+from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings
 from tests.storefront.test_read_model import SHOP, migrated, reader, url, write
 

@@ -5,15 +5,15 @@ from base64 import urlsafe_b64decode
 import pytest
 
 from runtime.links import Links
+from schemas.api.groups import TableRow
 from schemas.groups import GroupPurchase
 from schemas.orders import PurchaseRow
 from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.access.pseudonyms import pseudonym, shown_to
 from services.storefront.access.sessions import EndedSessions
-from services.storefront.looking import table_shown
-from services.storefront.model.reading import BadCursor, Reader
+from services.storefront.commands.member_table import table_shown
+from services.storefront.readmodel.reader import BadCursor, Reader
 from services.storefront.settings import PageSettings
-from services.storefront.views import TableRow
 from tests.storefront.test_read_model import group, member, migrated, reader, url, write
 
 __all__ = ["migrated", "reader", "url"]

@@ -26,15 +26,21 @@ from schemas.parts import Message
 from schemas.payments import Payment
 from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
-from services.storefront.commands import Commands
-from services.storefront.model import lists
-from services.storefront.model.cursors import cursor as cursor_of
-from services.storefront.model.database import DatabaseError, connect, migrate
-from services.storefront.model.lists import AUCTION_LIST, DEFINITION_LIST, GROUP_LIST, Page, Search
-from services.storefront.model.reading import BadCursor, Listed, NothingSuch, Reader
-from services.storefront.model.rows import GroupRow
-from services.storefront.model.tables import METADATA
-from services.storefront.model.writing import Batch, FencedError, Place, Writer
+from services.storefront.commands import commands_of
+from services.storefront.readmodel import lists
+from services.storefront.readmodel.cursors import cursor as cursor_of
+from services.storefront.readmodel.database import DatabaseError, connect, migrate
+from services.storefront.readmodel.lists import (
+    AUCTION_LIST,
+    DEFINITION_LIST,
+    GROUP_LIST,
+    Page,
+    Search,
+)
+from services.storefront.readmodel.reader import BadCursor, Listed, NothingSuch, Reader
+from services.storefront.readmodel.tables import METADATA
+from services.storefront.readmodel.writer import Batch, FencedError, Place, Writer
+from services.storefront.rules.rows import GroupRow
 from services.storefront.settings import PageSettings
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -275,8 +281,8 @@ async def test_words_narrow_a_list(
     many: int,
 ) -> None:
     """The same whether words are rare, or so common that windows of the list are looked through."""
-    monkeypatch.setattr("services.storefront.model.lists.CANDIDATES_MAX", many)
-    monkeypatch.setattr("services.storefront.model.reading.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.readmodel.lists.CANDIDATES_MAX", many)
+    monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", many)
     monkeypatch.setattr(lists, "WINDOW", 9)
     await write(url, *SHOP)
     every = await walk(lambda cursor: reader.groups(cursor=cursor, limit=4))
@@ -326,11 +332,11 @@ async def test_a_group_is_listed_once_its_terms_are_known_and_before_its_state(
 async def test_a_request_is_issued_once_its_group_can_be_read(url: str, reader: Reader) -> None:
     """The outcome and the terms come by topics of their own, so either may be first."""
     parts: Any = [PageSettings(), None, None, reader, None, None]
-    commands, asker = Commands(*parts), Actor("requester", about="r-1", client="192.0.2.1")
+    commands, asker = commands_of(*parts), Actor("requester", about="r-1", client="192.0.2.1")
     await write(url, IdIssued(request_id="r-1", group_id="g-001", issued_at=NOW))
-    assert (await commands.outcome(asker, "r-1")).group_id is None
+    assert (await commands.groups.outcome(asker, "r-1")).group_id is None
     await write(url, group(1))
-    asked = await commands.outcome(asker, "r-1")
+    asked = await commands.groups.outcome(asker, "r-1")
     assert (asked.group_id, asked.organizer_id) == ("g-001", "o-1")
 
 

@@ -14,10 +14,10 @@ from schemas.ops import ApiKey, Task, next_version, transfer_task_id
 from schemas.parts import Message
 from schemas.payments import Payment
 from services.storefront.access.callers import Actor, digest_of
-from services.storefront.model.database import connect
-from services.storefront.model.reading import Reader
-from services.storefront.model.todo_pages import Asked
-from services.storefront.model.writing import Writer
+from services.storefront.readmodel.database import connect
+from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.todo_pages import Asked
+from services.storefront.readmodel.writer import Writer
 from tests.rules.test_todo import letter, payment, task
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_read_model import definition, group, migrated, reader, url, write
@@ -224,7 +224,7 @@ NOBODY_S = {"p-2", "p-3", "n-auction", "record-1", "transfer-1"}
 
 async def test_a_shop_s_own_terms_are_known_by_its_mark(storefront: Storefront, url: str) -> None:
     commands = storefront.app.state.shop.commands
-    mark = commands._mark(Actor("shop", "shop-0", client=CLIENT))
+    mark = commands.ids.mark(Actor("shop", "shop-0", client=CLIENT))
     await write(url, group(9, request_id=f"r-{mark}ffffffffffff"), of_group(9, "p-9"))
     for key, sees in ((SHOP_KEY, True), (RIVAL_KEY, False)):
         items = (await ask(storefront, "GET", "/todo", key)).json["items"]
@@ -358,7 +358,7 @@ async def test_a_transfer_is_left_once_and_stays_done(storefront: Storefront, ur
     assert await states(storefront, url, transfer, transfer) == ["new"]
     assert await states(storefront, url, transfer, other) == ["known", "new"]
     task_id = transfer_task_id("AB 12")
-    opened = await storefront.app.state.shop.commands._reader.fact("tasks", task_id)
+    opened = await storefront.app.state.shop.reader.fact("tasks", task_id)
     assert opened.version == 1, "an opening that is written again is never the latest word"
     items = (await ask(storefront, "GET", "/todo?kind=transfer", ADMIN_KEY)).json["items"]
     found = next(each for each in items if each["task_id"] == task_id)

@@ -17,8 +17,8 @@ from schemas.ops import Task
 from schemas.parts import PaymentCause
 from schemas.payments import Payment
 from services.storefront.access.callers import COOKIE, MAX_AGE
+from services.storefront.api import events
 from services.storefront.api.document import PREFIX, ROUTERS
-from services.storefront.live import events
 from stack.brokers import RunningBroker
 from tests.attack.attacks import Means, attacks_of, some_of
 from tests.attack.judging import problems_of

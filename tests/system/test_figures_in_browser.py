@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from domain.money import CURRENCIES, decimals
-from services.storefront.pages.formats import Formats
-from services.storefront.pages.showing import asset_bytes
+from services.storefront.formats import Formats
+from services.storefront.pages.visits import asset_bytes
 from tests.system.browser import browser, window
 
 pytestmark = pytest.mark.system

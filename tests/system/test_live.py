@@ -22,7 +22,7 @@ from schemas.catalogue import CATALOGUE
 from schemas.groups import GroupPurchase
 from schemas.orders import PurchaseState
 from schemas.parts import Product
-from services.storefront.views import auction_view, group_progress
+from services.storefront.rules.views import auction_view, group_progress
 from stack import brokers
 from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch

@@ -27,12 +27,12 @@ from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, Message, PaymentCause, Period, Product
 from schemas.payments import Payment
 from schemas.topic import PARTITIONS
-from services.storefront.model import listing
-from services.storefront.model.database import connect, migrate
-from services.storefront.model.projecting import TOPICS
-from services.storefront.model.reading import Reader
-from services.storefront.model.tables import FACTS, POSITIONS, READ_MODEL
-from services.storefront.model.writing import Writer
+from services.storefront.readmodel.database import connect, migrate
+from services.storefront.readmodel.projection import TOPICS
+from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.tables import FACTS, POSITIONS, READ_MODEL
+from services.storefront.readmodel.writer import Writer
+from services.storefront.rules.columns import PARTS
 from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch
 from tests.system.broken_logs import produce
@@ -273,7 +273,7 @@ def check(stack: Stack, url: str) -> None:
     lists: dict[str, dict[Any, dict[str, Any]]] = {}
     for (topic, key), fact in newest.items():
         assert CATALOGUE[topic].adapter.validate_json(facts[topic, key]) == fact, key
-        for part in listing.PARTS.get(type(fact), ()):
+        for part in PARTS.get(type(fact), ()):
             columns = part.columns(fact, MS)
             if columns is None:
                 continue

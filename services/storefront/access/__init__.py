@@ -1,1 +1,1 @@
-"""Who may do what, how often, and the same only once."""
+"""Credentials, sessions, rate limits, pseudonyms and idempotency keys."""

@@ -1,4 +1,4 @@
-"""Who asks: keys of programs, signed links of people, the session of a browser.
+"""Callers: keys of programs, signed links of people, the session of a browser.
 
 A key is ``jb_<key_id>_<secret>``; only its digest is on the log. A link's token names what it lets
 its holder do, to what, and since when. A credential that is not good is never passed over as if
@@ -46,7 +46,7 @@ MAX_AGE: dict[Purpose, int | None] = {
     "seller": 3600,
     "session": SESSION_SECONDS,
 }
-#: What a token may be given for at the API: its purpose, and whom it makes of its holder.
+#: The purposes of tokens that the API accepts, and the kind of caller that each makes.
 _BEARERS: dict[Purpose, Kind] = {
     "request": "requester",
     "group": "organizer",
@@ -64,7 +64,7 @@ _NOBODY = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
+    """The caller: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
 
     ``order`` is the one order that a payer's link is about, empty for all.
     ``via`` is the id of the key, where there is one. ``client`` is the network that the request
@@ -124,7 +124,7 @@ class Access:
     # --- who asks --------------------------------------------------------------------------------
 
     async def bearer(self, request: Request) -> Actor:
-        """Who asks the API: by ``Authorization: Bearer``, or anonymous without that header.
+        """The caller of the API: by ``Authorization: Bearer``, or anonymous without that header.
 
         Raises ``NoCredential`` for a credential that is not, or no longer, good.
         """
@@ -267,7 +267,7 @@ class Access:
         return f"{self._page_url}/groups/{quote(group_id, safe='')}/order/{token}"
 
     def payments_path(self, group_id: str, payer_id: str, order_id: str = "") -> str:
-        """Where a payer sees the own payments of a group, or those for one order."""
+        """The page where payers see their payments in a group, or those for one order."""
         token = self.links.token("payer", group_id, payer_id, order_id)
         return f"/groups/{quote(group_id, safe='')}/payments/{token}"
 
@@ -280,7 +280,7 @@ class Access:
         return self.links.token("application", auction_id, application_id)
 
     def request_token(self, request_id: str) -> str:
-        """What asks for the outcome of a request."""
+        """The token that reads the outcome of a request."""
         return self.links.token("request", request_id)
 
     def seal(self, *what: str) -> str:
@@ -294,7 +294,7 @@ class Access:
 
 
 def visitor(request: Request) -> Actor:
-    """Somebody of whom nothing is known but the address."""
+    """A caller without a credential."""
     return Actor(client=client_of(request))
 
 
@@ -304,12 +304,12 @@ def client_of(request: Request) -> str:
 
 
 def digest_of(credential: str) -> str:
-    """What the log knows of a key."""
+    """The digest of a key, which its topic keeps in place of the key."""
     return sha256(credential.encode()).hexdigest()
 
 
 def new_key(role: Literal["seller", "shop"], holder_id: str) -> tuple[ApiKey, str]:
-    """A fresh key: what the log is told, and what its holder is told once."""
+    """A new key: the record for its topic, and the secret that its holder sees once."""
     key_id = secrets.token_hex(_KEY_ID_CHARACTERS // 2)
     credential = f"jb_{key_id}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
@@ -324,7 +324,7 @@ def new_key(role: Literal["seller", "shop"], holder_id: str) -> tuple[ApiKey, st
 
 
 def revoked(key: ApiKey) -> ApiKey:
-    """The key, no longer good from now on."""
+    """The key, revoked from now on."""
     if key.revoked_at is not None:
         return key
     at = max(datetime.now(UTC), key.issued_at + timedelta(milliseconds=1))

@@ -14,9 +14,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.refusals import RefusalCode
-from services.storefront.model.database import TROUBLE, DatabaseError, in_short
-from services.storefront.model.tables import IDEMPOTENCY
 from services.storefront.problems import KeyReused
+from services.storefront.readmodel.database import TROUBLE, DatabaseError, in_short
+from services.storefront.readmodel.tables import IDEMPOTENCY
 
 KEPT = timedelta(days=3)
 SWEEP_SECONDS = 3600.0

@@ -10,8 +10,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.storefront.model.database import TROUBLE, DatabaseError, in_short
-from services.storefront.model.tables import ENDED_SESSIONS
+from services.storefront.readmodel.database import TROUBLE, DatabaseError, in_short
+from services.storefront.readmodel.tables import ENDED_SESSIONS
 
 
 class EndedSessions:

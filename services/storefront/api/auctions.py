@@ -5,46 +5,44 @@ from urllib.parse import quote
 
 from fastapi import Depends, Response
 
-from services.storefront.api.answers import (
+from schemas.api.auctions import (
     ApplicationAnswer,
-    OfferAnswer,
-    WithdrawalAnswer,
-    application_answer,
-    offer_answer,
-)
-from services.storefront.api.routes import PREFIX, reads, router, writes
-from services.storefront.api.taking import (
-    Cursor,
-    IdInPath,
-    Limit,
-    Page,
-    Seed,
-    Taken,
-    The,
-    Who,
-    Words,
-)
-from services.storefront.commands.auctions import Offered
-from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
-from services.storefront.looking import auction_shown
-from services.storefront.views import (
+    ApplicationGiven,
     AuctionDetail,
+    AuctionGiven,
     AuctionSummary,
     AuctionView,
-    auction_summary,
-    auction_view,
+    OfferAnswer,
+    OfferGiven,
+    WithdrawalAnswer,
 )
+from schemas.api.parts import Page
+from services.storefront.api.parameters import (
+    ActorDep,
+    Cursor,
+    IdInPath,
+    JsonBody,
+    Limit,
+    Seed,
+    ShopDep,
+    Words,
+)
+from services.storefront.api.routes import PREFIX, reads, router, writes
+from services.storefront.commands.auctions import Offered
+from services.storefront.readmodel.details import auction_shown
+from services.storefront.rules.views import auction_summary, auction_view
+from services.storefront.web.answers import application_answer, offer_answer
 
 auctions = router("auctions")
 
-_opening = Taken(AuctionGiven)
-_offer = Taken(OfferGiven)
-_application = Taken(ApplicationGiven)
+_opening = JsonBody(AuctionGiven)
+_offer = JsonBody(OfferGiven)
+_application = JsonBody(ApplicationGiven)
 
 
 @auctions.get("/auctions", **reads(422))
 async def list_auctions(
-    shop: The,
+    shop: ShopDep,
     q: Words = "",
     sort: Literal["ending", "nearest", "ended"] = "ending",
     status: Literal["open", "concluded", "failed", "withdrawn"] = "open",
@@ -57,7 +55,7 @@ async def list_auctions(
 
 
 @auctions.get("/auctions/{auction_id}", **reads(404))
-async def show_auction(shop: The, auction_id: IdInPath) -> AuctionDetail:
+async def show_auction(shop: ShopDep, auction_id: IdInPath) -> AuctionDetail:
     """An auction and what happened so far; who competes is not said."""
     return await auction_shown(shop.reader, auction_id)
 
@@ -71,14 +69,14 @@ async def show_auction(shop: The, auction_id: IdInPath) -> AuctionDetail:
     **writes(by=("seller", "admin"), takes=_opening, later=OfferAnswer),
 )
 async def open_auction(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     seed: Seed,
     given: Annotated[AuctionGiven, Depends(_opening)],
     response: Response,
 ) -> OfferAnswer:
     """Open an auction with a first condition: a seller's key."""
-    offered = await shop.commands.open_auction(actor, given, seed)
+    offered = await shop.commands.auctions.open(actor, given, seed)
     return _answered(offered, response, f"{PREFIX}/auctions/{offered.auction_id}")
 
 
@@ -88,8 +86,8 @@ async def open_auction(
     **writes(404, by=("seller", "invited", "admin"), takes=_offer, later=OfferAnswer),
 )
 async def make_offer(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     auction_id: IdInPath,
     seed: Seed,
     given: Annotated[OfferGiven, Depends(_offer)],
@@ -99,7 +97,7 @@ async def make_offer(
 
     `not-better` is an answer too: the offer was judged, and the shown one stays.
     """
-    offered = await shop.commands.offer(actor, auction_id, given, seed)
+    offered = await shop.commands.auctions.offer(actor, auction_id, given, seed)
     return _answered(offered, response, _offer_place(offered))
 
 
@@ -119,10 +117,10 @@ def _offer_place(offered: Offered) -> str:
     **reads(by=("seller", "invited", "admin")),
 )
 async def show_offer(
-    shop: The, actor: Who, auction_id: IdInPath, offer_id: IdInPath
+    shop: ShopDep, actor: ActorDep, auction_id: IdInPath, offer_id: IdInPath
 ) -> OfferAnswer:
     """What became of an offer: its seller's key. `verdict` is null until that is known."""
-    return offer_answer(await shop.commands.offer_outcome(actor, auction_id, offer_id))
+    return offer_answer(await shop.commands.auctions.outcome(actor, auction_id, offer_id))
 
 
 @auctions.post(
@@ -130,10 +128,10 @@ async def show_offer(
     **writes(404, 409, by=("seller", "admin"), later=AuctionView),
 )
 async def withdraw_auction(
-    shop: The, actor: Who, auction_id: IdInPath, response: Response
+    shop: ShopDep, actor: ActorDep, auction_id: IdInPath, response: Response
 ) -> AuctionView:
     """Take an auction back, while nobody has applied or bettered the offer: who opened it."""
-    auction = await shop.commands.withdraw_auction(actor, auction_id)
+    auction = await shop.commands.auctions.withdraw(actor, auction_id)
     if auction.status != "withdrawn":
         response.status_code = 202
         response.headers["Location"] = f"{PREFIX}/auctions/{quote(auction_id, safe='')}"
@@ -149,14 +147,14 @@ async def withdraw_auction(
     **writes(404, 409, takes=_application),
 )
 async def apply(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     auction_id: IdInPath,
     seed: Seed,
     given: Annotated[ApplicationGiven, Depends(_application)],
 ) -> ApplicationAnswer:
     """Reserve: a letter asks the address to confirm; where a shop's key vouches, it counts."""
-    reserved = await shop.commands.apply(actor, auction_id, given, seed)
+    reserved = await shop.commands.reservations.apply(actor, auction_id, given, seed)
     return application_answer(shop, reserved)
 
 
@@ -165,8 +163,8 @@ async def apply(
     **writes(404, 409, by=("applicant", "shop", "admin")),
 )
 async def withdraw_application(
-    shop: The, actor: Who, auction_id: IdInPath, application_id: IdInPath
+    shop: ShopDep, actor: ActorDep, auction_id: IdInPath, application_id: IdInPath
 ) -> WithdrawalAnswer:
     """Take a reservation back while the auction runs: with its token, or the shop's key."""
-    await shop.commands.withdraw_application(actor, auction_id, application_id)
+    await shop.commands.reservations.withdraw(actor, auction_id, application_id)
     return WithdrawalAnswer(application_id=application_id)

@@ -9,13 +9,13 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from services.storefront.api.auctions import auctions
+from services.storefront.api.events import router as events
 from services.storefront.api.group_purchases import definitions, groups, requests
+from services.storefront.api.parameters import SHAPES
 from services.storefront.api.payments import payments
 from services.storefront.api.routes import BEARER, PREFIX
 from services.storefront.api.sellers import keys, sellers
-from services.storefront.api.taking import SHAPES
 from services.storefront.api.todos import todos
-from services.storefront.live.events import router as events
 from services.storefront.problems import ProblemDocument
 
 ROUTERS = (definitions, groups, requests, payments, todos, auctions, sellers, keys)

@@ -6,49 +6,47 @@ from urllib.parse import quote
 
 from fastapi import Depends, Response
 
-from services.storefront.access.callers import Kind
-from services.storefront.access.pseudonyms import shown_to
-from services.storefront.api.answers import (
-    CancellationAnswer,
-    OrderAnswer,
-    RequestAnswer,
-    order_answer,
-    request_answer,
-)
-from services.storefront.api.routes import PREFIX, reads, router, writes
-from services.storefront.api.taking import (
-    Absent,
-    Cursor,
-    IdInPath,
-    Limit,
-    Page,
-    Seed,
-    Taken,
-    The,
-    Who,
-    Words,
-)
-from services.storefront.commands.given import (
-    CancellationGiven,
+from schemas.api.groups import (
     DefinitionGiven,
-    GivenId,
-    GroupGiven,
-    OrderGiven,
-    ReturnGiven,
-    WithdrawalGiven,
-)
-from services.storefront.looking import group_shown, table_shown
-from services.storefront.views import (
     DefinitionSummary,
     DefinitionView,
+    GroupGiven,
     GroupSummary,
     GroupView,
+    RequestAnswer,
     TableRow,
+)
+from schemas.api.orders import (
+    CancellationAnswer,
+    CancellationGiven,
+    OrderAnswer,
+    OrderGiven,
+    ReturnGiven,
+)
+from schemas.api.parts import GivenId, Page, WithdrawalGiven
+from services.storefront.access.callers import Kind
+from services.storefront.access.pseudonyms import shown_to
+from services.storefront.api.parameters import (
+    Absent,
+    ActorDep,
+    Cursor,
+    IdInPath,
+    JsonBody,
+    Limit,
+    Seed,
+    ShopDep,
+    Words,
+)
+from services.storefront.api.routes import PREFIX, reads, router, writes
+from services.storefront.commands.member_table import table_shown
+from services.storefront.readmodel.details import group_shown, known_definition
+from services.storefront.rules.views import (
     definition_summary,
     definition_view,
     group_summary,
     group_view,
 )
+from services.storefront.web.answers import order_answer, request_answer
 
 definitions = router("definitions")
 groups = router("group-purchases")
@@ -58,12 +56,12 @@ SHOPS: tuple[Kind, ...] = ("shop", "admin")
 RUNNERS: tuple[Kind, ...] = ("organizer", "shop", "admin")
 SELLING: tuple[Kind, ...] = ("shop", "seller", "admin")
 
-_definition = Taken(DefinitionGiven)
-_group = Taken(GroupGiven)
-_withdrawal = Taken(WithdrawalGiven, optional=True)
-_order = Taken(OrderGiven)
-_cancellation = Taken(CancellationGiven)
-_return = Taken(ReturnGiven)
+_definition = JsonBody(DefinitionGiven)
+_group = JsonBody(GroupGiven)
+_withdrawal = JsonBody(WithdrawalGiven, optional=True)
+_order = JsonBody(OrderGiven)
+_cancellation = JsonBody(CancellationGiven)
+_return = JsonBody(ReturnGiven)
 
 
 # --- definitions ---------------------------------------------------------------------------------
@@ -71,7 +69,7 @@ _return = Taken(ReturnGiven)
 
 @definitions.get("/definitions", **reads(422))
 async def list_definitions(
-    shop: The,
+    shop: ShopDep,
     q: Words = "",
     shop_id: GivenId | Absent = None,
     cursor: Cursor = None,
@@ -84,28 +82,30 @@ async def list_definitions(
 
 @definitions.post("/definitions", status_code=201, **writes(404, by=SHOPS, takes=_definition))
 async def publish_definition(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     seed: Seed,
     given: Annotated[DefinitionGiven, Depends(_definition)],
     response: Response,
 ) -> DefinitionView:
     """Publish a definition, or the next version of one: a shop's key."""
-    made = await shop.commands.publish_definition(actor, given, seed)
+    made = await shop.commands.definitions.publish(actor, given, seed)
     response.headers["Location"] = f"{PREFIX}/definitions/{quote(made.definition_id, safe='')}"
     return definition_view(made)
 
 
 @definitions.get("/definitions/{definition_id}", **reads(404))
-async def show_definition(shop: The, definition_id: IdInPath) -> DefinitionView:
+async def show_definition(shop: ShopDep, definition_id: IdInPath) -> DefinitionView:
     """A definition, withdrawn or not."""
-    return definition_view(await shop.commands.definition(definition_id))
+    return definition_view(await known_definition(shop.reader, definition_id))
 
 
 @definitions.post("/definitions/{definition_id}/withdrawal", **writes(404, by=SHOPS))
-async def withdraw_definition(shop: The, actor: Who, definition_id: IdInPath) -> DefinitionView:
+async def withdraw_definition(
+    shop: ShopDep, actor: ActorDep, definition_id: IdInPath
+) -> DefinitionView:
     """Withdraw a definition: groups that run go on, no new ones begin. Its shop's key."""
-    return definition_view(await shop.commands.withdraw_definition(actor, definition_id))
+    return definition_view(await shop.commands.definitions.withdraw(actor, definition_id))
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -117,14 +117,14 @@ async def withdraw_definition(shop: The, actor: Who, definition_id: IdInPath) ->
     **writes(takes=_group, later=RequestAnswer),
 )
 async def request_group_purchase(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     seed: Seed,
     given: Annotated[GroupGiven, Depends(_group)],
     response: Response,
 ) -> RequestAnswer:
     """Ask for a group purchase: anyone under a definition, a shop's key under its own terms."""
-    asked = await shop.commands.request_group_purchase(actor, given, seed)
+    asked = await shop.commands.groups.request(actor, given, seed)
     if asked.group_id is None:
         response.status_code = 202
         response.headers["Location"] = f"{PREFIX}/requests/{asked.request_id}"
@@ -134,9 +134,9 @@ async def request_group_purchase(
 
 
 @requests.get("/requests/{request_id}", **reads(422, by=("requester", "admin")))
-async def show_request(shop: The, actor: Who, request_id: IdInPath) -> RequestAnswer:
+async def show_request(shop: ShopDep, actor: ActorDep, request_id: IdInPath) -> RequestAnswer:
     """What became of a request: with the `request_token` that came with it."""
-    return request_answer(shop, await shop.commands.outcome(actor, request_id))
+    return request_answer(shop, await shop.commands.groups.outcome(actor, request_id))
 
 
 # --- group purchases -----------------------------------------------------------------------------
@@ -144,7 +144,7 @@ async def show_request(shop: The, actor: Who, request_id: IdInPath) -> RequestAn
 
 @groups.get("/group-purchases", **reads(422))
 async def list_group_purchases(
-    shop: The,
+    shop: ShopDep,
     q: Words = "",
     sort: Literal["ending", "nearest", "ended"] = "ending",
     status: Literal["open", "complete", "elapsed", "withdrawn"] = "open",
@@ -157,7 +157,7 @@ async def list_group_purchases(
 
 
 @groups.get("/group-purchases/{group_id}", **reads(404))
-async def show_group_purchase(shop: The, group_id: IdInPath) -> GroupView:
+async def show_group_purchase(shop: ShopDep, group_id: IdInPath) -> GroupView:
     """A group purchase, listed or not: its terms, and how far it is."""
     return (await group_shown(shop.reader, group_id)).view
 
@@ -167,10 +167,10 @@ async def show_group_purchase(shop: The, group_id: IdInPath) -> GroupView:
     **reads(404, 422, by=("organizer", "shop", "seller", "admin")),
 )
 async def list_members(
-    shop: The, actor: Who, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100
+    shop: ShopDep, actor: ActorDep, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[TableRow]:
     """The purchase condition management table: for the organizer, the shop, the winning seller."""
-    terms = await shop.commands.group_run_by(actor, group_id)
+    terms = await shop.commands.authority.group_run_by(actor, group_id)
     page = await table_shown(shop.reader, shop.access, actor, terms, cursor, limit)
     return Page(items=page.rows, cursor=page.cursor)
 
@@ -180,14 +180,14 @@ async def list_members(
     **writes(404, 409, by=RUNNERS, takes=_withdrawal, later=GroupView),
 )
 async def withdraw_group_purchase(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     group_id: IdInPath,
     given: Annotated[WithdrawalGiven, Depends(_withdrawal)],
     response: Response,
 ) -> GroupView:
     """Take a group purchase back, as long as it is open: the organizer's token, the shop's key."""
-    group = await shop.commands.withdraw_group_purchase(actor, group_id, given)
+    group = await shop.commands.groups.withdraw(actor, group_id, given)
     if group.withdrawn_at is None:
         response.status_code = 202
         response.headers["Location"] = f"{PREFIX}/group-purchases/{group_id}"
@@ -204,8 +204,8 @@ async def withdraw_group_purchase(
     **writes(404, by=("member", *SELLING), takes=_order),
 )
 async def place_order(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     group_id: IdInPath,
     seed: Seed,
     given: Annotated[OrderGiven, Depends(_order)],
@@ -216,7 +216,7 @@ async def place_order(
     address for that letter, and may have at most the units that the group still takes, or its
     number.
     """
-    ordered = await shop.commands.place_order(actor, group_id, given, seed)
+    ordered = await shop.commands.orders.place(actor, group_id, given, seed)
     member_id = shown_to(actor, shop.access, group_id, ordered.member_id)
     return order_answer(replace(ordered, member_id=member_id))
 
@@ -227,13 +227,13 @@ async def place_order(
     **writes(404, by=SELLING, takes=_cancellation),
 )
 async def cancel_order(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     group_id: IdInPath,
     given: Annotated[CancellationGiven, Depends(_cancellation)],
 ) -> CancellationAnswer:
     """Say that an order of the shop's is void."""
-    await shop.commands.cancel_order(actor, group_id, given)
+    await shop.commands.orders.cancel(actor, group_id, given)
     return CancellationAnswer(order_id=given.order_id)
 
 
@@ -243,10 +243,10 @@ async def cancel_order(
     **writes(404, by=SELLING, takes=_return),
 )
 async def return_order(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     group_id: IdInPath,
     given: Annotated[ReturnGiven, Depends(_return)],
 ) -> OrderAnswer:
     """Say that goods came back to the shop; `order_id` in the answer is the `return_id`."""
-    return order_answer(await shop.commands.return_order(actor, group_id, given))
+    return order_answer(await shop.commands.orders.return_goods(actor, group_id, given))

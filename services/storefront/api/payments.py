@@ -1,46 +1,40 @@
 """Routes of payments: what they are, their papers, and money that came for invoices."""
 
-import re
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
+from schemas.api.parts import Page
+from schemas.api.payments import OutcomeGiven, PaymentDetail, PaymentView, ReceivedGiven
 from schemas.payments import Payment
 from services.storefront.access.callers import Actor, Kind
 from services.storefront.access.pseudonyms import shown_to
-from services.storefront.api.payment_views import (
-    PaymentDetail,
-    PaymentView,
-    payment_detail,
-    payment_view,
-)
-from services.storefront.api.routes import PREFIX, reads, router, writes
-from services.storefront.api.taking import (
+from services.storefront.api.parameters import (
     Absent,
+    ActorDep,
     Cursor,
     IdInPath,
+    JsonBody,
     Limit,
-    Page,
     Seed,
-    Taken,
-    The,
-    Who,
+    ShopDep,
 )
-from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
+from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.commands.payments import Reported, is_of_payer
-from services.storefront.invoices.documents import MEDIA_TYPES, As, policy
-from services.storefront.invoices.papers import Paper
-from services.storefront.invoices.showing import paper_shown
 from services.storefront.pages.texts import Language
-from services.storefront.shop import Shop
+from services.storefront.papers.documents import MEDIA_TYPES, As
+from services.storefront.papers.lookup import paper_shown
+from services.storefront.rules.views import payment_detail, payment_view
+from services.storefront.web.documents import accepted_kind, as_document
+from services.storefront.web.shop import Shop
 
 payments = router("payments")
 
 SEERS: tuple[Kind, ...] = ("payer", "member", "organizer", "shop", "seller", "admin")
-_received = Taken(ReceivedGiven)
-_outcome = Taken(OutcomeGiven)
+_received = JsonBody(ReceivedGiven)
+_outcome = JsonBody(OutcomeGiven)
 _BINARY = {"type": "string", "contentMediaType": "application/pdf"}
 _DOCUMENT: dict[str, Any] = {
     "description": "The document.",
@@ -56,19 +50,19 @@ _DOCUMENT: dict[str, Any] = {
     **reads(404, 422, by=("organizer", "shop", "seller", "admin")),
 )
 async def list_payments(
-    shop: The, actor: Who, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100
+    shop: ShopDep, actor: ActorDep, group_id: IdInPath, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[PaymentView]:
     """Every payment of a group: for the organizer, the shop, the winning seller."""
-    await shop.commands.group_run_by(actor, group_id)
+    await shop.commands.authority.group_run_by(actor, group_id)
     page = await shop.reader.payments(group_id, cursor, limit)
     items = [payment_view(_as_shown(shop, actor, each)) for each in page.rows]
     return Page(items=items, cursor=page.cursor)
 
 
 @payments.get("/payments/{payment_id}", **reads(404, by=SEERS))
-async def show_payment(shop: The, actor: Who, payment_id: IdInPath) -> PaymentDetail:
+async def show_payment(shop: ShopDep, actor: ActorDep, payment_id: IdInPath) -> PaymentDetail:
     """A payment, by its id or by the number of the invoice or credit note."""
-    payment, group = await shop.commands.payment(actor, payment_id)
+    payment, group = await shop.commands.payments.one(actor, payment_id)
     payments = await shop.reader.payments_of(group.group_id, payment.member_id or "")
     for_payer = is_of_payer(actor, payment, group)
     return payment_detail(_as_shown(shop, actor, payment), payments, for_payer=for_payer)
@@ -81,8 +75,8 @@ _show["responses"][200] = _DOCUMENT
 @payments.get("/payments/{payment_id}/document", response_class=Response, **_show)
 async def show_document(
     request: Request,
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     payment_id: IdInPath,
     kind: Annotated[
         As | Absent, Query(alias="as", description="Left out: as `Accept` says, else a PDF.")
@@ -90,7 +84,7 @@ async def show_document(
     lang: Annotated[Language | Absent, Query(description="Left out: the payer's.")] = None,
 ) -> Response:
     """The invoice or credit note, for its payer, the shop and the admin."""
-    payment, group = await shop.commands.payment(actor, payment_id)
+    payment, group = await shop.commands.payments.one(actor, payment_id)
     with_address = actor.kind == "admin" or is_of_payer(actor, payment, group)
     paper = await paper_shown(shop, payment, group, lang, with_address=with_address)
     accepted = request.headers.get("accept", "")
@@ -98,40 +92,13 @@ async def show_document(
     return as_document(await shop.printer.document(paper, kind), paper, payment.number or "", kind)
 
 
-def accepted_kind(accept: str) -> As:
-    """The kind that ``Accept`` would have most (RFC 9110, 12.5.1); a PDF if any will do."""
-    best, kind = 0.0, "pdf"
-    for each in accept.lower().split(","):
-        name, *parameters = (part.strip() for part in each.split(";"))
-        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        quality = float(weight) if re.fullmatch(r"[01](\.[0-9]{0,3})?", weight) else 0.0
-        found = next((k for k, m in MEDIA_TYPES.items() if m.partition(";")[0] == name), None)
-        if found is not None and quality > best:
-            best, kind = quality, found
-    return kind  # type: ignore[return-value]  # one of the keys
-
-
-def as_document(content: bytes, paper: Paper, number: str, kind: As) -> Response:
-    """The answer with an invoice document, shown or saved under its number."""
-    name = re.sub(r"[^A-Za-z0-9.-]", "_", number)
-    ending = "txt" if kind == "text" else kind
-    headers = {
-        "Content-Disposition": f'inline; filename="{name}.{ending}"',
-        "Content-Language": paper.language,
-        "Vary": "Accept",
-    }
-    if kind == "html":
-        headers["Content-Security-Policy"] = policy()
-    return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
-
-
 @payments.post(
     "/payments/{payment_id}/received",
     **writes(404, by=("admin",), takes=_received, later=PaymentView),
 )
 async def receive_payment(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     payment_id: IdInPath,
     seed: Seed,
     given: Annotated[ReceivedGiven, Depends(_received)],
@@ -141,15 +108,17 @@ async def receive_payment(
 
     The same `reference` counts once; without one, the same `Idempotency-Key` does.
     """
-    return _told(shop, actor, await shop.commands.receive(actor, payment_id, given, seed), response)
+    return _told(
+        shop, actor, await shop.commands.payments.receive(actor, payment_id, given, seed), response
+    )
 
 
 @payments.post("/payments/{payment_id}/retry", **writes(404, by=SEERS, later=PaymentView))
 async def retry_payment(
-    shop: The, actor: Who, payment_id: IdInPath, response: Response
+    shop: ShopDep, actor: ActorDep, payment_id: IdInPath, response: Response
 ) -> PaymentView:
     """Have a payment that failed tried again: its payer, or whoever runs its group."""
-    return _told(shop, actor, await shop.commands.retry(actor, payment_id), response)
+    return _told(shop, actor, await shop.commands.payments.retry(actor, payment_id), response)
 
 
 @payments.post(
@@ -157,8 +126,8 @@ async def retry_payment(
     **writes(404, by=("shop", "seller", "admin"), takes=_outcome, later=PaymentView),
 )
 async def say_outcome(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     payment_id: IdInPath,
     seed: Seed,
     given: Annotated[OutcomeGiven, Depends(_outcome)],
@@ -166,7 +135,10 @@ async def say_outcome(
 ) -> PaymentView:
     """Say what became of a payment by `shop`, or of money that goes back for an invoice."""
     return _told(
-        shop, actor, await shop.commands.say_outcome(actor, payment_id, given, seed), response
+        shop,
+        actor,
+        await shop.commands.payments.say_outcome(actor, payment_id, given, seed),
+        response,
     )
 
 
@@ -181,6 +153,6 @@ def _as_shown(shop: Shop, actor: Actor, payment: Payment) -> Payment:
 def _told(shop: Shop, actor: Actor, reported: Reported, response: Response) -> PaymentView:
     if reported.state == "recorded":
         response.status_code = 202
-        named = quote(reported.payment.payment_id, safe="")
-        response.headers["Location"] = f"{PREFIX}/payments/{named}"
+        segment = quote(reported.payment.payment_id, safe="")
+        response.headers["Location"] = f"{PREFIX}/payments/{segment}"
     return payment_view(_as_shown(shop, actor, reported.payment))

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from services.storefront.access.callers import Kind
-from services.storefront.api.answering import WRITING, refusals
-from services.storefront.api.taking import Taken, needing, who
+from services.storefront.api.parameters import JsonBody, actor_of, needs
+from services.storefront.web.refusals import WRITING, refusals
 
 PREFIX = "/api/v1"
 BEARER = "bearer"
@@ -18,14 +18,14 @@ LOCATION = {"Location": {"description": "Where to look.", "schema": {"type": "st
 
 def router(tag: str) -> APIRouter:
     """Routes under the prefix; none passes over a credential that is not good."""
-    return APIRouter(prefix=PREFIX, tags=[tag], dependencies=[Depends(who)])
+    return APIRouter(prefix=PREFIX, tags=[tag], dependencies=[Depends(actor_of)])
 
 
 def reads(*statuses: int, by: tuple[Kind, ...] = ()) -> dict[str, Any]:
     """A route that shows something, to anyone or to those named."""
     return {
         "responses": refusals(*statuses, *((403,) if by else ())),
-        "dependencies": [needing(*by)] if by else [],
+        "dependencies": [needs(*by)] if by else [],
         "openapi_extra": _security(by),
     }
 
@@ -33,7 +33,7 @@ def reads(*statuses: int, by: tuple[Kind, ...] = ()) -> dict[str, Any]:
 def writes(
     *statuses: int,
     by: tuple[Kind, ...] = (),
-    takes: Taken[Any] | None = None,
+    takes: JsonBody[Any] | None = None,
     later: type[BaseModel] | None = None,
 ) -> dict[str, Any]:
     """A route that does something; ``later`` is what it answers with 202, if it may."""
@@ -46,7 +46,7 @@ def writes(
         }
     return {
         "responses": responses,
-        "dependencies": [needing(*by)] if by else [],
+        "dependencies": [needs(*by)] if by else [],
         "openapi_extra": _security(by) | (takes.documented() if takes else {}),
     }
 

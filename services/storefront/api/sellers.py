@@ -4,29 +4,37 @@ from typing import Annotated
 
 from fastapi import Depends, Response
 
-from services.storefront.access.callers import Actor
-from services.storefront.api.answers import (
+from schemas.api.auctions import OfferAnswer
+from schemas.api.parts import Page, WithdrawalGiven
+from schemas.api.sellers import (
     IssuedKeyAnswer,
     KeyAnswer,
-    OfferAnswer,
     RegistrationAnswer,
-    issued_key_answer,
-    key_answer,
-    registration_answer,
+    SellerGiven,
+    SellerView,
+)
+from services.storefront.access.callers import Actor
+from services.storefront.api.parameters import (
+    ActorDep,
+    Cursor,
+    IdInPath,
+    JsonBody,
+    Limit,
+    Seed,
+    ShopDep,
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
-from services.storefront.api.taking import Cursor, IdInPath, Limit, Page, Seed, Taken, The, Who
-from services.storefront.commands.given import SellerGiven, WithdrawalGiven
 from services.storefront.commands.sellers import Act
-from services.storefront.shop import Shop
-from services.storefront.views import SellerView, seller_view
+from services.storefront.rules.views import seller_view
+from services.storefront.web.answers import issued_key_answer, key_answer, registration_answer
+from services.storefront.web.shop import Shop
 
 sellers = router("sellers")
 keys = router("keys")
 
-_seller = Taken(SellerGiven)
-_reason = Taken(WithdrawalGiven, optional=True)
-Why = Annotated[WithdrawalGiven, Depends(_reason)]
+_seller = JsonBody(SellerGiven)
+_reason = JsonBody(WithdrawalGiven, optional=True)
+Reason = Annotated[WithdrawalGiven, Depends(_reason)]
 
 
 @sellers.post(
@@ -35,14 +43,14 @@ Why = Annotated[WithdrawalGiven, Depends(_reason)]
     **writes(takes=_seller, later=RegistrationAnswer),
 )
 async def register_seller(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     seed: Seed,
     given: Annotated[SellerGiven, Depends(_seller)],
     response: Response,
 ) -> RegistrationAnswer:
     """Register as a seller; the key is said this once. An admin approves before offers count."""
-    registered = await shop.commands.register_seller(actor, given, seed)
+    registered = await shop.commands.sellers.register(actor, given, seed)
     if registered.seller is None:
         response.status_code = 202
     response.headers["Location"] = f"{PREFIX}/sellers/me"
@@ -50,20 +58,22 @@ async def register_seller(
 
 
 @sellers.get("/sellers", **reads(422, by=("admin",)))
-async def list_sellers(shop: The, cursor: Cursor = None, limit: Limit = 100) -> Page[SellerView]:
+async def list_sellers(
+    shop: ShopDep, cursor: Cursor = None, limit: Limit = 100
+) -> Page[SellerView]:
     """Every seller and where each stands, by id: the admin's key."""
     page = await shop.reader.sellers(cursor, limit)
     return Page(items=[seller_view(each) for each in page.rows], cursor=page.cursor)
 
 
 @sellers.get("/sellers/me", **reads(404, by=("seller",)))
-async def show_own_registration(shop: The, actor: Who) -> SellerView:
+async def show_own_registration(shop: ShopDep, actor: ActorDep) -> SellerView:
     """The seller's own registration and standing."""
-    return seller_view(await shop.commands.seller(actor))
+    return seller_view(await shop.commands.sellers.registration(actor))
 
 
 @sellers.get("/sellers/me/offers", **reads(by=("seller",)))
-async def list_own_offers(shop: The, actor: Who) -> Page[OfferAnswer]:
+async def list_own_offers(shop: ShopDep, actor: ActorDep) -> Page[OfferAnswer]:
     """What became of the seller's latest offers."""
     found = await shop.reader.offers_of(actor.id)
     names = ("auction_id", "offer_id", "verdict", "reason")
@@ -75,19 +85,19 @@ async def list_own_offers(shop: The, actor: Who) -> Page[OfferAnswer]:
 
 
 @sellers.post("/sellers/{seller_id}/approval", **writes(404, by=("admin",), takes=_reason))
-async def approve(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> SellerView:
+async def approve(shop: ShopDep, actor: ActorDep, seller_id: IdInPath, why: Reason) -> SellerView:
     """Let a seller make offers: the admin's key."""
     return await _act(shop, actor, seller_id, "approval", why)
 
 
 @sellers.post("/sellers/{seller_id}/suspension", **writes(404, by=("admin",), takes=_reason))
-async def suspend(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> SellerView:
+async def suspend(shop: ShopDep, actor: ActorDep, seller_id: IdInPath, why: Reason) -> SellerView:
     """Keep a seller from new offers; what is shown binds. The admin's key."""
     return await _act(shop, actor, seller_id, "suspension", why)
 
 
 @sellers.post("/sellers/{seller_id}/reinstatement", **writes(404, by=("admin",), takes=_reason))
-async def reinstate(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> SellerView:
+async def reinstate(shop: ShopDep, actor: ActorDep, seller_id: IdInPath, why: Reason) -> SellerView:
     """End a suspension: the admin's key."""
     return await _act(shop, actor, seller_id, "reinstatement", why)
 
@@ -95,25 +105,25 @@ async def reinstate(shop: The, actor: Who, seller_id: IdInPath, why: Why) -> Sel
 async def _act(
     shop: Shop, actor: Actor, seller_id: str, act: Act, why: WithdrawalGiven
 ) -> SellerView:
-    return seller_view(await shop.commands.act_on_seller(actor, seller_id, act, why.reason))
+    return seller_view(await shop.commands.sellers.act(actor, seller_id, act, why.reason))
 
 
 # --- keys ----------------------------------------------------------------------------------------
 
 
 @keys.post("/sellers/{seller_id}/keys", status_code=201, **writes(404, by=("seller", "admin")))
-async def issue_seller_key(shop: The, actor: Who, seller_id: IdInPath) -> IssuedKeyAnswer:
+async def issue_seller_key(shop: ShopDep, actor: ActorDep, seller_id: IdInPath) -> IssuedKeyAnswer:
     """A further key of a seller, said this once: the seller's own key, or the admin's."""
-    return issued_key_answer(*await shop.commands.issue_key(actor, "seller", seller_id))
+    return issued_key_answer(*await shop.commands.keys.issue(actor, "seller", seller_id))
 
 
 @keys.post("/shops/{shop_id}/keys", status_code=201, **writes(by=("admin",)))
-async def issue_shop_key(shop: The, actor: Who, shop_id: IdInPath) -> IssuedKeyAnswer:
+async def issue_shop_key(shop: ShopDep, actor: ActorDep, shop_id: IdInPath) -> IssuedKeyAnswer:
     """A further key of a shop, said this once; the first makes the shop. The admin's key."""
-    return issued_key_answer(*await shop.commands.issue_key(actor, "shop", shop_id))
+    return issued_key_answer(*await shop.commands.keys.issue(actor, "shop", shop_id))
 
 
 @keys.post("/keys/{key_id}/revocation", **writes(404, by=("seller", "shop", "admin")))
-async def revoke_key(shop: The, actor: Who, key_id: IdInPath) -> KeyAnswer:
+async def revoke_key(shop: ShopDep, actor: ActorDep, key_id: IdInPath) -> KeyAnswer:
     """End a key: by any key of the same holder, or the admin's."""
-    return key_answer(await shop.commands.revoke_key(actor, key_id))
+    return key_answer(await shop.commands.keys.revoke(actor, key_id))

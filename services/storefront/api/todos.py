@@ -1,85 +1,38 @@
 """Routes of the tasks for people."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
-from pydantic import Field
 
-from schemas.ops import Task, TaskKind
-from services.storefront.api.routes import reads, router, writes
-from services.storefront.api.taking import (
+from schemas.api.parts import GivenId, Page
+from schemas.api.todos import (
+    DoneGiven,
+    TaskView,
+    TodoView,
+    TransferAnswer,
+    TransfersGiven,
+)
+from schemas.ops import Task
+from services.storefront.api.parameters import (
     Absent,
+    ActorDep,
     Cursor,
     IdInPath,
+    JsonBody,
     Limit,
-    Page,
     Seed,
-    Taken,
-    The,
-    Who,
+    ShopDep,
 )
-from services.storefront.commands.given import DoneGiven, GivenId, TransfersGiven
-from services.storefront.commands.todos import Owned, TransferState
+from services.storefront.api.routes import reads, router, writes
+from services.storefront.commands.todos import Owned
 from services.storefront.pages.texts import Language
-from services.storefront.shop import Shop
-from services.storefront.todo import Way
-from services.storefront.views import View
+from services.storefront.web.shop import Shop
 
 todos = router("todo")
 
 Kind = Literal["payment", "transfer", "order", "letter", "record"]
-_transfers = Taken(TransfersGiven)
-_done = Taken(DoneGiven)
-
-
-class TodoView(View):
-    """A task for people; money in minor units.
-
-    `task_id` is a task's id, a payment's or a letter's. `reason` is a code, `problem` the
-    cause in words, `what_to_do` the instruction. `commands` are for a terminal, `link` is a page.
-    """
-
-    task_id: str
-    kind: Kind
-    since: datetime
-    about: str
-    group_id: str | None
-    shop_id: str | None
-    recipient_id: str | None
-    letter: str | None
-    amount: int | None
-    currency: str | None
-    reason: str
-    problem: str
-    what_to_do: str
-    commands: tuple[str, ...]
-    link: str | None
-    closed_by: tuple[Way, ...] = Field(
-        description="`done`: `POST /todo/{task_id}/done`; `outcome` and `retry`: `POST"
-        " /payments/{task_id}/…`. If empty, it closes without help."
-    )
-
-
-class TaskView(View):
-    """A task, and whether it is done."""
-
-    task_id: str
-    kind: TaskKind
-    about: str
-    group_id: str | None
-    shop_id: str | None
-    since: datetime
-    done_at: datetime | None
-    done_reason: str | None
-    version: int
-
-
-class TransferAnswer(View):
-    """A transfer's task: `new`, `known` from before, or `done` already."""
-
-    task_id: str
-    status: TransferState
+_transfers = JsonBody(TransfersGiven)
+_done = JsonBody(DoneGiven)
 
 
 def todo_view(shop: Shop, owned: Owned, language: Language = "en") -> TodoView:
@@ -98,8 +51,8 @@ def todo_view(shop: Shop, owned: Owned, language: Language = "en") -> TodoView:
 
 @todos.get("/todo", **reads(422, by=("shop", "admin")))
 async def list_todos(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     kind: Annotated[
         Kind | Absent, Query(description="Only tasks of this kind; all if left out.")
     ] = None,
@@ -112,7 +65,7 @@ async def list_todos(
     limit: Limit = 100,
 ) -> Page[TodoView]:
     """Open tasks, the oldest first: a shop's own, or all with the admin's key."""
-    page = await shop.commands.todos(actor, kind, of_shop, cursor, limit)
+    page = await shop.commands.todos.page(actor, kind, of_shop, cursor, limit)
     return Page(
         items=[todo_view(shop, each, lang or "en") for each in page.rows], cursor=page.cursor
     )
@@ -120,20 +73,20 @@ async def list_todos(
 
 @todos.post("/todo/{task_id}/done", **writes(404, by=("shop", "admin"), takes=_done))
 async def close_task(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     task_id: IdInPath,
     seed: Seed,
     given: Annotated[DoneGiven, Depends(_done)],
 ) -> TaskView:
     """Mark a transfer or an order as done; a repeat changes nothing."""
-    return task_view(await shop.commands.close_task(actor, task_id, given.reason))
+    return task_view(await shop.commands.todos.close(actor, task_id, given.reason))
 
 
 @todos.post("/transfers", **writes(by=("admin",), takes=_transfers))
 async def leave_transfers(
-    shop: The,
-    actor: Who,
+    shop: ShopDep,
+    actor: ActorDep,
     seed: Seed,
     given: Annotated[TransfersGiven, Depends(_transfers)],
 ) -> Page[TransferAnswer]:
@@ -141,7 +94,7 @@ async def leave_transfers(
 
     Each `reference` becomes one task; a task that is done stays done.
     """
-    left = await shop.commands.leave_transfers(actor, given.transfers)
+    left = await shop.commands.todos.leave_transfers(actor, given.transfers)
     items = [TransferAnswer(task_id=each.task_id, status=each.state) for each in left]
     return Page(items=items, cursor=None)
 

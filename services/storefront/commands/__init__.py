@@ -1,17 +1,71 @@
-"""All that can be asked for: the one place where messages are made, sent, and answered."""
+"""Commands: the one place where messages are made, sent, and answered."""
 
-from services.storefront.commands.auctions import AuctionCommands
-from services.storefront.commands.groups import GroupCommands
+from dataclasses import dataclass
+
+from services.storefront.access.callers import Access
+from services.storefront.access.rates import Rates
+from services.storefront.commands.auctions import AuctionCommands, ReservationCommands
+from services.storefront.commands.authority import Authority
+from services.storefront.commands.groups import DefinitionCommands, GroupCommands
+from services.storefront.commands.ids import Ids
+from services.storefront.commands.letter_counts import LetterCounts
 from services.storefront.commands.orders import OrderCommands
-from services.storefront.commands.sellers import SellerCommands
+from services.storefront.commands.outcomes import Outcomes
+from services.storefront.commands.payments import PaymentCommands
+from services.storefront.commands.sellers import KeyCommands, PreferenceCommands, SellerCommands
+from services.storefront.commands.sender import Sender
+from services.storefront.commands.tasks import Tasks
 from services.storefront.commands.todos import TodoCommands
+from services.storefront.live.hub import Hub
+from services.storefront.readmodel.reader import Reader
+from services.storefront.settings import PageSettings
 
 
-class Commands(GroupCommands, OrderCommands, AuctionCommands, SellerCommands, TodoCommands):
-    """Commands of pages and of the API.
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Commands of pages and of the API, by subject.
 
     Each takes the actor, what was given, and for those that make an id a seed: the same seed makes
     the same ids, so the same command twice is one. Each raises a ``Refusal`` (see ``problems``), or
     ``TransportError`` or ``KafkaError`` when the log is away, and ``DatabaseError`` when the
     database is.
     """
+
+    definitions: DefinitionCommands
+    groups: GroupCommands
+    orders: OrderCommands
+    payments: PaymentCommands
+    auctions: AuctionCommands
+    reservations: ReservationCommands
+    sellers: SellerCommands
+    keys: KeyCommands
+    preferences: PreferenceCommands
+    todos: TodoCommands
+    authority: Authority
+    ids: Ids
+
+
+def commands_of(
+    settings: PageSettings, sender: Sender, hub: Hub, reader: Reader, access: Access, rates: Rates
+) -> Commands:
+    """The commands of a web process."""
+    outcomes = Outcomes(sender, hub, reader, settings.answer_seconds)
+    ids = Ids(access)
+    letters = LetterCounts(rates, settings.letters_per_hour)
+    authority = Authority(reader, ids)
+    tasks = Tasks(reader, outcomes)
+    payments = PaymentCommands(reader, outcomes, letters, authority, tasks)
+    return Commands(
+        definitions=DefinitionCommands(reader, outcomes, ids),
+        groups=GroupCommands(settings, reader, outcomes, ids, letters, authority, access, rates),
+        orders=OrderCommands(settings, reader, outcomes, ids, letters, authority),
+        payments=payments,
+        auctions=AuctionCommands(reader, outcomes, ids, rates),
+        reservations=ReservationCommands(reader, outcomes, ids, letters, access),
+        sellers=SellerCommands(settings, reader, outcomes, ids, letters, rates),
+        keys=KeyCommands(reader, outcomes),
+        preferences=PreferenceCommands(outcomes),
+        todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
+        authority=authority,
+        ids=ids,
+    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.api.auctions import ApplicationGiven, AuctionGiven, OfferGiven
 from schemas.auctions import (
     APPLICATIONS,
     AUCTIONS,
@@ -20,10 +21,15 @@ from schemas.auctions import (
 from schemas.parts import Message, Person, Product
 from schemas.reasons import ApplicationReason
 from schemas.refusals import ProblemCode, RefusalCode
-from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, is_trusted, link_problems, now
-from services.storefront.commands.given import ApplicationGiven, AuctionGiven, OfferGiven
+from services.storefront.access.callers import Access, Actor
+from services.storefront.access.rates import Rates
+from services.storefront.commands.authority import demand, is_trusted, on_behalf
+from services.storefront.commands.ids import Ids
+from services.storefront.commands.letter_counts import LetterCounts, link_problems, name_in_letters
+from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
+from services.storefront.readmodel.details import known_auction
+from services.storefront.readmodel.reader import Reader
 from texts.reasons import problem
 
 
@@ -46,30 +52,37 @@ class Reserved:
     state: Literal["unconfirmed", "confirmed"]
 
 
-class AuctionCommands(Acting):
-    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+class AuctionCommands:
+    """Commands of sellers. Each raises a ``Refusal`` if it can't be done."""
 
-    # --- sellers ---------------------------------------------------------------------------------
+    def __init__(self, reader: Reader, outcomes: Outcomes, ids: Ids, rates: Rates) -> None:
+        self._reader = reader
+        self._outcomes = outcomes
+        self._ids = ids
+        self._rates = rates
 
-    async def open_auction(
-        self, actor: Actor, given: AuctionGiven, seed: str | None = None
-    ) -> Offered:
+    async def open(self, actor: Actor, given: AuctionGiven, seed: str | None = None) -> Offered:
         """Open an auction with a first condition. Raises ``Impossible`` if it is refused."""
-        seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
+        seller_id = on_behalf(actor, "seller", given.seller_id, "seller_id")
         if not is_trusted(actor):
             # Buyers and other sellers read the product's name in their letters.
             said = {"product.name": given.product.name, "product.id": given.product.id}
             if problems := link_problems(said):
                 raise Impossible(RefusalCode.AUCTION_REFUSED, problems)
-        auction_id = self._id("a", actor, seed)
-        fields = given.model_dump(exclude_none=True, exclude={"seller_id", "product"})
+        auction_id = self._ids.new("a", actor, seed)
         message = AuctionOpened(
             auction_id=auction_id,
-            offer_id=self._id("o", actor, seed),
+            offer_id=self._ids.new("o", actor, seed),
             seller_id=seller_id,
             product=Product(id=given.product.id, name=given.product.name),
+            minimum_reservations=given.minimum_reservations,
+            unit_price=given.unit_price,
+            currency=given.currency,
+            closes_at=given.closes_at,
+            invites_at=given.invites_at,
+            minimum_step=given.minimum_step,
+            quantity_max_per_applicant=given.quantity_max_per_applicant,
             offered_at=now(),
-            **fields,
         )
         return await self._offer(actor, message, "openings")
 
@@ -85,11 +98,11 @@ class AuctionCommands(Acting):
                 raise NotAllowed(RefusalCode.SELLER_NOT_INVITED)
             seller_id = actor.id
         else:
-            seller_id = self._on_behalf(actor, "seller", given.seller_id, "seller_id")
-        auction = await self._auction(auction_id)
+            seller_id = on_behalf(actor, "seller", given.seller_id, "seller_id")
+        auction = await known_auction(self._reader, auction_id)
         message = CounterOffered(
             auction_id=auction_id,
-            offer_id=self._id("o", actor, seed and f"{seed}/{auction_id}"),
+            offer_id=self._ids.new("o", actor, seed and f"{seed}/{auction_id}"),
             seller_id=seller_id,
             product=auction.product,
             minimum_reservations=given.minimum_reservations,
@@ -108,7 +121,7 @@ class AuctionCommands(Acting):
             if not is_trusted(actor):
                 # A shown offer is a letter to all who reserved, an opening one to all sellers.
                 await self._rates.count("offers", f"{message.seller_id}/{counted_for}")
-            answer = await self._ask(OFFERS, message, answers=(AUCTIONS, key))
+            answer = await self._outcomes.ask(OFFERS, message, answers=(AUCTIONS, key))
             if isinstance(answer, OfferJudged) and answer.verdict == "shown":
                 await self._shown(message)
         judged = answer if isinstance(answer, OfferJudged) else None
@@ -122,10 +135,10 @@ class AuctionCommands(Acting):
         async def found() -> Message | None:
             return await self._reader.fact(AUCTIONS.name, message.auction_id)
 
-        await self._look(found, self._settings.answer_seconds)
+        await self._outcomes.look(found, self._outcomes.seconds)
 
-    async def offer_outcome(self, actor: Actor, auction_id: str, offer_id: str) -> Offered:
-        """What became of the actor's own offer."""
+    async def outcome(self, actor: Actor, auction_id: str, offer_id: str) -> Offered:
+        """The outcome of the actor's own offer."""
         demand(actor, "seller", "invited", "admin")
         found = await self._reader.fact(AUCTIONS.name, f"{auction_id}/offer/{offer_id}")
         judged = found if isinstance(found, OfferJudged) else None
@@ -133,10 +146,10 @@ class AuctionCommands(Acting):
             raise NotAllowed(RefusalCode.OFFER_OF_OTHER)
         return Offered(auction_id, offer_id, judged)
 
-    async def withdraw_auction(self, actor: Actor, auction_id: str) -> Auction:
+    async def withdraw(self, actor: Actor, auction_id: str) -> Auction:
         """Take an auction back; ``status`` is ``withdrawn`` in what is returned once it is so."""
         demand(actor, "seller", "admin")
-        auction = await self._auction(auction_id)
+        auction = await known_auction(self._reader, auction_id)
         if actor.kind == "seller" and auction.opened_by != actor.id:
             raise NotAllowed(RefusalCode.NOT_THE_OPENER)
         if auction.status == "withdrawn":
@@ -146,16 +159,32 @@ class AuctionCommands(Acting):
         if auction.applicants or auction.shown.seller_id != auction.opened_by:
             raise Overtaken(RefusalCode.AUCTION_RELIED_ON)
         message = AuctionWithdrawn(auction_id=auction_id, seller_id=auction.opened_by, at=now())
-        answer = await self._ask(OFFERS, message, answers=(AUCTIONS, auction_id))
+        answer = await self._outcomes.ask(OFFERS, message, answers=(AUCTIONS, auction_id))
         return answer if isinstance(answer, Auction) else auction
 
-    # --- buyers ----------------------------------------------------------------------------------
+
+class ReservationCommands:
+    """Commands of applicants. Each raises a ``Refusal`` if it can't be done."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        outcomes: Outcomes,
+        ids: Ids,
+        letters: LetterCounts,
+        access: Access,
+    ) -> None:
+        self._reader = reader
+        self._outcomes = outcomes
+        self._ids = ids
+        self._letters = letters
+        self._access = access
 
     async def apply(
         self, actor: Actor, auction_id: str, given: ApplicationGiven, seed: str | None = None
     ) -> Reserved:
         """Reserve: by a letter that asks to confirm it, or at once where a shop vouches."""
-        auction = await self._auction(auction_id)
+        auction = await known_auction(self._reader, auction_id)
         vouched = is_trusted(actor)
         if not vouched and actor.kind != "anonymous":
             demand(actor, "shop", "admin")
@@ -166,8 +195,8 @@ class AuctionCommands(Acting):
                 ApplicationReason.OVER_APPLICANT_LIMIT, auction.quantity_max_per_applicant
             )
         applicant = self._applicant(actor, given)
-        application_id = self._id("b", actor, seed and f"{seed}/{auction_id}")
-        await self._count_letters(actor, [applicant.email], application_id)
+        application_id = self._ids.new("b", actor, seed and f"{seed}/{auction_id}")
+        await self._letters.count(actor, [applicant.email], application_id)
         message = Applied(
             application_id=application_id,
             auction_id=auction_id,
@@ -182,20 +211,20 @@ class AuctionCommands(Acting):
             "confirmed" if vouched else "unconfirmed",
         )
         if not vouched:
-            await self._sender.send(APPLICATIONS, message)
+            await self._outcomes.send(APPLICATIONS, message)
             return reserved
         refused = f"{auction_id}/refused/{message.application_id}"
         confirmed = ApplicationConfirmed(
             application_id=message.application_id, auction_id=auction_id, at=message.applied_at
         )
         answers = [(AUCTIONS, refused), (AUCTIONS, auction_id)]
-        answer = await self._ask(APPLICATIONS, confirmed, message, answers=answers)
+        answer = await self._outcomes.ask(APPLICATIONS, confirmed, message, answers=answers)
         if isinstance(answer, ApplicationRefused):
             raise _refused(answer.reason, answer.quantity_max)
         return reserved
 
     def _applicant(self, actor: Actor, given: ApplicationGiven) -> Person:
-        """Who reserves; a shop's own ids don't meet those of others."""
+        """The applicant; a shop's ids never equal those of others."""
         person = given.applicant
         anonymous = actor.kind == "anonymous"
         if anonymous and person.id is not None:
@@ -204,15 +233,20 @@ class AuctionCommands(Acting):
         if person.email is None and (anonymous or person.id is None):
             wrong = problem("applicant.email", ProblemCode.MISSING)
             raise Impossible(RefusalCode.APPLICANT_ADDRESS_MISSING, [wrong])
-        made = person.id or self.person_id(person.email or "")
+        made = person.id or self._ids.of_address(person.email or "")
         if actor.kind == "shop" and person.id is None:
             made = "p-" + self._access.seal("applicant", actor.id, made)
         elif actor.kind == "shop":
             made = f"{actor.id}:{person.id}"
             if len(made) > 64:
                 made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
-        said = {"id": made, "name": self._name(actor, person.name)}
-        return Person(**person.model_dump(exclude_none=True) | said)
+        return Person(
+            id=made,
+            email=person.email,
+            name=name_in_letters(actor, person.name),
+            locale=person.locale,
+            time_zone=person.time_zone,
+        )
 
     async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
         """Say that the applicant followed the letter's link; the caller has checked the link.
@@ -226,27 +260,25 @@ class AuctionCommands(Acting):
                 application_id=application_id, auction_id=auction_id, at=now()
             )
             answers = [(AUCTIONS, key), (AUCTIONS, auction_id)]
-            answer = await self._ask(APPLICATIONS, message, answers=answers)
+            answer = await self._outcomes.ask(APPLICATIONS, message, answers=answers)
             # A repeated confirmation gets no answer, but an earlier refusal can be read by now.
             answer = answer or await self._reader.fact(AUCTIONS.name, key)
         return answer if isinstance(answer, ApplicationRefused) else None
 
-    async def withdraw_application(
-        self, actor: Actor, auction_id: str, application_id: str
-    ) -> None:
+    async def withdraw(self, actor: Actor, auction_id: str, application_id: str) -> None:
         """Take a reservation back, as long as the auction runs: a contract binds."""
         demand(actor, "applicant", "shop", "admin")
         if actor.kind == "applicant" and (actor.about, actor.id) != (auction_id, application_id):
             raise NotAllowed(RefusalCode.LINK_OF_OTHER_RESERVATION)
-        if actor.kind == "shop" and not self._is_of(actor, application_id):
+        if actor.kind == "shop" and not self._ids.is_made_by(actor, application_id):
             raise NotAllowed(RefusalCode.RESERVATION_OF_OTHER)
-        auction = await self._auction(auction_id)
+        auction = await known_auction(self._reader, auction_id)
         if auction.status != "open":
             raise Overtaken(RefusalCode.RESERVATIONS_STAND, status=auction.status)
         message = ApplicationWithdrawn(
             application_id=application_id, auction_id=auction_id, at=now()
         )
-        await self._sender.send(APPLICATIONS, message)
+        await self._outcomes.send(APPLICATIONS, message)
 
 
 def _refused(reason: str, quantity_max: int | None) -> Impossible:

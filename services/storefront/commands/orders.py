@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from domain.money import worth
 from domain.orders import units_by_link_max
 from domain.sources import ADMIN, STOREFRONT, is_reserved, may_feed
+from schemas.api.orders import CancellationGiven, OrderGiven, ReturnGiven
+from schemas.api.parts import PersonGiven
 from schemas.groups import GroupPurchase
 from schemas.orders import (
     ORDERS,
@@ -23,14 +25,14 @@ from schemas.parts import SUM_MAX, Message
 from schemas.reasons import OrderRefusal
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, now, recipient_of
-from services.storefront.commands.given import (
-    CancellationGiven,
-    OrderGiven,
-    PersonGiven,
-    ReturnGiven,
-)
+from services.storefront.commands.authority import Authority, demand
+from services.storefront.commands.ids import Ids
+from services.storefront.commands.letter_counts import LetterCounts, recipient_of
+from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
+from services.storefront.readmodel.details import known_group
+from services.storefront.readmodel.reader import Reader
+from services.storefront.settings import PageSettings
 from texts.reasons import problem
 
 OrderedState = Literal["counted", "recorded", "unconfirmed"]
@@ -38,7 +40,7 @@ OrderedState = Literal["counted", "recorded", "unconfirmed"]
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What became of an order: ``counted``, or ``recorded`` when it waits or takes longer.
+    """The outcome of an order: ``counted``, or ``recorded`` when it waits or takes longer.
 
     ``unconfirmed``: a letter asks the purchaser to confirm the order, which does not count before.
     """
@@ -61,10 +63,27 @@ class Confirmable:
     until: datetime
 
 
-class OrderCommands(Acting):
-    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+class OrderCommands:
+    """Orders and returns. Each raises a ``Refusal`` if it can't be done."""
 
-    async def place_order(
+    def __init__(
+        self,
+        settings: PageSettings,
+        reader: Reader,
+        outcomes: Outcomes,
+        ids: Ids,
+        letters: LetterCounts,
+        authority: Authority,
+    ) -> None:
+        #: Whether orders by a link count only after the purchaser confirmed them.
+        self.confirms_orders = settings.trust_orders == "no"
+        self._reader = reader
+        self._outcomes = outcomes
+        self._ids = ids
+        self._letters = letters
+        self._authority = authority
+
+    async def place(
         self, actor: Actor, group_id: str, given: OrderGiven, seed: str | None = None
     ) -> Ordered:
         """Order under a group's id: a shop's order, placed or paid, or a member's by a link.
@@ -72,7 +91,7 @@ class OrderCommands(Acting):
         A letter asks to confirm an order by a link, unless the deployment trusts its front end.
         """
         demand(actor, "member", "shop", "seller", "admin")
-        group = await self._group(group_id)
+        group = await known_group(self._reader, group_id)
         message: OrderPlaced | OrderPaid
         before: tuple[Message, ...] = ()
         if actor.kind == "member":
@@ -94,23 +113,18 @@ class OrderCommands(Acting):
             )
             if waits:
                 _raise_hopeless(message, group)
-            # What is refused above, or was before, causes no letter.
-            await self._count_letters(actor, [_recipient(actor, message, group)], refused)
+            # A refused order causes no letter.
+            await self._letters.count(actor, [_recipient(actor, message, group)], refused)
             if waits:
-                await self._sender.send(ORDERS, *before, message)
+                await self._outcomes.send(ORDERS, *before, message)
             else:
                 answers = [(PURCHASES, refused), (PURCHASES, row)]
-                answer = await self._ask(ORDERS, *before, message, answers=answers)
+                answer = await self._outcomes.ask(ORDERS, *before, message, answers=answers)
         _raise_refused(answer)
         state: OrderedState = "counted" if answer else "recorded"
         if is_unconfirmed:
             state = "unconfirmed"
         return Ordered(message.order_id, message.source, message.member_id, state)
-
-    @property
-    def confirms_orders(self) -> bool:
-        """Whether orders by a link count only after the purchaser confirmed them."""
-        return self._settings.trust_orders == "no"
 
     def asks_address(self, actor: Actor, group: GroupPurchase) -> bool:
         """Whether an order by a link must give an address for its letters."""
@@ -126,12 +140,12 @@ class OrderCommands(Acting):
             ordered, stops = state.quantity, stops and state.status == "open"
         return units_by_link_max(group.number_of_products, ordered, stops=stops)
 
-    async def confirm_order(self, order: Confirmable) -> Ordered:
-        """Say that a purchaser followed the letter's link; the caller has checked the link.
+    async def confirm(self, order: Confirmable) -> Ordered:
+        """Confirm an order whose purchaser followed the letter's link; the caller checked the link.
 
         Raises ``Overtaken`` when it is too late, and ``Impossible`` when the order is refused.
         """
-        group = await self._group(order.group_id)
+        group = await known_group(self._reader, order.group_id)
         refused = f"{order.group_id}/refused/{order.source}/{order.order_id}"
         row = f"{order.group_id}/member/{order.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
@@ -145,10 +159,10 @@ class OrderCommands(Acting):
                 order_id=order.order_id, source=order.source, group_id=order.group_id, at=at
             )
             if _is_paid_by_card(group, order.member_id):
-                await self._sender.send(ORDERS, confirmed)
+                await self._outcomes.send(ORDERS, confirmed)
             else:
                 answers = [(PURCHASES, refused), (PURCHASES, row)]
-                answer = await self._ask(ORDERS, confirmed, answers=answers)
+                answer = await self._outcomes.ask(ORDERS, confirmed, answers=answers)
         _raise_refused(answer)
         state: OrderedState = "counted" if answer else "recorded"
         return Ordered(order.order_id, order.source, order.member_id, state)
@@ -158,6 +172,7 @@ class OrderCommands(Acting):
     ) -> OrderPlaced:
         if actor.about != group.group_id:
             raise NotAllowed(RefusalCode.LINK_OF_OTHER_GROUP)
+        person = given.member or PersonGiven()
         names = ("order_id", "source", "unit_price", "value", "currency", "ordered_at")
         problems = [
             problem(name, ProblemCode.FOR_SHOPS)
@@ -166,11 +181,10 @@ class OrderCommands(Acting):
         ]
         if given.state == "paid":
             problems.append(problem("state", ProblemCode.ONLY_SHOP_SAYS))
-        if given.member and given.member.id is not None:
+        if person.id is not None:
             problems.append(problem("member.id", ProblemCode.MADE_FROM_ADDRESS))
-        email = given.member.email if given.member else None
-        member_id = actor.id or (self.person_id(email) if email else "")
-        if not email and self.asks_address(actor, group):
+        member_id = actor.id or (self._ids.of_address(person.email) if person.email else "")
+        if not person.email and self.asks_address(actor, group):
             problems.append(problem("member.email", ProblemCode.MISSING_ADDRESS))
         most = await self.units_by_link_max(group)
         if given.quantity > most:
@@ -185,20 +199,22 @@ class OrderCommands(Acting):
         if problems:
             raise Impossible(RefusalCode.ORDER_NOT_TAKEN, problems)
         return OrderPlaced(
-            order_id=self._id("w", actor, seed),
+            order_id=self._ids.new("w", actor, seed),
             source=STOREFRONT,
             group_id=group.group_id,
             member_id=member_id,
             quantity=given.quantity,
             ordered_at=at,
             unconfirmed=True,
-            **_letters_to(given.member),
+            member_email=person.email,
+            member_locale=person.locale,
+            member_time_zone=person.time_zone,
         )
 
     async def _order_of_shop(
         self, actor: Actor, group: GroupPurchase, given: OrderGiven
     ) -> OrderPlaced | OrderPaid:
-        await self._need_running(actor, group, "shop", "seller", "admin")
+        await self._authority.need_running(actor, group, "shop", "seller", "admin")
         member_id = (given.member.id if given.member else None) or ""
         problems = [
             problem(field, ProblemCode.MISSING_OF_SHOP)
@@ -207,62 +223,67 @@ class OrderCommands(Acting):
         ]
         if problems:
             raise Impossible(RefusalCode.ORDER_UNKNOWN, problems)
-        fields = given.model_dump(exclude_none=True, exclude={"state", "member", "source"})
+        person = given.member or PersonGiven()
         kind = OrderPaid if given.state == "paid" else OrderPlaced
         return kind(
-            **{"ordered_at": now()} | fields,
-            source=self._source(actor, given.source),
+            order_id=given.order_id or "",
+            source=_source(actor, given.source),
             group_id=group.group_id,
             member_id=member_id,
-            **_letters_to(given.member),
+            member_email=person.email,
+            member_locale=person.locale,
+            member_time_zone=person.time_zone,
+            quantity=given.quantity,
+            unit_price=given.unit_price,
+            value=given.value,
+            currency=given.currency,
+            ordered_at=given.ordered_at or now(),
         )
 
-    async def cancel_order(self, actor: Actor, group_id: str, given: CancellationGiven) -> None:
+    async def cancel(self, actor: Actor, group_id: str, given: CancellationGiven) -> None:
         """Say that an order is void."""
         demand(actor, "shop", "seller", "admin")
-        group = await self._group(group_id)
-        await self._need_running(actor, group, "shop", "seller", "admin")
+        group = await known_group(self._reader, group_id)
+        await self._authority.need_running(actor, group, "shop", "seller", "admin")
         message = OrderCancelled(
             order_id=given.order_id,
-            source=self._source(actor, given.source),
+            source=_source(actor, given.source),
             group_id=group_id,
             cancelled_at=given.cancelled_at or now(),
         )
-        await self._sender.send(ORDERS, message)
+        await self._outcomes.send(ORDERS, message)
 
-    async def return_order(self, actor: Actor, group_id: str, given: ReturnGiven) -> Ordered:
+    async def return_goods(self, actor: Actor, group_id: str, given: ReturnGiven) -> Ordered:
         """Say that goods came back, from an order of the shop or one made on our pages."""
         demand(actor, "shop", "seller", "admin")
-        group = await self._group(group_id)
-        await self._need_running(actor, group, "shop", "seller", "admin")
+        group = await known_group(self._reader, group_id)
+        await self._authority.need_running(actor, group, "shop", "seller", "admin")
         # Goods that were ordered on our pages are returned to the shop, so the shop may say so.
         is_of_pages = given.source == STOREFRONT
-        source = STOREFRONT if is_of_pages else self._source(actor, given.source)
-        fields = {"returned_at": now()} | given.model_dump(exclude_none=True, exclude={"source"})
-        message = OrderReturned(**fields, source=source, group_id=group_id)
+        source = STOREFRONT if is_of_pages else _source(actor, given.source)
+        message = OrderReturned(
+            return_id=given.return_id,
+            source=source,
+            group_id=group_id,
+            member_id=given.member_id,
+            order_id=given.order_id,
+            quantity=given.quantity,
+            returned_at=given.returned_at or now(),
+        )
         refused = f"{group_id}/refused/{source}/{given.return_id}"
         row = f"{group_id}/member/{given.member_id}"
         answers = [(PURCHASES, refused), (PURCHASES, row)]
-        answer = await self._ask(ORDERS, message, answers=answers)
+        answer = await self._outcomes.ask(ORDERS, message, answers=answers)
         _raise_refused(answer)
         return Ordered(
             given.return_id, source, given.member_id, "counted" if answer else "recorded"
         )
 
-    def _source(self, actor: Actor, named: str | None) -> str:
-        if actor.kind == "admin":
-            return named or ADMIN
-        if named not in (None, actor.id):
-            raise NotAllowed(RefusalCode.NOT_THE_KEYS, field="source")
-        if is_reserved(actor.id):
-            raise NotAllowed(RefusalCode.NOT_A_SHOPS_ID, id=actor.id)
-        return actor.id
-
 
 def _is_paid_at_shop(group: GroupPurchase, member_id: str) -> bool:
     """Whether only the shop's word lets this member's order count; unknown where it can't be seen.
 
-    The members of a large group are not in its terms, and each may have a method of the own.
+    The members of a large group are not in its terms, and each may have their own method.
     """
     if group.payment.scope == "group" or group.payment.method != "shop" or group.member_parts:
         return False
@@ -286,7 +307,7 @@ def _address_listed(group: GroupPurchase, member_id: str) -> str | None:
 
 
 def _recipient(actor: Actor, message: OrderPlaced | OrderPaid, group: GroupPurchase) -> str | None:
-    """Who gets the letter about an order, to be counted by; ``None``: nobody, as far as is seen.
+    """The recipient to count the letter about an order by; ``None`` if there is none.
 
     With a link of their own, members get letters at the address that the organizer gave.
     """
@@ -316,7 +337,7 @@ def _raise_beyond_limits(message: OrderPlaced | OrderPaid, group: GroupPurchase)
 
 
 def _raise_hopeless(message: OrderPlaced | OrderPaid, group: GroupPurchase) -> None:
-    """Name at once what the order's own rules will refuse, where nobody waits for their answer."""
+    """Refuse an order that the rules will refuse, if no answer of theirs is waited for."""
     problems = []
     if not group.opens_at <= message.ordered_at < group.closes_at:
         opens, closes = group.opens_at.isoformat(), group.closes_at.isoformat()
@@ -342,12 +363,11 @@ def _raise_refused(answer: Message | None) -> None:
         raise Impossible(RefusalCode.ORDER_REFUSED, [refused])
 
 
-def _letters_to(member: PersonGiven | None) -> dict[str, Any]:
-    """How an order says where its letters go, and in what language and zone they are written."""
-    if member is None:
-        return {}
-    return {
-        "member_email": member.email,
-        "member_locale": member.locale,
-        "member_time_zone": member.time_zone,
-    }
+def _source(actor: Actor, given_source: str | None) -> str:
+    if actor.kind == "admin":
+        return given_source or ADMIN
+    if given_source not in (None, actor.id):
+        raise NotAllowed(RefusalCode.NOT_THE_KEYS, field="source")
+    if is_reserved(actor.id):
+        raise NotAllowed(RefusalCode.NOT_A_SHOPS_ID, id=actor.id)
+    return actor.id

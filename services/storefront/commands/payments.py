@@ -5,55 +5,68 @@ from hashlib import sha256
 from typing import Literal
 
 from domain.invoices import sums_of
-from schemas.groups import DEFINITIONS, Definition, GroupPurchase
+from schemas.api.payments import OutcomeGiven, ReceivedGiven
+from schemas.groups import GroupPurchase
 from schemas.parts import SUM_MAX, Message
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import Acting, demand, now, recipient_of
-from services.storefront.commands.given import OutcomeGiven, ReceivedGiven
+from services.storefront.commands.authority import Authority, demand
+from services.storefront.commands.letter_counts import LetterCounts, recipient_of
+from services.storefront.commands.outcomes import Outcomes, now
+from services.storefront.commands.tasks import Tasks
 from services.storefront.problems import Impossible, NotAllowed, Unknown
+from services.storefront.readmodel.details import known_group
+from services.storefront.readmodel.reader import Reader
 from texts.reasons import problem
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A payment of which something was said: ``counted``, or ``recorded`` if it takes longer."""
+    """A payment after a report: ``counted``, or ``recorded`` if that takes longer."""
 
     payment: Payment
     state: Literal["counted", "recorded"]
 
 
-class PaymentCommands(Acting):
-    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+class PaymentCommands:
+    """Payments. Each raises a ``Refusal`` if it can't be done."""
 
-    async def payment(self, actor: Actor, named: str) -> tuple[Payment, GroupPurchase]:
+    def __init__(
+        self,
+        reader: Reader,
+        outcomes: Outcomes,
+        letters: LetterCounts,
+        authority: Authority,
+        tasks: Tasks,
+    ) -> None:
+        self._reader = reader
+        self._outcomes = outcomes
+        self._letters = letters
+        self._authority = authority
+        self._tasks = tasks
+
+    async def one(self, actor: Actor, id_or_number: str) -> tuple[Payment, GroupPurchase]:
         """A payment by its id or its paper's number, for its payer or whoever runs its group."""
         demand(actor, "payer", "member", "organizer", "shop", "seller", "admin")
-        payment = await self._payment(named)
-        group = await self._group(payment.group_id)
+        payment = await self._payment(id_or_number)
+        group = await known_group(self._reader, payment.group_id)
         if is_of_payer(actor, payment, group):
             return payment, group
-        if actor.kind == "organizer" or not self.runs(actor, group, await self._shop_of(group)):
+        if actor.kind == "organizer" or not await self._authority.runs(actor, group):
             raise NotAllowed(RefusalCode.PAYMENT_OF_OTHER)
         return payment, group
 
-    async def _payment(self, named: str) -> Payment:
-        found = await self._reader.payment(named)
+    async def _payment(self, id_or_number: str) -> Payment:
+        found = await self._reader.payment(id_or_number)
         if found is None:
-            raise Unknown(RefusalCode.NO_PAYMENT, id=named)
+            raise Unknown(RefusalCode.NO_PAYMENT, id=id_or_number)
         return found
 
-    async def _shop_of(self, group: GroupPurchase) -> str | None:
-        if group.definition_id is None:
-            return None
-        found = await self._reader.fact(DEFINITIONS.name, group.definition_id)
-        return found.shop_id if isinstance(found, Definition) else None
-
-    async def payments_of(self, actor: Actor) -> tuple[GroupPurchase, list[Payment]]:
+    async def of_payer(self, actor: Actor) -> tuple[GroupPurchase, list[Payment]]:
         """A payer's own payments in the group of a link, the oldest first."""
         demand(actor, "payer", "member", "organizer")
-        group = await self._group(actor.about)
+        group = await known_group(self._reader, actor.about)
         organizer_id = group.organizer.id if group.organizer else None
         found = [] if not actor.id else await self._reader.payments_of(group.group_id, actor.id)
         if actor.id and actor.id == organizer_id:
@@ -61,11 +74,22 @@ class PaymentCommands(Acting):
         return group, [each for each in found if is_of_payer(actor, each, group)]
 
     async def receive(
-        self, actor: Actor, named: str, given: ReceivedGiven, seed: str | None = None
+        self, actor: Actor, id_or_number: str, given: ReceivedGiven, seed: str | None = None
     ) -> Reported:
-        """Say that money came for an invoice: the same reference, or else seed, counts once."""
+        """Say that money came for an invoice: the same reference, or else seed, counts once.
+
+        Closes the task of a transfer with this reference if all of its money is counted.
+        """
+        reported = await self._receive(actor, id_or_number, given, seed)
+        if given.reference is not None:
+            await self._tasks.close_transfer(given.reference, given.amount, reported.payment)
+        return reported
+
+    async def _receive(
+        self, actor: Actor, id_or_number: str, given: ReceivedGiven, seed: str | None
+    ) -> Reported:
         demand(actor, "admin")
-        payment = await self._payment(named)
+        payment = await self._payment(id_or_number)
         problems = []
         if payment.kind != "invoice":
             code = ProblemCode.OTHER_KIND_OF_PAYMENT
@@ -93,7 +117,7 @@ class PaymentCommands(Acting):
             amount=given.amount,
             at=given.received_at or now(),
         )
-        counted = await self._ask(
+        counted = await self._outcomes.ask(
             PAYMENT_REPORTS,
             report,
             answers=(PAYMENTS, payment.key),
@@ -103,25 +127,25 @@ class PaymentCommands(Acting):
             return Reported(counted, "counted")
         return Reported(payment, "recorded")
 
-    async def retry(self, actor: Actor, named: str) -> Reported:
+    async def retry(self, actor: Actor, id_or_number: str) -> Reported:
         """Have a payment that failed tried again: its payer, or whoever runs its group."""
-        payment, group = await self.payment(actor, named)
+        payment, group = await self.one(actor, id_or_number)
         if payment.status != "failed":
             wrong = problem("payment_id", ProblemCode.NOT_FAILED, status=payment.status)
             raise Impossible(RefusalCode.RETRY_REFUSED, [wrong])
         # If the payment fails again, its payer and the organizer get a letter again.
         organizer = group.organizer.id if group.organizer else None
         people = dict.fromkeys(each for each in (payment.member_id, organizer) if each)
-        await self._count_letters(actor, [recipient_of(group.group_id, each) for each in people])
+        await self._letters.count(actor, [recipient_of(group.group_id, each) for each in people])
         wish = PaymentRetried(group_id=payment.group_id, payment_id=payment.payment_id, at=now())
         return await self._said_of(payment, wish)
 
     async def say_outcome(
-        self, actor: Actor, named: str, given: OutcomeGiven, seed: str | None = None
+        self, actor: Actor, id_or_number: str, given: OutcomeGiven, seed: str | None = None
     ) -> Reported:
         """Say what became of a payment that people make: by a shop, or back for an invoice."""
         demand(actor, "shop", "seller", "admin")
-        payment, _ = await self.payment(actor, named)
+        payment, _ = await self.one(actor, id_or_number)
         if not is_made_by_people(payment):
             code = ProblemCode.PAYMENT_WITHOUT_PEOPLE
             wrong = problem("payment_id", code, method=payment.method)
@@ -141,8 +165,8 @@ class PaymentCommands(Acting):
         return await self._said_of(payment, report)
 
     async def _said_of(self, payment: Payment, said: PaymentReported | PaymentRetried) -> Reported:
-        """Send what is said of a payment; how it stands then."""
-        after = await self._ask(
+        """Send a report about a payment; the payment after that."""
+        after = await self._outcomes.ask(
             PAYMENT_REPORTS,
             said,
             answers=(PAYMENTS, payment.key),
@@ -164,7 +188,7 @@ def _has(fact: Message, report_id: str) -> bool:
 
 
 def is_of_payer(actor: Actor, payment: Payment, group: GroupPurchase) -> bool:
-    """Whether a payment is the own of whoever has a link: a payer, a member, the organizer."""
+    """Whether the holder of a link is the payment's payer: a payer, a member, the organizer."""
     if actor.about != payment.group_id or not actor.id:
         return False
     organizer_id = group.organizer.id if group.organizer else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.sources import is_reserved
+from schemas.api.sellers import SellerGiven
 from schemas.auctions import (
     SELLER_REGISTRATIONS,
     SELLERS,
@@ -20,9 +21,15 @@ from schemas.ops import API_KEYS, ApiKey
 from schemas.parts import Message
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor, new_key, revoked
-from services.storefront.commands.acting import Acting, demand, link_problems, now
-from services.storefront.commands.given import SellerGiven
+from services.storefront.access.rates import Rates
+from services.storefront.commands.authority import demand
+from services.storefront.commands.ids import Ids
+from services.storefront.commands.letter_counts import LetterCounts, link_problems
+from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Unknown
+from services.storefront.readmodel.details import known_seller
+from services.storefront.readmodel.reader import Reader
+from services.storefront.settings import PageSettings
 
 Act = Literal["approval", "suspension", "reinstatement"]
 _ACTS: dict[Act, tuple[type[SellerAct], Standing]] = {
@@ -41,14 +48,30 @@ class Registered:
     seller: Seller | None
 
 
-class SellerCommands(Acting):
-    """Raise a ``Refusal`` for what can't be done, ``TransportError`` when the log is away."""
+class SellerCommands:
+    """Sellers and their standing. Each raises a ``Refusal`` if it can't be done."""
 
-    async def register_seller(
+    def __init__(
+        self,
+        settings: PageSettings,
+        reader: Reader,
+        outcomes: Outcomes,
+        ids: Ids,
+        letters: LetterCounts,
+        rates: Rates,
+    ) -> None:
+        self._approves = settings.sellers_approved == "automatic"
+        self._reader = reader
+        self._outcomes = outcomes
+        self._ids = ids
+        self._letters = letters
+        self._rates = rates
+
+    async def register(
         self, actor: Actor, given: SellerGiven, seed: str | None = None
     ) -> Registered:
         """Register somebody who wants to sell; a registered seller gets no new key."""
-        seller_id = self._id("s", actor, seed)
+        seller_id = self._ids.new("s", actor, seed)
         found = await self._reader.fact(SELLERS.name, seller_id)
         if isinstance(found, Seller):
             return Registered(seller_id, None, found)
@@ -57,37 +80,45 @@ class SellerCommands(Acting):
             if problems := link_problems({"name": given.name}):
                 raise Impossible(RefusalCode.SELLER_REFUSED, problems)
             # A registered seller gets letters, such as invitations to outbid.
-            await self._count_letters(actor, [given.email], seller_id)
+            await self._letters.count(actor, [given.email], seller_id)
             await self._rates.count("registrations", actor.client)
         at = now()
-        fields = given.model_dump(exclude_none=True)
-        message = SellerRegistered(seller_id=seller_id, registered_at=at, **fields)
+        message = SellerRegistered(
+            seller_id=seller_id,
+            registered_at=at,
+            name=given.name,
+            email=given.email,
+            locale=given.locale,
+            time_zone=given.time_zone,
+        )
         key, credential = new_key("seller", seller_id)
-        await self._sender.send(API_KEYS, key)
+        await self._outcomes.send(API_KEYS, key)
         messages: list[Message] = [message]
-        if automatic := self._settings.sellers_approved == "automatic":
+        if self._approves:
             messages.append(SellerApproved(seller_id=seller_id, at=at, reason="automatic"))
-        standing = "good" if automatic else "pending"
+        standing = "good" if self._approves else "pending"
 
         def told(answer: Message) -> bool:
             return isinstance(answer, Seller) and answer.standing == standing
 
-        await self._ask(SELLER_REGISTRATIONS, *messages, answers=(SELLERS, seller_id), when=told)
+        await self._outcomes.ask(
+            SELLER_REGISTRATIONS, *messages, answers=(SELLERS, seller_id), when=told
+        )
         seller = await self._reader.fact(SELLERS.name, seller_id)
-        await self._readable(API_KEYS, [key], self._settings.answer_seconds)
+        await self._outcomes.readable(API_KEYS, [key], self._outcomes.seconds)
         return Registered(seller_id, credential, seller if isinstance(seller, Seller) else None)
 
-    async def seller(self, actor: Actor) -> Seller:
+    async def registration(self, actor: Actor) -> Seller:
         """The seller's own registration."""
         demand(actor, "seller")
-        return await self._seller(actor.id)
+        return await known_seller(self._reader, actor.id)
 
-    async def act_on_seller(
+    async def act(
         self, actor: Actor, seller_id: str, act: Act, reason: str | None = None
     ) -> Seller:
         """Approve, suspend or reinstate."""
         demand(actor, "admin")
-        before = await self._seller(seller_id)
+        before = await known_seller(self._reader, seller_id)
         kind, standing = _ACTS[act]
         if before.standing == standing:
             return before
@@ -96,12 +127,20 @@ class SellerCommands(Acting):
         if act == "reinstatement" and before.standing == "pending":
             raise Impossible(RefusalCode.SELLER_NEVER_APPROVED)
         message = kind(seller_id=seller_id, at=now(), reason=reason)
-        answer = await self._ask(SELLER_REGISTRATIONS, message, answers=(SELLERS, seller_id))
+        answer = await self._outcomes.ask(
+            SELLER_REGISTRATIONS, message, answers=(SELLERS, seller_id)
+        )
         return answer if isinstance(answer, Seller) else before
 
-    # --- keys ------------------------------------------------------------------------------------
 
-    async def issue_key(
+class KeyCommands:
+    """Keys of sellers and shops. Each raises a ``Refusal`` if it can't be done."""
+
+    def __init__(self, reader: Reader, outcomes: Outcomes) -> None:
+        self._reader = reader
+        self._outcomes = outcomes
+
+    async def issue(
         self, actor: Actor, role: Literal["seller", "shop"], holder_id: str
     ) -> tuple[ApiKey, str]:
         """A further key, said once: for a seller by the seller or the admin, else by the admin."""
@@ -109,30 +148,35 @@ class SellerCommands(Acting):
         if actor.kind == "seller" and actor.id != holder_id:
             raise NotAllowed(RefusalCode.SELLER_OF_OTHER)
         if role == "seller":
-            await self._seller(holder_id)
+            await known_seller(self._reader, holder_id)
         elif is_reserved(holder_id) or ":" in holder_id:
             raise Impossible(RefusalCode.SHOP_ID_RESERVED)
         key, credential = new_key(role, holder_id)
-        return await self._tell(API_KEYS, key), credential
+        return await self._outcomes.tell(API_KEYS, key), credential
 
-    async def revoke_key(self, actor: Actor, key_id: str) -> ApiKey:
+    async def revoke(self, actor: Actor, key_id: str) -> ApiKey:
         """End a key: by its holder, with any key of the same holder, or by the admin."""
         demand(actor, "seller", "shop", "admin")
         key = await self._reader.api_key(key_id)
         if key is None or (
             actor.kind != "admin" and (key.role, key.holder_id) != (actor.kind, actor.id)
         ):
-            # Whether another's key is there is nobody's business.
+            # Another holder's key and a missing key get the same answer.
             raise Unknown(RefusalCode.NO_KEY_OF_YOURS)
         if key.revoked_at is not None:
             return key
-        return await self._tell(API_KEYS, revoked(key))
+        return await self._outcomes.tell(API_KEYS, revoked(key))
 
-    # --- letters ---------------------------------------------------------------------------------
+
+class PreferenceCommands:
+    """Choices of recipients: which kinds of letters they want."""
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        self._outcomes = outcomes
 
     async def prefer(
         self, kind_of_word: type[Preference], recipient_id: str, kind: str, mailbox: str
     ) -> None:
-        """A recipient's word on letters of a kind; whoever calls has read the letter's link."""
+        """Send a recipient's choice on letters of a kind; the caller has checked the link."""
         said = {"recipient_id": recipient_id, "kind": kind, "mailbox": mailbox, "at": now()}
-        await self._sender.send(MAIL_PREFERENCES, kind_of_word.model_validate(said))
+        await self._outcomes.send(MAIL_PREFERENCES, kind_of_word.model_validate(said))

@@ -4,18 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.ops import TASKS, Task, next_version, transfer_task_id
+from schemas.api.todos import TransferGiven
+from schemas.ops import TASKS, Task, transfer_task_id
 from schemas.payments import Payment
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
-from services.storefront.commands.acting import demand, now
-from services.storefront.commands.given import ReceivedGiven, TransferGiven
-from services.storefront.commands.payments import PaymentCommands, Reported
-from services.storefront.model.owners import of_mark
-from services.storefront.model.rows import Listed, TodoRow
-from services.storefront.model.todo_pages import Asked
+from services.storefront.commands.authority import demand
+from services.storefront.commands.ids import Ids
+from services.storefront.commands.outcomes import Outcomes, now
+from services.storefront.commands.payments import PaymentCommands
+from services.storefront.commands.tasks import Tasks
+from services.storefront.commands.todo_items import Todo, is_open, is_under_way, todo_of
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
-from services.storefront.todo import Todo, is_open, is_under_way, todo_of
+from services.storefront.readmodel.owners import of_mark
+from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.todo_pages import Asked
+from services.storefront.rules.rows import Listed, TodoRow
+from services.storefront.settings import PageSettings
 from texts.reasons import problem
 
 TransferState = Literal["new", "known", "done"]
@@ -37,10 +42,26 @@ class Transferred:
     state: TransferState
 
 
-class TodoCommands(PaymentCommands):
-    """Raise a ``Refusal`` if it can't be done, ``TransportError`` if Kafka does not answer."""
+class TodoCommands:
+    """Tasks for people. Each raises a ``Refusal`` if it can't be done."""
 
-    async def todos(
+    def __init__(
+        self,
+        settings: PageSettings,
+        reader: Reader,
+        outcomes: Outcomes,
+        ids: Ids,
+        tasks: Tasks,
+        payments: PaymentCommands,
+    ) -> None:
+        self._shops_paid_back = settings.shops_paid_back
+        self._reader = reader
+        self._outcomes = outcomes
+        self._ids = ids
+        self._tasks = tasks
+        self._payments = payments
+
+    async def page(
         self,
         actor: Actor,
         kind: str | None = None,
@@ -59,9 +80,7 @@ class TodoCommands(PaymentCommands):
         at = now()
         asked = Asked(kind, None if shop_id is None else self._owners(actor, shop_id), at)
         page = await self._reader.todos(asked, cursor, limit)
-        paid_back = {
-            owner for each in self._settings.shops_paid_back for owner in self._owners(actor, each)
-        }
+        paid_back = {owner for each in self._shops_paid_back for owner in self._owners(actor, each)}
         rows = [
             Owned(
                 todo_of(row, for_admin=actor.kind == "admin"),
@@ -73,7 +92,7 @@ class TodoCommands(PaymentCommands):
         ]
         return Listed(rows, page.cursor)
 
-    async def todo(self, actor: Actor, task_id: str) -> Owned:
+    async def one(self, actor: Actor, task_id: str) -> Owned:
         """A task or a payment that needs people. Raises ``Overtaken`` if it is closed."""
         demand(actor, "shop", "admin")
         found: Task | Payment = await self._task_or_payment(actor, task_id)
@@ -88,14 +107,14 @@ class TodoCommands(PaymentCommands):
         if not isinstance(task, Task):
             if await self._reader.payment(id_) is None:
                 raise Unknown(RefusalCode.NO_TASK, id=id_)
-            return (await self.payment(actor, id_))[0]
+            return (await self._payments.one(actor, id_))[0]
         if actor.kind == "shop" and task.shop_id != actor.id:
             raise NotAllowed(RefusalCode.TASK_OF_OTHER_SHOP)
         return task
 
     def _owners(self, actor: Actor, shop_id: str) -> tuple[str, str]:
         """The names of a shop as the owner of a todo."""
-        return shop_id, of_mark(self._mark(Actor("shop", shop_id, client=actor.client)))
+        return shop_id, of_mark(self._ids.mark(Actor("shop", shop_id, client=actor.client)))
 
     async def leave_transfers(
         self, actor: Actor, given: Iterable[TransferGiven]
@@ -124,10 +143,10 @@ class TodoCommands(PaymentCommands):
                     since=each.received_at or now(),
                 )
             )
-        await self._tell_all(TASKS, new)
+        await self._outcomes.tell_all(TASKS, new)
         return [Transferred(task_id, state) for task_id, state in states.items()]
 
-    async def close_task(self, actor: Actor, task_id: str, reason: str) -> Task:
+    async def close(self, actor: Actor, task_id: str, reason: str) -> Task:
         """Mark a task as done, with the reason; a task that is done stays unchanged."""
         demand(actor, "shop", "admin")
         task = await self._task_or_payment(actor, task_id)
@@ -135,29 +154,4 @@ class TodoCommands(PaymentCommands):
             is_payment = isinstance(task, Payment)
             code = ProblemCode.A_PAYMENT if is_payment else ProblemCode.A_DEAD_LETTER
             raise Impossible(RefusalCode.CLOSING_REFUSED, [problem("task_id", code)])
-        return task if task.done_at is not None else await self._close(task, reason)
-
-    async def receive(
-        self, actor: Actor, named: str, given: ReceivedGiven, seed: str | None = None
-    ) -> Reported:
-        """Record money for an invoice; closes the transfer's task if all of it is recorded."""
-        reported = await super().receive(actor, named, given, seed)
-        if given.reference is not None:
-            task = await self._reader.fact(TASKS.name, transfer_task_id(given.reference))
-            is_all = isinstance(task, Task) and given.amount >= (task.amount or 0)
-            if isinstance(task, Task) and is_all and task.done_at is None:
-                await self._close(task, f"counted for {_name(reported.payment)}")
-        return reported
-
-    async def _close(self, task: Task, reason: str) -> Task:
-        done_at = max(now(), task.since)
-        changed = {
-            "done_at": done_at,
-            "done_reason": reason,
-            "version": next_version(task.version, now()),
-        }
-        return await self._tell(TASKS, task.model_copy(update=changed))
-
-
-def _name(payment: Payment) -> str:
-    return payment.number or payment.payment_id
+        return task if task.done_at is not None else await self._tasks.close(task, reason)

@@ -19,7 +19,7 @@ PING = b": ping\n\n"
 
 
 class Subject(NamedTuple):
-    """What is watched: the summary of a group or of an auction, by topic and key."""
+    """A group or an auction whose summary is watched, by topic and key."""
 
     topic: str
     key: str
@@ -120,7 +120,7 @@ class Feed:
 
 
 class Subscription:
-    """What one stream has shown of its feeds, and whether there is more.
+    """The versions that one stream has sent of its feeds, and whether there are newer ones.
 
     An overview has a ``spacing``: the least time between two of its events.
     """
@@ -157,7 +157,7 @@ class Subscription:
         feed.subscriptions[self] = None
 
     def events(self) -> Iterator[Event]:
-        """What is newer than what was shown, as of now; each only once."""
+        """Events that are newer than those already sent; each only once."""
         for number, feed in enumerate(self.feeds):
             if feed.version > self._sent[number] and (event := feed.event()) is not None:
                 self._sent[number] = event.version

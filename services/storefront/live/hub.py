@@ -1,6 +1,6 @@
 """The hub of a web process: what the log says just now, for open pages and for answers awaited.
 
-It reads every record once, decides by the key whether anybody cares, and keeps the newest
+It reads every record once, drops records whose key nobody watches, and keeps the newest
 summaries. A stream begins with the newer of what the hub and the database know. The database may
 lag behind the offset from which the hub knows all; then what it says is read again as it advances.
 """
@@ -34,7 +34,7 @@ from services.storefront.live.feeds import (
     Subscription,
     version_of,
 )
-from services.storefront.live.following import Follower
+from services.storefront.live.follower import Follower
 
 #: Whose summaries, keyed by an id alone, are kept and shown.
 SHOWN = (PURCHASES, AUCTIONS)
@@ -66,7 +66,7 @@ def batched(all_of_them: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 class Stored(Protocol):
-    """What the hub asks of the database; may raise whatever a database raises."""
+    """The queries of the hub; they may raise any error of the database."""
 
     async def facts_of(self, topic: str, keys: Sequence[str]) -> Mapping[str, Message]:
         """The newest facts of the known keys, by key."""
@@ -144,13 +144,13 @@ class Hub:
                 answer = await outcome.within(2.0)
         """
         expected = Expected(when)
-        named = [(topic.name, key.encode()) for key in keys]
-        for name in named:
+        expected_at = [(topic.name, key.encode()) for key in keys]
+        for name in expected_at:
             self._expected.setdefault(name, []).append(expected)
         try:
             yield expected
         finally:
-            for name in named:
+            for name in expected_at:
                 self._expected[name].remove(expected)
                 if not self._expected[name]:
                     del self._expected[name]
@@ -347,7 +347,7 @@ class Hub:
     # --- the database behind ---------------------------------------------------------------------
 
     async def _settle(self) -> None:
-        """Read again what may be out of date, while the database catches up with the log."""
+        """Read outdated states again, while the database catches up with the topics."""
         while True:
             try:
                 await self._look_again()

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from schemas.refusals import RefusalCode
-from services.storefront.pages.showing import asset, asset_bytes
+from services.storefront.pages.visits import asset, asset_bytes
 from services.storefront.problems import Unknown
 
 router = APIRouter(include_in_schema=False)

@@ -5,15 +5,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from schemas.api.auctions import ApplicationGiven
 from services.storefront.access.callers import visitor
-from services.storefront.commands.given import ApplicationGiven, given
-from services.storefront.looking import auction_shown
-from services.storefront.pages import telling
+from services.storefront.pages import figures
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path
-from services.storefront.pages.showing import Visit, page, said
+from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, Overtaken
-from services.storefront.shop import shop_of
+from services.storefront.readmodel.details import auction_shown
+from services.storefront.web.bodies import given
+from services.storefront.web.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,15 +30,15 @@ async def _auction(
     request: Request, auction_id: str, form: Form, visit: Visit, status: int = 200
 ) -> Response:
     shown = await auction_shown(shop_of(request).reader, auction_id)
-    wide, narrow = telling.charts(visit, shown)
+    wide, narrow = figures.charts(visit, shown)
     values: dict[str, Any] = {
         "auction": shown,
         "group_id": shown.group_id,
         "form": form,
-        "drop": telling.drop(shown),
+        "drop": figures.drop(shown),
         "chart_wide": wide,
         "chart_narrow": narrow,
-        "story": telling.story(visit, shown),
+        "story": figures.story(visit, shown),
     }
     return page(request, "auction.html", status, visit, **values)
 
@@ -58,7 +59,7 @@ async def apply(request: Request, auction_id: str) -> Response:
     if not form.problems:
         try:
             wanted = given(ApplicationGiven, {"applicant": person, "quantity": quantity})
-            await shop_of(request).commands.apply(visitor(request), auction_id, wanted)
+            await shop_of(request).commands.reservations.apply(visitor(request), auction_id, wanted)
         except Overtaken:
             return RedirectResponse(auction_path(auction_id), 303)
         except (Invalid, Impossible) as refusal:

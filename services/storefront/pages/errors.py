@@ -4,7 +4,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from schemas.refusals import RefusalCode
-from services.storefront.pages.showing import Visit, said
+from services.storefront.pages.visits import Visit, said
 from services.storefront.problems import Refusal
 
 #: By status: the texts ``error.<name>_title`` and ``error.<name>_text``.

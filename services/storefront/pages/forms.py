@@ -10,14 +10,13 @@ from markupsafe import Markup, escape
 
 from domain.mailboxes import AddressError, mailbox
 from schemas.parts import NUMBER_MAX
-from schemas.refusals import ProblemCode, RefusalCode
-from services.storefront.pages import formats
-from services.storefront.pages.showing import Visit
+from schemas.refusals import ProblemCode, RefusalCode, ShapeError
+from services.storefront import formats
+from services.storefront.pages.visits import Visit
 from services.storefront.problems import Invalid, Refusal
-from services.storefront.shop import shop_of
+from services.storefront.web.shop import shop_of
 from texts.facts import ADDRESSES
 from texts.reasons import Value, explained, meant
-from texts.shapes import ShapeError
 
 T = TypeVar("T")
 

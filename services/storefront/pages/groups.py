@@ -7,21 +7,22 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from runtime.links import LinkError
+from schemas.api.groups import GroupView
+from schemas.api.orders import OrderGiven
 from schemas.parts import NUMBER_MAX
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor
-from services.storefront.api.taking import Digits
-from services.storefront.commands.given import OrderGiven, given
 from services.storefront.commands.orders import Ordered
-from services.storefront.looking import group_shown
-from services.storefront.pages import telling
+from services.storefront.pages import figures
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import group_path, payments_path
-from services.storefront.pages.paying import payments_told
-from services.storefront.pages.showing import Visit, page, said
+from services.storefront.pages.payments import payments_told
+from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid
-from services.storefront.shop import shop_of
-from services.storefront.views import GroupView
+from services.storefront.readmodel.details import group_shown
+from services.storefront.web.bodies import given
+from services.storefront.web.parameters import Digits
+from services.storefront.web.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
 Units = Annotated[int, Digits]
@@ -42,9 +43,9 @@ async def group(request: Request, group_id: str) -> Response:
         "group.html",
         visit=visit,
         group=view,
-        tier_price=telling.tier_price(view),
-        marks=telling.marks(view),
-        starts=telling.starts(view),
+        tier_price=figures.tier_price(view),
+        marks=figures.marks(view),
+        starts=figures.starts(view),
         order_token=shop.links.token("order", group_id, "") if opens else None,
     )
 
@@ -58,7 +59,7 @@ def is_open(view: GroupView, visit: Visit) -> bool:
 async def order_form(request: Request, group_id: str, token: str) -> Response:
     """The form of an order."""
     visit = Visit.of(request)
-    return await _form(request, _member(request, group_id, token), token, Form(visit), visit)
+    return await _form(request, _link_holder(request, group_id, token), token, Form(visit), visit)
 
 
 async def _form(
@@ -82,13 +83,13 @@ async def _form(
         form=form,
         token=token,
         once=form.values.get("once") or secrets.token_hex(16),
-        asks_email=shop_of(request).commands.asks_address(actor, shown.terms),
-        confirms=shop_of(request).commands.confirms_orders,
+        asks_email=shop_of(request).commands.orders.asks_address(actor, shown.terms),
+        confirms=shop_of(request).commands.orders.confirms_orders,
         paid=await payments_told(request, actor, visit) if actor.id else None,
     )
 
 
-def _member(request: Request, group_id: str, token: str) -> Actor:
+def _link_holder(request: Request, group_id: str, token: str) -> Actor:
     actor = shop_of(request).access.by_link(request, "order", token)
     if actor.about != group_id:
         raise LinkError(RefusalCode.LINK_OF_OTHER_GROUP)
@@ -99,20 +100,20 @@ def _member(request: Request, group_id: str, token: str) -> Actor:
 async def order(request: Request, group_id: str, token: str) -> Response:
     """Order."""
     visit = Visit.of(request)
-    actor = _member(request, group_id, token)
+    actor = _link_holder(request, group_id, token)
     form = await Form.of(request, visit)
     commands = shop_of(request).commands
     terms = (await group_shown(shop_of(request).reader, group_id)).terms
-    most = await commands.units_by_link_max(terms)
+    most = await commands.orders.units_by_link_max(terms)
     fields: dict[str, object] = {"quantity": form.number("quantity", most=most)}
-    if commands.asks_address(actor, terms):
+    if commands.orders.asks_address(actor, terms):
         fields["member"] = form.person()
     ordered: Ordered | None = None
     if not form.problems:
         try:
             wanted = given(OrderGiven, fields)
             seed = form.seed(request)
-            ordered = await commands.place_order(actor, group_id, wanted, seed)
+            ordered = await commands.orders.place(actor, group_id, wanted, seed)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {"member.email": "email"})
     if form.problems or ordered is None:
@@ -134,7 +135,7 @@ async def ordered(
 
     If its ``state`` is ``unconfirmed``, the page says that a letter asks to confirm the order.
     """
-    actor = _member(request, group_id, token)
+    actor = _link_holder(request, group_id, token)
     view = (await group_shown(shop_of(request).reader, actor.about)).view
     visit = Visit.of(request)
     to_group = {"href": group_path(group_id), "words": "order.done_link"}

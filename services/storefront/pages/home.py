@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.storefront.api.taking import TEXT_PATTERN
-from services.storefront.model.rows import Listed
-from services.storefront.pages.showing import Visit, answered, body_of, page
-from services.storefront.shop import shop_of
-from services.storefront.views import auction_summary, definition_summary, group_summary
+from services.storefront.pages.visits import Visit, answered, body_of, page
+from services.storefront.rules.rows import Listed
+from services.storefront.rules.views import auction_summary, definition_summary, group_summary
+from services.storefront.web.parameters import TEXT_PATTERN
+from services.storefront.web.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
 LINES = 20

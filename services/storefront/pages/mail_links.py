@@ -14,13 +14,13 @@ from schemas.auctions import AUCTIONS, ApplicationRefused, Auction
 from schemas.letters import Resubscribed, Unsubscribed
 from services.storefront.access.callers import MAX_AGE
 from services.storefront.commands.orders import Confirmable
-from services.storefront.looking import group_shown
 from services.storefront.pages import texts
 from services.storefront.pages.errors import HOME
 from services.storefront.pages.paths import auction_path, group_path, path_of
-from services.storefront.pages.showing import Visit, page, said
+from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Overtaken
-from services.storefront.shop import shop_of
+from services.storefront.readmodel.details import group_shown
+from services.storefront.web.shop import shop_of
 from texts.facts import APPLICATIONS
 from texts.reasons import explained
 
@@ -62,7 +62,7 @@ async def confirm(request: Request, token: str) -> Response:
     """It counts."""
     auction_id, application_id = _two(request, "confirm-application", token)
     shop = shop_of(request)
-    refusal = await shop.commands.confirm(auction_id, application_id)
+    refusal = await shop.commands.reservations.confirm(auction_id, application_id)
     if refusal is not None:
         return _refused(request, refusal)
     withdrawal = path_of(shop.access.application_link(auction_id, application_id))
@@ -95,7 +95,7 @@ async def withdraw(request: Request, token: str) -> Response:
     auction_id, application_id = _two(request, "application", token)
     shop = shop_of(request)
     actor = shop.access.by_link(request, "application", token)
-    await shop.commands.withdraw_application(actor, auction_id, application_id)
+    await shop.commands.reservations.withdraw(actor, auction_id, application_id)
     back = {"href": auction_path(auction_id), "words": "apply.done_link"}
     return said(request, "letters", "withdrawn", next=back)
 
@@ -142,7 +142,7 @@ async def confirm_order(request: Request, token: str) -> Response:
     view = (await group_shown(shop.reader, order.group_id)).view
     to_group = {"href": group_path(order.group_id), "words": "order.done_link"}
     try:
-        await shop.commands.confirm_order(order)
+        await shop.commands.orders.confirm(order)
     except Overtaken:
         return _expired(request, order)
     except Impossible:
@@ -204,7 +204,7 @@ async def ask_to_unsubscribe(request: Request, token: str) -> Response:
 async def unsubscribe(request: Request, token: str) -> Response:
     """They end; also for the button of mail programs."""
     recipient_id, kind, mailbox = _parts(request, "unsubscribe", token, 3)
-    await shop_of(request).commands.prefer(Unsubscribed, recipient_id, kind, mailbox)
+    await shop_of(request).commands.preferences.prefer(Unsubscribed, recipient_id, kind, mailbox)
     again = {"action": f"/resubscribe/{token}", "words": "letters.resubscribe_button"}
     return said(request, "letters", "unsubscribed", values=_kind(request, kind), button=again)
 
@@ -213,5 +213,5 @@ async def unsubscribe(request: Request, token: str) -> Response:
 async def resubscribe(request: Request, token: str) -> Response:
     """They come again."""
     recipient_id, kind, mailbox = _parts(request, "unsubscribe", token, 3)
-    await shop_of(request).commands.prefer(Resubscribed, recipient_id, kind, mailbox)
+    await shop_of(request).commands.preferences.prefer(Resubscribed, recipient_id, kind, mailbox)
     return said(request, "letters", "resubscribed", values=_kind(request, kind), next=HOME)

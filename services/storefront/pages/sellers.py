@@ -5,16 +5,17 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from schemas.api.sellers import SellerGiven
 from schemas.auctions import SELLERS, Seller
 from schemas.refusals import ProblemCode
 from services.storefront.access.callers import visitor
-from services.storefront.commands.given import SellerGiven, given
-from services.storefront.model.rows import OfferRow
 from services.storefront.pages.forms import Form
-from services.storefront.pages.showing import Visit, page
-from services.storefront.pages.signing import holder_of_key, signed_out, with_session
+from services.storefront.pages.sessions import holder_of_key, signed_out, with_session
+from services.storefront.pages.visits import Visit, page
 from services.storefront.problems import Impossible, Invalid, NoCredential
-from services.storefront.shop import Shop, shop_of
+from services.storefront.rules.rows import OfferRow
+from services.storefront.web.bodies import given
+from services.storefront.web.shop import Shop, shop_of
 
 router = APIRouter(include_in_schema=False)
 LINES = 20
@@ -50,7 +51,7 @@ async def register(request: Request) -> Response:
     if not form.problems:
         try:
             wanted = given(SellerGiven, person)
-            done = await shop_of(request).commands.register_seller(visitor(request), wanted)
+            done = await shop_of(request).commands.sellers.register(visitor(request), wanted)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, {})
     if form.problems:

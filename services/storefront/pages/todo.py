@@ -6,15 +6,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from schemas.api.payments import OutcomeGiven
 from schemas.refusals import ProblemCode
 from services.storefront.access.callers import Actor
-from services.storefront.commands.given import OutcomeGiven, given
-from services.storefront.model.todos import TODO_KINDS
 from services.storefront.pages.forms import Form
-from services.storefront.pages.showing import Visit, page
-from services.storefront.pages.signing import holder_of_key, signed_out, with_session
+from services.storefront.pages.sessions import holder_of_key, signed_out, with_session
+from services.storefront.pages.visits import Visit, page
 from services.storefront.problems import Impossible, Invalid, Overtaken
-from services.storefront.shop import shop_of
+from services.storefront.rules.todo_reasons import TODO_KINDS
+from services.storefront.web.bodies import given
+from services.storefront.web.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
 LINES = 50
@@ -69,7 +70,7 @@ async def todo(
     if actor is None:
         return _sign_in_page(request, visit, Form(visit))
     kind = kind if kind in TODO_KINDS else None
-    shown = await shop_of(request).commands.todos(actor, kind, shop or None, after, LINES)
+    shown = await shop_of(request).commands.todos.page(actor, kind, shop or None, after, LINES)
     kept = {"shop": shop} if shop else {}
     return page(
         request,
@@ -104,7 +105,7 @@ async def done_form(request: Request, task_id: str) -> Response:
 async def _done_page(
     request: Request, visit: Visit, actor: Actor, task_id: str, form: Form, status: int = 200
 ) -> Response:
-    found = await shop_of(request).commands.todo(actor, task_id)
+    found = await shop_of(request).commands.todos.one(actor, task_id)
     return page(
         request, "todo_done.html", status, visit, todo=found.todo, form=form, most=REASON_MAX
     )
@@ -123,12 +124,12 @@ async def done(request: Request, task_id: str) -> Response:
         form.wrong("reason", ProblemCode.TOO_LONG, most=REASON_MAX)
     if not form.problems:
         try:
-            found = await commands.todo(actor, task_id)
+            found = await commands.todos.one(actor, task_id)
             if found.todo.kind == "payment":
                 outcome = given(OutcomeGiven, {"state": "succeeded", "reference": reason})
-                await commands.say_outcome(actor, task_id, outcome)
+                await commands.payments.say_outcome(actor, task_id, outcome)
             else:
-                await commands.close_task(actor, task_id, reason)
+                await commands.todos.close(actor, task_id, reason)
             return RedirectResponse("/todo", 303)
         except Overtaken:
             # A repeat, or somebody was faster: the list no longer has it.
@@ -153,5 +154,5 @@ async def retry(request: Request, task_id: str) -> Response:
         return _sign_in_page(request, visit, Form(visit), 401)
     # A payment that is no longer failed was tried again already.
     with suppress(Impossible):
-        await shop_of(request).commands.retry(actor, task_id)
+        await shop_of(request).commands.payments.retry(actor, task_id)
     return RedirectResponse("/todo", 303)

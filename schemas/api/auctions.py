@@ -1,0 +1,123 @@
+"""Bodies of the HTTP API about auctions, offers and reservations."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.api.parts import (
+    Currency,
+    Given,
+    GivenId,
+    Moment,
+    Number,
+    PersonGiven,
+    ProductGiven,
+    Units,
+    View,
+)
+from schemas.auctions import QUANTITY_MAX_PER_APPLICANT, AuctionStatus, Verdict
+from schemas.parts import Problem, Product
+
+
+class AuctionGiven(Given):
+    """The opening condition of an auction."""
+
+    seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    product: ProductGiven
+    minimum_reservations: Number
+    unit_price: Number
+    currency: Currency
+    closes_at: Moment
+    invites_at: Moment | None = None
+    minimum_step: Number = 1
+    quantity_max_per_applicant: Annotated[
+        Number, Field(description="Units that one applicant may reserve.")
+    ] = QUANTITY_MAX_PER_APPLICANT
+
+
+class OfferGiven(Given):
+    """A condition that is to take over an auction's page."""
+
+    seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
+    minimum_reservations: Number
+    unit_price: Number
+
+
+class ApplicationGiven(Given):
+    """A reservation; without a shop's key, a letter asks the address to confirm it."""
+
+    applicant: PersonGiven
+    quantity: Units
+
+
+class AuctionSummary(View):
+    """A line of the list of auctions; ``missing`` reservations to the minimum shown."""
+
+    auction_id: str
+    version: int
+    status: AuctionStatus
+    product: Product
+    unit_price: int
+    currency: str
+    minimum_reservations: int
+    reservations: int
+    applicants: int
+    missing: int
+    opened_at: datetime
+    closes_at: datetime
+
+
+class AuctionView(AuctionSummary):
+    """An auction as it stands; each event of an open page is one."""
+
+    minimum_step: int
+    quantity_max_per_applicant: int
+    invites_at: datetime
+    invited_at: datetime | None
+
+
+class ConditionAt(View):
+    """A condition, and since when it was shown."""
+
+    at: datetime
+    unit_price: int
+    minimum_reservations: int
+
+
+class AuctionDetail(AuctionView):
+    """An auction with what happened so far, the oldest first."""
+
+    history: tuple[ConditionAt, ...]
+    concluded_at: datetime | None
+    group_id: str | None
+
+
+class OfferAnswer(View):
+    """What became of an offer; ``verdict`` is null while that takes longer than usual."""
+
+    auction_id: str
+    offer_id: str
+    verdict: Verdict | None
+    reason: str | None
+    problems: tuple[Problem, ...]
+
+
+class ApplicationAnswer(View):
+    """A reservation: `unconfirmed` until its applicant follows the letter's link."""
+
+    auction_id: str
+    application_id: str
+    applicant_id: str
+    status: Literal["unconfirmed", "confirmed"]
+    withdrawal_link: str
+    withdrawal_token: str = Field(
+        description="Takes the reservation back, as `Authorization: Bearer`."
+    )
+
+
+class WithdrawalAnswer(View):
+    """A reservation's withdrawal is recorded; it counts if the auction still runs."""
+
+    application_id: str
+    status: Literal["recorded"] = "recorded"

@@ -1,0 +1,89 @@
+"""The purchase condition management table of a group, for whoever may see it."""
+
+from collections.abc import Sequence
+
+from schemas.api.groups import TableRow
+from schemas.favors import FAVORS, Favor
+from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
+from schemas.orders import PURCHASES, PurchaseRow
+from schemas.parts import Member
+from services.storefront.access.callers import Access, Actor
+from services.storefront.access.pseudonyms import KNOWING, shown_to
+from services.storefront.commands.authority import is_contract_of
+from services.storefront.readmodel.cursors import cursor as cursor_of
+from services.storefront.readmodel.cursors import read_cursor
+from services.storefront.readmodel.reader import Reader
+from services.storefront.rules.rows import Listed
+from services.storefront.rules.views import table_row
+
+
+async def table_shown(
+    reader: Reader,
+    access: Access,
+    actor: Actor,
+    terms: GroupPurchase,
+    cursor: str | None,
+    limit: int,
+) -> Listed[TableRow]:
+    """A page of the purchase condition management table, for whoever may see it.
+
+    Of a contract's group the winning seller sees every applicant, with the address: who is to be
+    sold to. An actor who may not see people's ids gets pages by position, as a cursor would hold an
+    id. Raises ``BadCursor``.
+    """
+    if actor.kind == "seller" and is_contract_of(terms, actor.id):
+        return await _of_contract(reader, terms, cursor, limit)
+    ask = reader.members if actor.kind in KNOWING else reader.members_by_place
+    page = await ask(terms.group_id, cursor=cursor, limit=limit)
+    names = {member.id: member.name for member in terms.members}
+    rows = [
+        table_row(row, favor, name=names.get(row.member_id)).model_copy(
+            update={"member_id": shown_to(actor, access, terms.group_id, row.member_id)}
+        )
+        for row, favor in page.rows
+    ]
+    return Listed(rows, page.cursor)
+
+
+async def _of_contract(
+    reader: Reader, terms: GroupPurchase, cursor: str | None, limit: int
+) -> Listed[TableRow]:
+    """The listed members in the order they are listed in, part by part."""
+    part, done = read_cursor(cursor, "listed", [int, int]) if cursor else (1, 0)
+    members = await _part(reader, terms, part)
+    page = members[max(done, 0) :][:limit]
+    rows = [await _row_of(reader, terms, member) for member in page]
+    done = max(done, 0) + len(page)
+    if done >= len(members):
+        part, done = part + 1, 0
+    is_last = part > max(terms.member_parts, 1)
+    return Listed(rows, None if is_last else cursor_of("listed", [part, done]))
+
+
+async def _part(reader: Reader, terms: GroupPurchase, part: int) -> Sequence[Member]:
+    if not terms.member_parts:
+        return terms.members if part == 1 else ()
+    found = await reader.fact(GROUP_PURCHASES.name, f"{terms.group_id}/members/{part}")
+    return found.members if isinstance(found, MembersAdmitted) else ()
+
+
+async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> TableRow:
+    key = f"{terms.group_id}/member/{member.id}"
+    row = await reader.fact(PURCHASES.name, key)
+    favor = await reader.fact(FAVORS.name, key)
+    if isinstance(row, PurchaseRow):
+        found = favor if isinstance(favor, Favor) else None
+        return table_row(row, found, name=member.name, email=member.email, reserved=member.reserved)
+    return TableRow(
+        member_id=member.id,
+        name=member.name,
+        email=member.email,
+        quantity=0,
+        value=0,
+        currency=terms.currency,
+        first_ordered_at=None,
+        last_ordered_at=None,
+        favor_amount=None,
+        gift=None,
+        reserved=member.reserved,
+    )

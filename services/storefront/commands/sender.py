@@ -1,0 +1,63 @@
+"""Sends commands and facts to their topics, and waits until the broker acknowledges them."""
+
+from datetime import UTC, datetime
+
+from runtime import transport
+from runtime.broker_watch import BrokerWatch
+from runtime.late_producer import LateProducer
+from runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
+from runtime.sent_counts import Tally
+from runtime.settings import Settings
+from schemas.catalogue import CATALOGUE
+from schemas.groups import GroupPurchaseRequested
+from schemas.parts import Message
+from schemas.topic import Topic
+
+SOURCE = "jointbuy/storefront"
+
+
+class Sender:
+    """One producer for a web process."""
+
+    def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
+        self._producer = LateProducer(settings, watch)
+        self._tally = Tally()
+        self._encoders = {
+            topic.name: Encoder(
+                SOURCE,
+                dict.fromkeys(topic.messages, settings.topic(topic.name)),
+                Partitioner(topic.partitions),
+            )
+            for topic in CATALOGUE.values()
+        }
+
+    async def start(self) -> None:
+        """Begin to connect."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is under way, and disconnect."""
+        await self._producer.stop()
+
+    async def send(self, topic: Topic, *messages: Message, at: datetime | None = None) -> None:
+        """Send messages, those of one key in order, and wait until they are safe.
+
+        Raises ``TransportError`` when they are not, or may not be.
+        """
+        stamp = milliseconds(at or datetime.now(UTC))
+        records = [self._record(topic, message, stamp) for message in messages]
+        with self._tally.sending(len(records)):
+            await transport.send(self._producer.get(), records)
+
+    def status(self) -> dict[str, object]:
+        """Counts of the records that the sender has sent."""
+        return self._tally.status()
+
+    def _record(self, topic: Topic, message: Message, stamp: int) -> OutputRecord:
+        record = self._encoders[topic.name](message, stamp, "storefront", type(message).__name__)
+        if not isinstance(message, GroupPurchaseRequested):
+            return record
+        # The definition decides every field that the request leaves open, so defaults are not sent.
+        said = message.model_copy(update={"type": message.type})
+        value = said.model_dump_json(exclude_unset=True, exclude_none=True)
+        return record._replace(value=value.encode())

@@ -1,0 +1,175 @@
+"""Numbers, money, dates and times, as the reader of a page writes them; and back from forms."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_skeleton, format_time, get_timezone_name
+from babel.numbers import get_territory_currencies
+from babel.units import format_unit
+
+from domain import figures
+from domain.money import in_decimals, minor_units
+from schemas.refusals import ProblemCode, ShapeError
+from services.storefront.pages.texts import Language
+
+#: Where nothing says where the reader is. A script in the page shows times where the reader is.
+_ZONES: dict[Language, str] = {"en": "UTC", "ja": "Asia/Tokyo"}
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """How one reader writes figures; ``locale`` and ``zone`` are ones that exist."""
+
+    language: Language
+    locale: str
+    zone: str
+
+    @staticmethod
+    def of(language: Language, accepted: str = "") -> "Formats":
+        """In a language, with the territory that ``Accept-Language`` names for it first."""
+        return Formats(language, _locale(language, accepted), _ZONES[language])
+
+    def number(self, number: int) -> str:
+        """``1,234``."""
+        return figures.number(number, self.locale)
+
+    def percent(self, percent: float) -> str:
+        """``12.5%`` of 12.5."""
+        return figures.percent(percent, self.locale)
+
+    def money(self, amount: int, currency: str | None) -> str:
+        """``€1,234.50`` of 123450 minor units; without a currency the number as it is."""
+        if not currency:
+            return self.number(amount)
+        return figures.money(amount, currency, self.locale)
+
+    @property
+    def currency(self) -> str:
+        """What the reader most likely pays in."""
+        territory = Locale.parse(self.locale).territory or {"en": "DE", "ja": "JP"}[self.language]
+        known = get_territory_currencies(territory)
+        return str(known[0]) if known else "EUR"
+
+    def minute(self, at: datetime) -> str:
+        """``13 Mar 2026, 18:00 UTC``: always with the zone, as nobody told us the reader's."""
+        return _minute(at, self.locale, self.zone)
+
+    def day(self, at: datetime) -> str:
+        """``13 Mar``: for an axis."""
+        return _day(at, self.locale, self.zone)
+
+    def second(self, at: datetime) -> str:
+        """``18:00:05 UTC``: when a page was as it is."""
+        there = at.astimezone(ZoneInfo(self.zone))
+        time = format_time(there, "medium", tzinfo=there.tzinfo, locale=self.locale)
+        return _plain(f"{time} {_zone_name(there, self.locale)}")
+
+    def left(self, span: timedelta) -> str:
+        """``2 days 4 hours``: the two largest units; under a minute, seconds."""
+        seconds = max(0, int(span.total_seconds()))
+        units = [("day", seconds // 86_400), ("hour", seconds // 3_600 % 24)]
+        units += [("minute", seconds // 60 % 60), ("second", seconds % 60)]
+        first = next((place for place, (_, count) in enumerate(units) if count), 3)
+        shown = [each for each in units[first : first + 2] if each[1]] or [("second", 0)]
+        # What CLDR calls long in Japanese is, in Babel, the unit's English name.
+        length: Literal["short", "long"] = "short" if self.language == "ja" else "long"
+        return " ".join(_duration(count, unit, length, self.locale) for unit, count in shown)
+
+
+# --- from forms ----------------------------------------------------------------------------------
+
+
+def amount_of(text: str, currency: str) -> int:
+    """Minor units of an amount as people type it, ``1,234.50``, also in full-width digits.
+
+    Raises ``ShapeError`` if it is not one, or has too many decimals.
+    """
+    typed = _ascii_digits(text).replace(",", "").replace(" ", "")
+    # Checked before any arithmetic: a number with an exponent could overflow, and this many digits
+    # are exact.
+    if not re.fullmatch(r"\d{1,16}(\.\d{1,8})?", typed, re.ASCII):
+        raise ShapeError(ProblemCode.NOT_AN_AMOUNT)
+    amount = minor_units(Decimal(typed), currency)
+    if amount is None:
+        raise ShapeError(ProblemCode.TOO_MANY_DECIMALS)
+    return amount
+
+
+def number_of(text: str) -> int:
+    """A whole number as people type it. Raises ``ShapeError``."""
+    typed = _ascii_digits(text).replace(",", "").replace(" ", "")
+    if not re.fullmatch(r"\d{1,16}", typed, re.ASCII):
+        raise ShapeError(ProblemCode.NOT_COUNTABLE)
+    return int(typed)
+
+
+def time_of(text: str, zone: str) -> datetime:
+    """The time of a ``datetime-local`` field in a zone. Raises ``ShapeError``.
+
+    An hour that the zone has twice is its first; one that it skips is as if it were not skipped.
+    """
+    try:
+        local = datetime.fromisoformat(text.strip())
+        return local.replace(tzinfo=ZoneInfo(zone or "UTC"), microsecond=0).astimezone(UTC)
+    except (ValueError, LookupError, OSError, OverflowError):
+        raise ShapeError(ProblemCode.NOT_A_DATE) from None
+
+
+def typed_amount(amount: int, currency: str) -> str:
+    """An amount as ``amount_of`` reads it, for the value of a field."""
+    return in_decimals(amount, currency)
+
+
+def _ascii_digits(text: str) -> str:
+    wide = "０１２３４５６７８９．，"  # noqa: RUF001 - as Japanese keyboards give them
+    return text.strip().translate(str.maketrans(wide, "0123456789.,"))
+
+
+# --- written -------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=2_000)
+def _duration(count: int, unit: str, length: Literal["short", "long"], locale: str) -> str:
+    return format_unit(count, f"duration-{unit}", length, locale=locale)
+
+
+@lru_cache(maxsize=1024)
+def _locale(language: Language, accepted: str) -> str:
+    for tag in accepted.split(","):
+        found = re.fullmatch(rf"\s*{language}[-_]([A-Za-z]{{2}})\s*(;.*)?", tag)
+        if found:
+            try:
+                return str(Locale(language, found[1].upper()))
+            except UnknownLocaleError:
+                continue
+    return language
+
+
+@lru_cache(maxsize=4096)
+def _minute(at: datetime, locale: str, zone: str) -> str:
+    there = at.astimezone(ZoneInfo(zone))
+    day = format_skeleton("yMMMd", there, tzinfo=there.tzinfo, locale=locale)
+    time = format_time(there, "short", tzinfo=there.tzinfo, locale=locale)
+    comma = " " if locale.startswith("ja") else ", "
+    return _plain(f"{day}{comma}{time} {_zone_name(there, locale)}")
+
+
+@lru_cache(maxsize=4096)
+def _day(at: datetime, locale: str, zone: str) -> str:
+    there = at.astimezone(ZoneInfo(zone))
+    return _plain(format_skeleton("MMMd", there, tzinfo=there.tzinfo, locale=locale))
+
+
+def _zone_name(there: datetime, locale: str) -> str:
+    return get_timezone_name(there, width="short", locale=locale)
+
+
+def _plain(text: str) -> str:
+    """Without the narrow space that CLDR puts before AM and PM, which some fonts lack."""
+    return text.replace("\u202f", "\xa0")

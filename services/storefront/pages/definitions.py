@@ -1,0 +1,139 @@
+"""Start a group purchase from a definition."""
+
+import secrets
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from schemas.api.groups import GroupGiven
+from schemas.groups import DEFINITIONS, Definition
+from schemas.parts import NUMBER_MAX
+from schemas.refusals import ProblemCode, RefusalCode
+from services.storefront.access.callers import Access, visitor
+from services.storefront.commands.groups import Asked
+from services.storefront.pages.forms import Form
+from services.storefront.pages.paths import path_of
+from services.storefront.pages.visits import Visit, page
+from services.storefront.problems import Impossible, Invalid, Unknown
+from services.storefront.rules.views import definition_view
+from services.storefront.web.bodies import given
+from services.storefront.web.shop import shop_of
+
+router = APIRouter(include_in_schema=False)
+DAYS_DEFAULT = 14
+DAYS_MAX = 365
+#: Which field of the form a problem of a request is of.
+FIELDS = {
+    "number_of_products": "number",
+    "closes_at": "days",
+    "payment.method": "method",
+    "organizer.email": "email",
+    "organizer.name": "name",
+}
+
+
+@router.get("/definitions/{definition_id}")
+async def definition(request: Request, definition_id: str) -> Response:
+    """What a shop offers, and the form to start with."""
+    visit = Visit.of(request)
+    found = await _definition(request, definition_id)
+    return _form(request, found, Form(visit), visit)
+
+
+@router.get("/definitions/{definition_id}/start")
+async def start_here(definition_id: str) -> Response:
+    """The form stands on the definition's page."""
+    return RedirectResponse(path_of(f"/definitions/{definition_id}"), 303)
+
+
+async def _definition(request: Request, definition_id: str) -> Definition:
+    found = await shop_of(request).reader.fact(DEFINITIONS.name, definition_id)
+    if not isinstance(found, Definition):
+        raise Unknown(RefusalCode.NO_DEFINITION, id=definition_id)
+    return found
+
+
+def _form(
+    request: Request, found: Definition, form: Form, visit: Visit, status: int = 200
+) -> Response:
+    days = found.limits.period_days_max or DAYS_MAX
+    return page(
+        request,
+        "start.html",
+        status,
+        visit,
+        definition=definition_view(found),
+        form=form,
+        number_hint=_number_hint(found, visit),
+        days_max=days,
+        days_value=str(min(DAYS_DEFAULT, days)),
+        method_options=[(each, visit.text(f"method.{each}")) for each in found.payment.methods],
+        once=form.values.get("once") or secrets.token_hex(16),
+    )
+
+
+def _number_hint(found: Definition, visit: Visit) -> object:
+    limits, number = found.limits, visit.formats.number
+    if limits.number_min is not None and limits.number_max is not None:
+        least, most = number(limits.number_min), number(limits.number_max)
+        return visit.text("hint.number_between", least=least, most=most)
+    if limits.number_max is not None:
+        return visit.text("hint.number_most", most=number(limits.number_max))
+    return visit.text("hint.number_least", least=number(limits.number_min or 1))
+
+
+@router.post("/definitions/{definition_id}/start")
+async def start(request: Request, definition_id: str) -> Response:
+    """Ask for the group; its organizer's page is where that leads."""
+    visit = Visit.of(request)
+    found = await _definition(request, definition_id)
+    form = await Form.of(request, visit)
+    limits = found.limits
+    most = limits.number_max or NUMBER_MAX
+    number = form.number("number", least=limits.number_min or 1, most=most)
+    days = form.number("days", most=limits.period_days_max or DAYS_MAX)
+    method = form.text("method", required=False) or found.payment.methods[0]
+    if method not in found.payment.methods:
+        form.wrong("method", ProblemCode.NOT_A_CHOICE)
+    person = form.person()
+    if form.problems:
+        return _form(request, found, form, visit, 422)
+    fields = {
+        "definition_id": definition_id,
+        "organizer": person,
+        "number_of_products": number,
+        "closes_at": (visit.now + timedelta(days=days)).isoformat(),
+        "stop_at_number": form.is_ticked("stop"),
+        "visibility": "unlisted" if form.is_ticked("unlisted") else "public",
+        "payment": {"method": method},
+    }
+    shop = shop_of(request)
+    try:
+        wanted = given(GroupGiven, fields)
+        seed = form.seed(request)
+        asked = await shop.commands.groups.request(visitor(request), wanted, seed)
+    except (Invalid, Impossible) as refusal:
+        form.refused(refusal, FIELDS)
+        return _form(request, found, form, visit, 422)
+    return RedirectResponse(_where_next(shop.access, asked), 303)
+
+
+def _where_next(access: Access, asked: Asked) -> str:
+    if asked.group_id is None:
+        return f"/started/{access.request_token(asked.request_id)}"
+    return f"{path_of(access.organizer_link(asked.group_id, asked.organizer_id))}?new=1"
+
+
+@router.get("/started/{token}")
+async def started(request: Request, token: str) -> Response:
+    """Wait for the id, then go to the organizer's page."""
+    shop = shop_of(request)
+    actor = shop.access.by_link(request, "request", token)
+    try:
+        asked = await shop.commands.groups.outcome(actor, actor.about)
+    except Impossible as refusal:
+        return page(request, "refused.html", 422, problems=refusal.problems, back="/")
+    if asked.group_id is None or not asked.organizer_id:
+        return page(request, "pending.html", 202)
+    return RedirectResponse(_where_next(shop.access, asked), 303)

@@ -1,0 +1,150 @@
+"""A payer's payments in a group, by a signed link: to pay, to see how they stand, to read."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from domain.invoices import open_of
+from runtime.links import LinkError
+from schemas.payments import Payment
+from schemas.refusals import RefusalCode
+from services.storefront.access.callers import Actor
+from services.storefront.commands.payments import is_of_payer
+from services.storefront.pages.paths import path_of
+from services.storefront.pages.visits import Visit, page
+from services.storefront.papers.documents import As
+from services.storefront.papers.lookup import paper_shown
+from services.storefront.problems import Impossible, NotAllowed
+from services.storefront.rules.bills import has_paper
+from services.storefront.web.documents import as_document
+from services.storefront.web.shop import shop_of
+from texts.facts import PAYMENTS
+from texts.reasons import explained
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A payment as a line.
+
+    ``page`` is where it is paid, ``paper`` where its document is, ``retry`` where a form asks for
+    it to be tried again.
+    """
+
+    kind: str
+    number: str | None
+    amount: int
+    currency: str
+    standing: str
+    open: int
+    problem: object
+    page: str | None
+    paper: str | None
+    retry: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """All of a payer's lines; ``waits`` says that more is to be known in seconds."""
+
+    group_id: str
+    product: str
+    lines: Sequence[Told]
+    waits: bool
+
+
+async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
+    """What stands of the payments of whoever has a link."""
+    shop = shop_of(request)
+    group, payments = await shop.commands.payments.of_payer(actor)
+    payer_id = actor.id
+    if actor.kind == "organizer" and group.organizer is not None:
+        payer_id = group.organizer.id
+    base = path_of(shop.access.payments_path(group.group_id, payer_id, actor.order))
+    papers = base if shop.issuer is not None else None
+    lines = [_told(each, payments, base, papers, visit) for each in payments if each.amount]
+    is_by_card = group.payment.scope == "member" and group.payment.method == "card"
+    # An order of a moment ago whose page to pay on is still being made.
+    waits = bool(actor.order) and is_by_card and all(_is_being_made(each) for each in payments)
+    return Paid(group.group_id, group.product.name, lines, waits)
+
+
+def _is_being_made(payment: Payment) -> bool:
+    return payment.method == "card" and payment.status == "pending" and payment.page is None
+
+
+def _told(
+    payment: Payment, payments: Sequence[Payment], base: str, papers: str | None, visit: Visit
+) -> Told:
+    still_open = open_of(payment, payments)
+    payable = payment.page if payment.status == "pending" else None
+    if payable is not None and urlsplit(payable).scheme not in ("https", "http"):
+        payable = None
+    standing = "to_pay" if payable else "open" if still_open else payment.status
+    has_link = papers is not None and has_paper(payment)
+    segment = quote(payment.payment_id, safe="")
+    return Told(
+        kind=payment.kind,
+        number=payment.number,
+        amount=payment.amount,
+        currency=payment.currency,
+        standing=standing,
+        open=still_open,
+        problem=_problem(payment, visit) if payment.status == "failed" else None,
+        page=payable,
+        paper=f"{papers}/{segment}" if has_link else None,
+        retry=f"{base}/{segment}/retry" if payment.status == "failed" else None,
+    )
+
+
+def _problem(payment: Payment, visit: Visit) -> object:
+    return explained(PAYMENTS, payment.problem or "?", visit.writing)
+
+
+def _payer(request: Request, group_id: str, token: str) -> Actor:
+    actor = shop_of(request).access.by_link(request, "payer", token)
+    if actor.about != group_id:
+        raise LinkError(RefusalCode.LINK_OF_OTHER_GROUP)
+    return actor
+
+
+@router.get("/groups/{group_id}/payments/{token}")
+async def payments(request: Request, group_id: str, token: str) -> Response:
+    """The payments of a payer, or those for one order."""
+    visit = Visit.of(request)
+    actor = _payer(request, group_id, token)
+    paid = await payments_told(request, actor, visit)
+    return page(request, "payments.html", visit=visit, paid=paid)
+
+
+@router.post("/groups/{group_id}/payments/{token}/{payment_id}/retry")
+async def retry(request: Request, group_id: str, token: str, payment_id: str) -> Response:
+    """Have a payment of the payer's own that failed tried again, and show how it stands then."""
+    actor = _payer(request, group_id, token)
+    # One that is no longer failed has been tried again already: what is shown says so.
+    with suppress(Impossible):
+        await shop_of(request).commands.payments.retry(actor, payment_id)
+    return RedirectResponse(request.url.path.rsplit("/", 2)[0], 303)
+
+
+@router.get("/groups/{group_id}/payments/{token}/{payment_id}")
+async def paper(request: Request, group_id: str, token: str, payment_id: str) -> Response:
+    """An invoice or credit note, in the reader's language; a page to be printed unless ``?as=``."""
+    actor = _payer(request, group_id, token)
+    shop = shop_of(request)
+    payment, group = await shop.commands.payments.one(actor, payment_id)
+    if not is_of_payer(actor, payment, group):
+        raise NotAllowed(RefusalCode.PAYMENT_OF_OTHER)
+    language = Visit.of(request).language
+    shown = await paper_shown(shop, payment, group, language, with_address=True)
+    kinds: dict[str, As] = {"pdf": "pdf", "text": "text"}
+    kind = kinds.get(request.query_params.get("as", ""), "html")
+    content = await shop.printer.document(shown, kind)
+    answer = as_document(content, shown, payment.number or "", kind)
+    answer.headers["Vary"] = "Accept-Language, Cookie"
+    return answer

@@ -1,0 +1,343 @@
+"""A seller's acts: open an auction, outbid, take back; and the buyers that a contract brings."""
+
+import secrets
+from datetime import datetime
+from urllib.parse import quote
+
+from babel.numbers import get_currency_name
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
+
+from domain.money import CURRENCIES
+from domain.offers import Condition, best_price_to_beat, compare
+from schemas.api.auctions import AuctionDetail, AuctionGiven, OfferAnswer, OfferGiven
+from schemas.api.groups import TableRow
+from schemas.auctions import AUCTIONS, QUANTITY_MAX_PER_APPLICANT, Auction
+from schemas.refusals import ProblemCode, RefusalCode
+from services.storefront.access.callers import Actor
+from services.storefront.commands.auctions import Offered
+from services.storefront.commands.member_table import table_shown
+from services.storefront.pages.forms import Form
+from services.storefront.pages.paths import auction_path, desk_path
+from services.storefront.pages.sellers import sign_in_page
+from services.storefront.pages.visits import Visit, page, said
+from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
+from services.storefront.readmodel.details import auction_shown, group_shown
+from services.storefront.rules.rows import Listed
+from services.storefront.web.answers import offer_answer
+from services.storefront.web.bodies import given
+from services.storefront.web.shop import Shop, shop_of
+
+router = APIRouter(include_in_schema=False)
+ROWS = 100
+FIELDS = {
+    "product.name": "product",
+    "unit_price": "price",
+    "minimum_reservations": "minimum",
+    "minimum_step": "step",
+    "quantity_max_per_applicant": "most",
+}
+_DESK = {"href": "/seller", "words": "desk.back"}
+
+
+async def _seller(request: Request) -> Actor | None:
+    """Who is signed in."""
+    actor = await shop_of(request).access.session(request)
+    return actor if actor.kind == "seller" else None
+
+
+def _ask_who(request: Request, visit: Visit) -> Response:
+    return sign_in_page(request, visit, Form(visit), request.url.path, 401)
+
+
+# --- opening -------------------------------------------------------------------------------------
+
+
+@router.get("/seller/open")
+async def open_form(request: Request) -> Response:
+    """The form of an auction."""
+    visit = Visit.of(request)
+    if await _seller(request) is None:
+        return _ask_who(request, visit)
+    return _open_page(request, visit, Form(visit))
+
+
+def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) -> Response:
+    f = visit.formats
+    currency = f.currency
+    first = sorted({currency, "EUR", "JPY", "USD", "GBP"})
+    codes = [*first, *(each for each in sorted(CURRENCIES) if each not in first)]
+    zone = form.values.get("zone") or f.zone
+    return page(
+        request,
+        "open.html",
+        status,
+        visit,
+        form=form,
+        once=form.values.get("once") or secrets.token_hex(16),
+        example=f.money(125_000, currency),
+        most=QUANTITY_MAX_PER_APPLICANT,
+        currency=currency,
+        currency_options=[
+            (each, f"{each} · {get_currency_name(each, locale=f.locale)}") for each in codes
+        ],
+        zone=zone,
+        zone_hint=visit.text("hint.zone", zone=Markup("<span data-zone>{}</span>").format(zone)),
+    )
+
+
+@router.post("/seller/open")
+async def open_auction(request: Request) -> Response:
+    """Open it."""
+    visit = Visit.of(request)
+    actor = await _seller(request)
+    if actor is None:
+        return _ask_who(request, visit)
+    form = await Form.of(request, visit)
+    fields = _auction_fields(form)
+    if not form.problems:
+        try:
+            wanted = given(AuctionGiven, fields)
+            seed = form.seed(request)
+            offered = await shop_of(request).commands.auctions.open(actor, wanted, seed)
+            return RedirectResponse(_with_offer(offered), 303)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, FIELDS)
+    return _open_page(request, visit, form, 422)
+
+
+def _auction_fields(form: Form) -> dict[str, object]:
+    currency = form.text("currency")
+    if currency not in CURRENCIES:
+        form.wrong("currency", ProblemCode.NO_LISTED_CURRENCY)
+    fields: dict[str, object] = {
+        "product": {"name": form.text("product")},
+        "unit_price": form.amount("price", currency),
+        "currency": currency,
+        "minimum_reservations": form.number("minimum"),
+    }
+    step = form.amount("step", currency, required=False)
+    if step is not None:
+        fields["minimum_step"] = step
+    if form.text("most", required=False):
+        fields["quantity_max_per_applicant"] = form.number("most")
+    closes_at = form.time("closes_at")
+    invites_at = form.time("invites_at", required=False)
+    now = form.visit.now
+    if closes_at is not None and closes_at <= now:
+        form.wrong("closes_at", ProblemCode.PAST)
+    if invites_at is not None and closes_at is not None and not now < invites_at < closes_at:
+        form.wrong("invites_at", ProblemCode.INVITES_OUTSIDE)
+    times: dict[str, datetime | None] = {"closes_at": closes_at, "invites_at": invites_at}
+    return fields | {name: at.isoformat() for name, at in times.items() if at is not None}
+
+
+def _with_offer(offered: Offered) -> str:
+    return f"{desk_path(offered.auction_id)}?offer={quote(offered.offer_id, safe='')}"
+
+
+# --- an auction on the desk ----------------------------------------------------------------------
+
+
+@router.get("/seller/auctions/{auction_id}")
+async def desk_auction(
+    request: Request, auction_id: str, offer: str | None = None, after: str | None = None
+) -> Response:
+    """An auction as a seller sees it; ``offer`` is one whose verdict is to be said."""
+    visit, shop = Visit.of(request), shop_of(request)
+    actor = await _seller(request)
+    if actor is None:
+        return _ask_who(request, visit)
+    verdict = await _verdict(shop, actor, auction_id, offer) if offer else None
+    try:
+        return await _desk_page(
+            request, actor, auction_id, Form(visit), visit, verdict=verdict, after=after
+        )
+    except Unknown:
+        if verdict is None:
+            raise
+        # What was just opened is not in the read model yet.
+        return said(request, "open", "done", 202, next=_DESK)
+
+
+async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> OfferAnswer:
+    """What became of an offer; of another's, nothing is known."""
+    try:
+        return offer_answer(await shop.commands.auctions.outcome(actor, auction_id, offer_id))
+    except NotAllowed:
+        raise Unknown(RefusalCode.NO_OFFER_OF_YOURS) from None
+
+
+async def _desk_page(
+    request: Request,
+    actor: Actor,
+    auction_id: str,
+    form: Form,
+    visit: Visit,
+    status: int = 200,
+    *,
+    verdict: OfferAnswer | None = None,
+    after: str | None = None,
+) -> Response:
+    reader = shop_of(request).reader
+    auction = await auction_shown(reader, auction_id)
+    fact = await reader.fact(AUCTIONS.name, auction_id)
+    is_shown = isinstance(fact, Auction) and fact.shown.seller_id == actor.id
+    is_opener = isinstance(fact, Auction) and fact.opened_by == actor.id
+    buyers = None
+    if is_shown and auction.status == "concluded":
+        buyers = await _buyers(request, actor, auction, after)
+    return page(
+        request,
+        "desk_auction.html",
+        status,
+        visit,
+        auction=auction,
+        form=form,
+        is_shown=is_shown,
+        is_opener=is_opener and is_shown and not auction.applicants,
+        verdict=verdict,
+        once=form.values.get("once") or secrets.token_hex(16),
+        buyers=buyers.rows if buyers else None,
+        cursor=buyers.cursor if buyers else None,
+    )
+
+
+async def _buyers(
+    request: Request, actor: Actor, auction: AuctionDetail, after: str | None
+) -> Listed[TableRow]:
+    """The winning seller's buyers with their addresses; empty until the group is there."""
+    shop = shop_of(request)
+    if auction.group_id is None:
+        return Listed([], None)
+    try:
+        terms = (await group_shown(shop.reader, auction.group_id)).terms
+    except Unknown:
+        return Listed([], None)
+    return await table_shown(shop.reader, shop.access, actor, terms, after, ROWS)
+
+
+# --- outbidding ----------------------------------------------------------------------------------
+
+
+def _offer_of(form: Form, auction: AuctionDetail) -> OfferGiven | None:
+    """The offer that a form makes; ``None`` with what is wrong said in the form."""
+    price = form.amount("price", auction.currency)
+    minimum = form.number("minimum")
+    if not form.problems and price is not None:
+        _need_better(form, auction, price, minimum)
+    if form.problems or price is None:
+        return None
+    try:
+        return given(OfferGiven, {"unit_price": price, "minimum_reservations": minimum})
+    except Invalid as refusal:
+        form.refused(refusal, FIELDS)
+        return None
+
+
+def _need_better(form: Form, auction: AuctionDetail, price: int, minimum: int) -> None:
+    """Say what the rules would, as the page stands, before an offer that can't take over binds."""
+    f = form.visit.formats
+    shown = Condition(auction.unit_price, auction.minimum_reservations)
+    found = compare(Condition(price, minimum), shown, auction.minimum_step)
+    # There is no price below one minor unit, so the form can't ask for it.
+    most = max(best_price_to_beat(shown, auction.minimum_step), 1)
+    if found == "higher-minimum":
+        form.wrong("minimum", ProblemCode.MINIMUM_ABOVE, minimum=shown.minimum_reservations)
+    elif found != "better" and price > most:
+        form.wrong("price", ProblemCode.NOT_BETTER, price=f.money(most, auction.currency))
+
+
+@router.get("/seller/auctions/{auction_id}/offers")
+@router.get("/seller/auctions/{auction_id}/withdraw")
+async def act_here(auction_id: str) -> Response:
+    """The forms stand on the auction's page of the desk."""
+    return RedirectResponse(desk_path(auction_id), 303)
+
+
+@router.post("/seller/auctions/{auction_id}/offers")
+async def offer(request: Request, auction_id: str) -> Response:
+    """Outbid."""
+    visit = Visit.of(request)
+    actor = await _seller(request)
+    if actor is None:
+        return _ask_who(request, visit)
+    form = await Form.of(request, visit)
+    auction = await auction_shown(shop_of(request).reader, auction_id)
+    wanted = _offer_of(form, auction)
+    if wanted is not None:
+        try:
+            seed = form.seed(request)
+            offered = await shop_of(request).commands.auctions.offer(
+                actor, auction_id, wanted, seed
+            )
+            return RedirectResponse(_with_offer(offered), 303)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, FIELDS)
+    return await _desk_page(request, actor, auction_id, form, visit, 422)
+
+
+@router.post("/seller/auctions/{auction_id}/withdraw")
+async def withdraw(request: Request, auction_id: str) -> Response:
+    """Take the auction back."""
+    visit = Visit.of(request)
+    actor = await _seller(request)
+    if actor is None:
+        return _ask_who(request, visit)
+    try:
+        await shop_of(request).commands.auctions.withdraw(actor, auction_id)
+    except Overtaken:
+        # Somebody has reserved meanwhile: the page no longer offers it.
+        return RedirectResponse(desk_path(auction_id), 303)
+    return RedirectResponse(auction_path(auction_id), 303)
+
+
+# --- by the link of an invitation ----------------------------------------------------------------
+
+
+@router.get("/counter-offer/{token}")
+async def invited(request: Request, token: str) -> Response:
+    """The form that a letter leads to."""
+    visit = Visit.of(request)
+    actor = shop_of(request).access.by_link(request, "counter-offer", token)
+    return await _invited_page(request, actor, token, Form(visit), visit)
+
+
+async def _invited_page(
+    request: Request, actor: Actor, token: str, form: Form, visit: Visit, status: int = 200
+) -> Response:
+    auction = await auction_shown(shop_of(request).reader, actor.about)
+    once = form.values.get("once") or secrets.token_hex(16)
+    return page(
+        request, "counter_offer.html", status, visit,
+        auction=auction, form=form, token=token, once=once,
+    )  # fmt: skip
+
+
+@router.post("/counter-offer/{token}")
+async def offer_as_invited(request: Request, token: str) -> Response:
+    """Outbid by the letter's link."""
+    visit, shop = Visit.of(request), shop_of(request)
+    actor = shop.access.by_link(request, "counter-offer", token)
+    form = await Form.of(request, visit)
+    auction = await auction_shown(shop.reader, actor.about)
+    wanted = _offer_of(form, auction)
+    if wanted is not None:
+        try:
+            seed = form.seed(request)
+            offered = await shop.commands.auctions.offer(actor, actor.about, wanted, seed)
+            where = f"/counter-offer/{token}/offers/{quote(offered.offer_id, safe='')}"
+            return RedirectResponse(where, 303)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, FIELDS)
+    return await _invited_page(request, actor, token, form, visit, 422)
+
+
+@router.get("/counter-offer/{token}/offers/{offer_id}")
+async def offered_as_invited(request: Request, token: str, offer_id: str) -> Response:
+    """What became of it."""
+    shop = shop_of(request)
+    actor = shop.access.by_link(request, "counter-offer", token)
+    verdict = await _verdict(shop, actor, actor.about, offer_id)
+    return page(request, "verdict.html", verdict=verdict)

@@ -1,0 +1,392 @@
+"""Queries of the read model, for pages and the API."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, TypeVar
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from schemas.auctions import SELLERS, Seller
+from schemas.catalogue import CATALOGUE
+from schemas.favors import FAVORS, Favor
+from schemas.groups import REQUEST_OUTCOMES, IdIssued
+from schemas.ops import API_KEYS, ApiKey
+from schemas.orders import PURCHASES, PurchaseRow
+from schemas.parts import Message
+from schemas.payments import PAYMENTS, Payment
+from schemas.refusals import RefusalCode
+from schemas.topic import Topic
+from services.storefront.readmodel import cursors, todo_pages
+from services.storefront.readmodel.cursors import BadCursor
+from services.storefront.readmodel.database import DatabaseError, Questions, connect
+from services.storefront.readmodel.lists import (
+    AUCTION_LIST,
+    CANDIDATES_MAX,
+    DEFINITION_LIST,
+    GROUP_LIST,
+    OFFER_LIST,
+    Page,
+    RowList,
+    Search,
+    count_of_each,
+)
+from services.storefront.readmodel.tables import FACTS, GROUPS, POSITIONS
+from services.storefront.readmodel.tables import PAYMENTS as PAYMENT_ROWS
+from services.storefront.readmodel.todo_pages import Asked
+from services.storefront.rules.columns import can_be_asked, wanted
+from services.storefront.rules.rows import (
+    AuctionRow,
+    DefinitionRow,
+    GroupRow,
+    Listed,
+    OfferRow,
+    TodoRow,
+)
+
+__all__ = ["BadCursor", "DatabaseError", "Listed", "NothingSuch", "Reader", "Sort"]
+
+T = TypeVar("T")
+#: ``nearest`` to its number or minimum; ``ended`` is the latest end first.
+Sort = Literal["ending", "nearest", "ended"]
+
+#: Payments of one payer in one group: an order or a return makes one or two.
+PAYMENTS_MAX: Final = 500
+_TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topic.messages}
+
+
+class NothingSuch(LookupError):
+    """The given id or key can't exist, so the database is not asked."""
+
+
+class Reader:
+    """Reads the read model; any number of processes may. Raises ``DatabaseError`` on trouble.
+
+    Also ``NothingSuch`` for an id or key that can't exist.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine: AsyncEngine = connect(url)
+        self._questions = Questions(url)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._questions.close()
+        await self.engine.dispose()
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    async def fact(self, topic: str, key: str) -> Message | None:
+        """The newest fact of a key."""
+        statement = select(FACTS.c.value).where(FACTS.c.topic == topic, FACTS.c.key == _asked(key))
+        for (value,) in await self._questions.all(statement):
+            found: Message = CATALOGUE[topic].adapter.validate_json(value)
+            return found
+        return None
+
+    async def facts(
+        self, subject: str, *kinds: type[Message], limit: int = 1000, after: str = ""
+    ) -> list[Message]:
+        """The newest facts of these kinds about a subject, in key order, after a key.
+
+        With several kinds, leave ``after`` alone: they may have the same keys.
+        """
+        found: list[tuple[str, type[Message], str]] = []
+        for kind in kinds:
+            statement = select(FACTS.c.key, FACTS.c.value).where(
+                FACTS.c.subject == _asked(subject),
+                FACTS.c.kind == kind.__name__,
+                FACTS.c.key > _asked(after),
+            )
+            rows = await self._questions.all(statement.order_by(FACTS.c.key).limit(limit))
+            found += [(key, kind, value) for key, value in rows]
+        found.sort(key=lambda each: each[0].encode())
+        return [_TOPIC_OF[kind].adapter.validate_json(value) for _, kind, value in found[:limit]]
+
+    async def facts_of(self, topic: str, keys: Sequence[str]) -> dict[str, Message]:
+        """The newest facts of those of these keys that exist, by key; a few hundred at most."""
+        return await self._under(CATALOGUE[topic], [_asked(key) for key in keys])
+
+    async def positions(self) -> dict[tuple[str, int], int]:
+        """How far the projector has read each partition of each topic, by the catalogue's names."""
+        statement = select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.next_offset)
+        return {
+            (topic, number): offset
+            for topic, number, offset in await self._questions.all(statement)
+        }
+
+    async def group_of(self, request_id: str) -> str | None:
+        """The id that a request runs under, if it does."""
+        outcome = await self.fact(REQUEST_OUTCOMES.name, request_id)
+        return outcome.group_id if isinstance(outcome, IdIssued) else None
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        """A key of the API, revoked or not."""
+        found = await self.fact(API_KEYS.name, key_id)
+        return found if isinstance(found, ApiKey) else None
+
+    async def members(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[tuple[PurchaseRow, Favor | None]]:
+        """A group's purchasers by id, each with what the member gets. Raises ``BadCursor``."""
+        span = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
+        page: Listed[PurchaseRow] = await self._by_key(PURCHASES, "members", span, cursor, limit)
+        favors = await self._under(FAVORS, [row.key for row in page.rows])
+        return Listed([(row, favors.get(row.key)) for row in page.rows], page.cursor)
+
+    async def members_by_place(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[tuple[PurchaseRow, Favor | None]]:
+        """The same, by a cursor with a position instead of an id; new members move later positions.
+
+        The database counts rows up to the position. Raises ``BadCursor``.
+        """
+        (place,) = cursors.read_cursor(cursor, "places", [int]) if cursor else (0,)
+        if place < 0:
+            raise BadCursor
+        begins, ends = f"{_asked(group_id)}/member/", f"{_asked(group_id)}/member0"
+        rows = (
+            select(FACTS.c.value)
+            .where(FACTS.c.topic == PURCHASES.name, FACTS.c.key > begins, FACTS.c.key < ends)
+            .order_by(FACTS.c.key)
+            .offset(place)
+            .limit(limit + 1)
+        )
+        found = await self._questions.all(rows)
+        page = [PURCHASES.adapter.validate_json(value) for (value,) in found[:limit]]
+        favors = await self._under(FAVORS, [row.key for row in page])
+        following = cursors.cursor("places", [place + limit]) if found[limit:] else None
+        return Listed([(row, favors.get(row.key)) for row in page], following)
+
+    # --- payments --------------------------------------------------------------------------------
+
+    async def payment(self, id_or_number: str) -> Payment | None:
+        """The payment of this id, or the invoice or credit note of this number."""
+        for column in (PAYMENT_ROWS.c.payment_id, PAYMENT_ROWS.c.number):
+            place = select(PAYMENT_ROWS.c.group_id, PAYMENT_ROWS.c.payment_id)
+            for group_id, id_ in await self._questions.all(
+                place.where(column == _asked(id_or_number))
+            ):
+                found = await self.fact(PAYMENTS.name, f"{group_id}/payment/{id_}")
+                if isinstance(found, Payment):
+                    return found
+        return None
+
+    async def payments_of(self, group_id: str, payer: str) -> list[Payment]:
+        """A payer's payments in a group, the oldest first; the organizer's are of ``""``."""
+        rows = PAYMENT_ROWS.c
+        ids = (
+            select(rows.payment_id)
+            .where(rows.group_id == _asked(group_id), rows.payer == _asked(payer))
+            .order_by(rows.begun_at, rows.payment_id)
+            .limit(PAYMENTS_MAX)
+        )
+        keys = [f"{group_id}/payment/{id_}" for (id_,) in await self._questions.all(ids)]
+        found = await self._under(PAYMENTS, keys)
+        return [found[key] for key in keys if key in found]
+
+    async def payments(
+        self, group_id: str, cursor: str | None = None, limit: int = 100
+    ) -> Listed[Payment]:
+        """All payments of a group, by id. Raises ``BadCursor``."""
+        span = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
+        return await self._by_key(PAYMENTS, "payments", span, cursor, limit)
+
+    # --- tasks for people ------------------------------------------------------------------------
+
+    async def todos(
+        self, asked: Asked, cursor: str | None = None, limit: int = 100
+    ) -> Listed[TodoRow]:
+        """Open todos, the oldest first. Raises ``BadCursor``."""
+        for owner in asked.owners or ():
+            _asked(owner)
+        order = todo_pages.ORDER
+        after = cursors.read_cursor(cursor, order, todo_pages.PLACE_TYPES) if cursor else None
+        found = await self._questions.all(asked.page(after, limit + 1))
+        page = found[:limit]
+        facts: dict[tuple[str, str], Message] = {}
+        for name in {topic for _, topic, _, _ in page}:
+            keys = [key for _, topic, key, _ in page if topic == name]
+            there = await self._under(CATALOGUE[name], keys)
+            facts |= {(name, key): fact for key, fact in there.items()}
+        rows = [
+            TodoRow(facts[topic, key], datetime.fromtimestamp(since / 1000, UTC), owner)
+            for since, topic, key, owner in page
+            # Its fact may be deleted between two queries.
+            if (topic, key) in facts
+        ]
+        return Listed(rows, cursors.cursor(order, page[-1][:3]) if found[limit:] else None)
+
+    # --- sellers ---------------------------------------------------------------------------------
+
+    async def sellers(self, cursor: str | None = None, limit: int = 100) -> Listed[Seller]:
+        """All sellers, by id. Raises ``BadCursor``."""
+        return await self._by_key(SELLERS, "sellers", ("", "\U0010ffff"), cursor, limit)
+
+    async def _by_key(
+        self, topic: Topic, name: str, span: tuple[str, str], cursor: str | None, limit: int
+    ) -> Listed[Any]:
+        """Facts of a topic by their keys, behind the first of a span and before its end."""
+        begins, ends = span
+        after = cursors.read_cursor(cursor, name, [str])[0] if cursor else begins
+        if not begins <= after < ends:
+            raise BadCursor(RefusalCode.CURSOR_OF_OTHER_GROUP)
+        pair = select(FACTS.c.key, FACTS.c.value).where(
+            FACTS.c.topic == topic.name, FACTS.c.key > after, FACTS.c.key < ends
+        )
+        found = await self._questions.all(pair.order_by(FACTS.c.key).limit(limit + 1))
+        page, rest = found[:limit], found[limit:]
+        rows = [topic.adapter.validate_json(value) for _, value in page]
+        return Listed(rows, cursors.cursor(name, [page[-1][0]]) if rest else None)
+
+    async def _under(self, topic: Topic, keys: list[str]) -> dict[str, Any]:
+        """The facts of a topic that are there under these keys."""
+        if not keys:
+            return {}
+        pair = select(FACTS.c.key, FACTS.c.value).where(
+            FACTS.c.topic == topic.name, FACTS.c.key.in_(keys)
+        )
+        found = await self._questions.all(pair)
+        return {key: topic.adapter.validate_json(value) for key, value in found}
+
+    # --- lists -----------------------------------------------------------------------------------
+
+    async def auctions(
+        self,
+        *,
+        sort: Sort = "ending",
+        words: str = "",
+        status: str | None = "open",
+        cursor: str | None = None,
+        limit: int = 20,
+        seller_id: str | None = None,
+    ) -> Listed[AuctionRow]:
+        """Auctions of a status, or those a seller opened (of any status if it is ``None``).
+
+        With words that are all common, a page may hold fewer rows than asked for and still have a
+        cursor. Raises ``BadCursor``.
+        """
+        where = _given(status=status, opened_by=seller_id)
+        return await self._page(AUCTION_LIST, sort, where, words, cursor, limit)
+
+    async def groups(
+        self,
+        *,
+        sort: Sort = "ending",
+        words: str = "",
+        status: str | None = "open",
+        cursor: str | None = None,
+        limit: int = 20,
+        organizer_id: str | None = None,
+    ) -> Listed[GroupRow]:
+        """Public group purchases of a status, or an organizer's (of any if it is ``None``).
+
+        Pages are as those of ``auctions``. Raises ``BadCursor``.
+        """
+        where = _given(visibility="public", status=status, organizer_id=organizer_id)
+        return await self._page(GROUP_LIST, sort, where, words, cursor, limit)
+
+    async def definitions(
+        self,
+        *,
+        words: str = "",
+        cursor: str | None = None,
+        limit: int = 20,
+        shop_id: str | None = None,
+    ) -> Listed[DefinitionRow]:
+        """Definitions open for group purchase, of a shop or of all, the newest first.
+
+        Pages are as those of ``auctions``. Raises ``BadCursor``.
+        """
+        where: dict[str, str | None] = {**_given(shop_id=shop_id), "withdrawn_at": None}
+        return await self._page(DEFINITION_LIST, "newest", where, words, cursor, limit)
+
+    async def offers_of(self, seller_id: str, limit: int = 100) -> list[OfferRow]:
+        """The verdicts on a seller's offers, the latest first."""
+        where = _given(seller_id=seller_id)
+        return (await self._page(OFFER_LIST, "newest", where, "", None, limit)).rows
+
+    async def auction(self, auction_id: str) -> AuctionRow | None:
+        """One auction's row."""
+        return await self._one(AUCTION_LIST, auction_id)
+
+    async def group(self, group_id: str) -> GroupRow | None:
+        """One group's row, public or not, once its terms are known."""
+        return await self._one(GROUP_LIST, group_id, GROUPS.c.terms_version > 0)
+
+    async def groups_there(self, group_ids: Sequence[str]) -> dict[str, GroupRow]:
+        """Those of these groups whose terms are known, public or not; a few hundred at most."""
+        return {
+            each.group_id: each
+            for each in await self._several(GROUP_LIST, group_ids, GROUPS.c.terms_version > 0)
+        }
+
+    async def auctions_there(self, auction_ids: Sequence[str]) -> set[str]:
+        """Those of these auctions that exist; a few hundred at most."""
+        return {each.auction_id for each in await self._several(AUCTION_LIST, auction_ids)}
+
+    async def definition(self, definition_id: str) -> DefinitionRow | None:
+        """One definition's row, withdrawn or not."""
+        return await self._one(DEFINITION_LIST, definition_id)
+
+    async def _one(self, of: RowList[T], subject: str, *where: ColumnElement[bool]) -> T | None:
+        statement = select(*of.columns).where(of.id == _asked(subject), *where)
+        found = await self._questions.all(statement)
+        return of.row(found[0]) if found else None
+
+    async def _several(
+        self, of: RowList[T], subjects: Sequence[str], *where: ColumnElement[bool]
+    ) -> list[T]:
+        if not subjects:
+            return []
+        among = of.id.in_([_asked(each) for each in subjects])
+        found = await self._questions.all(select(*of.columns).where(among, *where))
+        return [of.row(each) for each in found]
+
+    async def _page(
+        self,
+        of: RowList[T],
+        sort: str,
+        where: dict[str, str | None],
+        words: str,
+        cursor: str | None,
+        limit: int,
+    ) -> Listed[T]:
+        order = of.orders[sort]
+        after = order.after(cursor)
+        search = await self._search(of.table.name, words)
+        if search is None:
+            return Listed([], None)
+        page = Page(of, order, where, after, search)
+        last = None
+        if search.has_window:
+            for row in await self._questions.all(page.end_of_window()):
+                last = order.place(row)
+        found = await self._questions.all(page.query(last).limit(limit + 1))
+        rows = [of.row(each) for each in found[:limit]]
+        if len(found) > limit:
+            last = order.place(found[limit - 1])
+        return Listed(rows, None if last is None else order.cursor(last))
+
+    async def _search(self, kind: str, words: str) -> Search | None:
+        """The search for words in a list, or ``None`` if no row has them."""
+        beginnings = wanted(words)
+        if not beginnings:
+            return None if words.strip() else Search()
+        (counts,) = await self._questions.all(count_of_each(kind, beginnings))
+        count, rarest = min(zip(counts, beginnings, strict=True))
+        if not count:
+            return None
+        return Search(tuple(beginnings), rarest if count <= CANDIDATES_MAX else None)
+
+
+def _given(**values: str | None) -> dict[str, str | None]:
+    """Those that are asked for, as a database can hold them."""
+    return {name: _asked(value) for name, value in values.items() if value is not None}
+
+
+def _asked(text: str) -> str:
+    """An id or key for a query. Raises ``NothingSuch`` if it can't exist."""
+    if not can_be_asked(text):
+        raise NothingSuch("no name has control characters: check whether it is mistyped")
+    return text

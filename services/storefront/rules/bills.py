@@ -1,0 +1,119 @@
+"""The bill on an invoice or a credit note, from facts. Pure; money in minor units.
+
+What a paper bills stands in its own fact and never changes; how it stands (received, open) is as of
+now, from all of the payer's payments.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from domain.invoices import open_of
+from domain.references import creditor_reference
+from schemas.groups import GroupPurchase
+from schemas.parts import Person
+from schemas.payments import Payment
+
+What = Literal["product", "favor", "withdrawn", "before", "sum"]
+Standing = Literal["open", "paid", "offset", "credited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the bill; what lines come to is its total, of a credit note below zero."""
+
+    what: What
+    amount: int
+    quantity: int | None = None
+    unit_price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """An invoice or credit note; ``reason`` is why a credit note is given.
+
+    ``credited`` is how much of an invoice credit notes cover. ``begun_at`` is None of facts of a
+    time when it was not said.
+    """
+
+    is_credit: bool
+    number: str
+    reference: str | None
+    begun_at: datetime | None
+    currency: str
+    group_id: str
+    order_id: str | None
+    product: str
+    product_id: str | None
+    payer: Person
+    reason: Literal["order", "favor", "withdrawal"]
+    lines: tuple[Line, ...]
+    amount: int
+    standing: Standing
+    received: int
+    credited: int
+    open: int
+    receipts: tuple[tuple[datetime, int], ...]
+
+
+def has_paper(payment: Payment) -> bool:
+    """Whether there is a document of a payment: of invoices and credit notes."""
+    return payment.number is not None
+
+
+def bill_of(
+    payment: Payment, group: GroupPurchase, payer: Person, payments: Iterable[Payment]
+) -> Bill:
+    """The bill of an invoice or credit note; ``payments`` are all of its payer in the group."""
+    assert payment.number is not None
+    is_credit = payment.kind == "credit"
+    still_open = 0 if is_credit else open_of(payment, payments)
+    received = payment.received or 0
+    return Bill(
+        is_credit=is_credit,
+        number=payment.number,
+        reference=None if is_credit else creditor_reference(payment.number),
+        begun_at=payment.begun_at,
+        currency=payment.currency,
+        group_id=payment.group_id,
+        order_id=payment.cause.order_id,
+        product=group.product.name,
+        product_id=group.product.id,
+        payer=payer,
+        reason=payment.cause.kind,
+        lines=tuple(_lines(payment)),
+        amount=payment.amount,
+        standing=_standing(payment, still_open),
+        received=received,
+        credited=0 if is_credit else max(0, payment.amount - received - still_open),
+        open=still_open,
+        receipts=tuple((each.at, each.amount) for each in payment.receipts or ()),
+    )
+
+
+def _standing(payment: Payment, still_open: int) -> Standing:
+    if payment.kind == "credit":
+        return "credited"
+    if still_open:
+        return "open"
+    return "paid" if payment.received else "offset"
+
+
+def _lines(payment: Payment) -> Iterator[Line]:
+    signed = -payment.amount if payment.kind == "credit" else payment.amount
+    if payment.quantity is None or payment.value is None:
+        yield Line("sum", signed)
+        return
+    quantity, value = payment.quantity, payment.value
+    is_even = quantity > 0 and value % quantity == 0
+    yield Line("product", value, quantity, value // quantity if is_even else None)
+    so_far = value
+    if payment.cause.kind == "withdrawal":
+        yield Line("withdrawn", -value)
+        so_far = 0
+    elif payment.favor:
+        yield Line("favor", -payment.favor)
+        so_far -= payment.favor
+    if so_far != signed:
+        yield Line("before", signed - so_far)

@@ -1,0 +1,293 @@
+"""The columns of lists that a fact fills, and the words by which a row is found.
+
+A fact carries the whole new state of what it names, so each becomes columns of one row. A group has
+two such facts, its terms and its state, on topics that race: each is a ``Part`` of the row with a
+version of its own.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from schemas.auctions import Auction, OfferJudged
+from schemas.groups import Definition, GroupPurchase
+from schemas.letters import Delivery
+from schemas.ops import Task
+from schemas.orders import PurchaseState
+from schemas.parts import Message
+from schemas.payments import Payment
+from services.storefront.rules import todo_reasons
+
+#: The largest number that both databases hold.
+NUMBER_MAX: Final = 2**63 - 1
+TERMS_MAX: Final = 64
+TERM_LENGTH_MAX: Final = 32
+WORDS_MAX: Final = 8
+
+Columns = dict[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The columns of a table that one kind of fact fills, guarded by ``version``.
+
+    ``columns(fact, at)`` are those of a fact whose record has that time, always the same;
+    ``None`` if the table has no row of such a fact.
+    ``when_deleted`` is what they are without the fact; a row all of whose guards are 0 goes.
+    Subjects that are ``is_searched`` are found by the words of ``product_name``.
+    """
+
+    table: str
+    id: tuple[str, ...]
+    version: str
+    columns: Callable[[Any, int], Columns | None]
+    when_deleted: Mapping[str, str | int | None] | None = None
+    is_searched: bool = False
+
+
+def _auction(fact: Auction, _: int) -> Columns:
+    return {
+        "auction_id": fact.auction_id,
+        "product_name": clean(fact.product.name),
+        "status": fact.status,
+        "currency": clean(fact.currency),
+        "unit_price": fact.shown.unit_price,
+        "minimum": fact.shown.minimum_reservations,
+        "reservations": fact.reservations,
+        "applicants": fact.applicants,
+        "shown_seller_id": fact.shown.seller_id,
+        "opened_by": fact.opened_by,
+        "opened_at": milliseconds(fact.opened_at),
+        "closes_at": milliseconds(fact.closes_at),
+        "version": within(fact.version),
+        "group_request_id": fact.group_request_id,
+    }
+
+
+def _terms(fact: GroupPurchase, _: int) -> Columns:
+    return {
+        "group_id": fact.group_id,
+        "request_id": fact.request_id,
+        "definition_id": fact.definition_id,
+        "organizer_id": fact.organizer.id if fact.organizer else None,
+        "product_name": clean(fact.product.name),
+        "visibility": fact.visibility,
+        "currency": None if fact.currency is None else clean(fact.currency),
+        "unit_price": fact.unit_price,
+        "number": within(fact.number_of_products),
+        "opens_at": milliseconds(fact.opens_at),
+        "closes_at": milliseconds(fact.closes_at),
+        "terms_version": within(fact.version),
+    }
+
+
+def _state(fact: PurchaseState, _: int) -> Columns:
+    return {
+        "group_id": fact.group_id,
+        "status": fact.status,
+        "quantity": fact.quantity,
+        "members": fact.members,
+        "state_version": within(fact.version),
+    }
+
+
+def _definition(fact: Definition, _: int) -> Columns:
+    return {
+        "definition_id": fact.definition_id,
+        "shop_id": fact.shop_id,
+        "product_name": clean(fact.product.name),
+        "currency": clean(fact.currency),
+        "unit_price": fact.unit_price,
+        "published_at": milliseconds(fact.published_at),
+        "withdrawn_at": None if fact.withdrawn_at is None else milliseconds(fact.withdrawn_at),
+        "version": within(fact.version),
+    }
+
+
+def _offer(fact: OfferJudged, at: int) -> Columns:
+    return {
+        "auction_id": fact.auction_id,
+        "offer_id": fact.offer_id,
+        "seller_id": fact.seller_id,
+        "verdict": fact.verdict,
+        "reason": clean(fact.reason),
+        "judged_at": at,
+        "version": within(fact.version),
+    }
+
+
+def _payment(fact: Payment, at: int) -> Columns:
+    return {
+        "group_id": fact.group_id,
+        "payment_id": fact.payment_id,
+        "payer": fact.member_id or "",
+        "begun_at": at if fact.begun_at is None else milliseconds(fact.begun_at),
+        "number": None if fact.number is None else clean(fact.number),
+        "version": within(fact.version),
+    }
+
+
+def _todo(row: Callable[[Any, int], dict[str, Any] | None]) -> Part:
+    """The todo row of one kind of fact."""
+
+    def columns(fact: Message, at: int) -> Columns | None:
+        found = row(fact, at)
+        if found is None:
+            return None
+        held: Columns = {name: _held(value) for name, value in found.items()}
+        return held
+
+    return Part("todos", ("topic", "key"), "version", columns)
+
+
+def _held(value: Any) -> str | int | None:
+    """A value as both databases hold it."""
+    if isinstance(value, datetime):
+        return milliseconds(value)
+    if isinstance(value, int):
+        return within(value)
+    return value if value is None else clean(value)
+
+
+_NO_TERMS: Final = dict.fromkeys(
+    (
+        "request_id",
+        "definition_id",
+        "organizer_id",
+        "product_name",
+        "visibility",
+        "currency",
+        "unit_price",
+        "number",
+        "opens_at",
+        "closes_at",
+    )
+)
+PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
+    Auction: (Part("auctions", ("auction_id",), "version", _auction, is_searched=True),),
+    GroupPurchase: (
+        Part(
+            "groups",
+            ("group_id",),
+            "terms_version",
+            _terms,
+            {**_NO_TERMS, "terms_version": 0, "words": None},
+            is_searched=True,
+        ),
+    ),
+    PurchaseState: (
+        Part(
+            "groups",
+            ("group_id",),
+            "state_version",
+            _state,
+            {"status": "open", "quantity": 0, "members": 0, "state_version": 0},
+        ),
+    ),
+    Definition: (
+        Part("definitions", ("definition_id",), "version", _definition, is_searched=True),
+    ),
+    OfferJudged: (Part("offers", ("auction_id", "offer_id"), "version", _offer),),
+    Payment: (
+        Part("payments", ("group_id", "payment_id"), "version", _payment),
+        _todo(todo_reasons.row_of_payment),
+    ),
+    Delivery: (_todo(todo_reasons.row_of_letter),),
+    Task: (_todo(todo_reasons.row_of_task),),
+}
+
+
+#: What lies under the bare id of a topic's subject.
+_NAMESAKES: Final[Mapping[str, type[Message]]] = {
+    "auctions": Auction,
+    "group-purchases": GroupPurchase,
+    "purchases": PurchaseState,
+    "definitions": Definition,
+    "tasks": Task,
+}
+
+
+def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
+    """The parts of rows, and the rows' ids, that go with the fact of this key."""
+    subject, _, rest = key.partition("/")
+    kind: type[Message] | None = None if rest else _NAMESAKES.get(topic)
+    ids = {"todos": (topic, key)}
+    if topic == "auctions" and rest.startswith("offer/"):
+        kind, ids["offers"] = OfferJudged, (subject, rest.removeprefix("offer/"))
+    elif topic == "payments" and rest.startswith("payment/"):
+        kind, ids["payments"] = Payment, (subject, rest.removeprefix("payment/"))
+    elif topic == "deliveries":
+        kind = Delivery
+    parts = () if kind is None else PARTS[kind]
+    return [(part, ids.get(part.table, (subject,))) for part in parts]
+
+
+def version_of(message: Message) -> int:
+    """A fact's version; 0 of one that has none, as it is said only once."""
+    return within(getattr(message, "version", 0))
+
+
+def milliseconds(at: datetime) -> int:
+    """A time as the tables keep it, rounded down."""
+    return int(at.timestamp() * 1000 // 1)
+
+
+def clean(text: str) -> str:
+    """A text that both databases hold: PostgreSQL's have no NUL."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+#: Our ids, keys and words never have these; PostgreSQL refuses NUL, all databases lone surrogates.
+_NEVER_ASKED: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def can_be_asked(text: str) -> bool:
+    """Whether a text can be in a query and in the database."""
+    return _NEVER_ASKED.search(text) is None
+
+
+def within(number: int) -> int:
+    """The nearest number that both databases hold."""
+    return max(-NUMBER_MAX, min(number, NUMBER_MAX))
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+#: Scripts that are written without spaces between words: kana, han and their halves.
+_UNSPACED = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_RUNS = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]+|[^\W_{_UNSPACED}\U00020000-\U0003ffff]+")
+_IS_UNSPACED = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]")
+
+
+def terms_of(name: str) -> list[str]:
+    """What a product's name is found by: its words, and the pairs and last of unspaced scripts."""
+    terms: dict[str, None] = {}
+    for run in _runs(name):
+        if _IS_UNSPACED.match(run):
+            terms.update(dict.fromkeys(run[at : at + 2] for at in range(len(run))))
+        else:
+            terms[run[:TERM_LENGTH_MAX]] = None
+    return list(terms)[:TERMS_MAX]
+
+
+def in_row(terms: Iterable[str]) -> str:
+    """Terms as a row keeps them: none has a space, so one is before each."""
+    return "".join(f" {each}" for each in terms)
+
+
+def wanted(words: str) -> list[str]:
+    """The beginnings of terms that everything found has, each of them."""
+    beginnings: dict[str, None] = {}
+    for run in _runs(words):
+        if _IS_UNSPACED.match(run) and len(run) > 1:
+            beginnings.update(dict.fromkeys(run[at : at + 2] for at in range(len(run) - 1)))
+        else:
+            beginnings[run[:TERM_LENGTH_MAX]] = None
+    return list(beginnings)[:WORDS_MAX]
+
+
+def _runs(text: str) -> list[str]:
+    return _RUNS.findall(unicodedata.normalize("NFKC", text).casefold())
