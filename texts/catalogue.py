@@ -4,18 +4,22 @@ English needs no file: a text without a translation is shown as it stands in the
 holds that no translation is missing.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from gettext import c2py
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from babel.core import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 ENGLISH: Final = "en"
 DOMAIN: Final = "jointbuy"
 _Key = tuple[str, str | None]
+#: Languages that write no space between two sentences.
+_UNSPACED: Final = frozenset({"ja", "zh"})
 
 
 def mark(text: str) -> str:
@@ -33,6 +37,30 @@ def languages() -> tuple[str, ...]:
     """The codes of all languages (ISO 639-1): English first, then one for each folder."""
     others = (each.name for each in folder().iterdir() if each.is_dir())
     return (ENGLISH, *sorted(others))
+
+
+def language_of(locale: str) -> str:
+    """The language of a locale (BCP 47, such as ``ja-JP``); English if it has no texts here."""
+    language = locale.replace("_", "-").partition("-")[0].lower()
+    return language if language in languages() else ENGLISH
+
+
+@cache
+def own_name(language: str) -> str:
+    """What a language calls itself: ``日本語`` for ``ja``."""
+    return Locale(language).get_display_name(language) or language
+
+
+if TYPE_CHECKING:
+    Language = str
+else:
+    #: A language's code, as pydantic and typer check it.
+    Language = Literal[languages()]
+
+
+def paragraph(sentences: Iterable[str], language: str) -> str:
+    """Sentences in a row, with a space between them if the language has one there."""
+    return ("" if language in _UNSPACED else " ").join(sentences)
 
 
 class Texts:

@@ -25,14 +25,15 @@ class MailSettings(WithSecrets):
         "none", description="starttls is never given up for plain text; tls is for port 465."
     )
     smtp_ca_file: Path | None = Field(
-        None, description="PEM file of who signed the server's certificate, beside the system's."
+        None,
+        description="PEM file of authorities for the server's certificate, beside the system's.",
     )
     smtp_username: str = Field("", description="Empty: no login.")
     smtp_password: SecretStr = SecretStr("")
     smtp_helo_name: str = Field(
         "",
         pattern=r"^[!-~]*$",
-        description="What this client calls itself in EHLO; empty: the machine's name.",
+        description="The client's name in EHLO; empty: the machine's name.",
     )
     smtp_connections: int = Field(8, ge=1, description="Open at once, in each process.")
     smtp_messages_per_second: float = Field(

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from schemas.letters import Notice
-from services.notifier.letters.wording import LANGUAGES, Language
 from services.storefront.papers.documents import As, document
 from tests.rules import paper_samples
 from tests.rules.letter_samples import golden, parts, read, samples, written
+from texts.catalogue import languages
 
 FOLDER = Path(__file__).parents[1] / "golden" / "letters"
 PAPERS = FOLDER.parent / "papers"
@@ -20,7 +20,7 @@ def files() -> dict[str, Callable[[], str]]:
     """What makes every golden file's text, by the file's name."""
     letters = {
         f"{name}.{language}.txt": partial(_decoded, notice)
-        for language in LANGUAGES
+        for language in languages()
         for name, notice in samples(language).items()
     }
     whole = {
@@ -42,13 +42,13 @@ def papers() -> dict[str, Callable[[], str]]:
     """The same of papers: each as text, one as a page."""
     texts = {
         f"{name}.{language}.txt": partial(_paper, name, language, "text")
-        for language in LANGUAGES
+        for language in languages()
         for name in paper_samples.CASES
     }
     return texts | {"invoice-in-part.en.html": partial(_paper, "invoice-in-part", "en", "html")}
 
 
-def _paper(name: str, language: Language, kind: As) -> str:
+def _paper(name: str, language: str, kind: As) -> str:
     return document(paper_samples.paper(name, language), kind).decode()
 
 

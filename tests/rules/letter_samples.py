@@ -18,7 +18,7 @@ from schemas.letters import LetterKind, Notice, ShownOffer, notices
 from schemas.parts import Person, Product
 from schemas.refusals import ProblemCode
 from services.notifier.letters import Sender, letter
-from services.notifier.letters.wording import Language, Room
+from services.notifier.letters.wording import Room
 from texts.reasons import problem
 
 SENDER = Sender(
@@ -75,7 +75,7 @@ class Place:
     shop: str
 
 
-PLACES: dict[Language, Place] = {
+PLACES: dict[str, Place] = {
     "en": Place(
         buyer=Person(
             id="ada",
@@ -126,7 +126,7 @@ PLACES: dict[Language, Place] = {
 
 
 @cache
-def samples(language: Language) -> dict[str, Notice]:
+def samples(language: str) -> dict[str, Notice]:
     """Every letter there is, by the name of its golden file."""
     place = PLACES[language]
     return {**_of_groups(place), **_of_auctions(place)}

@@ -24,13 +24,13 @@ from schemas.parts import Person, Problem, Product
 from services.notifier.edge.dialogue import envelope
 from services.notifier.letters import envelope_recipient, letter
 from services.notifier.letters.links import SignedLinks
-from services.notifier.letters.wording import LANGUAGES
 from tests.rules.letter_samples import SENDER, has_address, parts, read, samples
 from tests.rules.test_letters import Page, html_of
+from texts.catalogue import languages
 
 EXAMPLES = int(os.environ.get("JOINTBUY_EXAMPLES", "300"))
 LINKS = SignedLinks(SENDER.page_url, Links("a secret"))
-NOTICES = [notice for language in LANGUAGES for notice in samples(language).values()]
+NOTICES = [notice for language in languages() for notice in samples(language).values()]
 
 #: What has broken mail before, to be put together at random.
 FRAGMENTS = (

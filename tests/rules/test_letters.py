@@ -37,10 +37,8 @@ from services.notifier.letters.headers import message_id
 from services.notifier.letters.letter import DEADLINE_KINDS
 from services.notifier.letters.links import SignedLinks
 from services.notifier.letters.wording import (
-    COLON,
     KINDS,
-    LANGUAGES,
-    Language,
+    colon,
 )
 from services.notifier.letters.written import TextForm
 from tests.rules.golden import FOLDER, files
@@ -59,6 +57,7 @@ from tests.rules.letter_samples import (
     samples,
     written,
 )
+from texts.catalogue import languages
 from texts.problems import PROBLEMS
 from texts.reasons import (
     OFFERS_AND_WITHDRAWALS,
@@ -71,17 +70,17 @@ from texts.reasons import (
 KINDS_OF_LETTERS: tuple[LetterKind, ...] = get_args(LetterKind)
 
 
-def sample(name: str, language: Language) -> Notice:
+def sample(name: str, language: str) -> Notice:
     return samples(language)[name]
 
 
 @cache
-def raw(name: str, language: Language) -> bytes:
+def raw(name: str, language: str) -> bytes:
     return written(sample(name, language))
 
 
 @cache
-def parsed(name: str, language: Language) -> EmailMessage:
+def parsed(name: str, language: str) -> EmailMessage:
     return read(raw(name, language))
 
 
@@ -109,7 +108,7 @@ class Sent:
     """A sample, its letter's bytes, and what they are read as."""
 
     notice: Notice
-    language: Language
+    language: str
     raw: bytes
     message: EmailMessage
 
@@ -129,9 +128,10 @@ def of_every_letter(check: Check) -> Check:
 
 
 @pytest.mark.parametrize(
-    ("name", "language"), [(name, language) for language in LANGUAGES for name in samples(language)]
+    ("name", "language"),
+    [(name, language) for language in languages() for name in samples(language)],
 )
-def test_every_letter(name: str, language: Language) -> None:
+def test_every_letter(name: str, language: str) -> None:
     sent = Sent(sample(name, language), language, raw(name, language), parsed(name, language))
     for check in CHECKS:
         check(sent)
@@ -153,7 +153,7 @@ def test_golden_files_are_those_of_the_samples() -> None:
 
 
 def test_every_kind_has_a_sample() -> None:
-    for language in LANGUAGES:
+    for language in languages():
         assert {notice.kind for notice in samples(language).values()} == set(KINDS_OF_LETTERS)
     assert set(KINDS) == set(KINDS_OF_LETTERS)
 
@@ -167,7 +167,7 @@ def text_and_html_tell_every_fact(sent: Sent) -> None:
     page = sent.page
     assert tiles + below
     for label, value in tiles + below:
-        assert f"{label}{COLON.in_(sent.language)}{value}\n" in text_of(message)
+        assert f"{label}{colon(sent.language)}{value}\n" in text_of(message)
         assert label in page.texts
         assert value in page.texts
     name_of_person = notice.recipient.name or ""
@@ -310,9 +310,9 @@ def test_every_problem_of_terms_has_words() -> None:
         assert field_name(each.field, japanese) not in (each.field, field_name(each.field, english))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("name", ["order-refused", "offer-judged-refused"])
-def test_a_reason_without_words_is_quoted(name: str, language: Language) -> None:
+def test_a_reason_without_words_is_quoted(name: str, language: str) -> None:
     notice = changed(sample(name, language), reason="eaten-by-the-dog", problems=())
     assert "eaten-by-the-dog" in text_of(read(written(notice)))
 
@@ -716,8 +716,8 @@ def test_signed_links_say_what_they_are_for() -> None:
     assert signed.page("groups", GROUP_ID) == f"https://shop.example/groups/{GROUP_ID}"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_letter_repeats_what_a_stranger_wants_followed(language: Language) -> None:
+@pytest.mark.parametrize("language", languages())
+def test_no_letter_repeats_what_a_stranger_wants_followed(language: str) -> None:
     trick = "Your account is locked, see https://evil.example/x at once"
     trapped = Product(id="www.evil.example", name="https://evil.example/x")
     greetings = {"en": "Hello,", "ja": "\nお客様\n"}
@@ -737,8 +737,8 @@ def test_no_letter_repeats_what_a_stranger_wants_followed(language: Language) ->
     assert GROUP_ID in unnamed["Subject"]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_sent_is_what_the_standard_library_would_write(language: Language) -> None:
+@pytest.mark.parametrize("language", languages())
+def test_what_is_sent_is_what_the_standard_library_would_write(language: str) -> None:
     for notice in samples(language).values():
         content = written(notice)
         parsed = BytesParser(policy=SMTP.clone(refold_source="none")).parsebytes(content)
@@ -770,8 +770,8 @@ class OwnLinks(FixedLinks):
         return self is other
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_letters_that_share_a_form_are_what_they_were_alone(language: Language) -> None:
+@pytest.mark.parametrize("language", languages())
+def test_letters_that_share_a_form_are_what_they_were_alone(language: str) -> None:
     for notice in samples(language).values():
         several = [
             notice,

@@ -306,6 +306,6 @@ def _tls_context(settings: MailSettings) -> ssl.SSLContext | None:
         try:
             context.load_verify_locations(cafile=settings.smtp_ca_file)
         except OSError as error:  # an SSLError is one
-            told = f"SMTP_CA_FILE {settings.smtp_ca_file} is no PEM file with certificates"
+            told = f"SMTP_CA_FILE {settings.smtp_ca_file} is not a PEM file with certificates"
             raise MailSettingsError(f"{told} ({error.strerror or error}): correct it") from error
     return context

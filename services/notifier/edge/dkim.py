@@ -78,7 +78,9 @@ def signer_of(settings: MailSettings) -> Signer | None:
     try:
         return Signer(settings.dkim_domain, settings.dkim_selector, key)
     except UnicodeError as error:
-        raise MailSettingsError("DKIM_DOMAIN or DKIM_SELECTOR is no name DNS could hold") from error
+        raise MailSettingsError(
+            "DKIM_DOMAIN or DKIM_SELECTOR is not a name that DNS can hold"
+        ) from error
 
 
 def with_mail_line_ends(message: bytes) -> bytes:

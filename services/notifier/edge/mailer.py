@@ -1,4 +1,4 @@
-"""What the letters' processor calls for: writes a letter, signs it, hands it to the mail server."""
+"""Writes the letter of a call, signs it and hands it to the mail server."""
 
 import asyncio
 from collections.abc import Callable, Mapping

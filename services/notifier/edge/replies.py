@@ -22,7 +22,7 @@ class Said(NamedTuple):
 
 
 class Replies(asyncio.Protocol):
-    """Takes a connection over. What nobody asked for is not listened to.
+    """Takes a connection over. Replies that nobody asked for are ignored.
 
     Raises aiosmtplib's exceptions; after any of them the connection is worth nothing.
     """

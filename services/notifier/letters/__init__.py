@@ -1,8 +1,8 @@
 """Letters: pure functions from a notice to an e-mail.
 
-A notice's figures are written for its recipient (``figures``, ``facts``), named by sentences
-(``templates``, ``wording``), laid out (``layout``) and put into a message (``letter``), whose
-headers nobody but us can write (``headers``).
+``figures`` and ``facts`` write a notice's values for its recipient. Sentences name these values
+(``templates``, ``wording``). ``layout`` makes text and HTML of them, ``letter`` puts all into a
+message, and ``headers`` writes headers that no typed text can add to.
 """
 
 from services.notifier.letters.letter import NoticeError, envelope_recipient, letter

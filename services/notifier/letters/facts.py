@@ -1,7 +1,7 @@
-"""What a letter tells, in the recipient's figures: the same in every language.
+"""The facts of a letter, written for its recipient; every language has the same.
 
-``values`` gives all that sentences may name; ``rows`` picks what stands below them, by kind. What a
-notice does not say is None, and its row and sentences are left out.
+``values`` gives the values that sentences may name. ``rows`` picks those that stand below the
+sentences, by kind. A value that the notice lacks is None: its row and sentences are left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,10 +12,11 @@ from domain.letters import is_about_auction
 from domain.unverified import LEFT_OUT, without_links
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
 from schemas.parts import SUM_MAX, Problem
-from schemas.reasons import OfferReason, ReturnRefusal
+from schemas.reasons import OfferReason, PaymentFailure, ReturnRefusal
 from services.notifier.letters import wording
 from services.notifier.letters.headers import NAME_MAX, clean
-from services.notifier.letters.wording import Language, Room
+from services.notifier.letters.wording import Room
+from texts.catalogue import paragraph, texts
 from texts.facts import APPLICATIONS, PAYMENTS
 from texts.reasons import (
     FIELD_AND_PROBLEM,
@@ -27,7 +28,7 @@ from texts.reasons import (
     told,
 )
 
-#: Beyond it a product of two numbers, each of which a schema allows, is not worth saying.
+#: Longest texts of others in a letter, in characters.
 ID_MAX = 64
 TEXT_MAX = 500
 SHORT_MAX = 80
@@ -44,7 +45,7 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
     "payment-failed": PAYMENTS,
 }
 
-#: By kind: what stands large, and the rows below; ``label=value`` where their names differ.
+#: By kind: the large rows, and those below; ``label=value`` where their names differ.
 _ROWS: dict[str, tuple[str, str]] = {
     "id-issued": ("group_id goal=number", "product price opens deadline"),
     "confirm-order": (
@@ -105,7 +106,7 @@ class Writes(Protocol):
     """How the recipient writes figures."""
 
     @property
-    def language(self) -> Language:
+    def language(self) -> str:
         """The letter's."""
 
     def number(self, number: int) -> str:
@@ -133,7 +134,7 @@ def room_of(notice: Notice) -> Room:
 
 
 def is_open(notice: Notice) -> bool:
-    """Whether the deadline that the letter tells is still to come."""
+    """Whether the deadline in the letter is still to come."""
     closes_at = notice.says.closes_at
     return closes_at is not None and notice.at < closes_at
 
@@ -147,7 +148,7 @@ def can_counter(notice: Notice) -> bool:
 
 
 def values(notice: Notice, writes: Writes) -> dict[str, Any]:
-    """All that the sentences of a letter may name, written for its recipient."""
+    """The values that sentences of a letter may name, written for its recipient."""
     says, language = notice.says, writes.language
     room = room_of(notice)
     return {
@@ -158,16 +159,13 @@ def values(notice: Notice, writes: Writes) -> dict[str, Any]:
         **_codes(notice, writes),
         "is_unconfirmed": notice.kind == "confirm-order",
         "optional": notice.kind in OPTIONAL_KINDS,
-        "kind_name": wording.KINDS[notice.kind].in_(language),
+        "kind_name": texts(language).gettext(wording.KINDS[notice.kind]),
         "room": room,
-        "room_name": wording.ROOMS[room].in_(language),
     }
 
 
-def rows(
-    notice: Notice, known: Mapping[str, Any], language: Language
-) -> tuple[list[Row], list[Row]]:
-    """What stands large, and the rows below; ``known`` are the letter's ``values``."""
+def rows(notice: Notice, known: Mapping[str, Any], language: str) -> tuple[list[Row], list[Row]]:
+    """The large rows, and those below; ``known`` are the letter's ``values``."""
     large, small = _ROWS[notice.kind]
     if known["is_return"]:
         small = small.replace("order ", "return=order ")
@@ -176,15 +174,15 @@ def rows(
     return list(_picked(large, known, language)), list(_picked(small, known, language))
 
 
-def _picked(names: str, known: Mapping[str, Any], language: Language) -> Iterator[Row]:
+def _picked(names: str, known: Mapping[str, Any], language: str) -> Iterator[Row]:
     for name in names.split():
         label, _, key = name.partition("=")
         value = known[key or label]
         if value is not None:
-            yield Row(wording.LABELS[label].in_(language), value)
+            yield Row(texts(language).gettext(wording.LABELS[label]), value)
 
 
-def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
+def _of_whom_and_what(notice: Notice, language: str) -> dict[str, Any]:
     says = notice.says
     product = says.product
     called = ""
@@ -194,7 +192,7 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
     return {
         # ``letter`` has already checked the name; here it may be the placeholder for the name.
         "name": clean(notice.recipient.name or "", NAME_MAX) or None,
-        # Payments name no product, nor do orders refused for want of their group.
+        # Payments name no product, and neither does an order whose group is unknown.
         "product": called or None,
         "product_short": clean(called, SHORT_MAX) or None,
         "about": _id(notice.about),
@@ -205,7 +203,7 @@ def _of_whom_and_what(notice: Notice, language: Language) -> dict[str, Any]:
         "code": says.code and _id(says.code),
         "gift": (says.gift and _unverified(says.gift)) or None,
         "seller": (says.seller_name and _unverified(says.seller_name)) or None,
-        "method": says.method and wording.METHODS[says.method].in_(language),
+        "method": says.method and texts(language).gettext(wording.METHODS[says.method]),
     }
 
 
@@ -302,7 +300,7 @@ def _writing(writes: Writes) -> Writing:
 
 
 def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
-    """What sentences choose by, and the reason in words."""
+    """The values by which templates choose sentences, and the reason in words."""
     says = notice.says
     is_withdrawal = notice.kind == "offer-judged" and says.offer_id is None
     code = clean(says.reason or "", TEXT_MAX)
@@ -310,14 +308,15 @@ def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
     if says.reason is not None:
         writing = _writing(writes)
         reason = explained(_REASONS.get(notice.kind, {}), code or "?", writing)
-        between = "" if writes.language == "ja" else " "
-        reason = between.join([reason, *(_problem(each, writing) for each in says.problems)])
+        sentences = [reason, *(_problem(each, writing) for each in says.problems)]
+        reason = paragraph(sentences, writes.language)
     return {
         "role": says.role,
         "basis": says.basis,
         "verdict": says.verdict,
         "payment_kind": says.payment_kind,
         "is_card": says.method == "card",
+        "is_reversed": says.reason == PaymentFailure.DISPUTE_LOST,
         "reason": reason,
         "is_return": notice.kind == "order-refused" and says.reason == ReturnRefusal.EXCEEDS_ORDERS,
         "can_reserve": bool(says.quantity_max),

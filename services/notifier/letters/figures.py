@@ -7,19 +7,20 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, get_timezone_name
+from babel.dates import format_date, format_time, get_datetime_format, get_timezone_name
 
 from domain import figures
 from domain.money import CURRENCIES
 from schemas.parts import Person
-from services.notifier.letters.wording import Language, minor_units
+from services.notifier.letters.wording import minor_units
+from texts.catalogue import language_of, texts
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How one recipient writes figures; ``locale`` and ``zone`` are ones that exist."""
 
-    language: Language
+    language: str
     locale: str
     zone: str
 
@@ -53,21 +54,20 @@ class Figures:
 
     def whole(self, at: datetime) -> str:
         """``Tuesday, March 3, 2026, 6:00 PM (Central European Standard Time)``."""
-        return _whole(at, self.locale, self.zone)
+        return _whole(at, self.language, self.locale, self.zone)
 
 
 @lru_cache(maxsize=256)
-def _locale(locale: str) -> tuple[Language, str]:
-    language, *others = re.split(r"[-_.@]", locale)
-    if language.lower() == "ja":
-        return "ja", "ja"
+def _locale(locale: str) -> tuple[str, str]:
+    said, *others = re.split(r"[-_.@]", locale)
+    language = language_of(said)
     territory = next((each for each in others if re.fullmatch(r"[A-Za-z]{2}", each)), "")
-    if language.lower() == "en" and territory:
+    if territory and language == said.lower():
         try:
-            return "en", str(Locale("en", territory.upper()))
+            return language, str(Locale(language, territory.upper()))
         except UnknownLocaleError:
             pass
-    return "en", "en"
+    return language, language
 
 
 @lru_cache(maxsize=1024)
@@ -97,16 +97,14 @@ def _minute(at: datetime, locale: str, zone: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _whole(at: datetime, locale: str, zone: str) -> str:
+def _whole(at: datetime, language: str, locale: str, zone: str) -> str:
     there = _there(at, zone)
     joined = _joined(format_date(there, "full", locale=locale), there, locale)
     name = get_timezone_name(there, width="long", locale=locale)
-    if locale == "ja":
-        return f"{joined}（{name}）"  # noqa: RUF001 - Japanese
-    return f"{joined} ({name})"
+    return texts(language).gettext("{time} ({zone})").format(time=joined, zone=name)
 
 
 def _joined(day: str, there: datetime, locale: str) -> str:
     # What CLDR puts before AM and PM is a space that older mail programs show as a box.
     time = format_time(there, "short", tzinfo=there.tzinfo, locale=locale).replace("\u202f", "\xa0")
-    return f"{day} {time}" if locale == "ja" else f"{day}, {time}"
+    return str(get_datetime_format("medium", locale=locale)).format(time, day)

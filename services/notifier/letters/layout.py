@@ -1,19 +1,20 @@
-"""Templates: the sentences of each kind and language, and the one layout that all letters share.
+"""Templates: the sentences of each kind, and the one layout that all letters share.
 
 A template of a kind sets ``badge``, ``subject``, ``title``, ``lead``, ``action`` and ``closing``.
-Text and HTML are made of the same ones, so they can't tell different things. All is read, its CSS
-inlined, and compiled once, when this module is imported.
+Text and HTML are made of these, so both tell the same. Each template is
+compiled once: the layout, with its CSS inlined, on import, and the sentences once a language.
 """
 
 import re
+from functools import cache
 from typing import Any, Literal, get_args
 
 from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import escape
 
-from schemas.letters import LetterKind
-from services.notifier.letters.wording import LANGUAGES, Language
+from texts.catalogue import paragraph, texts
+from texts.templates import install
 
 #: What colours a letter: good news, something to do, bad news, or just news.
 Mood = Literal["good", "ask", "bad", "plain"]
@@ -22,12 +23,12 @@ _LOADER = PackageLoader("services.notifier.letters")
 
 def _said(value: Any) -> Any:
     if value is None:
-        raise ValueError("a template says what the notice does not")
+        raise ValueError("a template shows a value that the notice lacks")
     return value
 
 
-#: Of plain text, which is escaped when it goes into HTML. To say None is as much a mistake as to
-#: say what is missing.
+#: Of plain text, which is escaped when it goes into HTML. A template that shows None is as wrong as
+#: one that shows an unknown name.
 _PLAIN = Environment(
     loader=_LOADER,
     autoescape=False,
@@ -59,30 +60,37 @@ def _inlined(mood: str) -> Template:
     return _MARKUP.from_string(inliner.inline(_source("letter.html").replace("_mood_", mood)))
 
 
-_SENTENCES = {
-    (language, name): _PLAIN.get_template(f"{language}/{name}.jinja")
-    for language in LANGUAGES
-    for name in (*get_args(LetterKind), "frame")
-}
 _TEXT = _PLAIN.get_template("letter.txt")
 _HTML = {mood: _inlined(mood) for mood in get_args(Mood)}
 
 
-def sentences(name: str, language: Language, values: dict[str, Any]) -> dict[str, str]:
-    """All that the template of a kind, or the ``frame``, says in a language."""
-    module = _SENTENCES[language, name].make_module(values, shared=True)
+@cache
+def _template(language: str, name: str) -> Template:
+    return _environment(language).get_template(f"{name}.jinja")
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = _PLAIN.overlay()
+    environment.globals = dict(_PLAIN.globals)
+    install(environment, texts(language))
+    return environment
+
+
+def sentences(name: str, language: str, values: dict[str, Any]) -> dict[str, str]:
+    """The texts that the template of a kind, or the ``frame``, sets, by name."""
+    module = _template(language, name).make_module(values)
     return {
         said: str(text).strip() for said, text in vars(module).items() if not said.startswith("_")
     }
 
 
-def paragraphs(text: str, language: Language) -> list[str]:
-    """The paragraphs of a text, a line each; Japanese has no spaces where lines meet."""
-    between = "" if language == "ja" else " "
+def paragraphs(text: str, language: str) -> list[str]:
+    """The paragraphs of a text, each on one line; in the text a sentence has a line."""
     return [
-        between.join(line.strip() for line in paragraph.splitlines())
-        for paragraph in re.split(r"\n\s*\n", text)
-        if paragraph.strip()
+        paragraph((line.strip() for line in lines.splitlines()), language)
+        for lines in re.split(r"\n\s*\n", text)
+        if lines.strip()
     ]
 
 

@@ -1,4 +1,4 @@
-"""Writes the letter that a notice asks for."""
+"""Writes the letter of a notice."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
-from services.notifier.letters.wording import COLON
+from services.notifier.letters.wording import colon
 from services.notifier.letters.written import (
     Headers,
     Letter,
@@ -46,14 +46,14 @@ _MOODS: dict[str, Mood] = {
 
 
 class NoticeError(ValueError):
-    """A notice that no letter can be made of, as it does not say what letters of its kind tell."""
+    """A notice lacks facts that letters of its kind tell, so no letter can be made of it."""
 
 
 def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
 
-    Raises ``AddressError`` when no letter can go to the recipient's address, and ``NoticeError``
-    when the notice says too little; their texts say what is wrong.
+    Raises ``AddressError`` if no letter can go to the recipient's address, and ``NoticeError`` if
+    the notice says too little; their texts name the cause.
     """
     recipient = notice.recipient
     address = envelope_recipient(notice)
@@ -69,25 +69,26 @@ def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
 
 
 def envelope_recipient(notice: Notice) -> str:
-    """The one address that the notice's letter goes to, as SMTP takes it.
+    """The address of the notice's letter, as SMTP takes it.
 
-    Raises ``AddressError`` with what is wrong when no letter can go there.
+    Raises ``AddressError`` with the cause if no letter can go there.
     """
     return usable(notice.recipient.email)
 
 
-# --- what it says --------------------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------
 
-#: Stand in a form for what differs from recipient to recipient. Nobody can know them, so nothing
-#: that is typed can hold one.
-_NAME, _ACTION, _UNSUBSCRIBE = (secrets.token_hex(16) for _ in range(3))
+#: Blanks in a form, for the values that differ from recipient to recipient. They are random, so
+#: no text that somebody typed can hold one.
+_BLANK = secrets.token_hex(16)
+_NAME, _ACTION, _UNSUBSCRIBE = (f"{_BLANK}{last}" for last in "012")
 _BLANKS = (_NAME, _ACTION, _UNSUBSCRIBE)
 
 
 class _Form(NamedTuple):
-    """What all letters say that tell the same to people who write figures alike.
+    """The common part of letters that tell the same to people who write figures alike.
 
-    ``calendar`` is a part, empty where there is none.
+    ``calendar`` is a part, or empty.
     """
 
     language: str
@@ -120,21 +121,23 @@ def _form(
     return _Form(
         figures.language,
         headers.text_value("Subject", content["subject"]),
-        TextForm("plain", text, _BLANKS),
-        TextForm("html", html, _BLANKS, layout.escaped),
+        TextForm("plain", text, _BLANKS, begin=_BLANK),
+        TextForm("html", html, _BLANKS, layout.escaped, _BLANK),
         _calendar_part(notice, sender, content) if has_calendar else "",
     )
 
 
 def _content(notice: Notice, sender: Sender, links: LinkMaker, figures: Figures) -> dict[str, Any]:
-    """What text and HTML show."""
+    """The content that text and HTML show."""
     language = figures.language
     known = facts.values(notice, figures)
     said = layout.sentences(notice.kind, language, known)
+    frame = layout.sentences("frame", language, known)
     tiles, below = facts.rows(notice, known, language)
     return {
-        **layout.sentences("frame", language, known),
+        **frame,
         **said,
+        "because": layout.paragraphs(frame["because"], language)[0],
         "language": language,
         "subject": headers.clean(said["subject"], SUBJECT_MAX),
         "lead": layout.paragraphs(said["lead"], language),
@@ -142,7 +145,7 @@ def _content(notice: Notice, sender: Sender, links: LinkMaker, figures: Figures)
         "facts": below,
         "action": {"label": said["action"], "url": _ACTION},
         "closing": layout.paragraphs(said["closing"], language),
-        "colon": COLON.in_(language),
+        "colon": colon(language),
         "page": links.page(facts.room_of(notice), notice.about),
         "unsubscribe": _UNSUBSCRIBE if notice.kind in OPTIONAL_KINDS else None,
         "brand": sender.name,
@@ -176,7 +179,7 @@ def _mood(notice: Notice) -> Mood:
     return _MOODS.get(notice.kind, "good")
 
 
-# --- how it is written ---------------------------------------------------------------------------
+# --- form -----------------------------------------------------------------------------------------
 
 
 def _headers(

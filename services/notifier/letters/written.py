@@ -1,7 +1,7 @@
-"""A letter put together: headers that are encoded and folded, and below them ASCII in short lines.
+"""Puts a letter together: encoded and folded headers, and below them ASCII in short lines.
 
-All that goes in is written already, so nothing is looked at twice: the standard library's message
-and generator would give the same bytes in three times the time.
+Its parts are encoded already. The standard library's message and generator would give the same
+bytes, but in three times the time.
 """
 
 import base64
@@ -18,7 +18,7 @@ Headers = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """The bytes of a letter, the one address it goes to, and the ``Message-ID`` it has."""
+    """The bytes of a letter, its one recipient's address, and its ``Message-ID``."""
 
     content: bytes
     recipient: str
@@ -42,36 +42,45 @@ def multipart(kind: str, boundary: str, headers: Headers, parts: Sequence[str]) 
 
 
 class TextForm:
-    """A text with blanks, of a subtype of ``text``; ``escape`` is done to what fills them.
+    """A text with blanks, of a subtype of ``text``; ``escape`` is applied to their values.
 
-    The lines without a blank, which are nearly all, are encoded once for all letters.
+    ``begin`` is what every blank begins with: one search finds the lines without a blank. They are
+    nearly all, and are encoded once for all letters.
     """
 
     def __init__(
-        self, subtype: str, text: str, blanks: Sequence[str], escape: Callable[[str], str] = str
+        self,
+        subtype: str,
+        text: str,
+        blanks: Sequence[str],
+        escape: Callable[[str], str] = str,
+        begin: str = "",
     ) -> None:
         self._content_type = f'text/{subtype}; charset="utf-8"'
         self._escape = escape
-        # The runs of lines between the open ones, the ends of the lines around them included.
         self._open: list[str] = []
-        self._raw, self._quoted = [""], [""]
+        # What stands before each open line and after the last one, with the ends of the lines.
+        self._raw: list[str] = []
+        self._quoted: list[str] = []
+        raw: list[str] = []
+        quoted: list[str] = []
         for number, line in enumerate(text.split("\n")):
             if number:
-                self._raw[-1] += "\n"
-                self._quoted[-1] += "\r\n"
-            if any(blank in line for blank in blanks):
+                raw.append("\n")
+                quoted.append("\r\n")
+            if begin in line and any(blank in line for blank in blanks):
                 self._open.append(line)
-                self._raw.append("")
-                self._quoted.append("")
+                self._raw.append("".join(raw))
+                self._quoted.append("".join(quoted))
+                raw, quoted = [], []
             else:
-                self._raw[-1] += line
-                self._quoted[-1] += _quoted_again(line)
+                raw.append(line)
+                quoted.append(_quoted_again(line))
+        self._raw.append("".join(raw))
+        self._quoted.append("".join(quoted))
 
     def part(self, values: Mapping[str, str]) -> str:
-        """The part with what goes into the blanks.
-
-        In the encoding that takes less room, both of which are ASCII in short lines.
-        """
+        """The part with the values of the blanks, in the shorter of the two encodings."""
         filled = self._open
         for blank, value in values.items():
             escaped = self._escape(value)
