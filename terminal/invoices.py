@@ -31,6 +31,7 @@ from terminal.receipts import Plan, Receipt, lookups, plan
 from terminal.statement_files import BYTES_MAX, StatementError
 from terminal.statements import Credit, Statement, read_statement
 from terminal.todo import leave
+from texts.catalogue import Language
 
 commands = typer.Typer(
     no_args_is_help=True, help="Invoices and credit notes: read them, and say what was paid."
@@ -54,7 +55,7 @@ def show(
         Literal["text", "html", "pdf"], typer.Option("--as", help="What is written.")
     ] = "text",
     language: Annotated[
-        Literal["en", "ja"] | None, typer.Option("--lang", help="The payer's if not given.")
+        Language | None, typer.Option("--lang", help="The payer's if not given.")
     ] = None,
     file: Annotated[
         Path | None, typer.Option("-o", "--output", help="Into this file, not to the screen.")

@@ -35,6 +35,8 @@ KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "gettext": None,
     "pgettext": ((1, "c"), 2),
     "ngettext": (1, 2),
+    "pattern": None,
+    "patterns": (1, 2),
 }
 #: No dates and no names: the same texts give the same file.
 HEADER = """\

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from babel.core import Locale, UnknownLocaleError
+from babel.core import Locale, UnknownLocaleError, get_global
 from babel.dates import format_skeleton, format_time, get_timezone_name
 from babel.numbers import get_territory_currencies
 from babel.units import format_unit
@@ -16,24 +16,25 @@ from babel.units import format_unit
 from domain import figures
 from domain.money import in_decimals, minor_units
 from schemas.refusals import ProblemCode, ShapeError
-from services.storefront.pages.texts import Language
 
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
-_ZONES: dict[Language, str] = {"en": "UTC", "ja": "Asia/Tokyo"}
+_ZONES: Final = {"ja": "Asia/Tokyo"}
+#: Where readers of English most likely are, of those who pay here; elsewhere CLDR says it.
+_TERRITORIES: Final = {"en": "DE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Formats:
     """How one reader writes figures; ``locale`` and ``zone`` are ones that exist."""
 
-    language: Language
+    language: str
     locale: str
     zone: str
 
     @staticmethod
-    def of(language: Language, accepted: str = "") -> "Formats":
+    def of(language: str, accepted: str = "") -> "Formats":
         """In a language, with the territory that ``Accept-Language`` names for it first."""
-        return Formats(language, _locale(language, accepted), _ZONES[language])
+        return Formats(language, _locale(language, accepted), _ZONES.get(language, "UTC"))
 
     def number(self, number: int) -> str:
         """``1,234``."""
@@ -52,7 +53,7 @@ class Formats:
     @property
     def currency(self) -> str:
         """What the reader most likely pays in."""
-        territory = Locale.parse(self.locale).territory or {"en": "DE", "ja": "JP"}[self.language]
+        territory = Locale.parse(self.locale).territory or _territory(self.language)
         known = get_territory_currencies(territory)
         return str(known[0]) if known else "EUR"
 
@@ -140,7 +141,7 @@ def _duration(count: int, unit: str, length: Literal["short", "long"], locale: s
 
 
 @lru_cache(maxsize=1024)
-def _locale(language: Language, accepted: str) -> str:
+def _locale(language: str, accepted: str) -> str:
     for tag in accepted.split(","):
         found = re.fullmatch(rf"\s*{language}[-_]([A-Za-z]{{2}})\s*(;.*)?", tag)
         if found:
@@ -164,6 +165,12 @@ def _minute(at: datetime, locale: str, zone: str) -> str:
 def _day(at: datetime, locale: str, zone: str) -> str:
     there = at.astimezone(ZoneInfo(zone))
     return _plain(format_skeleton("MMMd", there, tzinfo=there.tzinfo, locale=locale))
+
+
+def _territory(language: str) -> str:
+    """Where most readers of a language are (CLDR, "likely subtags"); empty if nobody knows."""
+    likely = str(get_global("likely_subtags").get(language, ""))
+    return _TERRITORIES.get(language) or likely.rpartition("_")[2]
 
 
 def _zone_name(there: datetime, locale: str) -> str:

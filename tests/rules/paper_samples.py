@@ -7,7 +7,6 @@ from domain.ids import derive
 from schemas.groups import GroupPurchase
 from schemas.parts import Person, Product
 from schemas.payments import Payment
-from services.storefront.pages.texts import Language
 from services.storefront.papers.issuer import Issuer
 from services.storefront.papers.papers import Paper, paper_of
 from services.storefront.rules.bills import bill_of
@@ -31,7 +30,7 @@ IN_JAPAN = Issuer(
     payment_days=30,
     time_zone="Asia/Tokyo",
 )
-PAYERS: dict[Language, Person] = {
+PAYERS: dict[str, Person] = {
     "en": Person(id="ann", name="Ann Payer", email="ann@people.example"),
     "ja": Person(id="hana", name="花子", email="hana@people.example", locale="ja"),
 }
@@ -76,9 +75,9 @@ def received(*amounts: int) -> dict[str, Any]:
     return {"received": sum(amounts), "receipts": tuple(receipts)}
 
 
-def group(language: Language = "en", **fields: Any) -> GroupPurchase:
+def group(language: str = "en", **fields: Any) -> GroupPurchase:
     """What is bought."""
-    products: dict[Language, Product] = {
+    products: dict[str, Product] = {
         "en": Product(id="oil-5", name="Olive oil, 5 litre can <cold-pressed>"),
         "ja": Product(name="南部鉄器 急須 1.8L"),
     }
@@ -120,7 +119,7 @@ CASES: dict[str, tuple[Payment, tuple[Payment, ...]]] = {
 }
 
 
-def paper(name: str, language: Language) -> Paper:
+def paper(name: str, language: str) -> Paper:
     """A paper by its case, as payers of that language get it."""
     of, others = CASES[name]
     issuer = ISSUER if language == "en" else IN_JAPAN

@@ -15,12 +15,13 @@ from schemas.reasons import (
     RecordReason,
     TransferReason,
 )
-from services.storefront.commands.todo_items import OTHER, is_open, todo_of
-from services.storefront.pages import texts
-from services.storefront.pages.texts import LANGUAGES
+from services.storefront import todo_texts
+from services.storefront.commands.todo_items import is_open, todo_of
 from services.storefront.rules.rows import TodoRow
 from services.storefront.rules.todo_reasons import TODO_KINDS, reason_of_letter, reason_of_payment
+from services.storefront.rules.todo_texts import OTHER
 from terminal.todo import TITLES
+from texts.catalogue import languages, texts
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 GROUP = "GB-7K3M9-QXA2F-D"
@@ -163,30 +164,27 @@ def test_each_reason_of_a_payment_and_a_letter_has_an_example() -> None:
 
 def test_each_kind_and_reason_has_a_text() -> None:
     assert set(KNOWN) == set(TODO_KINDS) == set(TITLES)
+    assert set(KNOWN) == set(todo_texts.KINDS) == set(todo_texts.ONE)
     for kind, reasons in KNOWN.items():
         for reason in {*reasons, OTHER}:
-            assert texts.has(f"todo.do_{kind}_{reason}"), f"say in texts/todo.toml: {kind} {reason}"
+            assert todo_texts.TO_DO[kind].get(reason), f"say in todo_texts.py: {kind} {reason}"
     for each in get_args(LetterKind):
-        assert texts.has(f"todo.letter_{each}")
+        assert todo_texts.LETTERS.get(each)
 
 
 def test_each_text_belongs_to_a_known_reason() -> None:
-    told = {key for key in texts.load() if key.startswith("todo.do_")}
-    assert told == {
-        f"todo.do_{kind}_{reason}"
-        for kind, reasons in KNOWN.items()
-        for reason in {*reasons, OTHER}
-    }
+    told = {kind: set(reasons) for kind, reasons in todo_texts.TO_DO.items()}
+    assert told == {kind: {*reasons, OTHER} for kind, reasons in KNOWN.items()}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("kind", ["transfer", "order", "record"])
 def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
     kind: str, language: Any
 ) -> None:
     todo = todo_of(TodoRow(task(kind, reason="of-a-later-version"), NOW, ""), for_admin=True)
     assert todo.reason == "of-a-later-version"
-    assert todo.what_to_do(language) == texts.text(f"todo.do_{kind}_other", language)
+    assert todo.what_to_do(language) == texts(language).gettext(todo_texts.TO_DO[kind][OTHER])
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ async def test_a_seller_s_name_and_product_hold_no_link(page: Storefront) -> Non
     assert [each["field"] for each in refused.json["problems"]] == ["name"]
     form = await page.ask("POST", "/sellers", A.client, form=body)
     assert form.status == 422
-    assert "Please leave out web and mail addresses" in form.text
+    assert "Leave out web and email addresses" in form.text
 
     said = {"minimum_reservations": 10, "unit_price": 900, "currency": "EUR", "closes_at": LATER}
     for product, field in (({"name": TRICK}, "name"), ({"name": "x", "id": "evil.example"}, "id")):

@@ -232,7 +232,7 @@ def test_a_favor_is_a_credit_note_and_what_was_paid_beyond_it_goes_back(
     ann = group.payer("ann")
     assert ann.get(f"/payments/{number}")["open"] == 2700
     told = document(ann, credit, **{"as": "text"}).text
-    assert "The favor that the group purchase has earned" in told
+    assert "Discount of the group purchase" in told
     assert "Amount credited: €3.00" in told
     assert "Covered by credit notes: €3.00" in document(ann, number, **{"as": "text"}).text
 
@@ -298,9 +298,9 @@ def test_a_group_s_organizer_has_one_invoice_less_the_favor(api: Api) -> None:
     for said in (
         "ada@people.example",
         "€10.00 = €30.00",
-        "Favor of the group purchase",
+        "Group purchase discount",
         "-€3.00",
-        "Amount to be paid: €27.00",
+        "Amount to pay: €27.00",
     ):
         assert said in text, said  # fmt: skip
     managed = Reader(api.nobody.url).get(
@@ -415,7 +415,7 @@ def test_a_payment_by_card_that_waits_has_a_link_to_pay_and_one_that_failed_says
     assert 'href="https://pay.example/1"' in page.html
     assert page.text.count("Pay now") == 1
     assert "javascript:" not in page.html
-    assert "The provider of payments did not answer." in page.text
+    assert "The payment provider did not answer." in page.text
     assert "card_declined <b>" in page.text
     # Whoever orders for the member by the member's own link sees the same.
     ordering = f"/groups/{group.group_id}/order/{LINKS.token('order', group.group_id, 'kim')}"

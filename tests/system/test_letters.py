@@ -266,7 +266,7 @@ def test_one_click_unsubscribes_by_post_only(
         assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         seen = plain_http.get(link)
         assert seen.status_code == 200
-        assert "invitations to outbid" in seen.text
+        assert "invitations to make a better offer" in seen.text
         assert not stack.read("mail-preferences")
         assert plain_http.post(f"{link}x", data=one_click).status_code == 404
         assert not stack.read("mail-preferences")

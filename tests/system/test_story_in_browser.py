@@ -140,13 +140,13 @@ def test_a_group_purchase_from_its_start_to_everyone_s_favor(
     organizer.get_by_role("link", name=f"Start a group for {tea}").click()
     organizer.get_by_label("How many units").fill("6")
     organizer.get_by_label("How many days").fill("7")
-    organizer.get_by_label("E-mail").fill(dee)
+    organizer.get_by_label("Email").fill(dee)
     organizer.get_by_label("Your name").fill("Dee")
-    organizer.get_by_label("End as soon as the number is reached").check()
+    organizer.get_by_label("Close the group as soon as the goal is reached").check()
     press(organizer, "Start the group")
-    expect(organizer.get_by_role("heading", name="Keep this address")).to_be_visible()
+    expect(organizer.get_by_role("heading", name="Save the link to this page")).to_be_visible()
     group_id = organizer.locator(".ticket .code").inner_text()
-    shared = organizer.get_by_label("Link for orders").input_value()
+    shared = organizer.get_by_label("Link to order").input_value()
     watch(organizer, organizer.url)
 
     reader = somebody(PHONE)
@@ -235,10 +235,10 @@ def open_auction(seller: Page, key: str, product: str) -> str:
     seller.get_by_label("Product").fill(product)
     seller.get_by_label("Price each").fill("1,199.00")
     seller.get_by_label("Currency").select_option("EUR")
-    seller.get_by_label("Minimum of reservations").fill("4")
+    seller.get_by_label("Minimum number of reservations").fill("4")
     now = datetime.now(UTC)
-    seller.get_by_label("When other sellers are called").fill(local(now + TO_DATE))
-    seller.get_by_label("End of the term").fill(local(now + TERM))
+    seller.get_by_label("When we invite other sellers").fill(local(now + TO_DATE))
+    seller.get_by_label("Closing time").fill(local(now + TERM))
     press(seller, "Open the auction")
     expect(seller.locator(".verdict.good .title")).to_have_text("Your auction is open")
     return seller.url.partition("/seller/auctions/")[2].partition("?")[0]
@@ -264,7 +264,7 @@ def reserve_by_keyboard(buyer: Page, place: str, email: str) -> None:
     buyer.keyboard.press("ControlOrMeta+a")
     buyer.keyboard.type("1")
     buyer.keyboard.press("Enter")
-    expect(buyer.get_by_role("heading", name="Look into your mail")).to_be_visible()
+    expect(buyer.get_by_role("heading", name="Check your email")).to_be_visible()
 
 
 def unsubscribe(api: Api, letters: Letterbox, seller: Page, email: str) -> None:
@@ -272,7 +272,7 @@ def unsubscribe(api: Api, letters: Letterbox, seller: Page, email: str) -> None:
     letters.follow(seller, email, "invitation", "/unsubscribe/")
     assert not preferences(api)
     press(seller, "Unsubscribe")
-    expect(seller.locator("h1")).to_have_text("Unsubscribed")
+    expect(seller.locator("h1")).to_have_text("You are unsubscribed")
     assert preferences(api) == ["invitation"]
 
 
@@ -342,7 +342,7 @@ def test_a_counter_auction_from_registration_to_the_winner_s_list(
         other.goto(f"/seller{place}")
         expect(other.locator("#standing")).to_have_text("Another seller has the contract")
     seen = at_nord.content() + at_west.content() + onlooker.content()
-    onlooker.get_by_role("link", name="To the group purchase").click()
+    onlooker.get_by_role("link", name="Go to the group purchase").click()
     expect(onlooker.locator(".count [data-is=quantity]")).to_have_text("0")
     seen += onlooker.content()
     assert not [each for each in (*buyers, *sellers) if each in seen]

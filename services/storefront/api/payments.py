@@ -23,12 +23,12 @@ from services.storefront.api.parameters import (
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.commands.payments import Reported, is_of_payer
-from services.storefront.pages.texts import Language
 from services.storefront.papers.documents import MEDIA_TYPES, As
 from services.storefront.papers.lookup import paper_shown
 from services.storefront.rules.views import payment_detail, payment_view
 from services.storefront.web.documents import accepted_kind, as_document
 from services.storefront.web.shop import Shop
+from texts.catalogue import Language
 
 payments = router("payments")
 

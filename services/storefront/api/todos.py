@@ -25,8 +25,8 @@ from services.storefront.api.parameters import (
 )
 from services.storefront.api.routes import reads, router, writes
 from services.storefront.commands.todos import Owned
-from services.storefront.pages.texts import Language
 from services.storefront.web.shop import Shop
+from texts.catalogue import ENGLISH, Language
 
 todos = router("todo")
 
@@ -35,7 +35,7 @@ _transfers = JsonBody(TransfersGiven)
 _done = JsonBody(DoneGiven)
 
 
-def todo_view(shop: Shop, owned: Owned, language: Language = "en") -> TodoView:
+def todo_view(shop: Shop, owned: Owned, language: str = ENGLISH) -> TodoView:
     """The task in the API's form."""
     todo = owned.todo
     same = ("task_id", "kind", "since", "about", "group_id", "recipient_id", "letter", "amount")
@@ -67,7 +67,7 @@ async def list_todos(
     """Open tasks, the oldest first: a shop's own, or all with the admin's key."""
     page = await shop.commands.todos.page(actor, kind, of_shop, cursor, limit)
     return Page(
-        items=[todo_view(shop, each, lang or "en") for each in page.rows], cursor=page.cursor
+        items=[todo_view(shop, each, lang or ENGLISH) for each in page.rows], cursor=page.cursor
     )
 
 

@@ -1,7 +1,7 @@
 """Tasks for people in words: the task, its cause, and what to do. Pure: facts in, words out.
 
-The words stand in ``pages/texts/todo.toml``, one for each kind and reason; a reason that is not
-known here gets a general one, which is right whatever the reason is. No address of a person is in
+The texts stand in ``todo_texts``, one for each kind and reason; a reason that is not known there
+gets a general one, which is right whatever the reason is. No address of a person is in
 any of it: a mail server's or a shop's words may repeat one, so they are masked.
 """
 
@@ -21,19 +21,18 @@ from schemas.reasons import (
     RecordReason,
     TransferReason,
 )
-from services.storefront.pages import texts
-from services.storefront.pages.texts import Language
 from services.storefront.rules.rows import TodoRow
 from services.storefront.rules.todo_reasons import (
     is_about_group,
     reason_of_letter,
     reason_of_payment,
 )
+from services.storefront.rules.todo_texts import LETTERS, OTHER, TO_DO
+from texts.catalogue import ENGLISH, texts
 
 #: How a todo is closed: ``done`` by saying so, ``outcome`` by saying what became of the payment,
 #: ``retry`` by trying it again.
 Way = Literal["done", "outcome", "retry"]
-OTHER: Final = "other"
 #: Reasons of orders that have no dead letter: there is nothing that came.
 _WITHOUT_DEAD_LETTER: Final = frozenset({OrderReason.NOT_FETCHED, OrderReason.NOT_THE_PRODUCT})
 #: Reasons of transfers that brought no money, so that none may be recorded for an invoice.
@@ -81,19 +80,20 @@ class Todo:
         """The path of the page of its group."""
         return f"/groups/{quote(self.group_id, safe='')}" if self.group_id else None
 
-    def text_key(self) -> str:
-        """The key of the words that say what to do."""
-        known = f"todo.do_{self.kind}_{self.reason}"
-        return known if texts.has(known) else f"todo.do_{self.kind}_{OTHER}"
+    @property
+    def text(self) -> str:
+        """What to do, in English: `_` of it is what to do in another language."""
+        known = TO_DO[self.kind]
+        return known.get(self.reason, known[OTHER])
 
-    def what_to_do(self, language: Language = "en") -> str:
+    def what_to_do(self, language: str = ENGLISH) -> str:
         """What to do, in words."""
-        return texts.text(self.text_key(), language)
+        return texts(language).gettext(self.text)
 
-    def letter_key(self) -> str:
-        """The key of the words that say what a letter is."""
-        known = f"todo.letter_{self.letter}"
-        return known if texts.has(known) else f"todo.letter_{OTHER}"
+    @property
+    def letter_text(self) -> str:
+        """What a letter is, in English."""
+        return LETTERS.get(self.letter or OTHER, LETTERS[OTHER])
 
 
 def todo_of(row: TodoRow, *, for_admin: bool) -> Todo:

@@ -15,6 +15,7 @@ from services.storefront.problems import Impossible, Invalid, Overtaken
 from services.storefront.readmodel.details import auction_shown
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import shop_of
+from texts.catalogue import mark
 
 router = APIRouter(include_in_schema=False)
 
@@ -72,5 +73,14 @@ async def apply(request: Request, auction_id: str) -> Response:
 @router.get("/auctions/{auction_id}/applied")
 async def applied(request: Request, auction_id: str) -> Response:
     """Where to look now."""
-    back = {"href": auction_path(auction_id), "words": "apply.done_link"}
-    return said(request, "apply", "done", note="apply.done_spam", next=back)
+    back = {"href": auction_path(auction_id), "words": mark("Back to the auction")}
+    return said(
+        request,
+        mark("Check your email"),
+        mark("We sent you a link. Your reservation counts once you have confirmed it there."),
+        note=mark(
+            "Nothing after five minutes? Look in your spam folder, or reserve again: the new "
+            "reservation replaces the first."
+        ),
+        next=back,
+    )

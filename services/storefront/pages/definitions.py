@@ -12,6 +12,7 @@ from schemas.parts import NUMBER_MAX
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Access, visitor
 from services.storefront.commands.groups import Asked
+from services.storefront.pages import codes
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
@@ -68,7 +69,9 @@ def _form(
         number_hint=_number_hint(found, visit),
         days_max=days,
         days_value=str(min(DAYS_DEFAULT, days)),
-        method_options=[(each, visit.text(f"method.{each}")) for each in found.payment.methods],
+        method_options=[
+            (each, visit.gettext(codes.METHOD[each])) for each in found.payment.methods
+        ],
         once=form.values.get("once") or secrets.token_hex(16),
     )
 
@@ -77,10 +80,10 @@ def _number_hint(found: Definition, visit: Visit) -> object:
     limits, number = found.limits, visit.formats.number
     if limits.number_min is not None and limits.number_max is not None:
         least, most = number(limits.number_min), number(limits.number_max)
-        return visit.text("hint.number_between", least=least, most=most)
+        return visit.gettext("{least} to {most}", least=least, most=most)
     if limits.number_max is not None:
-        return visit.text("hint.number_most", most=number(limits.number_max))
-    return visit.text("hint.number_least", least=number(limits.number_min or 1))
+        return visit.gettext("At most {most}", most=number(limits.number_max))
+    return visit.gettext("At least {least}", least=number(limits.number_min or 1))
 
 
 @router.post("/definitions/{definition_id}/start")

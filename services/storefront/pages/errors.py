@@ -6,20 +6,51 @@ from fastapi.responses import Response
 from schemas.refusals import RefusalCode
 from services.storefront.pages.visits import Visit, said
 from services.storefront.problems import Refusal
+from texts.catalogue import mark
 
-#: By status: the texts ``error.<name>_title`` and ``error.<name>_text``.
-_NAMES = {
-    400: "odd",
-    401: "forbidden",
-    403: "forbidden",
-    404: "missing",
-    405: "odd",
-    409: "late",
-    413: "large",
-    415: "odd",
-    422: "odd",
-    429: "often",
-    503: "not_now",
+_ODD = (mark("We could not read this"), mark("Go back to the page before and try again."))
+_FORBIDDEN = (
+    mark("You can't do this"),
+    mark("Open the page again and try from there. If you are a seller, sign in first."),
+)
+_FAILED = (
+    mark("Something went wrong"),
+    mark("The mistake is ours, and we have recorded it. Please try again in a minute."),
+)
+_LINK = (
+    mark("This link does not work"),
+    mark(
+        "The link is incomplete or has expired. Copy the whole link from the email, or ask for a "
+        "new one."
+    ),
+)
+#: Title and text of each status.
+_TEXTS = {
+    400: _ODD,
+    401: _FORBIDDEN,
+    403: _FORBIDDEN,
+    404: (
+        mark("Page not found"),
+        mark("Check the address for typing errors. What was here may also have ended."),
+    ),
+    405: _ODD,
+    409: (
+        mark("This is no longer possible"),
+        mark(
+            "It has ended, or somebody was faster. Open the page again to see the current status."
+        ),
+    ),
+    413: (mark("This is too much at once"), mark("Please send less text.")),
+    415: _ODD,
+    422: _ODD,
+    429: (
+        mark("Too many tries"),
+        mark("Wait a minute, then try again. Everything you have already confirmed is kept."),
+    ),
+    503: (
+        mark("Not available right now"),
+        mark("We could not read or save this. Please try again in a minute."),
+    ),
 }
 #: A link in a letter that does not work.
 _OF_LINKS = frozenset(
@@ -27,17 +58,17 @@ _OF_LINKS = frozenset(
 )
 #: Statuses whose page also says why. What it says has no text that somebody sent.
 _EXPLAINED = frozenset({403, 409, 422})
-HOME = {"href": "/", "words": "page.home_link"}
+HOME = {"href": "/", "words": mark("See what's running")}
 
 
 def refuse_page(request: Request, refusal: Refusal) -> Response:
     """A refusal as people read it."""
-    name = _NAMES.get(refusal.status, "failed")
+    title, text = _TEXTS.get(refusal.status, _FAILED)
     if refusal.status == 404 and refusal.code in _OF_LINKS:
-        name = "link"
+        title, text = _LINK
     visit = Visit.of(request)
     why = visit.refused(refusal) if refusal.status in _EXPLAINED else None
-    answer = said(request, "error", name, refusal.status, visit=visit, why=why, next=HOME)
+    answer = said(request, title, text, refusal.status, visit=visit, why=why, next=HOME)
     for header, value in refusal.headers.items():
         if header.lower() != "www-authenticate":
             answer.headers[header] = value

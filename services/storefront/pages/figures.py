@@ -30,9 +30,12 @@ def charts(visit: Visit, auction: AuctionDetail) -> tuple[Markup, Markup]:
     steps = [Step(each.at, each.unit_price, f.money(each.unit_price, currency)) for each in history]
     begins = Mark(auction.opened_at, f.day(auction.opened_at))
     ends = Mark(auction.closes_at, f.day(auction.closes_at))
-    summary = visit.text(
-        "auction.chart_summary",
-        n=len(steps) - 1,
+    summary = visit.ngettext(
+        "Price over time: opened at {first} on {begins}, now {last} after {n} change. "
+        "Closes on {ends}.",
+        "Price over time: opened at {first} on {begins}, now {last} after {n} changes. "
+        "Closes on {ends}.",
+        len(steps) - 1,
         first=steps[0].written,
         last=steps[-1].written,
         begins=begins.written,
@@ -56,16 +59,39 @@ def _events(visit: Visit, auction: AuctionDetail) -> Iterator[Event]:
     f, before = visit.formats, None
     for each in auction.history:
         price = f.money(each.unit_price, auction.currency)
-        kind = "better" if before else "opened"
-        words = visit.text(f"auction.event_{kind}", price=price, n=each.minimum_reservations)
-        less = before.unit_price - each.unit_price if before else 0
-        yield Event(kind, each.at, words, less)
+        minimum = f.number(each.minimum_reservations)
+        if before:
+            words = visit.gettext(
+                "A better offer took over: {price}, minimum {minimum}", price=price, minimum=minimum
+            )
+            yield Event("better", each.at, words, before.unit_price - each.unit_price)
+        else:
+            words = visit.gettext(
+                "Opened at {price} with a minimum of {minimum}", price=price, minimum=minimum
+            )
+            yield Event("opened", each.at, words)
         before = each
     if auction.invited_at:
-        yield Event("invited", auction.invited_at, visit.text("auction.event_invited"))
+        yield Event(
+            "invited",
+            auction.invited_at,
+            visit.gettext("We invited all registered sellers to make a better offer"),
+        )
     if auction.status != "open":
-        words = visit.text(f"auction.event_{auction.status}", n=auction.reservations)
+        words = _ended(visit, auction)
         yield Event(auction.status, auction.concluded_at or auction.closes_at, words)
+
+
+def _ended(visit: Visit, auction: AuctionDetail) -> Markup:
+    if auction.status == "concluded":
+        return visit.ngettext(
+            "Contract concluded for {n} unit",
+            "Contract concluded for {n} units",
+            auction.reservations,
+        )
+    if auction.status == "failed":
+        return visit.gettext("Ended without a contract")
+    return visit.gettext("Withdrawn by the seller")
 
 
 def drop(auction: AuctionDetail) -> float:

@@ -23,6 +23,7 @@ from services.storefront.readmodel.details import group_shown
 from services.storefront.web.bodies import given
 from services.storefront.web.parameters import Digits
 from services.storefront.web.shop import shop_of
+from texts.catalogue import mark
 
 router = APIRouter(include_in_schema=False)
 Units = Annotated[int, Digits]
@@ -68,12 +69,18 @@ async def _form(
     shown = await group_shown(shop_of(request).reader, actor.about)
     view = shown.view
     if not is_open(view, visit):
-        back = {"href": group_path(view.group_id), "words": "order.done_link"}
+        back = {"href": group_path(view.group_id), "words": mark("Go to the group purchase")}
         also = None
         if actor.id:
             link = shop_of(request).access.payments_path(view.group_id, actor.id)
-            also = {"href": link, "words": "paying.link"}
-        return said(request, "order", "closed", next=back, also=also)
+            also = {"href": link, "words": mark("See your payments")}
+        return said(
+            request,
+            mark("This group takes no more orders"),
+            mark("Its page shows how it ended."),
+            next=back,
+            also=also,
+        )
     return page(
         request,
         "order.html",
@@ -138,22 +145,36 @@ async def ordered(
     actor = _link_holder(request, group_id, token)
     view = (await group_shown(shop_of(request).reader, actor.about)).view
     visit = Visit.of(request)
-    to_group = {"href": group_path(group_id), "words": "order.done_link"}
+    to_group = {"href": group_path(group_id), "words": mark("Go to the group purchase")}
     values = {
-        "units": visit.text("unit.units", n=min(max(n, 1), NUMBER_MAX)),
+        "units": visit.ngettext("{n} unit", "{n} units", min(max(n, 1), NUMBER_MAX)),
         "product": view.product.name,
         "id": group_id,
     }
     if state == "unconfirmed":
-        return said(request, "order", "unconfirmed", visit=visit, values=values, next=to_group)
+        return said(
+            request,
+            mark("Please confirm your order: we sent you an email"),
+            mark(
+                "{units} of {product} under {id}. Confirm the order by the link in the email "
+                "within 48 hours. Until then it does not count, and after that it expires."
+            ),
+            visit=visit,
+            values=values,
+            next=to_group,
+        )
     to_pay = None
     if payments and view.payment.scope == "member":
-        words = "paying.link_now" if view.payment.method == "card" else "paying.link"
+        words = (
+            mark("Pay for your order")
+            if view.payment.method == "card"
+            else mark("See your payments")
+        )
         to_pay = {"href": payments_path(group_id, payments), "words": words}
     return said(
         request,
-        "order",
-        "done",
+        mark("We have your order"),
+        mark("{units} of {product} under {id}. We email you as soon as it counts."),
         visit=visit,
         values=values,
         next=to_pay or to_group,

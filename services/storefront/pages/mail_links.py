@@ -14,13 +14,14 @@ from schemas.auctions import AUCTIONS, ApplicationRefused, Auction
 from schemas.letters import Resubscribed, Unsubscribed
 from services.storefront.access.callers import MAX_AGE
 from services.storefront.commands.orders import Confirmable
-from services.storefront.pages import texts
+from services.storefront.pages import codes
 from services.storefront.pages.errors import HOME
 from services.storefront.pages.paths import auction_path, group_path, path_of
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Overtaken
 from services.storefront.readmodel.details import group_shown
 from services.storefront.web.shop import shop_of
+from texts.catalogue import mark
 from texts.facts import APPLICATIONS
 from texts.reasons import explained
 
@@ -40,11 +41,22 @@ def _parts(request: Request, purpose: Purpose, token: str, count: int) -> list[s
     return what
 
 
-async def _ask(request: Request, auction_id: str, what: str, action: str) -> Response:
+async def _ask(
+    request: Request, auction_id: str, action: str, *, title: str, text: str, button: str
+) -> Response:
     """What is to become of a reservation, said with the product's name, and the button."""
     found = await shop_of(request).reader.fact(AUCTIONS.name, auction_id)
     about = found.product.name if isinstance(found, Auction) else auction_id
-    return page(request, "ask.html", what=what, values={}, about=about, action=action)
+    return page(
+        request,
+        "ask.html",
+        title=title,
+        text=text,
+        button=button,
+        values={},
+        about=about,
+        action=action,
+    )
 
 
 # --- reservations --------------------------------------------------------------------------------
@@ -54,7 +66,17 @@ async def _ask(request: Request, auction_id: str, what: str, action: str) -> Res
 async def ask_to_confirm(request: Request, token: str) -> Response:
     """Whether the reservation is to count."""
     auction_id, _ = _two(request, "confirm-application", token)
-    return await _ask(request, auction_id, what="letters.confirm", action=f"/confirm/{token}")
+    return await _ask(
+        request,
+        auction_id,
+        action=f"/confirm/{token}",
+        title=mark("Confirm your reservation"),
+        text=mark(
+            "Your reservation counts once you confirm it. If the price falls before the end, you "
+            "get the lower price."
+        ),
+        button=mark("Confirm"),
+    )
 
 
 @router.post("/confirm/{token}")
@@ -68,25 +90,41 @@ async def confirm(request: Request, token: str) -> Response:
     withdrawal = path_of(shop.access.application_link(auction_id, application_id))
     return said(
         request,
-        "letters",
-        "confirmed",
-        next={"href": auction_path(auction_id), "words": "apply.done_link"},
-        also={"href": withdrawal, "words": "letters.withdraw_link"},
+        mark("Thank you: your reservation counts"),
+        mark(
+            "If the auction is still open, it is counted in a moment. We email you when the "
+            "auction ends."
+        ),
+        next={"href": auction_path(auction_id), "words": mark("Back to the auction")},
+        also={"href": withdrawal, "words": mark("Changed your mind? Withdraw your reservation")},
     )
 
 
 def _refused(request: Request, refusal: ApplicationRefused) -> Response:
     """The page that says why a reservation can't count."""
-    why = explained(APPLICATIONS, refusal.reason, Visit.of(request).writing)
-    back = {"href": auction_path(refusal.auction_id), "words": "apply.done_link"}
-    return said(request, "letters", "refused", 409, values={"why": why}, next=back)
+    back = {"href": auction_path(refusal.auction_id), "words": mark("Back to the auction")}
+    return said(
+        request,
+        mark("Your reservation does not count"),
+        "",
+        409,
+        why=explained(APPLICATIONS, refusal.reason, Visit.of(request).writing),
+        next=back,
+    )
 
 
 @router.get("/applications/{token}")
 async def ask_to_withdraw(request: Request, token: str) -> Response:
     """Whether the reservation is to be taken back."""
     auction_id, _ = _two(request, "application", token)
-    return await _ask(request, auction_id, what="letters.withdraw", action=f"/applications/{token}")
+    return await _ask(
+        request,
+        auction_id,
+        action=f"/applications/{token}",
+        title=mark("Withdraw your reservation"),
+        text=mark("It then no longer counts. You can reserve again while the auction runs."),
+        button=mark("Withdraw the reservation"),
+    )
 
 
 @router.post("/applications/{token}")
@@ -96,8 +134,13 @@ async def withdraw(request: Request, token: str) -> Response:
     shop = shop_of(request)
     actor = shop.access.by_link(request, "application", token)
     await shop.commands.reservations.withdraw(actor, auction_id, application_id)
-    back = {"href": auction_path(auction_id), "words": "apply.done_link"}
-    return said(request, "letters", "withdrawn", next=back)
+    back = {"href": auction_path(auction_id), "words": mark("Back to the auction")}
+    return said(
+        request,
+        mark("Your reservation is withdrawn"),
+        mark("If the auction had already ended, the reservation still counts."),
+        next=back,
+    )
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -126,7 +169,11 @@ async def ask_to_confirm_order(request: Request, token: str) -> Response:
         request,
         "ask.html",
         visit=visit,
-        what="letters.confirm_order",
+        title=mark("Confirm your order"),
+        text=mark(
+            "{units} of {product} under {id}. The order does not count until you confirm it."
+        ),
+        button=mark("Confirm the order"),
         values=_ordered(visit, order, view.product.name),
         about=view.product.name,
         action=f"/confirm-order/{token}",
@@ -140,26 +187,40 @@ async def confirm_order(request: Request, token: str) -> Response:
     visit = Visit.of(request)
     shop = shop_of(request)
     view = (await group_shown(shop.reader, order.group_id)).view
-    to_group = {"href": group_path(order.group_id), "words": "order.done_link"}
+    to_group = {"href": group_path(order.group_id), "words": mark("Go to the group purchase")}
     try:
         await shop.commands.orders.confirm(order)
     except Overtaken:
         return _expired(request, order)
     except Impossible:
-        return said(request, "letters", "order_refused", 422, visit=visit, next=to_group)
+        return said(
+            request,
+            mark("This order can no longer count"),
+            mark(
+                "The group purchase was withdrawn, or the order was refused for another reason. "
+                "You owe nothing for it. The group's page shows the current status."
+            ),
+            422,
+            visit=visit,
+            next=to_group,
+        )
     to_pay = None
     if view.payment.scope == "member":
         link = shop.access.payments_path(order.group_id, order.member_id, order.order_id)
-        words = "paying.link_now" if view.payment.method == "card" else "paying.link"
+        words = (
+            mark("Pay for your order")
+            if view.payment.method == "card"
+            else mark("See your payments")
+        )
         to_pay = {"href": link, "words": words}
     scope = "group" if view.payment.scope == "group" else view.payment.method
     return said(
         request,
-        "letters",
-        "order_confirmed",
+        mark("Thank you: your order is confirmed"),
+        mark("{units} of {product} under {id}. We email you as soon as it counts."),
         visit=visit,
         values=_ordered(visit, order, view.product.name),
-        note=f"order.counts_{scope}",
+        note=codes.COUNTS_ONCE[scope],
         next=to_pay or to_group,
         also=to_group if to_pay else None,
     )
@@ -167,14 +228,24 @@ async def confirm_order(request: Request, token: str) -> Response:
 
 def _ordered(visit: Visit, order: Confirmable, product: str) -> dict[str, object]:
     """The order's units and product, in words."""
-    units = visit.text("unit.units", n=order.quantity)
+    units = visit.ngettext("{n} unit", "{n} units", order.quantity)
     return {"units": units, "product": product, "id": order.group_id}
 
 
 def _expired(request: Request, order: Confirmable) -> Response:
     """The page that says that the link has expired, and what to do."""
-    again = {"href": group_path(order.group_id), "words": "order.done_link"}
-    return said(request, "letters", "order_expired", 410, next=again)
+    again = {"href": group_path(order.group_id), "words": mark("Go to the group purchase")}
+    return said(
+        request,
+        mark("This link has expired"),
+        mark(
+            "You have 48 hours to confirm an order. If you confirmed yours in time, it is valid "
+            "and there is nothing to do. If not, it has expired: please order again on the "
+            "group's page."
+        ),
+        410,
+        next=again,
+    )
 
 
 # --- which letters people want -------------------------------------------------------------------
@@ -182,8 +253,8 @@ def _expired(request: Request, order: Confirmable) -> Response:
 
 def _kind(request: Request, kind: str) -> dict[str, object]:
     """A kind of letters in words; one that is new to us as it is called."""
-    key = f"kind.{kind}"
-    return {"what": Visit.of(request).text(key) if texts.has(key) else kind}
+    known = codes.LETTERS.get(kind)
+    return {"what": Visit.of(request).gettext(known) if known else kind}
 
 
 @router.get("/unsubscribe/{token}")
@@ -193,7 +264,12 @@ async def ask_to_unsubscribe(request: Request, token: str) -> Response:
     return page(
         request,
         "ask.html",
-        what="letters.unsubscribe",
+        title=mark("Do you want to unsubscribe?"),
+        text=mark(
+            "If you unsubscribe, you no longer get {what}. You still get emails that are "
+            "part of a contract."
+        ),
+        button=mark("Unsubscribe"),
         values=_kind(request, kind),
         about=None,
         action=f"/unsubscribe/{token}",
@@ -205,8 +281,14 @@ async def unsubscribe(request: Request, token: str) -> Response:
     """They end; also for the button of mail programs."""
     recipient_id, kind, mailbox = _parts(request, "unsubscribe", token, 3)
     await shop_of(request).commands.preferences.prefer(Unsubscribed, recipient_id, kind, mailbox)
-    again = {"action": f"/resubscribe/{token}", "words": "letters.resubscribe_button"}
-    return said(request, "letters", "unsubscribed", values=_kind(request, kind), button=again)
+    again = {"action": f"/resubscribe/{token}", "words": mark("Subscribe again")}
+    return said(
+        request,
+        mark("You are unsubscribed"),
+        mark("You no longer get {what}. You still get emails that are part of a contract."),
+        values=_kind(request, kind),
+        button=again,
+    )
 
 
 @router.post("/resubscribe/{token}")
@@ -214,4 +296,10 @@ async def resubscribe(request: Request, token: str) -> Response:
     """They come again."""
     recipient_id, kind, mailbox = _parts(request, "unsubscribe", token, 3)
     await shop_of(request).commands.preferences.prefer(Resubscribed, recipient_id, kind, mailbox)
-    return said(request, "letters", "resubscribed", values=_kind(request, kind), next=HOME)
+    return said(
+        request,
+        mark("Welcome back"),
+        mark("You get {what} again."),
+        values=_kind(request, kind),
+        next=HOME,
+    )

@@ -16,6 +16,7 @@ from services.storefront.problems import Invalid, Overtaken
 from services.storefront.readmodel.details import group_shown
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import shop_of
+from texts.catalogue import mark
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100
@@ -102,5 +103,10 @@ async def withdraw(request: Request, group_id: str, token: str) -> Response:
 async def withdrawn(request: Request, group_id: str, token: str) -> Response:
     """What comes of it."""
     _organizer(request, group_id, token)
-    back = {"href": group_path(group_id), "words": "order.done_link"}
-    return said(request, "manage", "withdrawn", next=back)
+    back = {"href": group_path(group_id), "words": mark("Go to the group purchase")}
+    return said(
+        request,
+        mark("The group purchase is being withdrawn"),
+        mark("Its page shows this in a moment."),
+        next=back,
+    )

@@ -28,6 +28,7 @@ from services.storefront.rules.rows import Listed
 from services.storefront.web.answers import offer_answer
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import Shop, shop_of
+from texts.catalogue import mark
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100
@@ -38,7 +39,7 @@ FIELDS = {
     "minimum_step": "step",
     "quantity_max_per_applicant": "most",
 }
-_DESK = {"href": "/seller", "words": "desk.back"}
+_DESK = {"href": "/seller", "words": mark("Back to your desk")}
 
 
 async def _seller(request: Request) -> Actor | None:
@@ -83,7 +84,9 @@ def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) ->
             (each, f"{each} · {get_currency_name(each, locale=f.locale)}") for each in codes
         ],
         zone=zone,
-        zone_hint=visit.text("hint.zone", zone=Markup("<span data-zone>{}</span>").format(zone)),
+        zone_hint=visit.gettext(
+            "Time zone: {zone}", zone=Markup("<span data-zone>{}</span>").format(zone)
+        ),
     )
 
 
@@ -158,7 +161,13 @@ async def desk_auction(
         if verdict is None:
             raise
         # What was just opened is not in the read model yet.
-        return said(request, "open", "done", 202, next=_DESK)
+        return said(
+            request,
+            mark("We are opening your auction"),
+            mark("Its page is there in a moment."),
+            202,
+            next=_DESK,
+        )
 
 
 async def _verdict(shop: Shop, actor: Actor, auction_id: str, offer_id: str) -> OfferAnswer:

@@ -4,6 +4,7 @@ The language is that of ``?lang=``, which is kept in a cookie, else the cookie's
 browser asks for.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from babel.core import Locale
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,11 +23,12 @@ from markupsafe import Markup, escape
 from domain.money import decimals
 from schemas.parts import Problem, Tier
 from schemas.refusals import ProblemCode
+from services.storefront import todo_texts
 from services.storefront.formats import Formats
-from services.storefront.pages import texts
-from services.storefront.pages.texts import LANGUAGES, Language
+from services.storefront.pages import codes
 from services.storefront.problems import Refusal
 from services.storefront.rules import chart
+from texts.catalogue import ENGLISH, Texts, languages, own_name, texts
 from texts.reasons import (
     OFFERS_AND_WITHDRAWALS,
     Value,
@@ -35,16 +38,19 @@ from texts.reasons import (
     problem_text,
     told,
 )
+from texts.templates import escaped, install
 
 LANGUAGE_COOKIE = "lang"
 _YEAR_SECONDS = 365 * 86_400
+#: No language has a plural category that none of the numbers below has, but for fractions.
+_PLURALS_REPEAT_AFTER = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """Who reads, when, and how that person writes."""
 
-    language: Language
+    language: str
     formats: Formats
     now: datetime
 
@@ -57,13 +63,10 @@ class Visit:
         )
         return Visit(language, Formats.of(language, accepted), now or datetime.now(UTC))
 
-    def text(self, key: str, n: int | None = None, **values: object) -> Markup:
-        """A text with its values, safe to stand in a page; ``n`` is a number that it counts."""
-        if n is None and not values:
-            return _plain_text(key, self.language)
-        if n is not None:
-            values["n"] = self.formats.number(n)
-        return Markup(escape(texts.text(key, self.language, n))).format(**values)
+    @property
+    def texts(self) -> Texts:
+        """The texts in the reader's language."""
+        return texts(self.language)
 
     @property
     def writing(self) -> Writing:
@@ -97,37 +100,45 @@ class Visit:
         """Why an offer was judged as it was."""
         return escape(explained(OFFERS_AND_WITHDRAWALS, code, self.writing))
 
-    def pattern(self, key: str, n: int | None = None) -> str:
-        """A text whose ``{names}`` a script in the page fills in."""
-        return texts.text(key, self.language, n)
+    def gettext(self, text: str, **values: object) -> Markup:
+        """A text with its values, safe to stand in a page."""
+        return escaped(self.texts.gettext(text), values)
+
+    def ngettext(self, one: str, many: str, n: int, **values: object) -> Markup:
+        """The text for a number, which it may show as ``{n}``."""
+        values["n"] = self.formats.number(n)
+        return escaped(self.texts.ngettext(one, many, n), values)
 
     def tier(self, tier: Tier, currency: str | None) -> Markup:
         """What a tier gives, in words."""
+        f = self.formats
         if tier.percent_off is not None:
-            return self.text("group.percent_off", percent=self.formats.percent(tier.percent_off))
+            return self.gettext("{percent} off", percent=f.percent(tier.percent_off))
         if tier.gift:
-            return self.text("group.gift", gift=tier.gift)
-        kind = "amount_off" if tier.amount_off is not None else "unit_price"
-        amount = tier.amount_off if tier.amount_off is not None else tier.unit_price
-        return self.text(f"group.{kind}", amount=self.formats.money(amount or 0, currency))
+            return self.gettext("a gift: {gift}", gift=tier.gift)
+        if tier.amount_off is not None:
+            return self.gettext("{amount} off each", amount=f.money(tier.amount_off, currency))
+        return self.gettext("{amount} each", amount=f.money(tier.unit_price or 0, currency))
 
 
-@cache
-def _plain_text(key: str, language: Language) -> Markup:
-    return Markup(escape(texts.text(key, language, None))).format()
-
-
-def _language(asked: str | None, kept: str | None, accepted: str) -> Language:
+def _language(asked: str | None, kept: str | None, accepted: str) -> str:
     browsers = (tag.strip().partition(";")[0].partition("-")[0] for tag in accepted.split(","))
-    for each in (asked, kept, *browsers):
-        for language in LANGUAGES:
-            if each == language:
-                return language
-    return "en"
+    known = languages()
+    return next((each for each in (asked, kept, *browsers) if each in known), ENGLISH)
 
 
 @cache
-def _environment() -> Environment:
+def _patterns(language: str, one: str, many: str) -> str:
+    """The texts for a number as a script picks them: JSON, by plural category (CLDR)."""
+    found = {"other": texts(language).ngettext(one, many, 2)}
+    category = Locale(language).plural_form
+    for n in range(1, _PLURALS_REPEAT_AFTER):
+        found.setdefault(category(n), texts(language).ngettext(one, many, n))
+    return json.dumps(found, ensure_ascii=False)
+
+
+@cache
+def _environment(language: str) -> Environment:
     environment = Environment(
         loader=PackageLoader("services.storefront.pages"),
         autoescape=True,
@@ -135,11 +146,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    install(environment, texts(language))
     environment.globals.update(
         asset=asset,
         bar=chart.bar,
+        brand="jointbuy",
+        codes=codes,
         decimals=decimals,
+        # Texts whose ``{names}`` a script in the page fills in.
+        pattern=texts(language).gettext,
+        patterns=partial(_patterns, language),
         segment=partial(quote, safe=""),
+        todo_texts=todo_texts,
     )
     return environment
 
@@ -163,13 +181,19 @@ def render(
     name: str, visit: Visit, path: str = "/", query: Mapping[str, str] | None = None, **values: Any
 ) -> str:
     """A template for a visit to ``path``."""
-    other = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
+    others = [
+        {
+            "code": code,
+            "name": own_name(code),
+            "url": f"{path}?{urlencode({**(query or {}), 'lang': code})}",
+        }
+        for code in languages()
+        if code != visit.language
+    ]
     return (
-        _environment()
+        _environment(visit.language)
         .get_template(name)
         .render(
-            t=visit.text,
-            pattern=visit.pattern,
             told=visit.told,
             field_name=visit.field,
             offer_reason=visit.offer_reason,
@@ -178,7 +202,7 @@ def render(
             lang=visit.language,
             now=visit.now,
             path=path,
-            other_language_url=f"{path}?{urlencode({**(query or {}), 'lang': other})}",
+            other_languages=others,
             **values,
         )
     )
@@ -204,7 +228,7 @@ def answered(request: Request, visit: Visit, body: str, status: int = 200) -> HT
     answer = HTMLResponse(body, status)
     answer.headers["Vary"] = "Accept-Language, Cookie"
     answer.headers["Content-Language"] = visit.language
-    if request.query_params.get("lang") in LANGUAGES:
+    if request.query_params.get("lang") in languages():
         answer.set_cookie(
             LANGUAGE_COOKIE, visit.language, max_age=_YEAR_SECONDS, samesite="lax", httponly=True,
             secure=request.url.scheme == "https",
@@ -212,11 +236,12 @@ def answered(request: Request, visit: Visit, body: str, status: int = 200) -> HT
     return answer
 
 
-def said(request: Request, table: str, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page of a title and a sentence: the texts ``<table>.<name>_title`` and ``…_text``.
+def said(request: Request, title: str, text: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page of a title and a text, both in English as the code marks them.
 
-    It may have ``values`` for them, ``why`` as a sentence, a ``note``, a ``button`` that posts to
-    its ``action``, and the links ``next`` and ``also``.
+    It may have ``values`` for the text, ``why`` as a sentence, a ``note``, a ``button`` that posts
+    to its ``action``, and the links ``next`` and ``also``; their words are in English too. Without
+    a text, ``why`` stands in its place.
     """
     rest = dict.fromkeys(("values", "why", "note", "button", "next", "also"))
-    return page(request, "said.html", status, what=f"{table}.{name}", **{**rest, **values})
+    return page(request, "said.html", status, title=title, text=text, **{**rest, **values})

@@ -9,12 +9,12 @@ from schemas.payments import Payment
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Access
 from services.storefront.access.pseudonyms import pseudonym
-from services.storefront.pages.texts import Language
 from services.storefront.papers.issuer import Issuer
 from services.storefront.papers.papers import Paper, paper_of
 from services.storefront.problems import Overtaken, Unknown
 from services.storefront.readmodel.reader import Reader
 from services.storefront.rules.bills import bill_of, has_paper
+from texts.catalogue import language_of
 
 
 class Means(Protocol):
@@ -37,7 +37,7 @@ async def paper_shown(
     means: Means,
     payment: Payment,
     group: GroupPurchase,
-    language: Language | None,
+    language: str | None,
     *,
     with_address: bool,
 ) -> Paper:
@@ -52,7 +52,7 @@ async def paper_shown(
         raise Overtaken(RefusalCode.NO_ISSUER)
     payer = await _payer(means.reader, payment, group)
     if language is None:
-        language = "ja" if (payer.locale or "").lower().startswith("ja") else "en"
+        language = language_of(payer.locale or "")
     if not with_address:
         payer = payer.model_copy(update={"email": None})
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")

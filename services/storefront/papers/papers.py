@@ -2,17 +2,37 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
 from services.storefront.formats import Formats
-from services.storefront.pages import texts
-from services.storefront.pages.texts import Language
 from services.storefront.papers.issuer import Issuer
 from services.storefront.rules.bills import Bill, Line
+from texts.catalogue import mark, texts
 
 Pair = tuple[str, str]
+_TITLE: Final = {"invoice": mark("Invoice"), "credit": mark("Credit note")}
+_TOTAL: Final = {"invoice": mark("Amount to pay"), "credit": mark("Amount credited")}
+#: Why there is a credit note, by the cause of its payment.
+_REASON: Final = {
+    "favor": mark("Discount of the group purchase"),
+    "order": mark("Goods were returned, or an order was cancelled"),
+    "withdrawal": mark("The group purchase was withdrawn"),
+}
+#: Lines that are not the product itself.
+_LINE: Final = {
+    "favor": mark("Group purchase discount"),
+    "withdrawn": mark("The group purchase was withdrawn"),
+    "before": mark("Billed or paid before"),
+}
+_STATUS: Final = {
+    "open": mark("to be paid"),
+    "paid": mark("paid"),
+    "offset": mark("covered by credit notes"),
+    "credited": mark("credited"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +42,7 @@ class Paper:
     ``lines`` are description, quantity, unit price and amount, under ``columns``.
     """
 
-    language: Language
+    language: str
     title: str
     issuer: tuple[str, ...]
     payer: tuple[str, ...]
@@ -36,7 +56,7 @@ class Paper:
     notes: tuple[str, ...]
 
 
-def paper_of(bill: Bill, issuer: Issuer, language: Language) -> Paper:
+def paper_of(bill: Bill, issuer: Issuer, language: str) -> Paper:
     """The paper of a bill: the same bill and issuer always give the same."""
     return _Writing(bill, issuer, language).paper()
 
@@ -48,10 +68,11 @@ def plain(text: str) -> str:
 
 
 class _Writing:
-    def __init__(self, bill: Bill, issuer: Issuer, language: Language) -> None:
+    def __init__(self, bill: Bill, issuer: Issuer, language: str) -> None:
         self._bill = bill
         self._issuer = issuer
         self._language = language
+        self._texts = texts(language)
         self._formats = Formats.of(language)
         self._zone = ZoneInfo(issuer.time_zone)
 
@@ -60,22 +81,22 @@ class _Writing:
         total = -sum(each.amount for each in bill.lines)
         return Paper(
             language=self._language,
-            title=f"{self._t(f'bill.{kind}')} {plain(bill.number)}",
+            title=f"{self.gettext(_TITLE[kind])} {plain(bill.number)}",
             issuer=tuple(self._from()),
             payer=self._payer_lines(),
             labels={
-                "from": self._t("bill.from"),
-                "to": self._t("bill.to"),
-                "standing": self._t("bill.standing"),
-                "how": self._t("bill.how"),
+                "from": self.gettext("From"),
+                "to": self.gettext("To"),
+                "standing": self.gettext("Payment status"),
+                "how": self.gettext("How to pay"),
             },
             facts=tuple(self._facts()),
             columns=(
-                self._t("bill.description"), self._t("bill.quantity"), self._t("bill.unit_price"),
-                self._t("bill.amount"),
+                self.gettext("Description"), self.gettext("Quantity"), self.gettext("Unit price"),
+                self.gettext("Amount"),
             ),
             lines=tuple(self._line(each) for each in bill.lines),
-            total=(self._t(f"bill.total_{kind}"), self._money(total if bill.is_credit else -total)),
+            total=(self.gettext(_TOTAL[kind]), self._money(total if bill.is_credit else -total)),
             standing=tuple(self._standing()),
             to_pay=tuple(self._to_pay()) if bill.open else (),
             notes=tuple(self._notes()),
@@ -87,27 +108,29 @@ class _Writing:
         issuer = self._issuer
         found = [issuer.name, *issuer.address]
         found += [issuer.email] if issuer.email else []
-        return [*found, f"{self._t('bill.tax_id')}: {issuer.tax_id}"]
+        tax_id = self.gettext("Tax ID")
+        return [*found, f"{tax_id}: {issuer.tax_id}"]
 
     def _payer_lines(self) -> tuple[str, ...]:
         payer = self._bill.payer
         name, email = plain(payer.name or ""), plain(payer.email or "")
-        customer = f"{self._t('bill.customer')}: {plain(payer.id)}"
+        label = self.gettext("Customer")
+        customer = f"{label}: {plain(payer.id)}"
         return tuple(each for each in (name, email, customer) if each)
 
     def _facts(self) -> list[Pair]:
         bill = self._bill
-        found = [(self._t("bill.number"), plain(bill.number))]
+        found = [(self.gettext("Number"), plain(bill.number))]
         if bill.begun_at is not None:
-            found.append((self._t("bill.date"), self._day(bill.begun_at)))
+            found.append((self.gettext("Date"), self._day(bill.begun_at)))
             if not bill.is_credit:
                 days = timedelta(days=self._issuer.payment_days)
-                found.append((self._t("bill.due"), self._day(bill.begun_at + days)))
-        found.append((self._t("bill.group"), plain(bill.group_id)))
+                found.append((self.gettext("Please pay by"), self._day(bill.begun_at + days)))
+        found.append((self.gettext("Group purchase ID"), plain(bill.group_id)))
         if bill.order_id is not None:
-            found.append((self._t("bill.order"), plain(bill.order_id)))
+            found.append((self.gettext("Order number"), plain(bill.order_id)))
         if bill.is_credit:
-            found.append((self._t("bill.reason"), self._t(f"bill.reason_{bill.reason}")))
+            found.append((self.gettext("Reason"), self.gettext(_REASON[bill.reason])))
         return found
 
     # --- what ------------------------------------------------------------------------------------
@@ -118,52 +141,65 @@ class _Writing:
             product_id = self._bill.product_id
             what = f"{product} ({plain(product_id)})" if product_id else product
         else:
-            what = self._t(f"bill.line_{line.what}", product=product)
+            what = self.gettext(_LINE[line.what]) if line.what in _LINE else product
         quantity = "" if line.quantity is None else self._formats.number(line.quantity)
         price = "" if line.unit_price is None else self._money(line.unit_price)
         return what, quantity, price, self._money(line.amount)
 
     def _standing(self) -> list[Pair]:
         bill = self._bill
-        found = [(self._t("bill.status"), self._t(f"bill.status_{bill.standing}"))]
+        found = [(self.gettext("Status"), self.gettext(_STATUS[bill.standing]))]
         if bill.is_credit:
             return found
         shown = sum(amount for _, amount in bill.receipts)
         if shown == bill.received:
             found += [
-                (self._t("bill.received_on", date=self._day(at)), self._money(amount))
+                (self.gettext("Received on {date}", date=self._day(at)), self._money(amount))
                 for at, amount in bill.receipts
             ]
         else:
-            found.append((self._t("bill.received"), self._money(bill.received)))
+            found.append((self.gettext("Received"), self._money(bill.received)))
         if bill.credited:
-            found.append((self._t("bill.credited"), self._money(bill.credited)))
-        return [*found, (self._t("bill.open"), self._money(bill.open))]
+            found.append((self.gettext("Covered by credit notes"), self._money(bill.credited)))
+        return [*found, (self.gettext("Amount due"), self._money(bill.open))]
 
     def _to_pay(self) -> list[Pair]:
         issuer, bill = self._issuer, self._bill
         found = [
-            (self._t("bill.open"), self._money(bill.open)),
-            (self._t("bill.payee"), issuer.name),
+            (self.gettext("Amount due"), self._money(bill.open)),
+            (self.gettext("Payee"), issuer.name),
         ]
         if issuer.iban:
             in_fours = " ".join(issuer.iban[at : at + 4] for at in range(0, len(issuer.iban), 4))
-            found.append((self._t("bill.iban"), in_fours))
+            found.append(("IBAN", in_fours))
         if issuer.bic:
-            found.append((self._t("bill.bic"), issuer.bic))
-        found += [(self._t("bill.account"), line) for line in issuer.account]
-        return [*found, (self._t("bill.reference"), bill.reference or plain(bill.number))]
+            found.append(("BIC", issuer.bic))
+        found += [(self.gettext("Account"), line) for line in issuer.account]
+        return [*found, (self.gettext("Reference"), bill.reference or plain(bill.number))]
 
     def _notes(self) -> list[str]:
-        found = [self._t("bill.offset")] if self._bill.is_credit else []
+        found = []
+        if self._bill.is_credit:
+            found.append(
+                self.gettext(
+                    "We set this amount off against your open invoices and refund what you have "
+                    "paid beyond them."
+                )
+            )
         if self._bill.open:
-            found.append(self._t("bill.ask"))
+            found.append(
+                self.gettext(
+                    "Please give the reference with your transfer, so that we can match your "
+                    "payment."
+                )
+            )
         return found + ([self._issuer.note] if self._issuer.note else [])
 
     # --- how -------------------------------------------------------------------------------------
 
-    def _t(self, key: str, **values: str) -> str:
-        return texts.text(key, self._language).format(**values)
+    def gettext(self, text: str, **values: str) -> str:
+        """A text with its values, in the language of the paper."""
+        return self._texts.gettext(text).format(**values)
 
     def _money(self, amount: int) -> str:
         return self._formats.money(amount, self._bill.currency)

@@ -47,6 +47,12 @@
     return shown.map(([unit, count]) =>
       new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay }).format(count)).join(" ");
   };
+  const plurals = new Intl.PluralRules(language);
+  // `forms`: a text for each plural category of the language that it distinguishes.
+  const formOf = (forms, count) => {
+    const known = JSON.parse(forms);
+    return known[plurals.select(count)] ?? known.other;
+  };
   const write = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
   };
@@ -82,9 +88,9 @@
     for (const element of all("[data-go]", within)) {
       const missing = state.missing;
       if (missing === undefined || missing === null) continue;
-      const { one, many, done } = element.dataset;
+      const { forms, done } = element.dataset;
       element.classList.toggle("done", missing === 0);
-      write(element, missing ? fill(missing === 1 ? one : many, { n: plain.format(missing) }) : done);
+      write(element, missing ? fill(formOf(forms, missing), { n: plain.format(missing) }) : done);
     }
     for (const svg of all("[data-bar]", within)) {
       const count = state[svg.dataset.bar];
