@@ -15,8 +15,8 @@ from schemas.reasons import (
     RecordReason,
     TransferReason,
 )
-from services.storefront import todo_texts
 from services.storefront.commands.todo_items import is_open, todo_of
+from services.storefront.rules import todo_texts
 from services.storefront.rules.rows import TodoRow
 from services.storefront.rules.todo_reasons import TODO_KINDS, reason_of_letter, reason_of_payment
 from services.storefront.rules.todo_texts import OTHER

@@ -23,11 +23,10 @@ from markupsafe import Markup, escape
 from domain.money import decimals
 from schemas.parts import Problem, Tier
 from schemas.refusals import ProblemCode
-from services.storefront import todo_texts
 from services.storefront.formats import Formats
 from services.storefront.pages import codes
 from services.storefront.problems import Refusal
-from services.storefront.rules import chart
+from services.storefront.rules import chart, todo_texts
 from texts.catalogue import ENGLISH, Texts, languages, own_name, texts
 from texts.reasons import (
     OFFERS_AND_WITHDRAWALS,
