@@ -8,9 +8,9 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint promises format schemas texts golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
+.PHONY: help setup demo story test check lint promises format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
 
-help: ## What there is to do
+help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## Install into .venv
@@ -24,16 +24,16 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>/dev/null
 	@touch $@
 
-demo: $(STAMP) ## Watch group purchases and an auction happen, on an embedded broker
+demo: $(STAMP) ## Watch group purchases and an auction, on an embedded broker
 	@$(BIN)/python -m demo
 
-story: $(STAMP) ## The same without an audience: fails if a step is missing
+story: $(STAMP) ## The demo at full speed; fails if a step is missing
 	@$(BIN)/python -m demo --story
 
-# Three are quicker where nothing else runs: they mostly wait.
+# Three are faster if nothing else runs, as tests mostly wait.
 TESTERS ?= 2
 
-test: $(STAMP) ## Every test; on real Apache Kafka wherever one can be had: TESTERS=2
+test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=2
 	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
@@ -49,17 +49,20 @@ promises: $(STAMP)
 		-m "not system and not long and not slow" \
 		tests/domain tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator tests/texts
 
-format: $(STAMP) ## Format and mend what can be mended
+format: $(STAMP) ## Format, and fix what ruff can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: $(STAMP) ## JSON Schemas, AsyncAPI document and topology from the catalogue
+schemas: $(STAMP) ## Write JSON Schemas, the AsyncAPI document and the topology
 	@$(BIN)/python -m contracts.generate
 
-texts: $(STAMP) ## Translations brought up to date with the texts of the code
+texts: $(STAMP) ## Bring the translations up to date with the texts of the code
 	@$(BIN)/python -m texts.update
 
-golden: $(STAMP) ## Golden letters anew, after a change that is meant
+docs: $(STAMP) ## Write docs/settings.md and the drawing in ARCHITECTURE.md
+	@$(BIN)/python -m tests.contracts.docs
+
+golden: $(STAMP) ## Write the golden letters, after an intended change
 	@$(BIN)/python -m tests.rules.golden
 
 letters-pictures: $(STAMP) ## Two letters as Chromium shows them, for the docs
@@ -71,7 +74,7 @@ page-pictures: $(STAMP) ## The main pages as Chromium shows them, for the docs
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
 
-lock: ## Choose versions anew; names, versions and hashes only
+lock: ## Choose new versions; writes names, versions and hashes
 	@$(LOCK) --extra dev --extra embedded --extra docker \
 		--output-file requirements.lock pyproject.toml
 	@$(LOCK) --extra build --extra redis --constraint requirements.lock \
@@ -87,30 +90,30 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.home_page
 	@$(BIN)/python -m bench.rates
 
-long: $(STAMP) ## Tests too long for each run: the embedded broker once more, every way to pay
+long: $(STAMP) ## Long tests: the embedded broker, every method to pay
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 -m long
 
 simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone
 	@$(BIN)/python -m tests.simulator --seeds 20000 --processes 2
 
-letters: $(STAMP) ## 20,000 letters to a mail server on a bad day, the notifier killed ten times
+letters: $(STAMP) ## 20,000 letters to a faulty mail server; the notifier is killed ten times
 	@$(BIN)/python -m tests.chaos.letters
 
-payments: $(STAMP) ## Each way to pay; 10,000 payments on a bad day, the service killed 20 times
+payments: $(STAMP) ## Each method; 10,000 payments with faults; the service is killed 20 times
 	@$(BIN)/python -m pytest -m long tests/system/test_payments.py
 	@$(BIN)/python -m tests.chaos.payments
 
 RECORDED := $(BIN)/python -m tests.chaos.recorded
 
-recorded: $(STAMP) ## All of the recorded shop data against the oracle, with and without faults
+recorded: $(STAMP) ## All recorded shop data against the oracle, with and without faults
 	@$(RECORDED) --repeat-percent 0 --kills 0
 	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle
 	@$(RECORDED) --repeat-percent 5 --kills 5 --shuffle --limit 20000 --broker embedded
 
-api-fuzz: $(STAMP) ## Schemathesis over the HTTP API, all checks, on a stack of its own: FUZZ_MINUTES=5
+api-fuzz: $(STAMP) ## Schemathesis over the HTTP API, all checks: FUZZ_MINUTES=5
 	@$(BIN)/python -m tests.system.api_fuzz --minutes $(FUZZ_MINUTES)
 
-attack: $(STAMP) ## Every credential on every route, each field, form, address and token changed: MOST=10000
+attack: $(STAMP) ## Attack a stack: credentials, fields, forms, addresses, tokens: MOST=10000
 	@$(BIN)/python -m tests.attack --seed $(ATTACK_SEED) --most $(MOST)
 	@$(BIN)/python -m bench.slow_connections
 
@@ -120,7 +123,7 @@ FUZZ_MINUTES ?= 5
 SEED ?= 1
 MINUTES ?= 10
 
-chaos: $(STAMP) ## Faults at random, a new seed each round: SEED=1 MINUTES=10
+chaos: $(STAMP) ## Random faults, with a new seed each round: SEED=1 MINUTES=10
 	@ends=$$((SECONDS + 60 * $(MINUTES))); seed=$(SEED); \
 	while [ $$SECONDS -lt $$ends ]; do \
 		echo "SEED=$$seed"; \

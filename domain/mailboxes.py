@@ -14,14 +14,31 @@ letter, and each address that can get a letter is accepted.
 
 import re
 import unicodedata
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 import idna
 
-from schemas.reasons import AddressReason
-
 LOCAL_MAX, DOMAIN_MAX, ADDRESS_MAX = 64, 253, 254
+
+
+class AddressReason(StrEnum):
+    """Why a text is not an e-mail address."""
+
+    MISSING = "missing"
+    NO_AT = "no_at"
+    SEVERAL = "several"
+    NAMED = "named"
+    COMMENT = "comment"
+    HIDDEN = "hidden"
+    LOCAL = "local"
+    BLANK = "blank"
+    DOMAIN = "domain"
+    NO_DOT = "no_dot"
+    IP = "ip"
+    LONG = "long"
+
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-"
 _DOT_ATOM = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*")

@@ -84,21 +84,23 @@ def _in_short(message: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Environment variables, upper-case: ``KAFKA_BOOTSTRAP_SERVERS``, ``TOPIC_PREFIX``, …"""
+    """Settings of Kafka, time, local state, ops' pages and logs."""
 
     model_config = SettingsConfigDict(extra="ignore")
 
-    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_bootstrap_servers: str = Field(
+        "127.0.0.1:9092", description="Addresses of brokers, with commas between."
+    )
     kafka_transactions: bool = Field(
         True, description="False on a broker without transactions: outputs may repeat after a kill."
     )
     kafka_session_timeout_ms: int = Field(
-        10_000, description="How long a dead worker's partitions stay quiet."
+        10_000, description="Time until another worker takes a dead worker's partitions."
     )
     topic_prefix: str = Field("", description="Prefixes topics, groups and transactional ids.")
-    replication_factor: int = 1
+    replication_factor: int = Field(1, description="Copies of each topic that is created.")
     clock: Literal["wall", "log"] = Field(
-        "wall", description="log: time is what the records say, for replays and simulations."
+        "wall", description="log: time comes from the records, for replays and simulations."
     )
     clock_grace_seconds: float = Field(
         2.0,
@@ -114,11 +116,13 @@ class Settings(BaseSettings):
         " set, an existing topic keeps its settings and a new one keeps dead letters for ever."
         " With CLOCK=log they are always kept.",
     )
-    state_dir: Path = Field(Path(".jointbuy/state"), description="Local rows; may be deleted.")
+    state_dir: Path = Field(
+        Path(".jointbuy/state"), description="Folder of local rows. It may be deleted."
+    )
     state_kept_seconds: int = Field(
         7 * 24 * 3600, description="Rows idle for longer are rebuilt from the changelog."
     )
-    batch_records_max: int = Field(4_000, ge=1, description="Records in one transaction.")
+    batch_records_max: int = Field(4_000, ge=1, description="Most records in one transaction.")
     fetch_wait_ms: int = Field(50, description="How long an idle fetch waits at the broker.")
     ops_host: str = Field(
         "127.0.0.1",
@@ -130,9 +134,15 @@ class Settings(BaseSettings):
         le=65_535,
         description="Port of these pages; 0 picks a free one, which the log names.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe lines that are logged."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="console: lines for people.")
 
     def topic(self, name: str) -> str:
         """The topic's name on the broker."""
         return self.topic_prefix + name
+
+    def without_prefix(self, name: str) -> str:
+        """The catalogue's name of a topic, or of a consumer group, on the broker."""
+        return name.removeprefix(self.topic_prefix)

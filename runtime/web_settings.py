@@ -6,10 +6,10 @@ from runtime.settings import WithSecrets
 
 
 class WebSettings(WithSecrets):
-    """Settings of a process with a public address: environment variables, upper-case."""
+    """Settings of a process with a public address."""
 
     web_host: str = Field("127.0.0.1", description="The public address: everybody may reach it.")
-    web_port: int = Field(8080, ge=1, le=65_535)
+    web_port: int = Field(8080, ge=1, le=65_535, description="The public port.")
     proxies: int = Field(
         0,
         ge=0,

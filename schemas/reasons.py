@@ -175,20 +175,3 @@ class PaymentFailure(StrEnum):
     DISPUTED = "disputed"
     DISPUTE_LOST = "dispute-lost"
     BEYOND_LIMITS = "beyond-limits"
-
-
-class AddressReason(StrEnum):
-    """Why a text is not an e-mail address."""
-
-    MISSING = "missing"
-    NO_AT = "no_at"
-    SEVERAL = "several"
-    NAMED = "named"
-    COMMENT = "comment"
-    HIDDEN = "hidden"
-    LOCAL = "local"
-    BLANK = "blank"
-    DOMAIN = "domain"
-    NO_DOT = "no_dot"
-    IP = "ip"
-    LONG = "long"

@@ -1,4 +1,4 @@
-"""``jointbuy up / down / status / wait / replay``: a whole stack on this machine."""
+"""``jointbuy up``, ``down``, ``status``, ``wait`` and ``replay``: a whole stack on this machine."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ LOOK_SECONDS = 0.2
 
 
 class BrokerKind(StrEnum):
-    """Where the topics live."""
+    """The broker that has the topics."""
 
     external = "external"
     docker = "docker"
@@ -43,7 +43,7 @@ class BrokerKind(StrEnum):
 
 
 class ClockKind(StrEnum):
-    """What the services take for now."""
+    """The clock of the services."""
 
     wall = "wall"
     log = "log"
@@ -70,11 +70,11 @@ def up(
     clock: Annotated[ClockKind, typer.Option(help="log for replays.")] = ClockKind.wall,
     fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
     yes_delete: Annotated[
-        bool, typer.Option(help="With --fresh: delete our topics on a broker of others.")
+        bool, typer.Option(help="With --fresh: delete our topics on an external broker.")
     ] = False,
     port: Annotated[int | None, typer.Option(help="The broker's port, if started here.")] = None,
 ) -> None:
-    """Start all services in the background; returns when all are ready."""
+    """Start all services in the background, and wait until all are ready."""
     home = home_folder()
     if read_running(home) is not None:
         raise Mistake(
@@ -85,7 +85,7 @@ def up(
         names = asyncio.run(topics_of_ours(Settings()))
         raise Mistake(
             f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
-            " add --yes-delete if that is meant, or set TOPIC_PREFIX"
+            " add --yes-delete to delete them, or set TOPIC_PREFIX"
         )
     keep_files_private()
     private_folder(home)
@@ -114,7 +114,7 @@ def _start_supervisor(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # A Ctrl-C at this terminal is not meant for what runs in the background.
+            # Ctrl-C at this terminal must not end the background processes.
             start_new_session=True,
         )
 
@@ -141,7 +141,7 @@ def _stopped(running: Running) -> list[str]:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "its log is empty"
 
 
 def _page(ops: str, path: str) -> httpx.Response | None:
@@ -163,15 +163,15 @@ def down() -> None:
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
         if not is_alive(running.supervisor_pid):
-            say("all ended")
+            say("all services ended")
             return
         time.sleep(0.1)
-    raise Mistake(f"still ending after 60 s: process {running.supervisor_pid}")
+    raise Mistake(f"not ended after 60 s: process {running.supervisor_pid}")
 
 
 @mistakes()
 def status(as_json: AsJson = False) -> None:
-    """What runs, where, and how each partition stands."""
+    """Show what runs, its addresses, and the state of each partition."""
     home = home_folder()
     running = read_running(home)
     if running is None:
@@ -218,7 +218,7 @@ def _readiness(worker: RunningWorker, mine: list[dict[str, Any]], ready: int, un
 
 
 def _unready(worker: RunningWorker) -> str:
-    """What its ``/readyz`` says if it is not ready; empty if it is."""
+    """The text of ``/readyz`` if a worker is not ready; empty if it is."""
     answer = _page(worker.ops, "readyz")
     if answer is None:
         return "no answer"
@@ -239,10 +239,12 @@ def _status(worker: RunningWorker) -> Any:
 
 @mistakes()
 def wait(
-    idle: Annotated[bool, typer.Option("--idle", help="Until all is consumed and handled.")] = True,
+    idle: Annotated[
+        bool, typer.Option("--idle", help="Until everything is read and handled.")
+    ] = True,
     timeout: Annotated[float, typer.Option(help="Seconds.")] = 600.0,
 ) -> None:
-    """Return when every consumer group has read its topics and nothing due is unhandled.
+    """Wait until every consumer group has read its topics and handled everything due.
 
     Calls to a server that is down, such as letters to a mail server, may still wait. They are
     listed with their number, and the exit code is 0.
@@ -266,7 +268,7 @@ def wait(
 
 
 def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
-    """What every service says of its partitions; ``None`` while one says nothing."""
+    """The partitions of every service; ``None`` while one does not answer."""
     # A process with a public address answers requests and has no partitions.
     told = [_status(each) for each in running.workers if each.web is None]
     return [each for mine in told for each in mine] if all(told) else None
@@ -274,7 +276,7 @@ def _all_partitions(running: Running) -> list[dict[str, Any]] | None:
 
 @mistakes()
 def replay(context: typer.Context) -> None:
-    """Feed recorded shop data: `jointbuy replay --help` says how."""
+    """Feed recorded shop data; see `jointbuy replay --help`."""
     settings = settings_here()
     env = {
         **os.environ,

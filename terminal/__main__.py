@@ -1,4 +1,7 @@
-"""``jointbuy``: the terminal, and the commands of every installed package that adds some."""
+"""``jointbuy``: the command of buyers, sellers, shops and ops.
+
+Every installed package may add commands.
+"""
 
 from importlib.metadata import entry_points
 

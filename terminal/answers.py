@@ -10,6 +10,6 @@ Shown = TypeVar("Shown", bound=Model)
 
 
 def shown(kind: type[Shown], answered: Any) -> Shown:
-    """An answer, or an event's data, as what it shows."""
+    """Parse an answer, or an event's data, as this kind."""
     raw = answered if isinstance(answered, str | bytes) else orjson.dumps(answered)
     return kind.model_validate_json(raw)

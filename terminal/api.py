@@ -1,7 +1,7 @@
-"""The storefront's HTTP API as commands ask it: where it is, with which key, and till when.
+"""The storefront's HTTP API for commands: its address, the key, and retries until a time limit.
 
-A command carries an ``Idempotency-Key``, so that it is asked again when its answer was lost, and
-still happens once.
+A command has an ``Idempotency-Key``. So it is sent again if its answer was lost, and takes effect
+once.
 """
 
 import os
@@ -21,7 +21,7 @@ from runtime.private_files import goes_in_clear
 from runtime.running_stack import ADMIN_KEY_FILE, home_folder, read_running
 from terminal.console import Mistake, print_json, waiting
 
-#: So much of a list at once.
+#: Items in one page of a list.
 PAGE = 100
 PREFIX = "/api/v1"
 PATIENCE_SECONDS = 60.0
@@ -30,7 +30,7 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 PAUSE_SECONDS_MAX = 2.0
-#: Of what a lost answer can come to; 429 and 503 say when to come again.
+#: Statuses after which a request is sent again; 429 and 503 have the time to wait.
 TRY_AGAIN = frozenset({429, 502, 503, 504})
 ONCE = {"header.Idempotency-Key": "--idempotency-key"}
 _SET_KEY = "set JOINTBUY_KEY"
@@ -45,14 +45,14 @@ class Place:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request carries."""
+        """The headers of every request."""
         return {"Authorization": f"Bearer {self.key}"} if self.key else {}
 
 
 def place_of(url: str | None) -> Place:
-    """The address that is given, else that of the stack that runs here.
+    """The given address, else the local stack's.
 
-    The key is JOINTBUY_KEY, else the admin's of the stack here, which no other place is told.
+    The key is JOINTBUY_KEY, else the local stack's admin key, which goes to no other address.
     """
     home = home_folder()
     running = read_running(home)
@@ -62,12 +62,12 @@ def place_of(url: str | None) -> Place:
         raise Mistake("no storefront runs here: run `jointbuy up`, or set JOINTBUY_URL")
     address = (url or here or "").rstrip("/")
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
-        raise Mistake(f"{address} is no address: write http://… or https://…", usage=True)
+        raise Mistake(f"{address} is not an address: write http://… or https://…", usage=True)
     key = os.environ.get("JOINTBUY_KEY", "").strip()
     if not key and address == here:
         key = _key_of(home / ADMIN_KEY_FILE)
     if not re.fullmatch(r"[!-~]*", key):
-        raise Mistake("JOINTBUY_KEY holds characters that no key has: copy it anew", usage=True)
+        raise Mistake("JOINTBUY_KEY has characters that no key has: copy it again", usage=True)
     if key and goes_in_clear(address):
         raise Mistake(
             f"the key would go to {address} unencrypted: write https://…, or unset JOINTBUY_KEY",
@@ -85,7 +85,7 @@ def _key_of(path: os.PathLike[str]) -> str:
 
 
 class Refused(Mistake):
-    """What the API did not do, in lines; ``document`` is its problem (RFC 9457)."""
+    """A refusal of the API, in lines; ``document`` is its problem (RFC 9457)."""
 
     def __init__(self, status: int, document: Mapping[str, Any], *lines: str) -> None:
         super().__init__(*lines, usage=status == 400)
@@ -95,7 +95,7 @@ class Refused(Mistake):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered."""
+    """An answer of the API."""
 
     status: int
     body: Any
@@ -103,7 +103,7 @@ class Answer:
 
     @property
     def is_final(self) -> bool:
-        """Whether the outcome is there; else ``location`` is where to look."""
+        """Whether the outcome is known; else ``location`` is where to look."""
         return self.status != 202
 
 
@@ -111,7 +111,7 @@ class Answer:
 def connected(
     url: str | None, *, as_json: bool = False, patience: float = PATIENCE_SECONDS
 ) -> Iterator["Api"]:
-    """The API, for one command; what rules refuse is a fact that is printed with ``--json``."""
+    """The API, for one command. With ``--json`` a refusal by rules is printed as JSON."""
     with Api(place_of(url), patience) as api:
         try:
             yield api
@@ -123,7 +123,7 @@ def connected(
 
 
 class Api:
-    """Asks the API, again and again if answers are lost, until the patience is over."""
+    """Sends requests, again if answers are lost, for ``patience`` seconds."""
 
     def __init__(self, place: Place, patience: float = PATIENCE_SECONDS) -> None:
         self.place = place
@@ -141,19 +141,19 @@ class Api:
         self._client.close()
 
     def begin_anew(self) -> None:
-        """Have the patience of one command for the next of many requests."""
+        """Start the time limit again, for the next of many requests."""
         self._ends = time.monotonic() + self.patience
 
     # --- asking ----------------------------------------------------------------------------------
 
     def get(self, path: str, key: str | None = None, **query: Any) -> Any:
-        """What is shown there; ``key`` instead of the place's."""
+        """The JSON at a path; ``key`` replaces the place's."""
         headers = Place(self.place.url, key).headers if key else self.place.headers
         request = self._client.build_request("GET", path, params=query, headers=headers)
         return self._answer(self._send(request, "try again"), {}).body
 
     def pages(self, path: str, **query: Any) -> Iterator[Any]:
-        """All that a list shows, page after page, each with the patience of one command."""
+        """All items of a list, page by page; the time limit starts again for each."""
         cursor = None
         while True:
             self.begin_anew()
@@ -164,7 +164,7 @@ class Api:
                 return
 
     def fetch(self, path: str, **query: Any) -> bytes:
-        """A document that is shown there, as it is."""
+        """The bytes of a document."""
         headers = self.place.headers
         request = self._client.build_request("GET", path, params=query, headers=headers)
         answer = self._send(request, "try again")
@@ -183,27 +183,27 @@ class Api:
         instead: str = "",
         anonymous: bool = False,
     ) -> Answer:
-        """Do something, once. ``said_by``: which option gives a field, as problems name it.
+        """Send a command that takes effect once. ``said_by`` maps fields to options, for problems.
 
-        ``once`` is its key; ``instead`` says how else the same has to be said by hand;
+        ``once`` is the idempotency key; ``instead`` has options that a repeat by hand needs;
         ``anonymous`` leaves our credential out.
         """
         headers = {} if anonymous else self.place.headers
         headers = headers | {"Idempotency-Key": once or once_of(None)}
-        again = f"say the same again with --idempotency-key {once}{instead}" if once else ""
+        again = f"repeat it with --idempotency-key {once}{instead}" if once else ""
         request = self._client.build_request("POST", path, json=body, headers=headers)
-        answer = self._send(request, again or "say the same again, which does no harm")
+        answer = self._send(request, again or "repeat it, which does no harm")
         return self._answer(answer, {**ONCE, **(said_by or {})})
 
     def until(
         self, path: str, holds: Callable[[Any], bool], late: str, key: str | None = None
     ) -> Any:
-        """What is shown there once it holds; ``late`` is said when that takes too long."""
+        """The JSON at a path once it ``holds``; ``late`` is in the error if that takes too long."""
         pause = PAUSE_SECONDS
         with waiting("waiting for the outcome"):
             while not holds(found := self.get(path.removeprefix(PREFIX), key)):
                 if not self._pause(pause):
-                    raise Mistake(f"not known within {self.patience:g} s, but it was sent: {late}")
+                    raise Mistake(f"no outcome within {self.patience:g} s, but it was sent: {late}")
                 pause = min(pause * 1.5, PAUSE_SECONDS_MAX)
         return found
 
@@ -227,13 +227,12 @@ class Api:
                 if answer is not None and not lost:
                     return answer
                 raise Mistake(
-                    f"the answer of {self.place.url} was lost, so whether it was done is not"
-                    f" known: {again}"
+                    f"the answer of {self.place.url} was lost, so the outcome is unknown: {again}"
                 )
             pause = min(pause * 1.5, PAUSE_SECONDS_MAX)
 
     def _pause(self, seconds: float) -> bool:
-        """Wait so long, unless that is beyond our patience."""
+        """Wait, unless that would pass the time limit."""
         if time.monotonic() + seconds > self._ends:
             return False
         time.sleep(seconds)
@@ -248,15 +247,15 @@ class Api:
             return Answer(answer.status_code, body, answer.headers.get("Location", ""))
         if not isinstance(body, dict) or "detail" not in body:
             raise Mistake(
-                f"{self.place.url} does not answer as a storefront does ({answer.status_code}):"
-                " see JOINTBUY_URL"
+                f"{self.place.url} is not a storefront (HTTP {answer.status_code}): check"
+                " JOINTBUY_URL"
             )
         status = answer.status_code
         raise Refused(status, body, *lines_of(status, body, said_by, has_key=bool(self.place.key)))
 
 
 def once_of(given: str | None) -> str:
-    """The key under which a command happens once: the one given, else a random one."""
+    """The given idempotency key, else a random one."""
     return given or secrets.token_hex(16)
 
 
@@ -266,7 +265,7 @@ def segment(text: str) -> str:
 
 
 def nobody_there(place: Place) -> str:
-    """What is said when no connection can be made."""
+    """The error if no connection can be made."""
     return f"no storefront answers at {place.url}: run `jointbuy up`, or set JOINTBUY_URL"
 
 
@@ -275,13 +274,13 @@ def _retry_after(answer: httpx.Response) -> float | None:
     return float(told) if re.fullmatch(r"[0-9]{1,6}", told) else None
 
 
-# --- what is said of refusals --------------------------------------------------------------------
+# --- refusals in words ---------------------------------------------------------------------------
 
 
 def lines_of(
     status: int, document: Mapping[str, Any], said_by: Mapping[str, str], *, has_key: bool
 ) -> list[str]:
-    """A line for each problem, with the option that gives the field, and what to do."""
+    """A line for each problem, with the field's option and the next step."""
     detail = str(document["detail"])
     refused = "refused: " if status in (409, 422) else ""
     found = document.get("problems") or ()
@@ -290,26 +289,26 @@ def lines_of(
             f"{refused}{_named(str(each['field']), said_by)}: {each['problem']}" for each in found
         ]
     for field, option in said_by.items():
-        # Words like product are no field's name here.
+        # A word such as "product" is not the field's name here.
         if "_" not in field:
             continue
         detail = re.sub(rf"\b{re.escape(field)}\b(?! \()", f"{field} ({option})", detail, count=1)
     match status:
         case 401 if has_key:
-            given = f"without it, {ADMIN_KEY_FILE} of the stack here is given"
-            return [f"{detail}: see JOINTBUY_KEY; {given}"]
+            instead = f"without it, the key in {ADMIN_KEY_FILE} of the local stack is used"
+            return [f"{detail}: check JOINTBUY_KEY; {instead}"]
         case 401:
             return [f"{detail}: {_SET_KEY}"]
         case 403:
-            mine = " to one that may" if has_key else ""
-            return [f"{detail}: {_SET_KEY}{mine}; `jointbuy key --help` says how to get one"]
+            other = " to a key that may" if has_key else ""
+            return [f"{detail}: {_SET_KEY}{other}; `jointbuy key --help` tells how to get one"]
         case 429:
             return [f"too many requests: {detail}"]
     return [f"{refused}{detail}"]
 
 
 def _named(field: str, said_by: Mapping[str, str]) -> str:
-    """``members[2].email (--members-file)``: the option of the field, or of what it is part of."""
+    """``members[2].email (--members-file)``: the option of the field or of its parent."""
     part = re.sub(r"\[\d+\]", "", field)
     while part:
         if part in said_by:

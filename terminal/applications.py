@@ -1,4 +1,4 @@
-"""``jointbuy apply``: reserve in an auction, or take it back; and see the count."""
+"""``jointbuy apply``: reserve in an auction, or withdraw a reservation."""
 
 from typing import Annotated, Any
 
@@ -24,44 +24,46 @@ APPLIED_BY = {
 def apply(
     auction: Annotated[str, typer.Argument(help="The auction's id.")],
     applicant: Annotated[
-        str | None, typer.Option("--as", help="Who applies, by the shop's id; with --confirmed.")
+        str | None, typer.Option("--as", help="The buyer's id at the shop; with --confirmed.")
     ] = None,
-    quantity: Annotated[int | None, typer.Option(help="How many.")] = None,
-    email: Annotated[str | None, typer.Option(help="Where letters go; never shown.")] = None,
-    name: Annotated[str | None, typer.Option(help="The applicant's; never shown.")] = None,
-    locale: Annotated[str | None, typer.Option(help="Of letters, such as ja-JP.")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="Such as Asia/Tokyo.")] = None,
+    quantity: Annotated[int | None, typer.Option(help="Number of units.")] = None,
+    email: Annotated[
+        str | None, typer.Option(help="The buyer's address for letters; never shown.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The buyer's name; never shown.")] = None,
+    locale: Annotated[str | None, typer.Option(help="Language of letters, such as ja-JP.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Time zone, such as Asia/Tokyo.")] = None,
     confirmed: Annotated[
         bool,
         typer.Option(
             "--confirmed",
-            help="You vouch for them, by a shop's or the admin's key: counts without a letter.",
+            help="It counts without a letter. Needs a shop's or the admin's key.",
         ),
     ] = False,
     withdraw: Annotated[
         str | None,
         typer.Option(
-            metavar="APPLICATION_ID", help="Take this one back: with its token as the key."
+            metavar="APPLICATION_ID", help="Withdraw this reservation; JOINTBUY_KEY is its token."
         ),
     ] = None,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Apply for so many at the auction's condition, and print what is reserved then.
+    """Reserve units in an auction, and print how many are reserved.
 
-    A letter asks the address to confirm it. Exits with 1 when the application is refused.
+    A letter asks the buyer to confirm it. Exits with 1 if the reservation is refused.
     """
     person = {"id": applicant, "email": email, "name": name, "locale": locale}
     body = given({"applicant": {**person, "time_zone": time_zone}, "quantity": quantity})
     if (withdraw is not None) == bool(body):
-        raise Mistake("give --email or --as, and --quantity; or else --withdraw", usage=True)
+        raise Mistake("give --email or --as with --quantity, or --withdraw", usage=True)
     place = f"/auctions/{segment(auction)}/applications"
     with connected(url, as_json=as_json) as api:
         if withdraw is not None:
             said = api.post(f"{place}/{segment(withdraw)}/withdrawal").body
         else:
-            # Only who vouches says who it is that does.
+            # Only a front end that vouches gives the buyer's id.
             key = once_of(once)
             said = api.post(place, body, APPLIED_BY, once=key, anonymous=not confirmed).body
         _print(api, auction, said, as_json)

@@ -1,4 +1,4 @@
-"""What ``jointbuy show`` prints of a counter auction: what is public, and so no people."""
+"""The output of ``jointbuy show`` for a counter auction: public data, without people."""
 
 from datetime import datetime
 
@@ -7,13 +7,13 @@ from rich.text import Text
 
 from schemas.api.auctions import AuctionDetail
 from terminal.console import bar, cell, count, grid, money, out, print_table, say, span, table, when
-from terminal.describing import of_condition, of_product
+from terminal.descriptions import of_condition, of_product
 
 STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn": "red"}
 
 
 def print_page(auction: AuctionDetail, now: datetime, limit: int) -> None:
-    """Print it; at most ``limit`` conditions of its history, the latest."""
+    """Print an auction, with the latest ``limit`` conditions of its history."""
     reserved = f"  {auction.reservations:,} of {auction.minimum_reservations:,} reserved"
     status = cell(auction.status, STYLES.get(auction.status, ""))
     out().print(Text.assemble(cell(auction.auction_id, "bold"), "  ", status, reserved))
@@ -24,11 +24,11 @@ def print_page(auction: AuctionDetail, now: datetime, limit: int) -> None:
     say(f"\nPrice history ({len(auction.history):,}):")
     print_table(_history(auction, limit))
     if len(auction.history) > limit:
-        say("\nthere are more: see them with --limit 0")
+        say("\n--limit 0 shows more")
 
 
 def particulars(auction: AuctionDetail, now: datetime) -> list[tuple[str, str]]:
-    """The lines of the head, as (name, what is said)."""
+    """The lines of the head, as (name, text)."""
     minimum, currency = auction.minimum_reservations, auction.currency
     applicants = count(auction.applicants, "applicant")
     share = f"{auction.reservations:,} of {minimum:,}, by {applicants}"
@@ -54,7 +54,7 @@ def particulars(auction: AuctionDetail, now: datetime) -> list[tuple[str, str]]:
 
 
 def time_left(status: str, closes_at: datetime, now: datetime) -> str:
-    """When it closes, and how long that is while it is open."""
+    """When it closes, and the time left while it is open."""
     closes = when(closes_at)
     if status != "open":
         return closes

@@ -1,4 +1,4 @@
-"""How the terminal speaks: tables and facts on stdout, errors and progress on stderr."""
+"""Output of the terminal: tables and facts on stdout, errors and progress on stderr."""
 
 import logging
 import sys
@@ -29,12 +29,12 @@ from texts.shapes import problem_of
 #: ``(done, of)``; called as often as is handy.
 Step = Callable[[int, int], None]
 
-#: Beyond any line of ours: what goes into a pipe is not cut to a screen that is not there.
+#: Wider than any line, as output to a pipe must not be cut.
 PIPE_COLUMNS = 10_000
 
 
 class Mistake(Exception):
-    """What went wrong and what to do, a line each; ``usage`` if the command itself was wrong."""
+    """An error and what to do, a line each; ``usage`` if the command itself was wrong."""
 
     def __init__(self, *lines: str, usage: bool = False) -> None:
         super().__init__("\n".join(lines))
@@ -45,7 +45,7 @@ class Mistake(Exception):
 @contextmanager
 def mistakes() -> Iterator[None]:
     """Around a command (also as its decorator): errors become lines on stderr and an exit code."""
-    # aiokafka reports on its own what we say better, or what is over by the time it is read.
+    # Lines of aiokafka repeat our errors, or report what is over.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     # The runtime's log lines must not be mixed into an export.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
@@ -56,7 +56,7 @@ def mistakes() -> Iterator[None]:
     except ValidationError as error:
         _end(problems(error), 2)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the frame knows to end quietly.
+        # The reader of our output closed it; typer ends quietly.
         raise
     except (KafkaError, TransportError, LastingError) as error:
         _end([_broker_error(error)], 1)
@@ -77,13 +77,13 @@ def _broker_error(error: Exception) -> str:
     if (failure := lasting(error)) is not None:
         return f"{failure}; the broker is {servers}"
     return (
-        f"the broker at {servers} does not do its part ({error or type(error).__name__}): see"
+        f"the broker at {servers} failed ({error or type(error).__name__}): see"
         " `jointbuy status`, run `jointbuy up`, or set KAFKA_BOOTSTRAP_SERVERS"
     )
 
 
 def problems(error: ValidationError, options: Mapping[str, str] | None = None) -> list[str]:
-    """What is wrong with a message, a line each; ``options`` says where a field is given."""
+    """The problems of a message, a line each; ``options`` maps fields to options."""
     lines = []
     for found in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in found["loc"]) or "value"
@@ -98,7 +98,7 @@ def problems(error: ValidationError, options: Mapping[str, str] | None = None) -
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Print lines; control sequences in them, which others may have written, are made harmless."""
+    """Print lines; control sequences in them, which strangers may have written, are spelled out."""
     typer.echo(clean(text), err=err)
 
 
@@ -123,7 +123,7 @@ class Rows(Table):
 
 
 def out() -> Console:
-    """Standard output; data is printed as it is, never taken for markup."""
+    """Standard output; data is never read as markup."""
     width = None if sys.stdout.isatty() else PIPE_COLUMNS
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
@@ -142,7 +142,7 @@ def grid() -> Table:
 
 
 def print_table(made: Table) -> None:
-    """Print it without the blanks that pad its lines."""
+    """Print a table without blanks at the ends of lines."""
     console = out()
     if console.is_terminal:
         console.print(made)
@@ -158,14 +158,14 @@ def print_json(value: Any) -> None:
 
 
 def facts(message: Message) -> dict[str, Any]:
-    """A message as plain JSON, without what it leaves open."""
+    """A message as plain JSON, without empty fields."""
     plain: dict[str, Any] = message.model_dump(mode="json", exclude_none=True)
     return plain
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Step]:
-    """A bar on stderr while something long goes on, gone at its end; only on a terminal."""
+    """A progress bar on stderr, removed at the end; only on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(
@@ -223,7 +223,7 @@ def _utf_16(character: str) -> bytes:
 
 
 def clean(text: str) -> str:
-    """Text with its control characters spelled out: whoever sent it must not steer the terminal."""
+    """Text with its control characters spelled out, as a stranger may have sent it."""
     return text if text.isprintable() else text.translate(_IN_WORDS)
 
 
@@ -255,7 +255,7 @@ def money(minor_units: int, currency: str | None) -> str:
 
 
 def minute(at: datetime | None) -> str:
-    """A time to the minute in UTC, for columns that say so."""
+    """A time to the minute in UTC, for columns that name UTC."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
@@ -265,7 +265,7 @@ def when(at: datetime | None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """``2 d 3 h``, ``5 min 3 s``: the two largest units of a time that is left."""
+    """``2 d 3 h``, ``5 min 3 s``: the two largest units of a duration."""
     seconds = max(int(length.total_seconds()), 0)
     for size, unit, rest, smaller in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min")):
         if seconds >= size:
@@ -274,6 +274,6 @@ def span(length: timedelta) -> str:
 
 
 def bar(done: int, of: int, width: int = 24) -> str:
-    """How much of what is needed is there; full only when all of it is."""
+    """A bar of ``done`` of ``of``; full only at the end."""
     filled = min(done * width // max(of, 1), width)
     return "█" * filled + "░" * (width - filled)

@@ -1,4 +1,4 @@
-"""``jointbuy dead-letters``: records that could not be read; sending them again; purging them."""
+"""``jointbuy dead-letters``: list, show, replay and purge records that could not be read."""
 
 import asyncio
 import sys
@@ -18,8 +18,7 @@ from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import DEAD_LETTERS
-from terminal import buried, parsing, topics
-from terminal.buried import DeadLetter, State, Wanted
+from terminal import dead_letter_list, topics, typed_values
 from terminal.console import (
     Mistake,
     cell,
@@ -32,6 +31,7 @@ from terminal.console import (
     table,
     when,
 )
+from terminal.dead_letter_list import DeadLetter, State, Wanted
 from terminal.options import AsJson, typed
 
 commands = typer.Typer(
@@ -40,17 +40,15 @@ commands = typer.Typer(
     help="List, show, replay and purge records that could not be read.",
 )
 Places = Annotated[
-    list[str] | None, typer.Argument(metavar="N…", help="partition/offset, as the list says.")
+    list[str] | None, typer.Argument(metavar="N…", help="partition/offset, as in the list.")
 ]
 Reason = Annotated[
     str | None, typer.Option("--reason", help="Only those with this code, such as schema.")
 ]
 Topic = Annotated[str | None, typer.Option("--topic", help="Only those from this topic.")]
-Since = Annotated[str | None, typer.Option("--since", help="Only those of this time or later.")]
-Until = Annotated[str | None, typer.Option("--until", help="Only those of an earlier time.")]
-OfTask = Annotated[
-    str | None, typer.Option("--task", help="By the id of its task, as `jointbuy todo` says.")
-]
+Since = Annotated[str | None, typer.Option("--since", help="Only those at or after this time.")]
+Until = Annotated[str | None, typer.Option("--until", help="Only those before this time.")]
+OfTask = Annotated[str | None, typer.Option("--task", help="The task's id, as in `jointbuy todo`.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -72,14 +70,16 @@ def list_them(
     ] = "open",
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, the oldest first: those that are open unless --state says otherwise."""
+    """List dead letters, the oldest first: open ones, or those with another --state."""
     wanted = _wanted(reason, topic, since, until, state)
-    found = [each for each in buried.read(settings_here()).letters if wanted.includes(each)]
+    found = [
+        each for each in dead_letter_list.read(settings_here()).letters if wanted.includes(each)
+    ]
     if as_json:
         print_json([letter.as_json() for letter in found])
         return
     if not found:
-        say("no dead letters" if state == "all" else f"no dead letters that are {state}")
+        say("no dead letters" if state == "all" else f"no {state} dead letters")
         return
     made = table("Id", "When", "Service", "From", "Key", "Reason", "Error", "Done")
     for letter in found:
@@ -97,7 +97,7 @@ def _wanted(
     states: dict[str, State] = {"open": "open", "done": "done", "all": "all"}
     if state not in states:
         raise Mistake(f"--state is open, done or all, not {state}", usage=True)
-    times = [typed(parsing.instant, each) if each else None for each in (since, until)]
+    times = [typed(typed_values.instant, each) if each else None for each in (since, until)]
     return Wanted(reason, topic, times[0], times[1], states[state])
 
 
@@ -110,13 +110,13 @@ def show_one(
     task: OfTask = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a dead letter: where it is from, why, and its bytes as text or hex.
+    """Show a dead letter: its source, its reason, and its bytes as text or hex.
 
-    Of a task with several, the latest.
+    If a task has several, the latest.
     """
     if (place is None) == (task is None):
         raise Mistake("name a dead letter by N, or by --task", usage=True)
-    found = buried.read(settings_here())
+    found = dead_letter_list.read(settings_here())
     letter = found.named([place])[0] if place is not None else found.of_task(task or "")[-1]
     value = letter.record.value
     if as_json:
@@ -139,7 +139,7 @@ def show_one(
 
 
 def readable(value: bytes | None) -> str:
-    """Bytes as text, or as hex beside what can be read of them."""
+    """Bytes as text, or as hex beside their ASCII characters."""
     if value is None:
         return "(null)"
     try:
@@ -161,28 +161,28 @@ def readable(value: bytes | None) -> str:
 def replay(
     places: Places = None,
     task: OfTask = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are open.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All open dead letters.")] = False,
     value: Annotated[
-        Path | None, typer.Option("--value", help="Send this file's bytes instead: it is mended.")
+        Path | None, typer.Option("--value", help="Send this file's bytes instead of the value.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Also those that were replayed already.")
+        bool, typer.Option("--again", help="Also those that were replayed before.")
     ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Send dead letters again, byte for byte, to the topics they came from.
 
-    They are done then, and so are their tasks; the list shows them with --state done. Of a task
-    with several, the latest is sent.
+    Then they and their tasks are done; the list shows them with --state done. If a task has
+    several, the latest is sent.
     """
     if bool(places) + everything + (task is not None) != 1:
         raise Mistake("name dead letters by N or --task, or give --all", usage=True)
     if value is not None and (everything or len(places or ()) > 1):
-        raise Mistake("--value mends one dead letter: name that one", usage=True)
+        raise Mistake("--value is for one dead letter: name it", usage=True)
     mended = value.read_bytes() if value is not None else None
     settings = settings_here()
-    found = buried.read(settings)
+    found = dead_letter_list.read(settings)
     letters = found.named(places or []) if task is None else found.of_task(task)[-1:]
     if everything:
         letters = [
@@ -195,12 +195,12 @@ def replay(
     if letters and not yes:
         _ask(letters, f"Send {len(letters)} again?")
     if records:
-        done = buried.done_records(settings, letters, [], "replayed", datetime.now(UTC))
+        done = dead_letter_list.done_records(settings, letters, [], "replayed", datetime.now(UTC))
         asyncio.run(_replay(settings, records, done))
     if as_json:
         print_json([letter.as_json() for letter in letters])
         return
-    say(f"{len(letters)} sent again" if letters else "no dead letters that are open")
+    say(f"{len(letters)} sent again" if letters else "no open dead letters")
 
 
 def _can_be_sent(
@@ -212,7 +212,7 @@ def _can_be_sent(
         if not why_not:
             kept.append(letter)
         elif others_go_on:
-            say(f"left: {why_not}", err=True)
+            say(f"not sent: {why_not}", err=True)
         else:
             raise Mistake(why_not)
     return kept
@@ -220,7 +220,7 @@ def _can_be_sent(
 
 def _ask(letters: Sequence[DeadLetter], question: str) -> None:
     if not sys.stdin.isatty():
-        raise Mistake("nobody is here to be asked: add --yes", usage=True)
+        raise Mistake("there is no terminal to ask on: add --yes", usage=True)
     for letter in letters[:10]:
         say(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}")
     if len(letters) > 10:
@@ -231,7 +231,7 @@ def _ask(letters: Sequence[DeadLetter], question: str) -> None:
 async def _replay(
     settings: Settings, records: Sequence[OutputRecord], done: Sequence[OutputRecord]
 ) -> None:
-    """Send the records, then that they are done: if this breaks off, they can be sent again."""
+    """Send the records, then their done tasks, so that a broken replay can be repeated."""
     await topics.send(settings, records)
     await topics.send(settings, done)
 
@@ -241,7 +241,9 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
     record, name = letter.record, letter.about.get("topic", "")
     topic = CATALOGUE.get(name)
     if topic is None:
-        raise Mistake(f"dead letter {letter.place} is from {name or 'nowhere'}, no topic of ours")
+        raise Mistake(
+            f"dead letter {letter.place} is from {name or 'nowhere'}, which is not our topic"
+        )
     if record.key is None:
         said = letter.about.get("partition", "")
         partition = int(said) if topics.is_number(said) else 0
@@ -254,7 +256,7 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
         key=record.key,
         value=record.value if mended is None else mended,
         timestamp=letter.sent_at_ms,
-        headers=buried.own_headers(record),
+        headers=dead_letter_list.own_headers(record),
     )
 
 
@@ -266,7 +268,7 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
 def purge(
     places: Places = None,
     task: OfTask = None,
-    everything: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     reason: Reason = None,
     topic: Topic = None,
     since: Since = None,
@@ -275,30 +277,33 @@ def purge(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do away with dead letters for good: by N, --task, --reason, --topic or time, or all.
+    """Delete dead letters for good: by N, --task, --reason, --topic or time, or all.
 
-    Kafka deletes records only from the beginning of a partition. So what lies before the oldest
-    dead letter that stays is deleted: nobody can read it any more, and the broker frees the disk
-    within minutes. What lies behind it is marked as purged, is not replayed any more, and is
-    deleted by the purge that takes the older ones. The record in its own topic, if it is still kept
-    there, stays. Tasks of dead letters that expired are closed, too.
+    Kafka deletes records only from the beginning of a partition. So those before the oldest
+    dead letter that stays are deleted, and the broker frees the disk within minutes. Later ones are
+    marked as purged: they can't be replayed, and are deleted by the purge that deletes the older
+    ones. The source record stays in its topic. Tasks of expired dead letters are closed, too.
     """
     wanted = _wanted(reason, topic, since, until, state)
     if (bool(places) + everything + wanted.says_which + (task is not None)) != 1:
-        ways = "name dead letters by N or --task, or say which by --reason, --topic, --since or"
+        ways = "name dead letters by N or --task, choose by --reason, --topic, --since or"
         raise Mistake(f"{ways} --until, or give --all", usage=True)
     settings = settings_here()
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
     _, ends = asyncio.run(topics.stable_ends(settings, partitions))
-    found = buried.read(settings)
+    found = dead_letter_list.read(settings)
     doomed = found.named(places or []) if task is None else found.of_task(task)
     if not places and task is None:
         doomed = [letter for letter in found.letters if wanted.includes(letter)]
     if doomed and not yes:
-        _ask(doomed, f"Purge {len(doomed)}? They can't be brought back.")
-    up_to = buried.to_delete(found.letters, doomed, {tp.partition: at for tp, at in ends.items()})
+        _ask(doomed, f"Purge {len(doomed)}? They can't be restored.")
+    up_to = dead_letter_list.to_delete(
+        found.letters, doomed, {tp.partition: at for tp, at in ends.items()}
+    )
     why_not = asyncio.run(_delete(settings, up_to)) if doomed else ""
-    done = buried.done_records(settings, doomed, found.expired, "purged", datetime.now(UTC))
+    done = dead_letter_list.done_records(
+        settings, doomed, found.expired, "purged", datetime.now(UTC)
+    )
     if done:
         asyncio.run(topics.send(settings, done))
     gone = [each for each in doomed if each.record.offset < up_to[each.record.partition]]
@@ -320,11 +325,11 @@ def _tell_purged(doomed: int, deleted: int, expired: int, why_not: str) -> None:
             " partition are purged"
         )
     if expired:
-        say(f"{count(expired, 'task')} closed, whose dead letter had expired")
+        say(f"{count(expired, 'task')} of expired dead letters closed")
 
 
 async def _delete(settings: Settings, up_to: dict[int, int]) -> str:
-    """Delete what lies before these offsets; why that can't be done, if so."""
+    """Delete the records before these offsets; the error if the broker refuses, else empty."""
     name = settings.topic(DEAD_LETTERS.name)
     asked = {TopicPartition(name, number): RecordsToDelete(at) for number, at in up_to.items()}
     async with topics.connected(admin(settings), settings) as client:

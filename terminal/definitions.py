@@ -1,4 +1,4 @@
-"""``jointbuy define``: what a shop opens to the public."""
+"""``jointbuy define``: publish what a shop opens to the public."""
 
 from typing import Annotated, Any
 
@@ -44,10 +44,10 @@ DEFINED_BY = {
 def define(
     file: File = None,
     definition_id: Annotated[
-        str | None, typer.Option("--id", help="Publish a new version of this one.")
+        str | None, typer.Option("--id", help="Publish a new version of this definition.")
     ] = None,
     shop: Annotated[
-        str | None, typer.Option("--shop", help="The shop's id; for the admin's key.")
+        str | None, typer.Option("--shop", help="The shop's id; needs the admin's key.")
     ] = None,
     product: Product = None,
     product_id: ProductId = None,
@@ -58,7 +58,7 @@ def define(
     if_incomplete: IfIncomplete = None,
     number_min: Annotated[int | None, typer.Option(help="Least number of products.")] = None,
     number_max: Annotated[int | None, typer.Option(help="Largest number of products.")] = None,
-    period_days_max: Annotated[int | None, typer.Option(help="Longest period.")] = None,
+    period_days_max: Annotated[int | None, typer.Option(help="Longest period, in days.")] = None,
     scope: PaymentScope = None,
     method: Methods = None,
     withdraw: Annotated[
@@ -68,7 +68,7 @@ def define(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish what a shop opens to the public for group purchase, or withdraw it."""
+    """Publish a definition, which a shop opens for group purchases; or withdraw one."""
     options = {
         "definition_id": definition_id,
         "shop_id": shop,

@@ -1,4 +1,4 @@
-"""What ``jointbuy show`` prints of a group purchase: its terms, how far it is, its purchasers."""
+"""The output of ``jointbuy show`` for a group purchase: terms, progress, purchasers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from rich.text import Text
 from schemas.api.groups import Decided, GroupView, TableRow
 from terminal.auction_page import time_left
 from terminal.console import cell, count, grid, minute, money, out, print_table, say, table, when
-from terminal.describing import of_ladder, of_payment, of_product, of_sources, of_tier
+from terminal.descriptions import of_ladder, of_payment, of_product, of_sources, of_tier
 
 STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn": "red"}
 
@@ -17,7 +17,7 @@ STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn":
 def print_group(
     group: GroupView, purchasers: Sequence[TableRow] | None, now: datetime, *, more: bool
 ) -> None:
-    """Print it; ``purchasers`` is ``None`` for who may not see them, ``more`` if some are left."""
+    """Print a group; ``purchasers`` is ``None`` if they are secret, ``more`` if some are left."""
     title = Text.assemble(
         cell(group.group_id, "bold"), "  ", cell(group.status, STYLES.get(group.status, ""))
     )
@@ -28,16 +28,16 @@ def print_group(
         head.add_row(Text(name, style="dim"), cell(said))
     print_table(head)
     if purchasers is None:
-        say("\nonly the organizer and the shop see who ordered: set JOINTBUY_KEY to see it")
+        say("\nonly the organizer and the shop see the purchasers: set JOINTBUY_KEY")
     elif purchasers:
         out().print()
         print_table(_table(purchasers))
     if more:
-        say("there are more: see them with --limit 0")
+        say("--limit 0 shows more")
 
 
 def particulars(group: GroupView, now: datetime) -> list[tuple[str, str]]:
-    """The lines of the head, as (name, what is said)."""
+    """The lines of the head, as (name, text)."""
     currency = group.currency
     price = f" at {money(group.unit_price, currency)}" if group.unit_price else ""
     listed = ", listed ones only" if group.members_listed else ""
@@ -63,14 +63,14 @@ def _decision(decided: Decided, currency: str | None) -> str:
     if decided.cancel_all:
         favor = "all is cancelled, the whole value goes back"
     elif decided.tier is None:
-        return "no favor"
+        return "no discount"
     else:
         favor = of_tier(decided.tier, currency)
     return f"{favor}; {money(decided.total, currency)} to {count(decided.members, 'member')}"
 
 
 def _table(purchasers: Sequence[TableRow]) -> Table:
-    # Whoever has the right to addresses gets a column of them.
+    # A reader with the right to addresses gets a column of them.
     email = ("Email",) if any(each.email for each in purchasers) else ()
     times = ("First (UTC)", "Last (UTC)")
     numbers = ("Quantity", "Value")

@@ -1,4 +1,4 @@
-"""Sending, and waiting until what was sent is handled."""
+"""Sends records, and waits until a service has handled them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ from terminal import topics
 from terminal.console import Mistake, waiting
 
 LOOK_SECONDS = 0.05
-#: A command that answers by what it finds afterwards waits this long for it to be handled.
+#: How long a command waits until its records are handled.
 HANDLED_SECONDS = 30.0
 
 
 async def send_and_see(settings: Settings, records: Sequence[OutputRecord], facts: Topic) -> None:
-    """Send, and wait until the service that writes these facts has committed beyond it.
+    """Send, and wait until the service that writes these facts has committed beyond the records.
 
-    What it made of it then lies on its topics, unless the key is set aside.
+    Then its facts are on the topic, unless the key is parked.
     """
     ends = await topics.send(settings, records)
     service = facts.producers[0]
@@ -31,8 +31,8 @@ async def send_and_see(settings: Settings, records: Sequence[OutputRecord], fact
                 await _handled(settings, ends, service)
         except TimeoutError:
             raise Mistake(
-                f"sent, but not handled within {HANDLED_SECONDS:g} s: see that {service} runs with"
-                " `jointbuy status`; it goes on from there"
+                f"sent, but not handled within {HANDLED_SECONDS:g} s: check with `jointbuy status`"
+                f" that {service} runs; it is handled later"
             ) from None
 
 

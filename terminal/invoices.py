@@ -1,4 +1,4 @@
-"""``jointbuy invoice``: read invoices, and say that they are paid, also by bank statements."""
+"""``jointbuy invoice``: show invoices, and record payments, also from bank statements."""
 
 import sys
 from datetime import UTC, datetime, time
@@ -34,7 +34,7 @@ from terminal.todo import leave
 from texts.catalogue import Language
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Invoices and credit notes: read them, and say what was paid."
+    no_args_is_help=True, help="Show invoices and credit notes, and record what was paid."
 )
 NUMBER_HELP = "The invoice's number, such as GB-7K3M9-QXA2F-D-I1, or a payment's id."
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help=NUMBER_HELP)]
@@ -52,19 +52,18 @@ RECEIVED_BY = {
 def show(
     number: Number,
     kind: Annotated[
-        Literal["text", "html", "pdf"], typer.Option("--as", help="What is written.")
+        Literal["text", "html", "pdf"], typer.Option("--as", help="The format.")
     ] = "text",
     language: Annotated[
-        Language | None, typer.Option("--lang", help="The payer's if not given.")
+        Language | None,
+        typer.Option("--lang", help="The language; default: the payer's."),
     ] = None,
-    file: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Into this file, not to the screen.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option("-o", "--output", help="Write to this file.")] = None,
     url: Url = None,
 ) -> None:
-    """Write an invoice or credit note as text, as a page, or as a PDF."""
+    """Write an invoice or credit note as text, HTML or PDF."""
     if kind == "pdf" and file is None and sys.stdout.isatty():
-        raise Mistake("a PDF is nothing for a screen: give -o FILE", usage=True)
+        raise Mistake("a PDF can't be shown on a terminal: give -o FILE", usage=True)
     with connected(url) as api:
         query = {"as": kind} | given({"lang": language})
         document = api.fetch(f"/payments/{segment(_typed(number))}/document", **query)
@@ -81,18 +80,20 @@ def show(
 @mistakes()
 def paid(
     number: Number,
-    amount: Annotated[int, typer.Argument(min=1, help="What came, in minor units: 4900 is 49.00.")],
+    amount: Annotated[
+        int, typer.Argument(min=1, help="Amount received, in minor units: 4900 is 49.00.")
+    ],
     reference: Annotated[
-        str | None, typer.Option(help="What the bank calls it: the same one counts once.")
+        str | None, typer.Option(help="The bank's reference; the same reference counts once.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--date", help="When it came, RFC 3339; now if not given.")
+        str | None, typer.Option("--date", help="When it came, RFC 3339; default: now.")
     ] = None,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that money came for an invoice: with the admin's key."""
+    """Record money that came for an invoice. Needs the admin's key."""
     with connected(url, as_json=as_json) as api:
         invoice = named(api, _typed(number))
         key = once_of(once)
@@ -107,7 +108,7 @@ def paid(
 
 
 def _typed(number: str) -> str:
-    """The number as it was typed in any way, or an id as it is."""
+    """An invoice's number, written in any way, or a payment's id."""
     found = numbers_in(number)
     return found[0] if len(found) == 1 else number
 
@@ -120,7 +121,7 @@ def _receive(
     at: str | None,
     once: str | None,
 ) -> Any:
-    """Have money counted, and wait until it is."""
+    """Record money, and wait until it counts."""
     body = {"amount": amount, "currency": invoice.currency}
     body |= given({"reference": reference, "received_at": at})
     return tell(api, invoice, "received", body, RECEIVED_BY, once)
@@ -137,15 +138,15 @@ def import_statement(
         typer.Argument(metavar="STATEMENT...", help="CAMT.053, .02 to .13, or a ZIP of them."),
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be counted.")
+        bool, typer.Option("--dry-run", help="Only show what would be counted.")
     ] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count the money of bank statements for the invoices that they name: with the admin's key.
+    """Count the money in bank statements for the invoices named there. Needs the admin's key.
 
-    The same statement again, or one that overlaps, counts nothing twice. Money without a certain
-    invoice becomes one task: see `jointbuy todo`. Exits 1 if there is such money.
+    A repeated or overlapping statement counts nothing twice. Money without a certain invoice
+    becomes a task: see `jointbuy todo`. Exits with 1 if there is such money.
     """
     statements = [_read(file) for file in files]
     credits = tuple(credit for each in statements for credit in each.credits)
@@ -164,7 +165,7 @@ def import_statement(
         debits = count(sum(each.debits for each in statements), "debit")
         waiting = count(sum(each.not_booked for each in statements), "entry")
         waiting = waiting.replace("entrys", "entries")
-        say(f"not looked at: {debits}, {waiting} not booked yet")
+        say(f"ignored: {debits}, {waiting} not booked yet")
     if planned.left:
         raise typer.Exit(1)
 
@@ -236,12 +237,12 @@ def _tell(planned: Plan, *, dry_run: bool) -> None:
         print_table(made)
     for left in planned.left:
         amount = _amount(left.credit)
-        say(f"left: {amount} of {left.credit.payer or 'an unknown payer'}: {left.problem}")
+        say(f"not counted: {amount} of {left.credit.payer or 'an unknown payer'}: {left.problem}")
         if left.credit.text:
-            say(f"      it says: {cell(left.credit.text).plain[:200]}")
+            say(f"      text: {cell(left.credit.text).plain[:200]}")
     would = "would be counted" if dry_run else "counted"
     say(
         f"{len(planned.receipts)} {would}, {len(planned.known)} known already,"
-        f" {len(planned.left)} left"
+        f" {len(planned.left)} not counted"
         + ("; `jointbuy todo --kind transfer` lists them" if planned.left and not dry_run else "")
     )

@@ -1,4 +1,4 @@
-"""``jointbuy key``: what sellers' and shops' programs act by."""
+"""``jointbuy key``: keys of sellers' and shops' programs."""
 
 from typing import Annotated, Any
 
@@ -10,18 +10,20 @@ from terminal.options import AsJson, Url
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Issue and revoke keys, which JOINTBUY_KEY gives to other commands; said once.",
+    help="Issue and revoke keys for JOINTBUY_KEY. A key is shown only once.",
 )
 
 
 @commands.command("shop")
 @mistakes()
 def shop(
-    shop_id: Annotated[str, typer.Argument(metavar="SHOP", help="Its id; a new one makes it.")],
+    shop_id: Annotated[
+        str, typer.Argument(metavar="SHOP", help="The shop's id; a new id makes a new shop.")
+    ],
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issue a key of a shop and print it: with the admin's."""
+    """Issue a shop's key and print it. Needs the admin's key."""
     _issue(url, f"/shops/{segment(shop_id)}/keys", as_json)
 
 
@@ -32,7 +34,7 @@ def seller(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issue a further key of a seller and print it: with the seller's own, or the admin's."""
+    """Issue another key of a seller and print it. Needs the seller's or the admin's key."""
     _issue(url, f"/sellers/{segment(seller_id)}/keys", as_json)
 
 
@@ -40,12 +42,12 @@ def seller(
 @mistakes()
 def revoke(
     key_id: Annotated[
-        str, typer.Argument(metavar="KEY_ID", help="Its id: jb_KEY_ID_… in the key.")
+        str, typer.Argument(metavar="KEY_ID", help="The key's id: the part KEY_ID of jb_KEY_ID_…")
     ],
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a key: with any key of the same holder, or the admin's."""
+    """Revoke a key. Needs a key of the same holder, or the admin's."""
     with connected(url) as api:
         ended: Any = api.post(f"/keys/{segment(key_id)}/revocation").body
     if as_json:

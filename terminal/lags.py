@@ -1,4 +1,4 @@
-"""How far each consumer group is behind, counted to the last stable offset."""
+"""The lag of each consumer group, counted to the last stable offset."""
 
 import asyncio
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ async def lags(settings: Settings) -> list[Lag]:
         tp for topic in CATALOGUE.values() for tp in topics.partitions_of(settings, topic)
     ]
     topics.check_there(settings, there, {tp.topic for tp in partitions})
-    # Offsets before ends: what is committed meanwhile would else look ahead of the end.
+    # Offsets are read before ends: a commit in between would look ahead of the end.
     committed = {group: await _committed(settings, group, partitions) for group in groups}
     begins, ends = await topics.stable_ends(settings, partitions)
     return [
@@ -52,7 +52,7 @@ async def lags(settings: Settings) -> list[Lag]:
 async def _committed(
     settings: Settings, group: str, partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    """What a group has committed, without joining it (the embedded broker lists it in no way)."""
+    """The committed offsets of a group, without joining it (the embedded broker lists none)."""
     async with topics.connected(clients.consumer(settings, group), settings) as member:
         member.assign(partitions)
         offsets = await asyncio.gather(*(member.committed(tp) for tp in partitions))
@@ -74,7 +74,7 @@ def _lag(
     at = {tp: max(offsets.get(tp, 0), begins[tp]) for tp in own}
     behind = [max(ends[tp] - at[tp], 0) for tp in own]
     return Lag(
-        group=group.removeprefix(settings.topic_prefix),
+        group=settings.without_prefix(group),
         topic=name,
         partitions=len(own),
         end=sum(ends[tp] for tp in own),

@@ -1,4 +1,4 @@
-"""``jointbuy ledger``: a group's books, double entry, as its payments make them."""
+"""``jointbuy ledger``: a group's books, double entry, computed from its payments."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ import typer
 
 from domain.ledger import balances, entries
 from schemas.payments import Payment
-from terminal import parsing
+from terminal import typed_values
 from terminal.answers import shown
 from terminal.api import Api, connected, segment
 from terminal.console import cell, count, minute, mistakes, money, print_json, print_table, say
@@ -20,8 +20,8 @@ def ledger(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a group's ledger: every movement, what is on each account, and that it sums to zero."""
-    group_id = typed(parsing.group_id, group)
+    """Show a group's ledger: every movement and the balance of each account. The sum is zero."""
+    group_id = typed(typed_values.group_id, group)
     with connected(url, as_json=as_json) as api:
         payments = _payments(api, group_id)
     books = _books(payments)

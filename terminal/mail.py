@@ -1,4 +1,4 @@
-"""``jointbuy letters``: what became of every letter, and sending one again by hand."""
+"""``jointbuy letters``: list, show and resend letters."""
 
 import asyncio
 from contextlib import aclosing
@@ -30,22 +30,20 @@ from terminal.options import AsJson
 commands = typer.Typer(no_args_is_help=True, help="List, show and resend letters.")
 
 LetterId = Annotated[
-    str, typer.Argument(metavar="LETTER", help="recipient/notice, as the list says.")
+    str, typer.Argument(metavar="LETTER", help="recipient/notice, as in the list.")
 ]
-Status = Annotated[
-    DeliveryStatus | None, typer.Option(help="Only those of this status; all if not given.")
-]
+Status = Annotated[DeliveryStatus | None, typer.Option(help="Only letters with this status.")]
 
 
 @commands.command("list")
 @mistakes()
 def list_them(
     status: Status = None,
-    to: Annotated[str | None, typer.Option(help="Only this recipient's, by id.")] = None,
-    newest: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 200,
+    to: Annotated[str | None, typer.Option(help="Only letters to this recipient's id.")] = None,
+    newest: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """List letters, the oldest first, with what the mail server said last."""
+    """List letters, the oldest first, with the mail server's last reply."""
     found = asyncio.run(_deliveries(settings_here(), to))
     chosen = [each for each in found if status is None or each.status == status][-newest:]
     if as_json:
@@ -67,7 +65,7 @@ def list_them(
 @commands.command("show")
 @mistakes()
 def show(letter: LetterId, as_json: AsJson = False) -> None:
-    """Show what became of a letter, and what it says; its address is left out."""
+    """Show a letter's delivery and content, without its address."""
     settings = settings_here()
     delivery, notice = asyncio.run(_one(settings, letter))
     said = facts(notice)["says"] if notice else None

@@ -1,4 +1,4 @@
-"""``jointbuy offer``: open an auction, better its condition or take it back; hear the verdict."""
+"""``jointbuy offer``: open an auction, outbid its offer, or withdraw it."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from schemas.parts import Problem
 from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import Mistake, mistakes, money, print_json, say, when
-from terminal.describing import of_condition, of_count, verdict_in_words
+from terminal.descriptions import of_condition, of_count, verdict_in_words
 from terminal.options import AsJson, Currency, Once, Price, Product, ProductId, Url, given, moment
 
 SAID_BY = {
@@ -27,55 +27,56 @@ SAID_BY = {
     "invites_at": "--invites-at",
 }
 RFC_3339 = "RFC 3339."
-FROM_NOW = "Instead: 2h, 3d, 1d12h from now."
-#: What only an opening says.
+FROM_NOW = "The same from now: 2h, 3d, 1d12h."
+#: Fields of an opening only.
 OPENING = (
     *("product", "currency", "closes_at", "invites_at", "minimum_step"),
     "quantity_max_per_applicant",
 )
 
 
+SellerId = Annotated[str | None, typer.Option(help="The seller's id; needs the admin's key.")]
 MostForOne = Annotated[
-    int | None, typer.Option(help="Units that one applicant may reserve; 100 if not given.")
+    int | None, typer.Option(help="Most units that one buyer may reserve; default 100.")
 ]
 
 
 @mistakes()
 def offer(
     auction: Annotated[
-        str | None, typer.Argument(help="The auction's id; none to open one, which gets its id.")
+        str | None, typer.Argument(help="The auction's id; without it, an auction opens.")
     ] = None,
-    seller: Annotated[str | None, typer.Option(help="Who offers; for the admin's key.")] = None,
+    seller: SellerId = None,
     price: Price = None,
     minimum: Annotated[
-        int | None, typer.Option(help="Reservations needed; those shown if not given.")
+        int | None, typer.Option(help="Reservations needed; default: shown.")
     ] = None,
     product: Product = None,
     product_id: ProductId = None,
     currency: Currency = None,
-    closes_at: Annotated[str | None, typer.Option(help=f"Opens an auction. {RFC_3339}")] = None,
+    closes_at: Annotated[str | None, typer.Option(help=f"End of a new auction, {RFC_3339}")] = None,
     closes_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
     invites_at: Annotated[
-        str | None, typer.Option(help="Calls other sellers; after three quarters if not given.")
+        str | None, typer.Option(help="When others are invited; default: after 3/4 of the time.")
     ] = None,
     invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
     step: Annotated[
-        int | None, typer.Option(help="By how much an offer must be lower, in minor units; 1.")
+        int | None, typer.Option(help="Smallest step between offers, in minor units; default 1.")
     ] = None,
     most_for_one: MostForOne = None,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="Take the auction back, as its opener.")
+        bool, typer.Option("--withdraw", help="Withdraw the auction; for its opener.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds; an offer waits a minute for its seller.")
+        float, typer.Option(min=0, help="Seconds to wait; an offer waits a minute for its seller.")
     ] = 90.0,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Offer a condition and print the verdict: without AUCTION it opens one, for a term.
+    """Offer a price and print the verdict: without AUCTION this opens an auction.
 
-    With AUCTION it is a counter-offer for what is shown there. Exits with 1 when it is refused.
+    With AUCTION it is a counter-offer to the offer shown. Exits with 1 if it is refused.
     """
     now = datetime.now(UTC)
     fields = {
@@ -113,7 +114,7 @@ def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
 
 
 def _counter(api: Api, auction: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """A counter-offer: what is not given is as the auction's page has it."""
+    """A counter-offer; a missing minimum is the one shown."""
     check_counter(fields)
     if "minimum_reservations" in fields:
         return fields
@@ -121,10 +122,10 @@ def _counter(api: Api, auction: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_counter(fields: dict[str, Any]) -> None:
-    """Refuse what only an opening says."""
+    """Refuse fields of an opening. Raises ``Mistake``."""
     if wrong := [SAID_BY[name] for name in OPENING if name in fields]:
         raise Mistake(
-            f"{', '.join(wrong)}: only for opening an auction: leave AUCTION out to open one",
+            f"{', '.join(wrong)}: only to open an auction: leave AUCTION out",
             usage=True,
         )
 
@@ -136,7 +137,7 @@ def _offer(api: Api, path: str, body: dict[str, Any], once: str, instead: str) -
         judged = api.until(
             answer.location,
             lambda offered: offered["verdict"] is not None,
-            "see that auction_service runs with `jointbuy status`, then ask"
+            "check with `jointbuy status` that auction_service runs, then see"
             f" `jointbuy why {judged['auction_id']}`",
         )
     return judged
@@ -148,7 +149,7 @@ def page_of(api: Api, auction_id: str) -> dict[str, Any]:
     return page
 
 
-# --- what is printed -----------------------------------------------------------------------------
+# --- output --------------------------------------------------------------------------------------
 
 
 def _print_verdict(judged: dict[str, Any], page: dict[str, Any] | None, as_json: bool) -> None:
@@ -166,7 +167,7 @@ def _print_verdict(judged: dict[str, Any], page: dict[str, Any] | None, as_json:
 
 
 def page_in_words(page: dict[str, Any]) -> str:
-    """A page in one line: its status, the count, the condition and the term."""
+    """An auction in one line: its status, count, condition and end."""
     auction = shown(AuctionView, page)
     currency, minimum = auction.currency, auction.minimum_reservations
     so_far = of_count(auction.reservations, minimum, auction.applicants)
@@ -177,17 +178,17 @@ def page_in_words(page: dict[str, Any]) -> str:
     )
 
 
-# --- taking it back ------------------------------------------------------------------------------
+# --- withdrawal ----------------------------------------------------------------------------------
 
 
 def _take_back(api: Api, auction: str | None, as_json: bool) -> None:
     if auction is None:
-        raise Mistake("AUCTION is missing: name the one to take back", usage=True)
+        raise Mistake("AUCTION is missing: name the auction to withdraw", usage=True)
     place = f"/auctions/{segment(auction)}"
     answer = api.post(f"{place}/withdrawal", said_by=SAID_BY)
     page = answer.body
     if not answer.is_final:
-        late = f"it stays if somebody applied meanwhile: see `jointbuy show {auction}`"
+        late = f"it stays if somebody reserved meanwhile: see `jointbuy show {auction}`"
         page = api.until(place, lambda seen: seen["status"] != "open", late)
     if as_json:
         print_json(page)

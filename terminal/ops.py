@@ -1,4 +1,4 @@
-"""``jointbuy export``, ``lag`` and ``park``: what ops look at and set aside."""
+"""``jointbuy export``, ``lag`` and ``park``, for ops."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import PARKED_KEYS, KeyParked
 from schemas.topic import Topic
-from terminal import dead_letters, mail, parsing, topics, waits
+from terminal import dead_letters, mail, topics, typed_values, waits
 from terminal.console import (
     Mistake,
     Step,
@@ -59,7 +59,7 @@ def export(
 ) -> None:
     """Print a topic as JSON lines: the latest per key of a compacted topic, else every record.
 
-    Keys that end in a tombstone are left out. Lines go by partition and offset.
+    Deleted keys (tombstones) are left out. Lines are in the order of partition and offset.
     """
     if topic not in CATALOGUE:
         raise Mistake(f"there is no topic {topic}: use one of {', '.join(CATALOGUE)}", usage=True)
@@ -69,7 +69,7 @@ def export(
 
 async def _export(settings: Settings, topic: Topic, step: Step) -> None:
     partitions = topics.partitions_of(settings, topic)
-    # Whoever reads our lines may have enough of them.
+    # The reader of a pipe may close it.
     async with aclosing(topics.read(settings, partitions, step)) as records:
         if topic.compacted:
             _write([_line(record) for record in await _latest(records)])
@@ -87,7 +87,7 @@ async def _latest(records: AsyncIterator[InputRecord]) -> list[InputRecord]:
     kept: dict[tuple[int, bytes | None], InputRecord] = {}
     async for record in records:
         place = (record.partition, record.key)
-        # A key that comes again moves to the end, so what is left is in order of offsets.
+        # A repeated key moves to the end, so the rest is in the order of offsets.
         kept.pop(place, None)
         if record.value is not None:
             kept[place] = record
@@ -124,7 +124,7 @@ def lag(as_json: AsJson = False) -> None:
         print_json([asdict(each) for each in found])
         return
     if not found:
-        say("no group of ours has committed anything yet: see `jointbuy status`")
+        say("no consumer group has committed anything yet: see `jointbuy status`")
         return
     numbers = ("Partitions", "End", "Committed", "Lag", "Worst")
     made = table("Group", "Topic", *numbers, right=numbers)
@@ -141,28 +141,30 @@ def lag(as_json: AsJson = False) -> None:
 @mistakes()
 def park(
     key: Annotated[
-        str | None, typer.Argument(help="A group's id, or what else records are keyed by.")
+        str | None, typer.Argument(help="The records' key, such as a group's ID.")
     ] = None,
-    service: Annotated[str | None, typer.Option(help="The service that sets it aside.")] = None,
-    reason: Annotated[str | None, typer.Option(help="For those who find it parked.")] = None,
-    release: Annotated[bool, typer.Option("--release", help="Let its records go on.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Show what is parked.")] = False,
+    service: Annotated[str | None, typer.Option(help="The service that parks the key.")] = None,
+    reason: Annotated[str | None, typer.Option(help="The reason, for other people.")] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Release the key: its records go on.")
+    ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List parked keys.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set one key of a service aside, so that its records wait and others go on; or release it."""
+    """Park one key of a service: its records wait, and all others go on. Or release it."""
     settings = settings_here()
     if listed:
         _print_parked(asyncio.run(_parked(settings)), as_json)
         return
     if key is None:
-        raise Mistake("KEY is missing: name what to park, or see --list", usage=True)
+        raise Mistake("KEY is missing: name the key to park, or give --list", usage=True)
     if service not in PARKED_KEYS.consumers:
         known = ", ".join(PARKED_KEYS.consumers)
-        wrong = "is missing" if service is None else f"{service} is none that parks keys"
+        wrong = "is missing" if service is None else f"{service} parks no keys"
         raise Mistake(f"--service {wrong}: give one of {known}", usage=True)
     fields = {
         "service": service,
-        "parked": typed(parsing.group_id, key),
+        "parked": typed(typed_values.group_id, key),
         "at": datetime.now(UTC).isoformat(),
         **({"reason": reason} if reason else {}),
     }

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is made of them."""
+"""Options that several commands share, and their values."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from schemas.parts import Message
-from terminal import parsing
+from terminal import typed_values
 from terminal.console import Mistake, problems
 
 Read = TypeVar("Read")
@@ -23,7 +23,7 @@ Incomplete = Literal["as-reached", "none", "cancel-all"]
 
 
 class Method(StrEnum):
-    """How it is paid; a class, as the frame takes no list of literals."""
+    """A method of payment; a class, as typer takes no list of literals."""
 
     shop = "shop"
     card = "card"
@@ -36,31 +36,34 @@ Url = Annotated[
     typer.Option(
         "--url",
         envvar="JOINTBUY_URL",
-        help="Where the storefront is; the stack that runs here if not given.",
+        help="The storefront's address; default: the local stack's.",
     ),
 ]
 Once = Annotated[
     str | None,
     typer.Option(
         "--idempotency-key",
-        help="Under the same one the same happens once; a random one if not given.",
+        help="Repeated with the same key, a command takes effect once; default: random.",
     ),
 ]
 File = Annotated[
     str | None,
-    typer.Option("--file", help="What the API takes as JSON, - for stdin; options win over it."),
+    typer.Option("--file", help="JSON for the API, - for stdin; options take precedence."),
 ]
 Product = Annotated[str | None, typer.Option("--product", help="The product's name.")]
-ProductId = Annotated[str | None, typer.Option("--product-id", help="The shop's id of it.")]
+ProductId = Annotated[
+    str | None, typer.Option("--product-id", help="The product's id at the shop.")
+]
 Price = Annotated[
-    int | None, typer.Option("--price", min=0, help="Of one, in minor units: 4900 is 49.00 EUR.")
+    int | None,
+    typer.Option("--price", min=0, help="Price of one, in minor units: 4900 is 49.00 EUR."),
 ]
 Currency = Annotated[str | None, typer.Option("--currency", help="ISO 4217, such as EUR.")]
 Tiers = Annotated[
     list[str] | None,
     typer.Option(
         "--tier",
-        help="FROM:FAVOR, repeatable: 10:5% (off), 50:-200 (amount off each), 50:=900 (unit"
+        help="FROM:DISCOUNT, repeatable: 10:5% (off), 50:-200 (amount off each), 50:=900 (unit"
         " price), '50:gift=A mug', value=50000:5% (from a value).",
     ),
 ]
@@ -68,10 +71,11 @@ IfIncomplete = Annotated[
     Incomplete | None, typer.Option("--if-incomplete", help="What an incomplete group gets.")
 ]
 FavorScope = Annotated[
-    Scope | None, typer.Option("--favor-scope", help="Reduce each own value, or one sum.")
+    Scope | None,
+    typer.Option("--favor-scope", help="Discount for each member, or one sum for the group."),
 ]
 PaymentScope = Annotated[
-    Scope | None, typer.Option("--scope", help="Who pays: each member, or one for the group.")
+    Scope | None, typer.Option("--scope", help="Each member pays, or the organizer for all.")
 ]
 Methods = Annotated[
     list[Method] | None, typer.Option("--method", help="shop, card or invoice; repeatable.")
@@ -79,16 +83,16 @@ Methods = Annotated[
 
 
 def draft(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A body of a file's fields, with those of options put over them; ``None`` is not given."""
+    """A body: a file's fields, replaced by those of options that are given."""
     fields: Any = {}
     if file is not None:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         try:
             fields = json.loads(text)
         except ValueError as error:
-            raise Mistake(f"{file} is no JSON: {error}", usage=True) from None
+            raise Mistake(f"{file} is not valid JSON: {error}", usage=True) from None
         if not isinstance(fields, dict):
-            raise Mistake(f"{file} holds no JSON object: give one", usage=True)
+            raise Mistake(f"{file} is not a JSON object", usage=True)
     for name, value in given(options).items():
         nested = isinstance(value, dict) and isinstance(fields.get(name), dict)
         fields[name] = fields[name] | value if nested else value
@@ -113,7 +117,7 @@ def checked(
 
 
 def typed(read: Callable[[Typed], Read], text: Typed) -> Read:
-    """What was typed, or why it can't be read."""
+    """A typed value, parsed. Raises ``Mistake`` if it can't be read."""
     try:
         return read(text)
     except ValidationError as error:
@@ -123,22 +127,22 @@ def typed(read: Callable[[Typed], Read], text: Typed) -> Read:
 
 
 def time_of(at: str | None) -> str | None:
-    """The time that was typed, as the API takes it."""
-    return typed(parsing.instant, at).isoformat() if at else None
+    """A typed time, as the API takes it."""
+    return typed(typed_values.instant, at).isoformat() if at else None
 
 
 def moment(
     at_option: str, at: str | None, in_option: str, length: str | None, now: datetime
 ) -> str | None:
-    """A time that is given as such, or as a span from now."""
+    """A time, given as a time or as a length from now."""
     if at and length:
         raise Mistake(f"give {at_option} or {in_option}, not both", usage=True)
     if length:
-        return (now + typed(parsing.duration, length)).isoformat()
+        return (now + typed(typed_values.duration, length)).isoformat()
     return time_of(at)
 
 
 def ladder(tiers: list[str] | None, scope: Scope | None) -> dict[str, Any]:
-    """The favor as far as it is given."""
-    steps = [typed(parsing.tier, text).model_dump(exclude_none=True) for text in tiers or ()]
+    """The fields of the favor that are given."""
+    steps = [typed(typed_values.tier, text).model_dump(exclude_none=True) for text in tiers or ()]
     return {"tiers": steps or None, "scope": scope}

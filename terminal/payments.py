@@ -1,4 +1,4 @@
-"""``jointbuy payment``: have a failed one tried again; say what became of one that people make."""
+"""``jointbuy payment``: try a failed payment again; record payments by hand."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -13,10 +13,10 @@ from terminal.options import AsJson, Once, Url, given
 
 commands = typer.Typer(
     no_args_is_help=True,
-    help="Payments: try failed ones again, and say what became of those that people make.",
+    help="Try failed payments again, and record payments that were made by hand.",
 )
 Named = Annotated[
-    str, typer.Argument(metavar="PAYMENT", help="Its id, as `jointbuy ledger GROUP` names it.")
+    str, typer.Argument(metavar="PAYMENT", help="The payment's id, as in `jointbuy ledger GROUP`.")
 ]
 TOLD_BY = {"reference": "--reference", "reason": "--reason", "payment_id": "PAYMENT"}
 
@@ -24,7 +24,7 @@ TOLD_BY = {"reference": "--reference", "reason": "--reason", "payment_id": "PAYM
 @commands.command("retry")
 @mistakes()
 def retry(payment: Named, url: Url = None, as_json: AsJson = False) -> None:
-    """Have a payment that failed tried again."""
+    """Try a failed payment again."""
     with connected(url, as_json=as_json) as api:
         _print(_asked(api, payment, "retry", None, None), as_json)
 
@@ -34,13 +34,13 @@ def retry(payment: Named, url: Url = None, as_json: AsJson = False) -> None:
 def done(
     payment: Named,
     reference: Annotated[
-        str | None, typer.Option(help="What the shop or the bank calls it.")
+        str | None, typer.Option(help="The shop's or the bank's reference.")
     ] = None,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that people made a payment: a shop's refund by hand, money sent back by the bank."""
+    """Record that a payment was made by hand: a refund at the shop, a bank transfer."""
     body = {"state": "succeeded"} | given({"reference": reference})
     with connected(url, as_json=as_json) as api:
         _print(_asked(api, payment, "outcome", body, once_of(once)), as_json)
@@ -50,12 +50,12 @@ def done(
 @mistakes()
 def failed(
     payment: Named,
-    reason: Annotated[str, typer.Option(help="Why, for those who have to mend it.")],
+    reason: Annotated[str, typer.Option(help="The reason, for other people.")],
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that a payment that people make can't be made."""
+    """Record that a payment by hand can't be made."""
     body = {"state": "failed", "reason": reason}
     with connected(url, as_json=as_json) as api:
         _print(_asked(api, payment, "outcome", body, once_of(once)), as_json)
@@ -78,12 +78,12 @@ def tell(
     fields: Mapping[str, str],
     once: str | None,
 ) -> Any:
-    """Say something of a payment, and wait until it counts; ``fields`` are how they were given."""
+    """Send a command about a payment, and wait until it counts; ``fields`` has their options."""
     path = f"/payments/{segment(payment.payment_id)}"
     answer = api.post(f"{path}/{what}", body, fields, once=once)
     if answer.is_final:
         return answer.body
-    late = "see that payment_service runs with `jointbuy status`"
+    late = "check with `jointbuy status` that payment_service runs"
     return api.until(path, lambda known: known["version"] > payment.version, late)
 
 

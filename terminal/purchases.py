@@ -1,4 +1,4 @@
-"""``jointbuy order``, and what else buyers, sellers and shops do."""
+"""``jointbuy order``, and all commands of buyers, sellers and shops."""
 
 from hashlib import sha256
 from typing import Annotated, Any
@@ -11,11 +11,11 @@ from terminal import (
     invoices,
     keys,
     offers,
-    parsing,
     payments,
     requests,
     sellers,
     todo,
+    typed_values,
 )
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import mistakes, print_json, say
@@ -51,39 +51,39 @@ def order(
     group: Annotated[str, typer.Argument(help="The group's id, GB-…")],
     member: Annotated[
         str | None,
-        typer.Option("--member", help="Who orders; not with the token of a link to order."),
+        typer.Option("--member", help="The member's id; not with the token of an order link."),
     ] = None,
-    quantity: Annotated[int | None, typer.Option("--quantity", help="How many.")] = None,
+    quantity: Annotated[int | None, typer.Option("--quantity", help="Number of units.")] = None,
     paid: Annotated[
         bool | None,
-        typer.Option("--paid/--placed", help="Paid already, as shops say; or only placed."),
+        typer.Option("--paid/--placed", help="Paid at the shop, or only placed."),
     ] = None,
     price: Price = None,
     value: Annotated[
-        int | None, typer.Option(help="Of all, in minor units; quantity x price if not given.")
+        int | None, typer.Option(help="Value of all, in minor units; default: quantity x price.")
     ] = None,
     currency: Currency = None,
-    order_id: Annotated[str | None, typer.Option(help="A random one if not given.")] = None,
+    order_id: Annotated[str | None, typer.Option(help="The order's id; default: random.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="Who tells of it; for the admin's key.")
+        str | None, typer.Option(help="The source of the order; needs the admin's key.")
     ] = None,
-    email: Annotated[str | None, typer.Option(help="The member's.")] = None,
+    email: Annotated[str | None, typer.Option(help="The member's address.")] = None,
     cancel: Annotated[
         str | None, typer.Option("--cancel", metavar="ORDER_ID", help="Cancel this order.")
     ] = None,
     returned: Annotated[
-        int | None, typer.Option("--return", metavar="QUANTITY", help="Give so many back.")
+        int | None, typer.Option("--return", metavar="QUANTITY", help="Return this many units.")
     ] = None,
-    return_id: Annotated[str | None, typer.Option(help="A random one if not given.")] = None,
+    return_id: Annotated[str | None, typer.Option(help="The return's id; default: random.")] = None,
     at: Annotated[
-        str | None, typer.Option("--at", help="When it happened, RFC 3339; now if not given.")
+        str | None, typer.Option("--at", help="The time, RFC 3339; default: now.")
     ] = None,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Order under a group's id, or cancel or return what was ordered."""
-    place = f"/group-purchases/{segment(typed(parsing.group_id, group))}"
+    """Order under a group's ID; cancel an order; or return units."""
+    place = f"/group-purchases/{segment(typed(typed_values.group_id, group))}"
     once, time = once_of(once), time_of(at)
     made_up = sha256(once.encode()).hexdigest()[:12]
     with connected(url, as_json=as_json) as api:

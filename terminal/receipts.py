@@ -1,4 +1,4 @@
-"""Which money of a statement is for which invoice, and what somebody has to look at. Pure."""
+"""Assigns the money of a statement to invoices, and lists the rest for people. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from terminal.statements import Credit
 
 
 class Receipt(NamedTuple):
-    """Money to be counted for an invoice; ``note`` says what more there is to it."""
+    """Money to count for an invoice, with a ``note`` for people."""
 
     credit: Credit
     invoice: PaymentDetail
@@ -23,7 +23,7 @@ class Receipt(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Money that is not counted: ``problem`` says why, and what to do."""
+    """Money that is not counted; ``problem`` has the reason and what to do."""
 
     credit: Credit
     reason: TransferReason
@@ -49,7 +49,7 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be counted, what was before, and what is left to somebody."""
+    """Money to count, money that was counted before, and money for people."""
 
     receipts: tuple[Receipt, ...] = ()
     known: tuple[Credit, ...] = ()
@@ -94,7 +94,7 @@ def _standings(
 
 
 class _Planning:
-    """A plan that is being made: what is open becomes less with each receipt."""
+    """A plan in the making: each receipt reduces the open amounts."""
 
     def __init__(self, invoices: Mapping[str, PaymentDetail]) -> None:
         self._invoices = invoices
@@ -210,7 +210,7 @@ class _Planning:
 
 
 def _counted(credit: Credit, named: Mapping[str, PaymentDetail]) -> dict[str, int]:
-    """What was counted of a credit before, by invoice."""
+    """The amounts of a credit that were counted before, by invoice."""
     return {
         number: receipt.amount
         for number, each in named.items()
@@ -225,7 +225,7 @@ def _by_hand(credit: Credit) -> str:
 
 
 def _said(still: Mapping[str, int], currency: str) -> str:
-    """Invoices with what is open of each."""
+    """Invoices with the open amount of each."""
     return ", ".join(f"{number} ({money(its, currency)} open)" for number, its in still.items())
 
 

@@ -1,4 +1,4 @@
-"""``jointbuy request``: ask for a group purchase, and hear its id."""
+"""``jointbuy request``: request a group purchase and print its ID."""
 
 import sys
 from datetime import UTC, datetime
@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from terminal import parsing
+from terminal import typed_values
 from terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
 from terminal.console import mistakes, print_json, say, when
-from terminal.decoding import decoded
 from terminal.member_lists import members_in
 from terminal.options import (
     AsJson,
@@ -34,6 +33,7 @@ from terminal.options import (
     time_of,
     typed,
 )
+from terminal.text_files import decoded
 
 ASKED_BY = {
     "definition_id": "--definition",
@@ -57,7 +57,7 @@ ASKED_BY = {
 
 Members = Annotated[
     list[str] | None,
-    typer.Option(help="A purchaser's id or address, repeatable; without any, all may buy."),
+    typer.Option(help="A member's id or address, repeatable; without any, anybody may buy."),
 ]
 MembersFile = Annotated[
     str | None,
@@ -67,9 +67,9 @@ MembersFile = Annotated[
     ),
 ]
 StopAtNumber = Annotated[
-    bool | None, typer.Option("--stop-at-number", help="Complete when the number is reached.")
+    bool | None, typer.Option("--stop-at-number", help="Close when the number is reached.")
 ]
-ClosesAt = Annotated[str | None, typer.Option(help="RFC 3339; in 14 days if not given.")]
+ClosesAt = Annotated[str | None, typer.Option(help="RFC 3339; default: in 14 days.")]
 Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer.")]
 Sources = Annotated[
     list[str] | None,
@@ -79,7 +79,7 @@ Sources = Annotated[
     ),
 ]
 Withdraw = Annotated[
-    str | None, typer.Option("--withdraw", metavar="GROUP", help="Take this one back, GB-…")
+    str | None, typer.Option("--withdraw", metavar="GROUP", help="Withdraw this group, GB-…")
 ]
 
 
@@ -89,24 +89,24 @@ def request(
     definition: Annotated[str | None, typer.Option(help="Take this definition's terms.")] = None,
     product: Product = None,
     product_id: ProductId = None,
-    number: Annotated[int | None, typer.Option(help="Number of products to be reached.")] = None,
+    number: Annotated[int | None, typer.Option(help="Number of products to reach.")] = None,
     price: Price = None,
     currency: Currency = None,
     tier: Tiers = None,
     favor_scope: FavorScope = None,
     if_incomplete: IfIncomplete = None,
-    organizer: Annotated[str | None, typer.Option(help="Who asks, by the shop's id.")] = None,
-    email: Annotated[str | None, typer.Option(help="The organizer's; letters go there.")] = None,
+    organizer: Annotated[str | None, typer.Option(help="The organizer's id at the shop.")] = None,
+    email: Annotated[str | None, typer.Option(help="The organizer's address for letters.")] = None,
     member: Members = None,
     members_file: MembersFile = None,
-    opens_at: Annotated[str | None, typer.Option(help="RFC 3339; now if not given.")] = None,
+    opens_at: Annotated[str | None, typer.Option(help="RFC 3339; default: now.")] = None,
     closes_at: ClosesAt = None,
-    closes_in: Annotated[str | None, typer.Option(help="Instead: 2h, 3d, 1d12h from now.")] = None,
-    grace_seconds: Annotated[int | None, typer.Option(help="Wait for late orders; 60.")] = None,
+    closes_in: Annotated[str | None, typer.Option(help="The same from now: 2h, 3d, 1d12h.")] = None,
+    grace_seconds: Annotated[int | None, typer.Option(help="For late orders; default 60.")] = None,
     stop_at_number: StopAtNumber = None,
     scope: PaymentScope = None,
-    method: Annotated[Method | None, typer.Option(help="How it is paid.")] = None,
-    unlisted: Annotated[bool | None, typer.Option("--unlisted", help="On no list.")] = None,
+    method: Annotated[Method | None, typer.Option(help="Method of payment.")] = None,
+    unlisted: Annotated[bool | None, typer.Option("--unlisted", help="Show it in no list.")] = None,
     source: Sources = None,
     withdraw: Withdraw = None,
     timeout: Timeout = PATIENCE_SECONDS,
@@ -114,12 +114,12 @@ def request(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a group purchase, wait for the answer and print the group's id.
+    """Request a group purchase, wait for the answer and print the group's ID.
 
-    The organizer's page, which is said this once, goes to stderr, or to --json.
+    The organizer's page is shown once, on stderr or with --json.
     """
     if withdraw is not None:
-        _take_back(url, typed(parsing.group_id, withdraw), timeout, as_json)
+        _take_back(url, typed(typed_values.group_id, withdraw), timeout, as_json)
         return
     ends = moment("--closes-at", closes_at, "--closes-in", closes_in, datetime.now(UTC))
     options = {
@@ -157,7 +157,7 @@ def _print(asked: Any, as_json: bool) -> None:
         return
     say(asked["group_id"])
     if asked["organizer_link"]:
-        say(f"the organizer's page, said this once: {asked['organizer_link']}", err=True)
+        say(f"the organizer's page, shown only now: {asked['organizer_link']}", err=True)
 
 
 def _members(ids: list[str] | None, file: str | None) -> list[dict[str, Any]]:
@@ -179,9 +179,9 @@ def _ask(api: Api, body: dict[str, Any], once: str, instead: str) -> Any:
     return api.until(
         answer.location,
         lambda asked: asked["group_id"] is not None,
-        "see that request_service runs with `jointbuy status`, then ask"
+        "check with `jointbuy status` that request_service runs, then see"
         f" `jointbuy why {request_id}`",
-        # Of all keys and links this one may see the outcome.
+        # Only this token may see the outcome.
         answer.body["request_token"],
     )
 
@@ -198,4 +198,4 @@ def _take_back(url: str | None, group_id: str, timeout: float, as_json: bool) ->
         print_json(group)
         return
     at = datetime.fromisoformat(group["withdrawn_at"])
-    say(f"{group_id} taken back at {when(at)}")
+    say(f"{group_id} withdrawn at {when(at)}")

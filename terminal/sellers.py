@@ -1,4 +1,4 @@
-"""``jointbuy seller``: who sells, and what admins decide of them."""
+"""``jointbuy seller``: register sellers, and approve, suspend and show them."""
 
 from typing import Annotated, Any
 
@@ -8,13 +8,13 @@ from schemas.api.sellers import SellerView
 from terminal.answers import shown
 from terminal.api import connected, once_of, segment
 from terminal.console import cell, mistakes, print_json, print_table, say, table, when
-from terminal.describing import verdict_in_words
+from terminal.descriptions import verdict_in_words
 from terminal.options import AsJson, Once, Url, given
 
 commands = typer.Typer(no_args_is_help=True, help="Register, approve, suspend and show sellers.")
 
 SellerId = Annotated[str, typer.Argument(metavar="SELLER", help="The seller's id.")]
-Reason = Annotated[str | None, typer.Option(help="For the record.")]
+Reason = Annotated[str | None, typer.Option(help="The reason, for the record.")]
 REGISTERED_BY = {
     "name": "--name",
     "email": "--email",
@@ -26,21 +26,21 @@ REGISTERED_BY = {
 @commands.command("register")
 @mistakes()
 def register(
-    name: Annotated[str | None, typer.Option(help="As buyers read it.")] = None,
-    email: Annotated[str | None, typer.Option(help="Where letters go.")] = None,
-    locale: Annotated[str | None, typer.Option(help="Of letters, such as ja-JP.")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="Such as Asia/Tokyo.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name that buyers see.")] = None,
+    email: Annotated[str | None, typer.Option(help="The address for letters.")] = None,
+    locale: Annotated[str | None, typer.Option(help="Language of letters, such as ja-JP.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Time zone, such as Asia/Tokyo.")] = None,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a seller, who may make offers once approved; prints the id and the key."""
+    """Register a seller and print the id and the key. Offers need the admin's approval."""
     fields = given({"name": name, "email": email, "locale": locale, "time_zone": time_zone})
     with connected(url, as_json=as_json) as api:
         answer = api.post("/sellers", fields, REGISTERED_BY, once=once_of(once))
         made: dict[str, Any] = answer.body
         if not answer.is_final and made["api_key"]:
-            late = "see that auction_service runs with `jointbuy status`"
+            late = "check with `jointbuy status` that auction_service runs"
             known = api.until(answer.location, bool, late, made["api_key"])
             made = {**made, "standing": known["standing"]}
     if as_json:
@@ -48,7 +48,7 @@ def register(
         return
     say(f"{made['seller_id']} ({name}): {made['standing'] or 'registered'}")
     if made["api_key"]:
-        say(f"the key, said this once: {made['api_key']}")
+        say(f"the key, shown only now: {made['api_key']}")
     else:
         say(f"the key was shown before: `jointbuy key seller {made['seller_id']}` makes a new one")
 
@@ -58,7 +58,7 @@ def register(
 def approve(
     seller: SellerId, reason: Reason = None, url: Url = None, as_json: AsJson = False
 ) -> None:
-    """Let a seller make offers from now on: with the admin's key."""
+    """Allow a seller to make offers. Needs the admin's key."""
     _act("approval", "good", seller, reason, url, as_json)
 
 
@@ -67,7 +67,7 @@ def approve(
 def suspend(
     seller: SellerId, reason: Reason = None, url: Url = None, as_json: AsJson = False
 ) -> None:
-    """Let a seller make no offers for now; what is shown stays and binds."""
+    """Refuse a seller's offers for now; an offer that is shown stays and binds."""
     _act("suspension", "suspended", seller, reason, url, as_json)
 
 
@@ -76,7 +76,7 @@ def suspend(
 def reinstate(
     seller: SellerId, reason: Reason = None, url: Url = None, as_json: AsJson = False
 ) -> None:
-    """End a suspension: with the admin's key."""
+    """End a suspension. Needs the admin's key."""
     _act("reinstatement", "good", seller, reason, url, as_json)
 
 
@@ -101,9 +101,9 @@ def _in_words(seller: SellerView) -> str:
 @commands.command("show")
 @mistakes()
 def show(url: Url = None, as_json: AsJson = False) -> None:
-    """Show the own registration with every standing so far, and what became of offers.
+    """Show your registration, each standing so far, and the verdicts on your offers.
 
-    With the seller's key.
+    Needs the seller's key.
     """
     with connected(url) as api:
         known = api.get("/sellers/me")
@@ -127,7 +127,7 @@ def show(url: Url = None, as_json: AsJson = False) -> None:
 @commands.command("list")
 @mistakes()
 def list_them(url: Url = None, as_json: AsJson = False) -> None:
-    """List all sellers and where they stand: with the admin's key."""
+    """List all sellers with their standing. Needs the admin's key."""
     with connected(url) as api:
         known = list(api.pages("/sellers"))
     if as_json:

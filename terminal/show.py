@@ -1,4 +1,4 @@
-"""``jointbuy show``: a group with its purchase condition management table, or an auction's page."""
+"""``jointbuy show``: a group with its table of purchasers, or an auction."""
 
 import sys
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import typer
 
 from schemas.api.auctions import AuctionDetail
 from schemas.api.groups import GroupView, TableRow
-from terminal import parsing
+from terminal import typed_values
 from terminal.answers import shown
 from terminal.api import Api, Refused, connected, segment
 from terminal.auction_page import print_page
@@ -29,7 +29,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a group's progress and its table of purchasers, or an auction's page."""
-    wanted = typed(parsing.group_id, reference)
+    wanted = typed(typed_values.group_id, reference)
     most, now = limit or sys.maxsize, datetime.now(UTC)
     with connected(url) as api:
         path, found = what_is(api, wanted)
@@ -48,7 +48,7 @@ def show(
 
 
 def what_is(api: Api, reference: str) -> tuple[str, dict[str, Any]]:
-    """Where a group purchase or an auction of this id is, and what is shown there."""
+    """The path and the JSON of the group purchase or auction with this id."""
     paths = [f"/{kind}/{segment(reference)}" for kind in ("group-purchases", "auctions")]
     for path in paths if reference.startswith("GB-") else reversed(paths):
         try:
@@ -57,12 +57,12 @@ def what_is(api: Api, reference: str) -> tuple[str, dict[str, Any]]:
             if refused.status != 404:
                 raise
     raise Mistake(
-        f"no group purchase or auction {reference} is known: ask `jointbuy why {reference}`"
+        f"no group purchase or auction {reference} is known: see `jointbuy why {reference}`"
     )
 
 
 def _members(api: Api, path: str, most: int) -> tuple[list[Any] | None, bool]:
-    """The table, as far as it is asked for and may be seen, and whether there is more of it."""
+    """At most ``most`` lines of the table, ``None`` if it is secret; whether there are more."""
     rows: list[Any] = []
     asked: dict[str, Any] = {"limit": min(most, LINES_AT_ONCE)}
     with progress("reading the table") as step:

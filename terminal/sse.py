@@ -1,4 +1,4 @@
-"""Server-sent events: what comes of a stream's bytes, and how long to wait for more of them."""
+"""Server-sent events: parses a stream's bytes, and the time to wait before reconnecting."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,7 +7,7 @@ RETRY_MS = 2_000
 
 
 class Event(NamedTuple):
-    """A state, and the id behind which the next ones come."""
+    """A state, and the id after which to go on."""
 
     id: str
     data: str
@@ -23,7 +23,7 @@ class Stream:
         self._data: list[str] = []
 
     def take(self, received: bytes) -> Iterator[Event]:
-        """The events that end with what was received."""
+        """The events that are complete with these bytes."""
         *lines, self._rest = (self._rest + received).split(b"\n")
         for line in lines:
             event = self._line(line.removesuffix(b"\r").decode("utf-8", "replace"))
@@ -47,5 +47,5 @@ class Stream:
         return None
 
     def cut(self) -> None:
-        """The stream broke off: what had begun of an event is nothing."""
+        """Drop an incomplete event, as the stream broke off."""
         self._rest, self._data = b"", []

@@ -57,6 +57,11 @@ def documents(data: bytes) -> list[Element]:
     return found
 
 
+def printable(text: str) -> str:
+    """Text from a file, with ``?`` for each character that a terminal must not print."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The files of a ZIP, in the order of their names, with limits on their number and size."""
     left = BYTES_MAX
@@ -66,7 +71,7 @@ def _unpacked(data: bytes) -> Iterator[tuple[str, bytes]]:
             if len(inside) > FILES_MAX:
                 raise StatementError(f"it holds {len(inside)} files: give {FILES_MAX} at most")
             for each in sorted(inside, key=lambda each: each.filename):
-                name = "".join(c if c.isprintable() else "?" for c in each.filename)[:100]
+                name = printable(each.filename)[:100]
                 if each.flag_bits & 1:
                     raise StatementError(f"{name!r} in it has a password: give its files unpacked")
                 with packed.open(each) as opened:

@@ -1,4 +1,4 @@
-"""Statements of a bank account, CAMT.053 (ISO 20022), as the money that came. Pure.
+"""Reads the incoming money from statements of a bank account, CAMT.053 (ISO 20022). Pure.
 
 A file is read whole or not at all; an entry that is unclear becomes a task.
 """
@@ -18,7 +18,7 @@ from schemas.parts import SUM_MAX, is_possible
 from schemas.reasons import TransferReason
 from terminal.marks import Mark, kind_of, origin_of
 from terminal.mentions import NOTHING_GIVEN, Named, Texts, texts_of
-from terminal.statement_files import StatementError, documents
+from terminal.statement_files import StatementError, documents, printable
 
 #: A decimal as XML Schema writes it, in as many digits as ISO 20022 has for amounts.
 _AMOUNT = re.compile(r"\+?([0-9]{1,18}(\.[0-9]{0,5})?|\.[0-9]{1,5})", re.ASCII)
@@ -60,7 +60,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a file tells: credits, and how many entries are none or not booked yet."""
+    """The credits in a file, and the number of debits and of entries not booked yet."""
 
     credits: tuple[Credit, ...]
     debits: int
@@ -193,7 +193,7 @@ def _credits(entry: Element, page: _Page, counts: _Counts) -> Iterator[Credit]:
 def _returned(entry: Element, part: Element) -> _Odd:
     """The finding for returned money; the bank may give a reason code such as ``AC04``."""
     why = _text(part, "RtrInf/Rsn/Cd") or _text(part, "RtrInf/Rsn/Prtry")
-    why = f" ({_printable(why)[:35]})" if why else ""
+    why = f" ({printable(why)[:35]})" if why else ""
     if _text(entry, "CdtDbtInd") == "CRDT":
         return _Odd(
             TransferReason.RETURNED,
@@ -208,7 +208,7 @@ def _returned(entry: Element, part: Element) -> _Odd:
 
 
 def _part(part: Element, currency: str) -> _Money:
-    """What a transaction of a batch came to in the account's currency, if it says so."""
+    """The amount of a batch's transaction in the account's currency, if it is given."""
     if _text(part, "CdtDbtInd") != "DBIT":
         for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
             if part.find(path) is not None:
@@ -239,7 +239,7 @@ def _credit(
             "is in two statements of this file: check in the account whether it came twice",
         )
     mark = mark._replace(number=counts.in_file[mark])
-    clean = _printable(own)[:_REFERENCE_CHARACTERS_MAX]
+    clean = printable(own)[:_REFERENCE_CHARACTERS_MAX]
     return Credit(
         reference=f"{clean} {mark}".strip(),
         amount=money.amount,
@@ -296,10 +296,6 @@ def _text(of: Element, path: str) -> str:
     return "" if found is None or found.text is None else " ".join(found.text.split())
 
 
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def _money(of: Element, path: str) -> _Money:
     found = of.find(path)
     written = _text(of, path)
@@ -331,6 +327,6 @@ def _date(entry: Element) -> tuple[date | None, _Odd | None]:
                 return found, None
         except ValueError:
             pass
-        problem = f"has a date that can't be read ({_printable(written)[:40]!r}): see the file"
+        problem = f"has a date that can't be read ({printable(written)[:40]!r}): see the file"
         return None, _Odd(TransferReason.ODD_DATE, problem)
     return None, None

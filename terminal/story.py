@@ -1,4 +1,4 @@
-"""The story of a group or an auction: every fact that is left of it, with what made each."""
+"""The story of a group or an auction: every fact that is kept, each with its input."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -32,11 +32,11 @@ from schemas.parts import Message
 from schemas.topic import Topic
 from terminal import topics
 from terminal.console import Step
-from terminal.describing import describe
+from terminal.descriptions import describe
 
 OUTCOMES = "request-outcomes"
 ORDERED = "orders"
-#: What tells of an auction, a request or a group, in the order in which one follows from the other.
+#: Topics with facts about an auction, a request or a group, in the order of cause and effect.
 TOLD_BY = (
     "parked-keys",
     "offers",
@@ -52,7 +52,7 @@ TOLD_BY = (
 
 @dataclass
 class Fact:
-    """A record that tells of it; ``input`` is what made it, if that is still kept."""
+    """A record about the subject; ``input`` is the record that made it, if it is still kept."""
 
     topic: Topic
     record: InputRecord
@@ -62,12 +62,12 @@ class Fact:
 
     @property
     def rule(self) -> str:
-        """The rule that decided it; empty of what came from outside."""
+        """The rule that decided it; empty for records from outside."""
         return self.headers.get("ce_rule", "")
 
     @property
     def because(self) -> str:
-        """The input that made it, as ``topic/partition/offset``, or the clock's word."""
+        """The input that made it, as ``topic/partition/offset``, or ``clock/…``."""
         return self.headers.get("ce_cause", "")
 
     @property
@@ -81,12 +81,12 @@ class Fact:
 
     @property
     def place(self) -> Cause:
-        """Where it lies."""
+        """Its place on the broker."""
         return Cause(self.topic.name, self.record.partition, self.record.offset)
 
     @property
     def says(self) -> str:
-        """What it says, in one line."""
+        """Its text, in one line."""
         if self.topic is DEAD_LETTERS:
             said = {name: self.headers.get(name, "?") for name in ("service", "error")}
             return f"dead letter of {said['service']}: {said['error']}"
@@ -98,7 +98,7 @@ class Fact:
 
 @dataclass
 class Story:
-    """All that is left, in order of time."""
+    """All facts, in order of time."""
 
     reference: str
     auction_id: str | None = None
@@ -125,7 +125,7 @@ class Story:
 
     @property
     def closing(self) -> Fact | None:
-        """What closed the group: the first summary that is not open."""
+        """The fact of the close: the first state that is not open."""
         for fact in self.facts:
             if isinstance(fact.message, PurchaseState) and fact.message.status != "open":
                 return fact
@@ -133,7 +133,7 @@ class Story:
 
 
 async def collect(settings: Settings, reference: str, step: Step | None = None) -> Story:
-    """Read what is left of a group, a request or an auction, and of what belongs to it."""
+    """Read all facts of a group, a request or an auction, and of the subjects that belong to it."""
     story = Story(reference)
     story.facts = await _facts_about(settings, reference, TOLD_BY, step)
     _name(story)
@@ -172,7 +172,7 @@ def _name(story: Story) -> None:
 
 
 async def add_inputs(settings: Settings, facts: Sequence[Fact]) -> None:
-    """Read back what made these facts, as far as it is kept."""
+    """Read the inputs of these facts, as far as they are kept."""
     causes = {fact.cause for fact in facts if fact.cause is not None}
     found = await topics.read_back(settings, causes)
     for fact in facts:
@@ -230,13 +230,13 @@ async def _dead_letters(settings: Settings, ids: Collection[str], step: Step | N
 
 def fact_of(settings: Settings, record: InputRecord) -> Fact:
     """A record with its topic, its headers as text, and its message if it can be read."""
-    topic = CATALOGUE[record.topic.removeprefix(settings.topic_prefix)]
+    topic = CATALOGUE[settings.without_prefix(record.topic)]
     message = topics.message_of(topic, record) if topic.messages else None
     return Fact(topic, record, topics.headers_of(record), message)
 
 
 def important(fact: Fact) -> bool:
-    """Whether it is of the group or auction itself, and no step or person among many."""
+    """Whether a fact is about the group or auction as a whole, not about one of many people."""
     match fact.message:
         case PurchaseState() as state:
             return state.status != "open"

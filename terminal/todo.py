@@ -44,7 +44,7 @@ def todo(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List open tasks, the oldest first: with a shop's key its own, with the admin's key all."""
+    """List open tasks, the oldest first: a shop's with its key, all with the admin's key."""
     if context.invoked_subcommand is not None:
         return
     with connected(url, as_json=as_json) as api:

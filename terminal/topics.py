@@ -1,4 +1,4 @@
-"""Reading topics without a group, to the end as it stood at the start, and sending a message."""
+"""Reads topics without a consumer group, up to their end at the start; sends messages."""
 
 import asyncio
 import time
@@ -137,15 +137,15 @@ def _note_ends(
 def _check_silence(heard: float, tp: TopicPartition) -> None:
     if time.monotonic() - heard > SILENCE_SECONDS:
         raise Mistake(
-            f"nothing came of {tp.topic} partition {tp.partition} for {SILENCE_SECONDS:.0f} s:"
-            " look after the broker, then try again"
+            f"no records of {tp.topic} partition {tp.partition} for {SILENCE_SECONDS:.0f} s:"
+            " check the broker, then try again"
         )
 
 
 async def stable_ends(
     settings: Settings, partitions: Sequence[TopicPartition]
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-    """Where partitions begin, and where what is committed on them ends."""
+    """The first offsets of partitions, and the offsets of their stable ends."""
     async with connected(clients.consumer(settings), settings) as reader:
         await assign(reader, settings, partitions)
         begins: dict[TopicPartition, int] = await reader.beginning_offsets(list(partitions))
@@ -216,7 +216,7 @@ async def assign(
 
 
 def check_there(settings: Settings, there: Collection[str], wanted: Collection[str]) -> None:
-    """Refuse to ask for a topic that is not there: the broker might make it, or never answer."""
+    """Refuse to read a missing topic: the broker might create it, or never answer."""
     missing = sorted(set(wanted) - set(there))
     if missing:
         raise Mistake(
@@ -225,11 +225,11 @@ def check_there(settings: Settings, there: Collection[str], wanted: Collection[s
         )
 
 
-# --- what records say ----------------------------------------------------------------------------
+# --- contents of records -------------------------------------------------------------------------
 
 
 def message_of(topic: Topic, record: InputRecord) -> Message | None:
-    """The message of a record; ``None`` of a tombstone and of what breaks its schema."""
+    """The message of a record; ``None`` for a tombstone, and if it breaks its schema."""
     try:
         return decode(topic, record, Partitioner(topic.partitions))
     except BadRecordError:
@@ -252,7 +252,7 @@ def is_number(text: str) -> bool:
 
 
 def as_text(raw: bytes | None) -> str | None:
-    """A key as text; bytes that are none are spelled out."""
+    """A key as text; bytes that are not UTF-8 are spelled out."""
     return None if raw is None else raw.decode("utf-8", "backslashreplace")
 
 
@@ -267,7 +267,7 @@ def as_json(raw: bytes | None) -> Any:
             return raw.decode()
         except UnicodeDecodeError:
             return {"base64": b64encode(raw).decode()}
-    # Byte for byte as it was sent; only line ends, which are no part of any string, must go.
+    # Byte for byte as it was sent, but without line ends, which are never part of a string.
     return orjson.Fragment(raw.replace(b"\r", b" ").replace(b"\n", b" "))
 
 

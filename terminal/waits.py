@@ -88,7 +88,7 @@ class Key:
 
 @mistakes()
 def waiting(as_json: AsJson = False) -> None:
-    """Show messages that wait for an unknown group or auction: where, since when, until when.
+    """Show messages that wait for an unknown group or auction.
 
     After an hour a message is refused or becomes a dead letter.
     """

@@ -12,7 +12,7 @@ import typer
 from rich.console import RenderableType
 from rich.live import Live
 
-from terminal import parsing
+from terminal import typed_values
 from terminal.api import PREFIX, Place, connected
 from terminal.console import Mistake, mistakes, out, say, steady_json
 from terminal.options import Url, typed
@@ -22,13 +22,13 @@ from terminal.watched import Watched, screen, watched
 
 IDS_MAX = 50
 CONNECT_SECONDS = 5.0
-#: A stream says something every fifteen seconds, if only that it is there.
+#: A stream sends at least a comment every fifteen seconds.
 SILENCE_SECONDS = 45.0
-#: After so long a wait no longer one follows.
+#: The longest pause between two tries.
 PAUSE_SECONDS_MAX = 15.0
 FRAMES_PER_SECOND = 2
 
-#: Of one that is watched: an event and whether it changes what is shown, or trouble without one.
+#: Takes a subject, its event, and whether it changed the view; ``None`` if there is trouble.
 Tell = Callable[[Watched, Event | None, bool], None]
 
 
@@ -46,7 +46,7 @@ def watch(
 
     On a terminal the view is live, elsewhere each change is a line.
     """
-    wanted = list(dict.fromkeys(typed(parsing.group_id, each) for each in references))
+    wanted = list(dict.fromkeys(typed(typed_values.group_id, each) for each in references))
     if len(wanted) > IDS_MAX:
         raise Mistake(f"at most {IDS_MAX} can be watched at once: leave some out", usage=True)
     with connected(url) as api:
@@ -106,7 +106,7 @@ async def _follow_all(place: Place, found: list[Watched], tell: Tell) -> None:
 
 
 async def _follow(client: httpx.AsyncClient, of: Watched, tell: Tell) -> None:
-    """Tell every state, the first included, until it has ended; come back when the stream ends."""
+    """Tell every state until the subject has ended; reconnect when the stream ends."""
     if of.has_ended and not of.version:
         return
     stream, last_id, pause = Stream(), "", 0.0
@@ -116,7 +116,7 @@ async def _follow(client: httpx.AsyncClient, of: Watched, tell: Tell) -> None:
         try:
             async with _stream(client, of, last_id) as received:
                 async for some in received:
-                    # Whatever it says, the way is free again.
+                    # The connection works again.
                     of.trouble, pause = "", 0.0
                     for event in stream.take(some):
                         last_id = event.id
@@ -135,10 +135,10 @@ async def _follow(client: httpx.AsyncClient, of: Watched, tell: Tell) -> None:
 
 
 class _Later(Exception):
-    """The stream can't be had just now; in so many ``seconds`` it may be."""
+    """The server gives no stream now; try again after ``seconds``."""
 
     def __init__(self, status: int, told: str) -> None:
-        super().__init__(f"no stream just now ({status})")
+        super().__init__(f"no stream now (HTTP {status})")
         self.seconds = float(told) if told.isascii() and told.isdigit() else 0.0
 
 

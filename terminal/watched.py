@@ -1,4 +1,4 @@
-"""What ``jointbuy watch`` knows of a group purchase or an auction, and how it says it. No I/O."""
+"""The state of a group purchase or an auction in ``jointbuy watch``, and its texts. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ BAR_COLUMNS = 24
 
 @dataclass
 class Watched:
-    """One of them as it was last told; ``closes_at`` and ``price`` of a group never change."""
+    """A watched subject in its latest state; a group's ``closes_at`` and ``price`` never change."""
 
     id: str
     path: str
@@ -30,19 +30,19 @@ class Watched:
     price: str
     closes_at: datetime
     version: int
-    #: What the last event changed, and when it came.
+    #: The change of the last event, and its time.
     change: str = ""
     changed_at: datetime | None = None
-    #: Why nothing is told just now.
+    #: Why there is no connection now.
     trouble: str = ""
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more is to come."""
+        """Whether there will be no more events."""
         return self.status != "open"
 
     def take(self, data: str, now: datetime) -> bool:
-        """A state that an event tells; whether it says anything that is shown here."""
+        """Take the state in an event; whether it changes the view."""
         before = (self.status, self.done, self.of, self.price)
         if self.path.startswith("/auctions/"):
             auction = shown(AuctionView, data)
@@ -77,7 +77,7 @@ class Watched:
         return span(self.closes_at - now) if now < self.closes_at else "any moment now"
 
     def line(self, now: datetime) -> str:
-        """All of it in one line, for what is no screen."""
+        """The subject in one line, for output that is not a terminal."""
         left = self.left(now)
         if left and now < self.closes_at:
             left = f"{left} left"
@@ -86,7 +86,7 @@ class Watched:
 
 
 def watched(path: str, found: dict[str, Any]) -> Watched:
-    """What is shown at the path, to begin with."""
+    """The subject with the JSON at its path."""
     if "auction_id" in found:
         auction = shown(AuctionView, found)
         return Watched(
@@ -115,7 +115,7 @@ def watched(path: str, found: dict[str, Any]) -> Watched:
 
 
 def screen(all_of_them: list[Watched], now: datetime) -> Table:
-    """All of them as a live view shows them."""
+    """The live view of all subjects."""
     made = table("", "Status", "Count", "", "Price", "Time left", "Last change", right=("Count",))
     styles = auction_page.STYLES | group_page.STYLES
     for each in all_of_them:

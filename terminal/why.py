@@ -1,4 +1,4 @@
-"""``jointbuy why``: why a state is what it is, by which rule, from which inputs."""
+"""``jointbuy why``: the facts behind a state, with the rule and the input of each."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from schemas.auctions import (
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued, RequestRefused, Terms
 from schemas.orders import Order, OrderRefused, PurchaseOpened, PurchaseRow, PurchaseState
-from terminal import parsing, topics, why_auction
+from terminal import topics, typed_values, why_auction
 from terminal.console import (
     Mistake,
     Step,
@@ -39,14 +39,11 @@ from terminal.console import (
     say,
     when,
 )
-from terminal.describing import of_tier
+from terminal.descriptions import of_tier
 from terminal.options import AsJson, typed
 from terminal.story import Fact, Story, add_inputs, collect, fact_of, important
 
-NOTE = (
-    "Facts are compacted: of each key perhaps only the latest is left, and commands are kept for"
-    " 30 days."
-)
+NOTE = "Facts are compacted: a key may have only its latest one. Commands are kept for 30 days."
 
 
 @mistakes()
@@ -56,15 +53,15 @@ def why(
         typer.Argument(metavar="ID", help="A group's id, GB-…, a request_id, or an auction's id."),
     ],
     member: Annotated[
-        str | None, typer.Option("--member", help="Only what is theirs, or this seller's.")
+        str | None, typer.Option("--member", help="Only facts about this member or seller.")
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=0, help="So many facts of single people, the latest; 0 for all.")
+        int, typer.Option(min=0, help="At most this many facts about people, the latest; 0: all.")
     ] = 40,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a group, request or auction is what it is: facts, rules and inputs behind them."""
-    reference = typed(parsing.group_id, of)
+    """Explain the state of a group, request or auction: its facts, rules and inputs."""
+    reference = typed(typed_values.group_id, of)
     settings = settings_here()
     with progress(f"reading {reference}") as step:
         story, shown = asyncio.run(_read(settings, reference, member, limit, step))
@@ -80,7 +77,7 @@ def why(
         print_table(_entries(settings, shown))
     if left_out and member is None:
         of_what = "the auction" if story.auction_id else "orders"
-        say(f"\n{left_out:,} earlier facts of {of_what} are left out: see them with --limit 0")
+        say(f"\n{left_out:,} earlier facts about {of_what} are left out: --limit 0 shows them")
     if shown:
         say(f"\n{NOTE}")
 
@@ -95,7 +92,7 @@ async def _read(
 
 
 def _chosen(story: Story, member: str | None, limit: int) -> Iterator[Fact]:
-    """The facts to show, in order: what is important, and the latest of the others."""
+    """The facts to show, in order: the important ones, and the latest others."""
     if member is not None:
         yield from (fact for fact in story.facts if _is_of_member(fact, member))
         return
@@ -119,7 +116,7 @@ def _is_of_member(fact: Fact, member: str) -> bool:
 
 
 def summary(story: Story) -> str:
-    """One sentence that says how it stands and why."""
+    """The state and its reason in one sentence."""
     if story.auction_id is not None:
         return why_auction.summary(story) + _parked(story)
     state, terms = story.last(PurchaseState), story.last(PurchaseOpened)
@@ -206,15 +203,15 @@ def _not_known(story: Story) -> str:
         )
     if story.last(GroupPurchaseRequested) is not None:
         return (
-            "not answered yet: the request is there, no outcome is; see `jointbuy lag` and"
+            "not answered yet: the request has no outcome; see `jointbuy lag` and"
             f" `jointbuy status`{_parked(story)}"
         )
     refused = story.last(OrderRefused)
     if refused is not None:
         return f"not known: no request has this id, so its orders are refused{_parked(story)}"
     return (
-        f"not known: no topic tells of {story.reference}; orders for an id that no request has wait"
-        f" for an hour, then they are refused{_parked(story)}"
+        f"not known: no topic has {story.reference}; orders for an unknown ID wait an hour,"
+        f" then they are refused{_parked(story)}"
     )
 
 

@@ -1,9 +1,9 @@
-"""The sentence with which ``jointbuy why`` begins to tell of an auction."""
+"""The first sentence of ``jointbuy why`` about an auction."""
 
 from schemas.auctions import Auction, AuctionOpened, Conclusion, OfferJudged, ShownOffer
 from schemas.groups import IdIssued, RequestRefused
 from terminal.console import when
-from terminal.describing import of_count, of_shown, of_verdict
+from terminal.descriptions import of_count, of_shown, of_verdict
 from terminal.story import Fact, Story
 
 
@@ -18,7 +18,7 @@ def summary(story: Story) -> str:
     if page.status == "open":
         return f"open: {so_far} at {shown}; closes {when(page.closes_at)}"
     if page.status == "withdrawn":
-        return f"withdrawn: {page.opened_by} took it back, decided{_made(found)}"
+        return f"withdrawn: {page.opened_by} withdrew it, decided{_made(found)}"
     end = story.last(Conclusion)
     at = when(end.message.at) if end and isinstance(end.message, Conclusion) else "its term's end"
     fired = f"when the term ended at {at}{f' ({end.rule})' if end and end.rule else ''}"
@@ -35,10 +35,10 @@ def _not_open(story: Story) -> str:
         return f"not open: its opening {opening.offer_id} was {of_verdict(opening)}"
     if openings:
         return (
-            "not open yet: its opening is there, no verdict is; it waits a minute for a seller that"
-            " is not known to be in good standing, else see `jointbuy lag` and `jointbuy status`"
+            "not open yet: its opening has no verdict. It waits a minute for a seller who is not in"
+            " good standing; else see `jointbuy lag` and `jointbuy status`"
         )
-    return "not open: nobody opened it, and what comes before an opening waits an hour for it"
+    return "not open: nobody opened it; messages before an opening wait an hour for it"
 
 
 def _judged(story: Story, shown: ShownOffer) -> str:

@@ -5,8 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from domain.mailboxes import AddressReason
 from schemas.reasons import (
-    AddressReason,
     ApplicationReason,
     OfferReason,
     OrderRefusal,

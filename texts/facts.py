@@ -6,8 +6,8 @@ One wording serves letters, pages, the API and the terminal, so it names the sel
 from collections.abc import Mapping
 from typing import Final
 
+from domain.mailboxes import AddressReason
 from schemas.reasons import (
-    AddressReason,
     ApplicationReason,
     OfferReason,
     OrderRefusal,

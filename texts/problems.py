@@ -184,25 +184,24 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.GIVE_ONE_OF: mark("give exactly one of {choices}"),
     # of what is typed in the terminal
     ProblemCode.TYPED_TIER_NUMBER: mark(
-        "tier {text!r} does not begin with a number: write FROM:FAVOR, such as 10:5%, 50:-200, "
+        "tier {text!r} does not begin with a number: write FROM:DISCOUNT, such as 10:5%, 50:-200, "
         "50:=900 or '50:gift=A mug'"
     ),
     ProblemCode.TYPED_TIER_FAVOR: mark(
-        "tier {text!r} has no favor that can be read: write FROM:FAVOR, such as 10:5%, 50:-200, "
-        "50:=900 or '50:gift=A mug'"
+        "tier {text!r} has no discount that can be read: write FROM:DISCOUNT, such as 10:5%, "
+        "50:-200, 50:=900 or '50:gift=A mug'"
     ),
     ProblemCode.TYPED_SPAN: mark(
-        "{text!r} is no span of time: write 90s, 15m, 2h, 3d, 2w or 1d12h"
+        "{text!r} is not a length of time: write 90s, 15m, 2h, 3d, 2w or 1d12h"
     ),
     ProblemCode.TYPED_SPAN_TOO_LONG: mark(
-        "{text!r} is longer than 1,000 years: write a shorter span"
+        "{text!r} is longer than 1,000 years: write a shorter one"
     ),
     ProblemCode.TYPED_TIME: mark(
-        "{text!r} is no time: write it with its offset, such as 2026-06-15T08:00:00Z"
+        "{text!r} is not a time: write it with its offset, such as 2026-06-15T08:00:00Z"
     ),
     ProblemCode.TYPED_TIME_NO_ZONE: mark(
-        "{text!r} does not say its time zone: write it with its offset, such as "
-        "2026-06-15T08:00:00Z"
+        "{text!r} has no time zone: write it with its offset, such as 2026-06-15T08:00:00Z"
     ),
     ProblemCode.TYPED_TIME_OUT_OF_RANGE: mark(
         "{text!r} is out of range in UTC: write it with its offset, such as 2026-06-15T08:00:00Z"

@@ -15,29 +15,30 @@ class MailSettingsError(ValueError):
 
 
 class MailSettings(WithSecrets):
-    """Environment variables, upper-case: ``SMTP_HOST``, ``MAIL_FROM``, ``PAGE_URL``, …"""
+    """Settings of the mail server, the sender, links and signatures."""
 
     smtp_host: str = Field(
         "", description="If empty, no letter is sent; all are kept until it is set."
     )
-    smtp_port: int = Field(1025, ge=1, le=65_535)
+    smtp_port: int = Field(1025, ge=1, le=65_535, description="The mail server's port.")
     smtp_tls: Literal["none", "starttls", "tls"] = Field(
-        "none", description="starttls is never given up for plain text; tls is for port 465."
+        "none", description="With starttls no letter is ever sent unencrypted. tls is for port 465."
     )
     smtp_ca_file: Path | None = Field(
         None,
-        description="PEM file of authorities for the server's certificate, beside the system's.",
+        description="PEM file of the authority that signed the server's certificate. The system's"
+        " authorities are trusted as well.",
     )
-    smtp_username: str = Field("", description="Empty: no login.")
-    smtp_password: SecretStr = SecretStr("")
+    smtp_username: str = Field("", description="If empty, there is no login.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="The password of SMTP_USERNAME.")
     smtp_helo_name: str = Field(
         "",
         pattern=r"^[!-~]*$",
-        description="The client's name in EHLO; empty: the machine's name.",
+        description="The client's name in EHLO. If empty, the machine's name.",
     )
-    smtp_connections: int = Field(8, ge=1, description="Open at once, in each process.")
+    smtp_connections: int = Field(8, ge=1, description="Most open connections, in each process.")
     smtp_messages_per_second: float = Field(
-        0.0, ge=0, description="At most so many begun, in each process; 0: no limit."
+        0.0, ge=0, description="Most letters begun in a second, in each process. 0: no limit."
     )
     smtp_timeout_factor: float = Field(
         1.0,
@@ -48,21 +49,25 @@ class MailSettings(WithSecrets):
         " server accepts after the time-out is delivered twice.",
     )
     smtp_messages_per_connection: int = Field(
-        100, ge=1, description="Then QUIT and a new connection; many servers ask for that."
+        100, ge=1, description="Letters before QUIT and a new connection. Many servers require it."
     )
-    mail_from: str = Field("jointbuy@localhost", description="The address letters come from.")
-    mail_from_name: str = "jointbuy"
-    page_url: str = Field("http://127.0.0.1:8080", description="Where links in letters lead.")
+    mail_from: str = Field("jointbuy@localhost", description="The sender's address.")
+    mail_from_name: str = Field("jointbuy", description="The sender's name.")
+    page_url: str = Field(
+        "http://127.0.0.1:8080", description="The address that links in letters begin with."
+    )
     link_secret: SecretStr = Field(
         SecretStr(""),
-        description="Signs links; the same for every process that reads them, so there is no "
-        "default. Whoever makes or reads links refuses to start without it.",
+        description="Signs links. Each process that makes or reads links needs the same secret, and"
+        " does not start without it.",
     )
     dkim_domain: str = Field(
-        "", description="With DKIM_SELECTOR and DKIM_KEY_FILE; all empty: letters are not signed."
+        "",
+        description="The domain that signs letters. Needs DKIM_SELECTOR and DKIM_KEY_FILE. If all"
+        " three are empty, letters are not signed.",
     )
-    dkim_selector: str = ""
-    dkim_key_file: Path | None = Field(None, description="An RSA private key in PEM form.")
+    dkim_selector: str = Field("", description="The name of the key in the domain's DNS.")
+    dkim_key_file: Path | None = Field(None, description="An RSA private key as PEM.")
 
     @property
     def timeouts(self) -> Timeouts:

@@ -10,15 +10,21 @@ from runtime.web_settings import WebSettings
 
 
 class CardSettings(WithSecrets):
-    """Environment variables, upper-case: ``STRIPE_API_KEY``, ``PAGE_URL``, …"""
+    """Settings of payments by card."""
 
     stripe_api_key: SecretStr = Field(
-        SecretStr(""), description="Empty: payments by card wait, all others go on."
+        SecretStr(""), description="If empty, payments by card wait and all others go on."
     )
-    stripe_api_url: str = Field("", description="Empty: Stripe's own; another for tests.")
-    stripe_timeout_seconds: float = Field(30.0, gt=0)
-    stripe_connections: int = Field(16, ge=1, description="Requests at once, in each process.")
-    page_url: str = Field("http://127.0.0.1:8080", description="Where payers come back to.")
+    stripe_api_url: str = Field(
+        "", description="If empty, Stripe's address. Tests use another server."
+    )
+    stripe_timeout_seconds: float = Field(
+        30.0, gt=0, description="How long Stripe may take to answer."
+    )
+    stripe_connections: int = Field(16, ge=1, description="Most requests at once, in each process.")
+    page_url: str = Field(
+        "http://127.0.0.1:8080", description="The address that payers come back to."
+    )
 
     @model_validator(mode="after")
     def _keeps_the_key_secret(self) -> Self:
@@ -28,9 +34,9 @@ class CardSettings(WithSecrets):
 
 
 class WebhookSettings(WebSettings):
-    """Settings of the webhook process; those of Kafka are the runtime's."""
+    """Settings of the server for Stripe's webhooks."""
 
     stripe_webhook_secrets: SecretStr = Field(
-        SecretStr(""), description="One, or two between commas while they are changed."
+        SecretStr(""), description="One secret; while it is changed, two with a comma between."
     )
-    web_port: int = Field(8082, ge=1, le=65_535)
+    web_port: int = Field(8082, ge=1, le=65_535, description="The public port.")

@@ -141,19 +141,19 @@ class Shop(BaseModel):
 
 
 class BridgeSettings(WithSecrets):
-    """Environment variables, upper-case; those of Kafka are the runtime's."""
+    """Settings of shops, polls and webhooks."""
 
-    web_host: str = "127.0.0.1"
-    web_port: int = Field(8081, ge=1, le=65_535)
-    shops: SecretStr = Field(SecretStr("[]"), description="JSON list of shops, or SHOPS_FILE.")
+    web_host: str = Field("127.0.0.1", description="The public address of the webhook server.")
+    web_port: int = Field(8081, ge=1, le=65_535, description="Its public port.")
+    shops: SecretStr = Field(SecretStr("[]"), description="JSON list of shops: docs/shops.md.")
     webhook_bytes_max: int = Field(2_000_000, ge=1_000, description="A larger body gets 413.")
-    webhooks_at_once: int = Field(200, ge=1, description="More at the same time get 503.")
+    webhooks_at_once: int = Field(200, ge=1, description="Most webhooks at once; more get 503.")
     acknowledge_seconds: float = Field(
         3.5, gt=0, description="How long Kafka may take; then 503. Shopify waits five seconds."
     )
-    poll_seconds: float = Field(60.0, gt=0, description="Between two polls of a WooCommerce shop.")
+    poll_seconds: float = Field(60.0, gt=0, description="Time between two polls of a shop.")
     shop_timeout_seconds: float = Field(
-        60.0, gt=0, description="How long a shop may take for what it is asked to pay back."
+        60.0, gt=0, description="How long a shop may take to answer when it is asked to pay back."
     )
     poll_back_days: float = Field(
         7.0, gt=0, description="How far the first poll of a shop looks back."

@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 class HookSettings(WebSettings):
     """Settings of the server that shops post to."""
 
-    web_port: int = Field(8081, ge=1, le=65_535)
+    web_port: int = Field(8081, ge=1, le=65_535, description="The public port.")
     # Shops give up after some seconds, so a slower client is not a shop.
     body_seconds: float = Field(
         10.0, gt=0, description="Time from the head to the whole body; then 408."

@@ -12,13 +12,13 @@ ADMIN_KEY_CHARACTERS_MIN = 16
 
 
 class ModelSettings(WithSecrets):
-    """Settings that say where the read model is: environment variables, upper-case."""
+    """Settings of the read model."""
 
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="sqlite:///FILE or postgresql://…; empty: storefront.db in STATE_DIR.",
+        description="sqlite:///FILE or postgresql://…. If empty, storefront.db in STATE_DIR.",
     )
-    state_dir: Path = Path(".jointbuy/state")
+    state_dir: Path = Field(Path(".jointbuy/state"), description="Folder of local files.")
 
     @property
     def database(self) -> str:
@@ -28,19 +28,20 @@ class ModelSettings(WithSecrets):
 
 
 class PageSettings(ModelSettings, WebSettings):
-    """Environment variables, upper-case; those of Kafka are the runtime's."""
+    """Settings of the pages and the HTTP API."""
 
     page_url: str = Field(
-        "", description="Where browsers find these pages; empty: as the request says."
+        "", description="The address of the pages. If empty, the address in the request."
     )
     link_secret: SecretStr = Field(
-        SecretStr(""), description="What the notifier signs links with; there is no default."
+        SecretStr(""), description="Signs links; the same as the notifier's. There is no default."
     )
     admin_key: SecretStr = Field(
-        SecretStr(""), description="Lets an admin act; empty: nobody can. At least 16 characters."
+        SecretStr(""),
+        description="The admin's key, at least 16 characters. If empty, there is no admin.",
     )
     sellers_approved: Literal["by-admin", "automatic"] = Field(
-        "by-admin", description="automatic: whoever registers may sell at once."
+        "by-admin", description="automatic: sellers may offer as soon as they are registered."
     )
     trust_orders: Literal["yes", "no"] = Field(
         "no",
@@ -68,13 +69,13 @@ class PageSettings(ModelSettings, WebSettings):
     )
     rates_url: SecretStr = Field(
         SecretStr(""),
-        description="redis://host:port: all web processes count together; empty: each alone.",
+        description="redis://host:port: all web processes count together. If empty, each alone.",
     )
     members_listed_by_anyone: int = Field(
-        100, ge=0, description="How many members, each of whom gets a letter, anyone may list."
+        100, ge=0, description="Most members listed in a request without a key. Each gets a letter."
     )
     invoice_issuer_file: Path | None = Field(
-        None, description="Who issues invoices, as TOML; empty: they have no documents."
+        None, description="The issuer of invoices, as TOML. If empty, invoices have no documents."
     )
     paid_back_at: str = Field(
         "",
@@ -82,12 +83,14 @@ class PageSettings(ModelSettings, WebSettings):
         " shop_bridge pays back there, so a pending payment becomes a task only after three days.",
     )
     answer_seconds: float = Field(
-        2.0, ge=0, description="How long a command's outcome is waited for before 202 is answered."
+        2.0, ge=0, description="How long a command may take before the answer is 202."
     )
     streams_per_address: int = Field(
-        200, ge=1, description="Open pages that are told of changes, for each client address."
+        200, ge=1, description="Most open streams of changes, for each client address."
     )
-    streams: int = Field(10_000, ge=1, description="The same for all together.")
+    streams: int = Field(
+        10_000, ge=1, description="Most open streams of changes, for all clients together."
+    )
 
     @property
     def shops_paid_back(self) -> frozenset[str]:

@@ -11,9 +11,9 @@ from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import DEAD_LETTERS, Task, next_version, record_task_id
 from schemas.topic import Topic
-from terminal import buried
-from terminal.buried import DeadLetter, Wanted
+from terminal import dead_letter_list
 from terminal.console import Mistake
+from terminal.dead_letter_list import DeadLetter, Wanted
 
 T = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -68,7 +68,7 @@ def letter(
         value=b"{}",
         headers=headers,
     )
-    found = buried._letter(HERE, cast(InputRecord, record), {})
+    found = dead_letter_list._letter(HERE, cast(InputRecord, record), {})
     return DeadLetter(found.record, found.about | about, of)
 
 
@@ -128,7 +128,7 @@ def test_a_record_s_own_headers_are_not_taken_for_ours() -> None:
     found = letter(headers=[*own, *OURS])
     assert found.task_id == "record-orders-1-5"
     assert (found.about["topic"], found.about["service"]) == ("orders", "order_service")
-    assert buried.own_headers(found.record) == own
+    assert dead_letter_list.own_headers(found.record) == own
 
 
 def test_a_dead_letter_may_name_its_own_task() -> None:
@@ -155,7 +155,7 @@ def test_dead_letters_are_named_by_their_task() -> None:
     """An order's task may have several: the latest comes last."""
     of_order = [*OURS, ("task", b"order-7")]
     first, other, last = letter(1, headers=of_order), letter(2), letter(3, headers=of_order)
-    found = buried.Found([first, other, last], [])
+    found = dead_letter_list.Found([first, other, last], [])
     assert found.of_task("order-7") == [first, last]
     assert found.of_task("record-orders-1-5") == [other]
     with pytest.raises(Mistake, match="no dead letter is of the task"):
@@ -168,7 +168,7 @@ def test_the_task_of_an_order_is_done_with_its_dead_letter(outcome: Any) -> None
     of_order = [*OURS, ("task", b"order-7")]
     open_task = task("order-7").model_copy(update={"kind": "order", "shop_id": "s"})
     letters = [letter(number, headers=of_order, of=open_task) for number in (1, 2)]
-    (record,) = buried.done_records(HERE, letters, [], outcome, T + HOUR)
+    (record,) = dead_letter_list.done_records(HERE, letters, [], outcome, T + HOUR)
     made = Task.model_validate_json(record.value or b"")
     assert (made.task_id, made.kind, made.shop_id) == ("order-7", "order", "s")
     assert (made.done_at, made.outcome) == (T + HOUR, outcome)
@@ -178,7 +178,7 @@ def test_the_task_of_an_order_is_done_with_its_dead_letter(outcome: Any) -> None
 def test_an_order_s_task_that_is_not_there_yet_is_an_order_s_all_the_same() -> None:
     """shop_bridge writes it after the dead letter."""
     early = letter(headers=[*OURS, ("task", b"order-7")])
-    (record,) = buried.done_records(HERE, [early], [], "purged", T + HOUR)
+    (record,) = dead_letter_list.done_records(HERE, [early], [], "purged", T + HOUR)
     made = Task.model_validate_json(record.value or b"")
     assert (made.task_id, made.kind) == ("order-7", "order")
 
@@ -188,7 +188,7 @@ def test_the_latest_word_on_a_task_stands_in_whichever_order_it_was_read(is_late
     words = [task(), task(done_at=T, outcome="replayed").model_copy(update={"version": 9})]
     known: dict[str, Task] = {}
     for word in reversed(words) if is_late else words:
-        if buried._is_latest(word, known):
+        if dead_letter_list._is_latest(word, known):
             known[word.task_id] = word
     assert known["record-orders-1-5"].done_at == T
 
@@ -213,7 +213,7 @@ def test_a_dead_letter_of_an_unknown_place_has_a_task_all_the_same() -> None:
 
 def done(*letters: DeadLetter, outcome: Any = "replayed", expired: Any = ()) -> list[Task]:
     """The tasks that are written."""
-    records = buried.done_records(HERE, letters, expired, outcome, T + HOUR)
+    records = dead_letter_list.done_records(HERE, letters, expired, outcome, T + HOUR)
     assert {each.topic for each in records} <= {"p.tasks"}
     return [Task.model_validate_json(each.value or b"") for each in records]
 
@@ -273,7 +273,7 @@ DELETED: dict[str, tuple[list[DeadLetter], list[DeadLetter], dict[int, int]]] = 
 @pytest.mark.parametrize("name", DELETED)
 def test_a_purge_deletes_up_to_the_oldest_that_stays(name: str) -> None:
     letters, doomed, up_to = DELETED[name]
-    assert buried.to_delete(letters, doomed, ENDS) == up_to
+    assert dead_letter_list.to_delete(letters, doomed, ENDS) == up_to
 
 
 # --- expiry --------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.mailboxes import AddressError, mailbox
-from terminal.decoding import decoded
 from terminal.member_lists import ListError, members_in
+from terminal.text_files import decoded
 
 Person = tuple[str | None, str | None, str | None]
 

@@ -11,7 +11,7 @@ from schemas.letters import Notice
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderRefused, OrderReturned
 from schemas.parts import Member, Message, PaymentCause, PaymentTerms
 from schemas.payments import Payment
-from terminal.describing import describe
+from terminal.descriptions import describe
 from tests.rules.test_order_rules import (
     ANN,
     BOB,

@@ -10,13 +10,14 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import escape
 
+from domain.mailboxes import AddressReason
 from schemas.api.auctions import AuctionDetail, ConditionAt
 from schemas.api.groups import DefinitionSummary, GroupView
 from schemas.auctions import AuctionStatus, Standing, Verdict
 from schemas.letters import OPTIONAL_KINDS
 from schemas.parts import FavorTerms, IfIncomplete, Method, Model, Problem, Product, Status, Tier
 from schemas.payments import Payment
-from schemas.reasons import AddressReason, ApplicationReason, OfferReason
+from schemas.reasons import ApplicationReason, OfferReason
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront import formats
 from services.storefront.formats import Formats

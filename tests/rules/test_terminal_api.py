@@ -71,14 +71,14 @@ def test_no_other_place_is_told_the_key_of_the_stack_here(
 
 @pytest.mark.parametrize("address", ["jointbuy.example", "ftp://jointbuy.example", "http://"])
 def test_an_address_that_is_none_is_a_usage_mistake(address: str) -> None:
-    with pytest.raises(Mistake, match="is no address") as raised:
+    with pytest.raises(Mistake, match="is not an address") as raised:
         place_of(address)
     assert raised.value.exit_code == 2
 
 
 def test_a_key_that_can_be_no_header_is_a_usage_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOINTBUY_KEY", "jb_1\n_2é")
-    with pytest.raises(Mistake, match="copy it anew"):
+    with pytest.raises(Mistake, match="copy it again"):
         place_of(HERE)
 
 
@@ -134,7 +134,7 @@ def test_what_can_not_be_known_says_how_to_say_it_again(monkeypatch: pytest.Monk
 
     with (
         asked(handler, monkeypatch) as client,
-        pytest.raises(Mistake, match="say the same again with --idempotency-key abc and more"),
+        pytest.raises(Mistake, match="repeat it with --idempotency-key abc and more"),
     ):
         client.post("/orders", {}, once="abc", instead=" and more")
 
@@ -163,7 +163,7 @@ def test_an_outcome_is_looked_for_where_the_answer_says(monkeypatch: pytest.Monk
     assert looked == [place] * 3
     with (
         asked(handler, monkeypatch, patience=1) as client,
-        pytest.raises(Mistake, match="not known within 1 s, but it was sent: ask why"),
+        pytest.raises(Mistake, match="no outcome within 1 s, but it was sent: ask why"),
     ):
         client.until("/requests/r1", lambda _: False, "ask why")
 
@@ -172,7 +172,7 @@ def test_a_page_that_is_no_storefront_s_is_one_line(monkeypatch: pytest.MonkeyPa
     def handler(_: httpx.Request) -> httpx.Response:
         return httpx.Response(404, text="<html>")
 
-    with asked(handler, monkeypatch) as client, pytest.raises(Mistake, match="see JOINTBUY_URL"):
+    with asked(handler, monkeypatch) as client, pytest.raises(Mistake, match="check JOINTBUY_URL"):
         client.get("/auctions/a1")
 
 
@@ -214,9 +214,9 @@ def test_what_to_do_is_said(status: int, detail: str, has_key: bool, line: str) 
 
 def test_keys_that_do_not_do_are_named() -> None:
     (wrong,) = lines_of(401, {"detail": "the key is not known"}, {}, has_key=True)
-    assert wrong.startswith("the key is not known: see JOINTBUY_KEY")
+    assert wrong.startswith("the key is not known: check JOINTBUY_KEY")
     (other,) = lines_of(403, {"detail": "name seller_id"}, SAID_BY, has_key=True)
-    assert other.startswith("name seller_id (--seller): set JOINTBUY_KEY to one that may")
+    assert other.startswith("name seller_id (--seller): set JOINTBUY_KEY to a key that may")
 
 
 def test_only_what_is_not_as_documented_is_a_usage_mistake() -> None:

@@ -33,7 +33,7 @@ from services.auction_service.rules import auctions as rules
 from terminal.answers import shown
 from terminal.auction_page import particulars
 from terminal.console import Mistake, bar, span
-from terminal.describing import describe, of_verdict
+from terminal.descriptions import describe, of_verdict
 from terminal.offers import check_counter
 from terminal.options import given, moment
 from terminal.story import Fact, Story, important
@@ -232,7 +232,7 @@ def test_an_applicant_is_an_id_without_address_or_name() -> None:
 )
 def test_a_counter_offer_names_nothing_that_only_an_opening_does(field: str, option: str) -> None:
     check_counter({"unit_price": 1, "minimum_reservations": 2, "seller_id": "nord"})
-    with pytest.raises(Mistake, match=f"^{option}: only for opening") as raised:
+    with pytest.raises(Mistake, match=f"^{option}: only to open an auction") as raised:
         check_counter({"unit_price": 1, field: 5})
     assert raised.value.exit_code == 2
 
@@ -373,10 +373,10 @@ def test_why_an_auction_is_concluded_or_failed() -> None:
 def test_why_an_auction_is_withdrawn_or_not_open() -> None:
     back = ("auctions", page("withdrawn"), "withdraw_auction", "offers/0/7")
     assert summary(story(OPENED, back)) == (
-        "withdrawn: nord took it back, decided by withdraw_auction from offers/0/7"
+        "withdrawn: nord withdrew it, decided by withdraw_auction from offers/0/7"
     )
     asked = ("offers", OPENING, "", "")
-    assert summary(story(asked)).startswith("not open yet: its opening is there")
+    assert summary(story(asked)).startswith("not open yet: its opening has no verdict")
     refused = judged("o1", "nord", "refused", "unknown-seller")
     told = summary(story(asked, ("auctions", refused, "look_for_seller", "clock/due/look")))
     assert told.startswith("not open: its opening o1 was refused: the seller was not registered")

@@ -24,8 +24,19 @@ from runtime.records import InputRecord
 from runtime.rows import Waiting
 from schemas.letters import Delivery
 from schemas.orders import PURCHASES, PurchaseRow
-from terminal import buried, console, invoices, mail, ops, purchases, waits, watch, watched, why
-from terminal.buried import DeadLetter, Found
+from terminal import (
+    console,
+    dead_letter_list,
+    invoices,
+    mail,
+    ops,
+    purchases,
+    waits,
+    watch,
+    watched,
+    why,
+)
+from terminal.dead_letter_list import DeadLetter, Found
 from terminal.sse import Event
 from terminal.story import Fact, Story
 
@@ -176,7 +187,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     async def of_topic(*_: object) -> None:
         ops._write([ops._line(record())])
 
-    monkeypatch.setattr(buried, "read", lambda settings: Found([letter()], []))
+    monkeypatch.setattr(dead_letter_list, "read", lambda settings: Found([letter()], []))
     monkeypatch.setattr(waits, "_read", keys)
     monkeypatch.setattr(mail, "_one", of_letter)
     monkeypatch.setattr(mail, "_deliveries", deliveries)

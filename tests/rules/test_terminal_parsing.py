@@ -11,9 +11,9 @@ import pytest
 from domain.ids import derive
 from runtime.records import InputRecord
 from schemas.parts import Tier
-from terminal import parsing
-from terminal.buried import DeadLetter
+from terminal import typed_values
 from terminal.console import Mistake, clean, money
+from terminal.dead_letter_list import DeadLetter
 from terminal.dead_letters import readable
 from terminal.options import draft
 from terminal.topics import as_json, as_text
@@ -32,8 +32,8 @@ from terminal.topics import as_json, as_text
     ],
 )
 def test_tier(text: str, tier: Tier) -> None:
-    assert parsing.tier(text) == tier
-    assert type(parsing.tier(text).percent_off) is type(tier.percent_off)
+    assert typed_values.tier(text) == tier
+    assert type(typed_values.tier(text).percent_off) is type(tier.percent_off)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_tier(text: str, tier: Tier) -> None:
     ],
 )
 def test_tier_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
-    with pytest.raises(ValueError, match=r"write FROM:FAVOR"):
-        parsing.tier(text)
+    with pytest.raises(ValueError, match=r"write FROM:DISCOUNT"):
+        typed_values.tier(text)
 
 
 @pytest.mark.parametrize(
@@ -75,49 +75,49 @@ def test_tier_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
     ],
 )
 def test_duration(text: str, seconds: int) -> None:
-    assert parsing.duration(text) == timedelta(seconds=seconds)
+    assert typed_values.duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "3", "h", "3x", "-1h", "1.5h", "2h3"])
 def test_duration_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
-    with pytest.raises(ValueError, match="is no span of time: write"):
-        parsing.duration(text)
+    with pytest.raises(ValueError, match="is not a length of time: write"):
+        typed_values.duration(text)
 
 
 @pytest.mark.parametrize("text", ["999999999w", "999999999d" * 50, "60000w"])
 def test_a_duration_that_no_time_can_be_added_to_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="write a shorter span"):
-        parsing.duration(text)
-    assert datetime.now(UTC) + parsing.duration("50000w") > datetime.now(UTC)
+    with pytest.raises(ValueError, match="write a shorter one"):
+        typed_values.duration(text)
+    assert datetime.now(UTC) + typed_values.duration("50000w") > datetime.now(UTC)
 
 
 def test_instant_is_in_utc() -> None:
-    assert parsing.instant("2026-06-15T10:00:00+02:00") == datetime(2026, 6, 15, 8, tzinfo=UTC)
-    assert parsing.instant("2026-06-15T10:00:00+02:00").tzinfo is UTC
+    assert typed_values.instant("2026-06-15T10:00:00+02:00") == datetime(2026, 6, 15, 8, tzinfo=UTC)
+    assert typed_values.instant("2026-06-15T10:00:00+02:00").tzinfo is UTC
 
 
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("tomorrow", "is no time"),
+        ("tomorrow", "is not a time"),
         ("2026-06-15T10:00:00", "time zone"),
         ("0001-01-01T00:00:00+14:00", "out of range"),
         ("9999-12-31T23:59:59-14:00", "out of range"),
-        ("\u0662\u0660\u0662\u0666-06-15T10:00:00Z", "is no time"),
+        ("\u0662\u0660\u0662\u0666-06-15T10:00:00Z", "is not a time"),
     ],
 )
 def test_instant_that_cannot_be_read(text: str, wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong):
-        parsing.instant(text)
+        typed_values.instant(text)
 
 
 def test_group_id_is_read_as_over_the_phone() -> None:
     group_id = derive("r1")
-    assert parsing.group_id(group_id.lower().replace("-", " ")) == group_id
-    assert parsing.group_id("any-other-id") == "any-other-id"
+    assert typed_values.group_id(group_id.lower().replace("-", " ")) == group_id
+    assert typed_values.group_id("any-other-id") == "any-other-id"
     wrong = group_id[:-1] + ("0" if group_id[-1] != "0" else "1")
     with pytest.raises(ValueError, match="mistyped"):
-        parsing.group_id(wrong)
+        typed_values.group_id(wrong)
 
 
 def test_draft_puts_options_over_the_file(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
 
     said = jointbuy("invoice", "import", str(file))
     assert said.exit_code == 1, said.err
-    assert "2 counted, 0 known already, 1 left" in said.out
+    assert "2 counted, 0 known already, 1 not counted" in said.out
     assert "names no invoice" in said.out
     assert "`jointbuy todo --kind transfer` lists them" in said.out
     left_once(file)

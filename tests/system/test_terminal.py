@@ -210,7 +210,7 @@ def test_why_of_one_member_and_of_the_latest_only(stack: Stack) -> None:
     assert {fact["key"] for fact in of_ann["facts"]} == {f"{GROUP}/member/ann"}
     said = jointbuy("why", GROUP, "--limit", "1").out
     assert "refused o-zed" not in said
-    assert "earlier facts of orders are left out" in said
+    assert "earlier facts about orders are left out" in said
     assert "elapsed: 3 by 2 members, 72.00 EUR" in said
 
 
@@ -226,7 +226,7 @@ def test_why_of_a_refused_and_of_an_unknown_request(stack: Stack) -> None:
     )
     said = jointbuy("why", GROUP)
     assert (said.exit_code, said.out) == (1, "")
-    assert said.err.startswith(f"jointbuy: not known: no topic tells of {GROUP}")
+    assert said.err.startswith(f"jointbuy: not known: no topic has {GROUP}")
 
 
 # --- ops -----------------------------------------------------------------------------------------

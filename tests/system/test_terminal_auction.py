@@ -189,6 +189,6 @@ def test_why_says_which_offers_and_rules_made_it(stack: Stack) -> None:
         ("offers", ""),
     ]
     few = jointbuy("why", AUCTION, "--limit", "1").out
-    assert "earlier facts of the auction are left out" in few
+    assert "earlier facts about the auction are left out" in few
     assert "offer o2 by sato shown" in few
     assert "not-better" not in few

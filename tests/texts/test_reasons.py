@@ -92,7 +92,9 @@ def _codes(node: ast.AST) -> set[str]:
 
 def calls() -> Iterator[Call]:
     """Every call that is given a code: as itself, or by a name that its function sets."""
-    for path in sorted([*ROOT.glob("services/**/*.py"), *ROOT.glob("schemas/*.py")]):
+    for path in sorted(
+        [*ROOT.glob("services/**/*.py"), *ROOT.glob("terminal/*.py"), *ROOT.glob("schemas/**/*.py")]
+    ):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for function in ast.walk(tree):
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -140,7 +142,7 @@ def test_a_call_gives_the_values_that_the_text_names(call: Call) -> None:
 def test_every_code_is_used() -> None:
     said = "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in ("services", "schemas", "texts")
+        for folder in ("services", "terminal", "schemas", "texts")
         for path in (ROOT / folder).glob("**/*.py")
         if path.name not in ("problems.py", "refusals.py") or folder == "services"
     )

@@ -1,4 +1,4 @@
-"""Dead letters for ops, each with the task that says whether and how it was settled."""
+"""Dead letters for ops, each with the task that tells whether and how it was settled."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ class DeadLetter:
 
     @property
     def place(self) -> str:
-        """Its partition and offset in the topic of dead letters, by which ops name it."""
+        """Its partition and offset in the topic of dead letters, as ops type it."""
         return f"{self.record.partition}/{self.record.offset}"
 
     @property
@@ -106,28 +106,27 @@ class DeadLetter:
         content = self.about.get("letter-content")
         if content == LETTER_OF_BATCH.decode():
             return (
-                f"dead letter {self.place} holds a whole batch that can't be read, not a record:"
+                f"dead letter {self.place} is a whole batch that can't be read, not a record:"
                 f" ask the sender of {self.about.get('topic')} to send its records again"
             )
         if content == LETTER_LEFT_OUT.decode() and self.record.key is None:
             return (
-                f"dead letter {self.place} holds neither key nor value, as they were too large:"
+                f"dead letter {self.place} has neither key nor value, as they were too large:"
                 f" ask the sender of {self.about.get('topic')} to send the record again"
             )
         if content == LETTER_LEFT_OUT.decode() and not is_mended:
             return (
-                f"dead letter {self.place} does not hold its value, as it was too large: give one"
-                " with --value"
+                f"dead letter {self.place} has no value, as it was too large: give one with --value"
             )
         if self.about.get("reason") == OrderReason.MISTYPED_GROUP and not is_mended:
             return (
-                f"dead letter {self.place} names a group by something that is not an id, and would"
-                " do so again: give a mended value with --value"
+                f"dead letter {self.place} names a group by something that is not an id:"
+                " give a corrected value with --value"
             )
         return ""
 
     def as_json(self) -> dict[str, Any]:
-        """All but the value."""
+        """Everything but the value."""
         done_at = self.task.done_at if self.task is not None else None
         return {
             "id": self.place,
@@ -175,7 +174,7 @@ class Found:
     expired: list[Task]
 
     def named(self, places: Sequence[str]) -> list[DeadLetter]:
-        """Those at these places. Raises ``Mistake`` for a place where there is none."""
+        """The dead letters at these places. Raises ``Mistake`` if one is missing."""
         known = {letter.place: letter for letter in self.letters}
         missing = [place for place in places if place not in known]
         if missing:
@@ -187,7 +186,7 @@ class Found:
         return [known[place] for place in dict.fromkeys(places)]
 
     def of_task(self, task_id: str) -> list[DeadLetter]:
-        """Those of a task, the oldest first. Raises ``Mistake`` if there are none (any more)."""
+        """The dead letters of a task, the oldest first. Raises ``Mistake`` if there are none."""
         found = [letter for letter in self.letters if letter.task_id == task_id]
         if not found:
             raise Mistake(
@@ -234,13 +233,13 @@ def _is_latest(task: Task, tasks: Mapping[str, Task]) -> bool:
 def _letter(settings: Settings, record: InputRecord, tasks: dict[str, Task]) -> DeadLetter:
     ours = record.headers[_begin(record) :]
     about = {name: text for name, text in topics.as_texts(ours).items() if name in ABOUT}
-    about["topic"] = about.get("topic", "").removeprefix(settings.topic_prefix)
+    about["topic"] = settings.without_prefix(about.get("topic", ""))
     bare = DeadLetter(record, about)
     return replace(bare, task=tasks.get(bare.task_id))
 
 
 def own_headers(record: InputRecord) -> list[tuple[str, bytes]]:
-    """The headers that the record of a dead letter had itself."""
+    """The headers of the source record."""
     return list(record.headers[: _begin(record)])
 
 
@@ -250,7 +249,7 @@ def _begin(record: InputRecord) -> int:
     return len(names) - 1 - names[::-1].index("service") if "service" in names else len(names)
 
 
-# --- what is done --------------------------------------------------------------------------------
+# --- tasks and deletion --------------------------------------------------------------------------
 
 
 def done_records(

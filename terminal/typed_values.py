@@ -1,4 +1,4 @@
-"""What people type, as parts of what is sent. Pure; ``ValueError`` says how to write it."""
+"""Typed values, parsed. Pure; a ``ValueError`` tells how to write the value."""
 
 import re
 from datetime import UTC, datetime, timedelta

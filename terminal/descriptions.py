@@ -70,7 +70,7 @@ def of_tier(tier: Tier, currency: str | None) -> str:
 
 
 def of_ladder(favor: FavorTerms, currency: str | None) -> str:
-    """All tiers, and whose value they reduce."""
+    """All tiers, and their scope."""
     if not favor.tiers:
         return "none"
     whose = "each on their own value" if favor.scope == "member" else "one sum for the group"
@@ -78,7 +78,7 @@ def of_ladder(favor: FavorTerms, currency: str | None) -> str:
 
 
 def of_payment(payment: PaymentTerms) -> str:
-    """Who pays, and how."""
+    """The payer and the method."""
     who = "each member" if payment.scope == "member" else "the organizer for all"
     return f"{who}, by {payment.method}"
 
@@ -99,7 +99,7 @@ def of_condition(unit_price: int, minimum: int, currency: str | None) -> str:
 
 
 def of_shown(shown: ShownOffer, currency: str | None) -> str:
-    """The condition on a page, and whose it is."""
+    """The condition on a page, and its seller."""
     condition = of_condition(shown.unit_price, shown.minimum_reservations, currency)
     return f"{condition}, offered by {shown.seller_id} ({shown.offer_id})"
 
@@ -110,7 +110,7 @@ def of_count(reservations: int, minimum: int, applicants: int) -> str:
 
 
 def of_verdict(judged: OfferJudged) -> str:
-    """What an offer was judged, and why, in words."""
+    """A verdict and its reason, in words."""
     return verdict_in_words(judged.verdict, judged.reason, judged.problems)
 
 
@@ -122,7 +122,7 @@ def verdict_in_words(verdict: str, reason: str, problems: Iterable[Problem] = ()
 
 @singledispatch
 def describe(message: Message) -> str:
-    """What a message says, in one line."""
+    """A message in one line."""
     return type(message).__name__
 
 
@@ -142,7 +142,7 @@ def _(message: MembersListed) -> str:
 
 @describe.register
 def _(message: GroupPurchaseWithdrawn) -> str:
-    return f"taken back at {when(message.at)}{f': {message.reason}' if message.reason else ''}"
+    return f"withdrawn at {when(message.at)}{f': {message.reason}' if message.reason else ''}"
 
 
 @describe.register
@@ -269,7 +269,7 @@ def _(message: KeyParked) -> str:
     return f"parked for {message.service}{reason}"
 
 
-# --- counter auctions: no applicant's name or address --------------------------------------------
+# --- counter auctions, without applicants' names and addresses ----------------------------------
 
 
 @describe.register
@@ -310,7 +310,7 @@ def _offer(message: Offer) -> str:
 
 @describe.register
 def _(message: AuctionWithdrawn) -> str:
-    return f"{message.seller_id} asks to take the auction back at {when(message.at)}"
+    return f"{message.seller_id} asks to withdraw the auction at {when(message.at)}"
 
 
 @describe.register
@@ -326,7 +326,7 @@ def _(message: ApplicationConfirmed) -> str:
 
 @describe.register
 def _(message: ApplicationWithdrawn) -> str:
-    return f"application {message.application_id} taken back at {when(message.at)}"
+    return f"application {message.application_id} withdrawn at {when(message.at)}"
 
 
 @describe.register
