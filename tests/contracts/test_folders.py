@@ -13,13 +13,6 @@ from tests.contracts.folders import (
 )
 
 UNITS = sorted({unit_of(module) for module in graph().modules})
-#: The one package with a circle. The mark goes with it: a test that passes in spite of it fails.
-CIRCULAR = "services.storefront"
-
-
-def marked(names: list[str]) -> list[object]:
-    mark = pytest.mark.xfail(strict=True, reason="its API, shop and streams import each other")
-    return [pytest.param(name, marks=mark) if name == CIRCULAR else name for name in names]
 
 
 def test_every_package_is_looked_at() -> None:
@@ -27,7 +20,7 @@ def test_every_package_is_looked_at() -> None:
     assert len(graph().modules) > 100
 
 
-@pytest.mark.parametrize("unit", marked(UNITS))
+@pytest.mark.parametrize("unit", UNITS)
 def test_modules_import_each_other_in_no_circle(unit: str) -> None:
     found = [circle for circle in circles(module_imports()) if unit_of(circle[0]) == unit]
     assert not found

@@ -142,6 +142,9 @@ def documents(schema: dict[str, Any], parts: dict[str, Any]) -> st.SearchStrateg
             fields = {name: documents(field, parts) for name, field in properties.items()}
             required = {name: fields.pop(name) for name in schema.get("required", ())}
             return st.fixed_dictionaries(required, optional=fields)
+        case {"type": "object", "additionalProperties": values}:
+            most = min(schema.get("maxProperties", 3), 3)
+            return st.dictionaries(st.text(max_size=20), documents(values, parts), max_size=most)
         case {"type": "array", "items": items}:
             least = schema.get("minItems", 0)
             return st.lists(documents(items, parts), min_size=least, max_size=least + 2)
