@@ -11,6 +11,7 @@ import pytest
 
 import schemas.reasons
 import schemas.refusals
+from domain.mailboxes import AddressReason
 from schemas.parts import Problem
 from schemas.reasons import (
     LetterReason,
