@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint promises format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
+.PHONY: help setup demo story test check lint rules around-rules format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,24 +30,30 @@ demo: $(STAMP) ## Watch group purchases and an auction, on an embedded broker
 story: $(STAMP) ## The demo at full speed; fails if a step is missing
 	@$(BIN)/python -m demo --story
 
-# Three are faster if nothing else runs, as tests mostly wait.
-TESTERS ?= 2
+# More than there are cores: each needs a third of one, and waits for the rest of the time.
+TESTERS ?= 3
 
-test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=2
+test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=3
 	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint promises
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 rules around-rules lint
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-promises: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -p no:anyio -p no:schemathesis \
-		-m "not system and not long and not slow" \
-		tests/domain tests/rules tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator tests/texts
+# Two runs of pytest, each of which imports one half, are quicker than two processes of one run.
+QUICK := EXAMPLES_PERCENT=20 $(BIN)/python -m pytest -p no:xdist -p no:anyio -p no:schemathesis \
+	-m "not system and not long and not slow"
+
+rules: $(STAMP)
+	@$(QUICK) tests/rules
+
+around-rules: $(STAMP)
+	@$(QUICK) tests/domain tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator \
+		tests/texts
 
 format: $(STAMP) ## Format, and fix what ruff can fix
 	@$(BIN)/ruff format .
@@ -90,8 +96,9 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.home_page
 	@$(BIN)/python -m bench.rates
 
-long: $(STAMP) ## Long tests: the embedded broker, every method to pay
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 -m long
+long: $(STAMP) ## Long tests: the embedded broker, every method to pay, each example
+	@EXAMPLES_PERCENT=100 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=12 \
+		-m "long or hypothesis"
 
 simulator: $(STAMP) ## 20,000 simulated auctions against the oracle, on the rules alone
 	@$(BIN)/python -m tests.simulator --seeds 20000 --processes 2

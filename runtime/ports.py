@@ -25,6 +25,9 @@ def free_port(asked: int | None = None) -> int:
     # Below the range of outgoing connections, so that none slips in before the broker binds.
     first, last = map(int, os.environ.get("JOINTBUY_PORTS", "20000-32000").split("-"))
     ports = range(first, last)
+    # Of a small range half must be left to draw from.
+    while len(_GIVEN) > len(ports) // 2:
+        _GIVEN.popleft()
     drawn = random.sample(ports, min(len(ports), 3_000))
     anywhere = (each for each in drawn if each not in _GIVEN)
     for port in [asked] if asked else anywhere:

@@ -56,6 +56,9 @@ class _Worker(faust.Worker):  # type: ignore[misc]  # faust is not typed here
     def _setup_logging(self) -> None:
         """Leave the logging of ``logs.set_up`` as it is."""
 
+    async def _sentinel_task(self) -> None:
+        """Add nothing to a stop: mode would sleep a second here, when all has ended."""
+
 
 def build(
     processors: tuple[Processor, ...],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from stack import brokers
 from stack.brokers import RunningBroker
@@ -16,11 +16,20 @@ settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any-machine")
+#: How many of the examples that a test asks for are tried: fewer in each run, all in `make long`.
+EXAMPLES_PERCENT = int(os.environ.get("EXAMPLES_PERCENT", "50"))
+EXAMPLES_MIN = 10
+#: What Hypothesis keeps a test's settings in: it gives no other way to change them.
+SETTINGS_OF_TEST = "_hypothesis_internal_use_settings"
 
 
 # Each of the processes that test at once, with all that it starts, has ports of its own.
-_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
-os.environ.setdefault("JOINTBUY_PORTS", f"{20_000 + 3_000 * _number}-{23_000 + 3_000 * _number}")
+_first, _last = map(int, os.environ.get("JOINTBUY_PORTS", "20000-32000").split("-"))
+_count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_share = (_last - _first) // _count
+_first += _number * _share
+os.environ["JOINTBUY_PORTS"] = f"{_first}-{_first + _share}"
 # A broker here lives for minutes: what a JVM spends on its best code never comes back.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
@@ -28,9 +37,40 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 gc.disable()
 
 
+#: These take the longest. One that began last would keep one process busy when all others are done.
+LONGEST = (
+    "test_story_in_browser",
+    "test_deadlines",
+    "test_accessibility",
+    "test_stack",
+    "test_auction_simulator",
+    "test_marked_values",
+    "test_poison",
+    "test_projector",
+    "test_payments",
+    "test_letters",
+    "test_api",
+    "test_schemathesis",
+    "test_live",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that take minutes first: the quick ones fill what is left between the processes."""
-    items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        is_quick = item.get_closest_marker("system") is None
+        name = item.path.stem
+        return is_quick, LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+    # Each function once: parameters share it.
+    for function in {item.function for item in items if isinstance(item, pytest.Function)}:
+        if is_hypothesis_test(function):
+            asked: settings = getattr(function, SETTINGS_OF_TEST, settings.default)
+            count = max(asked.max_examples * EXAMPLES_PERCENT // 100, EXAMPLES_MIN)
+            fewer = settings(asked, max_examples=min(count, asked.max_examples))
+            setattr(function, SETTINGS_OF_TEST, fewer)
 
 
 def pytest_collection_finish() -> None:

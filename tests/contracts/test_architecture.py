@@ -352,6 +352,8 @@ def calls_of(name: str) -> Callable[[Path], Iterator[Offence]]:
 
 def imports_of(root: str) -> Callable[[Path], Iterator[Offence]]:
     def find(path: Path) -> Iterator[Offence]:
+        if root not in path.read_text(encoding="utf-8"):
+            return
         for node in ast.walk(tree(path)):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):

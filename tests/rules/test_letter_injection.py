@@ -1,6 +1,7 @@
 """Whatever people type as names, products, reasons or ids, a letter has our headers only.
 
-300 examples by default; ``JOINTBUY_EXAMPLES=5000`` tries more.
+300 examples, or the share of them that ``EXAMPLES_PERCENT`` says; ``JOINTBUY_EXAMPLES=5000`` tries
+more.
 """
 
 import os

@@ -256,6 +256,7 @@ def test_a_list_reads_back_the_same_from_every_dialect(
     assert found == listed
 
 
+@pytest.mark.slow
 def test_a_long_list_takes_seconds_at_most() -> None:
     """A hundred thousand lines, with the other separator in each name."""
     text = "".join(f'm{n},m{n}@x.example,"Lee; {n}"\n' for n in range(100_000))

@@ -99,6 +99,7 @@ async def test_no_count_is_ever_too_low_however_many_come(
         assert exact[name] <= told <= exact[name] + exact.total() // 8
 
 
+@pytest.mark.slow
 async def test_who_fills_the_memory_does_not_start_anew() -> None:
     """A hundred thousand others come between; the one who is at the limit stays there."""
     storage = BoundedStorage(8_192, Clock())
@@ -109,6 +110,7 @@ async def test_who_fills_the_memory_does_not_start_anew() -> None:
     assert await storage.acquire_sliding_window_entry("honest", 100, MINUTE, 80)
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_and_no_task_is_left_behind() -> None:
     """What the library's own storage does not promise: it looks through all names, and often."""
     made = rates()
@@ -123,6 +125,7 @@ async def test_memory_does_not_grow_and_no_task_is_left_behind() -> None:
     assert grown < 100_000
 
 
+@pytest.mark.slow
 async def test_a_count_costs_the_same_however_many_came_before() -> None:
     """The best of several turns, as a busy machine makes any of them slow."""
     limiter = SlidingWindowCounterRateLimiter(BoundedStorage())

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 
 from runtime.settings import Settings
@@ -128,6 +128,11 @@ class Storefront:
         await self.app.state.shop.reader.close()
 
 
+#: The routes of the first app. Only its state and what is around them is of one app; for a new one
+#: FastAPI would look at each handler's arguments again, which takes longer than most tests.
+_routers: list[APIRouter] = []
+
+
 @contextmanager
 def storefront_on(url: str, **settings: Any) -> Iterator[Storefront]:
     """A storefront over this read model; commands are answered at once, as nobody takes them."""
@@ -139,6 +144,9 @@ def storefront_on(url: str, **settings: Any) -> Iterator[Storefront]:
         "answer_seconds": 0,
     }
     made = Storefront(build(Settings(), PageSettings(**(given | settings))))
+    _routers.append(made.app.router)
+    made.app.router = _routers[0]
+    del _routers[1:]
 
     async def send(_: Sender, topic: Topic, *messages: Message, at: Any = None) -> None:
         made.sent += [(topic.name, each) for each in messages]

@@ -1,12 +1,15 @@
 """What system tests share: a stack with its API; mail, database and payment servers."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from stack.brokers import RunningBroker
+from tests.system import stack
 from tests.system.api_stack import Api, api_on
+from tests.system.fork_server import ForkServer
 from tests.system.go_tools import BUILD_SECONDS_MAX, GoToolError
 from tests.system.mail import Mailpit, MailServerError
 from tests.system.postgres import Postgres, PostgresError, postgres_server
@@ -18,6 +21,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"mailpit", "stripe_mock"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS_MAX + 300))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_workers() -> Iterator[None]:
+    if sys.platform != "linux":
+        yield
+        return
+    stack.fork_server = ForkServer()
+    yield
+    stack.fork_server.stop()
+    stack.fork_server = None
 
 
 @pytest.fixture(scope="module")
