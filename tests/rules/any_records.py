@@ -105,6 +105,9 @@ class Choices:
             )
         elif origin is tuple:
             found = self._parts(name, args, limits)
+        elif origin is dict:
+            keys = {self.value(name, args[0]) for _ in range(self.of((0, 1, 2)))}
+            found = {key: self.value(name, args[1]) for key in keys}
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             found = kind.model_validate(self._fields(kind))
         else:
