@@ -16,15 +16,18 @@ it; it never changes a row in place. Four tables mean something to the runtime:
   runtime counts these rows, and ``jointbuy waiting`` lists them.
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import chain, islice
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from schemas.parts import Message
 from schemas.reasons import RecordReason
 
+#: The most rows that a rule reads or deletes in one call of a chunk.
+ROWS_PER_CALL = 500
 #: The share by which a pause may be shorter or longer.
 JITTER = 0.2
 
@@ -87,6 +90,13 @@ class Waiting:
     arrived_at: datetime
     until: datetime | None = None
     place: str = ""
+
+
+@dataclass(slots=True)
+class Waits:
+    """The number of the last message that had to wait."""
+
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,7 @@ def tables(*each: Table[Any] | Single[Any]) -> dict[str, type[Any]]:
 DUE = Table("due", Due)
 CALLS = Table("call", Call)
 WAITING = Table("waiting", Waiting)
+WAITS = Single("waits", Waits)
 
 
 class Rows(Protocol):
@@ -183,6 +194,43 @@ class Rows(Protocol):
         With ``after``, the name of a row, those beyond it. Rows put or deleted while scanning may
         or may not be seen.
         """
+
+
+def next_rows(
+    rows: Rows, table: Table[R], *, after: str = "", most: int = ROWS_PER_CALL
+) -> list[tuple[Name[R], R]]:
+    """The first rows of a table beyond the name ``after``, by name."""
+    return list(islice(rows.scan(table, after=after), most))
+
+
+def drop(rows: Rows, *names: Name[Any]) -> None:
+    """Delete those of these rows that are there."""
+    for name in names:
+        if name in rows:
+            del rows[name]
+
+
+def drop_some(rows: Rows, tables: Iterable[Table[Any]], *, most: int = ROWS_PER_CALL) -> bool:
+    """Delete the first rows of these tables; returns whether there were any."""
+    names = [name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), most)]
+    for name in names:
+        del rows[name]
+    return bool(names)
+
+
+def keep_waiting(
+    message: Message, rows: Rows, now: datetime, until: datetime, table: Table[Waiting] = WAITING
+) -> str:
+    """Keep a message that came before its group or auction; returns the last part of its name.
+
+    Messages have names in the order of their arrival.
+    """
+    last = (rows.get(WAITS) or Waits(0)).last + 1
+    rows[WAITS] = Waits(last)
+    number = f"{last:012d}"
+    text = message.model_dump_json(exclude_none=True)
+    rows[table(number)] = Waiting(type(message).__name__, text, now, until)
+    return number
 
 
 class MemoryRows(dict[str, Any]):

@@ -6,7 +6,7 @@ offers, applications ───────────────────�
 """
 
 from runtime.processor import Processor, takes
-from runtime.rows import WAITING, tables
+from runtime.rows import WAITING, WAITS, tables
 from schemas.auctions import (
     APPLICATIONS,
     AUCTIONS,
@@ -93,7 +93,7 @@ AUCTION = Processor(
         rows.MAILBOXES,
         rows.GONE,
         WAITING,
-        rows.WAITS,
+        WAITS,
         rows.TOLD,
         rows.INVITED,
         rows.CHUNKS,

@@ -137,13 +137,6 @@ class Judged:
 
 
 @dataclass(slots=True)
-class Waits:
-    """The last number given to a message that waits."""
-
-    last: int
-
-
-@dataclass(slots=True)
 class Mark:
     """There, or not."""
 
@@ -263,7 +256,6 @@ APPLICATIONS = Table("application", Application)
 APPLICANTS = Table("applicant", Applicant)
 MAILBOXES = Table("mailbox", Mailbox)
 GONE = Table("gone", Gone)
-WAITS = Single("waits", Waits)
 TOLD = Table("told", Mark)
 INVITED = Table("invited", Mark)
 CHUNKS = Table("chunk", Cursor)

@@ -11,7 +11,7 @@ deadline.
 """
 
 from runtime.processor import Processor, takes
-from runtime.rows import WAITING, tables
+from runtime.rows import WAITING, WAITS, tables
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.letters import NOTICES
 from schemas.orders import (
@@ -68,7 +68,7 @@ PROCESSOR = Processor(
         rows.LATEST,
         rows.RETURNS,
         WAITING,
-        rows.WAITS,
+        WAITS,
         rows.CHUNKS,
         rows.ENDED,
     ),

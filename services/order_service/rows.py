@@ -153,13 +153,6 @@ class Return:
 
 
 @dataclass(slots=True)
-class Waits:
-    """There while messages wait: the number of the last one."""
-
-    last: int
-
-
-@dataclass(slots=True)
 class Chunk:
     """There until the rule that goes in chunks has nothing left to do; the last row it has seen."""
 
@@ -286,6 +279,5 @@ ORDERS = Table("order", Order)
 UNPAID = Single("unpaid", Unpaid)
 LATEST = Table("latest", Latest)
 RETURNS = Table("return", Return)
-WAITS = Single("waits", Waits)
 CHUNKS = Table("chunk", Chunk)
 ENDED = Single("ended", Ended)

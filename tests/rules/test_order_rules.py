@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.rows import Due, GivenUp, MemoryRows
+from runtime.rows import Due, GivenUp, MemoryRows, Waits
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice, notices
 from schemas.orders import (
@@ -38,7 +38,7 @@ from schemas.parts import (
 )
 from schemas.payments import Payment
 from services.order_service.processor import PROCESSOR
-from services.order_service.rows import Admitted, Chunk, Ended, Listed, Waits
+from services.order_service.rows import Admitted, Chunk, Ended, Listed
 from services.order_service.rules import purchases
 from services.order_service.rules.periods import ROWS_KEPT
 
@@ -916,7 +916,7 @@ def test_most_members_need_three_rows() -> None:
 
 def test_waiting_is_drained_in_chunks() -> None:
     """No call of a rule handles more than a chunk."""
-    played = play(*[paid(str(n), "ann") for n in range(purchases.CHUNK_ROWS_MAX + 1)])
+    played = play(*[paid(str(n), "ann") for n in range(purchases.ROWS_PER_CALL + 1)])
     PROCESSOR.on[GroupPurchase](group(), played.rows, OPENS + HOUR)
     purchases.drain_waiting(played.rows, OPENS + HOUR)
     assert len(list(played.rows.scan("waiting/"))) == 1
@@ -1378,8 +1378,8 @@ def test_reminders_go_in_chunks(listed: int) -> None:
     calls = []
     while "chunk/remind" in played.rows:
         calls.append(purchases.remind_members(played.rows, THREE_QUARTERS))
-    assert all(len(call) <= purchases.CHUNK_ROWS_MAX for call in calls)
-    assert len(calls) == listed // purchases.CHUNK_ROWS_MAX + 1
+    assert all(len(call) <= purchases.ROWS_PER_CALL for call in calls)
+    assert len(calls) == listed // purchases.ROWS_PER_CALL + 1
     reminded = [letter.key for letter in itertools.chain.from_iterable(calls)]
     assert reminded == [name for n, name in enumerate(names) if n % 7]
     assert counted + len(reminded) == listed

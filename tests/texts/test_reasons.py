@@ -108,9 +108,9 @@ def calls() -> Iterator[Call]:
                 given = None if None in keywords else frozenset(map(str, keywords))
                 for argument in call.args:
                     if isinstance(argument, ast.Attribute):
-                        yield from (Call(each, given, where) for each in _codes(argument))
+                        yield from (Call(each, given, where) for each in sorted(_codes(argument)))
                     elif isinstance(argument, ast.Name) and argument.id == "code":
-                        codes = _set_before(function, call.lineno)
+                        codes = sorted(_set_before(function, call.lineno))
                         yield from (Call(each, given, where) for each in codes)
 
 

@@ -26,9 +26,8 @@ Where the design is silent, the reading that loses nothing:
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 
-from runtime.rows import DUE, WAITING, Due, GivenUp, Rows
+from runtime.rows import DUE, ROWS_PER_CALL, WAITING, Due, GivenUp, Rows, drop, next_rows
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationRefused,
@@ -60,9 +59,6 @@ from services.auction_service.rows import (
 )
 from services.auction_service.rules import conclusion, letters, offers, reservations, waiting
 from services.auction_service.rules.letters import Sellers
-
-ROWS_PER_CALL = 500
-
 
 # --- offers --------------------------------------------------------------------------------------
 
@@ -108,8 +104,7 @@ def withdraw_auction(
         return _tell_why_it_stays(message.seller_id, reason, rows, now, sellers)
     rows[AUCTION] = replace(auction, version=auction.version + 1, status="withdrawn")
     for name in (DUE("close"), DUE("invite"), DUE("late-sellers")):
-        if name in rows:
-            del rows[name]
+        drop(rows, name)
     rows[DUE("shrink")] = Due(now + conclusion.ROWS_KEPT)
     return ()
 
@@ -161,8 +156,7 @@ def _judge_opening(
         judged = Judged(message.seller_id, "refused", reason)
     else:
         offers.open_auction(message, rows)
-        if DUE("shrink") in rows:  # set by offers that were refused for want of the auction
-            del rows[DUE("shrink")]
+        drop(rows, DUE("shrink"))  # set by offers that were refused for want of the auction
         rows[CHUNKS("drain")] = Cursor()
         judged = Judged(message.seller_id, "shown", OfferReason.OPENED)
     _forget_if_none(rows, now)
@@ -291,13 +285,13 @@ def drain_waiting(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Messa
     A call ends at a takeover, whose applicants are told before anyone else applies.
     """
     messages: list[Message] = []
-    page = list(islice(rows.scan(WAITING), ROWS_PER_CALL))
-    for name, row in page:
+    waits = next_rows(rows, WAITING)
+    for name, row in waits:
         del rows[name], rows[DUE("expire", name.partition("/")[2])]
         messages += _apply(waiting.read(row), rows, row.arrived_at, sellers)
         if next(rows.scan(CHUNKS, "announce"), None):
             return messages
-    if len(page) < ROWS_PER_CALL:
+    if len(waits) < ROWS_PER_CALL:
         del rows[CHUNKS("drain")]
     return messages
 

@@ -3,11 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain, islice
 from typing import Any
 
 from domain.sources import sources_of_shop
-from runtime.rows import DUE, WAITING, Due, Rows, Table
+from runtime.rows import (
+    DUE,
+    ROWS_PER_CALL,
+    WAITING,
+    WAITS,
+    Due,
+    Rows,
+    Table,
+    drop,
+    drop_some,
+    next_rows,
+)
 from schemas.auctions import Conclusion, ContractConcluded, ContractFailed
 from schemas.groups import GroupPurchaseRequested, MembersListed
 from schemas.parts import Member, Message, Person
@@ -27,7 +37,6 @@ from services.auction_service.rows import (
     MAILBOXES,
     OFFERS,
     TOLD,
-    WAITS,
     Applicant,
     Auction,
     Cursor,
@@ -39,7 +48,6 @@ from services.auction_service.rules import letters
 from services.auction_service.rules.letters import Sellers, person, person_of
 
 ROWS_KEPT = timedelta(days=90)
-ROWS_PER_CALL = 500
 #: So that a part of the longest names and addresses still is a record.
 MEMBERS_PER_PART = 100
 TABLES: tuple[Table[Any], ...] = (
@@ -83,14 +91,14 @@ def announce(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     assert cursor.before is not None
     assert cursor.shown is not None
     takeover = (cursor.version, cursor.before, cursor.shown)
-    page = list(islice(rows.scan(APPLICANTS, after=cursor.after), ROWS_PER_CALL))
-    if len(page) == ROWS_PER_CALL:
-        rows[name] = replace(cursor, after=page[-1][0])
+    applicants = next_rows(rows, APPLICANTS, after=cursor.after)
+    if len(applicants) == ROWS_PER_CALL:
+        rows[name] = replace(cursor, after=applicants[-1][0])
     else:
         del rows[name]
     return [
         notice
-        for row_name, applicant in page
+        for row_name, applicant in applicants
         for notice in letters.condition_improved(
             rows.key, row_name.partition("/")[2], applicant, auction, takeover, now
         )
@@ -103,16 +111,16 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     if cursor.step == "sellers":
         return _tell_sellers(cursor, rows, sellers)
     auction = rows[AUCTION]
-    page: list[tuple[str, Applicant]] = [
-        (name.partition("/")[2], applicant)
-        for name, applicant in islice(rows.scan(APPLICANTS, after=cursor.after), ROWS_PER_CALL)
+    applicants = [
+        (APPLICANTS.part(name), applicant)
+        for name, applicant in next_rows(rows, APPLICANTS, after=cursor.after)
     ]
     messages: list[Message] = []
     seller_name = None
     if auction.group_request_id:
-        messages += _request(cursor, page, auction, sellers)
+        messages += _request(cursor, applicants, auction, sellers)
         seller_name = person_of(sellers, auction.shown.seller_id).name
-    for who, applicant in page:
+    for who, applicant in applicants:
         messages += letters.concluded(
             rows.key,
             person(who, applicant),
@@ -121,9 +129,9 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
             quantity=applicant.quantity,
             seller_name=seller_name,
         )
-    if len(page) == ROWS_PER_CALL:
+    if len(applicants) == ROWS_PER_CALL:
         part = cursor.part + ROWS_PER_CALL // MEMBERS_PER_PART
-        rows[CHUNKS("tell")] = replace(cursor, after=APPLICANTS(page[-1][0]), part=part)
+        rows[CHUNKS("tell")] = replace(cursor, after=APPLICANTS(applicants[-1][0]), part=part)
     else:
         rows[CHUNKS("tell")] = Cursor(step="sellers")
     return messages
@@ -175,17 +183,14 @@ def _request(
 
 def _tell_sellers(cursor: Cursor, rows: Rows, sellers: Sellers) -> Sequence[Message]:
     auction = rows[AUCTION]
-    page = [
-        name.partition("/")[2]
-        for name, _ in islice(rows.scan(BIDDERS, after=cursor.after), ROWS_PER_CALL)
-    ]
-    if len(page) == ROWS_PER_CALL:
-        rows[CHUNKS("tell")] = replace(cursor, after=BIDDERS(page[-1]))
+    bidders = [BIDDERS.part(name) for name, _ in next_rows(rows, BIDDERS, after=cursor.after)]
+    if len(bidders) == ROWS_PER_CALL:
+        rows[CHUNKS("tell")] = replace(cursor, after=BIDDERS(bidders[-1]))
     else:
         del rows[CHUNKS("tell")]
     return [
         notice
-        for seller_id in page
+        for seller_id in bidders
         if seller_id != auction.shown.seller_id
         for notice in letters.concluded(rows.key, person_of(sellers, seller_id), "seller", auction)
     ]
@@ -209,16 +214,10 @@ def begin_shrinking(
 
 def shrink(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Delete a chunk of rows; at last only how the auction ended is left."""
-    scans = chain.from_iterable(rows.scan(table) for table in TABLES)
-    names = [name for name, _ in islice(scans, ROWS_PER_CALL)]
-    for name in names:
-        del rows[name]
-    if names:
+    if drop_some(rows, TABLES):
         return ()
     del rows[CHUNKS("shrink")]
-    for single in (WAITS, LIVE):
-        if single in rows:
-            del rows[single]
+    drop(rows, WAITS, LIVE)
     if AUCTION in rows:
         rows[ENDED] = Ended(rows[AUCTION].status)
         del rows[AUCTION]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from runtime.rows import DUE, Due, Rows
+from runtime.rows import DUE, ROWS_PER_CALL, Due, Rows, drop_some
 from schemas.parts import Message
 from services.auction_service.rows import AUCTION, CHUNKS, INVITED, Cursor, Mark
 from services.auction_service.rules import letters
@@ -13,7 +13,6 @@ from services.auction_service.rules.letters import Sellers
 from services.auction_service.rules.standing import standing_at
 from services.auction_service.rules.waiting import SELLER_WAIT
 
-ROWS_PER_CALL = 500
 #: Late facts of sellers who registered in time are looked for once more.
 LATE_SELLERS = SELLER_WAIT
 
@@ -63,9 +62,6 @@ def invite_some(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message
 
 
 def _forget_invited(rows: Rows) -> Sequence[Message]:
-    names = [name for name, _ in islice(rows.scan(INVITED), ROWS_PER_CALL)]
-    for name in names:
-        del rows[name]
-    if not names:
+    if not drop_some(rows, [INVITED]):
         del rows[CHUNKS("invite")]
     return ()

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from domain.addresses import canonical
-from runtime.rows import Name, Rows
+from runtime.rows import Name, Rows, drop
 from schemas.auctions import ApplicationRefused, Applied
 from schemas.parts import NUMBER_MAX, Message
 from schemas.reasons import ApplicationReason
@@ -279,8 +279,7 @@ def _put_in(application_id: str, application: Application, rows: Rows) -> None:
     who = application.applicant_id
     assert application.applied_at is not None
     for name in _names(who, application.email):
-        if GONE(name) in rows:
-            del rows[GONE(name)]
+        drop(rows, GONE(name))
     rows[APPLICANTS(who)] = Applicant(
         application_id, application.applied_at, application.quantity,
         application.email, application.name, application.locale, application.time_zone,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from runtime.rows import DUE, WAITING, Due, GivenUp, Rows, Table, Waiting
+from runtime.rows import DUE, Due, GivenUp, Rows, Waiting, keep_waiting
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationWithdrawn,
@@ -13,7 +13,7 @@ from schemas.auctions import (
     CounterOffered,
 )
 from schemas.reasons import RecordReason
-from services.auction_service.rows import ASKED, ASKING, WAITS, Mark, Waits
+from services.auction_service.rows import ASKED, ASKING, Mark
 
 UNKNOWN_AUCTION_WAIT = timedelta(hours=1)
 SELLER_WAIT = timedelta(seconds=60)
@@ -40,13 +40,13 @@ WAITERS: dict[str, type[Waiter]] = {
 def wait(message: Waiter, rows: Rows, now: datetime) -> None:
     """Keep a message an hour for its auction."""
     until = now + UNKNOWN_AUCTION_WAIT
-    number = _keep(WAITING, message, rows, now, until)
+    number = keep_waiting(message, rows, now, until)
     rows[DUE("expire", number)] = Due(until)
 
 
 def ask(message: AuctionOpened | CounterOffered, rows: Rows, now: datetime) -> None:
     """Keep an offer a minute for the facts of its seller, which may still be on their way."""
-    number = _keep(ASKING, message, rows, now, now + SELLER_WAIT)
+    number = keep_waiting(message, rows, now, now + SELLER_WAIT, ASKING)
     rows[ASKED(message.offer_id)] = Mark()
     rows[DUE("look", number)] = Due(now + SELLER_RECHECK)
 
@@ -76,15 +76,3 @@ def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
     """Give up a withdrawal or confirmation whose auction did not open: no fact answers it."""
     problem = f"no auction with the id {rows.key} opened within an hour"
     return GivenUp(message, waiting, problem, RecordReason.UNKNOWN_AUCTION)
-
-
-def _keep(
-    table: Table[Waiting], message: Waiter, rows: Rows, now: datetime, until: datetime
-) -> str:
-    last = (rows.get(WAITS) or Waits(0)).last + 1
-    rows[WAITS] = Waits(last)
-    number = f"{last:012d}"
-    rows[table(number)] = Waiting(
-        type(message).__name__, message.model_dump_json(exclude_none=True), now, until
-    )
-    return number

@@ -14,11 +14,10 @@ Where the design is silent, the reading that loses nothing:
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 from domain.money import largest_remainder_floor
 from domain.tiers import given_by, tier_reached
-from runtime.rows import DUE, Due, Rows, UnusableError
+from runtime.rows import DUE, ROWS_PER_CALL, Due, Rows, UnusableError, drop, drop_some, next_rows
 from schemas.favors import Favor, FavorDecision
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
@@ -39,7 +38,6 @@ from services.favor_service.rows import (
 )
 from services.favor_service.rules import letters
 
-ROWS_PER_CALL = 500
 KEPT_AFTER_CLOSE = timedelta(days=90)
 
 
@@ -151,7 +149,7 @@ def decide(rows: Rows, now: datetime) -> Sequence[Message]:
         return _rank_floors(rows, decision, cursor)
     if cursor.step == "share":
         return _hand_out_shares(rows, decision, cursor, now)
-    page = list(islice(rows.scan(MEMBERS, after=cursor.after), ROWS_PER_CALL))
+    page = next_rows(rows, MEMBERS, after=cursor.after, most=ROWS_PER_CALL)
     sent: list[Message] = []
     for name, purchaser in page:
         if purchaser.quantity:
@@ -166,7 +164,7 @@ def decide(rows: Rows, now: datetime) -> Sequence[Message]:
 
 def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
     """First pass over a sum: note each floor share where a scan finds it by its remainder."""
-    page = list(islice(rows.scan(MEMBERS, after=cursor.after), ROWS_PER_CALL))
+    page = next_rows(rows, MEMBERS, after=cursor.after, most=ROWS_PER_CALL)
     group_sum, _ = _formula(decision, decision.quantity, decision.value)
     # Without any value the sum to share is 0, and a division by 0 has to be avoided.
     whole = max(decision.value, 1)
@@ -186,7 +184,7 @@ def _hand_out_shares(
     rows: Rows, decision: Decision, cursor: Cursor, now: datetime
 ) -> Sequence[Message]:
     """Second pass: one unit of what the floors left over to each of the largest remainders."""
-    page = list(islice(rows.scan(REMAINDERS), ROWS_PER_CALL))
+    page = next_rows(rows, REMAINDERS, most=ROWS_PER_CALL)
     sent: list[Message] = []
     for name, share in page:
         unit = 1 if cursor.left > 0 else 0
@@ -208,8 +206,7 @@ def _hand_out_shares(
 
 
 def _end(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Message]:
-    if CHUNKS("decide") in rows:
-        del rows[CHUNKS("decide")]
+    drop(rows, CHUNKS("decide"))
     return [
         FavorDecision(
             group_id=rows.key,
@@ -235,15 +232,10 @@ def begin_shrinking(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
 
 def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the next members' rows; at last, all but the mark that the group is over."""
-    if SUMS in rows:
-        del rows[SUMS]
-    names = [name for name, _ in islice(rows.scan(MEMBERS), ROWS_PER_CALL)]
-    for name in names:
-        del rows[name]
-    if len(names) == ROWS_PER_CALL:
+    drop(rows, SUMS)
+    if drop_some(rows, [MEMBERS], most=ROWS_PER_CALL):
         return []
-    if TERMS in rows:
-        del rows[TERMS]
+    drop(rows, TERMS)
     rows[DECISION] = replace(rows[DECISION], over=True)
     del rows[CHUNKS("shrink")]
     return []

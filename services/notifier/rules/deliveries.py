@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.mailboxes import AddressError, usable
-from runtime.rows import DUE, Call, Due, Name, Rows, spread_pause
+from runtime.rows import DUE, Call, Due, Name, Rows, drop, spread_pause
 from schemas.letters import (
     OPTIONAL_KINDS,
     LetterResend,
@@ -100,8 +100,7 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
     if letter is None or content_name(message.notice_id) not in rows:
         return ()
     suppressed = SUPPRESSED(letter.address)
-    if suppressed in rows:
-        del rows[suppressed]
+    drop(rows, suppressed)
     rows[name] = replace(
         letter,
         version=letter.version + 1,

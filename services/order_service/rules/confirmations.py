@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.orders import confirm_by, units_by_link_max
-from runtime.rows import DUE, Due, Name, Rows
+from runtime.rows import DUE, Due, Name, Rows, drop
 from schemas.letters import Notice
 from schemas.orders import OrderPaid, OrderPlaced
 from schemas.reasons import OrderRefusal
@@ -55,8 +55,7 @@ def is_in_time(order: Order, at: datetime) -> bool:
 
 def end_waiting(name: Name[Order], rows: Rows) -> None:
     """Delete the row by which the order would expire."""
-    if due_name(name) in rows:
-        del rows[due_name(name)]
+    drop(rows, due_name(name))
 
 
 def due_name(name: Name[Order]) -> Name[Due]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import DUE, Due, Rows
+from runtime.rows import DUE, Due, Rows, drop
 from schemas.orders import PurchaseState
 from schemas.parts import Status
 from schemas.reasons import OrderRefusal
@@ -35,8 +35,7 @@ def close(
     )
     rows[DUE("shrink")] = Due(now + ROWS_KEPT)
     for name in (DUE("close"), DUE("remind")):
-        if name in rows:
-            del rows[name]
+        drop(rows, name)
     return (purchase_state(PURCHASE, rows),)
 
 

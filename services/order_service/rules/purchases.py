@@ -12,11 +12,24 @@ can have such an id; ``exceeds-orders`` for a return.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain, islice
 from typing import Any
 
 from domain.orders import deadline
-from runtime.rows import DUE, WAITING, Due, GivenUp, Rows, Table, UnusableError, Waiting
+from runtime.rows import (
+    DUE,
+    ROWS_PER_CALL,
+    WAITING,
+    WAITS,
+    Due,
+    GivenUp,
+    Rows,
+    Table,
+    UnusableError,
+    Waiting,
+    drop,
+    drop_some,
+    next_rows,
+)
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import (
     OrderCancelled,
@@ -42,7 +55,6 @@ from services.order_service.rows import (
     RETURNS,
     TERMS,
     UNPAID,
-    WAITS,
     Admitted,
     Chunk,
     Ended,
@@ -66,9 +78,6 @@ from services.order_service.rules.periods import close_as_it_stands
 from services.order_service.rules.returns import take_back, take_out
 from services.order_service.rules.sources import is_fed_by, refuse_order, refuse_return
 from services.order_service.rules.waiting import give_up, read_waiting, wait
-
-CHUNK_ROWS_MAX = 500
-
 
 # --- a group comes -------------------------------------------------------------------------------
 
@@ -101,12 +110,10 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         withdrawn = message.withdrawn_at is not None and rows[PURCHASE].status == "open"
         return close_as_it_stands("withdrawn", rows, now) if withdrawn else ()
     listed = _admit(message.members, (rows.get(LISTED) or Listed(0)), rows)
-    if LISTED in rows:
-        del rows[LISTED]
+    drop(rows, LISTED)
     rows[TERMS] = _terms(message, listed.count)
     rows[PURCHASE] = Purchase(1, "open", 0, 0, 0, closed_at=None, late_until=None)
-    if DUE("shrink") in rows:  # set by orders that were refused for want of the group
-        del rows[DUE("shrink")]
+    drop(rows, DUE("shrink"))  # set by orders that were refused for want of the group
     if WAITS in rows:
         rows[CHUNKS("drain")] = Chunk()
     opened = PurchaseOpened(**dict(message) | {"type": "PurchaseOpened"})
@@ -127,7 +134,7 @@ def drain_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
     """
     messages: list[Message] = []
     was_open = rows[PURCHASE].status == "open"
-    waits = list(islice(rows.scan(WAITING), CHUNK_ROWS_MAX))
+    waits = next_rows(rows, WAITING)
     for name, waiting in waits:
         del rows[name], rows[DUE("expire", name.partition("/")[2])]
         messages.extend(_apply(waiting, rows))
@@ -290,8 +297,8 @@ def begin_reminding(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
 def remind_members(rows: Rows, now: datetime) -> Sequence[Message]:
     """Remind the next listed members of those who have an address and no order that counts."""
     cursor = rows[CHUNKS("remind")]
-    page = list(islice(rows.scan(ADMITTED, after=cursor.after), CHUNK_ROWS_MAX))
-    if len(page) < CHUNK_ROWS_MAX:
+    page = next_rows(rows, ADMITTED, after=cursor.after)
+    if len(page) < ROWS_PER_CALL:
         del rows[CHUNKS("remind")]
     else:
         rows[CHUNKS("remind")] = Chunk(after=page[-1][0])
@@ -327,19 +334,13 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
     tables: list[Table[Any]] = [ORDERS, RETURNS]
     if TERMS in rows:
         tables += [ADMITTED, LATEST, MEMBERS]
-    doomed = [
-        name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
-    ]
-    for name in doomed:
-        del rows[name]
-    if doomed:
+    if drop_some(rows, tables):
         return ()
     del rows[CHUNKS("shrink")]
     if TERMS in rows:
         purchase = rows[PURCHASE]
         rows[ENDED] = Ended(purchase.status, purchase.version)
-        if UNPAID in rows:
-            del rows[UNPAID]
+        drop(rows, UNPAID)
         # If the summary has not been sent yet, the terms send it.
         del rows[PURCHASE], rows[TERMS]
     return ()

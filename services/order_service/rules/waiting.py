@@ -5,17 +5,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.ids import is_group_id
-from runtime.rows import DUE, WAITING, Due, GivenUp, Name, Rows, UnusableError, Waiting
+from runtime.rows import (
+    DUE,
+    WAITING,
+    WAITS,
+    Due,
+    GivenUp,
+    Name,
+    Rows,
+    UnusableError,
+    Waiting,
+    keep_waiting,
+)
 from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.reasons import OrderRefusal, RecordReason, ReturnRefusal
 from services.order_service.rows import (
     ENDED,
-    WAITS,
     Order,
     Return,
-    Waits,
     order_name,
     order_refused,
     return_name,
@@ -53,13 +62,8 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
             problem = f"no group has the id {rows.key}: it is mistyped"
             raise UnusableError(problem, RecordReason.MISTYPED_GROUP)
         return _refuse(message, name, refused, rows, now)
-    number = (rows.get(WAITS) or Waits(0)).last + 1
     until = now + UNKNOWN_GROUP_WAIT
-    rows[WAITS] = Waits(number)
-    rows[WAITING(f"{number:012d}")] = Waiting(
-        type(message).__name__, message.model_dump_json(), arrived_at=now, until=until
-    )
-    rows[DUE("expire", f"{number:012d}")] = Due(until)
+    rows[DUE("expire", keep_waiting(message, rows, now, until))] = Due(until)
     return ()
 
 

@@ -20,10 +20,9 @@ Where the design is silent:
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
 from typing import Any
 
-from runtime.rows import CALLS, DUE, Due, Name, Rows, Table
+from runtime.rows import CALLS, DUE, Due, Name, Rows, Table, drop, drop_some, next_rows
 from schemas.favors import FavorDecision
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import PurchaseState
@@ -166,7 +165,7 @@ def _page(
     """The one of these tables that a cursor is in, and the next rows of it."""
     cursor = rows[name]
     table = next(each for each in tables if each.prefix() == cursor.step)
-    return table, list(islice(rows.scan(table, after=cursor.after), CHUNK_ROWS_MAX))
+    return table, next_rows(rows, table, after=cursor.after, most=CHUNK_ROWS_MAX)
 
 
 def _advance(
@@ -206,18 +205,11 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
         DUE,
         CALLS,
     )
-    doomed = [
-        name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
-    ]
-    for name in doomed:
-        del rows[name]
-    if doomed:
+    if drop_some(rows, tables, most=CHUNK_ROWS_MAX):
         return ()
     # If the settled sums have not been sent yet, the terms send them.
     end_waiting(rows)
-    for row_name in (CHUNKS("shrink"), SETTLED, TERMS):
-        if row_name in rows:
-            del rows[row_name]
+    drop(rows, CHUNKS("shrink"), SETTLED, TERMS)
     rows[GROUP] = Group(over=True)
     return ()
 

@@ -7,7 +7,7 @@ have its id, and after an hour if its group did not come. So this service sends 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from runtime.rows import DUE, WAITING, Due, Rows, Waiting
+from runtime.rows import DUE, WAITING, Due, Rows, Waiting, drop
 from schemas.parts import Message
 from services.payment_service.rows import WAITS
 
@@ -32,6 +32,4 @@ def count_no_more(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]
 
 def end_waiting(rows: Rows) -> None:
     """The terms have come, or the key is forgotten."""
-    for name in (WAITS, ROW, _DUE):
-        if name in rows:
-            del rows[name]
+    drop(rows, WAITS, ROW, _DUE)

@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
-from runtime.rows import Name, Rows, Table
+from runtime.rows import Name, Rows, Table, drop_some
 from schemas.groups import MembersAdmitted, MembersListed
 from schemas.parts import Member, Problem
 from schemas.refusals import ProblemCode
@@ -103,20 +102,14 @@ def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]
         yield MembersAdmitted(group_id=group_id, part=number, parts=parts, members=listed.members)
 
 
-def drop_some(rows: Rows) -> bool:
+def drop_listed(rows: Rows) -> bool:
     """Delete a bounded number of the rows of parts; whether there were any."""
     tables: list[tuple[Table[Any], int]] = [
         (PARTS, PARTS_PER_CALL),
         (LISTED, ROWS_DROPPED_PER_CALL),
         (TWICE, ROWS_DROPPED_PER_CALL),
     ]
-    for table, most in tables:
-        names = [name for name, _ in islice(rows.scan(table), most)]
-        for name in names:
-            del rows[name]
-        if names:
-            return True
-    return False
+    return any(drop_some(rows, [table], most=most) for table, most in tables)
 
 
 def own_methods(members: Sequence[Member]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from domain.ids import derive
 from domain.orders import deadline
-from runtime.rows import DUE, Due, Rows
+from runtime.rows import DUE, Due, Rows, drop
 from schemas.groups import (
     Definition,
     GroupPurchase,
@@ -215,7 +215,7 @@ def admit_members(rows: Rows, now: datetime, definitions: Definitions) -> Sequen
 
 def drop_parts(rows: Rows, now: datetime, definitions: Definitions) -> Sequence[Message]:
     """Delete what was gathered of members, a bounded number of rows a call."""
-    if not members.drop_some(rows):
+    if not members.drop_listed(rows):
         del rows[CHUNKS("drop")]
     return []
 
@@ -262,8 +262,7 @@ def _settle_terms(
     if problems:
         return _refuse(rows, problems)
     rows[GROUP] = _kept(draft(asked, now))
-    if ASKED in rows:
-        del rows[ASKED]
+    drop(rows, ASKED)
     if GATHERED in rows:
         rows[EXPECTED] = expected
         if rows[GATHERED].parts < expected.parts:
@@ -273,8 +272,7 @@ def _settle_terms(
 
 def _claim(rows: Rows, attempt: int) -> Sequence[Message]:
     rows[CLAIM] = Claim(attempt)
-    if DUE("parts") in rows:
-        del rows[DUE("parts")]
+    drop(rows, DUE("parts"))
     return [IdClaimed(group_id=derive(rows.key, attempt), request_id=rows.key, attempt=attempt)]
 
 
@@ -299,8 +297,7 @@ def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:
     if GATHERED in rows:
         _drop_gathered(rows)
     for name in (ASKED, GROUP, CLAIM, DUE("definition"), DUE("parts")):
-        if name in rows:
-            del rows[name]
+        drop(rows, name)
     rows[OUTCOME] = Outcome(problems=tuple(map(KeptProblem.of, problems)))
     return [_answer(rows)]
 
@@ -319,6 +316,5 @@ def _kept(group: GroupPurchase) -> Group:
 
 def _drop_gathered(rows: Rows) -> None:
     for name in (GATHERED, EXPECTED):
-        if name in rows:
-            del rows[name]
+        drop(rows, name)
     rows[CHUNKS("drop")] = Cursor()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
 
-from runtime.rows import DUE, Due, Rows
+from runtime.rows import DUE, Due, Rows, drop
 from schemas.parts import Message
 from schemas.shops import (
     ProductTold,
@@ -124,8 +124,7 @@ def forget_order(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     task = rows.get(TASK)
     if task is not None and task.done_at is not None:
         del rows[TASK]
-    if ORDER in rows:
-        del rows[ORDER]
+    drop(rows, ORDER)
     return ()
 
 

@@ -8,12 +8,11 @@ A payment names its payer, not an order. So the orders of the group are kept her
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain, islice
 from typing import Any, Literal
 
 from domain.ids import is_group_id
 from domain.money import worth
-from runtime.rows import CALLS, DUE, Due, Name, Rows, Table
+from runtime.rows import CALLS, DUE, Due, Name, Rows, Table, drop, drop_some
 from schemas.groups import GroupPurchase
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import SUM_MAX, Message
@@ -202,15 +201,8 @@ def begin_forgetting(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence
 def forget(rows: Rows, now: datetime) -> Sequence[Message]:
     """Delete the next rows, until none is left."""
     tables: tuple[Table[Any], ...] = (ORDERS, RETURNS, PAYERS, INSTRUCTIONS)
-    doomed = [
-        name for name, _ in islice(chain.from_iterable(map(rows.scan, tables)), CHUNK_ROWS_MAX)
-    ]
-    for name in doomed:
-        del rows[name]
-    if not doomed:
-        del rows[CHUNKS("forget")]
-        if TERMS in rows:
-            del rows[TERMS]
+    if not drop_some(rows, tables, most=CHUNK_ROWS_MAX):
+        drop(rows, CHUNKS("forget"), TERMS)
     return ()
 
 
