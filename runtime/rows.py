@@ -229,7 +229,9 @@ def keep_waiting(
     rows[WAITS] = Waits(last)
     number = f"{last:012d}"
     text = message.model_dump_json(exclude_none=True)
-    rows[table(number)] = Waiting(type(message).__name__, text, now, until)
+    rows[table(number)] = Waiting(
+        type=type(message).__name__, message=text, arrived_at=now, until=until
+    )
     return number
 
 

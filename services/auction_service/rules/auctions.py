@@ -144,21 +144,30 @@ def _judge_opening(
         return (_refused_offer(message, OfferReason.AUCTION_EXISTS, rows),)
     problems = tuple(map(KeptProblem.of, offers.opening_problems(message)))
     if AUCTION in rows:
-        judged = Judged(message.seller_id, "refused", OfferReason.AUCTION_EXISTS)
+        judged = Judged(
+            seller_id=message.seller_id, verdict="refused", reason=OfferReason.AUCTION_EXISTS
+        )
     elif problems:
-        judged = Judged(message.seller_id, "refused", OfferReason.IMPOSSIBLE_TERMS, problems)
+        judged = Judged(
+            seller_id=message.seller_id,
+            verdict="refused",
+            reason=OfferReason.IMPOSSIBLE_TERMS,
+            problems=problems,
+        )
     elif now >= message.closes_at:
-        judged = Judged(message.seller_id, "refused", OfferReason.AFTER_TERM)
+        judged = Judged(
+            seller_id=message.seller_id, verdict="refused", reason=OfferReason.AFTER_TERM
+        )
     elif reason := offers.seller_reason(message, sellers):
         if not is_last_look:
             waiting.ask(message, rows, now)
             return ()
-        judged = Judged(message.seller_id, "refused", reason)
+        judged = Judged(seller_id=message.seller_id, verdict="refused", reason=reason)
     else:
         offers.open_auction(message, rows)
         drop(rows, DUE("shrink"))  # set by offers that were refused for want of the auction
         rows[CHUNKS("drain")] = Cursor()
-        judged = Judged(message.seller_id, "shown", OfferReason.OPENED)
+        judged = Judged(seller_id=message.seller_id, verdict="shown", reason=OfferReason.OPENED)
     _forget_if_none(rows, now)
     return offers.keep(message, judged, rows, sellers, now)
 
@@ -177,9 +186,9 @@ def _judge_counter(
         if not is_last_look:
             waiting.ask(message, rows, now)
             return ()
-        judged = Judged(message.seller_id, "refused", reason)
+        judged = Judged(seller_id=message.seller_id, verdict="refused", reason=reason)
     if judged is None and (reason := offers.buyer_reason(message, rows, sellers)):
-        judged = Judged(message.seller_id, "refused", reason)
+        judged = Judged(seller_id=message.seller_id, verdict="refused", reason=reason)
     if judged is None:
         judged = offers.compare(message, auction)
     told: Sequence[Message] = ()
@@ -329,16 +338,21 @@ def refuse_unknown(
     if isinstance(message, CounterOffered):
         if OFFERS(message.offer_id) in rows:
             return (offers.verdict_of(message.offer_id, rows),)
-        judged = Judged(message.seller_id, "refused", OfferReason.UNKNOWN_AUCTION)
+        judged = Judged(
+            seller_id=message.seller_id, verdict="refused", reason=OfferReason.UNKNOWN_AUCTION
+        )
         return offers.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
         name = reservations.application_name(message.application_id)
         application = rows.get(name)
         if application is None:
             application = rows[name] = Application(
-                "refused", message.applicant.id, message.quantity, message.applied_at,
-                ApplicationReason.UNKNOWN_AUCTION,
-            )  # fmt: skip
+                state="refused",
+                applicant_id=message.applicant.id,
+                quantity=message.quantity,
+                applied_at=message.applied_at,
+                reason=ApplicationReason.UNKNOWN_AUCTION,
+            )
         return (reservations.refused(message.application_id, application, rows),)
     return (waiting.give_up(message, row, rows),)
 

@@ -108,7 +108,12 @@ def refusal(message: CounterOffered, auction: Auction) -> Judged | None:
     else:
         return None
     is_impossible = reason == OfferReason.IMPOSSIBLE_TERMS
-    return Judged(message.seller_id, "refused", reason, problems if is_impossible else ())
+    return Judged(
+        seller_id=message.seller_id,
+        verdict="refused",
+        reason=reason,
+        problems=problems if is_impossible else (),
+    )
 
 
 def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> OfferReason | None:
@@ -124,7 +129,7 @@ def compare(message: CounterOffered, auction: Auction) -> Judged:
     offered = offers.Condition(message.unit_price, message.minimum_reservations)
     reason = offers.compare(offered, shown, auction.minimum_step)
     verdict: Verdict = "shown" if reason == "better" else "not-better"
-    return Judged(message.seller_id, verdict, OfferReason(reason))
+    return Judged(seller_id=message.seller_id, verdict=verdict, reason=OfferReason(reason))
 
 
 def open_auction(message: AuctionOpened, rows: Rows) -> None:
@@ -224,7 +229,10 @@ def verdict_of(offer_id: str, rows: Rows) -> OfferJudged:
 def condition_of(message: Offer) -> Condition:
     """What an offer offers."""
     return Condition(
-        message.offer_id, message.seller_id, message.unit_price, message.minimum_reservations
+        offer_id=message.offer_id,
+        seller_id=message.seller_id,
+        unit_price=message.unit_price,
+        minimum=message.minimum_reservations,
     )
 
 

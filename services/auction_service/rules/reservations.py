@@ -49,11 +49,22 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
         return ()
     person = message.applicant
     application = Application(
-        "unconfirmed", person.id, message.quantity, message.applied_at,
-        email=person.email, name=person.name, locale=person.locale, time_zone=person.time_zone,
-    )  # fmt: skip
+        state="unconfirmed",
+        applicant_id=person.id,
+        quantity=message.quantity,
+        applied_at=message.applied_at,
+        email=person.email,
+        name=person.name,
+        locale=person.locale,
+        time_zone=person.time_zone,
+    )
     if known is not None and known.state == "withdrawn-ahead":
-        rows[name] = Application("withdrawn", person.id, message.quantity, message.applied_at)
+        rows[name] = Application(
+            state="withdrawn",
+            applicant_id=person.id,
+            quantity=message.quantity,
+            applied_at=message.applied_at,
+        )
         return ()
     auction = rows[AUCTION]
     reason = _reason_to_refuse(message, auction, rows)
@@ -281,13 +292,21 @@ def _put_in(application_id: str, application: Application, rows: Rows) -> None:
     for name in _names(who, application.email):
         drop(rows, GONE(name))
     rows[APPLICANTS(who)] = Applicant(
-        application_id, application.applied_at, application.quantity,
-        application.email, application.name, application.locale, application.time_zone,
-    )  # fmt: skip
+        application_id=application_id,
+        applied_at=application.applied_at,
+        quantity=application.quantity,
+        email=application.email,
+        name=application.name,
+        locale=application.locale,
+        time_zone=application.time_zone,
+    )
     if mailbox := mailbox_name(application.email):
         rows[mailbox] = Mailbox(who)
     rows[application_name(application_id)] = Application(
-        "counts", who, application.quantity, application.applied_at
+        state="counts",
+        applicant_id=who,
+        quantity=application.quantity,
+        applied_at=application.applied_at,
     )
 
 
@@ -308,15 +327,15 @@ def _let_go(
     for name in names:
         known = rows.get(GONE(name))
         if known is None or (known.applied_at, known.application_id) < (applied_at, application_id):
-            rows[GONE(name)] = Gone(application_id, applied_at)
+            rows[GONE(name)] = Gone(application_id=application_id, applied_at=applied_at)
 
 
 def _end(application_id: str, application: Application, state: str, rows: Rows) -> None:
     rows[application_name(application_id)] = Application(
-        "replaced" if state == "replaced" else "withdrawn",
-        application.applicant_id,
-        application.quantity,
-        application.applied_at,
+        state="replaced" if state == "replaced" else "withdrawn",
+        applicant_id=application.applicant_id,
+        quantity=application.quantity,
+        applied_at=application.applied_at,
     )
     _add_live(rows, -1)
 
@@ -331,9 +350,13 @@ def _refuse(
 ) -> Sequence[Message]:
     """Refuse an application, and tell the applicant."""
     kept = Application(
-        "refused", application.applicant_id, application.quantity, application.applied_at,
-        reason, quantity_max,
-    )  # fmt: skip
+        state="refused",
+        applicant_id=application.applicant_id,
+        quantity=application.quantity,
+        applied_at=application.applied_at,
+        reason=reason,
+        quantity_max=quantity_max,
+    )
     rows[application_name(application_id)] = kept
     answer = refused(application_id, kept, rows)
     return (answer, *application_refused(answer, application, rows[AUCTION], now))

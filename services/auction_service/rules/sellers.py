@@ -15,9 +15,13 @@ def register(message: SellerRegistered, rows: Rows, now: datetime) -> Sequence[M
     """Register a seller; the first registration under an id stands."""
     if SELLER not in rows:
         rows[SELLER] = Profile(
-            1, message.name, message.email, message.locale, message.time_zone,
-            message.registered_at,
-        )  # fmt: skip
+            version=1,
+            name=message.name,
+            email=message.email,
+            locale=message.locale,
+            time_zone=message.time_zone,
+            registered_at=message.registered_at,
+        )
     return ()
 
 

@@ -75,4 +75,6 @@ def asking(rows: Rows) -> Iterator[str]:
 def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:
     """Give up a withdrawal or confirmation whose auction did not open: no fact answers it."""
     problem = f"no auction with the id {rows.key} opened within an hour"
-    return GivenUp(message, waiting, problem, RecordReason.UNKNOWN_AUCTION)
+    return GivenUp(
+        message=message, waiting=waiting, problem=problem, reason=RecordReason.UNKNOWN_AUCTION
+    )

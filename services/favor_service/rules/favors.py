@@ -48,11 +48,11 @@ def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequen
     """Keep the ladder for the close, and the product for letters."""
     if DECISION not in rows:
         rows[TERMS] = Terms(
-            message.favor.model_dump_json(),
-            message.if_incomplete,
-            message.currency,
-            message.product.name,
-            message.product.id,
+            favor=message.favor.model_dump_json(),
+            if_incomplete=message.if_incomplete,
+            currency=message.currency,
+            product_name=message.product.name,
+            product_id=message.product.id,
         )
     return []
 
@@ -97,7 +97,7 @@ def _sums(before: Purchaser, after: Purchaser, rows: Rows) -> Sums:
             f" minor units, at most {NUMBER_MAX} and {SUM_MAX} are possible",
             RecordReason.BEYOND_LIMITS,
         )
-    return Sums(quantity, value)
+    return Sums(quantity=quantity, value=value)
 
 
 # --- the close -----------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
         return []
     if message.status != "withdrawn" and TERMS not in rows:
         raise UnusableError("the group closed before its terms came", RecordReason.UNKNOWN_GROUP)
-    decision = Decision(message.request_id, message.status)
+    decision = Decision(request_id=message.request_id, status=message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
     rows[DUE("shrink")] = Due(now + KEPT_AFTER_CLOSE)
     if message.status == "withdrawn":

@@ -89,7 +89,7 @@ def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[
     name = preference_name(message.kind, message.mailbox)
     before = rows.get(name)
     if before is None or message.at >= before.at:
-        rows[name] = PreferenceRow(not isinstance(message, Unsubscribed), message.at)
+        rows[name] = PreferenceRow(wanted=not isinstance(message, Unsubscribed), at=message.at)
     return ()
 
 
@@ -146,7 +146,7 @@ def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
     """What the mailer is to send."""
     content = rows[content_name(row_name.rpartition("/")[2])]
     call = rows[row_name]
-    return Request(content.notice, call.since)
+    return Request(notice=content.notice, wanted_at=call.since)
 
 
 def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -173,7 +173,7 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
     elif reply.outcome == "bounced":
         rows[name] = replace(tried, status="bounced")
         if reply.verdict == "gone":
-            rows[SUPPRESSED(letter.address)] = Suppressed(reply.text, now)
+            rows[SUPPRESSED(letter.address)] = Suppressed(reply=reply.text, since=now)
     elif reason := _reason_to_suppress(letter, rows):
         rows[name] = replace(tried, status="suppressed", reply=reason)
     else:

@@ -85,10 +85,14 @@ def take_order(
     price = terms.unit_price if message.unit_price is None else message.unit_price
     value = worth(message.quantity, price or 0, message.value)
     order = Order(
-        "counts", message.member_id, message.quantity, value or 0, message.ordered_at,
-        purchase.version + 1,
+        state="counts",
+        member_id=message.member_id,
+        quantity=message.quantity,
+        value=value or 0,
+        ordered_at=message.ordered_at,
+        arrived_version=purchase.version + 1,
         address=letters.address_to_keep(message, rows),
-    )  # fmt: skip
+    )
     awaits_confirmation = confirmations.awaits_confirmation(message, known)
     money = known is not None and (known.state == "paid-ahead" or known.money)
     reason = _reason_to_refuse(
@@ -251,9 +255,14 @@ def _count(
     rows[name] = replace(order, address=None) if order.address else order
     members = purchase.members + _add_to_member(name, order, rows)
     counted = Purchase(
-        purchase.version + 1, purchase.status, quantity, value, members,
-        purchase.closed_at, purchase.late_until,
-    )  # fmt: skip
+        version=purchase.version + 1,
+        status=purchase.status,
+        quantity=quantity,
+        value=value,
+        members=members,
+        closed_at=purchase.closed_at,
+        late_until=purchase.late_until,
+    )
     letter = letters.counted(name, order, counted, rows, now)
     if counted.status == "open" and is_complete(counted, rows[TERMS]):
         return *close(counted, "complete", order.ordered_at, rows, now), *letter
@@ -271,22 +280,30 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
         version = 1 if member is None else member.version + 1
         address = order.address or (member.address if member else None)
         rows[member_name] = Member(
-            version, order.quantity, order.value, 1, at, at, name, address, mark
+            version=version,
+            quantity=order.quantity,
+            value=order.value,
+            orders=1,
+            first_ordered_at=at,
+            last_ordered_at=at,
+            only_order=name,
+            address=address,
+            mark=mark,
         )
         return 1
     if member.only_order:
         rows[latest_name(rows[ORDERS.stored(member.only_order)])] = Latest(member.only_order)
     rows[latest_name(order)] = Latest(name)
     rows[member_name] = Member(
-        member.version + 1,
-        member.quantity + order.quantity,
-        member.value + order.value,
-        member.orders + 1,
-        min(member.first_ordered_at or at, at),
-        max(member.last_ordered_at or at, at),
-        "",
-        order.address or member.address,
-        (member.mark + mark) % MARK_MAX,
+        version=member.version + 1,
+        quantity=member.quantity + order.quantity,
+        value=member.value + order.value,
+        orders=member.orders + 1,
+        first_ordered_at=min(member.first_ordered_at or at, at),
+        last_ordered_at=max(member.last_ordered_at or at, at),
+        only_order="",
+        address=order.address or member.address,
+        mark=(member.mark + mark) % MARK_MAX,
     )
     return int(member.quantity == 0)
 

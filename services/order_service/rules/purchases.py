@@ -112,7 +112,9 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     listed = _admit(message.members, (rows.get(LISTED) or Listed(0)), rows)
     drop(rows, LISTED)
     rows[TERMS] = _terms(message, listed.count)
-    rows[PURCHASE] = Purchase(1, "open", 0, 0, 0, closed_at=None, late_until=None)
+    rows[PURCHASE] = Purchase(
+        version=1, status="open", quantity=0, value=0, members=0, closed_at=None, late_until=None
+    )
     drop(rows, DUE("shrink"))  # set by orders that were refused for want of the group
     if WAITS in rows:
         rows[CHUNKS("drain")] = Chunk()
@@ -171,9 +173,11 @@ def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
             continue
         address = Address.at(member)
         has_addresses = has_addresses or address is not None
-        rows[name] = Admitted(member.payment.method if member.payment else None, address)
+        rows[name] = Admitted(
+            method=member.payment.method if member.payment else None, address=address
+        )
         count += 1
-    return Listed(count, has_addresses)
+    return Listed(count=count, has_addresses=has_addresses)
 
 
 def _terms(message: GroupPurchase, listed: int) -> Terms:
@@ -339,7 +343,7 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
     del rows[CHUNKS("shrink")]
     if TERMS in rows:
         purchase = rows[PURCHASE]
-        rows[ENDED] = Ended(purchase.status, purchase.version)
+        rows[ENDED] = Ended(status=purchase.status, version=purchase.version)
         drop(rows, UNPAID)
         # If the summary has not been sent yet, the terms send it.
         del rows[PURCHASE], rows[TERMS]

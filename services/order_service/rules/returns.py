@@ -47,7 +47,9 @@ def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Mes
     if answer is not None:
         return (order_refused(name, answer, rows),) if answer.refused else ()
     answer = Return(
-        message.member_id, _take_from_orders(message, rows), ReturnRefusal.EXCEEDS_ORDERS
+        member_id=message.member_id,
+        refused=_take_from_orders(message, rows),
+        reason=ReturnRefusal.EXCEEDS_ORDERS,
     )
     rows[name] = answer
     if not answer.refused:

@@ -31,7 +31,12 @@ def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) ->
     No letter goes to the address of an unconfirmed order, as it may be a stranger's.
     """
     name = order_name(message.source, message.order_id)
-    row = Order("refused", message.member_id, message.quantity, reason=OrderRefusal.NOT_THIS_SHOP)
+    row = Order(
+        state="refused",
+        member_id=message.member_id,
+        quantity=message.quantity,
+        reason=OrderRefusal.NOT_THIS_SHOP,
+    )
     known = rows.get(name)
     if known is not None and known.state == "refused":
         return (order_refused(name, known, rows),)
@@ -47,6 +52,10 @@ def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence
     name = return_name(message.source, message.return_id)
     known = rows.get(name)
     if known is None:
-        known = Return(message.member_id, message.quantity, ReturnRefusal.NOT_THIS_SHOP)
+        known = Return(
+            member_id=message.member_id,
+            refused=message.quantity,
+            reason=ReturnRefusal.NOT_THIS_SHOP,
+        )
         rows[name] = known
     return (order_refused(name, known, rows),)

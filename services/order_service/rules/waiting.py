@@ -82,7 +82,11 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenU
     name, refused = _refused(message, rows)
     if refused is None:
         problem = f"no group with the id {rows.key} came within an hour"
-        return (GivenUp(message, waiting, problem, RecordReason.UNKNOWN_GROUP),)
+        return (
+            GivenUp(
+                message=message, waiting=waiting, problem=problem, reason=RecordReason.UNKNOWN_GROUP
+            ),
+        )
     return _refuse(message, name, refused, rows, now)
 
 
@@ -105,10 +109,12 @@ def _refused(message: Waiter, rows: Rows) -> tuple[Name[Any], Order | Return | N
     is_over = ENDED in rows
     if isinstance(message, OrderReturned):
         lacks = ReturnRefusal.EXCEEDS_ORDERS if is_over else ReturnRefusal.UNKNOWN_GROUP
-        refused = Return(message.member_id, message.quantity, lacks)
+        refused = Return(member_id=message.member_id, refused=message.quantity, reason=lacks)
         return return_name(message.source, message.return_id), refused
     if isinstance(message, OrderPlaced | OrderPaid):
         name = order_name(message.source, message.order_id)
         reason = OrderRefusal.TOO_LATE if is_over else OrderRefusal.UNKNOWN_GROUP
-        return name, Order("refused", message.member_id, message.quantity, reason=reason)
+        return name, Order(
+            state="refused", member_id=message.member_id, quantity=message.quantity, reason=reason
+        )
     return Name(""), None

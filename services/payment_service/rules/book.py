@@ -66,7 +66,7 @@ def settle_group(rows: Rows, now: datetime) -> None:
         rows[GROUP] = replace(group, is_settled=is_settled)
         if is_settled:
             before = rows.get(SETTLED)
-            rows[SETTLED] = Settled(1 if before is None else before.version + 1, now)
+            rows[SETTLED] = Settled(version=1 if before is None else before.version + 1, at=now)
 
 
 class Book:

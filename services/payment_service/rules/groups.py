@@ -96,7 +96,7 @@ def _list_members(members: Iterable[Member], rows: Rows) -> None:
         method = member.payment.method if member.payment else None
         address = Address.at(member)
         if method or address:
-            rows[LISTED(member.id)] = Listed(method, address)
+            rows[LISTED(member.id)] = Listed(method=method, address=address)
 
 
 def open_waiting(rows: Rows, now: datetime) -> Sequence[Message]:

@@ -20,7 +20,7 @@ def count_waiting(rows: Rows, now: datetime) -> None:
     """Count a key whose rows wait for the terms, from the first of them on."""
     if WAITS in rows and ROW not in rows:
         until = now + TERMS_WAIT
-        rows[ROW] = Waiting("", "", now, until)
+        rows[ROW] = Waiting(type="", message="", arrived_at=now, until=until)
         rows[_DUE] = Due(until)
 
 

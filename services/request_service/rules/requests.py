@@ -241,14 +241,14 @@ def _settle_terms(
     definition = found if isinstance(found, Definition) else None
     early = definition is None or definition.published_at > now
     if request.definition_id and early and now < seen_at + DEFINITION_WAIT:
-        rows[ASKED] = Asked(request.model_dump_json(exclude_unset=True), seen_at)
+        rows[ASKED] = Asked(request=request.model_dump_json(exclude_unset=True), seen_at=seen_at)
         rows[DUE("definition")] = Due(now + DEFINITION_RECHECK)
         return []
     asked = filled(request, definition)
     expected = Expected(
-        asked.member_parts,
-        definition.limits.number_max if definition else None,
-        definition.payment.methods if definition else None,
+        parts=asked.member_parts,
+        members_max=definition.limits.number_max if definition else None,
+        methods=definition.payment.methods if definition else None,
     )
     problems = [
         *definition_problems(request.definition_id, definition, now),
@@ -286,7 +286,7 @@ def _granted(rows: Rows, now: datetime) -> GroupPurchase:
 def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
     group = _granted(rows, now)
     rows[GROUP] = _kept(group)
-    rows[OUTCOME] = Outcome(group.group_id, now)
+    rows[OUTCOME] = Outcome(group_id=group.group_id, issued_at=now)
     decided_at = deadline(group.closes_at, group.grace_seconds)
     rows[DUE("shrink")] = Due(decided_at + KEPT_AFTER_CLOSE)
     del rows[CLAIM]

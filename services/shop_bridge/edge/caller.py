@@ -109,11 +109,11 @@ class ShopCaller:
         if shop is None and (request.source or not self._connected):
             return Reply("elsewhere")
         if request.kind == "charge":
-            return Reply("refused", CHARGES)
+            return Reply(outcome="refused", text=CHARGES)
         if shop is None or not request.amount:
-            return Reply("refused", TOO_LITTLE)
+            return Reply(outcome="refused", text=TOO_LITTLE)
         if not _SHOP_S_OWN.fullmatch(request.order_id):
-            return Reply("refused", "the shop has no such order")
+            return Reply(outcome="refused", text="the shop has no such order")
         return shop
 
 
@@ -132,7 +132,7 @@ async def _step(shop: Connected, request: Request, begin: Callable[[], None]) ->
     except NotNowError as error:
         shop.door.gate.close_for(error.seconds)
         is_open = has_begun and not error.is_certain
-        reply = Reply("again", str(error), seconds=error.seconds, is_open=is_open)
+        reply = Reply(outcome="again", text=str(error), seconds=error.seconds, is_open=is_open)
         return Strained(reply, str(error), error.seconds)
     except NotTakenError as error:
         _log.error(
@@ -140,15 +140,15 @@ async def _step(shop: Connected, request: Request, begin: Callable[[], None]) ->
             source=request.source,
             error=str(error),
         )
-        reply = Reply("ours", str(error))
+        reply = Reply(outcome="ours", text=str(error))
         return Strained(reply, str(error), BARRED_SECONDS) if error.is_for_all else reply
     except (httpx.HTTPError, OSError) as error:
         why = f"no answer: {type(error).__name__}"
         is_down = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-        reply = Reply("again", why, is_open=has_begun)
+        reply = Reply(outcome="again", text=why, is_open=has_begun)
         return Strained(reply, why, DOWN_SECONDS if is_down else 0.0)
     except (GarbledError, UnreadableError) as error:
-        return Reply("again", f"an answer can't be read: {error}", is_open=has_begun)
+        return Reply(outcome="again", text=f"an answer can't be read: {error}", is_open=has_begun)
 
 
 def code_name(secret: str, key: str) -> str:

@@ -46,7 +46,7 @@ class ShopifyDoor:
         answer = await self._ask(shopify_admin.ORDER, shopify_admin.order_id(request))
         order = payloads.part(answer, "order")
         if not order:
-            return Reply("refused", "the shop has no such order")
+            return Reply(outcome="refused", text="the shop has no such order")
         found = shopify_admin.found_refund(order, request)
         if isinstance(found, str):
             told = await self._ask(shopify_admin.REFUND_BY_ID, {"id": found})

@@ -43,7 +43,7 @@ class WooDoor:
         path = f"orders/{request.order_id}"
         response = await self._client.get(path)
         if response.status_code == 404:
-            return Reply("refused", "the shop has no such order")
+            return Reply(outcome="refused", text="the shop has no such order")
         order = _object(body_of(response))
         async for listed in self._pages(f"{path}/refunds"):
             found = woo_requests.found_refund(listed, request)
@@ -56,7 +56,7 @@ class WooDoor:
         made = await self._client.post(f"{path}/refunds", json=woo_requests.refund(request))
         code, message = _refusal(made)
         if code in REFUSALS:
-            return Reply("refused", message or code)
+            return Reply(outcome="refused", text=message or code)
         return woo_requests.refunded(_object(body_of(made)), request, is_answer=True)
 
     async def code(self, name: str, request: Request, begin: Callable[[], None]) -> Reply:
@@ -70,7 +70,7 @@ class WooDoor:
         code, message = _refusal(made)
         if code != TAKEN:
             if code and made.status_code == 400:
-                return Reply("refused", message or code)
+                return Reply(outcome="refused", text=message or code)
             body_of(made)
         return woo_requests.made_coupon(name, request)
 

@@ -94,7 +94,7 @@ def edit_order(message: ShopOrderEdited, rows: Rows, now: datetime) -> Sequence[
     changes: dict[str, int] = {}
     for change in message.changes:
         changes[change.line_id] = changes.get(change.line_id, 0) + change.delta
-    order.edits[message.edit_id] = Edit(message.edited_at, changes)
+    order.edits[message.edit_id] = Edit(edited_at=message.edited_at, changes=changes)
     return _keep(order, rows, now)
 
 
@@ -106,7 +106,7 @@ def refund_order(message: ShopRefundSeen, rows: Rows, now: datetime) -> Sequence
     lines: dict[str, int] = {}
     for line in message.lines:
         lines[line.line_id] = lines.get(line.line_id, 0) + line.quantity
-    order.refunds[message.refund_id] = Refund(message.refunded_at, lines)
+    order.refunds[message.refund_id] = Refund(refunded_at=message.refunded_at, lines=lines)
     return _keep(order, rows, now)
 
 

@@ -57,7 +57,15 @@ def _cancel(group_id: str, order: ShopOrder) -> Iterator[Message]:
         quantity, _, value = _target(group_id, order)
         if not quantity:
             return
-        sent.append(Sent(_first_id(order), quantity, value, False, order.ordered_at))
+        sent.append(
+            Sent(
+                order_id=_first_id(order),
+                quantity=quantity,
+                value=value,
+                paid=False,
+                ordered_at=order.ordered_at,
+            )
+        )
     for each in sent:
         if not each.cancelled:
             each.cancelled = True
@@ -110,7 +118,9 @@ def _order_more(
     """An order of so many more; paid at once if the shop's is."""
     sent = order.sent.setdefault(group_id, [])
     order_id = f"{sent[0].order_id}-e{len(sent)}" if sent else _first_id(order)
-    each = Sent(order_id, quantity, value, order.is_paid, ordered_at)
+    each = Sent(
+        order_id=order_id, quantity=quantity, value=value, paid=order.is_paid, ordered_at=ordered_at
+    )
     sent.append(each)
     yield _ordered(group_id, each, order)
 

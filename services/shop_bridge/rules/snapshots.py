@@ -60,9 +60,9 @@ def take_part(order: ShopOrder, message: Snapshot) -> None:
     if known is not None and place(message) < known.version:
         return
     order.parts[message.part_id] = Part(
-        place(message),
-        bool(message.cancelled),
-        _lines({} if known is None else known.lines, message),
+        version=place(message),
+        cancelled=bool(message.cancelled),
+        lines=_lines({} if known is None else known.lines, message),
     )
     if not order.source and isinstance(message, ShopOrderSeen):
         order.source, order.order_id = message.source, message.order_id
@@ -83,13 +83,13 @@ def _line(line: ShopLine, known: Line | None) -> Line:
     """
     names = line.group_id is not None or line.mistyped is not None
     found = Line(
-        line.quantity,
-        line.removed,
-        line.value,
-        line.group_id,
-        list(line.products),
-        line.compared,
-        line.mistyped is not None,
+        quantity=line.quantity,
+        removed=line.removed,
+        value=line.value,
+        group_id=line.group_id,
+        products=list(line.products),
+        compared=line.compared,
+        mistyped=line.mistyped is not None,
     )
     if known is None:
         return found

@@ -51,7 +51,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
     """Keep the group's sources, as only those pay back, and its product's id."""
     if TERMS not in rows:
         _keep(rows, now)
-        rows[TERMS] = Terms(message.sources, message.product.id)
+        rows[TERMS] = Terms(sources=message.sources, product_id=message.product.id)
     return ()
 
 

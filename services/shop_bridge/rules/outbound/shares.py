@@ -28,7 +28,7 @@ def spread(amount: int, left: Iterable[tuple[str, int]]) -> tuple[Sequence[Part]
     for name, most in left:
         taken = min(amount, most)
         if taken > 0:
-            parts.append(Part(name, taken))
+            parts.append(Part(order=name, amount=taken))
             amount -= taken
     return parts, amount
 

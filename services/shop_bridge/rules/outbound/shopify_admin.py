@@ -108,7 +108,7 @@ def found_refund(order: Mapping[str, Any], request: Request) -> Reply | str | No
         if noted(refund.get("note")) == request.key:
             return str(refund.get("id"))
     if len(list(payloads.parts(order, "refunds"))) >= REFUNDS_MAX:
-        return Reply("refused", "it has more refunds than can be looked through")
+        return Reply(outcome="refused", text="it has more refunds than can be looked through")
     return None
 
 
@@ -118,16 +118,18 @@ def plan(order: Mapping[str, Any], request: Request) -> Reply | list[Parent]:
     Raises ``UnreadableError``.
     """
     if order.get("currencyCode") != request.currency:
-        return Reply("refused", f"the order is in {order.get('currencyCode')}")
+        return Reply(outcome="refused", text=f"the order is in {order.get('currencyCode')}")
     if order.get("presentmentCurrencyCode") != request.currency:
-        return Reply("refused", f"the buyer paid in {order.get('presentmentCurrencyCode')}")
+        return Reply(
+            outcome="refused", text=f"the buyer paid in {order.get('presentmentCurrencyCode')}"
+        )
     if len(list(payloads.parts(order, "transactions"))) >= TRANSACTIONS_MAX:
-        return Reply("refused", "it has more transactions than can be looked through")
+        return Reply(outcome="refused", text="it has more transactions than can be looked through")
     every = list(_parents(order, request.currency))
     parents = [parent for parent in every if not parent.is_by_hand]
     left = sum(parent.left for parent in parents)
     if left < request.amount:
-        return Reply("less", _why_not_more(order, every), left=left)
+        return Reply(outcome="less", text=_why_not_more(order, every), left=left)
     planned, rest = [], request.amount
     for parent in parents:
         taken = min(parent.left, rest)
@@ -212,9 +214,11 @@ def refunded(answer: Mapping[str, Any], request: Request) -> Reply:
     body = payloads.part(answer, "refundCreate")
     said = _errors(body)
     if any("idempoten" in each.lower() for each in said):
-        return Reply("again", "; ".join(said), is_open=True)  # the first of two is at work yet
+        return Reply(
+            outcome="again", text="; ".join(said), is_open=True
+        )  # the first of two is at work yet
     if said:
-        return Reply("refused", "; ".join(said))
+        return Reply(outcome="refused", text="; ".join(said))
     found = payloads.part(body, "refund")
     if not found:
         raise UnreadableError("refundCreate gave no refund")
@@ -240,8 +244,10 @@ def went_back(found: Mapping[str, Any], request: Request) -> Reply:
         amount = min(whole_units(moved), request.amount)
         return Reply("done", reference=f"{request.source}:refund/{number}", amount=amount)
     if any(node.get("status") in FAILED for node in nodes):
-        return Reply("refused", "the payment provider did not take the refund")
-    return Reply("refused", f"refund {number} is in the shop's books, but moved no money")
+        return Reply(outcome="refused", text="the payment provider did not take the refund")
+    return Reply(
+        outcome="refused", text=f"refund {number} is in the shop's books, but moved no money"
+    )
 
 
 # --- a code --------------------------------------------------------------------------------------
@@ -276,7 +282,7 @@ def made_code(answer: Mapping[str, Any], name: str, request: Request) -> Reply:
     codes = {each.get("code") for each in payloads.parts(body, "userErrors")}
     said = _errors(body)
     if said and codes != {"TAKEN"}:
-        return Reply("refused", "; ".join(said))
+        return Reply(outcome="refused", text="; ".join(said))
     if not said and not payloads.part(body, "codeDiscountNode"):
         raise UnreadableError("discountCodeBasicCreate gave no code")
     return Reply("done", reference=name, amount=request.as_code, is_code=True)

@@ -69,7 +69,7 @@ def _next_part(it: Instruction, rest: int, rows: Rows) -> Part | None:
         return parts[0]
     if it.problems or it.limits or it.done or (it.elsewhere and not found):
         return None
-    return Part(found[0][0] if found else "", 0)
+    return Part(order=found[0][0] if found else "", amount=0)
 
 
 def report_failure(

@@ -37,12 +37,14 @@ def found_refund(refunds: Iterable[Mapping[str, Any]], request: Request) -> Repl
 def plan(order: Mapping[str, Any], request: Request) -> Reply | None:
     """Why the money can't go back, or None if it can. Raises ``UnreadableError``."""
     if order.get("currency") != request.currency:
-        return Reply("refused", f"the order is in {order.get('currency')}")
+        return Reply(outcome="refused", text=f"the order is in {order.get('currency')}")
     if not order.get("date_paid_gmt") and order.get("status") not in PAID:
-        return Reply("refused", "it is not paid yet")
+        return Reply(outcome="refused", text="it is not paid yet")
     if order.get("payment_method", "unknown") in BY_HAND:
         how = str(order.get("payment_method_title") or "no gateway")[:100]
-        return Reply("refused", f"it was paid by hand ({how}), so the shop can't move the money")
+        return Reply(
+            outcome="refused", text=f"it was paid by hand ({how}), so the shop can't move the money"
+        )
     body = dict(order)
     left = payloads.amount(body, "total", request.currency)
     for each in payloads.parts(body, "refunds"):
@@ -70,9 +72,13 @@ def refunded(found: Mapping[str, Any], request: Request, *, is_answer: bool = Fa
     """
     number = payloads.identity(dict(found), "id")
     if is_answer and found.get("refunded_payment") is False:
-        return Reply("refused", f"refund {number} is in the shop's books, but moved no money")
+        return Reply(
+            outcome="refused", text=f"refund {number} is in the shop's books, but moved no money"
+        )
     if found.get("refunded_payment") is False:
-        return Reply("again", f"refund {number} is there, but not its money", is_open=True)
+        return Reply(
+            outcome="again", text=f"refund {number} is there, but not its money", is_open=True
+        )
     return Reply("done", reference=f"{request.source}:refund/{number}", amount=request.amount)
 
 
