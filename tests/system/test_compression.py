@@ -60,6 +60,10 @@ async def _make_outbox(stack: Stack) -> None:
     await client.start()
     try:
         await client.create_topics([NewTopic(OUTBOX, 1, 1)])
+        # The answer may come before others are told of it, and they look only once.
+        async with asyncio.timeout(60):
+            while OUTBOX not in await client.list_topics():
+                continue
     finally:
         await client.close()
 

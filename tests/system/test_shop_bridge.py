@@ -374,6 +374,10 @@ async def _make(stack: Stack, topic: str) -> None:
     await client.start()
     try:
         await client.create_topics([NewTopic(topic, 1, 1)])
+        # The answer may come before others are told of it.
+        async with asyncio.timeout(60):
+            while topic not in await client.list_topics():
+                continue
     finally:
         await client.close()
 
