@@ -83,5 +83,5 @@ def _print(api: Api, auction: str, said: dict[str, Any], as_json: bool) -> None:
         case _:
             say(f"{what} counts once it is confirmed by the link in the letter")
     if "withdrawal_link" in said:
-        say(f"to take it back: {said['withdrawal_link']}")
+        say(f"to withdraw it: {said['withdrawal_link']}")
     say(page_in_words(page))

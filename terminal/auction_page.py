@@ -43,7 +43,7 @@ def particulars(auction: AuctionDetail, now: datetime) -> list[tuple[str, str]]:
             else ("Invites", f"sellers, at {when(auction.invites_at)}")
         ),
         ("Opened", when(auction.opened_at)),
-        ("Smallest step", money(auction.minimum_step, currency)),
+        ("Smallest price cut", money(auction.minimum_step, currency)),
         ("Most for one", f"{auction.quantity_max_per_applicant:,}"),
     ]
     if auction.concluded_at is not None:

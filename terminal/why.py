@@ -135,7 +135,7 @@ def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
         by = count(state.members, "member")
         return f"open: {state.quantity:,}{of} ordered by {by}{until}{_parked(story)}"
     if state.status == "withdrawn":
-        return f"withdrawn at {when(state.closed_at)}: its request was taken back{_parked(story)}"
+        return f"withdrawn at {when(state.closed_at)}: its request was withdrawn{_parked(story)}"
     closing = story.closing.message if story.closing else None
     then = closing.quantity if isinstance(closing, PurchaseState) else state.quantity
     now = f"; {state.quantity:,} by now" if then != state.quantity else ""

@@ -18,20 +18,22 @@ from schemas.reasons import (
 from texts.catalogue import mark
 
 OFFERS: Final[Mapping[str, str]] = {
-    OfferReason.OPENED: mark("the auction is open on this condition"),
-    OfferReason.BETTER: mark("it took over the page"),
-    OfferReason.HIGHER_MINIMUM: mark("it asks for more reservations than the condition shown"),
+    OfferReason.OPENED: mark("the auction opened with this offer"),
+    OfferReason.BETTER: mark(
+        "it is better than the offer that was shown, so it is on the page now"
+    ),
+    OfferReason.HIGHER_MINIMUM: mark("it asks for more reservations than the offer shown"),
     OfferReason.PRICE_NOT_LOWER: mark("its price is not below the one shown"),
     OfferReason.STEP_TOO_SMALL: mark(
-        "its price is below the one shown by less than the auction's smallest step"
+        "its price is lower than the one shown, but by less than the auction's smallest price cut"
     ),
     OfferReason.AUCTION_EXISTS: mark(
-        "an auction of this id was opened by another offer: choose another id"
+        "another offer opened an auction with this id: choose another id"
     ),
     OfferReason.AUCTION_WITHDRAWN: mark("the auction was withdrawn"),
     OfferReason.AFTER_TERM: mark("the auction's term is over"),
     OfferReason.IMPOSSIBLE_TERMS: mark("the terms are not possible"),
-    OfferReason.OTHER_PRODUCT: mark("the offer is of another product"),
+    OfferReason.OTHER_PRODUCT: mark("the offer is for another product"),
     OfferReason.OTHER_CURRENCY: mark("the offer is in another currency"),
     OfferReason.UNKNOWN_SELLER: mark(
         "the seller was not registered at the time of the offer: register, then offer again"
@@ -49,9 +51,7 @@ OFFERS: Final[Mapping[str, str]] = {
 }
 WITHDRAWALS: Final[Mapping[str, str]] = {
     WithdrawalReason.AFTER_TERM: mark("the auction's term is over"),
-    WithdrawalReason.NOT_THE_OPENER: mark(
-        "only the seller who opened the auction can take it back"
-    ),
+    WithdrawalReason.NOT_THE_OPENER: mark("only the seller who opened the auction can withdraw it"),
     WithdrawalReason.HAS_BETTER_OFFER: mark("a better offer has taken over the page"),
     WithdrawalReason.HAS_APPLICATIONS: mark("buyers have reserved, and rely on it"),
 }
@@ -65,9 +65,11 @@ APPLICATIONS: Final[Mapping[str, str]] = {
         "it is for more units than one applicant may reserve"
     ),
     ApplicationReason.ALREADY_RESERVED: mark(
-        "this address already has a reservation, which still counts: take that back first"
+        "this address already has a reservation, and it still counts: withdraw it first"
     ),
-    ApplicationReason.BEYOND_LIMITS: mark("more would be reserved than an auction can hold"),
+    ApplicationReason.BEYOND_LIMITS: mark(
+        "with this reservation the auction would exceed what it can hold"
+    ),
     ApplicationReason.UNKNOWN_AUCTION: mark("no such auction opened within an hour"),
 }
 ORDERS: Final[Mapping[str, str]] = {
@@ -107,11 +109,11 @@ RETURNS: Final[Mapping[str, str]] = {
 }
 PAYMENTS: Final[Mapping[str, str]] = {
     PaymentFailure.CARD_DECLINED: mark("the card was declined"),
-    PaymentFailure.NOT_PAID: mark("the page to pay on was left without a payment"),
-    PaymentFailure.REFUSED: mark("the provider of payments refused it"),
-    PaymentFailure.NO_ANSWER: mark("the provider of payments did not answer"),
-    PaymentFailure.NOT_ACCEPTED: mark("the provider of payments did not accept it"),
-    PaymentFailure.EXPIRED: mark("the page to pay on was not used in time"),
+    PaymentFailure.NOT_PAID: mark("the payment page was left without a payment"),
+    PaymentFailure.REFUSED: mark("the payment provider refused it"),
+    PaymentFailure.NO_ANSWER: mark("the payment provider did not answer"),
+    PaymentFailure.NOT_ACCEPTED: mark("the payment provider did not accept it"),
+    PaymentFailure.EXPIRED: mark("the payment page was not used in time"),
     PaymentFailure.DISPUTED: mark("it waits until a dispute at the payer's bank is decided"),
     PaymentFailure.DISPUTE_LOST: mark("the payer's bank took the money back in a dispute"),
     PaymentFailure.BEYOND_LIMITS: mark(
@@ -128,7 +130,7 @@ ADDRESSES: Final[Mapping[str, str]] = {
         "the address has a line end or an invisible character: type it again"
     ),
     AddressReason.LOCAL: mark(
-        "before the @ is a character that is not allowed: write it like ada@example.com"
+        "the part before the @ has a character that is not allowed: write it like ada@example.com"
     ),
     AddressReason.BLANK: mark("the address has a blank next to the @: leave it out"),
     AddressReason.DOMAIN: mark(
@@ -137,6 +139,6 @@ ADDRESSES: Final[Mapping[str, str]] = {
     AddressReason.NO_DOT: mark(
         "the domain after the @ has no dot: write it in full, like ada@example.com"
     ),
-    AddressReason.IP: mark("after the @ is an IP address or a number: give a domain name"),
+    AddressReason.IP: mark("the part after the @ is an IP address or a number: give a domain name"),
     AddressReason.LONG: mark("an address has at most 64 characters before the @ and 254 in all"),
 }

@@ -26,12 +26,12 @@ PROBLEMS: Final[Mapping[str, str]] = {
         "is too late: the definition allows a period of at most {days} days"
     ),
     ProblemCode.NO_PRODUCT: mark("is missing: give the product's name"),
-    ProblemCode.NO_NUMBER: mark("is missing: give the number of products to be reached"),
+    ProblemCode.NO_NUMBER: mark("is missing: give the number of products that is the goal"),
     ProblemCode.TOO_LOW: mark("is {number}: give at least {least}"),
     ProblemCode.TOO_HIGH: mark("is {number}: give at most {most}"),
-    ProblemCode.FAR_TOO_LOW: mark("is out of all proportion: give at least {least}"),
-    ProblemCode.FAR_TOO_HIGH: mark("is out of all proportion: give at most {most}"),
-    ProblemCode.IMPOSSIBLE_TIME: mark("is {at:time}: give a time of the years 1970 to 8999"),
+    ProblemCode.FAR_TOO_LOW: mark("is far too small: give at least {least}"),
+    ProblemCode.FAR_TOO_HIGH: mark("is far too large: give at most {most}"),
+    ProblemCode.IMPOSSIBLE_TIME: mark("is {at:time}: give a time in the years 1970 to 8999"),
     ProblemCode.CLOSES_BEFORE_OPENING: mark(
         "is not after opens_at: give a later close or an earlier opening"
     ),
@@ -47,10 +47,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.SEVERAL_OF_TIER: mark("has {given:and}: give exactly one of {choices}"),
     ProblemCode.NONE_OF_TIER: mark("has none: give exactly one of {choices}"),
     ProblemCode.ODD_PERCENT: mark("is {percent}: give 0 to 100 with at most two decimals"),
-    ProblemCode.FAR_PERCENT: mark(
-        "is out of all proportion: give 0 to 100 with at most two decimals"
-    ),
-    ProblemCode.NO_PRICE: mark("has no price to be taken from: give the request's unit_price too"),
+    ProblemCode.FAR_PERCENT: mark("is far out of range: give 0 to 100 with at most two decimals"),
+    ProblemCode.NO_PRICE: mark("needs a price to be taken from: give the request's unit_price too"),
     ProblemCode.ABOVE_PRICE: mark("is {amount}, more than the price of {price}: give at most that"),
     ProblemCode.MIXED_TIERS: mark(
         "mixes from_quantity and from_value: use one of them in all tiers"
@@ -93,9 +91,9 @@ PROBLEMS: Final[Mapping[str, str]] = {
     # of the API's commands
     ProblemCode.MISSING: mark("is missing: give it"),
     ProblemCode.MISSING_NAME: mark("is missing: name it"),
-    ProblemCode.MISSING_OF_SHOP: mark("is missing: give the shop's own"),
+    ProblemCode.MISSING_OF_SHOP: mark("is missing: give the one that the shop uses"),
     ProblemCode.MISSING_ADDRESS: mark(
-        "is missing: give your address, as a letter asks you to confirm the order"
+        "is missing: give your address, so that we can email you a link to confirm the order"
     ),
     ProblemCode.NO_EMAIL_OR_ID: mark("give an email, or an id with a shop's key"),
     ProblemCode.MADE_FROM_ADDRESS: mark("leave it out: it is made from the address"),
@@ -111,11 +109,11 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.OTHER_KIND_OF_PAYMENT: mark("is of a payment of the kind {kind}: name an invoice"),
     ProblemCode.NOT_INVOICES_CURRENCY: mark("is not the invoice's {currency}"),
     ProblemCode.TOO_MUCH_RECEIVED: mark(
-        "is beyond-limits: with it {amount} would have come, at most {most} can"
+        "is beyond-limits: the total received would be {amount}, at most {most} is possible"
     ),
-    ProblemCode.NOT_FAILED: mark("is {status:word}: only what failed is tried again"),
+    ProblemCode.NOT_FAILED: mark("is {status:word}: only failed payments can be tried again"),
     ProblemCode.PAYMENT_WITHOUT_PEOPLE: mark(
-        "is of a payment by {method}: that is made and told without people"
+        "is of a payment by {method}: jointbuy makes and records it by itself"
     ),
     ProblemCode.A_DEAD_LETTER: mark(
         "is a dead letter: replay or purge it (`jointbuy dead-letters`)"
@@ -131,18 +129,20 @@ PROBLEMS: Final[Mapping[str, str]] = {
         "not-this-shop: orders of {source} do not count here, only those of {counted}"
     ),
     ProblemCode.TOO_MUCH_WORTH: mark(
-        "is beyond-limits: so many are worth {amount}, at most {most} is possible"
+        "is beyond-limits: the order would be worth {amount}, at most {most} is possible"
     ),
-    ProblemCode.OUTSIDE_PERIOD: mark("is not from {opens:time} to {closes:time}"),
+    ProblemCode.OUTSIDE_PERIOD: mark("is not between {opens:time} and {closes:time}"),
     ProblemCode.NOT_GROUPS_CURRENCY: mark("is not the group's {currency}"),
     ProblemCode.NOT_A_MEMBER: mark("is not among the group's members"),
     ProblemCode.ORDER_REFUSED: mark("{reason} ({quantity} units)"),
     ProblemCode.ADDRESS: mark("{reason:address}"),
     # of a body's or a form's shape
-    ProblemCode.FIELD_UNKNOWN: mark("is not a field of this: leave it out"),
-    ProblemCode.NOT_JSON: mark("is not JSON: see where it ends or is nested too deeply"),
+    ProblemCode.FIELD_UNKNOWN: mark("is not a known field: leave it out"),
+    ProblemCode.NOT_JSON: mark(
+        "is not valid JSON: check where it ends and how deeply it is nested"
+    ),
     ProblemCode.ODD_CHARACTERS: mark(
-        "has characters, or a form, that are not possible here: see the documentation"
+        "has characters or a form that we can't accept: see the documentation"
     ),
     ProblemCode.TOO_SHORT: mark("is too short: give at least {least} characters"),
     ProblemCode.TOO_LONG: mark("is too long: give at most {most} characters"),
@@ -158,27 +158,25 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_FIELDS: mark("is not an object with fields: give one"),
     ProblemCode.NOT_OF_CHOICES: mark("is not one of these: {choices}"),
     ProblemCode.NOT_A_TIME: mark("is not a time: give RFC 3339, such as 2026-11-30T18:00:00Z"),
-    ProblemCode.NOT_AS_DOCUMENTED: mark("is not as documented: see the documentation"),
+    ProblemCode.NOT_AS_DOCUMENTED: mark("is not valid: see the documentation"),
     # of a form
     ProblemCode.REQUIRED: mark("please fill this in"),
     ProblemCode.NOT_AN_AMOUNT: mark("give an amount such as 12.50"),
-    ProblemCode.TOO_MANY_DECIMALS: mark("that currency has fewer digits after the point"),
+    ProblemCode.TOO_MANY_DECIMALS: mark("this currency has fewer digits after the point"),
     ProblemCode.NOT_COUNTABLE: mark("give a whole number, 1 or more"),
     ProblemCode.NOT_A_DATE: mark("give a date and a time"),
     ProblemCode.NO_LISTED_CURRENCY: mark("choose a currency from the list"),
-    ProblemCode.NOT_A_CHOICE: mark("choose one of those offered"),
+    ProblemCode.NOT_A_CHOICE: mark("choose one of the options"),
     ProblemCode.BELOW_LEAST: mark("the shop asks for at least {least}"),
-    ProblemCode.ABOVE_MOST: mark("at most {most} are possible"),
-    ProblemCode.PAST: mark("give a time that is still to come"),
+    ProblemCode.ABOVE_MOST: mark("give at most {most}"),
+    ProblemCode.PAST: mark("give a time in the future"),
     ProblemCode.INVITES_OUTSIDE: mark("give a time between now and the end of the term"),
     ProblemCode.NOT_SURE: mark("tick the box to say that you are sure"),
-    ProblemCode.NOT_BETTER: mark(
-        "to take over, it has to be {price} or less, or the same price with a lower minimum"
-    ),
+    ProblemCode.NOT_BETTER: mark("give {price} or less, or the same price with a lower minimum"),
     ProblemCode.MINIMUM_ABOVE: mark(
-        "it may not be above {minimum}, as buyers who have reserved would be worse off"
+        "give {minimum} or less: a higher minimum would be worse for buyers who have reserved"
     ),
-    ProblemCode.NOT_A_SELLERS_KEY: mark("that is not a key of a seller, or it was revoked"),
+    ProblemCode.NOT_A_SELLERS_KEY: mark("this is not a seller's key, or it was revoked"),
     ProblemCode.NOT_A_TASKS_KEY: mark("this is not a valid key of a shop or the admin"),
     # of a definition
     ProblemCode.GIVE_ONE_OF: mark("give exactly one of {choices}"),

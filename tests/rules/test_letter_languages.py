@@ -58,7 +58,7 @@ def test_a_letter_in_a_new_language(name: str) -> None:
     assert message["Content-Language"] == "de"
     text = parts(message)["text/plain"]
     assert f"\nGuten Tag {reader.name},\n" in text
-    assert "You get this letter because" in text
+    assert "You get this email because" in text
     assert not re.search(r"\d units?\b|£\d|\bMarch\b", text)
     assert not re.search(r"\d:\d\d (AM|PM)", text)
 

@@ -139,7 +139,10 @@ def test_verdict_names_every_problem_or_the_reason() -> None:
     problems = (Problem(field="unit_price", problem="give 1"), Problem(field="x", problem="y"))
     refused = judged("o1", "nord", "refused", "impossible-terms", problems=problems)
     assert of_verdict(refused) == "refused: unit_price: give 1; x: y"
-    assert of_verdict(judged("o1", "nord", "shown", "better")) == "shown: it took over the page"
+    assert (
+        of_verdict(judged("o1", "nord", "shown", "better"))
+        == "shown: it is better than the offer that was shown, so it is on the page now"
+    )
 
 
 @pytest.mark.parametrize(
@@ -299,7 +302,7 @@ def test_the_page_says_what_is_shown_and_by_nobody() -> None:
         "Closes": "2026-05-07 09:00:00Z, in 3 d 0 h",
         "Invites": "sellers, at 2026-05-06 09:00:00Z",
         "Opened": "2026-05-04 09:00:00Z",
-        "Smallest step": "5.00 EUR",
+        "Smallest price cut": "5.00 EUR",
         "Most for one": "100",
     }
 

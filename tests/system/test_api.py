@@ -301,7 +301,7 @@ def test_a_reservation_is_confirmed_by_letter_and_taken_back(api: Api) -> None:
     spelled = {"applicant": {"email": "KIM+1@buyers.example"}, "quantity": 1}
     for same in (named, spelled):
         refused = rival.post(f"{place}/applications", same, 422)
-        assert "take that back first" in refused["detail"], "no shop replaces another's"
+        assert "withdraw it first" in refused["detail"], "no shop replaces another's"
     many = {"applicant": {"id": "lee", "email": "lee@buyers.example"}, "quantity": 101}
     for who in (rival, api.nobody):
         asked = many if who is rival else {**many, "applicant": {"email": "lee@buyers.example"}}

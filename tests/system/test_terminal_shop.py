@@ -138,7 +138,7 @@ def test_a_request_is_refused_with_every_problem(api: Api, tmp_path: Path) -> No
     assert (said.exit_code, said.json["status"]) == (1, 422)
     said = jointbuy("request", "--file", "-", "--number", "2", stdin='{"prize": 1}')
     assert (said.exit_code, said.err.count("\n")) == (2, 1)
-    assert said.err.startswith("jointbuy: prize: is not a field of this")
+    assert said.err.startswith("jointbuy: prize: is not a known field")
 
 
 def test_members_of_a_file_are_admitted(api: Api, tmp_path: Path) -> None:
@@ -265,11 +265,14 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
     assert (bob["status"], bob["page"]["reservations"]) == ("unconfirmed", 2)
     own = jointbuy(*apply, "1", "--as", nord, "--confirmed")
     assert (own.exit_code, own.out) == (1, "")
-    assert own.err == "jointbuy: refused: who competes in an auction can't reserve in it\n"
+    assert (
+        own.err
+        == "jointbuy: refused: a seller who has made an offer in an auction can't reserve in it\n"
+    )
 
     worse = jointbuy("offer", auction, "--seller", sato, "--price", "89900")
     assert worse.exit_code == 0, worse
-    assert "not-better: its price is below the one shown by less than" in worse.out
+    assert "not-better: its price is lower than the one shown, but by less than" in worse.out
     better = done("offer", auction, "--seller", sato, "--price", "85000", "--minimum", "2")
     assert (better["verdict"], better["page"]["unit_price"]) == ("shown", 85_000)
 

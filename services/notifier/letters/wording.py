@@ -47,7 +47,7 @@ LABELS: dict[str, str] = {
     "shown_price": mark("Price each"),
     "shown_price_now": mark("Price shown"),
     "source": mark("Shop"),
-    "step": mark("Smallest step"),
+    "step": mark("Smallest price cut"),
     "value": mark("Order value"),
 }
 
@@ -65,10 +65,10 @@ KINDS: dict[str, str] = {
     "right-intercepted": mark("offers that were outbid"),
     "contract-concluded": mark("concluded contracts"),
     "contract-failed": mark("auctions without a contract"),
-    "condition-improved": mark("better terms"),
-    "invitation": mark("invitations to outbid"),
+    "condition-improved": mark("better offers"),
+    "invitation": mark("invitations to make a better offer"),
     "offer-judged": mark("the results of offers"),
-    "deadline-reminder": mark("closing dates"),
+    "deadline-reminder": mark("closing times"),
 }
 
 METHODS: dict[str, str] = {

@@ -16,7 +16,7 @@ STATUS: Final = {
 #: Of sellers; ``unknown`` is one that the read model does not have yet.
 STANDING: Final = {
     "pending": mark("Waiting for approval"),
-    "good": mark("In good standing"),
+    "good": mark("Approved"),
     "suspended": mark("Suspended"),
     "unknown": mark("Just registered"),
 }

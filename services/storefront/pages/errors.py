@@ -31,7 +31,10 @@ _TEXTS = {
     403: _FORBIDDEN,
     404: (
         mark("Page not found"),
-        mark("Check the address for typing errors. What was here may also have ended."),
+        mark(
+            "Check the address for typing errors. The group purchase or auction may also have "
+            "ended."
+        ),
     ),
     405: _ODD,
     409: (

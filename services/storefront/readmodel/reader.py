@@ -388,5 +388,5 @@ def _given(**values: str | None) -> dict[str, str | None]:
 def _asked(text: str) -> str:
     """An id or key for a query. Raises ``NothingSuch`` if it can't exist."""
     if not can_be_asked(text):
-        raise NothingSuch("no name has control characters: check whether it is mistyped")
+        raise NothingSuch("names can't contain control characters: check whether it is mistyped")
     return text

@@ -69,22 +69,21 @@ TO_DO: Final[dict[str, dict[str, str]]] = {
             "amount, then mark it as paid."
         ),
         "card-not-accepted": mark(
-            "The card payment provider rejected our request. Check the key and the account "
-            "at the provider, then try again."
+            "The payment provider rejected our request. Check the key and the account at the "
+            "provider, then try again."
         ),
         "card-unsure": mark(
-            "The card payment provider did not answer, so this payment may have been made. "
-            "Check at the provider, then try again. A new try checks first, so the payment "
-            "is never made twice."
+            "The payment provider did not answer, so this payment may have been made. Check at "
+            "the provider, then try again. When you try again, we check first, so the payment is "
+            "never made twice."
         ),
         "card-no-answer": mark(
-            "The card payment provider did not answer for three days. Check that it can be "
-            "reached, then try again."
+            "The payment provider did not answer for three days. Check that it can be reached, "
+            "then try again."
         ),
         "card-failed": mark(
-            "The card payment provider refused this payment. Check the reason at the "
-            "provider, then try again. If the card can't receive a refund, agree on another "
-            "way with the buyer."
+            "The payment provider refused this payment. Check the reason at the provider, then "
+            "try again. If the card can't receive a refund, agree on another way with the buyer."
         ),
         "card-disputed": mark(
             "The payer's bank disputes this payment. Answer the dispute at the provider "
