@@ -134,10 +134,10 @@ ADDRESSES: Final[Mapping[str, str]] = {
     ),
     AddressReason.BLANK: mark("the address has a blank next to the @: leave it out"),
     AddressReason.DOMAIN: mark(
-        "the part after the @ is not a domain: write it like ada@example.com"
+        "the part after the @ is not a domain name: write it like ada@example.com"
     ),
     AddressReason.NO_DOT: mark(
-        "the domain after the @ has no dot: write it in full, like ada@example.com"
+        "the domain name after the @ has no dot: write it in full, like ada@example.com"
     ),
     AddressReason.IP: mark("the part after the @ is an IP address or a number: give a domain name"),
     AddressReason.LONG: mark("an address has at most 64 characters before the @ and 254 in all"),

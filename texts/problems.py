@@ -100,7 +100,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.FOR_SHOPS: mark("is for a shop's key: leave it out"),
     ProblemCode.ONLY_SHOP_SAYS: mark("only the shop can say that: leave it out"),
     ProblemCode.HAS_LINK: mark(
-        "please leave out web and mail addresses, and anything that looks like one"
+        "leave out web and email addresses, and anything that looks like one"
     ),
     ProblemCode.AT_MOST: mark("give at most {most}"),
     ProblemCode.AT_MOST_WITHOUT_KEY: mark("give at most {most} without a key"),
@@ -123,7 +123,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.CLOSED_FOR_ORDERS: mark("is not open for orders any more"),
     ProblemCode.PAID_AT_SHOP: mark("is paid at the shop: order there, and name the group's id"),
     ProblemCode.NOT_MADE_HERE: mark(
-        "not-this-shop: orders made here do not count, order at the group's shop"
+        "orders made here do not count in this group purchase (not-this-shop): order at the "
+        "group's shop"
     ),
     ProblemCode.OTHER_SOURCE: mark(
         "not-this-shop: orders of {source} do not count here, only those of {counted}"

@@ -80,7 +80,7 @@ async def test_a_request_counts_as_many_letters_as_it_lists_people(page: Storefr
 async def test_more_letters_than_an_hour_has_are_refused_for_good(page: Storefront) -> None:
     refused = await group(page, people(11))
     assert refused.status == 422
-    assert refused.json["detail"] == "this would send 11 letters; at most 10 an hour are allowed"
+    assert refused.json["detail"] == "this would send 11 emails: at most 10 an hour are allowed"
     assert (await group(page, people(10))).status == 202, "what was refused was not counted"
 
 

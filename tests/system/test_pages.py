@@ -130,7 +130,7 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     ada.send(page, "/apply", email=alias(of_nord), quantity="3")
     _, link = confirmation(api, auction_id[1], alias(of_nord))
     own = ada.send(ada.get(link), "/confirm/", 409)
-    assert "so you can't reserve in it" in own.text
+    assert "A seller who has made an offer in an auction can't reserve in it" in own.text
     assert "1 of 3 needed" in ada.get(place).text
 
     register(api, sato, "佐藤商店")

@@ -223,7 +223,7 @@ def good_seller(name: str) -> str:
 
 def opened(seller: str, *more: str) -> str:
     auction = done(*OPEN, "--seller", seller, "--minimum", "3", "--closes-in", "1h", *more)
-    assert auction["words"] == "shown: it opened the auction"
+    assert auction["words"] == "shown: the auction opened with this offer"
     return str(auction["auction_id"])
 
 
