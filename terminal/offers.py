@@ -61,8 +61,7 @@ def offer(
     ] = None,
     invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
     step: Annotated[
-        int | None,
-        typer.Option(help="Smallest price cut between offers, in minor units; default 1."),
+        int | None, typer.Option(help="Smallest price cut of offers, in minor units; default 1.")
     ] = None,
     most_for_one: MostForOne = None,
     withdraw: Annotated[

@@ -21,7 +21,7 @@ from schemas.parts import Problem, Product
 
 
 class AuctionGiven(Given):
-    """The opening condition of an auction."""
+    """The first offer of an auction."""
 
     seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
     product: ProductGiven
@@ -37,7 +37,7 @@ class AuctionGiven(Given):
 
 
 class OfferGiven(Given):
-    """A condition that is to take over an auction's page."""
+    """An offer that is better than the one shown in an auction."""
 
     seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
     minimum_reservations: Number
@@ -45,7 +45,7 @@ class OfferGiven(Given):
 
 
 class ApplicationGiven(Given):
-    """A reservation; without a shop's key, a letter asks the address to confirm it."""
+    """A reservation; without a shop's key, we email a link to confirm it."""
 
     applicant: PersonGiven
     quantity: Units
@@ -78,7 +78,7 @@ class AuctionView(AuctionSummary):
 
 
 class ConditionAt(View):
-    """A condition, and since when it was shown."""
+    """An offer, and since when it was shown."""
 
     at: datetime
     unit_price: int
@@ -86,7 +86,7 @@ class ConditionAt(View):
 
 
 class AuctionDetail(AuctionView):
-    """An auction with what happened so far, the oldest first."""
+    """An auction with its events so far, the oldest first."""
 
     history: tuple[ConditionAt, ...]
     concluded_at: datetime | None
@@ -94,7 +94,7 @@ class AuctionDetail(AuctionView):
 
 
 class OfferAnswer(View):
-    """What became of an offer; ``verdict`` is null while that takes longer than usual."""
+    """The result of an offer; ``verdict`` is null while that takes longer than usual."""
 
     auction_id: str
     offer_id: str
@@ -104,7 +104,7 @@ class OfferAnswer(View):
 
 
 class ApplicationAnswer(View):
-    """A reservation: `unconfirmed` until its applicant follows the letter's link."""
+    """A reservation: `unconfirmed` until the buyer follows the link in the email."""
 
     auction_id: str
     application_id: str

@@ -39,7 +39,7 @@ TIERS_MAX = 100
 
 
 class MemberPaymentGiven(Given):
-    """The method one member pays by when it is not the group's."""
+    """A member's payment method, if it differs from the group's."""
 
     method: Method
 
@@ -105,7 +105,7 @@ class DefinitionGiven(Given):
 
 
 class GroupGiven(Given):
-    """A group purchase asked for; terms of its own need a shop's key."""
+    """A request for a group purchase; its own terms need a shop's key."""
 
     definition_id: GivenId | None = None
     organizer: PersonGiven | None = None
@@ -133,7 +133,7 @@ class GroupGiven(Given):
 
 
 class RequestAnswer(View):
-    """What became of a request."""
+    """The result of a request."""
 
     request_id: str
     status: Literal["issued", "pending"]

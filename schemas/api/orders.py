@@ -29,7 +29,7 @@ class OrderGiven(Given):
 
 
 class CancellationGiven(Given):
-    """An order that is void."""
+    """An order that was cancelled."""
 
     order_id: GivenId
     source: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
@@ -37,7 +37,7 @@ class CancellationGiven(Given):
 
 
 class ReturnGiven(Given):
-    """Goods that came back; without ``order_id``, of the member's latest orders."""
+    """Returned goods; without ``order_id``, of the member's latest orders."""
 
     return_id: GivenId
     member_id: GivenId
@@ -54,7 +54,7 @@ class ReturnGiven(Given):
 
 
 class OrderAnswer(View):
-    """What became of an order or a return.
+    """The result of an order or a return.
 
     `unconfirmed` until the purchaser follows the link in a letter, within 48 hours; the order does
     not count before. `recorded` when it waits for its money, or when the outcome takes longer.

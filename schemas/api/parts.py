@@ -107,7 +107,7 @@ class ProductGiven(Given):
 
 
 class PersonGiven(Given):
-    """Someone who may get letters. ``id`` is for a shop's or the admin's key."""
+    """A person who can get emails. ``id`` is for a shop's or the admin's key."""
 
     id: GivenId | None = None
     name: Line | None = None
@@ -117,6 +117,6 @@ class PersonGiven(Given):
 
 
 class WithdrawalGiven(Given):
-    """Why something is taken back."""
+    """Why something is withdrawn."""
 
     reason: Line | None = None

@@ -10,7 +10,7 @@ from schemas.parts import SUM_MAX, Method, PaymentCause, Receipt
 
 
 class ReceivedGiven(Given):
-    """Money that came for an invoice.
+    """Money received for an invoice.
 
     ``reference`` is what the bank calls it: the same one counts once.
     """
@@ -22,7 +22,7 @@ class ReceivedGiven(Given):
 
 
 class OutcomeGiven(Given):
-    """What became of a payment that people make; ``reason`` is why it failed."""
+    """The outcome of a payment that people make; ``reason`` is why it failed."""
 
     state: Literal["succeeded", "failed"]
     reference: Line | None = None
@@ -30,7 +30,7 @@ class OutcomeGiven(Given):
 
 
 class PaymentView(View):
-    """A payment as its payer and who runs the group may see it; money in minor units.
+    """A payment as its payer, the shop and the admin see it; money in minor units.
 
     ``number`` is that of an invoice or credit note, which have a document. ``page`` is where a
     payer by card pays, for the payer alone. ``quantity``, ``value`` and ``favor`` are what an

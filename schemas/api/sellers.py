@@ -8,7 +8,7 @@ from schemas.auctions import Standing, StandingSince
 
 
 class SellerGiven(Given):
-    """Who wants to sell."""
+    """A person or company that wants to sell."""
 
     name: Line
     email: Address
@@ -28,7 +28,7 @@ class SellerView(View):
 
 
 class RegistrationAnswer(View):
-    """A registration; ``api_key`` is said this once, and is null when it was asked again."""
+    """A registration; ``api_key`` is shown only once, and is null in a repeated answer."""
 
     seller_id: str
     api_key: str | None
@@ -46,6 +46,6 @@ class KeyAnswer(View):
 
 
 class IssuedKeyAnswer(KeyAnswer):
-    """A key that is new: ``api_key`` is said this once."""
+    """A new key: ``api_key`` is shown only once."""
 
     api_key: str

@@ -93,13 +93,13 @@ class Unknown(Refusal):
 class WrongMethod(Refusal):
     """The place is there, but can't be asked in this way."""
 
-    kind, title, status = RefusalKind.WRONG_METHOD, "Not possible here", 405
+    kind, title, status = RefusalKind.WRONG_METHOD, "Method not supported", 405
 
 
 class Overtaken(Refusal):
     """It was possible once, or will be, but not as things stand."""
 
-    kind, title, status = RefusalKind.OVERTAKEN, "Not as things stand", 409
+    kind, title, status = RefusalKind.OVERTAKEN, "Not allowed in this state", 409
 
 
 class TooLarge(Refusal):
@@ -141,7 +141,7 @@ class TooMany(Refusal):
 class NotNow(Refusal):
     """The database or the log can't be reached; nothing is known to have happened."""
 
-    kind, title, status = RefusalKind.NOT_NOW, "Not just now", 503
+    kind, title, status = RefusalKind.NOT_NOW, "Not available right now", 503
 
     def __init__(self, code: RefusalCode = RefusalCode.NOT_NOW) -> None:
         super().__init__(code)
@@ -151,7 +151,7 @@ class NotNow(Refusal):
 class Broken(Refusal):
     """A fault of ours."""
 
-    kind, title, status = RefusalKind.BROKEN, "A fault of ours", 500
+    kind, title, status = RefusalKind.BROKEN, "Something went wrong on our side", 500
 
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> Invalid:

@@ -56,7 +56,7 @@ async def list_auctions(
 
 @auctions.get("/auctions/{auction_id}", **reads(404))
 async def show_auction(shop: ShopDep, auction_id: IdInPath) -> AuctionDetail:
-    """An auction and what happened so far; who competes is not said."""
+    """An auction and its events so far; the sellers stay anonymous."""
     return await auction_shown(shop.reader, auction_id)
 
 
@@ -75,7 +75,7 @@ async def open_auction(
     given: Annotated[AuctionGiven, Depends(_opening)],
     response: Response,
 ) -> OfferAnswer:
-    """Open an auction with a first condition: a seller's key."""
+    """Open an auction with a first offer. Needs a seller's key."""
     offered = await shop.commands.auctions.open(actor, given, seed)
     return _answered(offered, response, f"{PREFIX}/auctions/{offered.auction_id}")
 
@@ -93,7 +93,7 @@ async def make_offer(
     given: Annotated[OfferGiven, Depends(_offer)],
     response: Response,
 ) -> OfferAnswer:
-    """Offer a better condition: a seller's key, or the token of an invitation.
+    """Make a better offer. Needs a seller's key, or the token of an invitation.
 
     `not-better` is an answer too: the offer was judged, and the shown one stays.
     """
@@ -119,7 +119,7 @@ def _offer_place(offered: Offered) -> str:
 async def show_offer(
     shop: ShopDep, actor: ActorDep, auction_id: IdInPath, offer_id: IdInPath
 ) -> OfferAnswer:
-    """What became of an offer: its seller's key. `verdict` is null until that is known."""
+    """The result of an offer. Needs its seller's key. `verdict` is null until it is known."""
     return offer_answer(await shop.commands.auctions.outcome(actor, auction_id, offer_id))
 
 
@@ -130,7 +130,7 @@ async def show_offer(
 async def withdraw_auction(
     shop: ShopDep, actor: ActorDep, auction_id: IdInPath, response: Response
 ) -> AuctionView:
-    """Take an auction back, while nobody has applied or bettered the offer: who opened it."""
+    """Withdraw an auction without reservations or better offers. Needs its opener's key."""
     auction = await shop.commands.auctions.withdraw(actor, auction_id)
     if auction.status != "withdrawn":
         response.status_code = 202
@@ -153,7 +153,7 @@ async def apply(
     seed: Seed,
     given: Annotated[ApplicationGiven, Depends(_application)],
 ) -> ApplicationAnswer:
-    """Reserve: a letter asks the address to confirm; where a shop's key vouches, it counts."""
+    """Reserve. We email a link to confirm; with a shop's key the reservation counts at once."""
     reserved = await shop.commands.reservations.apply(actor, auction_id, given, seed)
     return application_answer(shop, reserved)
 
@@ -165,6 +165,6 @@ async def apply(
 async def withdraw_application(
     shop: ShopDep, actor: ActorDep, auction_id: IdInPath, application_id: IdInPath
 ) -> WithdrawalAnswer:
-    """Take a reservation back while the auction runs: with its token, or the shop's key."""
+    """Withdraw a reservation while the auction runs. Needs its token, or the shop's key."""
     await shop.commands.reservations.withdraw(actor, auction_id, application_id)
     return WithdrawalAnswer(application_id=application_id)

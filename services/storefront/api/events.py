@@ -60,7 +60,7 @@ After = Annotated[
 @router.get("/auctions/{auction_id}/events", include_in_schema=False)
 @router.get("/api/v1/auctions/{auction_id}/events", **_DECLARED)
 async def auction_events(request: Request, auction_id: str, after: After = 0) -> Response:
-    """An auction as it changes: server-sent events, the whole state in each."""
+    """An auction as it changes: server-sent events, each with the whole state."""
     events = shop_of(request).events
     return await events.auction(_address(request), auction_id, _seen(request, after))
 
@@ -68,7 +68,7 @@ async def auction_events(request: Request, auction_id: str, after: After = 0) ->
 @router.get("/groups/{group_id}/events", include_in_schema=False)
 @router.get("/api/v1/group-purchases/{group_id}/events", **_DECLARED)
 async def group_events(request: Request, group_id: str, after: After = 0) -> Response:
-    """How far a group purchase is, as it changes: server-sent events, the whole state in each."""
+    """A group purchase as it changes: server-sent events, each with the whole state."""
     events = shop_of(request).events
     return await events.group(_address(request), group_id, _seen(request, after))
 
@@ -79,7 +79,7 @@ Ids = Annotated[list[GivenId], Query(max_length=SHOWN_MAX)]
 @router.get("/events", include_in_schema=False)
 @router.get("/api/v1/events", **_DECLARED)
 async def all_events(request: Request, auction: Ids = [], group: Ids = []) -> Response:  # noqa: B006
-    """Several auctions and public group purchases as they change; after a pause all are told."""
+    """Several auctions and public group purchases as they change; after a pause, all are sent."""
     if len(auction) + len(group) > SHOWN_MAX:
         raise Invalid(RefusalCode.TOO_MANY_WATCHED, most=SHOWN_MAX)
     return await shop_of(request).events.overview(_address(request), auction, group)

@@ -75,7 +75,7 @@ async def list_definitions(
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Page[DefinitionSummary]:
-    """What shops open to the public for group purchase, the newest first."""
+    """Definitions that anyone can start a group purchase from, the newest first."""
     page = await shop.reader.definitions(words=q, shop_id=shop_id, cursor=cursor, limit=limit)
     return Page(items=[definition_summary(each) for each in page.rows], cursor=page.cursor)
 
@@ -88,7 +88,7 @@ async def publish_definition(
     given: Annotated[DefinitionGiven, Depends(_definition)],
     response: Response,
 ) -> DefinitionView:
-    """Publish a definition, or the next version of one: a shop's key."""
+    """Publish a definition, or its next version. Needs a shop's key."""
     made = await shop.commands.definitions.publish(actor, given, seed)
     response.headers["Location"] = f"{PREFIX}/definitions/{quote(made.definition_id, safe='')}"
     return definition_view(made)
@@ -104,7 +104,7 @@ async def show_definition(shop: ShopDep, definition_id: IdInPath) -> DefinitionV
 async def withdraw_definition(
     shop: ShopDep, actor: ActorDep, definition_id: IdInPath
 ) -> DefinitionView:
-    """Withdraw a definition: groups that run go on, no new ones begin. Its shop's key."""
+    """Withdraw a definition: running groups go on, no new ones start. Needs its shop's key."""
     return definition_view(await shop.commands.definitions.withdraw(actor, definition_id))
 
 
@@ -123,7 +123,7 @@ async def request_group_purchase(
     given: Annotated[GroupGiven, Depends(_group)],
     response: Response,
 ) -> RequestAnswer:
-    """Ask for a group purchase: anyone under a definition, a shop's key under its own terms."""
+    """Request a group purchase. Without a definition it needs a shop's key."""
     asked = await shop.commands.groups.request(actor, given, seed)
     if asked.group_id is None:
         response.status_code = 202
@@ -135,7 +135,7 @@ async def request_group_purchase(
 
 @requests.get("/requests/{request_id}", **reads(422, by=("requester", "admin")))
 async def show_request(shop: ShopDep, actor: ActorDep, request_id: IdInPath) -> RequestAnswer:
-    """What became of a request: with the `request_token` that came with it."""
+    """The result of a request. Needs the `request_token` that came with the request."""
     return request_answer(shop, await shop.commands.groups.outcome(actor, request_id))
 
 
@@ -151,14 +151,14 @@ async def list_group_purchases(
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Page[GroupSummary]:
-    """Public group purchases of a status; unlisted ones are on no list."""
+    """Public group purchases of a status; unlisted ones are left out."""
     page = await shop.reader.groups(words=q, sort=sort, status=status, cursor=cursor, limit=limit)
     return Page(items=[group_summary(each) for each in page.rows], cursor=page.cursor)
 
 
 @groups.get("/group-purchases/{group_id}", **reads(404))
 async def show_group_purchase(shop: ShopDep, group_id: IdInPath) -> GroupView:
-    """A group purchase, listed or not: its terms, and how far it is."""
+    """A group purchase, listed or not: its terms and its progress."""
     return (await group_shown(shop.reader, group_id)).view
 
 
@@ -186,7 +186,7 @@ async def withdraw_group_purchase(
     given: Annotated[WithdrawalGiven, Depends(_withdrawal)],
     response: Response,
 ) -> GroupView:
-    """Take a group purchase back, as long as it is open: the organizer's token, the shop's key."""
+    """Withdraw an open group purchase. Needs the organizer's token, or the shop's key."""
     group = await shop.commands.groups.withdraw(actor, group_id, given)
     if group.withdrawn_at is None:
         response.status_code = 202
@@ -210,7 +210,7 @@ async def place_order(
     seed: Seed,
     given: Annotated[OrderGiven, Depends(_order)],
 ) -> OrderAnswer:
-    """Order under a group's id: the shop's orders, placed or paid; a member's by a link.
+    """Order under a group's id: a shop's orders, placed or paid, or a member's by a link.
 
     An order by a link counts once the purchaser confirms it by the link in a letter. It needs an
     address for that letter, and may have at most the units that the group still takes, or its
@@ -232,7 +232,7 @@ async def cancel_order(
     group_id: IdInPath,
     given: Annotated[CancellationGiven, Depends(_cancellation)],
 ) -> CancellationAnswer:
-    """Say that an order of the shop's is void."""
+    """Cancel an order of the shop."""
     await shop.commands.orders.cancel(actor, group_id, given)
     return CancellationAnswer(order_id=given.order_id)
 
@@ -248,5 +248,5 @@ async def return_order(
     group_id: IdInPath,
     given: Annotated[ReturnGiven, Depends(_return)],
 ) -> OrderAnswer:
-    """Say that goods came back to the shop; `order_id` in the answer is the `return_id`."""
+    """Report returned goods; `order_id` in the answer is the `return_id`."""
     return order_answer(await shop.commands.orders.return_goods(actor, group_id, given))

@@ -104,7 +104,7 @@ async def receive_payment(
     given: Annotated[ReceivedGiven, Depends(_received)],
     response: Response,
 ) -> PaymentView:
-    """Say that money came for an invoice, by its id or number: the admin's key.
+    """Record money received for an invoice, by its id or number. Needs the admin's key.
 
     The same `reference` counts once; without one, the same `Idempotency-Key` does.
     """
@@ -117,7 +117,7 @@ async def receive_payment(
 async def retry_payment(
     shop: ShopDep, actor: ActorDep, payment_id: IdInPath, response: Response
 ) -> PaymentView:
-    """Have a payment that failed tried again: its payer, or whoever runs its group."""
+    """Try a failed payment again: for its payer, the shop, the winning seller and the admin."""
     return _told(shop, actor, await shop.commands.payments.retry(actor, payment_id), response)
 
 
@@ -133,7 +133,7 @@ async def say_outcome(
     given: Annotated[OutcomeGiven, Depends(_outcome)],
     response: Response,
 ) -> PaymentView:
-    """Say what became of a payment by `shop`, or of money that goes back for an invoice."""
+    """Report the outcome of a payment by `shop`, or of a refund for an invoice."""
     return _told(
         shop,
         actor,

@@ -49,7 +49,7 @@ async def register_seller(
     given: Annotated[SellerGiven, Depends(_seller)],
     response: Response,
 ) -> RegistrationAnswer:
-    """Register as a seller; the key is said this once. An admin approves before offers count."""
+    """Register as a seller. The key is shown only once. Offers count once an admin approves."""
     registered = await shop.commands.sellers.register(actor, given, seed)
     if registered.seller is None:
         response.status_code = 202
@@ -61,7 +61,7 @@ async def register_seller(
 async def list_sellers(
     shop: ShopDep, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[SellerView]:
-    """Every seller and where each stands, by id: the admin's key."""
+    """All sellers and their standing, by id. Needs the admin's key."""
     page = await shop.reader.sellers(cursor, limit)
     return Page(items=[seller_view(each) for each in page.rows], cursor=page.cursor)
 
@@ -74,7 +74,7 @@ async def show_own_registration(shop: ShopDep, actor: ActorDep) -> SellerView:
 
 @sellers.get("/sellers/me/offers", **reads(by=("seller",)))
 async def list_own_offers(shop: ShopDep, actor: ActorDep) -> Page[OfferAnswer]:
-    """What became of the seller's latest offers."""
+    """The results of the seller's latest offers."""
     found = await shop.reader.offers_of(actor.id)
     names = ("auction_id", "offer_id", "verdict", "reason")
     items = [
@@ -86,19 +86,19 @@ async def list_own_offers(shop: ShopDep, actor: ActorDep) -> Page[OfferAnswer]:
 
 @sellers.post("/sellers/{seller_id}/approval", **writes(404, by=("admin",), takes=_reason))
 async def approve(shop: ShopDep, actor: ActorDep, seller_id: IdInPath, why: Reason) -> SellerView:
-    """Let a seller make offers: the admin's key."""
+    """Let a seller make offers. Needs the admin's key."""
     return await _act(shop, actor, seller_id, "approval", why)
 
 
 @sellers.post("/sellers/{seller_id}/suspension", **writes(404, by=("admin",), takes=_reason))
 async def suspend(shop: ShopDep, actor: ActorDep, seller_id: IdInPath, why: Reason) -> SellerView:
-    """Keep a seller from new offers; what is shown binds. The admin's key."""
+    """Keep a seller from new offers; an offer that is shown still binds. Needs the admin's key."""
     return await _act(shop, actor, seller_id, "suspension", why)
 
 
 @sellers.post("/sellers/{seller_id}/reinstatement", **writes(404, by=("admin",), takes=_reason))
 async def reinstate(shop: ShopDep, actor: ActorDep, seller_id: IdInPath, why: Reason) -> SellerView:
-    """End a suspension: the admin's key."""
+    """End a suspension. Needs the admin's key."""
     return await _act(shop, actor, seller_id, "reinstatement", why)
 
 
@@ -113,17 +113,17 @@ async def _act(
 
 @keys.post("/sellers/{seller_id}/keys", status_code=201, **writes(404, by=("seller", "admin")))
 async def issue_seller_key(shop: ShopDep, actor: ActorDep, seller_id: IdInPath) -> IssuedKeyAnswer:
-    """A further key of a seller, said this once: the seller's own key, or the admin's."""
+    """Issue another key for a seller, shown only once. Needs the seller's or the admin's key."""
     return issued_key_answer(*await shop.commands.keys.issue(actor, "seller", seller_id))
 
 
 @keys.post("/shops/{shop_id}/keys", status_code=201, **writes(by=("admin",)))
 async def issue_shop_key(shop: ShopDep, actor: ActorDep, shop_id: IdInPath) -> IssuedKeyAnswer:
-    """A further key of a shop, said this once; the first makes the shop. The admin's key."""
+    """Issue a key, shown only once, for a new or known shop. Needs the admin's key."""
     return issued_key_answer(*await shop.commands.keys.issue(actor, "shop", shop_id))
 
 
 @keys.post("/keys/{key_id}/revocation", **writes(404, by=("seller", "shop", "admin")))
 async def revoke_key(shop: ShopDep, actor: ActorDep, key_id: IdInPath) -> KeyAnswer:
-    """End a key: by any key of the same holder, or the admin's."""
+    """Revoke a key. Needs any key of the same holder, or the admin's key."""
     return key_answer(await shop.commands.keys.revoke(actor, key_id))

@@ -64,7 +64,7 @@ async def list_todos(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[TodoView]:
-    """Open tasks, the oldest first: a shop's own, or all with the admin's key."""
+    """Open tasks, the oldest first: a shop's tasks, or all with the admin's key."""
     page = await shop.commands.todos.page(actor, kind, of_shop, cursor, limit)
     return Page(
         items=[todo_view(shop, each, lang or ENGLISH) for each in page.rows], cursor=page.cursor
@@ -90,7 +90,7 @@ async def leave_transfers(
     seed: Seed,
     given: Annotated[TransfersGiven, Depends(_transfers)],
 ) -> Page[TransferAnswer]:
-    """Make tasks of transfers without a certain invoice: needs the admin's key.
+    """Make tasks from transfers without a certain invoice. Needs the admin's key.
 
     Each `reference` becomes one task; a task that is done stays done.
     """

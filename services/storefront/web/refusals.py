@@ -46,15 +46,15 @@ HANDLED: tuple[type[Exception], ...] = (
 Responses = dict[int | str, dict[str, Any]]
 _IN_WORDS = {
     400: "Not as documented; `problems` names each field.",
-    401: "A key or a link is needed, or the one given is not, or no longer, good.",
-    403: "Whoever asks may not do this.",
-    404: "There is nothing of that name.",
-    409: "Not as things stand.",
-    413: "More was sent than is taken.",
+    401: "A key or a link is needed, or the one given is not valid (any more).",
+    403: "The key or link does not allow this.",
+    404: "Nothing has this id.",
+    409: "The current state does not allow this.",
+    413: "The request is too large.",
     415: "The body is not JSON.",
     422: "Refused: each problem is named, if there are several.",
-    429: "Too many requests; `Retry-After` says when to come again.",
-    503: "The log or the database can't be reached just now.",
+    429: "Too many requests; `Retry-After` says when to try again.",
+    503: "The log or the database can't be reached right now.",
 }
 #: Any route may answer these.
 ALWAYS = (400, 401, 429, 503)
