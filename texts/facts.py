@@ -61,9 +61,7 @@ APPLICATIONS: Final[Mapping[str, str]] = {
     ApplicationReason.OWN_AUCTION: mark(
         "a seller who has made an offer in an auction can't reserve in it"
     ),
-    ApplicationReason.OVER_APPLICANT_LIMIT: mark(
-        "it is for more units than one applicant may reserve"
-    ),
+    ApplicationReason.OVER_APPLICANT_LIMIT: mark("it is for more units than one buyer can reserve"),
     ApplicationReason.ALREADY_RESERVED: mark(
         "this address already has a reservation, and it still counts: withdraw it first"
     ),

@@ -16,7 +16,7 @@ CREDENTIALS: Final[Mapping[str, str]] = {
     "shop": mark("a shop's key"),
     "organizer": mark("the organizer's link"),
     "member": mark("a link to order"),
-    "applicant": mark("the applicant's link"),
+    "applicant": mark("the buyer's link"),
     "payer": mark("the link to a payer's payments"),
     "requester": mark("the token that came with the request"),
 }
