@@ -306,7 +306,9 @@ def test_a_reservation_is_confirmed_by_letter_and_taken_back(api: Api) -> None:
     for who in (rival, api.nobody):
         asked = many if who is rival else {**many, "applicant": {"email": "lee@buyers.example"}}
         refused = who.post(f"{place}/applications", asked, 422)
-        assert refused["problems"] == [{"field": "quantity", "problem": "give at most 100"}]
+        (problem,) = refused["problems"]
+        said = {"problem": "give at most 100", "code": "at-most", "params": {"most": 100}}
+        assert problem == {"field": "quantity", **said}
     assert api.nobody.get(place)["quantity_max_per_applicant"] == 100
     rival.post(f"{place}/applications", {**many, "quantity": 100})
     until("both", lambda: api.nobody.get(place)["reservations"] == 102)
