@@ -3,7 +3,7 @@
 Whatever goes wrong in a partition ends the session: all partitions close, the worker leaves the
 group and joins again. So a fenced run never fences the rightful owner, and an unknown outcome of a
 commit is settled by opening anew. A rule that raises stops the worker instead, and so does a
-lasting error (see ``lasting``).
+lasting error (see ``lasting_errors``).
 """
 
 import asyncio

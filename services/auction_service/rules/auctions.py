@@ -1,9 +1,9 @@
 """The rules of counter auctions.
 
-Here is what answers to each message and to what falls due; ``judging`` says what becomes of an
-offer, ``reserving`` which applications count, ``waiting`` what comes too early, ``inviting`` who is
-called to outbid, ``ending`` what a term's end brings, ``letters`` what people are told, over the
-rows of ``rows``. The seller desk has its rules in ``desk``.
+This module answers each message and everything that falls due. ``offers`` judges offers,
+``reservations`` counts applications, ``waiting`` keeps what comes too early, ``invitations`` calls
+sellers to outbid, ``conclusion`` ends a term, and ``letters`` writes notices. The rules of the
+seller desk are in ``sellers``.
 
 Reasons of verdicts: ``opened``, ``better``; ``higher-minimum``, ``price-not-lower``,
 ``step-too-small``; refused, the first that holds: ``auction-exists``, ``auction-withdrawn``,

@@ -1,7 +1,9 @@
 """What counts towards a group purchase, when the group is complete, and what is refused.
 
-Here is what answers to each message and to what falls due; ``counting``, ``unconfirmed``,
-``returns``, ``closing``, ``waiting`` and ``letters`` say how, over the rows of ``rows``.
+This module answers each message and everything that falls due. ``orders`` counts orders,
+``confirmations`` has the orders by a link, ``returns`` takes units out again, ``periods`` closes
+the group, ``sources`` checks the shop, ``waiting`` keeps what comes too early, and ``letters``
+writes notices.
 
 Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
 ``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (its

@@ -3,8 +3,8 @@
 A snapshot (``ShopOrderSeen``, or ``ShopOrderUnnamed`` without a group) replaces an older one and
 never a later one, as ``versions`` has it; edits and refunds are kept by their ids, and those that
 the snapshot does not have yet are added to it. So each may come twice and in any order.
-``settling`` then sends what makes the orders of each group what the row says, and nothing where
-they are that already.
+``settlement`` then sends the messages that bring the orders of each group to what the row says,
+or none.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 A payment names its payer, not an order. So the orders of the group are kept here as the topic
 ``orders`` has them, and an instruction is carried out at the payer's, one part after the other.
-``steps`` decides what is done next, ``hearing`` what is made of the shop's answer.
+``steps`` decides what is done next, ``answers`` reads the shop's answer.
 """
 
 from collections.abc import Sequence
