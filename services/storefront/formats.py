@@ -14,7 +14,7 @@ from babel.numbers import get_territory_currencies
 from babel.units import format_unit
 
 from domain import figures
-from domain.money import in_decimals, minor_units
+from domain.money import minor_units
 from schemas.refusals import ProblemCode, ShapeError
 
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
@@ -120,11 +120,6 @@ def time_of(text: str, zone: str) -> datetime:
         return local.replace(tzinfo=ZoneInfo(zone or "UTC"), microsecond=0).astimezone(UTC)
     except (ValueError, LookupError, OSError, OverflowError):
         raise ShapeError(ProblemCode.NOT_A_DATE) from None
-
-
-def typed_amount(amount: int, currency: str) -> str:
-    """An amount as ``amount_of`` reads it, for the value of a field."""
-    return in_decimals(amount, currency)
 
 
 def _ascii_digits(text: str) -> str:

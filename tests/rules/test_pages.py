@@ -11,6 +11,7 @@ import pytest
 from markupsafe import escape
 
 from domain.mailboxes import AddressReason
+from domain.money import in_decimals
 from schemas.api.auctions import AuctionDetail, ConditionAt
 from schemas.api.groups import DefinitionSummary, GroupView
 from schemas.auctions import AuctionStatus, Standing, Verdict
@@ -155,7 +156,7 @@ def test_time_left_names_the_two_largest_units(
 )
 def test_amounts_are_read_as_people_type_them(typed: str, currency: str, amount: int) -> None:
     assert formats.amount_of(typed, currency) == amount
-    assert formats.amount_of(formats.typed_amount(amount, currency), currency) == amount
+    assert formats.amount_of(in_decimals(amount, currency), currency) == amount
 
 
 #: Numbers as somebody types them who wants to see what breaks.
