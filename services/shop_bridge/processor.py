@@ -33,11 +33,11 @@ from schemas.shops import (
     ShopOrderUnread,
     ShopRefundSeen,
 )
-from services.shop_bridge import instruction_rows as outbound_rows
 from services.shop_bridge import rows
 from services.shop_bridge.rules import orders, unread
 from services.shop_bridge.rules.outbound import answers
 from services.shop_bridge.rules.outbound import instructions as outbound_rules
+from services.shop_bridge.rules.outbound import rows as outbound_rows
 
 PROCESSOR = Processor(
     service="shop_bridge",

@@ -107,7 +107,7 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
 
 def is_pure(path: Path) -> bool:
     """Whether a module is a rule, or holds the rows that rules read and write."""
-    return "rules" in path.parts or path.name in {"rows.py", "instruction_rows.py"}
+    return "rules" in path.parts or path.name == "rows.py"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -15,10 +15,10 @@ from schemas.groups import GroupPurchase
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message, PaymentCause, Product
 from schemas.payments import Payment, PaymentReported
-from services.shop_bridge.instruction_rows import Instruction, Reply, Request
 from services.shop_bridge.processor import INSTRUCTIONS
 from services.shop_bridge.rules.outbound import answers as hearing
 from services.shop_bridge.rules.outbound import instructions
+from services.shop_bridge.rules.outbound.rows import Instruction, Reply, Request
 from services.shop_bridge.rules.outbound.shares import spread
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

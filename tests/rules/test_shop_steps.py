@@ -16,8 +16,8 @@ from domain.money import in_decimals
 from runtime.breaker import Strained, Unasked, reply_of
 from services.shop_bridge.edge import door as doors
 from services.shop_bridge.edge.caller import ShopCaller, code_name
-from services.shop_bridge.instruction_rows import Reply, Request
 from services.shop_bridge.rules.outbound import shopify_admin
+from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.shops import Shop
 from tests.shop_faults import Fault
 from tests.strict_shopify import TOKEN, StrictShopify

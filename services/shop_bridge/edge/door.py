@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from services.shop_bridge.instruction_rows import Reply, Request
+from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
 
 WAIT_SECONDS_MAX = 3600.0

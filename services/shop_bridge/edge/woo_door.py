@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 
 from services.shop_bridge.edge.door import Gate, body_of
-from services.shop_bridge.instruction_rows import Reply, Request
 from services.shop_bridge.rules.outbound import woo_requests
+from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.shops import RestApi

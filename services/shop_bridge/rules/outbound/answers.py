@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from runtime.rows import Call, Name, Rows, spread_pause
 from schemas.parts import Message
-from services.shop_bridge.instruction_rows import (
+from services.shop_bridge.rules.outbound.rows import (
     ORDERS,
     Instruction,
     Part,

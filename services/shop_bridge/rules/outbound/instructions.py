@@ -18,7 +18,7 @@ from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import SUM_MAX, Message
 from schemas.payments import Payment
 from schemas.shops import ProductAsked, ProductTold
-from services.shop_bridge.instruction_rows import (
+from services.shop_bridge.rules.outbound.rows import (
     CHUNKS,
     INSTRUCTIONS,
     ORDERS,

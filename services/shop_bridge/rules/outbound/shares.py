@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from domain.sources import may_feed
 from runtime.rows import Name, Rows
 from schemas.parts import SUM_MAX
-from services.shop_bridge.instruction_rows import (
+from services.shop_bridge.rules.outbound.rows import (
     ORDERS,
     TERMS,
     Instruction,

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from runtime.rows import Call, Rows
 from schemas.parts import Message
 from schemas.payments import PaymentReported
-from services.shop_bridge.instruction_rows import Instruction, Part, call_name, instruction_name
 from services.shop_bridge.rules.outbound.amounts import shown
+from services.shop_bridge.rules.outbound.rows import Instruction, Part, call_name, instruction_name
 from services.shop_bridge.rules.outbound.shares import candidates, spread
 
 #: How often a shop that is not ours to ask is looked at again: it may have become one.

@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from domain.money import in_decimals
-from services.shop_bridge.instruction_rows import Reply, Request
 from services.shop_bridge.rules.outbound.amounts import whole_units
+from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.own_refunds import META_KEY, mark, noted
 
