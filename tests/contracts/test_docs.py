@@ -14,6 +14,10 @@ from tests.contracts.test_architecture import repository
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+#: A file in backticks or at the head of a diff, in full or from a folder on.
+FILE = re.compile(r"(?:`|[ab]/)((?:[\w.-]+/)+[\w-]+\.(?:py|jinja))\b")
+#: Its language is one that we do not have.
+NOT_HERE = "add-a-language"
 ARCHITECTURE_LINES_MAX = 200
 
 
@@ -50,6 +54,14 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
             assert anchor in anchors(target), f"{link}: {target.name} has no such heading"
 
 
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_documents_name_are_there(path: Path) -> None:
+    named = set(FILE.findall(path.read_text(encoding="utf-8")))
+    there = [f"/{each.relative_to(ROOT).as_posix()}" for each in repository()]
+    gone = {name for name in named if not any(each.endswith(f"/{name}") for each in there)}
+    assert path.stem == NOT_HERE or not gone
+
+
 def test_what_is_made_from_the_code_is_current() -> None:
     stale = [
         path.relative_to(ROOT).as_posix()
@@ -71,8 +83,6 @@ GUIDES = [path for path in documents() if path.parent == ROOT / "docs" / "guides
 #: What the diffs of guides are about.
 CODE = {".css", ".html", ".jinja", ".json", ".po", ".py", ".toml", ".txt"}
 DIFF = re.compile(r"^ *```diff\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
-#: Its language is one that we do not have.
-NOT_HERE = "add-a-language"
 
 
 @cache
