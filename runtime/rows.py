@@ -28,6 +28,9 @@ from schemas.reasons import RecordReason
 
 #: The most rows that a rule reads or deletes in one call of a chunk.
 ROWS_PER_CALL = 500
+#: How long the rows of a group or an auction are kept after its end, so that what comes late has an
+#: answer.
+ROWS_KEPT = timedelta(days=90)
 #: The share by which a pause may be shorter or longer.
 JITTER = 0.2
 

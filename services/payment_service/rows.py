@@ -12,17 +12,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from domain.ids import is_group_id
-from runtime.rows import CALLS, DUE, Call, Due, Name, Rows, Single, Table
+from runtime.rows import CALLS, DUE, ROWS_KEPT, Call, Due, Name, Rows, Single, Table
 from schemas.parts import Address, Method, PaymentScope
 from schemas.reasons import PaymentFailure
 
-#: How long the rows of a group are kept after its first record, and after its end.
-ROWS_KEPT = timedelta(days=90)
 #: What ISO 4217 calls a transaction without a currency.
 NO_CURRENCY = "XXX"
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)

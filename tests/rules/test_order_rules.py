@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.rows import Due, GivenUp, MemoryRows, Waits
+from runtime.rows import ROWS_KEPT, Due, GivenUp, MemoryRows, Waits
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice, notices
 from schemas.orders import (
@@ -40,7 +40,6 @@ from schemas.payments import Payment
 from services.order_service.processor import PROCESSOR
 from services.order_service.rows import Admitted, Chunk, Ended, Listed
 from services.order_service.rules import purchases
-from services.order_service.rules.periods import ROWS_KEPT
 
 GROUP = "GB-KQSWB-YNRXY-7"
 OPENS = datetime(2024, 3, 1, tzinfo=UTC)

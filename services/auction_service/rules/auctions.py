@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from runtime.rows import DUE, ROWS_PER_CALL, WAITING, Due, GivenUp, Rows, drop, next_rows
+from runtime.rows import DUE, ROWS_KEPT, ROWS_PER_CALL, WAITING, Due, GivenUp, Rows, drop, next_rows
 from schemas.auctions import (
     ApplicationConfirmed,
     ApplicationRefused,
@@ -105,7 +105,7 @@ def withdraw_auction(
     rows[AUCTION] = replace(auction, version=auction.version + 1, status="withdrawn")
     for name in (DUE("close"), DUE("invite"), DUE("late-sellers")):
         drop(rows, name)
-    rows[DUE("shrink")] = Due(now + conclusion.ROWS_KEPT)
+    rows[DUE("shrink")] = Due(now + ROWS_KEPT)
     return ()
 
 
@@ -360,7 +360,7 @@ def refuse_unknown(
 def _forget_if_none(rows: Rows, now: datetime) -> None:
     """If the auction never opens, its refusals go one day all the same."""
     if AUCTION not in rows and ENDED not in rows and DUE("shrink") not in rows:
-        rows[DUE("shrink")] = Due(now + conclusion.ROWS_KEPT)
+        rows[DUE("shrink")] = Due(now + ROWS_KEPT)
 
 
 # --- the term's end ------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from domain.sources import sources_of_shop
 from runtime.rows import (
     DUE,
+    ROWS_KEPT,
     ROWS_PER_CALL,
     WAITING,
     WAITS,
@@ -47,7 +48,6 @@ from services.auction_service.rows import (
 from services.auction_service.rules import letters
 from services.auction_service.rules.letters import Sellers, person, person_of
 
-ROWS_KEPT = timedelta(days=90)
 #: So that a part of the longest names and addresses still is a record.
 MEMBERS_PER_PART = 100
 TABLES: tuple[Table[Any], ...] = (

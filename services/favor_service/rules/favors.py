@@ -13,11 +13,21 @@ Where the design is silent, the reading that loses nothing:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from domain.money import largest_remainder_floor
 from domain.tiers import given_by, tier_reached
-from runtime.rows import DUE, ROWS_PER_CALL, Due, Rows, UnusableError, drop, drop_some, next_rows
+from runtime.rows import (
+    DUE,
+    ROWS_KEPT,
+    ROWS_PER_CALL,
+    Due,
+    Rows,
+    UnusableError,
+    drop,
+    drop_some,
+    next_rows,
+)
 from schemas.favors import Favor, FavorDecision
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
@@ -37,9 +47,6 @@ from services.favor_service.rows import (
     Terms,
 )
 from services.favor_service.rules import letters
-
-KEPT_AFTER_CLOSE = timedelta(days=90)
-
 
 # --- before the close ----------------------------------------------------------------------------
 
@@ -114,7 +121,7 @@ def close(message: PurchaseState, rows: Rows, now: datetime) -> Sequence[Message
         raise UnusableError("the group closed before its terms came", RecordReason.UNKNOWN_GROUP)
     decision = Decision(request_id=message.request_id, status=message.status)
     # By the clock, as late orders count by it: what closed the group may be long past.
-    rows[DUE("shrink")] = Due(now + KEPT_AFTER_CLOSE)
+    rows[DUE("shrink")] = Due(now + ROWS_KEPT)
     if message.status == "withdrawn":
         rows[DECISION] = decision
         return []

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from runtime.rows import DUE, Due, Rows, drop
+from runtime.rows import DUE, ROWS_KEPT, Due, Rows, drop
 from schemas.orders import PurchaseState
 from schemas.parts import Status
 from schemas.reasons import OrderRefusal
 from services.order_service.rows import PURCHASE, Purchase, Terms, purchase_state
 
 LATE_ORDERS_WAIT = timedelta(hours=72)
-ROWS_KEPT = timedelta(days=90)
 
 
 def is_complete(purchase: Purchase, terms: Terms) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from domain.ids import is_group_id
 from runtime.rows import (
     DUE,
+    ROWS_KEPT,
     WAITING,
     WAITS,
     Due,
@@ -30,7 +31,6 @@ from services.order_service.rows import (
     return_name,
 )
 from services.order_service.rules import letters
-from services.order_service.rules.periods import ROWS_KEPT
 
 UNKNOWN_GROUP_WAIT = timedelta(hours=1)
 

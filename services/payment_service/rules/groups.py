@@ -19,10 +19,22 @@ Where the design is silent:
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from runtime.rows import CALLS, DUE, Due, Name, Rows, Table, drop, drop_some, next_rows
+from domain.orders import deadline
+from runtime.rows import (
+    CALLS,
+    DUE,
+    ROWS_KEPT,
+    Due,
+    Name,
+    Rows,
+    Table,
+    drop,
+    drop_some,
+    next_rows,
+)
 from schemas.favors import FavorDecision
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import PurchaseState
@@ -36,7 +48,6 @@ from services.payment_service.rows import (
     PAYERS,
     PAYMENTS,
     REPORTS,
-    ROWS_KEPT,
     SETTLED,
     TERMS,
     WAITS,
@@ -79,7 +90,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         method=message.payment.method,
         currency=message.currency,
         unit_price=message.unit_price,
-        deadline=_deadline(message),
+        deadline=deadline(message.closes_at, message.grace_seconds),
         organizer_id=organizer.id if organizer else "",
         organizer=Address.at(organizer),
         sources=message.sources,
@@ -212,10 +223,3 @@ def shrink(rows: Rows, now: datetime) -> Sequence[Message]:
     drop(rows, CHUNKS("shrink"), SETTLED, TERMS)
     rows[GROUP] = Group(over=True)
     return ()
-
-
-def _deadline(message: GroupPurchase) -> datetime:
-    try:
-        return message.closes_at + timedelta(seconds=message.grace_seconds)
-    except OverflowError:  # a grace of millions of years must not stop the worker
-        return datetime.max.replace(tzinfo=UTC)

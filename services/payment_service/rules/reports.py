@@ -86,7 +86,8 @@ def take_dispute(message: PaymentDisputed, rows: Rows, now: datetime) -> Sequenc
 def open_amount(invoice: Move, moves: Moves) -> int:
     """What is open of an invoice, at most what is open of all: credit notes make that less.
 
-    An invoice that is called off is one that credit notes cover, so it counts.
+    ``domain.invoices.open_of`` shows the same for a pending invoice of a payer without cards. Here
+    an invoice that is called off counts, as a receipt may come for it, and card money does too.
     """
     has = done(moves)
     return max(0, min(invoice.amount - invoice.received, has.claimed - has.own))

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from domain.ids import derive
 from domain.orders import deadline
-from runtime.rows import DUE, Due, Rows, drop
+from runtime.rows import DUE, ROWS_KEPT, Due, Rows, drop
 from schemas.groups import (
     Definition,
     GroupPurchase,
@@ -67,7 +67,6 @@ from texts.reasons import problem
 DEFINITION_WAIT = timedelta(seconds=60)
 DEFINITION_RECHECK = timedelta(seconds=5)
 PARTS_WAIT = timedelta(days=7)
-KEPT_AFTER_CLOSE = timedelta(days=90)
 
 Definitions = Mapping[str, Message]
 
@@ -288,7 +287,7 @@ def _issue(rows: Rows, now: datetime) -> Sequence[Message]:
     rows[GROUP] = _kept(group)
     rows[OUTCOME] = Outcome(group_id=group.group_id, issued_at=now)
     decided_at = deadline(group.closes_at, group.grace_seconds)
-    rows[DUE("shrink")] = Due(decided_at + KEPT_AFTER_CLOSE)
+    rows[DUE("shrink")] = Due(decided_at + ROWS_KEPT)
     del rows[CLAIM]
     return [group, _answer(rows), *letters.to_named(group, now)]
 
