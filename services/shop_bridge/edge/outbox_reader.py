@@ -26,7 +26,6 @@ from runtime.settings import Settings
 from schemas.ops import DEAD_LETTERS
 from schemas.reasons import OrderReason
 from services.shop_bridge.edge.publisher import Publisher
-from services.shop_bridge.edge.receipt import MISTYPED_ERROR
 from services.shop_bridge.metrics import MISTYPED, OUTBOX_EVENTS
 from services.shop_bridge.rules import unusable
 from services.shop_bridge.rules.translations import outbox
@@ -106,7 +105,7 @@ class Events:
         if record.value is None:
             OUTBOX_EVENTS.labels(self._source, "tombstone").inc()
             return []
-        now_ms = milliseconds(datetime.now(UTC))
+        now = datetime.now(UTC)
         cause = f"{record.topic}/{record.partition}/{record.offset}"
         try:
             spoken = outbox.read(record.value, record.headers, self._source)
@@ -116,14 +115,9 @@ class Events:
         if spoken.mistyped:
             MISTYPED.labels(self._source).inc()
             OUTBOX_EVENTS.labels(self._source, "mistyped").inc()
-            told = unusable.mistyped(self._source, spoken.message, datetime.now(UTC))
-            left = unusable.left(self._source, told.order_id, told.reason)
-            letter = self._publisher.dead_letter(
-                spoken.message, now_ms, cause, MISTYPED_ERROR, left
-            )
-            return [letter, self._publisher.event(told, now_ms, cause)]
+            return self._publisher.mistyped_message(self._source, spoken.message, now, cause)
         OUTBOX_EVENTS.labels(self._source, "accepted").inc()
-        return [self._publisher.event(spoken.message, now_ms, cause)]
+        return [self._publisher.event(spoken.message, milliseconds(now), cause)]
 
     def _buried(self, record: Any, error: ValueError) -> list[OutputRecord]:
         """The dead letter of an event, and its task for people."""

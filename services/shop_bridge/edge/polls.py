@@ -25,7 +25,6 @@ from schemas.reasons import OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
 from services.shop_bridge.edge.poll_state import Position, State
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
-from services.shop_bridge.edge.receipt import MISTYPED_ERROR
 from services.shop_bridge.edge.woo_listing import (
     FAILED_MAX,
     Answer,
@@ -247,15 +246,12 @@ class Poll:
         told = told.as_read(answer.asked_at, answer.read_at)
         records = [self._publisher.event(each, now_ms, cause) for each in told.at(now)]
         if told.mistyped is not None and not is_repeat:
-            left = unusable.left(self._source, told.mistyped.order_id, OrderReason.MISTYPED_GROUP)
-            letter = self._publisher.dead_letter(told.mistyped, now_ms, cause, MISTYPED_ERROR, left)
+            order_id = told.mistyped.order_id
+            letter = self._publisher.mistyped(self._source, told.mistyped, order_id, now_ms, cause)
             records.append(letter)
         if told.problem is not None and not is_repeat:
             body = json.dumps(answer.body, default=str).encode()
-            left = unusable.left(self._source, told.order_id, OrderReason.NOT_COUNTED)
-            records.append(
-                self._publisher.dead_webhook(self._source, body, now_ms, cause, told.problem, left)
-            )
+            records.append(self._publisher.uncounted(self._source, told, body, now_ms, cause))
         return records
 
     def _unreadable(
@@ -269,9 +265,7 @@ class Poll:
         _, said = unusable.said(error)
         if state.fails(order_id, said, now):
             _log.warning("a polled order can't be read", source=self._source, error=said)
-            left = unusable.left(self._source, event.order_id, event.reason)
-            letter = self._publisher.dead_webhook(self._source, body, now_ms, cause, said, left)
-            records.append(letter)
+            records.append(self._publisher.unread(event, body, now_ms, cause, said))
         return records
 
     def _fails(self, order_id: str, problem: str, state: State) -> OutputRecord:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -18,18 +19,22 @@ from runtime.clients import TransportError
 from runtime.dead_letters import TELLER
 from runtime.late_producer import LateProducer
 from runtime.masking import without_cards
-from runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id
+from runtime.records import Encoder, OutputRecord, Partitioner, encode, key_id, milliseconds
 from runtime.sent_counts import Tally
 from runtime.settings import Settings
 from schemas.ops import DEAD_LETTERS
 from schemas.orders import ORDERS
 from schemas.parts import Message
-from schemas.shops import SHOP_EVENTS
+from schemas.reasons import OrderReason
+from schemas.shops import SHOP_EVENTS, ShopOrderUnread
 from schemas.topic import Topic
 from services.shop_bridge.edge.letter_counts import LetterCounts
+from services.shop_bridge.rules import unusable
+from services.shop_bridge.rules.translations.shop_orders import Told
 from services.shop_bridge.rules.unusable import Left
 
 TELL_SECONDS = 5.0
+MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
 
 
 class NotAcknowledgedError(RuntimeError):
@@ -107,6 +112,36 @@ class Publisher:
         Card numbers in it are masked.
         """
         return self._letter(None, source, body, now_ms, cause, error, left)
+
+    def mistyped(
+        self, source: str, message: Message, order_id: str, now_ms: int, cause: str
+    ) -> OutputRecord:
+        """The dead letter of an order that names a group by an invalid id."""
+        left = unusable.left(source, order_id, OrderReason.MISTYPED_GROUP)
+        return self.dead_letter(message, now_ms, cause, MISTYPED_ERROR, left)
+
+    def mistyped_message(
+        self, source: str, message: Message, now: datetime, cause: str
+    ) -> list[OutputRecord]:
+        """The same of a message in our own format, with the event that opens the task."""
+        event = unusable.mistyped(source, message, now)
+        now_ms = milliseconds(now)
+        letter = self.mistyped(source, message, event.order_id, now_ms, cause)
+        return [letter, self.event(event, now_ms, cause)]
+
+    def uncounted(
+        self, source: str, told: Told, body: bytes, now_ms: int, cause: str
+    ) -> OutputRecord:
+        """The body of an order with a line of a group that can't be counted."""
+        left = unusable.left(source, told.order_id, OrderReason.NOT_COUNTED)
+        return self.dead_webhook(source, body, now_ms, cause, told.problem or "", left)
+
+    def unread(
+        self, event: ShopOrderUnread, body: bytes, now_ms: int, cause: str, error: str
+    ) -> OutputRecord:
+        """The body of an order that can't be read; ``event`` opens its task."""
+        left = unusable.left(event.source, event.order_id, event.reason)
+        return self.dead_webhook(event.source, body, now_ms, cause, error, left)
 
     def _letter(
         self,

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from runtime.records import OutputRecord, milliseconds
+from runtime.records import milliseconds
 from schemas.parts import Message
-from schemas.reasons import OrderReason
 from services.shop_bridge.edge import signatures
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.metrics import MISTYPED, UNREADABLE, WEBHOOKS
@@ -22,11 +21,9 @@ from services.shop_bridge.rules import unusable
 from services.shop_bridge.rules.translations import payloads, shopify, standard, woocommerce
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.rules.translations.shop_orders import Told
-from services.shop_bridge.rules.unusable import Left
 from services.shop_bridge.shops import Shop
 
 RETRY_SECONDS = 5
-MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
 #: A shop's domain that is safe in an answer.
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?(:[0-9]{1,5})?")
 
@@ -156,12 +153,16 @@ class Receiver:
         if not events:
             why = f": it is {told.ignored}" if told.ignored else ": it names none"
             return Answer(200, f"it counts in no group{why}", "ignored", topic)
-        records = [self._publisher.event(each, milliseconds(now), cause) for each in events]
+        now_ms = milliseconds(now)
+        records = [self._publisher.event(each, now_ms, cause) for each in events]
         if told.mistyped is not None:
-            left = unusable.left(shop.name, told.mistyped.order_id, OrderReason.MISTYPED_GROUP)
-            records.append(self._mistyped(shop, told.mistyped, now, cause, left))
+            message, order_id = told.mistyped, told.mistyped.order_id
+            self._count_mistyped(shop, message)
+            records.append(self._publisher.mistyped(shop.name, message, order_id, now_ms, cause))
         if told.problem is not None:
-            records.append(self._uncounted(shop, told, body, now, cause))
+            UNREADABLE.labels(shop.name).inc()
+            _log.warning("a line of a group can't be counted", source=shop.name, error=told.problem)
+            records.append(self._publisher.uncounted(shop.name, told, body, now_ms, cause))
         await self._publisher.send(records)
         if told.problem is not None:
             return Answer(
@@ -192,34 +193,18 @@ class Receiver:
         cause = f"{shop.name}/{headers.get('webhook-id', '')[:100]}"
         topic = type(spoken.message).__name__
         if spoken.mistyped:
-            event = unusable.mistyped(shop.name, spoken.message, now)
-            left = unusable.left(shop.name, event.order_id, event.reason)
-            letter = self._mistyped(shop, spoken.message, now, cause, left)
-            told = self._publisher.event(event, milliseconds(now), cause)
-            await self._publisher.send([letter, told])
+            self._count_mistyped(shop, spoken.message)
+            await self._publisher.send(
+                self._publisher.mistyped_message(shop.name, spoken.message, now, cause)
+            )
             return Answer(202, "group_id is mistyped; kept for people to mend", "mistyped", topic)
         record = self._publisher.event(spoken.message, milliseconds(now), cause)
         await self._publisher.send([record])
         return Answer(202, "taken", "accepted", topic)
 
-    def _mistyped(
-        self, shop: Shop, message: Message, now: datetime, cause: str, left: Left
-    ) -> OutputRecord:
+    def _count_mistyped(self, shop: Shop, message: Message) -> None:
         MISTYPED.labels(shop.name).inc()
         _log.warning("an order names a group by what is no id", source=shop.name, key=message.key)
-        return self._publisher.dead_letter(message, milliseconds(now), cause, MISTYPED_ERROR, left)
-
-    def _uncounted(
-        self, shop: Shop, told: Told, body: bytes, now: datetime, cause: str
-    ) -> OutputRecord:
-        """Keep the body of an order if a line of a group can't be counted."""
-        problem = told.problem or ""
-        UNREADABLE.labels(shop.name).inc()
-        _log.warning("a line of a group can't be counted", source=shop.name, error=problem)
-        left = unusable.left(shop.name, told.order_id, OrderReason.NOT_COUNTED)
-        return self._publisher.dead_webhook(
-            shop.name, body, milliseconds(now), cause, problem, left
-        )
 
     async def _bury(
         self, shop: Shop, payload: Any, body: bytes, cause: str, error: ValueError, topic: str
@@ -230,15 +215,9 @@ class Receiver:
         _, said = unusable.said(error)
         UNREADABLE.labels(shop.name).inc()
         _log.warning("a signed webhook can't be read", source=shop.name, error=said)
-        letter = self._publisher.dead_webhook(
-            shop.name,
-            body,
-            milliseconds(now),
-            cause,
-            said,
-            unusable.left(shop.name, event.order_id, event.reason),
-        )
-        told = self._publisher.event(event, milliseconds(now), cause)
+        now_ms = milliseconds(now)
+        letter = self._publisher.unread(event, body, now_ms, cause, said)
+        told = self._publisher.event(event, now_ms, cause)
         await self._publisher.send([letter, told])
         return Answer(
             200, f"kept as a dead letter, as it can't be read: {said}", "unreadable", topic
