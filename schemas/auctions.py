@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.parts import (
+    EMAIL_MAX,
     Count,
     Id,
     Instant,
@@ -27,7 +28,7 @@ AuctionId = Annotated[
 ]
 
 
-Email = Annotated[str, StringConstraints(max_length=320)]
+Email = Annotated[str, StringConstraints(max_length=EMAIL_MAX)]
 
 
 Name = Annotated[str, StringConstraints(max_length=1_000)]

@@ -6,6 +6,7 @@ from pydantic import StringConstraints
 
 from schemas.groups import Terms
 from schemas.parts import (
+    EMAIL_MAX,
     Address,
     Count,
     Id,
@@ -110,7 +111,7 @@ class Order(Message):
     source: Id
     group_id: Id
     member_id: Id
-    member_email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    member_email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
     member_locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     member_time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
     quantity: Quantity

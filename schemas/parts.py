@@ -13,6 +13,8 @@ Id = Annotated[
     StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$"),
 ]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
+#: Characters of an address for mail.
+EMAIL_MAX = 320
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -101,7 +103,7 @@ class Person(Model):
     """Someone who gets letters; all but the id may be unknown."""
 
     id: Id
-    email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
     name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None

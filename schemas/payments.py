@@ -7,6 +7,11 @@ from pydantic import StringConstraints
 from schemas.parts import Count, Id, Instant, Message, Method, Money, PaymentCause, Receipt, Version
 from schemas.topic import Topic
 
+#: Characters of a report, for bank files and people.
+REASON_MAX = 500
+REFERENCE_MAX = 255
+CODE_MAX = 64
+
 
 class Payment(Message):
     """One movement of money and how it stands.
@@ -82,10 +87,10 @@ class PaymentReported(Message):
     group_id: Id
     payment_id: Id
     status: Literal["authorised", "succeeded", "failed", "cancelled"]
-    provider_reference: Annotated[str, StringConstraints(max_length=255)] | None = None
+    provider_reference: Annotated[str, StringConstraints(max_length=REFERENCE_MAX)] | None = None
     amount: Money | None = None
-    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
-    code: Annotated[str, StringConstraints(max_length=64)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=REASON_MAX)] | None = None
+    code: Annotated[str, StringConstraints(max_length=CODE_MAX)] | None = None
     at: Instant
     keyed_by: ClassVar[str] = "group_id"
 
@@ -110,7 +115,7 @@ class PaymentDisputed(Message):
     dispute_id: Id
     state: Literal["open", "won", "lost"]
     amount: Money | None = None
-    reason: Annotated[str, StringConstraints(max_length=500)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=REASON_MAX)] | None = None
     at: Instant
     keyed_by: ClassVar[str] = "group_id"
 

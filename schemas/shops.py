@@ -8,29 +8,34 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.parts import NUMBER_MAX, Id, Instant, Message, Model, Money, Quantity
+from schemas.parts import EMAIL_MAX, NUMBER_MAX, Id, Instant, Message, Model, Money, Quantity
 from schemas.topic import Topic
 
 Units = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
 
 
 LINES_MAX = 2_000
+SHOP_ID_MAX = 40
+#: Characters of an order's number, of a product's name, and of an invalid group id.
+NAME_MAX = 100
+PRODUCT_NAMES_MAX = 100
+PROBLEM_MAX = 500
 
 
 #: A shop's own id: ours are made of it, with an end.
 ShopId = Annotated[
-    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^/\x00-\x1f\x7f]+$")
+    str, StringConstraints(min_length=1, max_length=SHOP_ID_MAX, pattern=r"^[^/\x00-\x1f\x7f]+$")
 ]
 
 
 #: The name of an order for people, such as its number.
-OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+OrderNumber = Annotated[str, StringConstraints(min_length=1, max_length=NAME_MAX)]
 
 
 #: Ids and the SKU of a product, as a shop writes them.
 ProductNames = Annotated[
-    tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],
-    Field(max_length=100),
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=NAME_MAX)], ...],
+    Field(max_length=PRODUCT_NAMES_MAX),
 ]
 
 
@@ -48,7 +53,7 @@ class ShopLine(Model):
     removed: Units = 0
     value: Money
     group_id: Id | None = None
-    mistyped: Annotated[str, StringConstraints(max_length=100)] | None = None
+    mistyped: Annotated[str, StringConstraints(max_length=NAME_MAX)] | None = None
     products: ProductNames = ()
     compared: bool = False
     problem: Annotated[str, StringConstraints(max_length=200)] | None = None
@@ -70,7 +75,7 @@ class ShopOrderSeen(Message):
     source: Id
     order_id: ShopId
     member_id: Id
-    member_email: Annotated[str, StringConstraints(max_length=320)] | None = None
+    member_email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
     currency: Annotated[str, StringConstraints(max_length=16)]
     ordered_at: Instant
     updated_at: Instant
@@ -82,7 +87,7 @@ class ShopOrderSeen(Message):
     number: OrderNumber | None = None
     part_id: ShopId | None = None
     strictly: bool = False
-    problem: Annotated[str, StringConstraints(max_length=500)] | None = None
+    problem: Annotated[str, StringConstraints(max_length=PROBLEM_MAX)] | None = None
     keyed_by: ClassVar[str] = "shop_order"
 
     @property
@@ -135,7 +140,7 @@ class ShopOrderUnread(Message):
     order_id: ShopId
     number: OrderNumber | None = None
     reason: Annotated[str, StringConstraints(max_length=100)]
-    problem: Annotated[str, StringConstraints(max_length=500)]
+    problem: Annotated[str, StringConstraints(max_length=PROBLEM_MAX)]
     at: Instant
     keyed_by: ClassVar[str] = "shop_order"
 

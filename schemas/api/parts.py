@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from domain.mailboxes import mailbox
-from schemas.parts import NUMBER_MAX, SUM_MAX, Model
+from schemas.parts import EMAIL_MAX, NUMBER_MAX, SUM_MAX, Model
 from schemas.refusals import ProblemCode, ShapeError
 
 V = TypeVar("V", bound=BaseModel)
@@ -29,11 +29,12 @@ V = TypeVar("V", bound=BaseModel)
 ID_PATTERN = r"^[^/\x00-\x1f\x7f-\x9f]+$"
 LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 GivenId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE_PATTERN)]
+LINE_MAX = 200
+Line = Annotated[str, StringConstraints(min_length=1, max_length=LINE_MAX, pattern=LINE_PATTERN)]
 #: One valid address; only a letter shows whether the mailbox exists.
 Address = Annotated[
     str,
-    StringConstraints(max_length=320),
+    StringConstraints(max_length=EMAIL_MAX),
     AfterValidator(lambda text: mailbox(text).written),
     Field(json_schema_extra={"format": "idn-email"}),
 ]

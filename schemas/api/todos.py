@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.api.parts import LINE_PATTERN, Amount, Currency, Given, Line, Moment, View
-from schemas.ops import TaskKind
+from schemas.ops import PROBLEM_MAX, TaskKind
 
 #: Transfers in one request.
 TRANSFERS_MAX = 100
@@ -20,7 +20,9 @@ class TransferGiven(Given):
 
     reference: Line
     reason: Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z]+(-[a-z]+)*$")]
-    problem: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=LINE_PATTERN)]
+    problem: Annotated[
+        str, StringConstraints(min_length=1, max_length=PROBLEM_MAX, pattern=LINE_PATTERN)
+    ]
     amount: Amount | None = None
     currency: Currency | None = None
     received_at: Moment | None = None

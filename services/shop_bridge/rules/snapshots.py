@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-from schemas.shops import ShopLine, ShopOrderSeen, ShopOrderUnnamed
+from schemas.shops import PROBLEM_MAX, ShopLine, ShopOrderSeen, ShopOrderUnnamed
 from services.shop_bridge.rows import Line, Part, ShopOrder
 from services.shop_bridge.rules.versions import Version, further, version
 
 Snapshot = ShopOrderSeen | ShopOrderUnnamed
-PROBLEM_MAX = 500
 
 
 def place(message: Snapshot) -> Version:

@@ -8,15 +8,12 @@ from typing import Any, NamedTuple
 from schemas.ops import order_task_id
 from schemas.parts import Message
 from schemas.reasons import OrderReason
-from schemas.shops import ShopOrderUnread
+from schemas.shops import NAME_MAX, PROBLEM_MAX, SHOP_ID_MAX, ShopOrderUnread
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.rules.translations.shop_orders import shop_order
 from services.shop_bridge.rules.unread import MISTYPED_PROBLEM
 
-#: What a shop's own id may have in a key of ours.
-SHOP_ID_MAX = 40
-PROBLEM_MAX = 500
 SCHEMA = "it breaks our schema"
 UNREAD_HELP = (
     "So the order counts in no group as it stands there. Look at it in the shop, correct it there"
@@ -76,7 +73,7 @@ def unread_event(
     """
     reason, problem = said(error)
     text = (key or b"").decode("utf-8", "replace").strip('"')
-    is_name = text.isprintable() and 0 < len(text) <= payloads.NUMBER_CHARACTERS_MAX
+    is_name = text.isprintable() and 0 < len(text) <= NAME_MAX
     order_id = f"event-{sha256(place.encode()).hexdigest()[:16]}"
     return ShopOrderUnread(
         shop_order=shop_order(source, order_id),

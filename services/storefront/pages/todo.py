@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from schemas.api.parts import LINE_MAX
 from schemas.api.payments import OutcomeGiven
 from schemas.refusals import ProblemCode
 from services.storefront.access.callers import Actor
@@ -19,7 +20,6 @@ from services.storefront.web.shop import shop_of
 
 router = APIRouter(include_in_schema=False)
 LINES = 50
-REASON_MAX = 200
 
 
 async def _signed_in(request: Request) -> Actor | None:
@@ -106,9 +106,7 @@ async def _done_page(
     request: Request, visit: Visit, actor: Actor, task_id: str, form: Form, status: int = 200
 ) -> Response:
     found = await shop_of(request).commands.todos.one(actor, task_id)
-    return page(
-        request, "todo_done.html", status, visit, todo=found.todo, form=form, most=REASON_MAX
-    )
+    return page(request, "todo_done.html", status, visit, todo=found.todo, form=form, most=LINE_MAX)
 
 
 @router.post("/todo/{task_id}/done")
@@ -120,8 +118,8 @@ async def done(request: Request, task_id: str) -> Response:
         return _sign_in_page(request, visit, Form(visit), 401)
     form = await Form.of(request, visit)
     reason = form.text("reason")
-    if len(reason) > REASON_MAX:
-        form.wrong("reason", ProblemCode.TOO_LONG, most=REASON_MAX)
+    if len(reason) > LINE_MAX:
+        form.wrong("reason", ProblemCode.TOO_LONG, most=LINE_MAX)
     if not form.problems:
         try:
             found = await commands.todos.one(actor, task_id)

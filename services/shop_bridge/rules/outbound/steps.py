@@ -6,16 +6,13 @@ from datetime import datetime, timedelta
 
 from runtime.rows import Call, Rows
 from schemas.parts import Message
-from schemas.payments import PaymentReported
+from schemas.payments import CODE_MAX, REASON_MAX, REFERENCE_MAX, PaymentReported
 from services.shop_bridge.rules.outbound.amounts import shown
 from services.shop_bridge.rules.outbound.rows import Instruction, Part, call_name, instruction_name
 from services.shop_bridge.rules.outbound.shares import candidates, spread
 
 #: How often a shop that is not ours to ask is looked at again: it may have become one.
 LOOKED_AT_AGAIN = timedelta(days=1)
-REASON_MAX = 500
-REFERENCE_MAX = 255
-CODE_MAX = 64
 TOO_LITTLE = "the payer's orders have not as much left"
 BY_HAND = (
     "; do it by hand, then run `jointbuy payment done {0}`; or correct it, then"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.shops import NAME_MAX
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.group_names import plain_name
 
@@ -38,7 +39,6 @@ _PROTECTION = re.compile(
 )
 _PROTECTION_SKUS = re.compile(r"routeins\w*|navidium\w*|shipinsure\w*", re.IGNORECASE)
 _RECURRING = frozenset({"subscription recurring order", "recurring_order"})
-_TEXT_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def product_ids(line: Mapping[str, Any], *names: str) -> tuple[str, ...]:
         value = line.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             found.append(str(value))
-        elif isinstance(value, str) and 0 < len(value.strip()) <= _TEXT_MAX and value != "0":
+        elif isinstance(value, str) and 0 < len(value.strip()) <= NAME_MAX and value != "0":
             found.append(value.strip())
     return tuple(dict.fromkeys(found))
 

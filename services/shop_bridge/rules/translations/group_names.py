@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from domain.ids import read_aloud
+from schemas.shops import NAME_MAX
 
 GROUP_NAMES = frozenset(
     {"groupid", "groupbuyid", "grouppurchaseid"}
@@ -19,7 +20,6 @@ MEMBER_NAMES = frozenset({"memberid", "groupmemberid", "jointbuymember", "jointb
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _CODE = re.compile(r"GB([-\s]?[0-9A-Z]){8,14}")
 _ID = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
-WRITTEN_MAX = 100
 
 
 class Named(NamedTuple):
@@ -77,7 +77,7 @@ def the_one(named: set[Named]) -> Named:
     if len(named) == 1:
         return next(iter(named))
     told = sorted(each.group_id or each.mistyped or "" for each in named)
-    return Named(mistyped=" ".join(told)[:WRITTEN_MAX])
+    return Named(mistyped=" ".join(told)[:NAME_MAX])
 
 
 def member_in(fields: Iterable[tuple[str, str]]) -> str | None:
@@ -92,4 +92,4 @@ def _read(text: str) -> Named:
     try:
         return Named(group_id=read_aloud(text))
     except ValueError:
-        return Named(mistyped=text[:WRITTEN_MAX])
+        return Named(mistyped=text[:NAME_MAX])

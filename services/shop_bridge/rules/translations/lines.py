@@ -12,15 +12,13 @@ from typing import Any, NamedTuple
 
 from domain.money import half_up
 from schemas.parts import SUM_MAX
-from schemas.shops import ShopLine
+from schemas.shops import PRODUCT_NAMES_MAX, ShopLine
 from services.shop_bridge.rules.translations import goods, group_names, payloads
 from services.shop_bridge.rules.translations.goods import Reading
 from services.shop_bridge.rules.translations.group_names import Named
 from services.shop_bridge.rules.translations.payloads import UnreadableError
 
 NESTED_MAX = 5
-#: Of one line; a bundle has those of its parts, too.
-PRODUCTS_MAX = 100
 
 
 class Counted(NamedTuple):
@@ -221,7 +219,7 @@ def shop_lines(found: Iterable[Draft]) -> tuple[ShopLine, ...]:
             value=half_up(max(counted.value, Fraction(0))),
             group_id=draft.named.group_id,
             mistyped=draft.named.mistyped,
-            products=draft.products[:PRODUCTS_MAX] if any(draft.named) else (),
+            products=draft.products[:PRODUCT_NAMES_MAX] if any(draft.named) else (),
             compared=draft.compared and any(draft.named),
             problem=draft.problem,
         )

@@ -12,8 +12,9 @@ from typing import Any
 
 from domain.mailboxes import AddressError, mailbox
 from domain.money import CURRENCIES, decimals
-from schemas.parts import NUMBER_MAX, SUM_MAX
+from schemas.parts import EMAIL_MAX, NUMBER_MAX, SUM_MAX
 from schemas.reasons import OrderReason
+from schemas.shops import NAME_MAX
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 #: Exponents of ten: larger or smaller numbers are refused, as they would fill the memory.
@@ -29,8 +30,6 @@ _CHUNK = re.compile(r"\s*[0-9a-fA-F]{1,8}\s*")
 _OBJECTS_TRIED = 50
 _ERROR_CODE = re.compile(r"[a-z][a-z0-9_-]{2,59}")
 _YES = frozenset({"1", "true", "yes"})
-EMAIL_MAX = 320
-NUMBER_CHARACTERS_MAX = 100
 
 
 class GarbledError(ValueError):
@@ -202,7 +201,7 @@ def order_number(body: dict[str, Any], *names: str) -> str | None:
     for name in names:
         value = body.get(name)
         text = str(value).strip() if isinstance(value, str | int) and value else ""
-        if 0 < len(text) <= NUMBER_CHARACTERS_MAX and text.isprintable():
+        if 0 < len(text) <= NAME_MAX and text.isprintable():
             return text
     return None
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from schemas.parts import Message
-from schemas.shops import ShopOrderGone, ShopOrderSeen, ShopOrderUnnamed, ShopRefundSeen
+from schemas.shops import (
+    PROBLEM_MAX,
+    ShopOrderGone,
+    ShopOrderSeen,
+    ShopOrderUnnamed,
+    ShopRefundSeen,
+)
 from services.shop_bridge.rules.versions import is_settled
-
-PROBLEM_MAX = 500
 
 
 @dataclass(frozen=True)
