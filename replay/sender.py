@@ -143,11 +143,11 @@ async def _confirm(batch: _Batch, delivery: Awaitable[Any]) -> Any:
         return await delivery
     except KafkaError as error:
         raise ReplayError(
-            f"{_named(batch.first)} to {_named(batch.last)} did not get into {batch.topic}"
+            f"{_name_of(batch.first)} to {_name_of(batch.last)} did not get into {batch.topic}"
             f" partition {batch.partition} ({error!r}): look after the broker, then replay again"
         ) from error
 
 
-def _named(message: Message) -> str:
+def _name_of(message: Message) -> str:
     own = getattr(message, "order_id", None) or getattr(message, "return_id", None) or message.key
     return f"{type(message).__name__} {own}"

@@ -32,7 +32,7 @@ from runtime.metrics import PartitionMetrics
 from runtime.processor import Processor
 from runtime.records import instant, milliseconds
 from runtime.rows import Call
-from runtime.servers import Servers, Waiting
+from runtime.servers import Servers, WaitingCalls
 from runtime.store import Store
 
 #: The caller gives up so long before the claim's lease ends.
@@ -342,14 +342,14 @@ class Calls:
         measured.calls_waiting.set(self.waiting)
         measured.calls_oldest.set(self.oldest_seconds())
 
-    def waiting_for(self) -> list[Waiting]:
+    def waiting_for(self) -> list[WaitingCalls]:
         """The calls that wait for servers."""
         counts = self._queue.held()
         for claim in self._claims.values():
             if claim.server and self._servers.turn(claim.server) != "yes":
                 counts[claim.server] = counts.get(claim.server, 0) + 1
         return [
-            Waiting(server, calls, self._servers.why(server))
+            WaitingCalls(server, calls, self._servers.why(server))
             for server, calls in sorted(counts.items())
         ]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from runtime.dead_letters import Burying, DeadLetters
 from runtime.due import DueQueue
-from runtime.held import Held, Waits, due_ms, given_up, waited
+from runtime.held import Held, WaitingRows, due_ms, given_up, waited
 from runtime.key_rows import KeyRows
 from runtime.overlay import VALUE_BYTES_MAX, Overlay, RowError, Stashed
 from runtime.processor import Processor, Rule
@@ -77,7 +77,7 @@ class Fold:
         }
         # Row keys of calls that were put or deleted since they were last looked at.
         self.called: set[str] = set()
-        self.waits = Waits(store.waiting())
+        self.waits = WaitingRows(store.waiting())
         self._keys: dict[str, KeyRows] = {}
         self._held: dict[str, Held] = {}
         # Facts of changed rows not sent yet: by key, row name -> (time, cause, rule).

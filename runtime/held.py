@@ -74,7 +74,7 @@ def given_up(
     return topic, record
 
 
-class Waits:
+class WaitingRows:
     """The rows of table ``waiting`` of a partition: how many there are, and the oldest."""
 
     def __init__(self, rows: Iterable[tuple[int, str]]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from runtime.held import Waits
+from runtime.held import WaitingRows
 
 _LABELS = ["processor", "partition"]
 
@@ -86,7 +86,7 @@ class PartitionMetrics:
     calls_oldest: Gauge
     calls_ambiguous: Counter
 
-    def stands(self, now_ms: int, held: int, waits: Waits) -> None:
+    def stands(self, now_ms: int, held: int, waits: WaitingRows) -> None:
         """How the partition stands at the clock's time: keys held, and messages that wait."""
         self.clock.set(now_ms / 1000)
         self.held.set(held)

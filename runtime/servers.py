@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCalls:
     """Calls that wait for a server: how many, and one line that says why."""
 
     server: str

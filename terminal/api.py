@@ -286,7 +286,8 @@ def lines_of(
     found = document.get("problems") or ()
     if found:
         return [
-            f"{refused}{_named(str(each['field']), said_by)}: {each['problem']}" for each in found
+            f"{refused}{_with_option(str(each['field']), said_by)}: {each['problem']}"
+            for each in found
         ]
     for field, option in said_by.items():
         # A word such as "product" is not the field's name here.
@@ -307,7 +308,7 @@ def lines_of(
     return [f"{refused}{detail}"]
 
 
-def _named(field: str, said_by: Mapping[str, str]) -> str:
+def _with_option(field: str, said_by: Mapping[str, str]) -> str:
     """``members[2].email (--members-file)``: the option of the field or of its parent."""
     part = re.sub(r"\[\d+\]", "", field)
     while part:

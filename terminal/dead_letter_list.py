@@ -173,7 +173,7 @@ class Found:
     letters: list[DeadLetter]
     expired: list[Task]
 
-    def named(self, places: Sequence[str]) -> list[DeadLetter]:
+    def at(self, places: Sequence[str]) -> list[DeadLetter]:
         """The dead letters at these places. Raises ``Mistake`` if one is missing."""
         known = {letter.place: letter for letter in self.letters}
         missing = [place for place in places if place not in known]

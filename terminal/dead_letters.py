@@ -117,7 +117,7 @@ def show_one(
     if (place is None) == (task is None):
         raise Mistake("name a dead letter by N, or by --task", usage=True)
     found = dead_letter_list.read(settings_here())
-    letter = found.named([place])[0] if place is not None else found.of_task(task or "")[-1]
+    letter = found.at([place])[0] if place is not None else found.of_task(task or "")[-1]
     value = letter.record.value
     if as_json:
         headers = topics.headers_of(letter.record)
@@ -183,7 +183,7 @@ def replay(
     mended = value.read_bytes() if value is not None else None
     settings = settings_here()
     found = dead_letter_list.read(settings)
-    letters = found.named(places or []) if task is None else found.of_task(task)[-1:]
+    letters = found.at(places or []) if task is None else found.of_task(task)[-1:]
     if everything:
         letters = [
             each for each in found.letters if not each.is_done or (again and not each.is_purged)
@@ -292,7 +292,7 @@ def purge(
     partitions = topics.partitions_of(settings, DEAD_LETTERS)
     _, ends = asyncio.run(topics.stable_ends(settings, partitions))
     found = dead_letter_list.read(settings)
-    doomed = found.named(places or []) if task is None else found.of_task(task)
+    doomed = found.at(places or []) if task is None else found.of_task(task)
     if not places and task is None:
         doomed = [letter for letter in found.letters if wanted.includes(letter)]
     if doomed and not yes:

@@ -26,7 +26,7 @@ from terminal.console import (
     write,
 )
 from terminal.options import AsJson, Once, Url, given, time_of
-from terminal.payments import named, tell
+from terminal.payments import payment_of, tell
 from terminal.receipts import Plan, Receipt, lookups, plan
 from terminal.statement_files import BYTES_MAX, StatementError
 from terminal.statements import Credit, Statement, read_statement
@@ -95,7 +95,7 @@ def paid(
 ) -> None:
     """Record money that came for an invoice. Needs the admin's key."""
     with connected(url, as_json=as_json) as api:
-        invoice = named(api, _typed(number))
+        invoice = payment_of(api, _typed(number))
         key = once_of(once)
         known = _receive(api, invoice, amount, reference, time_of(at), key)
     if as_json:
@@ -151,7 +151,7 @@ def import_statement(
     statements = [_read(file) for file in files]
     credits = tuple(credit for each in statements for credit in each.credits)
     with connected(url, as_json=as_json) as api:
-        planned = plan(credits, _named(api, credits))
+        planned = plan(credits, _invoices_of(api, credits))
         if not dry_run:
             with progress("counting") as step:
                 for done, receipt in enumerate(planned.receipts, 1):
@@ -178,7 +178,7 @@ def _read(file: Path) -> Statement:
         raise Mistake(f"{file}: {error}; nothing was counted") from None
 
 
-def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentDetail]:
+def _invoices_of(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentDetail]:
     """The invoices that are named, as far as they are known."""
     found: dict[str, PaymentDetail] = {}
     numbers = lookups(credits)
@@ -186,7 +186,7 @@ def _named(api: Api, credits: tuple[Credit, ...]) -> dict[str, PaymentDetail]:
         for done, number in enumerate(numbers, 1):
             api.begin_anew()
             try:
-                found[number] = named(api, number)
+                found[number] = payment_of(api, number)
             except Refused as refused:
                 if refused.status != 404:
                     raise

@@ -129,7 +129,7 @@ def _table(text: str, separator: str) -> _Table:
     first = rows[0]
     columns = tuple(_COLUMNS.get(_plain(each)) for each in first.fields)
     if any(columns) and not any("@" in each for each in first.fields):
-        return _Table(rows[1:], _named(first, columns), is_named=True, separator=separator)
+        return _Table(rows[1:], _columns_of(first, columns), is_named=True, separator=separator)
     return _Table(rows, _unnamed(rows, separator), is_named=False, separator=separator)
 
 
@@ -152,7 +152,7 @@ def _rows(text: str, separator: str) -> Iterator[_Row]:
         raise ListError(f"line {begins} has {told}") from None
 
 
-def _named(first: _Row, columns: Sequence[Column | None]) -> Sequence[Column | None]:
+def _columns_of(first: _Row, columns: Sequence[Column | None]) -> Sequence[Column | None]:
     for field, column in zip(first.fields, columns, strict=True):
         if column is None and field:
             raise ListError(

@@ -62,10 +62,10 @@ def failed(
 
 
 def _asked(api: Api, payment: str, what: str, body: Any, once: str | None) -> Any:
-    return tell(api, named(api, payment), what, body, TOLD_BY, once)
+    return tell(api, payment_of(api, payment), what, body, TOLD_BY, once)
 
 
-def named(api: Api, payment: str) -> PaymentDetail:
+def payment_of(api: Api, payment: str) -> PaymentDetail:
     """The payment of an id or number."""
     return shown(PaymentDetail, api.get(f"/payments/{segment(payment)}"))
 

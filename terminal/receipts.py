@@ -104,7 +104,7 @@ class _Planning:
 
     def take(self, credit: Credit, standing: Standing) -> None:
         """Add a credit to the plan."""
-        named = self._named(credit)
+        named = self._invoices_of(credit)
         counted = _counted(credit, named)
         is_broken_off = 0 < len(counted) < len(named) and sum(counted.values()) < (
             credit.amount or 0
@@ -122,7 +122,7 @@ class _Planning:
             self._open[number] = max(0, self._open[number] - receipt.amount)
         self.made = replace(self.made, receipts=(*self.made.receipts, *found))
 
-    def _named(self, credit: Credit) -> dict[str, PaymentDetail]:
+    def _invoices_of(self, credit: Credit) -> dict[str, PaymentDetail]:
         known = {each: self._invoices.get(each) for each in credit.numbers}
         return {number: each for number, each in known.items() if each and each.kind == "invoice"}
 

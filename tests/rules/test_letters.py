@@ -349,7 +349,7 @@ def test_figures_by_locale_and_time_zone(
     locale: str | None, zone: str | None, whole: str, money: str
 ) -> None:
     figures = Figures.of(Person(id="a", locale=locale, time_zone=zone))
-    assert figures.whole(CLOSES_AT) == whole
+    assert figures.full(CLOSES_AT) == whole
     assert figures.money(123450, "EUR") == money
 
 
@@ -374,7 +374,7 @@ def test_money_by_currency(amount: int, currency: str, english: str, japanese: s
 @pytest.mark.parametrize("at", [datetime.min, datetime.max, datetime(2026, 3, 29, 1, 30)])
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Europe/Berlin"])
 def test_no_time_is_out_of_range(at: datetime, zone: str) -> None:
-    assert Figures("en", "en", zone).whole(at.replace(tzinfo=UTC))
+    assert Figures("en", "en", zone).full(at.replace(tzinfo=UTC))
 
 
 # --- what mail takes -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from domain.ids import derive
 from runtime.fold import Fold
-from runtime.held import Waits
+from runtime.held import WaitingRows
 from runtime.records import Encoder, OutputRecord, Partitioner, encode, milliseconds
 from runtime.rows import Waiting
 from runtime.store import Meta, Store
@@ -156,7 +156,7 @@ def test_the_oldest_is_found_without_a_look_at_all(
 ) -> None:
     """Seconds since the beginning; by now it is ten."""
     begin = datetime(1970, 1, 1, tzinfo=UTC)
-    waits = Waits([])
+    waits = WaitingRows([])
     for row_key, since in what:
         row = None if since is None else Waiting("", "", begin + timedelta(seconds=since))
         waits.take(row_key, row, None)

@@ -369,7 +369,7 @@ def _forget_if_none(rows: Rows, now: datetime) -> None:
 def close(row_name: str, rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     """Conclude or fail; offers that still wait for their sellers are judged first, for good."""
     messages: list[Message] = []
-    for number in waiting.asking(rows):
+    for number in waiting.numbers_asked(rows):
         del rows[DUE("look", number)]
         messages += _look(number, rows, now, sellers, is_last_look=True)
     return (*messages, *conclusion.conclude(rows, now, sellers))

@@ -166,7 +166,7 @@ def _names(applicant_id: str, email: str | None) -> list[str]:
     return [applicant_id, mailbox] if mailbox else [applicant_id]
 
 
-def _counting(application: Application, rows: Rows) -> dict[str, Applicant]:
+def _counted(application: Application, rows: Rows) -> dict[str, Applicant]:
     """The applicants who count under an application's id or its mailbox: two at most."""
     ids = [application.applicant_id]
     name = mailbox_name(application.email)
@@ -199,7 +199,7 @@ def _count_vouched(
 
     The mailbox's owner was not asked, so it replaces nothing that counts under another id.
     """
-    if any(who != application.applicant_id for who in _counting(application, rows)):
+    if any(who != application.applicant_id for who in _counted(application, rows)):
         _add_live(rows, -1)
         reason = ApplicationReason.ALREADY_RESERVED
         return _refuse(application_id, application, reason, None, rows, now)
@@ -211,7 +211,7 @@ def _count(
 ) -> Sequence[Message]:
     """Let an application count in place of the applicant's earlier one."""
     who = application.applicant_id
-    counting = _counting(application, rows)
+    counting = _counted(application, rows)
     if _is_overtaken(application_id, application, counting.values(), rows):
         _end(application_id, application, "replaced", rows)
         _let_go(_names(who, application.email), application_id, application.applied_at, rows)

@@ -66,10 +66,10 @@ def read(waiting: Waiting) -> Waiter:
     return WAITERS[waiting.type].model_validate_json(waiting.message)
 
 
-def asking(rows: Rows) -> Iterator[str]:
+def numbers_asked(rows: Rows) -> Iterator[str]:
     """The numbers of the offers that wait for their sellers, in order of arrival."""
     for name, _ in list(rows.scan(ASKING)):
-        yield name.partition("/")[2]
+        yield ASKING.part(name)
 
 
 def give_up(message: Waiter, waiting: Waiting, rows: Rows) -> GivenUp:

@@ -161,7 +161,7 @@ def decide(rows: Rows, now: datetime) -> Sequence[Message]:
     for name, purchaser in page:
         if purchaser.quantity:
             amount, _ = _formula(decision, purchaser.quantity, purchaser.value)
-            sent += _give(rows, _member(name), decision, amount, now)
+            sent += _give(rows, MEMBERS.part(name), decision, amount, now)
             cursor = replace(cursor, total=cursor.total + amount, members=cursor.members + 1)
     if len(page) < ROWS_PER_CALL:
         return [*sent, *_end(rows, decision, cursor)]
@@ -178,7 +178,7 @@ def _rank_floors(rows: Rows, decision: Decision, cursor: Cursor) -> Sequence[Mes
     for name, purchaser in page:
         if purchaser.quantity:
             floor, remainder = largest_remainder_floor(group_sum, purchaser.value, whole)
-            rows[REMAINDERS(f"{whole - remainder:020}", _member(name))] = Share(floor)
+            rows[REMAINDERS(f"{whole - remainder:020}", MEMBERS.part(name))] = Share(floor)
             cursor = replace(cursor, left=cursor.left - floor)
     last = len(page) < ROWS_PER_CALL
     rows[CHUNKS("decide")] = replace(
@@ -292,7 +292,3 @@ def _give(
         row_version=purchaser.version,
     )
     return favor, *letters.given(favor, purchaser, rows, now)
-
-
-def _member(name: str) -> str:
-    return name.split("/", 1)[1]

@@ -52,9 +52,9 @@ class Figures:
         """``March 3, 2026, 6:00 PM``."""
         return _minute(at, self.locale, self.zone)
 
-    def whole(self, at: datetime) -> str:
+    def full(self, at: datetime) -> str:
         """``Tuesday, March 3, 2026, 6:00 PM (Central European Standard Time)``."""
-        return _whole(at, self.language, self.locale, self.zone)
+        return _full(at, self.language, self.locale, self.zone)
 
 
 @lru_cache(maxsize=256)
@@ -97,7 +97,7 @@ def _minute(at: datetime, locale: str, zone: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _whole(at: datetime, language: str, locale: str, zone: str) -> str:
+def _full(at: datetime, language: str, locale: str, zone: str) -> str:
     there = _there(at, zone)
     joined = _joined(format_date(there, "full", locale=locale), there, locale)
     name = get_timezone_name(there, width="long", locale=locale)

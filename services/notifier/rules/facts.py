@@ -124,7 +124,7 @@ class Writes(Protocol):
     def minute(self, at: datetime) -> str:
         """A date and a time, for a sentence."""
 
-    def whole(self, at: datetime) -> str:
+    def full(self, at: datetime) -> str:
         """The same with weekday and time zone."""
 
 
@@ -280,11 +280,11 @@ def _times(notice: Notice, writes: Writes) -> dict[str, Any]:
     opens_at, closes_at = notice.says.opens_at, notice.says.closes_at
     return {
         "on": writes.day(notice.at),
-        "opens": opens_at and writes.whole(opens_at),
+        "opens": opens_at and writes.full(opens_at),
         "opens_short": opens_at and writes.minute(opens_at),
-        "deadline": closes_at and writes.whole(closes_at),
+        "deadline": closes_at and writes.full(closes_at),
         "deadline_short": closes_at and writes.minute(closes_at),
-        "confirm_by": notice.says.confirm_by and writes.whole(notice.says.confirm_by),
+        "confirm_by": notice.says.confirm_by and writes.full(notice.says.confirm_by),
         "confirm_by_short": notice.says.confirm_by and writes.minute(notice.says.confirm_by),
         "is_open": is_open(notice),
     }
@@ -296,7 +296,7 @@ def _writing(writes: Writes) -> Writing:
     def number(number: int | float) -> str:
         return writes.number(number) if isinstance(number, int) else str(number)
 
-    return Writing(writes.language, number, writes.whole)
+    return Writing(writes.language, number, writes.full)
 
 
 def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:

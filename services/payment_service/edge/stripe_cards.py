@@ -141,7 +141,7 @@ class StripeCards:
         if not request.session:
             return Reply("cancelled")  # a page that nobody ever heard of can't be paid
         try:
-            await _doing(
+            await _awaited(
                 client.v1.checkout.sessions.expire_async(
                     request.session, {}, {"idempotency_key": f"{request.key}-withdraw"}
                 )
@@ -156,7 +156,7 @@ class StripeCards:
     async def _capture(self, client: stripe.StripeClient, request: Request) -> Reply:
         amount = in_stripe_units(request.amount, request.currency)
         try:
-            intent = await _doing(
+            intent = await _awaited(
                 client.v1.payment_intents.capture_async(
                     request.of,
                     {"amount_to_capture": amount},
@@ -176,7 +176,7 @@ class StripeCards:
 
     async def _lift(self, client: stripe.StripeClient, request: Request) -> Reply:
         try:
-            intent = await _doing(
+            intent = await _awaited(
                 client.v1.payment_intents.cancel_async(
                     request.of, {}, {"idempotency_key": f"{request.key}-lift"}
                 )
@@ -193,7 +193,7 @@ class StripeCards:
         if request.looks and (found := await self._find_refund(client, request)):
             return found
         try:
-            refund = await _doing(
+            refund = await _awaited(
                 client.v1.refunds.create_async(
                     {
                         "payment_intent": request.of,
@@ -234,7 +234,7 @@ def _refunded(refund: Any) -> Reply:
     return Reply("pending", reference=refund.id)
 
 
-async def _doing(step: Awaitable[Any]) -> Any:
+async def _awaited(step: Awaitable[Any]) -> Any:
     """Do a step; raises ``StateError`` where its object is in another state, else the error."""
     try:
         return await step

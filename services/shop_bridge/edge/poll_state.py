@@ -14,7 +14,7 @@ PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 360, 1_440))
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Retry:
     """An order that is asked for again at ``at``, after so many ``tries`` since ``since``."""
 
     since: datetime
@@ -28,7 +28,7 @@ class State:
     """The time up to which Kafka has the changes of each list, and the failed orders."""
 
     up_to: dict[str, datetime] = field(default_factory=dict)
-    again: dict[str, Waiting] = field(default_factory=dict)
+    again: dict[str, Retry] = field(default_factory=dict)
 
     def fails(self, order_id: str, problem: str, now: datetime) -> bool:
         """Note that an order failed. Returns whether this is the first failure, or has a new
@@ -38,7 +38,7 @@ class State:
         tries = known.tries + 1 if known is not None else 1
         pause = PAUSES[min(tries, len(PAUSES)) - 1]
         since = known.since if known is not None else now
-        self.again[order_id] = Waiting(since, tries, now + pause, problem)
+        self.again[order_id] = Retry(since, tries, now + pause, problem)
         return known is None or known.problem != problem
 
     def due(self, now: datetime, most: int) -> list[str]:
@@ -60,7 +60,7 @@ class Position:
             return State(
                 {name: _instant(at) for name, at in told["up_to"].items()},
                 {
-                    order_id: Waiting(
+                    order_id: Retry(
                         _instant(each["since"]),
                         int(each["tries"]),
                         _instant(each["at"]),

@@ -96,8 +96,8 @@ async def poll_shop(
             ) as error:
                 POLL_FAILURES.labels(shop.name).inc()
                 wait = max(wait, _asked_to_wait(error))
-                if _named(error) != failure:
-                    failure = _named(error)
+                if _without_address(error) != failure:
+                    failure = _without_address(error)
                     _log.warning(
                         "a poll broke off", source=shop.name, error=failure, wait_seconds=wait
                     )
@@ -305,7 +305,7 @@ def _is_settled(entry: Entry) -> bool:
     return is_settled(entry.changed, entry.answer.read_at)
 
 
-def _named(error: Exception) -> str:
+def _without_address(error: Exception) -> str:
     """The error without the address it was asked of."""
     if isinstance(error, httpx.HTTPStatusError):
         return f"the shop answers {error.response.status_code}"

@@ -113,10 +113,10 @@ def product_ids(line: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def wholes(lines: Sequence[dict[str, Any]]) -> list[int | None]:
+def bundles(lines: Sequence[dict[str, Any]]) -> list[int | None]:
     """For each line of WooCommerce, the index of the bundle's line that it is a part of, or None.
 
-    A part whose whole is not in the order stands alone, so that its goods are not lost.
+    A part whose bundle is not in the order stands alone, so that its goods are not lost.
     """
     metas = [_meta(line) for line in lines]
     called: dict[tuple[str, str], list[int]] = {}
@@ -128,13 +128,13 @@ def wholes(lines: Sequence[dict[str, Any]]) -> list[int | None]:
                 called.setdefault((name, value), []).append(index)
     found: list[int | None] = []
     for index, (line, meta) in enumerate(zip(lines, metas, strict=True)):
-        wanted = _whole(line, meta)
+        wanted = _bundle(line, meta)
         others = (each for each in called.get(wanted, ()) if each != index) if wanted else ()
         found.append(next(iter(others), None))
     return found
 
 
-def _whole(line: dict[str, Any], meta: Mapping[str, str]) -> tuple[str, str] | None:
+def _bundle(line: dict[str, Any], meta: Mapping[str, str]) -> tuple[str, str] | None:
     """The field and value that the line of a part's bundle has; the first field that is set."""
     for name in PART_OF_LINE:
         value = payloads.identity_or_none(line, name)

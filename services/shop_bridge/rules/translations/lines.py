@@ -114,24 +114,24 @@ def join_parts(found: list[Draft], bodies: list[dict[str, Any]]) -> None:
     """
     if not name_a_group(found):
         return
-    wholes = goods.wholes(bodies)
+    bundles = goods.bundles(bodies)
     for index, draft in enumerate(found):
         if not any(draft.named):
             continue
-        top = _top(index, wholes)
-        whole = found[top]
-        if top == index or draft.named != whole.named:
+        top = _top(index, bundles)
+        bundle = found[top]
+        if top == index or draft.named != bundle.named:
             continue
         draft.named = Named()
-        whole.products = tuple(dict.fromkeys((*whole.products, *draft.products)))
-        if whole.counted is not None and draft.counted is not None:
-            value = whole.counted.value + draft.counted.value
-            whole.counted = whole.counted._replace(value=value)
+        bundle.products = tuple(dict.fromkeys((*bundle.products, *draft.products)))
+        if bundle.counted is not None and draft.counted is not None:
+            value = bundle.counted.value + draft.counted.value
+            bundle.counted = bundle.counted._replace(value=value)
 
 
-def _top(index: int, wholes: Sequence[int | None]) -> int:
+def _top(index: int, bundles: Sequence[int | None]) -> int:
     for _ in range(NESTED_MAX):
-        above = wholes[index]
+        above = bundles[index]
         if above is None:
             break
         index = above

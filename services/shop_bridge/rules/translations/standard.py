@@ -43,13 +43,15 @@ def read(body: Any, source: str) -> Spoken:
     except ValueError:
         mistyped = True
     try:
-        message: Message = ORDERS.adapter.validate_json(json.dumps(_whole(fields), default=str))
+        message: Message = ORDERS.adapter.validate_json(
+            json.dumps(_with_whole_numbers(fields), default=str)
+        )
     except ValueError as error:
         raise UnreadableError(_in_one_line(error)) from None
     return Spoken(message, mistyped)
 
 
-def _whole(fields: dict[str, Any]) -> dict[str, Any]:
+def _with_whole_numbers(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with whole decimals as whole numbers: many databases write 2 as 2.0 or "2.00"."""
     found = dict(fields)
     for name in NUMBERS:
