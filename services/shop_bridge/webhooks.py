@@ -28,11 +28,11 @@ from runtime.private_files import keep_files_private
 from runtime.settings import Settings, SettingsError, read_settings
 from runtime.web_server import serve
 from runtime.web_settings import WebSettings
+from services.shop_bridge.edge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.edge.outbox_reader import follow_outbox
 from services.shop_bridge.edge.polls import poll_shop
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.edge.receipt import RETRY_SECONDS, Receiver
-from services.shop_bridge.metrics import WEBHOOK_SECONDS, WEBHOOKS
 from services.shop_bridge.shops import BridgeSettings, Shop, ShopsError, read_shops
 
 Task = Callable[[], Coroutine[Any, Any, None]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import get_args
 
 from runtime.rows import DUE, Due, GivenUp, Rows, Waiting, keep_waiting
 from schemas.auctions import (
@@ -27,14 +28,7 @@ Waiter = (
     | ApplicationConfirmed
     | ApplicationWithdrawn
 )
-WAITERS: dict[str, type[Waiter]] = {
-    "AuctionOpened": AuctionOpened,
-    "CounterOffered": CounterOffered,
-    "AuctionWithdrawn": AuctionWithdrawn,
-    "Applied": Applied,
-    "ApplicationConfirmed": ApplicationConfirmed,
-    "ApplicationWithdrawn": ApplicationWithdrawn,
-}
+WAITERS: dict[str, type[Waiter]] = {each.__name__: each for each in get_args(Waiter)}
 
 
 def wait(message: Waiter, rows: Rows, now: datetime) -> None:

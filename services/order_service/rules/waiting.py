@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from domain.ids import is_group_id
 from runtime.rows import (
@@ -35,14 +35,7 @@ from services.order_service.rules import letters
 UNKNOWN_GROUP_WAIT = timedelta(hours=1)
 
 Waiter = OrderPlaced | OrderConfirmed | OrderPaid | OrderCancelled | OrderReturned | Payment
-WAITERS: dict[str, type[Waiter]] = {
-    "OrderPlaced": OrderPlaced,
-    "OrderConfirmed": OrderConfirmed,
-    "OrderPaid": OrderPaid,
-    "OrderCancelled": OrderCancelled,
-    "OrderReturned": OrderReturned,
-    "Payment": Payment,
-}
+WAITERS: dict[str, type[Waiter]] = {each.__name__: each for each in get_args(Waiter)}
 
 
 def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:

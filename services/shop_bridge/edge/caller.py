@@ -15,9 +15,9 @@ from runtime.breaker import Strained, Unasked, reply_of
 from runtime.caller import Lease
 from runtime.settings import read_settings
 from services.shop_bridge.edge.door import Door, NotNowError, NotTakenError
+from services.shop_bridge.edge.metrics import PAID_BACK
 from services.shop_bridge.edge.shopify_door import ShopifyDoor
 from services.shop_bridge.edge.woo_door import WooDoor
-from services.shop_bridge.metrics import PAID_BACK
 from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.shops import BridgeSettings, Shop, read_shops

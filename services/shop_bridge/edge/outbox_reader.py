@@ -25,8 +25,8 @@ from runtime.records import (
 from runtime.settings import Settings
 from schemas.ops import DEAD_LETTERS
 from schemas.reasons import OrderReason
+from services.shop_bridge.edge.metrics import MISTYPED, OUTBOX_EVENTS
 from services.shop_bridge.edge.publisher import Publisher
-from services.shop_bridge.metrics import MISTYPED, OUTBOX_EVENTS
 from services.shop_bridge.rules import unusable
 from services.shop_bridge.rules.translations import outbox
 from services.shop_bridge.rules.translations.payloads import GarbledError

@@ -23,6 +23,7 @@ from runtime.records import OutputRecord, milliseconds
 from runtime.settings import Settings
 from schemas.reasons import OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
+from services.shop_bridge.edge.metrics import POLL_FAILURES, POLL_WAITING, POLLED, POLLED_UP_TO
 from services.shop_bridge.edge.poll_state import Position, State
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
 from services.shop_bridge.edge.woo_listing import (
@@ -33,7 +34,6 @@ from services.shop_bridge.edge.woo_listing import (
     OrderError,
     Page,
 )
-from services.shop_bridge.metrics import POLL_FAILURES, POLL_WAITING, POLLED, POLLED_UP_TO
 from services.shop_bridge.rules import unusable
 from services.shop_bridge.rules.translations import woocommerce
 from services.shop_bridge.rules.translations.goods import Reading

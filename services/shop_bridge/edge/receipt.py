@@ -15,8 +15,8 @@ import structlog
 from runtime.records import milliseconds
 from schemas.parts import Message
 from services.shop_bridge.edge import signatures
+from services.shop_bridge.edge.metrics import MISTYPED, UNREADABLE, WEBHOOKS
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
-from services.shop_bridge.metrics import MISTYPED, UNREADABLE, WEBHOOKS
 from services.shop_bridge.rules import unusable
 from services.shop_bridge.rules.translations import payloads, shopify, standard, woocommerce
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
