@@ -18,7 +18,7 @@ from schemas.letters import LetterKind, Notice, ShownOffer, notices
 from schemas.parts import Person, Product
 from schemas.refusals import ProblemCode
 from services.notifier.letters import Sender, letter
-from services.notifier.letters.wording import Room
+from services.notifier.rules.labels import Room
 from texts.reasons import problem
 
 SENDER = Sender(

@@ -31,16 +31,16 @@ from services.auction_service.rules.offers import opening_problems
 from services.notifier import letters
 from services.notifier.letters import NoticeError, envelope_recipient, letter
 from services.notifier.letters.calendar_file import sequence
-from services.notifier.letters.facts import rows, values
 from services.notifier.letters.figures import Figures
-from services.notifier.letters.headers import message_id
 from services.notifier.letters.letter import DEADLINE_KINDS
 from services.notifier.letters.links import SignedLinks
-from services.notifier.letters.wording import (
+from services.notifier.letters.written import TextForm
+from services.notifier.rules.facts import rows, values
+from services.notifier.rules.headers import message_id
+from services.notifier.rules.labels import (
     KINDS,
     colon,
 )
-from services.notifier.letters.written import TextForm
 from tests.rules.golden import FOLDER, files
 from tests.rules.letter_samples import (
     AT,

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_time, get_datetime_format, get_timez
 from domain import figures
 from domain.money import CURRENCIES
 from schemas.parts import Person
-from services.notifier.letters.wording import minor_units
+from services.notifier.rules.labels import minor_units
 from texts.catalogue import language_of, texts
 
 

@@ -11,12 +11,11 @@ from domain.mailboxes import ascii_domain, usable
 from domain.unverified import greetable
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
 from schemas.parts import Person
-from services.notifier.letters import facts, headers, layout
+from services.notifier.letters import layout
 from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
-from services.notifier.letters.wording import colon
 from services.notifier.letters.written import (
     Headers,
     Letter,
@@ -25,6 +24,8 @@ from services.notifier.letters.written import (
     multipart,
     part,
 )
+from services.notifier.rules import facts, headers
+from services.notifier.rules.labels import colon
 
 SUBJECT_MAX = 200
 #: Kinds that tell a deadline which the recipient may want to keep in mind.

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from runtime.links import Links
 from schemas.letters import Notice, mailbox_of
-from services.notifier.letters.wording import Room
+from services.notifier.rules.labels import Room
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from domain.mailboxes import AddressError, ascii_domain, usable
 from schemas.letters import Notice
-from services.notifier.letters.wording import Room
+from services.notifier.rules.labels import Room
 from texts.facts import ADDRESSES
 from texts.reasons import reason
 

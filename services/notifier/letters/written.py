@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, zip_longest
 
-from services.notifier.letters.headers import proper
+from services.notifier.rules.headers import proper
 
 Headers = Sequence[tuple[str, str]]
 

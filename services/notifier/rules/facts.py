@@ -13,9 +13,9 @@ from domain.unverified import LEFT_OUT, without_links
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
 from schemas.parts import SUM_MAX, Problem
 from schemas.reasons import OfferReason, PaymentFailure, ReturnRefusal
-from services.notifier.letters import wording
-from services.notifier.letters.headers import NAME_MAX, clean
-from services.notifier.letters.wording import Room
+from services.notifier.rules import labels
+from services.notifier.rules.headers import NAME_MAX, clean
+from services.notifier.rules.labels import Room
 from texts.catalogue import paragraph, texts
 from texts.facts import APPLICATIONS, PAYMENTS
 from texts.reasons import (
@@ -159,7 +159,7 @@ def values(notice: Notice, writes: Writes) -> dict[str, Any]:
         **_codes(notice, writes),
         "is_unconfirmed": notice.kind == "confirm-order",
         "optional": notice.kind in OPTIONAL_KINDS,
-        "kind_name": texts(language).gettext(wording.KINDS[notice.kind]),
+        "kind_name": texts(language).gettext(labels.KINDS[notice.kind]),
         "room": room,
     }
 
@@ -179,7 +179,7 @@ def _picked(names: str, known: Mapping[str, Any], language: str) -> Iterator[Row
         label, _, key = name.partition("=")
         value = known[key or label]
         if value is not None:
-            yield Row(texts(language).gettext(wording.LABELS[label]), value)
+            yield Row(texts(language).gettext(labels.LABELS[label]), value)
 
 
 def _of_whom_and_what(notice: Notice, language: str) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _of_whom_and_what(notice: Notice, language: str) -> dict[str, Any]:
         "code": says.code and _id(says.code),
         "gift": (says.gift and _unverified(says.gift)) or None,
         "seller": (says.seller_name and _unverified(says.seller_name)) or None,
-        "method": says.method and texts(language).gettext(wording.METHODS[says.method]),
+        "method": says.method and texts(language).gettext(labels.METHODS[says.method]),
     }
 
 
@@ -240,7 +240,7 @@ def _counts(says: Says, writes: Writes) -> dict[str, Any]:
     language = writes.language
 
     def units(number: int | None) -> str | None:
-        return None if number is None else wording.units(number, writes.number(number), language)
+        return None if number is None else labels.units(number, writes.number(number), language)
 
     goal, total = says.number_of_products, says.total_quantity
     minimum = says.shown.minimum_reservations if says.shown else None
@@ -250,10 +250,10 @@ def _counts(says: Says, writes: Writes) -> dict[str, Any]:
         is_reached = total >= goal
         counted, aim = writes.number(total), writes.number(goal)
         if is_reached:
-            counted = wording.units(total, counted, language)
+            counted = labels.units(total, counted, language)
         else:
-            aim = wording.units(goal, aim, language)
-        progress = wording.progress(counted, aim, language, is_reached=is_reached)
+            aim = labels.units(goal, aim, language)
+        progress = labels.progress(counted, aim, language, is_reached=is_reached)
     return {
         "quantity": units(says.quantity),
         "quantity_max": units(says.quantity_max),
@@ -267,7 +267,7 @@ def _counts(says: Says, writes: Writes) -> dict[str, Any]:
         "reservations": units(says.reservations),
         "applicants": None
         if applicants is None
-        else wording.buyers(applicants, writes.number(applicants), language),
+        else labels.buyers(applicants, writes.number(applicants), language),
         "has_reservations": bool(says.reservations),
     }
 
