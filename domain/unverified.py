@@ -28,7 +28,7 @@ _WORD = re.compile(r"\S+")
 _TELEPHONE = re.compile(r"\d(?:[\s().-]*\d){6,}")
 _SLASHES = frozenset("/\\\uff0f\u2044\u2215\u29f8")
 #: Categories of invisible characters; joiners are allowed, as some languages are written with them.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
 
 
@@ -64,9 +64,9 @@ def without_links(text: str) -> str:
 def _bare(text: str) -> str:
     """The text without invisible characters, which could hide a link from the pattern."""
     return "".join(
-        each for each in text if each.isspace() or unicodedata.category(each) not in _HIDDEN
+        each for each in text if each.isspace() or unicodedata.category(each) not in HIDDEN
     )
 
 
 def _is_hidden(text: str) -> bool:
-    return any(unicodedata.category(each) in _HIDDEN and each not in _JOINERS for each in text)
+    return any(unicodedata.category(each) in HIDDEN and each not in _JOINERS for each in text)

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.money import in_decimals
+from domain.unverified import HIDDEN
 from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
 from runtime.running_stack import settings_here
@@ -193,11 +194,6 @@ def waiting(what: str) -> Iterator[None]:
 # --- words ---------------------------------------------------------------------------------------
 
 
-#: Characters that move the cursor, change the direction of text, or are invisible, by category:
-#: control and format characters, lone surrogates, private and unknown ones, line separators.
-_STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-
 class _Spelled(dict[int, str]):
     """How each character is written, for ``str.translate``; computed once per character."""
 
@@ -207,7 +203,7 @@ class _Spelled(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        is_steering = unicodedata.category(character) in _STEERING and character != "\n"
+        is_steering = unicodedata.category(character) in HIDDEN and character != "\n"
         written = self[code] = self._spell(character) if is_steering else character
         return written
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 from pydantic import ValidationError
 
+from schemas import parts
 from schemas.parts import Message
 from terminal import typed_values
 from terminal.console import Mistake, problems
@@ -19,7 +20,6 @@ Read = TypeVar("Read")
 Typed = TypeVar("Typed")
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 Scope = Literal["member", "group"]
-Incomplete = Literal["as-reached", "none", "cancel-all"]
 
 
 class Method(StrEnum):
@@ -68,7 +68,8 @@ Tiers = Annotated[
     ),
 ]
 IfIncomplete = Annotated[
-    Incomplete | None, typer.Option("--if-incomplete", help="What an incomplete group gets.")
+    parts.IfIncomplete | None,
+    typer.Option("--if-incomplete", help="What an incomplete group gets."),
 ]
 FavorScope = Annotated[
     Scope | None,

@@ -2,35 +2,28 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from schemas.api.todos import TRANSFERS_MAX, TodoView
+from schemas.api.todos import TRANSFERS_MAX, TodoKind, TodoView
 from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import count, mistakes, money, print_json, print_table, say, table, when
 from terminal.options import AsJson, Once, Url, given
+from texts.words import TASK_KINDS
 
 commands = typer.Typer(
     invoke_without_command=True,
     help="Tasks for people: payments, transfers, orders, letters and dead letters.",
 )
-Kind = Literal["payment", "transfer", "order", "letter", "record"]
 OfShop = Annotated[
     str | None, typer.Option("--shop", help="Only this shop's tasks; needs the admin's key.")
 ]
-OfKind = Annotated[Kind | None, typer.Option("--kind", help="Only tasks of this kind.")]
+OfKind = Annotated[TodoKind | None, typer.Option("--kind", help="Only tasks of this kind.")]
 Most = Annotated[
     int, typer.Option("--most", min=1, help="List at most this many, the oldest first.")
 ]
-TITLES: Mapping[str, str] = {
-    "payment": "Payments",
-    "transfer": "Transfers without an invoice",
-    "order": "Orders that could not be read",
-    "letter": "Letters that were not delivered",
-    "record": "Records that could not be read",
-}
 DONE_BY = {"task_id": "TASK", "reason": "--reason"}
 
 
@@ -65,7 +58,7 @@ def todo(
 def _by_reason(items: Iterable[TodoView]) -> list[list[TodoView]]:
     """Tasks by kind and reason, as one instruction serves all of a reason."""
     parts: dict[tuple[int, str], list[TodoView]] = {}
-    order = list(TITLES)
+    order = list(TASK_KINDS)
     for each in items:
         parts.setdefault((order.index(each.kind), each.reason), []).append(each)
     return [part for _, part in sorted(parts.items(), key=lambda item: item[0])]
@@ -73,7 +66,7 @@ def _by_reason(items: Iterable[TodoView]) -> list[list[TodoView]]:
 
 def _print(part: Sequence[TodoView]) -> None:
     first = part[0]
-    say(f"{TITLES[first.kind]} ({first.reason}): {first.what_to_do}")
+    say(f"{TASK_KINDS[first.kind]} ({first.reason}): {first.what_to_do}")
     made = table("Id", "Since", "About", "Amount", "Why", "Command", right=["Amount"])
     for each in part:
         amount = "" if each.amount is None else money(each.amount, each.currency)

@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from terminal import typed_values
-from terminal.api import PREFIX, Place, connected
+from terminal.api import CONNECT_SECONDS, PREFIX, Place, connected
 from terminal.console import Mistake, mistakes, out, say, steady_json
 from terminal.options import Url, typed
 from terminal.show import what_is
@@ -21,7 +21,6 @@ from terminal.sse import Event, Stream
 from terminal.watched import Watched, screen, watched
 
 IDS_MAX = 50
-CONNECT_SECONDS = 5.0
 #: A stream sends at least a comment every fifteen seconds.
 SILENCE_SECONDS = 45.0
 #: The longest pause between two tries.

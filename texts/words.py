@@ -36,6 +36,14 @@ WORDS: Final[Mapping[str, str]] = {
     "card": mark("card"),
     "invoice": mark("invoice"),
 }
+#: Kinds of tasks for people, as the name of a list.
+TASK_KINDS: Final[Mapping[str, str]] = {
+    "payment": mark("Payments"),
+    "transfer": mark("Transfers without an invoice"),
+    "order": mark("Orders that could not be read"),
+    "letter": mark("Letters that were not delivered"),
+    "record": mark("Records that could not be read"),
+}
 #: A step of the ladder, counted from 1.
 STEP: Final = mark("step {number} of the discounts")
 #: Fields of requests, offers and bodies that people fill in, by their path.

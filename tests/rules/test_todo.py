@@ -20,8 +20,8 @@ from services.storefront.rules import todo_texts
 from services.storefront.rules.rows import TodoRow
 from services.storefront.rules.todo_reasons import TODO_KINDS, reason_of_letter, reason_of_payment
 from services.storefront.rules.todo_texts import OTHER
-from terminal.todo import TITLES
 from texts.catalogue import languages, texts
+from texts.words import TASK_KINDS
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 GROUP = "GB-7K3M9-QXA2F-D"
@@ -163,8 +163,8 @@ def test_each_reason_of_a_payment_and_a_letter_has_an_example() -> None:
 
 
 def test_each_kind_and_reason_has_a_text() -> None:
-    assert set(KNOWN) == set(TODO_KINDS) == set(TITLES)
-    assert set(KNOWN) == set(todo_texts.KINDS) == set(todo_texts.ONE)
+    assert set(KNOWN) == set(TODO_KINDS) == set(TASK_KINDS)
+    assert set(KNOWN) == set(todo_texts.ONE)
     for kind, reasons in KNOWN.items():
         for reason in {*reasons, OTHER}:
             assert todo_texts.TO_DO[kind].get(reason), f"say in todo_texts.py: {kind} {reason}"

@@ -23,6 +23,7 @@ from runtime.records import OutputRecord, milliseconds
 from runtime.settings import Settings
 from schemas.reasons import OrderReason
 from schemas.shops import ShopOrderRead, ShopOrderUnread
+from services.shop_bridge.edge.door import WAIT_SECONDS_MAX
 from services.shop_bridge.edge.metrics import POLL_FAILURES, POLL_WAITING, POLLED, POLLED_UP_TO
 from services.shop_bridge.edge.poll_state import Position, State
 from services.shop_bridge.edge.publisher import NotAcknowledgedError, Publisher
@@ -46,7 +47,6 @@ from services.shop_bridge.shops import BridgeSettings, Shop
 OVERLAP = timedelta(minutes=2)
 #: ``any`` leaves out what lies in the trash.
 STATUSES = ("any", "trash")
-WAIT_SECONDS_MAX = 3600.0
 #: Polls in a row that broke off, for any reason. Then orders that fail are taken to be at fault.
 BREAKS_MAX = 3
 #: Orders that are asked for again in one poll.

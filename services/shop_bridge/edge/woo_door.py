@@ -6,13 +6,13 @@ from typing import Any
 import httpx
 
 from services.shop_bridge.edge.door import Gate, body_of
+from services.shop_bridge.edge.woo_listing import PAGE
 from services.shop_bridge.rules.outbound import woo_requests
 from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.shops import RestApi
 
-PAGE = 100
 #: The shop or its payment gateway said no, and took back what it had begun.
 REFUSALS = frozenset(
     {"woocommerce_rest_cannot_create_order_refund", "woocommerce_rest_invalid_order_refund"}

@@ -1,6 +1,6 @@
 """Routes of the tasks for people."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Query
 
@@ -8,6 +8,7 @@ from schemas.api.parts import GivenId, Page
 from schemas.api.todos import (
     DoneGiven,
     TaskView,
+    TodoKind,
     TodoView,
     TransferAnswer,
     TransfersGiven,
@@ -30,7 +31,6 @@ from texts.catalogue import ENGLISH, Language
 
 todos = router("todo")
 
-Kind = Literal["payment", "transfer", "order", "letter", "record"]
 _transfers = JsonBody(TransfersGiven)
 _done = JsonBody(DoneGiven)
 
@@ -54,7 +54,7 @@ async def list_todos(
     shop: ShopDep,
     actor: ActorDep,
     kind: Annotated[
-        Kind | Absent, Query(description="Only tasks of this kind; all if left out.")
+        TodoKind | Absent, Query(description="Only tasks of this kind; all if left out.")
     ] = None,
     of_shop: Annotated[
         GivenId | Absent,

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from domain.money import worth
 from domain.orders import units_by_link_max
 from domain.sources import ADMIN, STOREFRONT, is_reserved, may_feed
-from schemas.api.orders import CancellationGiven, OrderGiven, ReturnGiven
+from schemas.api.orders import CancellationGiven, OrderedState, OrderGiven, ReturnGiven
 from schemas.api.parts import PersonGiven
 from schemas.groups import GroupPurchase
 from schemas.orders import (
@@ -34,8 +33,6 @@ from services.storefront.readmodel.details import known_group
 from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings
 from texts.reasons import problem
-
-OrderedState = Literal["counted", "recorded", "unconfirmed"]
 
 
 @dataclass(frozen=True, slots=True)

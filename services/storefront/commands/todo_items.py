@@ -8,10 +8,11 @@ any of it: a mail server's or a shop's words may repeat one, so they are masked.
 import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 from runtime.masking import without_addresses
+from schemas.api.todos import Way
 from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.parts import Message
@@ -32,7 +33,6 @@ from texts.catalogue import ENGLISH, texts
 
 #: How a todo is closed: ``done`` by saying so, ``outcome`` by saying what became of the payment,
 #: ``retry`` by trying it again.
-Way = Literal["done", "outcome", "retry"]
 #: Reasons of orders that have no dead letter: there is nothing that came.
 _WITHOUT_DEAD_LETTER: Final = frozenset({OrderReason.NOT_FETCHED, OrderReason.NOT_THE_PRODUCT})
 #: Reasons of transfers that brought no money, so that none may be recorded for an invoice.

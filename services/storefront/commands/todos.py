@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
-from schemas.api.todos import TransferGiven
+from schemas.api.todos import TransferGiven, TransferState
 from schemas.ops import TASKS, Task, transfer_task_id
 from schemas.payments import Payment
 from schemas.refusals import ProblemCode, RefusalCode
@@ -22,8 +21,6 @@ from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.rules.rows import Listed, TodoRow
 from services.storefront.settings import PageSettings
 from texts.reasons import problem
-
-TransferState = Literal["new", "known", "done"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from texts.reasons import (
     told,
 )
 from texts.templates import escaped, install
+from texts.words import TASK_KINDS
 
 LANGUAGE_COOKIE = "lang"
 _YEAR_SECONDS = 365 * 86_400
@@ -157,6 +158,7 @@ def _environment(language: str) -> Environment:
         patterns=partial(_patterns, language),
         segment=partial(quote, safe=""),
         todo_texts=todo_texts,
+        task_kinds=TASK_KINDS,
     )
     return environment
 

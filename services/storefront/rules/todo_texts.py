@@ -6,14 +6,6 @@ from texts.catalogue import mark
 
 #: The text of a kind for reasons that are not known here is right whatever the reason is.
 OTHER: Final = "other"
-#: Kinds, as the name of a list.
-KINDS: Final = {
-    "payment": mark("Payments"),
-    "transfer": mark("Transfers without an invoice"),
-    "order": mark("Orders that could not be read"),
-    "letter": mark("Letters that were not delivered"),
-    "record": mark("Records that could not be read"),
-}
 #: One task of a kind.
 ONE: Final = {
     "payment": mark("Payment"),
