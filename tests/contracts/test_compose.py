@@ -1,6 +1,7 @@
 """The compose file: every container is confined, and is told no secret that it does not need."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from stack.supervisor import SECRETS
 
 COMPOSE: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = Path("deploy/Dockerfile").read_text(encoding="utf-8")
 BY_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 #: Reached by people, shops or banks, or reaching mail servers, shops or Stripe.
 FACING_OUTSIDE = {
@@ -42,10 +44,19 @@ def test_an_image_of_others_is_named_by_its_digest(name: str) -> None:
 
 
 def test_the_image_is_built_on_one_named_by_its_digest() -> None:
-    lines = Path("deploy/Dockerfile").read_text(encoding="utf-8").splitlines()
-    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    bases = [line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("FROM ")]
     assert bases
     assert all(BY_DIGEST.search(base) for base in bases)
+
+
+def test_the_image_gets_every_package_that_is_installed() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    found = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    packages = {pattern.removesuffix("*") for pattern in found}
+    copied = set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
+    kept = set(Path(".dockerignore").read_text(encoding="utf-8").splitlines())
+    assert copied == packages
+    assert {f"!{each}" for each in packages} <= kept
 
 
 @pytest.mark.parametrize("name", SERVICES)
