@@ -91,7 +91,7 @@ PROCESSOR = Processor(
         rows.PAYMENTS,
         rows.REPORTS,
         rows.SETTLED,
-        rows.WAITS,
+        rows.EARLY,
         WAITING,
         rows.CHUNKS,
     ),

@@ -285,7 +285,7 @@ class Settled:
 
 
 @dataclass(slots=True)
-class Waits:
+class Early:
     """Exists while rows or orders wait for the terms."""
 
 
@@ -379,5 +379,5 @@ PAYERS = Table("payer", Payer)
 PAYMENTS = Table("payment", Move)
 REPORTS = Table("report", Report)
 SETTLED = Single("settled", Settled)
-WAITS = Single("waits", Waits)
+EARLY = Single("waits", Early)
 CHUNKS = Table("chunk", Chunk)

@@ -41,6 +41,7 @@ from schemas.orders import PurchaseState
 from schemas.parts import Address, Member, Message
 from services.payment_service.rows import (
     CHUNKS,
+    EARLY,
     GROUP,
     LISTED,
     MEMBERS,
@@ -50,7 +51,6 @@ from services.payment_service.rows import (
     REPORTS,
     SETTLED,
     TERMS,
-    WAITS,
     Chunk,
     Group,
     Listed,
@@ -95,7 +95,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         organizer=Address.at(organizer),
         sources=message.sources,
     )
-    if WAITS in rows or group.ended or group.decided:
+    if EARLY in rows or group.ended or group.decided:
         end_waiting(rows)
         rows[CHUNKS("open")] = Chunk(step=ORDERS.prefix())
     return ()

@@ -24,14 +24,14 @@ from schemas.orders import (
 from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Message
 from schemas.reasons import RecordReason, ReturnRefusal
 from services.payment_service.rows import (
+    EARLY,
     GROUP,
     ORGANIZER,
     TERMS,
-    WAITS,
+    Early,
     Group,
     Order,
     Purchaser,
-    Waits,
     is_mistyped,
     member_name,
     method_of,
@@ -149,7 +149,7 @@ def await_no_longer(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
 def add_purchaser(member_id: str, before: Purchaser, after: Purchaser, rows: Rows) -> str | None:
     """Add a purchaser's change to the payer's sums. Returns the payer, if the terms are known."""
     if TERMS not in rows:
-        rows[WAITS] = Waits()
+        rows[EARLY] = Early()
         return None
     payer_id = payer_of(member_id, rows)
     payer = open_payer(payer_id, rows)
@@ -250,7 +250,7 @@ def add_order(name: Name[Order], before: Order | None, rows: Rows) -> str | None
     if order.state in NOT_TAKEN or not order.member_id:
         return None
     if TERMS not in rows:
-        rows[WAITS] = Waits()
+        rows[EARLY] = Early()
         return None
     terms = rows[TERMS]
     # No money is asked for an order from a source that does not count in the group.

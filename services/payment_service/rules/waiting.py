@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from runtime.rows import DUE, WAITING, Due, Rows, Waiting, drop
 from schemas.parts import Message
-from services.payment_service.rows import WAITS
+from services.payment_service.rows import EARLY
 
 TERMS_WAIT = timedelta(hours=1)
 ROW = WAITING("terms")
@@ -18,7 +18,7 @@ _DUE = DUE("unknown")
 
 def count_waiting(rows: Rows, now: datetime) -> None:
     """Count a key whose rows wait for the terms, from the first of them on."""
-    if WAITS in rows and ROW not in rows:
+    if EARLY in rows and ROW not in rows:
         until = now + TERMS_WAIT
         rows[ROW] = Waiting(type="", message="", arrived_at=now, until=until)
         rows[_DUE] = Due(until)
@@ -32,4 +32,4 @@ def count_no_more(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]
 
 def end_waiting(rows: Rows) -> None:
     """The terms have come, or the key is forgotten."""
-    drop(rows, WAITS, ROW, _DUE)
+    drop(rows, EARLY, ROW, _DUE)
