@@ -168,7 +168,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_A_DATE: mark("give a date and a time"),
     ProblemCode.NO_LISTED_CURRENCY: mark("choose a currency from the list"),
     ProblemCode.NOT_A_CHOICE: mark("choose one of the options"),
-    ProblemCode.BELOW_LEAST: mark("the shop asks for at least {least}"),
+    ProblemCode.BELOW_LEAST: mark("give at least {least}"),
     ProblemCode.ABOVE_MOST: mark("give at most {most}"),
     ProblemCode.PAST: mark("give a time in the future"),
     ProblemCode.INVITES_OUTSIDE: mark("give a time between now and the end of the term"),

@@ -51,7 +51,7 @@ def add(message: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     if is_unlucky and os.environ.get("FAULT") != "fact":
         # The words of an error may hold what somebody sent.
         raise ZeroDivisionError(f"thirteen of {message.member_email}")
-    tally: Tally = rows.get("tally", NOTHING)
+    tally: Tally = rows.get("tally") or NOTHING
     rows["tally"] = replace(
         tally,
         version=tally.version + 1,
@@ -70,7 +70,7 @@ def close_later(message: OrderPlaced, rows: Rows, now: datetime) -> Sequence[Mes
 
 def close(row_name: str, rows: Rows, now: datetime) -> Sequence[Message]:
     """Close at the deadline."""
-    tally: Tally = rows.get("tally", NOTHING)
+    tally: Tally = rows.get("tally") or NOTHING
     rows["tally"] = replace(tally, version=tally.version + 1, status="elapsed", closed_at=now)
     return (state("tally", rows),)
 

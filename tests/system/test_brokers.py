@@ -145,7 +145,7 @@ def test_taken_port_is_one_clear_line(embedded: brokers.RunningBroker, tmp_path:
 def test_broker_ends_with_a_killed_parent(tmp_path: Path) -> None:
     """A process that is killed with SIGKILL takes the broker it started with it."""
     program = (
-        "import sys, pathlib; from runtime import brokers; "
+        "import sys, pathlib; from stack import brokers; "
         "b = brokers.start('embedded', home=pathlib.Path(sys.argv[1])); "
         "print(b.bootstrap_servers, flush=True); sys.stdin.read()"
     )

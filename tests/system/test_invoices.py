@@ -128,7 +128,7 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
         "Corner Shop Ltd",
         "Green tea",
         "€10.00 = €20.00",
-        "Open: €20.00",
+        "Amount due: €20.00",
         order_id,
         "DE89 3704",
         creditor_reference(number) or "?",

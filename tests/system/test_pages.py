@@ -282,7 +282,7 @@ def test_a_group_purchase_by_its_forms(api: Api, somebody: Open) -> None:
     assert "ご注文の確認メールをお送りしました" in done.text
     assert re.search(r"\b0 of 3\b", ada.get(managed.url).text)
     many = bob.send(ordering, "/order/", 422, quantity="4", email=buyer)
-    assert "3 以下で入力してください" in many.text
+    assert "3 以下で指定してください" in many.text
     confirm(api, group[1], bob, buyer, "ご注文が確定しました")
     until("two of three", lambda: re.search(r"\b2 of 3\b", ada.get(managed.url).text))
     assert buyer not in ada.get(managed.url).html, "the organizer sees no addresses"
@@ -360,7 +360,7 @@ def test_what_can_t_be_shown_says_so_in_the_reader_s_language(api: Api, somebody
 def test_the_language_is_kept_and_every_answer_has_its_headers(api: Api, somebody: Open) -> None:
     reader = somebody("en-GB")
     assert "Buy together, pay less" in reader.get("/").text
-    assert "まとめて買えば" in reader.get("/?lang=ja").text
+    assert "みんなで買えば" in reader.get("/?lang=ja").text
     page = reader.get("/help")
     assert "しくみ" in page.text
     assert page.headers["content-language"] == "ja"
