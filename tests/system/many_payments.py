@@ -109,7 +109,12 @@ def run(stack: Stack, payments: int, kills: int, shares: Shares = BAD_DAY) -> Ta
             outside.payments.kill()
             outside.payments.start()
             done += 1
-        until("all groups settled", lambda: len(outside.outside.settled) == count, timeout=900)
+        until(
+            "all groups settled",
+            lambda: outside.outside.problems or len(outside.outside.settled) == count,
+            timeout=600,
+        )
+        assert not outside.outside.problems, outside.outside.problems
         stack.feed("orders", *((_return(each, now), None) for each in returned))
         until(
             "settled again after goods came back",

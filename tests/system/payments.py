@@ -136,6 +136,7 @@ class Outside:
                                 task = asyncio.create_task(step)
                                 under_way.add(task)
                                 task.add_done_callback(under_way.discard)
+                                task.add_done_callback(self._note_failure)
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=10)
@@ -180,11 +181,18 @@ class Outside:
         return share < self.bad_cards and is_first
 
     async def _pay(self, client: httpx.AsyncClient, page: str, card: str) -> None:
-        for _ in range(20):
+        # On a bad day many tries in a row may get no answer, so a payer pauses between them.
+        for _ in range(200):
             with suppress(httpx.HTTPError):
                 if (await client.post(page, data={"card": card})).is_success:
                     return
+            await asyncio.to_thread(self._stopping.wait, 0.1)
         self.problems.append(f"the page {page} can't be paid")
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        """A step that fails is a problem that the test shows, not a silent stop."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.problems.append(repr(error))
 
     def _carry_out(self, payment: Payment, sender: Any) -> Any:
         """The shop does what it is told, once for each time it is told."""
