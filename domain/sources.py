@@ -9,6 +9,8 @@ from collections.abc import Collection
 STOREFRONT = "storefront"
 #: The source of orders that an admin enters by hand.
 ADMIN = "admin"
+#: The issuer of sellers' ids. It sends no orders, but its name is reserved as those of sources are.
+SELLER = "seller"
 #: The most sources that a request may name.
 SOURCES_MAX = 20
 
@@ -33,7 +35,7 @@ def shop_of(source: str) -> str:
 
 def is_reserved(source: str) -> bool:
     """Whether a name is one of our own sources, so no shop may use it as its id or source."""
-    return any(_is_or_is_of(source, each) for each in (STOREFRONT, ADMIN))
+    return any(_is_or_is_of(source, each) for each in (STOREFRONT, ADMIN, SELLER))
 
 
 def _is_or_is_of(source: str, shop_id: str) -> bool:

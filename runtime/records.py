@@ -144,22 +144,9 @@ def decode(topic: Topic, record: InputRecord, partitioner: Partitioner) -> Messa
     if isinstance(record, Unreadable):
         raise BadRecordError(record.problem, RecordReason.UNREADABLE)
     if record.value is None:
-        raise BadRecordError(
-            "the value is null; this topic has no tombstones", RecordReason.NO_VALUE
-        )
-    value: bytes = record.value
-    if len(value) > RECORD_BYTES_MAX:
-        raise BadRecordError(
-            f"the value has {len(value)} bytes; a record of this system has at most"
-            f" {RECORD_BYTES_MAX}",
-            RecordReason.TOO_LARGE,
-        )
-    if record.headers:
-        value = _cloud_event_data(record.headers, value)
-    try:
-        message: Message = topic.adapter.validate_json(value)
-    except ValidationError as error:
-        raise BadRecordError(_in_one_line(error), RecordReason.SCHEMA) from None
+        message = _tombstone(topic, record)
+    else:
+        message = _message(topic, record, record.value)
     expected = message.key
     if not expected:
         return message
@@ -175,6 +162,36 @@ def decode(topic: Topic, record: InputRecord, partitioner: Partitioner) -> Messa
             " partitioner=murmur2_random)",
             RecordReason.WRONG_PARTITION,
         )
+    return message
+
+
+def _tombstone(topic: Topic, record: InputRecord) -> Message:
+    """What a record without a value says, where the topic has such records."""
+    if topic.tombstone is None:
+        said = "the value is null; this topic has no tombstones"
+        raise BadRecordError(said, RecordReason.NO_VALUE)
+    kind = topic.tombstone
+    try:
+        return kind.model_validate({kind.keyed_by: (record.key or b"").decode()})
+    except ValueError:
+        said = f"the key is {_shown(record.key)}, which is not the key of a {kind.__name__}"
+        raise BadRecordError(said, RecordReason.WRONG_KEY) from None
+
+
+def _message(topic: Topic, record: InputRecord, value: bytes) -> Message:
+    """The message in the value of a record."""
+    if len(value) > RECORD_BYTES_MAX:
+        raise BadRecordError(
+            f"the value has {len(value)} bytes; a record of this system has at most"
+            f" {RECORD_BYTES_MAX}",
+            RecordReason.TOO_LARGE,
+        )
+    if record.headers:
+        value = _cloud_event_data(record.headers, value)
+    try:
+        message: Message = topic.adapter.validate_json(value)
+    except ValidationError as error:
+        raise BadRecordError(_in_one_line(error), RecordReason.SCHEMA) from None
     return message
 
 

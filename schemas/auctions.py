@@ -6,13 +6,13 @@ from pydantic import Field, StringConstraints
 
 from schemas.parts import (
     EMAIL_MAX,
+    Contact,
     Count,
     Id,
     Instant,
     Message,
     Model,
     Money,
-    Person,
     Problem,
     Product,
     Quantity,
@@ -166,7 +166,7 @@ class Applied(Message):
     type: Literal["Applied"] = "Applied"
     application_id: Id
     auction_id: AuctionId
-    applicant: Person
+    applicant: Contact
     quantity: Quantity
     applied_at: Instant
     keyed_by: ClassVar[str] = "auction_id"

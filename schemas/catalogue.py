@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from schemas import auctions, favors, groups, letters, ops, orders, payments, shops
+from schemas import auctions, favors, groups, letters, ops, orders, payments, people, shops
 from schemas.ops import WITH_PROCESSORS
 from schemas.topic import Topic
 
 #: In the order in which documents list their topics.
-AREAS = (groups, orders, shops, payments, favors, auctions, letters, ops)
+AREAS = (people, groups, orders, shops, payments, favors, auctions, letters, ops)
 
 
 def buries(topic: Topic) -> str | None:

@@ -6,18 +6,20 @@ from pydantic import Field, StringConstraints
 
 from domain.sources import SOURCES_MAX
 from schemas.parts import (
+    Contact,
     Count,
     FavorTerms,
     Id,
     IfIncomplete,
     Instant,
     Limits,
+    ListedMember,
     Member,
     Message,
     Money,
+    Party,
     PaymentChoices,
     PaymentTerms,
-    Person,
     Problem,
     Product,
     Text,
@@ -123,7 +125,7 @@ class Terms(Message):
     issued_at: Instant
     withdrawn_at: Instant | None = None
     definition_id: Id | None = None
-    organizer: Person | None = None
+    organizer: Party | None = None
     product: Product
     number_of_products: Annotated[int, Field(ge=1)]
     unit_price: Money | None = None
@@ -177,7 +179,7 @@ class GroupPurchaseRequested(Message):
     request_id: Id
     requested_at: Instant
     definition_id: Id | None = None
-    organizer: Person | None = None
+    organizer: Contact | None = None
     product: Product | None = None
     number_of_products: int | None = None
     unit_price: int | None = None
@@ -186,7 +188,7 @@ class GroupPurchaseRequested(Message):
     closes_at: Instant | None = None
     grace_seconds: int | None = None
     stop_at_number: bool = False
-    members: Annotated[tuple[Member, ...], Field(max_length=1_000)] = ()
+    members: Annotated[tuple[ListedMember, ...], Field(max_length=1_000)] = ()
     member_parts: Annotated[int, Field(ge=0, le=10_000)] = 0
     payment: PaymentTerms | None = None
     favor: FavorTerms | None = None
@@ -203,7 +205,7 @@ class MembersListed(Message):
     request_id: Id
     part: Annotated[int, Field(ge=1)]
     parts: Annotated[int, Field(ge=1, le=10_000)]
-    members: Annotated[tuple[Member, ...], Field(max_length=1_000)]
+    members: Annotated[tuple[ListedMember, ...], Field(max_length=1_000)]
     keyed_by: ClassVar[str] = "request_id"
 
     @property

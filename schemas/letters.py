@@ -16,8 +16,9 @@ from schemas.parts import (
     Method,
     Model,
     Money,
+    Party,
     Percent,
-    Person,
+    PersonId,
     Problem,
     Product,
     Text,
@@ -59,13 +60,15 @@ class Says(Model):
     """What a letter tells; which fields a kind has is ``SAID``'s to say.
 
     ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
-    replaced. ``unit_price``, ``quantity`` and ``minimum_reservations`` are the recipient's own;
-    of ``right-intercepted`` they are the better condition, as by whom it is is not said.
+    replaced. ``party_id`` is the recipient's id in the group or auction. ``unit_price``,
+    ``quantity`` and ``minimum_reservations`` are the recipient's. In ``right-intercepted`` they
+    are the better condition; the letter does not name its seller.
     ``quantity_max`` is the most units that could have counted, if it was for too many.
     ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
     ``confirm_by`` is when an unconfirmed order expires.
     """
 
+    party_id: Id
     role: Role | None = None
     group_id: Id | None = None
     request_id: Id | None = None
@@ -135,16 +138,11 @@ class Notice(Message):
     type: Literal["Notice"] = "Notice"
     notice_id: Id
     kind: LetterKind
-    recipient: Person
+    recipient_id: PersonId
     about: Id
     at: Instant
     says: Says
     keyed_by: ClassVar[str] = "recipient_id"
-
-    @property
-    def recipient_id(self) -> str:
-        """Whom it goes to."""
-        return self.recipient.id
 
     @property
     def event_id(self) -> str:
@@ -157,30 +155,29 @@ def missing(notice: Notice) -> Sequence[str]:
     return sorted(name for name in SAID[notice.kind] if getattr(notice.says, name) is None)
 
 
-def notice_id(kind: LetterKind, about: str, recipient_id: str, *of: object) -> str:
-    """The id of the letter that tells this recipient of this; 32 hexadecimal characters."""
-    cause = "\x00".join(map(str, (kind, about, recipient_id, *of)))
+def notice_id(kind: LetterKind, about: str, party_id: str, *of: object) -> str:
+    """The id of the letter that tells this party of this; 32 hexadecimal characters."""
+    cause = "\x00".join(map(str, (kind, about, party_id, *of)))
     return sha256(cause.encode()).hexdigest()[:32]
 
 
 def notices(
-    kind: LetterKind, recipient: Person, about: str, at: datetime, *of: object, **says: Any
+    kind: LetterKind, recipient: Party, about: str, at: datetime, *of: object, **says: Any
 ) -> tuple[Notice, ...]:
-    """The letter to a recipient, or none to one without an address.
+    """The letter to a recipient, or none to one who can't be reached.
 
     ``of`` tells letters of one kind about one thing apart, such as an order's id. Raises
     ``ValueError`` when a field that the kind needs is missing.
     """
-    if not recipient.email:
+    if recipient.person_id is None:
         return ()
-    person = Person(**{name: getattr(recipient, name) for name in Person.model_fields})
     notice = Notice(
         notice_id=notice_id(kind, about, recipient.id, *of),
         kind=kind,
-        recipient=person,
+        recipient_id=recipient.person_id,
         about=about,
         at=at,
-        says=Says(**says),
+        says=Says(party_id=recipient.id, **says),
     )
     if lacks := missing(notice):
         raise ValueError(f"a letter {kind} does not say {', '.join(lacks)}")
@@ -191,7 +188,7 @@ class LetterResend(Message):
     """Ops want a letter sent again, now, even if it was given up or its address suppressed."""
 
     type: Literal["LetterResend"] = "LetterResend"
-    recipient_id: Id
+    recipient_id: PersonId
     notice_id: Id
     at: Instant
     keyed_by: ClassVar[str] = "recipient_id"
@@ -213,7 +210,7 @@ class Preference(Message):
     recipient's.
     """
 
-    recipient_id: Id
+    recipient_id: PersonId
     kind: LetterKind | Literal["all"]
     at: Instant
     mailbox: Id | None = None
@@ -249,7 +246,7 @@ class Delivery(Message):
     """
 
     type: Literal["Delivery"] = "Delivery"
-    recipient_id: Id
+    recipient_id: PersonId
     notice_id: Id
     kind: LetterKind
     about: Id

@@ -4,17 +4,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import StringConstraints
 
+from domain.people import of_source
 from schemas.groups import Terms
 from schemas.parts import (
     EMAIL_MAX,
-    Address,
+    Contact,
     Count,
     Id,
     Instant,
     Message,
     Money,
     Period,
-    Person,
+    PersonId,
     Quantity,
     Status,
     Version,
@@ -53,8 +54,8 @@ class PurchaseRow(Message):
     last_ordered_at: Instant | None = None
     orders: Count
     orders_mark: Count | None = None
-    #: Whom letters about this row go to; left out without an address.
-    member: Person | None = None
+    #: Whose letters tell of this row; left out without an address.
+    person_id: PersonId | None = None
     keyed_by: ClassVar[str] = "group_id"
 
     @property
@@ -105,12 +106,15 @@ class Order(Message):
     """What placed and paid orders share; known by ``source`` and ``order_id``.
 
     ``member_locale`` (BCP 47) and ``member_time_zone`` (IANA) are how its letters are written.
+    ``person_id`` is the person in ``people`` if it is not the source's member of that id; then the
+    address may be left out.
     """
 
     order_id: Id
     source: Id
     group_id: Id
     member_id: Id
+    person_id: PersonId | None = None
     member_email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
     member_locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     member_time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
@@ -122,11 +126,17 @@ class Order(Message):
     keyed_by: ClassVar[str] = "group_id"
 
     @property
-    def address(self) -> Address | None:
-        """Where letters about it go, if it says so."""
-        if not self.member_email:
+    def contact(self) -> Contact | None:
+        """Its member with the address that it came with; ``None`` if no letter can go there."""
+        if not (self.member_email or self.person_id):
             return None
-        return Address(self.member_email, None, self.member_locale, self.member_time_zone)
+        return Contact(
+            id=self.member_id,
+            person_id=self.person_id or of_source(self.source, self.member_id),
+            email=self.member_email,
+            locale=self.member_locale,
+            time_zone=self.member_time_zone,
+        )
 
 
 class OrderPlaced(Order):

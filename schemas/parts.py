@@ -12,6 +12,12 @@ Id = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$"),
 ]
+#: The id of a person in the topic ``people``: an id, or two with a colon between, see
+#: ``domain.people``.
+PersonId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[^/\x00-\x1f\x7f]+$"),
+]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 #: Characters of an address for mail.
 EMAIL_MAX = 320
@@ -99,41 +105,56 @@ class MemberPayment(Model):
     method: Method
 
 
-class Person(Model):
-    """Someone who gets letters; all but the id may be unknown."""
+class Party(Model):
+    """Someone with a part in a group or an auction.
+
+    ``person_id`` is the key of the party's address in the topic ``people``. Without it no letter
+    goes to the party.
+    """
 
     id: Id
+    person_id: PersonId | None = None
+
+
+class Contact(Party):
+    """A party as a command names it, with an address if one is known.
+
+    With an ``email`` and without a ``person_id``, the ``id`` is the person's id too.
+    """
+
     email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
     name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
     locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
 
+    @property
+    def reached_as(self) -> str | None:
+        """The id of the person who gets the letters; ``None`` without an address."""
+        return self.person_id or (self.id if self.email else None)
 
-class Address(NamedTuple):
-    """Where a person's letters go, and how they are written: what rows keep beside an id."""
-
-    email: str
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-
-    @classmethod
-    def at(cls, person: Person | None) -> "Address | None":
-        """A person's, if there is one."""
-        if person is None or not person.email:
-            return None
-        return cls(person.email, person.name, person.locale, person.time_zone)
-
-    def of(self, person_id: str) -> Person:
-        """The person of this id with this address."""
-        return Person(id=person_id, **self._asdict())
+    def party(self) -> Party:
+        """The contact as facts and rows name it, without the address."""
+        return Party(id=self.id, person_id=self.reached_as)
 
 
-class Member(Person):
+class Member(Party):
     """A purchaser; ``reserved`` are the units that an auction's contract says to be bought."""
 
     payment: MemberPayment | None = None
     reserved: Count | None = None
+
+
+class ListedMember(Contact):
+    """A purchaser as a command lists it, see ``Member``."""
+
+    payment: MemberPayment | None = None
+    reserved: Count | None = None
+
+    def member(self) -> Member:
+        """The purchaser as facts name it, without the address."""
+        return Member(
+            id=self.id, person_id=self.reached_as, payment=self.payment, reserved=self.reserved
+        )
 
 
 class PaymentTerms(Model):

@@ -40,11 +40,14 @@ class Topic:
     purpose: str
     partitions: int = PARTITIONS
     compacted: bool = False
+    #: The message that a record without a value stands for; its one field is the key.
+    tombstone: type[Message] | None = None
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """Validates a value of this topic; ``type`` decides which message it is."""
         types = self.messages + ((TimePassed,) if self.kind == "command" else ())
+        types += (self.tombstone,) if self.tombstone else ()
         if len(types) == 1:
             return TypeAdapter(types[0])
         union: Any = Annotated[Union[types], Field(discriminator="type")]  # noqa: UP007
