@@ -3,6 +3,8 @@
 seller-registrations ─▶ seller desk ─▶ sellers ─┐ (read whole)
 offers, applications ───────────────────────────┴─▶ auction ─▶ auctions, notices,
                                                     a contract's group-purchase-requests
+
+Both send the addresses that come in to people.
 """
 
 from runtime.processor import Processor, takes
@@ -26,6 +28,7 @@ from schemas.auctions import (
 )
 from schemas.groups import GROUP_PURCHASE_REQUESTS
 from schemas.letters import NOTICES
+from schemas.people import PEOPLE
 from services.auction_service import rows
 from services.auction_service.rules import auctions, conclusion, invitations, sellers
 
@@ -33,7 +36,7 @@ DESK = Processor(
     service="auction_service",
     name="desk",
     inputs=(SELLER_REGISTRATIONS,),
-    outputs=(SELLERS,),
+    outputs=(SELLERS, PEOPLE),
     on=dict(
         [
             takes(SellerRegistered, sellers.register),
@@ -52,7 +55,7 @@ AUCTION = Processor(
     service="auction_service",
     name="auction",
     inputs=(OFFERS, APPLICATIONS),
-    outputs=(AUCTIONS, GROUP_PURCHASE_REQUESTS, NOTICES),
+    outputs=(AUCTIONS, GROUP_PURCHASE_REQUESTS, NOTICES, PEOPLE),
     reads_whole=(SELLERS,),
     on=dict(
         [
@@ -88,6 +91,7 @@ AUCTION = Processor(
         rows.ASKED,
         rows.BIDDERS,
         rows.ADDRESSES,
+        rows.EARLY,
         rows.APPLICATIONS,
         rows.APPLICANTS,
         rows.MAILBOXES,

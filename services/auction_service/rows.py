@@ -12,6 +12,7 @@ Of an auction:
   ``asked/<offer_id>``, which says that there is one.
 - ``bidder/<seller_id>`` and ``address/<digest of a mailbox>``: a seller who competes here, and so
   can't apply.
+- ``early/<application_id>``: an application that waits for its auction.
 - ``application/<application_id>``: all that is known of an application.
 - ``applicant/<applicant_id>``: the one application of an applicant that counts.
 - ``mailbox/<digest>``: the applicant who counts under this mailbox.
@@ -142,8 +143,18 @@ class Mark:
 
 
 @dataclass(slots=True)
+class Early:
+    """The mailbox of an application whose message waits without the address."""
+
+    mailbox: str | None
+
+
+@dataclass(slots=True)
 class Application:
-    """An application; the address and what else a letter needs until it counts."""
+    """An application; the person and the mailbox only until it counts.
+
+    ``mailbox`` is the digest of a canonical address, as in the names of rows.
+    """
 
     state: ApplicationState
     applicant_id: str = ""
@@ -151,10 +162,8 @@ class Application:
     applied_at: datetime | None = None
     reason: str = ""
     quantity_max: int | None = None
-    email: str | None = None
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
+    person_id: str | None = None
+    mailbox: str | None = None
 
 
 @dataclass(slots=True)
@@ -164,10 +173,8 @@ class Applicant:
     application_id: str
     applied_at: datetime
     quantity: int
-    email: str | None = None
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
+    person_id: str | None = None
+    mailbox: str | None = None
 
 
 @dataclass(slots=True)
@@ -252,6 +259,7 @@ ASKING = Table("asking", Waiting)
 ASKED = Table("asked", Mark)
 BIDDERS = Table("bidder", Mark)
 ADDRESSES = Table("address", Mark)
+EARLY = Table("early", Early)
 APPLICATIONS = Table("application", Application)
 APPLICANTS = Table("applicant", Applicant)
 MAILBOXES = Table("mailbox", Mailbox)

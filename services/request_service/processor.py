@@ -1,8 +1,8 @@
 """group-purchase-requests, definitions ─▶ desk ─▶ request-outcomes, group-purchases.
 
 On the way an id is claimed, in a step keyed by the id itself, so that it is given once:
-desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk. Who is named in the request is told by letter:
-desk ─▶ notices.
+desk ─▶ id-claims ─▶ registrar ─▶ id-answers ─▶ desk. The organizer and the members get letters, and
+their addresses are known by another topic: desk ─▶ notices, people.
 """
 
 from runtime.processor import Processor, takes
@@ -22,6 +22,7 @@ from schemas.groups import (
     MembersListed,
 )
 from schemas.letters import NOTICES
+from schemas.people import PEOPLE
 from services.request_service import rows
 from services.request_service.rules import requests
 
@@ -29,7 +30,7 @@ DESK = Processor(
     service="request_service",
     name="desk",
     inputs=(GROUP_PURCHASE_REQUESTS, ID_ANSWERS),
-    outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES, NOTICES),
+    outputs=(ID_CLAIMS, GROUP_PURCHASES, REQUEST_OUTCOMES, NOTICES, PEOPLE),
     reads_whole=(DEFINITIONS,),
     on=dict(
         [

@@ -19,7 +19,7 @@ from schemas.parts import KeptProblem
 
 @dataclass(slots=True)
 class Asked:
-    """A request, as JSON, that waits for its definition since ``seen_at``."""
+    """A request, as JSON without addresses, that waits for its definition since ``seen_at``."""
 
     request: str
     seen_at: datetime
@@ -50,9 +50,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class Part:
-    """A ``MembersListed`` as JSON."""
+    """A ``MembersAdmitted`` as JSON; until the id is issued, under the first derivation."""
 
-    listed: str
+    members: str
 
 
 class OddPart(NamedTuple):
@@ -67,7 +67,8 @@ class OddPart(NamedTuple):
 class Gathered:
     """What has come of ``of`` parts: how many parts and members, and the members' own methods.
 
-    ``odd_part`` is the first part that speaks of another number of parts.
+    ``odd_part`` is the first part that speaks of another number of parts. ``organizer`` is the
+    person whose address the request gave as the organizer's, which no part changes.
     """
 
     of: int
@@ -75,6 +76,7 @@ class Gathered:
     members: int = 0
     methods: tuple[str, ...] = ()
     odd_part: OddPart | None = None
+    organizer: str | None = None
 
 
 @dataclass(slots=True)

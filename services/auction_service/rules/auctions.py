@@ -21,6 +21,8 @@ Where the design is silent, the reading that loses nothing:
   replaces nothing that counts under another id.
 - Who applied can't outbid, and who competes can't apply: both first take back the other.
 - A contract binds: nothing is confirmed or withdrawn after the term.
+- An applicant's address is sent to ``people`` when it comes, as letters may follow. If the
+  application waits for its auction, it is not known yet whether any will.
 """
 
 from collections.abc import Sequence
@@ -245,8 +247,7 @@ def apply(message: Applied, rows: Rows, now: datetime, sellers: Sellers) -> Sequ
         return (_refused_application(message, reason, rows),)
     known = rows.get(reservations.application_name(message.application_id))
     if AUCTION not in rows and (known is None or known.state != "refused"):
-        waiting.wait(message, rows, now)
-        return ()
+        return reservations.wait_for_auction(message, rows, now)
     return reservations.take_application(message, rows, now)
 
 
@@ -343,16 +344,15 @@ def refuse_unknown(
         )
         return offers.keep(message, judged, rows, sellers, now)
     if isinstance(message, Applied):
-        name = reservations.application_name(message.application_id)
-        application = rows.get(name)
-        if application is None:
-            application = rows[name] = Application(
-                state="refused",
-                applicant_id=message.applicant.id,
-                quantity=message.quantity,
-                applied_at=message.applied_at,
-                reason=ApplicationReason.UNKNOWN_AUCTION,
-            )
+        reservations.forget_early(message.application_id, rows)
+        application = Application(
+            state="refused",
+            applicant_id=message.applicant.id,
+            quantity=message.quantity,
+            applied_at=message.applied_at,
+            reason=ApplicationReason.UNKNOWN_AUCTION,
+        )
+        rows[reservations.application_name(message.application_id)] = application
         return (reservations.refused(message.application_id, application, rows),)
     return (waiting.give_up(message, row, rows),)
 

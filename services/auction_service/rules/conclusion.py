@@ -21,7 +21,7 @@ from runtime.rows import (
 )
 from schemas.auctions import Conclusion, ContractConcluded, ContractFailed
 from schemas.groups import GroupPurchaseRequested, MembersListed
-from schemas.parts import Member, Message, Person
+from schemas.parts import Contact, ListedMember, Message
 from services.auction_service.rows import (
     ADDRESSES,
     APPLICANTS,
@@ -46,10 +46,15 @@ from services.auction_service.rows import (
     shown_of,
 )
 from services.auction_service.rules import letters
-from services.auction_service.rules.letters import Sellers, person, person_of
+from services.auction_service.rules.letters import (
+    Sellers,
+    applicant_party,
+    seller_of,
+    seller_party,
+)
 
-#: So that a part of the longest names and addresses still is a record.
-MEMBERS_PER_PART = 100
+#: The members of one call, as a part of the longest ids is a record all the same.
+MEMBERS_PER_PART = ROWS_PER_CALL
 TABLES: tuple[Table[Any], ...] = (
     *(OFFERS, BIDDERS, ADDRESSES, APPLICATIONS, APPLICANTS, MAILBOXES),
     *(GONE, TOLD, INVITED),
@@ -80,7 +85,7 @@ def conclude(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     fact: Message = ContractFailed(**dict(end))
     if auction.group_request_id:
         fact = ContractConcluded(**dict(end), group_request_id=auction.group_request_id)
-    winner = person_of(sellers, auction.shown.seller_id)
+    winner = seller_party(sellers, auction.shown.seller_id)
     return (fact, *letters.concluded(rows.key, winner, "winner", auction))
 
 
@@ -119,19 +124,21 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     seller_name = None
     if auction.group_request_id:
         messages += _request(cursor, applicants, auction, sellers)
-        seller_name = person_of(sellers, auction.shown.seller_id).name
+        seller = seller_of(sellers, auction.shown.seller_id)
+        seller_name = seller.name if seller else None
     for who, applicant in applicants:
         messages += letters.concluded(
             rows.key,
-            person(who, applicant),
+            applicant_party(who, applicant),
             "applicant",
             auction,
             quantity=applicant.quantity,
             seller_name=seller_name,
         )
     if len(applicants) == ROWS_PER_CALL:
-        part = cursor.part + ROWS_PER_CALL // MEMBERS_PER_PART
-        rows[CHUNKS("tell")] = replace(cursor, after=APPLICANTS(applicants[-1][0]), part=part)
+        rows[CHUNKS("tell")] = replace(
+            cursor, after=APPLICANTS(applicants[-1][0]), part=cursor.part + 1
+        )
     else:
         rows[CHUNKS("tell")] = Cursor(step="sellers")
     return messages
@@ -146,38 +153,37 @@ def _request(
     """
     assert auction.group_request_id
     parts = -(-auction.applicants // MEMBERS_PER_PART)
-    members = [
-        Member(**dict(person(who, applicant)), reserved=applicant.quantity)
+    members = tuple(
+        ListedMember(id=who, person_id=applicant.person_id, reserved=applicant.quantity)
         for who, applicant in page
-    ]
+    )
     messages: list[Message] = []
     if cursor.part == 0:
-        seller = person_of(sellers, auction.shown.seller_id)
+        seller = seller_party(sellers, auction.shown.seller_id)
         messages.append(
             GroupPurchaseRequested(
                 request_id=auction.group_request_id,
                 requested_at=auction.closes_at,
-                organizer=Person(**dict(seller)),
+                organizer=Contact(**dict(seller)),
                 product=product_of(auction),
                 number_of_products=auction.reservations,
                 unit_price=auction.shown.unit_price,
                 currency=auction.currency,
-                members=tuple(members) if parts == 1 else (),
+                members=members if parts == 1 else (),
                 member_parts=parts if parts > 1 else 0,
                 visibility="unlisted",
                 sources=sources_of_shop(seller.id),
             )
         )
-    if parts > 1:
-        messages += [
+    if parts > 1 and members:
+        messages.append(
             MembersListed(
                 request_id=auction.group_request_id,
-                part=cursor.part + 1 + first // MEMBERS_PER_PART,
+                part=cursor.part + 1,
                 parts=parts,
-                members=tuple(members[first : first + MEMBERS_PER_PART]),
+                members=members,
             )
-            for first in range(0, len(members), MEMBERS_PER_PART)
-        ]
+        )
     return messages
 
 
@@ -192,7 +198,9 @@ def _tell_sellers(cursor: Cursor, rows: Rows, sellers: Sellers) -> Sequence[Mess
         notice
         for seller_id in bidders
         if seller_id != auction.shown.seller_id
-        for notice in letters.concluded(rows.key, person_of(sellers, seller_id), "seller", auction)
+        for notice in letters.concluded(
+            rows.key, seller_party(sellers, seller_id), "seller", auction
+        )
     ]
 
 

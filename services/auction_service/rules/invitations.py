@@ -51,7 +51,7 @@ def invite_some(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message
         is_good = standing_at(seller, auction.invited_at) == "good"
         if is_good and INVITED(seller_id) not in rows:
             rows[INVITED(seller_id)] = Mark()
-            messages += letters.invitation(rows.key, seller, auction, now)
+            messages += letters.invitation(rows.key, seller_id, auction, sellers, now)
     if len(page) == ROWS_PER_CALL:
         rows[CHUNKS("invite")] = replace(cursor, after=page[-1])
     elif cursor.step == "late":

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from domain.people import of_seller
 from schemas.auctions import ApplicationRefused, Applied, Offer, Seller
 from schemas.letters import Notice, Role, notices
-from schemas.parts import AMOUNT_MAX, Message, Person
+from schemas.parts import AMOUNT_MAX, Message, Party
 from services.auction_service.rows import (
     Applicant,
     Application,
@@ -26,25 +27,16 @@ def seller_of(sellers: Sellers, seller_id: str) -> Seller | None:
     return found if isinstance(found, Seller) else None
 
 
-def person_of(sellers: Sellers, seller_id: str) -> Person:
-    """Whom letters to a seller go to; without an address while the seller is not known."""
+def seller_party(sellers: Sellers, seller_id: str) -> Party:
+    """The recipient of letters to a seller; nobody is reached while the seller is not known."""
     seller = seller_of(sellers, seller_id)
-    return person(seller_id, seller) if seller else Person(id=seller_id)
+    is_reached = seller is not None and seller.email
+    return Party(id=seller_id, person_id=of_seller(seller_id) if is_reached else None)
 
 
-def person(who_id: str, who: Seller | Applicant | Application) -> Person:
-    """The recipient of letters to a seller or an applicant.
-
-    A seller's locale and zone may be longer than a person's; letters ignore those.
-    """
-    locale, zone = who.locale or "", who.time_zone or ""
-    return Person(
-        id=who_id,
-        email=who.email,
-        name=who.name,
-        locale=locale if 0 < len(locale) <= 35 else None,
-        time_zone=zone if 0 < len(zone) <= 64 else None,
-    )
+def applicant_party(applicant_id: str, applicant: Applicant | Application) -> Party:
+    """The recipient of letters to an applicant."""
+    return Party(id=applicant_id, person_id=applicant.person_id)
 
 
 def offer_judged(
@@ -53,7 +45,7 @@ def offer_judged(
     """What became of an offer, and what is shown now."""
     return notices(
         "offer-judged",
-        person_of(sellers, offer.seller_id),
+        seller_party(sellers, offer.seller_id),
         offer.auction_id,
         now,
         offer.offer_id,
@@ -81,7 +73,7 @@ def withdrawal_refused(
     """Why an auction can't be taken back."""
     return notices(
         "offer-judged",
-        person_of(sellers, seller_id),
+        seller_party(sellers, seller_id),
         auction_id,
         now,
         "withdrawal",
@@ -101,7 +93,7 @@ def right_intercepted(
     """A better condition took the page; by whom is not said."""
     return notices(
         "right-intercepted",
-        person_of(sellers, displaced.seller_id),
+        seller_party(sellers, displaced.seller_id),
         auction_id,
         now,
         displaced.offer_id,
@@ -122,7 +114,7 @@ def confirm_application(message: Applied, auction: Auction, now: datetime) -> Se
     """The letter with the link that confirms."""
     return notices(
         "confirm-application",
-        message.applicant,
+        message.applicant.party(),
         message.auction_id,
         now,
         message.application_id,
@@ -141,7 +133,7 @@ def application_refused(
     """The letter that says why an application does not count; the applicant expects a letter."""
     return notices(
         "application-refused",
-        person(applicant.applicant_id, applicant),
+        applicant_party(applicant.applicant_id, applicant),
         answer.auction_id,
         now,
         answer.application_id,
@@ -165,7 +157,7 @@ def condition_improved(
     version, before, shown = takeover
     return notices(
         "condition-improved",
-        person(applicant_id, applicant),
+        applicant_party(applicant_id, applicant),
         auction_id,
         now,
         version,
@@ -181,12 +173,12 @@ def condition_improved(
 
 
 def invitation(
-    auction_id: str, seller: Seller, auction: Auction, now: datetime
+    auction_id: str, seller_id: str, auction: Auction, sellers: Sellers, now: datetime
 ) -> Sequence[Notice]:
     """The count and the price, to outbid."""
     return notices(
         "invitation",
-        person(seller.seller_id, seller),
+        seller_party(sellers, seller_id),
         auction_id,
         now,
         product=product_of(auction),
@@ -201,7 +193,7 @@ def invitation(
 
 def concluded(
     auction_id: str,
-    recipient: Person,
+    recipient: Party,
     role: Role,
     auction: Auction,
     quantity: int | None = None,

@@ -22,6 +22,7 @@ from schemas.parts import AMOUNT_MAX, NUMBER_MAX, KeptProblem, Message, Problem,
 from schemas.reasons import OfferReason
 from schemas.refusals import ProblemCode
 from services.auction_service.rows import (
+    ADDRESSES,
     AUCTION,
     BIDDERS,
     CHUNKS,
@@ -35,7 +36,7 @@ from services.auction_service.rows import (
 )
 from services.auction_service.rules import letters
 from services.auction_service.rules.letters import Sellers
-from services.auction_service.rules.reservations import address_name, has_applied
+from services.auction_service.rules.reservations import has_applied, mailbox_of
 from services.auction_service.rules.standing import standing_at
 from texts.reasons import problem
 
@@ -119,8 +120,8 @@ def refusal(message: CounterOffered, auction: Auction) -> Judged | None:
 def buyer_reason(message: CounterOffered, rows: Rows, sellers: Sellers) -> OfferReason | None:
     """Why a seller who has reserved here, by id or mailbox, may not compete; ``None`` if not so."""
     seller = letters.seller_of(sellers, message.seller_id)
-    email = seller.email if seller else None
-    return OfferReason.HAS_APPLIED if has_applied(message.seller_id, email, rows) else None
+    mailbox = mailbox_of(seller.email) if seller else None
+    return OfferReason.HAS_APPLIED if has_applied(message.seller_id, mailbox, rows) else None
 
 
 def compare(message: CounterOffered, auction: Auction) -> Judged:
@@ -205,8 +206,8 @@ def keep(
     if judged.verdict != "refused":
         rows[BIDDERS(message.seller_id)] = Mark()
         seller = letters.seller_of(sellers, message.seller_id)
-        if seller is not None and (name := address_name(seller.email)):
-            rows[name] = Mark()
+        if seller is not None and (mailbox := mailbox_of(seller.email)):
+            rows[ADDRESSES(mailbox)] = Mark()
     return (
         verdict_of(message.offer_id, rows),
         *letters.offer_judged(message, judged, rows.get(AUCTION), sellers, now),

@@ -12,7 +12,8 @@ from hashlib import sha256
 from domain.addresses import canonical
 from runtime.rows import Name, Rows, drop
 from schemas.auctions import ApplicationRefused, Applied
-from schemas.parts import NUMBER_MAX, Message
+from schemas.parts import NUMBER_MAX, Contact, Message
+from schemas.people import person_of
 from schemas.reasons import ApplicationReason
 from services.auction_service.rows import (
     ADDRESSES,
@@ -20,18 +21,20 @@ from services.auction_service.rows import (
     APPLICATIONS,
     AUCTION,
     BIDDERS,
+    EARLY,
     GONE,
     LIVE,
     MAILBOXES,
     Applicant,
     Application,
     Auction,
+    Early,
     Gone,
     Live,
     Mailbox,
-    Mark,
 )
 from services.auction_service.rules.letters import application_refused, confirm_application
+from services.auction_service.rules.waiting import wait
 
 
 def application_name(application_id: str) -> Name[Application]:
@@ -39,44 +42,64 @@ def application_name(application_id: str) -> Name[Application]:
     return APPLICATIONS(application_id)
 
 
+def wait_for_auction(message: Applied, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Keep an application for its auction, its address as a digest; the first of an id stands."""
+    name = EARLY(message.application_id)
+    if name in rows:
+        return ()
+    applicant = message.applicant
+    rows[name] = Early(mailbox_of(applicant.email))
+    without_address = Contact(**dict(applicant.party()))
+    wait(message.model_copy(update={"applicant": without_address}), rows, now)
+    return person_of(applicant, now)
+
+
+def forget_early(application_id: str, rows: Rows) -> str | None:
+    """The mailbox of an application that has waited for its auction; the row goes."""
+    early = rows.get(EARLY(application_id))
+    drop(rows, EARLY(application_id))
+    return early.mailbox if early else None
+
+
 def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a new application: it counts, waits for its confirmation, or is refused."""
+    mailbox = forget_early(message.application_id, rows) or mailbox_of(message.applicant.email)
     name = application_name(message.application_id)
     known = rows.get(name)
     if known is not None and not known.state.endswith("-ahead"):
         if known.state == "refused":
             return (refused(message.application_id, known, rows),)
         return ()
-    person = message.applicant
-    application = Application(
-        state="unconfirmed",
-        applicant_id=person.id,
-        quantity=message.quantity,
-        applied_at=message.applied_at,
-        email=person.email,
-        name=person.name,
-        locale=person.locale,
-        time_zone=person.time_zone,
-    )
+    applicant = message.applicant
     if known is not None and known.state == "withdrawn-ahead":
         rows[name] = Application(
             state="withdrawn",
-            applicant_id=person.id,
+            applicant_id=applicant.id,
             quantity=message.quantity,
             applied_at=message.applied_at,
         )
         return ()
+    application = Application(
+        state="unconfirmed",
+        applicant_id=applicant.id,
+        quantity=message.quantity,
+        applied_at=message.applied_at,
+        person_id=applicant.reached_as,
+        mailbox=mailbox,
+    )
+    # Each answer from here on has a letter or leads to one.
+    person = person_of(applicant, now)
     auction = rows[AUCTION]
-    reason = _reason_to_refuse(message, auction, rows)
+    reason = _reason_to_refuse(message, mailbox, auction, rows)
     if reason:
         is_too_much = reason == ApplicationReason.OVER_APPLICANT_LIMIT
         most = auction.quantity_max_per_applicant if is_too_much else None
-        return _refuse(message.application_id, application, reason, most, rows, now)
+        return (*person, *_refuse(message.application_id, application, reason, most, rows, now))
     _add_live(rows, 1)
     if known is not None:
-        return _count_vouched(message.application_id, application, rows, now)
+        return (*person, *_count_vouched(message.application_id, application, rows, now))
     rows[name] = application
-    return confirm_application(message, auction, now)
+    return (*person, *confirm_application(message, auction, now))
 
 
 def confirm(application_id: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -132,46 +155,31 @@ def refused(application_id: str, application: Application, rows: Rows) -> Applic
 # --- applicants and sellers ----------------------------------------------------------------------
 
 
-def competes(applicant_id: str, email: str | None, rows: Rows) -> bool:
+def competes(applicant_id: str, mailbox: str | None, rows: Rows) -> bool:
     """Whether an applicant is a seller of this auction, by id or by mailbox."""
-    name = address_name(email)
-    return BIDDERS(applicant_id) in rows or bool(name and name in rows)
+    return BIDDERS(applicant_id) in rows or bool(mailbox and ADDRESSES(mailbox) in rows)
 
 
-def has_applied(seller_id: str, email: str | None, rows: Rows) -> bool:
+def has_applied(seller_id: str, mailbox: str | None, rows: Rows) -> bool:
     """Whether a seller's reservation counts in this auction, by id or by mailbox."""
-    name = mailbox_name(email)
-    return APPLICANTS(seller_id) in rows or bool(name and name in rows)
+    return APPLICANTS(seller_id) in rows or bool(mailbox and MAILBOXES(mailbox) in rows)
 
 
-def address_name(email: str | None) -> Name[Mark] | None:
-    """The name of the row that marks a seller's mailbox; ``None`` without an address."""
-    return ADDRESSES(_digest(email)) if _digest(email) else None
-
-
-def mailbox_name(email: str | None) -> Name[Mailbox] | None:
-    """The name of the row of an applicant's mailbox; ``None`` without an address."""
-    return MAILBOXES(_digest(email)) if _digest(email) else None
-
-
-def _digest(email: str | None) -> str:
-    """A digest of the canonical address: short, and no address stays when its applicant leaves."""
+def mailbox_of(email: str | None) -> str | None:
+    """A digest of the canonical address, as rows hold no address; ``None`` without an address."""
     address = canonical(email or "")
-    return sha256(address.encode(errors="surrogatepass")).hexdigest()[:32] if address else ""
+    return sha256(address.encode(errors="surrogatepass")).hexdigest()[:32] if address else None
 
 
-def _names(applicant_id: str, email: str | None) -> list[str]:
+def _names(applicant_id: str, mailbox: str | None) -> list[str]:
     """The names of an applicant: the id, and the mailbox's row if there is an address."""
-    mailbox = mailbox_name(email)
-    return [applicant_id, mailbox] if mailbox else [applicant_id]
+    return [applicant_id, MAILBOXES(mailbox)] if mailbox else [applicant_id]
 
 
 def _counted(application: Application, rows: Rows) -> dict[str, Applicant]:
     """The applicants who count under an application's id or its mailbox: two at most."""
     ids = [application.applicant_id]
-    name = mailbox_name(application.email)
-    mailbox: Mailbox | None = rows.get(name) if name else None
-    if mailbox is not None:
+    if application.mailbox and (mailbox := rows.get(MAILBOXES(application.mailbox))):
         ids.append(mailbox.applicant_id)
     found = {each: rows.get(APPLICANTS(each)) for each in ids}
     return {who: applicant for who, applicant in found.items() if applicant is not None}
@@ -180,12 +188,14 @@ def _counted(application: Application, rows: Rows) -> dict[str, Applicant]:
 # --- counting ------------------------------------------------------------------------------------
 
 
-def _reason_to_refuse(message: Applied, auction: Auction, rows: Rows) -> ApplicationReason | None:
+def _reason_to_refuse(
+    message: Applied, mailbox: str | None, auction: Auction, rows: Rows
+) -> ApplicationReason | None:
     if auction.status == "withdrawn":
         return ApplicationReason.AUCTION_WITHDRAWN
     if auction.status != "open" or message.applied_at >= auction.closes_at:
         return ApplicationReason.AFTER_TERM
-    if competes(message.applicant.id, message.applicant.email, rows):
+    if competes(message.applicant.id, mailbox, rows):
         return ApplicationReason.OWN_AUCTION
     if message.quantity > auction.quantity_max_per_applicant:
         return ApplicationReason.OVER_APPLICANT_LIMIT
@@ -214,13 +224,13 @@ def _count(
     counting = _counted(application, rows)
     if _is_overtaken(application_id, application, counting.values(), rows):
         _end(application_id, application, "replaced", rows)
-        _let_go(_names(who, application.email), application_id, application.applied_at, rows)
+        _let_go(_names(who, application.mailbox), application_id, application.applied_at, rows)
         _replace(_older(application_id, application, counting), None, rows)
         return ()
     auction = rows[AUCTION]
     others = auction.reservations - sum(each.quantity for each in counting.values())
     reason: ApplicationReason | None = None
-    if competes(who, application.email, rows):
+    if competes(who, application.mailbox, rows):
         reason = ApplicationReason.OWN_AUCTION
     elif others + application.quantity > NUMBER_MAX:
         reason = ApplicationReason.BEYOND_LIMITS
@@ -238,7 +248,7 @@ def _is_overtaken(
 ) -> bool:
     """Whether a later application of the same applicant was confirmed, even if it was withdrawn."""
     assert application.applied_at is not None
-    names = _names(application.applicant_id, application.email)
+    names = _names(application.applicant_id, application.mailbox)
     gone: Iterable[Gone | None] = (rows.get(GONE(name)) for name in names)
     order = application.applied_at, application_id
     return any(
@@ -286,22 +296,20 @@ def _replace(
 
 
 def _put_in(application_id: str, application: Application, rows: Rows) -> None:
-    """Keep the applicant of an application that counts, with the address in the applicant's row."""
+    """Keep the applicant of an application that counts, with person and mailbox in that row."""
     who = application.applicant_id
     assert application.applied_at is not None
-    for name in _names(who, application.email):
+    for name in _names(who, application.mailbox):
         drop(rows, GONE(name))
     rows[APPLICANTS(who)] = Applicant(
         application_id=application_id,
         applied_at=application.applied_at,
         quantity=application.quantity,
-        email=application.email,
-        name=application.name,
-        locale=application.locale,
-        time_zone=application.time_zone,
+        person_id=application.person_id,
+        mailbox=application.mailbox,
     )
-    if mailbox := mailbox_name(application.email):
-        rows[mailbox] = Mailbox(who)
+    if application.mailbox:
+        rows[MAILBOXES(application.mailbox)] = Mailbox(who)
     rows[application_name(application_id)] = Application(
         state="counts",
         applicant_id=who,
@@ -313,9 +321,9 @@ def _put_in(application_id: str, application: Application, rows: Rows) -> None:
 def _take_out(applicant_id: str, applicant: Applicant, rows: Rows) -> None:
     """Delete the applicant's row, but keep the time of the application."""
     del rows[APPLICANTS(applicant_id)]
-    if mailbox := mailbox_name(applicant.email):
-        del rows[mailbox]
-    names = _names(applicant_id, applicant.email)
+    if applicant.mailbox:
+        del rows[MAILBOXES(applicant.mailbox)]
+    names = _names(applicant_id, applicant.mailbox)
     _let_go(names, applicant.application_id, applicant.applied_at, rows)
 
 

@@ -4,25 +4,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.people import of_seller
 from runtime.rows import Rows
 from schemas.auctions import SellerAct, SellerRegistered
-from schemas.parts import Message
+from schemas.parts import Contact, Message
+from schemas.people import person_of
 from services.auction_service.rows import ACTS, SELLER, Acts, Profile
 from services.auction_service.rules.standing import standings
 
 
 def register(message: SellerRegistered, rows: Rows, now: datetime) -> Sequence[Message]:
     """Register a seller; the first registration under an id stands."""
-    if SELLER not in rows:
-        rows[SELLER] = Profile(
-            version=1,
-            name=message.name,
-            email=message.email,
-            locale=message.locale,
-            time_zone=message.time_zone,
-            registered_at=message.registered_at,
-        )
-    return ()
+    if SELLER in rows:
+        return ()
+    rows[SELLER] = Profile(
+        version=1,
+        name=message.name,
+        email=message.email,
+        locale=message.locale,
+        time_zone=message.time_zone,
+        registered_at=message.registered_at,
+    )
+    contact = Contact(
+        id=message.seller_id,
+        person_id=of_seller(message.seller_id),
+        email=message.email,
+        name=message.name,
+        locale=message.locale,
+        time_zone=message.time_zone,
+    )
+    return person_of(contact, now)
 
 
 def act_on_seller(message: SellerAct, rows: Rows, now: datetime) -> Sequence[Message]:

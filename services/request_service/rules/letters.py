@@ -5,7 +5,7 @@ from datetime import datetime
 
 from schemas.groups import GroupPurchase
 from schemas.letters import Notice, Role, notices
-from schemas.parts import Person
+from schemas.parts import Party
 
 #: What one call sends at most; a part lists no more members.
 LETTERS_PER_CALL = 1_000
@@ -17,24 +17,24 @@ def to_named(group: GroupPurchase, now: datetime) -> Sequence[Notice]:
     return [*organizer, *to_members(group, group.members, now)]
 
 
-def to_members(group: GroupPurchase, members: Iterable[Person], now: datetime) -> Sequence[Notice]:
-    """The letters to members with an address; an organizer who has had one is passed over."""
+def to_members(group: GroupPurchase, members: Iterable[Party], now: datetime) -> Sequence[Notice]:
+    """The letters to members who can be reached; an organizer who has had one is passed over."""
     organizer = group.organizer
-    has_one = organizer.id if organizer and organizer.email else None
+    has_one = organizer.id if organizer and organizer.person_id else None
     return [
         letter
         for member in members
-        if member.email and member.id != has_one
+        if member.id != has_one
         for letter in _issued(group, member, now)
     ]
 
 
-def _issued(group: GroupPurchase, person: Person, now: datetime) -> Sequence[Notice]:
-    organizes = group.organizer is not None and group.organizer.id == person.id
+def _issued(group: GroupPurchase, party: Party, now: datetime) -> Sequence[Notice]:
+    organizes = group.organizer is not None and group.organizer.id == party.id
     role: Role = "organizer" if organizes else "member"
     return notices(
         "id-issued",
-        person,
+        party,
         group.group_id,
         now,
         role=role,

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from domain.ids import derive
 from runtime.rows import Name, Rows, Table, drop_some
 from schemas.groups import MembersAdmitted, MembersListed
-from schemas.parts import Member, Problem
+from schemas.parts import ListedMember, Problem
 from schemas.refusals import ProblemCode
 from services.request_service.rows import (
     GATHERED,
@@ -35,7 +36,7 @@ def part_name(part: int) -> Name[Part]:
     return PARTS(f"{part:05}")
 
 
-def gather(rows: Rows, gathered: Gathered, members: Sequence[Member], part: int) -> Gathered:
+def gather(rows: Rows, gathered: Gathered, members: Sequence[ListedMember], part: int) -> Gathered:
     """Note each member by id, so that one listed twice is found without holding them all."""
     for member in members:
         if LISTED(member.id) in rows:
@@ -53,7 +54,13 @@ def gather_part(rows: Rows, message: MembersListed) -> Gathered:
     """Keep a part, or only what is odd about it; what has been gathered then."""
     gathered = rows.get(GATHERED) or Gathered(of=message.parts)
     if message.parts == gathered.of and message.part <= message.parts:
-        rows[part_name(message.part)] = Part(message.model_dump_json(exclude_none=True))
+        admitted = MembersAdmitted(
+            group_id=derive(rows.key),
+            part=message.part,
+            parts=message.parts,
+            members=tuple(each.member() for each in message.members),
+        )
+        rows[part_name(message.part)] = Part(admitted.model_dump_json(exclude_none=True))
         gathered = replace(gathered, parts=gathered.parts + 1)
         gathered = gather(rows, gathered, message.members, message.part)
     else:
@@ -63,7 +70,7 @@ def gather_part(rows: Rows, message: MembersListed) -> Gathered:
     return gathered
 
 
-def problems_of_all(members: Sequence[Member], expected: Expected) -> list[Problem]:
+def problems_of_all(members: Sequence[ListedMember], expected: Expected) -> list[Problem]:
     """What is wrong with members that all came in the request itself."""
     gathered = Gathered(of=0, members=len(members), methods=own_methods(members))
     listed = Counter(member.id for member in members)
@@ -98,8 +105,8 @@ def admitted(rows: Rows, group_id: str, first: int) -> Iterator[MembersAdmitted]
     """The next parts of a group's members, from ``first`` on; few, as they are large."""
     parts = rows[GATHERED].of
     for number in range(first, min(first + PARTS_PER_CALL, parts + 1)):
-        listed = MembersListed.model_validate_json(rows[part_name(number)].listed)
-        yield MembersAdmitted(group_id=group_id, part=number, parts=parts, members=listed.members)
+        part = MembersAdmitted.model_validate_json(rows[part_name(number)].members)
+        yield part.model_copy(update={"group_id": group_id})
 
 
 def drop_listed(rows: Rows) -> bool:
@@ -112,6 +119,6 @@ def drop_listed(rows: Rows) -> bool:
     return any(drop_some(rows, [table], most=most) for table, most in tables)
 
 
-def own_methods(members: Sequence[Member]) -> tuple[str, ...]:
+def own_methods(members: Sequence[ListedMember]) -> tuple[str, ...]:
     """The methods that members have of their own."""
     return tuple(sorted({member.payment.method for member in members if member.payment}))

@@ -2,7 +2,8 @@
 
 Here is what answers to each message and to what falls due; ``terms`` fills a request from its
 definition, ``problems`` names what is wrong with it, ``members`` gathers members that come in
-parts, ``letters`` tells people of the id, over the rows of ``rows``.
+parts, ``people`` takes addresses out of what comes in, ``letters`` tells people of the id, over the
+rows of ``rows``.
 
 Where the design is silent, the reading that loses nothing:
 
@@ -15,9 +16,12 @@ Where the design is silent, the reading that loses nothing:
 - A withdrawal that comes first refuses the request at once, whenever that comes.
 - An organizer who is a member too gets one letter, as organizer, at the address that is given there
   or else in the list.
+- Addresses are sent to ``people`` when they come, as the letters are written later. Those of a
+  message that refuses its request are not sent, nor those of a repeat.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.ids import derive
@@ -56,6 +60,7 @@ from services.request_service.rows import (
     Owner,
 )
 from services.request_service.rules import letters, members
+from services.request_service.rules.people import people_of, without_addresses
 from services.request_service.rules.problems import (
     choice_problems,
     definition_problems,
@@ -97,10 +102,15 @@ def take_request(
     if ASKED in rows or GROUP in rows:
         return []
     if message.member_parts or GATHERED in rows:
-        gathered = rows.get(GATHERED) or Gathered(of=message.member_parts)
+        organizer = message.organizer
+        gathered = replace(
+            rows.get(GATHERED) or Gathered(of=message.member_parts),
+            organizer=organizer.reached_as if organizer and organizer.email else None,
+        )
         rows[GATHERED] = members.gather(rows, gathered, message.members, part=0)
         rows[DUE("parts")] = Due(now + PARTS_WAIT)
-    return _settle_terms(message, now, rows, now, definitions)
+    people = people_of((message.organizer, *message.members), now)
+    return _unless_refused(people, _settle_terms(message, now, rows, now, definitions), rows)
 
 
 def take_members(
@@ -112,11 +122,13 @@ def take_members(
     if DUE("parts") not in rows:
         rows[DUE("parts")] = Due(now + PARTS_WAIT)
     gathered = members.gather_part(rows, message)
+    people = people_of(message.members, now, gathered.organizer)
     expected = rows.get(EXPECTED)
     if expected is None or not (gathered.odd_part or gathered.parts == gathered.of):
-        return []
+        return [] if gathered.odd_part else people
     problems = members.problems_of_gathered(rows, expected)
-    return _refuse(rows, problems) if problems else _claim(rows, attempt=0)
+    sent = _refuse(rows, problems) if problems else _claim(rows, attempt=0)
+    return _unless_refused(people, sent, rows)
 
 
 def withdraw(
@@ -240,7 +252,8 @@ def _settle_terms(
     definition = found if isinstance(found, Definition) else None
     early = definition is None or definition.published_at > now
     if request.definition_id and early and now < seen_at + DEFINITION_WAIT:
-        rows[ASKED] = Asked(request=request.model_dump_json(exclude_unset=True), seen_at=seen_at)
+        kept = without_addresses(request).model_dump_json(exclude_unset=True, exclude_none=True)
+        rows[ASKED] = Asked(request=kept, seen_at=seen_at)
         rows[DUE("definition")] = Due(now + DEFINITION_RECHECK)
         return []
     asked = filled(request, definition)
@@ -299,6 +312,13 @@ def _refuse(rows: Rows, problems: Iterable[Problem]) -> Sequence[Message]:
         drop(rows, name)
     rows[OUTCOME] = Outcome(problems=tuple(map(KeptProblem.of, problems)))
     return [_answer(rows)]
+
+
+def _unless_refused(
+    people: Sequence[Message], sent: Sequence[Message], rows: Rows
+) -> Sequence[Message]:
+    """What is sent for a message, with the people that it names unless it refuses the request."""
+    return sent if OUTCOME in rows else [*people, *sent]
 
 
 def _answer(rows: Rows) -> Message:

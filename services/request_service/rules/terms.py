@@ -45,15 +45,17 @@ def filled(
 def draft(asked: GroupPurchaseRequested, now: datetime) -> GroupPurchase:
     """The terms of a filled request without problems."""
     same = (
-        *("request_id", "requested_at", "definition_id", "organizer", "product"),
+        *("request_id", "requested_at", "definition_id", "product"),
         *("number_of_products", "unit_price", "currency", "opens_at", "closes_at"),
-        *("stop_at_number", "members", "member_parts", "payment", "visibility", "sources"),
+        *("stop_at_number", "member_parts", "payment", "visibility", "sources"),
     )
     grace = asked.grace_seconds
     return GroupPurchase(
         group_id=derive(asked.request_id),
         version=1,
         issued_at=now,
+        organizer=asked.organizer and asked.organizer.party(),
+        members=tuple(each.member() for each in asked.members),
         grace_seconds=GRACE_SECONDS_DEFAULT if grace is None else grace,
         favor=asked.favor or FavorTerms(),
         if_incomplete=asked.if_incomplete or "as-reached",
