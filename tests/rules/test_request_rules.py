@@ -26,17 +26,20 @@ from schemas.groups import (
 )
 from schemas.letters import Notice, notices
 from schemas.parts import (
+    Contact,
     FavorTerms,
     Limits,
+    ListedMember,
     Member,
     MemberPayment,
     Message,
+    Party,
     PaymentChoices,
     PaymentTerms,
-    Person,
     Product,
     Tier,
 )
+from schemas.people import Person
 from services.request_service import rows
 from services.request_service.processor import DESK, REGISTRAR
 
@@ -45,14 +48,21 @@ SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 ID = derive("r")
 TOPIC = {message: topic for topic in DESK.outputs for message in topic.messages}
+#: What only ``people`` may hold: the at sign of every address, a name and a time zone.
+PRIVATE = ("@", "Olga", "Asia/Tokyo")
 
 
 class Desk:
-    """The desk with one request's rows; each row is held to survive its store after each rule."""
+    """The desk with one request's rows; each row is held to survive its store after each rule.
+
+    No row holds an address or a name, and no message but those for ``people``.
+    """
 
     def __init__(self, *definitions: Definition) -> None:
         self.rows = MemoryRows("r")
         self.now = T
+        #: The addresses that ``people`` holds by now.
+        self.addresses: dict[str, str] = {}
         self.definitions = {each.definition_id: each for each in definitions}
 
     def take(self, message: Message) -> list[Message]:
@@ -84,10 +94,18 @@ class Desk:
     def _kept(self, sent: Sequence[Message]) -> Sequence[Message]:
         for name, row in self.rows.items():
             kind = {**DESK.rows, "due": Due}[name.split("/")[0]]
-            assert msgspec.json.decode(msgspec.json.encode(row), type=kind) == row
+            kept = msgspec.json.encode(row)
+            assert msgspec.json.decode(kept, type=kind) == row
+            assert not [each for each in PRIVATE if each in kept.decode()], name
         for message in sent:
             adapter = TOPIC[type(message)].adapter
-            assert adapter.validate_json(message.model_dump_json()) == message
+            text = message.model_dump_json()
+            assert adapter.validate_json(text) == message
+            if isinstance(message, Person):
+                assert message.seen_at == self.now, "whatever time the sender chose"
+                self.addresses[message.person_id] = message.email
+            else:
+                assert not [each for each in PRIVATE if each in text], text
         return sent
 
 
@@ -134,8 +152,8 @@ def withdrawn(at: datetime = T) -> GroupPurchaseWithdrawn:
 
 
 def part(number: int, parts: int, *members: str) -> MembersListed:
-    people = tuple(Member(id=member) for member in members)
-    return MembersListed(request_id="r", part=number, parts=parts, members=people)
+    listed = tuple(ListedMember(id=member) for member in members)
+    return MembersListed(request_id="r", part=number, parts=parts, members=listed)
 
 
 def problems(sent: Sequence[Message]) -> dict[str, str]:
@@ -182,18 +200,19 @@ def test_own_terms_are_kept_and_times_told_in_utc() -> None:
     """What a request says stands, down to a grace of nothing."""
     tokyo = timezone(timedelta(hours=9))
     own = {
-        "organizer": Person(id="olga"),
         "opens_at": (T + DAY).astimezone(tokyo),
         "closes_at": T + 2 * DAY,
         "grace_seconds": 0,
         "stop_at_number": True,
-        "members": (Member(id="ann", payment=MemberPayment(method="card")), Member(id="bob")),
         "payment": PaymentTerms(scope="group", method="invoice"),
         "if_incomplete": "none",
         "visibility": "unlisted",
     }
-    purchase = group(Desk(), asked(**own))
+    olga, ann = Contact(id="olga"), ListedMember(id="ann", payment=MemberPayment(method="card"))
+    purchase = group(Desk(), asked(**own, organizer=olga, members=(ann, ListedMember(id="bob"))))
     assert {name: getattr(purchase, name) for name in own} == own
+    assert purchase.organizer == Party(id="olga")
+    assert purchase.members == (Member(id="ann", payment=ann.payment), Member(id="bob"))
     assert purchase.opens_at.utcoffset() == timedelta(0)
 
 
@@ -300,7 +319,7 @@ REFUSED: list[tuple[str, GroupPurchaseRequested, dict[str, str]]] = [
     ),
     (
         "the same member again",
-        asked(members=(Member(id="ann"), Member(id="bob"), Member(id="ann"))),
+        asked(members=(ListedMember(id="ann"), ListedMember(id="bob"), ListedMember(id="ann"))),
         {"members": "listed more than once: ann; list each once"},
     ),
     (
@@ -439,12 +458,12 @@ BEYOND: list[tuple[str, GroupPurchaseRequested, dict[str, str]]] = [
     ),
     (
         "a member's other method",
-        named(members=(Member(id="ann", payment=MemberPayment(method="invoice")),)),
+        named(members=(ListedMember(id="ann", payment=MemberPayment(method="invoice")),)),
         {"members": "choose card or shop"},
     ),
     (
         "more members than products allowed",
-        named(members=tuple(Member(id=f"m{n}") for n in range(21))),
+        named(members=tuple(ListedMember(id=f"m{n}") for n in range(21))),
         {"members": "are 21, but the definition allows 20"},
     ),
     ("another currency", named(currency="EUR"), {"currency": "is not the definition's JPY"}),
@@ -610,7 +629,7 @@ def test_registrar_grants_an_id_to_the_first_claim_only() -> None:
 # --- members in parts ----------------------------------------------------------------------------
 
 PARTS = [part(1, 3, "ann", "bob"), part(2, 3, "cy"), part(3, 3, "dee")]
-IN_PARTS = asked(member_parts=3, members=(Member(id="olga"),))
+IN_PARTS = asked(member_parts=3, members=(ListedMember(id="olga"),))
 
 
 @settings(max_examples=60, deadline=None)
@@ -626,11 +645,16 @@ def test_id_is_claimed_when_request_and_all_parts_are_there(
     assert [desk.take(message) for message in PARTS] == [[], [], []]
     *admitted, purchase, answer = desk.take(granted())
     assert admitted == [
-        MembersAdmitted(group_id=ID, part=each.part, parts=3, members=each.members)
+        MembersAdmitted(
+            group_id=ID,
+            part=each.part,
+            parts=3,
+            members=tuple(member.member() for member in each.members),
+        )
         for each in PARTS
     ]
     assert isinstance(purchase, GroupPurchase)
-    assert (purchase.member_parts, purchase.members) == (3, IN_PARTS.members)
+    assert (purchase.member_parts, purchase.members) == (3, (Member(id="olga"),))
     assert answer == issued()
     assert sorted(desk.rows) == ["due/shrink", "group", "outcome"], "nothing gathered is left"
 
@@ -650,50 +674,66 @@ def test_many_parts_are_admitted_a_few_at_a_time() -> None:
     assert [type(each) for each in calls[-1]] == [MembersAdmitted, GroupPurchase, IdIssued]
 
 
-# --- letters -------------------------------------------------------------------------------------
+# --- letters, and the addresses that they go to --------------------------------------------------
 
 
-def mailed(*names: str) -> tuple[Member, ...]:
-    return tuple(Member(id=name, email=f"{name}@x.example") for name in names)
+def mailed(*names: str) -> tuple[ListedMember, ...]:
+    return tuple(ListedMember(id=name, email=f"{name}@x.example") for name in names)
 
 
 def mailed_part(number: int, parts: int, *names: str) -> MembersListed:
     return MembersListed(request_id="r", part=number, parts=parts, members=mailed(*names))
 
 
-def told(sent: Sequence[Message]) -> list[tuple[str, str | None, str | None]]:
+def told(sent: Sequence[Message], desk: Desk) -> list[tuple[str, str | None, str | None]]:
     """Who is told as what at which address."""
     return [
-        (each.recipient.id, each.says.role, each.recipient.email)
+        (each.says.party_id, each.says.role, desk.addresses.get(each.recipient_id))
         for each in sent
         if isinstance(each, Notice)
     ]
 
 
-OLGA = Person(id="olga", email="olga@x.example", name="Olga", locale="ja", time_zone="Asia/Tokyo")
+def people(sent: Sequence[Message]) -> list[tuple[str, str]]:
+    """The addresses that are sent to ``people``, by person."""
+    return [(each.person_id, each.email) for each in sent if isinstance(each, Person)]
+
+
+OLGA = Contact(id="olga", email="olga@x.example", name="Olga", locale="ja", time_zone="Asia/Tokyo")
 TOLD_OLGA = ("olga", "organizer", "olga@x.example")
 TOLD_ANN, TOLD_BOB = (("ann", "member", "ann@x.example"), ("bob", "member", "bob@x.example"))
 
 NAMED: list[tuple[str, dict[str, Any], list[tuple[str, ...]]]] = [
     ("nobody", {}, []),
     ("an organizer", {"organizer": OLGA}, [TOLD_OLGA]),
-    ("one without an address", {"organizer": Person(id="olga")}, []),
+    ("one without an address", {"organizer": Contact(id="olga")}, []),
     ("members", {"members": mailed("ann", "bob")}, [TOLD_ANN, TOLD_BOB]),
     (
         "members of whom one has an address",
-        {"members": (Member(id="cy"), *mailed("ann"), Member(id="dee", email=""))},
+        {"members": (ListedMember(id="cy"), *mailed("ann"), ListedMember(id="dee", email=""))},
         [TOLD_ANN],
     ),
     ("both", {"organizer": OLGA, "members": mailed("ann")}, [TOLD_OLGA, TOLD_ANN]),
     (
         "an organizer who is a member",
-        {"organizer": OLGA, "members": (*mailed("ann"), Member(id="olga", email="o@x.example"))},
+        {
+            "organizer": OLGA,
+            "members": (*mailed("ann"), ListedMember(id="olga", email="o@x.example")),
+        },
         [TOLD_OLGA, TOLD_ANN],
     ),
     (
         "an organizer whose address is in the list",
-        {"organizer": Person(id="olga"), "members": mailed("ann", "olga")},
+        {"organizer": Contact(id="olga"), "members": mailed("ann", "olga")},
         [TOLD_ANN, TOLD_OLGA],
+    ),
+    (
+        "people of a shop",
+        {
+            "organizer": OLGA.model_copy(update={"person_id": "acme:olga"}),
+            "members": (ListedMember(id="ann", person_id="acme:ann", email="ann@x.example"),),
+        },
+        [TOLD_OLGA, TOLD_ANN],
     ),
 ]
 
@@ -707,18 +747,27 @@ def test_who_is_named_is_told_once_when_the_id_is_issued(
     """In any order of parts; a repeat of the request, or of the grant, tells nobody again."""
     desk = Desk()
     if in_parts:
-        listed = terms.get("members") or (Member(id="zoe"),)
+        listed = terms.get("members") or (ListedMember(id="zoe"),)
         request = asked(**terms | {"members": (), "member_parts": 1})
         first = desk.take(MembersListed(request_id="r", part=1, parts=1, members=listed))
     else:
         request, first = asked(**terms), []
-    assert told([*first, *desk.take(request)]) == [], "not before the id is issued"
+    assert told([*first, *desk.take(request)], desk) == [], "not before the id is issued"
     sent = desk.take(granted())
-    assert sorted(told(sent)) == sorted(wanted)
+    assert sorted(told(sent, desk)) == sorted(wanted)
     assert issued() in sent
     assert desk.take(request) == [issued()]
     assert desk.take(granted()) == desk.take(mailed_part(1, 1, "ann")) == []
-    assert told(desk.take(withdrawn())) == []
+    assert told(desk.take(withdrawn()), desk) == []
+
+
+def test_who_is_named_is_told_though_the_definition_came_later() -> None:
+    """The request that waited held no address, but the people that letters go to."""
+    desk = Desk()
+    desk.take(named(organizer=OLGA, members=mailed("ann")))
+    desk.definitions["d"] = defined()
+    desk.pass_time(5 * SECOND)
+    assert told(desk.take(granted()), desk) == [TOLD_OLGA, TOLD_ANN]
 
 
 def test_letter_says_what_the_id_is_for() -> None:
@@ -732,17 +781,142 @@ def test_letter_says_what_the_id_is_for() -> None:
             "number_of_products": 10, "opens_at": T, "closes_at": T + 14 * DAY, "unit_price": 100,
             "currency": "EUR"}  # fmt: skip
     assert isinstance(purchase, GroupPurchase)
+    olga, ann = (Party(id=each, person_id=each) for each in ("olga", "ann"))
     assert letters == [
-        *notices("id-issued", OLGA, group_id, T, role="organizer", **says),
-        *notices("id-issued", mailed("ann")[0], group_id, T, role="member", **says),
+        *notices("id-issued", olga, group_id, T, role="organizer", **says),
+        *notices("id-issued", ann, group_id, T, role="member", **says),
     ]
 
 
 def test_refused_request_is_told_to_nobody_by_letter() -> None:
-    """The id's letter is the only one of a request."""
+    """The id's letter is the only one of a request; without a letter no address is needed."""
     desk = Desk()
     sent = desk.take(asked(number_of_products=0, organizer=OLGA, members=mailed("ann")))
     assert [type(each) for each in sent] == [RequestRefused]
+
+
+def test_a_person_is_all_that_a_request_says_of_one_and_when_it_came() -> None:
+    desk = Desk()
+    desk.now = T + DAY
+    person, _ = desk.take(asked(organizer=OLGA))
+    assert person == Person(
+        person_id="olga",
+        email="olga@x.example",
+        name="Olga",
+        locale="ja",
+        time_zone="Asia/Tokyo",
+        seen_at=T + DAY,
+    )
+
+
+AT_X = [("ann", "ann@x.example"), ("bob", "bob@x.example")]
+
+
+@pytest.mark.parametrize(
+    ("request_", "wanted"),
+    [
+        pytest.param(asked(members=mailed("ann", "bob")), AT_X, id="its id is claimed"),
+        pytest.param(
+            named(organizer=OLGA, members=mailed("ann", "bob")),
+            [("olga", "olga@x.example"), *AT_X],
+            id="its definition is awaited",
+        ),
+        pytest.param(
+            asked(members=mailed("ann", "bob"), member_parts=1), AT_X, id="its parts are awaited"
+        ),
+        pytest.param(
+            asked(members=(ListedMember(id="ann"), ListedMember(id="bob", email=""))),
+            [],
+            id="nobody has an address",
+        ),
+        pytest.param(
+            asked(members=(ListedMember(id="ann", person_id="acme:ann"), mailed("bob")[0])),
+            AT_X[1:],
+            id="one is known by id",
+        ),
+        pytest.param(
+            asked(organizer=OLGA, members=(ListedMember(id="olga", email="o@x.example"),)),
+            [("olga", "olga@x.example")],
+            id="the organizer is listed at another address",
+        ),
+        pytest.param(
+            asked(
+                organizer=OLGA.model_copy(update={"person_id": "acme:olga"}),
+                members=(
+                    ListedMember(id="ann", person_id="acme:ann", email="ann@acme.example"),
+                    ListedMember(id="bob", person_id="leaf:ann", email="ann@leaf.example"),
+                ),
+            ),
+            [
+                ("acme:olga", "olga@x.example"),
+                ("acme:ann", "ann@acme.example"),
+                ("leaf:ann", "ann@leaf.example"),
+            ],
+            id="two shops have one id",
+        ),
+    ],
+)
+def test_addresses_are_sent_when_a_request_comes_and_not_when_it_is_repeated(
+    request_: GroupPurchaseRequested, wanted: list[tuple[str, str]]
+) -> None:
+    """Nor when the request goes on later, whatever address a repeat names."""
+    desk = Desk()
+    assert people(desk.take(request_)) == wanted
+    moved = tuple(
+        member.model_copy(update={"email": "new@x.example"}) for member in request_.members
+    )
+    assert people(desk.take(request_.model_copy(update={"members": moved}))) == []
+    desk.definitions["d"] = defined()
+    assert people(desk.pass_time(5 * SECOND)) == []
+    assert people(desk.take(part(1, 1, "cy"))) == []
+    assert people(desk.take(granted())) == []
+    assert people(desk.take(request_)) == []
+
+
+def test_addresses_of_a_part_are_sent_when_it_comes_and_not_when_it_is_repeated() -> None:
+    """Before the request, after it, or as the last; a part that does not fit has none sent."""
+    desk = Desk()
+    assert people(desk.take(mailed_part(1, 3, "ann"))) == AT_X[:1]
+    assert people(desk.take(mailed_part(1, 3, "ann"))) == []
+    assert people(desk.take(asked(member_parts=3))) == []
+    assert people(desk.take(mailed_part(2, 3, "bob"))) == AT_X[1:]
+    assert desk.take(mailed_part(3, 3, "cy"))[0] == Person(
+        person_id="cy", email="cy@x.example", seen_at=T
+    )
+    assert people(desk.take(mailed_part(3, 3, "cy"))) == []
+    assert people([*Desk().take(mailed_part(4, 3, "dee"))]) == []
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["request-first", "part-first"])
+def test_an_organizer_s_address_is_the_one_given_there_not_the_one_in_a_part(
+    is_first: bool,
+) -> None:
+    desk = Desk()
+    listed = (ListedMember(id="olga", email="o@x.example"), *mailed("ann"))
+    in_part = MembersListed(request_id="r", part=1, parts=1, members=listed)
+    for message in (asked(organizer=OLGA, member_parts=1), in_part)[:: 1 if is_first else -1]:
+        desk.take(message)
+        desk.now += SECOND
+    assert sorted(told(desk.take(granted()), desk)) == [TOLD_ANN, TOLD_OLGA]
+
+
+@pytest.mark.parametrize(
+    ("before", "last"),
+    [
+        pytest.param([], asked(number_of_products=0, members=mailed("ann")), id="at once"),
+        pytest.param([withdrawn()], asked(members=mailed("ann")), id="withdrawn before it came"),
+        pytest.param([part(1, 2, "bob")], asked(members=mailed("ann")), id="parts of another"),
+        pytest.param([asked(member_parts=1)], mailed_part(1, 1, "ann", "ann"), id="by its part"),
+        pytest.param([asked(member_parts=2)], mailed_part(1, 1, "ann"), id="by a part of another"),
+    ],
+)
+def test_what_refuses_a_request_has_no_addresses_sent(before: list[Message], last: Message) -> None:
+    """No letter will go there."""
+    desk = Desk()
+    for message in before:
+        desk.take(message)
+    assert problems(desk.take(last))
+    assert not desk.addresses
 
 
 @pytest.mark.slow
@@ -782,7 +956,7 @@ def test_letters_go_with_their_part_few_at_a_time(
         sent.append(DESK.chunks["admit"](desk.rows, T, {}))
     letters = [[each for each in call if isinstance(each, Notice)] for call in sent]
     assert [len(call) for call in letters[:-1]] + [len(letters[-1]) - 1] == calls
-    everyone = [letter.key for call in letters for letter in call]
+    everyone = [letter.recipient_id for call in letters for letter in call]
     assert sorted(everyone) == [*(f"m{n:04}" for n in range(sum(sizes) + named)), "olga"]
     others = [each for call in sent for each in call if not isinstance(each, Notice)]
     assert [type(each) for each in others] == [
@@ -808,12 +982,15 @@ def test_letters_go_with_their_part_few_at_a_time(
             "listed more than once: ann, bob; list each once",
         ),
         (
-            [part(1, 1, "ann"), asked(member_parts=1, members=(Member(id="ann"),))],
+            [part(1, 1, "ann"), asked(member_parts=1, members=(ListedMember(id="ann"),))],
             "members",
             "listed more than once: ann; list each once",
         ),
         (
-            [part(1, 1), asked(member_parts=1, members=(Member(id="ann"), Member(id="ann")))],
+            [
+                part(1, 1),
+                asked(member_parts=1, members=(ListedMember(id="ann"), ListedMember(id="ann"))),
+            ],
             "members",
             "listed more than once: ann; list each once",
         ),
@@ -867,7 +1044,7 @@ def test_request_beside_parts_of_another_is_told_of_its_own_members_too() -> Non
     """Every problem is named, whatever else does not fit."""
     desk = Desk()
     desk.take(part(1, 1, "bob"))
-    found = problems(desk.take(asked(members=(Member(id="ann"), Member(id="ann")))))
+    found = problems(desk.take(asked(members=(ListedMember(id="ann"), ListedMember(id="ann")))))
     assert found == {
         "member_parts": "is 0, but MembersListed came with parts 1: give the same",
         "members": "listed more than once: ann; list each once",
@@ -877,7 +1054,7 @@ def test_request_beside_parts_of_another_is_told_of_its_own_members_too() -> Non
 def test_definition_binds_members_in_parts_too() -> None:
     desk = Desk(LIMITED)
     desk.take(part(1, 2, *(f"m{n}" for n in range(20))))
-    by_invoice = Member(id="ann", payment=MemberPayment(method="invoice"))
+    by_invoice = ListedMember(id="ann", payment=MemberPayment(method="invoice"))
     desk.take(MembersListed(request_id="r", part=2, parts=2, members=(by_invoice,)))
     found = problems(desk.take(named(member_parts=2)))
     assert "are 21, but the definition allows 20 products" in found["members"]

@@ -20,6 +20,7 @@ from schemas.auctions import (
     Standing,
 )
 from schemas.parts import Message
+from schemas.people import Person
 from services.auction_service.processor import DESK
 from services.auction_service.rules.standing import standing_at
 
@@ -50,7 +51,9 @@ def play(messages: Sequence[Message], rows: WatchedRows | None = None) -> list[S
     rows = WatchedRows() if rows is None else rows
     facts: list[Seller] = []
     for message in messages:
-        assert not DESK.on[type(message)](message, rows, T), "the fact says all there is to say"
+        is_new = isinstance(message, SellerRegistered) and "seller" not in rows
+        sent = DESK.on[type(message)](message, rows, T)
+        assert [type(each) for each in sent] == [Person] * is_new, "the fact says all else"
         for name in rows.changed:
             fact = DESK.facts[name](name, rows)
             assert isinstance(fact, Seller)
@@ -185,6 +188,27 @@ def test_a_registration_is_a_fact_of_all_it_says() -> None:
     }
     assert history(seller) == PENDING
     assert seller.key == "sue"
+
+
+def test_letters_to_a_seller_go_to_a_person_of_the_seller_s() -> None:
+    """With the address, the name and the language that the registration gave."""
+    message = registered(locale="ja", time_zone="Asia/Tokyo")
+    assert DESK.on[SellerRegistered](message, WatchedRows(), T + HOUR) == (
+        Person(
+            person_id="seller:sue",
+            email="sue@shop.example",
+            name="Sue & Co",
+            locale="ja",
+            time_zone="Asia/Tokyo",
+            seen_at=T + HOUR,
+        ),
+    )
+
+
+def test_a_seller_without_an_address_is_a_fact_and_no_person() -> None:
+    rows = WatchedRows()
+    assert DESK.on[SellerRegistered](registered(email=""), rows, T) == ()
+    assert rows.changed == ["seller"]
 
 
 @pytest.mark.parametrize(
