@@ -21,6 +21,7 @@ from domain.ids import derive
 from schemas.catalogue import CATALOGUE
 from schemas.ops import TASKS
 from schemas.parts import Message, Product, TimePassed
+from schemas.people import PEOPLE, PersonErased
 from schemas.topic import Topic
 
 EXAMPLES = generate.REPOSITORY / "schemas" / "examples"
@@ -316,18 +317,57 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 
 # --- the catalogue's own rules -------------------------------------------------------------------
 
+#: The facts of several writers. Each kind of task has one writer. A person's address is written by
+#: whichever service it comes to, and the newest counts.
+SEVERAL_WRITERS = (TASKS, PEOPLE)
+#: The messages with an address: a person's, those that bring one from outside, and a seller's, as
+#: the contact of a business is public.
+WITH_ADDRESS = {
+    *("Person", "GroupPurchaseRequested", "MembersListed", "OrderPlaced", "OrderPaid", "Applied"),
+    *("ShopOrderSeen", "SellerRegistered", "Seller"),
+}
+OF_A_PERSON = re.compile("(.+_)?(email|locale|time_zone)")
+
+
+def fields_of(schema: Any) -> Iterator[str]:
+    """The names of all fields in a schema, those of its parts too."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+    if isinstance(schema, dict | list):
+        for part in schema.values() if isinstance(schema, dict) else schema:
+            yield from fields_of(part)
+
+
+def test_addresses_are_in_people_and_in_what_comes_from_outside() -> None:
+    found = {
+        message.__name__
+        for message in message_types()
+        if any(map(OF_A_PERSON.fullmatch, fields_of(schema_of(message))))
+    }
+    assert found == WITH_ADDRESS
+
+
+def test_only_people_are_erased_by_a_tombstone() -> None:
+    """And the tombstone's key is the person's."""
+    assert [topic.name for topic in CATALOGUE.values() if topic.tombstone] == ["people"]
+    assert list(PersonErased.model_fields) == ["type", PersonErased.keyed_by]
+    assert PersonErased.keyed_by == PEOPLE.key
+
 
 @by_topic
 def test_a_fact_has_one_writer_and_is_compacted(topic: Topic) -> None:
     if topic.kind != "fact":
         return
     assert topic.compacted
-    assert len(topic.producers) == 1 or topic is TASKS, "each kind of task has one writer"
+    if topic in SEVERAL_WRITERS:
+        assert len(topic.producers) > 1, "take it out of SEVERAL_WRITERS"
+    else:
+        assert len(topic.producers) == 1
 
 
 @by_topic
 def test_topics_are_plural_kebab_nouns(topic: Topic) -> None:
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)*s", topic.name)
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*s|people", topic.name)
     assert topic.producers, "nobody writes it"
     assert topic.consumers, "nobody reads it"
     assert topic.purpose.endswith(".")

@@ -16,7 +16,8 @@ from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX, Message
+from schemas.orders import Order
+from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX, Contact, Message
 
 C = TypeVar("C")
 
@@ -50,6 +51,15 @@ IDS = ("a", "b", "c" * 60, "d", "e")
 KEY_FIELDS = frozenset(
     {"group_id", "request_id", "auction_id", "recipient_id", "shop_order", "seller_id"}
 )
+#: What every address and name from outside holds, and nothing else.
+PRIVATE = "Private"
+_EMAILS = (f"{PRIVATE}@x.example", f"{PRIVATE}@y.example", f"{PRIVATE}+a@x.example", None, "")
+_WORDS = (PRIVATE, None)
+#: The fields of commands that say where a person's letters go, and their values.
+PRIVATE_OF: Mapping[type[BaseModel], Mapping[str, Sequence[str | None]]] = {
+    Contact: {"email": _EMAILS, "name": _WORDS, "locale": _WORDS, "time_zone": _WORDS},
+    Order: {"member_email": _EMAILS, "member_locale": _WORDS, "member_time_zone": _WORDS},
+}
 OPTIONS_OF: Mapping[str, Sequence[Any]] = {"standing": ("good", "suspended", "pending")}
 
 
@@ -86,8 +96,11 @@ class Choices:
 
     def _fields(self, kind: type[BaseModel]) -> dict[str, Any]:
         """All that must be there, and about half of what may."""
+        private = next((of for each, of in PRIVATE_OF.items() if issubclass(kind, each)), {})
         return {
-            name: self.value(name, field.annotation, tuple(field.metadata))
+            name: self.of(private[name])
+            if name in private
+            else self.value(name, field.annotation, tuple(field.metadata))
             for name, field in kind.model_fields.items()
             if field.is_required() or self.evenly((False, True))
         }
