@@ -24,7 +24,7 @@ from schemas.auctions import (
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.parts import Message, Person, Product
+from schemas.parts import Contact, Message, Product
 
 #: Whole milliseconds since then are the times of a history.
 BEGINS = datetime(2024, 3, 1, tzinfo=UTC)
@@ -102,7 +102,7 @@ def _shown_time(moment: datetime) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return _shown_time(value)
-    if isinstance(value, Product | Person):
+    if isinstance(value, Product | Contact):
         return "/".join(str(part) for _, part in value if part is not None)
     return str(value)
 
@@ -464,28 +464,28 @@ def _withdrawals(rng: Random, plan: Plan, party: Party) -> Iterator[tuple[int, M
 # --- applications --------------------------------------------------------------------------------
 
 
-def _applicant(rng: Random, party: Party) -> Person:
+def _applicant(rng: Random, party: Party) -> Contact:
     dice = rng.random()
     if dice < 0.06:
         seller = party.some(rng, *FATES)
-        return Person(id=seller, email=f"{seller}@elsewhere.example")
+        return Contact(id=seller, email=f"{seller}@elsewhere.example")
     number = rng.randrange(1, 6)
     if dice < 0.12:
         seller = party.some(rng, *FATES)
         address = party.emails[seller] or f"{seller}@sells.example"
         spelled = rng.choice((str.upper, str.lower, _tagged))(address)
-        return Person(id=f"b{number}", email=spelled)
+        return Contact(id=f"b{number}", email=spelled)
     if dice < 0.17:
-        return Person(id=f"b{number}", email=rng.choice((None, "")))
+        return Contact(id=f"b{number}", email=rng.choice((None, "")))
     if dice < 0.3:
         # Few mailboxes under many spellings and ids, some of them another buyer's.
         local = rng.choice(("b.1", "B1", "b1+a", "b.1+b", "b2", "B.2+c"))
-        return Person(
+        return Contact(
             id=f"b{number}", email=f"{local}@{rng.choice(('gmail.com', 'GoogleMail.com'))}"
         )
     if dice < 0.4:
-        return Person(id=f"b{number}", email=_tagged(f"b{rng.randrange(1, 6)}@buys.example"))
-    return Person(id=f"b{number}", email=f"b{number}@buys.example", name=f"B{number}")
+        return Contact(id=f"b{number}", email=_tagged(f"b{rng.randrange(1, 6)}@buys.example"))
+    return Contact(id=f"b{number}", email=f"b{number}@buys.example", name=f"B{number}")
 
 
 def _tagged(address: str) -> str:
@@ -588,7 +588,7 @@ def _changed(rng: Random, message: Message) -> Message:
     if isinstance(message, Applied):
         other = message.model_copy(update={"quantity": message.quantity % 100 + 1})
         if rng.random() < 0.3:
-            other = other.model_copy(update={"applicant": Person(id="b9", email="b9@x.example")})
+            other = other.model_copy(update={"applicant": Contact(id="b9", email="b9@x.example")})
         return other
     if isinstance(message, Offer):
         price = max(1, message.unit_price - rng.randrange(1, 60))

@@ -132,7 +132,7 @@ def letter(notice: Notice, outcome: Outcome) -> Letter:
         if judged is None or judged[:2] != (says.verdict, says.reason):
             # It answers an auction's withdrawal, which has no id.
             of = f"withdrawal: {says.reason}"
-    return notice.kind, notice.about, notice.recipient.id, of or ""
+    return notice.kind, notice.about, notice.says.party_id, of or ""
 
 
 def seller_fields(seller: Seller) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from schemas.auctions import (
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.parts import Message, Person, Product
+from schemas.parts import Contact, Message, Product
 
 from .auctions import History, Record
 
@@ -624,7 +624,7 @@ class Auction:
             else:
                 self.confirm(application)
 
-    def sells_here(self, person: Person) -> bool:
+    def sells_here(self, person: Contact) -> bool:
         """Whether a person is one of the auction's sellers, by id or by mailbox."""
         mailboxes = {mailbox(self.sellers.email(seller, self.clock)) for seller in self.bidders}
         # Reading: an empty address is nobody's.
@@ -632,7 +632,7 @@ class Auction:
 
     def buys_here(self, seller_id: str) -> bool:
         """Whether a seller has a reservation that counts, by id or by mailbox."""
-        person = Person(id=seller_id, email=self.sellers.email(seller_id, self.clock) or None)
+        person = Contact(id=seller_id, email=self.sellers.email(seller_id, self.clock) or None)
         return any(is_same(person, each.applied.applicant) for each in self.counted().values())
 
     def confirm(self, application: Application) -> None:
@@ -684,7 +684,7 @@ class Auction:
 
     # --- letters ---------------------------------------------------------------------------------
 
-    def write(self, kind: str, recipient: Person, of: str = "") -> None:
+    def write(self, kind: str, recipient: Contact, of: str = "") -> None:
         """Write to someone who has an address, once of each thing."""
         if recipient.email:
             self.outcome.letters.add((kind, self.auction_id, recipient.id, of))
@@ -692,7 +692,7 @@ class Auction:
     def write_to_seller(self, kind: str, seller_id: str, of: str = "") -> None:
         """Write to a seller whose address is known by now."""
         email = self.sellers.email(seller_id, self.clock)
-        self.write(kind, Person(id=seller_id, email=email or None), of)
+        self.write(kind, Contact(id=seller_id, email=email or None), of)
 
 
 # --- who is who ----------------------------------------------------------------------------------
@@ -706,7 +706,7 @@ def mailbox(email: str | None) -> str:
     return (local.replace(".", "") if domain == "gmail.com" else local) + at + domain
 
 
-def is_same(one: Person, other: Person) -> bool:
+def is_same(one: Contact, other: Contact) -> bool:
     """Whether two are one applicant: the same id, or the same mailbox."""
     return one.id == other.id or "" != mailbox(one.email) == mailbox(other.email)
 

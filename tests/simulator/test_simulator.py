@@ -25,7 +25,7 @@ from schemas.auctions import (
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.parts import Message, Person, Product
+from schemas.parts import Contact, Message, Product
 from services.auction_service.processor import PROCESSORS
 
 from .auctions import BEGINS, History, Record, history, simulate
@@ -96,7 +96,7 @@ def taken_back(at: float, seller: str = "ann") -> Event:
 def applied(
     at: float, application_id: str, buyer: str, quantity: int = 1, email: str | None = None
 ) -> Event:
-    person = Person(id=buyer, email=email or f"{buyer}@buys.example")
+    person = Contact(id=buyer, email=email or f"{buyer}@buys.example")
     message = Applied(
         application_id=application_id,
         auction_id="A",
