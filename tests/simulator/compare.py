@@ -19,6 +19,7 @@ from schemas.auctions import (
 from schemas.groups import GroupPurchaseRequested, MembersListed
 from schemas.letters import Notice
 from schemas.parts import Message
+from schemas.people import Person
 
 from .driver import Ran
 from .oracle import Expected, Letter, Outcome
@@ -36,6 +37,7 @@ class Gathered:
 def gather(ran: Ran) -> Gathered:
     """The last word on everything that a run sent."""
     gathered = Gathered()
+    people: set[str] = set()
     versions: dict[str, int] = {}
     notices: list[Notice] = []
     said: dict[str, Message] = {}
@@ -44,7 +46,7 @@ def gather(ran: Ran) -> Gathered:
             if message.version <= versions.get(message.key, 0):
                 gathered.faults.append(f"version {message.version} again: {message}")
             versions[message.key] = message.version
-        elif isinstance(message, Notice | MembersListed):
+        elif isinstance(message, Notice | MembersListed | Person):
             pass
         elif said.setdefault(message.key, message) != message:
             # What is said again, because it was asked again, must be the same.
@@ -53,10 +55,14 @@ def gather(ran: Ran) -> Gathered:
             gathered.sellers[message.seller_id] = seller_fields(message)
         elif isinstance(message, Notice):
             notices.append(message)
+        elif isinstance(message, Person):
+            people.add(message.person_id)
         else:
             auction_id = _auction_id(message)
             _note(message, gathered.auctions.setdefault(auction_id, Outcome()))
     _note_letters(notices, gathered)
+    for unknown in sorted({notice.recipient_id for notice in notices} - people):
+        gathered.faults.append(f"a letter to {unknown}, whose address was not sent to people")
     return gathered
 
 

@@ -63,7 +63,7 @@ def gathered_from(stack: Stack) -> Gathered:
     """What the service said."""
     said = [
         message
-        for topic in ("auctions", "group-purchase-requests", "notices")
+        for topic in ("auctions", "group-purchase-requests", "notices", "people")
         for message in _messages(stack, topic)
     ]
     return gather(Ran(list(_messages(stack, "sellers")), said))
