@@ -57,8 +57,10 @@ def wait_for_auction(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
 def forget_early(application_id: str, rows: Rows) -> str | None:
     """The mailbox of an application that has waited for its auction; the row goes."""
     early = rows.get(EARLY(application_id))
-    drop(rows, EARLY(application_id))
-    return early.mailbox if early else None
+    if early is None:
+        return None
+    del rows[EARLY(application_id)]
+    return early.mailbox
 
 
 def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Message]:
