@@ -67,8 +67,9 @@ class Fold:
         self._parked = parked
         self._topics = {topic.name: topic for topic in processor.inputs}
         self._special = {*processor.facts, "due", "chunk", "stash", "call"}
-        # What its readers take, with the facts, as the story of a key in order. A command is for
-        # another service, as a letter is: it does not matter before which fact it goes out.
+        # What its readers take, with the facts, as the story of a key in order, if it is of that
+        # key. A command is for another service, as a letter is: it does not matter before which
+        # fact it goes out.
         self._story = {
             message
             for topic in processor.outputs
@@ -341,7 +342,9 @@ class Fold:
         told = {
             message.key
             for message in messages
-            if type(message) in self._story and not isinstance(message, GivenUp)
+            if type(message) in self._story
+            and not isinstance(message, GivenUp)
+            and key_id(message.key) == key
         }
         if told:
             self._send_facts(key, told)

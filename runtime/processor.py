@@ -54,7 +54,8 @@ class Processor:
     - ``calls``: what is done outside for a ``call/<name>…`` row.
     - ``facts``: the fact a table's row stands for, ``fact(row_name, rows)``; sent for every row a
       batch changed, once, before any message that a rule sends after the change; only commands to
-      other services, such as letters, may go out before it.
+      other services, such as letters, and facts of other keys, such as people, may go out before
+      it.
     - ``rows``: the dataclass of each table (``due``, ``stash`` and ``call`` need none).
     - ``reads_whole``: compacted topics that every worker reads whole; each is handed to the rules
       as a mapping in key order.

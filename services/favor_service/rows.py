@@ -7,7 +7,6 @@ While a sum is shared, ``remainder/`` rows rank the members by what their floor 
 from dataclasses import dataclass
 
 from runtime.rows import Single, Table
-from schemas.parts import Address
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class Purchaser:
     favor_version: int = 0
     amount: int = 0
     gift: str | None = None
-    address: Address | None = None
+    person_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -2,12 +2,13 @@
 
     group-purchases ─┐
     orders ──────────┼─▶ purchases (order_service) ─▶ purchases
-    payments ────────┘                                └▶ notices
+    payments ────────┘                                ├▶ people
+                                                      └▶ notices
 
 Terms open a group, orders and their money fill its table of purchasers, and the table's rows, the
 summary and every refusal go out on one topic, which so tells the group's whole story in order.
-Members with an address get letters: to confirm orders by a link, about their orders, and about the
-deadline.
+An address that comes with an order goes to ``people`` alone. Members who can be reached get
+letters: to confirm orders by a link, about their orders, and about the deadline.
 """
 
 from runtime.processor import Processor, takes
@@ -24,6 +25,7 @@ from schemas.orders import (
     OrderReturned,
 )
 from schemas.payments import PAYMENTS, Payment
+from schemas.people import PEOPLE
 from services.order_service import rows
 from services.order_service.rules import purchases
 
@@ -31,7 +33,7 @@ PROCESSOR = Processor(
     service="order_service",
     name="purchases",
     inputs=(GROUP_PURCHASES, ORDERS, PAYMENTS),
-    outputs=(PURCHASES, NOTICES),
+    outputs=(PURCHASES, PEOPLE, NOTICES),
     on=dict(
         [
             takes(MembersAdmitted, purchases.admit_members),

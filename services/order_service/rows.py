@@ -6,7 +6,8 @@
   ``due/confirm/<source>/<order_id>`` beside it while it is unconfirmed: when it expires.
 - ``latest/<member>/<ordered_at>/<arrival>``: the counting orders of a member with several.
 - ``return/<source>/<return_id>``: the answer a return got.
-- ``waiting/<n>``: a message whose group is not known yet. ``waits``: the last of their numbers.
+- ``waiting/<n>``: a message whose group is not known yet, for an hour at most, as it came: the one
+  row that may hold an address. ``waits``: the last of their numbers.
 - ``unpaid``: how many orders came without their money. ``listed``: members admitted so far.
 - ``ended``: all that is left of a group ninety days after its end.
 """
@@ -18,7 +19,7 @@ from typing import Literal
 from domain.ids import order_mark
 from runtime.rows import Name, Rows, Single, Table
 from schemas.orders import OrderRefused, PurchaseRow, PurchaseState
-from schemas.parts import Address, Method, PaymentScope, Period, Person, Status
+from schemas.parts import Method, PaymentScope, Period, Status
 
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,18 +69,18 @@ class Purchase:
 
 @dataclass(slots=True)
 class Admitted:
-    """A listed member, and the member's own method if it is not the group's."""
+    """A listed member: the method if it is not the group's, and the person who gets letters."""
 
     method: Method | None
-    address: Address | None = None
+    person_id: str | None = None
 
 
 @dataclass(slots=True)
 class Listed:
-    """How many members were admitted by parts that came before the group; if any has an address."""
+    """How many members were admitted by parts that came before the group; if any can be reached."""
 
     count: int
-    has_addresses: bool = False
+    has_reachable: bool = False
 
 
 @dataclass(slots=True)
@@ -87,9 +88,9 @@ class Member:
     """One purchaser's sums.
 
     ``only_order`` names the order row while the member has one order, as most do; from the second
-    on it is empty, and ``latest`` rows name them all. ``address`` is of the member's orders, and
-    none if the list of members has one. ``mark`` tells which orders count, where each is
-    paid by card or invoice.
+    on it is empty, and ``latest`` rows name them all. ``person_id`` is the person whom the orders
+    named, and none if the list of members names one. ``mark`` tells which orders count, where each
+    is paid by card or invoice.
     """
 
     version: int
@@ -99,7 +100,7 @@ class Member:
     first_ordered_at: datetime | None
     last_ordered_at: datetime | None
     only_order: str
-    address: Address | None = None
+    person_id: str | None = None
     mark: int = 0
 
 
@@ -108,8 +109,8 @@ class Order:
     """An order as it first came; ``returned`` of its quantity have come back.
 
     It arrived at ``arrived_version`` of the purchase, as the ``arrived_unpaid``-th of those that
-    came without their money (0: it counted at once and made that version). ``address`` is kept
-    while its money or its confirmation is awaited, unless the list of members has one.
+    came without their money (0: it counted at once and made that version). ``person_id`` is kept
+    while its money or its confirmation is awaited, unless the list of members names a person.
 
     ``confirmed_at`` is known before the order came; ``money`` says that its money came, or will be
     asked for, before it was confirmed.
@@ -124,7 +125,7 @@ class Order:
     arrived_unpaid: int = 0
     returned: int = 0
     reason: str = ""
-    address: Address | None = None
+    person_id: str | None = None
     confirmed_at: datetime | None = None
     money: bool = False
 
@@ -199,19 +200,18 @@ def latest_name(order: Order) -> Name[Latest]:
     return LATEST(order.member_id, at, arrival)
 
 
-def listed_at(member_id: str, rows: Rows) -> Address | None:
-    """The address that the list of members has for a member."""
+def listed_person(member_id: str, rows: Rows) -> str | None:
+    """The id of the person whom the list of members names for a member."""
     terms = rows.get(TERMS)
     if terms is not None and not terms.listed:
         return None  # as for most groups, and nothing to look up
     admitted = rows.get(ADMITTED(member_id))
-    return admitted.address if admitted else None
+    return admitted.person_id if admitted else None
 
 
-def recipient(member_id: str, in_orders: Address | None, rows: Rows) -> Person | None:
-    """Whom a member's letters go to: as listed, else as orders said; None: to nobody."""
-    address = listed_at(member_id, rows) or in_orders
-    return address.of(member_id) if address else None
+def reached_as(member_id: str, in_orders: str | None, rows: Rows) -> str | None:
+    """The id of the person who gets a member's letters: as listed, else as orders said."""
+    return listed_person(member_id, rows) or in_orders
 
 
 # --- facts ---------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def purchase_row(row_name: Name[Member], rows: Rows) -> PurchaseRow:
         last_ordered_at=member.last_ordered_at,
         orders=member.orders,
         orders_mark=member.mark or None,
-        member=recipient(member_id, member.address, rows),
+        person_id=reached_as(member_id, member.person_id, rows),
     )
 
 

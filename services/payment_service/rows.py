@@ -1,6 +1,6 @@
 """The rows of a group.
 
-- ``terms``: what payments depend on. ``listed/<member>``: a member's method or address.
+- ``terms``: what payments depend on. ``listed/<member>``: a member's method or person.
 - ``group``: the state of the group, and how many of its payers are not settled.
 - ``member/<member>``: the latest purchase row and favor of a purchaser.
 - ``order/<source>/<order_id>``: an order that is charged by itself, or that its shop was paid for.
@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from domain.ids import is_group_id
 from runtime.rows import CALLS, DUE, ROWS_KEPT, Call, Due, Name, Rows, Single, Table
-from schemas.parts import Address, Method, PaymentScope
+from schemas.parts import Method, PaymentScope
 from schemas.reasons import PaymentFailure
 
 #: What ISO 4217 calls a transaction without a currency.
@@ -49,16 +49,16 @@ class Terms:
     unit_price: int | None
     deadline: datetime
     organizer_id: str = ""
-    organizer: Address | None = None
+    organizer_person_id: str | None = None
     sources: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Listed:
-    """A listed member who has a method or an address."""
+    """A listed member who has a method or can be reached."""
 
     method: Method | None
-    address: Address | None = None
+    person_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class Order:
     ordered_at: datetime = NOT_ORDERED
     by_shop: bool = False
     currency: str = ""
-    address: Address | None = None
+    person_id: str | None = None
     payment_id: str = ""
     is_there: bool = False
     confirmed_at: datetime | None = None
@@ -152,7 +152,7 @@ class Payer:
     orders: tuple[str, ...] = ()
     payments: tuple[str, ...] = ()
     currency: str = ""
-    address: Address | None = None
+    person_id: str | None = None
     quantity: int = 0
 
 

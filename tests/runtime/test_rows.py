@@ -24,7 +24,8 @@ from runtime.rule_errors import RuleError
 from runtime.store import Meta, Store
 from schemas.letters import NOTICES, Notice, notices
 from schemas.orders import ORDERS, PURCHASES, OrderPaid, PurchaseState
-from schemas.parts import Message, Person, Product
+from schemas.parts import Message, Product
+from schemas.people import PEOPLE, Person, person_of
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "G"
@@ -49,10 +50,13 @@ def count(order: OrderPaid, rows: Rows, now: datetime) -> Sequence[Message]:
     return letter(order, now)
 
 
-def letter(order: OrderPaid, now: datetime) -> Sequence[Notice]:
-    person = Person(id=order.member_id, email=order.member_email)
-    return notices("offer-judged", person, order.group_id, now, order.order_id, verdict="shown",
-                   reason="better", product=Product(name="tea"))  # fmt: skip
+def letter(order: OrderPaid, now: datetime) -> Sequence[Message]:
+    contact = order.contact
+    if contact is None:
+        return ()
+    told = notices("offer-judged", contact.party(), order.group_id, now, order.order_id,
+                   verdict="shown", reason="better", product=Product(name="tea"))  # fmt: skip
+    return *person_of(contact, now), *told
 
 
 def close(name: str, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -87,7 +91,7 @@ PROCESSOR = Processor(
     service="test_service",
     name="tallies",
     inputs=(ORDERS,),
-    outputs=(PURCHASES, NOTICES),
+    outputs=(PURCHASES, PEOPLE, NOTICES),
     on={OrderPaid: count},
     due={"close": close},
     chunks={"slowly": slowly},
@@ -114,7 +118,11 @@ class Partition:
     def __init__(self, store: Store, parked: set[str] | None = None) -> None:
         self.store = store
         partitioner = Partitioner(ORDERS.partitions)
-        topics: dict[type[Message], str] = {PurchaseState: "purchases", Notice: "notices"}
+        topics: dict[type[Message], str] = {
+            PurchaseState: "purchases",
+            Person: "people",
+            Notice: "notices",
+        }
         encoder = Encoder("test", topics, partitioner)
         self.fold = Fold(
             PROCESSOR,
@@ -126,15 +134,23 @@ class Partition:
         )
         self.offset = 0
         self.told: list[str] = []
+        self.people: list[str] = []
 
     def order(
-        self, quantity: int, at: datetime = T, key: str = KEY, member: str = "m", email: str = ""
+        self,
+        quantity: int,
+        at: datetime = T,
+        key: str = KEY,
+        *,
+        person_id: str = "",
+        email: str = "",
     ) -> None:
         placed = OrderPaid(
             order_id=f"o{self.offset}",
             source="s",
             group_id=key,
-            member_id=member,
+            member_id="m",
+            person_id=person_id or None,
             member_email=email or None,
             quantity=quantity,
             ordered_at=at,
@@ -159,12 +175,16 @@ class Partition:
         )
 
     def commit(self) -> list[tuple[int, str]]:
-        """(version, status) of the facts that the batch sends; ``told`` has the letters' keys."""
+        """(version, status) of the group's facts that the batch sends.
+
+        ``told`` has the letters' keys, ``people`` those of persons.
+        """
         rows, outputs = self.fold.take()
         now, stashed = self.fold.now_ms, self.fold.stashed
         self.store.write(rows, Meta(cluster="cluster", now=now, stashed=stashed))
         self.fold.due.load()
-        self.told += [(each.key or b"").decode() for each in outputs if each.topic == "notices"]
+        for topic, keys in (("notices", self.told), ("people", self.people)):
+            keys += [(each.key or b"").decode() for each in outputs if each.topic == topic]
         facts = [each.value or b"" for each in outputs if each.topic == "purchases"]
         sent = [PurchaseState.model_validate_json(value) for value in facts]
         return [(each.version, each.status) for each in sent]
@@ -196,15 +216,25 @@ def test_message_seals_the_facts_before_it() -> None:
         assert partition.commit() == [(2, "complete"), (3, "complete")]
 
 
-@pytest.mark.parametrize("member", ["ann", KEY])
-def test_letter_seals_nothing(member: str) -> None:
+@pytest.mark.parametrize("person_id", ["s:ann", KEY])
+def test_letter_seals_nothing(person_id: str) -> None:
     """It is not of the key's story: the facts still fold into the last, whoever is written to."""
     with store_at() as store:
         partition = Partition(store)
         for _ in range(3):
-            partition.order(1, member=member, email="ann@x.example")
+            partition.order(1, person_id=person_id)
         assert partition.commit() == [(3, "open")]
-        assert partition.told == [member] * 3
+        assert partition.told == [person_id] * 3
+
+
+def test_person_seals_nothing() -> None:
+    """An address is a fact of another key: those of the group still fold into the last."""
+    with store_at() as store:
+        partition = Partition(store)
+        for _ in range(3):
+            partition.order(1, email="ann@x.example")
+        assert partition.commit() == [(3, "open")]
+        assert partition.people == ["s:m"] * 3
 
 
 # --- due rows ----------------------------------------------------------------------------------

@@ -292,7 +292,7 @@ class Driver:
             topic_kind = self._outputs.get(type(message))
             if topic_kind is None:
                 raise ContractError(f"{type(message).__name__} is in none of the outputs")
-            if topic_kind != "command":
+            if topic_kind != "command" and message.key.partition("/")[0] == rows.key:
                 told.add(message.key)
         if told:
             self._send_facts(rows, told)

@@ -30,7 +30,7 @@ from runtime.rows import (
 )
 from schemas.favors import Favor, FavorDecision
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Basis, FavorTerms, Message, Tier
+from schemas.parts import NUMBER_MAX, SUM_MAX, Basis, FavorTerms, Message, Tier
 from schemas.reasons import RecordReason
 from services.favor_service.rows import (
     CHUNKS,
@@ -79,7 +79,7 @@ def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Messag
         version=message.version,
         quantity=message.quantity,
         value=message.value,
-        address=Address.at(message.member),
+        person_id=message.person_id,
     )
     rows[SUMS] = _sums(before, after, rows)
     rows[name] = after

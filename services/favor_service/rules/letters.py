@@ -6,20 +6,20 @@ from datetime import datetime
 from runtime.rows import Rows
 from schemas.favors import Favor
 from schemas.letters import Notice, notices
-from schemas.parts import Product
+from schemas.parts import Party, Product
 from services.favor_service.rows import TERMS, Purchaser
 
 
 def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequence[Notice]:
-    """That a favor is given, and for what; nothing to a member without an address."""
-    if purchaser.address is None:
+    """That a favor is given, and for what; nothing to a member who can't be reached."""
+    if purchaser.person_id is None:
         return ()
     terms = rows[TERMS]
     if not terms.product_name:  # written before rows named it
         return ()
     return notices(
         "favor-given",
-        purchaser.address.of(favor.member_id),
+        Party(id=favor.member_id, person_id=purchaser.person_id),
         favor.group_id,
         now,
         favor.version,

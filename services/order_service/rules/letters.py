@@ -12,7 +12,7 @@ from domain.orders import confirm_by
 from runtime.rows import Rows
 from schemas.letters import LetterKind, Notice, notices
 from schemas.orders import OrderPaid, OrderPlaced
-from schemas.parts import Address, Person, Product
+from schemas.parts import Contact, Party, Product
 from services.order_service.rows import (
     MEMBERS,
     PURCHASE,
@@ -22,18 +22,21 @@ from services.order_service.rows import (
     Purchase,
     Return,
     Terms,
-    listed_at,
+    listed_person,
     order_refused,
-    recipient,
+    reached_as,
 )
 
 LONG_PERIOD = timedelta(hours=48)
 REMINDS_BEFORE_CLOSE = timedelta(hours=24)
 
 
-def address_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Address | None:
-    """An order's address, or none if the list of members has one."""
-    return message.address if listed_at(message.member_id, rows) is None else None
+def contact_to_keep(message: OrderPlaced | OrderPaid, rows: Rows) -> Contact | None:
+    """An order's contact, or none if the list of members says where the member is reached."""
+    contact = message.contact
+    if contact is None or listed_person(message.member_id, rows) is not None:
+        return None
+    return contact
 
 
 def confirm_order(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
@@ -62,8 +65,8 @@ def counted(
 def _of_order(
     kind: LetterKind, name: str, order: Order, rows: Rows, now: datetime, **more: Any
 ) -> Sequence[Notice]:
-    person = recipient(order.member_id, order.address, rows)
-    if person is None:
+    party = _party(order.member_id, order.person_id, rows)
+    if party is None:
         return ()
     terms = rows[TERMS]
     product = _product(terms)
@@ -72,7 +75,7 @@ def _of_order(
     _, source, order_id = name.split("/")
     return notices(
         kind,
-        person,
+        party,
         rows.key,
         now,
         source,
@@ -90,32 +93,31 @@ def _of_order(
 
 
 def refused(
-    name: str, row: Order | Return, address: Address | None, rows: Rows, now: datetime
+    name: str, row: Order | Return, person_id: str | None, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
     """That an order or return is refused, as its row ``name`` says by now."""
-    return _refused(name, row, recipient(row.member_id, address, rows), rows, now)
+    return _refused(name, row, _party(row.member_id, person_id, rows), rows, now)
 
 
 def refused_elsewhere(
-    name: str, row: Order, address: Address | None, rows: Rows, now: datetime
+    name: str, row: Order, contact: Contact | None, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
-    """The letter that an order of another shop is refused, to the order's own address only.
+    """The letter that an order of another shop is refused, to the order's person only.
 
     The other shop's member may be another person than the group's member with the same id.
     """
-    person = address.of(row.member_id) if address else None
-    return _refused(name, row, person, rows, now)
+    return _refused(name, row, contact.party() if contact else None, rows, now)
 
 
 def _refused(
-    name: str, row: Order | Return, person: Person | None, rows: Rows, now: datetime
+    name: str, row: Order | Return, party: Party | None, rows: Rows, now: datetime
 ) -> Sequence[Notice]:
-    if person is None:
+    if party is None:
         return ()
     answer = order_refused(name, row, rows)
     return notices(
         "order-refused",
-        person,
+        party,
         rows.key,
         now,
         *name.split("/"),
@@ -137,7 +139,7 @@ def reminds_at(opens_at: datetime, closes_at: datetime) -> datetime:
 
 
 def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[Notice]:
-    """To those of ``listed`` who have an address and nothing that counts: that time runs out.
+    """To those of ``listed`` who can be reached and have nothing that counts: time runs out.
 
     They say the time that was fixed for them, however late the clock finds it.
     """
@@ -146,7 +148,7 @@ def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[No
     product = _product(terms)
     letters: list[Notice] = []
     for name, admitted in listed:
-        if admitted.address is None or product is None:
+        if admitted.person_id is None or product is None:
             continue
         member_id = name.partition("/")[2]
         member = rows.get(MEMBERS(member_id))
@@ -154,7 +156,7 @@ def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[No
             continue
         letters += notices(
             "deadline-reminder",
-            admitted.address.of(member_id),
+            Party(id=member_id, person_id=admitted.person_id),
             rows.key,
             reminds_at(terms.opens_at, terms.closes_at),
             group_id=rows.key,
@@ -164,6 +166,12 @@ def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[No
             closes_at=terms.closes_at,
         )
     return letters
+
+
+def _party(member_id: str, in_orders: str | None, rows: Rows) -> Party | None:
+    """A member who can be reached, as listed, else as orders said."""
+    person_id = reached_as(member_id, in_orders, rows)
+    return Party(id=member_id, person_id=person_id) if person_id else None
 
 
 def _product(terms: Terms) -> Product | None:

@@ -10,6 +10,7 @@ from runtime.rows import Name, Rows
 from schemas.orders import OrderPaid, OrderPlaced
 from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.payments import Payment
+from schemas.people import Person, person_of
 from schemas.reasons import OrderRefusal, PaymentFailure
 from services.order_service.rows import (
     ADMITTED,
@@ -82,6 +83,7 @@ def take_order(
         return _take_known(name, known, message, rows, now, paid=paid)
     terms = rows[TERMS]
     purchase = rows[PURCHASE]
+    contact = letters.contact_to_keep(message, rows)
     price = terms.unit_price if message.unit_price is None else message.unit_price
     value = worth(message.quantity, price or 0, message.value)
     order = Order(
@@ -91,7 +93,7 @@ def take_order(
         value=value or 0,
         ordered_at=message.ordered_at,
         arrived_version=purchase.version + 1,
-        address=letters.address_to_keep(message, rows),
+        person_id=contact.reached_as if contact else None,
     )
     awaits_confirmation = confirmations.awaits_confirmation(message, known)
     money = known is not None and (known.state == "paid-ahead" or known.money)
@@ -100,12 +102,16 @@ def take_order(
     ) or confirmations.reason_to_refuse(message, known, terms, purchase, now)
     if not reason and _is_beyond_limits(order, purchase):
         reason = OrderRefusal.BEYOND_LIMITS
+    if reason and awaits_confirmation:
+        return _refuse(name, order, reason, rows, now, is_told=False)
     if reason:
-        return _refuse(name, order, reason, rows, now, is_told=not awaits_confirmation)
-    if awaits_confirmation:
+        answer = _refuse(name, order, reason, rows, now)
+    elif awaits_confirmation:
         kept = replace(order, state="unconfirmed", money=money)
-        return confirmations.keep(name, kept, rows, now)
-    return _take_in(name, order, rows, now, paid=paid, money=money)
+        answer = confirmations.keep(name, kept, rows, now)
+    else:
+        answer = _take_in(name, order, rows, now, paid=paid, money=money)
+    return (*person_of(contact, now), *answer) if contact else answer
 
 
 def take_confirmation(
@@ -196,11 +202,15 @@ def _take_known(
     if order.state == "refused":
         return (order_refused(name, order, rows),)
     if order.state in ("placed", "unconfirmed") and paid:
-        if order.address is None and message.member_id == order.member_id:
-            order = replace(order, address=letters.address_to_keep(message, rows))
+        people: Sequence[Person] = ()
+        if order.person_id is None and message.member_id == order.member_id:
+            contact = letters.contact_to_keep(message, rows)
+            if contact is not None:
+                order = replace(order, person_id=contact.reached_as)
+                people = person_of(contact, now)
         if order.state == "unconfirmed":
-            return _take_confirmed(name, order, rows, now, paid=True)
-        return _count_placed(name, order, rows, now)
+            return *people, *_take_confirmed(name, order, rows, now, paid=True)
+        return *people, *_count_placed(name, order, rows, now)
     return ()
 
 
@@ -252,7 +262,7 @@ def _count(
         return _refuse(name, order, OrderRefusal.BEYOND_LIMITS, rows, now)
     quantity = purchase.quantity + order.quantity
     value = purchase.value + order.value
-    rows[name] = replace(order, address=None) if order.address else order
+    rows[name] = replace(order, person_id=None) if order.person_id else order
     members = purchase.members + _add_to_member(name, order, rows)
     counted = Purchase(
         version=purchase.version + 1,
@@ -278,7 +288,7 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
     mark = mark_of(name, order.member_id, rows)
     if member is None or not member.orders:
         version = 1 if member is None else member.version + 1
-        address = order.address or (member.address if member else None)
+        person_id = order.person_id or (member.person_id if member else None)
         rows[member_name] = Member(
             version=version,
             quantity=order.quantity,
@@ -287,7 +297,7 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
             first_ordered_at=at,
             last_ordered_at=at,
             only_order=name,
-            address=address,
+            person_id=person_id,
             mark=mark,
         )
         return 1
@@ -302,7 +312,7 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
         first_ordered_at=min(member.first_ordered_at or at, at),
         last_ordered_at=max(member.last_ordered_at or at, at),
         only_order="",
-        address=order.address or member.address,
+        person_id=order.person_id or member.person_id,
         mark=(member.mark + mark) % MARK_MAX,
     )
     return int(member.quantity == 0)
@@ -317,9 +327,9 @@ def _refuse(
     *,
     is_told: bool = True,
 ) -> Sequence[Message]:
-    refused = replace(order, state="refused", reason=reason, address=None)
+    refused = replace(order, state="refused", reason=reason, person_id=None)
     rows[name] = refused
     if not is_told:
         return (order_refused(name, refused, rows),)
-    letter = letters.refused(name, refused, order.address, rows, now)
+    letter = letters.refused(name, refused, order.person_id, rows, now)
     return order_refused(name, refused, rows), *letter

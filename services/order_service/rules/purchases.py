@@ -41,7 +41,7 @@ from schemas.orders import (
     OrderReturned,
     PurchaseOpened,
 )
-from schemas.parts import NUMBER_MAX, Address, Message
+from schemas.parts import NUMBER_MAX, Message
 from schemas.parts import Member as Purchaser
 from schemas.payments import Payment
 from schemas.reasons import RecordReason
@@ -125,7 +125,7 @@ def open_group(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         return opened, *close_as_it_stands("withdrawn", rows, now)
     rows[DUE("close")] = Due(deadline(message.closes_at, message.grace_seconds))
     reminds_at = letters.reminds_at(message.opens_at, message.closes_at)
-    if listed.has_addresses and now < reminds_at:  # else the letter with the id says the same now
+    if listed.has_reachable and now < reminds_at:  # else the letter with the id says the same now
         rows[DUE("remind")] = Due(reminds_at)
     return opened, purchase_state(PURCHASE, rows)
 
@@ -168,18 +168,17 @@ def _apply(waiting: Waiting, rows: Rows) -> Sequence[Message]:
 
 def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
     """Admit those not yet admitted; who is listed with them."""
-    count, has_addresses = listed.count, listed.has_addresses
+    count, has_reachable = listed.count, listed.has_reachable
     for member in members:
         name = ADMITTED(member.id)
         if name in rows:
             continue
-        address = Address.at(member)
-        has_addresses = has_addresses or address is not None
+        has_reachable = has_reachable or member.person_id is not None
         rows[name] = Admitted(
-            method=member.payment.method if member.payment else None, address=address
+            method=member.payment.method if member.payment else None, person_id=member.person_id
         )
         count += 1
-    return Listed(count=count, has_addresses=has_addresses)
+    return Listed(count=count, has_reachable=has_reachable)
 
 
 def _terms(message: GroupPurchase, listed: int) -> Terms:
@@ -301,7 +300,7 @@ def begin_reminding(row_name: str, rows: Rows, now: datetime) -> Sequence[Messag
 
 
 def remind_members(rows: Rows, now: datetime) -> Sequence[Message]:
-    """Remind the next listed members of those who have an address and no order that counts."""
+    """Remind the next listed members who can be reached and have no order that counts."""
     cursor = rows[CHUNKS("remind")]
     page = next_rows(rows, ADMITTED, after=cursor.after)
     if len(page) < ROWS_PER_CALL:

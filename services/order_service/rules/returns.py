@@ -8,7 +8,7 @@ from domain.ids import MARK_MAX
 from domain.money import share
 from runtime.rows import Name, Rows
 from schemas.orders import OrderCancelled, OrderReturned
-from schemas.parts import Address, Message
+from schemas.parts import Message
 from schemas.reasons import ReturnRefusal
 from services.order_service.rows import (
     LATEST,
@@ -35,7 +35,7 @@ def take_out(message: OrderCancelled, rows: Rows) -> None:
     if order is None:
         rows[name] = Order("cancelled")
     elif order.state not in ("cancelled", "refused"):
-        rows[name] = replace(order, state="cancelled", address=None)
+        rows[name] = replace(order, state="cancelled", person_id=None)
         if order.state == "counts":
             _uncount(name, order, rows)
 
@@ -54,21 +54,21 @@ def take_back(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Mes
     rows[name] = answer
     if not answer.refused:
         return ()
-    letter = letters.refused(name, answer, _address(message, rows), rows, now)
+    letter = letters.refused(name, answer, _person_id(message, rows), rows, now)
     return order_refused(name, answer, rows), *letter
 
 
-def _address(message: OrderReturned, rows: Rows) -> Address | None:
+def _person_id(message: OrderReturned, rows: Rows) -> str | None:
     """Of the member's orders, or of the one that the return names, if that awaits its money."""
     member = rows.get(MEMBERS(message.member_id))
-    if member is not None and member.address:
-        return member.address
+    if member is not None and member.person_id:
+        return member.person_id
     if message.order_id is None:
         return None
     order = rows.get(order_name(message.source, message.order_id))
     if order is None or order.state == "unconfirmed" or order.member_id != message.member_id:
         return None
-    return order.address
+    return order.person_id
 
 
 def _uncount(name: Name[Order], order: Order, rows: Rows) -> None:

@@ -7,6 +7,7 @@ from domain.sources import may_feed
 from runtime.rows import Rows
 from schemas.orders import OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
+from schemas.people import person_of
 from schemas.reasons import OrderRefusal, ReturnRefusal
 from services.order_service.rows import (
     TERMS,
@@ -43,8 +44,10 @@ def refuse_order(message: OrderPlaced | OrderPaid, rows: Rows, now: datetime) ->
     rows[name] = row
     if isinstance(message, OrderPlaced) and message.unconfirmed:
         return (order_refused(name, row, rows),)
-    letter = letters.refused_elsewhere(name, row, message.address, rows, now)
-    return order_refused(name, row, rows), *letter
+    contact = message.contact
+    people = person_of(contact, now) if contact else ()
+    letter = letters.refused_elsewhere(name, row, contact, rows, now)
+    return order_refused(name, row, rows), *people, *letter
 
 
 def refuse_return(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[Message]:

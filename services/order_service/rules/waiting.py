@@ -21,6 +21,7 @@ from runtime.rows import (
 from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.payments import Payment
+from schemas.people import person_of
 from schemas.reasons import OrderRefusal, RecordReason, ReturnRefusal
 from services.order_service.rows import (
     ENDED,
@@ -54,7 +55,7 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
         if refused is None:
             problem = f"no group has the id {rows.key}: it is mistyped"
             raise UnusableError(problem, RecordReason.MISTYPED_GROUP)
-        return _refuse(message, name, refused, rows, now)
+        return _refuse(message, name, refused, rows, now, came_at=now)
     until = now + UNKNOWN_GROUP_WAIT
     rows[DUE("expire", keep_waiting(message, rows, now, until))] = Due(until)
     return ()
@@ -80,11 +81,17 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenU
                 message=message, waiting=waiting, problem=problem, reason=RecordReason.UNKNOWN_GROUP
             ),
         )
-    return _refuse(message, name, refused, rows, now)
+    return _refuse(message, name, refused, rows, now, came_at=waiting.arrived_at)
 
 
 def _refuse(
-    message: Waiter, name: Name[Any], refused: Order | Return, rows: Rows, now: datetime
+    message: Waiter,
+    name: Name[Any],
+    refused: Order | Return,
+    rows: Rows,
+    now: datetime,
+    *,
+    came_at: datetime,
 ) -> Sequence[Message]:
     if DUE("shrink") not in rows:  # if the group never comes, its refusals go one day all the same
         rows[DUE("shrink")] = Due(now + ROWS_KEPT)
@@ -93,8 +100,14 @@ def _refuse(
     rows[name] = refused
     if isinstance(message, OrderPlaced) and message.unconfirmed:
         return (order_refused(name, refused, rows),)
-    address = message.address if isinstance(message, OrderPlaced | OrderPaid) else None
-    return order_refused(name, refused, rows), *letters.refused(name, refused, address, rows, now)
+    answer = order_refused(name, refused, rows)
+    contact = None
+    if isinstance(message, OrderPlaced | OrderPaid):
+        contact = letters.contact_to_keep(message, rows)
+    if contact is None:
+        return answer, *letters.refused(name, refused, None, rows, now)
+    letter = letters.refused(name, refused, contact.reached_as, rows, now)
+    return answer, *person_of(contact, came_at), *letter
 
 
 def _refused(message: Waiter, rows: Rows) -> tuple[Name[Any], Order | Return | None]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from runtime.rows import Name, Rows
 from schemas.letters import Notice, notices
-from schemas.parts import PaymentCause, Person
+from schemas.parts import Party, PaymentCause
 from schemas.parts import Receipt as ReceiptSaid
 from schemas.payments import GroupSettled, Payment
 from services.payment_service.rows import (
@@ -108,12 +108,12 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
 def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
     """To the payer and the organizer, once for each try."""
     payer = None if move.kind == "release" else _payer(move.payer, rows)
-    people = {each.id: each for each in (payer, _payer(ORGANIZER, rows)) if each is not None}
+    parties = {each.id: each for each in (payer, _payer(ORGANIZER, rows)) if each is not None}
     said = _said(payment_id, move, rows.key)
     # The payment has the reason that a shop gave. It is for the people who repair it.
     said["reason"] = None if move.method == "shop" else move.problem
-    for person in people.values():
-        yield from notices("payment-failed", person, rows.key, now, payment_id, move.keys, **said)
+    for party in parties.values():
+        yield from notices("payment-failed", party, rows.key, now, payment_id, move.keys, **said)
 
 
 def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
@@ -128,12 +128,14 @@ def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
     }
 
 
-def _payer(payer_id: str, rows: Rows) -> Person | None:
-    """The payer, with the address of the list of members, or else that of the orders."""
-    terms = rows[TERMS]
+def _payer(payer_id: str, rows: Rows) -> Party | None:
+    """A payer who can be reached, as the list of members says, else as the orders did."""
     if payer_id == ORGANIZER:
-        return terms.organizer.of(terms.organizer_id) if terms.organizer else None
-    listed = rows.get(LISTED(payer_id))
-    payer = rows.get(payer_name(payer_id))
-    found = (listed.address if listed else None) or (payer.address if payer else None)
-    return found.of(payer_id) if found else None
+        terms = rows[TERMS]
+        found, party_id = terms.organizer_person_id, terms.organizer_id
+    else:
+        listed = rows.get(LISTED(payer_id))
+        payer = rows.get(payer_name(payer_id))
+        found = (listed.person_id if listed else None) or (payer.person_id if payer else None)
+        party_id = payer_id
+    return Party(id=party_id, person_id=found) if found else None

@@ -38,7 +38,7 @@ from runtime.rows import (
 from schemas.favors import FavorDecision
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import PurchaseState
-from schemas.parts import Address, Member, Message
+from schemas.parts import Member, Message
 from services.payment_service.rows import (
     CHUNKS,
     EARLY,
@@ -92,7 +92,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         unit_price=message.unit_price,
         deadline=deadline(message.closes_at, message.grace_seconds),
         organizer_id=organizer.id if organizer else "",
-        organizer=Address.at(organizer),
+        organizer_person_id=organizer.person_id if organizer else None,
         sources=message.sources,
     )
     if EARLY in rows or group.ended or group.decided:
@@ -102,12 +102,11 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
 
 
 def _list_members(members: Iterable[Member], rows: Rows) -> None:
-    """Keep the listed members who have a method or an address."""
+    """Keep the listed members who have a method or can be reached."""
     for member in members:
         method = member.payment.method if member.payment else None
-        address = Address.at(member)
-        if method or address:
-            rows[LISTED(member.id)] = Listed(method=method, address=address)
+        if method or member.person_id:
+            rows[LISTED(member.id)] = Listed(method=method, person_id=member.person_id)
 
 
 def open_waiting(rows: Rows, now: datetime) -> Sequence[Message]:

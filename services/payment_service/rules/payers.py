@@ -21,7 +21,7 @@ from schemas.orders import (
     OrderRefused,
     PurchaseRow,
 )
-from schemas.parts import NUMBER_MAX, SUM_MAX, Address, Message
+from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.reasons import RecordReason, ReturnRefusal
 from services.payment_service.rows import (
     EARLY,
@@ -69,7 +69,7 @@ def take_purchaser(message: PurchaseRow | Favor, rows: Rows, now: datetime) -> S
     rows[name] = await_favor(message.member_id, after, rows, now, has_changed=has_changed)
     payer_id = add_purchaser(message.member_id, before, rows[name], rows)
     if isinstance(message, PurchaseRow) and payer_id is not None:
-        _keep_address(payer_id, Address.at(message.member), rows)
+        _keep_person(payer_id, message.person_id, rows)
     return bring_to_level(payer_id, rows, now)
 
 
@@ -211,6 +211,7 @@ def _placed(message: OrderPlaced | OrderPaid, known: Order | None) -> Order:
     is_unconfirmed = isinstance(message, OrderPlaced) and message.unconfirmed
     if known is not None and known.confirmed_at is not None:
         is_unconfirmed = is_unconfirmed and known.confirmed_at >= confirm_by(message.ordered_at)
+    contact = message.contact
     return Order(
         state="unconfirmed" if is_unconfirmed else "placed",
         member_id=message.member_id,
@@ -219,7 +220,7 @@ def _placed(message: OrderPlaced | OrderPaid, known: Order | None) -> Order:
         ordered_at=message.ordered_at,
         by_shop=isinstance(message, OrderPaid),
         currency=message.currency or "",
-        address=message.address,
+        person_id=contact.reached_as if contact else None,
     )
 
 
@@ -273,7 +274,7 @@ def add_order(name: Name[Order], before: Order | None, rows: Rows) -> str | None
         orders=(*payer.orders, name) if is_single else payer.orders,
         currency=payer.currency or after.currency,
     )
-    _keep_address(payer_id, after.address, rows)
+    _keep_person(payer_id, after.person_id, rows)
     return payer_id
 
 
@@ -290,8 +291,8 @@ def _by_shop(order: Order) -> int:
     return (order.value or 0) if order.by_shop and order.state == "placed" else 0
 
 
-def _keep_address(payer_id: str, found: Address | None, rows: Rows) -> None:
-    """Keep the first address of a payer that is known; the organizer's is in the terms."""
+def _keep_person(payer_id: str, found: str | None, rows: Rows) -> None:
+    """Keep the first person that is known for a payer; the organizer's is in the terms."""
     payer = rows[payer_name(payer_id)]
-    if found is not None and payer_id != ORGANIZER and payer.address is None:
-        rows[payer_name(payer_id)] = replace(payer, address=found)
+    if found is not None and payer_id != ORGANIZER and payer.person_id is None:
+        rows[payer_name(payer_id)] = replace(payer, person_id=found)
