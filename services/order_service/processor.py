@@ -71,6 +71,7 @@ PROCESSOR = Processor(
         rows.RETURNS,
         WAITING,
         WAITS,
+        rows.EARLY,
         rows.CHUNKS,
         rows.ENDED,
     ),

@@ -6,8 +6,8 @@
   ``due/confirm/<source>/<order_id>`` beside it while it is unconfirmed: when it expires.
 - ``latest/<member>/<ordered_at>/<arrival>``: the counting orders of a member with several.
 - ``return/<source>/<return_id>``: the answer a return got.
-- ``waiting/<n>``: a message whose group is not known yet, for an hour at most, as it came: the one
-  row that may hold an address. ``waits``: the last of their numbers.
+- ``waiting/<n>``: a message whose group is not known yet. ``waits``: the last of their numbers.
+  ``early/<source>/<order_id>``: an order that waits so came with an address, which was sent.
 - ``unpaid``: how many orders came without their money. ``listed``: members admitted so far.
 - ``ended``: all that is left of a group ninety days after its end.
 """
@@ -154,6 +154,11 @@ class Return:
 
 
 @dataclass(slots=True)
+class Early:
+    """Exists while an order waits whose address was sent, so that a repeat sends nothing again."""
+
+
+@dataclass(slots=True)
 class Chunk:
     """There until the rule that goes in chunks has nothing left to do; the last row it has seen."""
 
@@ -279,5 +284,6 @@ ORDERS = Table("order", Order)
 UNPAID = Single("unpaid", Unpaid)
 LATEST = Table("latest", Latest)
 RETURNS = Table("return", Return)
+EARLY = Table("early", Early)
 CHUNKS = Table("chunk", Chunk)
 ENDED = Single("ended", Ended)

@@ -79,7 +79,7 @@ from services.order_service.rules.orders import (
 from services.order_service.rules.periods import close_as_it_stands
 from services.order_service.rules.returns import take_back, take_out
 from services.order_service.rules.sources import is_fed_by, refuse_order, refuse_return
-from services.order_service.rules.waiting import give_up, read_waiting, wait
+from services.order_service.rules.waiting import end_waiting, give_up, wait
 
 # --- a group comes -------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ def drain_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _apply(waiting: Waiting, rows: Rows) -> Sequence[Message]:
-    message = read_waiting(waiting)
+    message = end_waiting(waiting, rows)
     match message:
         case OrderPlaced():
             return place_order(message, rows, waiting.arrived_at)

@@ -16,15 +16,18 @@ from runtime.rows import (
     Rows,
     UnusableError,
     Waiting,
+    drop,
     keep_waiting,
 )
 from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message
 from schemas.payments import Payment
-from schemas.people import person_of
+from schemas.people import Person, person_of
 from schemas.reasons import OrderRefusal, RecordReason, ReturnRefusal
 from services.order_service.rows import (
+    EARLY,
     ENDED,
+    Early,
     Order,
     Return,
     order_name,
@@ -43,7 +46,8 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
     """Keep a message for an hour until its group comes; refuse it at once if its id is invalid.
 
     An order or return that was refused for want of its group gets the same answer again. When the
-    group is over, orders are too late, returns exceed what is known, and the rest is ignored.
+    group is over, orders are too late, returns exceed what is known, and the rest is ignored. An
+    order's address is sent at once, as no row holds one; whether a letter follows is not known yet.
     Raises ``UnusableError`` for any other message whose id is mistyped.
     """
     name, refused = _refused(message, rows)
@@ -55,21 +59,41 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
         if refused is None:
             problem = f"no group has the id {rows.key}: it is mistyped"
             raise UnusableError(problem, RecordReason.MISTYPED_GROUP)
-        return _refuse(message, name, refused, rows, now, came_at=now)
+        return _refuse(message, name, refused, rows, now)
+    people: Sequence[Person] = ()
+    if isinstance(message, OrderPlaced | OrderPaid) and message.member_email:
+        message, people = _without_address(message, rows, now)
     until = now + UNKNOWN_GROUP_WAIT
     rows[DUE("expire", keep_waiting(message, rows, now, until))] = Due(until)
-    return ()
+    return people
 
 
-def read_waiting(waiting: Waiting) -> Waiter:
-    """The message that waits."""
-    return WAITERS[waiting.type].model_validate_json(waiting.message)
+def _without_address(
+    message: OrderPlaced | OrderPaid, rows: Rows, now: datetime
+) -> tuple[OrderPlaced | OrderPaid, Sequence[Person]]:
+    """An order as it waits, and its address for ``people`` unless it is a repeat."""
+    name = EARLY(message.source, message.order_id)
+    contact = message.contact
+    assert contact is not None
+    people = () if name in rows else person_of(contact, now)
+    rows[name] = Early()
+    reached = {"person_id": contact.reached_as}
+    without = dict.fromkeys(("member_email", "member_locale", "member_time_zone"))
+    return message.model_copy(update=reached | without), people
+
+
+def end_waiting(waiting: Waiting, rows: Rows) -> Waiter:
+    """The message that waited; it waits no longer."""
+    message = WAITERS[waiting.type].model_validate_json(waiting.message)
+    if isinstance(message, OrderPlaced | OrderPaid):
+        drop(rows, EARLY(message.source, message.order_id))
+    return message
 
 
 def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
     """Refuse an order or return whose group did not come, and keep that; give up other messages."""
     waiting = rows[WAITING(number)]
-    message = read_waiting(waiting)
+    message = end_waiting(waiting, rows)
     del rows[WAITING(number)]
     if rows[WAITS].last == int(number):
         del rows[WAITS]
@@ -81,17 +105,11 @@ def give_up(number: str, rows: Rows, now: datetime) -> Sequence[Message | GivenU
                 message=message, waiting=waiting, problem=problem, reason=RecordReason.UNKNOWN_GROUP
             ),
         )
-    return _refuse(message, name, refused, rows, now, came_at=waiting.arrived_at)
+    return _refuse(message, name, refused, rows, now)
 
 
 def _refuse(
-    message: Waiter,
-    name: Name[Any],
-    refused: Order | Return,
-    rows: Rows,
-    now: datetime,
-    *,
-    came_at: datetime,
+    message: Waiter, name: Name[Any], refused: Order | Return, rows: Rows, now: datetime
 ) -> Sequence[Message]:
     if DUE("shrink") not in rows:  # if the group never comes, its refusals go one day all the same
         rows[DUE("shrink")] = Due(now + ROWS_KEPT)
@@ -107,7 +125,7 @@ def _refuse(
     if contact is None:
         return answer, *letters.refused(name, refused, None, rows, now)
     letter = letters.refused(name, refused, contact.reached_as, rows, now)
-    return answer, *person_of(contact, came_at), *letter
+    return answer, *person_of(contact, now), *letter
 
 
 def _refused(message: Waiter, rows: Rows) -> tuple[Name[Any], Order | Return | None]:
