@@ -480,12 +480,21 @@ def _applicant(rng: Random, party: Party) -> Contact:
     if dice < 0.3:
         # Few mailboxes under many spellings and ids, some of them another buyer's.
         local = rng.choice(("b.1", "B1", "b1+a", "b.1+b", "b2", "B.2+c"))
-        return Contact(
-            id=f"b{number}", email=f"{local}@{rng.choice(('gmail.com', 'GoogleMail.com'))}"
-        )
-    if dice < 0.4:
-        return Contact(id=f"b{number}", email=_tagged(f"b{rng.randrange(1, 6)}@buys.example"))
-    return Contact(id=f"b{number}", email=f"b{number}@buys.example", name=f"B{number}")
+        email = f"{local}@{rng.choice(('gmail.com', 'GoogleMail.com'))}"
+    elif dice < 0.4:
+        email = _tagged(f"b{rng.randrange(1, 6)}@buys.example")
+    elif dice < 0.5:
+        return _vouched_for(rng, number)
+    else:
+        return Contact(id=f"b{number}", email=f"b{number}@buys.example", name=f"B{number}")
+    return Contact(id=f"b{number}", email=email)
+
+
+def _vouched_for(rng: Random, number: int) -> Contact:
+    """A member of one of two shops whose members have the same ids; maybe without an address."""
+    shop = rng.choice(("mill", "leaf"))
+    email = rng.choice((None, f"b{number}@buys.example", f"b{number}@{shop}.example"))
+    return Contact(id=f"b{number}", person_id=f"{shop}:b{number}", email=email)
 
 
 def _tagged(address: str) -> str:

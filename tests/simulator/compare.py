@@ -18,11 +18,11 @@ from schemas.auctions import (
 )
 from schemas.groups import GroupPurchaseRequested, MembersListed
 from schemas.letters import Notice
-from schemas.parts import Message
+from schemas.parts import Contact, Message
 from schemas.people import Person
 
 from .driver import Ran
-from .oracle import Expected, Letter, Outcome
+from .oracle import Expected, Known, Letter, Outcome
 
 
 @dataclass(slots=True)
@@ -31,13 +31,13 @@ class Gathered:
 
     sellers: dict[str, dict[str, Any]] = field(default_factory=dict)
     auctions: dict[str, Outcome] = field(default_factory=dict)
+    people: set[Known] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
 
 
 def gather(ran: Ran) -> Gathered:
     """The last word on everything that a run sent."""
     gathered = Gathered()
-    people: set[str] = set()
     versions: dict[str, int] = {}
     notices: list[Notice] = []
     said: dict[str, Message] = {}
@@ -56,13 +56,11 @@ def gather(ran: Ran) -> Gathered:
         elif isinstance(message, Notice):
             notices.append(message)
         elif isinstance(message, Person):
-            people.add(message.person_id)
+            gathered.people.add(known(message))
         else:
             auction_id = _auction_id(message)
             _note(message, gathered.auctions.setdefault(auction_id, Outcome()))
     _note_letters(notices, gathered)
-    for unknown in sorted({notice.recipient_id for notice in notices} - people):
-        gathered.faults.append(f"a letter to {unknown}, whose address was not sent to people")
     return gathered
 
 
@@ -104,7 +102,7 @@ def _note(message: Message, outcome: Outcome) -> None:
             outcome.purchase = purchase_fields(message)
         case MembersListed():
             assert outcome.purchase is not None
-            outcome.purchase["members"] += [member.id for member in message.members]
+            outcome.purchase["members"] += map(named, message.members)
 
 
 def _note_letters(notices: Iterable[Notice], gathered: Gathered) -> None:
@@ -112,18 +110,18 @@ def _note_letters(notices: Iterable[Notice], gathered: Gathered) -> None:
     letters: dict[Letter, str] = {}
     for notice in notices:
         outcome = gathered.auctions.setdefault(notice.about, Outcome())
-        known = letter(notice, outcome)
+        told = letter(notice, outcome)
         ids[notice.notice_id] += 1
         if ids[notice.notice_id] > 1:
-            gathered.faults.append(f"a letter is sent twice: {known}")
-        elif known in letters and not known[3].startswith("withdrawal"):
-            gathered.faults.append(f"two letters of one thing: {known}")
-        letters[known] = notice.notice_id
-        outcome.letters.add(known)
+            gathered.faults.append(f"a letter is sent twice: {told}")
+        elif told in letters and not told[-1].startswith("withdrawal"):
+            gathered.faults.append(f"two letters of one thing: {told}")
+        letters[told] = notice.notice_id
+        outcome.letters.add(told)
 
 
 def letter(notice: Notice, outcome: Outcome) -> Letter:
-    """Kind, auction, recipient, and what it is of: an offer, an application, or nothing."""
+    """See ``Letter``; it is of an offer, an application, or nothing."""
     says = notice.says
     of: str | None = ""
     if notice.kind == "condition-improved" and says.shown:
@@ -138,7 +136,18 @@ def letter(notice: Notice, outcome: Outcome) -> Letter:
         if judged is None or judged[:2] != (says.verdict, says.reason):
             # It answers an auction's withdrawal, which has no id.
             of = f"withdrawal: {says.reason}"
-    return notice.kind, notice.about, notice.says.party_id, of or ""
+    return notice.kind, notice.about, says.party_id, notice.recipient_id, of or ""
+
+
+def known(person: Person) -> Known:
+    """A person as the oracle writes one."""
+    how_written = person.name, person.locale, person.time_zone
+    return person.person_id, person.email, *how_written, person.seen_at
+
+
+def named(contact: Contact) -> tuple[str, str | None, str | None]:
+    """Someone in a request as the oracle writes it: the ids, and no address."""
+    return contact.id, contact.person_id, contact.email
 
 
 def seller_fields(seller: Seller) -> dict[str, Any]:
@@ -169,9 +178,9 @@ def purchase_fields(request: GroupPurchaseRequested) -> dict[str, Any]:
     """A request as the oracle writes it."""
     return {
         "request_id": request.request_id,
-        "organizer": request.organizer.id if request.organizer else None,
+        "organizer": named(request.organizer) if request.organizer else None,
         "product": request.product,
-        "members": [member.id for member in request.members],
+        "members": [named(member) for member in request.members],
         "number_of_products": request.number_of_products,
         "unit_price": request.unit_price,
         "currency": request.currency,
@@ -185,6 +194,7 @@ def differences(expected: Expected, gathered: Gathered) -> list[str]:
     """Every difference as a line; none if the run did what the oracle expects."""
     found = [f"fault: {fault}" for fault in gathered.faults]
     found += _by_key("seller", expected.sellers, gathered.sellers)
+    found += _of_part("people", expected.people, gathered.people)
     for auction_id in sorted({*expected.auctions, *gathered.auctions}):
         wanted = expected.auctions.get(auction_id, Outcome())
         actual = gathered.auctions.get(auction_id, Outcome())
@@ -200,8 +210,8 @@ def _of_part(name: str, wanted: Any, actual: Any) -> Iterator[str]:
     if isinstance(wanted, dict) and isinstance(actual, dict):
         yield from _by_key(name, wanted, actual)
     elif isinstance(wanted, set):
-        yield from (f"{name}: missing {each}" for each in sorted(wanted - actual))
-        yield from (f"{name}: unexpected {each}" for each in sorted(actual - wanted))
+        yield from (f"{name}: missing {each}" for each in sorted(wanted - actual, key=str))
+        yield from (f"{name}: unexpected {each}" for each in sorted(actual - wanted, key=str))
     else:
         yield f"{name}: is {_shown(actual)}, should be {_shown(wanted)}"
 

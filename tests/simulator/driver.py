@@ -16,6 +16,7 @@ import msgspec
 
 from runtime.processor import Processor
 from runtime.rows import Due, GivenUp, MemoryRows, Table
+from schemas.auctions import Seller
 from schemas.parts import Message
 
 from .auctions import History, Record
@@ -349,7 +350,8 @@ def run(
     for record, visible in zip(history.sellers, history.visible, strict=True):
         sent = len(desk.sent)
         desk.apply(record)
-        facts += [Fact(visible, message) for message in desk.sent[sent:]]
+        told = [message for message in desk.sent[sent:] if isinstance(message, Seller)]
+        facts += [Fact(visible, message) for message in told]
     desk.pass_time(history.ends_at)
     auctions = Driver(auction_processor, facts=facts, patience=patience, stored=stored)
     auctions.run((history.offers, history.applications), history.ends_at)

@@ -29,7 +29,9 @@ def expected_of(history: History) -> Expected:
         for number in range(PARTITIONS)
     ]
     return Expected(
-        parts[0].sellers, {name: each for part in parts for name, each in part.auctions.items()}
+        parts[0].sellers,
+        {name: each for part in parts for name, each in part.auctions.items()},
+        {person for part in parts for person in part.people},
     )
 
 

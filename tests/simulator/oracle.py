@@ -36,8 +36,10 @@ EARLY_FOR = timedelta(hours=1)
 UNITS_MAX = 10**9
 PRICE_MAX = 10**12
 
-#: Kind, auction, recipient, and what it is of: see ``letter``.
-Letter = tuple[str, str, str, str]
+#: Kind, auction, the recipient there, the recipient's person, and what it is of.
+Letter = tuple[str, str, str, str, str]
+#: A person that is sent: person id, address, name, locale, time zone, and when it came in.
+Known = tuple[str, str, str | None, str | None, str | None, datetime]
 
 
 # --- what a history comes to ---------------------------------------------------------------------
@@ -69,20 +71,36 @@ class Outcome:
 
 @dataclass(slots=True)
 class Expected:
-    """What a whole history comes to: each seller's final fact, by field, and each auction."""
+    """What a whole history comes to: each seller's final fact, by field, each auction, people."""
 
     sellers: dict[str, dict[str, Any]]
     auctions: dict[str, Outcome]
+    people: set[Known]
 
 
 def expect(history: History) -> Expected:
     """What the history must come to."""
     sellers = Sellers(history)
-    told = {
-        auction_id: Auction(auction_id, sellers).tell(heard, history.ends_at)
-        for auction_id, heard in heard_by_auction(history).items()
-    }
-    return Expected(sellers.final(), told)
+    told, people = {}, sellers.people()
+    for auction_id, heard in heard_by_auction(history).items():
+        auction = Auction(auction_id, sellers)
+        told[auction_id] = auction.tell(heard, history.ends_at)
+        people |= auction.people
+    return Expected(sellers.final(), told, people)
+
+
+def known(contact: Contact, seen_at: datetime) -> set[Known]:
+    """The person that is sent of a contact; none without an address."""
+    if not contact.email:
+        return set()
+    how_written = contact.name, contact.locale, contact.time_zone
+    return {(contact.person_id or contact.id, contact.email, *how_written, seen_at)}
+
+
+def named(contact: Contact) -> tuple[str, str | None, None]:
+    """Someone whom letters reach under an id, or not, without an address."""
+    of_address = contact.id if contact.email else None
+    return contact.id, contact.person_id or of_address, None
 
 
 def merged(
@@ -120,6 +138,7 @@ class Sellers:
     """What can be known of every seller at a time of the clock."""
 
     def __init__(self, history: History) -> None:
+        self._records = history.sellers
         self._events: dict[str, list[tuple[datetime, Message]]] = defaultdict(list)
         for record, seen in zip(history.sellers, history.visible, strict=True):
             self._events[record.message.key].append((seen, record.message))
@@ -135,6 +154,31 @@ class Sellers:
         """The seller's address as far as it is known at that time; may be empty."""
         registered = self.registration(seller_id, clock)
         return registered.email if registered else ""
+
+    def contact(self, seller_id: str, clock: datetime) -> Contact:
+        """The seller as letters go there, as far as that is known at that time."""
+        email = self.email(seller_id, clock)
+        return Contact(id=seller_id, person_id=f"seller:{seller_id}" if email else None)
+
+    def people(self) -> set[Known]:
+        """Each seller's first registration, at the clock's time when it was recorded."""
+        found: set[Known] = set()
+        clock, registered = datetime.min.replace(tzinfo=UTC), set()
+        for record in self._records:
+            clock = max(clock, record.at)
+            message = record.message
+            if isinstance(message, SellerRegistered) and message.seller_id not in registered:
+                registered.add(message.seller_id)
+                contact = Contact(
+                    id=message.seller_id,
+                    person_id=f"seller:{message.seller_id}",
+                    email=message.email,
+                    name=message.name,
+                    locale=message.locale,
+                    time_zone=message.time_zone,
+                )
+                found |= known(contact, clock)
+        return found
 
     def standing(self, seller_id: str, moment: datetime, clock: datetime) -> str | None:
         """The standing at ``moment``, or none, as far as it is known at ``clock``."""
@@ -231,9 +275,11 @@ class Auction:
         self.auction_id = auction_id
         self.sellers = sellers
         self.outcome = Outcome()
+        self.people: set[Known] = set()
         self.clock = datetime.min.replace(tzinfo=UTC)
         #: Before it opens, and of offers also later.
         self.early: list[tuple[datetime, Message]] = []
+        self.were_early: set[str] = set()
         self.waiters: list[Waiter] = []
         #: From its opening on.
         self.status = ""
@@ -346,9 +392,9 @@ class Auction:
         if concluded:
             self.outcome.purchase = {
                 "request_id": request_id,
-                "organizer": shown.seller_id,
+                "organizer": named(self.sellers.contact(shown.seller_id, self.clock)),
                 "product": self.opening.product,
-                "members": sorted(counted),
+                "members": [named(each.applied.applicant) for _, each in sorted(counted.items())],
                 "number_of_products": reservations,
                 "unit_price": shown.unit_price,
                 "currency": self.opening.currency,
@@ -368,7 +414,7 @@ class Auction:
             case AuctionOpened():
                 self.hear_opening(message, now)
             case _ if self.opening is None:
-                self.early.append((now, message))
+                self.hear_early(message, now)
             case CounterOffered():
                 self.hear_counter(message, now)
             case AuctionWithdrawn():
@@ -379,6 +425,23 @@ class Auction:
                 self.hear_confirmed(message, now)
             case ApplicationWithdrawn():
                 self.hear_taken_back(message, now)
+
+    def hear_early(self, message: Message, now: datetime) -> None:
+        """Keep a message that comes before its auction.
+
+        Reading: the address of an application that waits is sent when it comes, as nothing keeps
+        it; the first application of an id stands.
+        """
+        if isinstance(message, Applied) and not self.has_come(message):
+            self.people |= known(message.applicant, now)
+        self.early.append((now, message))
+
+    def has_come(self, applied: Applied) -> bool:
+        """Whether an application of that id was answered, or waits for the auction."""
+        return applied.application_id in self.applications or any(
+            isinstance(message, Applied) and message.application_id == applied.application_id
+            for _, message in self.early
+        )
 
     def gives_up(self, early: tuple[datetime, Message], moment: datetime) -> bool:
         """Whether a message has waited long enough for its auction; if so it is answered."""
@@ -486,6 +549,9 @@ class Auction:
         self.invites_at = self.invites_next = offer.invites_at or quarters
         self.judge(offer, "shown", "opened")
         early, self.early = self.early, []
+        self.were_early = {
+            message.application_id for _, message in early if isinstance(message, Applied)
+        }
         for arrived, message in early:
             self.hear(message, arrived)
 
@@ -599,6 +665,8 @@ class Auction:
         if application_id in self.applications:
             return
         in_time = self.takes_applications(now) and applied.applied_at < self.opening.closes_at
+        if application_id not in self.withdrawn_before | self.were_early:
+            self.people |= known(applied.applicant, now)
         if application_id in self.withdrawn_before:
             self.applications[application_id] = Application(applied, "withdrawn")
         elif self.status == "withdrawn":
@@ -685,14 +753,14 @@ class Auction:
     # --- letters ---------------------------------------------------------------------------------
 
     def write(self, kind: str, recipient: Contact, of: str = "") -> None:
-        """Write to someone who has an address, once of each thing."""
-        if recipient.email:
-            self.outcome.letters.add((kind, self.auction_id, recipient.id, of))
+        """Write to someone who can be reached, once of each thing."""
+        party_id, person_id, _ = named(recipient)
+        if person_id:
+            self.outcome.letters.add((kind, self.auction_id, party_id, person_id, of))
 
     def write_to_seller(self, kind: str, seller_id: str, of: str = "") -> None:
         """Write to a seller whose address is known by now."""
-        email = self.sellers.email(seller_id, self.clock)
-        self.write(kind, Contact(id=seller_id, email=email or None), of)
+        self.write(kind, self.sellers.contact(seller_id, self.clock), of)
 
 
 # --- who is who ----------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_no_letter_is_written_twice_and_no_seller_invited_twice(seed: int, way: 
     letters = [message for message in messages if isinstance(message, Notice)]
     assert not [each for each, count in Counter(map(_id, letters)).items() if count > 1]
     invited = Counter(
-        (letter.about, letter.says.party_id) for letter in letters if letter.kind == "invitation"
+        (letter.about, letter.recipient_id) for letter in letters if letter.kind == "invitation"
     )
     assert not [each for each, count in invited.items() if count > 1]
 

@@ -182,12 +182,12 @@ def said(outcome: Outcome) -> dict[str, Any]:
         "replaced": outcome.replaced,
         "intercepted": sorted(outcome.intercepted),
         "refused": {key: refused[0] for key, refused in outcome.refused.items()},
-        "members": outcome.purchase and outcome.purchase["members"],
+        "members": outcome.purchase and [each[0] for each in outcome.purchase["members"]],
         "number": outcome.purchase and outcome.purchase["number_of_products"],
         "price": outcome.purchase and outcome.purchase["unit_price"],
     }
-    for kind, _, recipient, what in sorted(outcome.letters):
-        said.setdefault(kind, []).append(f"{recipient} {what}".strip())
+    for kind, _, party, _, what in sorted(outcome.letters):
+        said.setdefault(kind, []).append(f"{party} {what}".strip())
     return said
 
 
