@@ -13,15 +13,23 @@ from random import Random
 from typing import Any
 
 from runtime.rows import Call
+from schemas.favors import FAVORS
 from schemas.groups import GroupPurchase
-from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
+from schemas.orders import (
+    PURCHASES,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+)
 from schemas.parts import (
     FavorTerms,
     Member,
     MemberPayment,
     Message,
+    Party,
     PaymentTerms,
-    Person,
     Product,
     Tier,
 )
@@ -305,9 +313,9 @@ class World:
     def topic(self, name: str) -> list[Message]:
         if name == "payments":
             return [each for each in self.payments.sent if isinstance(each, Payment)]
-        if name in ("purchases", "favors"):
-            driver = self.purchases if name == "purchases" else self.favors
-            return [each for each in driver.sent if type(each).__name__ != "Notice"]
+        for topic, driver in ((PURCHASES, self.purchases), (FAVORS, self.favors)):
+            if name == topic.name:
+                return [each for each in driver.sent if isinstance(each, topic.messages)]
         return self.commands[name]
 
     def unread(self) -> list[tuple[str, str]]:
@@ -613,7 +621,7 @@ def terms(
         version=1,
         requested_at=T,
         issued_at=T,
-        organizer=Person(id="org", email="org@x.example"),
+        organizer=Party(id="org", person_id="m-org"),
         product=Product(name="tea"),
         number_of_products=number,
         unit_price=1_000,

@@ -16,7 +16,7 @@ from runtime.rows import Due, MemoryRows
 from schemas.favors import Favor, FavorDecision
 from schemas.letters import Notice, notices
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import FavorTerms, IfIncomplete, Message, Period, Person, Product, Tier
+from schemas.parts import FavorTerms, IfIncomplete, Message, Party, Period, Product, Tier
 from services.favor_service import rows
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.favor_service.rules import favors as rules
@@ -100,12 +100,12 @@ def opened(**terms: Any) -> PurchaseOpened:
     return PurchaseOpened(**ids | tea | {"opens_at": T, "closes_at": T + DAY} | terms)
 
 
-def mailed(member: str) -> Person:
-    return Person(id=member, email=f"{member}@x.example", name=member.title(), locale="ja")
+def mailed(member: str) -> Party:
+    return Party(id=member, person_id=f"shop:{member}")
 
 
 def row(
-    member: str, quantity: int, value: int, version: int, person: Person | None = None
+    member: str, quantity: int, value: int, version: int, party: Party | None = None
 ) -> PurchaseRow:
     return PurchaseRow(
         group_id="G",
@@ -117,7 +117,7 @@ def row(
         currency="EUR",
         period=Period(opens_at=T, closes_at=T + DAY),
         orders=1,
-        member=person,
+        person_id=party.person_id if party else None,
     )
 
 
@@ -536,13 +536,13 @@ def test_no_favor_is_no_letter(status: str) -> None:
     assert letters(group.close(status)) == letters(group.buy(("ann", 12, 1_200), told=True)) == []
 
 
-def test_letters_go_to_the_latest_address() -> None:
-    """An address that a newer row has no more is not kept, one that it brings is."""
+def test_letters_go_to_the_latest_person() -> None:
+    """A person whom a newer row names no more is not kept, one that it brings is."""
     group = Group(Tier(from_quantity=1, percent_off=10))
     group.buy(("ann", 1, 100), ("bob", 1, 100), told=True)
     group.buy(("ann", 2, 200))
-    assert [letter.key for letter in letters(group.close("complete"))] == ["bob"]
-    assert [letter.key for letter in letters(group.buy(("ann", 3, 300), told=True))] == ["ann"]
+    assert [letter.key for letter in letters(group.close("complete"))] == ["shop:bob"]
+    assert [letter.key for letter in letters(group.buy(("ann", 3, 300), told=True))] == ["shop:ann"]
 
 
 @pytest.mark.parametrize("scope", ["member", "group"])
@@ -550,8 +550,7 @@ def test_letters_go_with_their_chunk(scope: str) -> None:
     """At most two messages for each row of a call, and the decision after the last."""
     group = Group(Tier(from_quantity=1, percent_off=10), scope=scope)
     for n in range(1_250):
-        address = rows.Address(f"m{n}@x.example")
-        group.rows[f"member/m{n:04}"] = rows.Purchaser(1, 1, 100, address=address)
+        group.rows[f"member/m{n:04}"] = rows.Purchaser(1, 1, 100, person_id=f"m{n:04}")
     closed = state("complete", quantity=1_250, value=125_000, members=1_250)
     FAVORS_PROCESSOR.on[PurchaseState](closed, group.rows, T)
     sent = []

@@ -26,17 +26,16 @@ from schemas.orders import (
     PurchaseState,
 )
 from schemas.parts import (
-    Address,
     Member,
     MemberPayment,
     Message,
     PaymentCause,
     PaymentTerms,
-    Person,
     Product,
     TimePassed,
 )
 from schemas.payments import Payment
+from schemas.people import Person
 from services.order_service.processor import PROCESSOR
 from services.order_service.rows import Admitted, Chunk, Ended, Listed
 from services.order_service.rules import purchases
@@ -55,6 +54,9 @@ FED = OPENS + timedelta(days=6)
 
 Event = tuple[datetime, Message]
 
+#: What every address ends with.
+MAIL = "@x.example"
+ANN, BOB, CEM_MAIL = f"ann{MAIL}", f"bob{MAIL}", f"cem{MAIL}"
 
 # --- messages ------------------------------------------------------------------------------------
 
@@ -153,7 +155,10 @@ CHUNKS = [f"chunk/{name}" for name in PROCESSOR.chunks]
 
 
 class WatchedRows(MemoryRows):
-    """Rows that notice which facts are to be sent, and whether a rule changed a row in place."""
+    """Rows that notice which facts are to be sent, and whether a rule changed a row in place.
+
+    None of them may hold an address.
+    """
 
     def __init__(self) -> None:
         super().__init__(GROUP)
@@ -163,12 +168,16 @@ class WatchedRows(MemoryRows):
     def __setitem__(self, name: str, row: Any) -> None:
         super().__setitem__(name, row)
         self.as_put[name] = repr(row)
+        assert MAIL not in self.as_put[name], f"{name} holds an address"
         if name.partition("/")[0] in PROCESSOR.facts:
             self.changed[name] = None
 
 
 class Played:
-    """A group played the way the runtime plays it; every event is a batch of its own."""
+    """A group played the way the runtime plays it; every event is a batch of its own.
+
+    Whatever is played, an address is in ``people`` alone.
+    """
 
     def __init__(self) -> None:
         self.rows = WatchedRows()
@@ -201,7 +210,7 @@ class Played:
             self.send(PROCESSOR.chunks[chunks[0].split("/")[1]](self.rows, now))
 
     def send(self, answers: Iterable[Message | GivenUp]) -> None:
-        answers = list(answers)
+        answers, already_sent = list(answers), len(self.sent)
         self.given_up += [each for each in answers if isinstance(each, GivenUp)]
         messages = [each for each in answers if not isinstance(each, GivenUp)]
         keys = {message.key for message in messages}
@@ -211,6 +220,8 @@ class Played:
                 self.sent.append(fact)
         self.rows.changed.clear()
         self.sent += messages
+        for message in self.sent[already_sent:]:
+            assert isinstance(message, Person) or MAIL not in repr(message)
 
     @property
     def state(self) -> PurchaseState:
@@ -219,6 +230,10 @@ class Played:
     @property
     def members(self) -> dict[str, PurchaseRow]:
         return {each.member_id: each for each in self.sent if isinstance(each, PurchaseRow)}
+
+    @property
+    def people(self) -> list[Person]:
+        return [message for message in self.sent if isinstance(message, Person)]
 
     @property
     def letters(self) -> list[Notice]:
@@ -254,7 +269,7 @@ def check(played: Played) -> None:
     table: dict[str, PurchaseRow] = {}
     was_open = True
     for message in played.sent:
-        if isinstance(message, Notice):
+        if isinstance(message, Notice | Person):
             continue
         before: Any = versions.get(message.key)
         if isinstance(message, OrderRefused):
@@ -936,6 +951,7 @@ def test_every_row_survives_the_store() -> None:
     """Each table's dataclass is what its rows are read back as."""
     stories = [case.events for case in (*COUNTING, *TAKING_BACK, *CLOSING, *LATE, *WAITING)]
     stories += [[admitted(1, 1, "ann"), paid("a", "ann")], [group(), time(ENDED)]]
+    stories += [[paid("a", "ann", member_email=ANN)]]
     types = {**PROCESSOR.rows, "due": Due}
     seen = set()
     for events in stories:
@@ -948,23 +964,30 @@ def test_every_row_survives_the_store() -> None:
 
 # --- letters -------------------------------------------------------------------------------------
 
-MAIL = "@x.example"
-ANN, BOB = f"ann{MAIL}", f"bob{MAIL}"
-CEM = Member(id="cem", email=f"cem{MAIL}", name="Cem", locale="ja", time_zone="Asia/Tokyo")
-MAILED = (Member(id="ann", email=ANN), Member(id="bob"), CEM)
-#: ann has an address in the list, bob has none, cem's has all there is to it.
+CEM = Member(id="cem", person_id="m-cem")
+MAILED = (Member(id="ann", person_id="m-ann"), Member(id="bob"), CEM)
+#: The addresses that came with the list, as request_service sends them.
+LISTED_AT = {"m-ann": ANN, "m-cem": CEM_MAIL}
+#: The list says where ann and cem are reached, and not where bob is.
 LISTED = group(members=MAILED)
 LISTED_BY_CARD = group(members=MAILED, payment=PaymentTerms(method="card"))
 
 
 def told(played: Played) -> list[tuple[Any, ...]]:
-    """Who is told what: of orders the quantity, then the group's total or the reason."""
+    """Who is told what: of orders the quantity, then the group's total or the reason.
+
+    Who is the address that ``people`` has for the letter's recipient when the letter is sent.
+    """
     found: list[tuple[Any, ...]] = []
-    for letter in played.letters:
-        says = letter.says
-        order_says = (says.order_id, says.quantity) if says.order_id else ()
-        found.append((letter.kind, letter.recipient.email, *order_says,
-                      says.total_quantity if says.reason is None else says.reason))  # fmt: skip
+    addresses = dict(LISTED_AT)
+    for message in played.sent:
+        if isinstance(message, Person):
+            addresses[message.person_id] = message.email
+        elif isinstance(message, Notice):
+            says = message.says
+            order_says = (says.order_id, says.quantity) if says.order_id else ()
+            found.append((message.kind, addresses[message.recipient_id], *order_says,
+                          says.total_quantity if says.reason is None else says.reason))  # fmt: skip
     return found
 
 
@@ -1083,7 +1106,7 @@ OF_ORDERS = [
         [LISTED, *[(LATEST + INSTANT, paid("a", "ann"))] * 2],
         [
             ("deadline-reminder", ANN, 0),
-            ("deadline-reminder", CEM.email, 0),
+            ("deadline-reminder", CEM_MAIL, 0),
             (*NOT_ANN, "too-late"),
         ],
     ),
@@ -1153,17 +1176,16 @@ def test_letters_of_orders(case: Told) -> None:
 
 
 def test_letters_say_all_there_is_to_say() -> None:
-    """Whole letters, to the whole person; what waited is told as of when it came."""
+    """Whole letters; what waited is told as of when it came."""
     by_cem = {"value": 70, "ordered_at": OPENS}
     played = play((OPENS, paid("a", "cem", 2, **by_cem)), (OPENS + MINUTE, LISTED),
                   paid("b", "cem", ordered_at=CLOSES))  # fmt: skip
-    to_cem = Person(**CEM.model_dump(exclude={"payment"}))
     same = {"group_id": GROUP, "source": "shop", "product": Product(name="tea")}
     assert played.letters == [
-        *notices("order-counted", to_cem, GROUP, OPENS, "shop", "a", **same, order_id="a",
+        *notices("order-counted", CEM, GROUP, OPENS, "shop", "a", **same, order_id="a",
                  quantity=2, value=70, currency="EUR", closes_at=CLOSES, total_quantity=2,
                  number_of_products=3),
-        *notices("order-refused", to_cem, GROUP, OPENS + HOUR, "order", "shop", "b", **same,
+        *notices("order-refused", CEM, GROUP, OPENS + HOUR, "order", "shop", "b", **same,
                  order_id="b", quantity=1, reason="after-period"),
     ]  # fmt: skip
 
@@ -1187,61 +1209,70 @@ def test_who_has_no_address_leaves_no_trace_of_one() -> None:
     rows = dict(played.rows)
     assert not played.letters
     assert rows["admitted/ann"] == Admitted(None)
-    assert (rows["member/ann"].address, rows["order/shop/b"].address) == (None, None)
+    assert (rows["member/ann"].person_id, rows["order/shop/b"].person_id) == (None, None)
     assert "due/remind" not in rows
-    assert all(row.member is None for row in played.members.values())
+    assert all(row.person_id is None for row in played.members.values())
+    assert not played.people
 
 
 @pytest.mark.parametrize(
     ("events", "kept"),
     [
-        ([placed("a", "ann", member_email=ANN)], ANN),
-        ([placed("a", "ann", member_email=ANN), paid("a", "ann")], ""),
-        ([placed("a", "ann", member_email=ANN), cancelled("a")], ""),
-        ([placed("a", "ann", member_email=ANN), withdrawn(), paid("a", "ann")], ""),
-        ([paid("a", "ann", member_email=ANN, ordered_at=CLOSES)], ""),
+        ([placed("a", "ann", member_email=ANN)], "shop:ann"),
+        ([placed("a", "ann", member_email=ANN), paid("a", "ann")], None),
+        ([placed("a", "ann", member_email=ANN), cancelled("a")], None),
+        ([placed("a", "ann", member_email=ANN), withdrawn(), paid("a", "ann")], None),
+        ([paid("a", "ann", member_email=ANN, ordered_at=CLOSES)], None),
     ],
     ids=["placed", "counts", "cancelled", "refused-later", "refused"],
 )
-def test_an_order_keeps_its_address_only_while_its_money_is_awaited(
-    events: list[Message], kept: str
+def test_an_order_names_its_person_only_while_its_money_is_awaited(
+    events: list[Message], kept: str | None
 ) -> None:
-    assert play(group(), *events).rows["order/shop/a"].address == (Address(kept) if kept else None)
+    assert play(group(), *events).rows["order/shop/a"].person_id == kept
     by_list = play(LISTED, *events)
-    assert by_list.rows["order/shop/a"].address is None, "the list's address is kept in the list"
-    assert all(row.address is None for _, row in by_list.rows.scan("member/"))
+    assert by_list.rows["order/shop/a"].person_id is None, "the list's person is kept in the list"
+    assert all(row.person_id is None for _, row in by_list.rows.scan("member/"))
+
+
+JA = {"locale": "ja", "time_zone": "Asia/Tokyo"}
 
 
 @pytest.mark.parametrize(
-    ("terms", "orders", "member"),
+    ("terms", "orders", "person_id", "known"),
     [
-        (group(), [paid("a", "ann")], None),
-        (group(), [paid("a", "ann", member_email=ANN)], Person(id="ann", email=ANN)),
+        (group(), [paid("a", "ann")], None, {}),
+        (group(), [paid("a", "ann", member_email=ANN)], "shop:ann", {"email": ANN}),
         (group(),
          [paid("a", "ann", member_email=ANN, member_locale="ja", member_time_zone="Asia/Tokyo")],
-         Person(id="ann", email=ANN, locale="ja", time_zone="Asia/Tokyo")),
-        (group(), [paid("a", "ann", member_locale="ja")], None),
+         "shop:ann", {"email": ANN, **JA}),
+        (group(), [paid("a", "ann", member_locale="ja")], None, {}),
         (group(), [paid("a", "ann", member_email=ANN), paid("b", "ann")],
-         Person(id="ann", email=ANN)),
+         "shop:ann", {"email": ANN}),
         (group(), [paid("a", "ann", member_email=ANN), paid("b", "ann", member_email=BOB)],
-         Person(id="ann", email=BOB)),
+         "shop:ann", {"email": BOB}),
         (group(), [paid("a", "ann", member_email=ANN), cancelled("a"), paid("b", "ann")],
-         Person(id="ann", email=ANN)),
-        (LISTED, [paid("a", "ann", member_email=BOB)], Person(id="ann", email=ANN)),
-        (LISTED, [paid("a", "bob")], None),
-        (LISTED, [paid("a", "bob", member_email=BOB)], Person(id="bob", email=BOB)),
-        (LISTED, [paid("a", "cem")], Person(**CEM.model_dump(exclude={"payment"}))),
+         "shop:ann", {"email": ANN}),
+        (group(), [paid("a", "ann", person_id="m-1", member_email=ANN)], "m-1", {"email": ANN}),
+        (group(), [paid("a", "ann", person_id="m-1")], "m-1", {}),
+        (LISTED, [paid("a", "ann", member_email=BOB)], "m-ann", {}),
+        (LISTED, [paid("a", "bob")], None, {}),
+        (LISTED, [paid("a", "bob", member_email=BOB)], "shop:bob", {"email": BOB}),
+        (LISTED, [paid("a", "cem")], "m-cem", {}),
     ],
     ids=["none", "the-order-s", "in-its-language", "nowhere-to-write-to", "kept",
-         "the-latest", "after-a-cancellation", "the-list-s-first",
-         "listed-without", "listed-without-but-ordered-with", "all-of-it"],
+         "the-latest", "after-a-cancellation", "under-its-own-id", "known-elsewhere",
+         "the-list-s-first", "listed-without", "listed-without-but-ordered-with", "listed"],
 )  # fmt: skip
 def test_a_row_says_whom_its_letters_go_to(
-    terms: GroupPurchase, orders: list[Message], member: Person | None
+    terms: GroupPurchase, orders: list[Message], person_id: str | None, known: dict[str, str]
 ) -> None:
-    """So that who decides on favors can write too."""
-    (row,) = play(terms, *orders).members.values()
-    assert row.member == member
+    """So that who decides on favors can write too; the address is the latest of the person."""
+    played = play(terms, *orders)
+    (row,) = played.members.values()
+    assert row.person_id == person_id
+    wanted = Person(person_id=person_id or "", seen_at=OPENS + HOUR, **known) if known else None
+    assert (played.people[-1] if played.people else None) == wanted
 
 
 # --- reminders -----------------------------------------------------------------------------------
@@ -1280,7 +1311,7 @@ def test_members_are_reminded_a_day_before_the_close(period: timedelta, after: t
     ]  # fmt: skip
 
 
-REMINDED_CEM = ("deadline-reminder", CEM.email, 1)
+REMINDED_CEM = ("deadline-reminder", CEM_MAIL, 1)
 IN_TIME, AFTER = THREE_QUARTERS - INSTANT, THREE_QUARTERS + INSTANT
 
 OF_THE_DEADLINE = [
@@ -1292,7 +1323,7 @@ OF_THE_DEADLINE = [
     Told(
         "who is listed without an address is not, even if an order gave one",
         [LISTED_BY_CARD, placed("a", "bob", member_email=BOB), payment("b"), time(AFTER)],
-        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM.email, 0)],
+        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM_MAIL, 0)],
     ),
     Told(
         "who has an order that does not count yet, or no more, is reminded",
@@ -1309,7 +1340,7 @@ OF_THE_DEADLINE = [
     Told(
         "an order just before spares the reminder, one just after comes too late for that",
         [LISTED, (IN_TIME, paid("a", "ann")), (AFTER, paid("c", "cem")), time(CLOSES)],
-        [COUNTED_ANN, REMINDED_CEM, ("order-counted", CEM.email, "c", 1, 2)],
+        [COUNTED_ANN, REMINDED_CEM, ("order-counted", CEM_MAIL, "c", 1, 2)],
     ),
     Told(
         "members who came in parts are reminded, and those of the request",
@@ -1319,7 +1350,7 @@ OF_THE_DEADLINE = [
             group(members=MAILED[2:]),
             time(AFTER),
         ],
-        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM.email, 0)],
+        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM_MAIL, 0)],
     ),
     Told(
         "of a group open to anyone nobody is",
@@ -1364,7 +1395,7 @@ def test_reminders(case: Told) -> None:
 def test_reminders_go_in_chunks(listed: int) -> None:
     """No call sees more than its rows, and each member gets one; others' records wait meanwhile."""
     names = [f"m{n:04}" for n in range(listed)]
-    members = tuple(Member(id=name, email=f"{name}{MAIL}") for name in names)
+    members = tuple(Member(id=name, person_id=name) for name in names)
     parts = [members[start : start + 1_000] for start in range(0, listed, 1_000)]
     played = play(
         *(MembersAdmitted(group_id=GROUP, part=part, parts=len(parts), members=some)
@@ -1387,10 +1418,10 @@ def test_reminders_go_in_chunks(listed: int) -> None:
 #: What rows did not have before there were letters.
 NEW = {
     "terms": ("product_name", "product_id"),
-    "admitted": ("address",),
-    "listed": ("has_addresses",),
-    "member": ("address",),
-    "order": ("address",),
+    "admitted": ("person_id",),
+    "listed": ("has_reachable",),
+    "member": ("person_id",),
+    "order": ("person_id",),
     "chunk": ("after",),
 }
 
@@ -1411,7 +1442,7 @@ def test_a_group_from_before_there_were_letters_goes_on() -> None:
     played.play([(AFTER, paid("b", "ann", member_email=ANN)), time(DEADLINE)])
     assert not played.letters
     assert (played.state.status, played.state.quantity) == ("elapsed", 2)
-    assert played.members["ann"].member == Person(id="ann", email=ANN)
+    assert played.members["ann"].person_id == "shop:ann"
 
 
 # --- any feed ------------------------------------------------------------------------------------

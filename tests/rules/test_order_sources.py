@@ -13,7 +13,6 @@ from schemas.parts import Member, Message, PaymentCause, PaymentTerms
 from schemas.payments import Payment
 from terminal.descriptions import describe
 from tests.rules.test_order_rules import (
-    ANN,
     BOB,
     ENDED,
     HOUR,
@@ -296,7 +295,7 @@ def test_why_names_the_shops_that_count_and_what_the_refusal_means() -> None:
 
 def test_who_ordered_at_another_shop_is_told_at_the_order_s_address_only() -> None:
     """The other shop's ``ann`` may be somebody else: the group's own is left alone."""
-    listed = group(members=(Member(id="ann", email=ANN),), sources=OURS)
+    listed = group(members=(Member(id="ann", person_id="m-ann"),), sources=OURS)
     played = play(listed, *[rival_paid("a", "ann", member_email=BOB)] * 2, rival_paid("b", "ann"))
     assert told(played) == [("order-refused", BOB, "a", 1, "not-this-shop")]
     assert not told(play(listed, returned_at("rival", "r", "ann")))

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ledger import balances, entries
-from schemas.parts import FavorTerms, Person, Tier
+from schemas.parts import FavorTerms, Tier
 from schemas.payments import PaymentRetried
 from services.payment_service.rules.book import Book
 from services.payment_service.rules.reports import open_amount
-from services.storefront.rules.bills import bill_of
+from services.storefront.rules.bills import Payer, bill_of
 from tests.rules.payment_world import DAY, HOUR, World, terms
 from tests.simulator.auctions import Record
 
@@ -171,7 +171,7 @@ def check_papers(world: World) -> None:
         if payment.number is None:
             continue
         mine = [each for each in facts.values() if each.member_id == payment.member_id]
-        bill = bill_of(payment, world.terms, Person(id="ann"), mine)
+        bill = bill_of(payment, world.terms, Payer(id="ann"), mine)
         total = sum(line.amount for line in bill.lines)
         assert total == (-payment.amount if bill.is_credit else payment.amount), payment
         assert sum(each.amount for each in payment.receipts or ()) == (payment.received or 0)

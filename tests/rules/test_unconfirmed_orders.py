@@ -16,6 +16,7 @@ from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice
 from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused
 from schemas.parts import Message, PaymentTerms
+from schemas.people import Person
 from services.order_service.processor import PROCESSOR
 from services.payment_service.processor import PROCESSOR as PAYMENTS
 from services.payment_service.rules import groups as payment_rules
@@ -392,17 +393,18 @@ def test_what_becomes_of_an_order_by_a_link(case: Case) -> None:
 def test_the_letter_says_all_there_is_to_say() -> None:
     (letter,) = play(BY_INVOICE, mailed("a", 2)).letters
     says = letter.says
-    assert (letter.kind, letter.recipient.id, letter.about) == ("confirm-order", "ann", GROUP)
+    assert (letter.kind, letter.recipient_id, letter.about) == ("confirm-order", "shop:ann", GROUP)
+    assert says.party_id == "ann"
     assert (says.source, says.order_id, says.quantity, says.value) == ("shop", "a", 2, 200)
     assert (says.currency, says.confirm_by, says.closes_at) == ("EUR", EXPIRES, CLOSES)
 
 
-def test_the_address_is_kept_only_while_it_is_needed() -> None:
-    def address(*events: Message | Event) -> Any:
-        return play(LONG_BY_GROUP, mailed("a"), *events).rows["order/shop/a"].address
+def test_the_person_is_kept_only_while_it_is_needed() -> None:
+    def kept(*events: Message | Event) -> Any:
+        return play(LONG_BY_GROUP, mailed("a"), *events).rows["order/shop/a"].person_id
 
-    assert address().email == ANN
-    assert [address(each) for each in (confirmed("a"), cancelled("a"), time(EXPIRES))] == [None] * 3
+    assert kept() == "shop:ann"
+    assert [kept(each) for each in (confirmed("a"), cancelled("a"), time(EXPIRES))] == [None] * 3
 
 
 def test_a_listed_group_counts_a_member_who_confirmed() -> None:
@@ -479,12 +481,13 @@ def merged(one: list[Event], other: list[Event]) -> list[Event]:
 
 
 def of_others(played: Played) -> list[Message]:
-    """All that is sent but the answers to the stranger's own orders."""
+    """All that is sent but the answers to the stranger's own orders, and their addresses."""
     return [
         each.model_copy(update={"version": 1}) if hasattr(each, "version") else each
         for each in played.sent
         if not (isinstance(each, OrderRefused) and each.source == "storefront")
         and not (isinstance(each, Notice) and each.kind == "confirm-order")
+        and not (isinstance(each, Person) and each.person_id.startswith("storefront:"))
     ]
 
 
