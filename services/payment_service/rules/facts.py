@@ -19,8 +19,10 @@ from services.payment_service.rows import (
     LISTED,
     ORGANIZER,
     TERMS,
+    Cause,
     Move,
     Settled,
+    order_name,
     payer_name,
 )
 
@@ -99,7 +101,7 @@ def letters(changes: Iterable[Change], rows: Rows, now: datetime) -> list[Notice
 
 def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
     """To the payer, who knows the result of a lost dispute from the bank."""
-    payer = _payer(move.payer, rows)
+    payer = _payer(move, rows)
     if payer is not None and move.problem != DISPUTE_LOST:
         said = _said(payment_id, move, rows.key)
         yield from notices("payment-done", payer, rows.key, now, payment_id, **said)
@@ -107,8 +109,8 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
 
 def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
     """To the payer and the organizer, once for each try."""
-    payer = None if move.kind == "release" else _payer(move.payer, rows)
-    parties = {each.id: each for each in (payer, _payer(ORGANIZER, rows)) if each is not None}
+    payer = None if move.kind == "release" else _payer(move, rows)
+    parties = {each.id: each for each in (payer, _organizer(rows)) if each is not None}
     said = _said(payment_id, move, rows.key)
     # The payment has the reason that a shop gave. It is for the people who repair it.
     said["reason"] = None if move.method == "shop" else move.problem
@@ -128,14 +130,28 @@ def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
     }
 
 
-def _payer(payer_id: str, rows: Rows) -> Party | None:
-    """A payer who can be reached, as the list of members says, else as the orders did."""
-    if payer_id == ORGANIZER:
-        terms = rows[TERMS]
-        found, party_id = terms.organizer_person_id, terms.organizer_id
-    else:
-        listed = rows.get(LISTED(payer_id))
-        payer = rows.get(payer_name(payer_id))
-        found = (listed.person_id if listed else None) or (payer.person_id if payer else None)
-        party_id = payer_id
-    return Party(id=party_id, person_id=found) if found else None
+def _payer(move: Move, rows: Rows) -> Party | None:
+    """A payer who can be reached, as the list of members says, else as the orders did.
+
+    Of an order, the person whom that order named: members of two shops may have one id.
+    """
+    if move.payer == ORGANIZER:
+        return _organizer(rows)
+    listed = rows.get(LISTED(move.payer))
+    payer = rows.get(payer_name(move.payer))
+    found = listed.person_id if listed else None
+    found = found or _ordered_as(move.cause, rows) or (payer.person_id if payer else None)
+    return Party(id=move.payer, person_id=found) if found else None
+
+
+def _ordered_as(cause: Cause, rows: Rows) -> str | None:
+    if cause.source is None or cause.order_id is None:
+        return None
+    order = rows.get(order_name(cause.source, cause.order_id))
+    return order.person_id if order else None
+
+
+def _organizer(rows: Rows) -> Party | None:
+    terms = rows[TERMS]
+    found = terms.organizer_person_id
+    return Party(id=terms.organizer_id, person_id=found) if found else None

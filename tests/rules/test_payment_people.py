@@ -1,0 +1,110 @@
+"""Whom the letters about payments go to, by the ids of people that orders and lists name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from runtime.rows import MemoryRows
+from schemas.groups import GroupPurchase, MembersAdmitted
+from schemas.letters import Notice
+from schemas.orders import OrderPlaced
+from schemas.parts import Member, Message
+from services.payment_service.processor import PROCESSOR
+from services.payment_service.rules import groups
+from tests.rules.payment_world import GROUP, T, terms
+
+ANN, BOB = "ann@x.example", "bob@x.example"
+LISTED_ANN = (Member(id="ann", person_id="m-ann"),)
+#: By invoice, as its letter goes out with the order.
+BY_INVOICE = terms(method="invoice")
+
+
+def order(order_id: str, member: str = "ann", **more: Any) -> OrderPlaced:
+    given: dict[str, Any] = {
+        "order_id": order_id, "source": "shop", "group_id": GROUP, "member_id": member,
+        "quantity": 1, "ordered_at": T,
+    }  # fmt: skip
+    return OrderPlaced(**given | more)
+
+
+def listed(*members: Member) -> GroupPurchase:
+    return BY_INVOICE.model_copy(update={"members": members})
+
+
+def play(events: list[Message]) -> list[tuple[str, str]]:
+    """The person and the member whom each letter names; no row ever holds an address."""
+    rows, sent = MemoryRows(GROUP), []
+    for message in events:
+        sent += PROCESSOR.on[type(message)](message, rows, T)
+        while "chunk/open" in rows:
+            sent += groups.open_waiting(rows, T)
+        assert "@x.example" not in repr(dict(rows))
+    assert "@x.example" not in repr(sent)
+    return [(each.recipient_id, each.says.party_id) for each in sent if isinstance(each, Notice)]
+
+
+@dataclass
+class Case:
+    """A promise, what happens, and the recipients of the letters."""
+
+    promise: str
+    events: list[Message]
+    letters: list[tuple[str, str]]
+
+
+CASES = [
+    Case(
+        "the member of the order's source",
+        [BY_INVOICE, order("a", member_email=ANN)],
+        [("shop:ann", "ann")],
+    ),
+    Case(
+        "the person whom the order names, with an address or without",
+        [
+            BY_INVOICE,
+            order("a", person_id="m-1", member_email=ANN),
+            order("b", "bob", person_id="m-2"),
+        ],
+        [("m-1", "ann"), ("m-2", "bob")],
+    ),
+    Case("nobody without either", [BY_INVOICE, order("a")], []),
+    Case(
+        "the list goes first",
+        [listed(*LISTED_ANN), order("a", member_email=BOB)],
+        [("m-ann", "ann")],
+    ),
+    Case(
+        "also a list in parts",
+        [
+            MembersAdmitted(group_id=GROUP, part=1, parts=1, members=LISTED_ANN),
+            BY_INVOICE,
+            order("a"),
+        ],
+        [("m-ann", "ann")],
+    ),
+    Case(
+        "an order that came before its terms",
+        [order("a", member_email=ANN), BY_INVOICE],
+        [("shop:ann", "ann")],
+    ),
+    Case(
+        "who was named by an earlier order is told of one without a name",
+        [BY_INVOICE, order("a", member_email=ANN), order("b")],
+        [("shop:ann", "ann")] * 2,
+    ),
+    Case(
+        "two shops' members of one id are two people: each is told of their own order",
+        [
+            BY_INVOICE,
+            order("a", member_email=ANN),
+            order("b", source="fair", member_email=BOB),
+        ],
+        [("shop:ann", "ann"), ("fair:ann", "ann")],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.promise.replace(" ", "-"))
+def test_whom_a_payment_s_letter_goes_to(case: Case) -> None:
+    assert play(case.events) == case.letters
