@@ -721,6 +721,28 @@ def test_a_sellers_standings_do_not_depend_on_the_order_of_arrival() -> None:
     assert not check(PROCESSORS, of(*events))
 
 
+def test_an_address_is_sent_once_and_as_of_when_it_came() -> None:
+    """Of a seller the first registration, of an application the first of its id."""
+    made = of(
+        registered(50, "ann", "other@sells.example"),
+        applied(900, "p0", "zoe"),
+        applied(950, "p0", "zoe", email="other@buys.example"),
+        opening(),
+        reserved(1_100, "p1", "xie", 3),
+        applied(1_150, "p1", "xie", email="other@buys.example"),
+        withdrawn(1_160, "p2"),
+        applied(1_170, "p2", "yul"),
+        applied(CLOSES, "p3", "yul"),
+    )
+    assert expect(made).people == {
+        *((f"seller:{each}", f"{each}@sells.example", each, None, None, time(0))
+          for each in ("ann", "bob", "cid")),
+        *((buyer, f"{buyer}@buys.example", None, None, None, time(at))
+          for buyer, at in (("zoe", 900), ("xie", 1_100), ("yul", CLOSES))),
+    }  # fmt: skip
+    assert not check(PROCESSORS, made)
+
+
 # --- seeds ---------------------------------------------------------------------------------------
 
 
