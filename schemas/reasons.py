@@ -83,6 +83,7 @@ class LetterReason(StrEnum):
     REFUSED = "refused"
     GIVEN_UP = "given-up"
     NO_MAILBOX = "no-mailbox"
+    NO_ADDRESS = "no-address"
     NO_SMTPUTF8 = "no-smtputf8"
 
 
@@ -93,6 +94,8 @@ class LetterReply(StrEnum):
     GIVEN_UP = "given up"
     NOT_SENT = "not sent"
     NEEDS_SMTPUTF8 = "needs SMTPUTF8"
+    NO_ADDRESS = "no address is known"
+    ERASED = "the person was erased"
 
 
 class OfferReason(StrEnum):

@@ -1,4 +1,4 @@
-"""``jointbuy waiting``: messages that wait for an unknown group or auction, and until when.
+"""``jointbuy waiting``: messages that wait for a group, an auction or a person, and until when.
 
 Rows that wait are read from the changelogs of the services that keep them, as of their last commit.
 """
@@ -37,6 +37,7 @@ CHANGELOGS = {
     "order_service": "order_service-purchases-changelog",
     "payment_service": "payment_service-payments-changelog",
     "auction_service": "auction_service-auction-changelog",
+    "notifier": "notifier-letters-changelog",
 }
 _TABLE = b"\x00waiting/"
 _decode = msgspec.json.Decoder(Waiting).decode
@@ -88,9 +89,9 @@ class Key:
 
 @mistakes()
 def waiting(as_json: AsJson = False) -> None:
-    """Show messages that wait for an unknown group or auction.
+    """Show messages that wait for an unknown group or auction, and notices without an address.
 
-    After an hour a message is refused or becomes a dead letter.
+    After an hour a message is refused or becomes a dead letter, and a letter is given up.
     """
     with progress("reading waiting messages") as step:
         found = asyncio.run(_read(settings_here(), step))
@@ -98,7 +99,7 @@ def waiting(as_json: AsJson = False) -> None:
         print_json([key.as_json() for key in found])
         return
     if not found:
-        say("no message waits for a group or auction")
+        say("no message waits for a group, an auction or an address")
         return
     made = table("Key", "Service", "What", "Since", "Until")
     for key in found:

@@ -1,9 +1,12 @@
 """The rows of a recipient, and the fact that a letter's row stands for.
 
+- ``person``: the recipient's address; the only row with it. ``erased``: the recipient was erased,
+  and no address came since.
 - ``letter/<notice_id>``: what became of a letter.
 - ``content/<notice_id>``: its notice, for as long as it may be sent again by hand.
 - ``preference/<kind or all>/<mailbox, or nothing>``: whether such letters are wanted there.
-- ``suppressed/<address>``: an address without a mailbox, and the server's reply that says so.
+- ``suppressed/<digest>``: an address without a mailbox, and the server's reply that says so.
+- ``waiting/<notice_id>``: its letter waits for the recipient's address.
 
 A letter to be sent has a ``call/letter/<notice_id>`` row beside it.
 """
@@ -12,9 +15,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from runtime.rows import CALLS, Call, Name, Rows, Table
+from runtime.rows import CALLS, Call, Name, Rows, Single, Table
 from schemas.letters import Delivery, DeliveryStatus, LetterKind
 from services.notifier.rules.verdicts import Verdict
+
+
+@dataclass(slots=True)
+class Person:
+    """Where a person's letters go, and how they are written; see ``schemas.people.Person``.
+
+    ``digest`` is a hash of the address, the same for all its spellings.
+    """
+
+    email: str
+    digest: str
+    seen_at: datetime
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(slots=True)
+class Erased:
+    """When a person was erased."""
+
+    at: datetime
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Work that goes on, and keeps nothing."""
 
 
 @dataclass(slots=True)
@@ -29,7 +59,6 @@ class Letter:
     ambiguous: int
     queued_at: datetime
     at: datetime
-    address: str
     #: The sum of the pauses after its tries, without the time that the server was down.
     waited_seconds: float = 0.0
     next_at: datetime | None = None
@@ -62,9 +91,10 @@ class Suppressed:
 
 @dataclass(slots=True)
 class Request:
-    """A letter to send: its notice as JSON, and since when it is wanted."""
+    """A letter to send: its notice as JSON, whom it goes to, and since when it is wanted."""
 
     notice: str
+    person: Person
     wanted_at: datetime
 
 
@@ -74,16 +104,18 @@ class Reply:
 
     ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
     ``write`` when there was nothing to send. ``verdict`` is the meaning of a server's refusal.
-    ``too-late``: its date has passed. ``is_open``: it may have been delivered, though the
-    server has not said so.
+    ``too-late``: its date has passed. ``erased``: the person was erased since. ``is_open``: it may
+    have been delivered, though the server has not said so. ``digest`` is that of the address, and
+    ``text`` names no address.
     """
 
-    outcome: Literal["sent", "deferred", "bounced", "too-late"]
+    outcome: Literal["sent", "deferred", "bounced", "too-late", "erased"]
     stage: str
     text: str
     message_id: str | None = None
     verdict: Verdict | None = None
     is_open: bool = False
+    digest: str = ""
 
 
 #: The server of all letters.
@@ -136,7 +168,10 @@ def delivery(name: Name[Letter], rows: Rows) -> Delivery:
 
 
 #: The tables of the service.
+PERSON = Single("person", Person)
+ERASED = Single("erased", Erased)
 LETTERS = Table("letter", Letter)
 CONTENTS = Table("content", Content)
 PREFERENCES = Table("preference", Preference)
 SUPPRESSED = Table("suppressed", Suppressed)
+CHUNKS = Table("chunk", Chunk)

@@ -120,6 +120,8 @@ LETTERS: list[tuple[str, str | None, str | None]] = [
     ("suppressed", "unsubscribed from invitation", None),
     ("suppressed", "the address was refused: 550 5.1.1", "no-mailbox"),
     ("suppressed", None, "no-mailbox"),
+    ("suppressed", "no address is known", "no-address"),
+    ("suppressed", "the person was erased", None),
 ]
 
 

@@ -377,7 +377,9 @@ def test_an_unknown_group_is_waited_for_in_sight_and_a_mistyped_one_not_at_all(
     stack.wait_for("purchases", f"{unknown}/refused/shop/{unknown}-2", reason="unknown-group")
     stack.wait_idle()
     assert sorted(each["reason"] for each in dead(stack)) == ["mistyped-group", "unknown-group"]
-    assert jointbuy("waiting").out.strip() == "no message waits for a group or auction"
+    assert jointbuy("waiting").out.strip() == (
+        "no message waits for a group, an auction or an address"
+    )
     check_expiry(stack)
 
 

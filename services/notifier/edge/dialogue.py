@@ -13,6 +13,7 @@ from typing import Literal, TypeVar, cast
 import aiosmtplib
 
 from domain.mailboxes import AddressError, usable
+from runtime.masking import without_addresses
 from schemas.reasons import LetterReply
 from services.notifier.edge.replies import Replies, Said
 from services.notifier.edge.timeouts import Timeouts
@@ -25,8 +26,9 @@ T = TypeVar("T")
 TEXT_LENGTH_MAX = 500
 START_INPUT = 354
 NEEDS_SMTPUTF8 = (
-    f"can't be reached through your mail server: it {LetterReply.NEEDS_SMTPUTF8}, which the server"
-    " does not offer. Ask for an address in ASCII, or send through a server that offers it"
+    f"the address can't be reached through your mail server: it {LetterReply.NEEDS_SMTPUTF8},"
+    " which the server does not offer. Ask for an address in ASCII, or send through a server that"
+    " offers it"
 )
 SERVICE_CLOSING = 421
 
@@ -36,7 +38,8 @@ class Reply:
     """What came of one letter.
 
     ``deferred`` may be tried again; ``bounced`` may not. ``code`` is the server's, if the
-    server answered, and ``verdict`` is the meaning of its refusal. ``text`` is one line.
+    server answered, and ``verdict`` is the meaning of its refusal. ``text`` is one line, and
+    names no person's address.
     ``is_open``: the whole letter was sent without an answer, so it may have been delivered.
     ``is_limit``: we have sent as much as the server lets us send for now.
     """
@@ -80,7 +83,7 @@ def envelope(sender: str, recipient: str) -> Envelope:
     try:
         recipient = usable(recipient)
     except AddressError as error:
-        told = f"{one_line(recipient)} is not an address that mail can be sent to: {_why(error)}"
+        told = f"mail can't be sent to the address: {_why(error)}"
         raise NotDone(Reply("bounced", None, told, "rcpt", "refused")) from None
     return Envelope(sender, recipient, not (sender + recipient).isascii())
 
@@ -89,8 +92,13 @@ def _why(error: AddressError) -> str:
     return reason(ADDRESSES, error.reason)
 
 
+def words(text: str) -> str:
+    """What a server said, as ``one_line``, and without the addresses that it repeats."""
+    return one_line(without_addresses(text))
+
+
 def one_line(text: str) -> str:
-    """What a server said, without control characters, as one line of at most 500 characters."""
+    """A text without control characters, as one line of at most 500 characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_LENGTH_MAX]
 
 
@@ -221,7 +229,7 @@ class Connection:
             raise NotDone(replace(failure.reply, is_open=True), is_gone=failure.is_gone) from None
         if not 200 <= said.code < 300:
             raise _refusal("data", said.code, said.text)
-        return Reply("sent", said.code, one_line(said.text), "data")
+        return Reply("sent", said.code, words(said.text), "data")
 
     def _commands(self, envelope: Envelope, content: bytes) -> dict[Stage, bytes]:
         """What comes before the content; the addresses hold nothing that could end a command."""
@@ -267,8 +275,7 @@ class Connection:
         if offers("smtputf8"):
             options += ["SMTPUTF8"] if envelope.is_utf8 or not head.isascii() else []
         elif envelope.is_utf8:
-            told = f"{envelope.recipient} {NEEDS_SMTPUTF8}"
-            raise NotDone(Reply("bounced", None, one_line(told), "rcpt", "refused"))
+            raise NotDone(Reply("bounced", None, NEEDS_SMTPUTF8, "rcpt", "refused"))
         return [*options, "BODY=8BITMIME"] if offers("8bitmime") else options
 
     async def _forget(self) -> None:
@@ -298,7 +305,7 @@ async def _step(stage: Stage, step: Awaitable[T]) -> T:
     except aiosmtplib.SMTPResponseException as refused:
         raise _refusal(stage, refused.code, refused.message) from refused
     except Exception as failure:
-        text = one_line(str(failure)) or type(failure).__name__
+        text = words(str(failure)) or type(failure).__name__
         is_gone = isinstance(failure, ConnectionError)
         reply = Reply("deferred", None, text, stage, "later")
         raise NotDone(reply, is_gone=is_gone) from failure
@@ -311,5 +318,5 @@ def _refusal(stage: Stage, code: int, text: str) -> NotDone:
     )
     known = code if 100 <= code < 600 else None  # what could not be read has a code of its own
     is_limit = is_about_sending_limit(code, text)
-    reply = Reply(outcome, known, one_line(text), stage, means, is_limit=is_limit)
+    reply = Reply(outcome, known, words(text), stage, means, is_limit=is_limit)
     return NotDone(reply, is_gone=code == SERVICE_CLOSING)

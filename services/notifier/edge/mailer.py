@@ -13,9 +13,11 @@ from runtime.breaker import ServerDownError, Strained, Unasked
 from runtime.caller import Lease
 from runtime.calls import LEASE_MARGIN_SECONDS
 from runtime.links import Links
+from runtime.masking import without_addresses
 from runtime.private_files import MAKE_A_SECRET, weakness_of
 from runtime.settings import Settings, read_settings
 from schemas.letters import Notice
+from schemas.reasons import LetterReply
 from services.notifier import rows
 from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.edge.dialogue import SERVICE_CLOSING
@@ -101,17 +103,19 @@ class LetterCaller:
         return "" if self._settings.smtp_host else "SMTP_HOST"
 
     async def __call__(
-        self, request: rows.Request, begin: Callable[[], None]
+        self, request: rows.Request | None, begin: Callable[[], None]
     ) -> rows.Reply | Strained | Unasked:
         """Write and send; a letter that can't be written says why, and is not tried again."""
         assert self._mailer is not None
+        if request is None:
+            return Unasked(rows.Reply("erased", "write", LetterReply.ERASED))
         notice = Notice.model_validate_json(request.notice)
         late = too_late(notice, request.wanted_at, datetime.now(UTC)) if self._is_live else ""
         if late:
             LETTERS.labels(notice.kind, "too-late").inc()
             return Unasked(rows.Reply("too-late", "write", late))
         try:
-            written = letter(notice, self._sender, self._links)
+            written = letter(notice, request.person, self._sender, self._links)
         except (AddressError, NoticeError) as error:
             why = reason(ADDRESSES, error.reason) if isinstance(error, AddressError) else str(error)
             LETTERS.labels(notice.kind, "bounced").inc()
@@ -120,7 +124,8 @@ class LetterCaller:
             # A bug in a template is mended by a release; until then the letter waits.
             _log.exception("a letter could not be written", notice=notice.notice_id)
             LETTERS.labels(notice.kind, "deferred").inc()
-            return Unasked(rows.Reply("deferred", "write", f"{type(error).__name__}: {error}"))
+            why = without_addresses(f"{type(error).__name__}: {error}")
+            return Unasked(rows.Reply("deferred", "write", why))
         # Letters are written one after the other; between two of them the loop breathes.
         await asyncio.sleep(0)
         reply = await self._mailer.send(
@@ -136,7 +141,13 @@ class LetterCaller:
         if reply.verdict == "ours":
             self._alarm(reply)
         told = rows.Reply(
-            reply.outcome, reply.stage, text, written.message_id, reply.verdict, reply.is_open
+            outcome=reply.outcome,
+            stage=reply.stage,
+            text=text,
+            message_id=written.message_id,
+            verdict=reply.verdict,
+            is_open=reply.is_open,
+            digest=request.person.digest,
         )
         return _with_word_of_server(reply, told)
 
@@ -146,7 +157,7 @@ class LetterCaller:
         now = asyncio.get_running_loop().time()
         if now < self._next_alarm:
             return
-        # The reply may repeat an address, so the log has only its code; the row has it whole.
+        # The words may be a stranger's, so the log has only the code; the row has all of it.
         _log.error(
             "the mail server refuses us: see `jointbuy letters list --status deferred`",
             stage=reply.stage,
@@ -164,7 +175,7 @@ def _with_word_of_server(reply: Reply, told: rows.Reply) -> rows.Reply | Straine
     is_left_alone = reply.code is None and reply.outcome == "deferred"
     is_of_sender = reply.stage == "mail" and reply.outcome == "deferred"
     if is_left_alone or is_of_sender or reply.code == SERVICE_CLOSING:
-        # The reply may repeat an address, so only its code is used.
+        # The words may be a stranger's, so only the code is used.
         why = f"{reply.stage}: {reply.code or reply.text}"
         return Strained(told, why)
     return told

@@ -1,11 +1,11 @@
-"""Letters: functions from a notice to an e-mail.
+"""Letters: functions from a notice and a person to an e-mail.
 
 ``figures`` and ``rules/facts`` write a notice's values for its recipient. Sentences name these
 values (``templates``, ``rules/labels``). ``layout`` makes text and HTML of them, ``letter`` puts
 all into a message, and ``rules/headers`` writes headers that no typed text can add to.
 """
 
-from services.notifier.letters.letter import NoticeError, envelope_recipient, letter
+from services.notifier.letters.letter import NoticeError, letter
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.written import Letter
 
@@ -14,6 +14,5 @@ __all__ = [
     "LinkMaker",
     "NoticeError",
     "Sender",
-    "envelope_recipient",
     "letter",
 ]

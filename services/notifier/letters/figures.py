@@ -11,7 +11,6 @@ from babel.dates import format_date, format_time, get_datetime_format, get_timez
 
 from domain import figures
 from domain.money import CURRENCIES
-from schemas.parts import Person
 from services.notifier.rules.labels import minor_units
 from texts.catalogue import language_of, texts
 
@@ -25,10 +24,10 @@ class Figures:
     zone: str
 
     @staticmethod
-    def of(person: Person) -> "Figures":
-        """By the person's locale and time zone; English and UTC where they say nothing known."""
-        language, locale = _locale(person.locale or "")
-        return Figures(language, locale, _zone(person.time_zone or ""))
+    def of(locale: str | None, time_zone: str | None) -> "Figures":
+        """By a person's locale and time zone; English and UTC where they say nothing known."""
+        language, known = _locale(locale or "")
+        return Figures(language, known, _zone(time_zone or ""))
 
     def number(self, number: int) -> str:
         """``1,234``."""

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from domain.mailboxes import ascii_domain, usable
 from domain.unverified import greetable
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
-from schemas.parts import Person
 from services.notifier.letters import layout
 from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures
@@ -24,6 +23,7 @@ from services.notifier.letters.written import (
     multipart,
     part,
 )
+from services.notifier.rows import Person
 from services.notifier.rules import facts, headers
 from services.notifier.rules.labels import colon
 
@@ -50,31 +50,25 @@ class NoticeError(ValueError):
     """A notice lacks facts that letters of its kind tell, so no letter can be made of it."""
 
 
-def letter(notice: Notice, sender: Sender, links: LinkMaker) -> Letter:
+def letter(notice: Notice, person: Person, sender: Sender, links: LinkMaker) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
 
-    Raises ``AddressError`` if no letter can go to the recipient's address, and ``NoticeError`` if
+    Raises ``AddressError`` if no letter can go to the person's address, and ``NoticeError`` if
     the notice says too little; their texts name the cause.
     """
-    recipient = notice.recipient
-    address = envelope_recipient(notice)
-    name = greetable(recipient.name) or ""
-    cause = (notice.kind, notice.about, notice.at, notice.says)
-    form = _form(*cause, bool(name), Figures.of(recipient), sender, links)
+    address = usable(person.email)
+    name = greetable(person.name) or ""
+    said = notice.says.model_copy(update={"party_id": _ANYONE})
+    cause = (notice.kind, notice.about, notice.at, said)
+    form = _form(*cause, bool(name), Figures.of(person.locale, person.time_zone), sender, links)
     values = {_NAME: name, _ACTION: _action(notice, links)}
     if notice.kind in OPTIONAL_KINDS:
-        values[_UNSUBSCRIBE] = links.unsubscribe(recipient.id, recipient.email or "", notice.kind)
-    head = _headers(notice, form, sender, address, values.get(_UNSUBSCRIBE))
+        unsubscribe = links.unsubscribe(notice.recipient_id, person.email, notice.kind)
+        values[_UNSUBSCRIBE] = unsubscribe
+    to = headers.mailbox_value("To", name, address)
+    head = _headers(notice, form, sender, to, values.get(_UNSUBSCRIBE))
     content = _written(notice.notice_id, form, head, values)
     return Letter(content.encode(), address, dict(head)["Message-ID"])
-
-
-def envelope_recipient(notice: Notice) -> str:
-    """The address of the notice's letter, as SMTP takes it.
-
-    Raises ``AddressError`` with the cause if no letter can go there.
-    """
-    return usable(notice.recipient.email)
 
 
 # --- content --------------------------------------------------------------------------------------
@@ -84,6 +78,8 @@ def envelope_recipient(notice: Notice) -> str:
 _BLANK = secrets.token_hex(16)
 _NAME, _ACTION, _UNSUBSCRIBE = (f"{_BLANK}{last}" for last in "012")
 _BLANKS = (_NAME, _ACTION, _UNSUBSCRIBE)
+#: The party in a form: links that name the party are blanks.
+_ANYONE = "anyone"
 
 
 class _Form(NamedTuple):
@@ -110,13 +106,12 @@ def _form(
     sender: Sender,
     links: LinkMaker,
 ) -> _Form:
-    anyone = Person.model_construct(id="", name=_NAME if is_named else None)
     notice = Notice.model_construct(
-        notice_id="", kind=kind, recipient=anyone, about=about, at=at, says=says
+        notice_id="", kind=kind, recipient_id=_ANYONE, about=about, at=at, says=says
     )
     if lacks := missing(notice):
         raise NoticeError(f"a letter {kind} does not say {', '.join(lacks)}")
-    content = _content(notice, sender, links, figures)
+    content = _content(notice, _NAME if is_named else "", sender, links, figures)
     text, html = layout.rendered(_mood(notice), content)
     has_calendar = kind in DEADLINE_KINDS and facts.is_open(notice)
     return _Form(
@@ -128,10 +123,12 @@ def _form(
     )
 
 
-def _content(notice: Notice, sender: Sender, links: LinkMaker, figures: Figures) -> dict[str, Any]:
+def _content(
+    notice: Notice, name: str, sender: Sender, links: LinkMaker, figures: Figures
+) -> dict[str, Any]:
     """The content that text and HTML show."""
     language = figures.language
-    known = facts.values(notice, figures)
+    known = facts.values(notice, name, figures)
     said = layout.sentences(notice.kind, language, known)
     frame = layout.sentences("frame", language, known)
     tiles, below = facts.rows(notice, known, language)
@@ -161,9 +158,9 @@ def _action(notice: Notice, links: LinkMaker) -> str:
     if notice.kind == "confirm-order":
         return links.confirm_order(notice)
     if notice.kind in ("payment-done", "payment-failed"):
-        return links.payments(notice.about, notice.recipient.id)
+        return links.payments(notice.about, notice.says.party_id)
     if facts.can_counter(notice):
-        return links.counter_offer(notice.about, notice.recipient.id)
+        return links.counter_offer(notice.about, notice.says.party_id)
     return links.page(facts.room_of(notice), notice.about)
 
 
@@ -184,7 +181,7 @@ def _mood(notice: Notice) -> Mood:
 
 
 def _headers(
-    notice: Notice, form: _Form, sender: Sender, address: str, unsubscribe: str | None
+    notice: Notice, form: _Form, sender: Sender, to: str, unsubscribe: str | None
 ) -> list[tuple[str, str]]:
     """All but the type of the content."""
     domain = ascii_domain(sender.domain)
@@ -195,7 +192,7 @@ def _headers(
     )
     return [
         ("From", _from(sender)),
-        ("To", headers.mailbox_value("To", greetable(notice.recipient.name) or "", address)),
+        ("To", to),
         ("Subject", form.subject),
         ("Date", _date(notice.at)),
         ("Message-ID", headers.message_id(notice.notice_id, domain)),

@@ -31,7 +31,7 @@ class SignedLinks:
         says = notice.says
         until = says.confirm_by.isoformat() if says.confirm_by else ""
         what = (says.source or "", says.order_id or "", str(says.quantity or 0), until)
-        token = self.links.token("confirm-order", notice.about, notice.recipient.id, *what)
+        token = self.links.token("confirm-order", notice.about, says.party_id, *what)
         return f"{self.page_url}/confirm-order/{token}"
 
     def counter_offer(self, auction_id: str, seller_id: str) -> str:

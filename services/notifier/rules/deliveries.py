@@ -9,6 +9,8 @@ Where the design is silent, the reading that loses nothing:
 - A letter is given up when its own pauses were three days in all. The time that the server was down
   does not count, as no letter was tried. A letter that was never tried is given up after thirty
   days.
+- A letter without an address waits an hour for one (``rules/people``). It is written for each try
+  anew, so it goes to the newest address.
 - An answer that the mailbox does not exist suppresses the address: letters to it are not tried
   until ops resend one, which lifts that. Any other 5xx ends its letter alone, or makes it wait
   where it is about us. A letter that is given up after days suppresses nothing.
@@ -20,10 +22,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.mailboxes import AddressError, usable
-from runtime.rows import DUE, Call, Due, Name, Rows, drop, spread_pause
+from runtime.rows import DUE, WAITING, Call, Due, Name, Rows, Waiting, drop, spread_pause
 from schemas.letters import (
     OPTIONAL_KINDS,
+    LetterKind,
     LetterResend,
     Notice,
     Preference,
@@ -33,9 +35,11 @@ from schemas.letters import (
 from schemas.parts import Message
 from schemas.reasons import LetterReply
 from services.notifier.rows import (
+    PERSON,
     SUPPRESSED,
     Content,
     Letter,
+    Person,
     Reply,
     Request,
     Suppressed,
@@ -47,6 +51,8 @@ from services.notifier.rows import (
 from services.notifier.rows import Preference as PreferenceRow
 
 TRIED_FOR = timedelta(days=3)
+#: How long a letter waits for its recipient's address.
+ADDRESS_WAIT = timedelta(hours=1)
 KEPT_FOR = timedelta(days=30)
 #: Pause before the next look at a letter that is being sent.
 KEPT_STEP = timedelta(days=1)
@@ -62,6 +68,8 @@ def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]
     name = letter_name(message.notice_id)
     if name in rows:
         return ()
+    rows[content_name(message.notice_id)] = Content(message.model_dump_json(exclude_none=True))
+    rows[DUE("forget", message.notice_id)] = Due(now + KEPT_FOR)
     letter = Letter(
         version=1,
         kind=message.kind,
@@ -71,17 +79,35 @@ def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]
         ambiguous=0,
         queued_at=now,
         at=now,
-        address=_address(message.recipient.email or ""),
     )
-    reason = _reason_to_suppress(letter, rows)
-    if reason:
-        rows[name] = replace(letter, status="suppressed", reply=reason)
-    else:
+    person = rows.get(PERSON)
+    if person is None:
         rows[name] = letter
-        rows[call_name(message.notice_id)] = Call(at=now, since=now)
-    rows[content_name(message.notice_id)] = Content(message.model_dump_json(exclude_none=True))
-    rows[DUE("forget", message.notice_id)] = Due(now + KEPT_FOR)
+        _wait_for_address(message.notice_id, rows, now)
+    else:
+        send_or_suppress(message.notice_id, letter, person, rows, since=now)
     return ()
+
+
+def send_or_suppress(
+    notice_id: str, letter: Letter, person: Person, rows: Rows, *, since: datetime
+) -> None:
+    """Have a letter sent, unless the person does not want it or the address is suppressed.
+
+    The letter is queued as of its ``at``; ``since`` is when it was first wanted.
+    """
+    if reason := _reason_to_suppress(letter.kind, person, rows):
+        rows[letter_name(notice_id)] = replace(letter, status="suppressed", reply=reason)
+    else:
+        rows[letter_name(notice_id)] = letter
+        rows[call_name(notice_id)] = Call(at=letter.at, since=since)
+
+
+def _wait_for_address(notice_id: str, rows: Rows, now: datetime) -> None:
+    until = now + ADDRESS_WAIT
+    # The notice is in the row of the letter's content.
+    rows[WAITING(notice_id)] = Waiting(type="Notice", message="", arrived_at=now, until=until)
+    rows[DUE("address", notice_id)] = Due(until)
 
 
 def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -99,8 +125,6 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
     letter = rows.get(name)
     if letter is None or content_name(message.notice_id) not in rows:
         return ()
-    suppressed = SUPPRESSED(letter.address)
-    drop(rows, suppressed)
     rows[name] = replace(
         letter,
         version=letter.version + 1,
@@ -109,7 +133,12 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
         waited_seconds=0.0,
         next_at=None,
     )
-    rows[call_name(message.notice_id)] = Call(at=now, since=now)
+    person = rows.get(PERSON)
+    if person is None:
+        _wait_for_address(message.notice_id, rows, now)
+    else:
+        drop(rows, SUPPRESSED(person.digest))
+        rows[call_name(message.notice_id)] = Call(at=now, since=now)
     return ()
 
 
@@ -119,6 +148,9 @@ def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
     A letter that still waits is given up, unless somebody asked for it since.
     """
     notice_id = row_name.rpartition("/")[2]
+    if WAITING(notice_id) in rows:
+        rows[row_name] = Due(now + KEPT_STEP)
+        return ()
     call = rows.get(call_name(notice_id))
     if call is not None and (call.owner or call.since + KEPT_FOR > now):
         rows[row_name] = Due(now + KEPT_STEP if call.owner else call.since + KEPT_FOR)
@@ -142,11 +174,12 @@ def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
 # --- what goes out -------------------------------------------------------------------------------
 
 
-def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
-    """What the mailer is to send."""
-    content = rows[content_name(row_name.rpartition("/")[2])]
-    call = rows[row_name]
-    return Request(notice=content.notice, wanted_at=call.since)
+def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request | None:
+    """What the mailer is to send; ``None`` if the person was erased while it was under way."""
+    content = rows.get(content_name(row_name.rpartition("/")[2]))
+    if content is None:
+        return None
+    return Request(notice=content.notice, person=rows[PERSON], wanted_at=rows[row_name].since)
 
 
 def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -155,6 +188,7 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
     name = letter_name(notice_id)
     call = rows[row_name]
     letter = rows[name]
+    is_erased = content_name(notice_id) not in rows
     tried = replace(
         letter,
         version=letter.version + 1,
@@ -168,13 +202,15 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
     del rows[row_name]
     if reply.outcome == "sent":
         rows[name] = replace(tried, status="sent")
-    elif reply.outcome == "too-late":
+    elif reply.outcome in ("too-late", "erased"):
         rows[name] = replace(tried, status="suppressed", attempts=letter.attempts)
     elif reply.outcome == "bounced":
         rows[name] = replace(tried, status="bounced")
-        if reply.verdict == "gone":
-            rows[SUPPRESSED(letter.address)] = Suppressed(reply=reply.text, since=now)
-    elif reason := _reason_to_suppress(letter, rows):
+        if reply.verdict == "gone" and not is_erased:
+            rows[SUPPRESSED(reply.digest)] = Suppressed(reply=reply.text, since=now)
+    elif is_erased:
+        rows[name] = replace(tried, status="suppressed", reply=LetterReply.ERASED)
+    elif reason := _reason_to_suppress(letter.kind, rows[PERSON], rows):
         rows[name] = replace(tried, status="suppressed", reply=reason)
     else:
         wait = spread_pause(notice_id, tried.attempts, PAUSES)
@@ -193,25 +229,13 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
     return ()
 
 
-def _address(email: str) -> str:
-    """The address as SMTP writes it, in lower case: one text for all of its spellings.
-
-    Tags and dots stay, unlike in a canonical address: a refusal of ``ann+shop@`` is not a
-    refusal of ``ann@``.
-    """
-    try:
-        return usable(email).lower()
-    except AddressError:
-        return email.lower()
-
-
-def _reason_to_suppress(letter: Letter, rows: Rows) -> str:
-    if letter.kind in OPTIONAL_KINDS:
-        for kind in (letter.kind, "all"):
-            if _is_unwanted(kind, letter.address, rows):
+def _reason_to_suppress(kind: LetterKind, person: Person, rows: Rows) -> str:
+    if kind in OPTIONAL_KINDS:
+        for each in (kind, "all"):
+            if _is_unwanted(each, person.email, rows):
                 reply = LetterReply.UNSUBSCRIBED
-                return reply if kind == "all" else f"{reply} from {kind}"
-    suppressed = rows.get(SUPPRESSED(letter.address))
+                return reply if each == "all" else f"{reply} from {each}"
+    suppressed = rows.get(SUPPRESSED(person.digest))
     return f"the address was refused: {suppressed.reply}" if suppressed else ""
 
 

@@ -147,12 +147,16 @@ def can_counter(notice: Notice) -> bool:
     return notice.kind in ("invitation", "right-intercepted") and is_open(notice)
 
 
-def values(notice: Notice, writes: Writes) -> dict[str, Any]:
-    """The values that sentences of a letter may name, written for its recipient."""
+def values(notice: Notice, name: str, writes: Writes) -> dict[str, Any]:
+    """The values that sentences of a letter may name, written for its recipient of that name.
+
+    The name is one that may be greeted, the blank for one, or empty.
+    """
     says, language = notice.says, writes.language
     room = room_of(notice)
     return {
-        **_of_whom_and_what(notice, language),
+        "name": clean(name, NAME_MAX) or None,
+        **_of_what(notice, language),
         **_amounts(says, writes),
         **_counts(says, writes),
         **_times(notice, writes),
@@ -182,7 +186,7 @@ def _picked(names: str, known: Mapping[str, Any], language: str) -> Iterator[Row
             yield Row(texts(language).gettext(labels.LABELS[label]), value)
 
 
-def _of_whom_and_what(notice: Notice, language: str) -> dict[str, Any]:
+def _of_what(notice: Notice, language: str) -> dict[str, Any]:
     says = notice.says
     product = says.product
     called = ""
@@ -190,8 +194,6 @@ def _of_whom_and_what(notice: Notice, language: str) -> dict[str, Any]:
         said = (product.name, product.id or "", notice.about)
         called = next(filter(None, map(_unverified, said)), "…")
     return {
-        # ``letter`` has already checked the name; here it may be the placeholder for the name.
-        "name": clean(notice.recipient.name or "", NAME_MAX) or None,
         # Payments name no product, and neither does an order whose group is unknown.
         "product": called or None,
         "product_short": clean(called, SHORT_MAX) or None,

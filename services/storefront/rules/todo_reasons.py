@@ -29,7 +29,7 @@ _REASONS: Final = {
     ("invoice", "refund", "failed"): PaymentReason.TRANSFER_BACK_FAILED,
 }
 #: Replies about letters that need nobody.
-_LEFT_OUT: Final = (LetterReply.UNSUBSCRIBED, LetterReply.NOT_SENT)
+_LEFT_OUT: Final = (LetterReply.UNSUBSCRIBED, LetterReply.NOT_SENT, LetterReply.ERASED)
 #: A payment that was made, and is disputed: its provider waits for an answer.
 _TAKES_MONEY: Final = frozenset({"charge", "capture"})
 _IN_DISPUTE: Final = ("succeeded", PaymentFailure.DISPUTED)
@@ -75,6 +75,8 @@ def reason_of_letter(delivery: Delivery) -> LetterReason | None:
             else LetterReason.REFUSED
         )
     if delivery.status == "suppressed" and not reply.startswith(_LEFT_OUT):
+        if reply == LetterReply.NO_ADDRESS:
+            return LetterReason.NO_ADDRESS
         return LetterReason.NO_MAILBOX
     return None
 

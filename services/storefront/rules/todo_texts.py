@@ -229,6 +229,10 @@ TO_DO: Final[dict[str, dict[str, str]]] = {
             "The mailbox does not exist, so no letters are sent to it. Ask the person for "
             "the right address. If the mailbox works again, the admin can send the letter."
         ),
+        "no-address": mark(
+            "No address of this person is known, so the letter was not sent. When an address "
+            "is known, the admin can send the letter again."
+        ),
         "no-smtputf8": mark(
             "Your mail server can't take this address, because it does not support SMTPUTF8. "
             "Ask the person for an ASCII address, or use a server that supports SMTPUTF8. "
