@@ -4,10 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from schemas.letters import Notice
 from services.storefront.papers.documents import As, document
 from tests.rules import paper_samples
-from tests.rules.letter_samples import golden, parts, read, samples, written
+from tests.rules.letter_samples import Sample, golden, parts, read, samples, written
 from texts.catalogue import languages
 
 FOLDER = Path(__file__).parents[1] / "golden" / "letters"
@@ -19,9 +18,9 @@ WHOLE = (("contract-concluded-applicant", "en"), ("invitation", "ja"))
 def files() -> dict[str, Callable[[], str]]:
     """What makes every golden file's text, by the file's name."""
     letters = {
-        f"{name}.{language}.txt": partial(_decoded, notice)
+        f"{name}.{language}.txt": partial(_decoded, sample)
         for language in languages()
-        for name, notice in samples(language).items()
+        for name, sample in samples(language).items()
     }
     whole = {
         f"{name}.{language}.html": partial(_html, samples(language)[name])
@@ -30,12 +29,12 @@ def files() -> dict[str, Callable[[], str]]:
     return letters | whole
 
 
-def _decoded(notice: Notice) -> str:
-    return golden(read(written(notice)))
+def _decoded(sample: Sample) -> str:
+    return golden(read(written(sample)))
 
 
-def _html(notice: Notice) -> str:
-    return parts(read(written(notice)))["text/html"]
+def _html(sample: Sample) -> str:
+    return parts(read(written(sample)))["text/html"]
 
 
 def papers() -> dict[str, Callable[[], str]]:

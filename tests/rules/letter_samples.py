@@ -1,24 +1,27 @@
-"""A notice for every kind of letter and every role, in both languages, and how letters are read.
+"""A notice for each kind of letter and each role, in both languages, and how letters are read.
 
 Golden files, pictures and tests are all made of these.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.ids import derive
 from schemas.letters import LetterKind, Notice, ShownOffer, notices
-from schemas.parts import Person, Product
+from schemas.parts import Party, Product
+from schemas.people import Person
 from schemas.refusals import ProblemCode
+from services.notifier import rows
 from services.notifier.letters import Sender, letter
 from services.notifier.rules.labels import Room
+from services.notifier.rules.people import person_row
 from texts.reasons import problem
 
 SENDER = Sender(
@@ -60,12 +63,31 @@ class FixedLinks:
         return f"{self.page_url}/{room}/{about}"
 
 
+class Sample(NamedTuple):
+    """A notice, and the person to whom its letter goes."""
+
+    notice: Notice
+    person: rows.Person
+
+    def to(self, **person: Any) -> "Sample":
+        """The same to a person who differs in that."""
+        return self._replace(person=replace(self.person, **person))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A party, and the person who gets its letters."""
+
+    id: str
+    person: Person
+
+
 @dataclass(frozen=True)
 class Place:
     """Whom letters in a language go to, and what they buy."""
 
-    buyer: Person
-    seller: Person
+    buyer: Reader
+    seller: Reader
     product: Product
     currency: str
     price: int
@@ -77,19 +99,27 @@ class Place:
 
 PLACES: dict[str, Place] = {
     "en": Place(
-        buyer=Person(
+        buyer=Reader(
             id="ada",
-            email="ada@buyers.example",
-            name="Ada Lovelace",
-            locale="en-GB",
-            time_zone="Europe/London",
+            person=Person(
+                person_id="corner-shop:ada",
+                email="ada@buyers.example",
+                name="Ada Lovelace",
+                locale="en-GB",
+                time_zone="Europe/London",
+                seen_at=AT,
+            ),
         ),
-        seller=Person(
+        seller=Reader(
             id="millers-oil",
-            email="orders@millers-oil.example",
-            name="Miller & Daughters",
-            locale="en-GB",
-            time_zone="Europe/London",
+            person=Person(
+                person_id="seller:millers-oil",
+                email="orders@millers-oil.example",
+                name="Miller & Daughters",
+                locale="en-GB",
+                time_zone="Europe/London",
+                seen_at=AT,
+            ),
         ),
         product=Product(id="oil-5l", name="Olive oil, cold-pressed, 5 litre can"),
         currency="GBP",
@@ -100,19 +130,27 @@ PLACES: dict[str, Place] = {
         shop="corner-shop",
     ),
     "ja": Place(
-        buyer=Person(
+        buyer=Reader(
             id="hanako",
-            email="hanako@buyers.example",
-            name="田中 花子",
-            locale="ja-JP",
-            time_zone="Asia/Tokyo",
+            person=Person(
+                person_id="corner-shop:hanako",
+                email="hanako@buyers.example",
+                name="田中 花子",
+                locale="ja-JP",
+                time_zone="Asia/Tokyo",
+                seen_at=AT,
+            ),
         ),
-        seller=Person(
+        seller=Reader(
             id="takahashi",
-            email="orders@takahashi.example",
-            name="高橋商店",
-            locale="ja-JP",
-            time_zone="Asia/Tokyo",
+            person=Person(
+                person_id="seller:takahashi",
+                email="orders@takahashi.example",
+                name="高橋商店",
+                locale="ja-JP",
+                time_zone="Asia/Tokyo",
+                seen_at=AT,
+            ),
         ),
         product=Product(id="oil-5l", name="有機エキストラバージン オリーブオイル 5 L 缶"),
         currency="JPY",
@@ -126,18 +164,20 @@ PLACES: dict[str, Place] = {
 
 
 @cache
-def samples(language: str) -> dict[str, Notice]:
+def samples(language: str) -> dict[str, Sample]:
     """Every letter there is, by the name of its golden file."""
     place = PLACES[language]
     return {**_of_groups(place), **_of_auctions(place)}
 
 
-def _notice(kind: LetterKind, person: Person, about: str, **says: Any) -> Notice:
+def _sample(kind: LetterKind, reader: Reader, about: str, **says: Any) -> Sample:
     at = says.pop("at", AT)
-    return notices(kind, person, about, at, **says)[0]
+    party = Party(id=reader.id, person_id=reader.person.person_id)
+    (notice,) = notices(kind, party, about, at, **says)
+    return Sample(notice, person_row(reader.person))
 
 
-def _of_groups(place: Place) -> dict[str, Notice]:
+def _of_groups(place: Place) -> dict[str, Sample]:
     group: dict[str, Any] = {"group_id": GROUP_ID, "product": place.product}
     issued = {
         **group,
@@ -170,8 +210,8 @@ def _of_groups(place: Place) -> dict[str, Notice]:
     paid = {"payment_id": "pay-88", "currency": place.currency, "amount": 3 * place.price}
     buyer = place.buyer
 
-    def of_group(kind: LetterKind, **says: Any) -> Notice:
-        return _notice(kind, buyer, GROUP_ID, **says)
+    def of_group(kind: LetterKind, **says: Any) -> Sample:
+        return _sample(kind, buyer, GROUP_ID, **says)
 
     return {
         "id-issued-organizer": of_group("id-issued", role="organizer", **issued),
@@ -230,7 +270,7 @@ def _of_groups(place: Place) -> dict[str, Notice]:
     }
 
 
-def _of_auctions(place: Place) -> dict[str, Notice]:
+def _of_auctions(place: Place) -> dict[str, Sample]:
     shown = ShownOffer(
         offer_id="offer-in-the-lead",
         seller_id="seller-in-the-lead",
@@ -255,11 +295,11 @@ def _of_auctions(place: Place) -> dict[str, Notice]:
         "closes_at": CLOSES_AT,
     }
 
-    def to_buyer(kind: LetterKind, **says: Any) -> Notice:
-        return _notice(kind, place.buyer, AUCTION_ID, **says)
+    def to_buyer(kind: LetterKind, **says: Any) -> Sample:
+        return _sample(kind, place.buyer, AUCTION_ID, **says)
 
-    def to_seller(kind: LetterKind, **says: Any) -> Notice:
-        return _notice(kind, place.seller, AUCTION_ID, **says)
+    def to_seller(kind: LetterKind, **says: Any) -> Sample:
+        return _sample(kind, place.seller, AUCTION_ID, **says)
 
     concluded = {**ended, "reservations": 128, "applicants": 44, "request_id": "au-spring-oil"}
     failed = {**ended, "reservations": 62, "applicants": 21}
@@ -286,7 +326,7 @@ def _of_auctions(place: Place) -> dict[str, Notice]:
         ),
         "contract-concluded-applicant": to_buyer(
             "contract-concluded", role="applicant", quantity=3,
-            seller_name=place.seller.name, **concluded,
+            seller_name=place.seller.person.name, **concluded,
         ),
         "contract-concluded-winner": to_seller("contract-concluded", role="winner", **concluded),
         "contract-concluded-seller": to_seller("contract-concluded", role="seller", **concluded),
@@ -320,9 +360,9 @@ def _of_auctions(place: Place) -> dict[str, Notice]:
 # --- letters as they are read --------------------------------------------------------------------
 
 
-def written(notice: Notice) -> bytes:
-    """The bytes of a notice's letter."""
-    return bytes(letter(notice, SENDER, FixedLinks()))
+def written(sample: Sample) -> bytes:
+    """The bytes of a sample's letter."""
+    return bytes(letter(sample.notice, sample.person, SENDER, FixedLinks()))
 
 
 def read(content: bytes) -> EmailMessage:

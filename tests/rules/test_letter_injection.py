@@ -17,21 +17,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.mailboxes import AddressError
+from domain.mailboxes import AddressError, usable
 from domain.unverified import greetable
 from runtime.links import Links
-from schemas.letters import OPTIONAL_KINDS, Notice
-from schemas.parts import Person, Problem, Product
+from schemas.letters import OPTIONAL_KINDS
+from schemas.parts import Problem, Product
 from services.notifier.edge.dialogue import envelope
-from services.notifier.letters import envelope_recipient, letter
+from services.notifier.letters import letter
 from services.notifier.letters.links import SignedLinks
-from tests.rules.letter_samples import SENDER, has_address, parts, read, samples
+from tests.rules.letter_samples import SENDER, Sample, has_address, parts, read, samples
 from tests.rules.test_letters import Page, html_of
 from texts.catalogue import languages
 
 EXAMPLES = int(os.environ.get("JOINTBUY_EXAMPLES", "300"))
 LINKS = SignedLinks(SENDER.page_url, Links("a secret"))
-NOTICES = [notice for language in languages() for notice in samples(language).values()]
+SAMPLES = [sample for language in languages() for sample in samples(language).values()]
 
 #: What has broken mail before, to be put together at random.
 FRAGMENTS = (
@@ -101,8 +101,9 @@ IN_CALENDAR = {
 UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def hostile(notice: Notice, email: str, text: str, other: str, *, everywhere: bool) -> Notice:
-    """The notice with hostile text wherever there is text, past the schema too."""
+def hostile(sample: Sample, email: str, text: str, other: str, *, everywhere: bool) -> Sample:
+    """The sample with hostile text wherever there is text, past the schema too."""
+    notice, person = sample
     odd_id = other[:64] or "x"
     says: dict[str, Any] = {
         "product": Product.model_construct(id=odd_id, name=text or "x"),
@@ -111,6 +112,7 @@ def hostile(notice: Notice, email: str, text: str, other: str, *, everywhere: bo
         "gift": text,
         "payment_kind": other,
         "currency": text,
+        "party_id": odd_id,
     }
     says |= dict.fromkeys(
         ("group_id", "order_id", "source", "payment_id", "application_id", "offer_id"), odd_id
@@ -118,26 +120,26 @@ def hostile(notice: Notice, email: str, text: str, other: str, *, everywhere: bo
     if not everywhere:
         del says["payment_kind"], says["currency"]
         says = {name: each for name, each in says.items() if getattr(notice.says, name)}
-    person = Person.model_construct(
-        id=odd_id,
-        email=email,
-        name=text,
-        locale=other if everywhere else notice.recipient.locale,
-        time_zone=text if everywhere else notice.recipient.time_zone,
-    )
-    return notice.model_copy(
+    odd = notice.model_copy(
         update={
             "notice_id": text[:64] or "x",
             "about": odd_id,
-            "recipient": person,
+            "recipient_id": odd_id,
             "says": notice.says.model_copy(update=says),
         }
     )
+    return Sample(odd, person).to(
+        email=email,
+        name=text,
+        locale=other if everywhere else person.locale,
+        time_zone=text if everywhere else person.time_zone,
+    )
 
 
-def headers_are_ours(notice: Notice, content: bytes) -> None:
+def headers_are_ours(sample: Sample, content: bytes) -> None:
     """Read twice: by hand from the bytes, and by Python's strict parser."""
-    address = envelope_recipient(notice)
+    notice, person = sample
+    address = usable(person.email)
     assert content.replace(address.encode(), b"").isascii(), "only To may need SMTPUTF8"
     lines = content.split(b"\r\n")
     assert not [line for line in lines if b"\r" in line or b"\n" in line or len(line) > 998]
@@ -159,7 +161,7 @@ def headers_are_ours(notice: Notice, content: bytes) -> None:
     assert bare or written.endswith(f"<{address}>")
     typed = "" if bare else written.removesuffix(f"<{address}>").strip()
     name = str(make_header(decode_header(typed)))
-    assert name == (greetable(notice.recipient.name) or "")
+    assert name == (greetable(person.name) or "")
 
 
 def parts_are_ours(content: bytes) -> None:
@@ -184,36 +186,38 @@ def examples(share: int) -> settings:
 
 @pytest.mark.slow
 @examples(1)
-@given(st.sampled_from(NOTICES), USABLE, ANY, ANY, st.booleans())
+@given(st.sampled_from(SAMPLES), USABLE, ANY, ANY, st.booleans())
 def test_nothing_that_people_type_becomes_a_header(
-    notice: Notice, address: tuple[str, str], text: str, other: str, everywhere: bool
+    sample: Sample, address: tuple[str, str], text: str, other: str, everywhere: bool
 ) -> None:
     typed, in_command = address
-    notice = hostile(notice, typed, text, other, everywhere=everywhere)
-    assert envelope_recipient(notice) == in_command
+    sample = hostile(sample, typed, text, other, everywhere=everywhere)
+    written = letter(*sample, SENDER, LINKS)
+    assert written.recipient == in_command
     assert envelope(SENDER.mail_from, in_command).recipient == in_command
-    headers_are_ours(notice, bytes(letter(notice, SENDER, LINKS)))
+    headers_are_ours(sample, written.content)
 
 
 @examples(3)
 @given(HOSTILE)
 def test_an_address_is_one_mailbox_or_none(email: str) -> None:
-    notice = hostile(NOTICES[0], email, email, email, everywhere=False)
+    sample = hostile(SAMPLES[0], email, email, email, everywhere=False)
     try:
-        address = envelope_recipient(notice)
+        written = letter(*sample, SENDER, LINKS)
     except AddressError:
         return
+    address = written.recipient
     assert address.isprintable()
     assert envelope(SENDER.mail_from, address).recipient == address
     assert not re.search(r"[\x00-\x1f\x7f]", address)
     assert '"' in address or not re.search(r"[\s<>,;:\\]|@.*@", address)
-    headers_are_ours(notice, bytes(letter(notice, SENDER, LINKS)))
+    headers_are_ours(sample, written.content)
 
 
 @examples(10)
-@given(st.sampled_from(NOTICES), ANY, ANY, st.booleans())
+@given(st.sampled_from(SAMPLES), ANY, ANY, st.booleans())
 def test_nothing_that_people_type_becomes_a_part(
-    notice: Notice, text: str, other: str, everywhere: bool
+    sample: Sample, text: str, other: str, everywhere: bool
 ) -> None:
-    notice = hostile(notice, "ada@example.org", text, other, everywhere=everywhere)
-    parts_are_ours(bytes(letter(notice, SENDER, LINKS)))
+    sample = hostile(sample, "ada@example.org", text, other, everywhere=everywhere)
+    parts_are_ours(bytes(letter(*sample, SENDER, LINKS)))

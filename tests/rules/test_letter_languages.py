@@ -52,12 +52,11 @@ def _german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("name", samples("en"))
 def test_a_letter_in_a_new_language(name: str) -> None:
     """Greeting, units, dates and money are German; a sentence without a translation is English."""
-    english = samples("en")[name]
-    reader = english.recipient.model_copy(update={"locale": "de-DE", "time_zone": "Europe/Berlin"})
-    message = read(written(english.model_copy(update={"recipient": reader})))
+    german = samples("en")[name].to(locale="de-DE", time_zone="Europe/Berlin")
+    message = read(written(german))
     assert message["Content-Language"] == "de"
     text = parts(message)["text/plain"]
-    assert f"\nGuten Tag {reader.name},\n" in text
+    assert f"\nGuten Tag {german.person.name},\n" in text
     assert "You get this email because" in text
     assert not re.search(r"\d units?\b|£\d|\bMarch\b", text)
     assert not re.search(r"\d:\d\d (AM|PM)", text)
@@ -66,8 +65,7 @@ def test_a_letter_in_a_new_language(name: str) -> None:
 @pytest.mark.usefixtures("_german")
 def test_figures_are_those_of_the_language() -> None:
     """They come from the locale's data, so that they need no translation."""
-    notice = samples("en")["id-issued-member"]
-    reader = notice.recipient.model_copy(update={"locale": "de_AT", "time_zone": "Europe/Vienna"})
-    text = parts(read(written(notice.model_copy(update={"recipient": reader}))))["text/plain"]
+    austrian = samples("en")["id-issued-member"].to(locale="de_AT", time_zone="Europe/Vienna")
+    text = parts(read(written(austrian)))["text/plain"]
     assert "Freitag, 13. März 2026, 18:00 (Mitteleuropäische Normalzeit)" in text
     assert "100 Stück" in text

@@ -22,19 +22,20 @@ from icalendar import Calendar
 
 import services.auction_service.rules.auctions as auction_rules
 import services.order_service.rules.purchases as order_rules
-from domain.mailboxes import AddressError
+from domain.mailboxes import AddressError, usable
 from runtime.links import Links
 from schemas.auctions import AuctionOpened
 from schemas.letters import OPTIONAL_KINDS, SAID, LetterKind, Notice, Says, mailbox_of
-from schemas.parts import Person, Product
+from schemas.parts import Product
 from services.auction_service.rules.offers import opening_problems
 from services.notifier import letters
-from services.notifier.letters import NoticeError, envelope_recipient, letter
+from services.notifier.letters import NoticeError, letter
 from services.notifier.letters.calendar_file import sequence
 from services.notifier.letters.figures import Figures
-from services.notifier.letters.letter import DEADLINE_KINDS
+from services.notifier.letters.letter import DEADLINE_KINDS, _form
 from services.notifier.letters.links import SignedLinks
 from services.notifier.letters.written import TextForm
+from services.notifier.rows import Person
 from services.notifier.rules.facts import rows, values
 from services.notifier.rules.headers import message_id
 from services.notifier.rules.labels import (
@@ -50,6 +51,7 @@ from tests.rules.letter_samples import (
     SECRETS,
     SENDER,
     FixedLinks,
+    Sample,
     golden,
     has_address,
     parts,
@@ -70,7 +72,7 @@ from texts.reasons import (
 KINDS_OF_LETTERS: tuple[LetterKind, ...] = get_args(LetterKind)
 
 
-def sample(name: str, language: str) -> Notice:
+def sample(name: str, language: str) -> Sample:
     return samples(language)[name]
 
 
@@ -92,12 +94,9 @@ def html_of(message: EmailMessage) -> str:
     return parts(message)["text/html"]
 
 
-def changed(notice: Notice, **says: Any) -> Notice:
-    return notice.model_copy(update={"says": notice.says.model_copy(update=says)})
-
-
-def to(notice: Notice, **recipient: Any) -> Notice:
-    return notice.model_copy(update={"recipient": notice.recipient.model_copy(update=recipient)})
+def changed(found: Sample, **says: Any) -> Sample:
+    told = found.notice.says.model_copy(update=says)
+    return found._replace(notice=found.notice.model_copy(update={"says": told}))
 
 
 # --- every letter --------------------------------------------------------------------------------
@@ -108,6 +107,7 @@ class Sent:
     """A sample, its letter's bytes, and what they are read as."""
 
     notice: Notice
+    person: Person
     language: str
     raw: bytes
     message: EmailMessage
@@ -132,7 +132,7 @@ def of_every_letter(check: Check) -> Check:
     [(name, language) for language in languages() for name in samples(language)],
 )
 def test_every_letter(name: str, language: str) -> None:
-    sent = Sent(sample(name, language), language, raw(name, language), parsed(name, language))
+    sent = Sent(*sample(name, language), language, raw(name, language), parsed(name, language))
     for check in CHECKS:
         check(sent)
     golden_file = FOLDER / f"{name}.{language}.txt"
@@ -154,36 +154,36 @@ def test_golden_files_are_those_of_the_samples() -> None:
 
 def test_every_kind_has_a_sample() -> None:
     for language in languages():
-        assert {notice.kind for notice in samples(language).values()} == set(KINDS_OF_LETTERS)
+        kinds = {each.notice.kind for each in samples(language).values()}
+        assert kinds == set(KINDS_OF_LETTERS)
     assert set(KINDS) == set(KINDS_OF_LETTERS)
 
 
 @of_every_letter
 def text_and_html_tell_every_fact(sent: Sent) -> None:
     """Count, price, date and names stand in both parts, whatever the sentences say."""
-    notice, message = sent.notice, sent.message
-    figures = Figures.of(notice.recipient)
-    tiles, below = rows(notice, values(notice, figures), sent.language)
+    notice, person, message = sent.notice, sent.person, sent.message
+    figures = Figures.of(person.locale, person.time_zone)
+    tiles, below = rows(notice, values(notice, person.name or "", figures), sent.language)
     page = sent.page
     assert tiles + below
     for label, value in tiles + below:
         assert f"{label}{colon(sent.language)}{value}\n" in text_of(message)
         assert label in page.texts
         assert value in page.texts
-    name_of_person = notice.recipient.name or ""
-    assert name_of_person in text_of(message)
-    assert any(name_of_person in text for text in page.texts)
+    assert person.name
+    assert person.name in text_of(message)
+    assert any(person.name in text for text in page.texts)
 
 
 @pytest.mark.parametrize("name", samples("en"))
 def test_both_languages_have_the_same_figures(name: str) -> None:
     """The same notice, to readers of both languages who write numbers and times alike."""
-    notice = sample(name, "en")
+    notice, person = sample(name, "en")
     digits = []
     for locale in ("en-GB", "ja"):
-        reader = to(notice, locale=locale, time_zone="UTC").recipient
-        figures = Figures.of(reader)
-        known = values(notice, figures)
+        figures = Figures.of(locale, "UTC")
+        known = values(notice, person.name or "", figures)
         tiles, below = rows(notice, known, figures.language)
         digits.append([set(map(int, re.findall(r"\d+", row.value))) for row in tiles + below])
     english, japanese = digits
@@ -207,19 +207,19 @@ def no_letter_says_who_the_others_are(sent: Sent) -> None:
     message = sent.message
     for content in (text_of(message), html_of(message), parts(message).get("text/calendar", "")):
         assert not [secret for secret in SECRETS if secret in content]
-        assert sent.notice.recipient.email not in content
+        assert sent.person.email not in content
 
 
 def test_who_intercepted_is_not_said_even_if_a_notice_does() -> None:
-    notice = sample("right-intercepted", "en")
-    told = changed(notice, shown=sample("invitation", "en").says.shown)
-    assert SECRETS[0] in told.model_dump_json()
+    invitation = sample("invitation", "en").notice
+    told = changed(sample("right-intercepted", "en"), shown=invitation.says.shown)
+    assert SECRETS[0] in told.notice.model_dump_json()
     assert not [secret for secret in SECRETS if secret in text_of(read(written(told)))]
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_LETTERS)
 def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
-    name = next(name for name, notice in samples("en").items() if notice.kind == kind)
+    name = next(name for name, each in samples("en").items() if each.notice.kind == kind)
     message = parsed(name, "en")
     url = f"https://jointbuy.example/unsubscribe/token-of-{kind}"
     if kind in OPTIONAL_KINDS:
@@ -256,8 +256,9 @@ def test_the_button_leads_where_something_can_be_done(name: str, path: str) -> N
 
 def test_nobody_is_called_to_outbid_when_the_term_is_over() -> None:
     for name in ("right-intercepted", "invitation", "offer-judged-not-better"):
-        late = sample(name, "en").model_copy(update={"at": CLOSES_AT})
-        assert "counter-offer/" not in text_of(read(written(late)))
+        found = sample(name, "en")
+        late = found.notice.model_copy(update={"at": CLOSES_AT})
+        assert "counter-offer/" not in text_of(read(written(found._replace(notice=late))))
 
 
 # --- reasons -------------------------------------------------------------------------------------
@@ -313,8 +314,8 @@ def test_every_problem_of_terms_has_words() -> None:
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("name", ["order-refused", "offer-judged-refused"])
 def test_a_reason_without_words_is_quoted(name: str, language: str) -> None:
-    notice = changed(sample(name, language), reason="eaten-by-the-dog", problems=())
-    assert "eaten-by-the-dog" in text_of(read(written(notice)))
+    unknown = changed(sample(name, language), reason="eaten-by-the-dog", problems=())
+    assert "eaten-by-the-dog" in text_of(read(written(unknown)))
 
 
 # --- the reader's way of writing -----------------------------------------------------------------
@@ -348,7 +349,7 @@ def test_a_reason_without_words_is_quoted(name: str, language: str) -> None:
 def test_figures_by_locale_and_time_zone(
     locale: str | None, zone: str | None, whole: str, money: str
 ) -> None:
-    figures = Figures.of(Person(id="a", locale=locale, time_zone=zone))
+    figures = Figures.of(locale, zone)
     assert figures.full(CLOSES_AT) == whole
     assert figures.money(123450, "EUR") == money
 
@@ -393,11 +394,11 @@ def letters_are_mail(sent: Sent) -> None:
 
 @of_every_letter
 def headers(sent: Sent) -> None:
-    notice, message = sent.notice, sent.message
+    notice, person, message = sent.notice, sent.person, sent.message
     assert message["From"] == "jointbuy <letters@jointbuy.example>"
     (recipient,) = message["To"].addresses
-    assert recipient.addr_spec == notice.recipient.email
-    assert recipient.display_name == notice.recipient.name
+    assert recipient.addr_spec == person.email
+    assert recipient.display_name == person.name
     assert message["Date"].datetime == notice.at
     assert message["Message-ID"] == f"<{notice.notice_id}@jointbuy.example>"
     assert message["In-Reply-To"] == message["References"]
@@ -408,17 +409,18 @@ def headers(sent: Sent) -> None:
 
 def test_a_thread_for_each_group_and_auction() -> None:
     threads = {
-        notice.about: parsed(name, "en")["References"] for name, notice in samples("en").items()
+        each.notice.about: parsed(name, "en")["References"] for name, each in samples("en").items()
     }
     assert len(threads) == len(set(threads.values())) == 2
-    for name, notice in samples("en").items():
-        assert parsed(name, "en")["References"] == threads[notice.about]
+    for name, each in samples("en").items():
+        assert parsed(name, "en")["References"] == threads[each.notice.about]
 
 
 def test_the_same_notice_gives_the_same_bytes() -> None:
     """A letter that is sent again is the one that was sent."""
-    notice = sample("invitation", "ja")
-    assert written(notice) == written(Notice.model_validate_json(notice.model_dump_json()))
+    found = sample("invitation", "ja")
+    again = Notice.model_validate_json(found.notice.model_dump_json())
+    assert written(found) == written(found._replace(notice=again))
 
 
 def test_a_notice_id_of_any_characters_makes_a_message_id() -> None:
@@ -430,11 +432,11 @@ def test_a_notice_id_of_any_characters_makes_a_message_id() -> None:
 @pytest.mark.parametrize("kind", KINDS_OF_LETTERS)
 def test_a_notice_that_says_too_little(kind: LetterKind) -> None:
     notice = Notice(
-        notice_id="n", kind=kind, recipient=Person(id="a", email="a@b.example"), about="g",
-        at=AT, says=Says(),
-    )  # fmt: skip
+        notice_id="n", kind=kind, recipient_id="a", about="g", at=AT, says=Says(party_id="a")
+    )
+    person = sample("order-counted", "en").person
     with pytest.raises(NoticeError, match=f"a letter {kind} does not say .*{min(SAID[kind])}"):
-        letter(notice, SENDER, FixedLinks())
+        letter(notice, person, SENDER, FixedLinks())
 
 
 # --- addresses -----------------------------------------------------------------------------------
@@ -461,9 +463,9 @@ def test_a_notice_that_says_too_little(kind: LetterKind) -> None:
 def test_a_letter_goes_to_the_address_and_names_it(
     email: str, address: str, header: str | None
 ) -> None:
-    notice = to(sample("order-counted", "en"), email=email)
-    assert envelope_recipient(notice) == address
-    content = written(notice)
+    found = sample("order-counted", "en").to(email=email)
+    assert letter(*found, SENDER, FixedLinks()).recipient == usable(email) == address
+    content = written(found)
     head, _, below = content.partition(b"\r\n\r\n")
     assert below.isascii(), "only the header To may need SMTPUTF8"
     (line,) = re.findall(r"^To: ([^\r]+(?:\r\n [^\r]+)*)", head.decode(), re.M)
@@ -476,7 +478,7 @@ def test_a_letter_goes_to_the_address_and_names_it(
 @pytest.mark.parametrize(
     ("email", "wrong"),
     [
-        (None, "^missing$"),
+        ("", "^missing$"),
         ("ada", "^no_at$"),
         ("a@example.org, b@example.org", "^several$"),
         ("Ada <a@example.org>", "^named$"),
@@ -484,9 +486,9 @@ def test_a_letter_goes_to_the_address_and_names_it(
         ("a@[127.0.0.1]", "^ip$"),
     ],
 )
-def test_no_letter_goes_to_a_text_that_is_not_an_address(email: str | None, wrong: str) -> None:
+def test_no_letter_goes_to_a_text_that_is_not_an_address(email: str, wrong: str) -> None:
     with pytest.raises(AddressError, match=wrong):
-        letter(to(sample("order-counted", "en"), email=email), SENDER, FixedLinks())
+        letter(*sample("order-counted", "en").to(email=email), SENDER, FixedLinks())
 
 
 def test_a_sender_that_cannot_be_is_told_at_once() -> None:
@@ -498,7 +500,7 @@ def test_a_sender_that_cannot_be_is_told_at_once() -> None:
 
 def test_a_sender_of_a_foreign_domain() -> None:
     sender = replace(SENDER, mail_from="post@bücher.example", domain="bücher.example")
-    message = read(bytes(letter(sample("invitation", "en"), sender, FixedLinks())))
+    message = read(bytes(letter(*sample("invitation", "en"), sender, FixedLinks())))
     assert message["From"] == "jointbuy <post@xn--bcher-kva.example>"
     assert message["Message-ID"].endswith("@xn--bcher-kva.example>")
 
@@ -543,10 +545,11 @@ def open_deadlines_come_as_calendar_files(sent: Sent) -> None:
 
 def test_letters_about_one_deadline_are_about_one_entry() -> None:
     """And what is told later wins, to the second."""
-    notice = sample("invitation", "en")
-    later = notice.model_copy(update={"at": notice.at + timedelta(seconds=1)})
+    found = sample("invitation", "en")
+    later = found.notice.model_copy(update={"at": found.notice.at + timedelta(seconds=1)})
     files_of = [
-        properties(read(written(each)).get_payload()[1].get_content()) for each in (notice, later)
+        properties(read(written(each)).get_payload()[1].get_content())
+        for each in (found, found._replace(notice=later))
     ]
     first, second = files_of
     assert first["UID"] == second["UID"]
@@ -626,9 +629,9 @@ def html_needs_nothing_from_elsewhere(sent: Sent) -> None:
 
 
 def test_html_escapes_what_people_type() -> None:
-    notice = to(sample("order-counted", "en"), name="<script>alert(1)</script>")
-    notice = changed(notice, product=Product(name='<img src="x">&amp;'))
-    page = Page.of(html_of(read(written(notice))))
+    typed = sample("order-counted", "en").to(name="<script>alert(1)</script>")
+    typed = changed(typed, product=Product(name='<img src="x">&amp;'))
+    page = Page.of(html_of(read(written(typed))))
     assert not {"script", "img"} & {tag for tag, _ in page.tags}
     assert '<img src="x">&amp;' in page.texts
 
@@ -705,7 +708,7 @@ def test_signed_links_say_what_they_are_for() -> None:
         "auction-1",
         "application-2",
     ]
-    notice = samples("en")["confirm-order"]
+    notice = sample("confirm-order", "en").notice
     until = "2026-03-08T09:30:00+00:00"
     assert links.read("confirm-order", token(signed.confirm_order(notice), "confirm-order")) == [
         GROUP_ID, "ada", "corner-shop", "2026-0417", "3", until,
@@ -721,11 +724,11 @@ def test_no_letter_repeats_what_a_stranger_wants_followed(language: str) -> None
     trick = "Your account is locked, see https://evil.example/x at once"
     trapped = Product(id="www.evil.example", name="https://evil.example/x")
     greetings = {"en": "Hello,", "ja": "\nお客様\n"}
-    for name, notice in samples(language).items():
-        hostile = to(notice, id="zoe", name=trick, email="zoe@example.org")
+    for name, each in samples(language).items():
+        hostile = each.to(name=trick, email="zoe@example.org")
         hostile = changed(hostile, product=Product(name=trick), gift=trick, seller_name=trick)
-        for each in (hostile, changed(hostile, product=trapped)):
-            message = read(written(each))
+        for trap in (hostile, changed(hostile, product=trapped)):
+            message = read(written(trap))
             said = [*parts(message).values(), message["Subject"], message["To"]]
             assert not [text for text in said if "evil.example" in text], name
             assert message["To"] == "zoe@example.org"
@@ -739,8 +742,8 @@ def test_no_letter_repeats_what_a_stranger_wants_followed(language: str) -> None
 
 @pytest.mark.parametrize("language", languages())
 def test_what_is_sent_is_what_the_standard_library_would_write(language: str) -> None:
-    for notice in samples(language).values():
-        content = written(notice)
+    for each in samples(language).values():
+        content = written(each)
         parsed = BytesParser(policy=SMTP.clone(refold_source="none")).parsebytes(content)
         assert parsed.as_bytes() == content
 
@@ -764,23 +767,44 @@ class OwnLinks(FixedLinks):
     def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
         return f"{self.page_url}/unsubscribe/{recipient_id}&{kind}"
 
+    def confirm_order(self, notice: Notice) -> str:
+        return f"{self.page_url}/confirm-order/{notice.says.party_id}"
+
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
         return self is other
 
 
+def of(party_id: str, found: Sample) -> Sample:
+    """The same letter to another party; its id and the person's differ."""
+    told = found.notice.says.model_copy(update={"party_id": party_id})
+    update = {"recipient_id": f"shop:{party_id}", "says": told}
+    return found._replace(notice=found.notice.model_copy(update=update))
+
+
+@pytest.mark.parametrize("language", languages())
+def test_letters_that_differ_in_the_party_share_a_form(language: str) -> None:
+    """They are written once, so that thousands of them take little time."""
+    for found in samples(language).values():
+        links = OwnLinks()
+        misses = _form.cache_info().misses
+        for party_id in ("zoe", "yan"):
+            letter(*of(party_id, found.to(name=party_id)), SENDER, links)
+        assert _form.cache_info().misses == misses + 1
+
+
 @pytest.mark.parametrize("language", languages())
 def test_letters_that_share_a_form_are_what_they_were_alone(language: str) -> None:
-    for notice in samples(language).values():
+    for found in samples(language).values():
         several = [
-            notice,
-            to(notice, id="zoe", name='<b>"Zoë"</b> & ü' * 5, email="zoe@example.org"),
-            to(notice, id="x", name="\r\n\u202e", email="x@example.org"),
-            to(notice, id="y", name="Y", locale="ja-JP" if language == "en" else "en-GB"),
-            to(notice, id="z", name="Z", time_zone="America/Lima"),
+            found,
+            of("zoe", found.to(name='<b>"Zoë"</b> & ü' * 5, email="zoe@example.org")),
+            of("x", found.to(name="\r\n\u202e", email="x@example.org")),
+            of("y", found.to(name="Y", locale="ja-JP" if language == "en" else "en-GB")),
+            of("z", found.to(name="Z", time_zone="America/Lima")),
         ]
         links = OwnLinks()
         for _ in range(2):
             for each in several:
-                assert letter(each, SENDER, links) == letter(each, SENDER, OwnLinks())
+                assert letter(*each, SENDER, links) == letter(*each, SENDER, OwnLinks())

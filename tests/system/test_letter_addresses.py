@@ -78,9 +78,7 @@ def mailer(port: int, key: Path) -> Mailer:
 
 
 async def send(to_: Mailer, email: str) -> Reply:
-    notice = next(each for each in samples("en").values() if each.kind == "order-counted")
-    person = notice.recipient.model_copy(update={"email": email})
-    written = letter(notice.model_copy(update={"recipient": person}), SENDER, FixedLinks())
+    written = letter(*samples("en")["order-counted"].to(email=email), SENDER, FixedLinks())
     return await to_.send(written.content, SENDER.mail_from, written.recipient)
 
 
