@@ -18,7 +18,9 @@ from schemas.letters import (
     Unsubscribed,
     mailbox_of,
 )
-from schemas.parts import Message, Person, Product
+from schemas.parts import Message, Product
+from schemas.people import Person
+from services.notifier.processor import LETTERS
 from services.notifier.rows import Reply, delivery
 from services.notifier.rules import deliveries
 from services.notifier.rules.staleness import too_late
@@ -30,35 +32,37 @@ DAY = timedelta(days=1)
 CALL = "call/letter/n1"
 
 
-def notice(kind: LetterKind = "offer-judged", number: int = 1, email: str = "Ann@x.example") -> Any:
+def notice(kind: LetterKind = "offer-judged", number: int = 1) -> Any:
+    says = Says(party_id="ann", verdict="shown", reason="better", product=Product(name="tea"))
     return Notice(
-        notice_id=f"n{number}",
-        kind=kind,
-        recipient=Person(id="ann", email=email),
-        about="tea",
-        at=T,
-        says=Says(verdict="shown", reason="better", product=Product(name="tea")),
+        notice_id=f"n{number}", kind=kind, recipient_id="acme:ann", about="tea", at=T, says=says
     )
 
 
-def taken(*messages: Message, now: datetime = T) -> MemoryRows:
-    rows = MemoryRows("ann")
+def person(email: str = "Ann@x.example", seen_at: datetime = T, **more: Any) -> Person:
+    return Person(person_id="acme:ann", email=email, seen_at=seen_at, **more)
+
+
+def taken(*messages: Message, now: datetime = T, email: str | None = "Ann@x.example") -> MemoryRows:
+    """The rows of a person with this address, if any, after these messages."""
+    rows = MemoryRows("acme:ann")
+    if email is not None:
+        take(person(email, now - DAY), rows, now)
     for message in messages:
         take(message, rows, now)
     return rows
 
 
 def take(message: Message, rows: MemoryRows, now: datetime = T) -> Sequence[Message]:
-    if isinstance(message, Notice):
-        return deliveries.take_notice(message, rows, now)
-    if isinstance(message, LetterResend):
-        return deliveries.resend(message, rows, now)
-    assert isinstance(message, Unsubscribed | Resubscribed)
-    return deliveries.take_preference(message, rows, now)
+    return LETTERS.on[type(message)](message, rows, now)
 
 
 def told(rows: MemoryRows, number: int = 1) -> Delivery:
     return delivery(f"letter/n{number}", rows)
+
+
+def resend(number: int = 1) -> LetterResend:
+    return LetterResend(recipient_id="acme:ann", notice_id=f"n{number}", at=T)
 
 
 def answer(
@@ -68,8 +72,11 @@ def answer(
     stage: str = "rcpt",
     text: str = "450 later",
     verdict: Verdict | None = None,
+    digest: str | None = None,
 ) -> None:
-    deliveries.settle(CALL, Reply(outcome, stage, text, "<n1@x>", verdict), rows, now)
+    """What came of a try, to the person's address unless ``digest`` says another one."""
+    to = rows["person"].digest if digest is None else digest
+    deliveries.settle(CALL, Reply(outcome, stage, text, "<n1@x>", verdict, digest=to), rows, now)
 
 
 def test_a_notice_is_queued_once_however_often_it_comes() -> None:
@@ -211,7 +218,7 @@ def test_only_a_letter_that_would_mislead_is_too_late(
     *,
     is_late: bool,
 ) -> None:
-    says = Says(closes_at=closes_at, confirm_by=confirm_by)
+    says = Says(party_id="ann", closes_at=closes_at, confirm_by=confirm_by)
     of = notice(kind).model_copy(update={"says": says})
     assert bool(too_late(of, wanted_at, T)) == is_late
 
@@ -231,8 +238,10 @@ def test_only_an_address_without_a_mailbox_gets_no_further_letters_however_it_is
     rows = taken(notice())
     answer(rows, "bounced", stage=stage, text="550 no such user", verdict=verdict)
     assert told(rows).status == "bounced"
-    take(notice("contract-concluded", 2, "ann@X.example"), rows)
-    take(notice("contract-concluded", 3, "ann@new.example"), rows)
+    take(person("ann@X.example"), rows)
+    take(notice("contract-concluded", 2), rows)
+    take(person("ann@new.example"), rows)
+    take(notice("contract-concluded", 3), rows)
     assert told(rows, 2).status == ("suppressed" if suppresses else "queued")
     if suppresses:
         assert told(rows, 2).reply == "the address was refused: 550 no such user"
@@ -255,21 +264,23 @@ def test_an_address_that_was_refused_gets_no_more_letters_in_any_of_its_spelling
     refused: str, same: str, others: list[str]
 ) -> None:
     """A provider's special rules are not applied: another address may well exist."""
-    rows = taken(notice(email=refused))
+    rows = taken(notice(), email=refused)
     answer(rows, "bounced", stage="rcpt", text="550 no such user", verdict="gone")
-    take(notice("contract-concluded", 2, same), rows)
+    take(person(same), rows)
+    take(notice("contract-concluded", 2), rows)
     assert told(rows, 2).status == "suppressed"
     for number, other in enumerate(others, 3):
-        take(notice("contract-concluded", number, other), rows)
+        take(person(other), rows)
+        take(notice("contract-concluded", number), rows)
         assert told(rows, number).status == "queued"
 
 
 def unsubscribed(kind: Any, at: datetime = T) -> Unsubscribed:
-    return Unsubscribed(recipient_id="ann", kind=kind, at=at)
+    return Unsubscribed(recipient_id="acme:ann", kind=kind, at=at)
 
 
 def resubscribed(kind: Any, at: datetime = T) -> Resubscribed:
-    return Resubscribed(recipient_id="ann", kind=kind, at=at)
+    return Resubscribed(recipient_id="acme:ann", kind=kind, at=at)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +308,8 @@ def test_only_what_can_be_unsubscribed_is_and_the_latest_word_counts(
 
 def of_mailbox(email: str, *, wanted: bool = False, at: datetime = T) -> Preference:
     word = Resubscribed if wanted else Unsubscribed
-    return word(recipient_id="ann", kind="invitation", at=at, mailbox=mailbox_of("ann", email))
+    mailbox = mailbox_of("acme:ann", email)
+    return word(recipient_id="acme:ann", kind="invitation", at=at, mailbox=mailbox)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +346,7 @@ def of_mailbox(email: str, *, wanted: bool = False, at: datetime = T) -> Prefere
 def test_a_letter_s_link_speaks_for_the_mailbox_it_came_to_and_no_other(
     preferences: list[Message], email: str, *, is_sent: bool
 ) -> None:
-    fact = told(taken(*preferences, notice("invitation", email=email)))
+    fact = told(taken(*preferences, notice("invitation"), email=email))
     assert fact.status == ("queued" if is_sent else "suppressed")
 
 
@@ -354,7 +366,7 @@ def test_who_unsubscribes_while_a_letter_waits_for_another_try_does_not_get_it()
 def test_ops_can_have_a_letter_sent_again_though_its_address_was_refused() -> None:
     rows = taken(notice())
     answer(rows, "bounced", text="550 no such user", verdict="gone")
-    take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + DAY)
+    take(resend(), rows, T + DAY)
     assert told(rows).status == "queued"
     assert rows[CALL] == Call(at=T + DAY, since=T + DAY)
     answer(rows, "deferred", T + 9 * DAY)
@@ -364,7 +376,7 @@ def test_ops_can_have_a_letter_sent_again_though_its_address_was_refused() -> No
 
 
 def test_a_letter_nobody_knows_can_t_be_sent_again() -> None:
-    rows = taken(LetterResend(recipient_id="ann", notice_id="n1", at=T))
+    rows = taken(resend(), email=None)
     assert dict(rows) == {}
 
 
@@ -377,7 +389,7 @@ def test_after_thirty_days_only_that_it_was_sent_is_known() -> None:
     assert told(rows) == before
     assert not any(name.startswith("content/") for name in rows)
     take(notice(), rows, T + 31 * DAY)
-    take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + 31 * DAY)
+    take(resend(), rows, T + 31 * DAY)
     assert told(rows) == before
 
 
@@ -385,7 +397,7 @@ def test_after_thirty_days_only_that_it_was_sent_is_known() -> None:
 def test_a_letter_that_was_asked_for_again_keeps_its_content(owner: str) -> None:
     rows = taken(notice())
     answer(rows, "bounced")
-    take(LetterResend(recipient_id="ann", notice_id="n1", at=T), rows, T + 29 * DAY)
+    take(resend(), rows, T + 29 * DAY)
     rows[CALL].owner = owner
     deliveries.forget("due/forget/n1", rows, T + 30 * DAY)
     assert deliveries.request(CALL, rows, T + 30 * DAY).notice
@@ -400,4 +412,4 @@ def test_a_letter_that_could_not_be_tried_for_thirty_days_is_given_up() -> None:
     fact = told(rows)
     assert (fact.status, fact.attempts) == ("bounced", 0)
     assert fact.reply == "given up after 30 days: it was never tried"
-    assert set(rows) == {"letter/n1"}
+    assert set(rows) == {"letter/n1", "person"}
