@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +10,11 @@ from pathlib import Path
 from runtime.records import instant
 from schemas.auctions import ShownOffer
 from schemas.letters import Notice, notices
-from schemas.parts import Person, Product
+from schemas.parts import Party, Product
+from schemas.people import Person
 from tests.system.faulty_smtp import Shares
 from tests.system.mail import FaultySmtp
-from tests.system.stack import Stack, Worker, until
+from tests.system.stack import Stack, until
 
 #: As a bad day at a mail provider: 451 to 10 %, 2 % of connections dropped, 1 % hang, 1 % refused.
 BAD_DAY = Shares(
@@ -32,14 +33,20 @@ def mail_env(port: int, **more: str) -> dict[str, str]:
     return {**MAIL, "SMTP_PORT": str(port), **more}
 
 
-def letter_to(number: int, at: datetime) -> Notice:
+def buyer(number: int, at: datetime) -> Person:
+    """A buyer of a number, whose address is known since then."""
+    name = f"buyer-{number:06}"
+    return Person(
+        person_id=f"acme:{name}", email=f"{name}@mail.example", name=f"B {number}", seen_at=at
+    )
+
+
+def letter_to(number: int, at: datetime, about: str = "cameras") -> Notice:
     """A buyer's letter of a contract."""
     (notice,) = notices(
         "contract-concluded",
-        Person(
-            id=f"buyer-{number:06}", email=f"buyer-{number:06}@mail.example", name=f"B {number}"
-        ),
-        "cameras",
+        Party(id=f"buyer-{number:06}", person_id=buyer(number, at).person_id),
+        about,
         at,
         role="applicant",
         product=Product(name="Ricoh GR IV camera"),
@@ -51,6 +58,12 @@ def letter_to(number: int, at: datetime) -> Notice:
         request_id="au-cameras",
     )
     return notice
+
+
+def feed_letters(stack: Stack, count: int, at: datetime) -> None:
+    """Send the letters of so many buyers, and the buyers' addresses before them."""
+    stack.feed("people", *((buyer(number, at), None) for number in range(count)))
+    stack.feed("notices", *((letter_to(number, at), None) for number in range(count)))
 
 
 @dataclass
@@ -82,8 +95,7 @@ def run(stack: Stack, folder: Path, count: int, kills: int, shares: Shares = BAD
         env = mail_env(server.port, SMTP_TIMEOUT_FACTOR="0.005")
         (worker,) = stack.start("tests.system.quick_notifier", **env)
         now = instant(int(datetime.now(UTC).timestamp() * 1000))
-        wanted = [letter_to(number, now) for number in range(count)]
-        stack.feed("notices", *((each, None) for each in wanted))
+        feed_letters(stack, count, now)
         for number in range(1, kills + 1):
             arrived = count * number // (kills + 2)
             until(
@@ -93,27 +105,27 @@ def run(stack: Stack, folder: Path, count: int, kills: int, shares: Shares = BAD
             )
             worker.kill()
             worker.start()
-        return _tally(stack, server, worker, wanted, started)
+        wanted = [(buyer(number, now), letter_to(number, now)) for number in range(count)]
+        return _tally(stack, server, wanted, started)
     finally:
         server.stop()
 
 
 def _tally(
-    stack: Stack, server: FaultySmtp, worker: Worker, wanted: Iterable[Notice], started: float
+    stack: Stack, server: FaultySmtp, wanted: Collection[tuple[Person, Notice]], started: float
 ) -> Tally:
     def settled() -> bool:
         statuses = Counter(each["status"] for each in stack.latest("deliveries").values())
-        return statuses["sent"] + statuses["bounced"] >= len(letters)
+        return statuses["sent"] + statuses["bounced"] >= len(wanted)
 
-    letters = {each.notice_id: each for each in wanted}
     until("every letter settled", settled, timeout=600)
     seconds = time.monotonic() - started
     deliveries = stack.latest("deliveries")
     taken = Counter(each["message_id"] for each in server.received())
-    problems = list(_problems(letters, deliveries, taken, server))
-    refused = sum(server.shares.is_refused(str(each.recipient.email)) for each in letters.values())
+    problems = list(_problems(wanted, deliveries, taken, server))
+    refused = sum(server.shares.is_refused(person.email) for person, _ in wanted)
     return Tally(
-        len(letters),
+        len(wanted),
         len(taken),
         refused,
         sum(taken.values()) - len(taken),
@@ -124,21 +136,22 @@ def _tally(
 
 
 def _problems(
-    letters: dict[str, Notice],
+    wanted: Iterable[tuple[Person, Notice]],
     deliveries: dict[str, dict[str, object]],
     taken: Counter[str],
     server: FaultySmtp,
 ) -> Iterator[str]:
-    for notice_id, notice in letters.items():
-        fact = deliveries[f"{notice.recipient.id}/{notice_id}"]
-        is_refused = server.shares.is_refused(str(notice.recipient.email))
+    for person, notice in wanted:
+        who = person.person_id
+        fact = deliveries[f"{who}/{notice.notice_id}"]
+        is_refused = server.shares.is_refused(person.email)
         status = "bounced" if is_refused else "sent"
         if fact["status"] != status:
-            yield f"{notice.recipient.id} is {fact}, should be {status}"
+            yield f"{who} is {fact}, should be {status}"
         arrived = taken[str(fact["message_id"])]
         if not is_refused and not arrived:
-            yield f"{notice.recipient.id} never got the letter: {fact}"
+            yield f"{who} never got the letter: {fact}"
         if is_refused and arrived:
-            yield f"{notice.recipient.id} got a letter though refused"
+            yield f"{who} got a letter though refused"
         if arrived > 1 and not fact["ambiguous"]:
-            yield f"{notice.recipient.id} got it {arrived} times, uncounted: {fact}"
+            yield f"{who} got it {arrived} times, uncounted: {fact}"

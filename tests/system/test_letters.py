@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from runtime.ports import free_port
-from schemas.letters import LetterResend, Resubscribed, Unsubscribed
+from runtime.records import OutputRecord, Partitioner
+from schemas.letters import LetterResend, Notice, Resubscribed, Unsubscribed
+from schemas.people import PEOPLE
 from stack.brokers import RunningBroker
 from terminal.lags import lags
 from tests.system import plain_http
 from tests.system.faulty_smtp import Shares
-from tests.system.letters import BAD_DAY, MAIL, letter_to, mail_env, run
+from tests.system.letters import BAD_DAY, MAIL, buyer, feed_letters, letter_to, mail_env, run
 from tests.system.mail import FaultySmtp, Mailpit
 from tests.system.stack import Stack, Worker, stack_on, until
 from tests.system.test_counter_auction import (
@@ -59,6 +61,7 @@ def test_every_letter_of_an_auction_arrives_once_and_well_formed(
         stack.wait_for("auctions", AUCTION, status="concluded")
         stack.wait_idle()
         notices = [record.value for record in stack.read("notices")]
+        people = stack.latest("people")
         listed = mailpit.wait_for(len(notices))
         deliveries = stack.latest("deliveries")
         raw = [mailpit.raw(each["ID"]) for each in listed]
@@ -66,7 +69,9 @@ def test_every_letter_of_an_auction_arrives_once_and_well_formed(
     strict = email.policy.SMTP.clone(raise_on_defect=True)
     letters = [email.message_from_bytes(each, policy=strict) for each in raw]
     told = Counter((each["X-Jointbuy-Kind"], each["To"].addresses[0].addr_spec) for each in letters)
-    assert told == Counter((each["kind"], each["recipient"]["email"].lower()) for each in notices)
+    assert told == Counter(
+        (each["kind"], people[each["recipient_id"]]["email"].lower()) for each in notices
+    )
     assert {each["Message-ID"] for each in letters} == {
         each["message_id"] for each in deliveries.values()
     }
@@ -125,7 +130,7 @@ def test_letters_wait_for_a_mail_server_that_is_away_and_nothing_else_does(
     with stack_on(kafka, tmp_path, clock="wall") as stack:
         unset = mail_env(free_port(), SMTP_HOST="")
         (worker,) = stack.start("tests.system.quick_notifier", **unset)
-        stack.feed("notices", *((letter_to(number, T), None) for number in range(50)))
+        feed_letters(stack, 50, T)
         until("all wait for a setting", lambda: waiting(worker) == {"SMTP_HOST is not set": 50})
         stack.wait_idle()
         page = worker.page("readyz")
@@ -165,7 +170,7 @@ def test_a_mail_server_that_hangs_holds_nothing_up_but_letters(
             env = mail_env(server.port, SMTP_TIMEOUT_FACTOR="0.005")
             _, notifier = stack.start("auction_service", "tests.system.quick_notifier", **env)
             at = datetime.now(UTC)
-            stack.feed("notices", *((letter_to(number, at), None) for number in range(50)))
+            feed_letters(stack, 50, at)
             until("a letter timed out", lambda: _statuses(stack)["deferred"])
             feed_sellers(stack, "nord", "sato", at=at)
             wait_for_sellers(stack, 2)
@@ -181,6 +186,67 @@ def test_a_mail_server_that_hangs_holds_nothing_up_but_letters(
             assert "leaving the group" not in notifier.log.read_text()
     finally:
         server.kill()
+
+
+def test_letters_wait_for_addresses_and_go_to_the_newest_one(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
+) -> None:
+    """The topics are read independently: here the people come after the notices."""
+    mailpit.delete_all()
+    at = datetime.now(UTC)
+    ann, bob = buyer(1, at), buyer(2, at)
+    moved = ann.model_copy(update={"email": "moved@mail.example", "seen_at": at + MINUTE})
+    first, other, second = letter_to(1, at), letter_to(2, at), letter_to(1, at, "lenses")
+    with stack_on(kafka, tmp_path, clock="wall") as stack:
+        stack.start("notifier", **mail_env(mailpit.port))
+        stack.feed("notices", (first, None), (other, None))
+        for each in (first, other):
+            stack.wait_for("deliveries", _key(each), status="queued")
+        stack.feed("people", (ann, None))
+        stack.wait_for("deliveries", _key(first), status="sent")
+        stack.feed("people", (moved, None), (ann, None))
+        stack.wait_idle()
+        stack.feed("notices", (second, None))
+        stack.wait_for("deliveries", _key(second), status="sent")
+        stack.feed_raw([_tombstone(bob.person_id)])
+        ended = stack.wait_for("deliveries", _key(other), status="suppressed")
+        stack.feed_raw([_tombstone(ann.person_id)])
+        stack.feed("notices", (letter_to(1, at, "tripods"), None))
+        stack.wait_for("deliveries", _key(letter_to(1, at, "tripods")), status="queued")
+        rows = {each.key: each.value for each in stack.read_raw("notifier-letters-changelog")}
+    assert ended["reply"] == "the person was erased"
+    arrived = [each["To"][0]["Address"] for each in mailpit.messages()]
+    assert sorted(arrived) == sorted((ann.email, moved.email))
+    kept = b"".join(name + (value or b"") for name, value in rows.items())
+    assert b"buyer-000001" in kept
+    assert b"@mail.example" not in kept
+
+
+def test_in_a_replay_an_address_is_waited_for_by_the_time_of_the_log(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
+) -> None:
+    """Nothing waits where the person was known at that time, though the notice is read first."""
+    mailpit.delete_all()
+    known, unknown = letter_to(1, T), letter_to(2, T)
+    with stack_on(kafka, tmp_path) as stack:
+        stack.feed("notices", stamped(known, T), stamped(unknown, T))
+        stack.feed("people", stamped(buyer(1, T), T), stamped(buyer(2, T), T + 2 * HOUR))
+        stack.start("notifier", **mail_env(mailpit.port))
+        sent = stack.wait_for("deliveries", _key(known), status="sent")
+        ended = stack.wait_for("deliveries", _key(unknown), status="suppressed")
+    assert sent["version"] == 2
+    assert ended["reply"] == "no address is known"
+    assert len(mailpit.messages()) == 1
+
+
+def _key(notice: Notice) -> str:
+    return f"{notice.recipient_id}/{notice.notice_id}"
+
+
+def _tombstone(person_id: str) -> OutputRecord:
+    partition = Partitioner(PEOPLE.partitions)(person_id)
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    return OutputRecord(PEOPLE.name, partition, person_id.encode(), None, now, [])
 
 
 def _lags(stack: Stack) -> set[int]:
@@ -202,9 +268,11 @@ def test_preferences_and_ops_have_the_last_word(
         wait_for_sellers(stack, 3)
         stack.feed(
             "mail-preferences",
-            stamped(Unsubscribed(recipient_id="sato", kind="invitation", at=T), T),
-            stamped(Unsubscribed(recipient_id="west", kind="all", at=T), T),
-            stamped(Resubscribed(recipient_id="west", kind="all", at=T + MINUTE), T + MINUTE),
+            stamped(Unsubscribed(recipient_id="seller:sato", kind="invitation", at=T), T),
+            stamped(Unsubscribed(recipient_id="seller:west", kind="all", at=T), T),
+            stamped(
+                Resubscribed(recipient_id="seller:west", kind="all", at=T + MINUTE), T + MINUTE
+            ),
         )
         stack.wait_idle()
         stack.feed("offers", stamped(opening("nord", T + HOUR, T + 5 * HOUR), T + HOUR))
@@ -217,20 +285,20 @@ def test_preferences_and_ops_have_the_last_word(
             for each in deliveries.values()
             if each["kind"] == "invitation"
         }
-        again = invited["west"]
+        again = invited["seller:west"]
         resend = LetterResend(
-            recipient_id="west", notice_id=again["notice_id"], at=T + timedelta(days=1)
+            recipient_id="seller:west", notice_id=again["notice_id"], at=T + timedelta(days=1)
         )
         stack.feed("notices", stamped(resend, T + timedelta(days=1)))
-        key = f"west/{again['notice_id']}"
+        key = f"seller:west/{again['notice_id']}"
         stack.wait_for("deliveries", key, status="sent", attempts=2)
         arrived = [each for each in mailpit.messages() if "west" in each["To"][0]["Address"]]
 
     assert {who: each["status"] for who, each in invited.items()} == {
-        "sato": "suppressed",
-        "west": "sent",
+        "seller:sato": "suppressed",
+        "seller:west": "sent",
     }
-    assert invited["sato"]["reply"] == "unsubscribed from invitation"
+    assert invited["seller:sato"]["reply"] == "unsubscribed from invitation"
     same = Counter(each["MessageID"] for each in arrived)
     assert same[again["message_id"].strip("<>")] == 2
 
@@ -274,7 +342,7 @@ def test_one_click_unsubscribes_by_post_only(
         (said,) = stack.read("mail-preferences")
         later = datetime.now(UTC) + HOUR
         again = _invited(stack, "second", later)
-    assert said.key == "sato/invitation"
+    assert said.key == "seller:sato/invitation"
     assert (invited, again) == ("sent", "suppressed")
 
 

@@ -33,7 +33,7 @@ from tests.system import plain_http
 from tests.system.api_stack import Client, after
 from tests.system.faulty_service import UNLUCKY
 from tests.system.faulty_smtp import Shares as MailShares
-from tests.system.letters import letter_to, mail_env
+from tests.system.letters import buyer, letter_to, mail_env
 from tests.system.mail import FaultySmtp, Mailpit
 from tests.system.marks import Mark, Place, found, in_arguments, in_files, in_topics, on_pages
 from tests.system.payments import StrictStripe
@@ -381,8 +381,9 @@ def test_what_goes_wrong_is_logged_without_addresses(kafka: RunningBroker, tmp_p
             stack.until_ready(crashing, posting)
             now = datetime.now(UTC)
             notice = letter_to(1, now)
-            person = notice.recipient.model_copy(update={"email": refused})
-            stack.feed("notices", (notice.model_copy(update={"recipient": person}), None))
+            person = buyer(1, now).model_copy(update={"email": refused})
+            stack.feed("people", (person, None))
+            stack.feed("notices", (notice, None))
             order = OrderPaid(
                 order_id="o",
                 source="shop",
@@ -393,8 +394,9 @@ def test_what_goes_wrong_is_logged_without_addresses(kafka: RunningBroker, tmp_p
                 ordered_at=now,
             )
             stack.feed("orders", (order, None))
-            key = f"{person.id}/{notice.notice_id}"
-            assert refused in stack.wait_for("deliveries", key, status="bounced")["reply"]
+            key = f"{person.person_id}/{notice.notice_id}"
+            reply = stack.wait_for("deliveries", key, status="bounced")["reply"]
+            assert reply == "550 5.1.1 <(an address)>: no such mailbox"
             assert crashing.exit_code() != 0
             pages = [*on_pages(posting.ops, "/metrics", "/status")]
     finally:

@@ -23,11 +23,12 @@ from runtime.breaker import ServerDownError, Strained, reply_of
 from runtime.ports import free_port
 from runtime.rows import MemoryRows
 from schemas.letters import Notice, Says
-from schemas.parts import Person, Product
+from schemas.parts import Product
+from schemas.people import Person
 from services.notifier.edge import connections as sending
 from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.edge.mailer import LetterCaller
-from services.notifier.rules import deliveries
+from services.notifier.rules import deliveries, people
 from services.notifier.settings import MailSettings, MailSettingsError
 from tests.keys import dkim_key, openssl
 from tests.system.faulty_smtp import DROP, HANG, Faulty, Stage
@@ -447,7 +448,7 @@ async def test_an_address_in_other_letters_bounces_where_the_server_cannot() -> 
     async with Faulty(extensions=("8BITMIME",)) as server, Mailer(settings(server.port)) as mailer:
         reply = await mailer.send(LETTER, SENDER, "会員@example.jp")
         assert reply.text.startswith(
-            "会員@example.jp can't be reached through your mail server: it needs SMTPUTF8"
+            "the address can't be reached through your mail server: it needs SMTPUTF8"
         )
         assert reply == Reply("bounced", None, reply.text, "rcpt", "refused")
         # A domain alone has an ASCII form.
@@ -756,11 +757,18 @@ def _notice(number: int) -> Notice:
     return Notice(
         notice_id=f"n{number}",
         kind="offer-judged",
-        recipient=Person(id="ann", email=RECIPIENT),
+        recipient_id="ann",
         about="tea",
         at=datetime(2026, 5, 4, 9, tzinfo=UTC),
-        says=Says(verdict="shown", reason="better", product=Product(name="tea")),
+        says=Says(party_id="ann", verdict="shown", reason="better", product=Product(name="tea")),
     )
+
+
+def _rows() -> MemoryRows:
+    """The rows of a person whose address is known."""
+    rows, at = MemoryRows("ann"), datetime(2026, 5, 4, 9, tzinfo=UTC)
+    people.take_person(Person(person_id="ann", email=RECIPIENT, seen_at=at), rows, at)
+    return rows
 
 
 async def _sent(caller: LetterCaller, rows: MemoryRows, number: int) -> str:
@@ -793,7 +801,7 @@ async def test_only_a_mailbox_that_is_not_there_gets_no_later_letter(
     def decide(stage: Stage, recipient: str, tried: int) -> str | None:
         return says.get(stage) if is_refusing else None
 
-    rows, is_refusing = MemoryRows("ann"), True
+    rows, is_refusing = _rows(), True
     async with Faulty(decide) as server:
         caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
         await caller.start()
@@ -837,7 +845,7 @@ async def test_a_dialogue_says_of_the_server_what_is_the_server_s(
     says: dict[Stage, str], means: Any
 ) -> None:
     """What may be one letter's own opens no breaker by itself."""
-    rows = MemoryRows("ann")
+    rows = _rows()
     notice = _notice(1)
     deliveries.take_notice(notice, rows, notice.at)
     async with Faulty(lambda stage, recipient, tried: says.get(stage)) as server:
@@ -855,10 +863,54 @@ async def test_a_dialogue_says_of_the_server_what_is_the_server_s(
         await caller.stop()
 
 
+REPEATING = (
+    f"550 5.1.1 <{RECIPIENT}>: no such mailbox",
+    f"550 5.1.1 no mailbox {RECIPIENT.upper()} here",
+    f"550-5.1.1 {'so ' * 160}\r\n550 5.1.1 {RECIPIENT}",
+    f"550 5.1.1 {'x' * 480} {RECIPIENT}",
+)
+
+
+@pytest.mark.parametrize("stage", ["rcpt", "content"])
+@pytest.mark.parametrize("said", REPEATING)
+async def test_what_is_kept_of_a_server_s_words_has_no_address(stage: Stage, said: str) -> None:
+    """Not even the beginning of one, where the words are cut."""
+    rows = _rows()
+    async with Faulty(Fault(stage, said)) as server:
+        caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
+        await caller.start()
+        assert await _sent(caller, rows, 1) == "bounced"
+        await caller.stop()
+    kept = [row for name, row in rows.items() if name not in ("person", "content/n1")]
+    name = RECIPIENT.partition("@")[0]
+    assert name not in repr(kept).lower()
+    assert rows["letter/n1"].reply.startswith("550 5.1.1 ")
+
+
+async def test_of_a_server_s_consent_no_address_is_kept_either() -> None:
+    rows = _rows()
+    async with Faulty(Fault("taken", f"250 2.0.0 taken for <{RECIPIENT}>")) as server:
+        caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
+        await caller.start()
+        assert await _sent(caller, rows, 1) == "sent"
+        await caller.stop()
+    assert rows["letter/n1"].reply == "250 2.0.0 taken for <(an address)>"
+
+
+async def test_a_letter_to_somebody_who_was_erased_is_not_tried() -> None:
+    async with Faulty() as server:
+        caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
+        await caller.start()
+        told = reply_of(await caller(None, lambda: None))
+        await caller.stop()
+        assert server.connections == 0
+    assert (told.outcome, told.text) == ("erased", "the person was erased")
+
+
 async def test_a_refused_connection_is_the_server_s_state() -> None:
     caller = LetterCaller(settings(free_port(), link_secret=MAIL["LINK_SECRET"]))
     await caller.start()
-    rows, notice = MemoryRows("ann"), _notice(1)
+    rows, notice = _rows(), _notice(1)
     deliveries.take_notice(notice, rows, notice.at)
     with pytest.raises(ServerDownError, match="Connect call failed"):
         await caller(deliveries.request("call/letter/n1", rows, notice.at), lambda: None)
@@ -886,7 +938,7 @@ async def test_who_refuses_us_is_told_to_ops_once_a_minute_and_counted_each_time
         await caller.start()
         with capture_logs() as logs:
             for number in range(5):
-                assert await _sent(caller, MemoryRows("ann"), number) == "deferred"
+                assert await _sent(caller, _rows(), number) == "deferred"
         await caller.stop()
     assert counted() == before + 5
     (line,) = [each for each in logs if each["log_level"] == "error"]
