@@ -1,5 +1,7 @@
 """Letters a second of the whole notifier, from a backlog of notices on Kafka to ``smtp-sink``.
 
+The recipients' addresses are known before, as people are told of once, and then get many letters.
+
 Against three loops of aiosmtplib over as many connections, in turn: one that sends a letter which
 is ready as bytes (the claim: at least 0.7 of it), one that sends messages as programs have them,
 and one that writes each letter as the notifier does. What the notifier falls behind the last is
@@ -32,8 +34,9 @@ from bench.letters import CONNECTIONS
 from runtime.links import Links
 from services.notifier.letters import Letter, Sender, letter
 from services.notifier.letters.links import SignedLinks
+from services.notifier.rules.people import person_row
 from stack import brokers
-from tests.system.letters import letter_to, mail_env
+from tests.system.letters import buyer, letter_to, mail_env
 from tests.system.mail import sink
 from tests.system.stack import Stack, stack_on, until
 
@@ -77,9 +80,15 @@ def measure(
     """One run of the notifier."""
     now = datetime.now(UTC)
     with stack_on(broker, folder, clock="wall") as stack:
-        stack.feed("notices", *((letter_to(number, now), None) for number in range(count)))
+        stack.feed("people", *((buyer(number, now), None) for number in range(count)))
         env = mail_env(port, SMTP_CONNECTIONS=str(CONNECTIONS // workers))
-        started = [stack.worker("notifier", start=True, **env) for _ in range(workers)]
+        started = stack.start(*("notifier",) * workers, **env)
+        stack.wait_idle()
+        for each in started:
+            each.stop()
+        stack.feed("notices", *((letter_to(number, now), None) for number in range(count)))
+        for each in started:
+            each.start()
         until("ready", lambda: all(each.ready() for each in started), timeout=120)
         at = [(time.monotonic(), total(stack, SENT))]
         cpu = total(stack, PROCESSOR)
@@ -120,7 +129,7 @@ def loops() -> dict[str, Callable[[aiosmtplib.SMTP, int], Any]]:
     sender = Sender("jointbuy@shop.example", "jointbuy", "http://127.0.0.1", "shop.example")
 
     def write(number: int) -> Letter:
-        return letter(letter_to(number, now), sender, links)
+        return letter(letter_to(number, now), person_row(buyer(number, now)), sender, links)
 
     ready = write(0).content
     parser = BytesParser(policy=SMTP)

@@ -12,8 +12,8 @@ it; it never changes a row in place. Four tables mean something to the runtime:
   called again and again, other keys being served between, and records of this key wait.
 - ``call/<name>/<anything>`` holds a ``Call``: something is to be done outside, such as sending a
   letter; what came of it is told to the rule of that name, which deletes the row or puts it anew.
-- ``waiting/<anything>`` holds a ``Waiting``: a message whose group or auction is not known yet. The
-  runtime counts these rows, and ``jointbuy waiting`` lists them.
+- ``waiting/<anything>`` holds a ``Waiting``: a message whose group, auction or person is not known
+  yet. The runtime counts these rows, and ``jointbuy waiting`` lists them.
 """
 
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence

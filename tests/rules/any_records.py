@@ -49,7 +49,7 @@ WORDS = ("EUR", "EUR", "a", "", "ann@x.example", "JPY", "b", "茶\u2028 ", "x" *
 KEYS = (*("GB-KQSWB-YNRXY-7",) * 4, "b")
 IDS = ("a", "b", "c" * 60, "d", "e")
 KEY_FIELDS = frozenset(
-    {"group_id", "request_id", "auction_id", "recipient_id", "shop_order", "seller_id"}
+    {"group_id", "request_id", "auction_id", "recipient_id", "person_id", "shop_order", "seller_id"}
 )
 #: What every address and name from outside holds, and nothing else.
 PRIVATE = "Private"

@@ -124,7 +124,7 @@ class Service:
         self._inputs = {
             kind: topic
             for topic in processor.inputs
-            for kind in topic.messages
+            for kind in (*topic.messages, topic.tombstone)
             if kind in processor.on
         }
         self._kinds = tuple(self._inputs)
@@ -162,7 +162,7 @@ class Service:
             offset=self.offset,
             timestamp=self.fold.now_ms,
             key=message.key.encode(),
-            value=encode(message),
+            value=None if type(message) is topic.tombstone else encode(message),
             headers=(),
         )
         self.fold.apply(topic.name, record)

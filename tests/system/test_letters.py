@@ -266,13 +266,12 @@ def test_preferences_and_ops_have_the_last_word(
         stack.start("auction_service")
         feed_sellers(stack, "nord", "sato", "west", at=T)
         wait_for_sellers(stack, 3)
+        sato, west = "seller:sato", "seller:west"
         stack.feed(
             "mail-preferences",
-            stamped(Unsubscribed(recipient_id="seller:sato", kind="invitation", at=T), T),
-            stamped(Unsubscribed(recipient_id="seller:west", kind="all", at=T), T),
-            stamped(
-                Resubscribed(recipient_id="seller:west", kind="all", at=T + MINUTE), T + MINUTE
-            ),
+            stamped(Unsubscribed(recipient_id=sato, kind="invitation", at=T), T),
+            stamped(Unsubscribed(recipient_id=west, kind="all", at=T), T),
+            stamped(Resubscribed(recipient_id=west, kind="all", at=T + MINUTE), T + MINUTE),
         )
         stack.wait_idle()
         stack.feed("offers", stamped(opening("nord", T + HOUR, T + 5 * HOUR), T + HOUR))
@@ -285,20 +284,20 @@ def test_preferences_and_ops_have_the_last_word(
             for each in deliveries.values()
             if each["kind"] == "invitation"
         }
-        again = invited["seller:west"]
+        again = invited[west]
         resend = LetterResend(
-            recipient_id="seller:west", notice_id=again["notice_id"], at=T + timedelta(days=1)
+            recipient_id=west, notice_id=again["notice_id"], at=T + timedelta(days=1)
         )
         stack.feed("notices", stamped(resend, T + timedelta(days=1)))
-        key = f"seller:west/{again['notice_id']}"
+        key = f"{west}/{again['notice_id']}"
         stack.wait_for("deliveries", key, status="sent", attempts=2)
         arrived = [each for each in mailpit.messages() if "west" in each["To"][0]["Address"]]
 
     assert {who: each["status"] for who, each in invited.items()} == {
-        "seller:sato": "suppressed",
-        "seller:west": "sent",
+        sato: "suppressed",
+        west: "sent",
     }
-    assert invited["seller:sato"]["reply"] == "unsubscribed from invitation"
+    assert invited[sato]["reply"] == "unsubscribed from invitation"
     same = Counter(each["MessageID"] for each in arrived)
     assert same[again["message_id"].strip("<>")] == 2
 
