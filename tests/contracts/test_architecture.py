@@ -253,7 +253,9 @@ def test_a_processor_s_declaration_is_sound(service: str) -> None:
     for processor in processors(service):
         assert processor.service == service
         assert len({topic.partitions for topic in processor.inputs}) == 1
-        readable = {message for topic in processor.inputs for message in topic.messages}
+        readable = {
+            message for topic in processor.inputs for message in (*topic.messages, topic.tombstone)
+        }
         assert set(processor.on) <= readable, "a rule for what no input carries"
         assert set(processor.facts) <= set(processor.rows), "a fact of a table that is not there"
         assert all(topic.compacted for topic in processor.reads_whole)
