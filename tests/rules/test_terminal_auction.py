@@ -29,7 +29,7 @@ from schemas.auctions import (
 )
 from schemas.catalogue import CATALOGUE
 from schemas.groups import IdIssued
-from schemas.parts import Message, Person, Problem, Product
+from schemas.parts import Contact, Message, Problem, Product
 from services.auction_service.rules import auctions as rules
 from terminal.answers import shown
 from terminal.auction_page import particulars
@@ -221,7 +221,7 @@ def test_an_applicant_is_an_id_without_address_or_name() -> None:
     applied = Applied(
         application_id="a1",
         auction_id="cameras",
-        applicant=Person(id="ann", email="ann@home.example", name="Ann Lee"),
+        applicant=Contact(id="ann", email="ann@home.example", name="Ann Lee"),
         quantity=2,
         applied_at=T,
     )
