@@ -43,13 +43,17 @@ NUMBERS = (
 )
 FLOATS = (10.0, 12.34, 100.0, 0.0, -5.0, 1e308, -1e308, 0.001)
 SECONDS = (0.0, 30.0, 86_400.0)
-WORDS = ("EUR", "EUR", "a", "", "ann@x.example", "JPY", "b", "茶\u2028 ", "x" * 10_000)
+WORDS = ("EUR", "EUR", "a", "", "ann", "JPY", "b", "茶\u2028 ", "x" * 10_000)
+#: What people's addresses end with, and nothing else does.
+MARK = "@mark.example"
+EMAILS = (f"ann{MARK}", f"ann{MARK}", f"bob{MARK}", f"茶{MARK}", "", "a", "x" * 10_000)
+EMAIL_FIELDS = frozenset({"email", "member_email"})
 #: What a record's key is made of: nearly always the same.
 #: The first are ids of groups, as they are issued; no group has the last one.
 KEYS = (*("GB-KQSWB-YNRXY-7",) * 4, "b")
 IDS = ("a", "b", "c" * 60, "d", "e")
 KEY_FIELDS = frozenset(
-    {"group_id", "request_id", "auction_id", "recipient_id", "shop_order", "seller_id"}
+    {"group_id", "request_id", "auction_id", "recipient_id", "person_id", "shop_order", "seller_id"}
 )
 #: What every address and name from outside holds, and nothing else.
 PRIVATE = "Private"
@@ -149,12 +153,13 @@ class Choices:
         return self._word(name, [each for each in limits if isinstance(each, StringConstraints)])
 
     def _word(self, name: str, constraints: list[StringConstraints]) -> str:
+        words = EMAILS if name in EMAIL_FIELDS else WORDS
         most = min((each.max_length for each in constraints if each.max_length), default=10_000)
         least = max((each.min_length or 0 for each in constraints), default=0)
         if any(each.pattern for each in constraints):
             ids = KEYS if name in KEY_FIELDS else (*self._known.get(name, []) * 3, *IDS)
             return self.evenly(ids)[:most]
-        return self.of(WORDS)[:most].ljust(least, "x")
+        return self.of(words)[:most].ljust(least, "x")
 
 
 def _ends(limits: tuple[Any, ...]) -> tuple[int | None, int | None]:

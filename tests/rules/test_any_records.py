@@ -1,8 +1,8 @@
 """Whatever keeps its schema stops no service: any records, in any order, on any of its inputs.
 
 They go through the real fold, so the facts of changed rows are made, and all that is kept and sent
-is encoded; what is sent keeps its own schema. No row and no record holds a person's address or
-name from outside, but the records of ``people``.
+is encoded; what is sent keeps its own schema. None of it has a person's address, but for ``people``
+and the rows of the notifier, which forgets it with the person.
 """
 
 from bisect import bisect_left, insort
@@ -27,6 +27,7 @@ from schemas.catalogue import CATALOGUE
 from schemas.groups import GroupPurchase
 from schemas.orders import PurchaseOpened
 from schemas.parts import Message
+from schemas.people import Person, PersonErased
 from services.auction_service.processor import PROCESSORS as AUCTIONS
 from services.favor_service.processor import PROCESSORS as FAVORS
 from services.notifier.processor import PROCESSORS as LETTERS
@@ -34,7 +35,7 @@ from services.order_service.processor import PROCESSORS as ORDERS
 from services.payment_service.processor import PROCESSORS as PAYMENTS
 from services.request_service.processor import PROCESSORS as REQUESTS
 from services.shop_bridge.processor import PROCESSORS as SHOPS
-from tests.rules.any_records import LATER, PRIVATE, Choices, T
+from tests.rules.any_records import KEYS, LATER, MARK, Choices, T
 
 EVERY = (*REQUESTS, *ORDERS, *FAVORS, *PAYMENTS, *AUCTIONS, *LETTERS, *SHOPS)
 #: How far time goes on before a step; long spans are rare, so that much meets before all is over.
@@ -52,6 +53,12 @@ UNUSABLE = (
     "the group closed before its terms came",
     *("no group has the id ", "no group with the id ", "no auction with the id "),
 )
+
+
+#: In whatever way it is written, what every address has.
+ADDRESS = MARK.encode()
+#: The facts of ``people``, and of sellers, whose address is public.
+MAY_HOLD_ADDRESSES = (Person, Seller)
 
 
 class MemoryStore:
@@ -93,6 +100,10 @@ class MemoryStore:
     def calls(self) -> list[str]:
         return [k.decode() for k in self._keys if k.partition(b"\x00")[2].startswith(b"call/")]
 
+    def holding(self, content: bytes) -> list[bytes]:
+        """The keys of the rows that have this content, by themselves or in their key."""
+        return [key for key in self._keys if content in key or content in self._rows[key]]
+
     def write(self, rows: list[tuple[bytes, bytes | None]]) -> None:
         for key, value in rows:
             if value is None:
@@ -124,10 +135,12 @@ class Service:
         self._inputs = {
             kind: topic
             for topic in processor.inputs
-            for kind in topic.messages
+            for kind in (*topic.messages, topic.tombstone)
             if kind in processor.on
         }
         self._kinds = tuple(self._inputs)
+        #: Whether it is told of addresses, and so keeps some.
+        self.reads_people = PersonErased in self._inputs
 
     def step(self, given: bytes) -> None:
         """A record, or something else that happens; time goes on."""
@@ -162,7 +175,7 @@ class Service:
             offset=self.offset,
             timestamp=self.fold.now_ms,
             key=message.key.encode(),
-            value=encode(message),
+            value=None if type(message) is topic.tombstone else encode(message),
             headers=(),
         )
         self.fold.apply(topic.name, record)
@@ -205,10 +218,7 @@ class Service:
 
     def commit(self) -> None:
         rows, outputs = self.fold.take()
-        for key, value in rows:
-            # A stashed record is a command still, until its key's chunk is done.
-            if b"\x00stash/" not in key:
-                assert PRIVATE.encode() not in (value or b""), key
+        self._check_rows(rows)
         self.store.write(rows)
         self.fold.called.clear()
         self.fold.due.load()
@@ -220,9 +230,26 @@ class Service:
             assert output.topic == "people" or PRIVATE.encode() not in (output.value or b"")
             message = CATALOGUE[output.topic].adapter.validate_json(output.value or b"")
             assert output.key == message.key.encode()
+            if not isinstance(message, MAY_HOLD_ADDRESSES):
+                assert ADDRESS not in (output.value or b""), message
             found = getattr(message, "payment_id", None)
             if found is not None and found not in self.known["payment_id"]:
                 self.known["payment_id"].insert(0, found)
+
+    def _check_rows(self, rows: list[tuple[bytes, bytes | None]]) -> None:
+        """No row holds a person's address, but a seller's, which is public."""
+        if self.reads_people:
+            return
+        for key, value in rows:
+            if value is not None and ADDRESS in value:
+                assert key.partition(b"\x00")[2].startswith(b"seller"), (key, value)
+
+    def forget_people(self) -> None:
+        """Everybody is erased."""
+        for person_id in dict.fromkeys(KEYS):
+            self.take(PersonErased(person_id=person_id))
+        self._advance()
+        self.commit()
 
     def end(self) -> None:
         """Everything that was begun comes to its end, and is forgotten."""
@@ -268,6 +295,9 @@ def play(processor: Processor, steps: list[bytes]) -> Service:
         service.take(message.model_copy(update=dict(fields)))
     for step in steps:
         service.step(step)
+    if service.reads_people:
+        service.forget_people()
+        assert not service.store.holding(ADDRESS)
     service.end()
     return service
 
