@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from runtime.admin import set_of_topic
 from runtime.clients import admin
 from runtime.ports import free_port
 from runtime.records import Partitioner
@@ -16,6 +17,7 @@ from schemas.auctions import ShownOffer
 from schemas.letters import Notice, notices
 from schemas.parts import Party, Product
 from schemas.people import PEOPLE, Person
+from schemas.topic import compaction_in_time
 from services.notifier.processor import PROCESSORS
 from stack import brokers
 from stack.brokers import RunningBroker
@@ -165,7 +167,7 @@ def is_in_files(folder: Path, stack: Stack, text: str) -> set[str]:
 
 
 def compact_at_once(stack: Stack, *topics: str) -> None:
-    """Let Kafka compact these topics as soon as it looks."""
+    """Let Kafka compact these topics as soon as it looks, not only within days."""
 
     async def go() -> None:
         client = admin(stack.settings)
@@ -173,6 +175,8 @@ def compact_at_once(stack: Stack, *topics: str) -> None:
         try:
             for topic in topics:
                 name = stack.settings.topic(topic)
+                before = await set_of_topic(client, name)
+                assert before.items() >= compaction_in_time().items(), before
                 wanted = [ConfigResource(ConfigResourceType.TOPIC, name, AT_ONCE)]
                 for response in await client.alter_configs(wanted):
                     assert [code for code, *_ in response.resources] == [0], response
