@@ -38,7 +38,7 @@ from schemas.auctions import (
 )
 from schemas.catalogue import CATALOGUE
 from schemas.letters import NOTICES
-from schemas.parts import Message, Person, Product
+from schemas.parts import Contact, Message, Product
 from schemas.topic import Topic
 from stack import brokers
 
@@ -77,7 +77,7 @@ def application(auction_id: str, number: int, at: datetime) -> tuple[Message, Me
         Applied(
             application_id=name,
             auction_id=auction_id,
-            applicant=Person(id=f"b-{number}", email=f"b-{number}@example.com", name="Buyer"),
+            applicant=Contact(id=f"b-{number}", email=f"b-{number}@example.com", name="Buyer"),
             quantity=1,
             applied_at=at,
         ),

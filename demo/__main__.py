@@ -95,7 +95,7 @@ async def _check_letters(teller: Teller, mailbox: Mailbox) -> None:
     notices = teller.stage.notices()
     late = set()
     for notice_id, notice in notices.items():
-        name = f"{notice['kind']} to {notice['recipient']['email']}"
+        name = f"{notice['kind']} to {notice['recipient_id']}"
         delivery = await teller.stage.until(
             f"the letter {name}", "deliveries", notice_id, lambda seen: seen["status"] in ENDED
         )

@@ -8,7 +8,7 @@ from rich.table import Table
 from demo.telling import Teller, check, check_rose, euros
 from schemas.groups import Definition, GroupPurchaseRequested
 from schemas.orders import OrderPaid, OrderReturned
-from schemas.parts import FavorTerms, Limits, Member, Person, Product, Tier
+from schemas.parts import Contact, FavorTerms, Limits, ListedMember, Product, Tier
 
 TEA = Product(id="tea-1kg", name="Sencha, 1 kg")
 PRICE_CENTS = 2_400
@@ -83,9 +83,9 @@ class GroupPurchases:
         group_id = await self._request(
             "office-tea",
             number_of_products=6,
-            organizer=Person(id="ann", name="Ann", email="ann@office.example"),
+            organizer=Contact(id="ann", name="Ann", email="ann@office.example"),
             members=tuple(
-                Member(id=name, name=name.title(), email=f"{name}@office.example")
+                ListedMember(id=name, name=name.title(), email=f"{name}@office.example")
                 for name in OFFICE
             ),
             closes_at=datetime.now(UTC) + timedelta(hours=1),
@@ -110,7 +110,7 @@ class GroupPurchases:
         group_id = await self._request(
             "street-tea",
             number_of_products=20,
-            organizer=Person(id="dee", name="Dee", email="dee@street.example"),
+            organizer=Contact(id="dee", name="Dee", email="dee@street.example"),
             closes_at=closes_at,
             grace_seconds=1,
         )

@@ -90,11 +90,11 @@ class Stage:
         ]
 
     def letters(self, kind: str, about: str) -> dict[str, list[dict[str, Any]]]:
-        """What letters of a kind about a group or auction say, by recipient."""
+        """What letters of a kind about a group or auction say, by the recipient's id there."""
         found: dict[str, list[dict[str, Any]]] = {}
         for (name, _), value in self._seen.items():
             if name == NOTICES.name and (value["kind"], value["about"]) == (kind, about):
-                found.setdefault(value["recipient"]["id"], []).append(value["says"])
+                found.setdefault(value["says"]["party_id"], []).append(value["says"])
         return found
 
     def notices(self) -> dict[str, dict[str, Any]]:

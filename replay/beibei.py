@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from replay.stretch import SourceError, Stretch, Timed, lines_of
 from schemas.groups import GroupPurchaseRequested
 from schemas.orders import OrderPaid
-from schemas.parts import FavorTerms, Member, PaymentTerms, Person, Product, Tier
+from schemas.parts import Contact, FavorTerms, ListedMember, PaymentTerms, Product, Tier
 
 SOURCE = "beibei"
 CURRENCY = "CNY"
@@ -108,7 +108,7 @@ def _request(group: Group, at: datetime, grace_seconds: int) -> GroupPurchaseReq
     return GroupPurchaseRequested(
         request_id=group.request_id,
         requested_at=at,
-        organizer=Person(id=group.members[0]),
+        organizer=Contact(id=group.members[0]),
         product=Product(id=group.item, name=f"item {group.item}"),
         number_of_products=len(group.members),
         unit_price=UNIT_PRICE_FEN,
@@ -116,7 +116,7 @@ def _request(group: Group, at: datetime, grace_seconds: int) -> GroupPurchaseReq
         opens_at=at,
         closes_at=at + PERIOD,
         grace_seconds=grace_seconds,
-        members=tuple(Member(id=member) for member in group.members),
+        members=tuple(ListedMember(id=member) for member in group.members),
         payment=PaymentTerms(scope="member", method="shop"),
         favor=FAVOR,
         if_incomplete="none",

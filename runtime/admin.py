@@ -15,7 +15,7 @@ from runtime.processor import Processor
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import DEAD_LETTERS, PARKED_KEYS
-from schemas.topic import Topic
+from schemas.topic import Topic, compaction_in_time
 
 #: Settings that make dead letters expire.
 EXPIRES_BY = ("retention.ms", "segment.ms", "message.timestamp.type")
@@ -163,16 +163,20 @@ async def set_of_topic(client: AIOKafkaAdminClient, name: str) -> dict[str, str]
 
 
 def _changelog(settings: Settings, processor: Processor) -> NewTopic:
-    week_ms = str(settings.state_kept_seconds * 1000)
+    kept_ms = str(settings.state_kept_seconds * 1000)
+    configs = {
+        "cleanup.policy": "compact",
+        "delete.retention.ms": kept_ms,
+        "max.message.bytes": str(2 * 1024 * 1024),
+    }
+    if settings.clock == "wall":
+        # The notifier's has addresses of people who may be erased.
+        configs |= compaction_in_time()
     return NewTopic(
         settings.topic(processor.changelog),
         processor.inputs[0].partitions,
         settings.replication_factor,
-        topic_configs={
-            "cleanup.policy": "compact",
-            "delete.retention.ms": week_ms,
-            "max.message.bytes": str(2 * 1024 * 1024),
-        },
+        topic_configs=configs,
     )
 
 

@@ -62,6 +62,8 @@ class ShopLine(Model):
 class ShopOrderSeen(Message):
     """How an order stood at ``updated_at``.
 
+    ``buyer_id`` is the shop's own id of the buyer, as a cart can name any ``member_id``; absent if
+    it is the member's.
     ``cancelled`` is absent if the shop did not send it. ``told_at`` is when the shop sent the
     snapshot; it decides between two snapshots of one ``updated_at`` and is absent if it can't be
     trusted for that. ``deliveries`` are the shop's ids of its deliveries. ``number`` is the name of
@@ -75,6 +77,7 @@ class ShopOrderSeen(Message):
     source: Id
     order_id: ShopId
     member_id: Id
+    buyer_id: Id | None = None
     member_email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
     currency: Annotated[str, StringConstraints(max_length=16)]
     ordered_at: Instant

@@ -16,8 +16,11 @@ RECORD_BYTES_MAX = 900_000
 COMMANDS_KEPT = timedelta(days=30)
 COMPACTION_LAG = timedelta(days=7)
 FOR_EVER = str(2**63 - 1)
-#: If dead letters expire, they are deleted at most so much later.
+#: Dead letters that expire, and people who are erased, are deleted at most so much later.
 EXPIRY_STEP = timedelta(days=1)
+#: How long after its tombstone a record of ``compaction_in_time`` is still on the broker, if more
+#: records follow.
+ERASED_WITHIN = COMPACTION_LAG + EXPIRY_STEP
 
 Kind = Literal["command", "fact", "step", "ops"]
 
@@ -68,7 +71,10 @@ class Topic:
             lag, kept = FOR_EVER, "-1"
             size["message.timestamp.after.max.ms"] = FOR_EVER
         if self.compacted:
-            return size | {"cleanup.policy": "compact", "min.compaction.lag.ms": lag}
+            compacts = size | {"cleanup.policy": "compact", "min.compaction.lag.ms": lag}
+            if self.tombstone is None or log_time:
+                return compacts
+            return compacts | compaction_in_time()
         deleted = size | {"cleanup.policy": "delete", "retention.ms": kept}
         if self.kind == "ops" and dead_letter_days and not log_time:
             deleted |= {
@@ -78,6 +84,17 @@ class Topic:
                 "message.timestamp.type": "LogAppendTime",
             }
         return deleted
+
+
+def compaction_in_time() -> dict[str, str]:
+    """Settings of a compacted topic from which records must go soon after their tombstones.
+
+    Without them, Kafka compacts a topic with few new records when it likes.
+    """
+    return {
+        "max.compaction.lag.ms": _milliseconds(COMPACTION_LAG),
+        "segment.ms": _milliseconds(EXPIRY_STEP),
+    }
 
 
 def _milliseconds(span: timedelta) -> str:

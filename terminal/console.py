@@ -180,6 +180,13 @@ def progress(what: str) -> Iterator[Step]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
+def confirm(question: str) -> None:
+    """Ask on the terminal; a no ends the command. Raises ``Mistake`` if there is none."""
+    if not sys.stdin.isatty():
+        raise Mistake("there is no terminal to ask on: add --yes", usage=True)
+    typer.confirm(clean(question), abort=True, err=True)
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A spinner on stderr while we wait; only on a terminal."""

@@ -1,7 +1,6 @@
 """``jointbuy dead-letters``: list, show, replay and purge records that could not be read."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from terminal.console import (
     Mistake,
     cell,
     clean,
+    confirm,
     count,
     mistakes,
     print_json,
@@ -219,13 +219,11 @@ def _can_be_sent(
 
 
 def _ask(letters: Sequence[DeadLetter], question: str) -> None:
-    if not sys.stdin.isatty():
-        raise Mistake("there is no terminal to ask on: add --yes", usage=True)
     for letter in letters[:10]:
         say(f"{letter.place}  from {letter.source}: {letter.about.get('error', '')}")
     if len(letters) > 10:
         say(f"and {len(letters) - 10} more")
-    typer.confirm(question, abort=True, err=True)
+    confirm(question)
 
 
 async def _replay(

@@ -1,7 +1,7 @@
 """``jointbuy export``, ``lag`` and ``park``, for ops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import PARKED_KEYS, KeyParked
 from schemas.topic import Topic
-from terminal import dead_letters, mail, topics, typed_values, waits
+from terminal import dead_letters, erasure, mail, topics, typed_values, waits
 from terminal.console import (
     Mistake,
     Step,
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(lag)
     app.command()(park)
+    app.command()(erasure.erase)
     waits.register(app)
     app.add_typer(dead_letters.commands, name="dead-letters")
     app.add_typer(mail.commands, name="letters")
@@ -72,7 +73,7 @@ async def _export(settings: Settings, topic: Topic, step: Step) -> None:
     # The reader of a pipe may close it.
     async with aclosing(topics.read(settings, partitions, step)) as records:
         if topic.compacted:
-            _write([_line(record) for record in await _latest(records)])
+            _write([_line(record) for record in await topics.latest_per_key(records)])
             return
         lines: list[bytes] = []
         async for record in records:
@@ -81,17 +82,6 @@ async def _export(settings: Settings, topic: Topic, step: Step) -> None:
                 _write(lines)
                 lines = []
         _write(lines)
-
-
-async def _latest(records: AsyncIterator[InputRecord]) -> list[InputRecord]:
-    kept: dict[tuple[int, bytes | None], InputRecord] = {}
-    async for record in records:
-        place = (record.partition, record.key)
-        # A repeated key moves to the end, so the rest is in the order of offsets.
-        kept.pop(place, None)
-        if record.value is not None:
-            kept[place] = record
-    return list(kept.values())
 
 
 def _line(record: InputRecord) -> bytes:
@@ -179,7 +169,8 @@ def park(
 
 async def _parked(settings: Settings) -> list[KeyParked]:
     records = topics.read(settings, topics.partitions_of(settings, PARKED_KEYS))
-    found = [topics.message_of(PARKED_KEYS, record) for record in await _latest(records)]
+    latest = await topics.latest_per_key(records)
+    found = [topics.message_of(PARKED_KEYS, record) for record in latest]
     return sorted((each for each in found if isinstance(each, KeyParked)), key=lambda each: each.at)
 
 

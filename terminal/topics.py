@@ -142,6 +142,18 @@ def _check_silence(heard: float, tp: TopicPartition) -> None:
         )
 
 
+async def latest_per_key(records: AsyncIterator[InputRecord]) -> list[InputRecord]:
+    """The latest record of each key that is not deleted, in the order of partition and offset."""
+    kept: dict[tuple[int, bytes | None], InputRecord] = {}
+    async for record in records:
+        place = (record.partition, record.key)
+        # A repeated key moves to the end, so the rest is in the order of offsets.
+        kept.pop(place, None)
+        if record.value is not None:
+            kept[place] = record
+    return list(kept.values())
+
+
 async def stable_ends(
     settings: Settings, partitions: Sequence[TopicPartition]
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:

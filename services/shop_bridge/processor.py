@@ -1,6 +1,6 @@
 """Shops' orders: what webhooks and polls tell of an order, and which orders of groups that makes.
 
-    shop-events ─▶ shop orders (shop_bridge) ─▶ orders, tasks, shop-questions
+    shop-events ─▶ shop orders (shop_bridge) ─▶ orders, people, tasks, shop-questions
     group-purchases, orders, payments ─▶ instructions (shop_bridge) ─▶ payment-reports
     shop-questions                    ─▶              ⇅             ─▶ shop-events
                                                     caller ─▶ Shopify, WooCommerce
@@ -20,6 +20,7 @@ from schemas.groups import GROUP_PURCHASES, GroupPurchase
 from schemas.ops import TASKS
 from schemas.orders import ORDERS, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment
+from schemas.people import PEOPLE
 from schemas.shops import (
     SHOP_EVENTS,
     SHOP_QUESTIONS,
@@ -43,7 +44,7 @@ PROCESSOR = Processor(
     service="shop_bridge",
     name="orders",
     inputs=(SHOP_EVENTS,),
-    outputs=(ORDERS, TASKS, SHOP_QUESTIONS),
+    outputs=(ORDERS, PEOPLE, TASKS, SHOP_QUESTIONS),
     on=dict(
         [
             takes(ShopOrderSeen, orders.see_order),

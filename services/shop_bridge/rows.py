@@ -83,13 +83,14 @@ class ShopOrder:
 
     ``parts`` are its sub-orders by their ids. ``products`` has the id of each group's product that
     was asked for, empty where the terms name none; ``asked`` are the groups that were asked about.
-    ``number`` is what people call it, ``problem`` what of it can't be counted.
+    ``number`` is what people call it, ``problem`` what of it can't be counted. ``person_id`` is its
+    buyer in ``people``, if the shop knows an address.
     """
 
     source: str = ""
     order_id: str = ""
     member_id: str = ""
-    member_email: str | None = None
+    person_id: str | None = None
     currency: str = ""
     ordered_at: datetime = NEVER
     version: Version = FIRST

@@ -18,6 +18,8 @@ from pydantic.fields import FieldInfo
 
 from schemas.orders import Order
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX, Contact, Message
+from schemas.people import Person
+from schemas.shops import ShopOrderSeen
 
 C = TypeVar("C")
 
@@ -53,11 +55,14 @@ KEY_FIELDS = frozenset(
 )
 #: What every address and name from outside holds, and nothing else.
 PRIVATE = "Private"
-_EMAILS = (f"{PRIVATE}@x.example", f"{PRIVATE}@y.example", f"{PRIVATE}+a@x.example", None, "")
+_ADDRESSES = (f"{PRIVATE}@x.example", f"{PRIVATE}@y.example", f"{PRIVATE}+a@x.example", "")
+_EMAILS = (*_ADDRESSES, None)
 _WORDS = (PRIVATE, None)
-#: The fields of commands that say where a person's letters go, and their values.
+#: The fields that say where a person's letters go, and their values.
 PRIVATE_OF: Mapping[type[BaseModel], Mapping[str, Sequence[str | None]]] = {
     Contact: {"email": _EMAILS, "name": _WORDS, "locale": _WORDS, "time_zone": _WORDS},
+    Person: {"email": _ADDRESSES, "name": _WORDS, "locale": _WORDS, "time_zone": _WORDS},
+    ShopOrderSeen: {"member_email": _EMAILS},
     Order: {"member_email": _EMAILS, "member_locale": _WORDS, "member_time_zone": _WORDS},
 }
 OPTIONS_OF: Mapping[str, Sequence[Any]] = {"standing": ("good", "suspended", "pending")}

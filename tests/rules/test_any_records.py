@@ -2,7 +2,8 @@
 
 They go through the real fold, so the facts of changed rows are made, and all that is kept and sent
 is encoded; what is sent keeps its own schema. No row and no record holds a person's address or
-name from outside, but the records of ``people``.
+name from outside, but the records of ``people``, and a row of the notifier, which goes with the
+person.
 """
 
 from bisect import bisect_left, insort
@@ -27,6 +28,7 @@ from schemas.catalogue import CATALOGUE
 from schemas.groups import GroupPurchase
 from schemas.orders import PurchaseOpened
 from schemas.parts import Message
+from schemas.people import Person, PersonErased
 from services.auction_service.processor import PROCESSORS as AUCTIONS
 from services.favor_service.processor import PROCESSORS as FAVORS
 from services.notifier.processor import PROCESSORS as LETTERS
@@ -34,7 +36,7 @@ from services.order_service.processor import PROCESSORS as ORDERS
 from services.payment_service.processor import PROCESSORS as PAYMENTS
 from services.request_service.processor import PROCESSORS as REQUESTS
 from services.shop_bridge.processor import PROCESSORS as SHOPS
-from tests.rules.any_records import LATER, PRIVATE, Choices, T
+from tests.rules.any_records import KEYS, LATER, PRIVATE, Choices, T
 
 EVERY = (*REQUESTS, *ORDERS, *FAVORS, *PAYMENTS, *AUCTIONS, *LETTERS, *SHOPS)
 #: How far time goes on before a step; long spans are rare, so that much meets before all is over.
@@ -52,6 +54,10 @@ UNUSABLE = (
     "the group closed before its terms came",
     *("no group has the id ", "no group with the id ", "no auction with the id "),
 )
+
+
+#: The one kind of row that holds addresses and names: letters are written from it.
+HOLDS_ADDRESSES = ("notifier-letters", b"person")
 
 
 class MemoryStore:
@@ -93,6 +99,10 @@ class MemoryStore:
     def calls(self) -> list[str]:
         return [k.decode() for k in self._keys if k.partition(b"\x00")[2].startswith(b"call/")]
 
+    def holding(self, content: bytes) -> list[bytes]:
+        """The keys of the rows with this content."""
+        return [key for key in self._keys if content in key or content in self._rows[key]]
+
     def write(self, rows: list[tuple[bytes, bytes | None]]) -> None:
         for key, value in rows:
             if value is None:
@@ -128,6 +138,8 @@ class Service:
             if kind in processor.on
         }
         self._kinds = tuple(self._inputs)
+        #: Whether it is told of addresses, and keeps them.
+        self.reads_people = PersonErased in self._inputs
 
     def step(self, given: bytes) -> None:
         """A record, or something else that happens; time goes on."""
@@ -206,8 +218,11 @@ class Service:
     def commit(self) -> None:
         rows, outputs = self.fold.take()
         for key, value in rows:
+            name = key.partition(b"\x00")[2]
             # A stashed record is a command still, until its key's chunk is done.
-            if b"\x00stash/" not in key:
+            if (self.processor.group_id, name) != HOLDS_ADDRESSES and not name.startswith(
+                b"stash/"
+            ):
                 assert PRIVATE.encode() not in (value or b""), key
         self.store.write(rows)
         self.fold.called.clear()
@@ -223,6 +238,13 @@ class Service:
             found = getattr(message, "payment_id", None)
             if found is not None and found not in self.known["payment_id"]:
                 self.known["payment_id"].insert(0, found)
+
+    def forget_people(self) -> None:
+        """Everybody is erased."""
+        for person_id in dict.fromkeys(KEYS):
+            self.take(PersonErased(person_id=person_id))
+        self._advance()
+        self.commit()
 
     def end(self) -> None:
         """Everything that was begun comes to its end, and is forgotten."""
@@ -268,6 +290,9 @@ def play(processor: Processor, steps: list[bytes]) -> Service:
         service.take(message.model_copy(update=dict(fields)))
     for step in steps:
         service.step(step)
+    if service.reads_people:
+        service.forget_people()
+        assert not service.store.holding(PRIVATE.encode())
     service.end()
     return service
 
@@ -275,6 +300,17 @@ def play(processor: Processor, steps: list[bytes]) -> Service:
 STEPS = st.binary(min_size=40 * 48, max_size=80 * 48).map(
     lambda given: [given[at : at + 48] for at in range(0, len(given), 48)]
 )
+
+
+def test_the_notifier_holds_an_address_until_its_person_is_erased() -> None:
+    """So that a search for addresses that finds none says something."""
+    (processor,) = LETTERS
+    service = Service(processor)
+    service.take(Person(person_id=KEYS[0], email=f"{PRIVATE}@x.example", seen_at=T))
+    service.commit()
+    assert service.store.holding(PRIVATE.encode())
+    service.forget_people()
+    assert not service.store.holding(PRIVATE.encode())
 
 
 @pytest.mark.parametrize("processor", EVERY, ids=lambda each: each.group_id)

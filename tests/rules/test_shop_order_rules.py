@@ -19,6 +19,7 @@ from schemas.groups import GroupPurchase
 from schemas.ops import Task, next_version, order_task_id
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message, Product
+from schemas.people import Person
 from schemas.shops import ProductAsked, ShopOrderGone, ShopOrderRead, ShopOrderSeen, ShopOrderUnread
 from services.order_service.rules import purchases as order_rules
 from services.shop_bridge.processor import PROCESSOR
@@ -42,11 +43,15 @@ CREATED, LATER, LAST = (f"2026-05-04T11:0{n}:00+02:00" for n in (0, 5, 9))
 
 
 class Bridge:
-    """The rows of one shop's order, and everything that was sent for it."""
+    """The rows of one shop's order, and everything that was sent for it.
+
+    ``people`` are its buyers, which go to a topic of their own.
+    """
 
     def __init__(self) -> None:
         self.rows = MemoryRows("shop:1")
         self.sent: list[Message] = []
+        self.people: list[Person] = []
 
     def take(self, events: Iterable[Message]) -> list[str]:
         """Apply events, one after the other; what was sent, in short."""
@@ -56,7 +61,9 @@ class Bridge:
         """Apply events, one after the other; what was sent."""
         begins = len(self.sent)
         for event in events:
-            self.sent += PROCESSOR.on[type(event)](event, self.rows, NOW)
+            told = PROCESSOR.on[type(event)](event, self.rows, NOW)
+            self.people += [each for each in told if isinstance(each, Person)]
+            self.sent += [each for each in told if not isinstance(each, Person)]
         return self.sent[begins:]
 
     def shopify(self, topic: str, delivery: str = "", **body: Any) -> list[str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from runtime.rows import MemoryRows
 from schemas.ops import Task
 from schemas.orders import ORDERS, OrderPaid
+from schemas.people import PEOPLE, Person
 from schemas.shops import (
     SHOP_EVENTS,
     ProductAsked,
@@ -245,14 +246,16 @@ def test_where_woocommerce_names_a_group(fields: Json) -> None:
 
 # --- whose it is, and what it is worth -----------------------------------------------------------
 
+ANN, GUEST = "115310627314723954", "guest-9007199254740993"
+
 
 @pytest.mark.parametrize(
-    ("fields", "member_id", "email"),
+    ("fields", "member_id", "buyer_id", "email"),
     [
-        ({}, "115310627314723954", "ann@x.example"),
-        ({"customer": None}, "guest-9007199254740993", "ann@x.example"),
-        ({"email": "", "contact_email": "c@x.example"}, "115310627314723954", "c@x.example"),
-        ({"email": None, "customer": {"id": 5}}, "5", None),
+        ({}, ANN, ANN, "ann@x.example"),
+        ({"customer": None}, GUEST, GUEST, "ann@x.example"),
+        ({"email": "", "contact_email": "c@x.example"}, ANN, ANN, "c@x.example"),
+        ({"email": None, "customer": {"id": 5}}, "5", "5", None),
         (
             {
                 "note_attributes": [
@@ -261,14 +264,15 @@ def test_where_woocommerce_names_a_group(fields: Json) -> None:
                 ]
             },
             "ann",
+            ANN,
             "ann@x.example",
         ),
     ],
     ids=["customer", "guest", "contact address", "no address", "told by the cart"],
 )
-def test_whose_order_it_is(fields: Json, member_id: str, email: str | None) -> None:
+def test_whose_order_it_is(fields: Json, member_id: str, buyer_id: str, email: str | None) -> None:
     seen = order_in(of_shopify("orders/create", shopify_order(**fields)))
-    assert (seen.member_id, seen.member_email) == (member_id, email)
+    assert (seen.member_id, seen.buyer_id, seen.member_email) == (member_id, buyer_id, email)
 
 
 def test_ids_beyond_two_to_the_53_stay_whole() -> None:
@@ -545,6 +549,7 @@ def without_type(body: Json) -> Json:
         {"type": "OrderPaid", "timestamp": "2026-05-04T09:00:00Z", "data": without_type(SPOKEN)},
         SPOKEN | {"quantity": 3.0, "value": "7200.00"},
         SPOKEN | {"quantity": "3e0", "unit_price": None, "note": {"of": ["any", None]}},
+        SPOKEN | {"person_id": "m-of-another-shops-buyer"},
     ],
     ids=[
         "plain",
@@ -552,6 +557,7 @@ def without_type(body: Json) -> Json:
         "as the specification recommends",
         "whole decimals",
         "an exponent, a null, and a field of no message",
+        "a person's id, which only our own services give",
     ],
 )
 def test_a_shop_can_speak_our_language(body: Json) -> None:
@@ -683,8 +689,9 @@ def test_no_payload_makes_more_than_a_refusal(draw: st.DataObject) -> None:
         written = event.model_dump_json(exclude_none=True)
         read = SHOP_EVENTS.adapter.validate_json(written)
         for message in PROCESSOR.on[type(read)](read, rows, NOW):
+            topic = PEOPLE if isinstance(message, Person) else ORDERS
             if not isinstance(message, Task | ProductAsked):
-                ORDERS.adapter.validate_json(message.model_dump_json(exclude_none=True))
+                topic.adapter.validate_json(message.model_dump_json(exclude_none=True))
 
 
 @pytest.mark.parametrize(

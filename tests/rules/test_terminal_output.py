@@ -24,9 +24,11 @@ from runtime.records import InputRecord
 from runtime.rows import Waiting
 from schemas.letters import Delivery
 from schemas.orders import PURCHASES, PurchaseRow
+from schemas.people import Person
 from terminal import (
     console,
     dead_letter_list,
+    erasure,
     invoices,
     mail,
     ops,
@@ -184,6 +186,13 @@ def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     async def keys(*_: object) -> list[waits.Key]:
         return [waits.Key("s\x9b", NASTY, [Waiting(NASTY, "", T, T, NASTY)])]
 
+    async def people(_: object, wanted: str, __: object) -> list[Person]:
+        found = Person(person_id="m\u202e", email=NASTY, name=NASTY, seen_at=T)
+        return [found] if wanted == "m" else []
+
+    async def erased(*_: object) -> None:
+        """Nothing is sent."""
+
     async def of_topic(*_: object) -> None:
         ops._write([ops._line(record())])
 
@@ -191,6 +200,8 @@ def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     monkeypatch.setattr(waits, "_read", keys)
     monkeypatch.setattr(mail, "_one", of_letter)
     monkeypatch.setattr(mail, "_deliveries", deliveries)
+    monkeypatch.setattr(erasure, "_found", people)
+    monkeypatch.setattr(erasure, "_erase", erased)
     monkeypatch.setattr(why, "_read", read_why)
     monkeypatch.setattr(ops, "_export", of_topic)
     for module in (invoices, purchases, purchases.keys):
@@ -218,6 +229,9 @@ COMMANDS = [
     ("why", "nothing\x1b", "--member", "none"),
     ("export", "purchases"),
     ("export", "nothing\x1b"),
+    ("erase", "m", "--yes"),
+    ("erase", "m"),
+    ("erase", "nothing\x1b", "--yes"),
     ("invoice", "show", "I1"),
     ("invoice", "show", "I1", "--as", "text"),
     ("order", "G", "--member", "ann"),

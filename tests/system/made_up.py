@@ -16,7 +16,7 @@ from schemas.auctions import (
 from schemas.groups import Definition, GroupPurchaseRequested
 from schemas.ops import Task
 from schemas.orders import OrderPaid
-from schemas.parts import FavorTerms, Limits, Message, PaymentTerms, Person, Product, Tier
+from schemas.parts import Contact, FavorTerms, Limits, Message, PaymentTerms, Product, Tier
 from schemas.payments import Payment
 from tests.system.stack import Stack
 
@@ -68,7 +68,7 @@ GROUPS = (
     ("r-wool", "wool", 60, 100, -2, (20, 15, 12, 18)),
 )
 BUYERS = ("Ada", "花子", "Bob", "Chloé", "健", "Dora", "Eve", "Farid", "Grace", "Hana")
-ORGANIZER = Person(id="ada", email="ada@people.example", name="Ada", locale="en-GB")
+ORGANIZER = Contact(id="ada", email="ada@people.example", name="Ada", locale="en-GB")
 
 
 #: Who issues invoices, as a deployment's file says it.
@@ -173,7 +173,7 @@ def _applications(now: datetime) -> Told:
         for number, quantity in enumerate(quantities):
             at = now - timedelta(hours=ran) * (len(quantities) - number) / (len(quantities) + 1)
             name = BUYERS[number % len(BUYERS)]
-            buyer = Person(id=f"b{number}", email=f"b{number}@people.example", name=name)
+            buyer = Contact(id=f"b{number}", email=f"b{number}@people.example", name=name)
             this = {"application_id": f"{auction}-b{number}", "auction_id": auction}
             yield at, ApplicationConfirmed(**this, at=at)
             yield at, Applied(**this, applicant=buyer, quantity=quantity, applied_at=at)

@@ -1,4 +1,4 @@
-"""Marked values, and where they are looked for: logs, topics, pages, process arguments.
+"""Marked values, and where they are looked for: logs, topics, tables, pages, process arguments.
 
 What is marked is a value that occurs nowhere else, so each place where it is found, in whatever
 common encoding, is a place that it came to.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, quote_plus, urljoin, urlsplit
 
+import asyncpg
 import httpx
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -99,6 +100,39 @@ def in_files(*folders: Path) -> Iterator[Place]:
     for folder in folders:
         files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
         yield from ((str(file), file.read_bytes()) for file in files if file.is_file())
+
+
+def compacted(stack: Stack, topic: str) -> list[Place]:
+    """The records that compaction leaves of a topic or a changelog: the latest of each key."""
+    latest = {(record.partition, record.key): record for record in stack.read_raw(topic)}
+    return [
+        (f"topic {topic}/{each.partition}/{each.offset}", b"\n".join((each.key, each.value)))
+        for each in latest.values()
+        if each.value is not None
+    ]
+
+
+def in_tables(url: str) -> list[Place]:
+    """Every row of every table of a PostgreSQL database, named by its first column."""
+    return asyncio.run(_in_tables(url))
+
+
+async def _in_tables(url: str) -> list[Place]:
+    connection = await asyncpg.connect(url)
+    try:
+        named = await connection.fetch(
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema"
+            " NOT IN ('pg_catalog', 'information_schema') AND table_type = 'BASE TABLE'"
+        )
+        places: list[Place] = []
+        for schema, table in named:
+            rows = await connection.fetch(f'SELECT * FROM "{schema}"."{table}"')
+            for row in rows:
+                values = (each if isinstance(each, bytes) else str(each).encode() for each in row)
+                places.append((f"table {table}/{row[0]}", b"\n".join(values)))
+        return places
+    finally:
+        await connection.close()
 
 
 def in_topics(stack: Stack) -> list[Place]:

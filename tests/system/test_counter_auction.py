@@ -19,7 +19,7 @@ from schemas.auctions import (
     SellerRegistered,
 )
 from schemas.orders import OrderPaid
-from schemas.parts import Message, Person, Product
+from schemas.parts import Contact, Message, Product
 from stack.brokers import RunningBroker
 from tests.system.stack import Stack, Worker, stack_on, until
 
@@ -101,7 +101,7 @@ def application(
     of = {"application_id": f"{auction}-{buyer}", "auction_id": auction}
     applied = Applied(
         **of,
-        applicant=Person(id=buyer, email=f"{buyer}@example.com"),
+        applicant=Contact(id=buyer, email=f"{buyer}@example.com"),
         quantity=quantity,
         applied_at=at,
     )
@@ -111,7 +111,7 @@ def application(
 def letters(stack: Stack, kind: str) -> list[str]:
     """Whom letters of a kind went to, sorted; one entry for each letter."""
     notices = [record.value for record in stack.read("notices")]
-    return sorted(each["recipient"]["id"] for each in notices if each["kind"] == kind)
+    return sorted(each["says"]["party_id"] for each in notices if each["kind"] == kind)
 
 
 @pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
@@ -268,7 +268,7 @@ def test_fan_outs_survive_kills_between_chunks_without_a_gap(
     if broker.transactions:
         assert max(written.values()) == 1
     once = {each["notice_id"]: each for each in notices}.values()
-    told = Counter((each["kind"], each["recipient"]["id"]) for each in once)
+    told = Counter((each["kind"], each["says"]["party_id"]) for each in once)
     assert max(told.values()) == 1
     assert {who for kind, who in told if kind == "invitation"} == set(sellers) - {"seller-00007"}
     assert {who for kind, who in told if kind == "contract-concluded"} == {

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.groups import GroupPurchaseRequested
 from schemas.orders import OrderPaid
-from schemas.parts import FavorTerms, Member, Person, Product, Tier
+from schemas.parts import Contact, FavorTerms, ListedMember, Product, Tier
 from stack.brokers import RunningBroker
 from tests.system.letters import mail_env
 from tests.system.mail import Mailpit
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.system
 TEA = "Sencha 煎茶, 1 kg"
 TOKYO = ZoneInfo("Asia/Tokyo")
 CLOSES_AT = T + timedelta(hours=8)
-DEE = Person(id="dee", name="Dee", email="dee@letters.example")
+DEE = Contact(id="dee", name="Dee", email="dee@letters.example")
 MEMBERS = (
-    Member(id="ann", name="Ann", email="ann@letters.example", time_zone="Europe/Berlin"),
-    Member(
+    ListedMember(id="ann", name="Ann", email="ann@letters.example", time_zone="Europe/Berlin"),
+    ListedMember(
         id="hanako",
         name="山田 花子",
         email="hanako@letters.example",

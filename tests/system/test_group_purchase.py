@@ -9,7 +9,7 @@ from domain.ids import derive
 from runtime.records import milliseconds
 from schemas.groups import GroupPurchaseRequested
 from schemas.orders import OrderPaid
-from schemas.parts import FavorTerms, Member, Product, Tier
+from schemas.parts import FavorTerms, ListedMember, Product, Tier
 from stack.brokers import RunningBroker
 from tests.system.stack import stack_on
 
@@ -34,7 +34,7 @@ def test_listed_members_who_all_order_get_their_favor_at_once(
         number_of_products=5,
         unit_price=2_400,
         currency="EUR",
-        members=(Member(id="ann", email="ann@x.example"), Member(id="bob")),
+        members=(ListedMember(id="ann", email="ann@x.example"), ListedMember(id="bob")),
         favor=FavorTerms(tiers=(Tier(from_quantity=5, percent_off=10),)),
     )
     group_id = derive("office-tea")
@@ -59,13 +59,15 @@ def test_listed_members_who_all_order_get_their_favor_at_once(
         favors = stack.latest("favors")
         stack.wait_for("notices", "ann", kind="favor-given")
         letters = [record.value for record in stack.read("notices")]
+        people = [(record.key, record.value["email"]) for record in stack.read("people")]
 
     assert (state["status"], state["quantity"], state["value"]) == ("complete", 5, 12_000)
     assert favors[f"{group_id}/member/ann"]["amount"] == 480
     assert favors[f"{group_id}/member/bob"]["amount"] == 720
     assert decision["total"] == 1_200
-    assert sorted((letter["kind"], letter["recipient"]["email"]) for letter in letters) == [
-        ("favor-given", "ann@x.example"),
-        ("id-issued", "ann@x.example"),
-        ("order-counted", "ann@x.example"),
+    assert people == [("ann", "ann@x.example")]
+    assert sorted((letter["kind"], letter["recipient_id"]) for letter in letters) == [
+        ("favor-given", "ann"),
+        ("id-issued", "ann"),
+        ("order-counted", "ann"),
     ]

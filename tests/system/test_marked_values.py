@@ -2,8 +2,11 @@
 
 One whole stack, as ``jointbuy up`` starts it, goes through a short story in which every such value
 is marked. Then every place that people other than its owner can read is searched for the marks.
+A person's address is in ``people``, in commands, and in the copies of the notifier and of the
+storefront; after ``jointbuy erase`` it is in commands alone.
 """
 
+import asyncio
 import base64
 import json
 import quopri
@@ -20,13 +23,21 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 
 from runtime.links import Links
 from runtime.ports import free_port
 from runtime.records import OutputRecord
-from schemas.orders import OrderPaid
+from schemas.auctions import APPLICATIONS, SELLER_REGISTRATIONS, SELLERS
+from schemas.groups import GROUP_PURCHASE_REQUESTS
+from schemas.ops import DEAD_LETTERS
+from schemas.orders import ORDERS, OrderPaid
+from schemas.people import PEOPLE
+from schemas.shops import SHOP_EVENTS
+from services.auction_service.processor import DESK
+from services.notifier.processor import LETTERS
 from stack.brokers import RunningBroker
 from tests.keys import dkim_key
 from tests.system import plain_http
@@ -35,12 +46,22 @@ from tests.system.faulty_service import UNLUCKY
 from tests.system.faulty_smtp import Shares as MailShares
 from tests.system.letters import buyer, letter_to, mail_env
 from tests.system.mail import FaultySmtp, Mailpit
-from tests.system.marks import Mark, Place, found, in_arguments, in_files, in_topics, on_pages
+from tests.system.marks import (
+    Mark,
+    Place,
+    compacted,
+    found,
+    in_arguments,
+    in_files,
+    in_tables,
+    in_topics,
+    on_pages,
+)
 from tests.system.payments import StrictStripe
 from tests.system.postgres import Postgres
 from tests.system.stack import Stack, stack_on, until
 from tests.system.strict_stripe import Shares
-from tests.system.whole_stack import up
+from tests.system.whole_stack import jointbuy, up
 from tests.webhook_payloads import STANDARD_SECRET, shopify, shopify_order, standard
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -49,6 +70,23 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 VISA, AMEX = "4242424242424242", "378282246310005"
 #: In what the story itself writes to a topic, as a shop's feed would.
 FED = b"poison"
+#: Whose addresses the story makes known: those of whom a letter is to go to.
+SELLING = ("nord", "sato")
+KNOWN = (*SELLING, "aki", "ben", "ann", "member1", "member2", "buyer1", "buyer4")
+#: The commands that bring addresses; dead letters are records as they came.
+COMMANDS = frozenset(
+    f"topic {each.name}"
+    for each in (
+        *(GROUP_PURCHASE_REQUESTS, ORDERS, APPLICATIONS, SELLER_REGISTRATIONS, SHOP_EVENTS),
+        DEAD_LETTERS,
+    )
+)
+#: What the notifier and the storefront hold of ``people``.
+COPIES = frozenset({f"topic {LETTERS.changelog}", f"table facts/{PEOPLE.name}"})
+#: A seller's contact is public: it stays in the seller's facts and row.
+OF_SELLERS = frozenset(
+    {f"topic {SELLERS.name}", f"topic {DESK.changelog}", f"table facts/{SELLERS.name}"}
+)
 #: Beside what the story adds.
 PUBLIC = (
     *("/", "/?lang=ja", "/help", "/none"),
@@ -86,6 +124,9 @@ class Marks:
 
     def of(self, *kinds: str) -> list[Mark]:
         return [each for each in self.all if each.kind in kinds]
+
+    def addresses_of(self, *people: str) -> list[Mark]:
+        return [each for each in self.of("address") if each.value.partition("-")[0] in people]
 
 
 @dataclass
@@ -343,7 +384,16 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
         for address in (*webs.values(), *running["ops"].values()):
             pages += on_pages(address, *OPS)
         arguments = [*in_arguments([running["supervisor_pid"]])]
-        topics = in_topics(stack)
+        topics, tables = in_topics(stack), in_tables(database)
+        check_addresses([*topics, *tables], marks)
+        erase_all(home, marks)
+
+        def forgotten() -> bool:
+            held = [*compacted(stack, LETTERS.changelog), *compacted(stack, PEOPLE.name)]
+            held += [each for each in in_tables(database) if area(each) not in OF_SELLERS]
+            return not found(held, marks.of("address"))
+
+        until("everybody is forgotten", forgotten)
     logs = [*in_files(home / "logs", home / "supervisor.log")]
 
     # That it came about: each process said something, and the marks were on their way.
@@ -357,6 +407,39 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
     problems = found([*logs, *pages, *arguments], marks.all)
     problems += found(ours, marks.of("secret", "card"))
     assert not problems, "\n".join(problems)
+
+
+def area(place: Place) -> str:
+    """The topic or table of a place; of a table of facts, with their topic."""
+    name = place[0]
+    return name.rsplit("/", 2)[0] if name.startswith("topic ") else name
+
+
+def check_addresses(places: list[Place], marks: Marks) -> None:
+    """Addresses are in people and in commands, and nowhere but there and in the two copies."""
+    people = [each for each in places if area(each) == f"topic {PEOPLE.name}"]
+    commands = [each for each in places if area(each) in COMMANDS]
+    for mark in marks.addresses_of(*KNOWN):
+        assert found(people, [mark]), f"{mark.value} is not in people"
+        assert found(commands, [mark]), f"{mark.value} is in no command"
+    others = [mark for mark in marks.of("address") if mark not in marks.addresses_of(*KNOWN)]
+    problems = found(people, others)
+    for copy in COPIES:
+        assert found([each for each in places if area(each) == copy], marks.addresses_of("ann"))
+    allowed = {f"topic {PEOPLE.name}", *COMMANDS, *COPIES}
+    elsewhere = [each for each in places if area(each) not in allowed]
+    not_of_sellers = [each for each in elsewhere if area(each) not in OF_SELLERS]
+    buying = [mark for mark in marks.of("address") if mark not in marks.addresses_of(*SELLING)]
+    problems += found(elsewhere, buying)
+    problems += found(not_of_sellers, marks.addresses_of(*SELLING))
+    assert not problems, "\n".join(problems)
+
+
+def erase_all(home: Path, marks: Marks) -> None:
+    """Ops erase everybody, by the address."""
+    for mark in marks.addresses_of(*KNOWN):
+        said = jointbuy(home, "erase", mark.value, "--yes")
+        assert said.returncode == 0, said.stderr
 
 
 @contextmanager
@@ -439,7 +522,9 @@ def test_a_mark_is_found_however_it_is_written(how: str, mark: Mark, text: str) 
     assert not found([("elsewhere", b"nothing of that kind, 4242")], [SECRET, CARD, ADDRESS])
 
 
-def test_a_mark_is_found_in_each_kind_of_place(kafka: RunningBroker, tmp_path: Path) -> None:
+def test_a_mark_is_found_in_each_kind_of_place(
+    kafka: RunningBroker, postgres: Postgres, tmp_path: Path
+) -> None:
     """So that the silence of the searches above says something."""
     mark = Mark("secret", secrets.token_hex(8))
     (tmp_path / "logs").mkdir()
@@ -456,6 +541,17 @@ def test_a_mark_is_found_in_each_kind_of_place(kafka: RunningBroker, tmp_path: P
         ]
     )
     assert len(found(in_topics(stack), [mark])) == 3
+    # Of a key's records, compaction leaves the last.
+    records = [(b"kept", value), (b"changed", value), (b"changed", b"other"), (b"gone", value)]
+    stack.feed_raw(
+        OutputRecord("people", 0, key, each, 0, []) for key, each in [*records, (b"gone", None)]
+    )
+    assert len(found(compacted(stack, "people"), [mark])) == 1
+    assert len(found(in_topics(stack), [mark])) == 6
+
+    database = postgres.fresh(stack.prefix)
+    asyncio.run(planted(database, mark.value))
+    assert [area(each) for each in in_tables(database) if found([each], [mark])] == ["table t/1"]
 
     with pages({"/": '<a href="/two?x=1">', "/two?x=1": f"<p>{mark.value}"}) as url:
         assert len(found(on_pages(url, "/"), [mark])) == 1
@@ -465,6 +561,17 @@ def test_a_mark_is_found_in_each_kind_of_place(kafka: RunningBroker, tmp_path: P
     with subprocess.Popen(child, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         # The process, and what it has started.
         until("both are found", lambda: len(found(in_arguments([process.pid]), [mark])) == 2)
+
+
+async def planted(database: str, value: str) -> None:
+    """A row with a value, and one without, in a table of a database."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("CREATE TABLE t (id int, text varchar, bytes bytea)")
+        await connection.execute("INSERT INTO t VALUES (1, NULL, $1)", f"a {value} b".encode())
+        await connection.execute("INSERT INTO t VALUES (2, 'none', NULL)")
+    finally:
+        await connection.close()
 
 
 @contextmanager

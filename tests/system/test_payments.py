@@ -10,7 +10,7 @@ import pytest
 
 from schemas.groups import GroupPurchase
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
-from schemas.parts import FavorTerms, Member, PaymentTerms, Person, Product, Tier
+from schemas.parts import FavorTerms, Member, Party, PaymentTerms, Product, Tier
 from stack.brokers import RunningBroker
 from tests.system import many_payments
 from tests.system.api_stack import ADMIN_KEY, SETTINGS
@@ -37,7 +37,7 @@ PRICE = 1_000
 def group(name: str, closes_at: datetime, now: datetime, **terms: Any) -> GroupPurchase:
     opens_at = now - timedelta(hours=1)
     given: dict[str, Any] = {
-        "members": (Member(id="ann", email="ann@x.example"), Member(id="bob")),
+        "members": (Member(id="ann", person_id="ann"), Member(id="bob")),
         "favor": FavorTerms(tiers=(Tier(from_quantity=1, percent_off=10),)),
         "number_of_products": 5,
     }
@@ -47,7 +47,7 @@ def group(name: str, closes_at: datetime, now: datetime, **terms: Any) -> GroupP
         version=terms.pop("version", 1),
         requested_at=opens_at,
         issued_at=opens_at,
-        organizer=Person(id="org", email="org@x.example"),
+        organizer=Party(id="org", person_id="org"),
         product=Product(name="Sencha, 1 kg"),
         unit_price=PRICE,
         currency="EUR",

@@ -374,6 +374,7 @@ def test_a_parked_key_is_listed_until_it_is_released(stack: Stack) -> None:
         ["why", GROUP],
         ["dead-letters"],
         ["park", "--list"],
+        ["erase", "ann"],
         ["letters", "list"],
     ],
     ids=lambda command: command[0],

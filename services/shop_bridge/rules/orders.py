@@ -37,22 +37,24 @@ DELIVERIES_KEPT = 40
 def see_order(message: ShopOrderSeen, rows: Rows, now: datetime) -> Sequence[Message]:
     """Take a snapshot, unless its delivery was taken before or a later one is known.
 
+    The buyer's address goes to ``people``, and nowhere else from here.
     An older one may still name groups of lines that could not be read until ops mended them.
     """
     order = _order(rows)
     if any(delivery in order.deliveries for delivery in message.deliveries):
         return ()
     order.deliveries = [*order.deliveries, *message.deliveries][-DELIVERIES_KEPT:]
+    people: Sequence[Message] = ()
     if message.part_id is not None:
-        snapshots.take_part(order, message)
-        return _settled(order, rows, now)
+        people = snapshots.take_part(order, message, now)
+        return [*people, *_settled(order, rows, now)]
     if not order.source or snapshots.is_later(message, order):
         if not order.sent:  # whoever it was told of first remains the buyer
-            order.member_id, order.member_email = message.member_id, message.member_email
+            people = snapshots.take_buyer(order, message, now)
         order.source, order.order_id = message.source, message.order_id
         order.currency, order.ordered_at = message.currency, message.ordered_at
     _take_snapshot(order, message)
-    return _settled(order, rows, now)
+    return [*people, *_settled(order, rows, now)]
 
 
 def see_unnamed(message: ShopOrderUnnamed, rows: Rows, now: datetime) -> Sequence[Message]:
@@ -67,7 +69,7 @@ def see_unnamed(message: ShopOrderUnnamed, rows: Rows, now: datetime) -> Sequenc
     if message.part_id is not None:
         if message.part_id not in order.parts:
             return tell_people(order, rows, now)
-        snapshots.take_part(order, message)
+        snapshots.take_part(order, message, now)
     elif order.source:
         _take_snapshot(order, message)
     elif message.cancelled or ORDER in rows:

@@ -179,7 +179,7 @@ def _ordered(group_id: str, each: Sent, order: ShopOrder) -> Message:
         source=order.source,
         group_id=group_id,
         member_id=order.member_id,
-        member_email=order.member_email,
+        person_id=order.person_id,
         quantity=each.quantity,
         value=each.value,
         currency=order.currency,

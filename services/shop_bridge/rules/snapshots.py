@@ -1,7 +1,11 @@
 """Takes a snapshot's lines into the row of an order."""
 
 from dataclasses import replace
+from datetime import datetime
 
+from domain.people import of_source
+from schemas.parts import Contact
+from schemas.people import Person, person_of
 from schemas.shops import PROBLEM_MAX, ShopLine, ShopOrderSeen, ShopOrderUnnamed
 from services.shop_bridge.rows import Line, Part, ShopOrder
 from services.shop_bridge.rules.versions import Version, further, version
@@ -52,23 +56,41 @@ def mend(order: ShopOrder, message: Snapshot) -> None:
             known.group_id = line.group_id
 
 
-def take_part(order: ShopOrder, message: Snapshot) -> None:
-    """Take a snapshot of a sub-order; it counts in place of the order until the order comes."""
+def take_buyer(order: ShopOrder, message: ShopOrderSeen, now: datetime) -> tuple[Person, ...]:
+    """Take whose order it is; gives the person whose address the shop tells, for ``people``.
+
+    The row and the orders of groups have only the person's id. A cart can name any member, so that
+    the person is the shop's buyer: else a cart could change where another's letters go.
+    """
+    order.member_id = message.member_id
+    person_id = of_source(message.source, message.buyer_id or message.member_id)
+    contact = Contact(id=message.member_id, person_id=person_id, email=message.member_email)
+    people = person_of(contact, now)
+    order.person_id = person_id if people else None
+    return people
+
+
+def take_part(order: ShopOrder, message: Snapshot, now: datetime) -> tuple[Person, ...]:
+    """Take a snapshot of a sub-order; it counts in place of the order until the order comes.
+
+    Gives the person whose address it tells first, as ``take_buyer`` does.
+    """
     assert message.part_id is not None
     known = order.parts.get(message.part_id)
     if known is not None and place(message) < known.version:
-        return
+        return ()
     order.parts[message.part_id] = Part(
         version=place(message),
         cancelled=bool(message.cancelled),
         lines=_lines({} if known is None else known.lines, message),
     )
-    if not order.source and isinstance(message, ShopOrderSeen):
-        order.source, order.order_id = message.source, message.order_id
-        order.member_id, order.member_email = message.member_id, message.member_email
-        order.currency, order.ordered_at = message.currency, message.ordered_at
-        order.paid, order.strictly = message.paid, message.strictly
-        order.number, order.problem = message.number, message.problem
+    if order.source or not isinstance(message, ShopOrderSeen):
+        return ()
+    order.source, order.order_id = message.source, message.order_id
+    order.currency, order.ordered_at = message.currency, message.ordered_at
+    order.paid, order.strictly = message.paid, message.strictly
+    order.number, order.problem = message.number, message.problem
+    return take_buyer(order, message, now)
 
 
 def _lines(before: dict[str, Line], message: Snapshot) -> dict[str, Line]:

@@ -103,14 +103,14 @@ def _order(
         order_id = payloads.identity(body, "id")
         customer = payloads.inner(body, "customer")
         fields = [*attributes, *lines.fields_of(bodies, LANGUAGE)]
+        buyer_id = payloads.identity_or_none(customer, "id") or f"guest-{order_id}"
         seen = ShopOrderSeen(
             shop_order=shop_order(source, order_id),
             source=source,
             order_id=order_id,
             number=payloads.order_number(body, "name", "order_number"),
-            member_id=group_names.member_in(fields)
-            or payloads.identity_or_none(customer, "id")
-            or f"guest-{order_id}",
+            member_id=group_names.member_in(fields) or buyer_id,
+            buyer_id=buyer_id,
             member_email=payloads.email(
                 body.get("email"), body.get("contact_email"), customer.get("email")
             ),

@@ -109,6 +109,7 @@ def _seen(
     own_id = payloads.identity(body, "id")
     parent_id = payloads.identity_or_none(body, "parent_id")
     order_id = parent_id or own_id
+    buyer_id = payloads.identity_or_none(body, "customer_id") or f"guest-{order_id}"
     is_paid = payloads.has_time(body, "date_paid_gmt") and status not in goods.PARTLY_PAID
     return ShopOrderSeen(
         shop_order=shop_order(source, order_id),
@@ -116,9 +117,8 @@ def _seen(
         order_id=order_id,
         part_id=own_id if parent_id else None,
         number=payloads.order_number(body, "number"),
-        member_id=group_names.member_in(fields)
-        or payloads.identity_or_none(body, "customer_id")
-        or f"guest-{order_id}",
+        member_id=group_names.member_in(fields) or buyer_id,
+        buyer_id=buyer_id,
         member_email=payloads.email(payloads.inner(body, "billing").get("email")),
         currency=payloads.currency_of(body),
         ordered_at=payloads.instant(body, "date_created_gmt"),
