@@ -60,7 +60,14 @@ PEOPLE = Topic(
     messages=(Person,),
     tombstone=PersonErased,
     # The one fact topic with several writers: each writes the addresses that it is told first.
-    producers=("request_service", "order_service", "auction_service", "shop_bridge", "terminal"),
+    producers=(
+        "request_service",
+        "order_service",
+        "auction_service",
+        "shop_bridge",
+        "storefront",
+        "terminal",
+    ),
     consumers=("notifier", "storefront", "terminal"),
     purpose="Addresses and names of people; a tombstone erases a person.",
     compacted=True,

@@ -137,7 +137,8 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.SELLER_SUSPENDED: mark("the seller is suspended: reinstate instead"),
     RefusalCode.SELLER_NEVER_APPROVED: mark("the seller was never approved: approve instead"),
     RefusalCode.SHOP_ID_RESERVED: mark(
-        "this can't be a shop's id: choose one without a colon, and not storefront or admin"
+        "this can't be a shop's id: choose one that has no colon, does not begin with a dot, and is"
+        " not storefront, admin or seller"
     ),
     # with problems
     RefusalCode.DEFINITION_REFUSED: mark("the definition can't be published"),

@@ -208,7 +208,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
     terms = _fact(
         "group-purchases", "GroupPurchase", group_id=group_id, request_id="r-1", version=1,
         definition_id="d-1", requested_at=NOW, issued_at=NOW, product=product, unit_price=1000,
-        currency="EUR", organizer={"id": "m-ada"}, number_of_products=5, opens_at=NOW,
+        currency="EUR", organizer={"id": "m-ada", "person_id": "m-ada"}, number_of_products=5, opens_at=NOW,
         closes_at=later, payment={"scope": "member", "method": "invoice"}, visibility="public",
     )  # fmt: skip
     issued = _fact(
@@ -216,7 +216,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
     )
     row = _fact(
         "purchases", "PurchaseRow", group_id=group_id, request_id="r-1", member_id="m1", version=1,
-        quantity=1, value=1000, currency="EUR", orders=1,
+        quantity=1, value=1000, currency="EUR", orders=1, person_id="shop-1:m1",
         period={"opens_at": NOW, "closes_at": later},
     )  # fmt: skip
     payment = _fact(
@@ -239,6 +239,9 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "tasks", "Task", task_id="order-1", kind="order", shop_id="shop-1", about="1042",
         reason="unreadable", problem="a line's quantity", since=NOW,
     )  # fmt: skip
+    person = _fact(
+        "people", "Person", person_id="shop-1:m1", email="m1@b.example", name="Mia", seen_at=NOW
+    )
     ids = {
         "payment_id": "p-1",
         "task_id": "order-1",
@@ -251,10 +254,11 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "application_id": "b-1",
         "seller_id": "s-1",
         "shop_id": "shop-1",
+        "person_id": "shop-1:m1",
         "key_id": seller_key.key_id,
     }
     keys: list[ApiKey] = [shop_key, seller_key]
-    facts = [definition, terms, issued, row, payment, auction, registered, task, *keys]
+    facts = [definition, terms, issued, row, payment, auction, registered, task, person, *keys]
     return facts, ids, {"shop": shop, "seller": seller}
 
 

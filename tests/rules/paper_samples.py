@@ -5,11 +5,11 @@ from typing import Any
 
 from domain.ids import derive
 from schemas.groups import GroupPurchase
-from schemas.parts import Person, Product
+from schemas.parts import Party, Product
 from schemas.payments import Payment
 from services.storefront.papers.issuer import Issuer
 from services.storefront.papers.papers import Paper, paper_of
-from services.storefront.rules.bills import bill_of
+from services.storefront.rules.bills import Payer, bill_of
 
 AT = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
 GROUP_ID = derive("spring-oil")
@@ -30,9 +30,9 @@ IN_JAPAN = Issuer(
     payment_days=30,
     time_zone="Asia/Tokyo",
 )
-PAYERS: dict[str, Person] = {
-    "en": Person(id="ann", name="Ann Payer", email="ann@people.example"),
-    "ja": Person(id="hana", name="花子", email="hana@people.example", locale="ja"),
+PAYERS: dict[str, Payer] = {
+    "en": Payer(id="ann", name="Ann Payer", email="ann@people.example"),
+    "ja": Payer(id="hana", name="花子", email="hana@people.example"),
 }
 
 
@@ -87,7 +87,7 @@ def group(language: str = "en", **fields: Any) -> GroupPurchase:
         version=1,
         requested_at=AT,
         issued_at=AT,
-        organizer=Person(id="ada", email="ada@people.example", name="Ada"),
+        organizer=Party(id="ada", person_id="ada"),
         product=products[language],
         number_of_products=20,
         unit_price=4_200,

@@ -1,7 +1,7 @@
 """What the storefront makes of an order by a link, and of the link that confirms it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from schemas.api.parts import PersonGiven
 from schemas.groups import GroupPurchase
 from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused, PurchaseState
 from schemas.parts import Member, MemberPayment, Message, PaymentTerms, Product
+from schemas.people import Person
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Count
 from services.storefront.commands import commands_of
@@ -25,8 +26,9 @@ ANYBODY = Actor("member", "", "G", client="203.0.113.9")
 ANN = Actor("member", "ann", "G", client="203.0.113.9")
 BOB = Actor("member", "bob", "G", client="203.0.113.9")
 EMAIL = "eve@people.example"
+PERSON = Person(person_id="leaf:ann", email="ann@people.example", seen_at=NOW)
 MEMBERS = (
-    Member(id="ann", email="ann@people.example"),
+    Member(id="ann", person_id="leaf:ann"),
     Member(id="bob", payment=MemberPayment(method="card")),
 )
 
@@ -58,10 +60,18 @@ class Shop:
         pages = PageSettings(link_secret="a secret of the tests", answer_seconds=0, **settings)
         access = Access(pages, Links("a secret of the tests"), cast("Any", None), cast("Any", None))
         means: Any = self
-        self.commands = commands_of(pages, means, means, means, access, means).orders
+        commands = commands_of(pages, means, means, means, access, means)
+        self.commands, self.id_of = commands.orders, commands.ids.of_address
 
     async def fact(self, topic: str, key: str) -> Message | None:
         return self.facts.get(key)
+
+    async def people(self, person_ids: Iterable[str | None]) -> dict[str, Person]:
+        return {
+            each: fact
+            for each in person_ids
+            if each and isinstance(fact := self.facts.get(each), Person)
+        }
 
     async def send(self, topic: Any, *messages: Message) -> None:
         self.sent += messages
@@ -99,14 +109,18 @@ def test_every_order_by_a_link_is_sent_as_unconfirmed(
 ) -> None:
     members = () if actor is ANYBODY else MEMBERS
     payment = PaymentTerms(scope=scope, method="invoice")
-    shop = Shop(group(members=members, payment=payment))
+    shop = Shop(group(members=members, payment=payment), PERSON)
     ordered = shop.order(actor, email=email)
     assert ordered.state == "unconfirmed"
     (sent,) = shop.sent
     assert isinstance(sent, OrderPlaced)
     assert sent.unconfirmed
     # The letter is counted where it goes to: to the list's address if there is one.
-    assert ("ann@people.example" if actor is ANN else EMAIL) in shop.letters
+    assert shop.letters == ["ann@people.example" if actor is ANN else EMAIL]
+    # What somebody types changes no address of the list, and no other person's.
+    sent_on = None if actor is ANN else EMAIL
+    assert sent.member_email == sent_on
+    assert sent.person_id == (shop.id_of(EMAIL) if sent_on else None)
 
 
 @pytest.mark.parametrize("scope", ["member", "group"])

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from domain.invoices import open_of
-from schemas.parts import Person
 from services.storefront.papers.documents import As, document, policy
 from services.storefront.papers.issuer import Issuer, IssuerError, read_issuer
 from services.storefront.papers.papers import Paper, paper_of
 from services.storefront.papers.printer import INSIDE_MAX, Printer
 from services.storefront.problems import NotNow
-from services.storefront.rules.bills import bill_of
+from services.storefront.rules.bills import Payer, bill_of
 from services.storefront.web.documents import accepted_kind
 from tests.rules.golden import PAPERS, papers
 from tests.rules.paper_samples import CASES, ISSUER, credit, group, paper, payment, received
@@ -71,7 +70,7 @@ def test_a_pdf_says_all_that_is_on_the_paper_and_is_always_the_same(
 @pytest.mark.parametrize("name", CASES)
 def test_lines_add_up_to_the_total(name: str, language: str) -> None:
     of, others = CASES[name]
-    bill = bill_of(of, group(language), Person(id="ann"), (of, *others))
+    bill = bill_of(of, group(language), Payer(id="ann"), (of, *others))
     total = sum(each.amount for each in bill.lines)
     assert total == (-of.amount if bill.is_credit else of.amount)
     assert bill.received + bill.credited + bill.open == (0 if bill.is_credit else of.amount)
@@ -112,7 +111,7 @@ def test_whatever_people_are_called_it_is_one_line_and_no_markup(
     named = group().model_copy(
         update={"product": group().product.model_copy(update={"name": product})}
     )
-    bill = bill_of(payment(), named, Person(id="ann", name=name, email=email), (payment(),))
+    bill = bill_of(payment(), named, Payer(id="ann", name=name, email=email), (payment(),))
     of = paper_of(bill, ISSUER, "en")
     usual = document(paper("invoice-open", "en"), "text").decode()
     lines = document(of, "text").decode().splitlines()
@@ -129,7 +128,7 @@ def test_whatever_people_are_called_it_is_one_line_and_no_markup(
 def test_names_as_long_as_they_may_be_fit_on_the_pages_of_a_pdf(letter: str) -> None:
     said = letter * (1_000 // len(letter))
     product = group().product.model_copy(update={"name": said})
-    payer = Person(id="a" * 64, name=said, email=letter * (320 // len(letter)))
+    payer = Payer(id="a" * 64, name=said, email=letter * (320 // len(letter)))
     named = group().model_copy(update={"product": product})
     address = (said[:200].strip(),) * 8
     issuer = ISSUER.model_copy(update={"address": address, "account": address, "note": address[0]})
@@ -141,7 +140,7 @@ def test_names_as_long_as_they_may_be_fit_on_the_pages_of_a_pdf(letter: str) -> 
 
 
 def _plain() -> Any:
-    bill = bill_of(payment(), group(), Person(id="ann", name="A", email="e"), (payment(),))
+    bill = bill_of(payment(), group(), Payer(id="ann", name="A", email="e"), (payment(),))
     return paper_of(bill, ISSUER, "en")
 
 

@@ -83,7 +83,7 @@ class Site:
             version=1,
             requested_at=at,
             issued_at=at,
-            organizer=asked.organizer,
+            organizer=asked.organizer and asked.organizer.party(),
             product=Product(name="Green tea"),
             number_of_products=asked.number_of_products or 1,
             opens_at=at,

@@ -193,7 +193,7 @@ async def test_an_order_that_is_refused_counts_no_letter(url: str) -> None:
         currency="EUR",
         opens_at=datetime(2026, 1, 1, tzinfo=UTC),
         closes_at=datetime.fromisoformat(LATER),
-        members=(Member(id="m-listed", email="listed@buyers.example"),),
+        members=(Member(id="m-listed", person_id="m-listed"),),
         payment=PaymentTerms(scope="member", method="invoice"),
     )
     await write(url, *SHARED, *facts(A), terms)

@@ -24,6 +24,7 @@ from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
+from schemas.people import Person
 from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import commands_of
@@ -125,6 +126,7 @@ TOPIC_OF = {
     ApiKey: "api-keys",
     Delivery: "deliveries",
     Task: "tasks",
+    Person: "people",
 }
 
 
@@ -460,6 +462,7 @@ async def test_no_database_is_asked_for_what_none_can_hold(
         lambda: reader.auctions(seller_id=odd),
         lambda: reader.groups(organizer_id=odd),
         lambda: reader.definitions(shop_id=odd),
+        lambda: reader.people(["ann", odd]),
     ]
     for ask in asked:
         with pytest.raises(NothingSuch):

@@ -186,7 +186,10 @@ async def test_terms_of_a_shop_s_own_are_fed_by_that_shop(
     assert [each.sources for each in shops.site.asked] == [sources]
 
 
-@pytest.mark.parametrize("shop_id", ["storefront", "admin", "admin.2", "storefront.x", "a:b"])
+@pytest.mark.parametrize(
+    "shop_id",
+    ["storefront", "admin", "admin.2", "storefront.x", "seller", "seller.s-1", "a:b", ".b"],
+)
 async def test_no_shop_is_named_as_we_are(shops: Shops, shop_id: str) -> None:
     answered, _ = await shops.post("admin", f"/shops/{shop_id}/keys", b"")
     assert answered == 422

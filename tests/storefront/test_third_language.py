@@ -12,7 +12,7 @@ from services.storefront.formats import Formats
 from services.storefront.pages import visits
 from services.storefront.papers.papers import paper_of
 from services.storefront.rules.bills import bill_of
-from tests.rules.paper_samples import ISSUER, group, payment
+from tests.rules.paper_samples import ISSUER, PAYERS, group, payment
 from tests.storefront.pages_app import Storefront
 from tests.storefront.test_read_model import migrated
 from tests.storefront.test_two_visitors import WALKS, A, credential, filled, storefront, world
@@ -97,6 +97,6 @@ def test_its_plurals_and_its_figures_are_its_own() -> None:
     assert visit.formats.currency == "EUR"
     assert catalogue.language_of("fr_FR") == "fr"
     of = payment()
-    paper = paper_of(bill_of(of, group(), group().organizer, (of,)), ISSUER, "fr")
+    paper = paper_of(bill_of(of, group(), PAYERS["en"], (of,)), ISSUER, "fr")
     assert paper.title.startswith("Invoice ")
     assert paper.total[1] == "84,00\xa0€"

@@ -136,6 +136,7 @@ LINES: dict[str, Line] = {
     "POST /shops/{shop_id}/keys": Line("admin", None, ALL),
     # Another's key is not even said to be there.
     "POST /keys/{key_id}/revocation": Line("seller", None, others("seller", "shop")),
+    "DELETE /people/{person_id}": Line("admin", None, ALL),
 }
 NOT_SAID = {"POST /keys/{key_id}/revocation": ("rival-seller", "shop")}
 
@@ -241,6 +242,7 @@ def populated(api: Api) -> World:
         "application_id": applied["application_id"],
         "seller_id": seller_id,
         "shop_id": definition["shop_id"],
+        "person_id": f"{definition['shop_id']}:m",
         "key_id": str(seller.credential).split("_")[1],
     }
     tokens: dict[str, tuple[Purpose, tuple[str, ...]]] = {

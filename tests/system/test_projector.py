@@ -26,6 +26,7 @@ from schemas.ops import Task
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, Message, PaymentCause, Period, Product
 from schemas.payments import Payment
+from schemas.people import Person
 from schemas.topic import PARTITIONS
 from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.projection import TOPICS
@@ -120,6 +121,16 @@ def row(number: int, member: int, version: int) -> PurchaseRow:
     )
 
 
+def person(number: int, version: int) -> Person:
+    """Somebody whose newest address came in so many microseconds after noon."""
+    return Person(
+        person_id=f"shop:m-{number}",
+        email=f"{version}@people.example",
+        name="nul \x00" if number % 2 else None,
+        seen_at=NOW + timedelta(microseconds=version),
+    )
+
+
 def other(number: int, version: int, chance: random.Random) -> tuple[str, Message]:
     """A fact of another topic."""
     group = {"group_id": derive(f"r-{number}"), "request_id": f"r-{number}", "version": version}
@@ -199,7 +210,7 @@ def life(seed: int) -> Iterator[tuple[str, Message]]:
     versions: dict[str, int] = {}
     while True:
         number = chance.randrange(60)
-        kind = chance.choice(["auction", "terms", "state", "row", "other"])
+        kind = chance.choice(["auction", "terms", "state", "row", "person", "other"])
         version = versions[f"{kind}{number}"] = versions.get(f"{kind}{number}", 0) + 1
         version = chance.choice([version, version, version, max(version - 2, 1)])
         if kind == "auction":
@@ -210,6 +221,8 @@ def life(seed: int) -> Iterator[tuple[str, Message]]:
             yield "purchases", state(number, version)
         elif kind == "row":
             yield "purchases", row(number, chance.randrange(5), version)
+        elif kind == "person":
+            yield "people", person(number, version)
         else:
             yield other(number, version, chance)
 
@@ -237,8 +250,8 @@ def said(stack: Stack) -> dict[tuple[str, str], Message]:
     return newest
 
 
-def version_of(fact: Message) -> int:
-    return getattr(fact, "version", 0)
+def version_of(fact: Message) -> Any:
+    return fact.seen_at if isinstance(fact, Person) else getattr(fact, "version", 0)
 
 
 def rows_of(url: str, *tables: Table) -> dict[str, list[Any]]:
@@ -332,6 +345,7 @@ def test_rebuilt_is_incremental_is_what_the_log_says(
             feed(stack, facts, 400)
             gone = [("auctions", "a-3"), ("group-purchases", derive("r-4")), ("definitions", "d-1")]
             gone += [("purchases", derive(f"r-{turn}")), ("auctions", "a-2/offer/o-1")]
+            gone += [("people", "shop:m-1")]
             stack.feed_raw(
                 OutputRecord(topic, partition_of(key.split("/")[0]), key.encode(), None, MS, [])
                 for topic, key in gone

@@ -13,12 +13,13 @@ from services.storefront.api.events import router as events
 from services.storefront.api.group_purchases import definitions, groups, requests
 from services.storefront.api.parameters import SHAPES
 from services.storefront.api.payments import payments
+from services.storefront.api.people import people
 from services.storefront.api.routes import BEARER, PREFIX
 from services.storefront.api.sellers import keys, sellers
 from services.storefront.api.todos import todos
 from services.storefront.problems import ProblemDocument
 
-ROUTERS = (definitions, groups, requests, payments, todos, auctions, sellers, keys)
+ROUTERS = (definitions, groups, requests, payments, todos, auctions, sellers, keys, people)
 TITLE = "jointbuy"
 VERSION = "1.0.0"
 _DESCRIPTION = """Group bulk purchases and joint purchase counter auctions.

@@ -12,6 +12,7 @@ from services.storefront.commands.letter_counts import LetterCounts
 from services.storefront.commands.orders import OrderCommands
 from services.storefront.commands.outcomes import Outcomes
 from services.storefront.commands.payments import PaymentCommands
+from services.storefront.commands.people import PeopleCommands
 from services.storefront.commands.sellers import KeyCommands, PreferenceCommands, SellerCommands
 from services.storefront.commands.sender import Sender
 from services.storefront.commands.tasks import Tasks
@@ -41,6 +42,7 @@ class Commands:
     keys: KeyCommands
     preferences: PreferenceCommands
     todos: TodoCommands
+    people: PeopleCommands
     authority: Authority
     ids: Ids
 
@@ -66,6 +68,7 @@ def commands_of(
         keys=KeyCommands(reader, outcomes),
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
+        people=PeopleCommands(reader, outcomes),
         authority=authority,
         ids=ids,
     )

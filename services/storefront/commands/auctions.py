@@ -18,14 +18,15 @@ from schemas.auctions import (
     CounterOffered,
     OfferJudged,
 )
-from schemas.parts import Message, Person, Product
+from schemas.parts import Contact, Message, Product
 from schemas.reasons import ApplicationReason
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Rates
 from services.storefront.commands.authority import demand, is_trusted, on_behalf
+from services.storefront.commands.contacts import contact_fields
 from services.storefront.commands.ids import Ids
-from services.storefront.commands.letter_counts import LetterCounts, link_problems, name_in_letters
+from services.storefront.commands.letter_counts import LetterCounts, link_problems
 from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
 from services.storefront.readmodel.details import known_auction
@@ -223,7 +224,7 @@ class ReservationCommands:
             raise _refused(answer.reason, answer.quantity_max)
         return reserved
 
-    def _applicant(self, actor: Actor, given: ApplicationGiven) -> Person:
+    def _applicant(self, actor: Actor, given: ApplicationGiven) -> Contact:
         """The applicant; a shop's ids never equal those of others."""
         person = given.applicant
         anonymous = actor.kind == "anonymous"
@@ -240,13 +241,7 @@ class ReservationCommands:
             made = f"{actor.id}:{person.id}"
             if len(made) > 64:
                 made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
-        return Person(
-            id=made,
-            email=person.email,
-            name=name_in_letters(actor, person.name),
-            locale=person.locale,
-            time_zone=person.time_zone,
-        )
+        return Contact(id=made, **contact_fields(actor, person))
 
     async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
         """Say that the applicant followed the letter's link; the caller has checked the link.

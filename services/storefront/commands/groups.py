@@ -22,14 +22,14 @@ from schemas.groups import (
 )
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.parts import (
+    Contact,
     FavorTerms,
     Limits,
-    Member,
+    ListedMember,
     MemberPayment,
     Message,
     PaymentChoices,
     PaymentTerms,
-    Person,
     Product,
     Tier,
 )
@@ -37,8 +37,9 @@ from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Rates
 from services.storefront.commands.authority import Authority, demand, is_trusted, on_behalf
+from services.storefront.commands.contacts import contact_fields
 from services.storefront.commands.ids import Ids
-from services.storefront.commands.letter_counts import LetterCounts, name_in_letters
+from services.storefront.commands.letter_counts import LetterCounts
 from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
 from services.storefront.readmodel.details import known_definition, known_group
@@ -154,7 +155,7 @@ class GroupCommands:
         if organizer_id is None:
             # An organizer without an address is known by the link alone.
             organizer_id = f"o-{self._access.seal('organizer', request_id)[:20]}"
-        organizer = Person(id=organizer_id, **_address_of(actor, person))
+        organizer = Contact(id=organizer_id, **contact_fields(actor, person))
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
             messages = self._request(actor, given, request_id, organizer)
@@ -186,7 +187,7 @@ class GroupCommands:
                 raise NotAllowed(RefusalCode.DEFINITION_TERMS_OF_OTHER)
 
     def _request(
-        self, actor: Actor, given: GroupGiven, request_id: str, organizer: Person
+        self, actor: Actor, given: GroupGiven, request_id: str, organizer: Contact
     ) -> Sequence[Message]:
         """The request, and its members in parts if one record can't hold them."""
         terms = _terms_of(given)
@@ -213,7 +214,7 @@ class GroupCommands:
             ),
         ]
 
-    def _member(self, actor: Actor, person: MemberGiven, field: str) -> Member:
+    def _member(self, actor: Actor, person: MemberGiven, field: str) -> ListedMember:
         """A listed member. Raises ``Impossible`` without an id and an address."""
         member_id = self._person_id(actor, person, field)
         if member_id is None:
@@ -221,10 +222,10 @@ class GroupCommands:
                 RefusalCode.MEMBER_UNKNOWN, [problem(field, ProblemCode.NO_EMAIL_OR_ID)]
             )
         own = person.payment
-        return Member(
+        return ListedMember(
             id=member_id,
             payment=None if own is None else MemberPayment(method=own.method),
-            **_address_of(actor, person),
+            **contact_fields(actor, person),
         )
 
     def _person_id(self, actor: Actor, person: PersonGiven, field: str) -> str | None:
@@ -300,19 +301,9 @@ def _terms_of(given: GroupGiven) -> dict[str, Any]:
     return terms
 
 
-def _address_of(actor: Actor, person: PersonGiven) -> dict[str, Any]:
-    """A person's address, and how letters to it are written."""
-    return {
-        "email": person.email,
-        "name": name_in_letters(actor, person.name),
-        "locale": person.locale,
-        "time_zone": person.time_zone,
-    }
-
-
-def _in_parts(members: Sequence[Member]) -> Iterator[tuple[Member, ...]]:
+def _in_parts(members: Sequence[ListedMember]) -> Iterator[tuple[ListedMember, ...]]:
     """Members in parts that a record can hold."""
-    part: list[Member] = []
+    part: list[ListedMember] = []
     size = 0
     for member in members:
         bytes_of_one = len(member.model_dump_json(exclude_none=True).encode())

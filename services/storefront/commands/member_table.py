@@ -1,12 +1,14 @@
 """The purchase condition management table of a group, for whoever may see it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.api.groups import TableRow
 from schemas.favors import FAVORS, Favor
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Member
+from schemas.people import Person
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.pseudonyms import KNOWING, shown_to
 from services.storefront.commands.authority import is_contract_of
@@ -35,9 +37,11 @@ async def table_shown(
         return await _of_contract(reader, terms, cursor, limit)
     ask = reader.members if actor.kind in KNOWING else reader.members_by_place
     page = await ask(terms.group_id, cursor=cursor, limit=limit)
-    names = {member.id: member.name for member in terms.members}
+    listed = {member.id: member.person_id for member in terms.members}
+    ids = {row.key: listed.get(row.member_id) or row.person_id for row, _ in page.rows}
+    people = await reader.people(ids.values())
     rows = [
-        table_row(row, favor, name=names.get(row.member_id)).model_copy(
+        table_row(row, favor, name=_name(people.get(ids[row.key] or ""))).model_copy(
             update={"member_id": shown_to(actor, access, terms.group_id, row.member_id)}
         )
         for row, favor in page.rows
@@ -52,7 +56,7 @@ async def _of_contract(
     part, done = read_cursor(cursor, "listed", [int, int]) if cursor else (1, 0)
     members = await _part(reader, terms, part)
     page = members[max(done, 0) :][:limit]
-    rows = [await _row_of(reader, terms, member) for member in page]
+    rows = await _rows_of(reader, terms, page)
     done = max(done, 0) + len(page)
     if done >= len(members):
         part, done = part + 1, 0
@@ -67,23 +71,43 @@ async def _part(reader: Reader, terms: GroupPurchase, part: int) -> Sequence[Mem
     return found.members if isinstance(found, MembersAdmitted) else ()
 
 
-async def _row_of(reader: Reader, terms: GroupPurchase, member: Member) -> TableRow:
-    key = f"{terms.group_id}/member/{member.id}"
-    row = await reader.fact(PURCHASES.name, key)
-    favor = await reader.fact(FAVORS.name, key)
-    if isinstance(row, PurchaseRow):
-        found = favor if isinstance(favor, Favor) else None
-        return table_row(row, found, name=member.name, email=member.email, reserved=member.reserved)
+async def _rows_of(
+    reader: Reader, terms: GroupPurchase, members: Sequence[Member]
+) -> list[TableRow]:
+    """The lines of listed members with their addresses, those who have not ordered too."""
+    keys = {member.id: f"{terms.group_id}/member/{member.id}" for member in members}
+    purchases = await reader.facts_of(PURCHASES.name, list(keys.values()))
+    favors = await reader.facts_of(FAVORS.name, list(keys.values()))
+    people = await reader.people(member.person_id for member in members)
+    rows = []
+    for member in members:
+        row, favor = purchases.get(keys[member.id]), favors.get(keys[member.id])
+        person = people.get(member.person_id or "")
+        shown: dict[str, Any] = {
+            "name": _name(person),
+            "email": person.email if person else None,
+            "reserved": member.reserved,
+        }
+        if isinstance(row, PurchaseRow):
+            rows.append(table_row(row, favor if isinstance(favor, Favor) else None, **shown))
+        else:
+            rows.append(_without_orders(member.id, terms.currency, **shown))
+    return rows
+
+
+def _without_orders(member_id: str, currency: str | None, **shown: Any) -> TableRow:
     return TableRow(
-        member_id=member.id,
-        name=member.name,
-        email=member.email,
+        member_id=member_id,
         quantity=0,
         value=0,
-        currency=terms.currency,
+        currency=currency,
         first_ordered_at=None,
         last_ordered_at=None,
         favor_amount=None,
         gift=None,
-        reserved=member.reserved,
+        **shown,
     )
+
+
+def _name(person: Person | None) -> str | None:
+    return person.name if person else None

@@ -111,7 +111,8 @@ class OrderCommands:
             if waits:
                 _raise_hopeless(message, group)
             # A refused order causes no letter.
-            await self._letters.count(actor, [_recipient(actor, message, group)], refused)
+            recipient = await self._recipient(actor, message, group)
+            await self._letters.count(actor, [recipient], refused)
             if waits:
                 await self._outcomes.send(ORDERS, *before, message)
             else:
@@ -127,7 +128,7 @@ class OrderCommands:
         """Whether an order by a link must give an address for its letters."""
         if actor.id and not self.confirms_orders:
             return False
-        return _address_listed(group, actor.id) is None
+        return _person_listed(group, actor.id) is None
 
     async def units_by_link_max(self, group: GroupPurchase) -> int:
         """The most units of an order by a link: those the group still takes, or its number."""
@@ -171,6 +172,9 @@ class OrderCommands:
             raise NotAllowed(RefusalCode.LINK_OF_OTHER_GROUP)
         person = given.member or PersonGiven()
         names = ("order_id", "source", "unit_price", "value", "currency", "ordered_at")
+        if _person_listed(group, actor.id) is not None:
+            # Letters go to the address in the list, so another one is not sent on.
+            person = PersonGiven(id=person.id)
         problems = [
             problem(name, ProblemCode.FOR_SHOPS)
             for name in names
@@ -200,6 +204,8 @@ class OrderCommands:
             source=STOREFRONT,
             group_id=group.group_id,
             member_id=member_id,
+            # Not the member's person: the link may be in the hands of somebody else.
+            person_id=self._ids.of_address(person.email) if person.email else None,
             quantity=given.quantity,
             ordered_at=at,
             unconfirmed=True,
@@ -236,6 +242,19 @@ class OrderCommands:
             currency=given.currency,
             ordered_at=given.ordered_at or now(),
         )
+
+    async def _recipient(
+        self, actor: Actor, message: OrderPlaced | OrderPaid, group: GroupPurchase
+    ) -> str | None:
+        """The recipient to count the letter about an order by; ``None`` if there is none.
+
+        With a link of their own, members get letters at the address that the organizer gave.
+        """
+        if actor.kind != "member":
+            return message.member_email
+        people = await self._reader.people([_person_listed(group, actor.id)])
+        address = next((each.email for each in people.values()), message.member_email)
+        return address or recipient_of(group.group_id, message.member_id)
 
     async def cancel(self, actor: Actor, group_id: str, given: CancellationGiven) -> None:
         """Say that an order is void."""
@@ -296,22 +315,14 @@ def _is_paid_by_card(group: GroupPurchase, member_id: str) -> bool:
     return (own.method if own else group.payment.method) == "card"
 
 
-def _address_listed(group: GroupPurchase, member_id: str) -> str | None:
-    """A listed member's address; not known in a large group, whose list is in separate parts."""
+def _person_listed(group: GroupPurchase, member_id: str) -> str | None:
+    """The person who gets a listed member's letters; ``None`` without an address.
+
+    Not known in a large group, whose list is in separate parts.
+    """
     if not member_id:
         return None
-    return next((each.email for each in group.members if each.id == member_id), None)
-
-
-def _recipient(actor: Actor, message: OrderPlaced | OrderPaid, group: GroupPurchase) -> str | None:
-    """The recipient to count the letter about an order by; ``None`` if there is none.
-
-    With a link of their own, members get letters at the address that the organizer gave.
-    """
-    if actor.kind != "member":
-        return message.member_email
-    address = _address_listed(group, actor.id) or message.member_email
-    return address or recipient_of(group.group_id, message.member_id)
+    return next((each.person_id for each in group.members if each.id == member_id), None)
 
 
 def _confirmed(message: OrderPlaced) -> OrderConfirmed:

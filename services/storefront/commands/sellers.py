@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.sources import is_reserved
+from domain.sources import is_reserved, shop_of
 from schemas.api.sellers import SellerGiven
 from schemas.auctions import (
     SELLER_REGISTRATIONS,
@@ -149,7 +149,7 @@ class KeyCommands:
             raise NotAllowed(RefusalCode.SELLER_OF_OTHER)
         if role == "seller":
             await known_seller(self._reader, holder_id)
-        elif is_reserved(holder_id) or ":" in holder_id:
+        elif is_reserved(holder_id) or ":" in holder_id or not shop_of(holder_id):
             raise Impossible(RefusalCode.SHOP_ID_RESERVED)
         key, credential = new_key(role, holder_id)
         return await self._outcomes.tell(API_KEYS, key), credential

@@ -25,7 +25,7 @@ class Sender:
         self._encoders = {
             topic.name: Encoder(
                 SOURCE,
-                dict.fromkeys(topic.messages, settings.topic(topic.name)),
+                dict.fromkeys(_sent_to(topic), settings.topic(topic.name)),
                 Partitioner(topic.partitions),
             )
             for topic in CATALOGUE.values()
@@ -55,9 +55,15 @@ class Sender:
 
     def _record(self, topic: Topic, message: Message, stamp: int) -> OutputRecord:
         record = self._encoders[topic.name](message, stamp, "storefront", type(message).__name__)
+        if topic.tombstone is not None and isinstance(message, topic.tombstone):
+            return record._replace(value=None)
         if not isinstance(message, GroupPurchaseRequested):
             return record
         # The definition decides every field that the request leaves open, so defaults are not sent.
         said = message.model_copy(update={"type": message.type})
         value = said.model_dump_json(exclude_unset=True, exclude_none=True)
         return record._replace(value=value.encode())
+
+
+def _sent_to(topic: Topic) -> tuple[type[Message], ...]:
+    return (*topic.messages, topic.tombstone) if topic.tombstone else topic.messages

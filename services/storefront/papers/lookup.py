@@ -4,8 +4,9 @@ from typing import Protocol
 
 from schemas.groups import GroupPurchase
 from schemas.orders import PURCHASES, PurchaseRow
-from schemas.parts import Person
+from schemas.parts import Party
 from schemas.payments import Payment
+from schemas.people import Person
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Access
 from services.storefront.access.pseudonyms import pseudonym
@@ -13,7 +14,7 @@ from services.storefront.papers.issuer import Issuer
 from services.storefront.papers.papers import Paper, paper_of
 from services.storefront.problems import Overtaken, Unknown
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.bills import bill_of, has_paper
+from services.storefront.rules.bills import Payer, bill_of, has_paper
 from texts.catalogue import language_of
 
 
@@ -50,25 +51,34 @@ async def paper_shown(
         raise Unknown(RefusalCode.NO_DOCUMENT, kind=payment.kind)
     if means.issuer is None:
         raise Overtaken(RefusalCode.NO_ISSUER)
-    payer = await _payer(means.reader, payment, group)
+    party = await _payer(means.reader, payment, group)
+    person = await _person(means.reader, party)
     if language is None:
-        language = language_of(payer.locale or "")
-    if not with_address:
-        payer = payer.model_copy(update={"email": None})
+        language = language_of((person and person.locale) or "")
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
-    # A document shows every reader the same payer and organizer.
-    payer = payer.model_copy(update={"id": pseudonym(means.access, group.group_id, payer.id)})
+    payer = Payer(
+        # A document shows every reader the same payer and organizer.
+        id=pseudonym(means.access, group.group_id, party.id),
+        name=person.name if person else None,
+        email=person.email if person and with_address else None,
+    )
     return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
 
 
-async def _payer(reader: Reader, payment: Payment, group: GroupPurchase) -> Person:
+async def _payer(reader: Reader, payment: Payment, group: GroupPurchase) -> Party:
     """The payer as listed, else as the orders say."""
     if payment.member_id is None:
-        return group.organizer or Person(id="organizer")
+        return group.organizer or Party(id="organizer")
     listed = next((each for each in group.members if each.id == payment.member_id), None)
-    if listed is not None and listed.email:
+    if listed is not None and listed.person_id is not None:
         return listed
     row = await reader.fact(PURCHASES.name, f"{group.group_id}/member/{payment.member_id}")
-    if isinstance(row, PurchaseRow) and row.member is not None:
-        return row.member
-    return listed or Person(id=payment.member_id)
+    person_id = row.person_id if isinstance(row, PurchaseRow) else None
+    return Party(id=payment.member_id, person_id=person_id)
+
+
+async def _person(reader: Reader, party: Party) -> Person | None:
+    """The party's address and name; ``None`` if there is none, or it was erased."""
+    if party.person_id is None:
+        return None
+    return (await reader.people([party.person_id])).get(party.person_id)

@@ -142,6 +142,8 @@ def _with_driver(url: str) -> URL:
 def _quick_and_safe(connection: Any, _: object) -> None:
     """After a loss of power the last batches may be gone, with their positions: they come again."""
     connection.execute("PRAGMA synchronous=NORMAL")
+    # An erased person's address must not stay in free space of the file.
+    connection.execute("PRAGMA secure_delete=ON")
     connection.execute("PRAGMA cache_size=-65536")
 
 

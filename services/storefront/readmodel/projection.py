@@ -247,6 +247,9 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                 error=str(error),
             )
             return
+        if topic.tombstone is not None and isinstance(message, topic.tombstone):
+            batch.delete(topic.name, message.key)
+            return
         batch.put(topic.name, message, _text(record, message), in_range(record.timestamp))
 
     async def _tell(self, reader: AIOKafkaConsumer, *, is_idle: bool) -> None:

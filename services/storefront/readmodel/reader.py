@@ -1,6 +1,6 @@
 """Queries of the read model, for pages and the API."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
@@ -15,6 +15,7 @@ from schemas.ops import API_KEYS, ApiKey
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Message
 from schemas.payments import PAYMENTS, Payment
+from schemas.people import PEOPLE, Person
 from schemas.refusals import RefusalCode
 from schemas.topic import Topic
 from services.storefront.readmodel import cursors, todo_pages
@@ -106,6 +107,11 @@ class Reader:
     async def facts_of(self, topic: str, keys: Sequence[str]) -> dict[str, Message]:
         """The newest facts of those of these keys that exist, by key; a few hundred at most."""
         return await self._under(CATALOGUE[topic], [_asked(key) for key in keys])
+
+    async def people(self, person_ids: Iterable[str | None]) -> dict[str, Person]:
+        """Those of these people who are known and not erased, by id; a few hundred at most."""
+        wanted = sorted({_asked(each) for each in person_ids if each is not None})
+        return await self._under(PEOPLE, wanted)
 
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from schemas.groups import GroupPurchase
 from schemas.parts import Message
+from schemas.people import PEOPLE
 from services.storefront.readmodel import owners
 from services.storefront.readmodel.tables import (
     FACTS,
@@ -166,6 +167,13 @@ class Writer:
             groups = sorted(batch.groups)
             for start in range(0, len(groups), _SUBJECTS_MAX):
                 await connection.execute(owners.find(groups[start : start + _SUBJECTS_MAX]))
+        if self._is_sqlite and any(topic == PEOPLE.name for topic, _ in batch.deleted):
+            await self._empty_write_ahead_log()
+
+    async def _empty_write_ahead_log(self) -> None:
+        """Move all pages to SQLite's file, so that no earlier copy of a deleted row stays."""
+        async with self._engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def count_todos(self, now: datetime) -> dict[str, int]:
         """The number of open todos by kind.

@@ -12,7 +12,6 @@ from typing import Literal
 from domain.invoices import open_of
 from domain.references import creditor_reference
 from schemas.groups import GroupPurchase
-from schemas.parts import Person
 from schemas.payments import Payment
 
 What = Literal["product", "favor", "withdrawn", "before", "sum"]
@@ -27,6 +26,15 @@ class Line:
     amount: int
     quantity: int | None = None
     unit_price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """The payer as a paper shows them; name and address only where they are known."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Bill:
     order_id: str | None
     product: str
     product_id: str | None
-    payer: Person
+    payer: Payer
     reason: Literal["order", "favor", "withdrawal"]
     lines: tuple[Line, ...]
     amount: int
@@ -63,7 +71,7 @@ def has_paper(payment: Payment) -> bool:
 
 
 def bill_of(
-    payment: Payment, group: GroupPurchase, payer: Person, payments: Iterable[Payment]
+    payment: Payment, group: GroupPurchase, payer: Payer, payments: Iterable[Payment]
 ) -> Bill:
     """The bill of an invoice or credit note; ``payments`` are all of its payer in the group."""
     assert payment.number is not None

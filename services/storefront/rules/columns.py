@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from schemas.auctions import Auction, OfferJudged
@@ -19,6 +19,7 @@ from schemas.ops import Task
 from schemas.orders import PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
+from schemas.people import Person
 from services.storefront.rules import todo_reasons
 
 #: The largest number that both databases hold.
@@ -225,8 +226,16 @@ def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
     return [(part, ids.get(part.table, (subject,))) for part in parts]
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def version_of(message: Message) -> int:
-    """A fact's version; 0 of one that has none, as it is said only once."""
+    """A fact's version; 0 of one that has none, as it is said only once.
+
+    Several services write people, so a person's version is the time when the address came in.
+    """
+    if isinstance(message, Person):
+        return (message.seen_at - _EPOCH) // timedelta(microseconds=1)
     return within(getattr(message, "version", 0))
 
 

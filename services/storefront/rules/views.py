@@ -156,10 +156,10 @@ def table_row(
     email: str | None = None,
     reserved: int | None = None,
 ) -> TableRow:
-    """A purchaser's line; ``name`` where the group lists one, the rest only with the right."""
+    """A purchaser's line; ``name`` if the person is known, the rest only with the right."""
     same = ("member_id", "quantity", "value", "currency", "first_ordered_at", "last_ordered_at")
     return TableRow(
-        name=name or (row.member.name if row.member else None),
+        name=name,
         email=email,
         reserved=reserved,
         favor_amount=favor.amount if favor else None,
