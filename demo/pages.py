@@ -1,15 +1,14 @@
 """The storefront's pages as a browser has them: asked for, open, and told of changes."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
+from httpx_sse import aconnect_sse
 
 from demo.watching import STEP_SECONDS_MAX, MissingStep
-from terminal.sse import Stream
 
 LOOK_SECONDS = 0.2
 
@@ -37,12 +36,12 @@ class OpenPage:
 
     async def follow(self, client: httpx.AsyncClient) -> None:
         """Read the page's events; it is cancelled when the page is closed."""
-        stream = Stream()
-        async with client.stream("GET", f"{self.url}/events", timeout=None) as answer:
-            async for received in answer.aiter_bytes():
-                for event in stream.take(received):
+        async with aconnect_sse(client, "GET", f"{self.url}/events", timeout=None) as source:
+            async for event in source.aiter_sse():
+                # httpx-sse also gives comments and pauses, as events without data.
+                if event.data:
                     async with self._told:
-                        self.states.append(json.loads(event.data))
+                        self.states.append(event.json())
                         self._told.notify_all()
 
 

@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
-from runtime.clients import consumer, producer
+from runtime.clients import producer
+from runtime.follower import Follower, partitions_of
 from runtime.records import Partitioner, as_record
 from runtime.settings import Settings
 from runtime.transport import send
@@ -39,35 +40,35 @@ class Stage:
         self._settings = settings
         self._patience_seconds = STEP_SECONDS_MAX * slowness
         self._sender: AIOKafkaProducer = producer(settings)
-        self._reader: AIOKafkaConsumer = consumer(settings)
+        self._follower = Follower(settings)
         self._seen: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed = asyncio.Condition()
         self._following: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Stage":
         await self._sender.start()
-        await self._reader.start()
-        self._reader.subscribe([self._settings.topic(each.name) for each in WATCHED])
+        await self._follower.start(
+            *(place for each in WATCHED for place in partitions_of(self._settings, each))
+        )
         self._following = asyncio.create_task(self._follow())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._following is not None:
             self._following.cancel()
-        await self._reader.stop()
+        await self._follower.stop()
         await self._sender.stop()
 
     async def _follow(self) -> None:
         while True:
-            fetched = await self._reader.getmany(timeout_ms=500)
+            batch = await self._follower.batch(wait_ms=500)
             async with self._changed:
-                for records in fetched.values():
-                    for record in records:
-                        name = record.topic.removeprefix(self._settings.topic_prefix)
-                        value = orjson.loads(record.value)
-                        # A recipient gets many letters: each is kept.
-                        key = value.get("notice_id") or record.key.decode()
-                        self._seen[name, key] = value
+                for record in batch:
+                    name = record.topic.removeprefix(self._settings.topic_prefix)
+                    value = orjson.loads(record.value)
+                    # A recipient gets many letters: each is kept.
+                    key = value.get("notice_id") or record.key.decode()
+                    self._seen[name, key] = value
                 self._changed.notify_all()
 
     async def send(self, topic: str, *messages: Message) -> None:

@@ -2,14 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from time import monotonic
-from typing import Any
 
 from aiokafka import TopicPartition
 
 from replay.sender import ReplayError
-from runtime.batches import note_unreadable
-from runtime.clients import consumer
-from runtime.records import Unreadable
+from runtime.follower import Follower
 from runtime.settings import Settings
 from schemas.groups import REQUEST_OUTCOMES, IdIssued, RequestRefused
 
@@ -24,19 +21,17 @@ class Outcomes:
     """
 
     def __init__(self, settings: Settings, topic: str, partitions: Iterable[int]) -> None:
-        self._consumer: Any = consumer(settings)
+        self._follower = Follower(settings)
         self._partitions = [TopicPartition(topic, partition) for partition in partitions]
         self._known: dict[str, str | RequestRefused] = {}
 
     async def start(self) -> None:
         """Connect; raises aiokafka's ``KafkaConnectionError``."""
-        await self._consumer.start()
-        self._consumer.assign(self._partitions)
-        await self._consumer.seek_to_beginning(*self._partitions)
+        await self._follower.start(*self._partitions)
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await self._follower.stop()
 
     async def ids(self, asked: Collection[str], patience_seconds: float) -> dict[str, str]:
         """The group id of each request asked for, once all are known.
@@ -62,14 +57,8 @@ class Outcomes:
             await self._read()
 
     async def _read(self) -> None:
-        batches = await self._consumer.getmany(timeout_ms=POLL_MS)
-        for records in batches.values():
-            for record in records:
-                if isinstance(record, Unreadable):
-                    note_unreadable(record, "in the topic only")
-                    continue
-                if record.value is None:
-                    continue
+        for record in await self._follower.batch(wait_ms=POLL_MS):
+            if record.value is not None:
                 outcome = REQUEST_OUTCOMES.adapter.validate_json(record.value)
                 issued = isinstance(outcome, IdIssued)
                 self._known[outcome.request_id] = outcome.group_id if issued else outcome

@@ -282,8 +282,8 @@ class Fetched(FetchResult):  # type: ignore[misc]  # aiokafka has no types
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, state.resume)
 
 
-def note_unreadable(record: Unreadable, kept: str) -> None:
-    """Log and count an unreadable record; ``kept`` says where its bytes are kept."""
+def note_unreadable(record: Unreadable) -> None:
+    """Log and count a record that can't be read and of which no dead letter is made."""
     metrics.UNREADABLE.labels(record.topic, record.reason).inc()
     _log.error(
         "what can't be read is passed over",
@@ -293,7 +293,7 @@ def note_unreadable(record: Unreadable, kept: str) -> None:
         last_offset=record.last_offset,
         reason=record.reason,
         problem=record.problem,
-        kept=kept,
+        kept="in the topic only",
     )
 
 

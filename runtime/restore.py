@@ -1,4 +1,7 @@
-"""Brings a partition's rows to its changelog's end before anything is processed."""
+"""Brings a partition's rows to its changelog's end before anything is processed.
+
+A ``Follower`` does not fit: rows are kept with their offset, and may be ahead of the log.
+"""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -53,7 +56,7 @@ async def _read(
         meta.changelog_offset = position
         if fetched:
             store.write(rows.items(), meta)
-        if end is not None and position >= end and reader.last_poll_timestamp(changelog):
+        if end is not None and position >= end:
             return
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import structlog
-from aiokafka import TopicPartition
 
-from runtime.batches import note_unreadable
-from runtime.clients import consumer, read_end
+from runtime.clients import consumer
+from runtime.follower import Follower, partitions_of
 from runtime.processor import Processor
-from runtime.records import BadRecordError, InputRecord, Partitioner, Unreadable, decode
+from runtime.records import BadRecordError, InputRecord, Partitioner, decode
 from runtime.settings import Settings
 from schemas.parts import Message
 from schemas.topic import Topic
@@ -33,7 +32,7 @@ class WholeRead(Mapping[str, Message]):
         self._latest: dict[str, Message] = {}
         self._sorted = True
         self._partitioner = Partitioner(topic.partitions)
-        self._reader = consumer(settings)
+        self._follower = Follower(settings)
 
     def __getitem__(self, key: str) -> Message:
         return self._latest[key]
@@ -54,41 +53,24 @@ class WholeRead(Mapping[str, Message]):
         """Read the topic to its end, and to where its writer's inputs end now."""
         if self._writer is not None:
             await _caught_up(self._writer, self._settings)
-        name = self._settings.topic(self.topic.name)
-        await self._reader.start()
-        partitions = [TopicPartition(name, number) for number in range(self.topic.partitions)]
-        self._reader.assign(partitions)
-        await self._reader.seek_to_beginning(*partitions)
-        while not await self._at_end(partitions):
-            await self._take(timeout_ms=50)
+        await self._follower.start(*partitions_of(self._settings, self.topic))
+        async for batch in self._follower.to_ends():
+            self._take(batch)
 
     async def follow(self) -> None:
         """Keep up with the topic until cancelled."""
         while True:
-            await self._take(timeout_ms=1_000)
+            self._take(await self._follower.batch(wait_ms=1_000))
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._reader.stop()
+        await self._follower.stop()
 
-    async def _at_end(self, partitions: list[TopicPartition]) -> bool:
-        for partition in partitions:
-            end = read_end(self._reader, partition)
-            answered = self._reader.last_poll_timestamp(partition)
-            if end is None or not answered or await self._reader.position(partition) < end:
-                return False
-        return True
-
-    async def _take(self, timeout_ms: int) -> None:
-        fetched = await self._reader.getmany(timeout_ms=timeout_ms)
-        for records in fetched.values():
-            for record in records:
-                self._put(record)
+    def _take(self, batch: list[InputRecord]) -> None:
+        for record in batch:
+            self._put(record)
 
     def _put(self, record: InputRecord) -> None:
-        if isinstance(record, Unreadable):
-            note_unreadable(record, "in the topic only")
-            return
         if record.value is None:
             self._latest.pop((record.key or b"").decode("utf-8", "replace"), None)
             return
@@ -114,11 +96,7 @@ async def _caught_up(writer: Processor, settings: Settings) -> None:
     reader = consumer(settings, settings.topic_prefix + writer.group_id)
     await reader.start()
     try:
-        inputs = [
-            TopicPartition(settings.topic(topic.name), number)
-            for topic in writer.inputs
-            for number in range(topic.partitions)
-        ]
+        inputs = [each for topic in writer.inputs for each in partitions_of(settings, topic)]
         first = await reader.beginning_offsets(inputs)
         ends = await reader.end_offsets(inputs)
         behind = [each for each in inputs if ends[each] > first[each]]

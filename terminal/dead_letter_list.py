@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from runtime.follower import partitions_of
 from runtime.records import (
     LETTER_LEFT_OUT,
     LETTER_OF_BATCH,
@@ -206,11 +207,11 @@ def read(settings: Settings) -> Found:
 async def _read(settings: Settings, step: Step) -> Found:
     # Tasks first: each is committed with its dead letter, which so is found after it.
     tasks: dict[str, Task] = {}
-    async for record in topics.read(settings, topics.partitions_of(settings, TASKS)):
+    async for record in topics.read(settings, partitions_of(settings, TASKS)):
         message = topics.message_of(TASKS, record)
         if isinstance(message, Task) and _is_latest(message, tasks):
             tasks[message.task_id] = message
-    partitions = topics.partitions_of(settings, DEAD_LETTERS)
+    partitions = partitions_of(settings, DEAD_LETTERS)
     letters = [
         _letter(settings, each, tasks) async for each in topics.read(settings, partitions, step)
     ]

@@ -12,6 +12,7 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from runtime.clients import admin
+from runtime.follower import partitions_of
 from runtime.records import OutputRecord, Partitioner, key_id
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
@@ -287,7 +288,7 @@ def purge(
         ways = "name dead letters by N or --task, choose by --reason, --topic, --since or"
         raise Mistake(f"{ways} --until, or give --all", usage=True)
     settings = settings_here()
-    partitions = topics.partitions_of(settings, DEAD_LETTERS)
+    partitions = partitions_of(settings, DEAD_LETTERS)
     _, ends = asyncio.run(topics.stable_ends(settings, partitions))
     found = dead_letter_list.read(settings)
     doomed = found.at(places or []) if task is None else found.of_task(task)

@@ -10,6 +10,7 @@ import typer
 from domain.addresses import canonical
 from domain.people import of_seller
 from runtime.running_stack import settings_here
+from runtime.follower import partitions_of
 from runtime.settings import Settings
 from schemas.people import PEOPLE, Person, PersonErased
 from schemas.topic import COMMANDS_KEPT, ERASED_WITHIN
@@ -105,7 +106,7 @@ def what_follows(settings: Settings, erased: Sequence[Person], now: datetime) ->
 
 
 async def _found(settings: Settings, wanted: str, step: Step) -> list[Person]:
-    partitions = topics.partitions_of(settings, PEOPLE)
+    partitions = partitions_of(settings, PEOPLE)
     latest = await topics.latest_per_key(topics.read(settings, partitions, step))
     messages = (topics.message_of(PEOPLE, record) for record in latest)
     return matching((each for each in messages if isinstance(each, Person)), wanted)

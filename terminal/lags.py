@@ -7,6 +7,7 @@ from aiokafka import TopicPartition
 
 from runtime import clients
 from runtime.clients import admin
+from runtime.follower import partitions_of
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from terminal import topics
@@ -34,9 +35,7 @@ async def lags(settings: Settings) -> list[Lag]:
             if name.startswith(settings.topic_prefix)
         )
         there = await client.list_topics()
-    partitions = [
-        tp for topic in CATALOGUE.values() for tp in topics.partitions_of(settings, topic)
-    ]
+    partitions = [tp for topic in CATALOGUE.values() for tp in partitions_of(settings, topic)]
     topics.check_there(settings, there, {tp.topic for tp in partitions})
     # Offsets are read before ends: a commit in between would look ahead of the end.
     committed = {group: await _committed(settings, group, partitions) for group in groups}
@@ -69,7 +68,7 @@ def _lag(
     begins: dict[TopicPartition, int],
     ends: dict[TopicPartition, int],
 ) -> Lag:
-    own = topics.partitions_of(settings, CATALOGUE[name])
+    own = partitions_of(settings, CATALOGUE[name])
     # A partition that nothing is committed on will be read from its beginning.
     at = {tp: max(offsets.get(tp, 0), begins[tp]) for tp in own}
     behind = [max(ends[tp] - at[tp], 0) for tp in own]

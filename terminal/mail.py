@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from runtime.follower import partitions_of
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.letters import DELIVERIES, NOTICES, Delivery, DeliveryStatus, LetterResend, Notice
@@ -113,7 +114,7 @@ async def _one(settings: Settings, letter: str) -> tuple[Delivery, Notice | None
     delivery = await topics.latest(settings, DELIVERIES, letter)
     if not isinstance(delivery, Delivery):
         raise Mistake(f"no letter {letter}: `jointbuy letters list` names them")
-    partitions = topics.partitions_of(settings, NOTICES, delivery.recipient_id)
+    partitions = partitions_of(settings, NOTICES, delivery.recipient_id)
     async with aclosing(topics.read(settings, partitions)) as records:
         async for record in records:
             message = topics.message_of(NOTICES, record)
@@ -125,7 +126,7 @@ async def _one(settings: Settings, letter: str) -> tuple[Delivery, Notice | None
 async def _deliveries(settings: Settings, to: str | None) -> list[Delivery]:
     found: dict[Any, Delivery] = {}
     with progress("reading deliveries") as step:
-        partitions = topics.partitions_of(settings, DELIVERIES, to)
+        partitions = partitions_of(settings, DELIVERIES, to)
         async for record in topics.read(settings, partitions, step):
             message = topics.message_of(DELIVERIES, record)
             if isinstance(message, Delivery) and to in (None, message.recipient_id):

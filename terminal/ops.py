@@ -10,6 +10,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from runtime.follower import partitions_of
 from runtime.records import InputRecord, OutputRecord
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
@@ -69,7 +70,7 @@ def export(
 
 
 async def _export(settings: Settings, topic: Topic, step: Step) -> None:
-    partitions = topics.partitions_of(settings, topic)
+    partitions = partitions_of(settings, topic)
     # The reader of a pipe may close it.
     async with aclosing(topics.read(settings, partitions, step)) as records:
         if topic.compacted:
@@ -168,7 +169,7 @@ def park(
 
 
 async def _parked(settings: Settings) -> list[KeyParked]:
-    records = topics.read(settings, topics.partitions_of(settings, PARKED_KEYS))
+    records = topics.read(settings, partitions_of(settings, PARKED_KEYS))
     latest = await topics.latest_per_key(records)
     found = [topics.message_of(PARKED_KEYS, record) for record in latest]
     return sorted((each for each in found if isinstance(each, KeyParked)), key=lambda each: each.at)

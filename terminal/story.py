@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.orders import confirm_by
+from runtime.follower import partitions_of
 from runtime.records import Cause, InputRecord
 from runtime.settings import Settings
 from schemas.auctions import (
@@ -183,9 +184,7 @@ async def add_inputs(settings: Settings, facts: Sequence[Fact]) -> None:
 async def _facts_about(
     settings: Settings, key_id: str, told_by: Sequence[str], step: Step | None
 ) -> list[Fact]:
-    partitions = [
-        tp for name in told_by for tp in topics.partitions_of(settings, CATALOGUE[name], key_id)
-    ]
+    partitions = [tp for name in told_by for tp in partitions_of(settings, CATALOGUE[name], key_id)]
     facts: list[Fact] = []
     by_link: set[tuple[str, str]] = set()
     async for record in topics.read(settings, partitions, step):
@@ -220,7 +219,7 @@ def is_of(record: InputRecord, key_id: str) -> bool:
 
 async def _dead_letters(settings: Settings, ids: Collection[str], step: Step | None) -> list[Fact]:
     # They lie in the partition that they came from, which need not be their key's.
-    partitions = topics.partitions_of(settings, DEAD_LETTERS)
+    partitions = partitions_of(settings, DEAD_LETTERS)
     return [
         fact_of(settings, record)
         async for record in topics.read(settings, partitions, step)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from runtime import clients, transport
+from runtime.follower import RECORDS_MAX, Follower, partitions_of
 from runtime.records import (
     BadRecordError,
     Cause,
@@ -33,8 +34,6 @@ from terminal.console import Mistake, Step, say
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0
-POLL_MS = 20
-RECORDS_PER_POLL = 5_000
 
 
 @asynccontextmanager
@@ -56,16 +55,6 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[Any]:
         await stop()
 
 
-def partitions_of(
-    settings: Settings, topic: Topic, of_id: str | None = None
-) -> list[TopicPartition]:
-    """All partitions of a topic, or the one in which the records of an id lie."""
-    name = settings.topic(topic.name)
-    if of_id is not None:
-        return [TopicPartition(name, Partitioner(topic.partitions)(of_id))]
-    return [TopicPartition(name, number) for number in range(topic.partitions)]
-
-
 async def read(
     settings: Settings, partitions: Sequence[TopicPartition], step: Step | None = None
 ) -> AsyncGenerator[InputRecord, None]:
@@ -75,23 +64,27 @@ async def read(
     stderr. A caller that may stop early uses ``aclosing``, so that the connection does not outlive
     the loop.
     """
-    async with connected(clients.consumer(settings), settings) as reader:
-        await assign(reader, settings, partitions)
-        await reader.seek_to_beginning(*partitions)
-        begins = {tp: await reader.position(tp) for tp in partitions}
-        ends: dict[TopicPartition, int] = {}
+    async with _follower(settings, partitions) as follower:
+        begins = {tp: await follower.reader.position(tp) for tp in partitions}
         done = 0
         for tp in partitions:
-            async with aclosing(_batches(reader, tp, partitions, ends)) as batches:
-                async for batch in batches:
-                    done += len(batch)
-                    if step is not None:
-                        step(done, sum(end - begins[known] for known, end in ends.items()))
-                    for record in batch:
-                        if isinstance(record, Unreadable):
-                            _name_unreadable(record)
-                        else:
-                            yield record
+            async for batch in _batches(follower, tp):
+                done += len(batch)
+                if step is not None:
+                    step(done, sum(end - begins[known] for known, end in follower.ends.items()))
+                for record in batch:
+                    yield record
+
+
+@asynccontextmanager
+async def _follower(
+    settings: Settings, partitions: Sequence[TopicPartition]
+) -> AsyncIterator[Follower]:
+    """A follower of partitions that are there, from their beginnings."""
+    follower = Follower(settings, _name_unreadable, leaves_open=True)
+    async with connected(follower, settings):
+        await assign(follower.reader, settings, partitions)
+        yield follower
 
 
 def _name_unreadable(record: Unreadable) -> None:
@@ -99,47 +92,19 @@ def _name_unreadable(record: Unreadable) -> None:
 
 
 async def _batches(
-    reader: AIOKafkaConsumer,
-    tp: TopicPartition,
-    partitions: Sequence[TopicPartition],
-    ends: dict[TopicPartition, int],
+    follower: Follower, tp: TopicPartition, records_max: int = RECORDS_MAX
 ) -> AsyncGenerator[list[InputRecord], None]:
+    """The batches of a partition up to its end, none of them empty."""
     heard = time.monotonic()
-    while True:
-        # The answers for the others come with the first one's, so all ends are of about one moment.
-        _note_ends(reader, partitions, ends)
-        end = ends.get(tp)
-        # Control records leave gaps, so the position tells, not the last record.
-        if end is not None and await reader.position(tp) >= end:
-            return
-        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
-        if batch := fetched.get(tp):
+    async for batch in follower.to_end(tp, records_max):
+        if batch:
+            yield batch
             heard = time.monotonic()
-            beyond = end is not None and batch[-1].offset >= end
-            yield [record for record in batch if record.offset < end] if beyond else batch
-        _check_silence(heard, tp)
-
-
-def _note_ends(
-    reader: AIOKafkaConsumer, partitions: Iterable[TopicPartition], ends: dict[TopicPartition, int]
-) -> None:
-    for tp in partitions:
-        if tp in ends or not reader.last_poll_timestamp(tp):
-            continue
-        # The broker's own answer to ListOffsets is too low on the embedded one.
-        end = clients.read_end(reader, tp)
-        stable: int | None = reader.last_stable_offset(tp)
-        known = stable if end is None else end
-        if known is not None:
-            ends[tp] = known
-
-
-def _check_silence(heard: float, tp: TopicPartition) -> None:
-    if time.monotonic() - heard > SILENCE_SECONDS:
-        raise Mistake(
-            f"no records of {tp.topic} partition {tp.partition} for {SILENCE_SECONDS:.0f} s:"
-            " check the broker, then try again"
-        )
+        elif time.monotonic() - heard > SILENCE_SECONDS:
+            raise Mistake(
+                f"no records of {tp.topic} partition {tp.partition} for {SILENCE_SECONDS:.0f} s:"
+                " check the broker, then try again"
+            )
 
 
 async def latest_per_key(records: AsyncIterator[InputRecord]) -> list[InputRecord]:
@@ -158,17 +123,13 @@ async def stable_ends(
     settings: Settings, partitions: Sequence[TopicPartition]
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
     """The first offsets of partitions, and the offsets of their stable ends."""
-    async with connected(clients.consumer(settings), settings) as reader:
-        await assign(reader, settings, partitions)
-        begins: dict[TopicPartition, int] = await reader.beginning_offsets(list(partitions))
-        await reader.seek_to_end(*partitions)
-        ends: dict[TopicPartition, int] = {}
-        started = time.monotonic()
-        while len(ends) < len(partitions):
-            await reader.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
-            _note_ends(reader, partitions, ends)
-            _check_silence(started, partitions[0])
-        return begins, ends
+    async with _follower(settings, partitions) as follower:
+        begins = await follower.reader.beginning_offsets(list(partitions))
+        await follower.reader.seek_to_end(*partitions)
+        for tp in partitions:
+            async for _ in _batches(follower, tp):
+                pass
+        return begins, follower.ends
 
 
 async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause, InputRecord]:
@@ -181,34 +142,17 @@ async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause
     }
     if not places:
         return found
-    async with connected(clients.consumer(settings), settings) as reader:
-        partitions = sorted(set(places.values()))
-        await assign(reader, settings, partitions)
-        reader.pause(*partitions)
+    partitions = sorted(set(places.values()))
+    async with _follower(settings, partitions) as follower:
+        follower.reader.pause(*partitions)
         for cause, tp in places.items():
-            reader.resume(tp)
-            reader.seek(tp, cause.offset)
-            record = await _first(reader, tp, cause.offset)
-            reader.pause(tp)
-            if isinstance(record, Unreadable):
-                _name_unreadable(record)
-            elif record is not None and record.offset == cause.offset:
-                found[cause] = record
+            follower.reader.resume(tp)
+            follower.reader.seek(tp, cause.offset)
+            first = await anext(_batches(follower, tp, records_max=1), None)
+            follower.reader.pause(tp)
+            if first and first[0].offset == cause.offset:
+                found[cause] = first[0]
     return found
-
-
-async def _first(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> InputRecord | None:
-    heard = time.monotonic()
-    while True:
-        fetched = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=1)
-        if tp in fetched:
-            record: InputRecord = fetched[tp][0]
-            return record
-        end = clients.read_end(reader, tp)
-        at_end = end is not None and reader.last_poll_timestamp(tp) and offset >= end
-        if at_end or await reader.position(tp) > offset:
-            return None
-        _check_silence(heard, tp)
 
 
 async def assign(

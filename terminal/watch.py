@@ -9,6 +9,7 @@ from typing import Annotated
 
 import httpx
 import typer
+from httpx_sse import EventSource, ServerSentEvent
 from rich.console import RenderableType
 from rich.live import Live
 
@@ -17,18 +18,18 @@ from terminal.api import CONNECT_SECONDS, PREFIX, Place, connected
 from terminal.console import Mistake, mistakes, out, say, steady_json
 from terminal.options import Url, typed
 from terminal.show import what_is
-from terminal.sse import Event, Stream
 from terminal.watched import Watched, screen, watched
 
 IDS_MAX = 50
 #: A stream sends at least a comment every fifteen seconds.
 SILENCE_SECONDS = 45.0
-#: The longest pause between two tries.
+#: The pause between two tries, unless the stream tells another, and the longest pause.
+PAUSE_SECONDS = 2.0
 PAUSE_SECONDS_MAX = 15.0
 FRAMES_PER_SECOND = 2
 
 #: Takes a subject, its event, and whether it changed the view; ``None`` if there is trouble.
-Tell = Callable[[Watched, Event | None, bool], None]
+Tell = Callable[[Watched, ServerSentEvent | None, bool], None]
 
 
 @mistakes()
@@ -75,7 +76,7 @@ def _show_live(place: Place, found: list[Watched]) -> None:
         asyncio.run(_follow_all(place, found, lambda *_: live.refresh()))
 
 
-def _print_event(of: Watched, event: Event | None, _: bool) -> None:
+def _print_event(of: Watched, event: ServerSentEvent | None, _: bool) -> None:
     if event is None:
         _print_trouble(of)
     else:
@@ -83,7 +84,7 @@ def _print_event(of: Watched, event: Event | None, _: bool) -> None:
         sys.stdout.flush()
 
 
-def _print_line(of: Watched, event: Event | None, is_change: bool) -> None:
+def _print_line(of: Watched, event: ServerSentEvent | None, is_change: bool) -> None:
     if event is None:
         _print_trouble(of)
     elif is_change:
@@ -108,18 +109,22 @@ async def _follow(client: httpx.AsyncClient, of: Watched, tell: Tell) -> None:
     """Tell every state until the subject has ended; reconnect when the stream ends."""
     if of.has_ended and not of.version:
         return
-    stream, last_id, pause = Stream(), "", 0.0
+    last_id, pause, first_pause = "", 0.0, PAUSE_SECONDS
     while True:
         if pause:
             await asyncio.sleep(pause)
         try:
-            async with _stream(client, of, last_id) as received:
-                async for some in received:
+            async with _stream(client, of, last_id) as events:
+                async for event in events:
                     # The connection works again.
                     of.trouble, pause = "", 0.0
-                    for event in stream.take(some):
-                        last_id = event.id
-                        tell(of, event, of.take(event.data, datetime.now(UTC)))
+                    if event.retry is not None:
+                        first_pause = event.retry / 1000
+                    # httpx-sse also gives comments and pauses, as events without data.
+                    if not event.data:
+                        continue
+                    last_id = event.id
+                    tell(of, event, of.take(event.data, datetime.now(UTC)))
                     if of.has_ended:
                         return
             trouble = "the stream ended"
@@ -127,8 +132,7 @@ async def _follow(client: httpx.AsyncClient, of: Watched, tell: Tell) -> None:
             trouble = f"the connection is lost ({type(error).__name__})"
         except _Later as later:
             trouble, pause = str(later), max(pause, later.seconds)
-        stream.cut()
-        pause = min(max(pause * 2, stream.retry_ms / 1000), PAUSE_SECONDS_MAX)
+        pause = min(max(pause * 2, first_pause), PAUSE_SECONDS_MAX)
         of.trouble = f"{trouble}; trying again in {pause:g} s"
         tell(of, None, False)
 
@@ -144,9 +148,9 @@ class _Later(Exception):
 @asynccontextmanager
 async def _stream(
     client: httpx.AsyncClient, of: Watched, last_id: str
-) -> AsyncIterator[AsyncIterator[bytes]]:
+) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
     async with client.stream("GET", f"{of.path}/events", headers=headers) as answer:
         if answer.status_code != httpx.codes.OK:
             raise _Later(answer.status_code, answer.headers.get("Retry-After", ""))
-        yield answer.aiter_bytes()
+        yield EventSource(answer).aiter_sse()

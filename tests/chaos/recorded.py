@@ -32,15 +32,15 @@ from typing import Annotated, Any
 import httpx
 import orjson
 import typer
-from aiokafka import TopicPartition
 
-from runtime.clients import consumer, read_end
+from runtime.follower import partitions_of
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.orders import ORDERS
 from tests.oracle.compare import compare, purchase_keys
 from tests.oracle.recorded import Recorded, beibei, online_retail, read_lines
 from tests.system import plain_http
+from tests.system.stack import read_all
 
 #: Who is killed, and the topic whose committed positions say how far it is.
 VICTIMS = {"order_service": "orders", "favor_service": "purchases"}
@@ -169,31 +169,12 @@ class WholeTopic:
 
 def read_whole(settings: Settings, topic: str) -> WholeTopic:
     """Every committed record of a topic of versioned facts, a partition at a time in order."""
-    return asyncio.run(_read_whole(settings, topic))
-
-
-async def _read_whole(settings: Settings, topic: str) -> WholeTopic:
     whole = WholeTopic()
-    partitions = [
-        TopicPartition(settings.topic(topic), number)
-        for number in range(CATALOGUE[topic].partitions)
-    ]
-    reader = consumer(settings)
-    await reader.start()
-    try:
-        reader.assign(partitions)
-        while True:
-            for records in (await reader.getmany(timeout_ms=100, max_records=20_000)).values():
-                for record in records:
-                    whole.add(record.key.decode(), record.value)
-            for each in partitions:
-                end = read_end(reader, each)
-                if end is None or await reader.position(each) < end:
-                    break
-            else:
-                return whole
-    finally:
-        await reader.stop()
+    partitions = partitions_of(settings, CATALOGUE[topic])
+    asyncio.run(
+        read_all(settings, partitions, lambda each: whole.add(each.key.decode(), each.value))
+    )
+    return whole
 
 
 # --- kills ---------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ A secret `NAME` may be in a file instead: `NAME_FILE` then has the file's path. 
 error. `jointbuy up` gives each process only the secrets that it needs.
 """
 TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", Path: "path"}
+#: Only modules with one of these words, and in them only these nodes, can tell of settings.
+TELLS_OF_SETTINGS = re.compile("Settings|WithSecrets|environ|envvar|command_line|PROCESSORS")
+NODES = (ast.ClassDef, ast.Call, ast.Subscript, ast.keyword)
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
@@ -47,15 +50,17 @@ def settings_reference() -> str:
 
 
 @cache
-def sources() -> tuple[tuple[str, ast.Module], ...]:
-    """The dotted name and the syntax tree of every module of the product."""
+def sources() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
+    """The dotted name, and the nodes that may tell of settings, of every module that has some."""
     paths = (path for package in packages() for path in sorted((ROOT / package).rglob("*.py")))
+    texts = ((path, path.read_text(encoding="utf-8")) for path in paths)
     return tuple(
         (
             ".".join(path.relative_to(ROOT).with_suffix("").parts),
-            ast.parse(path.read_text(encoding="utf-8")),
+            tuple(each for each in ast.walk(ast.parse(text)) if isinstance(each, NODES)),
         )
-        for path in paths
+        for path, text in texts
+        if TELLS_OF_SETTINGS.search(text)
     )
 
 
@@ -64,8 +69,8 @@ def settings_classes() -> frozenset[type[BaseSettings]]:
     """Every settings class of the product."""
     modules = {
         module
-        for module, tree in sources()
-        for node in ast.walk(tree)
+        for module, nodes in sources()
+        for node in nodes
         if isinstance(node, ast.ClassDef) and node.name.endswith(("Settings", "WithSecrets"))
     }
     found = (value for name in modules for value in vars(importlib.import_module(name)).values())
@@ -82,8 +87,8 @@ def processes_of(settings: type[BaseSettings]) -> list[str]:
     """The processes that name the class where they begin."""
     return sorted(
         module.removesuffix(".__main__")
-        for module, tree in sources()
-        for node in ast.walk(tree)
+        for module, nodes in sources()
+        for node in nodes
         if isinstance(node, ast.Call) and settings.__name__ in _settings_of_process(node)
     )
 
@@ -102,8 +107,8 @@ def variables_in_code() -> set[str]:
     """Upper-case names in ``os.environ[…]``, ``os.environ.get(…)`` and ``envvar=…``."""
     return {
         node.value
-        for _, tree in sources()
-        for around in ast.walk(tree)
+        for _, nodes in sources()
+        for around in nodes
         for node in _names_of_variables(around)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

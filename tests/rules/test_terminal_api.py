@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from httpx_sse import ServerSentEvent
 
 from runtime.running_stack import ADMIN_KEY_FILE, Running, RunningWorker
 from schemas.api.auctions import AuctionDetail, AuctionView
@@ -18,10 +20,10 @@ from schemas.api.sellers import SellerView
 from schemas.api.todos import TodoView
 from schemas.parts import Model
 from services.storefront.api import document
-from terminal import api
+from terminal import api, watch
 from terminal.api import Api, Place, Refused, lines_of, place_of
 from terminal.console import Mistake
-from terminal.sse import Event, Stream
+from terminal.watched import Watched
 
 HERE = "http://127.0.0.1:8080"
 
@@ -251,18 +253,95 @@ def test_an_event_of_a_group_is_a_part_of_its_page() -> None:
 
 # --- streams -------------------------------------------------------------------------------------
 
-SENT = (
+FIRST = (
     b"retry: 2500\n\n: ping\n\nid: 1\ndata: {}\n\nid: 2\r\ndata:a\r\ndata: b \xe2\x80\xa8\r\n\r\n"
-    b"event: x\nid: 3\n\ndata: end"
+    b": ping\n\nid: 3\ndata: cut o"
 )
+AGAIN = b"retry: 20000\n\nid: 3\ndata: end\n\nid: 4\ndata: beyond\n\n"
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, len(SENT)])
-def test_events_of_a_stream_however_it_is_cut(size: int) -> None:
-    stream = Stream()
-    pieces = [SENT[start : start + size] for start in range(0, len(SENT), size)]
-    events = [event for piece in pieces for event in stream.take(piece)]
-    assert events == [Event("1", "{}"), Event("2", "a\nb \u2028")]
-    assert stream.retry_ms == 2_500
-    stream.cut()
-    assert list(stream.take(b"data: next\n\n")) == [Event("3", "next")]
+class Pieces(httpx.AsyncByteStream):
+    """A body that arrives in pieces of this size."""
+
+    def __init__(self, body: bytes, size: int) -> None:
+        self._pieces = [body[start : start + size] for start in range(0, len(body), size)]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+
+
+def events(body: bytes, size: int) -> httpx.Response:
+    kind = {"Content-Type": "text/event-stream; charset=utf-8"}
+    return httpx.Response(200, headers=kind, stream=Pieces(body, size))
+
+
+class Group(Watched):
+    """Ends with the data ``end``."""
+
+    def take(self, data: str, now: datetime) -> bool:
+        self.status = "complete" if data == "end" else "open"
+        return True
+
+
+class Following:
+    """Follows a group; keeps the ids that were asked after, the pauses and what was told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: httpx.Response) -> None:
+        self.after: list[str | None] = []
+        self.pauses: list[float] = []
+        self.told: list[tuple[str, str] | str] = []
+        self._answers = iter(answers)
+        monkeypatch.setattr(watch.asyncio, "sleep", self._sleep)
+
+    async def follow(self, status: str) -> None:
+        group = Group("GB-1", "/group", "tea", status, 0, 5, "", datetime.now(UTC), version=1)
+        transport = httpx.MockTransport(self._answer)
+        async with httpx.AsyncClient(base_url=HERE, transport=transport) as client:
+            await watch._follow(client, group, self._tell)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.after.append(request.headers.get("Last-Event-ID"))
+        return next(self._answers)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    def _tell(self, of: Watched, event: ServerSentEvent | None, _: bool) -> None:
+        self.told.append((event.id, event.data) if event else of.trouble)
+
+
+SIZES = [1, 2, 7, len(FIRST)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_stream_goes_on_behind_its_last_event_however_it_is_cut(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = Following(
+        monkeypatch,
+        httpx.Response(503, headers={"Retry-After": "7"}),
+        events(FIRST, size),
+        httpx.Response(200, text="<html>"),
+        events(AGAIN, size),
+    )
+    await following.follow("open")
+    assert following.after == [None, None, "2", "2"]
+    assert following.pauses == [14, 2.5, 5]
+    assert following.told == [
+        "no stream now (HTTP 503); trying again in 14 s",
+        ("1", "{}"),
+        ("2", "a\nb \u2028"),
+        "the stream ended; trying again in 2.5 s",
+        "the connection is lost (SSEError); trying again in 5 s",
+        ("3", "end"),
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_state_of_what_has_ended_is_told(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = Following(monkeypatch, events(AGAIN, size))
+    await following.follow("complete")
+    assert following.told == [("3", "end")]

@@ -14,6 +14,7 @@ from typing import Any, cast
 import orjson
 import pytest
 import typer
+from httpx_sse import ServerSentEvent
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -39,7 +40,6 @@ from terminal import (
     why,
 )
 from terminal.dead_letter_list import DeadLetter, Found
-from terminal.sse import Event
 from terminal.story import Fact, Story
 
 TERMINAL = Path(console.__file__).parent
@@ -278,11 +278,11 @@ def test_what_is_watched_can_t_steer_either(
     one = watched_one()
     one.trouble = trouble
     data = json.dumps({"product": NASTY}, ensure_ascii=False)
-    watch._print_event(one, Event("1", data), True)
+    watch._print_event(one, ServerSentEvent(id="1", data=data), True)
     line = capsys.readouterr().out
     assert json.loads(line) == {"product": NASTY}
     assert steering_in(line) == []
-    watch._print_line(one, Event("1", data), True)
+    watch._print_line(one, ServerSentEvent(id="1", data=data), True)
     watch._print_trouble(one)
     both = capsys.readouterr()
     assert "tea" in both.out

@@ -22,8 +22,8 @@ import httpx
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from runtime.clients import consumer, read_end
-from tests.system.stack import Stack
+from runtime.records import InputRecord, Unreadable
+from tests.system.stack import Stack, read_all
 
 Kind = Literal["secret", "card", "address"]
 #: Where something was read, and what.
@@ -153,27 +153,15 @@ async def _in_topics(stack: Stack) -> list[Place]:
         for topic in described
         for each in topic["partitions"]
     ]
-    reader = consumer(stack.settings)
-    await reader.start()
     places: list[Place] = []
-    try:
-        reader.assign(partitions)
-        waiting = set(partitions)
-        while waiting:
-            for records in (await reader.getmany(timeout_ms=200)).values():
-                for record in records:
-                    headers = (name.encode() + b": " + text for name, text in record.headers)
-                    parts = (record.key or b"", record.value or b"", *headers)
-                    name = record.topic.removeprefix(stack.prefix)
-                    places.append(
-                        (f"topic {name}/{record.partition}/{record.offset}", b"\n".join(parts))
-                    )
-            for each in list(waiting):
-                end = read_end(reader, each)
-                if end is not None and await reader.position(each) >= end:
-                    waiting.remove(each)
-    finally:
-        await reader.stop()
+
+    def keep(record: InputRecord | Unreadable) -> None:
+        headers = (name.encode() + b": " + text for name, text in record.headers)
+        parts = (record.key or b"", record.value or b"", *headers)
+        name = record.topic.removeprefix(stack.prefix)
+        places.append((f"topic {name}/{record.partition}/{record.offset}", b"\n".join(parts)))
+
+    await read_all(stack.settings, partitions, keep)
     return places
 
 

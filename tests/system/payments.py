@@ -15,16 +15,15 @@ from typing import Any, Self
 
 import httpx
 import orjson
-from aiokafka import TopicPartition
 
 from domain.ledger import balances, entries
-from runtime.clients import consumer, producer
+from runtime.clients import producer
+from runtime.follower import Follower, partitions_of
 from runtime.ports import free_port
 from runtime.records import as_record
 from runtime.transport import send
 from schemas.parts import Message
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
-from schemas.topic import PARTITIONS
 from stack.brokers import end_with_parent
 from tests.system import plain_http
 from tests.system.stack import Stack, Worker, partition_of, until
@@ -121,26 +120,23 @@ class Outside:
 
     async def _follow(self) -> None:
         settings = self.stack.settings
-        reader, sender = consumer(settings), producer(settings)
-        await reader.start()
+        follower, sender = Follower(settings), producer(settings)
         await sender.start()
         under_way: set[asyncio.Task[None]] = set()
         try:
-            topic = settings.topic(PAYMENTS.name)
-            reader.assign([TopicPartition(topic, number) for number in range(PARTITIONS)])
+            await follower.start(*partitions_of(settings, PAYMENTS))
             async with httpx.AsyncClient(timeout=10) as client:
                 while not self._stopping.is_set():
-                    for records in (await reader.getmany(timeout_ms=50)).values():
-                        for record in records:
-                            for step in self._steps(orjson.loads(record.value), sender, client):
-                                task = asyncio.create_task(step)
-                                under_way.add(task)
-                                task.add_done_callback(under_way.discard)
-                                task.add_done_callback(self._note_failure)
+                    for record in await follower.batch(wait_ms=50):
+                        for step in self._steps(orjson.loads(record.value), sender, client):
+                            task = asyncio.create_task(step)
+                            under_way.add(task)
+                            task.add_done_callback(under_way.discard)
+                            task.add_done_callback(self._note_failure)
         finally:
             if under_way:
                 await asyncio.wait(under_way, timeout=10)
-            await reader.stop()
+            await follower.stop()
             await sender.stop()
 
     def _steps(

@@ -18,7 +18,8 @@ import orjson
 from aiokafka import TopicPartition
 
 from runtime.admin import create_topics
-from runtime.clients import consumer, producer, read_end
+from runtime.clients import producer
+from runtime.follower import Follower
 from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
@@ -123,6 +124,20 @@ class Seen:
     key: str | None
     value: Any
     headers: dict[str, str]
+
+
+async def read_all(
+    settings: Settings, partitions: Iterable[TopicPartition], take: Callable[[Any], None]
+) -> None:
+    """Take every committed record, and all that can't be read, one partition after the other."""
+    follower = Follower(settings, take)
+    try:
+        await follower.start(*partitions)
+        async for batch in follower.to_ends():
+            for record in batch:
+                take(record)
+    finally:
+        await follower.stop()
 
 
 def until(what: str, condition: Callable[[], Any], timeout: float = DEADLINE_SECONDS) -> Any:
@@ -242,22 +257,9 @@ class Stack:
     async def _read_raw(self, topic: str) -> list[Any]:
         count = CATALOGUE[topic].partitions if topic in CATALOGUE else PARTITIONS
         partitions = [TopicPartition(self.settings.topic(topic), number) for number in range(count)]
-        reader = consumer(self.settings)
-        await reader.start()
         found: list[Any] = []
-        try:
-            reader.assign(partitions)
-            while True:
-                for records in (await reader.getmany(timeout_ms=100)).values():
-                    found += records
-                for each in partitions:
-                    end = read_end(reader, each)
-                    if end is None or await reader.position(each) < end:
-                        break
-                else:
-                    return sorted(found, key=lambda record: (record.partition, record.offset))
-        finally:
-            await reader.stop()
+        await read_all(self.settings, partitions, found.append)
+        return sorted(found, key=lambda record: (record.partition, record.offset))
 
     def latest(self, topic: str) -> dict[str, Any]:
         """The latest value of every key."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from domain.tries import PAUSES, TRIED_FOR
 from runtime.rows import Call, Name, Rows, spread_pause
 from schemas.parts import Message
 from schemas.reasons import PaymentFailure
@@ -19,9 +20,6 @@ from services.payment_service.rules.reports import Outcome, take_outcome
 Action = Literal["ask", "withdraw", "capture", "lift", "refund"]
 ReplyOutcome = Outcome | Literal["pending", "declined", "disputed", "again", "ours"]
 
-TRIED_FOR = timedelta(days=3)
-#: After the first, the second, … try in vain; the last for all further ones.
-PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 3600, 7200))
 #: How long the provider knows an idempotency key, less an hour.
 KEY_KEPT = timedelta(hours=23)
 #: When a page is looked at of whose end no report came: it is open for a day.

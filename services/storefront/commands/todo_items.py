@@ -7,10 +7,11 @@ any of it: a mail server's or a shop's words may repeat one, so they are masked.
 
 import shlex
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from domain.tries import PAUSES, TRIED_FOR
 from runtime.masking import without_addresses
 from schemas.api.todos import Way
 from schemas.letters import Delivery
@@ -47,8 +48,8 @@ _TO_MEND: Final[frozenset[str]] = frozenset(
         RecordReason.BEYOND_LIMITS,
     }
 )
-#: shop_bridge tries for three days; a payment that is pending after them needs people.
-BRIDGE_TRIES_FOR: Final = timedelta(days=3, hours=2)
+#: When shop_bridge has made its last try; a payment that is then still pending needs people.
+BRIDGE_TRIES_FOR: Final = TRIED_FOR + PAUSES[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Reading on in topics without a consumer group: every web process sees every record."""
+"""Reading on in topics without a consumer group: every web process sees every record.
+
+Unlike the runtime's, this follower survives lost connections, missing topics and lost offsets.
+"""
 
 import asyncio
 import time
@@ -133,7 +136,7 @@ class Follower:
         topic = self._topics[place.topic]
         for record in records:
             if isinstance(record, Unreadable):
-                note_unreadable(record, "in the topic only")
+                note_unreadable(record)
             else:
                 self._take(topic, record)
             self.positions[topic.name, place.partition] = offset_after(record)

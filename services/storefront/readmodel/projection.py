@@ -230,7 +230,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._now_ms = max(self._now_ms, in_range(record.timestamp))
         if isinstance(record, Unreadable):
             UNREADABLE.inc()
-            note_unreadable(record, "in the topic only")
+            note_unreadable(record)
             return
         try:
             if record.value is None:

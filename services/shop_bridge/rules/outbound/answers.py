@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.tries import PAUSES, TRIED_FOR
 from runtime.rows import Call, Name, Rows, spread_pause
 from schemas.parts import Message
 from services.shop_bridge.rules.outbound.rows import (
@@ -25,11 +26,8 @@ from services.shop_bridge.rules.outbound.rows import (
 from services.shop_bridge.rules.outbound.shares import candidates, id_of, left_of, source_of
 from services.shop_bridge.rules.outbound.steps import go_on, report_failure
 
-#: After the first, the second, … try in vain; the last for all further ones.
-PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 3600, 7200))
 #: A shop may still be at work on what it did not answer: nobody looks before it has ended.
 OPEN_PAUSE = timedelta(seconds=90)
-TRIED_FOR = timedelta(days=3)
 #: What is that old when it is first asked for may have an end that is not read yet, as when all is
 #: read from the beginning.
 OLD = timedelta(minutes=1)
