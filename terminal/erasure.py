@@ -9,8 +9,8 @@ import typer
 
 from domain.addresses import canonical
 from domain.people import of_seller
-from runtime.running_stack import settings_here
 from runtime.follower import partitions_of
+from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.people import PEOPLE, Person, PersonErased
 from schemas.topic import COMMANDS_KEPT, ERASED_WITHIN

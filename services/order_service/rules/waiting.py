@@ -61,7 +61,7 @@ def wait(message: Waiter, rows: Rows, now: datetime) -> Sequence[Message]:
             raise UnusableError(problem, RecordReason.MISTYPED_GROUP)
         return _refuse(message, name, refused, rows, now)
     people: Sequence[Person] = ()
-    if isinstance(message, OrderPlaced | OrderPaid) and message.member_email:
+    if isinstance(message, OrderPlaced | OrderPaid):
         message, people = _without_address(message, rows, now)
     until = now + UNKNOWN_GROUP_WAIT
     rows[DUE("expire", keep_waiting(message, rows, now, until))] = Due(until)
@@ -72,12 +72,13 @@ def _without_address(
     message: OrderPlaced | OrderPaid, rows: Rows, now: datetime
 ) -> tuple[OrderPlaced | OrderPaid, Sequence[Person]]:
     """An order as it waits, and its address for ``people`` unless it is a repeat."""
-    name = EARLY(message.source, message.order_id)
     contact = message.contact
-    assert contact is not None
-    people = () if name in rows else person_of(contact, now)
-    rows[name] = Early()
-    reached = {"person_id": contact.reached_as}
+    people: Sequence[Person] = ()
+    if message.member_email and contact is not None:
+        name = EARLY(message.source, message.order_id)
+        people = () if name in rows else person_of(contact, now)
+        rows[name] = Early()
+    reached = {"person_id": contact.reached_as if contact else None}
     without = dict.fromkeys(("member_email", "member_locale", "member_time_zone"))
     return message.model_copy(update=reached | without), people
 
