@@ -208,8 +208,9 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
     terms = _fact(
         "group-purchases", "GroupPurchase", group_id=group_id, request_id="r-1", version=1,
         definition_id="d-1", requested_at=NOW, issued_at=NOW, product=product, unit_price=1000,
-        currency="EUR", organizer={"id": "m-ada", "person_id": "m-ada"}, number_of_products=5, opens_at=NOW,
-        closes_at=later, payment={"scope": "member", "method": "invoice"}, visibility="public",
+        currency="EUR", organizer={"id": "m-ada", "person_id": "m-ada"}, number_of_products=5,
+        opens_at=NOW, closes_at=later, payment={"scope": "member", "method": "invoice"},
+        visibility="public",
     )  # fmt: skip
     issued = _fact(
         "request-outcomes", "IdIssued", request_id="r-1", group_id=group_id, issued_at=NOW
