@@ -71,7 +71,7 @@ class CallingDriver(Driver):
 
     def claim(self, name: str, now: datetime) -> Request:
         call: Call = self.rows[name]
-        self.rows[name] = replace(call, owner="w", tries=call.tries + 1)
+        self.rows[name] = replace(call, owner="w")
         return PROCESSOR.calls["card"].request(name, self.rows, now)
 
     def crash(self, name: str) -> None:
