@@ -177,6 +177,7 @@ class Calls:
         row: Call | None = fold.rows(key).get(name)
         if row is not None and row.owner == self._owner and row.claim == claim.claim_id:
             return row
+        fold.called.add(claim.row_key)  # a call that replaced it waited for its end
         return None
 
     def claim(self, fold: Fold, wall_ms: int) -> list[Claim]:

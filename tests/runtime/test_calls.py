@@ -392,6 +392,28 @@ async def test_the_answer_to_an_earlier_call_of_the_name_is_not_the_answer_to_th
     await partition.crash()
 
 
+async def test_a_call_that_replaces_one_under_way_is_made_after_that_one(tmp_path: Path) -> None:
+    """The answer to the first is of no use any more; nothing else would start the second."""
+    outside = Outside(answers=[Answer("the first"), Answer("the second")])
+    partition = Partition(tmp_path, outside)
+    partition.want("ann")
+    partition.turn()
+    await outside.was_asked()
+    partition.want("ann")
+    assert partition.turn() == 0
+    outside.answer_allowed.set()
+    await partition.answered()
+    assert partition.turn() == 0
+    assert partition.done("ann") is None
+    assert partition.turn() == 1
+    await partition.answered()
+    partition.turn()
+    found = partition.done("ann")
+    assert found is not None
+    assert found.text == "the second"
+    await partition.crash()
+
+
 async def test_a_line_that_a_crash_cut_short_is_no_answer(tmp_path: Path) -> None:
     outside = Outside()
     outside.answer_allowed.set()
