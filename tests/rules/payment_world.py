@@ -169,7 +169,7 @@ class Provider:
         session = self.sessions[request.session]
         if session.status == "complete":
             return self._as_paid(session)
-        self._expire(session, now)
+        self._expire(request.session, now)
         return Reply("cancelled")
 
     def _capture(self, request: Request, now: datetime) -> Reply:
@@ -220,7 +220,7 @@ class Provider:
         self._tell(session.payment_id, told, now, session.intent)
 
     def abandon(self, name: str, now: datetime) -> None:
-        self._expire(self.sessions[name], now)
+        self._expire(name, now)
 
     def lapse(self, name: str, now: datetime) -> None:
         """A hold ends by itself."""
@@ -249,10 +249,11 @@ class Provider:
             )
         )
 
-    def _expire(self, session: Session, now: datetime) -> None:
+    def _expire(self, name: str, now: datetime) -> None:
+        session = self.sessions[name]
         if session.status == "open":
             session.status = "expired"
-            self._tell(session.payment_id, "failed", now, None)
+            self._tell(session.payment_id, "failed", now, name)
 
     def _tell(self, payment_id: str, status: Any, now: datetime, reference: str | None) -> None:
         self.told += 1
@@ -416,7 +417,7 @@ class World:
             return
         if how == "lost":
             reply = Reply("again", "no answer")
-        self.payments.settle(name, reply, self.now)
+        self.payments.settle(name, replace(reply, key=request.key), self.now)
 
     def hear_provider(self, *, again: bool = False) -> None:
         """A webhook arrives."""
