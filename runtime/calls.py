@@ -13,6 +13,7 @@ While a server is down, the calls to it are not claimed, so they cost no record;
 import asyncio
 import heapq
 import time
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -78,8 +79,8 @@ class Calls:
         self._queue = CallQueue()
         self._since: dict[str, datetime] = {}
         self._oldest: list[tuple[datetime, str]] = []
-        # Tries that were begun and not answered, by row key: whether they were done is open.
-        self._open: dict[str, int] = {}
+        # Claims that were begun and not answered, by row key: whether they were done is open.
+        self._open: dict[str, str] = {}
         self._claims: dict[str, Claim] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._replies: deque[tuple[Claim, Any, int]] = deque()
@@ -92,12 +93,12 @@ class Calls:
 
     def open(self, store: Store) -> None:
         """Take up where this worker, or another, left off."""
-        begun: set[tuple[str, int]] = set()
-        answered: dict[tuple[str, int], Line] = {}
+        begun: set[tuple[str, str]] = set()
+        answered: dict[tuple[str, str], Line] = {}
         for line in self._journal.lines():
-            begun.add((line.row, line.tries))
+            begun.add((line.row, line.claim))
             if line.at:
-                answered[line.row, line.tries] = line
+                answered[line.row, line.claim] = line
         for row_key in store.calls():
             stored = store.get(row_key.encode())
             if stored is None:
@@ -106,12 +107,12 @@ class Calls:
             self._note(row_key, row)
             if row.owner != self._owner:
                 continue
-            if (row_key, row.tries) in begun:
-                self._open[row_key] = row.tries
-            reply_line = answered.get((row_key, row.tries))
+            if (row_key, row.claim) in begun:
+                self._open[row_key] = row.claim
+            reply_line = answered.get((row_key, row.claim))
             if reply_line is not None:
                 kind = self._processor.calls[_call_of(row_key)].reply
-                claim = Claim(row_key, row.tries, None, row.lease_until or row.at)
+                claim = Claim(row_key, row.claim, None, row.lease_until or row.at)
                 self._claims[row_key] = claim
                 reply = msgspec.json.decode(reply_line.reply, type=kind)
                 self._replies.append((claim, reply, reply_line.at))
@@ -174,8 +175,10 @@ class Calls:
         self._open.pop(claim.row_key, None)
         key, _, name = claim.row_key.partition("\x00")
         row: Call | None = fold.rows(key).get(name)
-        is_its = row is not None and row.owner == self._owner and row.tries == claim.tries
-        return row if is_its else None
+        if row is not None and row.owner == self._owner and row.claim == claim.claim_id:
+            return row
+        fold.called.add(claim.row_key)  # a call that replaced it waited for its end
+        return None
 
     def claim(self, fold: Fold, wall_ms: int) -> list[Claim]:
         """Claim what may be done now; to be launched once that is committed."""
@@ -214,7 +217,7 @@ class Calls:
         key, _, name = row_key.partition("\x00")
         # A claim that nobody answered: done or not is open unless our file says it was not begun.
         is_open = bool(row.owner) and (
-            row.owner != self._owner or self._open.pop(row_key, 0) == row.tries
+            row.owner != self._owner or self._open.pop(row_key, None) == row.claim
         )
         self.repeated += is_open
         now = instant(wall_ms)
@@ -222,14 +225,14 @@ class Calls:
             row,
             owner=self._owner,
             lease_until=now + timedelta(seconds=self._callers[_call_of(row_key)].lease.seconds),
-            tries=row.tries + 1,
+            claim=uuid.uuid4().hex,
             ambiguous=row.ambiguous or is_open,
         )
         fold.rows(key)[name] = claimed
         request = fold.request(key, name, wall_ms)
         assert claimed.lease_until is not None
         is_probe = bool(server) and self._servers.begin(server)
-        claim = Claim(row_key, claimed.tries, request, claimed.lease_until, server, is_probe)
+        claim = Claim(row_key, claimed.claim, request, claimed.lease_until, server, is_probe)
         self._claims[row_key] = claim
         return claim
 
@@ -246,8 +249,8 @@ class Calls:
         deadline = asyncio.timeout_at(ends - caller.lease.after_begin)
 
         def begin() -> None:
-            self._open[claim.row_key] = claim.tries
-            self._journal.begun(claim.row_key, claim.tries)
+            self._open[claim.row_key] = claim.claim_id
+            self._journal.begun(claim.row_key, claim.claim_id)
             deadline.reschedule(ends)
 
         try:
@@ -376,8 +379,8 @@ class Calls:
         for row_key, claim in self._claims.items():
             key, _, name = row_key.partition("\x00")
             row: Call | None = fold.rows(key).get(name)
-            has_begun = self._open.get(row_key) == claim.tries
-            if row is not None and row.tries == claim.tries and not has_begun:
+            has_begun = self._open.get(row_key) == claim.claim_id
+            if row is not None and row.claim == claim.claim_id and not has_begun:
                 fold.rows(key)[name] = replace(row, owner="", lease_until=None)
 
     async def cancel(self) -> None:

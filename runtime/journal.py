@@ -20,12 +20,13 @@ import msgspec
 class Claim:
     """A call under way, at the ``server`` that it goes to.
 
+    ``claim_id`` differs from those of all other claims, also of earlier calls of the same row.
     ``is_probe``: it tests whether a server that was down answers again. ``called_off``: it was
     cancelled because the server went down.
     """
 
     row_key: str
-    tries: int
+    claim_id: str
     request: Any
     lease_until: datetime
     server: str = ""
@@ -37,7 +38,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     """A line of the journal: begun, or answered at a time in milliseconds."""
 
     row: str
-    tries: int
+    claim: str
     reply: msgspec.Raw = msgspec.Raw(b"")
     at: int = 0
 
@@ -62,9 +63,9 @@ class Journal:
             with suppress(msgspec.DecodeError):
                 yield msgspec.json.decode(line, type=Line)
 
-    def begun(self, row_key: str, tries: int) -> None:
+    def begun(self, row_key: str, claim_id: str) -> None:
         """Note that a call begins: a crash now leaves its outcome open."""
-        os.write(self._file, _begun(row_key, tries))
+        os.write(self._file, _begun(row_key, claim_id))
 
     def answered(self, claim: Claim, reply: Any, at_ms: int) -> None:
         """Note the reply of a call."""
@@ -74,14 +75,14 @@ class Journal:
         """Clear it: none of its calls is open."""
         os.ftruncate(self._file, 0)
 
-    def keep(self, begun: Mapping[str, int], answered: Iterable[tuple[Claim, Any, int]]) -> None:
+    def keep(self, begun: Mapping[str, str], answered: Iterable[tuple[Claim, Any, int]]) -> None:
         """Keep only these lines, in one step: a crash leaves either the old or the new file.
 
         A call missing here would count as not begun, and its repeat would not be counted.
         """
         partial = self._path.with_name(f"{self._path.name}.partial")
         with partial.open("wb") as file:
-            file.writelines(_begun(row_key, tries) for row_key, tries in begun.items())
+            file.writelines(_begun(row_key, claim_id) for row_key, claim_id in begun.items())
             file.writelines(_answered(*each) for each in answered)
             file.flush()
             os.fsync(file.fileno())
@@ -99,13 +100,13 @@ class Journal:
         os.close(self._file)
 
 
-def _begun(row_key: str, tries: int) -> bytes:
-    return msgspec.json.encode(Line(row_key, tries)) + b"\n"
+def _begun(row_key: str, claim_id: str) -> bytes:
+    return msgspec.json.encode(Line(row_key, claim_id)) + b"\n"
 
 
 def _answered(claim: Claim, reply: Any, at_ms: int) -> bytes:
     encoded = msgspec.Raw(msgspec.json.encode(reply))
-    return msgspec.json.encode(Line(claim.row_key, claim.tries, encoded, at_ms)) + b"\n"
+    return msgspec.json.encode(Line(claim.row_key, claim.claim_id, encoded, at_ms)) + b"\n"
 
 
 def owner_of(folder: Path) -> str:

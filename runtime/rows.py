@@ -59,14 +59,14 @@ class Call:
     """Something is to be done outside, not before ``at`` on the wall clock; wanted ``since`` then.
 
     Rules give these two. The rest is the runtime's: who does it now, until when nobody else may,
-    how often it was begun, and whether an earlier try may have been done without its reply known.
+    the id of this claim, and whether an earlier try may have been done without its reply known.
     """
 
     at: datetime
     since: datetime
     owner: str = ""
     lease_until: datetime | None = None
-    tries: int = 0
+    claim: str = ""
     ambiguous: bool = False
 
 

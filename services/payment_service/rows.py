@@ -28,6 +28,8 @@ NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 DISPUTED = PaymentFailure.DISPUTED
 #: The problem after a lost dispute: people decide.
 DISPUTE_LOST = PaymentFailure.DISPUTE_LOST
+#: So many failed tries are remembered by name: a report of an older one does not come any more.
+PAST_KEPT = 20
 #: The payer of a group that pays as one.
 ORGANIZER = ""
 
@@ -188,7 +190,8 @@ class Move:
     """One movement of money, and how the tries to bring it about went.
 
     - ``parent``: the payment it is of: what a capture or release takes from, a refund goes back to.
-    - ``reference``: the provider's; ``session``: of the page where the payer pays.
+    - ``reference``: the provider's; ``session``: of the page where the payer pays. ``past``: the
+      provider's names of pages and refunds that have failed, the latest.
     - ``was_there``: it was authorised or paid at some time. ``is_void``: to be called off.
     - ``keys``: the number of the idempotency key in use. ``looks``: look before doing it again.
     - ``is_unsure``: given up, and it may have been done. It counts as done until it is retried.
@@ -210,6 +213,7 @@ class Move:
     reference: str | None = None
     session: str | None = None
     page: str | None = None
+    past: tuple[str, ...] = ()
     was_there: bool = False
     is_void: bool = False
     keys: int = 1
@@ -236,6 +240,21 @@ class Move:
     def has_failed(self) -> bool:
         """Whether it certainly was not done, and people have to act."""
         return self.status == "failed" and not self.is_unsure
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the payer is asked for it, on a page of the provider."""
+        return self.method == "card" and self.kind in ("authorisation", "charge")
+
+    @property
+    def tried_as(self) -> str | None:
+        """The provider's name of the present try: of the page or the refund, once it is known."""
+        reference = self.reference if self.method == "card" else None
+        return self.session if self.has_page else reference
+
+    def past_with(self, name: str | None) -> tuple[str, ...]:
+        """``past`` once this page or refund has failed, too."""
+        return self.past if not name or name in self.past else (*self.past, name)[-PAST_KEPT:]
 
     @property
     def is_disputed(self) -> bool:

@@ -79,7 +79,7 @@ class CallingDriver(Driver):
 
     def claim(self, name: str, now: datetime) -> Request:
         call: Call = self.rows[name]
-        self.rows[name] = replace(call, owner="w", tries=call.tries + 1)
+        self.rows[name] = replace(call, owner="w")
         return PROCESSOR.calls["card"].request(name, self.rows, now)
 
     def crash(self, name: str) -> None:
@@ -177,7 +177,7 @@ class Provider:
         session = self.sessions[request.session]
         if session.status == "complete":
             return self._as_paid(session)
-        self._expire(session, now)
+        self._expire(request.session, now)
         return Reply("cancelled")
 
     def _capture(self, request: Request, now: datetime) -> Reply:
@@ -228,7 +228,7 @@ class Provider:
         self._tell(session.payment_id, told, now, session.intent)
 
     def abandon(self, name: str, now: datetime) -> None:
-        self._expire(self.sessions[name], now)
+        self._expire(name, now)
 
     def lapse(self, name: str, now: datetime) -> None:
         """A hold ends by itself."""
@@ -257,10 +257,11 @@ class Provider:
             )
         )
 
-    def _expire(self, session: Session, now: datetime) -> None:
+    def _expire(self, name: str, now: datetime) -> None:
+        session = self.sessions[name]
         if session.status == "open":
             session.status = "expired"
-            self._tell(session.payment_id, "failed", now, None)
+            self._tell(session.payment_id, "failed", now, name)
 
     def _tell(self, payment_id: str, status: Any, now: datetime, reference: str | None) -> None:
         self.told += 1
@@ -424,7 +425,7 @@ class World:
             return
         if how == "lost":
             reply = Reply("again", "no answer")
-        self.payments.settle(name, reply, self.now)
+        self.payments.settle(name, replace(reply, key=request.key), self.now)
 
     def hear_provider(self, *, again: bool = False) -> None:
         """A webhook arrives."""

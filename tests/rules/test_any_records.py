@@ -207,7 +207,7 @@ class Service:
         if not self.fold.can_call(key):
             return
         ambiguous = choices.evenly((False, True))
-        claimed = replace(call, owner="w", tries=call.tries + 1, ambiguous=ambiguous)
+        claimed = replace(call, owner="w", ambiguous=ambiguous)
         self.fold.rows(key)[name] = claimed
         request = self.fold.request(key, name, self.fold.now_ms)
         reply = choices.reply(self.processor.calls[name.split("/")[1]].reply)

@@ -450,7 +450,7 @@ def test_what_is_known_is_not_taken_back_by_late_words(
 def test_a_report_that_is_faster_than_the_reply_wins() -> None:
     group, payment_id = asked()
     name = _call(group)
-    group[name] = replace(group[name], owner="w", tries=1)
+    group[name] = replace(group[name], owner="w")
     reports.take_report(report(payment_id, "authorised"), group, T)
     provider.settle(name, PAGE, group, T)
     assert group[f"payment/{payment_id}"].status == "authorised"

@@ -133,6 +133,7 @@ def test_events_become_reports_if_they_are_of_ours(
 ) -> None:
     report = report_of(event(kind, **told))
     assert (report.status if report else None) == status
+    assert report is None or report.provider_reference == "pi_1", "it names what it is about"
 
 
 @pytest.mark.parametrize(

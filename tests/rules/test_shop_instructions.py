@@ -82,7 +82,7 @@ class Group:
         """The next call that is due is claimed, made, and answered."""
         name, call = min(self.calls, key=lambda each: each[1].at)
         self.now = max(self.now, call.at)
-        self.rows[name] = claimed = replace(call, owner="w", tries=1, ambiguous=ambiguous)
+        self.rows[name] = claimed = replace(call, owner="w", ambiguous=ambiguous)
         asked: Request = hearing.request(name, self.rows, self.now)
         rest = Reply("later", seconds=asked.rest_seconds)
         reply = rest if asked.rest_seconds else shop(asked)

@@ -48,7 +48,6 @@ class Answer:
 @dataclass(slots=True)
 class Done:
     text: str
-    tries: int
     ambiguous: bool
 
 
@@ -64,7 +63,7 @@ def settle(row_name: str, answer: Answer, rows: Rows, now: datetime) -> Sequence
     if answer.later:
         rows[row_name] = Call(at=now + timedelta(seconds=answer.later), since=call.since)
     else:
-        rows[f"done/{row_name}"] = Done(answer.text, call.tries, call.ambiguous)
+        rows[f"done/{row_name}"] = Done(answer.text, call.ambiguous)
     return ()
 
 
@@ -191,11 +190,12 @@ async def test_a_claim_is_committed_before_anything_is_done(tmp_path: Path) -> N
     partition = Partition(tmp_path, outside)
     partition.want("ann")
     claims = partition.calls.claim(partition.fold, NOW)
-    assert [each.tries for each in claims] == [1]
+    assert len(claims) == 1
     assert not outside.asked
     partition.commit()
     row: Call = partition.fold.rows("ann")["call/ask/1"]
     assert row.owner
+    assert row.claim == claims[0].claim_id
     assert row.lease_until == T + timedelta(seconds=LEASE_SECONDS)
     await partition.crash()
 
@@ -210,7 +210,7 @@ async def test_an_answer_is_told_to_the_rule_once_and_the_file_is_empty_then(
     assert partition.turn() == 1
     await partition.answered()
     assert partition.turn() == 0
-    assert partition.done("ann") == Done("done", 1, ambiguous=False)
+    assert partition.done("ann") == Done("done", ambiguous=False)
     assert partition.calls.is_idle(NOW)
     assert partition.calls.waiting == 0
     assert (tmp_path / "here" / "0.calls").stat().st_size == 0
@@ -232,7 +232,7 @@ async def test_what_is_wanted_later_is_left_until_then(tmp_path: Path) -> None:
     assert partition.turn(due_ms) == 1
     await partition.answered()
     partition.turn(due_ms)
-    assert partition.done("ann") == Done("done", 1, ambiguous=False)
+    assert partition.done("ann") == Done("done", ambiguous=False)
     await partition.crash()
 
 
@@ -247,7 +247,7 @@ async def test_a_crash_after_the_answer_was_written_asks_nobody_again(tmp_path: 
 
     partition = Partition(tmp_path, outside)
     assert partition.turn() == 0
-    assert partition.done("ann") == Done("done", 1, ambiguous=False)
+    assert partition.done("ann") == Done("done", ambiguous=False)
     assert len(outside.asked) == 1
     await partition.crash()
 
@@ -268,7 +268,7 @@ async def test_a_crash_without_an_answer_asks_again_and_says_if_it_may_have_been
     assert partition.turn() == 1
     await partition.answered()
     partition.turn()
-    assert partition.done("ann") == Done("done", 2, ambiguous=begins)
+    assert partition.done("ann") == Done("done", ambiguous=begins)
     assert [each.ambiguous for each in outside.asked] == [False, begins]
     assert partition.calls.repeated == int(begins)
     await partition.crash()
@@ -288,7 +288,7 @@ async def test_another_worker_waits_the_lease_out_and_takes_it_for_open(tmp_path
     assert partition.turn(lease_ends) == 1
     await partition.answered()
     partition.turn(lease_ends)
-    assert partition.done("ann") == Done("done", 2, ambiguous=True)
+    assert partition.done("ann") == Done("done", ambiguous=True)
     await partition.crash()
 
 
@@ -308,7 +308,7 @@ async def test_a_worker_that_stops_hands_over_what_it_has_not_begun(tmp_path: Pa
     assert partition.turn() == 1
     await partition.answered()
     partition.turn()
-    assert partition.done("ann") == Done("done", 2, ambiguous=False)
+    assert partition.done("ann") == Done("done", ambiguous=False)
     await partition.crash()
 
 
@@ -320,7 +320,7 @@ async def test_a_worker_that_stops_waits_for_answers(tmp_path: Path) -> None:
     asyncio.get_running_loop().call_later(0.05, outside.answer_allowed.set)
     await partition.calls.drain(partition.fold)
     partition.commit()
-    assert partition.done("ann") == Done("done", 1, ambiguous=False)
+    assert partition.done("ann") == Done("done", ambiguous=False)
     await partition.crash()
 
 
@@ -338,7 +338,7 @@ async def test_what_is_not_answered_within_the_lease_is_claimed_anew_after_it(
     outside.answer_allowed.set()
     await partition.answered()
     partition.turn(lease_ends)
-    assert partition.done("ann") == Done("done", 2, ambiguous=True)
+    assert partition.done("ann") == Done("done", ambiguous=True)
     await partition.crash()
 
 
@@ -347,11 +347,70 @@ async def test_a_key_whose_records_wait_is_not_called_before_they_have_been_appl
 ) -> None:
     outside = Outside()
     partition = Partition(tmp_path, outside)
-    partition.fold.rows("ann")["chunk/slowly"] = Done("", 0, ambiguous=False)
+    partition.fold.rows("ann")["chunk/slowly"] = Done("", ambiguous=False)
     partition.want("ann")
     partition.want("bob")
     assert partition.turn() == 1
     assert {key.partition("\x00")[0] for key in partition.calls._claims} == {"bob"}
+    await partition.crash()
+
+
+@pytest.mark.parametrize("begins", [True, False], ids=["begun", "not begun"])
+async def test_the_answer_to_an_earlier_call_of_the_name_is_not_the_answer_to_this_one(
+    begins: bool, tmp_path: Path
+) -> None:
+    """A busy worker's file has old answers. A crash in the next call must not bring them back."""
+    outside = Outside(begins_only="bob")
+    partition = Partition(tmp_path, outside)
+    partition.want("bob")
+    partition.turn()
+    await outside.was_asked()  # bob's call hangs, so the file is not cleared
+    outside.begins_only = ""
+    outside.answers = [Answer("the first")]
+    outside.answer_allowed = asyncio.Event()
+    outside.answer_allowed.set()
+    partition.want("ann")
+    partition.turn()
+    await partition.answered()
+    partition.turn()
+    assert partition.done("ann") == Done("the first", ambiguous=False)
+    outside.begins, outside.is_asked = begins, asyncio.Event()
+    outside.answer_allowed = asyncio.Event()
+    partition.want("ann")
+    assert partition.turn() == 1
+    await outside.was_asked()
+    await partition.crash()
+
+    outside.begins, outside.answers = True, [Answer("the second")] * 2
+    outside.answer_allowed.set()
+    partition = Partition(tmp_path, outside)
+    assert partition.turn() == 2
+    while partition.calls.waiting:
+        await partition.answered()
+        partition.turn()
+    assert partition.done("ann") == Done("the second", ambiguous=begins)
+    await partition.crash()
+
+
+async def test_a_call_that_replaces_one_under_way_is_made_after_that_one(tmp_path: Path) -> None:
+    """The answer to the first is of no use any more; nothing else would start the second."""
+    outside = Outside(answers=[Answer("the first"), Answer("the second")])
+    partition = Partition(tmp_path, outside)
+    partition.want("ann")
+    partition.turn()
+    await outside.was_asked()
+    partition.want("ann")
+    assert partition.turn() == 0
+    outside.answer_allowed.set()
+    await partition.answered()
+    assert partition.turn() == 0
+    assert partition.done("ann") is None
+    assert partition.turn() == 1
+    await partition.answered()
+    partition.turn()
+    found = partition.done("ann")
+    assert found is not None
+    assert found.text == "the second"
     await partition.crash()
 
 
@@ -433,15 +492,15 @@ async def test_a_file_that_grew_is_cut_in_one_step(
         else:
             partition.turn()
             assert 0 < file.stat().st_size < before
-    assert partition.done("bob") == Done("done", 1, ambiguous=False)
+    assert partition.done("bob") == Done("done", ambiguous=False)
     await partition.crash()
 
     partition = Partition(tmp_path, outside)
     assert partition.turn() == 1
     await partition.answered()
     partition.turn()
-    assert partition.done("ann") == Done("done", 2, ambiguous=True)
-    assert partition.done("bob") == Done("done", 1, ambiguous=False)
+    assert partition.done("ann") == Done("done", ambiguous=True)
+    assert partition.done("bob") == Done("done", ambiguous=False)
     assert len(outside.asked) == 3
     await partition.crash()
 
@@ -614,7 +673,7 @@ async def test_an_answer_counts_for_its_call_and_may_say_something_of_the_server
         assert row.ambiguous, "it had begun, and may have been done"
     else:
         assert [world.partition.done(key) for key in world.keys] == [
-            Done("done", 1, ambiguous=False)
+            Done("done", ambiguous=False)
         ] * len(answers)
     await world.partition.crash()
 
@@ -642,5 +701,5 @@ async def test_what_has_begun_in_time_has_its_whole_time(tmp_path: Path) -> None
     asyncio.get_running_loop().call_later(0.3, outside.answer_allowed.set)
     await world.rest()
     world.partition.turn()
-    assert world.partition.done(world.keys[0]) == Done("done", 1, ambiguous=False)
+    assert world.partition.done(world.keys[0]) == Done("done", ambiguous=False)
     await world.partition.crash()

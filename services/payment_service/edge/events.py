@@ -96,7 +96,7 @@ def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
             group_id=metadata["group_id"],
             payment_id=metadata["payment_id"],
             status=status,
-            provider_reference=None if kind.startswith("checkout.") else told["id"],
+            provider_reference=told["id"],
             reason=_REASONS.get(kind, PaymentFailure.REFUSED) if status == "failed" else None,
             at=datetime.fromtimestamp(event["created"], UTC),
         )

@@ -86,7 +86,9 @@ class StripeCards:
                 told = Reply("again", "the payment is not in the state for this yet")
             except Exception as error:
                 told = sorted_out(error)
-        TRIES.labels(request.action, reply_of(told).outcome).inc()
+        reply = reply_of(told)
+        reply.key = request.key
+        TRIES.labels(request.action, reply.outcome).inc()
         return told
 
     # --- asking the payer ------------------------------------------------------------------------
@@ -230,7 +232,7 @@ def _refunded(refund: Any) -> Reply:
     if refund.status == "succeeded":
         return Reply("succeeded", reference=refund.id)
     if refund.status in ("failed", "canceled"):
-        return Reply("declined", PaymentFailure.REFUSED)
+        return Reply("declined", PaymentFailure.REFUSED, reference=refund.id)
     return Reply("pending", reference=refund.id)
 
 

@@ -240,18 +240,21 @@ class Book:
             self._drop_call(payment_id)
 
     def go_on(self, payment_id: str) -> None:
-        """Go on with a refund that waited for the end of a dispute."""
+        """Go on with a payment that waited for the end of a dispute, or of an earlier call."""
         self._put_pending(payment_id, replace(self.moves[payment_id], problem=None))
 
     def retry(self, payment_id: str) -> None:
-        """Try a failed payment again, under a new key; if it may have been done, look first."""
+        """Try a failed payment again, under a new key; if it may have been done, look first.
+
+        Another refund may have been made before the bank sent the first one back.
+        """
         move = self.moves[payment_id]
         fresh = replace(
             move,
             status="pending",
             is_void=False,
             is_unsure=False,
-            looks=move.looks or move.is_unsure,
+            looks=move.looks or move.is_unsure or move.kind == "refund",
             keys=move.keys + 1,
             attempts=0,
             first_tried_at=None,

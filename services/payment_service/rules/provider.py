@@ -26,6 +26,8 @@ KEY_KEPT = timedelta(hours=23)
 PAGE_LOOKED_AT = timedelta(hours=25)
 #: Pause before the next try of a refund that was refused for an unreported dispute.
 DISPUTE_LOOKED_AT = timedelta(days=1)
+#: What a payment becomes by money that is there.
+IS_THERE = frozenset({"authorised", "succeeded"})
 #: All other kinds are asked of the payer, or withdrawn.
 ACTIONS: Mapping[Kind, Action] = {"capture": "capture", "release": "lift", "refund": "refund"}
 #: Kinds that moved money if they were done without our knowledge.
@@ -60,7 +62,7 @@ class Reply:
 
     ``pending``: the payer or the provider acts next. ``again``: not known, or not now. ``ours``:
     the mistake is here. ``disputed``: a refund waits for the end of a dispute. ``spent``: the same
-    answer would come for ever under this key.
+    answer would come for ever under this key. ``key`` is that of the request.
     """
 
     outcome: ReplyOutcome
@@ -69,6 +71,7 @@ class Reply:
     session: str | None = None
     page: str | None = None
     spent: bool = False
+    key: str = ""
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -116,10 +119,14 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
     move = rows[move_name(payment_id)]
     del rows[row_name]
     book = Book(move.payer, rows, now)
+    if _is_of_earlier_try(reply, payment_id, move):
+        book.go_on(payment_id)
+        return book.level()
     tried = replace(
         move,
         attempts=move.attempts + 1,
-        first_tried_at=move.first_tried_at or now,
+        # A try whose reply died with its worker was the first, and under the key in use.
+        first_tried_at=move.first_tried_at or (call.since if call.ambiguous else now),
         reference=reply.reference or move.reference,
         session=reply.session or move.session,
         page=reply.page or move.page,
@@ -133,7 +140,8 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
                 at = now + DISPUTE_LOOKED_AT
                 rows[row_name] = Call(at=at, since=at)
         case "declined":
-            book.put(payment_id, replace(tried, status="failed", problem=reply.text))
+            past = tried.past_with(tried.tried_as)
+            book.put(payment_id, replace(tried, status="failed", problem=reply.text, past=past))
         case "pending":
             book.put(payment_id, replace(tried, attempts=0, first_tried_at=None, looks=False))
             at = now if move.is_void else now + PAGE_LOOKED_AT
@@ -142,6 +150,17 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
             book.put(payment_id, replace(tried, looks=False))
             take_outcome(book, payment_id, outcome, reply.reference, reply.text)
     return book.level()
+
+
+def _is_of_earlier_try(reply: Reply, payment_id: str, move: Move) -> bool:
+    """Whether a payment was tried again while this reply was under way.
+
+    The present try is asked for after it. Only money that is there counts, whenever it came; a
+    refund that the bank has sent back since is not there.
+    """
+    is_of_it = not reply.key or reply.key == key_of(payment_id, move)
+    is_there = reply.outcome in IS_THERE and reply.reference not in move.past
+    return not is_of_it and move.status == "pending" and not is_there
 
 
 def _try_later(book: Book, payment_id: str, tried: Move, reply: Reply, call: Call) -> None:

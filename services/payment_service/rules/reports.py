@@ -50,8 +50,23 @@ def take_report(message: PaymentReported, rows: Rows, now: datetime) -> Sequence
     elif move.kind != "invoice":
         reason, code = message.reason or "", message.code
         reference = message.provider_reference
-        take_outcome(book, message.payment_id, message.status, reference, reason, code)
+        if not _is_of_another_try(move, message.status, reference):
+            take_outcome(book, message.payment_id, message.status, reference, reason, code)
+        elif message.status == "failed":
+            book.put(message.payment_id, replace(move, past=move.past_with(reference)))
     return book.level()
+
+
+def _is_of_another_try(move: Move, outcome: Outcome, reference: str | None) -> bool:
+    """Whether a report is about a page or a refund that another one has replaced.
+
+    It says nothing about the present try: its page may be open, its refund may be made.
+    """
+    if move.method != "card" or reference is None:
+        return False
+    if reference in move.past:  # what has failed stays failed: this was told before that
+        return True
+    return outcome == "failed" and move.tried_as is not None and move.tried_as != reference
 
 
 def _receipt(message: PaymentReported, invoice: Move, moves: Moves) -> Receipt | None:
@@ -117,12 +132,18 @@ def take_outcome(
         return
     is_called_off = move.is_void and move.status == "pending" and outcome == "failed"
     status: PaymentStatus = "cancelled" if is_called_off else outcome
+    is_page = outcome == "failed" and move.has_page
+    named = replace(
+        move,
+        reference=(None if is_page else reference) or move.reference,
+        session=(reference if is_page else None) or move.session,
+    )
     book.put(
         payment_id,
         replace(
-            move,
+            named,
             status=status,
-            reference=reference or move.reference,
+            past=named.past_with(named.tried_as) if outcome == "failed" else move.past,
             was_there=move.was_there or status in ("authorised", "succeeded"),
             is_unsure=False,
             problem=(reason or PaymentFailure.REFUSED) if status == "failed" else None,
@@ -141,12 +162,13 @@ def _is_news(move: Move, outcome: Outcome) -> bool:
             # A hold that was set once is known; its page can be paid after it was given up here.
             return is_hold and not move.was_there
         case "succeeded":
-            return not is_hold and (not move.was_there or move.status == "failed")
+            # A refund that the bank sent back was there, and is made again.
+            return not is_hold and (not move.was_there or move.status in ("pending", "failed"))
         case "cancelled":
             return move.status in ("pending", "authorised")
     # A bank may send a refund back.
     is_sent_back = move.kind == "refund" and move.status == "succeeded"
-    return move.status == "pending" or is_sent_back
+    return move.status == "pending" or move.is_unsure or is_sent_back
 
 
 def _end_hold(book: Book, move: Move, status: PaymentStatus) -> None:
