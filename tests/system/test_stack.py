@@ -83,7 +83,7 @@ def test_fresh_asks_before_it_deletes_on_a_broker_of_others(
         "KAFKA_TRANSACTIONS": str(kafka.transactions),
         "TOPIC_PREFIX": f"fresh-{os.getpid()}-",
     }
-    definition = ("define", "--shop", "s", "--product", "Tea", "--price", "900")
+    definition = ("define", "--shop", "s", "--product", "Tea", "--price", "9.00")
     with up(tmp_path, **env):
         assert jointbuy(tmp_path, *definition, "--currency", "EUR", **env).returncode == 0
         assert jointbuy(tmp_path, "export", "definitions", **env).stdout.count("\n") == 1
