@@ -42,6 +42,8 @@ def main(
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="jointbuy-demo-") as home:
         os.environ["JOINTBUY_HOME"] = home
+        # The usual ports may be those of a stack that runs.
+        os.environ.setdefault("JOINTBUY_PORTS", "20000-32000")
         announce = None if story else lambda line: console.print(f"   [dim]{line}[/]")
         with _ended_together(console, home), Mailbox(announce=announce) as mailbox:
             os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}

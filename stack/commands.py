@@ -72,7 +72,13 @@ def up(
     yes_delete: Annotated[
         bool, typer.Option(help="With --fresh: delete our topics on an external broker.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="The broker's port, if started here.")] = None,
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PORT",
+            help="Another port than the usual, such as storefront=8180; kept. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Start all services in the background, and wait until all are ready."""
     home = home_folder()
@@ -90,7 +96,7 @@ def up(
     keep_files_private()
     private_folder(home)
     started = time.monotonic()
-    supervisor = _start_supervisor(home, broker, clock, port, fresh=fresh)
+    supervisor = _start_supervisor(home, broker, clock, port or [], fresh=fresh)
     with Console(stderr=True).status("starting the broker and all services"):
         running = _until_ready(home, supervisor)
     seconds = time.monotonic() - started
@@ -101,12 +107,12 @@ def up(
 
 
 def _start_supervisor(
-    home: Path, broker: BrokerKind | None, clock: ClockKind, port: int | None, *, fresh: bool
+    home: Path, broker: BrokerKind | None, clock: ClockKind, ports: list[str], *, fresh: bool
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "stack.supervisor", "--home", str(home)]
     command += ["--clock", clock.value]
     command += ["--broker", broker.value] if broker else []
-    command += ["--port", str(port)] if port else []
+    command += [word for port in ports for word in ("--port", port)]
     command += ["--fresh"] if fresh else []
     with (home / "supervisor.log").open("wb") as output:
         return subprocess.Popen(

@@ -10,15 +10,13 @@ from terminal import typed_values
 from terminal.console import Mistake
 from terminal.options import Scope, typed
 
-#: As POSIX has it: the first that is set counts.
-_LOCALE_NAMES = ("LC_ALL", "LC_MONETARY", "LANG")
-
 
 def locale_here() -> str:
     """The locale in which the environment writes money; English where it names none."""
-    named = next((name for each in _LOCALE_NAMES if (name := os.environ.get(each))), "")
+    # In the order of POSIX; one that is empty is not set.
+    named = os.environ.get("LC_ALL") or os.environ.get("LC_MONETARY") or os.environ.get("LANG")
     try:
-        return str(Locale.parse(named.split(".")[0].split("@")[0], sep="_"))
+        return str(Locale.parse((named or "").split(".")[0].split("@")[0], sep="_"))
     except (UnknownLocaleError, ValueError):
         return "en"
 

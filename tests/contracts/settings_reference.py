@@ -13,14 +13,19 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from stack.ports import DEFAULTS
 from tests.contracts.folders import ROOT, packages
 
 #: Environment variables that no settings class has.
 OTHERS = {
+    "LANG": "The locale of typed amounts, where neither LC_ALL nor LC_MONETARY is set.",
+    "LC_ALL": "The locale in which amounts are typed: `24,00` with `de_DE.UTF-8`.",
+    "LC_MONETARY": "The same, where LC_ALL is not set.",
     "JOINTBUY_CACHE": "Where downloaded brokers are kept. Default: `~/.cache/jointbuy`.",
     "JOINTBUY_HOME": "Where `jointbuy up` keeps everything of a stack. Default: `.jointbuy`.",
     "JOINTBUY_KEY": "**Secret.** The API key or token that the terminal sends.",
-    "JOINTBUY_PORTS": "The range that a stack takes ports from. Default: `20000-32000`.",
+    "JOINTBUY_PORTS": "A range such as `20000-32000`: `jointbuy up` takes free ports of it, not the"
+    " usual ones, and again where kept ones are taken.",
     "JOINTBUY_URL": "The storefront's address for the terminal. Default: the stack that runs here.",
 }
 HEAD = """# Settings
@@ -45,7 +50,7 @@ def settings_reference() -> str:
     known = {name.upper() for each in classes for name in each.model_fields}
     if strays := (variables_in_code() - known) ^ set(OTHERS):
         raise ValueError(f"tests/contracts/settings_reference.OTHERS: {', '.join(sorted(strays))}")
-    parts = [HEAD, *(_section(each) for each in classes), _others()]
+    parts = [HEAD, *(_section(each) for each in classes), _ports(), _others()]
     return "\n".join(parts)
 
 
@@ -181,6 +186,25 @@ def _default(value: Any) -> str:
     if isinstance(plain, bool):
         return f"`{str(plain).lower()}`"
     return "" if plain is None or plain == "" else f"`{plain}`"
+
+
+def _ports() -> str:
+    return "\n".join(
+        [
+            "## Ports",
+            "",
+            "`jointbuy up` takes these ports of 127.0.0.1 and keeps them in `ports.json` of its",
+            "home, so that links in letters and webhook addresses last. `jointbuy up --port",
+            "storefront=8180` takes another one from now on. A port that is taken is an error,",
+            "except with `JOINTBUY_PORTS`. `ops` serves `/livez`, `/readyz`, `/status` and",
+            "`/metrics`.",
+            "",
+            "| name | port |",
+            "|---|---|",
+            *(f"| `{name}` | {port} |" for name, port in DEFAULTS.items()),
+            "",
+        ]
+    )
 
 
 def _others() -> str:
