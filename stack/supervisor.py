@@ -31,6 +31,7 @@ from runtime.private_files import MAKE_A_SECRET, keep_files_private, private_fol
 from runtime.running_stack import ADMIN_KEY_FILE, FILE, Running, RunningWorker
 from runtime.settings import Settings
 from stack import brokers
+from stack.last_words import last_words
 from stack.ports import ports_of, typed_ports
 
 SERVICES = (
@@ -65,7 +66,6 @@ BROKER = "broker"
 RESTART_SECONDS_MAX = 30.0
 #: Seconds until a service that ended with a lasting error is started again.
 LASTING_SECONDS = 60.0
-LAST_LINE_BYTES = 4_096
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
 _log = structlog.get_logger()
@@ -127,19 +127,6 @@ class Child:
         self.process, self.worker.pid = None, None
         self.worker.restarts += 1
         return True
-
-
-def last_words(log: Path) -> str:
-    """Why a process ended: the last line of its log, or that line's ``error`` if it is JSON."""
-    with log.open("rb") as file:
-        file.seek(max(log.stat().st_size - LAST_LINE_BYTES, 0))
-        lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    line = lines[-1] if lines else "its log is empty"
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return line
-    return str(said.get("error") or line) if isinstance(said, dict) else line
 
 
 def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:

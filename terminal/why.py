@@ -221,7 +221,7 @@ def _not_known(story: Story) -> str:
 def _entries(settings: Settings, shown: list[Fact]) -> Table:
     made = grid()
     made.add_column(no_wrap=True)
-    made.add_column(overflow="fold")
+    made.add_column()
     for fact in shown:
         made_by = f" by {fact.rule}" if fact.rule else ""
         made_by += f", from {fact.because}" if fact.because else ""

@@ -1,5 +1,6 @@
 """The stack on one machine as its user sees it: ``jointbuy up`` to ``down``, and the story."""
 
+import json
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runtime.ports import free_port
 from runtime.running_stack import ADMIN_KEY_FILE, is_alive
 from stack.brokers import RunningBroker
 from stack.supervisor import SECRETS, SERVICES
@@ -26,6 +28,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
         assert set(running["ops"]) == set(SERVICES)
         assert set(running["pages"]) == {"storefront"}
+        assert f"the home page: {running['pages']['storefront']}\n" in running["said"]
         assert not set(running["ops"].values()) & set(running["pages"].values())
         assert all(running["status"].values()), "each says how it stands"
         assert running["status"]["storefront"]["sender"]["failed"] == 0
@@ -102,22 +105,15 @@ def test_a_weak_link_secret_is_refused_before_anything_starts(tmp_path: Path) ->
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
 
 
-def test_a_service_that_can_not_start_is_named_at_once_and_not_tried_every_second(
-    tmp_path: Path,
-) -> None:
-    """Its line is what `jointbuy up` and `jointbuy status` say."""
-    wrong = {"READS_PER_MINUTE": "many"}
-    try:
-        failed = jointbuy(tmp_path, "up", "--broker", "embedded", **wrong)
-        assert failed.returncode == 1
-        (line,) = failed.stderr.strip().splitlines()
-        assert line.startswith("jointbuy: storefront stopped: storefront: READS_PER_MINUTE: ")
-        told = jointbuy(tmp_path, "status")
-        assert "storefront stopped: storefront: READS_PER_MINUTE: " in told.stdout
-        (page,) = (each for each in status(tmp_path)["workers"] if each["service"] == "storefront")
-        assert (page["pid"], page["restarts"]) == (None, 1)
-    finally:
-        assert jointbuy(tmp_path, "down").returncode == 0
+def test_a_service_that_can_not_start_is_named_at_once_and_all_is_ended(tmp_path: Path) -> None:
+    """Its own line says why, and nothing that was started stays."""
+    failed = jointbuy(tmp_path, "up", "--broker", "embedded", READS_PER_MINUTE="many")
+    assert failed.returncode == 1
+    (line,) = failed.stderr.strip().splitlines()
+    assert line.startswith("jointbuy: storefront stopped: storefront: READS_PER_MINUTE: ")
+    assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+    ports = json.loads((tmp_path / "ports.json").read_text())
+    assert [free_port(port) for port in ports.values()] == [*ports.values()], "nothing listens"
 
 
 def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> None:
