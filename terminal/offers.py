@@ -69,9 +69,7 @@ def offer(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw the auction; for its opener.")
     ] = False,
-    timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait; an offer waits a minute for its seller.")
-    ] = 90.0,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for the verdict.")] = 90.0,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,

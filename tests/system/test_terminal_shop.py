@@ -313,7 +313,7 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
 def test_an_impossible_opening_is_refused_with_every_problem(api: Api) -> None:
     terms = ("--product", "Bed", "--minimum", "0", "--price", "0", "--currency", "EUR")
     times = ("--closes-in", "1h", "--invites-in", "2h")
-    said = jointbuy("offer", "--seller", "nobody", *terms, *times)
+    said = jointbuy("offer", "--seller", good_seller("Bett"), *terms, *times)
     assert said.exit_code == 1
     assert {line.split()[2] for line in said.err.splitlines()} == {
         *("minimum_reservations", "unit_price", "invites_at")
