@@ -24,8 +24,8 @@ from runtime.running_stack import (
     read_running,
     settings_here,
 )
-from runtime.settings import Settings
-from stack.last_words import last_error, last_words
+from runtime.settings import Settings, read_settings
+from stack.last_words import Logs, last_words
 from stack.progress import Standing, left_outside
 from terminal.console import Mistake, mistakes, print_json, print_table, say, table
 from terminal.options import AsJson
@@ -98,17 +98,17 @@ def up(
         )
     external = broker in (None, BrokerKind.external) and "KAFKA_BOOTSTRAP_SERVERS" in os.environ
     if fresh and external and not yes_delete:
-        names = asyncio.run(topics_of_ours(Settings()))
+        names = asyncio.run(topics_of_ours(read_settings(Settings)))
         raise Mistake(
             f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
             " add --yes-delete to delete them, or set TOPIC_PREFIX"
         )
     keep_files_private()
     private_folder(home)
-    started = time.monotonic()
+    started, logs = time.monotonic(), Logs.of(home)
     supervisor = _start_supervisor(home, broker, clock, port or [], fresh=fresh)
     try:
-        running = _until_ready(home, supervisor, timeout)
+        running = _until_ready(home, supervisor, logs, timeout)
     except BaseException:
         _end(supervisor)
         raise
@@ -152,7 +152,9 @@ def _start_supervisor(
         )
 
 
-def _until_ready(home: Path, supervisor: subprocess.Popen[bytes], timeout: float) -> Running:
+def _until_ready(
+    home: Path, supervisor: subprocess.Popen[bytes], logs: Logs, timeout: float
+) -> Running:
     """The stack once every service is ready. Raises ``Mistake`` with each service's own error."""
     began = time.monotonic()
     tell_at = began + SLOW_SECONDS
@@ -163,7 +165,7 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes], timeout: float
             running = read_running(home)
             if running is not None and (stopped := _stopped(running)):
                 raise Mistake(*stopped)
-            slow = _slow(home, running) if running else ["the broker: no answer"]
+            slow = _slow(logs, running) if running else ["the broker: no answer"]
             if running is not None and not slow:
                 return running
             now = time.monotonic()
@@ -176,12 +178,12 @@ def _until_ready(home: Path, supervisor: subprocess.Popen[bytes], timeout: float
             time.sleep(0.1)
 
 
-def _slow(home: Path, running: Running) -> list[str]:
+def _slow(logs: Logs, running: Running) -> list[str]:
     """A line for each reason why services are not ready: their answer, and the last error."""
     by_reason: dict[str, list[str]] = {}
     for each in running.workers:
         if why := _unready(each):
-            error = last_error(home / "logs" / f"{each.service}.log")
+            error = logs.last_error(each.service)
             reason = f"{why}; its last error: {error}" if error else why
             by_reason.setdefault(reason, []).append(each.service)
     return [f"{', '.join(services)}: {reason}" for reason, services in by_reason.items()]

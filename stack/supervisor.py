@@ -29,7 +29,7 @@ from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, lasting
 from runtime.ports import PortError
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, private_folder, weakness_of
 from runtime.running_stack import ADMIN_KEY_FILE, FILE, Running, RunningWorker
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError, read_settings
 from stack import brokers
 from stack.last_words import last_words
 from stack.ports import ports_of, typed_ports
@@ -302,7 +302,10 @@ def supervise(
     keep_files_private()
     private_folder(home)
     mode: Literal["wall", "log"] = "log" if clock == "log" else "wall"
-    settings = Settings(clock=mode, state_dir=home / "state")
+    try:
+        settings = read_settings(Settings, clock=mode, state_dir=home / "state")
+    except SettingsError as error:
+        sys.exit(str(error))
     logs.set_up(settings, "supervisor")
     given = os.environ.get("LINK_SECRET")
     if given and (weak := weakness_of(given)):

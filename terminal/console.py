@@ -24,7 +24,9 @@ from domain.money import in_decimals
 from domain.unverified import HIDDEN
 from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
+from runtime.ports import PortError
 from runtime.running_stack import settings_here
+from runtime.settings import SettingsError
 from schemas.parts import Message
 from terminal.folding import folded
 from texts.shapes import problem_of
@@ -58,6 +60,8 @@ def mistakes() -> Iterator[None]:
         _end(mistake.lines, mistake.exit_code)
     except ValidationError as error:
         _end(problems(error), 2)
+    except (SettingsError, PortError) as error:
+        _end([str(error)], 2)
     except BrokenPipeError:
         # The reader of our output closed it; typer ends quietly.
         raise

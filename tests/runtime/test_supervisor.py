@@ -53,6 +53,7 @@ def test_a_log_tells_its_last_error(what: str, log: bytes, said: str, tmp_path: 
     assert last_error(path) == "", "before it begins"
     path.write_bytes(log)
     assert last_error(path) == said
+    assert last_error(path, len(log)) == "", "what was said before does not count"
 
 
 def ended(tmp_path: Path, code: int, *, words: str = "full: make room") -> Child:

@@ -110,7 +110,7 @@ def test_a_service_that_can_not_start_is_named_at_once_and_all_is_ended(tmp_path
     failed = jointbuy(tmp_path, "up", "--broker", "embedded", READS_PER_MINUTE="many")
     assert failed.returncode == 1
     (line,) = failed.stderr.strip().splitlines()
-    assert line.startswith("jointbuy: storefront stopped: storefront: READS_PER_MINUTE: ")
+    assert line.startswith("jointbuy: storefront stopped: READS_PER_MINUTE: ")
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
     ports = json.loads((tmp_path / "ports.json").read_text())
     assert [free_port(port) for port in ports.values()] == [*ports.values()], "nothing listens"
