@@ -149,7 +149,7 @@ def _what_stays_ends_the_process(own: RunningBroker, stack: Stack, workers: list
     asyncio.run(delete_topics(stack.settings, [purchases]))
     asyncio.run(make(stack, purchases, 1))
     for each in (orders, projector):
-        assert f"topic {purchases} has 1 partitions, but 4 are needed" in stopped(each)
+        assert f"topic {purchases} has 1 partition, but 4 are needed" in stopped(each)
     assert hooks.ready(), "it needs none of these"
     projector.start()
     assert projector.exit_code(60) == LASTING_EXIT_CODE

@@ -1,5 +1,6 @@
 """The stack on one machine as its user sees it: ``jointbuy up`` to ``down``, and the story."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import NewTopic
 
+from runtime import clients
+from runtime.admin import topics_of_ours
 from runtime.ports import free_port
 from runtime.running_stack import ADMIN_KEY_FILE, is_alive
+from runtime.settings import Settings
 from stack.brokers import RunningBroker
 from stack.supervisor import SECRETS, SERVICES
+from terminal.topics import connected
 from tests.system import plain_http
 from tests.system.stack import until
 from tests.system.whole_stack import jointbuy, status, up
@@ -122,6 +128,28 @@ def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> N
     assert failed.returncode == 1
     assert len(failed.stderr.strip().splitlines()) == 1
     assert "docker" in failed.stderr.lower()
+
+
+def test_topics_of_another_application_are_left_alone(kafka: RunningBroker, tmp_path: Path) -> None:
+    """One line names all of them, and nothing is written into them."""
+    prefix = f"others-{os.getpid()}-"
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "TOPIC_PREFIX": prefix}
+    settings = Settings(kafka_bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix)
+
+    async def make(**partitions: int) -> None:
+        async with connected(clients.admin(settings), settings) as client:
+            await client.create_topics([NewTopic(prefix + n, p, 1) for n, p in partitions.items()])
+
+    asyncio.run(make(orders=1, payments=4))
+    failed = jointbuy(tmp_path, "up", **env)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.strip().splitlines()
+    orders, payments, clock = (prefix + name for name in ("orders", "payments", "clock"))
+    assert f"{orders} (1 partition, 4 are needed)" in line
+    assert payments in line
+    assert f"no topic {clock}, which jointbuy makes first" in line
+    assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+    assert asyncio.run(topics_of_ours(settings)) == sorted([orders, payments])
 
 
 def test_story_is_told_to_its_end(tmp_path: Path) -> None:
