@@ -1,6 +1,6 @@
 """Tables that are wider than the screen: each row becomes lines, and no word is broken.
 
-Ids, addresses and commands are single words, so they can be copied from a narrow screen.
+So ids and addresses can be copied from a narrow screen, and commands, which stay in one line.
 """
 
 import textwrap
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 _INDENT = "  "
+_COMMAND = "jointbuy "
 
 
 def folded(made: Table, width: int) -> Iterator[Text]:
@@ -30,10 +31,10 @@ def folded(made: Table, width: int) -> Iterator[Text]:
 def _with_names(names: list[str], cells: list[str], width: int) -> Iterator[Text]:
     """``request_service``, then ``pid 17373 · ready 8 of 8 · …`` indented."""
     yield Text(cells[0], style="bold")
-    pairs = zip(names[1:], cells[1:], strict=True)
-    parts = [f"{name} {cell}".strip() for name, cell in pairs if cell]
+    pairs = [(name, cell) for name, cell in zip(names[1:], cells[1:], strict=True) if cell]
+    commands = [cell for _, cell in pairs if cell.startswith(_COMMAND)]
     line = ""
-    for part in parts:
+    for part in (f"{name} {cell}".strip() for name, cell in pairs if cell not in commands):
         longer = f"{line} · {part}" if line else part
         if line and len(_INDENT + longer) > width:
             yield from map(Text, _wrapped(line, width, _INDENT, _INDENT * 2))
@@ -41,6 +42,7 @@ def _with_names(names: list[str], cells: list[str], width: int) -> Iterator[Text
         else:
             line = longer
     yield from map(Text, _wrapped(line, width, _INDENT, _INDENT * 2))
+    yield from (Text(_INDENT + each) for each in commands)
 
 
 def _pair(cells: list[str], label_width: int, width: int) -> Iterator[Text]:

@@ -33,6 +33,7 @@ from terminal.console import (
     count,
     grid,
     mistakes,
+    money,
     print_json,
     print_table,
     progress,
@@ -239,7 +240,7 @@ def _input(settings: Settings, record: InputRecord | None) -> str:
         return "(this input is no longer kept)"
     made_of = fact_of(settings, record)
     if isinstance(made_of.message, Order) and made_of.message.value is not None:
-        return f"{made_of.says}, value {made_of.message.value}"
+        return f"{made_of.says}, value {money(made_of.message.value, made_of.message.currency)}"
     return made_of.says
 
 

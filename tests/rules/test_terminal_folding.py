@@ -45,6 +45,16 @@ def test_a_wide_table_is_folded_with_the_names_of_its_columns(screen: StringIO) 
     assert all(len(line) <= 80 for line in lines if ADDRESS not in line)
 
 
+def test_a_command_stays_in_one_line(screen: StringIO) -> None:
+    command = (
+        "jointbuy invoice paid NUMBER 20.00 --reference 'A1 0123456789abcdef' --date 2026-06-15"
+    )
+    made = console.table("Id", "Why", "Command")
+    made.add_row("transfer-1", "names no invoice", command)
+    console.print_table(made)
+    assert lines_of(screen) == ["transfer-1", "  Why names no invoice", f"  {command}"]
+
+
 def test_facts_stay_beside_their_names(screen: StringIO) -> None:
     made = console.grid()
     made.add_row("Product", "Sencha, 1 kg")
