@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import webbrowser
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +18,10 @@ import typer
 from rich.console import Console
 
 from demo import counter_auction, group_purchase
+from demo.asking import answer, by_kind, show
 from demo.mailbox import Mailbox
 from demo.pages import pages_of
-from demo.telling import Teller, check
+from demo.telling import Teller, check, tell_of_letter
 from demo.watching import MissingStep, Stage
 from runtime.running_stack import read_running, settings_here
 from terminal.api import place_of
@@ -37,12 +40,18 @@ def main(
         bool, typer.Option("--story", help="At full speed; exit 1 when a step is missing.")
     ] = False,
     broker: Annotated[str, typer.Option(help="embedded, kafka, docker or external.")] = "embedded",
+    letters: Annotated[
+        bool, typer.Option("--letters", help="Print the text of a letter of each kind.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--open", help="Open the home page.")] = False,
 ) -> None:
     """Group purchases to everyone's favor, then an auction to the purchase that follows from it."""
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="jointbuy-demo-") as home:
         os.environ["JOINTBUY_HOME"] = home
-        announce = None if story else lambda line: console.print(f"   [dim]{line}[/]")
+        # The usual ports may be those of a stack that runs.
+        os.environ.setdefault("JOINTBUY_PORTS", "20000-32000")
+        announce = None if story else partial(tell_of_letter, console)
         with _ended_together(console, home), Mailbox(announce=announce) as mailbox:
             os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
             began = time.monotonic()
@@ -50,15 +59,29 @@ def main(
             # Who starts slowly also tells slowly, and needs more time until each end.
             slowness = max((time.monotonic() - began) / UP_SECONDS, 1.0)
             home_page = _say_where(console)
+            if browser:
+                webbrowser.open(home_page)
             play = _play(console, mailbox, home_page, story, slowness)
             asyncio.run(asyncio.wait_for(play, _patience(story) * slowness))
+            if letters:
+                for each in by_kind(mailbox.letters()):
+                    show(console, each[0])
             if not story:
-                console.print("\nThe story is told. Services run on; Ctrl-C ends them.")
-                console.print(f"The home page: [bold]{home_page}[/]")
-                console.print(f"The auction: {home_page}/auctions/{counter_auction.AUCTION}")
-                look = f"JOINTBUY_HOME={home} .venv/bin/jointbuy show {counter_auction.AUCTION}"
-                console.print(f"In a terminal: {look}", soft_wrap=True)
-                _until_interrupted()
+                _let_ask(console, mailbox, home, home_page)
+
+
+def _let_ask(console: Console, mailbox: Mailbox, home: str, home_page: str) -> None:
+    """Say where everything is, and answer questions until the end."""
+    console.print("\nThe story is told. Services run on until Ctrl-C.")
+    console.print(f"The home page:  [bold]{home_page}[/]", soft_wrap=True)
+    console.print(f"The auction:    {home_page}/auctions/{counter_auction.AUCTION}", soft_wrap=True)
+    console.print("In a terminal:", soft_wrap=True)
+    look = f"JOINTBUY_HOME={home} .venv/bin/jointbuy show {counter_auction.AUCTION}"
+    console.print(look, soft_wrap=True, highlight=False)
+    if sys.stdin.isatty():
+        answer(console, mailbox, home_page)
+    else:
+        _until_interrupted()
 
 
 @contextmanager
@@ -126,13 +149,11 @@ def _jointbuy(*arguments: str) -> None:
 
 
 def _say_where(console: Console) -> str:
-    """Print where everything is; returns the home page's address."""
-    settings = settings_here()
-    console.print(f"broker at [bold]{settings.kafka_bootstrap_servers}[/], pages of the workers:")
-    _jointbuy("status")
-    home_page = place_of(None).url
-    console.print(f"the home page: [bold]{home_page}[/]")
-    return home_page
+    """Print how to see the processes; ``up`` has told where the home page is, returned here."""
+    home = os.environ["JOINTBUY_HOME"]
+    console.print("its processes, seen from another terminal:")
+    console.print(f"JOINTBUY_HOME={home} .venv/bin/jointbuy status", soft_wrap=True)
+    return place_of(None).url
 
 
 def _until_interrupted() -> None:

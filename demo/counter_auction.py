@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from demo.pages import OpenPage
-from demo.telling import Teller, check, check_rose, euros
+from demo.telling import Teller, check, check_rose, euros, some_of
 from schemas.auctions import (
     ApplicationConfirmed,
     Applied,
@@ -38,7 +38,7 @@ async def play(teller: Teller) -> None:
     story = CounterAuction(teller)
     await story.register_sellers()
     if teller.is_watched:
-        await story.open(seconds_to_date=12, seconds_open=30)
+        await story.open(seconds_to_date=10, seconds_open=18)
     else:
         await story.open(seconds_to_date=5, seconds_open=15)
     async with teller.pages.open(f"/auctions/{AUCTION}") as page:
@@ -142,7 +142,7 @@ class CounterAuction:
         await page.until(f"{reserved} reserved", _has("reservations", reserved))
         counts = page.counts("reservations")
         check_rose(counts, reserved, "reservations")
-        self._say(f"the open page of the auction counted along: {', '.join(map(str, counts))}")
+        self._say(f"the open page of the auction counted along: {some_of(counts)}")
 
     async def invite(self) -> None:
         """At the predetermined date, every other seller is called to outbid."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from demo.telling import Teller, check, check_rose, euros
+from demo.telling import Teller, check, check_rose, euros, some_of
 from schemas.groups import Definition, GroupPurchaseRequested
 from schemas.orders import OrderPaid, OrderReturned
 from schemas.parts import Contact, FavorTerms, Limits, ListedMember, Product, Tier
@@ -21,6 +21,8 @@ LADDER = FavorTerms(
 )
 OFFICE = ("ann", "bob", "cho")
 STREET = 24
+#: Rows of a table that fit beside the story on a screen of 24 lines.
+ROWS_SHOWN = 6
 
 
 async def play(teller: Teller) -> None:
@@ -29,7 +31,7 @@ async def play(teller: Teller) -> None:
     await story.publish()
     await story.refuse()
     await story.office()
-    await story.street(seconds_open=25 if teller.is_watched else 12)
+    await story.street(seconds_open=16 if teller.is_watched else 12)
 
 
 class GroupPurchases:
@@ -137,7 +139,7 @@ class GroupPurchases:
             await page.until(f"{expected} bought", lambda seen: seen["quantity"] == expected)
         counts = page.counts("quantity")
         check_rose(counts, expected, "the quantity")
-        self._say(f"the open page counted along: {', '.join(map(str, counts))}")
+        self._say(f"the open page counted along: {some_of(counts)}")
         await self._stage.send(
             "orders",
             OrderReturned(
@@ -202,11 +204,15 @@ class GroupPurchases:
         table = Table("purchaser", "quantity", "value EUR", "favor EUR", title=group_id)
         prefix = f"{group_id}/member/"
         total = 0
-        for name in self._stage.keys("favors", prefix):
+        for place, name in enumerate(self._stage.keys("favors", prefix)):
             row = self._stage.fact("purchases", prefix + name) or {}
             favor = self._stage.fact("favors", prefix + name) or {}
             total += favor["amount"]
-            table.add_row(name, str(row["quantity"]), euros(row["value"]), euros(favor["amount"]))
+            if place < ROWS_SHOWN:
+                values = euros(row["value"]), euros(favor["amount"])
+                table.add_row(name, str(row["quantity"]), *values)
+        if members > ROWS_SHOWN:
+            table.caption = f"and {members - ROWS_SHOWN} more"
         self._teller.show(table)
         check(total == decision["total"], f"favors that add up to {decision['total']}: {total}")
         percent = decision["tier"]["percent_off"]

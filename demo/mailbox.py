@@ -51,7 +51,7 @@ class Letter:
 class Mailbox:
     """Takes letters on a free port of 127.0.0.1 as long as the ``with`` block runs.
 
-    `announce` is called with a line for each, from the server's thread. One that `keeps` nothing
+    `announce` is called with each, from the server's thread. One that `keeps` nothing
     is for load.
     """
 
@@ -59,7 +59,7 @@ class Mailbox:
         self,
         *,
         port: int | None = None,
-        announce: Callable[[str], None] | None = None,
+        announce: Callable[[Letter], None] | None = None,
         keeps: bool = True,
     ) -> None:
         self.port = free_port(port)
@@ -130,5 +130,5 @@ class Mailbox:
                 self._letters.append(letter)
                 self._changed.notify_all()
             if self._announce is not None:
-                self._announce(f"✉ to {to}: {letter.subject}")
+                self._announce(letter)
         return "250 taken"

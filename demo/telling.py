@@ -4,7 +4,10 @@ import asyncio
 from datetime import timedelta
 
 from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
 
+from demo.mailbox import Letter
 from demo.pages import Pages
 from demo.watching import MissingStep, Stage
 
@@ -38,11 +41,17 @@ class Teller:
     def say(self, text: str) -> None:
         """A step that was seen."""
         self._step += 1
-        self._console.print(f"[bold cyan]{self._step:>2}[/] {text}", soft_wrap=True)
+        self._told(f"[bold cyan]{self._step:>2}[/]", text)
 
     def note(self, text: str) -> None:
         """More of the same step."""
-        self._console.print(f"   {text}", soft_wrap=True)
+        self._told("  ", text)
+
+    def _told(self, mark: str, text: str) -> None:
+        """A text beside its mark, folded between words."""
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(mark, Text.from_markup(text))
+        self._console.print(line)
 
     def show(self, what: RenderableType) -> None:
         """A table."""
@@ -51,6 +60,18 @@ class Teller:
     async def pause(self, times: float = 1.0) -> None:
         """Watchable speed."""
         await asyncio.sleep(self._pause_seconds * times)
+
+
+def tell_of_letter(console: Console, letter: Letter) -> None:
+    """A letter that arrived, in one line: its text can be read at the end."""
+    line = Text(f"   ✉ {letter.to}: {letter.subject}", style="dim")
+    console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def some_of(counts: list[int]) -> str:
+    """Numbers in one line: ``0, 2, 5, … 45, 47, 48`` if there are many."""
+    words = [str(each) for each in counts]
+    return ", ".join(words if len(words) <= 10 else [*words[:5], "…", *words[-3:]])
 
 
 def check(holds: bool, what: str) -> None:

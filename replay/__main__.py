@@ -18,7 +18,7 @@ from replay.feed import Summary, replay
 from replay.sender import ReplayError
 from replay.stretch import SourceError, Stretch, count_lines
 from replay.timetable import Faults
-from runtime.settings import Settings
+from runtime.settings import Settings, read_settings
 
 app = typer.Typer(
     name="replay",
@@ -156,7 +156,7 @@ class _Run:
             "kafka_bootstrap_servers": self.bootstrap_servers,
             "kafka_transactions": self.transactions,
         }
-        return Settings().model_copy(
+        return read_settings(Settings).model_copy(
             update={name: value for name, value in given.items() if value is not None}
         )
 

@@ -1,14 +1,14 @@
 """Topics made from the catalogue and from processors' declarations, before any worker starts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from runtime import broker_clock
-from runtime.broker_watch import other_partitions, wanted_of
+from runtime.broker_watch import other_partitions, partitions, wanted_of
 from runtime.clients import admin
 from runtime.lasting_errors import LastingError, lasting
 from runtime.processor import Processor
@@ -27,8 +27,9 @@ async def create_topics(settings: Settings, processors: Iterable[Processor] = ()
     """Create what is missing of the catalogue, and the changelogs; returns the names made.
 
     An existing topic of dead letters gets the expiry of the settings, if they have one.
-    Raises ``LastingError`` when a topic exists with another number of partitions, as equal keys
-    would be in other partitions, and when the broker refuses to create one for a lasting reason.
+    Raises ``LastingError`` for topics of our names that another application made or that have
+    another number of partitions, as equal keys would be in other partitions, and when the broker
+    refuses to create one for a lasting reason.
     """
     client = admin(settings)
     await client.start()
@@ -36,19 +37,49 @@ async def create_topics(settings: Settings, processors: Iterable[Processor] = ()
         there = await _partitions(client)
         wanted = [_new_topic(settings, topic) for topic in CATALOGUE.values()]
         wanted += [_changelog(settings, processor) for processor in processors]
-        wanted.append(_clock(settings))
-        for topic in wanted:
-            found = there.get(topic.name, topic.num_partitions)
-            if found != topic.num_partitions:
-                raise other_partitions(topic.name, found, topic.num_partitions)
+        needed = {topic.name: topic.num_partitions for topic in wanted}
+        clock = _clock(settings)
+        if (failure := not_ours(there, needed, clock.name)) is not None:
+            raise failure
         missing = [topic for topic in wanted if topic.name not in there]
+        # The clock first: where it is, the others are ours.
+        if clock.name not in there:
+            await _create(client, [clock])
         if missing:
             await _create(client, missing)
         if settings.topic(DEAD_LETTERS.name) in there:
             await _let_dead_letters_expire(client, settings)
-        return [topic.name for topic in missing]
+        made = [topic.name for topic in missing]
+        return made if clock.name in there else [*made, clock.name]
     finally:
         await client.close()
+
+
+def not_ours(
+    there: Mapping[str, int], needed: Mapping[str, int], clock: str
+) -> LastingError | None:
+    """The error for topics that jointbuy can't use, all of them in one line.
+
+    ``there`` and ``needed`` have the partitions of each topic by its name. The topic ``clock`` is
+    made before all others.
+    """
+    known = {name: there[name] for name in needed if name in there}
+    wrong = {name: count for name, count in known.items() if count != needed[name]}
+    if known and clock not in there:
+        said = [
+            f"{name} ({partitions(wrong[name])}, {needed[name]} are needed)"
+            if name in wrong
+            else name
+            for name in known
+        ]
+        return LastingError(
+            f"the broker has {', '.join(said)} already, but no topic {clock}, which jointbuy makes"
+            " first: if another application uses them, set TOPIC_PREFIX, such as jointbuy-; if they"
+            f" were made for jointbuy, make {clock} with 1 partition too"
+        )
+    if there.get(clock, 1) != 1:
+        wrong[clock] = there[clock]
+    return other_partitions(wrong, {**needed, clock: 1}) if wrong else None
 
 
 async def delete_topics(settings: Settings, names: list[str]) -> None:

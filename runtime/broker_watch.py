@@ -85,6 +85,7 @@ class Topics:
         Returns the error if one is refused, has another number of partitions, or was there before
         and has been missing for ``MISSING_SECONDS``.
         """
+        wrong: dict[str, int] = {}
         for name, wanted in self._wanted.items():
             if name in refused:
                 return lasting(TopicAuthorizationFailedError(name))
@@ -99,17 +100,27 @@ class Topics:
             self._seen.add(name)
             self._missing_since.pop(name, None)
             if found[name] != wanted:
-                return other_partitions(name, found[name], wanted)
+                wrong[name] = found[name]
+        if wrong:
+            return other_partitions(wrong, self._wanted)
         self.missing = [name for name in self._wanted if name in self._missing_since]
         return None
 
 
-def other_partitions(name: str, found: int, wanted: int) -> LastingError:
-    """The error for a topic with another number of partitions: keys would no longer meet."""
+def partitions(count: int) -> str:
+    """``1 partition``, ``4 partitions``."""
+    return "1 partition" if count == 1 else f"{count} partitions"
+
+
+def other_partitions(wrong: Mapping[str, int], wanted: Mapping[str, int]) -> LastingError:
+    """The error for topics with another number of partitions: keys would no longer meet."""
+    said = ", ".join(
+        f"topic {name} has {partitions(found)}, but {wanted[name]} are needed"
+        for name, found in wrong.items()
+    )
     return LastingError(
-        f"topic {name} has {found} partitions, but {wanted} are needed: move its records to a topic"
-        " with as many, or use another TOPIC_PREFIX; if the broker created it automatically,"
-        " set auto.create.topics.enable=false"
+        f"{said}: move the records to a topic with as many, or use another TOPIC_PREFIX; if the"
+        " broker created it automatically, set auto.create.topics.enable=false"
     )
 
 

@@ -3,8 +3,12 @@
 A process that can't start with its settings says why in one line.
 """
 
+import json
+import os
 import sys
+import textwrap
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import typer
@@ -12,23 +16,48 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from runtime.lasting_errors import LASTING_EXIT_CODE, lasting
+from runtime.settings_words import allowed, default
 
 
 def told_settings(*settings: type[BaseSettings]) -> str:
-    """One line for each setting; if two classes have one of the same name, the last class's."""
+    """Each setting with its default, what is allowed, and below its meaning.
+
+    If two classes have one of the same name, it is the last class's.
+    """
     fields = {name: field for each in settings for name, field in each.model_fields.items()}
     lines = ["Settings come from the environment:", "", "\b"]
     for name, field in fields.items():
-        about = f"  {field.description}" if field.description else ""
-        or_file = f" (or {name.upper()}_FILE)" if field.annotation is SecretStr else ""
-        default = "" if field.default is None else field.default
-        lines.append(f"{name.upper()}={default}{or_file}{about}")
+        or_file = f", or {name.upper()}_FILE" if field.annotation is SecretStr else ""
+        lines.append(f"{name.upper()}={default(field)}  ({allowed(field)}{or_file})")
+        lines += textwrap.wrap(
+            field.description or "",
+            72,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
     return "\n".join(lines)
 
 
 def refuse_to_start(name: str, error: BaseException) -> NoReturn:
-    """Say in one line why a process can't start, and exit: a restart would not help."""
-    sys.stderr.write(f"{name}: {lasting(error) or error}\n")
+    """Say in one line why a process can't start, and exit: a restart would not help.
+
+    In a log the line is JSON, as all others there; settings that can't be read can't tell the form.
+    """
+    why = str(lasting(error) or error)
+    line = f"{name}: {why}"
+    if not sys.stderr.isatty() and os.environ.get("LOG_FORMAT") != "console":
+        line = json.dumps(
+            {
+                "service": name,
+                "event": "the process can't start",
+                "error": why,
+                "level": "error",
+                "timestamp": datetime.now(UTC).isoformat(),
+            },
+            ensure_ascii=False,
+        )
+    sys.stderr.write(f"{line}\n")
     sys.exit(LASTING_EXIT_CODE)
 
 

@@ -6,15 +6,18 @@ see ``client_says``.
 """
 
 import logging
+import os
 import sys
+import threading
 import time
+from types import TracebackType
 from typing import Final
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from runtime.masking import without_addresses
-from runtime.settings import Settings
+from runtime.settings import Settings, unknown_variables
 
 #: Seconds between two equal lines of the Kafka client.
 SELDOM_SECONDS: Final = 60.0
@@ -128,6 +131,22 @@ def set_up(settings: Settings, service: str) -> None:
     for noisy in ("aiokafka", "faust", "mode", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.root.level))
     structlog.contextvars.bind_contextvars(service=service)
+    # What Python would write by itself has no form: warnings, and an error that ends the process.
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_end
+    threading.excepthook = lambda of: _log_end(of.exc_type, of.exc_value, of.exc_traceback)
+    for line in unknown_variables(os.environ):
+        structlog.get_logger().warning(line)
+
+
+def _log_end(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    """Log an error that ends the process, or a thread of it."""
+    if not issubclass(kind, KeyboardInterrupt):
+        structlog.get_logger().critical(
+            "an error ends it", error=f"{kind.__name__}: {error}", exc_info=(kind, error, trace)
+        )
 
 
 def _without_addresses(

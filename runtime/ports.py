@@ -3,16 +3,25 @@
 import contextlib
 import os
 import random
+import re
 import socket
 from collections import deque
 
 
 class PortError(OSError):
-    """The port asked for is taken."""
+    """The port asked for is taken, or JOINTBUY_PORTS is no range of ports."""
 
 
 #: Ports that were given to some who may not listen on them yet.
 _GIVEN: deque[int] = deque(maxlen=1_000)
+
+
+def _range() -> range:
+    text = os.environ.get("JOINTBUY_PORTS") or "20000-32000"
+    found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
+    if found is None or not 0 < int(found[1]) < int(found[2]) <= 65_536:
+        raise PortError(f"JOINTBUY_PORTS: {text!r} is not allowed: give a range like 20000-32000")
+    return range(int(found[1]), int(found[2]))
 
 
 def free_port(asked: int | None = None) -> int:
@@ -23,8 +32,7 @@ def free_port(asked: int | None = None) -> int:
     Raises PortError when the one asked for is taken.
     """
     # Below the range of outgoing connections, so that none slips in before the broker binds.
-    first, last = map(int, os.environ.get("JOINTBUY_PORTS", "20000-32000").split("-"))
-    ports = range(first, last)
+    ports = _range()
     # Of a small range half must be left to draw from.
     while len(_GIVEN) > len(ports) // 2:
         _GIVEN.popleft()
@@ -37,4 +45,6 @@ def free_port(asked: int | None = None) -> int:
                 probe.bind(("127.0.0.1", port))
                 _GIVEN.append(port)
                 return port
+    if asked is None:
+        raise PortError(f"no port of {ports.start}-{ports.stop} is free: set JOINTBUY_PORTS")
     raise PortError(f"port {asked} is taken: stop what listens there, or use another port")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from runtime.settings import Settings
+from runtime.settings import Settings, read_settings
 
 FILE = "run.json"
 #: Beside it: the key by which whoever may read it is the admin of this machine's stack.
@@ -74,10 +74,13 @@ def is_alive(pid: int) -> bool:
 
 
 def settings_here(home: Path | None = None) -> Settings:
-    """Settings of the running stack; the environment wins where it says something."""
+    """Settings of the running stack; the environment wins where it says something.
+
+    Raises ``SettingsError``.
+    """
     running = read_running(home or home_folder())
     if running is None:
-        return Settings()
+        return read_settings(Settings)
     told = {
         "KAFKA_BOOTSTRAP_SERVERS": ("kafka_bootstrap_servers", running.bootstrap_servers),
         "KAFKA_TRANSACTIONS": ("kafka_transactions", running.transactions),
@@ -85,4 +88,4 @@ def settings_here(home: Path | None = None) -> Settings:
         "CLOCK": ("clock", running.clock),
     }
     known = {field: value for name, (field, value) in told.items() if name not in os.environ}
-    return Settings(**known)  # type: ignore[arg-type]  # pydantic checks them
+    return read_settings(Settings, **known)

@@ -4,6 +4,8 @@ A secret ``NAME`` is in the environment, or in the file that ``NAME_FILE`` names
 """
 
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +16,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from runtime.settings_words import allowed
 
 
 class SettingsError(ValueError):
@@ -67,20 +71,53 @@ class WithSecrets(BaseSettings):
 S = TypeVar("S", bound=BaseSettings)
 
 
-def read_settings(settings: type[S]) -> S:
-    """Settings as the environment gives them. Raises ``SettingsError`` that names each problem."""
+def read_settings(settings: type[S], **given: Any) -> S:
+    """Settings as the environment gives them, and ``given`` ones instead of those.
+
+    Raises ``SettingsError`` that names each wrong value and what is allowed.
+    """
     try:
-        return settings()
+        return settings(**given)
     except ValidationError as error:
         problems = (
-            ": ".join([*(str(part).upper() for part in each["loc"]), _in_short(each["msg"])])
+            _problem(settings, each)
             for each in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError("; ".join(problems)) from None
 
 
-def _in_short(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _problem(settings: type[BaseSettings], error: Any) -> str:
+    """``READS_PER_MINUTE: give a whole number, at least 1``; never the value, a secret perhaps."""
+    field = settings.model_fields.get(str(error["loc"][0])) if error["loc"] else None
+    name = ": ".join(str(part).upper() for part in error["loc"])
+    if field is None or error["type"] == "value_error" or len(error["loc"]) > 1:
+        return ": ".join(filter(None, [name, error["msg"].removeprefix("Value error, ")]))
+    return f"{name}: give {_with_article(allowed(field))}"
+
+
+def _with_article(words: str) -> str:
+    return f"a {words}" if words.startswith(("whole number", "number", "path", "text")) else words
+
+
+#: Variables that no settings class has: the terminal's, those of ``jointbuy up``, of tests.
+_OTHERS = frozenset(
+    {"JOINTBUY_CACHE", "JOINTBUY_DATA", "JOINTBUY_EXAMPLES", "JOINTBUY_HOME", "JOINTBUY_KEY"}
+    | {"JOINTBUY_PORTS", "JOINTBUY_URL"}
+)
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """A line for each name that looks like one of our variables and is none."""
+    known = _OTHERS | {each.upper() for each in Settings.model_fields}
+    lines = []
+    for name in sorted(names):
+        if name.startswith(("KAFKA_", "JOINTBUY_")) and name not in known:
+            family, _, rest = name.partition("_")
+            of_family = [each.partition("_")[2] for each in known if each.startswith(f"{family}_")]
+            near = get_close_matches(rest, sorted(of_family), 1)
+            meant = f": did you mean {family}_{near[0]}?" if near else ""
+            lines.append(f"the variable {name} is not known{meant}")
+    return lines
 
 
 class Settings(BaseSettings):

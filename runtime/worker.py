@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -44,6 +45,7 @@ class _HostsOnly(BootStrategy):  # type: ignore[misc]  # faust is not typed here
 
 class _App(faust.App):  # type: ignore[misc]  # faust is not typed here
     BootStrategy = _HostsOnly
+    starts: "_Start"
 
     async def _wait_for_table_recovery_completed(self) -> bool:
         return False
@@ -53,6 +55,20 @@ class _App(faust.App):  # type: ignore[misc]  # faust is not typed here
 
 
 class _Worker(faust.Worker):  # type: ignore[misc]  # faust is not typed here
+    def __init__(self, app: faust.App, *services: Any, **options: Any) -> None:
+        # Standard output stays as it is, whatever the command line of Faust asks for.
+        super().__init__(app, *services, **{**options, "redirect_stdouts": False})
+        self.spinner = None
+
+    def execute_from_commandline(self) -> None:
+        """Run until a signal, or an error that needs a person."""
+        start: _Start = self.app.starts
+        start.before(self.app.conf.web_port)
+        try:
+            super().execute_from_commandline()
+        finally:
+            start.watch.exit_if_failed()
+
     def _setup_logging(self) -> None:
         """Leave the logging of ``logs.set_up`` as it is."""
 
@@ -79,6 +95,7 @@ def build(
         web_cors_options={},
         worker_redirect_stdouts=False,
         topic_disable_leader=True,
+        Worker=_Worker,
         autodiscover=False,
     )
     watch = BrokerWatch(settings, needed_by(settings, processors))
@@ -179,48 +196,70 @@ async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) 
             return
 
 
-def main(
-    processors: tuple[Processor, ...],
-    summary: str,
-    callers: Callable[[], Mapping[str, Caller]] = dict,
-    more_settings: type[BaseSettings] | None = None,
-) -> None:
-    """The command line of a service: ``python -m services.<service>``.
+@dataclass(frozen=True)
+class WorkerProcess:
+    """The process of a service: ``python -m services.<service>``, or ``faust -A … worker``.
 
     ``callers`` makes what its processors call for, once; ``more_settings`` are told by ``--help``.
     """
-    service = processors[0].service
 
-    def run() -> None:
+    processors: tuple[Processor, ...]
+    summary: str
+    callers: Callable[[], Mapping[str, Caller]] = dict
+    more_settings: type[BaseSettings] | None = None
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.processors[0].service
+
+    def main(self) -> None:
+        """The command line."""
+        more = (self.more_settings,) if self.more_settings is not None else ()
+        summary = _summary(self.processors, self.summary)
+
+        def run() -> None:
+            worker = _Worker(self.app(), loop=asyncio.new_event_loop())
+            worker.execute_from_commandline()
+
+        command_line(run, self.service, summary, Settings, *more)
+
+    def app(self) -> faust.App:
+        """The app, with the settings of the environment; ends the process if it can't start."""
         keep_files_private()
         try:
             settings = read_settings(Settings)
-            logs.set_up(settings, service)
+            logs.set_up(settings, self.service)
             private_folder(settings.state_dir)
-            called = callers()
+            called = self.callers()
         except (OSError, ValueError) as error:
-            refuse_to_start(service, error)
-        app, watch = build(processors, settings, called)
-        worker = _Worker(app, loop=asyncio.new_event_loop())
-        worker.spinner = None
-        address = f"http://{settings.ops_host}:{app.conf.web_port}"
-        _log.info("worker starts", ops=address, clock=settings.clock)
+            refuse_to_start(self.service, error)
+        app, watch = build(self.processors, settings, called)
+        app.starts = _Start(self.processors, settings, watch)
+        return app
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a worker does before its app runs, and at its end."""
+
+    processors: tuple[Processor, ...]
+    settings: Settings
+    watch: BrokerWatch
+
+    def before(self, web_port: int) -> None:
+        """Make the topics."""
+        address = f"http://{self.settings.ops_host}:{web_port}"
+        _log.info("worker starts", ops=address, clock=self.settings.clock)
         # What is loaded by now lives as long as the process, and cached rows make no cycles: the
         # collector need not look at them every few hundred objects.
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
         try:
-            asyncio.run(_create_topics(settings, processors))
+            asyncio.run(_create_topics(self.settings, self.processors))
         except LastingError as error:
-            watch.give_up(error)
-            watch.exit_if_failed()
-        try:
-            worker.execute_from_commandline()
-        finally:
-            watch.exit_if_failed()
-
-    more = (more_settings,) if more_settings is not None else ()
-    command_line(run, service, _summary(processors, summary), Settings, *more)
+            self.watch.give_up(error)
+            self.watch.exit_if_failed()
 
 
 def _summary(processors: tuple[Processor, ...], summary: str) -> str:

@@ -57,6 +57,9 @@ def is_possible(at: datetime) -> bool:
 Count = Annotated[int, Field(ge=0, le=SUM_MAX)]
 Quantity = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
 Money = Annotated[int, Field(ge=0, le=SUM_MAX)]
+#: The description of a field with money that people who call the API read.
+MINOR_UNITS = "In minor units of the currency: 2400 is 24.00 EUR or 2,400 JPY."
+MinorUnits = Annotated[int, Field(description=MINOR_UNITS)]
 Percent = int | Annotated[float, Field(allow_inf_nan=False)]
 Version = Annotated[int, Field(ge=1)]
 
@@ -175,10 +178,10 @@ class Tier(Model):
     """A step of the ladder: from this quantity or value, this favor."""
 
     from_quantity: int | None = None
-    from_value: int | None = None
+    from_value: MinorUnits | None = None
     percent_off: Percent | None = None
-    amount_off: int | None = None
-    unit_price: int | None = None
+    amount_off: MinorUnits | None = None
+    unit_price: MinorUnits | None = None
     gift: Annotated[str, StringConstraints(max_length=1_000)] | None = None
 
 
@@ -249,7 +252,7 @@ class Receipt(Model):
     """
 
     report_id: Id
-    amount: Money
+    amount: Annotated[Money, Field(description=MINOR_UNITS)]
     reference: str | None = None
     at: Instant
 

@@ -130,6 +130,8 @@ class ProblemCode(StrEnum):
     REQUIRED = "required"
     NOT_AN_AMOUNT = "not-an-amount"
     TOO_MANY_DECIMALS = "too-many-decimals"
+    NO_DECIMALS = "no-decimals"
+    TWO_AMOUNTS = "two-amounts"
     NOT_COUNTABLE = "not-countable"
     NOT_A_DATE = "not-a-date"
     NO_LISTED_CURRENCY = "no-listed-currency"
@@ -150,6 +152,7 @@ class ProblemCode(StrEnum):
     # of what is typed in the terminal
     TYPED_TIER_NUMBER = "typed-tier-number"
     TYPED_TIER_FAVOR = "typed-tier-favor"
+    TYPED_AMOUNT_CURRENCY = "typed-amount-currency"
     TYPED_SPAN = "typed-span"
     TYPED_SPAN_TOO_LONG = "typed-span-too-long"
     TYPED_TIME = "typed-time"

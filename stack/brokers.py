@@ -120,6 +120,7 @@ def start(
     *,
     home: Path,
     port: int | None = None,
+    controller_port: int | None = None,
     fresh: bool = False,
     shielded: bool = False,
     env: Mapping[str, str] | None = None,
@@ -127,7 +128,8 @@ def start(
     """Start a broker of this kind and return once it answers Kafka requests (90 seconds at most).
 
     `home` is the folder for data and logs; only `kafka` keeps topics between starts, and `fresh`
-    deletes them first. Without `port` a free one is taken. A `shielded` broker is in a session of
+    deletes them first. Without a port a free one is taken; `controller_port` is Kafka's
+    own. A `shielded` broker is in a session of
     its own, so that a Ctrl-C leaves it to the caller to stop it last. Its process has ``env`` in
     place of this one's environment. On Linux a broker started
     from the main thread ends with this process, however that dies. Not to be called from a running
@@ -140,7 +142,8 @@ def start(
             raise BrokerError("set KAFKA_BOOTSTRAP_SERVERS to the host:port of the cluster to use")
         return RunningBroker(kind, servers, os.environ.get("KAFKA_TRANSACTIONS") != "0")
     try:
-        port = free_port(port)
+        ports = (free_port(port), free_port(controller_port) if kind == "kafka" else 0)
+        port = ports[0]
     except PortError as error:
         raise BrokerError(str(error)) from None
     if kind == "docker":
@@ -148,7 +151,7 @@ def start(
     folder = home.resolve() / kind
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "broker.log"
-    process = _launch(kind, folder, log, port, fresh=fresh, shielded=shielded, env=env)
+    process = _launch(kind, folder, log, ports, fresh=fresh, shielded=shielded, env=env)
     broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
     try:
         _wait_until_it_answers(broker, process, port, log)
@@ -162,7 +165,7 @@ def _launch(
     kind: str,
     folder: Path,
     log: Path,
-    port: int,
+    ports: tuple[int, int],
     *,
     fresh: bool,
     shielded: bool,
@@ -180,7 +183,8 @@ def _launch(
         if fresh:
             shutil.rmtree(folder)
             folder.mkdir()
-        command = _embedded_command(port) if kind == "embedded" else _kafka_command(port, folder)
+        is_embedded = kind == "embedded"
+        command = _embedded_command(ports[0]) if is_embedded else _kafka_command(ports, folder)
         # What it says now is what counts if it does not start.
         with open(log, "wb") as output:
             return subprocess.Popen(
@@ -283,12 +287,13 @@ def _embedded_command(port: int) -> list[str]:
     return ["env", "-i", binary, "broker", *addresses, *storage]
 
 
-def _kafka_command(port: int, folder: Path) -> list[str]:
+def _kafka_command(ports: tuple[int, int], folder: Path) -> list[str]:
     java, maven, jars = _find_kafka()
     _fetch_kafka(maven, jars)
     data, formatted, properties = (folder / n for n in ("data", "formatted", "server.properties"))
-    ports = {"port": port, "controller_port": free_port()}
-    properties.write_text(SERVER_PROPERTIES.format(data=data, **ports))
+    port, controller_port = ports
+    made = SERVER_PROPERTIES.format(data=data, port=port, controller_port=controller_port)
+    properties.write_text(made)
     run = [java, "-XX:+UseSerialGC", "-Dorg.apache.logging.log4j.level=WARN", "-cp", f"{jars}/*"]
     # Our own mark, made last: a format that was interrupted leaves files that look complete.
     if not formatted.exists():

@@ -24,12 +24,16 @@ from runtime.running_stack import (
     read_running,
     settings_here,
 )
-from runtime.settings import Settings
+from runtime.settings import Settings, read_settings
+from stack.last_words import Logs, last_words
 from stack.progress import Standing, left_outside
 from terminal.console import Mistake, mistakes, print_json, print_table, say, table
 from terminal.options import AsJson
 
 READY_SECONDS = 120.0
+#: Services that need longer are named, again and again after so many seconds.
+SLOW_SECONDS = 15.0
+END_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 
 
@@ -72,9 +76,21 @@ def up(
     yes_delete: Annotated[
         bool, typer.Option(help="With --fresh: delete our topics on an external broker.")
     ] = False,
-    port: Annotated[int | None, typer.Option(help="The broker's port, if started here.")] = None,
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PORT",
+            help="Another port than the usual, such as storefront=8180; kept. Repeatable.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds until services that are not ready are ended again.")
+    ] = READY_SECONDS,
 ) -> None:
-    """Start all services in the background, and wait until all are ready."""
+    """Start all services in the background, and wait until all are ready.
+
+    If one can't start, its error is printed, and all are ended again.
+    """
     home = home_folder()
     if read_running(home) is not None:
         raise Mistake(
@@ -82,31 +98,48 @@ def up(
         )
     external = broker in (None, BrokerKind.external) and "KAFKA_BOOTSTRAP_SERVERS" in os.environ
     if fresh and external and not yes_delete:
-        names = asyncio.run(topics_of_ours(Settings()))
+        names = asyncio.run(topics_of_ours(read_settings(Settings)))
         raise Mistake(
             f"--fresh would delete {len(names)} topics on {os.environ['KAFKA_BOOTSTRAP_SERVERS']};"
             " add --yes-delete to delete them, or set TOPIC_PREFIX"
         )
     keep_files_private()
     private_folder(home)
-    started = time.monotonic()
-    supervisor = _start_supervisor(home, broker, clock, port, fresh=fresh)
-    with Console(stderr=True).status("starting the broker and all services"):
-        running = _until_ready(home, supervisor)
+    started, logs = time.monotonic(), Logs.of(home)
+    supervisor = _start_supervisor(home, broker, clock, port or [], fresh=fresh)
+    try:
+        running = _until_ready(home, supervisor, logs, timeout)
+    except BaseException:
+        _end(supervisor)
+        raise
     seconds = time.monotonic() - started
     say(
         f"{len(running.workers)} services ready in {seconds:.1f} s"
         f" on {running.broker} at {running.bootstrap_servers}, clock: {running.clock}"
     )
+    say(f"the home page: {_home_page(running)}")
+
+
+def _home_page(running: Running) -> str:
+    return next(each.web or "" for each in running.workers if each.service == "storefront")
+
+
+def _end(supervisor: subprocess.Popen[bytes]) -> None:
+    """End what was begun; the supervisor ends its services and the broker."""
+    supervisor.terminate()
+    try:
+        supervisor.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()
 
 
 def _start_supervisor(
-    home: Path, broker: BrokerKind | None, clock: ClockKind, port: int | None, *, fresh: bool
+    home: Path, broker: BrokerKind | None, clock: ClockKind, ports: list[str], *, fresh: bool
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "stack.supervisor", "--home", str(home)]
     command += ["--clock", clock.value]
     command += ["--broker", broker.value] if broker else []
-    command += ["--port", str(port)] if port else []
+    command += [word for port in ports for word in ("--port", port)]
     command += ["--fresh"] if fresh else []
     with (home / "supervisor.log").open("wb") as output:
         return subprocess.Popen(
@@ -119,29 +152,46 @@ def _start_supervisor(
         )
 
 
-def _until_ready(home: Path, supervisor: subprocess.Popen[bytes]) -> Running:
-    ends = time.monotonic() + READY_SECONDS
-    while time.monotonic() < ends:
-        if supervisor.poll() is not None:
-            raise Mistake(f"the supervisor ended: {_last_line(home / 'supervisor.log')}")
-        running = read_running(home)
-        if running is not None and (stopped := _stopped(running)):
-            # The started processes keep running, so that `jointbuy status` and `down` find it.
-            raise Mistake(*stopped)
-        if running is not None and not any(map(_unready, running.workers)):
-            return running
-        time.sleep(0.1)
-    raise Mistake(f"not ready after {READY_SECONDS:.0f} s: see the logs in {home / 'logs'}")
+def _until_ready(
+    home: Path, supervisor: subprocess.Popen[bytes], logs: Logs, timeout: float
+) -> Running:
+    """The stack once every service is ready. Raises ``Mistake`` with each service's own error."""
+    began = time.monotonic()
+    tell_at = began + SLOW_SECONDS
+    with Console(stderr=True).status("starting the broker and all services"):
+        while True:
+            if supervisor.poll() is not None:
+                raise Mistake(last_words(home / "supervisor.log"))
+            running = read_running(home)
+            if running is not None and (stopped := _stopped(running)):
+                raise Mistake(*stopped)
+            slow = _slow(logs, running) if running else ["the broker: no answer"]
+            if running is not None and not slow:
+                return running
+            now = time.monotonic()
+            if now - began > timeout:
+                raise Mistake(f"not ready after {timeout:g} s, so all is ended again:", *slow)
+            if now > tell_at:
+                tell_at = now + SLOW_SECONDS
+                for line in slow:
+                    say(f"after {now - began:.0f} s not ready: {line}", err=True)
+            time.sleep(0.1)
+
+
+def _slow(logs: Logs, running: Running) -> list[str]:
+    """A line for each reason why services are not ready: their answer, and the last error."""
+    by_reason: dict[str, list[str]] = {}
+    for each in running.workers:
+        if why := _unready(each):
+            error = logs.last_error(each.service)
+            reason = f"{why}; its last error: {error}" if error else why
+            by_reason.setdefault(reason, []).append(each.service)
+    return [f"{', '.join(services)}: {reason}" for reason, services in by_reason.items()]
 
 
 def _stopped(running: Running) -> list[str]:
     """A line for each service that stopped and needs a person to correct the cause."""
     return [f"{each.service} stopped: {each.stopped}" for each in running.workers if each.stopped]
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "its log is empty"
 
 
 def _page(ops: str, path: str) -> httpx.Response | None:
@@ -160,13 +210,13 @@ def down() -> None:
     if running is None:
         raise Mistake(f"nothing runs from {home}")
     os.kill(running.supervisor_pid, signal.SIGTERM)
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + END_SECONDS
     while time.monotonic() < ends:
         if not is_alive(running.supervisor_pid):
             say("all services ended")
             return
         time.sleep(0.1)
-    raise Mistake(f"not ended after 60 s: process {running.supervisor_pid}")
+    raise Mistake(f"not ended after {END_SECONDS:g} s: process {running.supervisor_pid}")
 
 
 @mistakes()
@@ -185,6 +235,7 @@ def status(as_json: AsJson = False) -> None:
         print_json({**running.model_dump(), **said})
         return
     say(f"{running.broker} at {running.bootstrap_servers}, clock: {running.clock}, home: {home}")
+    say(f"the home page: {_home_page(running)}")
     unready = {each.service: _unready(each) for each in running.workers}
     made = table("service", "pid", "restarts", "public", "ops", "ready", "clock", "keys waiting")
     for worker in running.workers:

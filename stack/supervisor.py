@@ -26,11 +26,13 @@ from domain.sources import shop_of
 from runtime import logs
 from runtime.admin import create_topics, delete_topics, topics_of_ours
 from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, lasting
-from runtime.ports import free_port
+from runtime.ports import PortError
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, private_folder, weakness_of
 from runtime.running_stack import ADMIN_KEY_FILE, FILE, Running, RunningWorker
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError, read_settings
 from stack import brokers
+from stack.last_words import last_words
+from stack.ports import ports_of, typed_ports
 
 SERVICES = (
     "request_service",
@@ -64,7 +66,6 @@ BROKER = "broker"
 RESTART_SECONDS_MAX = 30.0
 #: Seconds until a service that ended with a lasting error is started again.
 LASTING_SECONDS = 60.0
-LAST_LINE_BYTES = 4_096
 HEALTHY_SECONDS = 20.0
 STOP_SECONDS = 40.0
 _log = structlog.get_logger()
@@ -128,19 +129,6 @@ class Child:
         return True
 
 
-def last_words(log: Path) -> str:
-    """Why a process ended: the last line of its log, or that line's ``error`` if it is JSON."""
-    with log.open("rb") as file:
-        file.seek(max(log.stat().st_size - LAST_LINE_BYTES, 0))
-        lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    line = lines[-1] if lines else "its log is empty"
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return line
-    return str(said.get("error") or line) if isinstance(said, dict) else line
-
-
 def environment_of(service: str, env: Mapping[str, str]) -> dict[str, str]:
     """The environment of one service: ours, without the secrets of other services."""
     of_others = {name for name, services in SECRETS.items() if service not in services}
@@ -156,12 +144,24 @@ def port_of(address: str) -> str:
     return address.rsplit(":", 1)[1]
 
 
-def _worker(service: str) -> RunningWorker:
+def _is_public(service: str) -> bool:
+    return service == "storefront" or service.endswith(".webhooks")
+
+
+def _worker(service: str, ports: Mapping[str, int]) -> RunningWorker:
     """A worker with addresses of its own on this machine."""
-    ops = f"http://127.0.0.1:{free_port()}"
-    is_public = service == "storefront" or service.endswith(".webhooks")
-    web = f"http://127.0.0.1:{free_port()}" if is_public else None
+    ops = f"http://127.0.0.1:{ports[f'{service}.ops']}"
+    web = f"http://127.0.0.1:{ports[service]}" if _is_public(service) else None
     return RunningWorker(service=service, ops=ops, web=web)
+
+
+def _ports(home: Path, kind: str, typed: list[str]) -> dict[str, int]:
+    """A port for everything that is started. Raises ``PortError``."""
+    broker = {"external": (), "kafka": ("broker", "broker.controller")}.get(kind, ("broker",))
+    services = _services()
+    public = filter(_is_public, services)
+    asked = typed_ports(typed)
+    return ports_of(home, [*public, *broker, *(f"{each}.ops" for each in services)], asked)
 
 
 def _secret_of(home: Path, name: str, file: str) -> dict[str, str]:
@@ -207,14 +207,21 @@ def _services() -> tuple[str, ...]:
 class Supervisor:
     """The stack of one home folder."""
 
-    def __init__(self, home: Path, broker: brokers.RunningBroker, settings: Settings) -> None:
+    def __init__(
+        self,
+        home: Path,
+        broker: brokers.RunningBroker,
+        settings: Settings,
+        ports: Mapping[str, int],
+    ) -> None:
         self._home = home
         self._settings = settings
         self._stopping = False
         logs_folder = home / "logs"
         private_folder(logs_folder)
         self._children = [
-            Child(_worker(service), logs_folder / f"{service}.log") for service in _services()
+            Child(_worker(service, ports), logs_folder / f"{service}.log")
+            for service in _services()
         ]
         webs = {child.worker.service: child.worker.web or "" for child in self._children}
         self._running = Running(
@@ -287,7 +294,7 @@ def end_all(processes: Iterable[subprocess.Popen[bytes]]) -> None:
 def supervise(
     home: Annotated[Path, typer.Option(help="Folder of the stack.")],
     broker: Annotated[str | None, typer.Option(help="external, docker, kafka or embedded.")] = None,
-    port: Annotated[int | None, typer.Option(help="The broker's port.")] = None,
+    port: Annotated[list[str] | None, typer.Option(help="NAME=PORT, repeatable.")] = None,
     clock: Annotated[str, typer.Option(help="wall or log.")] = "wall",
     fresh: Annotated[bool, typer.Option(help="Start with empty topics and state.")] = False,
 ) -> None:
@@ -295,21 +302,27 @@ def supervise(
     keep_files_private()
     private_folder(home)
     mode: Literal["wall", "log"] = "log" if clock == "log" else "wall"
-    settings = Settings(clock=mode, state_dir=home / "state")
+    try:
+        settings = read_settings(Settings, clock=mode, state_dir=home / "state")
+    except SettingsError as error:
+        sys.exit(str(error))
     logs.set_up(settings, "supervisor")
     given = os.environ.get("LINK_SECRET")
     if given and (weak := weakness_of(given)):
         sys.exit(f"LINK_SECRET {weak}: {MAKE_A_SECRET}")
     try:
+        kind = brokers.choose(broker)
+        ports = _ports(home, kind, port or [])
         started = brokers.start(
-            brokers.choose(broker),
+            kind,
             home=home,
-            port=port,
+            port=ports.get("broker"),
+            controller_port=ports.get("broker.controller"),
             fresh=fresh,
             shielded=True,
             env=environment_of(BROKER, os.environ),
         )
-    except brokers.BrokerError as error:
+    except (brokers.BrokerError, PortError) as error:
         # The last line of the log is what `jointbuy up` shows.
         sys.exit(str(error))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -318,7 +331,7 @@ def supervise(
         # A join of the embedded broker takes half the session time-out.
         session_ms = 6_000 if started.kind == "embedded" else settings.kafka_session_timeout_ms
         settings = _settings_of(started, settings, session_ms)
-        supervisor = Supervisor(home, started, settings)
+        supervisor = Supervisor(home, started, settings, ports)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stop())
         supervisor.run()

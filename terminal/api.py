@@ -27,7 +27,9 @@ PREFIX = "/api/v1"
 PATIENCE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 #: The storefront itself waits some seconds for an outcome before it answers.
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 15.0
+#: A storefront whose broker or database is away is not asked for longer.
+AWAY_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 PAUSE_SECONDS_MAX = 2.0
 #: Statuses after which a request is sent again; 429 and 503 have the time to wait.
@@ -208,7 +210,7 @@ class Api:
         return found
 
     def _send(self, request: httpx.Request, again: str) -> httpx.Response:
-        lost, pause = False, PAUSE_SECONDS
+        lost, pause, ends = False, PAUSE_SECONDS, self._ends
         while True:
             answer, wait = None, pause
             try:
@@ -216,24 +218,30 @@ class Api:
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if not lost:
                     raise Mistake(nobody_there(self.place)) from None
-            except httpx.TransportError:
+            except httpx.TransportError as error:
                 lost = True
+                if isinstance(error, httpx.TimeoutException):
+                    ends = time.monotonic()
             if answer is not None:
                 if answer.status_code not in TRY_AGAIN:
                     return answer
                 lost = lost or answer.status_code in (502, 504)
+                if answer.status_code == 503:
+                    ends = min(ends, time.monotonic() + AWAY_SECONDS)
                 wait = _retry_after(answer) or pause
-            if not self._pause(wait):
+            if not self._pause(wait, ends):
                 if answer is not None and not lost:
                     return answer
+                if request.method == "GET":
+                    raise Mistake(f"{self.place.url} does not answer: see `jointbuy status`")
                 raise Mistake(
                     f"the answer of {self.place.url} was lost, so the outcome is unknown: {again}"
                 )
             pause = min(pause * 1.5, PAUSE_SECONDS_MAX)
 
-    def _pause(self, seconds: float) -> bool:
+    def _pause(self, seconds: float, ends: float | None = None) -> bool:
         """Wait, unless that would pass the time limit."""
-        if time.monotonic() + seconds > self._ends:
+        if time.monotonic() + seconds >= (self._ends if ends is None else ends):
             return False
         time.sleep(seconds)
         return True
@@ -305,7 +313,8 @@ def lines_of(
             return [f"{detail}: {_SET_KEY}{other}; `jointbuy key --help` tells how to get one"]
         case 429:
             return [f"too many requests: {detail}"]
-    return [f"{refused}{detail}"]
+    look = "; `jointbuy status` may say why" if status == 503 else ""
+    return [f"{refused}{detail}{look}"]
 
 
 def _with_option(field: str, said_by: Mapping[str, str]) -> str:

@@ -6,7 +6,19 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.api.auctions import AuctionDetail
-from terminal.console import bar, cell, count, grid, money, out, print_table, say, span, table, when
+from terminal.console import (
+    bar,
+    cell,
+    count,
+    grid,
+    money,
+    print_line,
+    print_table,
+    say,
+    span,
+    table,
+    when,
+)
 from terminal.descriptions import of_condition, of_product
 
 STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn": "red"}
@@ -16,7 +28,7 @@ def print_page(auction: AuctionDetail, now: datetime, limit: int) -> None:
     """Print an auction, with the latest ``limit`` conditions of its history."""
     reserved = f"  {auction.reservations:,} of {auction.minimum_reservations:,} reserved"
     status = cell(auction.status, STYLES.get(auction.status, ""))
-    out().print(Text.assemble(cell(auction.auction_id, "bold"), "  ", status, reserved))
+    print_line(Text.assemble(cell(auction.auction_id, "bold"), "  ", status, reserved))
     head = grid()
     for name, said in particulars(auction, now):
         head.add_row(Text(name, style="dim"), cell(said))

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from rich import box
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -23,8 +24,11 @@ from domain.money import in_decimals
 from domain.unverified import HIDDEN
 from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
+from runtime.ports import PortError
 from runtime.running_stack import settings_here
+from runtime.settings import SettingsError
 from schemas.parts import Message
+from terminal.folding import folded
 from texts.shapes import problem_of
 
 #: ``(done, of)``; called as often as is handy.
@@ -56,6 +60,8 @@ def mistakes() -> Iterator[None]:
         _end(mistake.lines, mistake.exit_code)
     except ValidationError as error:
         _end(problems(error), 2)
+    except (SettingsError, PortError) as error:
+        _end([str(error)], 2)
     except BrokenPipeError:
         # The reader of our output closed it; typer ends quietly.
         raise
@@ -143,14 +149,24 @@ def grid() -> Table:
 
 
 def print_table(made: Table) -> None:
-    """Print a table without blanks at the ends of lines."""
+    """Print a table without blanks at the ends of lines; on a narrow screen it is folded."""
     console = out()
     if console.is_terminal:
-        console.print(made)
+        wanted = console.options.update_width(PIPE_COLUMNS)
+        if Measurement.get(console, wanted, made).maximum <= console.width:
+            console.print(made)
+            return
+        for line in folded(made, console.width):
+            print_line(line)
         return
     with console.capture() as capture:
         console.print(made)
     say("\n".join(line.rstrip() for line in capture.get().split("\n")).rstrip("\n"))
+
+
+def print_line(line: Text) -> None:
+    """Print a line whole: a terminal may show it on two, but copies it as one."""
+    out().print(line, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

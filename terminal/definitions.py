@@ -4,8 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.api.groups import DefinitionView
+from terminal.amounts import terms
+from terminal.answers import shown
 from terminal.api import connected, once_of, segment
-from terminal.console import mistakes, print_json, say
+from terminal.console import mistakes, money, print_json, say
+from terminal.descriptions import of_ladder, of_product
 from terminal.options import (
     AsJson,
     Currency,
@@ -21,7 +25,7 @@ from terminal.options import (
     Tiers,
     Url,
     draft,
-    ladder,
+    file_fields,
 )
 
 DEFINED_BY = {
@@ -69,13 +73,11 @@ def define(
     as_json: AsJson = False,
 ) -> None:
     """Publish a definition, which a shop opens for group purchases; or withdraw one."""
+    fields = file_fields(file)
     options = {
         "definition_id": definition_id,
         "shop_id": shop,
         "product": {"name": product, "id": product_id},
-        "unit_price": price,
-        "currency": currency,
-        "favor": ladder(tier, favor_scope),
         "if_incomplete": if_incomplete,
         "limits": {
             "number_min": number_min,
@@ -83,12 +85,12 @@ def define(
             "period_days_max": period_days_max,
         },
         "payment": {"scope": scope, "methods": method or None},
-    }
+    } | terms(fields, currency, price, tier, favor_scope)
     with connected(url, as_json=as_json) as api:
         if withdraw is not None:
             made = api.post(f"/definitions/{segment(withdraw)}/withdrawal").body
         else:
-            body = draft(file, options)
+            body = draft(fields, options)
             made = api.post("/definitions", body, DEFINED_BY, once=once_of(once)).body
     _print(made, as_json)
 
@@ -99,3 +101,7 @@ def _print(made: Any, as_json: bool) -> None:
         return
     said = "withdrawn" if made["withdrawn_at"] else "published"
     say(f"{made['definition_id']} version {made['version']} {said}")
+    if not made["withdrawn_at"]:
+        view = shown(DefinitionView, made)
+        price, favor = money(view.unit_price, view.currency), of_ladder(view.favor, view.currency)
+        say(f"{of_product(view.product)} at {price} each; discount: {favor}")

@@ -8,7 +8,18 @@ from rich.text import Text
 
 from schemas.api.groups import Decided, GroupView, TableRow
 from terminal.auction_page import time_left
-from terminal.console import cell, count, grid, minute, money, out, print_table, say, table, when
+from terminal.console import (
+    cell,
+    count,
+    grid,
+    minute,
+    money,
+    print_line,
+    print_table,
+    say,
+    table,
+    when,
+)
 from terminal.descriptions import of_ladder, of_payment, of_product, of_sources, of_tier
 
 STYLES = {"open": "cyan", "complete": "green", "elapsed": "yellow", "withdrawn": "red"}
@@ -22,7 +33,7 @@ def print_group(
         cell(group.group_id, "bold"), "  ", cell(group.status, STYLES.get(group.status, ""))
     )
     title.append(f"  {group.quantity:,} of {group.number_of_products:,} ordered")
-    out().print(title)
+    print_line(title)
     head = grid()
     for name, said in particulars(group, now):
         head.add_row(Text(name, style="dim"), cell(said))
@@ -30,7 +41,7 @@ def print_group(
     if purchasers is None:
         say("\nonly the organizer and the shop see the purchasers: set JOINTBUY_KEY")
     elif purchasers:
-        out().print()
+        say()
         print_table(_table(purchasers))
     if more:
         say("--limit 0 shows more")

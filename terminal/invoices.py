@@ -9,6 +9,7 @@ import typer
 
 from domain.references import numbers_in
 from schemas.api.payments import PaymentDetail, PaymentView
+from terminal.amounts import amount_of
 from terminal.answers import shown
 from terminal.api import Api, Refused, connected, once_of, segment
 from terminal.console import (
@@ -81,7 +82,7 @@ def show(
 def paid(
     number: Number,
     amount: Annotated[
-        int, typer.Argument(min=1, help="Amount received, in minor units: 4900 is 49.00.")
+        str, typer.Argument(help="Amount received, in the invoice's currency: 49 or 49.00.")
     ],
     reference: Annotated[
         str | None, typer.Option(help="The bank's reference; the same reference counts once.")
@@ -97,14 +98,15 @@ def paid(
     with connected(url, as_json=as_json) as api:
         invoice = payment_of(api, _typed(number))
         key = once_of(once)
-        known = _receive(api, invoice, amount, reference, time_of(at), key)
+        came = amount_of("AMOUNT", amount, invoice.currency) or 0
+        known = _receive(api, invoice, came, reference, time_of(at), key)
     if as_json:
         print_json(known)
         return
     after = shown(PaymentView, known)
     stands = "paid" if after.status == "succeeded" else after.status
     received = f"{money(after.received, after.currency)} of {money(after.amount, after.currency)}"
-    say(f"{after.number}: {received} received, {stands}")
+    say(f"{after.number}: {money(came, after.currency)} recorded; {received} received, {stands}")
 
 
 def _typed(number: str) -> str:

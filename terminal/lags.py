@@ -1,9 +1,18 @@
-"""The lag of each consumer group, counted to the last stable offset."""
+"""The lag of each consumer group, counted to the last stable offset.
+
+A group that has committed nothing yet is behind by all records of its topics.
+"""
 
 import asyncio
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
+from aiokafka.errors import KafkaError
 
 from runtime import clients
 from runtime.clients import admin
@@ -11,6 +20,11 @@ from runtime.follower import partitions_of
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from terminal import topics
+
+#: Readers of topics that are no consumer group.
+NO_SERVICES: Final = frozenset({"terminal", "replay"})
+#: The place of a member's metadata in the answer of DescribeGroups.
+METADATA: Final = 3
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,15 @@ class Lag:
     lag_max: int
 
 
+def without_group(found: Iterable[Lag]) -> list[str]:
+    """Services that read topics and of which no consumer group is known."""
+    known = {each.group.partition("-")[0] for each in found}
+    readers = {service for topic in CATALOGUE.values() for service in topic.consumers}
+    return sorted(readers - known - NO_SERVICES)
+
+
 async def lags(settings: Settings) -> list[Lag]:
-    """The lag of every group of ours on every catalogue topic that it has committed on."""
+    """The lag of every group of ours on every catalogue topic that it reads."""
     async with topics.connected(admin(settings), settings) as client:
         groups = sorted(
             name
@@ -35,6 +56,7 @@ async def lags(settings: Settings) -> list[Lag]:
             if name.startswith(settings.topic_prefix)
         )
         there = await client.list_topics()
+        reads = await _reads(client, groups)
     partitions = [tp for topic in CATALOGUE.values() for tp in partitions_of(settings, topic)]
     topics.check_there(settings, there, {tp.topic for tp in partitions})
     # Offsets are read before ends: a commit in between would look ahead of the end.
@@ -44,8 +66,34 @@ async def lags(settings: Settings) -> list[Lag]:
         _lag(settings, group, name, offsets, begins, ends)
         for group, offsets in committed.items()
         for name in CATALOGUE
-        if any(tp.topic == settings.topic(name) for tp in offsets)
+        if settings.topic(name) in reads.get(group, ())
+        or any(tp.topic == settings.topic(name) for tp in offsets)
     ]
+
+
+async def _reads(client: AIOKafkaAdminClient, groups: list[str]) -> dict[str, set[str]]:
+    """The topics that members of each group have asked for; none where nobody is a member."""
+    if not groups:
+        return {}
+    try:
+        answers = await client.describe_consumer_groups(groups)
+    except KafkaError:
+        # A broker that can't describe groups still has their offsets.
+        return {}
+    return {
+        group: {topic for member in members for topic in asked_for(member[METADATA])}
+        for answer in answers
+        for _, group, _, _, _, members, *_ in answer.groups
+    }
+
+
+def asked_for(metadata: bytes) -> list[str]:
+    """The topics in a member's part of the consumer protocol; none if it can't be read."""
+    try:
+        found: list[str] = ConsumerProtocolMemberMetadata.decode(metadata).subscription
+    except (ValueError, struct.error):
+        return []
+    return found
 
 
 async def _committed(

@@ -7,6 +7,7 @@ import typer
 
 from schemas.api.auctions import AuctionView
 from schemas.parts import Problem
+from terminal.amounts import amount_of
 from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import Mistake, mistakes, money, print_json, say, when
@@ -61,15 +62,14 @@ def offer(
     ] = None,
     invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
     step: Annotated[
-        int | None, typer.Option(help="Smallest price cut of offers, in minor units; default 1.")
+        str | None,
+        typer.Option(help="Smallest price cut of offers, in the currency; default: its least."),
     ] = None,
     most_for_one: MostForOne = None,
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw the auction; for its opener.")
     ] = False,
-    timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait; an offer waits a minute for its seller.")
-    ] = 90.0,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for the verdict.")] = 90.0,
     once: Once = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -96,12 +96,10 @@ def offer(
         if withdraw:
             _take_back(api, auction, as_json)
             return
-        path, body = "/auctions", given(fields)
-        if auction is not None:
-            path, body = f"/auctions/{segment(auction)}/offers", _counter(api, auction, body)
-        verdict = _offer(api, path, body, key, instead)
+        body = _body(api, auction, given(fields))
+        verdict = _offer(api, auction, body, key, instead)
         page = None if verdict["verdict"] == "refused" else page_of(api, verdict["auction_id"])
-    _print_verdict(verdict, page, as_json)
+    _print_verdict(verdict, body, page, as_json)
 
 
 def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
@@ -113,12 +111,20 @@ def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
     )
 
 
-def _counter(api: Api, auction: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """A counter-offer; a missing minimum is the one shown."""
-    check_counter(fields)
-    if "minimum_reservations" in fields:
-        return fields
-    return {**fields, "minimum_reservations": page_of(api, auction)["minimum_reservations"]}
+def _body(api: Api, auction: str | None, fields: dict[str, Any]) -> dict[str, Any]:
+    """The offer with its amounts in minor units; a counter-offer's missing minimum is as shown."""
+    currency = fields.get("currency")
+    if auction is not None:
+        check_counter(fields)
+        page = page_of(api, auction)
+        currency = page["currency"]
+        fields = {"minimum_reservations": page["minimum_reservations"], **fields}
+    amounts = {
+        name: amount_of(SAID_BY[name], fields[name], currency)
+        for name in ("unit_price", "minimum_step")
+        if name in fields
+    }
+    return fields | amounts
 
 
 def check_counter(fields: dict[str, Any]) -> None:
@@ -130,7 +136,10 @@ def check_counter(fields: dict[str, Any]) -> None:
         )
 
 
-def _offer(api: Api, path: str, body: dict[str, Any], once: str, instead: str) -> dict[str, Any]:
+def _offer(
+    api: Api, auction: str | None, body: dict[str, Any], once: str, instead: str
+) -> dict[str, Any]:
+    path = "/auctions" if auction is None else f"/auctions/{segment(auction)}/offers"
     answer = api.post(path, body, SAID_BY, once=once, instead=instead)
     judged: dict[str, Any] = answer.body
     if not answer.is_final:
@@ -152,18 +161,20 @@ def page_of(api: Api, auction_id: str) -> dict[str, Any]:
 # --- output --------------------------------------------------------------------------------------
 
 
-def _print_verdict(judged: dict[str, Any], page: dict[str, Any] | None, as_json: bool) -> None:
+def _print_verdict(
+    judged: dict[str, Any], body: dict[str, Any], page: dict[str, Any] | None, as_json: bool
+) -> None:
     is_refused = judged["verdict"] == "refused"
     problems = [Problem(**each) for each in judged["problems"]]
     words = verdict_in_words(judged["verdict"], judged["reason"], problems)
     if as_json:
         print_json({**judged, "words": words, "page": page})
         raise typer.Exit(1 if is_refused else 0)
-    if is_refused:
+    if is_refused or page is None:
         raise Mistake(*([f"refused: {each.field}: {each.problem}" for each in problems] or [words]))
-    say(f"offer {judged['offer_id']} {words}")
-    if page is not None:
-        say(page_in_words(page))
+    condition = of_condition(body["unit_price"], body["minimum_reservations"], page["currency"])
+    say(f"offer {judged['offer_id']}, {condition}: {words}")
+    say(page_in_words(page))
 
 
 def page_in_words(page: dict[str, Any]) -> str:

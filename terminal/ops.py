@@ -33,7 +33,7 @@ from terminal.console import (
     when,
     write,
 )
-from terminal.lags import Lag, lags
+from terminal.lags import Lag, lags, without_group
 from terminal.options import AsJson, checked, typed
 
 __all__ = ["Lag", "lags", "register"]
@@ -114,16 +114,16 @@ def lag(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    if not found:
-        say("no consumer group has committed anything yet: see `jointbuy status`")
-        return
-    numbers = ("Partitions", "End", "Committed", "Lag", "Worst")
+    numbers = ("End", "Committed", "Lag", "Worst")
     made = table("Group", "Topic", *numbers, right=numbers)
     for each in found:
-        counts = (each.partitions, each.end, each.committed, each.lag, each.lag_max)
+        counts = (each.end, each.committed, each.lag, each.lag_max)
         style = "yellow" if each.lag else ""
         made.add_row(each.group, each.topic, *(cell(f"{count:,}", style) for count in counts))
-    print_table(made)
+    if found:
+        print_table(made)
+    if missing := without_group(found):
+        say(f"{', '.join(missing)}: nothing committed yet, or not running; see `jointbuy status`")
 
 
 # --- parked keys ---------------------------------------------------------------------------------

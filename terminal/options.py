@@ -48,23 +48,26 @@ Once = Annotated[
 ]
 File = Annotated[
     str | None,
-    typer.Option("--file", help="JSON for the API, - for stdin; options take precedence."),
+    typer.Option(
+        "--file",
+        help="JSON for the API, with money in minor units; - for stdin; options take precedence.",
+    ),
 ]
 Product = Annotated[str | None, typer.Option("--product", help="The product's name.")]
 ProductId = Annotated[
     str | None, typer.Option("--product-id", help="The product's id at the shop.")
 ]
 Price = Annotated[
-    int | None,
-    typer.Option("--price", min=0, help="Price of one, in minor units: 4900 is 49.00 EUR."),
+    str | None,
+    typer.Option("--price", help="Price of one, in the currency: 49 or 49.00."),
 ]
 Currency = Annotated[str | None, typer.Option("--currency", help="ISO 4217, such as EUR.")]
 Tiers = Annotated[
     list[str] | None,
     typer.Option(
         "--tier",
-        help="FROM:DISCOUNT, repeatable: 10:5% (off), 50:-200 (amount off each), 50:=900 (unit"
-        " price), '50:gift=A mug', value=50000:5% (from a value).",
+        help="FROM:DISCOUNT, repeatable: 10:5% (off), 50:-2.00 (amount off each), 50:=9.00 (unit"
+        " price), '50:gift=A mug', value=500:5% (from a value).",
     ),
 ]
 IfIncomplete = Annotated[
@@ -83,8 +86,8 @@ Methods = Annotated[
 ]
 
 
-def draft(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A body: a file's fields, replaced by those of options that are given."""
+def file_fields(file: str | None) -> dict[str, Any]:
+    """The fields of a body in a file. Raises ``Mistake``."""
     fields: Any = {}
     if file is not None:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
@@ -94,10 +97,16 @@ def draft(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
             raise Mistake(f"{file} is not valid JSON: {error}", usage=True) from None
         if not isinstance(fields, dict):
             raise Mistake(f"{file} is not a JSON object", usage=True)
-    for name, value in given(options).items():
-        nested = isinstance(value, dict) and isinstance(fields.get(name), dict)
-        fields[name] = fields[name] | value if nested else value
     body: dict[str, Any] = fields
+    return body
+
+
+def draft(fields: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """A body: fields of a file, replaced by those of options that are given."""
+    body = dict(fields)
+    for name, value in given(options).items():
+        nested = isinstance(value, dict) and isinstance(body.get(name), dict)
+        body[name] = body[name] | value if nested else value
     return body
 
 
@@ -141,9 +150,3 @@ def moment(
     if length:
         return (now + typed(typed_values.duration, length)).isoformat()
     return time_of(at)
-
-
-def ladder(tiers: list[str] | None, scope: Scope | None) -> dict[str, Any]:
-    """The fields of the favor that are given."""
-    steps = [typed(typed_values.tier, text).model_dump(exclude_none=True) for text in tiers or ()]
-    return {"tiers": steps or None, "scope": scope}

@@ -1,5 +1,6 @@
 """``jointbuy order``, and all commands of buyers, sellers and shops."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -17,8 +18,9 @@ from terminal import (
     todo,
     typed_values,
 )
+from terminal.amounts import amount_of
 from terminal.api import Api, connected, once_of, segment
-from terminal.console import mistakes, print_json, say
+from terminal.console import mistakes, money, print_json, say
 from terminal.ledger import ledger
 from terminal.options import AsJson, Currency, Once, Price, Url, given, time_of, typed
 from terminal.show import show
@@ -60,7 +62,7 @@ def order(
     ] = None,
     price: Price = None,
     value: Annotated[
-        int | None, typer.Option(help="Value of all, in minor units; default: quantity x price.")
+        str | None, typer.Option(help="Value of all, in the currency; default: quantity x price.")
     ] = None,
     currency: Currency = None,
     order_id: Annotated[str | None, typer.Option(help="The order's id; default: random.")] = None,
@@ -102,7 +104,7 @@ def order(
             fields["order_id"] = order_id or f"o-{made_up}"
         is_paid = member is not None if paid is None else paid
         fields |= {"state": "paid" if is_paid else "placed", "quantity": quantity}
-        fields |= {"unit_price": price, "value": value, "currency": currency, "ordered_at": time}
+        fields |= {"ordered_at": time} | _amounts(api, place, price, value, currency)
         fields |= {"member": {"id": member, "email": email}}
         _tell(api, f"{place}/orders", fields, once, as_json)
 
@@ -119,10 +121,30 @@ def _tell(
     if as_json:
         print_json(told)
     elif "member_id" in told:
-        what = f"{told['order_id']} ({told['source']}) of {fields['quantity']}"
+        what = f"{told['order_id']} ({told['source']}) of {fields['quantity']}{_worth(fields)}"
         say(f"{what} by {told['member_id']}: {told['status']}{_to_do(told['status'])}")
     else:
         say(f"{told['order_id']}: its cancellation is {told['status']}")
+
+
+def _amounts(
+    api: Api, place: str, price: str | None, value: str | None, currency: str | None
+) -> dict[str, Any]:
+    """The amounts in minor units; without a currency they are in the group's."""
+    if currency is None and (price or value):
+        currency = api.get(place)["currency"]
+    return {
+        "unit_price": amount_of("--price", price, currency),
+        "value": amount_of("--value", value, currency),
+        "currency": currency,
+    }
+
+
+def _worth(fields: Mapping[str, Any]) -> str:
+    """The amounts that were typed, as they were understood."""
+    price, value, currency = (fields.get(name) for name in ("unit_price", "value", "currency"))
+    each = "" if price is None else f" at {money(price, currency)} each"
+    return each if value is None else f"{each}, worth {money(value, currency)},"
 
 
 def _to_do(status: str) -> str:

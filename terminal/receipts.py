@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from domain.money import in_decimals
 from domain.references import Mention
 from schemas.api.payments import PaymentDetail
 from schemas.reasons import TransferReason
@@ -220,7 +221,7 @@ def _counted(credit: Credit, named: Mapping[str, PaymentDetail]) -> dict[str, in
 
 
 def _by_hand(credit: Credit) -> str:
-    amount = "AMOUNT" if credit.amount is None else credit.amount
+    amount = "AMOUNT" if credit.amount is None else in_decimals(credit.amount, credit.currency)
     return f"`jointbuy invoice paid NUMBER {amount} --reference '{credit.reference}'`"
 
 

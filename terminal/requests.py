@@ -1,5 +1,6 @@
 """``jointbuy request``: request a group purchase and print its ID."""
 
+import json
 import sys
 from datetime import UTC, datetime
 from itertools import chain
@@ -8,9 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from schemas.parts import FavorTerms
 from terminal import typed_values
+from terminal.amounts import terms
 from terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
-from terminal.console import mistakes, print_json, say, when
+from terminal.console import mistakes, money, print_json, say, when
+from terminal.descriptions import of_ladder
 from terminal.member_lists import members_in
 from terminal.options import (
     AsJson,
@@ -27,8 +31,8 @@ from terminal.options import (
     Tiers,
     Url,
     draft,
+    file_fields,
     given,
-    ladder,
     moment,
     time_of,
     typed,
@@ -121,29 +125,28 @@ def request(
     if withdraw is not None:
         _take_back(url, typed(typed_values.group_id, withdraw), timeout, as_json)
         return
+    fields = file_fields(file)
     ends = moment("--closes-at", closes_at, "--closes-in", closes_in, datetime.now(UTC))
     options = {
         "definition_id": definition,
         "organizer": {"id": organizer, "email": email},
         "product": {"name": product, "id": product_id},
         "number_of_products": number,
-        "unit_price": price,
-        "currency": currency,
         "opens_at": time_of(opens_at),
         "closes_at": ends,
         "grace_seconds": grace_seconds,
         "stop_at_number": stop_at_number,
         "payment": {"scope": scope, "method": method},
-        "favor": ladder(tier, favor_scope),
         "if_incomplete": if_incomplete,
         "visibility": "unlisted" if unlisted else None,
         "sources": source or None,
-    }
-    body = draft(file, options)
+    } | terms(fields, currency, price, tier, favor_scope)
+    body = draft(fields, options)
     if listed := _members(member, members_file):
         body["members"] = [*body.get("members", ()), *listed]
     with connected(url, as_json=as_json, patience=timeout) as api:
-        _print(_ask(api, body, once_of(once), _instead(closes_in, ends)), as_json)
+        asked = _ask(api, body, once_of(once), _instead(closes_in, ends))
+    _print(asked, body if price or tier else {}, as_json)
 
 
 def _instead(closes_in: str | None, ends: str | None) -> str:
@@ -151,11 +154,16 @@ def _instead(closes_in: str | None, ends: str | None) -> str:
     return f" and --closes-at {ends} for --closes-in" if closes_in else ""
 
 
-def _print(asked: Any, as_json: bool) -> None:
+def _print(asked: Any, understood: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(asked)
         return
     say(asked["group_id"])
+    if understood:
+        unit, price = understood.get("currency"), understood.get("unit_price")
+        each = "" if price is None else f"{money(price, unit)} each; "
+        favor = FavorTerms.model_validate_json(json.dumps(understood.get("favor") or {}))
+        say(f"{each}discount: {of_ladder(favor, unit)}", err=True)
     if asked["organizer_link"]:
         say(f"the organizer's page, shown only now: {asked['organizer_link']}", err=True)
 

@@ -32,7 +32,7 @@ from schemas.parts import Message
 from schemas.topic import Topic
 from terminal.console import Mistake, Step, say
 
-CONNECT_SECONDS = 15.0
+CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 
 

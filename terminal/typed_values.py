@@ -4,42 +4,70 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.amounts import AmountError, minor_units_of
 from domain.ids import read_aloud
+from domain.money import CURRENCIES
 from schemas.parts import Tier
 from schemas.refusals import ProblemCode
 from texts.reasons import problem_text
+from texts.shapes import AMOUNT_CODES
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 #: A thousand years: a time of today plus this is still a valid time.
 _SPAN_SECONDS_MAX = 1_000 * 366 * 86_400
 
 
-def _wrong(code: ProblemCode, *, text: str) -> ValueError:
-    return ValueError(problem_text(code, {"text": text}))
+def _wrong(code: ProblemCode, **params: str | int) -> ValueError:
+    return ValueError(problem_text(code, params))
 
 
-def tier(text: str) -> Tier:
+def amount(text: str, currency: str | None, locale: str) -> int:
+    """An amount of money in minor units of its currency."""
+    if currency is None:
+        raise _wrong(ProblemCode.TYPED_AMOUNT_CURRENCY)
+    if currency not in CURRENCIES:
+        raise _wrong(ProblemCode.NOT_A_CURRENCY, currency=currency)
+    try:
+        return minor_units_of(text, currency, locale)
+    except AmountError as error:
+        raise _wrong(AMOUNT_CODES[error.reason], **error.params) from None
+
+
+def tier(text: str, currency: str | None, locale: str) -> Tier:
     """A step of the ladder.
 
-    ``10:5%`` percent off from 10 products on, ``50:-200`` an amount off each, ``50:=900`` a unit
-    price, ``50:gift=A mug`` a gift; ``value=50000:5%`` from a value in minor units on.
+    ``10:5%`` percent off from 10 products on, ``50:-2.00`` an amount off each, ``50:=9.00`` a unit
+    price, ``50:gift=A mug`` a gift; ``value=500:5%`` from a value on.
     """
     start, colon, favor = text.partition(":")
     start, favor = start.strip(), favor.strip()
-    by_value = start.startswith("value=")
     number = start.removeprefix("value=")
-    if not colon or not re.fullmatch(r"[0-9]{1,16}", number):
+    if not colon or not re.match(r"[0-9]", number, re.ASCII):
         raise _wrong(ProblemCode.TYPED_TIER_NUMBER, text=text)
-    begin: dict[str, Any] = {"from_value" if by_value else "from_quantity": int(number)}
+    begin: dict[str, Any]
+    if number != start:
+        begin = {"from_value": _of_tier(text, number, currency, locale)}
+    elif re.fullmatch(r"[0-9]{1,16}", number):
+        begin = {"from_quantity": int(number)}
+    else:
+        raise _wrong(ProblemCode.TYPED_TIER_NUMBER, text=text)
     if found := re.fullmatch(r"([0-9]{1,16})(\.[0-9]{1,16})?\s*%", favor):
         whole, part = found.groups()
         return Tier(**begin, percent_off=float(whole + part) if part else int(whole))
-    if found := re.fullmatch(r"([-=])\s*([0-9]{1,16})", favor):
-        begin["amount_off" if found[1] == "-" else "unit_price"] = int(found[2])
+    if found := re.fullmatch(r"([-=])\s*(\S.*)", favor):
+        its = _of_tier(text, found[2], currency, locale)
+        begin["amount_off" if found[1] == "-" else "unit_price"] = its
         return Tier(**begin)
     if favor.startswith("gift=") and favor != "gift=":
         return Tier(**begin, gift=favor.removeprefix("gift="))
     raise _wrong(ProblemCode.TYPED_TIER_FAVOR, text=text)
+
+
+def _of_tier(tier: str, text: str, currency: str | None, locale: str) -> int:
+    try:
+        return amount(text, currency, locale)
+    except ValueError as error:
+        raise ValueError(f"tier {tier!r}: {error}") from None
 
 
 def duration(text: str) -> timedelta:

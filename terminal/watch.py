@@ -67,11 +67,13 @@ def watch(
 
 
 def _show_live(place: Place, found: list[Watched]) -> None:
+    console = out()
+
     def now_on_screen() -> RenderableType:
-        return screen(found, datetime.now(UTC))
+        return screen(found, datetime.now(UTC), console.width)
 
     with Live(
-        console=out(), get_renderable=now_on_screen, refresh_per_second=FRAMES_PER_SECOND
+        console=console, get_renderable=now_on_screen, refresh_per_second=FRAMES_PER_SECOND
     ) as live:
         asyncio.run(_follow_all(place, found, lambda *_: live.refresh()))
 

@@ -15,6 +15,9 @@ from terminal.answers import shown
 from terminal.console import cell, clean, money, span, table, when
 
 BAR_COLUMNS = 24
+#: From so many columns on, bars and times of changes are shown.
+WIDE_COLUMNS = 110
+NAME_COLUMNS = 24
 
 
 @dataclass
@@ -114,21 +117,28 @@ def watched(path: str, found: dict[str, Any]) -> Watched:
     )
 
 
-def screen(all_of_them: list[Watched], now: datetime) -> Table:
-    """The live view of all subjects."""
-    made = table("", "Status", "Count", "", "Price", "Time left", "Last change", right=("Count",))
+def screen(all_of_them: list[Watched], now: datetime, width: int = WIDE_COLUMNS) -> Table:
+    """The live view of all subjects; on a narrow screen without bars and times of changes."""
+    is_wide = width >= WIDE_COLUMNS
+    bars = ("",) if is_wide else ()
+    heads = ("", "Status", "Count", *bars, "Price", "Time left", "Last change")
+    made = table(*heads, right=("Count",))
+    made.columns[0].no_wrap = True
     styles = auction_page.STYLES | group_page.STYLES
     for each in all_of_them:
         style = styles.get(each.status, "")
-        name = Text.assemble(cell(each.id, "bold"), "\n", cell(each.name, "dim"))
+        name = cell(each.name, "dim")
+        name.truncate(max(len(each.id), NAME_COLUMNS), overflow="ellipsis")
         done = min(each.done, each.of)
         bar = ProgressBar(total=max(each.of, 1), completed=done, width=BAR_COLUMNS)
-        changed = f"{each.change}\n{when(each.changed_at)}" if each.changed_at else ""
+        changed = each.change if each.changed_at else ""
+        if each.changed_at and is_wide:
+            changed += f"\n{when(each.changed_at)}"
         made.add_row(
-            name,
+            Text.assemble(cell(each.id, "bold"), "\n", name),
             cell(each.status, style),
             f"{each.done:,} of {each.of:,}",
-            bar,
+            *([bar] if is_wide else []),
             each.price,
             each.left(now),
             cell(each.trouble, "yellow") if each.trouble else Text(clean(changed)),

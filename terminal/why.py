@@ -33,6 +33,7 @@ from terminal.console import (
     count,
     grid,
     mistakes,
+    money,
     print_json,
     print_table,
     progress,
@@ -131,7 +132,7 @@ def summary(story: Story) -> str:
 def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
     of = f" of {terms.number_of_products:,}" if terms else ""
     if state.status == "open":
-        until = f", deadline {when(_deadline(terms))}" if terms else ""
+        until = f", {_deadline(terms)}" if terms else ""
         by = count(state.members, "member")
         return f"open: {state.quantity:,}{of} ordered by {by}{until}{_parked(story)}"
     if state.status == "withdrawn":
@@ -143,18 +144,20 @@ def _stands(story: Story, state: PurchaseState, terms: Terms | None) -> str:
     return f"{said}; {_what_was_decided(story)}{now}{_parked(story)}"
 
 
-def _deadline(terms: Terms) -> datetime:
-    return deadline(terms.closes_at, terms.grace_seconds)
+def _deadline(terms: Terms) -> str:
+    """The deadline as `jointbuy show` names it, and the time for orders that arrive late."""
+    late = f" and {terms.grace_seconds} s for late orders" if terms.grace_seconds else ""
+    return f"deadline {when(terms.closes_at)}{late}"
 
 
 def _what_closed(story: Story, state: PurchaseState, terms: Terms | None) -> str:
     closing = story.closing
     if closing is not None and closing.because.startswith("clock/"):
-        return f" when the deadline {when(state.closed_at)} fired ({closing.rule})"
-    at_deadline = terms is not None and state.closed_at is not None
-    if terms is not None and at_deadline and state.closed_at == _deadline(terms):
+        passed = _deadline(terms) if terms else f"deadline {when(state.closed_at)}"
+        return f" after the {passed} ({closing.rule})"
+    if terms is not None and state.closed_at == deadline(terms.closes_at, terms.grace_seconds):
         # The record that closed it may be compacted away by one of a later order or return.
-        return f" when the deadline {when(state.closed_at)} fired"
+        return f" after the {_deadline(terms)}"
     if closing is not None and closing.cause is not None:
         return f" when {closing.because} came at {when(state.closed_at)} ({closing.rule})"
     return f" at {when(state.closed_at)}"
@@ -221,7 +224,7 @@ def _not_known(story: Story) -> str:
 def _entries(settings: Settings, shown: list[Fact]) -> Table:
     made = grid()
     made.add_column(no_wrap=True)
-    made.add_column(overflow="fold")
+    made.add_column()
     for fact in shown:
         made_by = f" by {fact.rule}" if fact.rule else ""
         made_by += f", from {fact.because}" if fact.because else ""
@@ -237,7 +240,7 @@ def _input(settings: Settings, record: InputRecord | None) -> str:
         return "(this input is no longer kept)"
     made_of = fact_of(settings, record)
     if isinstance(made_of.message, Order) and made_of.message.value is not None:
-        return f"{made_of.says}, value {made_of.message.value}"
+        return f"{made_of.says}, value {money(made_of.message.value, made_of.message.currency)}"
     return made_of.says
 
 

@@ -162,8 +162,12 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_AS_DOCUMENTED: mark("is not valid: see the documentation"),
     # of a form
     ProblemCode.REQUIRED: mark("please fill this in"),
-    ProblemCode.NOT_AN_AMOUNT: mark("give an amount such as 12.50"),
-    ProblemCode.TOO_MANY_DECIMALS: mark("this currency has fewer digits after the point"),
+    ProblemCode.NOT_AN_AMOUNT: mark("give an amount such as {example}"),
+    ProblemCode.TOO_MANY_DECIMALS: mark(
+        "{currency} has {digits} decimals: give an amount such as {example}"
+    ),
+    ProblemCode.NO_DECIMALS: mark("{currency} has no decimals: give an amount such as {example}"),
+    ProblemCode.TWO_AMOUNTS: mark("this can mean {example} or {other}: give one of these"),
     ProblemCode.NOT_COUNTABLE: mark("give a whole number, 1 or more"),
     ProblemCode.NOT_A_DATE: mark("give a date and a time"),
     ProblemCode.NO_LISTED_CURRENCY: mark("choose a currency from the list"),
@@ -183,13 +187,14 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.GIVE_ONE_OF: mark("give exactly one of {choices}"),
     # of what is typed in the terminal
     ProblemCode.TYPED_TIER_NUMBER: mark(
-        "tier {text!r} does not begin with a number: write FROM:DISCOUNT, such as 10:5%, 50:-200, "
-        "50:=900 or '50:gift=A mug'"
+        "tier {text!r} does not begin with a number: write FROM:DISCOUNT, such as 10:5%, "
+        "50:-2.00, 50:=9.00 or '50:gift=A mug'"
     ),
     ProblemCode.TYPED_TIER_FAVOR: mark(
         "tier {text!r} has no discount that can be read: write FROM:DISCOUNT, such as 10:5%, "
-        "50:-200, 50:=900 or '50:gift=A mug'"
+        "50:-2.00, 50:=9.00 or '50:gift=A mug'"
     ),
+    ProblemCode.TYPED_AMOUNT_CURRENCY: mark("an amount needs its currency: give --currency too"),
     ProblemCode.TYPED_SPAN: mark(
         "{text!r} is not a length of time: write 90s, 15m, 2h, 3d, 2w or 1d12h"
     ),

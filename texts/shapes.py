@@ -1,8 +1,9 @@
-"""What pydantic finds wrong with a value, as problems by code: never with what was given there."""
+"""Wrong shapes as problems by code, never with what was given: pydantic's errors, and amounts."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from domain.amounts import AmountReason
 from domain.mailboxes import AddressError
 from schemas.parts import Problem
 from schemas.refusals import ProblemCode, ShapeError
@@ -42,6 +43,14 @@ _CODES: Final[Mapping[str, tuple[ProblemCode, str, str]]] = {
     "datetime_parsing": (ProblemCode.NOT_A_TIME, "", ""),
     "datetime_from_date_parsing": (ProblemCode.NOT_A_TIME, "", ""),
     "timezone_aware": (ProblemCode.NOT_A_TIME, "", ""),
+}
+
+#: Why a typed text is not an amount. The ``params`` of the ``AmountError`` fill the code's text.
+AMOUNT_CODES: Final[Mapping[AmountReason, ProblemCode]] = {
+    AmountReason.NOT_AN_AMOUNT: ProblemCode.NOT_AN_AMOUNT,
+    AmountReason.TOO_MANY_DECIMALS: ProblemCode.TOO_MANY_DECIMALS,
+    AmountReason.NO_DECIMALS: ProblemCode.NO_DECIMALS,
+    AmountReason.TWO_AMOUNTS: ProblemCode.TWO_AMOUNTS,
 }
 
 

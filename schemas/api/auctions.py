@@ -12,12 +12,13 @@ from schemas.api.parts import (
     Moment,
     Number,
     PersonGiven,
+    Price,
     ProductGiven,
     Units,
     View,
 )
 from schemas.auctions import QUANTITY_MAX_PER_APPLICANT, AuctionStatus, Verdict
-from schemas.parts import Problem, Product
+from schemas.parts import MinorUnits, Problem, Product
 
 
 class AuctionGiven(Given):
@@ -26,11 +27,11 @@ class AuctionGiven(Given):
     seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
     product: ProductGiven
     minimum_reservations: Number
-    unit_price: Number
+    unit_price: Price
     currency: Currency
     closes_at: Moment
     invites_at: Moment | None = None
-    minimum_step: Number = 1
+    minimum_step: Price = 1
     quantity_max_per_applicant: Annotated[
         Number, Field(description="Units that one applicant may reserve.")
     ] = QUANTITY_MAX_PER_APPLICANT
@@ -41,7 +42,7 @@ class OfferGiven(Given):
 
     seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
     minimum_reservations: Number
-    unit_price: Number
+    unit_price: Price
 
 
 class ApplicationGiven(Given):
@@ -58,7 +59,7 @@ class AuctionSummary(View):
     version: int
     status: AuctionStatus
     product: Product
-    unit_price: int
+    unit_price: MinorUnits
     currency: str
     minimum_reservations: int
     reservations: int
@@ -71,7 +72,7 @@ class AuctionSummary(View):
 class AuctionView(AuctionSummary):
     """An auction as it stands; each event of an open page is one."""
 
-    minimum_step: int
+    minimum_step: MinorUnits
     quantity_max_per_applicant: int
     invites_at: datetime
     invited_at: datetime | None
@@ -81,7 +82,7 @@ class ConditionAt(View):
     """An offer, and since when it was shown."""
 
     at: datetime
-    unit_price: int
+    unit_price: MinorUnits
     minimum_reservations: int
 
 

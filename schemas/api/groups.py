@@ -15,6 +15,7 @@ from schemas.api.parts import (
     Moment,
     Number,
     PersonGiven,
+    Price,
     ProductGiven,
     Units,
     View,
@@ -25,6 +26,7 @@ from schemas.parts import (
     IfIncomplete,
     Limits,
     Method,
+    MinorUnits,
     PaymentChoices,
     PaymentScope,
     PaymentTerms,
@@ -61,10 +63,10 @@ class TierGiven(Given):
     """A step of the ladder: from one quantity or value, one favor."""
 
     from_quantity: Number | None = None
-    from_value: Number | None = None
+    from_value: Price | None = None
     percent_off: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
-    amount_off: Number | None = None
-    unit_price: Number | None = None
+    amount_off: Price | None = None
+    unit_price: Price | None = None
     gift: Line | None = None
 
 
@@ -111,7 +113,7 @@ class GroupGiven(Given):
     organizer: PersonGiven | None = None
     number_of_products: Number | None = None
     product: ProductGiven | None = None
-    unit_price: Number | None = None
+    unit_price: Price | None = None
     currency: Currency | None = None
     favor: FavorGiven | None = None
     if_incomplete: IfIncomplete | None = None
@@ -153,7 +155,7 @@ class DefinitionSummary(View):
     definition_id: str
     shop_id: str
     product: Product
-    unit_price: int
+    unit_price: MinorUnits
     currency: str
     published_at: datetime
 
@@ -165,7 +167,7 @@ class DefinitionView(View):
     shop_id: str
     version: int
     product: Product
-    unit_price: int
+    unit_price: MinorUnits
     currency: str
     favor: FavorTerms
     if_incomplete: IfIncomplete
@@ -181,7 +183,7 @@ class GroupSummary(View):
     group_id: str
     status: Status
     product: Product
-    unit_price: int | None
+    unit_price: MinorUnits | None
     currency: str | None
     number_of_products: int
     quantity: int
@@ -199,7 +201,7 @@ class GroupProgress(View):
     version: int
     status: Status
     quantity: int
-    value: int
+    value: MinorUnits
     currency: str | None
     members: int
     missing: int | None
@@ -211,7 +213,7 @@ class Decided(View):
 
     tier: Tier | None
     cancel_all: bool
-    total: int
+    total: MinorUnits
     members: int
 
 
@@ -225,7 +227,7 @@ class GroupView(GroupSummary):
     """
 
     version: int
-    value: int
+    value: MinorUnits
     members_listed: bool
     closed_at: datetime | None
     withdrawn_at: datetime | None
@@ -235,7 +237,9 @@ class GroupView(GroupSummary):
     favor: FavorTerms
     tier_reached: int | None
     next_tier: int | None
-    missing_to_next: int | None
+    missing_to_next: int | None = Field(
+        description="Units; where tiers start from a value, minor units of the currency."
+    )
     if_incomplete: IfIncomplete
     stop_at_number: bool
     decision: Decided | None
@@ -258,10 +262,10 @@ class TableRow(View):
     name: str | None
     email: str | None
     quantity: int
-    value: int
+    value: MinorUnits
     currency: str | None
     first_ordered_at: datetime | None
     last_ordered_at: datetime | None
-    favor_amount: int | None
+    favor_amount: MinorUnits | None
     gift: str | None
     reserved: int | None = None

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from domain.mailboxes import mailbox
-from schemas.parts import EMAIL_MAX, NUMBER_MAX, SUM_MAX, Model
+from schemas.parts import EMAIL_MAX, MINOR_UNITS, NUMBER_MAX, SUM_MAX, Model
 from schemas.refusals import ProblemCode, ShapeError
 
 V = TypeVar("V", bound=BaseModel)
@@ -50,7 +50,9 @@ def _whole_number(number: object) -> object:
 
 WholeNumber = BeforeValidator(_whole_number)
 Number = Annotated[int, Field(ge=-SUM_MAX, le=SUM_MAX), WholeNumber]
-Amount = Annotated[int, Field(ge=0, le=SUM_MAX), WholeNumber]
+Amount = Annotated[int, Field(ge=0, le=SUM_MAX, description=MINOR_UNITS), WholeNumber]
+#: Money whose bounds the rules judge.
+Price = Annotated[int, Field(ge=-SUM_MAX, le=SUM_MAX, description=MINOR_UNITS), WholeNumber]
 Units = Annotated[int, Field(ge=1, le=NUMBER_MAX), WholeNumber]
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,12})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.api.parts import Currency, Given, Line, Moment, View, WholeNumber
-from schemas.parts import SUM_MAX, Method, PaymentCause, Receipt
+from schemas.parts import MINOR_UNITS, SUM_MAX, Method, MinorUnits, PaymentCause, Receipt
 
 
 class ReceivedGiven(Given):
@@ -15,7 +15,7 @@ class ReceivedGiven(Given):
     ``reference`` is what the bank calls it: the same one counts once.
     """
 
-    amount: Annotated[int, Field(ge=1, le=SUM_MAX), WholeNumber]
+    amount: Annotated[int, Field(ge=1, le=SUM_MAX, description=MINOR_UNITS), WholeNumber]
     currency: Currency
     reference: Line | None = None
     received_at: Moment | None = None
@@ -42,17 +42,17 @@ class PaymentView(View):
     member_id: str | None
     kind: str
     method: Method
-    amount: int
+    amount: MinorUnits
     currency: str
     status: str
     cause: PaymentCause
     number: str | None
-    received: int
+    received: MinorUnits
     receipts: tuple[Receipt, ...]
     begun_at: datetime | None
     quantity: int | None
-    value: int | None
-    favor: int | None
+    value: MinorUnits | None
+    favor: MinorUnits | None
     page: str | None
     problem: str | None
     version: int
@@ -61,4 +61,4 @@ class PaymentView(View):
 class PaymentDetail(PaymentView):
     """A payment with what is ``open`` of an invoice: credit notes make that less."""
 
-    open: int
+    open: MinorUnits

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.api.parts import LINE_PATTERN, Amount, Currency, Given, Line, Moment, View
 from schemas.ops import PROBLEM_MAX, TaskKind
+from schemas.parts import MinorUnits
 
 #: Transfers in one request.
 TRANSFERS_MAX = 100
@@ -62,7 +63,7 @@ class TodoView(View):
     shop_id: str | None
     recipient_id: str | None
     letter: str | None
-    amount: int | None
+    amount: MinorUnits | None
     currency: str | None
     reason: str
     problem: str

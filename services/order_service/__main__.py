@@ -1,6 +1,9 @@
-"""``python -m services.order_service``."""
+"""``python -m services.order_service``, or ``faust -A services.order_service worker``."""
 
-from runtime.worker import main
+from runtime.worker import WorkerProcess
 from services.order_service.processor import PROCESSORS
 
-main(PROCESSORS, "Tallies orders under a group's id and closes the group.")
+PROCESS = WorkerProcess(PROCESSORS, "Tallies orders under a group's id and closes the group.")
+
+if __name__ == "__main__":
+    PROCESS.main()

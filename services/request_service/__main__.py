@@ -1,6 +1,11 @@
-"""``python -m services.request_service``."""
+"""``python -m services.request_service``, or ``faust -A services.request_service worker``."""
 
-from runtime.worker import main
+from runtime.worker import WorkerProcess
 from services.request_service.processor import PROCESSORS
 
-main(PROCESSORS, "Gives every possible request its unique id, and refuses the others.")
+PROCESS = WorkerProcess(
+    PROCESSORS, "Gives every possible request its unique id, and refuses the others."
+)
+
+if __name__ == "__main__":
+    PROCESS.main()

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -14,8 +13,9 @@ from babel.numbers import get_territory_currencies
 from babel.units import format_unit
 
 from domain import figures
-from domain.money import minor_units
+from domain.amounts import AmountError, minor_units_of, whole_number_of
 from schemas.refusals import ProblemCode, ShapeError
+from texts.shapes import AMOUNT_CODES
 
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
 _ZONES: Final = {"ja": "Asia/Tokyo"}
@@ -86,28 +86,20 @@ class Formats:
 # --- from forms ----------------------------------------------------------------------------------
 
 
-def amount_of(text: str, currency: str) -> int:
-    """Minor units of an amount as people type it, ``1,234.50``, also in full-width digits.
-
-    Raises ``ShapeError`` if it is not one, or has too many decimals.
-    """
-    typed = _ascii_digits(text).replace(",", "").replace(" ", "")
-    # Checked before any arithmetic: a number with an exponent could overflow, and this many digits
-    # are exact.
-    if not re.fullmatch(r"\d{1,16}(\.\d{1,8})?", typed, re.ASCII):
-        raise ShapeError(ProblemCode.NOT_AN_AMOUNT)
-    amount = minor_units(Decimal(typed), currency)
-    if amount is None:
-        raise ShapeError(ProblemCode.TOO_MANY_DECIMALS)
-    return amount
+def amount_of(text: str, currency: str, locale: str) -> int:
+    """Minor units of an amount as people type it. Raises ``ShapeError`` if it is not one."""
+    try:
+        return minor_units_of(text, currency, locale)
+    except AmountError as error:
+        raise ShapeError(AMOUNT_CODES[error.reason], **error.params) from None
 
 
-def number_of(text: str) -> int:
+def number_of(text: str, locale: str) -> int:
     """A whole number as people type it. Raises ``ShapeError``."""
-    typed = _ascii_digits(text).replace(",", "").replace(" ", "")
-    if not re.fullmatch(r"\d{1,16}", typed, re.ASCII):
+    found = whole_number_of(text, locale)
+    if found is None:
         raise ShapeError(ProblemCode.NOT_COUNTABLE)
-    return int(typed)
+    return found
 
 
 def time_of(text: str, zone: str) -> datetime:
@@ -120,11 +112,6 @@ def time_of(text: str, zone: str) -> datetime:
         return local.replace(tzinfo=ZoneInfo(zone or "UTC"), microsecond=0).astimezone(UTC)
     except (ValueError, LookupError, OSError, OverflowError):
         raise ShapeError(ProblemCode.NOT_A_DATE) from None
-
-
-def _ascii_digits(text: str) -> str:
-    wide = "０１２３４５６７８９．，"  # noqa: RUF001 - as Japanese keyboards give them
-    return text.strip().translate(str.maketrans(wide, "0123456789.,"))
 
 
 # --- written -------------------------------------------------------------------------------------

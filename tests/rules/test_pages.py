@@ -151,12 +151,12 @@ def test_time_left_names_the_two_largest_units(
         (" 1,234 ", "EUR", 123_400),
         ("１２，３４５", "JPY", 12_345),  # noqa: RUF001 - full width, as it is typed
         ("0.001", "KWD", 1),
-        ("12.500", "EUR", 1_250),
+        ("12.5", "EUR", 1_250),
     ],
 )
 def test_amounts_are_read_as_people_type_them(typed: str, currency: str, amount: int) -> None:
-    assert formats.amount_of(typed, currency) == amount
-    assert formats.amount_of(in_decimals(amount, currency), currency) == amount
+    assert formats.amount_of(typed, currency, "en") == amount
+    assert formats.amount_of(in_decimals(amount, currency), currency, "en") == amount
 
 
 #: Numbers as somebody types them who wants to see what breaks.
@@ -182,7 +182,7 @@ ODD_NUMBERS = [
 def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
     for currency in ("EUR", "JPY", "KWD", "", "\x00"):
         with pytest.raises(ValueError, match=r"^not-an-amount$"):
-            formats.amount_of(typed, currency)
+            formats.amount_of(typed, currency, "en")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
 )
 def test_whole_numbers_that_are_none_are_told_apart(typed: str) -> None:
     with pytest.raises(ValueError, match=r"^not-countable$"):
-        formats.number_of(typed)
+        formats.number_of(typed, "en")
 
 
 @pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
@@ -238,9 +238,30 @@ def test_a_form_says_why_an_address_is_refused(reason: AddressReason, language: 
     assert meant in form.problems["email"]
 
 
-def test_an_amount_finer_than_its_currency_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^too-many-decimals$"):
-        formats.amount_of("12.5", "JPY")
+@pytest.mark.parametrize(
+    ("language", "typed", "currency", "said"),
+    [
+        ("en", "24.005", "EUR", "EUR has 2 decimals: give an amount such as 24.00."),
+        ("en", "24.00", "JPY", "JPY has no decimals: give an amount such as 2,400."),
+        ("en", "24,00", "EUR", "Give an amount such as 24.00."),
+        (
+            "ja",
+            "24.00",
+            "JPY",
+            "JPY には小数点以下がありません。2,400 のような金額で入力してください。",
+        ),
+    ],
+)
+def test_a_form_says_how_to_write_an_amount(
+    language: str, typed: str, currency: str, said: str
+) -> None:
+    form = Form(visit(language), {"price": typed})
+    assert (form.amount("price", currency), form.problems) == (None, {"price": said})
+
+
+def test_a_form_reads_an_amount_as_the_reader_writes_it() -> None:
+    form = Form(Visit("en", Formats.of("en", "en-DE"), T), {"price": "24,00"})
+    assert (form.amount("price", "EUR"), form.problems) == (2_400, {})
 
 
 def test_times_of_forms_are_of_the_zone_they_were_typed_in() -> None:

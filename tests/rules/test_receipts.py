@@ -195,7 +195,7 @@ def test_what_is_left_says_all_that_people_need() -> None:
     assert said == {
         "reason": "no-number",
         "problem": "names no invoice: ask who paid, then"
-        f" `jointbuy invoice paid NUMBER 2000 --reference '{reference}'`",
+        f" `jointbuy invoice paid NUMBER 20.00 --reference '{reference}'`",
         "amount": 2_000,
         "currency": "EUR",
         "date": "2026-06-15",

@@ -141,6 +141,36 @@ def test_what_can_not_be_known_says_how_to_say_it_again(monkeypatch: pytest.Monk
         client.post("/orders", {}, once="abc", instead=" and more")
 
 
+@pytest.mark.parametrize("what", ["silent", "without its broker"])
+def test_a_storefront_that_can_t_work_costs_seconds(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is silent is not asked again; one without its broker some times."""
+    tries: list[float] = []
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        tries.append(api.time.monotonic())
+        if what == "silent":
+            raise httpx.ReadTimeout("late")
+        return httpx.Response(503, headers={"Retry-After": "3"}, json={"detail": "not now"})
+
+    with asked(handler, monkeypatch, patience=60) as client, pytest.raises(Mistake):
+        client.get("/auctions/a1")
+    assert len(tries) == (1 if what == "silent" else 4)
+    assert tries[-1] - tries[0] <= api.AWAY_SECONDS
+
+
+def test_a_storefront_that_is_silent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("late")
+
+    with (
+        asked(handler, monkeypatch) as client,
+        pytest.raises(Mistake, match=f"^{HERE} does not answer: see `jointbuy status`$"),
+    ):
+        client.get("/auctions/a1")
+
+
 def test_who_is_not_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     def handler(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")

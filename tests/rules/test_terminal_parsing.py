@@ -1,5 +1,6 @@
 """What people type at the terminal, and how it speaks to them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +12,11 @@ import pytest
 from domain.ids import derive
 from runtime.records import InputRecord
 from schemas.parts import Tier
-from terminal import typed_values
+from terminal import amounts, typed_values
 from terminal.console import Mistake, clean, money
 from terminal.dead_letter_list import DeadLetter
 from terminal.dead_letters import readable
-from terminal.options import draft
+from terminal.options import draft, file_fields
 from terminal.topics import as_json, as_text
 
 
@@ -24,16 +25,19 @@ from terminal.topics import as_json, as_text
     [
         ("10:5%", Tier(from_quantity=10, percent_off=5)),
         (" 10 : 2.5 % ", Tier(from_quantity=10, percent_off=2.5)),
-        ("50:-200", Tier(from_quantity=50, amount_off=200)),
-        ("50:=900", Tier(from_quantity=50, unit_price=900)),
+        ("50:-2.00", Tier(from_quantity=50, amount_off=200)),
+        ("50:-2", Tier(from_quantity=50, amount_off=200)),
+        ("50:= 9.00", Tier(from_quantity=50, unit_price=900)),
         ("50:=0", Tier(from_quantity=50, unit_price=0)),
         ("50:gift=A mug: blue", Tier(from_quantity=50, gift="A mug: blue")),
-        ("value=50000:5%", Tier(from_value=50_000, percent_off=5)),
+        ("value=500:5%", Tier(from_value=50_000, percent_off=5)),
+        ("value=1,500.50:-1", Tier(from_value=150_050, amount_off=100)),
     ],
 )
 def test_tier(text: str, tier: Tier) -> None:
-    assert typed_values.tier(text) == tier
-    assert type(typed_values.tier(text).percent_off) is type(tier.percent_off)
+    read = typed_values.tier(text, "EUR", "en")
+    assert read == tier
+    assert type(read.percent_off) is type(tier.percent_off)
 
 
 @pytest.mark.parametrize(
@@ -49,18 +53,72 @@ def test_tier(text: str, tier: Tier) -> None:
         "10:gift=",
         "10:-",
         "1²:5%",
-        "10:-5%",
         "10:5%%",
         "1" * 5_000 + ":5%",
         "10:" + "9" * 5_000 + "%",
-        "10:=" + "9" * 5_000,
         "1_0:5%",
         "\u0661\u0660:5%",
     ],
 )
 def test_tier_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
     with pytest.raises(ValueError, match=r"write FROM:DISCOUNT"):
-        typed_values.tier(text)
+        typed_values.tier(text, "EUR", "en")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "said"),
+    [
+        ("50:=9.005", "EUR", "EUR has 2 decimals: give an amount such as 24.00"),
+        ("10:-5%", "EUR", "give an amount such as 24.00"),
+        ("50:-2.5", "JPY", "JPY has no decimals: give an amount such as 2,400"),
+        ("50:=" + "9" * 5_000, "EUR", "give an amount such as 24.00"),
+        ("value=x:5%", "EUR", "write FROM:DISCOUNT"),
+        ("value=1.2.3:5%", "EUR", "give an amount such as 24.00"),
+        ("50:=9", None, "an amount needs its currency: give --currency too"),
+        ("50:=9", "EURO", "'EURO' is not a currency: give an ISO 4217 code such as EUR"),
+    ],
+)
+def test_an_amount_of_a_tier_that_cannot_be_read_says_why(
+    text: str, currency: str | None, said: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^tier .*{re.escape(said)}"):
+        typed_values.tier(text, currency, "en")
+
+
+def test_a_tier_without_an_amount_needs_no_currency() -> None:
+    assert typed_values.tier("10:5%", None, "en") == Tier(from_quantity=10, percent_off=5)
+
+
+@pytest.mark.parametrize(
+    ("env", "typed", "amount"),
+    [
+        ({}, "24.00", 2_400),
+        ({"LANG": "C.UTF-8"}, "24.00", 2_400),
+        ({"LANG": "de_DE.UTF-8"}, "24,00", 2_400),
+        ({"LANG": "de_DE@euro", "LC_ALL": ""}, "24,00", 2_400),
+        ({"LANG": "en_US.UTF-8", "LC_MONETARY": "de_AT.UTF-8"}, "24,00", 2_400),
+        ({"LC_ALL": "de_DE.UTF-8", "LANG": "en_US.UTF-8"}, "24.00", 2_400),
+        ({"LANG": "no such"}, "24", 2_400),
+    ],
+)
+def test_an_amount_is_typed_as_the_environment_writes_it(
+    env: dict[str, str], typed: str, amount: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MONETARY", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert amounts.amount_of("--price", typed, "EUR") == amount
+
+
+def test_a_wrong_amount_names_its_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert amounts.amount_of("--price", None, None) is None
+    with pytest.raises(
+        Mistake, match=r"^--price '24,00': give an amount such as 24\.00$"
+    ) as raised:
+        amounts.amount_of("--price", "24,00", "EUR")
+    assert raised.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -129,7 +187,7 @@ def test_draft_puts_options_over_the_file(tmp_path: Path) -> None:
         "payment": {"scope": None, "method": None},
         "currency": "EUR",
     }
-    assert draft(str(file), options) == {
+    assert draft(file_fields(str(file)), options) == {
         "product": {"id": "T-1", "name": "Green tea"},
         "number_of_products": 3,
         "currency": "EUR",
@@ -141,7 +199,7 @@ def test_draft_of_a_wrong_file_is_a_usage_mistake(text: str, tmp_path: Path) -> 
     file = tmp_path / "definition.json"
     file.write_text(text)
     with pytest.raises(Mistake) as raised:
-        draft(str(file), {})
+        file_fields(str(file))
     assert raised.value.exit_code == 2
 
 

@@ -208,7 +208,7 @@ def test_a_reason_of_a_later_version_gets_words_that_are_right_for_any(
         (
             task("transfer", about="AB 12", amount=4000, currency="EUR"),
             [
-                "invoice paid NUMBER 4000 --reference 'AB 12'",
+                "invoice paid NUMBER 40.00 --reference 'AB 12'",
                 "todo done transfer-1 --reason TEXT",
             ],
             ("done",),

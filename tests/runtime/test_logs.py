@@ -5,7 +5,11 @@ import gc
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +46,8 @@ def written() -> Iterator[io.StringIO]:
     for each, its_level, is_disabled in levels:
         each.setLevel(its_level)
         each.disabled = is_disabled
+    logging.captureWarnings(capture=False)
+    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
@@ -49,6 +55,34 @@ def written() -> Iterator[io.StringIO]:
 def events(written: io.StringIO) -> list[str]:
     """Each line's words."""
     return [json.loads(line)["event"] for line in written.getvalue().splitlines()]
+
+
+TROUBLE = """
+import sys, threading, warnings
+from runtime import logs
+from runtime.settings import Settings
+logs.set_up(Settings(), "tests")
+warnings.warn("a field is shadowed", UserWarning)
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+raise RuntimeError("the\\nend")
+"""
+
+
+def test_every_line_of_a_json_log_is_json_whatever_python_says() -> None:
+    """Warnings, and errors that end a thread or the process, are lines as all others."""
+    env = {**os.environ, "LOG_FORMAT": "json", "KAFKA_BOOTSTRAP_SERVER": "x"}
+    command = [sys.executable, "-c", TROUBLE]
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    said = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [each.get("error") or each["event"].strip().splitlines()[0] for each in said] == [
+        "the variable KAFKA_BOOTSTRAP_SERVER is not known: did you mean KAFKA_BOOTSTRAP_SERVERS?",
+        "<string>:6: UserWarning: a field is shadowed",
+        "ZeroDivisionError: division by zero",
+        "RuntimeError: the\nend",
+    ]
 
 
 def test_each_beginning_is_one_that_the_client_has() -> None:

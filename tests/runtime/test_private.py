@@ -126,7 +126,7 @@ def test_a_secret_comes_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     [
         ({"WORD": "x", "WORD_FILE": "/dev/null"}, "WORD and WORD_FILE are both set: unset one"),
         ({"WORD_FILE": "/nowhere"}, "WORD_FILE can't be read: /nowhere: No such file or directory"),
-        ({"NUMBER": "many"}, "NUMBER: Input should be a valid integer"),
+        ({"NUMBER": "many"}, "NUMBER: give a whole number"),
     ],
 )
 def test_a_wrong_setting_is_one_line(

@@ -10,7 +10,8 @@ import pytest
 
 from runtime.lasting_errors import LASTING_EXIT_CODE
 from runtime.running_stack import RunningWorker
-from stack.supervisor import LASTING_SECONDS, Child, last_words, paid_back_at
+from stack.last_words import last_error, last_words
+from stack.supervisor import LASTING_SECONDS, Child, paid_back_at
 
 WORDS = [
     ("JSON", b'{"event": "x"}\n{"event": "the worker stops", "error": "full: make room"}\n',
@@ -31,6 +32,28 @@ def test_the_last_line_of_a_log_says_why(what: str, log: bytes, words: str, tmp_
     path = tmp_path / "service.log"
     path.write_bytes(log)
     assert last_words(path) == words
+
+
+ERRORS = [
+    ("the error of the last bad line",
+     b'{"level": "error", "event": "no", "error": "full: make room"}\n{"level": "info"}\n',
+     "full: make room"),
+    ("its event without one", b'{"level": "warning", "event": "the broker is away"}\n',
+     "the broker is away"),
+    ("plain", b"storefront: READS_PER_MINUTE: give a number\n",
+     "storefront: READS_PER_MINUTE: give a number"),
+    ("no trouble", b'{"level": "info", "event": "worker starts"}\n', ""),
+    ("nothing", b"", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "log", "said"), ERRORS, ids=[each[0] for each in ERRORS])
+def test_a_log_tells_its_last_error(what: str, log: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "service.log"
+    assert last_error(path) == "", "before it begins"
+    path.write_bytes(log)
+    assert last_error(path) == said
+    assert last_error(path, len(log)) == "", "what was said before does not count"
 
 
 def ended(tmp_path: Path, code: int, *, words: str = "full: make room") -> Child:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from runtime.processor import Processor
 from runtime.rows import Due, Rows
-from runtime.worker import main
+from runtime.worker import WorkerProcess
 from schemas.orders import ORDERS, PURCHASES, OrderPaid, OrderPlaced, PurchaseState
 from schemas.parts import Message, Status
 
@@ -104,4 +104,4 @@ PROCESSORS = (
 )
 
 if __name__ == "__main__":
-    main(PROCESSORS, "Adds up orders, and raises on thirteen.")
+    WorkerProcess(PROCESSORS, "Adds up orders, and raises on thirteen.").main()

@@ -1,7 +1,7 @@
 """``python -m tests.system.quick_notifier``: the notifier with pauses of seconds, not of hours."""
 
 from runtime import breaker
-from runtime.worker import main
+from runtime.worker import WorkerProcess
 from services.notifier.edge.mailer import callers
 from services.notifier.processor import PROCESSORS
 from services.notifier.rules import deliveries
@@ -14,4 +14,4 @@ deliveries.PAUSES = tuple(min(pause, deliveries.PAUSES[2]) / QUICKER for pause i
 breaker.PAUSES = tuple(pause / QUICKER for pause in breaker.PAUSES)
 
 if __name__ == "__main__":
-    main(PROCESSORS, "Sends letters, and soon again.", callers, MailSettings)
+    WorkerProcess(PROCESSORS, "Sends letters, and soon again.", callers, MailSettings).main()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from runtime import breaker
-from runtime.worker import main
+from runtime.worker import WorkerProcess
 from services.shop_bridge.edge.caller import callers
 from services.shop_bridge.processor import PROCESSORS
 from services.shop_bridge.rules.outbound import answers
@@ -18,4 +18,4 @@ answers.OPEN_PAUSE = timedelta(seconds=1)
 breaker.PAUSES = tuple(pause / QUICKER for pause in breaker.PAUSES[:4])
 
 if __name__ == "__main__":
-    main(PROCESSORS, "Pays back at shops, and soon again.", callers, BridgeSettings)
+    WorkerProcess(PROCESSORS, "Pays back at shops, and soon again.", callers, BridgeSettings).main()

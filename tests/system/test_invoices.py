@@ -236,7 +236,7 @@ def test_a_favor_is_a_credit_note_and_what_was_paid_beyond_it_goes_back(
     assert "Amount credited: €3.00" in told
     assert "Covered by credit notes: €3.00" in document(ann, number, **{"as": "text"}).text
 
-    by_hand = ("invoice", "paid", number, "3000", "--reference", "B1")
+    by_hand = ("invoice", "paid", number, "30.00", "--reference", "B1")
     said = jointbuy(*by_hand)
     assert said.exit_code == 0, said.err
     assert "€" not in said.out

@@ -149,11 +149,11 @@ def _what_stays_ends_the_process(own: RunningBroker, stack: Stack, workers: list
     asyncio.run(delete_topics(stack.settings, [purchases]))
     asyncio.run(make(stack, purchases, 1))
     for each in (orders, projector):
-        assert f"topic {purchases} has 1 partitions, but 4 are needed" in stopped(each)
+        assert f"topic {purchases} has 1 partition, but 4 are needed" in stopped(each)
     assert hooks.ready(), "it needs none of these"
     projector.start()
     assert projector.exit_code(60) == LASTING_EXIT_CODE
-    assert f"topic {purchases} has 1 partitions" in projector.log.read_text().splitlines()[-1]
+    assert f"topic {purchases} has 1 partition, but" in projector.log.read_text().splitlines()[-1]
 
 
 def test_a_state_dir_that_cannot_be_used_ends_the_worker_with_one_line(

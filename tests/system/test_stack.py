@@ -1,5 +1,7 @@
 """The stack on one machine as its user sees it: ``jointbuy up`` to ``down``, and the story."""
 
+import asyncio
+import json
 import os
 import signal
 import stat
@@ -9,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import NewTopic
 
+from runtime import clients
+from runtime.admin import topics_of_ours
+from runtime.ports import free_port
 from runtime.running_stack import ADMIN_KEY_FILE, is_alive
+from runtime.settings import Settings
 from stack.brokers import RunningBroker
 from stack.supervisor import SECRETS, SERVICES
+from terminal.topics import connected
 from tests.system import plain_http
 from tests.system.stack import until
 from tests.system.whole_stack import jointbuy, status, up
@@ -26,6 +34,7 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
         assert set(running["ops"]) == set(SERVICES)
         assert set(running["pages"]) == {"storefront"}
+        assert f"the home page: {running['pages']['storefront']}\n" in running["said"]
         assert not set(running["ops"].values()) & set(running["pages"].values())
         assert all(running["status"].values()), "each says how it stands"
         assert running["status"]["storefront"]["sender"]["failed"] == 0
@@ -83,7 +92,7 @@ def test_fresh_asks_before_it_deletes_on_a_broker_of_others(
         "KAFKA_TRANSACTIONS": str(kafka.transactions),
         "TOPIC_PREFIX": f"fresh-{os.getpid()}-",
     }
-    definition = ("define", "--shop", "s", "--product", "Tea", "--price", "900")
+    definition = ("define", "--shop", "s", "--product", "Tea", "--price", "9.00")
     with up(tmp_path, **env):
         assert jointbuy(tmp_path, *definition, "--currency", "EUR", **env).returncode == 0
         assert jointbuy(tmp_path, "export", "definitions", **env).stdout.count("\n") == 1
@@ -102,22 +111,15 @@ def test_a_weak_link_secret_is_refused_before_anything_starts(tmp_path: Path) ->
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
 
 
-def test_a_service_that_can_not_start_is_named_at_once_and_not_tried_every_second(
-    tmp_path: Path,
-) -> None:
-    """Its line is what `jointbuy up` and `jointbuy status` say."""
-    wrong = {"READS_PER_MINUTE": "many"}
-    try:
-        failed = jointbuy(tmp_path, "up", "--broker", "embedded", **wrong)
-        assert failed.returncode == 1
-        (line,) = failed.stderr.strip().splitlines()
-        assert line.startswith("jointbuy: storefront stopped: storefront: READS_PER_MINUTE: ")
-        told = jointbuy(tmp_path, "status")
-        assert "storefront stopped: storefront: READS_PER_MINUTE: " in told.stdout
-        (page,) = (each for each in status(tmp_path)["workers"] if each["service"] == "storefront")
-        assert (page["pid"], page["restarts"]) == (None, 1)
-    finally:
-        assert jointbuy(tmp_path, "down").returncode == 0
+def test_a_service_that_can_not_start_is_named_at_once_and_all_is_ended(tmp_path: Path) -> None:
+    """Its own line says why, and nothing that was started stays."""
+    failed = jointbuy(tmp_path, "up", "--broker", "embedded", READS_PER_MINUTE="many")
+    assert failed.returncode == 1
+    (line,) = failed.stderr.strip().splitlines()
+    assert line.startswith("jointbuy: storefront stopped: READS_PER_MINUTE: ")
+    assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+    ports = json.loads((tmp_path / "ports.json").read_text())
+    assert [free_port(port) for port in ports.values()] == [*ports.values()], "nothing listens"
 
 
 def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> None:
@@ -126,6 +128,28 @@ def test_broker_that_can_not_be_started_is_said_in_one_line(tmp_path: Path) -> N
     assert failed.returncode == 1
     assert len(failed.stderr.strip().splitlines()) == 1
     assert "docker" in failed.stderr.lower()
+
+
+def test_topics_of_another_application_are_left_alone(kafka: RunningBroker, tmp_path: Path) -> None:
+    """One line names all of them, and nothing is written into them."""
+    prefix = f"others-{os.getpid()}-"
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "TOPIC_PREFIX": prefix}
+    settings = Settings(kafka_bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix)
+
+    async def make(**partitions: int) -> None:
+        async with connected(clients.admin(settings), settings) as client:
+            await client.create_topics([NewTopic(prefix + n, p, 1) for n, p in partitions.items()])
+
+    asyncio.run(make(orders=1, payments=4))
+    failed = jointbuy(tmp_path, "up", **env)
+    assert failed.returncode == 1
+    (line,) = failed.stderr.strip().splitlines()
+    orders, payments, clock = (prefix + name for name in ("orders", "payments", "clock"))
+    assert f"{orders} (1 partition, 4 are needed)" in line
+    assert payments in line
+    assert f"no topic {clock}, which jointbuy makes first" in line
+    assert "nothing runs" in jointbuy(tmp_path, "status").stderr
+    assert asyncio.run(topics_of_ours(settings)) == sorted([orders, payments])
 
 
 def test_story_is_told_to_its_end(tmp_path: Path) -> None:

@@ -182,13 +182,15 @@ def closed(stack: Stack) -> None:
 def test_why_says_which_inputs_and_rules_made_it(stack: Stack) -> None:
     opened(stack)
     said = jointbuy("why", GROUP).out
-    assert said.startswith(f"open: 3 of 5 ordered by 2 members, deadline {DEADLINE:%Y-%m-%d} 09:01")
+    assert said.startswith(
+        f"open: 3 of 5 ordered by 2 members, deadline {DEADLINE:%Y-%m-%d} 09:00:00Z and 60 s"
+    )
     closed(stack)
     for reference in (GROUP, "office-tea"):
         said = jointbuy("why", reference, "--json").json
         assert said["summary"].endswith(
-            "elapsed: 3 of 5 ordered when the deadline 2026-05-05 09:01:00Z fired"
-            " (close_at_deadline); tier from 2: 10 % off, decided by favor_service from"
+            "elapsed: 3 of 5 ordered after the deadline 2026-05-05 09:00:00Z and 60 s for late"
+            " orders (close_at_deadline); tier from 2: 10 % off, decided by favor_service from"
             f" purchases/{PARTITION}/6"
         )
         assert (said["group_id"], said["request_id"]) == (GROUP, "office-tea")

@@ -47,7 +47,7 @@ def lines_of(said: Said) -> dict[str, str]:
 
 # --- group purchases -----------------------------------------------------------------------------
 
-DEFINE = ("define", "--product", "Sencha, 1 kg", "--price", "2400", "--currency", "EUR")
+DEFINE = ("define", "--product", "Sencha, 1 kg", "--price", "24.00", "--currency", "EUR")
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,8 @@ def test_definitions_have_versions_and_are_withdrawn(
     assert (made["version"], made["shop_id"], made["limits"]["number_min"]) == (1, shop, 2)
     definition = made["definition_id"]
     said = jointbuy(*DEFINE, "--id", definition, "--tier", "10:6%")
-    assert said == Said(0, f"{definition} version 2 published\n", "")
+    understood = "Sencha, 1 kg at 24.00 EUR each; discount: from 10: 6 % off"
+    assert said.out.startswith(f"{definition} version 2 published\n{understood}"), said
     said = jointbuy("define", "--withdraw", definition)
     assert said == Said(0, f"{definition} version 3 withdrawn\n", "")
     of_other = jointbuy(*DEFINE, "--shop", "another")
@@ -192,7 +193,19 @@ def test_definitions_have_versions_and_are_withdrawn(
     [
         (*DEFINE, "--shop", "s"),
         ("order", "GB-1", "--member", "ann", "--quantity", "1"),
-        ("offer", "a1", "--price", "1", "--minimum", "1"),
+        (
+            "offer",
+            "--product",
+            "Bed",
+            "--price",
+            "1",
+            "--currency",
+            "EUR",
+            "--minimum",
+            "1",
+            "--closes-in",
+            "1h",
+        ),
         ("seller", "approve", "s1"),
         ("seller", "show"),
         ("key", "shop", "s"),
@@ -211,7 +224,7 @@ def test_without_a_key_it_is_said_which_is_needed(
 
 # --- counter auctions ----------------------------------------------------------------------------
 
-OPEN = ("offer", "--product", "GR IV", "--price", "90000", "--currency", "EUR", "--step", "500")
+OPEN = ("offer", "--product", "GR IV", "--price", "900", "--currency", "EUR", "--step", "5.00")
 
 
 def good_seller(name: str) -> str:
@@ -270,10 +283,10 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
         == "jointbuy: refused: a seller who has made an offer in an auction can't reserve in it\n"
     )
 
-    worse = jointbuy("offer", auction, "--seller", sato, "--price", "89900")
+    worse = jointbuy("offer", auction, "--seller", sato, "--price", "899")
     assert worse.exit_code == 0, worse
     assert "not-better: its price is lower than the one shown, but by less than" in worse.out
-    better = done("offer", auction, "--seller", sato, "--price", "85000", "--minimum", "2")
+    better = done("offer", auction, "--seller", sato, "--price", "850.00", "--minimum", "2")
     assert (better["verdict"], better["page"]["unit_price"]) == ("shown", 85_000)
 
     shown = jointbuy("show", auction)
@@ -298,12 +311,12 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
 
 
 def test_an_impossible_opening_is_refused_with_every_problem(api: Api) -> None:
-    terms = ("--product", "Bed", "--minimum", "0", "--price", "0", "--currency", "EURO")
+    terms = ("--product", "Bed", "--minimum", "0", "--price", "0", "--currency", "EUR")
     times = ("--closes-in", "1h", "--invites-in", "2h")
-    said = jointbuy("offer", "--seller", "nobody", *terms, *times)
+    said = jointbuy("offer", "--seller", good_seller("Bett"), *terms, *times)
     assert said.exit_code == 1
     assert {line.split()[2] for line in said.err.splitlines()} == {
-        *("minimum_reservations", "unit_price", "currency", "invites_at")
+        *("minimum_reservations", "unit_price", "invites_at")
     }
 
 

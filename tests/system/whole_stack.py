@@ -31,10 +31,10 @@ def status(home: Path) -> dict[str, Any]:
 
 @contextmanager
 def up(home: Path, *arguments: str, **env: str) -> Iterator[dict[str, Any]]:
-    """A stack that ends with the block; gives its status."""
+    """A stack that ends with the block; gives its status, and what ``up`` ``said``."""
     started = jointbuy(home, "up", *arguments, **env)
     try:
         assert started.returncode == 0, started.stderr
-        yield status(home)
+        yield {**status(home), "said": started.stdout}
     finally:
         jointbuy(home, "down")

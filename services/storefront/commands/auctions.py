@@ -1,13 +1,15 @@
 """Commands of counter auctions: open, outbid, withdraw, apply, confirm."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.api.auctions import ApplicationGiven, AuctionGiven, OfferGiven
 from schemas.auctions import (
     APPLICATIONS,
     AUCTIONS,
     OFFERS,
+    SELLERS,
     ApplicationConfirmed,
     ApplicationRefused,
     ApplicationWithdrawn,
@@ -17,9 +19,11 @@ from schemas.auctions import (
     AuctionWithdrawn,
     CounterOffered,
     OfferJudged,
+    Seller,
+    Standing,
 )
 from schemas.parts import Contact, Message, Product
-from schemas.reasons import ApplicationReason
+from schemas.reasons import ApplicationReason, OfferReason
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Rates
@@ -32,6 +36,12 @@ from services.storefront.problems import Impossible, NotAllowed, Overtaken
 from services.storefront.readmodel.details import known_auction
 from services.storefront.readmodel.reader import Reader
 from texts.reasons import problem
+
+_BY_STANDING: Final[Mapping[Standing | None, OfferReason]] = {
+    None: OfferReason.UNKNOWN_SELLER,
+    "pending": OfferReason.PENDING_SELLER,
+    "suspended": OfferReason.SUSPENDED_SELLER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,7 @@ class AuctionCommands:
             if not is_trusted(actor):
                 # A shown offer is a letter to all who reserved, an opening one to all sellers.
                 await self._rates.count("offers", f"{message.seller_id}/{counted_for}")
+            await self._need_good_seller(message.seller_id)
             answer = await self._outcomes.ask(OFFERS, message, answers=(AUCTIONS, key))
             if isinstance(answer, OfferJudged) and answer.verdict == "shown":
                 await self._shown(message)
@@ -129,6 +140,19 @@ class AuctionCommands:
         if judged is not None and judged.verdict == "refused":
             raise Impossible(RefusalCode.OFFER_REFUSED, judged.problems, reason=judged.reason)
         return Offered(message.auction_id, message.offer_id, judged)
+
+    async def _need_good_seller(self, seller_id: str) -> None:
+        """Refuse a seller who may not offer, as auction_service would after a minute."""
+        standing: Standing | None = None
+
+        async def good() -> Message | None:
+            nonlocal standing
+            found = await self._reader.fact(SELLERS.name, seller_id)
+            standing = found.standing if isinstance(found, Seller) else None
+            return found if standing == "good" else None
+
+        if await self._outcomes.named(good) is None:
+            raise Impossible(RefusalCode.OFFER_REFUSED, reason=_BY_STANDING[standing])
 
     async def _shown(self, message: AuctionOpened | CounterOffered) -> None:
         """Wait until the auction's page can be read."""

@@ -158,6 +158,7 @@ class GroupCommands:
         organizer = Contact(id=organizer_id, **contact_fields(actor, person))
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
+            await self._need_definition(given.definition_id)
             messages = self._request(actor, given, request_id, organizer)
             people = (given.organizer, *given.members)
             await self._letters.count(actor, [each.email for each in people if each], request_id)
@@ -185,6 +186,15 @@ class GroupCommands:
             definition = await self._reader.fact(DEFINITIONS.name, given.definition_id)
             if isinstance(definition, Definition) and definition.shop_id != actor.id:
                 raise NotAllowed(RefusalCode.DEFINITION_TERMS_OF_OTHER)
+
+    async def _need_definition(self, definition_id: str | None) -> None:
+        """Refuse a definition that nobody published, as request_service would after a minute."""
+        if definition_id is None:
+            return
+        place = DEFINITIONS.name, definition_id
+        if await self._outcomes.named(lambda: self._reader.fact(*place)) is None:
+            unknown = problem("definition_id", ProblemCode.UNKNOWN_DEFINITION)
+            raise Impossible(RefusalCode.REQUEST_REFUSED, [unknown])
 
     def _request(
         self, actor: Actor, given: GroupGiven, request_id: str, organizer: Contact

@@ -19,6 +19,8 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 LOOK_SECONDS = 0.03
+#: How long what a command names may be on its way to the read model; then it is unknown.
+NAMED_SECONDS = 1.0
 
 
 class Outcomes:
@@ -80,6 +82,13 @@ class Outcomes:
             return are_there or None
 
         await self.look(held, seconds)
+
+    async def named(self, find: Callable[[], Awaitable[T | None]]) -> T | None:
+        """What a command names, or ``None`` if the read model does not get it within a second.
+
+        The services would wait a minute for it, and a person who mistyped it would wait as well.
+        """
+        return await self.look(find, min(self.seconds, NAMED_SECONDS))
 
     async def look(self, find: Callable[[], Awaitable[T | None]], seconds: float) -> T | None:
         """Ask again and again until something is found, at most so long."""

@@ -1,9 +1,12 @@
 """Sends commands and facts to their topics, and waits until the broker acknowledges them."""
 
+import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 from runtime import transport
 from runtime.broker_watch import BrokerWatch
+from runtime.clients import TransportError
 from runtime.late_producer import LateProducer
 from runtime.records import Encoder, OutputRecord, Partitioner, milliseconds
 from runtime.sent_counts import Tally
@@ -14,6 +17,8 @@ from schemas.parts import Message
 from schemas.topic import Topic
 
 SOURCE = "jointbuy/storefront"
+#: A person waits for the answer; aiokafka alone would try for half a minute.
+ACKNOWLEDGE_SECONDS = 5.0
 
 
 class Sender:
@@ -21,6 +26,7 @@ class Sender:
 
     def __init__(self, settings: Settings, watch: BrokerWatch) -> None:
         self._producer = LateProducer(settings, watch)
+        self._watch = watch
         self._tally = Tally()
         self._encoders = {
             topic.name: Encoder(
@@ -47,7 +53,15 @@ class Sender:
         stamp = milliseconds(at or datetime.now(UTC))
         records = [self._record(topic, message, stamp) for message in messages]
         with self._tally.sending(len(records)):
-            await transport.send(self._producer.get(), records)
+            if why := self._watch.unready():
+                raise TransportError(why)
+            # ``wait`` cancels nothing: a batch that others share must not lose a record.
+            sending = asyncio.ensure_future(transport.send(self._producer.get(), records))
+            done, _ = await asyncio.wait({sending}, timeout=ACKNOWLEDGE_SECONDS)
+            if not done:
+                sending.add_done_callback(_drop)
+                raise TransportError(f"no broker acknowledged within {ACKNOWLEDGE_SECONDS:g} s")
+            await sending
 
     def status(self) -> dict[str, object]:
         """Counts of the records that the sender has sent."""
@@ -67,3 +81,9 @@ class Sender:
 
 def _sent_to(topic: Topic) -> tuple[type[Message], ...]:
     return (*topic.messages, topic.tombstone) if topic.tombstone else topic.messages
+
+
+def _drop(sending: "asyncio.Future[Any]") -> None:
+    """Take the late result of what nobody waits for any more, so that asyncio does not log it."""
+    if not sending.cancelled():
+        sending.exception()

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from domain.money import in_decimals
 from domain.tries import PAUSES, TRIED_FOR
 from runtime.masking import without_addresses
 from schemas.api.todos import Way
@@ -201,7 +202,9 @@ def _commands_of_task(task: Task, *, for_admin: bool) -> tuple[str, ...]:
         replay += " --value FILE"
     match task.kind:
         case "transfer":
-            amount = task.amount or "AMOUNT"
+            amount = "AMOUNT"
+            if task.amount and task.currency:
+                amount = in_decimals(task.amount, task.currency)
             reference = shlex.quote(task.about)
             if task.reason in _NOT_RECEIVED:
                 return (done,)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from fastapi import Request
 from markupsafe import Markup, escape
 
+from domain.amounts import example
 from domain.mailboxes import AddressError, mailbox
 from schemas.parts import NUMBER_MAX
 from schemas.refusals import ProblemCode, RefusalCode, ShapeError
@@ -75,7 +76,8 @@ class Form:
 
     def number(self, name: str, *, least: int = 1, most: int = NUMBER_MAX) -> int:
         """A whole number within bounds; the least one where there is a problem."""
-        found = self._read(name, formats.number_of, least)
+        locale = self.visit.formats.locale
+        found = self._read(name, lambda text: formats.number_of(text, locale), least)
         if name not in self.problems:
             if found < 1:
                 self.wrong(name, ProblemCode.NOT_COUNTABLE)
@@ -89,9 +91,10 @@ class Form:
         """Minor units of a currency; ``None`` for an empty field, or a problem."""
         if not self.text(name, required=required):
             return None
-        found = self._read(name, lambda text: formats.amount_of(text, currency), 0)
+        locale = self.visit.formats.locale
+        found = self._read(name, lambda text: formats.amount_of(text, currency, locale), 0)
         if found == 0 and name not in self.problems:
-            self.wrong(name, ProblemCode.NOT_AN_AMOUNT)
+            self.wrong(name, ProblemCode.NOT_AN_AMOUNT, example=example(currency, locale))
         return found or None
 
     def time(self, name: str, *, required: bool = True) -> datetime | None:
