@@ -164,6 +164,7 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
             yield InProcess(app, recorder, means_of(ids, keys))
     finally:
         shop.printer.close()
+        shop.painter.close()
         await shop.reader.close()
 
 

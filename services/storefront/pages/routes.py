@@ -13,6 +13,7 @@ from services.storefront.pages import (
     payments,
     seller_auctions,
     sellers,
+    sharing,
     todo,
 )
 
@@ -22,6 +23,7 @@ ROUTERS = (
     home.router,
     auctions.router,
     groups.router,
+    sharing.router,
     definitions.router,
     organizer.router,
     payments.router,

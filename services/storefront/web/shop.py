@@ -9,6 +9,7 @@ from runtime.links import Links
 from services.storefront.access.callers import Access
 from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
+from services.storefront.cards.painter import Painter
 from services.storefront.commands import Commands
 from services.storefront.commands.sender import Sender
 from services.storefront.live.hub import Hub
@@ -38,6 +39,8 @@ class Shop:
     idempotency: Idempotency
     home_pages: Shared[str]
     printer: Printer
+    painter: Painter
+    cards: Shared[bytes]
 
 
 def shop_of(request: Request) -> Shop:

@@ -159,6 +159,7 @@
     localize(current);
     tick();
     offerCopies(current);
+    offerShares(current);
     lookForMore();
   };
   const load = async () => {
@@ -294,6 +295,16 @@
       });
     }
   };
+  // Where the system has a share sheet; elsewhere the link is there to be copied.
+  const offerShares = (within) => {
+    if (!navigator.share) return;
+    for (const button of all("[data-share]", within)) {
+      const { share: url, title, text } = button.dataset;
+      button.hidden = false;
+      // A sheet that is closed again is no error.
+      button.addEventListener("click", () => navigator.share({ title, text, url }).catch(() => {}));
+    }
+  };
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) {
     for (const element of all("[data-zone-value]")) element.value = zone;
@@ -306,6 +317,7 @@
   tick();
   setInterval(tick, 1000);
   offerCopies(document);
+  offerShares(document);
   if (root) {
     open();
     lookForMore();
