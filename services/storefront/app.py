@@ -102,4 +102,5 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         painter=Painter(given.card_font_files),
         # As long as other sites are told to keep a card.
         cards=Shared(seconds=60.0, size=200),
+        api_document=document.own,
     )

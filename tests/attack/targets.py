@@ -241,6 +241,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         reason="unreadable", problem="a line's quantity", since=NOW,
     )  # fmt: skip
     ids = {
+        "area": "auctions",
         "payment_id": "p-1",
         "task_id": "order-1",
         "shop_key_id": shop_key.key_id,

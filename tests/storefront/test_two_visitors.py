@@ -358,6 +358,8 @@ WALKS: dict[str, Walk] = {
     f"POST {V1}/shops/{{shop_id}}/keys": Walk(201, "admin", counts=("writes-of-key",)),
     f"POST {V1}/keys/{{key_id}}/revocation": Walk(200, "seller", counts=("writes-of-key",)),
     f"GET {V1}/openapi.json": Walk(),
+    "GET /api/docs": Walk(),
+    "GET /api/docs/{area}": Walk(),
     # Streams.
     f"GET {V1}/auctions/{{auction_id}}/events": Walk(),
     f"GET {V1}/group-purchases/{{group_id}}/events": Walk(),
@@ -477,6 +479,7 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         "task_id": "order-1" if path.endswith("/done") else "p-failed",
         "key_id": who.key_id("seller"),
         "name": "style.css",
+        "area": "auctions",
     }
     if "{token}" in path:
         invitation: Link = ("counter-offer", (who.auction_id, who.seller_id))

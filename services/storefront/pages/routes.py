@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.storefront.pages import (
+    api_docs,
     assets,
     auctions,
     definitions,
@@ -31,6 +32,7 @@ ROUTERS = (
     seller_auctions.router,
     mail_links.router,
     todo.router,
+    api_docs.router,
 )
 
 router = APIRouter(include_in_schema=False)

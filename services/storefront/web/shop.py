@@ -1,6 +1,8 @@
 """The parts of a web process that requests use, built once: ``app.state.shop``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 
@@ -41,6 +43,8 @@ class Shop:
     printer: Printer
     painter: Painter
     cards: Shared[bytes]
+    #: The OpenAPI document, made when it is first asked for.
+    api_document: Callable[[], dict[str, Any]]
 
 
 def shop_of(request: Request) -> Shop:
