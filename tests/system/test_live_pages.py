@@ -1,6 +1,10 @@
 """Open pages change by themselves: counts, prices, the chart, the end; what was typed stays."""
 
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -73,7 +77,22 @@ def test_a_group_s_page_follows_it(api: Api, chromium: Browser) -> None:
         expect(page.locator(".ladder .here")).to_have_count(1, timeout=SOON_MS)
 
 
-def test_a_frame_on_a_shop_s_own_page_follows_the_group(api: Api, chromium: Browser) -> None:
+@pytest.fixture
+def other_site(tmp_path: Path) -> Iterator[str]:
+    """Where another site's pages are; it shows what is in the test's folder."""
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        # To a browser, another name is another site.
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_frame_on_a_shop_s_own_page_follows_the_group(
+    api: Api, chromium: Browser, other_site: str, tmp_path: Path
+) -> None:
     shop = api.shop()
     asked = {"definition_id": api.definition(shop)["definition_id"], "number_of_products": 4}
     group = api.nobody.post("/group-purchases", asked)["group_id"]
@@ -81,9 +100,8 @@ def test_a_frame_on_a_shop_s_own_page_follows_the_group(api: Api, chromium: Brow
         page = context.new_page()
         page.goto(f"{api.nobody.url}/groups/{group}")
         lines = page.locator(".share .snippet code").text_content()
-        there = {"content_type": "text/html", "body": f"<!doctype html><p>Tea</p>{lines}"}
-        context.route("http://tea-house.example/*", lambda route: route.fulfill(**there))
-        page.goto("http://tea-house.example/")
+        (tmp_path / "index.html").write_text(f"<!doctype html><p>Tea</p>{lines}", encoding="utf-8")
+        page.goto(other_site)
         frame = page.frame_locator("iframe")
         count = frame.locator(".count [data-is=quantity]")
         expect(count).to_have_text("0", timeout=SOON_MS)
