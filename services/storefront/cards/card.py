@@ -24,6 +24,7 @@ _WIDTH = _RIGHT - _MARGIN
 _GROUND, _SHEET, _INK, _SOFT = "#f3f5f8", "#ffffff", "#1b2431", "#55606f"
 _RULE, _LIVELY, _GOOD = "#d9dfe7", "#12936d", "#0b6b4f"
 _BRAND = "jointbuy"
+_SIZE_MIN = 10
 #: Most characters of a name that are looked at; two lines hold fewer.
 NAME_MAX = 200
 #: Small and prolonging characters, which do not begin a line; nor does closing punctuation.
@@ -87,9 +88,10 @@ class _Pen:
         A text longer than ``most`` is drawn smaller.
         """
         shown = self.faces.shown(text)
-        while self.length(shown, size, bold) > most and size > 12:
-            size -= 2
         length = self.length(shown, size, bold)
+        if length > most:
+            size = max(int(size * most / length), _SIZE_MIN)
+            length = self.length(shown, size, bold)
         x = at[0] - length if is_right else at[0]
         for run in self.faces.runs(shown, size, bold):
             self.draw.text((x, at[1]), run.text, fill=colour, font=run.font, anchor="ls")

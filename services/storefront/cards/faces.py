@@ -7,7 +7,7 @@ Fonts are binaries, so none is in this repository. Cards are drawn with the font
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ KNOWN = (
 #: A code point that is no character, so that every font draws its sign for a missing one.
 _MISSING = "\uffff"
 _PROBE_SIZE = 24
+#: Most fonts kept open: a card has ten, and each size of a Japanese font takes 2 MB.
+OPEN_MAX = 20
 
 
 class Run(NamedTuple):
@@ -108,7 +110,7 @@ def _mask(name: str, character: str) -> tuple[tuple[int, int], bytes]:
     return mask.size, bytes(mask)
 
 
-@cache
+@lru_cache(maxsize=OPEN_MAX)
 def _opened(name: str, size: int, layout: ImageFont.Layout | None = None) -> ImageFont.FreeTypeFont:
     """A font in a size; without a name, the one inside Pillow. Raises ``OSError``."""
     if not name:

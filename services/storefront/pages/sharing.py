@@ -65,7 +65,8 @@ def sharing(request: Request, visit: Visit, shared: SharedView) -> Sharing:
     width, height = FRAME_SIZE
     frame = (
         f'<iframe src="{escape(url)}/embed?lang={visit.language}" title="{escape(shared.product)}"'
-        f' width="{width}" height="{height}" loading="lazy" sandbox="{_SANDBOX}"></iframe>'
+        f' width="{width}" height="{height}" loading="lazy" style="border: 0"'
+        f' sandbox="{_SANDBOX}"></iframe>'
     )
     return Sharing(
         title=shared.product,
