@@ -283,9 +283,10 @@
 
   // --- forms -------------------------------------------------------------------------------------
 
+  // A button that is hidden is one that nobody listens to yet.
   const offerCopies = (within) => {
     if (!navigator.clipboard) return;
-    for (const button of all("[data-copy]", within)) {
+    for (const button of all("[data-copy][hidden]", within)) {
       button.hidden = false;
       const words = button.textContent;
       button.addEventListener("click", async () => {
@@ -298,7 +299,7 @@
   // Where the system has a share sheet; elsewhere the link is there to be copied.
   const offerShares = (within) => {
     if (!navigator.share) return;
-    for (const button of all("[data-share]", within)) {
+    for (const button of all("[data-share][hidden]", within)) {
       const { share: url, title, text } = button.dataset;
       button.hidden = false;
       // A sheet that is closed again is no error.
