@@ -214,6 +214,7 @@ class RefusalCode(StrEnum):
     TOO_MANY_LETTERS = "too-many-letters"
     TOO_MANY_PAGES = "too-many-pages"
     TOO_MANY_PDFS = "too-many-pdfs"
+    TOO_MANY_CARDS = "too-many-cards"
     NOT_NOW = "not-now"
     BROKEN = "broken"
 

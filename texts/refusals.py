@@ -88,6 +88,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.TOO_MANY_PDFS: mark(
         "too many PDFs are being made: try again in a minute, or open the HTML version"
     ),
+    RefusalCode.TOO_MANY_CARDS: mark("too many pictures are being made: try again in a minute"),
     RefusalCode.NOT_NOW: mark("this can't be done just now: try again in a minute"),
     RefusalCode.BROKEN: mark(
         "something went wrong on our side, and we have recorded it: try again later"

@@ -16,6 +16,7 @@ from services.storefront.access.rates import Rates
 from services.storefront.access.sessions import EndedSessions
 from services.storefront.api import document, events
 from services.storefront.api.routes import PREFIX
+from services.storefront.cards.painter import Painter
 from services.storefront.commands import commands_of
 from services.storefront.commands.sender import Sender
 from services.storefront.live.hub import FOLLOWED, Hub
@@ -52,6 +53,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         await shop.hub.stop()
         await shop.sender.stop()
         shop.printer.close()
+        shop.painter.close()
         await shop.reader.close()
 
     app = FastAPI(
@@ -97,4 +99,8 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         idempotency=Idempotency(reader.engine, secret),
         home_pages=Shared(seconds=1.0, size=200),
         printer=Printer(),
+        painter=Painter(given.card_font_files),
+        # As long as other sites are told to keep a card.
+        cards=Shared(seconds=60.0, size=200),
+        api_document=document.own,
     )

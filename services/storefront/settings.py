@@ -77,6 +77,11 @@ class PageSettings(ModelSettings, WebSettings):
     invoice_issuer_file: Path | None = Field(
         None, description="The issuer of invoices, as TOML. If empty, invoices have no documents."
     )
+    card_fonts: str = Field(
+        "",
+        description="Font files for the pictures beside links, separated by commas. The first that"
+        " has a character draws it. If empty, the machine's fonts, such as Noto Sans CJK.",
+    )
     paid_back_at: str = Field(
         "",
         description='Ids of the shops whose entry in SHOPS has "favors", separated by commas.'
@@ -96,6 +101,11 @@ class PageSettings(ModelSettings, WebSettings):
     def shops_paid_back(self) -> frozenset[str]:
         """The ids in ``paid_back_at``."""
         return frozenset(filter(None, map(str.strip, self.paid_back_at.split(","))))
+
+    @property
+    def card_font_files(self) -> tuple[str, ...]:
+        """The files in ``card_fonts``."""
+        return tuple(filter(None, map(str.strip, self.card_fonts.split(","))))
 
     @field_validator("admin_key")
     @classmethod

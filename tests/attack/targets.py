@@ -164,6 +164,7 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
             yield InProcess(app, recorder, means_of(ids, keys))
     finally:
         shop.printer.close()
+        shop.painter.close()
         await shop.reader.close()
 
 
@@ -244,6 +245,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "people", "Person", person_id="shop-1:m1", email="m1@b.example", name="Mia", seen_at=NOW
     )
     ids = {
+        "area": "auctions",
         "payment_id": "p-1",
         "task_id": "order-1",
         "shop_key_id": shop_key.key_id,

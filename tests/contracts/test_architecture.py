@@ -124,12 +124,12 @@ def test_rules_import_only_the_standard_library_schemas_texts_and_rows(service: 
             )
 
 
-def test_domain_imports_only_the_standard_library_babel_and_idna() -> None:
+def test_domain_imports_only_the_standard_library_and_three_pure_libraries() -> None:
     for path in python("domain"):
         for line, name in imported(path):
             root = name.split(".")[0]
             is_plain = root in sys.stdlib_module_names and root not in IMPURE
-            assert is_plain or root in {"babel", "domain", "idna"}, (
+            assert is_plain or root in {"babel", "domain", "icalendar", "idna"}, (
                 f"{in_repository(path)}:{line}: {name}; domain is arithmetic on its arguments"
             )
 

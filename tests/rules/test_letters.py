@@ -22,6 +22,7 @@ from icalendar import Calendar
 
 import services.auction_service.rules.auctions as auction_rules
 import services.order_service.rules.purchases as order_rules
+from domain.calendar_files import sequence
 from domain.mailboxes import AddressError, usable
 from runtime.links import Links
 from schemas.auctions import AuctionOpened
@@ -30,7 +31,6 @@ from schemas.parts import Product
 from services.auction_service.rules.offers import opening_problems
 from services.notifier import letters
 from services.notifier.letters import NoticeError, letter
-from services.notifier.letters.calendar_file import sequence
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.letter import DEADLINE_KINDS, _form
 from services.notifier.letters.links import SignedLinks

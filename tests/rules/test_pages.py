@@ -22,8 +22,10 @@ from schemas.reasons import ApplicationReason, OfferReason
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront import formats
 from services.storefront.formats import Formats
-from services.storefront.pages import codes, figures
+from services.storefront.pages import codes, figures, shared_views
 from services.storefront.pages.forms import Form
+from services.storefront.pages.shared_views import SharedView
+from services.storefront.pages.sharing import Sharing
 from services.storefront.pages.visits import Visit, render
 from services.storefront.problems import Impossible
 from services.storefront.rules import chart
@@ -428,6 +430,20 @@ def test_marks_far_beyond_the_number_do_not_shrink_the_bar_to_nothing() -> None:
     assert figures.starts(group(*tiers)) == (5, 5_000)
 
 
+def sharing_of(here: Visit, shared: SharedView) -> Sharing:
+    """What a page names for sharing, as ``sharing`` makes it of a request."""
+    return Sharing(
+        title=shared.product,
+        summary=shared_views.summary(here, shared),
+        url="https://shop.example/a",
+        card="https://shop.example/a/card.png",
+        card_size=(1200, 630),
+        qr="/a/qr.svg",
+        calendar="/a/deadline.ics",
+        frame=f'<iframe title="{shared.product}"></iframe>',
+    )
+
+
 @pytest.mark.parametrize("language", languages())
 def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     name = "<script>alert(1)</script>\"'&{n}\u202e" + "長" * 980
@@ -444,6 +460,7 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
         chart_wide=wide,
         chart_narrow=narrow,
         story=figures.story(here, shown),
+        sharing=sharing_of(here, shared_views.of_auction(shown)),
     )
     assert "<script>alert" not in page
     assert '"><script>' not in page

@@ -73,6 +73,9 @@ async def test_each_page_is_shown_in_it(storefront: Storefront, route: str) -> N
     assert answer.status == walk.status, answer.text
     if answer.headers.get("content-type", "").startswith("text/html") and answer.text:
         assert '<html lang="fr" data-locale="fr-CA"' in answer.text
+        if route.endswith("/embed"):
+            # A frame on another site has no menu and no foot.
+            return
         assert "En cours" in answer.text
         assert "How it works" in answer.text, "without a translation, English"
         assert answer.text.count('<a class="language"') == len(catalogue.languages()) - 1

@@ -359,6 +359,8 @@ WALKS: dict[str, Walk] = {
     f"POST {V1}/keys/{{key_id}}/revocation": Walk(200, "seller", counts=("writes-of-key",)),
     f"DELETE {V1}/people/{{person_id}}": Walk(204, "admin", counts=("writes-of-key",)),
     f"GET {V1}/openapi.json": Walk(),
+    "GET /api/docs": Walk(),
+    "GET /api/docs/{area}": Walk(),
     # Streams.
     f"GET {V1}/auctions/{{auction_id}}/events": Walk(),
     f"GET {V1}/group-purchases/{{group_id}}/events": Walk(),
@@ -374,7 +376,15 @@ WALKS: dict[str, Walk] = {
     "GET /auctions/{auction_id}/apply": Walk(303),
     "POST /auctions/{auction_id}/apply": Walk(303, form=_order_form, counts=LETTERS),
     "GET /auctions/{auction_id}/applied": Walk(),
+    "GET /auctions/{auction_id}/card.png": Walk(),
+    "GET /auctions/{auction_id}/qr.svg": Walk(),
+    "GET /auctions/{auction_id}/deadline.ics": Walk(),
+    "GET /auctions/{auction_id}/embed": Walk(),
     "GET /groups/{group_id}": Walk(),
+    "GET /groups/{group_id}/card.png": Walk(),
+    "GET /groups/{group_id}/qr.svg": Walk(),
+    "GET /groups/{group_id}/deadline.ics": Walk(),
+    "GET /groups/{group_id}/embed": Walk(),
     "GET /groups/{group_id}/order/{token}": Walk(),
     "POST /groups/{group_id}/order/{token}": Walk(303, form=_order_form, counts=LETTERS),
     "GET /groups/{group_id}/order/{token}/done": Walk(),
@@ -471,6 +481,7 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         "task_id": "order-1" if path.endswith("/done") else "p-failed",
         "key_id": who.key_id("seller"),
         "name": "style.css",
+        "area": "auctions",
     }
     if "{token}" in path:
         invitation: Link = ("counter-offer", (who.auction_id, who.seller_id))

@@ -25,6 +25,7 @@ PUBLIC = (
     *("/seller", "/auctions/camera", "/auctions/lamp-deal", "/auctions/camera/applied"),
     *(f"/groups/{GROUP}", f"/groups/{made_up.group_id('r-wool')}", "/definitions/sencha"),
     *("/auctions/none", "/confirm/none", "/todo"),
+    *("/api/docs", "/api/docs/group-purchases", "/auctions/camera/embed", f"/groups/{GROUP}/embed"),
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2",
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2&state=unconfirmed",

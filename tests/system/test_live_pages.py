@@ -1,6 +1,10 @@
 """Open pages change by themselves: counts, prices, the chart, the end; what was typed stays."""
 
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -71,3 +75,62 @@ def test_a_group_s_page_follows_it(api: Api, chromium: Browser) -> None:
         expect(page.locator(".count [data-is=quantity]")).to_have_text("5", timeout=SOON_MS)
         expect(page.locator("[data-go]")).to_have_text("目標に達しました")
         expect(page.locator(".ladder .here")).to_have_count(1, timeout=SOON_MS)
+
+
+@pytest.fixture
+def other_site(tmp_path: Path) -> Iterator[str]:
+    """Where another site's pages are; it shows what is in the test's folder."""
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        # To a browser, another name is another site.
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_frame_on_a_shop_s_own_page_follows_the_group(
+    api: Api, chromium: Browser, other_site: str, tmp_path: Path
+) -> None:
+    shop = api.shop()
+    asked = {"definition_id": api.definition(shop)["definition_id"], "number_of_products": 4}
+    group = api.nobody.post("/group-purchases", asked)["group_id"]
+    with window(chromium) as context:
+        page = context.new_page()
+        page.goto(f"{api.nobody.url}/groups/{group}")
+        lines = page.locator(".share .snippet code").text_content()
+        (tmp_path / "index.html").write_text(f"<!doctype html><p>Tea</p>{lines}", encoding="utf-8")
+        page.goto(other_site)
+        frame = page.frame_locator("iframe")
+        count = frame.locator(".count [data-is=quantity]")
+        expect(count).to_have_text("0", timeout=SOON_MS)
+        order = {"state": "paid", "order_id": "f1", "quantity": 3, "member": {"id": "m1"}}
+        shop.post(f"/group-purchases/{group}/orders", order)
+        expect(count).to_have_text("3", timeout=SOON_MS)
+        with context.expect_page() as opened:
+            frame.locator(".button").click()
+        expect(opened.value).to_have_url(f"{api.nobody.url}/groups/{group}")
+        assert not context.cookies()
+
+
+def test_a_call_is_tried_from_the_documentation_and_the_key_is_kept_nowhere(
+    api: Api, chromium: Browser
+) -> None:
+    shop = api.shop()
+    with window(chromium) as context:
+        page = context.new_page()
+        page.goto(f"{api.nobody.url}/api/docs/definitions")
+        publish = page.locator("#publish-definition")
+        answer = publish.locator("[data-answer]")
+        publish.get_by_text("Try it").click()
+        publish.get_by_role("button").click()
+        expect(answer).to_contain_text("401", timeout=SOON_MS)
+        page.fill("#try-key", str(shop.credential))
+        publish.get_by_role("button").click()
+        expect(answer).to_contain_text('"name": "Sencha, 1 kg"', timeout=SOON_MS)
+        kept = "[localStorage.length, sessionStorage.length, document.cookie]"
+        assert page.evaluate(kept) == [0, 0, ""]
+        assert str(shop.credential) not in page.url
+        page.reload()
+        expect(page.locator("#try-key")).to_have_value("")

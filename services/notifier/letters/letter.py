@@ -7,11 +7,11 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from domain.calendar_files import Deadline, calendar_file, uid_of
 from domain.mailboxes import ascii_domain, usable
 from domain.unverified import greetable
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
 from services.notifier.letters import layout
-from services.notifier.letters.calendar_file import Deadline, calendar_file
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
@@ -231,7 +231,7 @@ def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> s
     says = notice.says
     assert says.closes_at is not None
     deadline = Deadline(
-        uid=f"{headers.digest(notice.about)}-deadline@{ascii_domain(sender.domain)}",
+        uid=uid_of(notice.about, ascii_domain(sender.domain)),
         told_at=notice.at,
         falls_at=says.closes_at,
         summary=content["calendar_summary"],

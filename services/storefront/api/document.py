@@ -70,7 +70,8 @@ def _routes() -> list[APIRoute]:
 
 
 @cache
-def _own() -> dict[str, Any]:
+def own() -> dict[str, Any]:
+    """The document of the API."""
     return openapi(_routes())
 
 
@@ -82,4 +83,4 @@ def methods_of(path: str) -> list[str]:
 
 def answer() -> Response:
     """The document, to be asked for at ``/api/v1/openapi.json``."""
-    return JSONResponse(_own())
+    return JSONResponse(own())

@@ -14,6 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 from schemas.api.parts import ID_PATTERN
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor, Kind
+from services.storefront.api.examples import EXAMPLES
 from services.storefront.commands.authority import demand
 from services.storefront.problems import NotJson, Refusal
 from services.storefront.readmodel.database import DatabaseError
@@ -133,5 +134,6 @@ class JsonBody(Generic[G]):
     def documented(self) -> dict[str, Any]:
         """How the body is documented."""
         name = self._shape.__name__
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        schema = {"$ref": f"#/components/schemas/{name}"}
+        content = {"application/json": {"schema": schema, "example": EXAMPLES[self._shape]}}
         return {"requestBody": {"required": not self._optional, "content": content}}

@@ -7,9 +7,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from schemas.api.auctions import ApplicationGiven
 from services.storefront.access.callers import visitor
-from services.storefront.pages import figures
+from services.storefront.pages import figures, shared_views
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path
+from services.storefront.pages.sharing import sharing
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, Overtaken
 from services.storefront.readmodel.details import auction_shown
@@ -40,6 +41,7 @@ async def _auction(
         "chart_wide": wide,
         "chart_narrow": narrow,
         "story": figures.story(visit, shown),
+        "sharing": sharing(request, visit, shared_views.of_auction(shown)),
     }
     return page(request, "auction.html", status, visit, **values)
 

@@ -13,10 +13,11 @@ from schemas.parts import NUMBER_MAX
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.orders import Ordered
-from services.storefront.pages import figures
+from services.storefront.pages import figures, shared_views
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import group_path, payments_path
 from services.storefront.pages.payments import payments_told
+from services.storefront.pages.sharing import sharing
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid
 from services.storefront.readmodel.details import group_shown
@@ -47,6 +48,7 @@ async def group(request: Request, group_id: str) -> Response:
         tier_price=figures.tier_price(view),
         marks=figures.marks(view),
         starts=figures.starts(view),
+        sharing=sharing(request, visit, shared_views.of_group(view)),
         order_token=shop.links.token("order", group_id, "") if opens else None,
     )
 

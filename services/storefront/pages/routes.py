@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.storefront.pages import (
+    api_docs,
     assets,
     auctions,
     definitions,
@@ -13,6 +14,7 @@ from services.storefront.pages import (
     payments,
     seller_auctions,
     sellers,
+    sharing,
     todo,
 )
 
@@ -22,6 +24,7 @@ ROUTERS = (
     home.router,
     auctions.router,
     groups.router,
+    sharing.router,
     definitions.router,
     organizer.router,
     payments.router,
@@ -29,6 +32,7 @@ ROUTERS = (
     seller_auctions.router,
     mail_links.router,
     todo.router,
+    api_docs.router,
 )
 
 router = APIRouter(include_in_schema=False)

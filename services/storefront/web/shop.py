@@ -1,6 +1,8 @@
 """The parts of a web process that requests use, built once: ``app.state.shop``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 
@@ -9,6 +11,7 @@ from runtime.links import Links
 from services.storefront.access.callers import Access
 from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
+from services.storefront.cards.painter import Painter
 from services.storefront.commands import Commands
 from services.storefront.commands.sender import Sender
 from services.storefront.live.hub import Hub
@@ -38,6 +41,10 @@ class Shop:
     idempotency: Idempotency
     home_pages: Shared[str]
     printer: Printer
+    painter: Painter
+    cards: Shared[bytes]
+    #: The OpenAPI document, made when it is first asked for.
+    api_document: Callable[[], dict[str, Any]]
 
 
 def shop_of(request: Request) -> Shop:

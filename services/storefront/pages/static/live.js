@@ -159,6 +159,7 @@
     localize(current);
     tick();
     offerCopies(current);
+    offerShares(current);
     lookForMore();
   };
   const load = async () => {
@@ -282,9 +283,10 @@
 
   // --- forms -------------------------------------------------------------------------------------
 
+  // A button that is hidden is one that nobody listens to yet.
   const offerCopies = (within) => {
     if (!navigator.clipboard) return;
-    for (const button of all("[data-copy]", within)) {
+    for (const button of all("[data-copy][hidden]", within)) {
       button.hidden = false;
       const words = button.textContent;
       button.addEventListener("click", async () => {
@@ -292,6 +294,16 @@
         button.textContent = button.dataset.copied;
         setTimeout(() => { button.textContent = words; }, 2000);
       });
+    }
+  };
+  // Where the system has a share sheet; elsewhere the link is there to be copied.
+  const offerShares = (within) => {
+    if (!navigator.share) return;
+    for (const button of all("[data-share][hidden]", within)) {
+      const { share: url, title, text } = button.dataset;
+      button.hidden = false;
+      // A sheet that is closed again is no error.
+      button.addEventListener("click", () => navigator.share({ title, text, url }).catch(() => {}));
     }
   };
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -306,6 +318,7 @@
   tick();
   setInterval(tick, 1000);
   offerCopies(document);
+  offerShares(document);
   if (root) {
     open();
     lookForMore();

@@ -1,8 +1,12 @@
-"""Deadlines as calendar files (RFC 5545): the same entry moves as later letters tell of it."""
+"""Deadlines as calendar files (RFC 5545), for letters and pages.
+
+An entry keeps its ``uid``, so a calendar that takes a later file moves the entry.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
@@ -12,21 +16,21 @@ _SEQUENCE_MAX = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A deadline as told at a moment; letters of one ``uid`` are about one entry."""
+    """A deadline as told at a moment. Without ``organizer``, an address, the file names nobody."""
 
     uid: str
     told_at: datetime
     falls_at: datetime
     summary: str
     page: str
-    organizer: str
-    organizer_name: str
     language: str
+    organizer: str = ""
+    organizer_name: str = ""
 
 
 @lru_cache(maxsize=512)
 def calendar_file(deadline: Deadline) -> bytes:
-    """The file; of letters about one event to many recipients it is the same."""
+    """The file. Letters to many recipients about one deadline have the same file."""
     event = Event()
     event.add("uid", deadline.uid)
     event.add("sequence", sequence(deadline.told_at))
@@ -35,9 +39,10 @@ def calendar_file(deadline: Deadline) -> bytes:
     event.add("summary", deadline.summary, parameters={"language": deadline.language})
     event.add("url", deadline.page)
     event.add("transp", "TRANSPARENT")
-    organizer = vCalAddress(f"mailto:{deadline.organizer}")
-    organizer.params["cn"] = vText(deadline.organizer_name)
-    event.add("organizer", organizer)
+    if deadline.organizer:
+        organizer = vCalAddress(f"mailto:{deadline.organizer}")
+        organizer.params["cn"] = vText(deadline.organizer_name)
+        event.add("organizer", organizer)
     calendar = Calendar()
     calendar.add("prodid", "-//jointbuy//letters//EN")
     calendar.add("version", "2.0")
@@ -46,7 +51,13 @@ def calendar_file(deadline: Deadline) -> bytes:
     return bytes(calendar.to_ical())
 
 
+def uid_of(about: str, domain: str) -> str:
+    """The ``uid`` of the deadline of a group or an auction: letters and pages name one entry."""
+    digest = sha256(about.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{digest}-deadline@{domain}"
+
+
 def sequence(told_at: datetime) -> int:
-    """Whole seconds since 2020, so that what is told later wins."""
+    """Whole seconds since 2020, so that the file told later wins."""
     seconds = int((told_at - _SEQUENCES_BEGIN).total_seconds())
     return min(max(seconds, 0), _SEQUENCE_MAX)
