@@ -254,7 +254,7 @@ def test_what_becomes_of_a_letter_that_is_under_way_is_still_known(
 ) -> None:
     rows = taken(notice())
     tried = rows["person"].digest
-    rows[CALL] = Call(at=T, since=T, owner="a worker", tries=1)
+    rows[CALL] = Call(at=T, since=T, owner="a worker", claim="c-1")
     take(ERASED, rows)
     answer(rows, outcome, text="the answer", verdict=verdict, digest=tried)
     fact = told(rows)
@@ -265,7 +265,7 @@ def test_what_becomes_of_a_letter_that_is_under_way_is_still_known(
 def test_a_letter_under_way_whose_worker_died_is_not_sent_after_the_erasure() -> None:
     """Not even if the person came back before the next worker takes it up."""
     rows = taken(notice())
-    rows[CALL] = Call(at=T, since=T, owner="a worker", tries=1, ambiguous=True)
+    rows[CALL] = Call(at=T, since=T, owner="a worker", claim="c-1", ambiguous=True)
     take(ERASED, rows)
     take(person("ann@new.example"), rows)
     assert deliveries.request(CALL, rows, T) is None

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from domain.people import of_source
 from runtime import transport
+from runtime.broker_watch import BrokerWatch
 from runtime.late_producer import LateProducer
 from runtime.links import Links
 from runtime.records import OutputRecord
@@ -186,9 +187,13 @@ async def recorded(*people: Person | PersonErased) -> list[Fetched]:
     async def take(_: object, records: list[OutputRecord]) -> None:
         sent.extend(records)
 
-    nothing: Any = None
-    with patch.object(LateProducer, "get"), patch.object(transport, "send", take):
-        await Sender(Settings(), nothing).send(PEOPLE, *people)
+    settings = Settings()
+    with (
+        patch.object(LateProducer, "get"),
+        patch.object(BrokerWatch, "unready", return_value=""),
+        patch.object(transport, "send", take),
+    ):
+        await Sender(settings, BrokerWatch(settings, {})).send(PEOPLE, *people)
     return [Fetched(**each._asdict()) for each in sent]
 
 

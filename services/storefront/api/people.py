@@ -6,7 +6,12 @@ from services.storefront.api.routes import router, writes
 people = router("people")
 
 
-@people.delete("/people/{person_id}", status_code=204, **writes(by=("admin",)))
+@people.delete(
+    "/people/{person_id}",
+    status_code=204,
+    response_description="The person is erased, or was not known.",
+    **writes(by=("admin",)),
+)
 async def erase_person(shop: ShopDep, actor: ActorDep, person_id: PersonIdInPath) -> None:
     """Erase a person: the address, the name, and letters that wait. Needs the admin's key.
 
