@@ -96,7 +96,6 @@ def own_kafka(tmp_path: Path) -> Iterator[RunningBroker]:
     broker.stop()
 
 
-@pytest.mark.long
 def test_kafka_keeps_no_byte_of_an_erased_address(
     own_kafka: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
