@@ -5,6 +5,8 @@ with their issuer, as two shops may both have a member ``ann``. So nobody can ch
 another issuer's person.
 """
 
+from hashlib import sha256
+
 from domain.sources import SELLER, shop_of
 
 
@@ -13,9 +15,25 @@ def of_source(source: str, member_id: str) -> str:
     return _marked(shop_of(source), member_id)
 
 
+def is_of_shop(shop_id: str, person_id: str) -> bool:
+    """Whether a person's id is marked with this shop: only the shop gives the address and name."""
+    return person_id.startswith(_marked(shop_of(shop_id), ""))
+
+
 def of_seller(seller_id: str) -> str:
     """The person who gets a seller's letters."""
     return _marked(SELLER, seller_id)
+
+
+def name_mark(request_id: str, name: str) -> str:
+    """A mark of the name that a group's request gave to a person: 16 hex digits of SHA-256.
+
+    ``people`` has one name per person, the newest, which may be typed elsewhere. The group's facts
+    must hold no name, so they hold this mark. If the mark of the newest name is the same, it is the
+    name that the request gave, and those who see the group's names may see it. The request's id
+    gives one name another mark in each group. A reader of topics can still test a guessed name.
+    """
+    return sha256(f"{request_id}/{name}".encode()).hexdigest()[:16]
 
 
 def _marked(issuer: str, own_id: str) -> str:

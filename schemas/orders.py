@@ -14,6 +14,7 @@ from schemas.parts import (
     Instant,
     Message,
     Money,
+    NameMark,
     Period,
     PersonId,
     Quantity,
@@ -56,6 +57,8 @@ class PurchaseRow(Message):
     orders_mark: Count | None = None
     #: Whose letters tell of this row; left out without an address.
     person_id: PersonId | None = None
+    #: Which name the group's request gave to this person; left out for others than listed members.
+    name_mark: NameMark | None = None
     keyed_by: ClassVar[str] = "group_id"
 
     @property

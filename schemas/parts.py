@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from domain.people import name_mark
+
 Id = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$"),
@@ -18,6 +20,8 @@ PersonId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256, pattern=r"^[^/\x00-\x1f\x7f]+$"),
 ]
+#: A mark of a person's name, as ``domain.people.name_mark`` makes it.
+NameMark = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 #: Characters of an address for mail.
 EMAIL_MAX = 320
@@ -112,11 +116,13 @@ class Party(Model):
     """Someone with a part in a group or an auction.
 
     ``person_id`` is the key of the party's address in the topic ``people``. Without it no letter
-    goes to the party.
+    goes to the party. ``name_mark`` tells which name a group's request gave; parties elsewhere have
+    none.
     """
 
     id: Id
     person_id: PersonId | None = None
+    name_mark: NameMark | None = None
 
 
 class Contact(Party):
@@ -139,6 +145,16 @@ class Contact(Party):
         """The contact as facts and rows name it, without the address."""
         return Party(id=self.id, person_id=self.reached_as)
 
+    def party_of(self, request_id: str) -> Party:
+        """The contact as the terms of a request name it: with a mark of its name.
+
+        Without a person there is no mark, as ``people`` does not get the name.
+        """
+        mark = self.name_mark
+        if self.name and self.reached_as is not None:
+            mark = name_mark(request_id, self.name)
+        return self.party().model_copy(update={"name_mark": mark})
+
 
 class Member(Party):
     """A purchaser; ``reserved`` are the units that an auction's contract says to be bought."""
@@ -153,11 +169,10 @@ class ListedMember(Contact):
     payment: MemberPayment | None = None
     reserved: Count | None = None
 
-    def member(self) -> Member:
-        """The purchaser as facts name it, without the address."""
-        return Member(
-            id=self.id, person_id=self.reached_as, payment=self.payment, reserved=self.reserved
-        )
+    def member_of(self, request_id: str) -> Member:
+        """The purchaser as the terms of a request name it, see ``party_of``."""
+        party = self.party_of(request_id)
+        return Member(**dict(party), payment=self.payment, reserved=self.reserved)
 
 
 class PaymentTerms(Model):

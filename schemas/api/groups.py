@@ -254,8 +254,10 @@ class GroupView(GroupSummary):
 class TableRow(View):
     """A purchaser's line of the purchase condition management table.
 
-    For the organizer, the shop and the winning seller only. ``email`` and the units ``reserved``
-    are for the winning seller of a concluded contract alone.
+    For the organizer, the shop and the winning seller only. ``name`` is the person's newest name,
+    and null if that was given elsewhere. The admin, the winning seller and the shop whose person it
+    is see it anyway. ``email`` and the units ``reserved`` are for the winning seller of a concluded
+    contract alone.
     """
 
     member_id: str

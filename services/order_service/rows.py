@@ -69,10 +69,14 @@ class Purchase:
 
 @dataclass(slots=True)
 class Admitted:
-    """A listed member: the method if it is not the group's, and the person who gets letters."""
+    """A listed member: the method if it is not the group's, and the person who gets letters.
+
+    ``name_mark`` tells which name the list gave to the person.
+    """
 
     method: Method | None
     person_id: str | None = None
+    name_mark: str | None = None
 
 
 @dataclass(slots=True)
@@ -207,11 +211,15 @@ def latest_name(order: Order) -> Name[Latest]:
 
 def listed_person(member_id: str, rows: Rows) -> str | None:
     """The id of the person whom the list of members names for a member."""
+    admitted = _listed_as(member_id, rows)
+    return admitted.person_id if admitted else None
+
+
+def _listed_as(member_id: str, rows: Rows) -> Admitted | None:
     terms = rows.get(TERMS)
     if terms is not None and not terms.listed:
         return None  # as for most groups, and nothing to look up
-    admitted = rows.get(ADMITTED(member_id))
-    return admitted.person_id if admitted else None
+    return rows.get(ADMITTED(member_id))
 
 
 def reached_as(member_id: str, in_orders: str | None, rows: Rows) -> str | None:
@@ -244,6 +252,7 @@ def purchase_row(row_name: Name[Member], rows: Rows) -> PurchaseRow:
     member = rows[row_name]
     terms = rows[TERMS]
     member_id = row_name.partition("/")[2]
+    listed = _listed_as(member_id, rows)
     return PurchaseRow(
         group_id=rows.key,
         request_id=terms.request_id,
@@ -257,7 +266,8 @@ def purchase_row(row_name: Name[Member], rows: Rows) -> PurchaseRow:
         last_ordered_at=member.last_ordered_at,
         orders=member.orders,
         orders_mark=member.mark or None,
-        person_id=reached_as(member_id, member.person_id, rows),
+        person_id=(listed and listed.person_id) or member.person_id,
+        name_mark=listed.name_mark if listed else None,
     )
 
 

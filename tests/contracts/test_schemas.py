@@ -162,6 +162,8 @@ def scalars(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 
         case {"format": "date-time"}:
             instants = st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC))
             return instants.map(lambda at: at.isoformat().replace("+00:00", "Z"))
+        case {"type": "string", "pattern": pattern} if "maxLength" not in schema:
+            return st.from_regex(pattern, fullmatch=True)
         case {"type": "string"}:
             plain = {"exclude_categories": ["Cs", "Cc"], "exclude_characters": "/"}
             letters = (

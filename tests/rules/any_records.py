@@ -16,6 +16,7 @@ from annotated_types import Ge, Le
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
+from domain.people import name_mark
 from schemas.orders import Order
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX, Contact, Message
 from schemas.people import Person
@@ -65,6 +66,8 @@ PRIVATE_OF: Mapping[type[BaseModel], Mapping[str, Sequence[str | None]]] = {
     ShopOrderSeen: {"member_email": _EMAILS},
     Order: {"member_email": _EMAILS, "member_locale": _WORDS, "member_time_zone": _WORDS},
 }
+#: Words of a form of their own.
+WORDS_OF: Mapping[str, Sequence[str]] = {"name_mark": (name_mark("a", PRIVATE), "0" * 16)}
 OPTIONS_OF: Mapping[str, Sequence[Any]] = {"standing": ("good", "suspended", "pending")}
 
 
@@ -154,6 +157,8 @@ class Choices:
         return self._word(name, [each for each in limits if isinstance(each, StringConstraints)])
 
     def _word(self, name: str, constraints: list[StringConstraints]) -> str:
+        if name in WORDS_OF:
+            return self.of(WORDS_OF[name])
         most = min((each.max_length for each in constraints if each.max_length), default=10_000)
         least = max((each.min_length or 0 for each in constraints), default=0)
         if any(each.pattern for each in constraints):

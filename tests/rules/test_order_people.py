@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.rows import MemoryRows
-from schemas.groups import GroupPurchase
+from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice
 from schemas.orders import OrderPaid, OrderPlaced
-from schemas.parts import Message
+from schemas.parts import Member, Message
 from schemas.people import Person
 from services.order_service.rows import TERMS
 from services.order_service.rules import purchases
@@ -21,6 +21,7 @@ from tests.rules.test_order_rules import (
     BY_GROUP,
     CLOSES,
     ENDED,
+    GROUP,
     HOUR,
     LISTED,
     MINUTE,
@@ -290,6 +291,29 @@ def test_another_shop_s_order_without_an_address_is_told_to_its_person_alone() -
     known = paid("b", "ann", source="rival", person_id="rival:ann")
     played = play(group(members=LISTED.members, sources=("shop",)), known)
     assert (sent(played), recipients(played)) == ([], [("rival:ann", "ann")])
+
+
+BOB_S_MARK = "0b" * 8
+LISTED_AS: list[tuple[str, Member, str | None, str | None]] = [
+    ("as the list names the person",
+     Member(id="bob", person_id="m-bob", name_mark=BOB_S_MARK), "m-bob", BOB_S_MARK),
+    ("without a name", Member(id="bob", person_id="m-bob"), "m-bob", None),
+    ("without a person, so the order's is no listed name", Member(id="bob"), "shop:bob", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_in_part", [False, True], ids=["in-terms", "in-a-part"])
+@pytest.mark.parametrize(
+    ("bob", "person_id", "mark"), [row[1:] for row in LISTED_AS], ids=[row[0] for row in LISTED_AS]
+)
+def test_a_row_has_the_list_s_person_and_mark_of_the_name(
+    bob: Member, person_id: str, mark: str | None, *, is_in_part: bool
+) -> None:
+    ordered = paid("a", "bob", member_email=BOB)
+    in_part = MembersAdmitted(group_id=GROUP, part=1, parts=1, members=(bob,))
+    before = [in_part, group()] if is_in_part else [group(members=(bob,))]
+    row = play(*before, ordered).members["bob"]
+    assert (row.person_id, row.name_mark) == (person_id, mark)
 
 
 def test_a_return_is_refused_to_the_person_of_the_orders() -> None:

@@ -1418,7 +1418,7 @@ def test_reminders_go_in_chunks(listed: int) -> None:
 #: What rows did not have before there were letters.
 NEW = {
     "terms": ("product_name", "product_id"),
-    "admitted": ("person_id",),
+    "admitted": ("person_id", "name_mark"),
     "listed": ("has_reachable",),
     "member": ("person_id",),
     "order": ("person_id",),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ids import derive
+from runtime.records import encode
 from runtime.rows import Due, MemoryRows
 from schemas.groups import (
     Definition,
@@ -40,8 +42,10 @@ from schemas.parts import (
     Tier,
 )
 from schemas.people import Person
+from schemas.topic import RECORD_BYTES_MAX
 from services.request_service import rows
 from services.request_service.processor import DESK, REGISTRAR
+from services.storefront.commands.groups import MEMBERS_PER_PART, PART_BYTES_MAX
 
 T = datetime(2024, 3, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -649,7 +653,7 @@ def test_id_is_claimed_when_request_and_all_parts_are_there(
             group_id=ID,
             part=each.part,
             parts=3,
-            members=tuple(member.member() for member in each.members),
+            members=tuple(member.member_of("r") for member in each.members),
         )
         for each in PARTS
     ]
@@ -768,6 +772,72 @@ def test_who_is_named_is_told_though_the_definition_came_later() -> None:
     desk.definitions["d"] = defined()
     desk.pass_time(5 * SECOND)
     assert told(desk.take(granted()), desk) == [TOLD_OLGA, TOLD_ANN]
+
+
+def mark(name: str) -> str:
+    """The mark of a name in the request ``r``."""
+    return sha256(f"r/{name}".encode()).hexdigest()[:16]
+
+
+MARKED: list[tuple[str, dict[str, Any], str | None]] = [
+    ("with an address and a name", {"email": "a@x.example", "name": "Olga"}, mark("Olga")),
+    ("with a person of a shop", {"person_id": "acme:a", "name": "Olga"}, mark("Olga")),
+    ("without a name", {"email": "a@x.example"}, None),
+    ("with an empty name", {"email": "a@x.example", "name": ""}, None),
+    ("whom no letter reaches", {"name": "Olga"}, None),
+]
+
+
+@pytest.mark.parametrize("way", ["at once", "after its definition", "in a part"])
+@pytest.mark.parametrize(
+    ("who", "wanted"), [row[1:] for row in MARKED], ids=[row[0] for row in MARKED]
+)
+def test_terms_hold_a_mark_of_each_name_and_no_name(
+    who: dict[str, Any], wanted: str | None, way: str
+) -> None:
+    """The desk checks that rows and facts hold no name; the id is not the first derivation."""
+    desk = Desk()
+    olga, ann = Contact(id="olga", **who), ListedMember(id="ann", **who)
+    if way == "in a part":
+        desk.take(asked(organizer=olga, member_parts=1))
+        desk.take(MembersListed(request_id="r", part=1, parts=1, members=(ann,)))
+    else:
+        definition = {"definition_id": "d"} if way == "after its definition" else {}
+        desk.take(asked(organizer=olga, members=(ann,), **definition))
+        assert ("asked" in desk.rows) is bool(definition)
+        desk.definitions["d"] = defined()
+        desk.pass_time(5 * SECOND)
+    desk.take(IdTaken(request_id="r", group_id=ID, attempt=0))
+    sent = desk.take(granted(1))
+    (purchase,) = [each for each in sent if isinstance(each, GroupPurchase)]
+    members = [
+        *purchase.members,
+        *(each for part in sent if isinstance(part, MembersAdmitted) for each in part.members),
+    ]
+    assert purchase.organizer is not None
+    assert [each.name_mark for each in (purchase.organizer, *members)] == [wanted, wanted]
+
+
+def test_the_longest_part_of_members_is_a_record_with_its_marks() -> None:
+    """No character takes more than four bytes, and each member is named twice in the fact."""
+    long_id = "\N{PEAR}" * 60
+    listed = tuple(
+        ListedMember(
+            id=f"{n:04}{long_id}",
+            email=f"{n}@x.example",
+            name="Olga",
+            payment=MemberPayment(method="invoice"),
+        )
+        for n in range(MEMBERS_PER_PART)
+    )
+    sizes = (len(each.model_dump_json(exclude_none=True).encode()) for each in listed)
+    assert sum(sizes) <= PART_BYTES_MAX, "the storefront sends them as one part"
+    desk = Desk()
+    desk.take(asked(member_parts=1, number_of_products=9_000))
+    desk.take(MembersListed(request_id="r", part=1, parts=1, members=listed))
+    (admitted,) = (each for each in desk.take(granted()) if isinstance(each, MembersAdmitted))
+    assert {each.name_mark for each in admitted.members} == {mark("Olga")}
+    assert len(encode(admitted)) <= RECORD_BYTES_MAX
 
 
 def test_letter_says_what_the_id_is_for() -> None:

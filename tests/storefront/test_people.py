@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from domain.people import of_source
+from domain.people import name_mark, of_source
 from runtime import transport
 from runtime.broker_watch import BrokerWatch
 from runtime.late_producer import LateProducer
@@ -26,7 +26,7 @@ from schemas.orders import Order, PurchaseRow
 from schemas.parts import Contact
 from schemas.payments import Payment
 from schemas.people import PEOPLE, Person, PersonErased
-from services.storefront.access.callers import Access, Actor
+from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.commands.member_table import table_shown
 from services.storefront.commands.sender import Sender
 from services.storefront.papers.lookup import paper_shown
@@ -253,25 +253,51 @@ def questions() -> Iterator[list[object]]:
         yield asked
 
 
+#: The group's mark of ``NAME``, of another name, and another group's mark of ``NAME``.
+MARK = name_mark("r-1", NAME)
+OTHER_MARK = name_mark("r-1", "Bob")
+ELSEWHERE = name_mark("r-2", NAME)
+#: Whose newest name is ``NAME``, with the row's mark, and the kinds of actors that see the name.
+SEEN: list[tuple[str, str | None, str | None, set[Kind]]] = [
+    ("listed with this name", "m-1", MARK, {"organizer", "shop", "admin"}),
+    ("listed with another name", "m-2", OTHER_MARK, {"admin"}),
+    ("listed without a name", "m-3", None, {"admin"}),
+    ("listed with this name in another group", "m-4", ELSEWHERE, {"admin"}),
+    ("not listed", "m-5", None, {"admin"}),
+    ("the shop's, listed with this name", "leaf:a", MARK, {"organizer", "shop", "admin"}),
+    ("the shop's, listed with another name", "leaf:b", OTHER_MARK, {"shop", "admin"}),
+    ("the shop's, not listed", "leaf:c", None, {"shop", "admin"}),
+    ("another shop's, listed with this name", "rival:a", MARK, {"organizer", "shop", "admin"}),
+    ("another shop's, not listed", "rival:b", None, {"admin"}),
+    ("of a shop whose id begins alike", "leaf2:a", None, {"admin"}),
+    ("without an address", None, None, set()),
+]
+
+
 @pytest.mark.parametrize("kind", ["organizer", "shop", "admin"])
-async def test_the_table_names_purchasers_and_shows_no_address(
-    url: str, reader: Reader, access: Access, kind: Any
+async def test_the_table_shows_no_name_that_was_given_elsewhere_and_no_address(
+    url: str, reader: Reader, access: Access, kind: Kind
 ) -> None:
-    listed = ({"id": "ann", "person_id": "leaf:ann"}, {"id": "eve", "person_id": "leaf:eve"})
-    terms = group(1, members=listed)
-    people = [person(), person("leaf:eve", name=None), person("rival:ann", name="Another Ann")]
-    # A list's person counts, whatever an order said.
-    rows = [row("ann", "rival:ann"), row("bob", "rival:ann"), row("eve", "leaf:eve"), row("zoe")]
-    await write(url, terms, *people, *rows)
-    table = await table_shown(
-        reader, access, Actor(kind, client="192.0.2.1"), terms, None, limit=10
-    )
-    shown = {each.member_id: each.name for each in table.rows}
-    assert shown == {"ann": NAME, "bob": "Another Ann", "eve": None, "zoe": None}
-    assert {each.email for each in table.rows} == {None}
-    await write(url, deleted=((PEOPLE.name, "leaf:ann"),))
-    table = await table_shown(reader, access, SHOP, terms, None, limit=10)
-    assert {each.member_id: each.name for each in table.rows}["ann"] is None
+    terms = group(1, request_id="r-1")
+    members = {who: f"b{number:02}" for number, (who, *_) in enumerate(SEEN)}
+    rows = [row(members[who], person_id, name_mark=mark) for who, person_id, mark, _ in SEEN]
+    people = [person(person_id) for _, person_id, _, _ in SEEN if person_id]
+    nameless = row("nameless", "leaf:nameless"), person("leaf:nameless", name=None)
+    await write(url, terms, *rows, *people, *nameless)
+
+    async def named() -> set[str]:
+        table = await table_shown(
+            reader, access, Actor(kind, "leaf", client="192.0.2.1"), terms, None, limit=20
+        )
+        assert len(table.rows) == len(SEEN) + 1
+        assert {each.email for each in table.rows} == {None}
+        names = {each.member_id: each.name for each in table.rows if each.name is not None}
+        assert set(names.values()) == {NAME}
+        return set(names)
+
+    assert await named() == {members[who] for who, _, _, kinds in SEEN if kind in kinds}
+    await write(url, deleted=((PEOPLE.name, "m-1"),))
+    assert members["listed with this name"] not in await named()
 
 
 async def test_the_winning_seller_sees_each_applicant_with_the_address_of_now(
@@ -301,7 +327,8 @@ async def test_a_page_asks_as_often_for_many_as_for_one(
     ids = [f"p{number:02}" for number in range(40)]
     listed = tuple({"id": each, "person_id": f"leaf:{each}"} for each in ids)
     terms = group(1, request_id="au-a-1", organizer={"id": "s-1"}, members=listed)
-    rows = [row(each["id"], each["person_id"]) for each in listed]
+    mark = name_mark(terms.request_id, NAME)
+    rows = [row(each["id"], each["person_id"], name_mark=mark) for each in listed]
     await write(url, terms, *rows, *(person(each["person_id"]) for each in listed))
     asked = []
     for limit in (1, 40):
@@ -332,16 +359,33 @@ def invoice(payer: str | None) -> Payment:
     return payment(1, payer, **said)
 
 
-PAYERS: list[tuple[str, str | None, dict[str, Any], PurchaseRow | None]] = [
-    ("the organizer", None, {"organizer": {"id": MAILBOX, "person_id": MAILBOX}}, None),
-    ("a listed member", MAILBOX, {"members": ({"id": MAILBOX, "person_id": MAILBOX},)}, None),
-    ("a buyer by the orders", MAILBOX, {}, row(MAILBOX, MAILBOX)),
+NAMED_IN_TERMS = {"id": MAILBOX, "person_id": MAILBOX, "name_mark": MARK}
+NAMED_ELSEWHERE = NAMED_IN_TERMS | {"name_mark": OTHER_MARK}
+#: The payer, and whether the group's request gave the name that ``people`` has.
+PAYERS: list[tuple[str, str | None, dict[str, Any], PurchaseRow | None, bool]] = [
+    ("the organizer", None, {"organizer": NAMED_IN_TERMS}, None, True),
+    ("an organizer named elsewhere", None, {"organizer": NAMED_ELSEWHERE}, None, False),
+    ("a listed member", MAILBOX, {"members": (NAMED_IN_TERMS,)}, None, True),
+    ("a member named elsewhere", MAILBOX, {"members": (NAMED_ELSEWHERE,)}, None, False),
+    ("one listed in a part", MAILBOX, {}, row(MAILBOX, MAILBOX, name_mark=MARK), True),
+    ("a buyer by the orders", MAILBOX, {}, row(MAILBOX, MAILBOX), False),
     ("one listed without an address", MAILBOX, {"members": ({"id": MAILBOX},)},
-     row(MAILBOX, MAILBOX)),
+     row(MAILBOX, MAILBOX), False),
 ]  # fmt: skip
+#: Readers of papers: whether they see the address, and any name.
+READERS: list[tuple[Kind, bool, bool]] = [
+    ("organizer", True, False),
+    ("member", True, False),
+    ("payer", True, False),
+    ("shop", False, False),
+    ("seller", False, True),
+    ("admin", True, True),
+]
 
 
-@pytest.mark.parametrize(("what", "payer", "fields", "bought"), PAYERS, ids=[p[0] for p in PAYERS])
+@pytest.mark.parametrize(
+    ("what", "payer", "fields", "bought", "is_named_here"), PAYERS, ids=[p[0] for p in PAYERS]
+)
 async def test_a_paper_names_its_payer_until_the_payer_is_erased(
     url: str,
     reader: Reader,
@@ -350,21 +394,25 @@ async def test_a_paper_names_its_payer_until_the_payer_is_erased(
     payer: str | None,
     fields: dict[str, Any],
     bought: PurchaseRow | None,
+    is_named_here: bool,
 ) -> None:
-    of, terms = invoice(payer), group(1, **fields)
+    of, terms = invoice(payer), group(1, request_id="r-1", **fields)
     await write(url, of, terms, person(MAILBOX, locale="ja"), *((bought,) if bought else ()))
     maker = Maker(reader, access)
 
-    async def payer_on(*, with_address: bool) -> tuple[str, tuple[str, ...]]:
-        paper = await paper_shown(maker, of, terms, None, with_address=with_address)
+    async def payer_for(kind: Kind, *, with_address: bool) -> tuple[str, tuple[str, ...]]:
+        actor = Actor(kind, "leaf", client="192.0.2.1")
+        paper = await paper_shown(maker, actor, of, terms, None, with_address=with_address)
         assert MAILBOX not in str(paper), "the id of a mailbox is on no paper"
         return paper.language, paper.payer
 
-    language, (name, email, customer) = await payer_on(with_address=True)
-    assert (language, name, email) == ("ja", NAME, EMAIL)
-    assert await payer_on(with_address=False) == ("ja", (NAME, customer))
+    for kind, with_address, sees_all in READERS:
+        language, (*known, customer) = await payer_for(kind, with_address=with_address)
+        name = [NAME] if sees_all or is_named_here else []
+        assert (language, known) == ("ja", [*name, *([EMAIL] if with_address else [])]), kind
+        assert "u-" in customer
     await write(url, deleted=((PEOPLE.name, MAILBOX),))
-    language, (customer,) = await payer_on(with_address=True)
+    language, (customer,) = await payer_for("admin", with_address=True)
     assert language == "en"
     assert customer.startswith("Customer: u-")
 

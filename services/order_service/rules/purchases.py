@@ -175,7 +175,9 @@ def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
             continue
         has_reachable = has_reachable or member.person_id is not None
         rows[name] = Admitted(
-            method=member.payment.method if member.payment else None, person_id=member.person_id
+            method=member.payment.method if member.payment else None,
+            person_id=member.person_id,
+            name_mark=member.name_mark,
         )
         count += 1
     return Listed(count=count, has_reachable=has_reachable)

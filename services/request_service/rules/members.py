@@ -58,7 +58,7 @@ def gather_part(rows: Rows, message: MembersListed) -> Gathered:
             group_id=derive(rows.key),
             part=message.part,
             parts=message.parts,
-            members=tuple(each.member() for each in message.members),
+            members=tuple(each.member_of(message.request_id) for each in message.members),
         )
         rows[part_name(message.part)] = Part(admitted.model_dump_json(exclude_none=True))
         gathered = replace(gathered, parts=gathered.parts + 1)

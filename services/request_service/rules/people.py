@@ -24,11 +24,13 @@ def people_of(
 
 
 def without_addresses(request: GroupPurchaseRequested) -> GroupPurchaseRequested:
-    """The request with people's ids in place of their addresses."""
-    organizer = request.organizer
+    """The request with people's ids and marks in place of their addresses and names."""
+    organizer, request_id = request.organizer, request.request_id
     return request.model_copy(
         update={
-            "organizer": Contact(**dict(organizer.party())) if organizer else None,
-            "members": tuple(ListedMember(**dict(each.member())) for each in request.members),
+            "organizer": Contact(**dict(organizer.party_of(request_id))) if organizer else None,
+            "members": tuple(
+                ListedMember(**dict(each.member_of(request_id))) for each in request.members
+            ),
         }
     )

@@ -86,7 +86,7 @@ async def show_document(
     """The invoice or credit note, for its payer, the shop and the admin."""
     payment, group = await shop.commands.payments.one(actor, payment_id)
     with_address = actor.kind == "admin" or is_of_payer(actor, payment, group)
-    paper = await paper_shown(shop, payment, group, lang, with_address=with_address)
+    paper = await paper_shown(shop, actor, payment, group, lang, with_address=with_address)
     accepted = request.headers.get("accept", "")
     kind = kind or accepted_kind(accepted)
     return as_document(await shop.printer.document(paper, kind), paper, payment.number or "", kind)

@@ -8,8 +8,8 @@ from schemas.favors import FAVORS, Favor
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Member
-from schemas.people import Person
 from services.storefront.access.callers import Access, Actor
+from services.storefront.access.names import name_shown_to
 from services.storefront.access.pseudonyms import KNOWING, shown_to
 from services.storefront.commands.authority import is_contract_of
 from services.storefront.readmodel.cursors import cursor as cursor_of
@@ -37,15 +37,13 @@ async def table_shown(
         return await _of_contract(reader, terms, cursor, limit)
     ask = reader.members if actor.kind in KNOWING else reader.members_by_place
     page = await ask(terms.group_id, cursor=cursor, limit=limit)
-    listed = {member.id: member.person_id for member in terms.members}
-    ids = {row.key: listed.get(row.member_id) or row.person_id for row, _ in page.rows}
-    people = await reader.people(ids.values())
-    rows = [
-        table_row(row, favor, name=_name(people.get(ids[row.key] or ""))).model_copy(
-            update={"member_id": shown_to(actor, access, terms.group_id, row.member_id)}
-        )
-        for row, favor in page.rows
-    ]
+    people = await reader.people(row.person_id for row, _ in page.rows)
+    rows = []
+    for row, favor in page.rows:
+        person = people.get(row.person_id or "")
+        name = name_shown_to(actor, terms.request_id, row.name_mark, person)
+        shown_id = shown_to(actor, access, terms.group_id, row.member_id)
+        rows.append(table_row(row, favor, name=name).model_copy(update={"member_id": shown_id}))
     return Listed(rows, page.cursor)
 
 
@@ -84,7 +82,7 @@ async def _rows_of(
         row, favor = purchases.get(keys[member.id]), favors.get(keys[member.id])
         person = people.get(member.person_id or "")
         shown: dict[str, Any] = {
-            "name": _name(person),
+            "name": person.name if person else None,
             "email": person.email if person else None,
             "reserved": member.reserved,
         }
@@ -107,7 +105,3 @@ def _without_orders(member_id: str, currency: str | None, **shown: Any) -> Table
         gift=None,
         **shown,
     )
-
-
-def _name(person: Person | None) -> str | None:
-    return person.name if person else None

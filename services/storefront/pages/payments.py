@@ -141,7 +141,7 @@ async def paper(request: Request, group_id: str, token: str, payment_id: str) ->
     if not is_of_payer(actor, payment, group):
         raise NotAllowed(RefusalCode.PAYMENT_OF_OTHER)
     language = Visit.of(request).language
-    shown = await paper_shown(shop, payment, group, language, with_address=True)
+    shown = await paper_shown(shop, actor, payment, group, language, with_address=True)
     kinds: dict[str, As] = {"pdf": "pdf", "text": "text"}
     kind = kinds.get(request.query_params.get("as", ""), "html")
     content = await shop.printer.document(shown, kind)

@@ -8,7 +8,8 @@ from schemas.parts import Party
 from schemas.payments import Payment
 from schemas.people import Person
 from schemas.refusals import RefusalCode
-from services.storefront.access.callers import Access
+from services.storefront.access.callers import Access, Actor
+from services.storefront.access.names import name_shown_to
 from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.papers.issuer import Issuer
 from services.storefront.papers.papers import Paper, paper_of
@@ -36,6 +37,7 @@ class Means(Protocol):
 
 async def paper_shown(
     means: Means,
+    actor: Actor,
     payment: Payment,
     group: GroupPurchase,
     language: str | None,
@@ -45,6 +47,8 @@ async def paper_shown(
     """The paper of an invoice or credit note, in the payer's language unless one is asked for.
 
     ``with_address`` is for the payer and the admin: a shop is not told of payers' addresses here.
+    The payer too sees only a name that the group's request gave, as whoever typed an address may
+    hold a link to its payments.
     Raises ``Unknown`` for a payment without a paper, ``Overtaken`` where nobody issues invoices.
     """
     if not has_paper(payment):
@@ -59,7 +63,7 @@ async def paper_shown(
     payer = Payer(
         # A document shows every reader the same payer and organizer.
         id=pseudonym(means.access, group.group_id, party.id),
-        name=person.name if person else None,
+        name=name_shown_to(actor, group.request_id, party.name_mark, person),
         email=person.email if person and with_address else None,
     )
     return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
@@ -73,8 +77,9 @@ async def _payer(reader: Reader, payment: Payment, group: GroupPurchase) -> Part
     if listed is not None and listed.person_id is not None:
         return listed
     row = await reader.fact(PURCHASES.name, f"{group.group_id}/member/{payment.member_id}")
-    person_id = row.person_id if isinstance(row, PurchaseRow) else None
-    return Party(id=payment.member_id, person_id=person_id)
+    if not isinstance(row, PurchaseRow):
+        return Party(id=payment.member_id)
+    return Party(id=payment.member_id, person_id=row.person_id, name_mark=row.name_mark)
 
 
 async def _person(reader: Reader, party: Party) -> Person | None:
