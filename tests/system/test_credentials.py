@@ -371,7 +371,7 @@ def who_of() -> dict[str, str]:
 def means(world: World) -> Means:
     """What an attacker has: the seller's key is a new one, as the matrix ends that of before."""
     issued = world.api.admin.post(f"/sellers/{world.ids['seller_id']}/keys")
-    ids = world.ids | {"key_id": issued["key_id"]}
+    ids = world.ids | {"key_id": issued["key_id"], "area": "auctions"}
     return means_of(ids, {"shop": world.credentials["shop"], "seller": issued["api_key"]})
 
 
