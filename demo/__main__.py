@@ -149,7 +149,7 @@ def _jointbuy(*arguments: str) -> None:
 
 
 def _say_where(console: Console) -> str:
-    """Print how to see the processes; ``up`` has told where the home page is, returned here."""
+    """Print how to see the processes. Returns the home page's address, which ``up`` has printed."""
     home = os.environ["JOINTBUY_HOME"]
     console.print("its processes, seen from another terminal:")
     console.print(f"JOINTBUY_HOME={home} .venv/bin/jointbuy status", soft_wrap=True)

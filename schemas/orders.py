@@ -54,7 +54,7 @@ class PurchaseRow(Message):
     last_ordered_at: Instant | None = None
     orders: Count
     orders_mark: Count | None = None
-    #: Whose letters tell of this row; left out without an address.
+    #: The person who gets letters about this row; left out if no address is known.
     person_id: PersonId | None = None
     keyed_by: ClassVar[str] = "group_id"
 

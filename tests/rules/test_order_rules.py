@@ -1267,7 +1267,7 @@ JA = {"locale": "ja", "time_zone": "Asia/Tokyo"}
 def test_a_row_says_whom_its_letters_go_to(
     terms: GroupPurchase, orders: list[Message], person_id: str | None, known: dict[str, str]
 ) -> None:
-    """So that who decides on favors can write too; the address is the latest of the person."""
+    """So favor_service can write letters too. The address is the person's latest."""
     played = play(terms, *orders)
     (row,) = played.members.values()
     assert row.person_id == person_id
