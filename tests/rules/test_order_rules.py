@@ -974,9 +974,9 @@ LISTED_BY_CARD = group(members=MAILED, payment=PaymentTerms(method="card"))
 
 
 def told(played: Played) -> list[tuple[Any, ...]]:
-    """Who is told what: of orders the quantity, then the group's total or the reason.
+    """Letters: kind, address, the order's id and quantity, the group's total or the reason.
 
-    Who is the address that ``people`` has for the letter's recipient when the letter is sent.
+    The address is the one that ``people`` has for the recipient when the letter is sent.
     """
     found: list[tuple[Any, ...]] = []
     addresses = dict(LISTED_AT)
