@@ -1,11 +1,11 @@
 """Letters a second of the whole notifier, from a backlog of notices on Kafka to ``smtp-sink``.
 
-The recipients' addresses are known before, as people are told of once, and then get many letters.
+The recipients' addresses are sent first. A person's address comes once, and many letters go there.
 
 Against three loops of aiosmtplib over as many connections, in turn: one that sends a letter which
 is ready as bytes (the claim: at least 0.7 of it), one that sends messages as programs have them,
-and one that writes each letter as the notifier does. What the notifier falls behind the last is
-what it costs that none is lost and none comes twice.
+and one that writes each letter as the notifier does. The distance to the last
+is the cost of losing no letter and sending none twice.
 
 Two figures of the notifier: of all its work, from the moment its workers have their partitions to
 the last letter, and while it sends, from the first tenth to the last but one. With several workers

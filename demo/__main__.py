@@ -43,7 +43,9 @@ def main(
     letters: Annotated[
         bool, typer.Option("--letters", help="Print the text of a letter of each kind.")
     ] = False,
-    browser: Annotated[bool, typer.Option("--open", help="Open the home page.")] = False,
+    browser: Annotated[
+        bool, typer.Option("--open", help="Open the home page at the start.")
+    ] = False,
 ) -> None:
     """Group purchases to everyone's favor, then an auction to the purchase that follows from it."""
     console = Console(highlight=False)
@@ -56,7 +58,7 @@ def main(
             os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mailbox.port)}
             began = time.monotonic()
             _jointbuy("up", "--broker", broker)
-            # Who starts slowly also tells slowly, and needs more time until each end.
+            # A machine that starts the services slowly needs more time for the story, too.
             slowness = max((time.monotonic() - began) / UP_SECONDS, 1.0)
             home_page = _say_where(console)
             if browser:
@@ -86,7 +88,7 @@ def _let_ask(console: Console, mailbox: Mailbox, home: str, home_page: str) -> N
 
 @contextmanager
 def _ended_together(console: Console, home: str) -> Iterator[None]:
-    """Whatever ends the story ends the services."""
+    """End the services with the story, also after an error or Ctrl-C."""
     try:
         yield
     except (MissingStep, TimeoutError) as missing:
@@ -149,7 +151,7 @@ def _jointbuy(*arguments: str) -> None:
 
 
 def _say_where(console: Console) -> str:
-    """Print how to see the processes; ``up`` has told where the home page is, returned here."""
+    """Print how to see the processes. Returns the home page's address, which ``up`` has printed."""
     home = os.environ["JOINTBUY_HOME"]
     console.print("its processes, seen from another terminal:")
     console.print(f"JOINTBUY_HOME={home} .venv/bin/jointbuy status", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""After the story: the letters' text and the pages, for who asks for them."""
+"""After the story: the letters' text and the pages, on request."""
 
 import textwrap
 import webbrowser

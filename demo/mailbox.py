@@ -51,8 +51,8 @@ class Letter:
 class Mailbox:
     """Takes letters on a free port of 127.0.0.1 as long as the ``with`` block runs.
 
-    `announce` is called with each, from the server's thread. One that `keeps` nothing
-    is for load.
+    `announce` is called with each letter, from the server's thread. Without `keeps`, it
+    drops them: for tests under load.
     """
 
     def __init__(

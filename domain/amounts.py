@@ -54,7 +54,7 @@ class AmountError(ValueError):
 
 
 def minor_units_of(text: str, currency: str, locale: str = "en") -> int:
-    """Minor units of a typed amount: 2400 of ``24``, ``24.00`` or, where so written, ``24,00``.
+    """Minor units of a typed amount: 2400 for ``24``, ``24.00`` or, where so written, ``24,00``.
 
     ``currency`` is a code of ISO 4217, ``locale`` one that Babel knows. Raises ``AmountError``:
     also if there are more decimals than the currency has, and if the locale's reading and the plain
@@ -82,7 +82,7 @@ def example(currency: str, locale: str = "en") -> str:
 
 
 def whole_number_of(text: str, locale: str = "en") -> int | None:
-    """A typed whole number, ``1,234``; None if the text is none."""
+    """A typed whole number, ``1,234``; None for any other text."""
     typed = text.translate(_NARROW).translate(_SPACES).strip()
     found = _as_locale(typed, locale)
     if found is None or _exponent(found) < 0 or sum(map(str.isdigit, typed)) > _DIGITS_MAX:
@@ -108,7 +108,7 @@ def _as_plain(typed: str) -> Decimal | None:
 
 
 def _as_locale(typed: str, locale: str) -> Decimal | None:
-    """The number as the locale writes it, with the decimals as typed; None if it is none."""
+    """The number as the locale writes it, with the decimals as typed; None for other texts."""
     point, group = get_decimal_symbol(locale), get_group_symbol(locale)
     plain_group = group.translate(_SPACES)
     # Thousands may stand apart everywhere: no locale has a space before decimals.

@@ -37,6 +37,6 @@ def name_mark(request_id: str, name: str) -> str:
 
 
 def _marked(issuer: str, own_id: str) -> str:
-    # Only the issuer's colons are escaped: then the first colon always ends the issuer. With two
-    # characters for one, the longest ids still make a person's id.
+    # The issuer's colons are escaped, so the first colon always ends the issuer. An escaped colon
+    # has only two characters, so the longest ids still fit into a person's id.
     return f"{issuer.replace('%', '%%').replace(':', '%.')}:{own_id}"

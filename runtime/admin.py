@@ -201,7 +201,7 @@ def _changelog(settings: Settings, processor: Processor) -> NewTopic:
         "max.message.bytes": str(2 * 1024 * 1024),
     }
     if settings.clock == "wall":
-        # The notifier's has addresses of people who may be erased.
+        # The notifier's changelog has addresses, and a person may be erased.
         configs |= compaction_in_time()
     return NewTopic(
         settings.topic(processor.changelog),

@@ -20,9 +20,9 @@ from runtime.settings_words import allowed, default
 
 
 def told_settings(*settings: type[BaseSettings]) -> str:
-    """Each setting with its default, what is allowed, and below its meaning.
+    """Each setting with its default and its allowed values; its meaning is in the next line.
 
-    If two classes have one of the same name, it is the last class's.
+    If two classes have a setting of the same name, the last class's counts.
     """
     fields = {name: field for each in settings for name, field in each.model_fields.items()}
     lines = ["Settings come from the environment:", "", "\b"]
@@ -42,7 +42,8 @@ def told_settings(*settings: type[BaseSettings]) -> str:
 def refuse_to_start(name: str, error: BaseException) -> NoReturn:
     """Say in one line why a process can't start, and exit: a restart would not help.
 
-    In a log the line is JSON, as all others there; settings that can't be read can't tell the form.
+    In a log the line is JSON, as all lines there. The settings may be unreadable, so the form does
+    not depend on them.
     """
     why = str(lasting(error) or error)
     line = f"{name}: {why}"

@@ -67,9 +67,8 @@ class Fold:
         self._parked = parked
         self._topics = {topic.name: topic for topic in processor.inputs}
         self._special = {*processor.facts, "due", "chunk", "stash", "call"}
-        # What its readers take, with the facts, as the story of a key in order, if it is of that
-        # key. A command is for another service, as a letter is: it does not matter before which
-        # fact it goes out.
+        # Messages whose order among a key's facts matters to readers. A command or a letter is for
+        # another service, so it may go out before any fact.
         self._story = {
             message
             for topic in processor.outputs

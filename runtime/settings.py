@@ -107,7 +107,7 @@ _OTHERS = frozenset(
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:
-    """A line for each name that looks like one of our variables and is none."""
+    """A line for each name that looks like one of our variables and is not one."""
     known = _OTHERS | {each.upper() for each in Settings.model_fields}
     lines = []
     for name in sorted(names):

@@ -200,7 +200,7 @@ async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) 
 class WorkerProcess:
     """The process of a service: ``python -m services.<service>``, or ``faust -A … worker``.
 
-    ``callers`` makes what its processors call for, once; ``more_settings`` are told by ``--help``.
+    ``callers`` makes what its processors call for, once; ``--help`` lists ``more_settings``.
     """
 
     processors: tuple[Processor, ...]

@@ -57,14 +57,14 @@ OPTIONAL_KINDS = frozenset(
 
 
 class Says(Model):
-    """What a letter tells; which fields a kind has is ``SAID``'s to say.
+    """What a letter tells. ``SAID`` lists the fields of each kind.
 
     ``shown`` is the condition on an auction's page after what happened, ``before`` the one it
     replaced. ``party_id`` is the recipient's id in the group or auction. ``unit_price``,
     ``quantity`` and ``minimum_reservations`` are the recipient's. In ``right-intercepted`` they
     are the better condition; the letter does not name its seller.
-    ``quantity_max`` is the most units that could have counted, if it was for too many.
-    ``total_quantity`` is the group's; ``seller_name`` is whose contract the applicants have.
+    ``quantity_max`` is the most units that could have counted, if the application was too large.
+    ``total_quantity`` is the group's; ``seller_name`` names the seller of the contract.
     ``confirm_by`` is when an unconfirmed order expires.
     """
 

@@ -55,7 +55,7 @@ class PurchaseRow(Message):
     last_ordered_at: Instant | None = None
     orders: Count
     orders_mark: Count | None = None
-    #: Whose letters tell of this row; left out without an address.
+    #: The person who gets letters about this row; left out if no address is known.
     person_id: PersonId | None = None
     #: Which name the group's request gave to this person; left out for others than listed members.
     name_mark: NameMark | None = None

@@ -157,7 +157,7 @@ class Contact(Party):
 
 
 class Member(Party):
-    """A purchaser; ``reserved`` are the units that an auction's contract says to be bought."""
+    """A purchaser; ``reserved`` is the number of units that the member reserved in an auction."""
 
     payment: MemberPayment | None = None
     reserved: Count | None = None

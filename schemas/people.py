@@ -30,7 +30,7 @@ class Person(Message):
 
 
 class PersonErased(Message):
-    """What a tombstone of ``people`` says: the person is erased, and so is all that is held."""
+    """What a tombstone of ``people`` says: the person is erased, as are services' copies."""
 
     type: Literal["PersonErased"] = "PersonErased"
     person_id: PersonId
@@ -59,7 +59,7 @@ PEOPLE = Topic(
     key="person_id",
     messages=(Person,),
     tombstone=PersonErased,
-    # The one fact topic with several writers: each writes the addresses that it is told first.
+    # Each of these services takes addresses from outside; the newest ``seen_at`` wins.
     producers=(
         "request_service",
         "order_service",

@@ -31,7 +31,7 @@ from terminal.console import Mistake, mistakes, print_json, print_table, say, ta
 from terminal.options import AsJson
 
 READY_SECONDS = 120.0
-#: Services that need longer are named, again and again after so many seconds.
+#: Seconds between two lines that name the services that are not ready.
 SLOW_SECONDS = 15.0
 END_SECONDS = 60.0
 LOOK_SECONDS = 0.2
@@ -80,16 +80,16 @@ def up(
         list[str] | None,
         typer.Option(
             metavar="NAME=PORT",
-            help="Another port than the usual, such as storefront=8180; kept. Repeatable.",
+            help="Another port for a name, such as storefront=8180; kept for later. Repeatable.",
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(help="Seconds until services that are not ready are ended again.")
+        float, typer.Option(help="Seconds until all services must be ready; else all are ended.")
     ] = READY_SECONDS,
 ) -> None:
     """Start all services in the background, and wait until all are ready.
 
-    If one can't start, its error is printed, and all are ended again.
+    If one can't start, the command prints its error and ends all of them.
     """
     home = home_folder()
     if read_running(home) is not None:
@@ -170,7 +170,7 @@ def _until_ready(
                 return running
             now = time.monotonic()
             if now - began > timeout:
-                raise Mistake(f"not ready after {timeout:g} s, so all is ended again:", *slow)
+                raise Mistake(f"not ready after {timeout:g} s, so all services are ended:", *slow)
             if now > tell_at:
                 tell_at = now + SLOW_SECONDS
                 for line in slow:

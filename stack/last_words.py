@@ -25,8 +25,8 @@ def last_words(log: Path) -> str:
 def last_error(log: Path, begins: int = 0) -> str:
     """The last line of a log that tells of trouble; empty if none does.
 
-    Only what stands after ``begins`` bytes counts. Of a JSON line that is its ``error``, or else
-    its event. Other lines are what a process said that could not start.
+    The first ``begins`` bytes do not count. A JSON line gives its ``error``, or else its
+    ``event``. Any other line comes from a process that could not start.
     """
     if not log.exists():
         return ""
@@ -45,7 +45,7 @@ def last_error(log: Path, begins: int = 0) -> str:
 
 @dataclass(frozen=True)
 class Logs:
-    """The logs of a stack, which services continue, from a moment on."""
+    """The logs of a stack from a moment on; services append to them."""
 
     folder: Path
     begins: Mapping[str, int]

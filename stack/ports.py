@@ -15,7 +15,7 @@ from runtime.ports import PortError, free_port
 
 FILE: Final = "ports.json"
 PORT_MAX: Final = 65_535
-#: Names of taken ports in one line.
+#: Most taken ports that an error names.
 NAMED_MAX: Final = 3
 #: Public pages first, then the broker, then the pages for ops. All are below the range from which
 #: systems take ports for outgoing connections.
@@ -74,7 +74,9 @@ def ports_of(home: Path, names: Iterable[str], asked: Mapping[str, int]) -> dict
                 ports[name] = port or 0
     for name, port in ports.items():
         if others := [each for each in ports if ports[each] == port and each != name]:
-            raise PortError(f"port {port} is for {name} and {others[0]}: give one another --port")
+            raise PortError(
+                f"port {port} is for {name} and {others[0]}: give one another port by --port"
+            )
     if taken:
         raise PortError(_taken(taken, ports))
     draft = file.with_suffix(".new")
@@ -89,8 +91,8 @@ def _taken(names: list[str], ports: Mapping[str, int]) -> str:
         said.append(f"{more} more")
     which = f"port {said[0]} is" if len(said) == 1 else f"ports {', '.join(said)} are"
     return (
-        f"{which} taken: end what listens there, give another by --port {names[0]}=PORT, or set"
-        " JOINTBUY_PORTS=20000-32000 to take free ones"
+        f"{which} taken: end the process that listens there, give another port by --port"
+        f" {names[0]}=PORT, or set JOINTBUY_PORTS=20000-32000 to take free ones"
     )
 
 

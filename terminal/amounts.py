@@ -12,7 +12,7 @@ from terminal.options import Scope, typed
 
 
 def locale_here() -> str:
-    """The locale in which the environment writes money; English where it names none."""
+    """The locale in which the environment writes money; else English."""
     # In the order of POSIX; one that is empty is not set.
     named = os.environ.get("LC_ALL") or os.environ.get("LC_MONETARY") or os.environ.get("LANG")
     try:

@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
 #: The storefront itself waits some seconds for an outcome before it answers.
 ANSWER_SECONDS = 15.0
-#: A storefront whose broker or database is away is not asked for longer.
+#: How long a storefront is asked again while its broker or database is away.
 AWAY_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 PAUSE_SECONDS_MAX = 2.0

@@ -197,7 +197,7 @@ def progress(what: str) -> Iterator[Step]:
 
 
 def confirm(question: str) -> None:
-    """Ask on the terminal; a no ends the command. Raises ``Mistake`` if there is none."""
+    """Ask on the terminal; a no ends the command. Raises ``Mistake`` without a terminal."""
     if not sys.stdin.isatty():
         raise Mistake("there is no terminal to ask on: add --yes", usage=True)
     typer.confirm(clean(question), abort=True, err=True)

@@ -1,4 +1,4 @@
-"""``jointbuy erase``: a person leaves the topic ``people``, and all that services hold of them."""
+"""``jointbuy erase``: deletes a person from the topic ``people`` and from the services' copies."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -81,7 +81,7 @@ def what_follows(settings: Settings, erased: Sequence[Person], now: datetime) ->
     """What becomes of the persons' data from now on, a sentence or two a line."""
     lines = [
         f"Erased: {count(len(erased), 'person')}.",
-        "The notifier and the pages delete what they hold, as soon as they read this. Letters that"
+        "The notifier and the pages delete their copies as soon as they read this. Letters that"
         " wait are not sent.",
     ]
     if settings.clock == "log":
@@ -92,7 +92,8 @@ def what_follows(settings: Settings, erased: Sequence[Person], now: datetime) ->
     else:
         lines += [
             "Kafka removes the address from the topic people and from the notifier's changelog by"
-            f" {when(now + ERASED_WITHIN)}, or after the first record written there later.",
+            f" {when(now + ERASED_WITHIN)} if records are written there until then, else after the"
+            " next one.",
             "Commands that brought the address keep it for 30 days, the last of them until"
             f" {when(now + COMMANDS_KEPT)}. Kafka deletes them by the file, up to 7 days later.",
         ]

@@ -1,6 +1,6 @@
 """Tables that are wider than the screen: each row becomes lines, and no word is broken.
 
-So ids and addresses can be copied from a narrow screen, and commands, which stay in one line.
+So ids and addresses can be copied from a narrow screen. Commands stay in one line.
 """
 
 import textwrap

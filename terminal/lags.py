@@ -21,7 +21,7 @@ from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from terminal import topics
 
-#: Readers of topics that are no consumer group.
+#: Readers of topics that are not a consumer group.
 NO_SERVICES: Final = frozenset({"terminal", "replay"})
 #: The place of a member's metadata in the answer of DescribeGroups.
 METADATA: Final = 3
@@ -72,7 +72,7 @@ async def lags(settings: Settings) -> list[Lag]:
 
 
 async def _reads(client: AIOKafkaAdminClient, groups: list[str]) -> dict[str, set[str]]:
-    """The topics that members of each group have asked for; none where nobody is a member."""
+    """The topics that members of each group have asked for; none if a group has no members."""
     if not groups:
         return {}
     try:

@@ -63,7 +63,9 @@ def offer(
     invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
     step: Annotated[
         str | None,
-        typer.Option(help="Smallest price cut of offers, in the currency; default: its least."),
+        typer.Option(
+            help="Smallest price cut of an offer, such as 0.50; default: the smallest possible."
+        ),
     ] = None,
     most_for_one: MostForOne = None,
     withdraw: Annotated[
@@ -112,7 +114,7 @@ def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
 
 
 def _body(api: Api, auction: str | None, fields: dict[str, Any]) -> dict[str, Any]:
-    """The offer with its amounts in minor units; a counter-offer's missing minimum is as shown."""
+    """The offer in minor units; a counter-offer without a minimum has that of the offer shown."""
     currency = fields.get("currency")
     if auction is not None:
         check_counter(fields)

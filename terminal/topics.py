@@ -80,7 +80,7 @@ async def read(
 async def _follower(
     settings: Settings, partitions: Sequence[TopicPartition]
 ) -> AsyncIterator[Follower]:
-    """A follower of partitions that are there, from their beginnings."""
+    """A follower of partitions that exist, from their beginnings."""
     follower = Follower(settings, _name_unreadable, leaves_open=True)
     async with connected(follower, settings):
         await assign(follower.reader, settings, partitions)

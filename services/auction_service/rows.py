@@ -20,7 +20,8 @@ Of an auction:
   applicant or a mailbox, if it counts no more.
 - ``waiting/<n>``: a message whose auction is not open yet. ``waits``: the last of their numbers.
 - ``told/<seller_id>/<reason>``: who was told why the auction can't be taken back.
-- ``invited/<seller_id>``: who was invited, or shown then, until late comers have been too.
+- ``invited/<seller_id>``: a seller who was invited, or whose offer was shown
+  then; kept until sellers who came late are invited too.
 - ``ended``: all that is left of an auction ninety days after its end.
 """
 

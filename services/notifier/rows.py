@@ -44,7 +44,7 @@ class Erased:
 
 @dataclass(slots=True)
 class Chunk:
-    """Work that goes on, and keeps nothing."""
+    """The cursor of a chunk that needs none: each pass takes the next rows."""
 
 
 @dataclass(slots=True)

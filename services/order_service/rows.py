@@ -81,7 +81,7 @@ class Admitted:
 
 @dataclass(slots=True)
 class Listed:
-    """How many members were admitted by parts that came before the group; if any can be reached."""
+    """How many members came in parts before the group, and whether any of them can be reached."""
 
     count: int
     has_reachable: bool = False

@@ -187,11 +187,11 @@ class Dispute(NamedTuple):
 
 @dataclass(slots=True)
 class Move:
-    """One movement of money, and how the tries to bring it about went.
+    """One movement of money, and how its tries went.
 
     - ``parent``: the payment it is of: what a capture or release takes from, a refund goes back to.
     - ``reference``: the provider's; ``session``: of the page where the payer pays. ``past``: the
-      provider's names of pages and refunds that have failed, the latest.
+      provider's names of the latest pages and refunds that have failed.
     - ``was_there``: it was authorised or paid at some time. ``is_void``: to be called off.
     - ``keys``: the number of the idempotency key in use. ``looks``: look before doing it again.
     - ``is_unsure``: given up, and it may have been done. It counts as done until it is retried.

@@ -65,9 +65,9 @@ class OddPart(NamedTuple):
 
 @dataclass(slots=True)
 class Gathered:
-    """What has come of ``of`` parts: how many parts and members, and the members' own methods.
+    """The parts, of ``of``, that have come: their number, their members, the members' methods.
 
-    ``odd_part`` is the first part that speaks of another number of parts. ``organizer`` is the
+    ``odd_part`` is the first part that names another number of parts. ``organizer`` is the
     person whose address the request gave as the organizer's, which no part changes.
     """
 

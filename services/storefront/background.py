@@ -19,7 +19,7 @@ class Background:
     """
 
     def __init__(self, name: str, most: int, too_many: RefusalCode) -> None:
-        """``most`` pieces of work are done or wait; more are refused with ``too_many``."""
+        """At most ``most`` pieces of work run or wait; more are refused with ``too_many``."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._most = most
         self._too_many = too_many

@@ -23,8 +23,8 @@ OTHERS = {
     "JOINTBUY_CACHE": "Where downloaded brokers are kept. Default: `~/.cache/jointbuy`.",
     "JOINTBUY_HOME": "Where `jointbuy up` keeps everything of a stack. Default: `.jointbuy`.",
     "JOINTBUY_KEY": "**Secret.** The API key or token that the terminal sends.",
-    "JOINTBUY_PORTS": "A range such as `20000-32000`: `jointbuy up` takes free ports of it, not the"
-    " usual ones, and again where kept ones are taken.",
+    "JOINTBUY_PORTS": "A range such as `20000-32000`. `jointbuy up` takes free ports of it in place"
+    " of the usual ones, and in place of kept ones that are taken.",
     "JOINTBUY_URL": "The storefront's address for the terminal. Default: the stack that runs here.",
 }
 HEAD = """# Settings
@@ -35,8 +35,8 @@ Every process reads its settings from the environment, and `python -m <process> 
 A secret `NAME` may be in a file instead: `NAME_FILE` then has the file's path. Both together are an
 error. `jointbuy up` gives each process only the secrets that it needs.
 
-A wrong value ends the process in one line that says what is allowed. A variable that begins with
-`KAFKA_` or `JOINTBUY_` and is not known is warned of, with the nearest name.
+A wrong value ends the process with one line that says what is allowed. The process warns of an
+unknown variable that begins with `KAFKA_` or `JOINTBUY_`, and names the nearest known one.
 """
 TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", Path: "path"}
 #: Only modules with one of these words, and in them only these nodes, can tell of settings.
@@ -172,7 +172,7 @@ def _ports() -> str:
             "",
             "`jointbuy up` takes these ports of 127.0.0.1 and keeps them in `ports.json` of its",
             "home, so that links in letters and webhook addresses last. `jointbuy up --port",
-            "storefront=8180` takes another one from now on. A port that is taken is an error,",
+            "storefront=8180` uses another one from then on. A port that is taken is an error,",
             "except with `JOINTBUY_PORTS`. `ops` serves `/livez`, `/readyz`, `/status` and",
             "`/metrics`.",
             "",

@@ -2634,7 +2634,7 @@ def test_whose_address_is_sent_to_people(
 
 EARLY_ONES = [
     Case(
-        "who waited without an address is one applicant with who came later under it",
+        "an applicant who waited and one who comes later with the same mailbox are one",
         [
             counted("a", "ann", 2, **as_("ann@x.org", "a1")),
             COMES,
@@ -2643,7 +2643,7 @@ EARLY_ONES = [
         (3, 1),
     ),
     Case(
-        "who waited without an address can't be a seller of that mailbox",
+        "an applicant who waited can't be a seller with the same mailbox",
         [applied("a", "ann", **as_("sue@shop.example", "a1")), COMES],
         refused=OWN,
     ),
@@ -2652,7 +2652,7 @@ EARLY_ONES = [
 
 @pytest.mark.parametrize("case", EARLY_ONES, ids=lambda case: case.promise.replace(" ", "-"))
 def test_an_application_that_waits_keeps_its_mailbox_and_no_address(case: Case) -> None:
-    """``WatchedRows`` sees to the second; nothing is left of the wait."""
+    """``WatchedRows`` fails on an address in a row. After the wait, the row is gone."""
     story = play(*case.events)
     assert (story.count, story.refused) == (case.count, case.refused)
     assert not list(story.rows.scan("early/"))

@@ -537,7 +537,7 @@ def test_no_favor_is_no_letter(status: str) -> None:
 
 
 def test_letters_go_to_the_latest_person() -> None:
-    """A person whom a newer row names no more is not kept, one that it brings is."""
+    """A newer row replaces the person of an older one, also if it names none."""
     group = Group(Tier(from_quantity=1, percent_off=10))
     group.buy(("ann", 1, 100), ("bob", 1, 100), told=True)
     group.buy(("ann", 2, 200))

@@ -1,4 +1,4 @@
-"""Who is behind: also groups that have committed nothing, and services without any group."""
+"""Which services are behind: also groups without a commit, and services without a group."""
 
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata

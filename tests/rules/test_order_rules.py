@@ -974,9 +974,9 @@ LISTED_BY_CARD = group(members=MAILED, payment=PaymentTerms(method="card"))
 
 
 def told(played: Played) -> list[tuple[Any, ...]]:
-    """Who is told what: of orders the quantity, then the group's total or the reason.
+    """Letters: kind, address, the order's id and quantity, the group's total or the reason.
 
-    Who is the address that ``people`` has for the letter's recipient when the letter is sent.
+    The address is the one that ``people`` has for the recipient when the letter is sent.
     """
     found: list[tuple[Any, ...]] = []
     addresses = dict(LISTED_AT)
@@ -1267,7 +1267,7 @@ JA = {"locale": "ja", "time_zone": "Asia/Tokyo"}
 def test_a_row_says_whom_its_letters_go_to(
     terms: GroupPurchase, orders: list[Message], person_id: str | None, known: dict[str, str]
 ) -> None:
-    """So that who decides on favors can write too; the address is the latest of the person."""
+    """So favor_service can write letters too. The address is the person's latest."""
     played = play(terms, *orders)
     (row,) = played.members.values()
     assert row.person_id == person_id

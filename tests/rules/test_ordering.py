@@ -117,7 +117,7 @@ def test_every_order_by_a_link_is_sent_as_unconfirmed(
     assert sent.unconfirmed
     # The letter is counted where it goes to: to the list's address if there is one.
     assert shop.letters == ["ann@people.example" if actor is ANN else EMAIL]
-    # What somebody types changes no address of the list, and no other person's.
+    # A typed address changes neither the list's address nor another person's.
     sent_on = None if actor is ANN else EMAIL
     assert sent.member_email == sent_on
     assert sent.person_id == (shop.id_of(EMAIL) if sent_on else None)

@@ -181,7 +181,7 @@ WRONG = [
     ("an IBAN that is mistyped", GOOD.replace("0044", "0045"), "check digits"),
     ("no account", GOOD.replace("iban", "#"), "no account to pay to"),
     ("a field that is not known", GOOD + 'vat = "x"', "vat"),
-    ("no such time zone", GOOD + 'time_zone = "Nowhere/Here"', "no time zone"),
+    ("no such time zone", GOOD + 'time_zone = "Nowhere/Here"', "not a time zone"),
     ("a term below zero", GOOD + "payment_days = -1", "payment_days"),
 ]
 

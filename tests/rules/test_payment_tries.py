@@ -1,4 +1,4 @@
-"""A payment that is tried again: a word about an earlier try is not one about the present try."""
+"""A payment that is tried again: a report of an earlier try does not count for the present one."""
 
 from dataclasses import replace
 

@@ -804,7 +804,7 @@ def test_what_belongs_to_no_order_of_ours_is_soon_forgotten() -> None:
 
 
 def test_of_an_order_that_never_named_a_group_nothing_is_kept() -> None:
-    """Most orders of a shop are none of ours: a row of each would cost more than all of ours."""
+    """Most orders of a shop are not ours: a row of each would cost more than all of ours."""
     bridge = Bridge()
     for topic, body in (create(note_attributes=[]), paid(note_attributes=[])):
         bridge.shopify(topic, **body)

@@ -1,4 +1,4 @@
-"""Where letters about a shop's order go: who is written to ``people``, and who is not."""
+"""Where letters about a shop's order go: which buyers are sent to ``people``, and which are not."""
 
 from typing import Any
 

@@ -190,7 +190,7 @@ GROUP_IN_SHOPIFY: list[tuple[str, Json, list[tuple[str | None, str | None]]]] = 
         [(None, MISTYPED)],
     ),
     (
-        "an attribute that is no id at all",
+        "an attribute that is not an id at all",
         {"note_attributes": [{"name": "group_id", "value": "what you told me"}]},
         [(None, "what you told me")],
     ),

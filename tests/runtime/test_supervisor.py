@@ -17,7 +17,7 @@ WORDS = [
     ("JSON", b'{"event": "x"}\n{"event": "the worker stops", "error": "full: make room"}\n',
      "full: make room"),
     ("JSON without an error", b'{"event": "x"}\n', '{"event": "x"}'),
-    ("plain", b"order_service: OPS_PORT: is no number\n", "order_service: OPS_PORT: is no number"),
+    ("plain", b"notifier: OPS_PORT: give a number\n", "notifier: OPS_PORT: give a number"),
     ("no line end", b"one\ntwo", "two"),
     ("empty lines after it", b"one\n\n\n", "one"),
     ("a list", b"[1]\n", "[1]"),

@@ -33,7 +33,7 @@ PRIVATE = ("org@buyers.example", "Olga Organizer", "m-org", "ann@buyers.example"
 
 
 def unlisted() -> list[Message]:
-    """A group that only who has its address finds, with people in its terms."""
+    """An unlisted group with people in its terms."""
     group = GroupPurchase.model_validate(
         {
             "group_id": "g-2",

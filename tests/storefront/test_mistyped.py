@@ -1,4 +1,4 @@
-"""Whoever mistypes an id is told at once, not after the minute for which services would wait."""
+"""A mistyped id is refused at once, not after the minute for which services would wait."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

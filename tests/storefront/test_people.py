@@ -492,7 +492,7 @@ async def test_an_order_of_a_shop_is_of_that_shop_s_person(
 async def test_a_member_s_link_in_other_hands_changes_no_address_of_the_shop_s(
     shops: Shops,
 ) -> None:
-    """Whoever has the link types an address: it is a person of its own."""
+    """A typed address is a person of its own, as anybody may have the link."""
     terms: GroupPurchase = group(
         4, members=({"id": "ann", "person_id": "leaf:ann"}, {"id": "bob"}),
         closes_at=NOW.replace(year=2090), payment={"scope": "group", "method": "invoice"},

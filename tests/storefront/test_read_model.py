@@ -524,7 +524,7 @@ async def test_payments_of_a_payer_and_by_their_numbers(url: str, reader: Reader
     billed = {"kind": "invoice", "method": "invoice", "provider_reference": "g-001-I1"}
     facts = [payment(number, "m-1") for number in range(5)]
     facts += [payment(5, "m-2", **billed), payment(6, None)]
-    # A card's reference is no number.
+    # A card's reference is not a number.
     facts.append(payment(7, "m-3", provider_reference="g-001-I2"))
     await write(url, *facts)
     found = await reader.payments_of("g-001", "m-1")

@@ -147,7 +147,7 @@ REQUESTS: list[tuple[str, str | None, dict[str, Any], int, tuple[str, ...]]] = [
     ("another shop naming itself", "rival", {"sources": ["rival"]}, 403, ()),
     ("too many", "leaf", {"sources": ["s"] * (SOURCES_MAX + 1)}, 400, ()),
     ("as many as can be", "leaf", {"sources": ["s"] * SOURCES_MAX}, 202, ("s",) * SOURCES_MAX),
-    ("what is no id", "leaf", {"sources": ["a/b"]}, 400, ()),
+    ("an invalid id", "leaf", {"sources": ["a/b"]}, 400, ()),
 ]
 
 

@@ -1,7 +1,7 @@
 """Marked values, and where they are looked for: logs, topics, tables, pages, process arguments.
 
-What is marked is a value that occurs nowhere else, so each place where it is found, in whatever
-common encoding, is a place that it came to.
+A marked value occurs nowhere else. So each place where it is found, in any common encoding, is a
+place that it came to.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""``jointbuy erase`` on a real broker: who is gone from where, and when Kafka forgets them."""
+"""``jointbuy erase`` on a real broker: which copies are deleted, and when Kafka deletes its own."""
 
 import asyncio
 from collections.abc import Iterator

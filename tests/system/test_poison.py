@@ -114,7 +114,7 @@ POISON: dict[str, tuple[OutputRecord, str]] = {
     "wrong partition": (raw(GROUP, ORDER, partition=3), "murmur2"),
     "another key": (raw(OTHER, ORDER), "the key is"),
     "null key": (raw(None, ORDER, partition=2), "the key is null"),
-    "key that is no text": (raw(GROUP, ORDER)._replace(key=b"\xff\xfe"), "the key is"),
+    "key that is not text": (raw(GROUP, ORDER)._replace(key=b"\xff\xfe"), "the key is"),
     "structured, without data": (
         raw(GROUP, b'{"id":"1"}', headers=[("content-type", b"application/cloudevents+json")]),
         "without JSON data",

@@ -337,7 +337,7 @@ def flowing(stack: Stack, seed: int) -> Iterator[None]:
 def test_rebuilt_is_incremental_is_what_the_log_says(
     kafka: RunningBroker, tmp_path: Path, url: str
 ) -> None:
-    """Whole tables, after repeats, older versions, tombstones and records that are no facts."""
+    """Whole tables, after repeats, older versions, tombstones and records that are not facts."""
     with stack_on(kafka, tmp_path) as stack:
         worker = projector(stack, url)
         facts = life(0)

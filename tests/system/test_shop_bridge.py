@@ -284,7 +284,7 @@ def test_a_mistyped_id_is_mended_by_ops(stack: Stack, tmp_path: Path) -> None:
     )
     assert post(page, "shop", shopify("orders/create", order)) == 200
     (letter,) = until("a dead letter", lambda: stack.read("dead-letters"))
-    assert letter.headers["error"].startswith("it names a group by what is no id")
+    assert letter.headers["error"].startswith("it names a group by an invalid id")
     task = stack.wait_for("tasks", letter.headers["task"], reason="mistyped-group")
     assert task["problem"].startswith("The order has an invalid group id")
     mended = letter.value
@@ -441,6 +441,6 @@ def test_five_megabytes_over_a_socket_and_a_log_without_addresses(stack: Stack) 
     typo = shopify_order(note_attributes=[{"name": "group_id", "value": "marked@private.example"}])
     assert post(page, "shop", shopify("orders/create", typo)) == 200
     log = page.log.read_text()
-    assert "what is no id" in log
+    assert "by an invalid id" in log
     for marked in ("private.example", SECRET, STANDARD_SECRET, "ann@x.example"):
         assert marked not in log

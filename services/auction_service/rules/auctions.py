@@ -19,10 +19,11 @@ Where the design is silent, the reading that loses nothing:
 - One applicant is one id and one mailbox. When a second application under either is confirmed, it
   replaces the first for good. An application that a front end vouches for, without a letter,
   replaces nothing that counts under another id.
-- Who applied can't outbid, and who competes can't apply: both first take back the other.
+- An applicant can't outbid, and a seller with an offer can't apply. Both must first take back the
+  application or the offer.
 - A contract binds: nothing is confirmed or withdrawn after the term.
 - An applicant's address is sent to ``people`` when it comes, as letters may follow. If the
-  application waits for its auction, it is not known yet whether any will.
+  application waits for its auction, it is not known yet whether any letter will.
 """
 
 from collections.abc import Sequence

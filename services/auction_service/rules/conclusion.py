@@ -53,7 +53,7 @@ from services.auction_service.rules.letters import (
     seller_party,
 )
 
-#: The members of one call, as a part of the longest ids is a record all the same.
+#: A part has the members of one call: even with the longest ids it fits into a record.
 MEMBERS_PER_PART = ROWS_PER_CALL
 TABLES: tuple[Table[Any], ...] = (
     *(OFFERS, BIDDERS, ADDRESSES, APPLICATIONS, APPLICANTS, MAILBOXES),

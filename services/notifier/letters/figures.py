@@ -25,7 +25,7 @@ class Figures:
 
     @staticmethod
     def of(locale: str | None, time_zone: str | None) -> "Figures":
-        """By a person's locale and time zone; English and UTC where they say nothing known."""
+        """By a person's locale and time zone; English and UTC if these are not known."""
         language, known = _locale(locale or "")
         return Figures(language, known, _zone(time_zone or ""))
 

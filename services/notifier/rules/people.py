@@ -127,7 +127,7 @@ def erase_more(rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _stop(notice_id: str, rows: Rows) -> bool:
-    """Whether a letter waited, for its address or a try; it waits no more."""
+    """End a letter that waits for its address or a try. Returns whether it waited."""
     waiting, call_name = WAITING(notice_id), CALLS("letter", notice_id)
     call = rows.get(call_name)
     is_to_be_tried = call is not None and not call.owner

@@ -139,9 +139,9 @@ def reminds_at(opens_at: datetime, closes_at: datetime) -> datetime:
 
 
 def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[Notice]:
-    """To those of ``listed`` who can be reached and have nothing that counts: time runs out.
+    """Reminders to those of ``listed`` who can be reached and have no order that counts.
 
-    They say the time that was fixed for them, however late the clock finds it.
+    Each names the time that was fixed for it, even if this rule runs later.
     """
     terms = rows[TERMS]
     purchase = rows[PURCHASE]

@@ -82,7 +82,7 @@ class Dispute:
 
 
 def report_of(event: Mapping[str, Any]) -> PaymentReported | None:
-    """The report that an event stands for; None for what is no matter of ours."""
+    """The report that an event stands for; None for an event that does not concern us."""
     try:
         kind, told = event["type"], event["data"]["object"]
         status = _STATUS.get(kind)

@@ -36,7 +36,7 @@ _log = structlog.get_logger()
 
 
 def sorted_out(error: Exception) -> Reply | Strained:
-    """What an error means for the payment. Raises what is none of Stripe's: that is a bug.
+    """What an error means for the payment. Raises any error that is not Stripe's, as that is a bug.
 
     An answer that is kept under the idempotency key would be given again for ever: ``spent``.
     """

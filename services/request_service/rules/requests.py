@@ -1,6 +1,6 @@
 """The rules of requests: an id for every possible one, every problem named for the others.
 
-Here is what answers to each message and to what falls due; ``terms`` fills a request from its
+This module answers each message and everything that falls due; ``terms`` fills a request from its
 definition, ``problems`` names what is wrong with it, ``members`` gathers members that come in
 parts, ``people`` takes addresses out of what comes in, ``letters`` tells people of the id, over the
 rows of ``rows``.

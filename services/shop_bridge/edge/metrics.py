@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 WEBHOOKS = Counter(
     "jointbuy_webhooks_total",
-    "Webhooks by shop, topic (``other`` if it is none of ours or not signed) and outcome.",
+    "Webhooks by shop, topic (``other`` if it is not ours or not signed) and outcome.",
     ["source", "topic", "outcome"],
 )
 WEBHOOK_SECONDS = Histogram(
@@ -13,7 +13,7 @@ WEBHOOK_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 MISTYPED = Counter(
-    "jointbuy_mistyped_groups_total", "Orders that name a group by what is no id.", ["source"]
+    "jointbuy_mistyped_groups_total", "Orders that name a group by an invalid id.", ["source"]
 )
 UNREADABLE = Counter(
     "jointbuy_unreadable_webhooks_total", "Signed payloads that are not what they say.", ["source"]

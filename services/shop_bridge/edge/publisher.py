@@ -34,7 +34,7 @@ from services.shop_bridge.rules.translations.shop_orders import Told
 from services.shop_bridge.rules.unusable import Left
 
 TELL_SECONDS = 5.0
-MISTYPED_ERROR = "it names a group by what is no id: set group_id, then replay it"
+MISTYPED_ERROR = "it names a group by an invalid id: set group_id, then replay it"
 
 
 class NotAcknowledgedError(RuntimeError):

@@ -204,7 +204,7 @@ class Receiver:
 
     def _count_mistyped(self, shop: Shop, message: Message) -> None:
         MISTYPED.labels(shop.name).inc()
-        _log.warning("an order names a group by what is no id", source=shop.name, key=message.key)
+        _log.warning("an order names a group by an invalid id", source=shop.name, key=message.key)
 
     async def _bury(
         self, shop: Shop, payload: Any, body: bytes, cause: str, error: ValueError, topic: str

@@ -59,7 +59,7 @@ def standard_refusal(
         except WebhookVerificationError as error:
             refusal = str(error)
         except (ValueError, binascii.Error):
-            # The library lets out what it stumbles over in a header, and in a body that is no text.
+            # The library raises other errors for some headers, and for a body that is not text.
             refusal = "Invalid Signature Headers"
         else:
             return None

@@ -86,7 +86,7 @@ class WooDoor:
 
 
 def _refusal(response: httpx.Response) -> tuple[str, str]:
-    """The code and the message of a refusal; empty if it is none of WooCommerce's own."""
+    """The code and the message of a refusal; empty if it is not WooCommerce's own."""
     if response.is_success:
         return "", ""
     try:

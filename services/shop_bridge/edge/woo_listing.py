@@ -211,7 +211,7 @@ def _is_of_order(error: Exception) -> bool:
 
 
 def _entries(answer: Answer) -> list[Entry | None]:
-    """The orders in a list; None for an entry that is no order. Raises ``UnreadableError``."""
+    """The orders in a list; None for an entry that is not an order. Raises ``UnreadableError``."""
     if not isinstance(answer.body, list):
         raise UnreadableError("the answer is not a list")
     return [_entry(Answer(each, answer.asked_at, answer.read_at)) for each in answer.body]

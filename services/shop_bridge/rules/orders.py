@@ -62,7 +62,7 @@ def see_unnamed(message: ShopOrderUnnamed, rows: Rows, now: datetime) -> Sequenc
 
     What is left of its lines stays with the groups they were read for, as plugins and people lose
     what named them (woocommerce#16484); a line that is gone is taken back. An order that never
-    named a group is none of ours. Only that it is cancelled is kept for a while, as it may have
+    named a group is not ours. Only that it is cancelled is kept for a while, as it may have
     named one in what is still to come.
     """
     order = _order(rows)

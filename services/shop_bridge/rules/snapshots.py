@@ -57,10 +57,11 @@ def mend(order: ShopOrder, message: Snapshot) -> None:
 
 
 def take_buyer(order: ShopOrder, message: ShopOrderSeen, now: datetime) -> tuple[Person, ...]:
-    """Take whose order it is; gives the person whose address the shop tells, for ``people``.
+    """Take the buyer of an order. Returns the person for ``people`` if the shop gave an address.
 
-    The row and the orders of groups have only the person's id. A cart can name any member, so that
-    the person is the shop's buyer: else a cart could change where another's letters go.
+    The row and the orders of groups have only the person's id. The person is the shop's buyer,
+    not the member that the cart names: a cart can name any member, and would change where that
+    member's letters go.
     """
     order.member_id = message.member_id
     person_id = of_source(message.source, message.buyer_id or message.member_id)
@@ -73,7 +74,7 @@ def take_buyer(order: ShopOrder, message: ShopOrderSeen, now: datetime) -> tuple
 def take_part(order: ShopOrder, message: Snapshot, now: datetime) -> tuple[Person, ...]:
     """Take a snapshot of a sub-order; it counts in place of the order until the order comes.
 
-    Gives the person whose address it tells first, as ``take_buyer`` does.
+    Returns the person for ``people`` as ``take_buyer`` does.
     """
     assert message.part_id is not None
     known = order.parts.get(message.part_id)

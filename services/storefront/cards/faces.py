@@ -21,7 +21,7 @@ KNOWN = (
     ("ヒラギノ角ゴシック W6.ttc", "ヒラギノ角ゴシック W3.ttc"),
     ("DejaVuSans-Bold.ttf", "DejaVuSans.ttf"),
 )
-#: A code point that is no character, so that every font draws its sign for a missing one.
+#: A code point that is not a character, so every font draws its sign for a missing one.
 _MISSING = "\uffff"
 _PROBE_SIZE = 24
 #: Most fonts kept open: a card has ten, and each size of a Japanese font takes 2 MB.
@@ -36,7 +36,7 @@ class Run(NamedTuple):
 
 
 class Faces:
-    """Fonts in the order in which they are tried. Raises ``OSError`` for a file that is no font."""
+    """Fonts in the order in which they are tried. Raises ``OSError`` for a file without a font."""
 
     def __init__(self, files: Iterable[str] = ()) -> None:
         """``files`` come first; without them, the fonts of the machine do."""

@@ -19,7 +19,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
 LOOK_SECONDS = 0.03
-#: How long what a command names may be on its way to the read model; then it is unknown.
+#: How long a command waits until the thing that it names is in the read model.
 NAMED_SECONDS = 1.0
 
 

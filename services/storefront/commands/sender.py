@@ -84,6 +84,6 @@ def _sent_to(topic: Topic) -> tuple[type[Message], ...]:
 
 
 def _drop(sending: "asyncio.Future[Any]") -> None:
-    """Take the late result of what nobody waits for any more, so that asyncio does not log it."""
+    """Take the late result of a record that nobody waits for, so that asyncio does not log it."""
     if not sending.cancelled():
         sending.exception()

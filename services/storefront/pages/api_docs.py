@@ -1,7 +1,7 @@
 """The documentation of the HTTP API, to be browsed and tried: an overview, a page for each area.
 
-It is made from the OpenAPI document. What the document says is English; what is around it is in the
-reader's language.
+It is made from the OpenAPI document. The document's texts are English; the page around them is in
+the reader's language.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """What other sites and programs are told of a group or an auction: words, card, calendar entry.
 
-All of it is public or known to whoever has the address. It names no person and no seller.
+All of it is public, or open to everybody with the address. It names no person and no seller.
 """
 
 from dataclasses import dataclass

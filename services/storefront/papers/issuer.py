@@ -31,7 +31,7 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, LookupError, OSError):
-        raise ValueError("is no time zone: give one such as Europe/Berlin") from None
+        raise ValueError("is not a time zone: give one such as Europe/Berlin") from None
     return name
 
 

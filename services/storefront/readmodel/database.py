@@ -148,7 +148,7 @@ def _quick_and_safe(connection: Any, _: object) -> None:
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Bring the tables up to date; who comes second waits, and finds it done.
+    """Bring the tables up to date; a second process waits, and finds it done.
 
     Raises ``DatabaseError``.
     """

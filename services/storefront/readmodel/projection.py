@@ -60,7 +60,7 @@ LAG_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 15.0
 FACTS: Final = Counter("jointbuy_projector_facts_total", "Facts written to the read model.")
 UNREADABLE: Final = Counter(
-    "jointbuy_projector_unreadable_total", "Records that are no facts, and were left out."
+    "jointbuy_projector_unreadable_total", "Records that are not facts, and were left out."
 )
 BATCH_SECONDS: Final = Histogram(
     "jointbuy_projector_batch_seconds", "Seconds that a batch's transaction takes."
@@ -240,7 +240,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         except BadRecordError as error:
             UNREADABLE.inc()
             _log.error(
-                "a record is no fact and is left out",
+                "a record is not a fact and is left out",
                 topic=record.topic,
                 partition=record.partition,
                 offset=record.offset,

@@ -157,7 +157,7 @@ class Writer:
         Raises ``FencedError`` when the positions are not those it was read from.
         """
         async with self._engine.begin() as connection:
-            # First of all, so that who comes second waits here, and then finds it moved.
+            # First of all, so that a second writer waits here, and then finds the position moved.
             for place, (old, new) in sorted(moves.items()):
                 await self._move(connection, place, old, new)
             if batch.deleted:

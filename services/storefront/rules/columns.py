@@ -230,7 +230,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def version_of(message: Message) -> int:
-    """A fact's version; 0 of one that has none, as it is said only once.
+    """A fact's version; 0 for a kind without versions, which is sent once.
 
     Several services write people, so a person's version is the time when the address came in.
     """

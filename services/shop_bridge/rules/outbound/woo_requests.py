@@ -107,7 +107,7 @@ def made_coupon(name: str, request: Request) -> Reply:
 
 
 def refusal(answer: Any) -> tuple[str, str]:
-    """The code and the message of an error; empty if it is none of WooCommerce's own."""
+    """The code and the message of an error; empty if it is not WooCommerce's own."""
     if not isinstance(answer, dict):
         return "", ""
     return str(answer.get("code") or ""), str(answer.get("message") or "")[:200]

@@ -62,7 +62,7 @@ def in_fields(fields: Iterable[tuple[str, str]]) -> set[Named]:
 
 
 def in_codes(codes: Iterable[object]) -> set[Named]:
-    """The groups that codes name; a code that is none of ours is left out."""
+    """The groups that codes name; a code that is not ours is left out."""
     return {
         _read(code)
         for code in codes
@@ -71,7 +71,7 @@ def in_codes(codes: Iterable[object]) -> set[Named]:
 
 
 def the_one(named: set[Named]) -> Named:
-    """The group that all of these name; if they differ, what they say together is no id."""
+    """The group that all of these name; if they differ, their texts as a mistyped id."""
     if not named:
         return Named()
     if len(named) == 1:

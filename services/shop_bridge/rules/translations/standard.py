@@ -35,7 +35,7 @@ def read(body: Any, source: str) -> Spoken:
         fields = {**fields["data"], "type": fields.get("type")}
     if fields.setdefault("source", source) != source:
         raise UnreadableError("source: is another shop's")
-    # A shop names its own people only: by another's id it would change where letters to them go.
+    # A shop may name only its own people, as an address changes where a person's letters go.
     fields.pop("person_id", None)
     if fields.get("type") == "TimePassed":
         raise UnreadableError("type: no shop can say that time has passed")

@@ -283,7 +283,7 @@
 
   // --- forms -------------------------------------------------------------------------------------
 
-  // A button that is hidden is one that nobody listens to yet.
+  // A button that is still hidden has no listener yet.
   const offerCopies = (within) => {
     if (!navigator.clipboard) return;
     for (const button of all("[data-copy][hidden]", within)) {
@@ -302,7 +302,7 @@
     for (const button of all("[data-share][hidden]", within)) {
       const { share: url, title, text } = button.dataset;
       button.hidden = false;
-      // A sheet that is closed again is no error.
+      // Closing the sheet is not an error.
       button.addEventListener("click", () => navigator.share({ title, text, url }).catch(() => {}));
     }
   };
