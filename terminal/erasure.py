@@ -1,7 +1,7 @@
 """``jointbuy erase``: deletes a person from the topic ``people`` and from the services' copies."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import typer
 from domain.addresses import canonical
 from domain.people import of_seller
 from runtime.follower import partitions_of
+from runtime.records import InputRecord
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.people import PEOPLE, Person, PersonErased
@@ -108,9 +109,25 @@ def what_follows(settings: Settings, erased: Sequence[Person], now: datetime) ->
 
 async def _found(settings: Settings, wanted: str, step: Step) -> list[Person]:
     partitions = partitions_of(settings, PEOPLE)
-    latest = await topics.latest_per_key(topics.read(settings, partitions, step))
-    messages = (topics.message_of(PEOPLE, record) for record in latest)
-    return matching((each for each in messages if isinstance(each, Person)), wanted)
+    people = await known(topics.read(settings, partitions, step))
+    return matching(people, wanted)
+
+
+async def known(records: AsyncIterator[InputRecord]) -> Sequence[Person]:
+    """The persons as services and pages hold them.
+
+    The newest ``seen_at`` counts, which need not be the last record, as several services write.
+    """
+    found: dict[str, Person] = {}
+    async for record in records:
+        message = topics.message_of(PEOPLE, record)
+        if isinstance(message, PersonErased):
+            found.pop(message.person_id, None)
+        elif isinstance(message, Person):
+            before = found.get(message.person_id)
+            if before is None or message.seen_at >= before.seen_at:
+                found[message.person_id] = message
+    return list(found.values())
 
 
 async def _erase(settings: Settings, people: Sequence[Person], now: datetime) -> None:

@@ -1,7 +1,9 @@
 """``jointbuy erase``: which persons are found, what is sent for them, and what is said then."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import typer
 from aiokafka.partitioner import murmur2
 from typer.testing import CliRunner
 
-from runtime.records import OutputRecord
+from runtime.records import OutputRecord, encode
 from runtime.settings import Settings
 from schemas.people import PEOPLE, Person
 from terminal import erasure, ops
@@ -59,6 +61,44 @@ def test_an_id_is_one_person_and_an_address_is_all_of_its_mailbox(
     wanted: str, found: list[str]
 ) -> None:
     assert [each.person_id for each in matching(PEOPLE_THERE, wanted)] == found
+
+
+def record(message: Person | None, key: str = "acme:ann") -> Any:
+    number = murmur2(key.encode()) & 0x7FFFFFFF
+    return SimpleNamespace(
+        topic=PEOPLE.name,
+        partition=number % PEOPLE.partitions,
+        offset=0,
+        timestamp=0,
+        key=key.encode(),
+        value=message and encode(message),
+        headers=(),
+    )
+
+
+OLD, NEW = person("acme:ann", "old@x.example"), person("acme:ann", "new@x.example")
+NEW = NEW.model_copy(update={"seen_at": T + timedelta(seconds=1)})
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        ([OLD, NEW], [NEW]),
+        # A service that lags writes what it took in before; nobody holds that.
+        ([NEW, OLD], [NEW]),
+        ([NEW, None, OLD], [OLD]),
+        ([OLD, NEW, None], []),
+        ([], []),
+    ],
+)
+async def test_the_address_that_services_and_pages_hold_is_found(
+    written: list[Person | None], held: list[Person]
+) -> None:
+    async def records() -> AsyncIterator[Any]:
+        for each in written:
+            yield record(each)
+
+    assert await erasure.known(records()) == held
 
 
 # --- the command ---------------------------------------------------------------------------------
