@@ -92,9 +92,9 @@ class Member:
     """One purchaser's sums.
 
     ``only_order`` names the order row while the member has one order, as most do; from the second
-    on it is empty, and ``latest`` rows name them all. ``person_id`` is the person whom the orders
-    named, and none if the list of members names one. ``mark`` tells which orders count, where each
-    is paid by card or invoice.
+    on it is empty, and ``latest`` rows name them all. ``person_id`` is the first person whom the
+    orders named, and none if the list of members names one. ``mark`` tells which orders count,
+    where each is paid by card or invoice.
     """
 
     version: int

@@ -274,6 +274,20 @@ def test_two_shops_members_of_one_id_are_two_people() -> None:
     assert told(both) == [("order-counted", ANN, "a", 1, 1), ("order-counted", BOB, "b", 1, 2)]
 
 
+def test_an_order_in_a_member_s_name_takes_no_letters_of_the_member_away() -> None:
+    """A shop's cart can name any member; favors and payments are told to the first person."""
+    played = play(group(), paid("a", "77", member_email=ANN),
+                  paid("b", "77", person_id="shop:eve"))  # fmt: skip
+    assert played.members["77"].person_id == "shop:77"
+    assert recipients(played) == [("shop:77", "77"), ("shop:eve", "77")]
+
+
+def test_whoever_cancelled_all_orders_is_the_member_no_more() -> None:
+    played = play(group(), paid("a", "77", person_id="shop:eve"), cancelled("a"),
+                  paid("b", "77", member_email=ANN))  # fmt: skip
+    assert played.members["77"].person_id == "shop:77"
+
+
 @pytest.mark.parametrize("terms", [group("ann", sources=("shop",)), BOUND,
                                    group(members=LISTED.members, sources=("shop",))])  # fmt: skip
 def test_an_order_of_another_shop_is_told_to_that_shop_s_member(terms: GroupPurchase) -> None:

@@ -312,7 +312,8 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
         first_ordered_at=min(member.first_ordered_at or at, at),
         last_ordered_at=max(member.last_ordered_at or at, at),
         only_order="",
-        person_id=order.person_id or member.person_id,
+        # As in payment_service: a cart can name any member, and so change no other's letters.
+        person_id=member.person_id or order.person_id,
         mark=(member.mark + mark) % MARK_MAX,
     )
     return int(member.quantity == 0)
