@@ -28,6 +28,11 @@ Purpose = Literal[
 ]
 
 
+#: Behind the order in a ``payer`` token: the order is another person's than the payer's other
+#: orders, so papers name nobody to the holder. No id has a slash.
+ANOTHER_S = "/"
+
+
 class LinkError(ValueError):
     """A token that is not ours, not complete or for something else: ``code`` says which."""
 
@@ -62,8 +67,9 @@ class Links:
         until when), of ``counter-offer`` (auction_id, seller_id), of ``request``
         (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
-        id, the one order that it is about or empty for all), of ``seller`` (seller_id), of
-        ``session``, a browser that signed in (seller_id, key_id, a random id of the session)."""
+        id, the one order that it is about or empty for all, see ``ANOTHER_S``), of ``seller``
+        (seller_id), of ``session``, a browser that signed in (seller_id, key_id, a random id of
+        the session)."""
         return str(self._serializer(purpose).dumps(what))
 
     def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:

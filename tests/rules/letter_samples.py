@@ -56,8 +56,8 @@ class FixedLinks:
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         return f"{self.page_url}/counter-offer/token-of-{seller_id}"
 
-    def payments(self, group_id: str, payer_id: str) -> str:
-        return f"{self.page_url}/groups/{group_id}/payments/token-of-{payer_id}"
+    def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
+        return f"{self.page_url}/groups/{group_id}/payments/token-of-{payer_id}{order_id}"
 
     def page(self, room: Room, about: str) -> str:
         return f"{self.page_url}/{room}/{about}"

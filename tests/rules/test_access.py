@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from runtime.links import LinkError, Links
 from schemas.ops import ApiKey
+from services.notifier.letters.links import SignedLinks
 from services.storefront.access.callers import (
     COOKIE,
     MAX_AGE,
@@ -133,6 +134,18 @@ def session_cookie(access: Access, actor: Actor) -> tuple[str, str]:
     access.remember(response, actor, secure=access.is_secure)
     header = response.headers["set-cookie"]
     return header.partition(";")[0], header
+
+
+@pytest.mark.parametrize("order_id", ["", "a/", "a"])
+def test_a_payer_s_link_says_whose_the_order_is(access: Access, order_id: str) -> None:
+    """A letter's link to one order is another person's; the page's own links keep that."""
+    order, is_anothers = order_id.removesuffix("/"), order_id.endswith("/")
+    expected = Actor("payer", "ann", "GB-1", order, client="192.0.2.1", is_anothers=is_anothers)
+    path = access.payments_path("GB-1", "ann", order, is_anothers=is_anothers)
+    assert access.by_link(asking(), "payer", path.rpartition("/")[2]) == expected
+    if is_anothers or not order:
+        link = SignedLinks("https://x.example", access.links).payments("GB-1", "ann", order)
+        assert access.by_link(asking(), "payer", link.rpartition("/")[2]) == expected
 
 
 async def test_a_session_is_a_seller_s_and_ends_with_time_or_key(

@@ -254,6 +254,15 @@ def test_the_button_leads_where_something_can_be_done(name: str, path: str) -> N
     assert links[1] == links[2] == f"https://jointbuy.example{path}"
 
 
+def test_a_letter_to_the_person_of_one_order_leads_to_the_payments_of_that_order() -> None:
+    found = sample("payment-done-refund", "en")
+    says = found.notice.says.model_copy(update={"order_id": "-2026-0417"})
+    notice = found.notice.model_copy(update={"says": says})
+    links = Page.of(html_of(read(written(found._replace(notice=notice))))).links
+    path = f"/groups/{GROUP_ID}/payments/token-of-ada-2026-0417"
+    assert links[1] == links[2] == f"https://jointbuy.example{path}"
+
+
 def test_nobody_is_called_to_outbid_when_the_term_is_over() -> None:
     for name in ("right-intercepted", "invitation", "offer-judged-not-better"):
         found = sample(name, "en")

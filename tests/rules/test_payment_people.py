@@ -11,7 +11,8 @@ from schemas.letters import Notice
 from schemas.orders import OrderPlaced
 from schemas.parts import Member, Message
 from services.payment_service.processor import PROCESSOR
-from services.payment_service.rules import groups
+from services.payment_service.rules import groups, provider
+from services.payment_service.rules.provider import Reply
 from tests.rules.payment_world import GROUP, T, terms
 
 ANN, BOB = "ann@x.example", "bob@x.example"
@@ -32,8 +33,8 @@ def listed(*members: Member) -> GroupPurchase:
     return BY_INVOICE.model_copy(update={"members": members})
 
 
-def play(events: list[Message]) -> list[tuple[str, str]]:
-    """The person and the member whom each letter names; no row ever holds an address."""
+def letters_of(events: list[Message]) -> list[Notice]:
+    """The letters; no row ever holds an address."""
     rows, sent = MemoryRows(GROUP), []
     for message in events:
         sent += PROCESSOR.on[type(message)](message, rows, T)
@@ -41,7 +42,12 @@ def play(events: list[Message]) -> list[tuple[str, str]]:
             sent += groups.open_waiting(rows, T)
         assert "@x.example" not in repr(dict(rows))
     assert "@x.example" not in repr(sent)
-    return [(each.recipient_id, each.says.party_id) for each in sent if isinstance(each, Notice)]
+    return [each for each in sent if isinstance(each, Notice)]
+
+
+def play(events: list[Message]) -> list[tuple[str, str]]:
+    """The person and the member whom each letter names."""
+    return [(each.recipient_id, each.says.party_id) for each in letters_of(events)]
 
 
 @dataclass
@@ -108,3 +114,49 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.promise.replace(" ", "-"))
 def test_whom_a_payment_s_letter_goes_to(case: Case) -> None:
     assert play(case.events) == case.letters
+
+
+# --- what a letter's link shows ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("promise", "events", "orders"),
+    [
+        ("the member's own orders", [BY_INVOICE, order("a"), order("b")], [None, None]),
+        (
+            "of a member by the list, too",
+            [listed(*LISTED_ANN), order("a", person_id="shop:eve"), order("b")],
+            [None, None],
+        ),
+        (
+            "a single order where a cart named another's member",
+            [BY_INVOICE, order("a"), order("b", person_id="shop:eve"), order("c")],
+            [None, "b", None],
+        ),
+        (
+            "and where two shops have members of one id",
+            [BY_INVOICE, order("a"), order("b", source="fair")],
+            [None, "b"],
+        ),
+    ],
+)
+def test_a_letter_s_link_shows_no_other_person_s_payments(
+    promise: str, events: list[Message], orders: list[str | None]
+) -> None:
+    mailed = [
+        each.model_copy(update={"member_email": ANN}) if isinstance(each, OrderPlaced) else each
+        for each in events
+    ]
+    found = [each.says.order_id for each in letters_of(mailed)]
+    assert found == orders, promise
+
+
+def test_a_failed_payment_is_told_to_two_people_of_one_id() -> None:
+    """The organizer's id may be that of a shop's member."""
+    rows = MemoryRows(GROUP)
+    for message in (terms(method="card"), order("a", "org", member_email=ANN)):
+        PROCESSOR.on[type(message)](message, rows, T)
+    (name,) = (name for name in rows if name.startswith("call/"))
+    sent = provider.settle(name, Reply("declined", "card-declined"), rows, T)
+    told = [(each.recipient_id, each.says.party_id) for each in sent if isinstance(each, Notice)]
+    assert told == [("shop:org", "org"), ("m-org", "org")]

@@ -417,6 +417,16 @@ async def test_a_paper_names_its_payer_until_the_payer_is_erased(
     assert customer.startswith("Customer: u-")
 
 
+async def test_a_paper_names_nobody_to_another_person_who_ordered_in_the_payer_s_name(
+    url: str, reader: Reader, access: Access
+) -> None:
+    of, terms = invoice(MAILBOX), group(1)
+    await write(url, of, terms, person(MAILBOX), row(MAILBOX, MAILBOX))
+    maker = Maker(reader, access)
+    paper = await paper_shown(maker, of, terms, "en", with_address=True, is_named=False)
+    assert [each.partition(": ")[0] for each in paper.payer] == ["Customer"]
+
+
 # --- whose person a command names ----------------------------------------------------------------
 
 NAMED: list[tuple[str, str, dict[str, Any], str | None]] = [

@@ -12,6 +12,7 @@ from pypdf import PdfReader
 
 from demo.mailbox import Mailbox
 from domain.references import creditor_reference
+from runtime.links import ANOTHER_S
 from schemas.payments import Payment
 from stack.brokers import RunningBroker
 from tests.bank import Transfer, statement
@@ -137,14 +138,15 @@ def test_an_invoice_is_ordered_read_paid_by_a_statement_and_paid_once(
     page = document(ann, number, **{"as": "html", "lang": "ja"})
     assert "請求書" in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
-    pdf = document(group.payer("ann", order_id), number)
+    pdf = document(ann, number)
     assert pdf.headers["content-type"] == "application/pdf"
     assert number in text_of(pdf.content)
     assert "€20.00" in text_of(pdf.content)
-    assert document(ann, number).content == pdf.content
-    # The shop is told the same but for the address.
+    assert document(group.payer("ann", order_id), number).content == pdf.content
+    # The shop is told the same but for the address; so is another person who ordered in her name.
     told = [line for line in text.splitlines() if "ann@people.example" not in line]
-    assert document(group.shop, number, **{"as": "text"}).text.splitlines() == told
+    for caller in (group.shop, group.payer("ann", f"{order_id}{ANOTHER_S}")):
+        assert document(caller, number, **{"as": "text"}).text.splitlines() == told
 
     file = tmp_path / "statement.xml"
     reference = creditor_reference(number) or ""

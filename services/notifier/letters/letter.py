@@ -158,7 +158,7 @@ def _action(notice: Notice, links: LinkMaker) -> str:
     if notice.kind == "confirm-order":
         return links.confirm_order(notice)
     if notice.kind in ("payment-done", "payment-failed"):
-        return links.payments(notice.about, notice.says.party_id)
+        return links.payments(notice.about, notice.says.party_id, notice.says.order_id or "")
     if facts.can_counter(notice):
         return links.counter_offer(notice.about, notice.says.party_id)
     return links.page(facts.room_of(notice), notice.about)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from runtime.links import Links
+from runtime.links import ANOTHER_S, Links
 from schemas.letters import Notice, mailbox_of
 from services.notifier.rules.labels import Room
 
@@ -39,9 +39,13 @@ class SignedLinks:
         token = self.links.token("counter-offer", auction_id, seller_id)
         return f"{self.page_url}/counter-offer/{token}"
 
-    def payments(self, group_id: str, payer_id: str) -> str:
-        """Where a payer sees the payments of a group, and their papers."""
-        token = self.links.token("payer", group_id, payer_id, "")
+    def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
+        """Where a payer sees the payments of a group, and their papers.
+
+        With an order it is where another person, who made that order, sees it alone.
+        """
+        alone = f"{order_id}{ANOTHER_S}" if order_id else ""
+        token = self.links.token("payer", group_id, payer_id, alone)
         return f"{self.page_url}/groups/{quote(group_id, safe='')}/payments/{token}"
 
     def page(self, room: Room, about: str) -> str:

@@ -55,8 +55,8 @@ class LinkMaker(Protocol):
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         """The form in which a seller outbids."""
 
-    def payments(self, group_id: str, payer_id: str) -> str:
-        """Where a payer sees the payments of a group."""
+    def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
+        """Where a payer sees the payments of a group, or another person those for their order."""
 
     def page(self, room: Room, about: str) -> str:
         """The public page of a group or an auction."""

@@ -103,19 +103,23 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
     """To the payer, who knows the result of a lost dispute from the bank."""
     payer = _payer(move, rows)
     if payer is not None and move.problem != DISPUTE_LOST:
-        said = _said(payment_id, move, rows.key)
+        said = _said(payment_id, move, rows.key) | _link_to(move, payer, rows)
         yield from notices("payment-done", payer, rows.key, now, payment_id, **said)
 
 
 def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
     """To the payer and the organizer, once for each try."""
     payer = None if move.kind == "release" else _payer(move, rows)
-    parties = {each.id: each for each in (payer, _organizer(rows)) if each is not None}
+    # One id may be two people: the organizer's, and that of another shop's member.
+    parties = dict.fromkeys(each for each in (payer, _organizer(rows)) if each is not None)
     said = _said(payment_id, move, rows.key)
     # The payment has the reason that a shop gave. It is for the people who repair it.
     said["reason"] = None if move.method == "shop" else move.problem
-    for party in parties.values():
-        yield from notices("payment-failed", party, rows.key, now, payment_id, move.keys, **said)
+    for party in parties:
+        link = _link_to(move, party, rows) if party == payer else {}
+        yield from notices(
+            "payment-failed", party, rows.key, now, payment_id, move.keys, **said, **link
+        )
 
 
 def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
@@ -130,6 +134,16 @@ def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
     }
 
 
+def _link_to(move: Move, payer: Party, rows: Rows) -> dict[str, str | None]:
+    """The order that a letter's link shows alone, if the payer is not the member's person.
+
+    The payments and papers of the member's other orders are another person's.
+    """
+    if move.payer == ORGANIZER or payer.person_id == _person_of(move.payer, rows):
+        return {}
+    return {"order_id": move.cause.order_id}
+
+
 def _payer(move: Move, rows: Rows) -> Party | None:
     """A payer who can be reached, as the list of members says, else as the orders did.
 
@@ -138,10 +152,15 @@ def _payer(move: Move, rows: Rows) -> Party | None:
     if move.payer == ORGANIZER:
         return _organizer(rows)
     listed = rows.get(LISTED(move.payer))
-    payer = rows.get(payer_name(move.payer))
     found = listed.person_id if listed else None
-    found = found or _ordered_as(move.cause, rows) or (payer.person_id if payer else None)
+    found = found or _ordered_as(move.cause, rows) or _person_of(move.payer, rows)
     return Party(id=move.payer, person_id=found) if found else None
+
+
+def _person_of(payer_id: str, rows: Rows) -> str | None:
+    """The member's person: as listed, else the first whom an order named."""
+    listed, payer = rows.get(LISTED(payer_id)), rows.get(payer_name(payer_id))
+    return (listed.person_id if listed else None) or (payer.person_id if payer else None)
 
 
 def _ordered_as(cause: Cause, rows: Rows) -> str | None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
-from runtime.links import ExpiredLinkError, LinkError, Links, Purpose
+from runtime.links import ANOTHER_S, ExpiredLinkError, LinkError, Links, Purpose
 from runtime.networks import network_of
 from schemas.ops import ApiKey
 from schemas.refusals import RefusalCode
@@ -66,7 +66,8 @@ _NOBODY = "0" * 64
 class Actor:
     """The caller: ``id`` of the seller, shop or person; ``about`` the group, auction or request.
 
-    ``order`` is the one order that a payer's link is about, empty for all.
+    ``order`` is the one order that a payer's link is about, empty for all. ``is_anothers``: it was
+    made by another person than the payer's other orders, and papers do not name the payer.
     ``via`` is the id of the key, where there is one. ``client`` is the network that the request
     came from; limits are counted by it. Raises ``ValueError`` if it is empty, as such an actor
     would share its limits with everybody.
@@ -79,6 +80,7 @@ class Actor:
     via: str = ""
     _: KW_ONLY
     client: str
+    is_anothers: bool = False
 
     def __post_init__(self) -> None:
         if not self.client:
@@ -179,7 +181,14 @@ class Access:
         if len(what) != _PARTS.get(purpose, 2):
             raise LinkError()
         about, id_, order = (*what, "", "")[:3]
-        return Actor(kind, id_, about, order, client=client_of(request))
+        return Actor(
+            kind,
+            id_,
+            about,
+            order.removesuffix(ANOTHER_S),
+            client=client_of(request),
+            is_anothers=order.endswith(ANOTHER_S),
+        )
 
     # --- browsers --------------------------------------------------------------------------------
 
@@ -266,9 +275,12 @@ class Access:
         token = self.links.token("order", group_id, member_id)
         return f"{self._page_url}/groups/{quote(group_id, safe='')}/order/{token}"
 
-    def payments_path(self, group_id: str, payer_id: str, order_id: str = "") -> str:
+    def payments_path(
+        self, group_id: str, payer_id: str, order_id: str = "", *, is_anothers: bool = False
+    ) -> str:
         """The page where payers see their payments in a group, or those for one order."""
-        token = self.links.token("payer", group_id, payer_id, order_id)
+        only = f"{order_id}{ANOTHER_S}" if is_anothers else order_id
+        token = self.links.token("payer", group_id, payer_id, only)
         return f"/groups/{quote(group_id, safe='')}/payments/{token}"
 
     def application_link(self, auction_id: str, application_id: str) -> str:

@@ -65,7 +65,10 @@ async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
     payer_id = actor.id
     if actor.kind == "organizer" and group.organizer is not None:
         payer_id = group.organizer.id
-    base = path_of(shop.access.payments_path(group.group_id, payer_id, actor.order))
+    link = shop.access.payments_path(
+        group.group_id, payer_id, actor.order, is_anothers=actor.is_anothers
+    )
+    base = path_of(link)
     papers = base if shop.issuer is not None else None
     lines = [_told(each, payments, base, papers, visit) for each in payments if each.amount]
     is_by_card = group.payment.scope == "member" and group.payment.method == "card"

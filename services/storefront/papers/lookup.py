@@ -43,12 +43,14 @@ async def paper_shown(
     language: str | None,
     *,
     with_address: bool,
+    is_named: bool = True,
 ) -> Paper:
     """The paper of an invoice or credit note, in the payer's language unless one is asked for.
 
     ``with_address`` is for the payer and the admin: a shop is not told of payers' addresses here.
     The payer too sees only a name that the group's request gave, as whoever typed an address may
     hold a link to its payments.
+    Someone else who ordered under the payer's id sees the id alone.
     Raises ``Unknown`` for a payment without a paper, ``Overtaken`` where nobody issues invoices.
     """
     if not has_paper(payment):
@@ -60,11 +62,12 @@ async def paper_shown(
     if language is None:
         language = language_of((person and person.locale) or "")
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
+    is_named = not actor.is_anothers
     payer = Payer(
         # A document shows every reader the same payer and organizer.
         id=pseudonym(means.access, group.group_id, party.id),
-        name=name_shown_to(actor, group.request_id, party.name_mark, person),
-        email=person.email if person and with_address else None,
+        name=name_shown_to(actor, group.request_id, party.name_mark, person) if is_named else None,
+        email=person.email if person and is_named and with_address else None,
     )
     return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
 
