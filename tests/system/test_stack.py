@@ -162,8 +162,8 @@ def test_story_is_told_to_its_end(tmp_path: Path) -> None:
         check=False,
     )
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "3 favors of 7.20 EUR in all" in told.stdout
-    assert "24 favors of 112.80 EUR in all" in told.stdout
+    assert "3 discounts of 7.20 EUR in all" in told.stdout
+    assert "24 discounts of 112.80 EUR in all" in told.stdout
     assert "sato, west, east are called to outbid, nobody else" in told.stdout
     assert "the contract is concluded with sato at 850.00 EUR" in told.stdout
     assert "the home page lists the group purchase" in told.stdout
