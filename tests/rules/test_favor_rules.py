@@ -16,7 +16,18 @@ from runtime.rows import Due, MemoryRows
 from schemas.favors import Favor, FavorDecision
 from schemas.letters import Notice, notices
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import FavorTerms, IfIncomplete, Message, Party, Period, Product, Tier
+from schemas.parts import (
+    FavorTerms,
+    IfIncomplete,
+    Member,
+    MemberPayment,
+    Message,
+    Party,
+    PaymentTerms,
+    Period,
+    Product,
+    Tier,
+)
 from services.favor_service import rows
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.favor_service.rules import favors as rules
@@ -476,7 +487,8 @@ def given(
 ) -> list[Notice]:
     """The letter of a favor of 10 % in tea."""
     says = {"group_id": "G", "product": Product(name="tea"), "basis": basis, "currency": "EUR",
-            "quantity": bought[0], "value": bought[1], "percent": 10}  # fmt: skip
+            "quantity": bought[0], "value": bought[1], "percent": 10,
+            "method": "shop", "payment_scope": "member"}  # fmt: skip
     return [*notices("favor-given", mailed(member), "G", T, version, **says | more)]
 
 
@@ -497,7 +509,7 @@ def test_each_kind_of_favor_is_told_as_what_it_is() -> None:
     for tier, status, wanted in (
         ({"gift": "cup"}, "complete", {"gift": "cup", "percent": None, "amount": 0}),
         ({"amount_off": 7}, "complete", {"percent": None, "amount": 70}),
-        ({"percent_off": 5}, "elapsed", {"percent": 100, "amount": 1_000}),
+        ({"percent_off": 5}, "elapsed", {"percent": 100, "amount": 1_000, "is_cancelled": True}),
     ):
         group = Group(Tier(from_quantity=1, **tier), if_incomplete="cancel-all")
         group.buy(("ann", 10, 1_000), told=True)
@@ -527,6 +539,30 @@ def test_each_version_of_a_favor_is_told_once(later: list[Bought], wanted: list[
         letter for *of, amount in wanted for letter in given(*of, amount=amount)
     ]
     assert group.take(row("ann", 99, 9_900, 1, mailed("ann"))) == [], "an older row"
+
+
+OWN_WAY = Member(id="ann", payment=MemberPayment(method="card"))
+
+
+@pytest.mark.parametrize(
+    ("terms", "method", "payment_scope"),
+    [
+        ({"payment": PaymentTerms(method="invoice")}, "invoice", "member"),
+        ({"payment": PaymentTerms(scope="group", method="card")}, "card", "group"),
+        ({"members": (OWN_WAY,)}, None, "member"),
+        ({"members": (Member(id="ann"),)}, "shop", "member"),
+        ({"member_parts": 2}, None, "member"),
+    ],
+    ids=["invoice", "one-sum", "a-member-pays-otherwise", "all-by-shop", "members-elsewhere"],
+)
+def test_a_letter_says_how_all_pay_or_does_not(
+    terms: dict[str, Any], method: str | None, payment_scope: str
+) -> None:
+    group = Group()
+    group.take(opened(favor=FavorTerms(tiers=(TEN_PERCENT,)), **terms))
+    group.buy(("ann", 10, 1_000), told=True)
+    (letter,) = letters(group.close("complete"))
+    assert (letter.says.method, letter.says.payment_scope) == (method, payment_scope)
 
 
 @pytest.mark.parametrize("status", ["complete", "elapsed", "withdrawn"])

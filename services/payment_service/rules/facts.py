@@ -115,6 +115,8 @@ def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[
     # The payment has the reason that a shop gave. It is for the people who repair it.
     said["reason"] = None if move.method == "shop" else move.problem
     for party in parties.values():
+        is_own = move.payer in (ORGANIZER, party.id)
+        said["role"] = None if is_own else "organizer"
         yield from notices("payment-failed", party, rows.key, now, payment_id, move.keys, **said)
 
 
