@@ -201,7 +201,7 @@ class GroupPurchases:
     async def _show(self, group_id: str, members: int) -> None:
         decision = await self._stage.until("the favors", "favors", group_id)
         check(decision["members"] == members, f"a favor for each of {members}: {decision}")
-        table = Table("purchaser", "quantity", "value EUR", "favor EUR", title=group_id)
+        table = Table("purchaser", "quantity", "value EUR", "discount EUR", title=group_id)
         prefix = f"{group_id}/member/"
         total = 0
         for place, name in enumerate(self._stage.keys("favors", prefix)):
@@ -216,5 +216,5 @@ class GroupPurchases:
         self._teller.show(table)
         check(total == decision["total"], f"favors that add up to {decision['total']}: {total}")
         percent = decision["tier"]["percent_off"]
-        self._say(f"the tier is {percent} %: {members} favors of {euros(total)} EUR in all")
+        self._say(f"the tier is {percent} %: {members} discounts of {euros(total)} EUR in all")
         await self._pause()

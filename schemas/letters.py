@@ -17,6 +17,7 @@ from schemas.parts import (
     Model,
     Money,
     Party,
+    PaymentScope,
     Percent,
     PersonId,
     Problem,
@@ -65,7 +66,9 @@ class Says(Model):
     are the better condition; the letter does not name its seller.
     ``quantity_max`` is the most units that could have counted, if the application was too large.
     ``total_quantity`` is the group's; ``seller_name`` names the seller of the contract.
-    ``confirm_by`` is when an unconfirmed order expires.
+    ``confirm_by`` is when an unconfirmed order expires. ``payment_scope`` says who pays in the
+    group, and ``is_cancelled`` that the group stayed incomplete and each member gets all money
+    back. ``role`` of a ``payment-failed`` is organizer if the payment is a member's.
     """
 
     party_id: Id
@@ -90,9 +93,11 @@ class Says(Model):
     percent: Percent | None = None
     amount: Money | None = None
     gift: str | None = None
+    is_cancelled: bool | None = None
     payment_id: Id | None = None
     payment_kind: str | None = None
     method: Method | None = None
+    payment_scope: PaymentScope | None = None
     code: str | None = None
     application_id: Id | None = None
     quantity_max: Count | None = None

@@ -59,14 +59,14 @@ def of_tier(tier: Tier, currency: str | None) -> str:
     """``from 10: 5 % off``."""
     start = money(tier.from_value, currency) if tier.from_value is not None else tier.from_quantity
     if tier.percent_off is not None:
-        favor = f"{tier.percent_off:g} % off"
+        given = f"{tier.percent_off:g} % off"
     elif tier.amount_off is not None:
-        favor = f"{money(tier.amount_off, currency)} off each"
+        given = f"{money(tier.amount_off, currency)} off each"
     elif tier.unit_price is not None:
-        favor = f"{money(tier.unit_price, currency)} each"
+        given = f"{money(tier.unit_price, currency)} each"
     else:
-        favor = tier.gift or "nothing"
-    return f"from {start}: {favor}"
+        given = tier.gift or "nothing"
+    return f"from {start}: {given}"
 
 
 def of_ladder(favor: FavorTerms, currency: str | None) -> str:
@@ -242,7 +242,7 @@ def _(message: FavorDecision) -> str:
     if message.cancel_all:
         given = "all is cancelled, the whole value goes back"
     elif message.tier is None:
-        return "decided: no favor"
+        return "decided: no discount"
     else:
         given = of_tier(message.tier, message.currency)
     total = money(message.total, message.currency)

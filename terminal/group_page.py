@@ -56,7 +56,7 @@ def particulars(group: GroupView, now: datetime) -> list[tuple[str, str]]:
     lines = [
         ("Product", of_product(group.product) + price),
         ("Period", f"{when(group.opens_at)} to {closes}"),
-        ("Favor", of_ladder(group.favor, currency)),
+        ("Discount", of_ladder(group.favor, currency)),
         ("If incomplete", group.if_incomplete),
         ("Payment", of_payment(group.payment)),
         ("Orders from", of_sources(group.sources)),
@@ -72,12 +72,12 @@ def particulars(group: GroupView, now: datetime) -> list[tuple[str, str]]:
 
 def _decision(decided: Decided, currency: str | None) -> str:
     if decided.cancel_all:
-        favor = "all is cancelled, the whole value goes back"
+        given = "all is cancelled, the whole value goes back"
     elif decided.tier is None:
         return "no discount"
     else:
-        favor = of_tier(decided.tier, currency)
-    return f"{favor}; {money(decided.total, currency)} to {count(decided.members, 'member')}"
+        given = of_tier(decided.tier, currency)
+    return f"{given}; {money(decided.total, currency)} to {count(decided.members, 'member')}"
 
 
 def _table(purchasers: Sequence[TableRow]) -> Table:
@@ -85,7 +85,9 @@ def _table(purchasers: Sequence[TableRow]) -> Table:
     email = ("Email",) if any(each.email for each in purchasers) else ()
     times = ("First (UTC)", "Last (UTC)")
     numbers = ("Quantity", "Value")
-    made = table("Purchaser", "Name", *email, *times, *numbers, "Favor", right=(*numbers, "Favor"))
+    made = table(
+        "Purchaser", "Name", *email, *times, *numbers, "Discount", right=(*numbers, "Discount")
+    )
     made.columns[0].min_width = len("Purchaser")
     for each in purchasers:
         first, last = each.first_ordered_at, each.last_ordered_at
@@ -97,12 +99,12 @@ def _table(purchasers: Sequence[TableRow]) -> Table:
             cell(minute(last)),
             f"{each.quantity:,}",
             cell(money(each.value, each.currency)),
-            cell(_favor(each)),
+            cell(_discount(each)),
         )
     return made
 
 
-def _favor(row: TableRow) -> str:
+def _discount(row: TableRow) -> str:
     if row.favor_amount is None:
         return ""
     gift = f" + {row.gift}" if row.gift else ""

@@ -166,7 +166,7 @@ def _what_closed(story: Story, state: PurchaseState, terms: Terms | None) -> str
 def _what_was_decided(story: Story) -> str:
     fact = story.last(FavorDecision)
     if fact is None or not isinstance(fact.message, FavorDecision):
-        return "no favor is decided yet"
+        return "no discount is decided yet"
     decision = fact.message
     # The last of several steps decides, and names itself as the cause: the close is behind it all.
     source = fact.cause or (story.closing.place if story.closing else None)

@@ -84,10 +84,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
     # of an offer's terms, by auction_service
     ProblemCode.OUT_OF_RANGE: mark("give {least} to {most}"),
     ProblemCode.OUT_OF_MONEY_RANGE: mark("give {least} to {most} minor units"),
-    ProblemCode.TERM_ENDS_EARLY: mark("is not after the offer: give a later end"),
-    ProblemCode.INVITES_OUTSIDE_TERM: mark(
-        "is not between the offer and the end of the term: give an earlier date"
-    ),
+    ProblemCode.TERM_ENDS_EARLY: mark("give an end after the offer"),
+    ProblemCode.INVITES_OUTSIDE_TERM: mark("give a date between the offer and the end of the term"),
     # of the API's commands
     ProblemCode.MISSING: mark("is missing: give it"),
     ProblemCode.MISSING_NAME: mark("is missing: name it"),

@@ -5,19 +5,27 @@ While a sum is shared, ``remainder/`` rows rank the members by what their floor 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from runtime.rows import Single, Table
+from schemas.parts import Method, PaymentScope
 
 
 @dataclass(slots=True)
 class Terms:
-    """What of a group's terms favors depend on; ``favor`` is a ``FavorTerms`` as JSON."""
+    """What of a group's terms favors depend on; ``favor`` is a ``FavorTerms`` as JSON.
+
+    ``method`` is how every member pays, or None if a member may pay by another method;
+    ``payment_scope`` is empty in rows from before letters told it.
+    """
 
     favor: str
     if_incomplete: str
     currency: str | None
     product_name: str = ""
     product_id: str | None = None
+    method: Method | None = None
+    payment_scope: PaymentScope | Literal[""] = ""
 
 
 @dataclass(slots=True)

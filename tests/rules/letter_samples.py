@@ -224,13 +224,45 @@ def _of_groups(place: Place) -> dict[str, Sample]:
         "order-refused": of_group("order-refused", reason="after-period", **order),
         "order-refused-return": of_group("order-refused", reason="exceeds-orders", **order),
         "favor-given": of_group(
-            "favor-given", basis="complete", percent=10, amount=place.price * 3 // 10, **favor
+            "favor-given",
+            basis="complete",
+            percent=10,
+            amount=place.price * 3 // 10,
+            method="card",
+            payment_scope="member",
+            **favor,
+        ),
+        "favor-given-by-shop": of_group(
+            "favor-given",
+            basis="elapsed",
+            percent=10,
+            amount=place.price * 3 // 10,
+            method="shop",
+            payment_scope="member",
+            **favor,
+        ),
+        "favor-given-cancelled": of_group(
+            "favor-given",
+            basis="elapsed",
+            percent=100,
+            amount=place.price * 3,
+            is_cancelled=True,
+            method="card",
+            payment_scope="member",
+            **favor,
+        ),
+        "favor-given-none": of_group(
+            "favor-given", basis="complete", amount=0, payment_scope="member", **favor
         ),
         "favor-given-gift": of_group(
             "favor-given", basis="elapsed", amount=0, gift=place.gift, **favor
         ),
-        "favor-given-late": of_group("favor-given", basis="late", amount=place.step * 3, **favor),
-        "favor-given-return": of_group("favor-given", basis="return", amount=0, **favor),
+        "favor-given-late": of_group(
+            "favor-given", basis="late", amount=place.step * 3, payment_scope="group", **favor
+        ),
+        "favor-given-return": of_group(
+            "favor-given", basis="return", amount=0, **favor | {"quantity": 0, "value": 0}
+        ),
         **{
             f"payment-done-{kind}": of_group(
                 "payment-done", payment_kind=kind, method=method, **paid
@@ -259,6 +291,12 @@ def _of_groups(place: Place) -> dict[str, Sample]:
                 ("release", "release", "card", None),
                 ("invoice", "invoice", "invoice", None),
             )
+        },
+        **{
+            f"payment-failed-{kind}-organizer": of_group(
+                "payment-failed", payment_kind=kind, method="card", role="organizer", **paid
+            )
+            for kind in ("charge", "refund", "release")
         },
         "deadline-reminder": of_group(
             "deadline-reminder",
@@ -318,6 +356,10 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
         ),
         "condition-improved": to_buyer(
             "condition-improved", before=before, shown=shown, quantity=3, **running
+        ),
+        "condition-improved-price": to_buyer(
+            "condition-improved", shown=shown, quantity=3,
+            before=before.model_copy(update={"minimum_reservations": 100}), **running,
         ),
         "invitation": to_seller("invitation", shown=shown, minimum_step=place.step, **running),
         "right-intercepted": to_seller(

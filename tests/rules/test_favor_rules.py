@@ -1,152 +1,34 @@
 """What favor_service promises: decided once at the close, shares to the cent, late ones alone."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import floor
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.money import percent_of
-from runtime.rows import Due, MemoryRows
+from runtime.rows import Due
 from schemas.favors import Favor, FavorDecision
-from schemas.letters import Notice, notices
-from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import FavorTerms, IfIncomplete, Message, Party, Period, Product, Tier
+from schemas.orders import PurchaseState
+from schemas.parts import IfIncomplete, Tier
 from services.favor_service import rows
 from services.favor_service.processor import FAVORS_PROCESSOR
 from services.favor_service.rules import favors as rules
-
-T = datetime(2024, 3, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-TOPIC = {message: topic for topic in FAVORS_PROCESSOR.outputs for message in topic.messages}
-TEN_PERCENT = Tier(from_quantity=10, percent_off=10)
-LADDER = (Tier(from_quantity=5, percent_off=2.5), TEN_PERCENT)
-
-#: Member, quantity, value in cents.
-Bought = tuple[str, int, int]
-
-
-class Group:
-    """One group's rows; each row is held to survive its store after each rule."""
-
-    def __init__(self, *tiers: Tier, scope: str = "member", if_incomplete: str = "none") -> None:
-        self.rows = MemoryRows("G")
-        self.now = T
-        self.versions: dict[str, int] = {}
-        favor = FavorTerms.model_validate({"scope": scope, "tiers": tiers})
-        assert self.take(opened(favor=favor, if_incomplete=if_incomplete)) == []
-
-    def take(self, message: Message) -> list[Message]:
-        """A message's answers, those of the chunks it starts among them."""
-        sent = self._kept(FAVORS_PROCESSOR.on[type(message)](message, self.rows, self.now))
-        return [*sent, *self.finish()]
-
-    def finish(self) -> list[Message]:
-        """What the chunks under way send, to their end."""
-        sent: list[Message] = []
-        while names := [name for name in self.rows if name.startswith("chunk/")]:
-            rule = FAVORS_PROCESSOR.chunks[names[0].split("/")[1]]
-            sent += self._kept(rule(self.rows, self.now))
-        return sent
-
-    def buy(self, *bought: Bought, told: bool = False) -> list[Message]:
-        """What the newer rows of these members, with an address if ``told``, are answered by."""
-        sent: list[Message] = []
-        for member, quantity, value in bought:
-            self.versions[member] = self.versions.get(member, 0) + 1
-            person = mailed(member) if told else None
-            sent += self.take(row(member, quantity, value, self.versions[member], person))
-        return sent
-
-    def close(self, status: str) -> list[Message]:
-        """What the close is answered by, with the totals that order_service would tell."""
-        purchasers = [row for name, row in self.rows.items() if name.startswith("member/")]
-        return self.take(
-            state(
-                status,
-                quantity=sum(row.quantity for row in purchasers),
-                value=sum(row.value for row in purchasers),
-                members=sum(row.quantity > 0 for row in purchasers),
-            )
-        )
-
-    def shrink(self) -> None:
-        """Ninety days pass."""
-        assert self.rows["due/shrink"] == Due(T + 90 * DAY)
-        del self.rows["due/shrink"]
-        rule = FAVORS_PROCESSOR.due["shrink"]
-        assert self._kept(rule("due/shrink", self.rows, T + 90 * DAY)) == []
-        assert self.finish() == []
-
-    def _kept(self, sent: Sequence[Message]) -> Sequence[Message]:
-        for name, kept in self.rows.items():
-            kind = {**FAVORS_PROCESSOR.rows, "due": Due}[name.split("/")[0]]
-            assert msgspec.json.decode(msgspec.json.encode(kept), type=kind) == kept
-        for message in sent:
-            adapter = TOPIC[type(message)].adapter
-            assert adapter.validate_json(message.model_dump_json()) == message
-        return sent
-
-
-def opened(**terms: Any) -> PurchaseOpened:
-    """The terms of a group of ten."""
-    ids = {"group_id": "G", "request_id": "R", "version": 1, "requested_at": T, "issued_at": T}
-    tea = {"product": Product(name="tea"), "number_of_products": 10, "currency": "EUR"}
-    return PurchaseOpened(**ids | tea | {"opens_at": T, "closes_at": T + DAY} | terms)
-
-
-def mailed(member: str) -> Party:
-    return Party(id=member, person_id=f"shop:{member}")
-
-
-def row(
-    member: str, quantity: int, value: int, version: int, party: Party | None = None
-) -> PurchaseRow:
-    return PurchaseRow(
-        group_id="G",
-        request_id="R",
-        member_id=member,
-        version=version,
-        quantity=quantity,
-        value=value,
-        currency="EUR",
-        period=Period(opens_at=T, closes_at=T + DAY),
-        orders=1,
-        person_id=party.person_id if party else None,
-    )
-
-
-def state(status: str, *, quantity: int = 0, value: int = 0, members: int = 0) -> PurchaseState:
-    return PurchaseState.model_validate(
-        {
-            "group_id": "G",
-            "request_id": "R",
-            "version": 9,
-            "status": status,
-            "quantity": quantity,
-            "value": value,
-            "members": members,
-            "closed_at": None if status == "open" else T,
-        }
-    )
-
-
-def amounts(sent: Sequence[Message]) -> dict[str, int]:
-    """Who was sent which amount."""
-    return {each.member_id: each.amount for each in sent if isinstance(each, Favor)}
-
-
-def decided(sent: Sequence[Message]) -> FavorDecision:
-    """The one decision among what was sent, which is the last of it."""
-    (decision,) = (each for each in sent if isinstance(each, FavorDecision))
-    assert sent[-1] is decision
-    return decision
-
+from tests.rules.favor_group import (
+    DAY,
+    LADDER,
+    TEN_PERCENT,
+    Bought,
+    Group,
+    T,
+    amounts,
+    decided,
+    opened,
+    row,
+    state,
+)
 
 # --- the close -----------------------------------------------------------------------------------
 
@@ -462,119 +344,6 @@ def test_share_of_a_sum_is_not_taken_for_the_own_formula() -> None:
     group.buy(("ann", 1, 333), ("bob", 1, 333), ("cy", 1, 333))
     assert amounts(group.close("complete"))["ann"] == 34
     assert group.buy(("ann", 1, 333)) == []
-
-
-# --- letters -------------------------------------------------------------------------------------
-
-
-def letters(sent: Sequence[Message]) -> list[Notice]:
-    return [each for each in sent if isinstance(each, Notice)]
-
-
-def given(
-    member: str, version: int, basis: str, bought: tuple[int, int], **more: Any
-) -> list[Notice]:
-    """The letter of a favor of 10 % in tea."""
-    says = {"group_id": "G", "product": Product(name="tea"), "basis": basis, "currency": "EUR",
-            "quantity": bought[0], "value": bought[1], "percent": 10}  # fmt: skip
-    return [*notices("favor-given", mailed(member), "G", T, version, **says | more)]
-
-
-@pytest.mark.parametrize("scope", ["member", "group"])
-def test_each_favor_is_told_with_it(scope: str) -> None:
-    """With what it is of; who has no address and who gets no favor is told nothing."""
-    group = Group(TEN_PERCENT, scope=scope)
-    group.buy(("ann", 6, 600), ("cy", 0, 0), told=True)
-    group.buy(("bob", 4, 400))
-    sent = group.close("complete")
-    assert letters(sent) == given("ann", 1, "complete", (6, 600), amount=60)
-    assert amounts(sent) == {"ann": 60, "bob": 40}
-    decided(sent)
-    assert group.close("complete") == [], "nor is anything told again"
-
-
-def test_each_kind_of_favor_is_told_as_what_it_is() -> None:
-    for tier, status, wanted in (
-        ({"gift": "cup"}, "complete", {"gift": "cup", "percent": None, "amount": 0}),
-        ({"amount_off": 7}, "complete", {"percent": None, "amount": 70}),
-        ({"percent_off": 5}, "elapsed", {"percent": 100, "amount": 1_000}),
-    ):
-        group = Group(Tier(from_quantity=1, **tier), if_incomplete="cancel-all")
-        group.buy(("ann", 10, 1_000), told=True)
-        assert letters(group.close(status)) == given("ann", 1, status, (10, 1_000), **wanted)
-
-
-@pytest.mark.parametrize(
-    ("later", "wanted"),
-    [
-        ([("ann", 12, 1_200)], [("ann", 2, "late", (12, 1_200), 120)]),
-        ([("ann", 0, 0)], [("ann", 2, "return", (0, 0), 0)]),
-        ([("ann", 10, 1_000)], []),
-        (
-            [("ann", 9, 900), ("ann", 10, 1_000)],
-            [("ann", 2, "return", (9, 900), 90), ("ann", 3, "late", (10, 1_000), 100)],
-        ),
-        ([("zoe", 1, 100)], [("zoe", 1, "late", (1, 100), 10)]),
-    ],
-    ids=["late", "return", "nothing-new", "back-and-forth", "newcomer"],
-)
-def test_each_version_of_a_favor_is_told_once(later: list[Bought], wanted: list[Any]) -> None:
-    group = Group(TEN_PERCENT)
-    group.buy(("ann", 10, 1_000), told=True)
-    group.close("complete")
-    sent = group.buy(*later, told=True)
-    assert letters(sent) == [
-        letter for *of, amount in wanted for letter in given(*of, amount=amount)
-    ]
-    assert group.take(row("ann", 99, 9_900, 1, mailed("ann"))) == [], "an older row"
-
-
-@pytest.mark.parametrize("status", ["complete", "elapsed", "withdrawn"])
-def test_no_favor_is_no_letter(status: str) -> None:
-    group = Group(TEN_PERCENT)
-    group.buy(("ann", 9, 900), told=True)
-    assert letters(group.close(status)) == letters(group.buy(("ann", 12, 1_200), told=True)) == []
-
-
-def test_letters_go_to_the_latest_person() -> None:
-    """A newer row replaces the person of an older one, also if it names none."""
-    group = Group(Tier(from_quantity=1, percent_off=10))
-    group.buy(("ann", 1, 100), ("bob", 1, 100), told=True)
-    group.buy(("ann", 2, 200))
-    assert [letter.key for letter in letters(group.close("complete"))] == ["shop:bob"]
-    assert [letter.key for letter in letters(group.buy(("ann", 3, 300), told=True))] == ["shop:ann"]
-
-
-@pytest.mark.parametrize("scope", ["member", "group"])
-def test_letters_go_with_their_chunk(scope: str) -> None:
-    """At most two messages for each row of a call, and the decision after the last."""
-    group = Group(Tier(from_quantity=1, percent_off=10), scope=scope)
-    for n in range(1_250):
-        group.rows[f"member/m{n:04}"] = rows.Purchaser(1, 1, 100, person_id=f"m{n:04}")
-    closed = state("complete", quantity=1_250, value=125_000, members=1_250)
-    FAVORS_PROCESSOR.on[PurchaseState](closed, group.rows, T)
-    sent = []
-    while "chunk/decide" in group.rows:
-        sent.append(FAVORS_PROCESSOR.chunks["decide"](group.rows, T))
-    assert [len(each) for each in sent][-3:] == [1_000, 1_000, 501]
-    told = [letter.key for each in sent for letter in letters(each)]
-    assert told == [f"m{n:04}" for n in range(1_250)]
-    assert decided(sent[-1]).members == 1_250
-
-
-def test_rows_from_before_there_were_letters_are_read() -> None:
-    """Favors are given as ever; nothing is told where the product is not known."""
-    old: dict[str, tuple[Any, dict[str, Any]]] = {
-        "terms": (rows.Terms, {"favor": FavorTerms(tiers=LADDER).model_dump_json(),
-                               "if_incomplete": "none", "currency": "EUR"}),
-        "member/ann": (rows.Purchaser, {"version": 1, "quantity": 10, "value": 1_000}),
-    }  # fmt: skip
-    group = Group(*LADDER)
-    for name, (kind, written) in old.items():
-        group.rows[name] = msgspec.json.decode(msgspec.json.encode(written), type=kind)
-    sent = [*group.take(row("bob", 1, 100, 1, mailed("bob"))), *group.close("complete")]
-    assert amounts(sent) == {"ann": 100, "bob": 10}
-    assert letters(sent) == []
 
 
 # --- the end -------------------------------------------------------------------------------------

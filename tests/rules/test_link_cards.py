@@ -182,7 +182,7 @@ def visit(language: str = "en") -> Visit:
             "6 of 10 ordered. €9.00 each. The group purchase has ended.",
         ),
         ("en", {"closes_at": NOW}, "6 of 10 ordered. €9.00 each. The group purchase has ended."),
-        ("ja", {}, "注文 6 / 10 点。1点€9.00です。2026年3月12日 0:03 JSTまで受け付けています。"),
+        ("ja", {}, "注文 6 / 10点。1点€9.00です。2026年3月12日 0:03 JSTまで受け付けています。"),
     ],
 )
 def test_a_summary_says_count_price_and_deadline(

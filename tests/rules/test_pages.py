@@ -544,7 +544,7 @@ def test_a_problem_that_only_the_rules_find_is_shown_in_the_reader_s_language() 
         for language in languages()
     }
     assert "Number of products: Is 0: give at least 1." in shown["en"]
-    assert "目標の数量：0 は小さすぎます。1 以上で指定してください。" in shown["ja"]  # noqa: RUF001
+    assert "目標の数量：0は小さすぎます。1以上で指定してください。" in shown["ja"]  # noqa: RUF001
     assert "give at least" not in shown["ja"]
     for each in shown.values():
         assert "s odd: mend it" in each, "what is not known stays as it was told"

@@ -482,9 +482,11 @@ def test_a_payment_that_failed_is_told_and_tried_again_only_when_asked() -> None
     name = _call(group)
     sent = provider.settle(name, Reply("declined", "card-declined"), group, T)
     told = [each for each in sent if isinstance(each, Notice)]
-    assert [(each.kind, each.says.party_id, each.recipient_id) for each in told] == [
-        ("payment-failed", "ann", "shop:ann"),
-        ("payment-failed", "org", "m-org"),
+    assert [
+        (each.kind, each.says.party_id, each.recipient_id, each.says.role) for each in told
+    ] == [
+        ("payment-failed", "ann", "shop:ann", None),
+        ("payment-failed", "org", "m-org", "organizer"),
     ]
     assert name not in group
     again = PaymentRetried(group_id=GROUP, payment_id=payment_id, at=T)

@@ -59,14 +59,14 @@ def test_facts_stay_beside_their_names(screen: StringIO) -> None:
     made = console.grid()
     made.add_row("Product", "Sencha, 1 kg")
     made.add_row("Link", ADDRESS)
-    made.add_row("Favor", "from 5: 5 % off; " * 8)
+    made.add_row("Discount", "from 5: 5 % off; " * 8)
     console.print_table(made)
     lines = lines_of(screen)
-    assert lines[0] == "Product  Sencha, 1 kg"
+    assert lines[0] == "Product   Sencha, 1 kg"
     assert any(line.endswith(ADDRESS) for line in lines)
     folded = [line for line in lines if "% off" in line]
-    assert folded[0].startswith("Favor    from 5")
-    assert all(line.startswith("           ") and len(line) <= 80 for line in folded[1:])
+    assert folded[0].startswith("Discount  from 5")
+    assert all(line.startswith("          ") and len(line) <= 80 for line in folded[1:])
 
 
 def test_json_is_never_folded(

@@ -423,7 +423,8 @@ async def test_a_paper_names_nobody_to_another_person_who_ordered_in_the_payer_s
     of, terms = invoice(MAILBOX), group(1)
     await write(url, of, terms, person(MAILBOX), row(MAILBOX, MAILBOX))
     maker = Maker(reader, access)
-    paper = await paper_shown(maker, of, terms, "en", with_address=True, is_named=False)
+    payer = Actor("payer", MAILBOX, client="192.0.2.1", is_anothers=True)
+    paper = await paper_shown(maker, payer, of, terms, "en", with_address=True)
     assert [each.partition(": ")[0] for each in paper.payer] == ["Customer"]
 
 

@@ -164,8 +164,8 @@ def test_story_is_told_to_its_end(tmp_path: Path) -> None:
     )
     assert told.returncode == 0, told.stdout + told.stderr
     said = " ".join(told.stdout.split())  # Lines are folded at 80 columns.
-    assert "3 favors of 7.20 EUR in all" in said
-    assert "24 favors of 112.80 EUR in all" in said
+    assert "3 discounts of 7.20 EUR in all" in said
+    assert "24 discounts of 112.80 EUR in all" in said
     assert "sato, west, east are called to outbid, nobody else" in said
     assert "the contract is concluded with sato at 850.00 EUR" in said
     assert "the home page lists the group purchase" in said

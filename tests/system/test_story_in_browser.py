@@ -183,7 +183,7 @@ def test_a_group_purchase_from_its_start_to_everyone_s_favor(
     expect(count).to_have_text("6")
     expect(onlooker.locator(".ladder .here")).to_have_count(2)
 
-    expect(onlooker.locator(".verdict.good")).to_contain_text("20% 引き、合計 €12.00")
+    expect(onlooker.locator(".verdict.good")).to_contain_text("20%引き、合計€12.00")
     rows = organizer.locator("tbody tr")
     expect(rows).to_have_count(3)
     for favor in ("€6.00", "€4.00", "€2.00"):

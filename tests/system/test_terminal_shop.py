@@ -83,7 +83,7 @@ def test_a_group_from_its_request_to_its_favors(api: Api, definition: str) -> No
     shown = jointbuy("show", group.lower().replace("-", " "))
     lines = lines_of(shown)
     assert lines[group].endswith("open  3 of 5 ordered"), shown
-    assert lines["Favor"].endswith("from 2: 10 % off (each on their own value)")
+    assert lines["Discount"].endswith("from 2: 10 % off (each on their own value)")
     assert lines["Orders"].endswith("  shop, admin")
     elsewhere = jointbuy("order", group, "--source", "rival", "--member", "eve", "--quantity", "1")
     assert (elsewhere.exit_code, "not-this-shop" in elsewhere.err) == (1, True), elsewhere

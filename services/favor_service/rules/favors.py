@@ -30,7 +30,7 @@ from runtime.rows import (
 )
 from schemas.favors import Favor, FavorDecision
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import NUMBER_MAX, SUM_MAX, Basis, FavorTerms, Message, Tier
+from schemas.parts import NUMBER_MAX, SUM_MAX, Basis, FavorTerms, Message, Method, Tier
 from schemas.reasons import RecordReason
 from services.favor_service.rows import (
     CHUNKS,
@@ -60,8 +60,16 @@ def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequen
             currency=message.currency,
             product_name=message.product.name,
             product_id=message.product.id,
+            method=_method(message),
+            payment_scope=message.payment.scope,
         )
     return []
+
+
+def _method(terms: PurchaseOpened) -> Method | None:
+    """How every member pays; members in parts may pay otherwise, and come on another topic."""
+    has_own = any(each.payment and each.payment.method for each in terms.members)
+    return None if has_own or terms.member_parts else terms.payment.method
 
 
 def take_row(message: PurchaseRow, rows: Rows, now: datetime) -> Sequence[Message]:

@@ -7,7 +7,7 @@ from runtime.rows import Rows
 from schemas.favors import Favor
 from schemas.letters import Notice, notices
 from schemas.parts import Party, Product
-from services.favor_service.rows import TERMS, Purchaser
+from services.favor_service.rows import DECISION, TERMS, Purchaser
 
 
 def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequence[Notice]:
@@ -32,4 +32,7 @@ def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequ
         gift=favor.gift,
         quantity=purchaser.quantity,
         value=purchaser.value,
+        is_cancelled=rows[DECISION].cancel_all or None,
+        method=terms.method,
+        payment_scope=terms.payment_scope or None,
     )

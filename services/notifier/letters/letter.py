@@ -157,7 +157,8 @@ def _action(notice: Notice, links: LinkMaker) -> str:
         return links.confirm(notice.about, notice.says.application_id)
     if notice.kind == "confirm-order":
         return links.confirm_order(notice)
-    if notice.kind in ("payment-done", "payment-failed"):
+    is_payers = notice.kind in ("payment-done", "payment-failed")
+    if is_payers and notice.says.role != "organizer":
         return links.payments(notice.about, notice.says.party_id, notice.says.order_id or "")
     if facts.can_counter(notice):
         return links.counter_offer(notice.about, notice.says.party_id)
@@ -172,7 +173,7 @@ def _mood(notice: Notice) -> Mood:
         return "ask" if facts.can_counter(notice) else "bad"
     if notice.kind == "contract-concluded" and says.role == "seller":
         return "plain"
-    if notice.kind == "favor-given" and not (says.amount or says.gift):
+    if notice.kind == "favor-given" and (says.is_cancelled or not (says.amount or says.gift)):
         return "plain"
     return _MOODS.get(notice.kind, "good")
 

@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from domain.letters import is_about_auction
+from domain.money import CURRENCIES
 from domain.unverified import LEFT_OUT, without_links
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
 from schemas.parts import SUM_MAX, Problem
 from schemas.reasons import OfferReason, PaymentFailure, ReturnRefusal
+from schemas.refusals import ProblemCode
 from services.notifier.rules import labels
 from services.notifier.rules.headers import NAME_MAX, clean
 from services.notifier.rules.labels import Room
@@ -162,6 +164,8 @@ def values(notice: Notice, name: str, writes: Writes) -> dict[str, Any]:
         **_times(notice, writes),
         **_codes(notice, writes),
         "is_unconfirmed": notice.kind == "confirm-order",
+        "is_of_stranger": notice.kind in ("confirm-application", "application-refused"),
+        "is_invitation": notice.kind == "invitation",
         "optional": notice.kind in OPTIONAL_KINDS,
         "kind_name": texts(language).gettext(labels.KINDS[notice.kind]),
         "room": room,
@@ -171,19 +175,46 @@ def values(notice: Notice, name: str, writes: Writes) -> dict[str, Any]:
 def rows(notice: Notice, known: Mapping[str, Any], language: str) -> tuple[list[Row], list[Row]]:
     """The large rows, and those below; ``known`` are the letter's ``values``."""
     large, small = _ROWS[notice.kind]
+    left_out = _left_out(known)
+    names = _other_labels(notice, known)
+
+    def picked(labelled: str) -> Iterator[Row]:
+        for each in labelled.split():
+            label, _, key = each.partition("=")
+            value = known[key or label]
+            if value is not None and label not in left_out:
+                name = labels.LABELS[names.get(label, label)]
+                yield Row(texts(language).gettext(name), value)
+
+    return list(picked(large)), list(picked(small))
+
+
+def _left_out(known: Mapping[str, Any]) -> frozenset[str]:
+    """Labels of rows that would repeat another row, or mislead."""
+    left_out: set[str] = set()
+    if not known["is_cheaper"]:
+        left_out.add("before_price")
+    if known["shown_minimum"] == known["before_minimum"]:
+        left_out.add("before_minimum")
+    if known["verdict"] == "shown":
+        left_out |= {"shown_price_now", "shown_minimum_now"}
+    if known["code"]:
+        left_out.add("method")  # a code is no way to pay
+    if known["is_cancelled"]:
+        left_out.add("favor_percent")
+    return frozenset(left_out)
+
+
+def _other_labels(notice: Notice, known: Mapping[str, Any]) -> Mapping[str, str]:
+    """Labels of rows that have another name in this letter."""
+    names: dict[str, str] = {}
     if known["is_return"]:
-        small = small.replace("order ", "return=order ")
-    if notice.says.verdict == "shown":
-        small = small.replace(" shown_price_now=shown_price shown_minimum_now=shown_minimum", "")
-    return list(_picked(large, known, language)), list(_picked(small, known, language))
-
-
-def _picked(names: str, known: Mapping[str, Any], language: str) -> Iterator[Row]:
-    for name in names.split():
-        label, _, key = name.partition("=")
-        value = known[key or label]
-        if value is not None:
-            yield Row(texts(language).gettext(labels.LABELS[label]), value)
+        names["order"] = "return"
+    if known["is_cancelled"]:
+        names["favor"] = "amount"
+    if notice.says.closes_at is not None and not known["is_open"]:
+        names["deadline"] = "closed"
+    return names
 
 
 def _of_what(notice: Notice, language: str) -> dict[str, Any]:
@@ -271,6 +302,7 @@ def _counts(says: Says, writes: Writes) -> dict[str, Any]:
         if applicants is None
         else labels.buyers(applicants, writes.number(applicants), language),
         "has_reservations": bool(says.reservations),
+        "has_units": says.quantity != 0,
     }
 
 
@@ -310,7 +342,7 @@ def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
     if says.reason is not None:
         writing = _writing(writes)
         reason = explained(_REASONS.get(notice.kind, {}), code or "?", writing)
-        sentences = [reason, *(_problem(each, writing) for each in says.problems)]
+        sentences = [reason, *(_problem(each, says, writes) for each in says.problems)]
         reason = paragraph(sentences, writes.language)
     return {
         "role": says.role,
@@ -318,6 +350,10 @@ def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
         "verdict": says.verdict,
         "payment_kind": says.payment_kind,
         "is_card": says.method == "card",
+        "is_by_shop": says.method == "shop",
+        "is_of_buyer": says.role == "organizer",
+        "payment_scope": says.payment_scope,
+        "is_cancelled": bool(says.is_cancelled),
         "is_reversed": says.reason == PaymentFailure.DISPUTE_LOST,
         "reason": reason,
         "is_return": notice.kind == "order-refused" and says.reason == ReturnRefusal.EXCEEDS_ORDERS,
@@ -332,11 +368,24 @@ def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem, writing: Writing) -> str:
+def _problem(problem: Problem, says: Says, writes: Writes) -> str:
     """What is wrong with a field, as a sentence."""
+    writing = _writing(writes)
     name = clean(field_name(problem.field, writing), ID_MAX)
-    said = told(problem, writing, lambda text: clean(text, TEXT_MAX))
+    said = told(_in_money(problem, says, writes), writing, lambda text: clean(text, TEXT_MAX))
     return writing.sentence(writing.text(FIELD_AND_PROBLEM, {"field": name, "problem": said}))
+
+
+def _in_money(problem: Problem, says: Says, writes: Writes) -> Problem:
+    """A problem with a range of minor units, with the range as people write money."""
+    params = problem.params or {}
+    amounts = {key: value for key, value in params.items() if isinstance(value, int)}
+    if problem.code != ProblemCode.OUT_OF_MONEY_RANGE or says.currency not in CURRENCIES:
+        return problem
+    if amounts.keys() != params.keys():
+        return problem
+    written = {key: writes.money(amount, says.currency) for key, amount in amounts.items()}
+    return problem.model_copy(update={"code": ProblemCode.OUT_OF_RANGE, "params": written})
 
 
 def _unverified(text: str) -> str:

@@ -11,6 +11,7 @@ Room = Literal["groups", "auctions"]
 
 #: What a row of facts is called.
 LABELS: dict[str, str] = {
+    "closed": mark("Closed"),
     "code": mark("Code"),
     "amount": mark("Amount"),
     "applicants": mark("Buyers"),

@@ -109,16 +109,18 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
 
 def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[Notice]:
     """To the payer and the organizer, once for each try."""
-    payer = None if move.kind == "release" else _payer(move, rows)
+    owner = _payer(move, rows)
+    payer = None if move.kind == "release" else owner
     # One id may be two people: the organizer's, and that of another shop's member.
     parties = dict.fromkeys(each for each in (payer, _organizer(rows)) if each is not None)
     said = _said(payment_id, move, rows.key)
     # The payment has the reason that a shop gave. It is for the people who repair it.
     said["reason"] = None if move.method == "shop" else move.problem
     for party in parties:
-        link = _link_to(move, party, rows) if party == payer else {}
+        is_own = move.payer == ORGANIZER or party == owner
+        more = _link_to(move, party, rows) if is_own else {"role": "organizer"}
         yield from notices(
-            "payment-failed", party, rows.key, now, payment_id, move.keys, **said, **link
+            "payment-failed", party, rows.key, now, payment_id, move.keys, **said, **more
         )
 
 

@@ -43,7 +43,6 @@ async def paper_shown(
     language: str | None,
     *,
     with_address: bool,
-    is_named: bool = True,
 ) -> Paper:
     """The paper of an invoice or credit note, in the payer's language unless one is asked for.
 
