@@ -1,8 +1,8 @@
 """The ids under which people's addresses stand in the topic ``people``.
 
-An id of ours (``m-…``, made from the mailbox) is a person's id as it stands. Other ids are marked
-with their issuer, as two shops may both have a member ``ann``. So nobody can change the address of
-another issuer's person.
+An id that the storefront makes from an address (``m-…``) is a person's id as it stands. Other ids
+are marked with their issuer, as two shops may both have a member ``ann``. So nobody can change the
+address of another issuer's person.
 """
 
 from hashlib import sha256

@@ -61,7 +61,7 @@ class Shop:
         access = Access(pages, Links("a secret of the tests"), cast("Any", None), cast("Any", None))
         means: Any = self
         commands = commands_of(pages, means, means, means, access, means)
-        self.commands, self.id_of = commands.orders, commands.ids.of_address
+        self.commands, self.ids = commands.orders, commands.ids
 
     async def fact(self, topic: str, key: str) -> Message | None:
         return self.facts.get(key)
@@ -120,7 +120,7 @@ def test_every_order_by_a_link_is_sent_as_unconfirmed(
     # A typed address changes neither the list's address nor another person's.
     sent_on = None if actor is ANN else EMAIL
     assert sent.member_email == sent_on
-    assert sent.person_id == (shop.id_of(EMAIL) if sent_on else None)
+    assert sent.person_id == (shop.ids.person_of(EMAIL) if sent_on else None)
 
 
 @pytest.mark.parametrize("scope", ["member", "group"])

@@ -23,7 +23,6 @@ from runtime.settings import Settings
 from schemas.auctions import Applied
 from schemas.groups import GroupPurchase
 from schemas.orders import Order, PurchaseRow
-from schemas.parts import Contact
 from schemas.payments import Payment
 from schemas.people import PEOPLE, Person, PersonErased
 from services.storefront.access.callers import Access, Actor, Kind
@@ -457,18 +456,30 @@ async def test_a_request_names_people_of_whoever_asks_whatever_it_says(
 
 
 @pytest.mark.parametrize("who", ["leaf", "admin", None])
-async def test_a_mailbox_is_one_person_for_all(shops: Shops, who: str | None) -> None:
-    people = {"organizer": {"email": EMAIL}, "members": [{"email": "ANN@people.example"}]}
+@pytest.mark.parametrize(
+    ("spelling", "is_same"),
+    [
+        ("ANN@people.example", True),
+        ("ann@PEOPLE.example", True),
+        ("ann+gone@people.example", False),
+    ],
+)
+async def test_a_mailbox_counts_once_but_only_one_address_is_one_person(
+    shops: Shops, who: str | None, spelling: str, is_same: bool
+) -> None:
+    """Else whoever types another spelling changes where all letters of the mailbox go."""
+    people = {"organizer": {"email": EMAIL}, "members": [{"email": spelling}]}
     body = {"definition_id": "d-001", "number_of_products": 2} | people
     status, words = await shops.post(who, "/group-purchases", body)
     assert status == 202, words
     (request,) = shops.site.asked
-    reached: list[Contact] = [*request.members]
-    assert request.organizer is not None
-    ids = {each.reached_as for each in (*reached, request.organizer)}
-    assert len(ids) == 1
-    assert ids == {request.organizer.id}
-    assert request.organizer.id.startswith("m-")
+    organizer, (member,) = request.organizer, request.members
+    assert organizer is not None
+    assert organizer.id == member.id
+    assert (organizer.reached_as == member.reached_as) == is_same
+    ids = {organizer.id, organizer.reached_as, member.reached_as}
+    assert len(ids) == (2 if is_same else 3)
+    assert all(each is not None and each.startswith("m-") for each in ids)
 
 
 @pytest.mark.parametrize(("what", "who", "given", "named"), NAMED, ids=[each[0] for each in NAMED])

@@ -265,7 +265,7 @@ class ReservationCommands:
             made = f"{actor.id}:{person.id}"
             if len(made) > 64:
                 made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
-        return Contact(id=made, **contact_fields(actor, person))
+        return Contact(id=made, **contact_fields(actor, person, self._ids))
 
     async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
         """Say that the applicant followed the letter's link; the caller has checked the link.

@@ -155,7 +155,7 @@ class GroupCommands:
         if organizer_id is None:
             # An organizer without an address is known by the link alone.
             organizer_id = f"o-{self._access.seal('organizer', request_id)[:20]}"
-        organizer = Contact(id=organizer_id, **contact_fields(actor, person))
+        organizer = Contact(id=organizer_id, **contact_fields(actor, person, self._ids))
         outcome = await self._reader.fact(REQUEST_OUTCOMES.name, request_id)
         if outcome is None:
             await self._need_definition(given.definition_id)
@@ -235,7 +235,7 @@ class GroupCommands:
         return ListedMember(
             id=member_id,
             payment=None if own is None else MemberPayment(method=own.method),
-            **contact_fields(actor, person),
+            **contact_fields(actor, person, self._ids),
         )
 
     def _person_id(self, actor: Actor, person: PersonGiven, field: str) -> str | None:

@@ -7,6 +7,7 @@ command on the log.
 import secrets
 
 from domain.addresses import canonical
+from domain.mailboxes import usable
 from services.storefront.access.callers import Access, Actor
 from services.storefront.readmodel.owners import MARK_CHARACTERS
 
@@ -33,5 +34,13 @@ class Ids:
         return actor.kind == "shop" and made.partition("-")[2].startswith(self.mark(actor))
 
     def of_address(self, email: str) -> str:
-        """A person's id, the same for all spellings of their address, which it does not reveal."""
+        """A party's id, the same for all spellings of their address, which it does not reveal."""
         return "m-" + self._access.seal("person", canonical(email))[:24]
+
+    def person_of(self, email: str) -> str:
+        """The id in ``people`` of whoever reads the mail to a valid address.
+
+        A server may give ``ann+shop@`` to somebody else than ``ann@``. So they are two people,
+        though they count as one party, and neither can change where the other's letters go.
+        """
+        return "m-" + self._access.seal("mailbox", usable(email).lower())[:24]

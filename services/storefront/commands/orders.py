@@ -205,7 +205,7 @@ class OrderCommands:
             group_id=group.group_id,
             member_id=member_id,
             # Not the member's person: the link may be in the hands of somebody else.
-            person_id=self._ids.of_address(person.email) if person.email else None,
+            person_id=self._ids.person_of(person.email) if person.email else None,
             quantity=given.quantity,
             ordered_at=at,
             unconfirmed=True,
