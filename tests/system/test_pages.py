@@ -270,7 +270,7 @@ def test_a_group_purchase_by_its_forms(api: Api, somebody: Open) -> None:
     assert group
     place = f"/groups/{group[1]}"
     assert name in bob.get("/").text
-    assert "10% 引き" in bob.get(place).text
+    assert "10%引き" in bob.get(place).text
     for secret in (mail, "Ada"):
         assert secret not in bob.get(place).html
 
