@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint rules-to-o rules-from-p around-rules format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
+.PHONY: help setup demo story test check lint rules-to-o rules-from-p of-storefront around-rules format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,7 +37,7 @@ test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=3
 	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=4 rules-to-o rules-from-p around-rules lint
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=5 rules-to-o rules-from-p of-storefront around-rules lint
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
@@ -55,9 +55,11 @@ rules-to-o: $(STAMP)
 rules-from-p: $(STAMP)
 	@$(QUICK) tests/rules/test_[p-z]*.py
 
+of-storefront: $(STAMP)
+	@$(QUICK) tests/storefront
+
 around-rules: $(STAMP)
-	@$(QUICK) tests/domain tests/runtime tests/storefront tests/contracts tests/oracle tests/simulator \
-		tests/texts
+	@$(QUICK) tests/domain tests/runtime tests/contracts tests/oracle tests/simulator tests/texts
 
 format: $(STAMP) ## Format, and fix what ruff can fix
 	@$(BIN)/ruff format .
