@@ -28,7 +28,7 @@ from runtime.admin import create_topics
 from runtime.clients import consumer
 from runtime.ports import free_port
 from runtime.settings import Settings
-from schemas.shops import SHOP_EVENTS
+from schemas.shop_orders import SHOP_EVENTS
 from stack import brokers
 
 SECRET = "of this run only"

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.parts import (
     EMAIL_MAX,
+    Business,
     Contact,
     Count,
     Id,
@@ -46,7 +47,7 @@ Verdict = Literal["shown", "not-better", "refused"]
 # --- sellers -------------------------------------------------------------------------------------
 
 
-class SellerRegistered(Message):
+class SellerRegistered(Business, Message):
     """Someone wants to sell; may not before an admin, or the deployment's own rule, approves."""
 
     type: Literal["SellerRegistered"] = "SellerRegistered"
@@ -57,6 +58,24 @@ class SellerRegistered(Message):
     time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
     registered_at: Instant
     keyed_by: ClassVar[str] = "seller_id"
+
+
+class SellerDescribed(Business, Message):
+    """How a registered seller presents itself from now on; the newest ``at`` wins.
+
+    It replaces all that was said before. The name and the address for letters stay, as an admin
+    approved them.
+    """
+
+    type: Literal["SellerDescribed"] = "SellerDescribed"
+    seller_id: Id
+    at: Instant
+    keyed_by: ClassVar[str] = "seller_id"
+
+    @property
+    def event_id(self) -> str:
+        """The seller and the time."""
+        return f"{self.seller_id}/{self.at.isoformat()}"
 
 
 class SellerAct(Message):
@@ -93,7 +112,7 @@ class StandingSince(Model):
     since: Instant
 
 
-class Seller(Message):
+class Seller(Business, Message):
     """A seller and every standing so far, the oldest first; the last of them is ``standing``."""
 
     type: Literal["Seller"] = "Seller"
@@ -348,10 +367,16 @@ SELLER_REGISTRATIONS = Topic(
     name="seller-registrations",
     kind="command",
     key="seller_id",
-    messages=(SellerRegistered, SellerApproved, SellerSuspended, SellerReinstated),
+    messages=(
+        SellerRegistered,
+        SellerDescribed,
+        SellerApproved,
+        SellerSuspended,
+        SellerReinstated,
+    ),
     producers=("storefront",),
     consumers=("auction_service",),
-    purpose="Who wants to sell, and what admins decide of them.",
+    purpose="Who wants to sell, how they present themselves, and what admins decide of them.",
 )
 
 

@@ -2,12 +2,27 @@
 
 from collections.abc import Mapping
 
-from schemas import auctions, favors, groups, letters, ops, orders, payments, people, shops
+from schemas import (
+    auctions,
+    favors,
+    groups,
+    images,
+    letters,
+    ops,
+    orders,
+    payments,
+    people,
+    shop_orders,
+    shops,
+)
 from schemas.ops import WITH_PROCESSORS
 from schemas.topic import Topic
 
 #: In the order in which documents list their topics.
-AREAS = (people, groups, orders, shops, payments, favors, auctions, letters, ops)
+AREAS = (
+    *(people, shops, images, groups, orders, shop_orders),
+    *(payments, favors, auctions, letters, ops),
+)
 
 
 def buries(topic: Topic) -> str | None:

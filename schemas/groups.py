@@ -115,7 +115,8 @@ class RequestRefused(Message):
 class Terms(Message):
     """All that a group purchase runs under.
 
-    Orders of ``sources`` count; if there are none, orders of any source count.
+    Orders of ``sources`` count; if there are none, orders of any source count. ``shop_id`` is the
+    shop that sells, ``seller_id`` the seller of the auction whose contract it is.
     """
 
     group_id: Id
@@ -141,6 +142,8 @@ class Terms(Message):
     if_incomplete: IfIncomplete = "as-reached"
     visibility: Visibility = "public"
     sources: tuple[Id, ...] = ()
+    shop_id: Id | None = None
+    seller_id: Id | None = None
     keyed_by: ClassVar[str] = "group_id"
 
 
@@ -173,6 +176,8 @@ class GroupPurchaseRequested(Message):
     Terms may be left to the definition it names. All but the identity may be missing or impossible
     here: the rules refuse that with every problem named. Orders of ``sources`` count; if there are
     none, those of the definition's shop, and without a definition those of any source.
+    ``shop_id`` is the shop whose key the request came with; a definition's shop goes before it.
+    ``seller_id`` is the seller of the auction whose contract the request is.
     """
 
     type: Literal["GroupPurchaseRequested"] = "GroupPurchaseRequested"
@@ -195,6 +200,8 @@ class GroupPurchaseRequested(Message):
     if_incomplete: IfIncomplete | None = None
     visibility: Visibility = "public"
     sources: Annotated[tuple[Id, ...], Field(max_length=SOURCES_MAX)] = ()
+    shop_id: Id | None = None
+    seller_id: Id | None = None
     keyed_by: ClassVar[str] = "request_id"
 
 

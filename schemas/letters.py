@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
 
 from domain.addresses import canonical
 from schemas.auctions import ShownOffer, Verdict
@@ -30,8 +32,11 @@ from schemas.topic import Topic
 LetterKind = Literal[
     "id-issued",
     "confirm-order",
+    "order-waits",
     "order-counted",
     "order-refused",
+    "group-message",
+    "links-again",
     "favor-given",
     "payment-done",
     "payment-failed",
@@ -53,8 +58,31 @@ Role = Literal["organizer", "member", "applicant", "winner", "seller"]
 
 #: Those a recipient can unsubscribe from; all others are part of a contract.
 OPTIONAL_KINDS = frozenset(
-    {"condition-improved", "invitation", "offer-judged", "deadline-reminder"}
+    {"condition-improved", "invitation", "offer-judged", "deadline-reminder", "group-message"}
 )
+
+
+#: What a link lets its holder do: the organizer's page, the seller's desk, a payer's payments, an
+#: order, a reservation, or a seller's offer in an auction.
+HeldRole = Literal["organizer", "seller", "payer", "member", "applicant"]
+LINKS_MAX = 50
+
+
+class HeldLink(Model):
+    """A link that a person may have again; the notifier makes and signs it.
+
+    ``about`` is the group, auction or seller, ``party_id`` the person's id there. ``name`` tells
+    people which it is: the product's name, or the seller's. ``application_id`` is the applicant's
+    reservation, ``order_id`` and ``source`` the member's order.
+    """
+
+    role: HeldRole
+    about: Id
+    party_id: Id
+    name: Annotated[str, StringConstraints(max_length=1_000)]
+    application_id: Id | None = None
+    order_id: Id | None = None
+    source: Id | None = None
 
 
 class Says(Model):
@@ -69,6 +97,9 @@ class Says(Model):
     ``confirm_by`` is when an unconfirmed order expires. ``payment_scope`` says who pays in the
     group, and ``is_cancelled`` that the group stayed incomplete and each member gets all money
     back. ``role`` of a ``payment-failed`` is organizer if the payment is a member's.
+    ``shop_id`` and ``seller_id`` name who sells: the letter has their names and contacts.
+    ``words`` are the organizer's own, ``links`` those that the recipient asked for again.
+    ``pay_by`` is when an order without its money no longer counts.
     """
 
     party_id: Id
@@ -110,14 +141,22 @@ class Says(Model):
     reservations: Count | None = None
     applicants: Count | None = None
     seller_name: Text | None = None
+    shop_id: Id | None = None
+    seller_id: Id | None = None
+    words: Text | None = None
+    links: Annotated[tuple[HeldLink, ...], Field(max_length=LINKS_MAX)] = ()
+    pay_by: Instant | None = None
 
 
 # The fields without which a letter of a kind can't be written.
 _SAID: dict[LetterKind, str] = {
     "id-issued": "role group_id request_id product number_of_products opens_at closes_at",
     "confirm-order": "group_id source order_id quantity value product closes_at confirm_by",
+    "order-waits": "group_id source order_id quantity value product closes_at method",
     "order-counted": "group_id source order_id quantity value product closes_at",
     "order-refused": "group_id source order_id quantity reason",
+    "group-message": "group_id product words",
+    "links-again": "links",
     "favor-given": "group_id product basis amount",
     "payment-done": "payment_id payment_kind method amount currency",
     "payment-failed": "payment_id payment_kind method amount currency",
@@ -157,7 +196,7 @@ class Notice(Message):
 
 def missing(notice: Notice) -> Sequence[str]:
     """The fields without which the letter of its kind can't be written, if it lacks any."""
-    return sorted(name for name in SAID[notice.kind] if getattr(notice.says, name) is None)
+    return sorted(name for name in SAID[notice.kind] if getattr(notice.says, name) in (None, ()))
 
 
 def notice_id(kind: LetterKind, about: str, party_id: str, *of: object) -> str:
@@ -283,6 +322,8 @@ NOTICES = Topic(
         "favor_service",
         "payment_service",
         "auction_service",
+        # The letter with a person's links, which no service knows together.
+        "storefront",
         "terminal",
     ),
     consumers=("notifier", "terminal"),

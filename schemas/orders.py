@@ -202,14 +202,41 @@ class OrderReturned(Message):
     keyed_by: ClassVar[str] = "group_id"
 
 
+#: Characters of an organizer's message.
+WORDS_MAX = 2_000
+
+
+class GroupMessage(Message):
+    """The organizer writes to all who are listed or have ordered; plain text."""
+
+    type: Literal["GroupMessage"] = "GroupMessage"
+    message_id: Id
+    group_id: Id
+    words: Annotated[str, StringConstraints(min_length=1, max_length=WORDS_MAX)]
+    at: Instant
+    keyed_by: ClassVar[str] = "group_id"
+
+    @property
+    def event_id(self) -> str:
+        """The group and the message."""
+        return f"{self.group_id}/{self.message_id}"
+
+
 ORDERS = Topic(
     name="orders",
     kind="command",
     key="group_id",
-    messages=(OrderPlaced, OrderConfirmed, OrderPaid, OrderCancelled, OrderReturned),
+    messages=(
+        OrderPlaced,
+        OrderConfirmed,
+        OrderPaid,
+        OrderCancelled,
+        OrderReturned,
+        GroupMessage,
+    ),
     producers=("shop_bridge", "storefront", "replay"),
     consumers=("order_service", "payment_service", "shop_bridge", "terminal"),
-    purpose="What purchasers order, confirm, pay, cancel and return, as shops tell it.",
+    purpose="What purchasers order, confirm, pay, cancel and return, and organizers' messages.",
 )
 
 

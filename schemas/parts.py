@@ -99,11 +99,57 @@ class Message(Model):
         return self.key if version is None else f"{self.key}@{version}"
 
 
+#: The id of an image in the topic ``images``: the SHA-256 of its stored bytes in hexadecimal.
+ImageId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+#: An address that pages and letters of ours link to, in ASCII as browsers send it. The storefront
+#: refuses an address with a user name or an unknown port when it is given.
+Url = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[!#-;=?-~]+$")]
+IMAGES_MAX = 8
+TAGS_MAX = 10
+#: A category or a tag: a word or a few, by which people find a product in lists.
+Tag = Annotated[
+    str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^/\x00-\x1f\x7f]+$")
+]
+
+
 class Product(Model):
-    """What is bought; the shop's id may be missing, the name not."""
+    """What is bought; the shop's id may be missing, the name not.
+
+    ``description`` is Markdown, of which pages show a safe part. ``url`` is the product's page in
+    the shop. ``images`` are shown in their order; the first stands for the product in lists.
+    """
 
     id: Id | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+    description: Text | None = None
+    url: Url | None = None
+    images: Annotated[tuple[ImageId, ...], Field(max_length=IMAGES_MAX)] = ()
+    category: Tag | None = None
+    tags: Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)] = ()
+
+
+#: Where an ``order_link`` gets the ids of the group and of the shop's product.
+GROUP_IN_LINK = "{group_id}"
+PRODUCT_IN_LINK = "{product_id}"
+
+
+class Business(Model):
+    """How a shop or a seller presents itself. All of it is public.
+
+    ``order_link`` leads to where members order: an address with ``{group_id}`` and, if it needs
+    it, ``{product_id}``, such as a cart link with a note. ``delivery`` says in plain text how and
+    where goods are sent, and at what cost. ``postal_address`` has several lines.
+    """
+
+    url: Url | None = None
+    order_link: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+    logo: ImageId | None = None
+    postal_address: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+    phone: Annotated[str, StringConstraints(max_length=40)] | None = None
+    terms_url: Url | None = None
+    privacy_url: Url | None = None
+    imprint_url: Url | None = None
+    delivery: Annotated[str, StringConstraints(max_length=2_000)] | None = None
 
 
 class MemberPayment(Model):

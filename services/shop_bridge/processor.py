@@ -21,7 +21,7 @@ from schemas.ops import TASKS
 from schemas.orders import ORDERS, OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment
 from schemas.people import PEOPLE
-from schemas.shops import (
+from schemas.shop_orders import (
     SHOP_EVENTS,
     SHOP_QUESTIONS,
     ProductAsked,

@@ -162,7 +162,9 @@ def scalars(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 
         case {"format": "date-time"}:
             instants = st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC))
             return instants.map(lambda at: at.isoformat().replace("+00:00", "Z"))
-        case {"type": "string", "pattern": pattern} if "maxLength" not in schema:
+        case {"type": "string", "pattern": pattern} if (
+            "maxLength" not in schema or pattern.startswith("^http")
+        ):
             return st.from_regex(pattern, fullmatch=True)
         case {"type": "string"}:
             plain = {"exclude_categories": ["Cs", "Cc"], "exclude_characters": "/"}
@@ -322,11 +324,11 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
 #: The facts of several writers. Each kind of task has one writer. A person's address is written by
 #: whichever service it comes to, and the newest counts.
 SEVERAL_WRITERS = (TASKS, PEOPLE)
-#: The messages with an address: a person's, those that bring one from outside, and a seller's, as
-#: the contact of a business is public.
+#: The messages with an address: a person's, those that bring one from outside, and a seller's or
+#: shop's, as the contact of a business is public.
 WITH_ADDRESS = {
     *("Person", "GroupPurchaseRequested", "MembersListed", "OrderPlaced", "OrderPaid", "Applied"),
-    *("ShopOrderSeen", "SellerRegistered", "Seller"),
+    *("ShopOrderSeen", "SellerRegistered", "Seller", "Shop"),
 }
 OF_A_PERSON = re.compile("(.+_)?(email|locale|time_zone)")
 

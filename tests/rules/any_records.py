@@ -20,7 +20,7 @@ from domain.people import name_mark
 from schemas.orders import Order
 from schemas.parts import AMOUNT_MAX, NUMBER_MAX, SUM_MAX, Contact, Message
 from schemas.people import Person
-from schemas.shops import ShopOrderSeen
+from schemas.shop_orders import ShopOrderSeen
 
 C = TypeVar("C")
 

@@ -15,7 +15,7 @@ from schemas.groups import GroupPurchase
 from schemas.ops import Task
 from schemas.orders import OrderPaid
 from schemas.parts import Message, Product
-from schemas.shops import ProductAsked, ProductTold, ShopOrderSeen
+from schemas.shop_orders import ProductAsked, ProductTold, ShopOrderSeen
 from services.shop_bridge.processor import INSTRUCTIONS
 from services.shop_bridge.rules.translations import shopify, woocommerce
 from services.shop_bridge.rules.translations.goods import Reading

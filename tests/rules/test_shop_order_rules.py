@@ -20,7 +20,13 @@ from schemas.ops import Task, next_version, order_task_id
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import Message, Product
 from schemas.people import Person
-from schemas.shops import ProductAsked, ShopOrderGone, ShopOrderRead, ShopOrderSeen, ShopOrderUnread
+from schemas.shop_orders import (
+    ProductAsked,
+    ShopOrderGone,
+    ShopOrderRead,
+    ShopOrderSeen,
+    ShopOrderUnread,
+)
 from services.order_service.rules import purchases as order_rules
 from services.shop_bridge.processor import PROCESSOR
 from services.shop_bridge.rules.settlement import fitting_id

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.parts import Message
-from schemas.shops import ShopOrderGone, ShopOrderSeen, ShopOrderUnnamed
+from schemas.shop_orders import ShopOrderGone, ShopOrderSeen, ShopOrderUnnamed
 from services.shop_bridge.rules.translations import shopify, woocommerce
 from services.shop_bridge.rules.versions import further, is_settled, version
 from tests.rules.test_shop_order_rules import CREATED, LATER, Bridge

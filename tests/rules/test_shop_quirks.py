@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.ops import Task
-from schemas.shops import ShopOrderEdited, ShopOrderSeen, ShopRefundSeen
+from schemas.shop_orders import ShopOrderEdited, ShopOrderSeen, ShopRefundSeen
 from services.shop_bridge.rules.translations import payloads, woocommerce
 from services.shop_bridge.rules.translations.payloads import UnreadableError
 from services.shop_bridge.rules.translations.shop_orders import Told

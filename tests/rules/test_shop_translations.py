@@ -16,7 +16,7 @@ from runtime.rows import MemoryRows
 from schemas.ops import Task
 from schemas.orders import ORDERS, OrderPaid
 from schemas.people import PEOPLE, Person
-from schemas.shops import (
+from schemas.shop_orders import (
     SHOP_EVENTS,
     ProductAsked,
     ShopOrderEdited,

@@ -35,7 +35,7 @@ from schemas.groups import GROUP_PURCHASE_REQUESTS
 from schemas.ops import DEAD_LETTERS
 from schemas.orders import ORDERS, OrderPaid
 from schemas.people import PEOPLE
-from schemas.shops import SHOP_EVENTS
+from schemas.shop_orders import SHOP_EVENTS
 from services.auction_service.processor import DESK
 from services.notifier.processor import LETTERS
 from stack.brokers import RunningBroker

@@ -22,7 +22,7 @@ import structlog
 from runtime.records import OutputRecord, milliseconds
 from runtime.settings import Settings
 from schemas.reasons import OrderReason
-from schemas.shops import ShopOrderRead, ShopOrderUnread
+from schemas.shop_orders import ShopOrderRead, ShopOrderUnread
 from services.shop_bridge.edge.door import WAIT_SECONDS_MAX
 from services.shop_bridge.edge.metrics import POLL_FAILURES, POLL_WAITING, POLLED, POLLED_UP_TO
 from services.shop_bridge.edge.poll_state import Position, State

@@ -26,7 +26,7 @@ from schemas.ops import DEAD_LETTERS
 from schemas.orders import ORDERS
 from schemas.parts import Message
 from schemas.reasons import OrderReason
-from schemas.shops import SHOP_EVENTS, ShopOrderUnread
+from schemas.shop_orders import SHOP_EVENTS, ShopOrderUnread
 from schemas.topic import Topic
 from services.shop_bridge.edge.letter_counts import LetterCounts
 from services.shop_bridge.rules import unusable

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from runtime.rows import DUE, Due, Rows, drop
 from schemas.parts import Message
-from schemas.shops import (
+from schemas.shop_orders import (
     ProductTold,
     ShopOrderEdited,
     ShopOrderGone,

@@ -20,7 +20,7 @@ from runtime.rows import UnusableError
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import NUMBER_MAX, SUM_MAX, Message
 from schemas.reasons import RecordReason
-from schemas.shops import ProductAsked
+from schemas.shop_orders import ProductAsked
 from services.shop_bridge.rows import Sent, ShopOrder
 from services.shop_bridge.rules import units as counting
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.people import of_source
 from schemas.parts import Contact
 from schemas.people import Person, person_of
-from schemas.shops import PROBLEM_MAX, ShopLine, ShopOrderSeen, ShopOrderUnnamed
+from schemas.shop_orders import PROBLEM_MAX, ShopLine, ShopOrderSeen, ShopOrderUnnamed
 from services.shop_bridge.rows import Line, Part, ShopOrder
 from services.shop_bridge.rules.versions import Version, further, version
 

@@ -14,7 +14,7 @@ from runtime.rows import DUE, Due, Rows
 from schemas.ops import Task, next_version, order_task_id
 from schemas.parts import Message
 from schemas.reasons import OrderReason
-from schemas.shops import ShopOrderRead, ShopOrderUnread
+from schemas.shop_orders import ShopOrderRead, ShopOrderUnread
 from services.shop_bridge.rows import ORDER, TASK, LeftToPeople, ShopOrder
 from services.shop_bridge.rules.units import is_other_product
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schemas.ops import order_task_id
 from schemas.parts import Message
 from schemas.reasons import OrderReason
-from schemas.shops import NAME_MAX, PROBLEM_MAX, SHOP_ID_MAX, ShopOrderUnread
+from schemas.shop_orders import NAME_MAX, PROBLEM_MAX, SHOP_ID_MAX, ShopOrderUnread
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.payloads import GarbledError, UnreadableError
 from services.shop_bridge.rules.translations.shop_orders import shop_order

@@ -17,7 +17,7 @@ from schemas.groups import GroupPurchase
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
 from schemas.parts import SUM_MAX, Message
 from schemas.payments import Payment
-from schemas.shops import ProductAsked, ProductTold
+from schemas.shop_orders import ProductAsked, ProductTold
 from services.shop_bridge.rules.outbound.rows import (
     CHUNKS,
     INSTRUCTIONS,

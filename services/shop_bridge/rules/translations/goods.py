@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from schemas.shops import NAME_MAX
+from schemas.shop_orders import NAME_MAX
 from services.shop_bridge.rules.translations import payloads
 from services.shop_bridge.rules.translations.group_names import plain_name
 

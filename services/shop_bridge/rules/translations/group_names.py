@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from domain.ids import read_aloud
-from schemas.shops import NAME_MAX
+from schemas.shop_orders import NAME_MAX
 
 GROUP_NAMES = frozenset(
     {"groupid", "groupbuyid", "grouppurchaseid"}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from domain.money import half_up
 from schemas.parts import SUM_MAX
-from schemas.shops import PRODUCT_NAMES_MAX, ShopLine
+from schemas.shop_orders import PRODUCT_NAMES_MAX, ShopLine
 from services.shop_bridge.rules.translations import goods, group_names, payloads
 from services.shop_bridge.rules.translations.goods import Reading
 from services.shop_bridge.rules.translations.group_names import Named

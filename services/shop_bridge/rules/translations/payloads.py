@@ -14,7 +14,7 @@ from domain.mailboxes import AddressError, mailbox
 from domain.money import CURRENCIES, decimals
 from schemas.parts import EMAIL_MAX, NUMBER_MAX, SUM_MAX
 from schemas.reasons import OrderReason
-from schemas.shops import NAME_MAX
+from schemas.shop_orders import NAME_MAX
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 #: Exponents of ten: larger or smaller numbers are refused, as they would fill the memory.

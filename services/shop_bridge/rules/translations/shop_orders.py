@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from schemas.parts import Message
-from schemas.shops import (
+from schemas.shop_orders import (
     PROBLEM_MAX,
     ShopOrderGone,
     ShopOrderSeen,

@@ -10,7 +10,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from schemas.shops import (
+from schemas.shop_orders import (
     ShopLineChange,
     ShopOrderEdited,
     ShopOrderSeen,

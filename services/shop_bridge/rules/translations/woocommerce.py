@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.shops import ShopOrderSeen, ShopRefundLine, ShopRefundSeen
+from schemas.shop_orders import ShopOrderSeen, ShopRefundLine, ShopRefundSeen
 from services.shop_bridge.rules.translations import goods, group_names, lines, own_refunds, payloads
 from services.shop_bridge.rules.translations.goods import Reading
 from services.shop_bridge.rules.translations.group_names import Named
