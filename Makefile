@@ -100,6 +100,7 @@ bench: $(STAMP) ## Throughput, cost and latency on Kafka: orders, one huge group
 	@$(BIN)/python -m bench.notifier
 	@$(BIN)/python -m bench.live
 	@$(BIN)/python -m bench.home_page
+	@$(BIN)/python -m bench.first_view
 	@$(BIN)/python -m bench.rates
 
 long: $(STAMP) ## Long tests: the embedded broker, every method to pay, each example
