@@ -73,14 +73,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             setattr(function, SETTINGS_OF_TEST, fewer)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """From here on there is garbage."""
+    global _has_system_tests  # noqa: PLW0603 - of this run
+    _has_system_tests = any(each.get_closest_marker("system") for each in session.items)
     gc.freeze()
     gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line at the end of a run."""
+    """One line at the end of a run with system tests: looking for Docker takes a while."""
+    if not _has_system_tests:
+        return
     terminalreporter.write_line(f"broker for system tests: {brokers.choose()}")
 
 

@@ -124,12 +124,22 @@ def variables_in_code() -> set[str]:
 
 
 def _names_of_variables(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Subscript) and "environ" in ast.unparse(node.value):
+    if isinstance(node, ast.Subscript) and _is_environment(node.value):
         yield node.slice
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("environ.get"):
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "get"
+        and _is_environment(node.func.value)
+    ):
         yield from node.args[:1]
     elif isinstance(node, ast.keyword) and node.arg == "envvar":
         yield node.value
+
+
+def _is_environment(node: ast.expr) -> bool:
+    """Whether it is ``os.environ``, or a name like it."""
+    return "environ" in getattr(node, "attr", getattr(node, "id", ""))
 
 
 def _own_fields(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
