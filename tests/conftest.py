@@ -35,6 +35,8 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # Thousands of tests are collected, and stay: the collector need not look through them.
 gc.disable()
+#: Objects made since the last collection, 700 by default: of tests, few are in circles.
+GARBAGE = 50_000
 
 
 #: These take the longest. One that began last would keep one process busy when all others are done.
@@ -78,6 +80,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     global _has_system_tests  # noqa: PLW0603 - of this run
     _has_system_tests = any(each.get_closest_marker("system") for each in session.items)
     gc.freeze()
+    gc.set_threshold(GARBAGE, 10, 10)
     gc.enable()
 
 

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 
 from runtime.settings_words import allowed, default
 from stack.ports import DEFAULTS
+from tests import syntax
 from tests.contracts.folders import ROOT, packages
 
 #: Environment variables that no settings class has.
@@ -64,7 +65,7 @@ def sources() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
     return tuple(
         (
             ".".join(path.relative_to(ROOT).with_suffix("").parts),
-            tuple(each for each in ast.walk(ast.parse(text)) if isinstance(each, NODES)),
+            tuple(syntax.nodes(path, *NODES)),
         )
         for path, text in texts
         if TELLS_OF_SETTINGS.search(text)
