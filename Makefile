@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint rules-to-o rules-from-p of-storefront around-rules format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
+.PHONY: help setup demo story test check lint rules-to-o-and-around rules-from-p-and-storefront format schemas texts docs golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,29 +37,24 @@ test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=3
 	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
 
 check: $(STAMP) ## Format, lint, types, import rules, tests without a broker
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=5 rules-to-o rules-from-p of-storefront around-rules lint
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
+		rules-from-p-and-storefront rules-to-o-and-around lint
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-# Runs of pytest that each import their own part are quicker than the testers of one run, which all
-# import everything.
-QUICK := EXAMPLES_PERCENT=20 $(BIN)/python -m pytest -p no:xdist -p no:anyio -p no:schemathesis \
-	-m "not system and not long and not slow"
+# Two runs of pytest for two cores: each imports its own part, and each part only once.
+QUICK := EXAMPLES_PERCENT=20 $(BIN)/python -m pytest -p no:xdist -p no:xdist.looponfail -p no:anyio \
+	-p no:schemathesis -m "not system and not long and not slow"
 
-rules-to-o: $(STAMP)
-	@$(QUICK) tests/rules/test_[a-o]*.py
+rules-to-o-and-around: $(STAMP)
+	@$(QUICK) tests/rules/test_[a-o]*.py tests/domain tests/runtime tests/contracts tests/oracle \
+		tests/simulator tests/texts
 
-rules-from-p: $(STAMP)
-	@$(QUICK) tests/rules/test_[p-z]*.py
-
-of-storefront: $(STAMP)
-	@$(QUICK) tests/storefront
-
-around-rules: $(STAMP)
-	@$(QUICK) tests/domain tests/runtime tests/contracts tests/oracle tests/simulator tests/texts
+rules-from-p-and-storefront: $(STAMP)
+	@$(QUICK) tests/storefront tests/rules/test_[p-z]*.py
 
 format: $(STAMP) ## Format, and fix what ruff can fix
 	@$(BIN)/ruff format .

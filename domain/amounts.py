@@ -94,9 +94,13 @@ def _bare(typed: str, currency: str, locale: str) -> str:
     """The text without the currency's sign, code or name beside it."""
     if currency not in CURRENCIES:
         return typed
-    sign = get_currency_symbol(currency, locale).translate(_NARROW)
-    name = get_currency_name(currency, 2, locale)
-    for beside in sorted({sign, name, currency}, key=len, reverse=True):
+    known = {
+        get_currency_symbol(currency, locale),
+        get_currency_name(currency, 2, locale),
+        currency,
+    }
+    beside_it = {each.translate(_NARROW).translate(_SPACES) for each in known}
+    for beside in sorted(beside_it, key=len, reverse=True):
         for rest in (typed.removeprefix(beside), typed.removesuffix(beside)):
             if rest != typed:
                 return rest.strip()

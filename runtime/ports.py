@@ -6,6 +6,7 @@ import random
 import re
 import socket
 from collections import deque
+from collections.abc import Iterator
 
 
 class PortError(OSError):
@@ -24,6 +25,12 @@ def _range() -> range:
     return range(int(found[1]), int(found[2]))
 
 
+def _drawn(ports: range) -> Iterator[int]:
+    """Ports at random: first a few, as nearly always one of them is free, then thousands."""
+    yield from random.choices(ports, k=5)
+    yield from random.sample(ports, min(len(ports), 3_000))
+
+
 def free_port(asked: int | None = None) -> int:
     """A port of 127.0.0.1 that nothing listens on: the one asked for, else any not given lately.
 
@@ -36,8 +43,7 @@ def free_port(asked: int | None = None) -> int:
     # Of a small range half must be left to draw from.
     while len(_GIVEN) > len(ports) // 2:
         _GIVEN.popleft()
-    drawn = random.sample(ports, min(len(ports), 3_000))
-    anywhere = (each for each in drawn if each not in _GIVEN)
+    anywhere = (each for each in _drawn(ports) if each not in _GIVEN)
     for port in [asked] if asked else anywhere:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -35,6 +35,8 @@ os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # Thousands of tests are collected, and stay: the collector need not look through them.
 gc.disable()
+#: Objects made since the last collection, 700 by default: of tests, few are in circles.
+GARBAGE = 50_000
 
 
 #: These take the longest. One that began last would keep one process busy when all others are done.
@@ -73,14 +75,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             setattr(function, SETTINGS_OF_TEST, fewer)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """From here on there is garbage."""
+    global _has_system_tests  # noqa: PLW0603 - of this run
+    _has_system_tests = any(each.get_closest_marker("system") for each in session.items)
     gc.freeze()
+    gc.set_threshold(GARBAGE, 10, 10)
     gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line at the end of a run."""
+    """One line at the end of a run with system tests: looking for Docker takes a while."""
+    if not _has_system_tests:
+        return
     terminalreporter.write_line(f"broker for system tests: {brokers.choose()}")
 
 

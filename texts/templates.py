@@ -8,13 +8,34 @@ filled once. A value that is missing raises ``KeyError``, and one that is None `
 import string
 from collections.abc import Mapping
 from functools import cache
+from types import CodeType
 from typing import Any
 
-from jinja2 import Environment, pass_context
+from jinja2 import BytecodeCache, Environment, pass_context
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from texts.catalogue import Texts
+
+
+class SharedCode(BytecodeCache):
+    """Templates of several environments, compiled once.
+
+    Only for environments that differ in nothing but their globals, as those of languages do.
+    """
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give the code of this source, if there is some."""
+        bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of this source."""
+        if bucket.code is not None:
+            self._compiled[bucket.key, bucket.checksum] = bucket.code
 
 
 def install(environment: Environment, texts: Texts) -> None:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 
 from runtime.settings_words import allowed, default
 from stack.ports import DEFAULTS
+from tests import syntax
 from tests.contracts.folders import ROOT, packages
 
 #: Environment variables that no settings class has.
@@ -64,7 +65,7 @@ def sources() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
     return tuple(
         (
             ".".join(path.relative_to(ROOT).with_suffix("").parts),
-            tuple(each for each in ast.walk(ast.parse(text)) if isinstance(each, NODES)),
+            tuple(syntax.nodes(path, *NODES)),
         )
         for path, text in texts
         if TELLS_OF_SETTINGS.search(text)
@@ -124,12 +125,22 @@ def variables_in_code() -> set[str]:
 
 
 def _names_of_variables(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Subscript) and "environ" in ast.unparse(node.value):
+    if isinstance(node, ast.Subscript) and _is_environment(node.value):
         yield node.slice
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("environ.get"):
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "get"
+        and _is_environment(node.func.value)
+    ):
         yield from node.args[:1]
     elif isinstance(node, ast.keyword) and node.arg == "envvar":
         yield node.value
+
+
+def _is_environment(node: ast.expr) -> bool:
+    """Whether it is ``os.environ``, or a name like it."""
+    return "environ" in getattr(node, "attr", getattr(node, "id", ""))
 
 
 def _own_fields(settings: type[BaseSettings]) -> dict[str, FieldInfo]:

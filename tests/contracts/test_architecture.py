@@ -19,6 +19,7 @@ from schemas.ops import DEAD_LETTERS, PARKED_KEYS, TASKS
 from schemas.payments import PAYMENT_REPORTS
 from schemas.topic import Topic
 from terminal import waits
+from tests.syntax import nodes
 
 ROOT = Path(__file__).parents[2]
 SERVICES = sorted(room.parent.name for room in (ROOT / "services").glob("*/__init__.py"))
@@ -62,11 +63,6 @@ def python(*folders: str) -> tuple[Path, ...]:
     )
 
 
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def modules_of(service: str) -> list[Path]:
     return [path for path in python("services") if f"/services/{service}/" in path.as_posix()]
 
@@ -97,12 +93,11 @@ IMPURE = {
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
     """Line and full name of everything a module imports, of whatever is imported from it too."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{in_repository(path)}:{node.lineno}: import by full name"
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+    for node in nodes(path, ast.Import):
+        yield from ((node.lineno, alias.name) for alias in node.names)
+    for node in nodes(path, ast.ImportFrom):
+        assert not node.level, f"{in_repository(path)}:{node.lineno}: import by full name"
+        yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def is_pure(path: Path) -> bool:
@@ -135,8 +130,8 @@ def test_domain_imports_only_the_standard_library_and_three_pure_libraries() -> 
 
 
 def asks_no_clock(path: Path) -> None:
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+    for node in nodes(path, ast.Call):
+        if isinstance(node.func, ast.Attribute):
             assert node.func.attr not in {"now", "today", "utcnow"}, (
                 f"{in_repository(path)}:{node.lineno}: use the argument `now`"
             )
@@ -343,11 +338,10 @@ def calls_of(name: str) -> Callable[[Path], Iterator[Offence]]:
         # Parsing every test for a word that is nowhere in it takes longer than all else here.
         if name not in path.read_text(encoding="utf-8"):
             return
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Call):
-                called = node.func
-                if name in {getattr(called, "id", ""), getattr(called, "attr", "")}:
-                    yield node.lineno, ast.unparse(called)
+        for node in nodes(path, ast.Call):
+            called = node.func
+            if name in {getattr(called, "id", ""), getattr(called, "attr", "")}:
+                yield node.lineno, ast.unparse(called)
 
     return find
 
@@ -356,7 +350,7 @@ def imports_of(root: str) -> Callable[[Path], Iterator[Offence]]:
     def find(path: Path) -> Iterator[Offence]:
         if root not in path.read_text(encoding="utf-8"):
             return
-        for node in ast.walk(tree(path)):
+        for node in nodes(path, ast.Import, ast.ImportFrom):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
@@ -372,11 +366,10 @@ def long_files(path: Path) -> Iterator[Offence]:
 
 
 def long_functions(path: Path) -> Iterator[Offence]:
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if lines > 60:
-                yield node.lineno, f"{node.name} has {lines} lines"
+    for node in nodes(path, ast.FunctionDef, ast.AsyncFunctionDef):
+        lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        if lines > 60:
+            yield node.lineno, f"{node.name} has {lines} lines"
 
 
 def grab_bags(path: Path) -> Iterator[Offence]:

@@ -27,6 +27,11 @@ def documents() -> tuple[Path, ...]:
 
 
 @cache
+def files() -> tuple[str, ...]:
+    return tuple(f"/{each.relative_to(ROOT).as_posix()}" for each in repository())
+
+
+@cache
 def prose(path: Path) -> str:
     return FENCE.sub("", path.read_text(encoding="utf-8"))
 
@@ -57,8 +62,7 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_that_documents_name_are_there(path: Path) -> None:
     named = set(FILE.findall(path.read_text(encoding="utf-8")))
-    there = [f"/{each.relative_to(ROOT).as_posix()}" for each in repository()]
-    gone = {name for name in named if not any(each.endswith(f"/{name}") for each in there)}
+    gone = {name for name in named if not any(each.endswith(f"/{name}") for each in files())}
     assert path.stem == NOT_HERE or not gone
 
 

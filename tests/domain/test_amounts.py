@@ -1,7 +1,7 @@
 """What typed amounts promise: one meaning, and what is shown can be typed again."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain import figures
@@ -116,6 +116,8 @@ LOCALES = st.sampled_from(
 )
 
 
+# The sign of this currency has a narrow space in it.
+@example(900, "XOF", "en")
 @given(AMOUNTS, SOME, LOCALES)
 def test_an_amount_that_is_shown_can_be_typed_again(
     amount: int, currency: str, locale: str

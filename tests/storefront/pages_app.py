@@ -128,9 +128,20 @@ class Storefront:
         await self.app.state.shop.reader.close()
 
 
-#: The routes of the first app. Only its state and what is around them is of one app; for a new one
-#: FastAPI would look at each handler's arguments again, which takes longer than most tests.
-_routers: list[APIRouter] = []
+#: The routes of the first app.
+_router: APIRouter | None = None
+
+
+def with_shared_routes(app: FastAPI) -> FastAPI:
+    """The app with the routes of the first one.
+
+    Only an app's state and what is around its routes is its own. For new routes FastAPI would look
+    at the arguments of each handler again, which takes longer than most tests.
+    """
+    global _router  # noqa: PLW0603 - one for all tests of a process
+    _router = _router or app.router
+    app.router = _router
+    return app
 
 
 @contextmanager
@@ -143,10 +154,7 @@ def storefront_on(url: str, **settings: Any) -> Iterator[Storefront]:
         "page_url": PAGE_URL,
         "answer_seconds": 0,
     }
-    made = Storefront(build(Settings(), PageSettings(**(given | settings))))
-    _routers.append(made.app.router)
-    made.app.router = _routers[0]
-    del _routers[1:]
+    made = Storefront(with_shared_routes(build(Settings(), PageSettings(**(given | settings)))))
 
     async def send(_: Sender, topic: Topic, *messages: Message, at: Any = None) -> None:
         made.sent += [(topic.name, each) for each in messages]

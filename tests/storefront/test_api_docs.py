@@ -12,9 +12,6 @@ from services.storefront.pages.api_docs import AREAS
 from services.storefront.pages.visits import asset_bytes
 from services.storefront.web.guard import HEADERS
 from tests.storefront.pages_app import PAGE_URL, storefront_on
-from tests.storefront.test_read_model import migrated, url
-
-__all__ = ["migrated", "url"]
 
 #: A page with its style and script, without pictures.
 WEIGHT_MAX = 100_000

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -24,10 +23,11 @@ from schemas.parts import Message, Product
 from schemas.topic import Topic
 from services.storefront.access import idempotency
 from services.storefront.app import build
-from services.storefront.readmodel.database import connect, migrate
+from services.storefront.readmodel.database import connect
 from services.storefront.readmodel.tables import IDEMPOTENCY
 from services.storefront.settings import PageSettings
 from services.storefront.web.shop import Shop
+from tests.storefront.pages_app import with_shared_routes
 from tests.storefront.test_read_model import definition, write
 
 pytestmark = pytest.mark.slow
@@ -132,11 +132,8 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    made = Site(f"sqlite:///{tmp_path / 'model.db'}")
-    engine = connect(made.url)
-    await migrate(engine)
-    await engine.dispose()
+async def site(url: str) -> AsyncIterator[Site]:
+    made = Site(url)
     await write(made.url, definition(0))
     given = PageSettings(
         database_url=made.url,
@@ -148,7 +145,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     )
     async with AsyncExitStack() as stack:
         for _ in range(2):
-            app = build(Settings(), given)
+            app = with_shared_routes(build(Settings(), given))
             shop: Shop = app.state.shop
             stack.enter_context(patch.object(shop.sender, "send", made.send))
             stack.push_async_callback(shop.reader.close)

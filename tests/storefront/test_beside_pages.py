@@ -22,10 +22,8 @@ from services.storefront.cards import painter
 from services.storefront.pages.sharing import FRAME_POLICY, code_of
 from services.storefront.web.guard import HEADERS
 from tests.storefront.pages_app import PAGE_URL, storefront_on
-from tests.storefront.test_read_model import migrated, url, write
+from tests.storefront.test_read_model import write
 from tests.storefront.test_two_visitors import CLOSES_AT, NOW, SHARED, A, facts
-
-__all__ = ["migrated", "url"]
 
 PLACES = ("/groups/g-1", "/groups/g-2", "/auctions/a-1")
 #: Of the organizer and the members: on no answer here.

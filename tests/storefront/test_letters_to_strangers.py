@@ -12,7 +12,7 @@ from schemas.letters import Unsubscribed, mailbox_of
 from schemas.parts import Member, PaymentTerms, Product
 from services.notifier.letters.links import SignedLinks
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
-from tests.storefront.test_read_model import migrated, url, write
+from tests.storefront.test_read_model import write
 from tests.storefront.test_two_visitors import (
     ANYBODY,
     LATER,
@@ -26,8 +26,6 @@ from tests.storefront.test_two_visitors import (
 )
 
 pytestmark = pytest.mark.slow
-
-__all__ = ["migrated", "url"]
 
 GROUPS = "/api/v1/group-purchases"
 TRICK = "Your account is locked, see https://evil.example/x"

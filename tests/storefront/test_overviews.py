@@ -14,9 +14,8 @@ from services.storefront.live.streams import Events
 from services.storefront.problems import Unknown
 from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings
-from tests.storefront.test_read_model import SHOP, migrated, reader, url, write
+from tests.storefront.test_read_model import SHOP, write
 
-__all__ = ["migrated", "reader", "url"]
 UNKNOWN = [f"unknown-{number}" for number in range(100)]
 
 

@@ -38,22 +38,10 @@ from tests.rules.paper_samples import ISSUER
 from tests.storefront.pages_app import ADMIN_KEY, storefront_on
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture
 from tests.storefront.test_pseudonyms import access as access  # noqa: PLC0414 - a fixture
-from tests.storefront.test_read_model import (
-    NOW,
-    auction,
-    group,
-    member,
-    migrated,
-    payment,
-    reader,
-    url,
-    write,
-)
+from tests.storefront.test_read_model import NOW, auction, group, member, payment, write
 from tests.storefront.test_sources import BOUGHT, LEAF, OWN, Shops
 from tests.storefront.test_sources import shops as shops  # noqa: PLC0414 - a fixture
 from tests.storefront.test_two_visitors import A
-
-__all__ = ["migrated", "reader", "url"]
 
 EMAIL = "ann@people.example"
 NAME = "Ann Äpfel"

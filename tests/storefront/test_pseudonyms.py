@@ -14,9 +14,8 @@ from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands.member_table import table_shown
 from services.storefront.readmodel.reader import BadCursor, Reader
 from services.storefront.settings import PageSettings
-from tests.storefront.test_read_model import group, member, migrated, reader, url, write
+from tests.storefront.test_read_model import group, member, write
 
-__all__ = ["migrated", "reader", "url"]
 PEOPLE = tuple(f"m-{number:024x}" for number in range(5))
 KNOWING: tuple[Kind, ...] = ("admin", "shop", "seller")
 OTHERS: tuple[Kind, ...] = ("organizer", "member", "payer", "applicant", "anonymous", "invited")

@@ -1,8 +1,7 @@
 """The read model without a broker: its tables as migrated, and every list that pages ask for."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
@@ -12,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, event, make_url
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -130,44 +129,40 @@ TOPIC_OF = {
 }
 
 
+class _Projector:
+    """Writes to any database of the tests, with statements that are compiled once for all."""
+
+    def __init__(self) -> None:
+        self._url = "sqlite:///none"
+        self._engine = connect(self._url)
+        self._writer = Writer(self._engine)
+        event.listen(self._engine.sync_engine, "do_connect", self._to_database)
+
+    def _to_database(self, _: object, __: object, given: list[Any], ___: object) -> None:
+        given[:] = [make_url(self._url).database]
+
+    async def write(self, url: str, batch: Batch) -> None:
+        """Write a batch, and leave the database."""
+        self._url = url
+        place = Place("auctions", 0)
+        try:
+            at = (await self._writer.positions([place]))[place]
+            await self._writer.write(batch, {place: (at, at + 1)})
+        finally:
+            await self._engine.dispose()
+
+
+_PROJECTOR = _Projector()
+
+
 async def write(url: str, *facts: Message, deleted: tuple[tuple[str, str], ...] = ()) -> None:
     """Write facts as a projector does."""
-    engine = connect(url)
-    writer, place, batch = Writer(engine), Place("auctions", 0), Batch()
+    batch = Batch()
     for key in deleted:
         batch.delete(*key)
     for fact in facts:
         batch.put(TOPIC_OF[type(fact)], fact, fact.model_dump_json(exclude_none=True), 1_000)
-    at = (await writer.positions([place]))[place]
-    await writer.write(batch, {place: (at, at + 1)})
-    await engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with empty tables."""
-    path = tmp_path_factory.mktemp("migrated") / "a folder" / "model.db"
-
-    async def go() -> None:
-        engine = connect(f"sqlite:///{path}")
-        await migrate(engine)
-        await engine.dispose()
-
-    asyncio.run(go())
-    return path
-
-
-@pytest.fixture
-def url(migrated: Path, tmp_path: Path) -> str:
-    shutil.copy(migrated, tmp_path / "model.db")
-    return f"sqlite:///{tmp_path / 'model.db'}"
-
-
-@pytest.fixture
-async def reader(url: str) -> AsyncIterator[Reader]:
-    reader = Reader(url)
-    yield reader
-    await reader.close()
+    await _PROJECTOR.write(url, batch)
 
 
 SHOP = (

@@ -6,7 +6,9 @@ import pytest
 
 from domain.sources import SOURCES_MAX, sources_of_shop
 from runtime.links import Links
+from schemas.ops import ApiKey
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderReturned
+from services.storefront.access.callers import digest_of
 from tests.storefront.test_asking_twice import SECRET, Site
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture
 from tests.storefront.test_read_model import NOW, definition, group, write
@@ -38,14 +40,21 @@ class Shops:
             group(1, definition_id="d-001", sources=sources_of_shop("leaf"), **LATER),
             group(2, sources=("storefront",), **LATER),
             group(3, sources=("till",), **LATER),
+            *(self._key(shop_id) for shop_id in ("leaf", "rival")),
         )
-        for shop_id in ("leaf", "rival"):
-            answer = await self.site.post(
-                b"", path=f"/api/v1/shops/{shop_id}/keys", **self.as_("admin")
-            )
-            self.keys[shop_id] = answer.json()["api_key"]
-        self.site.sent.clear()
         return self
+
+    def _key(self, shop_id: str) -> ApiKey:
+        key_id = shop_id.ljust(16, "0")
+        self.keys[shop_id] = f"jb_{key_id}_secret"
+        return ApiKey(
+            key_id=key_id,
+            role="shop",
+            holder_id=shop_id,
+            digest=digest_of(self.keys[shop_id]),
+            issued_at=NOW,
+            version=1,
+        )
 
     def as_(self, who: str | None) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.keys.get(who, who)}"} if who else {}

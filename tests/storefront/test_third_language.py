@@ -14,11 +14,10 @@ from services.storefront.papers.papers import paper_of
 from services.storefront.rules.bills import bill_of
 from tests.rules.paper_samples import ISSUER, PAYERS, group, payment
 from tests.storefront.pages_app import Storefront
-from tests.storefront.test_read_model import migrated
 from tests.storefront.test_two_visitors import WALKS, A, credential, filled, storefront, world
 from texts import catalogue
 
-__all__ = ["migrated", "storefront", "world"]
+__all__ = ["storefront", "world"]
 
 FRENCH = """\
 msgid ""

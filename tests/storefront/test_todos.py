@@ -20,9 +20,7 @@ from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.readmodel.writer import Writer
 from tests.rules.test_todo import letter, payment, task
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
-from tests.storefront.test_read_model import definition, group, migrated, reader, url, write
-
-__all__ = ["migrated", "reader", "url"]
+from tests.storefront.test_read_model import definition, group, write
 
 NOW = datetime.now(UTC)
 CLIENT = "192.0.2.1"

@@ -30,11 +30,9 @@ from tests.storefront.pages_app import (
     Storefront,
     storefront_on,
 )
-from tests.storefront.test_read_model import migrated, url, write
+from tests.storefront.test_read_model import write
 
 pytestmark = pytest.mark.slow
-
-__all__ = ["migrated", "url"]
 
 NOW = datetime.now(UTC)
 CLOSES_AT = NOW + timedelta(days=7)

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import escape
 
 from texts.catalogue import paragraph, texts
-from texts.templates import install
+from texts.templates import SharedCode, install
 
 #: What colours a letter: good news, something to do, bad news, or just news.
 Mood = Literal["good", "ask", "bad", "plain"]
@@ -36,6 +36,7 @@ _PLAIN = Environment(
     finalize=_said,
     trim_blocks=True,
     lstrip_blocks=True,
+    bytecode_cache=SharedCode(),
 )
 #: Of HTML; statements are comments there, which the inliner leaves where they are.
 _MARKUP = Environment(

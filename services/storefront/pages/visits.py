@@ -37,7 +37,7 @@ from texts.reasons import (
     problem_text,
     told,
 )
-from texts.templates import escaped, install
+from texts.templates import SharedCode, escaped, install
 from texts.words import TASK_KINDS
 
 LANGUAGE_COOKIE = "lang"
@@ -137,6 +137,9 @@ def _patterns(language: str, one: str, many: str) -> str:
     return json.dumps(found, ensure_ascii=False)
 
 
+_CODE = SharedCode()
+
+
 @cache
 def _environment(language: str) -> Environment:
     environment = Environment(
@@ -145,6 +148,7 @@ def _environment(language: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_CODE,
     )
     install(environment, texts(language))
     environment.globals.update(
