@@ -337,7 +337,7 @@ async def test_a_page_asks_as_often_for_many_as_for_one(
         table = await table_shown(reader, access, actor, terms, None, limit)
         assert [each.name for each in table.rows] == [NAME] * limit
         asked.append(len(questions))
-    assert asked == [3, 3]
+    assert asked == [4, 4]
 
 
 # --- papers --------------------------------------------------------------------------------------

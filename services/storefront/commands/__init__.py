@@ -6,9 +6,9 @@ from services.storefront.access.callers import Access
 from services.storefront.access.rates import Rates
 from services.storefront.commands.auctions import AuctionCommands, ReservationCommands
 from services.storefront.commands.authority import Authority
+from services.storefront.commands.group_messages import MessageCommands
 from services.storefront.commands.groups import DefinitionCommands, GroupCommands
 from services.storefront.commands.ids import Ids
-from services.storefront.commands.group_messages import MessageCommands
 from services.storefront.commands.letter_counts import LetterCounts
 from services.storefront.commands.links_again import LinkCommands
 from services.storefront.commands.orders import OrderCommands

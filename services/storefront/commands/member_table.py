@@ -54,9 +54,7 @@ async def table_shown(
     return Listed(rows, page.cursor)
 
 
-async def listed_parts(
-    reader: Reader, terms: GroupPurchase
-) -> AsyncIterator[Sequence[Member]]:
+async def listed_parts(reader: Reader, terms: GroupPurchase) -> AsyncIterator[Sequence[Member]]:
     """The listed members, part by part."""
     for part in range(1, max(terms.member_parts, 1) + 1):
         yield await _part(reader, terms, part)

@@ -243,6 +243,8 @@ class Reader:
         self, group_id: str, payers: Sequence[str]
     ) -> dict[str, list[Payment]]:
         """The payments in a group of a few hundred members at most, by member."""
+        if not payers:
+            return {}
         rows = PAYMENT_ROWS.c
         ids = select(rows.payment_id).where(
             rows.group_id == _asked(group_id), rows.payer.in_([_asked(each) for each in payers])
