@@ -325,9 +325,9 @@ async def test_a_page_asks_as_often_for_many_as_for_one(
     url: str, reader: Reader, access: Access, kind: Any, questions: list[object]
 ) -> None:
     ids = [f"p{number:02}" for number in range(40)]
-    listed = tuple({"id": each, "person_id": f"leaf:{each}"} for each in ids)
+    mark = name_mark("au-a-1", NAME)
+    listed = tuple({"id": each, "person_id": f"leaf:{each}", "name_mark": mark} for each in ids)
     terms = group(1, request_id="au-a-1", organizer={"id": "s-1"}, members=listed)
-    mark = name_mark(terms.request_id, NAME)
     rows = [row(each["id"], each["person_id"], name_mark=mark) for each in listed]
     await write(url, terms, *rows, *(person(each["person_id"]) for each in listed))
     asked = []

@@ -151,9 +151,7 @@ async def _refuse(limiter: SlidingWindowCounterRateLimiter, counter: _Counter) -
     if counter.what == "letters-of-strangers":
         _log.warning("the hour's letters of strangers are used up", limit=counter.limit.amount)
     stats = await limiter.get_window_stats(counter.limit, counter.name)
-    raise TooMany(
-        ceil(stats.reset_time - time.time()), _CODES.get(counter.what, RefusalCode.TOO_OFTEN)
-    )
+    raise TooMany(ceil(stats.reset_time - time.time()), _CODES.get(counter.what))
 
 
 def _redis(url: str) -> RedisStorage:
