@@ -8,6 +8,7 @@ the typed one: another spelling may be another person's mailbox.
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from random import SystemRandom
 from typing import TypeVar
 
 import structlog
@@ -36,10 +37,14 @@ PEOPLE_MAX = 20
 FACTS_MAX = 200
 #: Addresses that are looked up at once; others wait.
 AT_ONCE = 2
+#: A lookup begins so long after the answer, by chance, so no later request of the client tells
+#: from its own time that there was much to look up.
+WAIT_SECONDS = (0.5, 3.0)
 #: What a notice is about that is about no single group or auction.
 ABOUT = "links"
 _HOUR_SECONDS = 3600
 
+_CHANCE = SystemRandom()
 _log = structlog.get_logger()
 
 
@@ -69,6 +74,7 @@ class LinkCommands:
         await asyncio.gather(*self._work)
 
     async def _send(self, email: str) -> None:
+        await asyncio.sleep(_CHANCE.uniform(*WAIT_SECONDS))
         try:
             async with self._turns:
                 letters = await self._letters_to(canonical(email), now())
