@@ -51,6 +51,7 @@ def ordered(member_id: str, units: int = 2, **fields: Any) -> Message:
     said = {
         "quantity": units,
         "value": 900 * units,
+        "currency": "EUR",
         "first_ordered_at": NOW,
         "last_ordered_at": NOW,
     }
