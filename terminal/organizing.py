@@ -1,4 +1,4 @@
-"""``jointbuy message``, ``sheet`` and ``links``: what organizers do, and how links are had again."""
+"""``jointbuy message``, ``sheet`` and ``links``: what organizers do, and links again."""
 
 from pathlib import Path
 from typing import Annotated
