@@ -25,6 +25,12 @@ def of_seller(seller_id: str) -> str:
     return _marked(SELLER, seller_id)
 
 
+def seller_of(person_id: str) -> str | None:
+    """The seller whose letters a person gets; ``None`` for all other people."""
+    mark = _marked(SELLER, "")
+    return person_id.removeprefix(mark) if person_id.startswith(mark) else None
+
+
 def name_mark(request_id: str, name: str) -> str:
     """A mark of the name that a group's request gave to a person: 16 hex digits of SHA-256.
 

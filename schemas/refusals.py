@@ -170,6 +170,7 @@ class RefusalCode(StrEnum):
     LINK_EXPIRED = "link-expired"
     LINK_INCOMPLETE = "link-incomplete"
     LINK_OF_OTHER_GROUP = "link-of-other-group"
+    LINK_USED = "link-used"
     LINK_OF_OTHER_RESERVATION = "link-of-other-reservation"
     INVITED_ELSEWHERE = "invited-elsewhere"
     TOKEN_OF_OTHER_REQUEST = "token-of-other-request"
@@ -212,6 +213,7 @@ class RefusalCode(StrEnum):
     KEY_REUSED = "key-reused"
     TOO_OFTEN = "too-often"
     TOO_MANY_LETTERS = "too-many-letters"
+    MESSAGES_USED_UP = "messages-used-up"
     TOO_MANY_PAGES = "too-many-pages"
     TOO_MANY_PDFS = "too-many-pdfs"
     TOO_MANY_CARDS = "too-many-cards"
@@ -237,6 +239,8 @@ class RefusalCode(StrEnum):
 
     # of how things stand
     GROUP_ENDED = "group-ended"
+    GROUP_LONG_ENDED = "group-long-ended"
+    NOBODY_TO_WRITE_TO = "nobody-to-write-to"
     AUCTION_ENDED = "auction-ended"
     AUCTION_RELIED_ON = "auction-relied-on"
     AUCTION_TAKES_NONE = "auction-takes-none"
@@ -251,6 +255,7 @@ class RefusalCode(StrEnum):
     # with problems
     DEFINITION_REFUSED = "definition-refused"
     MEMBERS_REFUSED = "members-refused"
+    MESSAGE_REFUSED = "message-refused"
     PERSON_ID_REFUSED = "person-id-refused"
     MEMBER_UNKNOWN = "member-unknown"
     REQUEST_REFUSED = "request-refused"

@@ -251,6 +251,8 @@ class Api:
             body = answer.json()
         except ValueError:
             body = None
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return Answer(answer.status_code, None, "")
         if answer.is_success and body is not None:
             return Answer(answer.status_code, body, answer.headers.get("Location", ""))
         if not isinstance(body, dict) or "detail" not in body:

@@ -12,6 +12,7 @@ from terminal import (
     invoices,
     keys,
     offers,
+    organizing,
     payments,
     requests,
     sellers,
@@ -166,6 +167,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(invoices.commands, name="invoice")
     app.add_typer(payments.commands, name="payment")
     app.add_typer(todo.commands, name="todo")
+    app.command()(organizing.message)
+    app.command()(organizing.sheet)
+    app.command()(organizing.links)
     app.command()(ledger)
     app.command()(show)
     app.command()(watch)

@@ -18,6 +18,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.LINK_EXPIRED: mark("the link of {made_on} has expired: ask for a new one"),
     RefusalCode.LINK_INCOMPLETE: mark("the link is incomplete: copy the whole link from the email"),
     RefusalCode.LINK_OF_OTHER_GROUP: mark("the link belongs to another group purchase"),
+    RefusalCode.LINK_USED: mark("this link was used already: ask for a new one"),
     RefusalCode.LINK_OF_OTHER_RESERVATION: mark("the link belongs to another reservation"),
     RefusalCode.INVITED_ELSEWHERE: mark("the invitation is for another auction"),
     RefusalCode.TOKEN_OF_OTHER_REQUEST: mark("the token belongs to another request"),
@@ -82,6 +83,9 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.TOO_MANY_LETTERS: mark(
         "this would send {number} emails: at most {most} an hour are allowed"
     ),
+    RefusalCode.MESSAGES_USED_UP: mark(
+        "this group has had all its messages of a day: write again tomorrow"
+    ),
     RefusalCode.TOO_MANY_PAGES: mark(
         "too many pages are open: counts do not update by themselves right now"
     ),
@@ -120,6 +124,10 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.GROUP_ENDED: mark(
         "the group purchase is {status:word}: it can't be withdrawn any more"
     ),
+    RefusalCode.GROUP_LONG_ENDED: mark(
+        "the group purchase ended too long ago: its members can't be written to any more"
+    ),
+    RefusalCode.NOBODY_TO_WRITE_TO: mark("nobody in this group can get an email yet"),
     RefusalCode.AUCTION_ENDED: mark("the auction is {status:word}: it can't be withdrawn any more"),
     RefusalCode.AUCTION_RELIED_ON: mark(
         "somebody has reserved or made a better offer: the auction can't be withdrawn any more"
@@ -144,6 +152,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     # with problems
     RefusalCode.DEFINITION_REFUSED: mark("the definition can't be published"),
     RefusalCode.MEMBERS_REFUSED: mark("too many members are listed"),
+    RefusalCode.MESSAGE_REFUSED: mark("the message can't be sent"),
     RefusalCode.PERSON_ID_REFUSED: mark("only a shop's or the admin's key may give a person's id"),
     RefusalCode.MEMBER_UNKNOWN: mark("a member can't be identified"),
     RefusalCode.REQUEST_REFUSED: mark("the request can't be accepted: correct the fields named"),

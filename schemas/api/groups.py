@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from domain.sources import SOURCES_MAX, STOREFRONT, may_feed
 from schemas.api.parts import (
@@ -38,6 +38,8 @@ from schemas.parts import (
 
 MEMBERS_MAX = 10_000
 TIERS_MAX = 100
+#: Text of several lines; the rules drop control characters and judge the length.
+Words = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
 
 
 class MemberPaymentGiven(Given):
@@ -251,13 +253,30 @@ class GroupView(GroupSummary):
         return is_paid_here and may_feed(STOREFRONT, self.sources)
 
 
+class MessageGiven(Given):
+    """What the organizer writes to all who are listed or have ordered: plain text.
+
+    At most 2,000 characters are sent, after control characters are dropped.
+    """
+
+    words: Words
+
+
+class MessageAnswer(View):
+    """A message on its way; ``recipients`` is the number of emails."""
+
+    message_id: str
+    recipients: int
+
+
 class TableRow(View):
     """A purchaser's line of the purchase condition management table.
 
     For the organizer, the shop and the winning seller only. ``name`` is the person's newest name,
     and null if that was given elsewhere. The admin, the winning seller and the shop whose person it
     is see it anyway. ``email`` and the units ``reserved`` are for the winning seller of a concluded
-    contract alone.
+    contract alone. ``paid`` is null where it is not known, or where the organizer pays. A listed
+    member who has not ordered has a line of 0 units.
     """
 
     member_id: str
@@ -271,3 +290,4 @@ class TableRow(View):
     favor_amount: MinorUnits | None
     gift: str | None
     reserved: int | None = None
+    paid: bool | None = None

@@ -51,6 +51,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         await shop.hub.start()
         yield
         await shop.hub.stop()
+        await shop.commands.links.finish()
         await shop.sender.stop()
         shop.printer.close()
         shop.painter.close()

@@ -132,9 +132,9 @@ class TooMany(Refusal):
 
     kind, title, status = RefusalKind.TOO_MANY, "Too many requests", 429
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, code: RefusalCode | None = None) -> None:
         wait = max(seconds, 1)
-        super().__init__(RefusalCode.TOO_OFTEN, seconds=wait)
+        super().__init__(code or RefusalCode.TOO_OFTEN, seconds=wait)
         self.headers["Retry-After"] = str(wait)
 
 

@@ -67,6 +67,9 @@ class PageSettings(ModelSettings, WebSettings):
     letters_of_strangers_per_hour: int = Field(
         10_000, ge=1, description="For all clients together, without a shop's or the admin's key."
     )
+    messages_of_group_per_day: int = Field(
+        3, ge=1, description="Messages to all members of a group, for each group."
+    )
     rates_url: SecretStr = Field(
         SecretStr(""),
         description="redis://host:port: all web processes count together. If empty, each alone.",

@@ -159,6 +159,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "OfferGiven": {"seller_id": None, "minimum_reservations": 3, "unit_price": 5},
     "ApplicationGiven": {"applicant": PERSON, "quantity": 1},
+    "LinksAgainGiven": {"email": "a@b.example"},
+    "MessageGiven": {"words": "Come on Saturday."},
     "SellerGiven": {"name": "S", "email": "s@b.example", "locale": "en", "time_zone": "UTC"},
 }
 Path = tuple[str | int, ...]
@@ -418,7 +420,12 @@ FORMS: dict[str, PageForm] = {
     "POST /groups/{group_id}/manage/{token}/withdraw": PageForm(
         {"sure": "yes", "reason": "rain"}, "group"
     ),
+    "POST /groups/{group_id}/manage/{token}/message": PageForm(
+        {"words": "Come on Saturday.", "once": "once-5", "sure": "yes"}, "group"
+    ),
     "POST /groups/{group_id}/payments/{token}/{payment_id}/retry": PageForm({}, "payer"),
+    "POST /links": PageForm({"email": "ada@b.example"}),
+    "POST /seller/sign-in/{token}": PageForm({}, "seller"),
     "POST /sellers": PageForm(_WHO),
     "POST /seller/sign-in": PageForm({"key": "jb_x", "next": "/seller/open"}),
     "POST /seller/sign-out": PageForm({}, "session"),
@@ -445,6 +452,11 @@ FORMS: dict[str, PageForm] = {
 TOKEN_OF: dict[str, Purpose] = {
     "GET /groups/{group_id}/order/{token}": "order",
     "GET /groups/{group_id}/order/{token}/done": "order",
+    "GET /groups/{group_id}/manage/{token}/invitation.svg": "group",
+    "GET /groups/{group_id}/manage/{token}/list": "group",
+    "GET /groups/{group_id}/manage/{token}/order-sheet.csv": "group",
+    "GET /groups/{group_id}/manage/{token}/sent": "group",
+    "GET /seller/sign-in/{token}": "seller",
     "GET /groups/{group_id}/payments/{token}": "payer",
     "GET /groups/{group_id}/payments/{token}/{payment_id}": "payer",
     "GET /counter-offer/{token}": "counter-offer",

@@ -16,10 +16,12 @@ from fastapi import FastAPI
 from pydantic_core import to_json
 
 from domain.ids import derive
+from domain.people import of_seller
 from runtime.links import Links, Purpose
 from runtime.records import encode
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
+from schemas.letters import mailbox_of
 from schemas.ops import ApiKey
 from schemas.parts import Message
 from schemas.topic import Topic
@@ -156,6 +158,7 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
         letters_to_one_per_hour=many,
         letters_of_strangers_per_hour=many,
         offers_per_hour=many,
+        messages_of_group_per_day=many,
     )
     app, recorder = build(Settings(), settings), Recorder()
     shop = app.state.shop
@@ -181,6 +184,7 @@ def means_of(ids: dict[str, str], credentials: dict[str, str], secret: str = SEC
         "group": (group, "m-ada"),
         "order": (group, ""),
         "payer": (group, "m1", ""),
+        "seller": (ids["seller_id"], mailbox_of(of_seller(ids["seller_id"]), "n@b.example")),
     }
     tokens = {purpose: links.token(purpose, *what) for purpose, what in made.items()}
     by_token: dict[str, Purpose] = {
@@ -244,6 +248,9 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
     person = _fact(
         "people", "Person", person_id="shop-1:m1", email="m1@b.example", name="Mia", seen_at=NOW
     )
+    of_its_seller = _fact(
+        "people", "Person", person_id=of_seller("s-1"), email="n@b.example", seen_at=NOW
+    )
     ids = {
         "area": "auctions",
         "payment_id": "p-1",
@@ -261,7 +268,8 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "key_id": seller_key.key_id,
     }
     keys: list[ApiKey] = [shop_key, seller_key]
-    facts = [definition, terms, issued, row, payment, auction, registered, task, person, *keys]
+    facts = [definition, terms, issued, row, payment, auction, registered, task, person]
+    facts += [of_its_seller, *keys]
     return facts, ids, {"shop": shop, "seller": seller}
 
 

@@ -1,14 +1,19 @@
 """Keys, links and sessions: what is good, and what only looks like it."""
 
 import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from fastapi import Request, Response
 
-from runtime.links import LinkError, Links
+from domain.people import of_seller
+from runtime.links import ExpiredLinkError, LinkError, Links
 from schemas.ops import ApiKey
+from schemas.people import Person
+from schemas.refusals import RefusalCode
 from services.notifier.letters.links import SignedLinks
 from services.storefront.access.callers import (
     COOKIE,
@@ -28,7 +33,18 @@ ADMIN = "an-admin-key-of-the-tests"
 
 
 class Keys(dict[str, ApiKey]):
-    """What the log knows of keys."""
+    """What the log knows of keys, and of sellers' addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, Person] = {}
+
+    def reach(self, seller_id: str, email: str) -> None:
+        id_ = of_seller(seller_id)
+        self.known[id_] = Person(person_id=id_, email=email, seen_at=datetime.now(UTC))
+
+    async def people(self, person_ids: Iterable[str | None]) -> dict[str, Person]:
+        return {each: self.known[each] for each in person_ids if each in self.known}
 
     def add(self, key: ApiKey) -> None:
         self[key.key_id] = key
@@ -45,9 +61,11 @@ def keys() -> Keys:
 class Ended(set[str]):
     """Which sessions ended."""
 
-    async def end(self, session: str, seconds: float) -> None:
-        assert seconds == SESSION_SECONDS
+    async def end(self, session: str, seconds: float) -> bool:
+        assert seconds == (MAX_AGE["seller"] if session.startswith("link-") else SESSION_SECONDS)
+        is_new = session not in self
         self.add(session)
+        return is_new
 
     async def has(self, session: str) -> bool:
         return session in self
@@ -217,3 +235,81 @@ def test_what_is_sealed_is_the_same_again_and_tells_words_apart(access: Access) 
 
 def test_links_that_act_expire_and_that_of_unsubscribing_does_not() -> None:
     assert {purpose for purpose, age in MAX_AGE.items() if age is None} == {"unsubscribe"}
+
+
+# --- sellers who sign in by a letter -------------------------------------------------------------
+
+NORD = "nord@sellers.example"
+
+
+def mailed(seller_id: str = "s-1", email: str = NORD, seconds_ago: float = 0) -> str:
+    """The token of the link in a seller's letter."""
+    made_at = time.time() - seconds_ago
+    with patch("itsdangerous.timed.time.time", lambda: made_at):
+        url = SignedLinks("https://x.example", Links(SECRET)).seller(seller_id, email)
+    return url.rpartition("/")[2]
+
+
+async def test_a_mailed_link_signs_a_seller_in_once(keys: Keys, access: Access) -> None:
+    keys.reach("s-1", NORD)
+    token = mailed()
+    for _ in range(2):
+        assert (await access.seller_of_link(token))[0] == "s-1", "looking changes nothing"
+    actor = await access.sign_in_by_link(asking(), token)
+    assert (actor.kind, actor.id) == ("seller", "s-1")
+    for again in (access.seller_of_link(token), access.sign_in_by_link(asking(), token)):
+        with pytest.raises(LinkError) as used:
+            await again
+        assert used.value.code == RefusalCode.LINK_USED
+
+
+@pytest.mark.parametrize(
+    ("made", "error"),
+    [
+        (lambda: mailed(seconds_ago=3_590), None),
+        (lambda: mailed(seconds_ago=3_610), ExpiredLinkError),
+        (lambda: mailed(email="NORD+desk@sellers.example"), None),
+        (lambda: mailed(email="old@sellers.example"), LinkError),
+        (lambda: mailed("s-2"), LinkError),
+        (lambda: Links(SECRET).token("seller", "s-1"), LinkError),
+        (lambda: Links(SECRET).token("counter-offer", "s-1", "m"), LinkError),
+        (lambda: Links("another").token("seller", "s-1", "m"), LinkError),
+    ],
+    ids=["59 minutes", "over an hour", "another spelling", "an earlier address", "no address",
+         "no mailbox", "another purpose", "another deployment"],
+)  # fmt: skip
+async def test_a_mailed_link_signs_in_for_an_hour_and_for_the_address_of_now(
+    keys: Keys, access: Access, made: Callable[[], str], error: type[LinkError] | None
+) -> None:
+    keys.reach("s-1", NORD)
+    token = made()
+    if error is None:
+        assert (await access.sign_in_by_link(asking(), token)).id == "s-1"
+        return
+    with pytest.raises(error):
+        await access.sign_in_by_link(asking(), token)
+
+
+@pytest.mark.parametrize("change", ["another address", "erased", "signed out"])
+async def test_a_session_by_a_mailed_link_ends_with_its_address(
+    keys: Keys, access: Access, change: str
+) -> None:
+    keys.reach("s-1", NORD)
+    answer = Response()
+    actor = await access.sign_in_by_link(asking(), mailed())
+    access.remember(answer, actor, secure=True)
+    request = asking(cookie=answer.headers["set-cookie"].partition(";")[0])
+    assert (await access.session(request)).id == "s-1"
+    if change == "another address":
+        keys.reach("s-1", "new@sellers.example")
+    elif change == "erased":
+        keys.known.clear()
+    else:
+        await access.end_session(request)
+    assert (await access.session(request)).kind == "anonymous"
+
+
+async def test_a_mailed_link_is_no_key_of_the_api(keys: Keys, access: Access) -> None:
+    keys.reach("s-1", NORD)
+    with pytest.raises(NoCredential):
+        await access.bearer(asking(authorization=f"Bearer {mailed()}"))

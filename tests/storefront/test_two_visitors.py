@@ -7,19 +7,24 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from time import time
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from domain.people import of_seller
 from runtime.links import Links, Purpose
 from schemas.auctions import Auction, OfferJudged, Seller
 from schemas.groups import Definition, GroupPurchase, IdIssued
+from schemas.letters import mailbox_of
 from schemas.ops import ApiKey, Task
-from schemas.orders import PurchaseState
+from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
+from schemas.people import Person
 from services.storefront.access.callers import COOKIE, digest_of
 from services.storefront.access.rates import Count, Rates
 from tests.storefront.pages_app import (
@@ -38,6 +43,7 @@ NOW = datetime.now(UTC)
 CLOSES_AT = NOW + timedelta(days=7)
 LATER = (NOW + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
 LINKS = Links(SECRET)
+_SECONDS = count()
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,11 @@ def facts(visitor: Visitor) -> list[Message]:
                 "closes_at": CLOSES_AT,
             }
         ),
+        Person(
+            person_id=of_seller(visitor.seller_id),
+            email=f"seller{visitor.number}@sellers.example",
+            seen_at=NOW,
+        ),
         OfferJudged(
             **shown, auction_id=visitor.auction_id, verdict="shown", reason="opened", version=1
         ),
@@ -163,6 +174,19 @@ SHARED = [
     ),
     PurchaseState(
         group_id="g-1", request_id="r-1", version=1, status="open", quantity=0, value=0, members=0
+    ),
+    PurchaseRow.model_validate(
+        {
+            "group_id": "g-1",
+            "request_id": "r-1",
+            "member_id": "m-ann",
+            "person_id": "m-ann",
+            "version": 1,
+            "quantity": 0,
+            "value": 0,
+            "orders": 0,
+            "period": {"opens_at": NOW, "closes_at": CLOSES_AT},
+        }
     ),
     payment("p-failed", kind="charge", method="card", status="failed"),
     payment("p-shop", kind="refund", method="shop", status="pending"),
@@ -224,6 +248,9 @@ class Walk:
 
 
 LETTERS = ("letters", "letters-of-strangers", "letters-to-one")
+#: Of a message to people who have ordered.
+SOME_LETTERS = ("letters-of-strangers",)
+SHARED_COUNTS = {"letters-to-one", "letters-of-strangers", "group-messages"}
 
 
 def fixed(**fields: Any) -> Fields:
@@ -251,6 +278,10 @@ def _offer(_: Visitor) -> dict[str, Any]:
 
 def _application(who: Visitor) -> dict[str, Any]:
     return {"applicant": {"email": who.email}, "quantity": 1}
+
+
+def _mailbox(who: Visitor) -> dict[str, Any]:
+    return {"email": who.email}
 
 
 def _seller(who: Visitor) -> dict[str, Any]:
@@ -284,6 +315,10 @@ WALKS: dict[str, Walk] = {
     f"GET {V1}/group-purchases": Walk(),
     f"GET {V1}/group-purchases/{{group_id}}": Walk(),
     f"GET {V1}/group-purchases/{{group_id}}/members": Walk(by="organizer"),
+    f"GET {V1}/group-purchases/{{group_id}}/order-sheet.csv": Walk(by="organizer"),
+    f"POST {V1}/group-purchases/{{group_id}}/messages": Walk(
+        201, "shop", fixed(words="Hello"), counts=("writes-of-key", "group-messages")
+    ),
     f"POST {V1}/group-purchases/{{group_id}}/withdrawal": Walk(202, "organizer"),
     f"POST {V1}/group-purchases/{{group_id}}/orders": Walk(
         201,
@@ -356,6 +391,7 @@ WALKS: dict[str, Walk] = {
     f"POST {V1}/shops/{{shop_id}}/keys": Walk(201, "admin", counts=("writes-of-key",)),
     f"POST {V1}/keys/{{key_id}}/revocation": Walk(200, "seller", counts=("writes-of-key",)),
     f"DELETE {V1}/people/{{person_id}}": Walk(204, "admin", counts=("writes-of-key",)),
+    f"POST {V1}/links-again": Walk(204, body=_mailbox, counts=LETTERS),
     f"GET {V1}/openapi.json": Walk(),
     "GET /api/docs": Walk(),
     "GET /api/docs/{area}": Walk(),
@@ -393,16 +429,29 @@ WALKS: dict[str, Walk] = {
     ),
     "GET /started/{token}": Walk(303),
     "GET /groups/{group_id}/manage/{token}": Walk(),
+    "GET /groups/{group_id}/manage/{token}/invitation.svg": Walk(),
+    "GET /groups/{group_id}/manage/{token}/list": Walk(),
+    "GET /groups/{group_id}/manage/{token}/order-sheet.csv": Walk(),
+    "GET /groups/{group_id}/manage/{token}/message": Walk(303),
+    "POST /groups/{group_id}/manage/{token}/message": Walk(
+        303, form=fixed(words="Hello", sure="yes"), counts=("group-messages", *SOME_LETTERS)
+    ),
+    "GET /groups/{group_id}/manage/{token}/sent": Walk(),
     "GET /groups/{group_id}/manage/{token}/withdraw": Walk(303),
     "POST /groups/{group_id}/manage/{token}/withdraw": Walk(303, form=fixed(sure="yes")),
     "GET /groups/{group_id}/manage/{token}/withdrawn": Walk(),
     "GET /groups/{group_id}/payments/{token}": Walk(),
     "POST /groups/{group_id}/payments/{token}/{payment_id}/retry": Walk(303, counts=LETTERS),
     "GET /groups/{group_id}/payments/{token}/{payment_id}": Walk(404),
+    "GET /links": Walk(),
+    "POST /links": Walk(303, form=_mailbox, counts=LETTERS),
+    "GET /links/sent": Walk(),
     "GET /sellers": Walk(),
     "POST /sellers": Walk(201, form=_seller, counts=("registrations", *LETTERS)),
     "POST /seller/sign-in": Walk(303, form=lambda who: {"key": who.key("seller")}),
     "GET /seller/sign-in": Walk(303),
+    "GET /seller/sign-in/{token}": Walk(),
+    "POST /seller/sign-in/{token}": Walk(303),
     "POST /seller/sign-out": Walk(303),
     "GET /seller": Walk(by="session"),
     "GET /seller/open": Walk(by="session"),
@@ -483,9 +532,13 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
     }
     if "{token}" in path:
         invitation: Link = ("counter-offer", (who.auction_id, who.seller_id))
-        tokens = TOKENS | {"/counter-offer": invitation}
+        letter = mailbox_of(of_seller(who.seller_id), f"seller{who.number}@sellers.example")
+        sign_in: Link = ("seller", (who.seller_id, letter))
+        tokens = TOKENS | {"/counter-offer": invitation, "/seller/sign-in": sign_in}
         purpose, what = tokens[path.partition("/{token}")[0]]
-        values["token"] = LINKS.token(purpose, *what)
+        # A link that signs in works once, and tokens of one second are the same.
+        with patch("itsdangerous.timed.time.time", lambda: time() - next(_SECONDS)):
+            values["token"] = LINKS.token(purpose, *what)
     return path.format(**values) + walk.query
 
 
@@ -526,7 +579,7 @@ async def test_every_route_is_walked(storefront: Storefront) -> None:
 
 @pytest.mark.parametrize("route", WALKS)
 async def test_every_counter_is_the_visitor_s_own(storefront: Storefront, route: str) -> None:
-    """Those of a recipient and of all strangers together are shared on purpose."""
+    """Those of a recipient, a group and all strangers together are shared on purpose."""
     counted: list[Count] = []
     count_all = Rates.count_all
 
@@ -546,7 +599,7 @@ async def test_every_counter_is_the_visitor_s_own(storefront: Storefront, route:
     for each in counted:
         if each.what == "offers":
             assert each.who.startswith(f"{A.seller_id}/")
-        elif each.what not in ("letters-to-one", "letters-of-strangers"):
+        elif each.what not in SHARED_COUNTS:
             assert each.who in own, each
 
 
@@ -566,13 +619,14 @@ LOW: dict[str, Any] = {
 @pytest.mark.parametrize("route", WALKS)
 async def test_what_one_uses_up_another_still_has(world: str, route: str, limits: str) -> None:
     shared = {"letters_to_one_per_hour": 1000, "writes_per_minute_of_key": 1000}
+    shared["messages_of_group_per_day"] = 1000
     with storefront_on(world, **(shared | LOW[limits])) as storefront:
         first = [(await go(storefront, route, A)).status for _ in range(5)]
         second = (await go(storefront, route, B)).status
         await storefront.close()
     walk = WALKS[route]
     assert first[0] == walk.status
-    limited = set(walk.counts) - {"writes-of-key"} or route.endswith("/events")
+    limited = set(walk.counts) - {"writes-of-key", *SHARED_COUNTS} or route.endswith("/events")
     if limits == "reads and writes":
         limited = not route.startswith("GET /static")
     assert (first[-1] == 429) == bool(limited), first

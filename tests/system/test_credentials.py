@@ -72,6 +72,15 @@ LINES: dict[str, Line] = {
     "GET /group-purchases/{group_id}/members": Line(
         "organizer", None, ("rival-organizer", "rival-shop", *others("shop", "organizer"))
     ),
+    "GET /group-purchases/{group_id}/order-sheet.csv": Line(
+        "organizer", None, ("rival-organizer", "rival-shop", *others("shop", "organizer"))
+    ),
+    # Nobody is in the group, so the right one is refused for that.
+    "POST /group-purchases/{group_id}/messages": Line(
+        "organizer",
+        {"words": "Hello"},
+        ("rival-organizer", "rival-shop", *others("shop", "organizer")),
+    ),
     "POST /group-purchases/{group_id}/withdrawal": Line(
         "organizer", {}, ("rival-organizer", "rival-shop", *others("shop", "organizer"))
     ),
@@ -137,6 +146,7 @@ LINES: dict[str, Line] = {
     # Another's key is not even said to be there.
     "POST /keys/{key_id}/revocation": Line("seller", None, others("seller", "shop")),
     "DELETE /people/{person_id}": Line("admin", None, ALL),
+    "POST /links-again": Line(ANYONE, {"email": "a@b.example"}),
 }
 NOT_SAID = {"POST /keys/{key_id}/revocation": ("rival-seller", "shop")}
 

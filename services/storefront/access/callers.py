@@ -7,6 +7,7 @@ none had been given.
 
 import hmac
 import secrets
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -16,9 +17,12 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import Response
 
+from domain.people import of_seller
 from runtime.links import ANOTHER_S, ExpiredLinkError, LinkError, Links, Purpose
 from runtime.networks import network_of
+from schemas.letters import mailbox_of
 from schemas.ops import ApiKey
+from schemas.people import Person
 from schemas.refusals import RefusalCode
 from services.storefront.problems import NoCredential, NotAllowed
 from services.storefront.settings import PageSettings
@@ -60,6 +64,8 @@ _SESSION_BYTES = 16
 #: How many parts a token has that are said of its holder; two unless said otherwise.
 _PARTS: dict[Purpose, int] = {"request": 1, "payer": 3}
 _NOBODY = "0" * 64
+#: Begins what stands for the key in a session that began with a link from a letter.
+_BY_MAIL = "mail-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +105,16 @@ class Keys(Protocol):
         """The key of this id, revoked or not."""
         ...
 
+    async def people(self, person_ids: Iterable[str | None]) -> dict[str, Person]:
+        """Those of these people who are known, whose addresses sellers sign in by."""
+        ...
+
 
 class Ended(Protocol):
     """A store of the sessions that ended before their time."""
 
-    async def end(self, session: str, seconds: float) -> None:
-        """End a session; remember it until it would expire."""
+    async def end(self, session: str, seconds: float) -> bool:
+        """End a session; remember it until it would expire. Whether it had not ended before."""
         ...
 
     async def has(self, session: str) -> bool:
@@ -190,6 +200,37 @@ class Access:
             is_anothers=order.endswith(ANOTHER_S),
         )
 
+    async def seller_of_link(self, token: str) -> tuple[str, str]:
+        """The seller who may sign in by a link from a letter, and the letter's mailbox.
+
+        Raises ``LinkError`` if the link is too old, was used, or went to another address than the
+        seller has now.
+        """
+        what = self.links.read("seller", token, MAX_AGE["seller"])
+        if len(what) != _PARTS.get("seller", 2):
+            raise LinkError()
+        seller_id, mailbox = what
+        if not await self._is_mailbox(seller_id, mailbox):
+            raise LinkError()
+        if await self._ended.has(_once(token)):
+            raise LinkError(RefusalCode.LINK_USED)
+        return seller_id, mailbox
+
+    async def sign_in_by_link(self, request: Request, token: str) -> Actor:
+        """The seller of a link from a letter, which signs in once. Raises ``LinkError``."""
+        seller_id, mailbox = await self.seller_of_link(token)
+        if not await self._ended.end(_once(token), MAX_AGE["seller"] or 0):
+            raise LinkError(RefusalCode.LINK_USED)
+        return Actor("seller", seller_id, via=_BY_MAIL + mailbox, client=client_of(request))
+
+    async def _is_mailbox(self, seller_id: str, mailbox: str) -> bool:
+        """Whether a seller's letters go to this mailbox now."""
+        person_id = of_seller(seller_id)
+        person = (await self._keys.people([person_id])).get(person_id)
+        return person is not None and hmac.compare_digest(
+            mailbox_of(person_id, person.email).encode(), mailbox.encode()
+        )
+
     # --- browsers --------------------------------------------------------------------------------
 
     async def sign_in(self, request: Request, credential: str, *kinds: Kind) -> Actor:
@@ -228,7 +269,8 @@ class Access:
         """The seller, shop or admin whose browser sent the request, or anonymous.
 
         A session ends when it expires or somebody signs out, when the key of a seller or shop is
-        revoked, and when the admin's key is replaced.
+        revoked, and when the admin's key is replaced. One that began with a link from a letter ends
+        when the seller's address changes or is erased.
         """
         anonymous = visitor(request)
         told = self._told_session(request)
@@ -245,6 +287,9 @@ class Access:
         if not holder_id:
             is_admin = bool(self._admin_key) and key_id == self._admin_session()
             return Actor("admin", via=ADMIN, client=client) if is_admin else None
+        if key_id.startswith(_BY_MAIL):
+            is_read = await self._is_mailbox(holder_id, key_id.removeprefix(_BY_MAIL))
+            return Actor("seller", holder_id, via=key_id, client=client) if is_read else None
         key = await self._keys.api_key(key_id)
         if key is None or key.revoked_at is not None or key.holder_id != holder_id:
             return None
@@ -313,6 +358,11 @@ def visitor(request: Request) -> Actor:
 def client_of(request: Request) -> str:
     """The client that a request is counted by: the network it came from."""
     return network_of(request.client.host if request.client else "")
+
+
+def _once(token: str) -> str:
+    """The name under which it is remembered that a link was used."""
+    return f"link-{digest_of(token)}"
 
 
 def digest_of(credential: str) -> str:

@@ -12,19 +12,24 @@ from math import ceil
 from typing import Literal, NamedTuple, get_args
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import ConfigurationError, StorageError
 
+from schemas.refusals import RefusalCode
 from services.storefront.access.counters import BoundedStorage
 from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
 #: The kinds that are counted by the client's network.
 OfClient = Literal["reads", "writes", "requests", "registrations", "letters"]
-What = Literal[OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers"]
+What = Literal[
+    OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers", "group-messages"
+]
 _OF_CLIENT = frozenset(get_args(OfClient))
+#: Limits whose refusal says more than the seconds.
+_CODES: dict[What, RefusalCode] = {"group-messages": RefusalCode.MESSAGES_USED_UP}
 #: Somebody with an IPv6 network wider than a /64 has many /64s, so wider networks are counted, too:
 #: the characters of a client that are its /32, /48 and /56, and the factor of their limits.
 WIDER = ((9, 256), (14, 16), (17, 4))
@@ -74,6 +79,7 @@ class Rates:
             "letters": RateLimitItemPerHour(settings.letters_per_hour),
             "letters-to-one": RateLimitItemPerHour(settings.letters_to_one_per_hour),
             "letters-of-strangers": RateLimitItemPerHour(settings.letters_of_strangers_per_hour),
+            "group-messages": RateLimitItemPerDay(settings.messages_of_group_per_day),
         }
         self._wider = {
             (what, characters): type(self._limits[what])(self._limits[what].amount * more)
@@ -145,7 +151,7 @@ async def _refuse(limiter: SlidingWindowCounterRateLimiter, counter: _Counter) -
     if counter.what == "letters-of-strangers":
         _log.warning("the hour's letters of strangers are used up", limit=counter.limit.amount)
     stats = await limiter.get_window_stats(counter.limit, counter.name)
-    raise TooMany(ceil(stats.reset_time - time.time()))
+    raise TooMany(ceil(stats.reset_time - time.time()), _CODES.get(counter.what))
 
 
 def _redis(url: str) -> RedisStorage:

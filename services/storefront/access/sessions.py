@@ -20,8 +20,11 @@ class EndedSessions:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def end(self, session: str, seconds: float) -> None:
-        """End a session; remember it until it would expire. Raises ``DatabaseError``."""
+    async def end(self, session: str, seconds: float) -> bool:
+        """End a session, and remember it until it would expire; ``False`` if it was ended before.
+
+        Raises ``DatabaseError``.
+        """
         now = time()
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         row = {"session": session, "until": int((now + seconds) * 1000)}
@@ -30,7 +33,8 @@ class EndedSessions:
         try:
             async with self._engine.begin() as connection:
                 await connection.execute(over)
-                await connection.execute(insert)
+                made = await connection.execute(insert)
+                return bool(made.rowcount == 1)
         except TROUBLE as error:
             raise DatabaseError(f"the session can't be ended: {in_short(error)}") from error
 

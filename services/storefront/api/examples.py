@@ -5,10 +5,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.api.auctions import ApplicationGiven, AuctionGiven, OfferGiven
-from schemas.api.groups import DefinitionGiven, GroupGiven
+from schemas.api.groups import DefinitionGiven, GroupGiven, MessageGiven
 from schemas.api.orders import CancellationGiven, OrderGiven, ReturnGiven
 from schemas.api.parts import WithdrawalGiven
 from schemas.api.payments import OutcomeGiven, ReceivedGiven
+from schemas.api.people import LinksAgainGiven
 from schemas.api.sellers import SellerGiven
 from schemas.api.todos import DoneGiven, TransfersGiven
 
@@ -46,6 +47,8 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "closes_at": _CLOSES,
         "visibility": "public",
     },
+    LinksAgainGiven: {"email": "ada@example.com"},
+    MessageGiven: {"words": "The tea is here: come and get it on Saturday from 10 to 12."},
     OfferGiven: {"unit_price": 85000, "minimum_reservations": 20},
     OrderGiven: {
         "state": "paid",

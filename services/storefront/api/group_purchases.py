@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import Depends, Response
+from fastapi.responses import StreamingResponse
 
 from schemas.api.groups import (
     DefinitionGiven,
@@ -13,6 +14,8 @@ from schemas.api.groups import (
     GroupGiven,
     GroupSummary,
     GroupView,
+    MessageAnswer,
+    MessageGiven,
     RequestAnswer,
     TableRow,
 )
@@ -47,6 +50,7 @@ from services.storefront.rules.views import (
     group_view,
 )
 from services.storefront.web.answers import order_answer, request_answer
+from services.storefront.web.order_sheets import order_sheet
 
 definitions = router("definitions")
 groups = router("group-purchases")
@@ -62,6 +66,7 @@ _withdrawal = JsonBody(WithdrawalGiven, optional=True)
 _order = JsonBody(OrderGiven)
 _cancellation = JsonBody(CancellationGiven)
 _return = JsonBody(ReturnGiven)
+_message = JsonBody(MessageGiven)
 
 
 # --- definitions ---------------------------------------------------------------------------------
@@ -173,6 +178,43 @@ async def list_members(
     terms = await shop.commands.authority.group_run_by(actor, group_id)
     page = await table_shown(shop.reader, shop.access, actor, terms, cursor, limit)
     return Page(items=page.rows, cursor=page.cursor)
+
+
+_sheet = reads(404, by=("organizer", "shop", "seller", "admin"))
+_sheet["responses"][200] = {
+    "description": "A CSV file in UTF-8 with a byte order mark.",
+    "content": {"text/csv": {"schema": {"type": "string"}}},
+}
+
+
+@groups.get(
+    "/group-purchases/{group_id}/order-sheet.csv", response_class=StreamingResponse, **_sheet
+)
+async def show_order_sheet(shop: ShopDep, actor: ActorDep, group_id: IdInPath) -> Response:
+    """The whole purchase condition management table for a spreadsheet, in English.
+
+    Money is decimal, times are in UTC. A text that a spreadsheet would run as a formula has an
+    apostrophe in front.
+    """
+    terms = await shop.commands.authority.group_run_by(actor, group_id)
+    return await order_sheet(shop, actor, terms, str)
+
+
+@groups.post(
+    "/group-purchases/{group_id}/messages",
+    status_code=201,
+    **writes(404, 409, by=("organizer", *SELLING), takes=_message),
+)
+async def write_to_members(
+    shop: ShopDep,
+    actor: ActorDep,
+    group_id: IdInPath,
+    seed: Seed,
+    given: Annotated[MessageGiven, Depends(_message)],
+) -> MessageAnswer:
+    """Email plain text to all who are listed or have ordered, at most three times a day."""
+    sent = await shop.commands.messages.send(actor, group_id, given, seed)
+    return MessageAnswer(message_id=sent.message_id, recipients=sent.recipients)
 
 
 @groups.post(

@@ -1,9 +1,16 @@
 """Routes of people."""
 
-from services.storefront.api.parameters import ActorDep, PersonIdInPath, ShopDep
+from typing import Annotated
+
+from fastapi import Depends
+
+from schemas.api.people import LinksAgainGiven
+from services.storefront.api.parameters import ActorDep, JsonBody, PersonIdInPath, ShopDep
 from services.storefront.api.routes import router, writes
 
 people = router("people")
+
+_links_again = JsonBody(LinksAgainGiven)
 
 
 @people.delete(
@@ -19,3 +26,20 @@ async def erase_person(shop: ShopDep, actor: ActorDep, person_id: PersonIdInPath
     `seller:s-1`. The answer is the same if the person is not known, or was erased before.
     """
     await shop.commands.people.erase(actor, person_id)
+
+
+@people.post(
+    "/links-again",
+    status_code=204,
+    response_description="If the address is known, its links are emailed to it.",
+    **writes(takes=_links_again),
+)
+async def send_links_again(
+    shop: ShopDep, actor: ActorDep, given: Annotated[LinksAgainGiven, Depends(_links_again)]
+) -> None:
+    """Email a person's links to the address on file, at most once an hour.
+
+    These are the links of organizers, payers, members and applicants, and the one by which a seller
+    signs in. The answer is the same if the address is not known.
+    """
+    await shop.commands.links.ask(actor, given.email)

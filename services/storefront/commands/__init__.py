@@ -6,9 +6,11 @@ from services.storefront.access.callers import Access
 from services.storefront.access.rates import Rates
 from services.storefront.commands.auctions import AuctionCommands, ReservationCommands
 from services.storefront.commands.authority import Authority
+from services.storefront.commands.group_messages import MessageCommands
 from services.storefront.commands.groups import DefinitionCommands, GroupCommands
 from services.storefront.commands.ids import Ids
 from services.storefront.commands.letter_counts import LetterCounts
+from services.storefront.commands.links_again import LinkCommands
 from services.storefront.commands.orders import OrderCommands
 from services.storefront.commands.outcomes import Outcomes
 from services.storefront.commands.payments import PaymentCommands
@@ -19,6 +21,7 @@ from services.storefront.commands.tasks import Tasks
 from services.storefront.commands.todos import TodoCommands
 from services.storefront.live.hub import Hub
 from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.reservations import Reservations
 from services.storefront.settings import PageSettings
 
 
@@ -43,6 +46,8 @@ class Commands:
     preferences: PreferenceCommands
     todos: TodoCommands
     people: PeopleCommands
+    links: LinkCommands
+    messages: MessageCommands
     authority: Authority
     ids: Ids
 
@@ -63,12 +68,16 @@ def commands_of(
         orders=OrderCommands(settings, reader, outcomes, ids, letters, authority),
         payments=payments,
         auctions=AuctionCommands(reader, outcomes, ids, rates),
-        reservations=ReservationCommands(reader, outcomes, ids, letters, access),
+        reservations=ReservationCommands(
+            reader, outcomes, ids, letters, access, Reservations(reader.engine)
+        ),
         sellers=SellerCommands(settings, reader, outcomes, ids, letters, rates),
         keys=KeyCommands(reader, outcomes),
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
         people=PeopleCommands(reader, outcomes),
+        links=LinkCommands(reader, outcomes, letters),
+        messages=MessageCommands(reader, outcomes, ids, letters, authority),
         authority=authority,
         ids=ids,
     )

@@ -35,6 +35,7 @@ from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
 from services.storefront.readmodel.details import known_auction
 from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.reservations import Reservations
 from texts.reasons import problem
 
 _BY_STANDING: Final[Mapping[Standing | None, OfferReason]] = {
@@ -198,12 +199,14 @@ class ReservationCommands:
         ids: Ids,
         letters: LetterCounts,
         access: Access,
+        reservations: Reservations,
     ) -> None:
         self._reader = reader
         self._outcomes = outcomes
         self._ids = ids
         self._letters = letters
         self._access = access
+        self._reservations = reservations
 
     async def apply(
         self, actor: Actor, auction_id: str, given: ApplicationGiven, seed: str | None = None
@@ -229,6 +232,9 @@ class ReservationCommands:
             quantity=given.quantity,
             applied_at=now(),
         )
+        if applicant.person_id is not None:
+            # Before it is sent, so that no reservation is without its link.
+            await self._reservations.keep(application_id, auction_id, applicant.person_id)
         reserved = Reserved(
             auction_id,
             message.application_id,
@@ -298,6 +304,7 @@ class ReservationCommands:
             application_id=application_id, auction_id=auction_id, at=now()
         )
         await self._outcomes.send(APPLICATIONS, message)
+        await self._reservations.forget(application_id)
 
 
 def _refused(reason: str, quantity_max: int | None) -> Impossible:

@@ -1,7 +1,7 @@
 """Letters that commands cause: how many, and which texts of strangers they repeat."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from domain.addresses import canonical
 from domain.unverified import greetable, has_link
@@ -26,6 +26,23 @@ class LetterCounts:
         self._per_hour = per_hour
         self._counted: TwoGenerations[bool] = TwoGenerations(COUNTED_SIZE)
 
+    async def count_message(
+        self, actor: Actor, group_id: str, listed: Sequence[str], others: int, message_id: str
+    ) -> None:
+        """Count a message to all of a group: of its day, and the letters of untrusted organizers.
+
+        ``listed`` are recipients who did nothing themselves, named as in ``count``. They count as
+        in ``count``. ``others`` have ordered, so they count only for all strangers together. A
+        repeated message is not counted again by this process. Raises as ``count`` does.
+        """
+        if self._counted.get(message_id):
+            return
+        counts = [Count("group-messages", group_id)]
+        if not is_trusted(actor):
+            counts += self._of_letters(actor, listed, others)
+        await self._rates.count_all(counts)
+        self._counted.put(message_id, True)
+
     async def count(
         self, actor: Actor, recipients: Iterable[str | None], command: str | None = None
     ) -> None:
@@ -39,22 +56,29 @@ class LetterCounts:
         """
         if is_trusted(actor) or (command is not None and self._counted.get(command)):
             return
+        counts = self._of_letters(actor, recipients)
+        if not counts:
+            return
+        await self._rates.count_all(counts)
+        if command is not None:
+            self._counted.put(command, True)
+
+    def _of_letters(
+        self, actor: Actor, recipients: Iterable[str | None], others: int = 0
+    ) -> list[Count]:
+        """What letters count; ``others`` are recipients who count only for all together."""
         mailboxes = Counter(canonical(each) for each in recipients if each)
         number = mailboxes.total()
-        if not number:
-            return
         most = self._per_hour
         if number > most:
             raise Impossible(RefusalCode.TOO_MANY_LETTERS, number=number, most=most)
-        await self._rates.count_all(
-            [
-                Count("letters", actor.client, number),
-                *(Count("letters-to-one", to, times) for to, times in mailboxes.items()),
-                Count("letters-of-strangers", "all", number),
-            ]
-        )
-        if command is not None:
-            self._counted.put(command, True)
+        counts = []
+        if number:
+            counts.append(Count("letters", actor.client, number))
+        counts += [Count("letters-to-one", to, times) for to, times in mailboxes.items()]
+        if number + others:
+            counts.append(Count("letters-of-strangers", "all", number + others))
+        return counts
 
 
 def name_in_letters(actor: Actor, name: str | None) -> str | None:

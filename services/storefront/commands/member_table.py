@@ -1,6 +1,6 @@
 """The purchase condition management table of a group, for whoever may see it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from schemas.api.groups import TableRow
@@ -8,6 +8,8 @@ from schemas.favors import FAVORS, Favor
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Member
+from schemas.payments import Payment
+from schemas.people import Person
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.names import name_shown_to
 from services.storefront.access.pseudonyms import KNOWING, shown_to
@@ -15,6 +17,7 @@ from services.storefront.commands.authority import is_contract_of
 from services.storefront.readmodel.cursors import cursor as cursor_of
 from services.storefront.readmodel.cursors import read_cursor
 from services.storefront.readmodel.reader import Reader
+from services.storefront.rules.paid import is_paid
 from services.storefront.rules.rows import Listed
 from services.storefront.rules.views import table_row
 
@@ -29,32 +32,47 @@ async def table_shown(
 ) -> Listed[TableRow]:
     """A page of the purchase condition management table, for whoever may see it.
 
-    Of a contract's group the winning seller sees every applicant, with the address: who is to be
-    sold to. An actor who may not see people's ids gets pages by position, as a cursor would hold an
-    id. Raises ``BadCursor``.
+    Where members are listed, nobody else can order: then the lines are the list's, in its order,
+    and those who have not ordered have lines, too. Of a contract's group the winning seller sees
+    every applicant's address: who is to be sold to. In other groups an actor who may not see
+    people's ids gets pages by position, as a cursor would hold an id. Raises ``BadCursor``.
     """
-    if actor.kind == "seller" and is_contract_of(terms, actor.id):
-        return await _of_contract(reader, terms, cursor, limit)
+    if terms.members or terms.member_parts:
+        return await _of_list(reader, access, actor, terms, cursor, limit)
     ask = reader.members if actor.kind in KNOWING else reader.members_by_place
     page = await ask(terms.group_id, cursor=cursor, limit=limit)
     people = await reader.people(row.person_id for row, _ in page.rows)
+    payments = await _payments(reader, terms, [row.member_id for row, _ in page.rows])
     rows = []
     for row, favor in page.rows:
         person = people.get(row.person_id or "")
         name = name_shown_to(actor, terms.request_id, row.name_mark, person)
+        paid = is_paid(terms, None, row.quantity, payments.get(row.member_id, ()))
         shown_id = shown_to(actor, access, terms.group_id, row.member_id)
-        rows.append(table_row(row, favor, name=name).model_copy(update={"member_id": shown_id}))
+        line = table_row(row, favor, name=name, paid=paid)
+        rows.append(line.model_copy(update={"member_id": shown_id}))
     return Listed(rows, page.cursor)
 
 
-async def _of_contract(
-    reader: Reader, terms: GroupPurchase, cursor: str | None, limit: int
+async def listed_parts(reader: Reader, terms: GroupPurchase) -> AsyncIterator[Sequence[Member]]:
+    """The listed members, part by part."""
+    for part in range(1, max(terms.member_parts, 1) + 1):
+        yield await _part(reader, terms, part)
+
+
+async def _of_list(
+    reader: Reader,
+    access: Access,
+    actor: Actor,
+    terms: GroupPurchase,
+    cursor: str | None,
+    limit: int,
 ) -> Listed[TableRow]:
     """The listed members in the order they are listed in, part by part."""
     part, done = read_cursor(cursor, "listed", [int, int]) if cursor else (1, 0)
     members = await _part(reader, terms, part)
     page = members[max(done, 0) :][:limit]
-    rows = await _rows_of(reader, terms, page)
+    rows = await _rows_of(reader, access, actor, terms, page)
     done = max(done, 0) + len(page)
     if done >= len(members):
         part, done = part + 1, 0
@@ -70,27 +88,54 @@ async def _part(reader: Reader, terms: GroupPurchase, part: int) -> Sequence[Mem
 
 
 async def _rows_of(
-    reader: Reader, terms: GroupPurchase, members: Sequence[Member]
+    reader: Reader,
+    access: Access,
+    actor: Actor,
+    terms: GroupPurchase,
+    members: Sequence[Member],
 ) -> list[TableRow]:
-    """The lines of listed members with their addresses, those who have not ordered too."""
+    """The lines of listed members, those who have not ordered too."""
     keys = {member.id: f"{terms.group_id}/member/{member.id}" for member in members}
     purchases = await reader.facts_of(PURCHASES.name, list(keys.values()))
     favors = await reader.facts_of(FAVORS.name, list(keys.values()))
     people = await reader.people(member.person_id for member in members)
+    payments = await _payments(reader, terms, list(keys))
     rows = []
     for member in members:
         row, favor = purchases.get(keys[member.id]), favors.get(keys[member.id])
-        person = people.get(member.person_id or "")
-        shown: dict[str, Any] = {
-            "name": person.name if person else None,
-            "email": person.email if person else None,
-            "reserved": member.reserved,
-        }
+        shown = _shown(actor, terms, member, people.get(member.person_id or ""))
         if isinstance(row, PurchaseRow):
-            rows.append(table_row(row, favor if isinstance(favor, Favor) else None, **shown))
+            paid = is_paid(terms, member, row.quantity, payments.get(member.id, ()))
+            its = favor if isinstance(favor, Favor) else None
+            line = table_row(row, its, paid=paid, **shown)
         else:
-            rows.append(_without_orders(member.id, terms.currency, **shown))
+            line = _without_orders(member.id, terms.currency, **shown)
+        shown_id = shown_to(actor, access, terms.group_id, member.id)
+        rows.append(line.model_copy(update={"member_id": shown_id}))
     return rows
+
+
+def _shown(
+    actor: Actor, terms: GroupPurchase, member: Member, person: Person | None
+) -> dict[str, Any]:
+    """What an actor sees of a listed member beside the orders."""
+    name = name_shown_to(actor, terms.request_id, member.name_mark, person)
+    if not (actor.kind == "seller" and is_contract_of(terms, actor.id)):
+        return {"name": name}
+    return {
+        "name": name,
+        "email": person.email if person else None,
+        "reserved": member.reserved,
+    }
+
+
+async def _payments(
+    reader: Reader, terms: GroupPurchase, members: Sequence[str]
+) -> dict[str, list[Payment]]:
+    """The payments of members, by member; of none where the organizer pays."""
+    if terms.payment.scope == "group":
+        return {}
+    return await reader.payments_of_payers(terms.group_id, members)
 
 
 def _without_orders(member_id: str, currency: str | None, **shown: Any) -> TableRow:
@@ -103,5 +148,5 @@ def _without_orders(member_id: str, currency: str | None, **shown: Any) -> Table
         last_ordered_at=None,
         favor_amount=None,
         gift=None,
-        **shown,
+        **{"name": None, "email": None, "reserved": None} | shown,
     )

@@ -20,8 +20,8 @@ _FAILED = (
 _LINK = (
     mark("This link does not work"),
     mark(
-        "The link is incomplete or has expired. Copy the whole link from the email, or ask for a "
-        "new one."
+        "The link is incomplete, has expired or was used already. Copy the whole link from the "
+        "email, or have your links sent to you again."
     ),
 )
 #: Title and text of each status.
@@ -57,21 +57,29 @@ _TEXTS = {
 }
 #: A link in a letter that does not work.
 _OF_LINKS = frozenset(
-    {RefusalCode.LINK_EXPIRED, RefusalCode.LINK_INCOMPLETE, RefusalCode.LINK_OF_OTHER_GROUP}
+    {
+        RefusalCode.LINK_EXPIRED,
+        RefusalCode.LINK_INCOMPLETE,
+        RefusalCode.LINK_OF_OTHER_GROUP,
+        RefusalCode.LINK_USED,
+    }
 )
 #: Statuses whose page also says why. What it says has no text that somebody sent.
 _EXPLAINED = frozenset({403, 409, 422})
 HOME = {"href": "/", "words": mark("See what's running")}
+LINKS_AGAIN = {"href": "/links", "words": mark("Get your links by email")}
 
 
 def refuse_page(request: Request, refusal: Refusal) -> Response:
     """A refusal as people read it."""
     title, text = _TEXTS.get(refusal.status, _FAILED)
+    next_ = HOME
     if refusal.status == 404 and refusal.code in _OF_LINKS:
         title, text = _LINK
+        next_ = LINKS_AGAIN
     visit = Visit.of(request)
     why = visit.refused(refusal) if refusal.status in _EXPLAINED else None
-    answer = said(request, title, text, refusal.status, visit=visit, why=why, next=HOME)
+    answer = said(request, title, text, refusal.status, visit=visit, why=why, next=next_)
     for header, value in refusal.headers.items():
         if header.lower() != "www-authenticate":
             answer.headers[header] = value

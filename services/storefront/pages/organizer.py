@@ -1,25 +1,38 @@
-"""The organizer's page of a group, by a signed link: its table, the link for orders, its end."""
+"""The organizer's page of a group, by a signed link: its table, links and messages, its end."""
+
+import secrets
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from runtime.links import LinkError
+from schemas.api.groups import GroupView, MessageGiven
 from schemas.api.parts import WithdrawalGiven
+from schemas.orders import WORDS_MAX
+from schemas.parts import NUMBER_MAX
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
+from services.storefront.commands.group_messages import Recipients, plain
 from services.storefront.commands.member_table import table_shown
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import absolute, group_path
 from services.storefront.pages.payments import payments_told
+from services.storefront.pages.sharing import code_of
 from services.storefront.pages.visits import Visit, page, said
-from services.storefront.problems import Invalid, Overtaken
-from services.storefront.readmodel.details import group_shown
+from services.storefront.problems import Impossible, Invalid, Overtaken, TooMany
+from services.storefront.readmodel.details import group_shown, known_group
 from services.storefront.web.bodies import given
+from services.storefront.web.order_sheets import order_sheet
+from services.storefront.web.parameters import Digits
 from services.storefront.web.shop import shop_of
 from texts.catalogue import mark
 
 router = APIRouter(include_in_schema=False)
 ROWS = 100
+#: Lines of a printed list; who has more prints several.
+PRINTED = 500
+Number = Annotated[int, Digits]
 
 
 @router.get("/groups/{group_id}/manage/{token}")
@@ -53,7 +66,7 @@ async def _page(
     shop = shop_of(request)
     shown = await group_shown(shop.reader, actor.about)
     table = await table_shown(shop.reader, shop.access, actor, shown.terms, after, ROWS)
-    link = shop.access.order_link(actor.about) if shown.view.takes_orders_here else None
+    listed = None if shown.terms.member_parts else len(shown.terms.members)
     return page(
         request,
         "manage.html",
@@ -63,11 +76,128 @@ async def _page(
         rows=table.rows,
         cursor=table.cursor,
         is_new=is_new,
-        share_link=link and absolute(request, link),
+        listed=listed or None,
+        invitation=_invitation(request, shown.view),
+        words_max=WORDS_MAX,
+        messages_max=shop.settings.messages_of_group_per_day,
+        once=secrets.token_hex(16),
         token=token,
         form=form,
         paid=await payments_told(request, actor, visit),
     )
+
+
+def _invitation(request: Request, view: GroupView) -> str:
+    """The address to invite people by: where they order, or the public page if not here."""
+    link = shop_of(request).access.order_link(view.group_id)
+    page_url = link.partition("/order/")[0]
+    return absolute(request, link if view.takes_orders_here else page_url)
+
+
+@router.get("/groups/{group_id}/manage/{token}/invitation.svg")
+async def invitation_code(request: Request, group_id: str, token: str) -> Response:
+    """The address to invite people by, for a camera."""
+    _organizer(request, group_id, token)
+    view = (await group_shown(shop_of(request).reader, group_id)).view
+    return Response(code_of(_invitation(request, view)), media_type="image/svg+xml")
+
+
+# --- the list, on paper and in a spreadsheet -----------------------------------------------------
+
+
+@router.get("/groups/{group_id}/manage/{token}/list")
+async def printed_list(
+    request: Request, group_id: str, token: str, after: str | None = None, start: Number = 1
+) -> Response:
+    """The table to be printed; ``after`` is a cursor of it, ``start`` the number of its line."""
+    shop, actor = shop_of(request), _organizer(request, group_id, token)
+    shown = await group_shown(shop.reader, group_id)
+    table = await table_shown(shop.reader, shop.access, actor, shown.terms, after, PRINTED)
+    return page(
+        request,
+        "list.html",
+        group=shown.view,
+        rows=table.rows,
+        cursor=table.cursor,
+        start=min(max(start, 1), NUMBER_MAX),
+        token=token,
+    )
+
+
+@router.get("/groups/{group_id}/manage/{token}/order-sheet.csv")
+async def sheet(request: Request, group_id: str, token: str) -> Response:
+    """The table for a spreadsheet, in the reader's language."""
+    shop, actor = shop_of(request), _organizer(request, group_id, token)
+    terms = await known_group(shop.reader, group_id)
+    return await order_sheet(shop, actor, terms, Visit.of(request).texts.gettext)
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+@router.get("/groups/{group_id}/manage/{token}/message")
+async def message_here(group_id: str, token: str) -> Response:
+    """The form stands on the organizer's page."""
+    return RedirectResponse(f"{group_path(group_id)}/manage/{token}#message", 303)
+
+
+@router.post("/groups/{group_id}/manage/{token}/message")
+async def write(request: Request, group_id: str, token: str) -> Response:
+    """Show the message and how many people get it; with ``sure``, send it."""
+    visit = Visit.of(request)
+    actor = _organizer(request, group_id, token)
+    form = await Form.of(request, visit)
+    words = form.text("words")
+    if not form.problems:
+        commands = shop_of(request).commands.messages
+        try:
+            wanted = given(MessageGiven, {"words": words})
+            if not form.is_ticked("sure"):
+                to = await commands.checked(actor, group_id, wanted)
+                return _ask(request, visit, form, to)
+            sent = await commands.send(actor, group_id, wanted, form.seed(request))
+            done = f"{group_path(group_id)}/manage/{token}/sent?n={sent.recipients}"
+            return RedirectResponse(done, 303)
+        except TooMany as refusal:
+            form.problems["words"] = visit.refused(refusal)
+        except (Invalid, Impossible, Overtaken) as refusal:
+            form.refused(refusal, {"": "words"})
+    return await _page(request, actor, token, form, visit, 422)
+
+
+def _ask(request: Request, visit: Visit, form: Form, to: Recipients) -> Response:
+    return page(
+        request,
+        "message.html",
+        visit=visit,
+        words=plain(form.text("words")),
+        once=form.text("once", required=False) or secrets.token_hex(16),
+        people=to.number,
+        back=request.url.path.removesuffix("/message"),
+    )
+
+
+@router.get("/groups/{group_id}/manage/{token}/sent")
+async def message_sent(request: Request, group_id: str, token: str, n: Number = 1) -> Response:
+    """The page after a message."""
+    _organizer(request, group_id, token)
+    visit = Visit.of(request)
+    back = {
+        "href": f"{group_path(group_id)}/manage/{token}",
+        "words": mark("Back to the organizer's page"),
+    }
+    number = min(max(n, 1), NUMBER_MAX)
+    return said(
+        request,
+        mark("Your message is on its way"),
+        mark("It goes to {people}, except to those who want no messages."),
+        visit=visit,
+        values={"people": visit.ngettext("{n} person", "{n} people", number)},
+        next=back,
+    )
+
+
+# --- the end -------------------------------------------------------------------------------------
 
 
 @router.get("/groups/{group_id}/manage/{token}/withdraw")

@@ -9,6 +9,7 @@ from services.storefront.pages import (
     definitions,
     groups,
     home,
+    links_again,
     mail_links,
     organizer,
     payments,
@@ -31,6 +32,7 @@ ROUTERS = (
     sellers.router,
     seller_auctions.router,
     mail_links.router,
+    links_again.router,
     todo.router,
     api_docs.router,
 )

@@ -19,7 +19,7 @@ from services.storefront.access.callers import Actor
 from services.storefront.commands.auctions import Offered
 from services.storefront.commands.member_table import table_shown
 from services.storefront.pages.forms import Form
-from services.storefront.pages.paths import auction_path, desk_path
+from services.storefront.pages.paths import auction_path, desk_path, path_of
 from services.storefront.pages.sellers import sign_in_page
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
@@ -210,7 +210,15 @@ async def _desk_page(
         once=form.values.get("once") or secrets.token_hex(16),
         buyers=buyers.rows if buyers else None,
         cursor=buyers.cursor if buyers else None,
+        organizing=_organizing(request, actor, auction.group_id) if buyers else None,
     )
+
+
+def _organizing(request: Request, actor: Actor, group_id: str | None) -> str | None:
+    """The organizer's page of the contract's group, which the winning seller runs."""
+    if group_id is None:
+        return None
+    return path_of(shop_of(request).access.organizer_link(group_id, actor.id))
 
 
 async def _buyers(

@@ -16,6 +16,7 @@ from services.storefront.problems import Impossible, Invalid, NoCredential
 from services.storefront.rules.rows import OfferRow
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import Shop, shop_of
+from texts.catalogue import mark
 
 router = APIRouter(include_in_schema=False)
 LINES = 20
@@ -111,6 +112,30 @@ async def sign_in(request: Request) -> Response:
 async def sign_in_here() -> Response:
     """The form stands on the desk."""
     return RedirectResponse("/seller", 303)
+
+
+@router.get("/seller/sign-in/{token}")
+async def ask_to_sign_in(request: Request, token: str) -> Response:
+    """Whether to sign in by a link from a letter; a scanner that opens it changes nothing."""
+    seller_id, _ = await shop_of(request).access.seller_of_link(token)
+    seller = await shop_of(request).reader.fact(SELLERS.name, seller_id)
+    return page(
+        request,
+        "ask.html",
+        title=mark("Sign in to your desk"),
+        text=mark("The link from the email signs you in once. It is valid for an hour."),
+        button=mark("Sign in"),
+        values={},
+        about=seller.name if isinstance(seller, Seller) else "",
+        action=f"/seller/sign-in/{token}",
+    )
+
+
+@router.post("/seller/sign-in/{token}")
+async def sign_in_by_link(request: Request, token: str) -> Response:
+    """Sign in by a link from a letter."""
+    actor = await shop_of(request).access.sign_in_by_link(request, token)
+    return await with_session(request, RedirectResponse("/seller", 303), actor)
 
 
 @router.post("/seller/sign-out")

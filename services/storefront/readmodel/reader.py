@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from schemas.auctions import SELLERS, Seller
 from schemas.catalogue import CATALOGUE
 from schemas.favors import FAVORS, Favor
-from schemas.groups import REQUEST_OUTCOMES, IdIssued
+from schemas.groups import GROUP_PURCHASES, REQUEST_OUTCOMES, GroupPurchase, IdIssued
 from schemas.ops import API_KEYS, ApiKey
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Message
@@ -32,7 +32,7 @@ from services.storefront.readmodel.lists import (
     Search,
     count_of_each,
 )
-from services.storefront.readmodel.tables import FACTS, GROUPS, POSITIONS
+from services.storefront.readmodel.tables import FACTS, GROUPS, POSITIONS, RESERVATIONS
 from services.storefront.readmodel.tables import PAYMENTS as PAYMENT_ROWS
 from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.rules.columns import can_be_asked, wanted
@@ -113,6 +113,54 @@ class Reader:
         wanted = sorted({_asked(each) for each in person_ids if each is not None})
         return await self._under(PEOPLE, wanted)
 
+    async def people_at(self, mailbox: str, limit: int) -> list[Person]:
+        """The people of a mailbox, by its canonical address; those seen last first."""
+        return await self._held(PEOPLE, Person, mailbox, FACTS.c.version, limit)
+
+    async def organized_by(self, person_id: str, limit: int) -> list[GroupPurchase]:
+        """The newest group purchases whose organizer's letters go to a person."""
+        return await self._held(GROUP_PURCHASES, GroupPurchase, person_id, FACTS.c.at, limit)
+
+    async def bought_by(self, person_id: str, limit: int) -> list[PurchaseRow]:
+        """The newest rows whose letters go to a person."""
+        return await self._held(PURCHASES, PurchaseRow, person_id, FACTS.c.at, limit)
+
+    async def _held(
+        self,
+        topic: Topic,
+        kind: type[Message],
+        holder: str,
+        newest: ColumnElement[Any],
+        limit: int,
+    ) -> list[Any]:
+        query = (
+            select(FACTS.c.value)
+            .where(FACTS.c.holder == _asked(holder), FACTS.c.kind == kind.__name__)
+            .order_by(newest.desc(), FACTS.c.key)
+            .limit(limit)
+        )
+        return [topic.adapter.validate_json(value) for (value,) in await self._questions.all(query)]
+
+    async def people_of_rows(self, group_id: str) -> set[str]:
+        """The people who get the letters about a group's rows."""
+        query = select(FACTS.c.holder).where(
+            FACTS.c.subject == _asked(group_id),
+            FACTS.c.kind == PurchaseRow.__name__,
+            FACTS.c.holder.is_not(None),
+        )
+        return {holder for (holder,) in await self._questions.all(query)}
+
+    async def reserved_by(self, person_id: str, limit: int) -> list[tuple[str, str]]:
+        """The ids of a person's newest auctions and reservations there."""
+        rows = RESERVATIONS.c
+        query = (
+            select(rows.auction_id, rows.application_id)
+            .where(rows.person_id == _asked(person_id))
+            .order_by(rows.at.desc(), rows.application_id)
+            .limit(limit)
+        )
+        return [(auction_id, id_) for auction_id, id_ in await self._questions.all(query)]
+
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""
         statement = select(POSITIONS.c.topic, POSITIONS.c.partition, POSITIONS.c.next_offset)
@@ -190,6 +238,24 @@ class Reader:
         keys = [f"{group_id}/payment/{id_}" for (id_,) in await self._questions.all(ids)]
         found = await self._under(PAYMENTS, keys)
         return [found[key] for key in keys if key in found]
+
+    async def payments_of_payers(
+        self, group_id: str, payers: Sequence[str]
+    ) -> dict[str, list[Payment]]:
+        """The payments in a group of a few hundred members at most, by member."""
+        if not payers:
+            return {}
+        rows = PAYMENT_ROWS.c
+        ids = select(rows.payment_id).where(
+            rows.group_id == _asked(group_id), rows.payer.in_([_asked(each) for each in payers])
+        )
+        keys = [f"{group_id}/payment/{id_}" for (id_,) in await self._questions.all(ids)]
+        found: dict[str, list[Payment]] = {each: [] for each in payers}
+        for start in range(0, len(keys), PAYMENTS_MAX):
+            there = await self._under(PAYMENTS, keys[start : start + PAYMENTS_MAX])
+            for each in there.values():
+                found[each.member_id].append(each)
+        return found
 
     async def payments(
         self, group_id: str, cursor: str | None = None, limit: int = 100

@@ -34,6 +34,8 @@ POSITIONS = Table(
 #: Which log the rows are of: a model of another cluster's is built anew.
 ORIGIN = Table("origin", METADATA, Column("cluster_id", WORD, primary_key=True))
 
+#: ``holder`` is whose the fact is (see ``columns.holder_of``), NULL for most kinds.
+_OF_A_HOLDER = text("holder IS NOT NULL")
 FACTS = Table(
     "facts",
     METADATA,
@@ -44,8 +46,15 @@ FACTS = Table(
     Column("version", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("value", WORD, nullable=False),
+    Column("holder", WORD),
     PrimaryKeyConstraint("topic", "key"),
     Index("facts_of_subject", "subject", "kind", "key"),
+    Index(
+        "facts_of_holder",
+        *("holder", "kind"),
+        sqlite_where=_OF_A_HOLDER,
+        postgresql_where=_OF_A_HOLDER,
+    ),
 )
 
 
@@ -211,6 +220,17 @@ IDEMPOTENCY = Table(
     Column("fingerprint", WORD, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index("idempotency_by_age", "at"),
+)
+#: Not part of the read model: who reserved, as no fact names applicants before the contract.
+RESERVATIONS = Table(
+    "reservations",
+    METADATA,
+    Column("application_id", WORD, primary_key=True),
+    Column("auction_id", WORD, nullable=False),
+    Column("person_id", WORD, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("reservations_of_person", "person_id", "at"),
+    Index("reservations_by_age", "at"),
 )
 #: Not part of the read model either: sessions that ended before they expired.
 ENDED_SESSIONS = Table(

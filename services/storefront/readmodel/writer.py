@@ -32,6 +32,7 @@ from services.storefront.rules.columns import (
     Columns,
     Part,
     deleted,
+    holder_of,
     in_row,
     terms_of,
     version_of,
@@ -79,6 +80,7 @@ class Batch:
             "version": version,
             "at": at,
             "value": value,
+            "holder": holder_of(message),
         }
         listed = tuple((part, part.columns(message, at)) for part in PARTS.get(type(message), ()))
         self.facts[topic, key] = _Fact(columns, listed)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from domain.addresses import canonical
 from schemas.auctions import Auction, OfferJudged
 from schemas.groups import Definition, GroupPurchase
 from schemas.letters import Delivery
 from schemas.ops import Task
-from schemas.orders import PurchaseState
+from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person
@@ -224,6 +225,21 @@ def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
         kind = Delivery
     parts = () if kind is None else PARTS[kind]
     return [(part, ids.get(part.table, (subject,))) for part in parts]
+
+
+def holder_of(message: Message) -> str | None:
+    """Whose a fact is, so that its links can be had again; ``None`` for all other facts.
+
+    A person's is the mailbox in its canonical address. A group's is the organizer's person, and a
+    row's the person who gets the letters about it.
+    """
+    if isinstance(message, Person):
+        return clean(canonical(message.email))
+    if isinstance(message, PurchaseRow):
+        return message.person_id
+    if isinstance(message, GroupPurchase) and message.organizer is not None:
+        return message.organizer.person_id
+    return None
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

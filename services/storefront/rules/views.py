@@ -155,6 +155,7 @@ def table_row(
     name: str | None = None,
     email: str | None = None,
     reserved: int | None = None,
+    paid: bool | None = None,
 ) -> TableRow:
     """A purchaser's line; ``name`` if the person is known, the rest only with the right."""
     same = ("member_id", "quantity", "value", "currency", "first_ordered_at", "last_ordered_at")
@@ -162,6 +163,7 @@ def table_row(
         name=name,
         email=email,
         reserved=reserved,
+        paid=paid,
         favor_amount=favor.amount if favor else None,
         gift=favor.gift if favor else None,
         **{field: getattr(row, field) for field in same},
