@@ -2457,8 +2457,12 @@ def test_a_contract_s_members_of_the_longest_ids_are_records(number: int) -> Non
         of_four_bytes = "\N{PEAR}" * 252
         return Contact(id=f"{n:04}{of_four_bytes[:60]}", person_id=f"{n:04}{of_four_bytes}")
 
+    # A control character takes six.
+    sold = Product(id="\N{PEAR}" * 64, name="\x01" * 1_000, description="\x01" * 10_000,
+                   url=f"https://{'x' * 1_990}", images=("a" * 64,) * 8,
+                   tags=("\N{PEAR}" * 40,) * 10)  # fmt: skip
     people = (counted(f"a{n}", "ann", 100, applicant=longest(n)) for n in range(number))
-    story = play(OPEN, *people, time(CLOSES))
+    story = play(opened(product=sold), *people, time(CLOSES))
     (request,) = story.of(GroupPurchaseRequested)
     parts = story.of(MembersListed)
     assert len(request.members) + sum(len(part.members) for part in parts) == number
