@@ -3,22 +3,33 @@
 import itertools
 from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.processor import Processor
+from runtime.records import encode
 from runtime.rows import UnusableError
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import missing
-from schemas.orders import GroupMessage, OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced
+from schemas.orders import (
+    ORDERS,
+    GroupMessage,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPaid,
+    OrderPlaced,
+)
 from schemas.parts import Member, Message, Product
 from services.order_service.processor import PROCESSOR
 from services.order_service.rules import messages
 from services.order_service.rules.messages import ROWS_PER_CALL
-from services.payment_service.processor import PROCESSOR as PAYMENTS
+from services.payment_service.processor import PROCESSORS as PAYMENTS
 from services.shop_bridge.processor import PROCESSORS as SHOPS
+from tests.rules.test_any_records import Service
 from tests.rules.test_order_rules import (
     ANN,
     BOB,
@@ -246,10 +257,29 @@ def test_a_message_goes_in_chunks(orders: int) -> None:
     assert [letter.key for letter in itertools.chain.from_iterable(calls)] == names[::2]
 
 
-def test_other_services_do_not_read_messages() -> None:
-    """They read ``orders`` for what is ordered, and pass over the rest."""
-    assert GroupMessage in PROCESSOR.on
-    assert all(GroupMessage not in each.on for each in (PAYMENTS, *SHOPS))
+OTHER_READERS = [each for each in (*PAYMENTS, *SHOPS) if ORDERS in each.inputs]
+
+
+@pytest.mark.parametrize("processor", OTHER_READERS, ids=lambda each: each.group_id)
+def test_other_readers_of_orders_pass_over_a_message(processor: Processor) -> None:
+    """It is no dead letter either, with a known group or without one."""
+    service = Service(processor)
+    for known in (False, True):
+        if known:
+            service.take(group())
+            service.commit()
+        service.fold.apply(
+            ORDERS.name,
+            SimpleNamespace(
+                topic=ORDERS.name, partition=0, offset=1, timestamp=service.fold.now_ms,
+                key=GROUP.encode(), value=encode(message()), headers=(),
+            ),
+        )  # fmt: skip
+        assert service.fold.take() == ([], [])
+
+
+def test_payments_and_shops_read_orders() -> None:
+    assert {each.service for each in OTHER_READERS} == {"payment_service", "shop_bridge"}
 
 
 PEOPLE = ("ann", "bob", "cem")
