@@ -127,6 +127,29 @@ class Product(Model):
     category: Tag | None = None
     tags: Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)] = ()
 
+    def brief(self) -> "Product":
+        """What letters show of it: id, name, url and the first image."""
+        return Product(id=self.id, name=self.name, url=self.url, images=self.images[:1])
+
+
+class KeptProduct(NamedTuple):
+    """What rows keep of a product: as much as letters show."""
+
+    name: str
+    id: str | None = None
+    url: str | None = None
+    image: str | None = None
+
+    @classmethod
+    def of(cls, product: Product) -> "KeptProduct":
+        """What rows keep of a product."""
+        return cls(product.name, product.id, product.url, next(iter(product.images), None))
+
+    def told(self) -> Product:
+        """The product as letters have it, see ``Product.brief``."""
+        images = () if self.image is None else (self.image,)
+        return Product(id=self.id, name=self.name, url=self.url, images=images)
+
 
 #: Where an ``order_link`` gets the ids of the group and of the shop's product.
 GROUP_IN_LINK = "{group_id}"

@@ -22,6 +22,7 @@ from schemas.auctions import (
     AuctionWithdrawn,
     CounterOffered,
     SellerApproved,
+    SellerDescribed,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
@@ -40,6 +41,7 @@ DESK = Processor(
     on=dict(
         [
             takes(SellerRegistered, sellers.register),
+            takes(SellerDescribed, sellers.describe),
             takes(SellerApproved, sellers.act_on_seller),
             takes(SellerSuspended, sellers.act_on_seller),
             takes(SellerReinstated, sellers.act_on_seller),
@@ -49,6 +51,7 @@ DESK = Processor(
     rows=tables(
         rows.SELLER,
         rows.ACTS,
+        rows.DESCRIBED,
     ),
 )
 AUCTION = Processor(
@@ -85,6 +88,7 @@ AUCTION = Processor(
     facts={"auction": rows.auction_fact},
     rows=tables(
         rows.AUCTION,
+        rows.PRODUCT,
         rows.LIVE,
         rows.OFFERS,
         rows.ASKING,

@@ -2,11 +2,14 @@
 
 Of a seller:
 
-- ``seller``: as registered. ``acts``: what admins did, which may come before that.
+- ``seller``: as registered. ``acts``: what admins did, which may come before that, as may
+  ``described``: how the seller described itself last.
 
 Of an auction:
 
-- ``auction``: the page. ``live``: how many applications have not come to their end.
+- ``auction``: the page. ``product``: what is auctioned, whole; in a row of its own, as it never
+  changes, and the page does with each application.
+- ``live``: how many applications have not come to their end.
 - ``offer/<offer_id>``: what an offer was judged, and so what a repeat is answered by.
 - ``asking/<n>``: an offer whose seller is not known to be in good standing yet, and
   ``asked/<offer_id>``, which says that there is one.
@@ -32,7 +35,8 @@ from typing import Literal
 from runtime.rows import Name, Rows, Single, Table, Waiting
 from schemas.auctions import Auction as AuctionFact
 from schemas.auctions import AuctionStatus, Seller, ShownOffer, StandingSince, Verdict
-from schemas.parts import KeptProblem, Product
+from schemas.parts import Business, KeptProblem, KeptProduct
+from schemas.parts import Product as ProductSaid
 from services.auction_service.rules.standing import standings
 
 ApplicationState = Literal[
@@ -51,7 +55,7 @@ ApplicationState = Literal[
 
 @dataclass(slots=True)
 class Profile:
-    """A seller as first registered."""
+    """A seller as first registered; ``business`` is a ``Business`` as JSON."""
 
     version: int
     name: str
@@ -59,6 +63,15 @@ class Profile:
     locale: str | None
     time_zone: str | None
     registered_at: datetime
+    business: str = "{}"
+
+
+@dataclass(slots=True)
+class Described:
+    """How a seller described itself at a time: a ``Business`` as JSON."""
+
+    at: datetime
+    business: str
 
 
 @dataclass(slots=True)
@@ -68,11 +81,23 @@ class Acts:
     acts: tuple[tuple[datetime, str], ...]
 
 
+def business_of(profile: Profile, described: Described | None) -> str:
+    """How a registered seller presents itself: as described last, by the time of that, not before.
+
+    What was described before the registration was replaced by it.
+    """
+    if described is None or described.at < profile.registered_at:
+        return profile.business
+    return described.business
+
+
 def seller_fact(name: Name[Profile], rows: Rows) -> Seller:
-    """The fact that the ``seller`` row, with its acts, stands for."""
+    """The fact that the ``seller`` row, with its acts and description, stands for."""
     profile = rows[name]
     history = standings(profile.registered_at, rows[ACTS].acts if ACTS in rows else ())
+    business = Business.model_validate_json(business_of(profile, rows.get(DESCRIBED)))
     return Seller(
+        **dict(business),
         seller_id=rows.key,
         name=profile.name,
         email=profile.email,
@@ -104,8 +129,7 @@ class Auction:
 
     version: int
     status: AuctionStatus
-    product_id: str | None
-    product_name: str
+    product: KeptProduct
     opened_by: str
     opened_at: datetime
     opening_offer: str
@@ -119,6 +143,13 @@ class Auction:
     invited_at: datetime | None
     closes_at: datetime
     group_request_id: str | None
+
+
+@dataclass(slots=True)
+class Product:
+    """What is auctioned, whole: a ``Product`` of messages as JSON."""
+
+    product: str
 
 
 @dataclass(slots=True)
@@ -219,7 +250,7 @@ def auction_fact(name: Name[Auction], rows: Rows) -> AuctionFact:
         auction_id=rows.key,
         version=auction.version,
         status=auction.status,
-        product=product_of(auction),
+        product=product_of(rows),
         opened_by=auction.opened_by,
         opened_at=auction.opened_at,
         shown=shown_of(auction.shown),
@@ -235,9 +266,9 @@ def auction_fact(name: Name[Auction], rows: Rows) -> AuctionFact:
     )
 
 
-def product_of(auction: Auction) -> Product:
-    """What is auctioned."""
-    return Product(id=auction.product_id, name=auction.product_name)
+def product_of(rows: Rows) -> ProductSaid:
+    """What is auctioned, as facts tell it: whole."""
+    return ProductSaid.model_validate_json(rows[PRODUCT].product)
 
 
 def shown_of(condition: Condition) -> ShownOffer:
@@ -253,7 +284,9 @@ def shown_of(condition: Condition) -> ShownOffer:
 #: The tables of the service.
 SELLER = Single("seller", Profile)
 ACTS = Single("acts", Acts)
+DESCRIBED = Single("described", Described)
 AUCTION = Single("auction", Auction)
+PRODUCT = Single("product", Product)
 LIVE = Single("live", Live)
 OFFERS = Table("offer", Judged)
 ASKING = Table("asking", Waiting)

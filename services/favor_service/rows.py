@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runtime.rows import Single, Table
-from schemas.parts import Method, PaymentScope
+from schemas.parts import KeptProduct, Method, PaymentScope
 
 
 @dataclass(slots=True)
@@ -22,10 +22,11 @@ class Terms:
     favor: str
     if_incomplete: str
     currency: str | None
-    product_name: str = ""
-    product_id: str | None = None
+    product: KeptProduct | None = None
     method: Method | None = None
     payment_scope: PaymentScope | Literal[""] = ""
+    shop_id: str | None = None
+    seller_id: str | None = None
 
 
 @dataclass(slots=True)

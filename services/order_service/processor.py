@@ -8,7 +8,8 @@
 Terms open a group, orders and their money fill its table of purchasers, and the table's rows, the
 summary and every refusal go out on one topic, which so tells the group's whole story in order.
 An address that comes with an order goes to ``people`` alone. Members who can be reached get
-letters: to confirm orders by a link, about their orders, and about the deadline.
+letters: to confirm orders by a link, about their orders, about the deadline, and what the organizer
+writes to all of them.
 """
 
 from runtime.processor import Processor, takes
@@ -18,6 +19,7 @@ from schemas.letters import NOTICES
 from schemas.orders import (
     ORDERS,
     PURCHASES,
+    GroupMessage,
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
@@ -27,7 +29,7 @@ from schemas.orders import (
 from schemas.payments import PAYMENTS, Payment
 from schemas.people import PEOPLE
 from services.order_service import rows
-from services.order_service.rules import purchases
+from services.order_service.rules import messages, purchases
 
 PROCESSOR = Processor(
     service="order_service",
@@ -43,6 +45,7 @@ PROCESSOR = Processor(
             takes(OrderPaid, purchases.pay_order),
             takes(OrderCancelled, purchases.cancel_order),
             takes(OrderReturned, purchases.return_order),
+            takes(GroupMessage, purchases.take_message),
             takes(Payment, purchases.take_payment),
         ]
     ),
@@ -55,6 +58,7 @@ PROCESSOR = Processor(
     },
     chunks={
         "drain": purchases.drain_waiting,
+        "message": messages.send,
         "remind": purchases.remind_members,
         "shrink": purchases.shrink_rows,
     },
@@ -72,6 +76,8 @@ PROCESSOR = Processor(
         WAITING,
         WAITS,
         rows.EARLY,
+        rows.MESSAGES,
+        rows.TOLD,
         rows.CHUNKS,
         rows.ENDED,
     ),

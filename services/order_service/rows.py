@@ -8,6 +8,8 @@
 - ``return/<source>/<return_id>``: the answer a return got.
 - ``waiting/<n>``: a message whose group is not known yet. ``waits``: the last of their numbers.
   ``early/<source>/<order_id>``: an order that waits so came with an address, which was sent.
+- ``message/<message_id>``: a message of the organizer that was taken. ``told/<person_id>``: who has
+  got the one that is being sent.
 - ``unpaid``: how many orders came without their money. ``listed``: members admitted so far.
 - ``ended``: all that is left of a group ninety days after its end.
 """
@@ -19,7 +21,7 @@ from typing import Literal
 from domain.ids import order_mark
 from runtime.rows import Name, Rows, Single, Table
 from schemas.orders import OrderRefused, PurchaseRow, PurchaseState
-from schemas.parts import Method, PaymentScope, Period, Status
+from schemas.parts import KeptProduct, Method, PaymentScope, Period, Status
 
 NOT_ORDERED = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,9 +48,10 @@ class Terms:
     method: Method
     currency: str | None
     unit_price: int | None
-    product_name: str = ""
-    product_id: str | None = None
+    product: KeptProduct | None = None
     sources: tuple[str, ...] = ()
+    shop_id: str | None = None
+    seller_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -163,10 +166,20 @@ class Early:
 
 
 @dataclass(slots=True)
+class Mark:
+    """There, or not."""
+
+
+@dataclass(slots=True)
 class Chunk:
-    """There until the rule that goes in chunks has nothing left to do; the last row it has seen."""
+    """There until the rule that goes in chunks has nothing left to do; the last row it has seen.
+
+    Of an organizer's message also its ``words``, and the table that is read: ``step``.
+    """
 
     after: str = ""
+    step: str = ""
+    words: str = ""
 
 
 @dataclass(slots=True)
@@ -295,5 +308,7 @@ UNPAID = Single("unpaid", Unpaid)
 LATEST = Table("latest", Latest)
 RETURNS = Table("return", Return)
 EARLY = Table("early", Early)
+MESSAGES = Table("message", Mark)
+TOLD = Table("told", Mark)
 CHUNKS = Table("chunk", Chunk)
 ENDED = Single("ended", Ended)

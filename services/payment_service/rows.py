@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from domain.ids import is_group_id
 from runtime.rows import CALLS, DUE, ROWS_KEPT, Call, Due, Name, Rows, Single, Table
-from schemas.parts import Method, PaymentScope
+from schemas.parts import KeptProduct, Method, PaymentScope
 from schemas.reasons import PaymentFailure
 
 #: What ISO 4217 calls a transaction without a currency.
@@ -53,6 +53,9 @@ class Terms:
     organizer_id: str = ""
     organizer_person_id: str | None = None
     sources: tuple[str, ...] = ()
+    product: KeptProduct | None = None
+    shop_id: str | None = None
+    seller_id: str | None = None
 
 
 @dataclass(slots=True)

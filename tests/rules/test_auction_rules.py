@@ -2184,9 +2184,9 @@ def test_an_invitation_tells_the_count_and_what_is_to_be_outbid() -> None:
     letter, _ = story.letters("invitation")
     assert letter.recipient_id == "seller:tom"
     assert letter.at == INVITES
-    assert letter.says.model_dump(exclude_none=True, exclude={"problems"}) == {
+    assert letter.says.model_dump(exclude_none=True, exclude={"problems", "links"}) == {
         "party_id": "tom",
-        "product": {"id": "p", "name": "tea"},
+        "product": OPEN.product.model_dump(exclude_none=True),
         "shown": shown("o", "sue", 1_000).model_dump(),
         "currency": "EUR",
         "minimum_step": 50,
@@ -2349,9 +2349,75 @@ def test_a_contract_requests_a_group_purchase_at_its_price_for_its_applicants() 
             ),
             visibility="unlisted",
             sources=("tom", "storefront", "admin"),
+            seller_id="tom",
         )
     ]
     assert not story.of(MembersListed)
+
+
+#: Tea with all that can be said of it.
+SOLD = Product(
+    id="p",
+    name="tea",
+    description="Fine. " * 1_600,
+    url="https://sue.example/tea",
+    images=("a" * 64, "b" * 64),
+    category="drinks",
+    tags=("green", "loose"),
+)
+
+
+def test_facts_tell_the_product_whole_and_letters_as_much_as_they_show() -> None:
+    """The page that changes with each application has not the description in its row."""
+    story = play(
+        [opened(product=SOLD), counted("a", "ann", 10), offered("b", "tom", 900, product=SOLD)],
+        [applied("c", "cem", 1_000), withdrawn(), time(CLOSES)],
+    )
+    assert len(story.of(Auction)) > 3
+    assert {each.product for each in story.of(Auction)} == {SOLD}
+    (request,) = story.of(GroupPurchaseRequested)
+    assert request.product == SOLD
+    told = story.of(Notice)
+    assert {each.kind for each in told} == {
+        "offer-judged", "confirm-application", "application-refused", "condition-improved",
+        "right-intercepted", "contract-concluded", "invitation",
+    }  # fmt: skip
+    assert {each.says.product for each in told} == {SOLD.brief()}
+    kept = {name for name, row in story.rows.items() if SOLD.description in repr(row)}
+    assert kept == {"product"}
+
+
+def test_a_product_is_the_one_of_the_opening() -> None:
+    """A better offer for the same product may describe it otherwise; the page stays."""
+    other = SOLD.model_copy(update={"description": "Better. ", "images": ()})
+    story = play(opened(product=SOLD), offered("b", "tom", 900, product=other))
+    assert story.page.shown.seller_id == "tom"
+    assert story.page.product == SOLD
+
+
+def test_buyers_are_told_who_sells_and_sellers_nothing_of_each_other() -> None:
+    """Whose offer is shown when the letter is written."""
+    story = play(
+        [OPEN, counted("a", "ann", 10), offered("b", "tom", 900), applied("c", "cem")],
+        [applied("d", "dan", 1_000), offered("e", "una", 895), time(CLOSES)],
+    )
+    told = {(each.kind, each.says.party_id, each.says.seller_id) for each in story.of(Notice)}
+    assert told == {
+        ("offer-judged", "sue", None),
+        ("confirm-application", "ann", "sue"),
+        ("offer-judged", "tom", None),
+        ("right-intercepted", "sue", None),
+        ("condition-improved", "ann", "tom"),
+        ("confirm-application", "cem", "tom"),
+        ("application-refused", "dan", "tom"),
+        ("offer-judged", "una", None),
+        ("invitation", "sue", None),
+        ("invitation", "una", None),
+        ("contract-concluded", "tom", None),
+        ("contract-concluded", "ann", "tom"),
+        ("contract-concluded", "sue", None),
+        ("contract-concluded", "una", None),
+    }
 
 
 @pytest.mark.slow
@@ -2391,8 +2457,12 @@ def test_a_contract_s_members_of_the_longest_ids_are_records(number: int) -> Non
         of_four_bytes = "\N{PEAR}" * 252
         return Contact(id=f"{n:04}{of_four_bytes[:60]}", person_id=f"{n:04}{of_four_bytes}")
 
+    # A control character takes six.
+    sold = Product(id="\N{PEAR}" * 64, name="\x01" * 1_000, description="\x01" * 10_000,
+                   url=f"https://{'x' * 1_990}", images=("a" * 64,) * 8,
+                   tags=("\N{PEAR}" * 40,) * 10)  # fmt: skip
     people = (counted(f"a{n}", "ann", 100, applicant=longest(n)) for n in range(number))
-    story = play(OPEN, *people, time(CLOSES))
+    story = play(opened(product=sold), *people, time(CLOSES))
     (request,) = story.of(GroupPurchaseRequested)
     parts = story.of(MembersListed)
     assert len(request.members) + sum(len(part.members) for part in parts) == number

@@ -137,6 +137,19 @@ def test_letters_go_to_the_latest_person() -> None:
     assert [letter.key for letter in letters(group.buy(("ann", 3, 300), told=True))] == ["shop:ann"]
 
 
+def test_a_letter_says_who_sells_and_of_the_product_what_it_shows() -> None:
+    sold = Product(id="t", name="tea", description="x" * 10_000, url="https://acme.example/tea",
+                   images=("a" * 64, "b" * 64), tags=("green",))  # fmt: skip
+    group = Group(TEN_PERCENT)
+    group.take(opened(favor=FavorTerms(tiers=(TEN_PERCENT,)), product=sold, shop_id="acme",
+                      seller_id="mori"))  # fmt: skip
+    group.buy(("ann", 10, 1_000), told=True)
+    (letter,) = letters(group.close("complete"))
+    assert letter.says.product == sold.brief()
+    assert (letter.says.shop_id, letter.says.seller_id) == ("acme", "mori")
+    assert sold.description not in repr(group.rows)
+
+
 @pytest.mark.parametrize("scope", ["member", "group"])
 def test_letters_go_with_their_chunk(scope: str) -> None:
     """At most two messages for each row of a call, and the decision after the last."""

@@ -16,6 +16,7 @@ from runtime.rows import ROWS_KEPT, Due, GivenUp, MemoryRows, Waits
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice, notices
 from schemas.orders import (
+    GroupMessage,
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
@@ -141,17 +142,19 @@ def payment(order_id: str, kind: Any = "authorisation", status: Any = "authorise
     )
 
 
+def message(message_id: str = "gm", words: str = "Roasted on Friday.") -> GroupMessage:
+    return GroupMessage(message_id=message_id, group_id=GROUP, words=words, at=OPENS)
+
+
 BY_CARD = group(payment=PaymentTerms(method="card"))
 BY_GROUP = group(payment=PaymentTerms(scope="group"))
+BY_INVOICE = group(payment=PaymentTerms(method="invoice"))
 STOPS = group(stop_at_number=True)
 STOPS_LATER = group(stop_at_number=True, closes_at=OPENS + timedelta(days=9))
 ANN_BY_CARD = group(members=(Member(id="ann", payment=MemberPayment(method="card")),))
 
 
 # --- playing -------------------------------------------------------------------------------------
-
-
-CHUNKS = [f"chunk/{name}" for name in PROCESSOR.chunks]
 
 
 class WatchedRows(MemoryRows):
@@ -206,7 +209,7 @@ class Played:
             self.run_chunks(at)
 
     def run_chunks(self, now: datetime) -> None:
-        while chunks := [name for name in CHUNKS if name in self.rows]:
+        while chunks := sorted(name for name in self.rows if name.startswith("chunk/")):
             self.send(PROCESSOR.chunks[chunks[0].split("/")[1]](self.rows, now))
 
     def send(self, answers: Iterable[Message | GivenUp]) -> None:
@@ -951,7 +954,7 @@ def test_every_row_survives_the_store() -> None:
     """Each table's dataclass is what its rows are read back as."""
     stories = [case.events for case in (*COUNTING, *TAKING_BACK, *CLOSING, *LATE, *WAITING)]
     stories += [[admitted(1, 1, "ann"), paid("a", "ann")], [group(), time(ENDED)]]
-    stories += [[paid("a", "ann", member_email=ANN)]]
+    stories += [[paid("a", "ann", member_email=ANN)], [group(), message()]]
     types = {**PROCESSOR.rows, "due": Due}
     seen = set()
     for events in stories:
@@ -959,7 +962,7 @@ def test_every_row_survives_the_store() -> None:
             table = name.partition("/")[0]
             assert msgspec.json.decode(msgspec.json.encode(row), type=types[table]) == row
             seen.add(table)
-    assert seen == types.keys() - {"chunk"}
+    assert seen == types.keys() - {"chunk", "told"}
 
 
 # --- letters -------------------------------------------------------------------------------------
@@ -1000,6 +1003,7 @@ class Told:
     letters: list[tuple[Any, ...]]
 
 
+WAITS_ANN = ("order-waits", ANN, "a", 1, None)
 COUNTED_ANN = ("order-counted", ANN, "a", 1, 1)
 NOT_ANN = ("order-refused", ANN, "a", 1)
 
@@ -1040,9 +1044,73 @@ OF_ORDERS = [
         [COUNTED_ANN],
     ),
     Told(
-        "an order that awaits its money is told when that comes, not before",
-        [group(), placed("a", "ann", member_email=ANN), (OPENS + 2 * HOUR, paid("a", "ann"))],
+        "an order that awaits its money is told, once, and told again when that comes",
+        [group(), *[placed("a", "ann", member_email=ANN)] * 2,
+         (OPENS + 2 * HOUR, paid("a", "ann")), placed("a", "ann", member_email=ANN)],
+        [WAITS_ANN, COUNTED_ANN],
+    ),
+    Told(
+        "what is paid already waits for nothing",
+        [group(), paid("a", "ann", member_email=ANN), placed("a", "ann", member_email=ANN)],
         [COUNTED_ANN],
+    ),
+    Told(
+        "nor does an order of a group that pays as one",
+        [BY_GROUP, placed("a", "ann", member_email=ANN)],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "nor one by invoice, which counts when it is billed",
+        [BY_INVOICE, placed("a", "ann", member_email=ANN), payment("a", "invoice", "pending")],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "nor one of no value, for which nobody pays",
+        [BY_CARD, placed("a", "ann", member_email=ANN, value=0), payment("a", "charge")],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "a member's own method counts, not the group's",
+        [group(members=(Member(id="ann", person_id="m-ann",
+                               payment=MemberPayment(method="invoice")),)),
+         placed("a", "ann")],
+        [],
+    ),
+    Told(
+        "what is void waits for nothing",
+        [group(), cancelled("a"), *[placed("a", "ann", member_email=ANN)] * 2],
+        [],
+    ),
+    Told(
+        "nor what is refused",
+        [group(), *[placed("a", "ann", member_email=ANN, ordered_at=CLOSES)] * 2],
+        [(*NOT_ANN, "after-period")],
+    ),
+    Told(
+        "an order in the very last instant before the close waits for its money",
+        [group(), (DEADLINE - INSTANT, placed("a", "ann", member_email=ANN))],
+        [WAITS_ANN],
+    ),
+    Told(
+        "once the group has closed, a late order is told when its money comes",
+        [group(), (DEADLINE, placed("a", "ann", member_email=ANN)),
+         (DEADLINE + HOUR, paid("a", "ann"))],
+        [COUNTED_ANN],
+    ),
+    Told(
+        "so it is where the group is complete",
+        [STOPS, paid("b", "bob", 3), placed("a", "ann", member_email=ANN)],
+        [],
+    ),
+    Told(
+        "and in a withdrawn one it is refused",
+        [withdrawn(), *[placed("a", "ann", member_email=ANN)] * 2],
+        [(*NOT_ANN, "withdrawn")],
+    ),
+    Told(
+        "what waits for its group waits for its money then",
+        [*[placed("a", "ann", member_email=ANN)] * 2, group()],
+        [WAITS_ANN],
     ),
     Told(
         "the paid message may bring the address",
@@ -1057,12 +1125,12 @@ OF_ORDERS = [
     Told(
         "by card, an order is told when authorised",
         [BY_CARD, placed("a", "ann", member_email=ANN), payment("a"), payment("a")],
-        [COUNTED_ANN],
+        [WAITS_ANN, COUNTED_ANN],
     ),
     Told(
         "by card, the list's address is enough",
         [LISTED_BY_CARD, placed("a", "ann"), payment("a")],
-        [COUNTED_ANN],
+        [WAITS_ANN, COUNTED_ANN],
     ),
     Told(
         "a payment may come first",
@@ -1073,7 +1141,7 @@ OF_ORDERS = [
         "a void order is not told",
         [group(), cancelled("a"), paid("a", "ann", member_email=ANN),
          placed("b", "ann", member_email=ANN), cancelled("b"), paid("b", "ann")],
-        [],
+        [("order-waits", ANN, "b", 1, None)],
     ),
     Told(
         "the order that completes the group is told too, and late ones",
@@ -1113,7 +1181,7 @@ OF_ORDERS = [
     Told(
         "an order that the withdrawal made void is told, at the address it was placed with",
         [group(), placed("a", "ann", member_email=ANN), withdrawn(), *[paid("a", "ann")] * 2],
-        [(*NOT_ANN, "withdrawn")],
+        [WAITS_ANN, (*NOT_ANN, "withdrawn")],
     ),
     Told(
         "an order that would take a sum too far is told",
@@ -1150,7 +1218,7 @@ OF_ORDERS = [
             returned("p", "ann", 1),
             returned("o", "ann", 1, "b"),
         ],
-        [("order-refused", ANN, "r", 1, "exceeds-orders")],
+        [WAITS_ANN, ("order-refused", ANN, "r", 1, "exceeds-orders")],
     ),
     Told("a return that counts is not told", [LISTED, paid("a", "ann"), returned("r", "ann")],
          [COUNTED_ANN]),
@@ -1323,7 +1391,11 @@ OF_THE_DEADLINE = [
     Told(
         "who is listed without an address is not, even if an order gave one",
         [LISTED_BY_CARD, placed("a", "bob", member_email=BOB), payment("b"), time(AFTER)],
-        [("deadline-reminder", ANN, 0), ("deadline-reminder", CEM_MAIL, 0)],
+        [
+            ("order-waits", BOB, "a", 1, None),
+            ("deadline-reminder", ANN, 0),
+            ("deadline-reminder", CEM_MAIL, 0),
+        ],
     ),
     Told(
         "who has an order that does not count yet, or no more, is reminded",
@@ -1335,7 +1407,12 @@ OF_THE_DEADLINE = [
             returned("r", "ann"),
             time(AFTER),
         ],
-        [COUNTED_ANN, ("deadline-reminder", ANN, 1), REMINDED_CEM],
+        [
+            COUNTED_ANN,
+            ("order-waits", CEM_MAIL, "c", 1, None),
+            ("deadline-reminder", ANN, 1),
+            REMINDED_CEM,
+        ],
     ),
     Told(
         "an order just before spares the reminder, one just after comes too late for that",
@@ -1417,12 +1494,12 @@ def test_reminders_go_in_chunks(listed: int) -> None:
 
 #: What rows did not have before there were letters.
 NEW = {
-    "terms": ("product_name", "product_id"),
+    "terms": ("product", "shop_id", "seller_id"),
     "admitted": ("person_id", "name_mark"),
     "listed": ("has_reachable",),
     "member": ("person_id",),
     "order": ("person_id",),
-    "chunk": ("after",),
+    "chunk": ("after", "step", "words"),
 }
 
 
@@ -1443,6 +1520,28 @@ def test_a_group_from_before_there_were_letters_goes_on() -> None:
     assert not played.letters
     assert (played.state.status, played.state.quantity) == ("elapsed", 2)
     assert played.members["ann"].person_id == "shop:ann"
+
+
+def test_an_order_that_waits_says_all_there_is_to_say() -> None:
+    """By whom it is sold too; and of the product what a letter shows, however much there is."""
+    sold = Product(
+        id="RB-300", name="tea", description="x" * 10_000, url="https://acme.example/tea",
+        images=("a" * 64, "b" * 64), category="drinks", tags=("green",),
+    )  # fmt: skip
+    terms = group(members=MAILED, payment=PaymentTerms(method="card"), product=sold,
+                  shop_id="acme", seller_id="mori")  # fmt: skip
+    same = {"group_id": GROUP, "source": "shop", "order_id": "a", "quantity": 2, "value": 200,
+            "currency": "EUR", "closes_at": CLOSES, "product": sold.brief(), "shop_id": "acme",
+            "seller_id": "mori"}  # fmt: skip
+    played = play(terms, placed("a", "cem", 2), payment("a"))
+    assert played.letters == [
+        *notices("order-waits", CEM, GROUP, OPENS + HOUR, "shop", "a", **same, method="card"),
+        *notices("order-counted", CEM, GROUP, OPENS + HOUR, "shop", "a", **same,
+                 total_quantity=2, number_of_products=3),
+    ]  # fmt: skip
+    (opened,) = (each for each in played.sent if isinstance(each, PurchaseOpened))
+    assert opened.product == sold
+    assert sold.description not in repr(played.rows)
 
 
 # --- any feed ------------------------------------------------------------------------------------
@@ -1508,9 +1607,16 @@ def one_letter(letter: Notice) -> tuple[str, object]:
 
 
 def letters_that_stand(played: Played, messages: list[Message]) -> set[str]:
-    """Which letters were sent, of orders that nothing cancels."""
+    """Which letters were sent, of orders that nothing cancels.
+
+    An order waits for its money only if that does not come before it.
+    """
     void = {each.order_id for each in messages if isinstance(each, OrderCancelled)}
-    return {each.notice_id for each in played.letters if each.says.order_id not in void}
+    return {
+        each.notice_id
+        for each in played.letters
+        if each.says.order_id not in void and each.kind != "order-waits"
+    }
 
 
 @pytest.mark.slow

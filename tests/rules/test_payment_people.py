@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from runtime.rows import MemoryRows
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice
 from schemas.orders import OrderPlaced
-from schemas.parts import Member, Message
+from schemas.parts import Member, Message, Product
 from services.payment_service.processor import PROCESSOR
 from services.payment_service.rules import groups, provider
 from services.payment_service.rules.provider import Reply
@@ -114,6 +115,31 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.promise.replace(" ", "-"))
 def test_whom_a_payment_s_letter_goes_to(case: Case) -> None:
     assert play(case.events) == case.letters
+
+
+def test_a_letter_says_what_is_paid_for_and_who_sells() -> None:
+    """Of the product what a letter shows; no row of a payment has more."""
+    sold = Product(id="t", name="tea", description="x" * 10_000, url="https://acme.example/tea",
+                   images=("a" * 64, "b" * 64), tags=("green",))  # fmt: skip
+    group = BY_INVOICE.model_copy(update={"product": sold, "shop_id": "acme", "seller_id": "mori"})
+    (letter,) = letters_of([group, order("a", member_email=ANN)])
+    assert letter.kind == "payment-done"
+    assert letter.says.product == sold.brief()
+    assert (letter.says.shop_id, letter.says.seller_id) == ("acme", "mori")
+
+
+def test_rows_from_before_payments_named_the_product_are_read() -> None:
+    """Their letters say all else."""
+    rows = MemoryRows(GROUP)
+    PROCESSOR.on[type(BY_INVOICE)](BY_INVOICE, rows, T)
+    written = msgspec.json.decode(msgspec.json.encode(rows["terms"]))
+    for field in ("product", "shop_id", "seller_id"):
+        del written[field]
+    rows["terms"] = msgspec.json.decode(msgspec.json.encode(written), type=PROCESSOR.rows["terms"])
+    message = order("a", member_email=ANN)
+    (letter,) = PROCESSOR.on[type(message)](message, rows, T)
+    assert isinstance(letter, Notice)
+    assert letter.says.product is None
 
 
 # --- what a letter's link shows ------------------------------------------------------------------

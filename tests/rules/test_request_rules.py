@@ -238,6 +238,69 @@ def test_a_group_is_fed_by_the_sources_named_else_by_its_definition_s_shop(
     assert group(Desk(defined()), message).sources == sources
 
 
+@pytest.mark.parametrize(
+    ("message", "sells"),
+    [
+        (asked(), (None, None)),
+        (asked(shop_id="leaf"), ("leaf", None)),
+        (named(), ("s", None)),
+        (named(shop_id="leaf"), ("s", None)),
+        (asked(seller_id="mori"), (None, "mori")),
+        (asked(shop_id="leaf", seller_id="mori"), ("leaf", "mori")),
+    ],
+    ids=["nobody", "the-request-s-shop", "the-definition-s-shop", "that-before-the-request-s",
+         "an-auction-s-seller", "both"],
+)  # fmt: skip
+def test_a_group_s_terms_and_letters_say_who_sells(
+    message: GroupPurchaseRequested, sells: tuple[str | None, str | None]
+) -> None:
+    """A definition's shop goes before the one whose key the request came with."""
+    desk = Desk(defined())
+    organized = message.model_copy(update={"organizer": Contact(id="olga", person_id="m-olga")})
+    assert desk.take(organized) == [claimed()]
+    purchase, _, letter = desk.take(granted())
+    assert isinstance(purchase, GroupPurchase)
+    assert isinstance(letter, Notice)
+    assert (purchase.shop_id, purchase.seller_id) == sells
+    assert (letter.says.shop_id, letter.says.seller_id) == sells
+    (again,) = desk.take(withdrawn())
+    assert isinstance(again, GroupPurchase)
+    assert (again.shop_id, again.seller_id) == sells
+
+
+#: Rice with all that can be said of it.
+SOLD = Product(
+    id="rice-5",
+    name="rice",
+    description="Polished. " * 1_000,
+    url="https://leaf.example/rice",
+    images=("a" * 64, "b" * 64),
+    category="food",
+    tags=("rice", "5 kg"),
+)
+
+
+@pytest.mark.parametrize(
+    "message", [asked(product=SOLD), named()], ids=["the-request-s", "the-definition-s"]
+)
+def test_the_product_goes_through_whole_and_letters_have_as_much_as_they_show(
+    message: GroupPurchaseRequested,
+) -> None:
+    """Also when the definition came later, and when the group is withdrawn."""
+    desk = Desk()
+    olga = Contact(id="olga", person_id="m-olga")
+    sent = desk.take(message.model_copy(update={"organizer": olga}))
+    desk.definitions["d"] = defined(product=SOLD)
+    assert [*sent, *desk.pass_time(5 * SECOND)] == [claimed()]
+    purchase, _, letter = desk.take(granted())
+    (again,) = desk.take(withdrawn())
+    assert isinstance(purchase, GroupPurchase)
+    assert isinstance(again, GroupPurchase)
+    assert (purchase.product, again.product) == (SOLD, SOLD)
+    assert isinstance(letter, Notice)
+    assert letter.says.product == SOLD.brief()
+
+
 def test_the_shop_is_known_only_with_the_definition() -> None:
     """A request that waits for its definition is bound to its shop all the same."""
     desk = Desk()
@@ -247,6 +310,7 @@ def test_the_shop_is_known_only_with_the_definition() -> None:
     purchase = desk.take(granted())[0]
     assert isinstance(purchase, GroupPurchase)
     assert purchase.sources == ("leaf", "storefront", "admin")
+    assert purchase.shop_id == "leaf"
 
 
 def test_definition_gives_the_terms_a_request_has_not() -> None:

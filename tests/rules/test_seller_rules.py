@@ -1,4 +1,4 @@
-"""What the seller desk promises: who is registered, in what standing, and since when."""
+"""What the seller desk promises: who is registered, as what, in what standing, and since when."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,12 +14,13 @@ from runtime.rows import MemoryRows
 from schemas.auctions import (
     Seller,
     SellerApproved,
+    SellerDescribed,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
     Standing,
 )
-from schemas.parts import Message
+from schemas.parts import Business, Message
 from schemas.people import Person
 from services.auction_service.processor import DESK
 from services.auction_service.rules.standing import standing_at
@@ -27,6 +28,14 @@ from services.auction_service.rules.standing import standing_at
 T = datetime(2024, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INSTANT = timedelta(milliseconds=1)
+
+#: Everything that a business says of itself.
+ALL_SAID: dict[str, Any] = {
+    "url": "https://sue.example/", "order_link": "https://sue.example/?g={group_id}",
+    "logo": "a" * 64, "postal_address": "1 High Street\nYork", "phone": "+44 1904 000000",
+    "terms_url": "https://sue.example/terms", "privacy_url": "https://sue.example/privacy",
+    "imprint_url": "https://sue.example/imprint", "delivery": "by post",
+}  # fmt: skip
 
 #: Standings as (hours since the registration, standing).
 History = list[tuple[int, Standing]]
@@ -77,6 +86,10 @@ def suspended(hours: float) -> SellerSuspended:
 
 def reinstated(hours: float) -> SellerReinstated:
     return SellerReinstated(seller_id="sue", at=T + hours * HOUR)
+
+
+def described(hours: float, delivery: str | None = "by post", **more: Any) -> SellerDescribed:
+    return SellerDescribed(seller_id="sue", at=T + hours * HOUR, delivery=delivery, **more)
 
 
 def history(seller: Seller) -> list[tuple[float, Standing]]:
@@ -174,7 +187,7 @@ def test_standings_do_not_depend_on_when_what_was_done_is_told(
 
 
 def test_a_registration_is_a_fact_of_all_it_says() -> None:
-    (seller,) = play([registered(locale="ja", time_zone="Asia/Tokyo")])
+    (seller,) = play([registered(locale="ja", time_zone="Asia/Tokyo", **ALL_SAID)])
     assert seller.model_dump(exclude={"standings"}) == {
         "type": "Seller",
         "seller_id": "sue",
@@ -183,9 +196,11 @@ def test_a_registration_is_a_fact_of_all_it_says() -> None:
         "locale": "ja",
         "time_zone": "Asia/Tokyo",
         "registered_at": T,
+        **ALL_SAID,
         "standing": "pending",
         "version": 1,
     }
+    assert ALL_SAID.keys() == Business.model_fields.keys()
     assert history(seller) == PENDING
     assert seller.key == "sue"
 
@@ -265,6 +280,83 @@ def test_acts_of_one_time_and_kind_are_one_act_whatever_their_reason() -> None:
     assert play([registered(), approved(1), again]) == play([registered(), approved(1)])
 
 
+# --- how a seller presents itself ----------------------------------------------------------------
+
+
+def business(seller: Seller) -> dict[str, Any]:
+    return Business(**{name: getattr(seller, name) for name in Business.model_fields}).model_dump(
+        exclude_none=True
+    )
+
+
+def test_a_description_replaces_all_that_was_said_and_nothing_else() -> None:
+    first, then = play([registered(phone="1", url="https://sue.example/"), described(1)])
+    assert business(then) == {"delivery": "by post"}
+    same = {"exclude": {"version", *Business.model_fields}}
+    assert then.model_dump(**same) == first.model_dump(**same)
+    assert business(play([registered(), described(1, **ALL_SAID | {"delivery": None})])[-1]) == {
+        name: said for name, said in ALL_SAID.items() if name != "delivery"
+    }
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([registered(), described(1)], [None, "by post"]),
+        ([registered(), described(1), described(1)], [None, "by post"]),
+        ([registered(), described(1), described(2)], [None, "by post"]),
+        ([registered(), described(1), described(2, "by train")], [None, "by post", "by train"]),
+        ([registered(), described(2, "by train"), described(1)], [None, "by train"]),
+        ([registered(), described(1), described(1, "by train")], [None, "by post"]),
+        ([registered(), described(1), described(2, None)], [None, "by post", None]),
+        ([registered(), described(0)], [None, "by post"]),
+        ([registered(delivery="by post"), described(0)], ["by post"]),
+        ([registered(), described(-1)], [None]),
+        ([described(1), registered()], ["by post"]),
+        ([described(0), registered(delivery="by train")], ["by post"]),
+        ([described(2, "by train"), described(1), registered(delivery="x")], ["by train"]),
+        ([described(-1), registered(delivery="by train")], ["by train"]),
+        ([described(-1), registered(), described(1, "by train")], [None, "by train"]),
+        ([registered(), described(1), registered(2, delivery="x")], [None, "by post"]),
+        ([described(1)], []),
+    ],
+    ids=[
+        "a description",
+        "one that is told twice",
+        "one that says the same later",
+        "a newer one",
+        "an older one that comes later",
+        "another one of the same time: the first stands",
+        "one that takes back what was said",
+        "one of the time of the registration",
+        "one that says what the registration said",
+        "one from before the registration",
+        "one that comes before the registration",
+        "also of the same time",
+        "two that come before it, the newer one first",
+        "the registration is newer",
+        "and a still newer description replaces it",
+        "a registration again says nothing",
+        "nobody registered",
+    ],
+)
+def test_the_newest_description_counts_and_is_told_once(
+    messages: list[Message], told: list[str | None]
+) -> None:
+    facts = play(messages)
+    assert [seller.delivery for seller in facts] == told
+    assert [seller.version for seller in facts] == list(range(1, len(told) + 1))
+
+
+def test_a_seller_in_any_standing_describes_itself() -> None:
+    facts = play([registered(), described(1, "a"), approved(2), described(3, "b"), suspended(4),
+                  described(5, "c")])  # fmt: skip
+    assert [(each.standing, each.delivery) for each in facts] == [
+        ("pending", None), ("pending", "a"), ("good", "a"), ("good", "b"), ("suspended", "b"),
+        ("suspended", "c"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("at", "standing"),
     [
@@ -299,10 +391,14 @@ acts = st.builds(
 )
 
 
+descriptions = st.builds(described, st.integers(-2, 4), st.sampled_from((None, "a", "b")))
+
+
 @st.composite
 def feeds(draw: st.DrawFn) -> tuple[list[Message], list[Message]]:
     """A registration with acts, and the same in another order with repeats."""
-    messages: list[Message] = [registered(), *draw(st.lists(acts, max_size=6))]
+    said = draw(st.lists(descriptions, max_size=4, unique_by=lambda each: each.at))
+    messages: list[Message] = [registered(), *draw(st.lists(acts, max_size=6)), *said]
     repeats = draw(st.lists(st.sampled_from(messages), max_size=4))
     return messages, draw(st.permutations([*messages, *repeats]))
 
@@ -333,6 +429,9 @@ def test_any_order_and_any_repeats_come_to_the_same_seller(
         told = [each.model_dump(exclude={"version"}) for each in facts]
         assert all(one != other for one, other in itertools.pairwise(told))
     seller = jumbled[-1]
+    newest = max((each for each in feed[0] if isinstance(each, SellerDescribed) and each.at >= T),
+                 key=lambda each: each.at, default=None)  # fmt: skip
+    assert seller.delivery == (newest and newest.delivery)
     for hours in range(5):
         assert standing_at(seller, T + hours * HOUR) == standing_of(feed[0], hours)
     changes = [standing for _, standing in history(seller)]

@@ -27,6 +27,7 @@ from tests.rules.test_order_rules import (
     BOB,
     BY_CARD,
     BY_GROUP,
+    BY_INVOICE,
     CLOSES,
     DEADLINE,
     HOUR,
@@ -35,6 +36,7 @@ from tests.rules.test_order_rules import (
     LISTED,
     MINUTE,
     OPENS,
+    WAITS_ANN,
     Event,
     Played,
     cancelled,
@@ -51,7 +53,6 @@ from tests.rules.test_order_rules import (
     withdrawn,
 )
 
-BY_INVOICE = group(payment=PaymentTerms(method="invoice"))
 #: When an order of an hour after the opening expires.
 EXPIRES = OPENS + HOUR + timedelta(hours=48)
 LONG = {"closes_at": OPENS + timedelta(days=9)}
@@ -124,12 +125,13 @@ CONFIRMING = [
     ),
     Case(
         "confirmed it waits for the shop's word as any placed order does",
-        [group(), mailed("a"), confirmed("a")],
+        [group(), mailed("a"), *[confirmed("a")] * 2],
+        letters=[ASKED, WAITS_ANN],
     ),
     Case(
         "and counts by it",
         [group(), mailed("a"), confirmed("a"), paid("a", "ann")],
-        1, letters=[ASKED, COUNTED],
+        1, letters=[ASKED, WAITS_ANN, COUNTED],
     ),
     Case(
         "the shop's word alone is enough, as it has the money",
@@ -138,12 +140,28 @@ CONFIRMING = [
     ),
     Case(
         "by card it waits for the money that is asked for then",
-        [BY_CARD, mailed("a"), confirmed("a")],
+        [BY_CARD, mailed("a"), confirmed("a"), mailed("a")],
+        letters=[ASKED, WAITS_ANN],
+    ),
+    Case(
+        "also where a front end vouches",
+        [BY_CARD, confirmed("a"), mailed("a")],
+        letters=[WAITS_ANN],
+    ),
+    Case(
+        "but not if the money came before the confirmation",
+        [BY_CARD, mailed("a"), payment("a"), confirmed("a")],
+        1, letters=[ASKED, COUNTED],
+    ),
+    Case(
+        "nor if the group has closed by then",
+        [BY_CARD, mailed("a"), confirmed_at("a", DEADLINE)],
+        0, "elapsed",
     ),
     Case(
         "by card it counts once authorised",
         [BY_CARD, mailed("a"), confirmed("a"), payment("a"), payment("a")],
-        1, letters=[ASKED, COUNTED],
+        1, letters=[ASKED, WAITS_ANN, COUNTED],
     ),
     Case(
         "by invoice it counts once invoiced",

@@ -20,6 +20,7 @@ from schemas.auctions import (
     CounterOffered,
     Offer,
     SellerApproved,
+    SellerDescribed,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
@@ -137,7 +138,15 @@ class Plan:
     application_times: list[int]
 
 
-PRODUCT = Product(id="tea-1", name="tea")
+PRODUCT = Product(
+    id="tea-1",
+    name="tea",
+    description="Green, of the first harvest.",
+    url="https://tea.example/1",
+    images=("a" * 64, "b" * 64),
+    category="drinks",
+    tags=("tea", "green"),
+)
 SAME_PRODUCTS = (PRODUCT, Product(id="tea-1", name="green tea"), Product(name="tea"))
 OTHER_PRODUCTS = (Product(id="tea-2", name="tea"), Product(name="coffee"))
 
@@ -277,6 +286,7 @@ def _seller_events(rng: Random, seller: str, party: Party) -> list[SellerEvent]:
         acts.append((SellerReinstated, again))
     events = [SellerEvent(registered, _registered(seller, email, registered))]
     events += [SellerEvent(ms, act(seller_id=seller, at=at(ms))) for act, ms in acts]
+    events += _descriptions(rng, seller, registered)
     if rng.random() < 0.15:
         again = registered + rng.randrange(HOUR)
         events.append(SellerEvent(again, _registered(seller, "other@mail.example", again)))
@@ -287,8 +297,21 @@ def _seller_events(rng: Random, seller: str, party: Party) -> list[SellerEvent]:
 
 def _registered(seller: str, email: str, ms: int) -> SellerRegistered:
     return SellerRegistered(
-        seller_id=seller, name=seller.upper(), email=email, registered_at=at(ms)
+        seller_id=seller,
+        name=seller.upper(),
+        email=email,
+        registered_at=at(ms),
+        phone="+1 555 0100",
     )
+
+
+def _descriptions(rng: Random, seller: str, registered: int) -> Iterator[SellerEvent]:
+    """How a seller presents itself; some come before the registration, or twice at one time."""
+    ms = registered
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+        ms += rng.choice((0, 0, 1, rng.randrange(MINUTE), rng.randrange(HOUR), -1))
+        said = rng.choice((None, "by post", "by train", "at the shop"))
+        yield SellerEvent(ms, SellerDescribed(seller_id=seller, at=at(ms), delivery=said))
 
 
 def _seller_log(rng: Random, party: Party) -> tuple[list[Record], list[datetime]]:

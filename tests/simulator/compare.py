@@ -18,7 +18,7 @@ from schemas.auctions import (
 )
 from schemas.groups import GroupPurchaseRequested, MembersListed
 from schemas.letters import Notice
-from schemas.parts import Contact, Message
+from schemas.parts import Business, Contact, Message
 from schemas.people import Person
 
 from .driver import Ran
@@ -114,7 +114,7 @@ def _note_letters(notices: Iterable[Notice], gathered: Gathered) -> None:
         ids[notice.notice_id] += 1
         if ids[notice.notice_id] > 1:
             gathered.faults.append(f"a letter is sent twice: {told}")
-        elif told in letters and not told[-1].startswith("withdrawal"):
+        elif told in letters and not told[-2].startswith("withdrawal"):
             gathered.faults.append(f"two letters of one thing: {told}")
         letters[told] = notice.notice_id
         outcome.letters.add(told)
@@ -136,7 +136,8 @@ def letter(notice: Notice, outcome: Outcome) -> Letter:
         if judged is None or judged[:2] != (says.verdict, says.reason):
             # It answers an auction's withdrawal, which has no id.
             of = f"withdrawal: {says.reason}"
-    return notice.kind, notice.about, says.party_id, notice.recipient_id, of or ""
+    sells = says.seller_id or ""
+    return notice.kind, notice.about, says.party_id, notice.recipient_id, of or "", sells
 
 
 def known(person: Person) -> Known:
@@ -158,6 +159,7 @@ def seller_fields(seller: Seller) -> dict[str, Any]:
         "registered_at": seller.registered_at,
         "standing": seller.standing,
         "standings": [(each.standing, each.since) for each in seller.standings],
+        **{name: getattr(seller, name) for name in Business.model_fields},
     }
 
 
@@ -184,6 +186,7 @@ def purchase_fields(request: GroupPurchaseRequested) -> dict[str, Any]:
         "number_of_products": request.number_of_products,
         "unit_price": request.unit_price,
         "currency": request.currency,
+        "seller_id": request.seller_id,
     }
 
 

@@ -21,11 +21,12 @@ from schemas.auctions import (
     CounterOffered,
     Offer,
     SellerApproved,
+    SellerDescribed,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
 )
-from schemas.parts import Contact, Message, Product
+from schemas.parts import Business, Contact, Message, Product
 
 from .auctions import History, Record
 
@@ -36,8 +37,8 @@ EARLY_FOR = timedelta(hours=1)
 UNITS_MAX = 10**9
 PRICE_MAX = 10**12
 
-#: Kind, auction, the recipient there, the recipient's person, and what it is of.
-Letter = tuple[str, str, str, str, str]
+#: Kind, auction, the recipient there, the recipient's person, what it is of, and who sells.
+Letter = tuple[str, str, str, str, str, str]
 #: A person that is sent: person id, address, name, locale, time zone, and when it came in.
 Known = tuple[str, str, str | None, str | None, str | None, datetime]
 
@@ -231,8 +232,25 @@ class Sellers:
                 "registered_at": begins,
                 "standing": standings[-1][0],
                 "standings": standings,
+                **self.business(registered),
             }
         return found
+
+    def business(self, registered: SellerRegistered) -> dict[str, Any]:
+        """What a seller said last of itself, by the time of saying it.
+
+        Reading: of two descriptions of one time the first to come stands, and a description goes
+        before a registration of its time.
+        """
+        said: Business = registered
+        newest: datetime | None = None
+        for _, message in self._events[registered.seller_id]:
+            is_said = isinstance(message, SellerDescribed)
+            if is_said and (
+                message.at > newest if newest else message.at >= registered.registered_at
+            ):
+                said, newest = message, message.at
+        return {name: getattr(said, name) for name in Business.model_fields}
 
 
 # --- one auction ---------------------------------------------------------------------------------
@@ -398,6 +416,7 @@ class Auction:
                 "number_of_products": reservations,
                 "unit_price": shown.unit_price,
                 "currency": self.opening.currency,
+                "seller_id": shown.seller_id,
             }
         kind = f"contract-{self.status}"
         for application in counted.values():
@@ -753,14 +772,19 @@ class Auction:
     # --- letters ---------------------------------------------------------------------------------
 
     def write(self, kind: str, recipient: Contact, of: str = "") -> None:
-        """Write to someone who can be reached, once of each thing."""
+        """Write to a buyer who can be reached, once of each thing, and say who sells."""
+        assert self.shown is not None
+        self.send_letter(kind, recipient, of, self.shown.seller_id)
+
+    def send_letter(self, kind: str, recipient: Contact, of: str, sells: str) -> None:
+        """Write to someone who can be reached."""
         party_id, person_id, _ = named(recipient)
         if person_id:
-            self.outcome.letters.add((kind, self.auction_id, party_id, person_id, of))
+            self.outcome.letters.add((kind, self.auction_id, party_id, person_id, of, sells))
 
     def write_to_seller(self, kind: str, seller_id: str, of: str = "") -> None:
-        """Write to a seller whose address is known by now."""
-        self.write(kind, self.sellers.contact(seller_id, self.clock), of)
+        """Write to a seller whose address is known by now, and name no other seller."""
+        self.send_letter(kind, self.sellers.contact(seller_id, self.clock), of, "")
 
 
 # --- who is who ----------------------------------------------------------------------------------

@@ -186,7 +186,7 @@ def said(outcome: Outcome) -> dict[str, Any]:
         "number": outcome.purchase and outcome.purchase["number_of_products"],
         "price": outcome.purchase and outcome.purchase["unit_price"],
     }
-    for kind, _, party, _, what in sorted(outcome.letters):
+    for kind, _, party, _, what, _ in sorted(outcome.letters):
         said.setdefault(kind, []).append(f"{party} {what}".strip())
     return said
 
@@ -798,7 +798,7 @@ def test_everything_that_can_happen_happens_in_a_few_hundred_seeds() -> None:
             happened.update(f"{verdict} {reason}" for verdict, reason, _ in outcome.judged.values())
             happened.update(f"application {each[0]}" for each in outcome.refused.values())
             happened.update(kind for kind, *_ in outcome.letters)
-            happened.update(of for *_, of in outcome.letters if of.startswith("withdrawal"))
+            happened.update(of for *_, of, _ in outcome.letters if of.startswith("withdrawal"))
     assert {name for name, count in happened.items() if count >= 5} == HAPPENS
 
 

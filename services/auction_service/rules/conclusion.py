@@ -37,9 +37,9 @@ from services.auction_service.rows import (
     LIVE,
     MAILBOXES,
     OFFERS,
+    PRODUCT,
     TOLD,
     Applicant,
-    Auction,
     Cursor,
     Ended,
     product_of,
@@ -123,7 +123,7 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     messages: list[Message] = []
     seller_name = None
     if auction.group_request_id:
-        messages += _request(cursor, applicants, auction, sellers)
+        messages += _request(cursor, applicants, rows, sellers)
         seller = seller_of(sellers, auction.shown.seller_id)
         seller_name = seller.name if seller else None
     for who, applicant in applicants:
@@ -145,12 +145,13 @@ def tell(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
 
 
 def _request(
-    cursor: Cursor, page: Sequence[tuple[str, Applicant]], auction: Auction, sellers: Sellers
+    cursor: Cursor, page: Sequence[tuple[str, Applicant]], rows: Rows, sellers: Sellers
 ) -> Sequence[Message]:
     """The request of the group purchase, with the members or followed by parts of them.
 
     The group lists the winning seller as its shop, so orders of other shops do not count in it.
     """
+    auction = rows[AUCTION]
     assert auction.group_request_id
     parts = -(-auction.applicants // MEMBERS_PER_PART)
     members = tuple(
@@ -165,7 +166,7 @@ def _request(
                 request_id=auction.group_request_id,
                 requested_at=auction.closes_at,
                 organizer=Contact(**dict(seller)),
-                product=product_of(auction),
+                product=product_of(rows),
                 number_of_products=auction.reservations,
                 unit_price=auction.shown.unit_price,
                 currency=auction.currency,
@@ -173,6 +174,7 @@ def _request(
                 member_parts=parts if parts > 1 else 0,
                 visibility="unlisted",
                 sources=sources_of_shop(seller.id),
+                seller_id=seller.id,
             )
         )
     if parts > 1 and members:
@@ -228,5 +230,6 @@ def shrink(rows: Rows, now: datetime, sellers: Sellers) -> Sequence[Message]:
     drop(rows, WAITS, LIVE)
     if AUCTION in rows:
         rows[ENDED] = Ended(rows[AUCTION].status)
-        del rows[AUCTION]
+        # If the page has not been sent yet, its product is sent with it.
+        del rows[AUCTION], rows[PRODUCT]
     return ()

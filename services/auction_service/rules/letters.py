@@ -1,4 +1,8 @@
-"""What sellers and applicants are told, as notices."""
+"""What sellers and applicants are told, as notices.
+
+Applicants are told whose offer is shown, as they buy from that seller. Sellers are not told of each
+other.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +17,6 @@ from services.auction_service.rows import (
     Auction,
     Condition,
     Judged,
-    product_of,
     shown_of,
 )
 
@@ -53,7 +56,7 @@ def offer_judged(
         verdict=judged.verdict,
         reason=judged.reason,
         problems=tuple(each.told() for each in judged.problems),
-        product=offer.product,
+        product=offer.product.brief(),
         unit_price=_sayable(offer.unit_price),
         minimum_reservations=_sayable(offer.minimum_reservations),
         currency=offer.currency,
@@ -80,7 +83,7 @@ def withdrawal_refused(
         reason,
         verdict="refused",
         reason=reason,
-        product=product_of(auction),
+        product=auction.product.told(),
         currency=auction.currency,
         shown=shown_of(auction.shown),
         closes_at=auction.closes_at,
@@ -98,7 +101,7 @@ def right_intercepted(
         now,
         displaced.offer_id,
         offer_id=displaced.offer_id,
-        product=product_of(auction),
+        product=auction.product.told(),
         before=shown_of(displaced),
         unit_price=auction.shown.unit_price,
         minimum_reservations=auction.shown.minimum,
@@ -119,11 +122,12 @@ def confirm_application(message: Applied, auction: Auction, now: datetime) -> Se
         now,
         message.application_id,
         application_id=message.application_id,
-        product=product_of(auction),
+        product=auction.product.told(),
         quantity=message.quantity,
         shown=shown_of(auction.shown),
         currency=auction.currency,
         closes_at=auction.closes_at,
+        seller_id=auction.shown.seller_id,
     )
 
 
@@ -138,10 +142,11 @@ def application_refused(
         now,
         answer.application_id,
         application_id=answer.application_id,
-        product=product_of(auction),
+        product=auction.product.told(),
         quantity=answer.quantity,
         quantity_max=answer.quantity_max,
         reason=answer.reason,
+        seller_id=auction.shown.seller_id,
     )
 
 
@@ -161,7 +166,7 @@ def condition_improved(
         auction_id,
         now,
         version,
-        product=product_of(auction),
+        product=auction.product.told(),
         before=shown_of(before),
         shown=shown_of(shown),
         currency=auction.currency,
@@ -169,6 +174,7 @@ def condition_improved(
         reservations=auction.reservations,
         applicants=auction.applicants,
         closes_at=auction.closes_at,
+        seller_id=shown.seller_id,
     )
 
 
@@ -181,7 +187,7 @@ def invitation(
         seller_party(sellers, seller_id),
         auction_id,
         now,
-        product=product_of(auction),
+        product=auction.product.told(),
         shown=shown_of(auction.shown),
         currency=auction.currency,
         minimum_step=auction.minimum_step,
@@ -211,7 +217,7 @@ def concluded(
         role,
         role=role,
         request_id=auction.group_request_id,
-        product=product_of(auction),
+        product=auction.product.told(),
         shown=shown_of(auction.shown),
         currency=auction.currency,
         quantity=quantity,
@@ -219,4 +225,5 @@ def concluded(
         applicants=auction.applicants,
         closes_at=auction.closes_at,
         seller_name=seller_name,
+        seller_id=auction.shown.seller_id if role == "applicant" else None,
     )

@@ -18,7 +18,15 @@ from schemas.auctions import (
     Standing,
     Verdict,
 )
-from schemas.parts import AMOUNT_MAX, NUMBER_MAX, KeptProblem, Message, Problem, is_possible
+from schemas.parts import (
+    AMOUNT_MAX,
+    NUMBER_MAX,
+    KeptProblem,
+    KeptProduct,
+    Message,
+    Problem,
+    is_possible,
+)
 from schemas.reasons import OfferReason
 from schemas.refusals import ProblemCode
 from services.auction_service.rows import (
@@ -27,11 +35,13 @@ from services.auction_service.rows import (
     BIDDERS,
     CHUNKS,
     OFFERS,
+    PRODUCT,
     Auction,
     Condition,
     Cursor,
     Judged,
     Mark,
+    Product,
     shown_of,
 )
 from services.auction_service.rules import letters
@@ -140,8 +150,7 @@ def open_auction(message: AuctionOpened, rows: Rows) -> None:
     rows[AUCTION] = Auction(
         version=1,
         status="open",
-        product_id=message.product.id,
-        product_name=message.product.name,
+        product=KeptProduct.of(message.product),
         opened_by=message.seller_id,
         opened_at=message.offered_at,
         opening_offer=message.offer_id,
@@ -156,6 +165,7 @@ def open_auction(message: AuctionOpened, rows: Rows) -> None:
         closes_at=message.closes_at,
         group_request_id=None,
     )
+    rows[PRODUCT] = Product(message.product.model_dump_json(exclude_none=True))
     rows[DUE("invite")] = Due(invites_at)
     rows[DUE("close")] = Due(message.closes_at)
 
@@ -238,6 +248,6 @@ def condition_of(message: Offer) -> Condition:
 
 
 def _is_product(message: Offer, auction: Auction) -> bool:
-    if message.product.id is not None and auction.product_id is not None:
-        return message.product.id == auction.product_id
-    return message.product.name == auction.product_name
+    if message.product.id is not None and auction.product.id is not None:
+        return message.product.id == auction.product.id
+    return message.product.name == auction.product.name

@@ -1,4 +1,4 @@
-"""The rules of the seller desk: who is registered, and in what standing since when."""
+"""The rules of the seller desk: who is registered, in what standing since when, and as what."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,10 +6,18 @@ from datetime import datetime
 
 from domain.people import of_seller
 from runtime.rows import Rows
-from schemas.auctions import SellerAct, SellerRegistered
-from schemas.parts import Contact, Message
+from schemas.auctions import SellerAct, SellerDescribed, SellerRegistered
+from schemas.parts import Business, Contact, Message
 from schemas.people import person_of
-from services.auction_service.rows import ACTS, SELLER, Acts, Profile
+from services.auction_service.rows import (
+    ACTS,
+    DESCRIBED,
+    SELLER,
+    Acts,
+    Described,
+    Profile,
+    business_of,
+)
 from services.auction_service.rules.standing import standings
 
 
@@ -24,6 +32,7 @@ def register(message: SellerRegistered, rows: Rows, now: datetime) -> Sequence[M
         locale=message.locale,
         time_zone=message.time_zone,
         registered_at=message.registered_at,
+        business=_business_in(message),
     )
     contact = Contact(
         id=message.seller_id,
@@ -34,6 +43,25 @@ def register(message: SellerRegistered, rows: Rows, now: datetime) -> Sequence[M
         time_zone=message.time_zone,
     )
     return person_of(contact, now)
+
+
+def describe(message: SellerDescribed, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Replace all that a seller said of itself; the newest counts, in whatever order they come.
+
+    A seller in any standing may do so. Of two with the same time the first to come stands.
+    """
+    before = rows.get(DESCRIBED)
+    if before is not None and message.at <= before.at:
+        return ()
+    after = rows[DESCRIBED] = Described(at=message.at, business=_business_in(message))
+    profile = rows.get(SELLER)
+    if profile is not None and business_of(profile, after) != business_of(profile, before):
+        rows[SELLER] = replace(profile, version=profile.version + 1)
+    return ()
+
+
+def _business_in(message: Business) -> str:
+    return message.model_dump_json(include=set(Business.model_fields), exclude_none=True)
 
 
 def act_on_seller(message: SellerAct, rows: Rows, now: datetime) -> Sequence[Message]:

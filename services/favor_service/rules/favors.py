@@ -30,7 +30,16 @@ from runtime.rows import (
 )
 from schemas.favors import Favor, FavorDecision
 from schemas.orders import PurchaseOpened, PurchaseRow, PurchaseState
-from schemas.parts import NUMBER_MAX, SUM_MAX, Basis, FavorTerms, Message, Method, Tier
+from schemas.parts import (
+    NUMBER_MAX,
+    SUM_MAX,
+    Basis,
+    FavorTerms,
+    KeptProduct,
+    Message,
+    Method,
+    Tier,
+)
 from schemas.reasons import RecordReason
 from services.favor_service.rows import (
     CHUNKS,
@@ -58,10 +67,11 @@ def remember_terms(message: PurchaseOpened, rows: Rows, now: datetime) -> Sequen
             favor=message.favor.model_dump_json(),
             if_incomplete=message.if_incomplete,
             currency=message.currency,
-            product_name=message.product.name,
-            product_id=message.product.id,
+            product=KeptProduct.of(message.product),
             method=_method(message),
             payment_scope=message.payment.scope,
+            shop_id=message.shop_id,
+            seller_id=message.seller_id,
         )
     return []
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from runtime.rows import Rows
 from schemas.favors import Favor
 from schemas.letters import Notice, notices
-from schemas.parts import Party, Product
+from schemas.parts import Party
 from services.favor_service.rows import DECISION, TERMS, Purchaser
 
 
@@ -15,7 +15,7 @@ def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequ
     if purchaser.person_id is None:
         return ()
     terms = rows[TERMS]
-    if not terms.product_name:  # written before rows named it
+    if terms.product is None:  # written before rows named it
         return ()
     return notices(
         "favor-given",
@@ -24,7 +24,7 @@ def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequ
         now,
         favor.version,
         group_id=favor.group_id,
-        product=Product(id=terms.product_id, name=terms.product_name),
+        product=terms.product.told(),
         basis=favor.basis,
         amount=favor.amount,
         currency=favor.currency,
@@ -35,4 +35,6 @@ def given(favor: Favor, purchaser: Purchaser, rows: Rows, now: datetime) -> Sequ
         is_cancelled=rows[DECISION].cancel_all or None,
         method=terms.method,
         payment_scope=terms.payment_scope or None,
+        shop_id=terms.shop_id,
+        seller_id=terms.seller_id,
     )

@@ -1,4 +1,4 @@
-"""Letters to members: orders to confirm, orders that count or not, and the deadline.
+"""Letters to members: orders to confirm, to pay, that count or not, and the deadline.
 
 Each letter is sent where the row changes that it tells of, so a repeat tells nothing again. Nothing
 is told of a group whose rows are gone: an order that is refused then may be one that counted.
@@ -12,7 +12,7 @@ from domain.orders import confirm_by
 from runtime.rows import Rows
 from schemas.letters import LetterKind, Notice, notices
 from schemas.orders import OrderPaid, OrderPlaced
-from schemas.parts import Contact, Party, Product
+from schemas.parts import Contact, Party
 from services.order_service.rows import (
     MEMBERS,
     PURCHASE,
@@ -23,6 +23,7 @@ from services.order_service.rows import (
     Return,
     Terms,
     listed_person,
+    method_of,
     order_refused,
     reached_as,
 )
@@ -62,15 +63,25 @@ def counted(
     )
 
 
+def waits(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:
+    """That an order counts once it is paid, while the group is open.
+
+    There is none where nobody has to pay before that: an order by invoice counts as soon as its
+    invoice is issued, and one of no value at once. No date is named, as an order that was made in
+    time counts whenever it is paid.
+    """
+    method = method_of(order.member_id, rows[TERMS], rows)
+    if rows[PURCHASE].status != "open" or method == "invoice" or not order.value:
+        return ()
+    return _of_order("order-waits", name, order, rows, now, method=method)
+
+
 def _of_order(
     kind: LetterKind, name: str, order: Order, rows: Rows, now: datetime, **more: Any
 ) -> Sequence[Notice]:
     party = _party(order.member_id, order.person_id, rows)
-    if party is None:
-        return ()
     terms = rows[TERMS]
-    product = _product(terms)
-    if product is None:
+    if party is None or terms.product is None:
         return ()
     _, source, order_id = name.split("/")
     return notices(
@@ -86,8 +97,8 @@ def _of_order(
         quantity=order.quantity,
         value=order.value,
         currency=terms.currency,
-        product=product,
         closes_at=terms.closes_at,
+        **_sold(terms),
         **more,
     )
 
@@ -126,7 +137,7 @@ def _refused(
         order_id=answer.order_id,
         quantity=answer.quantity,
         reason=answer.reason,
-        product=_product(rows[TERMS]) if TERMS in rows else None,
+        **(_sold(rows[TERMS]) if TERMS in rows else {}),
     )
 
 
@@ -145,10 +156,9 @@ def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[No
     """
     terms = rows[TERMS]
     purchase = rows[PURCHASE]
-    product = _product(terms)
     letters: list[Notice] = []
     for name, admitted in listed:
-        if admitted.person_id is None or product is None:
+        if admitted.person_id is None or terms.product is None:
             continue
         member_id = name.partition("/")[2]
         member = rows.get(MEMBERS(member_id))
@@ -160,12 +170,33 @@ def reminders(listed: Iterable[tuple[str, Admitted]], rows: Rows) -> Sequence[No
             rows.key,
             reminds_at(terms.opens_at, terms.closes_at),
             group_id=rows.key,
-            product=product,
             number_of_products=terms.number_of_products,
             total_quantity=purchase.quantity,
             closes_at=terms.closes_at,
+            **_sold(terms),
         )
     return letters
+
+
+def group_message(
+    message_id: str, words: str, recipient: Party, rows: Rows, now: datetime
+) -> Sequence[Notice]:
+    """The organizer's words to one person."""
+    terms = rows[TERMS]
+    if terms.product is None:
+        return ()
+    return notices(
+        "group-message",
+        recipient,
+        rows.key,
+        now,
+        message_id,
+        recipient.person_id,  # members of two shops may have one id
+        group_id=rows.key,
+        words=words,
+        closes_at=terms.closes_at,
+        **_sold(terms),
+    )
 
 
 def _party(member_id: str, in_orders: str | None, rows: Rows) -> Party | None:
@@ -174,6 +205,10 @@ def _party(member_id: str, in_orders: str | None, rows: Rows) -> Party | None:
     return Party(id=member_id, person_id=person_id) if person_id else None
 
 
-def _product(terms: Terms) -> Product | None:
-    """The product; None for rows written before they named it."""
-    return Product(id=terms.product_id, name=terms.product_name) if terms.product_name else None
+def _sold(terms: Terms) -> dict[str, Any]:
+    """What is sold, and by whom; no product for rows written before they named it."""
+    return {
+        "product": terms.product.told() if terms.product else None,
+        "shop_id": terms.shop_id,
+        "seller_id": terms.seller_id,
+    }

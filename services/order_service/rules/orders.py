@@ -158,7 +158,7 @@ def _take_confirmed(
 def _take_in(
     name: Name[Order], order: Order, rows: Rows, now: datetime, *, paid: bool, money: bool
 ) -> Sequence[Message]:
-    """Count an order that passed all checks, or keep it until it is paid."""
+    """Count an order that passed all checks, or keep it until it is paid, and say so."""
     terms = rows[TERMS]
     purchase = rows[PURCHASE]
     counts = paid or terms.scope == "group"
@@ -167,7 +167,7 @@ def _take_in(
     if counts:
         return _count(name, order, purchase, rows, now)
     _keep_unpaid(name, order, purchase, rows)
-    return ()
+    return letters.waits(name, order, rows, now)
 
 
 def take_money(name: Name[Order], rows: Rows, now: datetime) -> Sequence[Message]:

@@ -2,8 +2,8 @@
 
 This module answers each message and everything that falls due. ``orders`` counts orders,
 ``confirmations`` has the orders by a link, ``returns`` takes units out again, ``periods`` closes
-the group, ``sources`` checks the shop, ``waiting`` keeps what comes too early, and ``letters``
-writes notices.
+the group, ``sources`` checks the shop, ``waiting`` keeps what comes too early, ``letters`` writes
+notices, and ``messages`` sends what the organizer writes.
 
 Reasons of refusals, the first that holds: ``not-this-shop``, ``not-a-member``, ``before-period``,
 ``after-period``, ``other-currency``, ``withdrawn``, ``too-late``, ``beyond-limits`` (its
@@ -34,6 +34,7 @@ from runtime.rows import (
 )
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import (
+    GroupMessage,
     OrderCancelled,
     OrderConfirmed,
     OrderPaid,
@@ -41,7 +42,7 @@ from schemas.orders import (
     OrderReturned,
     PurchaseOpened,
 )
-from schemas.parts import NUMBER_MAX, Message
+from schemas.parts import NUMBER_MAX, KeptProduct, Message
 from schemas.parts import Member as Purchaser
 from schemas.payments import Payment
 from schemas.reasons import RecordReason
@@ -52,6 +53,7 @@ from services.order_service.rows import (
     LATEST,
     LISTED,
     MEMBERS,
+    MESSAGES,
     ORDERS,
     PURCHASE,
     RETURNS,
@@ -66,7 +68,7 @@ from services.order_service.rows import (
     order_name,
     purchase_state,
 )
-from services.order_service.rules import letters
+from services.order_service.rules import letters, messages
 from services.order_service.rules.orders import (
     expire,
     paid_order,
@@ -150,20 +152,24 @@ def drain_waiting(rows: Rows, now: datetime) -> Sequence[Message]:
 
 
 def _apply(waiting: Waiting, rows: Rows) -> Sequence[Message]:
-    message = end_waiting(waiting, rows)
+    message, arrived_at = end_waiting(waiting, rows), waiting.arrived_at
+    answer: Sequence[Message]
     match message:
         case OrderPlaced():
-            return place_order(message, rows, waiting.arrived_at)
+            answer = place_order(message, rows, arrived_at)
         case OrderConfirmed():
-            return confirm_order(message, rows, waiting.arrived_at)
+            answer = confirm_order(message, rows, arrived_at)
         case OrderPaid():
-            return pay_order(message, rows, waiting.arrived_at)
+            answer = pay_order(message, rows, arrived_at)
         case OrderCancelled():
-            return cancel_order(message, rows, waiting.arrived_at)
+            answer = cancel_order(message, rows, arrived_at)
         case OrderReturned():
-            return return_order(message, rows, waiting.arrived_at)
+            answer = return_order(message, rows, arrived_at)
+        case GroupMessage():
+            answer = take_message(message, rows, arrived_at)
         case Payment():
-            return take_payment(message, rows, waiting.arrived_at)
+            answer = take_payment(message, rows, arrived_at)
+    return answer
 
 
 def _admit(members: Iterable[Purchaser], listed: Listed, rows: Rows) -> Listed:
@@ -195,9 +201,10 @@ def _terms(message: GroupPurchase, listed: int) -> Terms:
         method=message.payment.method,
         currency=message.currency,
         unit_price=message.unit_price,
-        product_name=message.product.name,
-        product_id=message.product.id,
+        product=KeptProduct.of(message.product),
         sources=message.sources,
+        shop_id=message.shop_id,
+        seller_id=message.seller_id,
     )
 
 
@@ -281,6 +288,17 @@ def return_order(message: OrderReturned, rows: Rows, now: datetime) -> Sequence[
     return take_back(message, rows, now)
 
 
+def take_message(message: GroupMessage, rows: Rows, now: datetime) -> Sequence[Message]:
+    """Begin to write to a group's members, once for each message, whatever the group's status.
+
+    ``messages`` sends it in chunks. Who may write is judged where the message is made.
+    """
+    if TERMS not in rows:
+        return wait(message, rows, now)
+    messages.begin(message, rows)
+    return ()
+
+
 # --- what falls due ------------------------------------------------------------------------------
 
 
@@ -321,8 +339,8 @@ def expire_unconfirmed(row_name: str, rows: Rows, now: datetime) -> Sequence[Mes
 def refuse_unknown(row_name: str, rows: Rows, now: datetime) -> Sequence[Message | GivenUp]:
     """Refuse an order or return whose group has not come within the hour.
 
-    The answer is kept for repeats, even if the group comes later. Confirmations, cancellations and
-    payments without a group become dead letters.
+    The answer is kept for repeats, even if the group comes later. Confirmations, cancellations,
+    messages and payments without a group become dead letters.
     """
     return give_up(row_name.rpartition("/")[2], rows, now)
 
@@ -340,7 +358,7 @@ def shrink_rows(rows: Rows, now: datetime) -> Sequence[Message]:
     """
     tables: list[Table[Any]] = [ORDERS, RETURNS]
     if TERMS in rows:
-        tables += [ADMITTED, LATEST, MEMBERS]
+        tables += [ADMITTED, LATEST, MEMBERS, MESSAGES]
     if drop_some(rows, tables):
         return ()
     del rows[CHUNKS("shrink")]

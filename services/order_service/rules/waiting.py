@@ -19,7 +19,14 @@ from runtime.rows import (
     drop,
     keep_waiting,
 )
-from schemas.orders import OrderCancelled, OrderConfirmed, OrderPaid, OrderPlaced, OrderReturned
+from schemas.orders import (
+    GroupMessage,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPaid,
+    OrderPlaced,
+    OrderReturned,
+)
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person, person_of
@@ -38,7 +45,15 @@ from services.order_service.rules import letters
 
 UNKNOWN_GROUP_WAIT = timedelta(hours=1)
 
-Waiter = OrderPlaced | OrderConfirmed | OrderPaid | OrderCancelled | OrderReturned | Payment
+Waiter = (
+    OrderPlaced
+    | OrderConfirmed
+    | OrderPaid
+    | OrderCancelled
+    | OrderReturned
+    | GroupMessage
+    | Payment
+)
 WAITERS: dict[str, type[Waiter]] = {each.__name__: each for each in get_args(Waiter)}
 
 

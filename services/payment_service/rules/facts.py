@@ -103,7 +103,7 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
     """To the payer, who knows the result of a lost dispute from the bank."""
     payer = _payer(move, rows)
     if payer is not None and move.problem != DISPUTE_LOST:
-        said = _said(payment_id, move, rows.key) | _link_to(move, payer, rows)
+        said = _said(payment_id, move, rows) | _link_to(move, payer, rows)
         yield from notices("payment-done", payer, rows.key, now, payment_id, **said)
 
 
@@ -113,7 +113,7 @@ def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[
     payer = None if move.kind == "release" else owner
     # One id may be two people: the organizer's, and that of another shop's member.
     parties = dict.fromkeys(each for each in (payer, _organizer(rows)) if each is not None)
-    said = _said(payment_id, move, rows.key)
+    said = _said(payment_id, move, rows)
     # The payment has the reason that a shop gave. It is for the people who repair it.
     said["reason"] = None if move.method == "shop" else move.problem
     for party in parties:
@@ -124,9 +124,13 @@ def _failed(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[
         )
 
 
-def _said(payment_id: str, move: Move, group_id: str) -> dict[str, object]:
+def _said(payment_id: str, move: Move, rows: Rows) -> dict[str, object]:
+    terms = rows[TERMS]
     return {
-        "group_id": group_id,
+        "group_id": rows.key,
+        "product": terms.product.told() if terms.product else None,
+        "shop_id": terms.shop_id,
+        "seller_id": terms.seller_id,
         "payment_id": payment_id,
         "payment_kind": move.kind,
         "method": move.method,

@@ -38,7 +38,7 @@ from runtime.rows import (
 from schemas.favors import FavorDecision
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import PurchaseState
-from schemas.parts import Member, Message
+from schemas.parts import KeptProduct, Member, Message
 from services.payment_service.rows import (
     CHUNKS,
     EARLY,
@@ -94,6 +94,9 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         organizer_id=organizer.id if organizer else "",
         organizer_person_id=organizer.person_id if organizer else None,
         sources=message.sources,
+        product=KeptProduct.of(message.product),
+        shop_id=message.shop_id,
+        seller_id=message.seller_id,
     )
     if EARLY in rows or group.ended or group.decided:
         end_waiting(rows)

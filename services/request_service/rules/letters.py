@@ -40,10 +40,12 @@ def _issued(group: GroupPurchase, party: Party, now: datetime) -> Sequence[Notic
         role=role,
         group_id=group.group_id,
         request_id=group.request_id,
-        product=group.product,
+        product=group.product.brief(),
         number_of_products=group.number_of_products,
         opens_at=group.opens_at,
         closes_at=group.closes_at,
         unit_price=group.unit_price,
         currency=group.currency,
+        shop_id=group.shop_id,
+        seller_id=group.seller_id,
     )

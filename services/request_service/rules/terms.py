@@ -35,6 +35,7 @@ def filled(
     terms = {field: value for field, value in terms.items() if getattr(request, field) is None}
     terms["payment"] = PaymentTerms(**payment)
     terms["sources"] = _sources(request, definition)
+    terms["shop_id"] = definition.shop_id if definition else request.shop_id
     terms["opens_at"] = request.opens_at or request.requested_at
     terms["closes_at"] = request.closes_at or _default_close(
         request.requested_at, terms["opens_at"], definition
@@ -48,6 +49,7 @@ def draft(asked: GroupPurchaseRequested, now: datetime) -> GroupPurchase:
         *("request_id", "requested_at", "definition_id", "product"),
         *("number_of_products", "unit_price", "currency", "opens_at", "closes_at"),
         *("stop_at_number", "member_parts", "payment", "visibility", "sources"),
+        *("shop_id", "seller_id"),
     )
     grace = asked.grace_seconds
     return GroupPurchase(
