@@ -17,9 +17,12 @@ NAME_MAX, TEXT_MAX = 70, 140
 BYTES_MAX = 331
 #: Where accounts take SEPA credit transfers (EPC409-09), as IBANs begin there.
 _COUNTRIES: Final = frozenset(
-    "AD AL AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MD ME MK MT"
-    " NL NO PL PT RO RS SE SI SK SM VA".split()
-)
+    {
+        "AD", "AL", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB",
+        "GI", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MC", "MD", "ME", "MK",
+        "MT", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "SM", "VA",
+    }
+)  # fmt: skip
 _UNWRITTEN = re.compile(r"[^A-Za-z0-9/?:().,'+ -]")
 #: Letters that are not a Latin letter with a mark, and signs that have a common replacement.
 _WRITTEN_AS: Final = str.maketrans(
@@ -27,8 +30,9 @@ _WRITTEN_AS: Final = str.maketrans(
         "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "ẞ": "SS",
         "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
         "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ħ": "h", "Ħ": "H",
-        "ı": "i", "ŋ": "n", "Ŋ": "N", "&": "+", "’": "'", "‘": "'", "`": "'", "´": "'",
-        "–": "-", "—": "-", "_": "-",
+        "\u0131": "i", "ŋ": "n", "Ŋ": "N", "&": "+", "_": "-",
+        # Quotation marks, accents that stand alone, and dashes.
+        "\u2018": "'", "\u2019": "'", "`": "'", "\xb4": "'", "\u2013": "-", "\u2014": "-",
     }
 )  # fmt: skip
 

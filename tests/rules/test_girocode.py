@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from domain.girocode import AMOUNT_MAX, BYTES_MAX, NAME_MAX, girocode, latin
 from domain.ids import derive
 from domain.references import creditor_reference
+from papers.codes import modules_of, png_of, svg_of
+from tests.qr_codes import read_png, read_svgs
 
 IBAN = "DE89370400440532013000"
 NUMBER = f"{derive('spring-oil')}-I1"
@@ -95,10 +97,10 @@ def test_there_is_no_code_where_none_can_say_it(what: str, given: dict[str, Any]
         ("Łódź Żółć", "Lodz Zolc"),
         ("Ðór Þing Ærø", "Dor Thing AEro"),
         ("Café “Été”", "Cafe Ete"),
-        ("L’Oréal—Paris", "L'Oreal-Paris"),
+        ("L\u2019Oréal\u2014Paris", "L'Oreal-Paris"),
         ("A\nB\tC", "A B C"),
         ("Shop #1 <b>@€", "Shop 1 b"),
-        ("Ｆｕｌｌ ﬁ", "Full fi"),
+        ("\uff26ull \ufb01", "Full fi"),
         ("a̐e\u0301", "ae"),
         ("Иван", None),
         ("٣", None),
@@ -131,3 +133,21 @@ def test_whatever_is_asked_a_code_keeps_the_standard(
     assert re.fullmatch(r"EUR(0|[1-9][0-9]{0,8})\.[0-9]{2}", lines[7])
     assert sum(map(bool, lines[9:])) == 1, "structured or free, not both"
     assert all(re.fullmatch(r"[A-Za-z0-9/?:().,'+ -]*", each) for each in lines)
+
+
+# --- as a camera sees it -------------------------------------------------------------------------
+
+LONGEST = {"payee": "W" * 70, "reference": "x" * 140, "amount": AMOUNT_MAX}
+
+
+@pytest.mark.parametrize("given", [{}, LONGEST], ids=["usual", "longest"])
+def test_what_is_drawn_says_the_code(given: dict[str, Any]) -> None:
+    said = code(**given)
+    assert said is not None
+    assert read_svgs(svg_of(said)) == [said]
+    assert read_png(png_of(said)) == [said]
+    assert len(modules_of(said)) <= 4 * 13 + 17, "no larger than version 13"
+
+
+def test_the_largest_code_is_of_version_13() -> None:
+    assert len(modules_of("a" * BYTES_MAX)) == 4 * 13 + 17
