@@ -41,7 +41,8 @@ PaymentStatus = Literal["pending", "authorised", "succeeded", "failed", "cancell
 class Terms:
     """What payments depend on; ``deadline`` is the close with its grace.
 
-    Orders of ``sources`` count; if there are none, orders of any source count.
+    Orders of ``sources`` count; if there are none, orders of any source count. Rows of earlier
+    versions have no ``product_name``.
     """
 
     request_id: str
@@ -53,6 +54,9 @@ class Terms:
     organizer_id: str = ""
     organizer_person_id: str | None = None
     sources: tuple[str, ...] = ()
+    organizer_name_mark: str | None = None
+    product_name: str = ""
+    product_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +65,7 @@ class Listed:
 
     method: Method | None
     person_id: str | None = None
+    name_mark: str | None = None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from domain.girocode import AMOUNT_MAX, BYTES_MAX, NAME_MAX, girocode, latin
 from domain.ids import derive
 from domain.references import creditor_reference
 from papers.codes import modules_of, png_of, svg_of
-from tests.qr_codes import read_png, read_svgs
+from tests.printed import read_png, read_svgs
 
 IBAN = "DE89370400440532013000"
 NUMBER = f"{derive('spring-oil')}-I1"

@@ -22,7 +22,7 @@ from papers.transfer import due_on, transfer_for
 from services.storefront.papers.printer import INSIDE_MAX, Printer
 from services.storefront.problems import NotNow
 from services.storefront.web.documents import accepted_kind
-from tests.qr_codes import read_pdf, read_svgs
+from tests.printed import read_pdf, read_svgs
 from tests.rules.golden import PAPERS, papers
 from tests.rules.paper_samples import CASES, ISSUER, credit, group, paper, payment, received
 from texts.catalogue import languages

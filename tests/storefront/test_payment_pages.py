@@ -7,7 +7,7 @@ import pytest
 
 from domain.references import creditor_reference
 from papers.issuer import Issuer
-from tests.qr_codes import read_svgs
+from tests.printed import read_svgs
 from tests.rules.paper_samples import IN_JAPAN, ISSUER, credit, group, payment, received
 from tests.storefront.pages_app import storefront_on
 from tests.storefront.payer_pages import PayerPages, payer_pages

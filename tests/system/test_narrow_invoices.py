@@ -31,7 +31,7 @@ LONG_NAMED = Issuer(
     email="rechnungsabteilung-der-genossenschaft@lebensmittelgrosshaendler.example",
     iban="MT84MALT011000012345MTLCAST001S",
     bic="COBADEFFXXX",
-    account=("普通 1234567 カ）カドノミセ" * 4,),
+    account=("普通 1234567 カドノミセ" * 4,),
 )
 #: Name, issuer, and the payments of a page.
 PAGES: list[tuple[str, Issuer, tuple[Payment, ...]]] = [
@@ -49,7 +49,7 @@ CUT_OFF = """() => {
     const box = each.getBoundingClientRect();
     const style = getComputedStyle(each);
     const isCut = each.scrollWidth > each.clientWidth + 1 && style.overflowX !== "visible";
-    if (box.left < -0.5 || box.right > wide + 0.5 || isCut) found.push(each.outerHTML.slice(0, 120));
+    if (box.left < -0.5 || box.right > wide + 0.5 || isCut) found.push(each.outerHTML.slice(0, 99));
   }
   if (document.documentElement.scrollWidth > wide) found.push("the page scrolls to the side");
   return found;

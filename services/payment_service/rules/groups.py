@@ -94,6 +94,9 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         organizer_id=organizer.id if organizer else "",
         organizer_person_id=organizer.person_id if organizer else None,
         sources=message.sources,
+        organizer_name_mark=organizer.name_mark if organizer else None,
+        product_name=message.product.name,
+        product_id=message.product.id,
     )
     if EARLY in rows or group.ended or group.decided:
         end_waiting(rows)
@@ -106,7 +109,9 @@ def _list_members(members: Iterable[Member], rows: Rows) -> None:
     for member in members:
         method = member.payment.method if member.payment else None
         if method or member.person_id:
-            rows[LISTED(member.id)] = Listed(method=method, person_id=member.person_id)
+            rows[LISTED(member.id)] = Listed(
+                method=method, person_id=member.person_id, name_mark=member.name_mark
+            )
 
 
 def open_waiting(rows: Rows, now: datetime) -> Sequence[Message]:

@@ -1,4 +1,4 @@
-"""Reads the QR codes of pages, letters and PDFs back, as the camera of a phone does."""
+"""Reads QR codes and PDFs back: pages, letters and papers, as the camera of a phone does."""
 
 import io
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pypdfium2
 import zxingcpp
 from PIL import Image
+from pypdf import PdfReader
 
 #: Pixels of a module.
 _SCALE = 4
@@ -31,6 +32,11 @@ def pages_of(pdf: bytes) -> Iterator[Image.Image]:
             yield page.render(scale=150 / 72).to_pil()
     finally:
         document.close()
+
+
+def text_of_pdf(pdf: bytes) -> list[str]:
+    """The text of each page."""
+    return [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
 def read_svgs(page: str) -> list[str]:
