@@ -25,7 +25,7 @@ from schemas.people import Person
 from schemas.refusals import ProblemCode
 from services.notifier import rows
 from services.notifier.letters import Sender, letter
-from services.notifier.letters.enclosed import enclosed, paper_for
+from services.notifier.letters.enclosed import Enclosed, enclosed, paper_for
 from services.notifier.rules.labels import Room
 from services.notifier.rules.people import person_row
 from tests.printed import read_png, text_of_pdf
@@ -74,11 +74,10 @@ class FixedLinks:
 
 
 class Sample(NamedTuple):
-    """A notice, and the person to whom its letter goes; with an issuer, it may enclose a paper."""
+    """A notice, and the person to whom its letter goes."""
 
     notice: Notice
     person: rows.Person
-    issuer: Issuer | None = None
 
     def to(self, **person: Any) -> "Sample":
         """The same to a person who differs in that."""
@@ -321,7 +320,6 @@ def _of_groups(place: Place) -> dict[str, Sample]:
 
 def _of_papers(place: Place, language: str) -> dict[str, Sample]:
     """Letters that enclose a paper: of yen there is no girocode."""
-    issuer = ISSUER if language == "en" else IN_JAPAN
     open_invoice = payment(currency="EUR" if language == "en" else "JPY", member_id=place.buyer.id)
 
     def of(fact: Payment, still_open: int) -> Sample:
@@ -342,7 +340,7 @@ def _of_papers(place: Place, language: str) -> dict[str, Sample]:
                 still_open=still_open,
                 name_mark=name_mark("spring-oil", place.buyer.person.name or ""),
             ),
-        )._replace(issuer=issuer)
+        )
 
     said = {"currency": open_invoice.currency, "member_id": place.buyer.id}
     return {
@@ -449,12 +447,14 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
 
 def written(sample: Sample) -> bytes:
     """The bytes of a sample's letter."""
-    enclosure = None
-    if sample.issuer is not None:
-        paper = paper_for(sample.notice, sample.person, sample.issuer, SECRET)
-        assert paper is not None
-        enclosure = enclosed(sample.notice, sample.issuer, pdf_of(paper))
-    return bytes(letter(sample.notice, sample.person, SENDER, FixedLinks(), enclosure))
+    issuer = ISSUER if sample.notice.says.currency == "EUR" else IN_JAPAN
+    return bytes(letter(*sample, SENDER, FixedLinks(), enclosure_of(sample, issuer)))
+
+
+def enclosure_of(sample: Sample, issuer: Issuer) -> Enclosed | None:
+    """The paper of a sample that tells of one."""
+    paper = paper_for(*sample, issuer, SECRET)
+    return enclosed(sample.notice, issuer, pdf_of(paper)) if paper else None
 
 
 def read(content: bytes) -> EmailMessage:

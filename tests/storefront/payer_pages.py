@@ -30,11 +30,12 @@ class PayerPages:
     storefront: Storefront
     payer_id: str
     only: str = ""
+    group_id: str = GROUP_ID
 
     @property
     def path(self) -> str:
-        token = Links(SECRET).token("payer", GROUP_ID, self.payer_id, self.only)
-        return f"/groups/{GROUP_ID}/payments/{token}"
+        token = Links(SECRET).token("payer", self.group_id, self.payer_id, self.only)
+        return f"/groups/{self.group_id}/payments/{token}"
 
     async def page(self, language: str = "en") -> str:
         return (await self._answer(self.path, language)).text
@@ -51,10 +52,15 @@ class PayerPages:
 
 @contextmanager
 def payer_pages(
-    url: str, folder: Path, issuer: Issuer, payer_id: str = "ann", only: str = ""
+    url: str,
+    folder: Path,
+    issuer: Issuer,
+    payer_id: str = "ann",
+    only: str = "",
+    group_id: str = GROUP_ID,
 ) -> Iterator[PayerPages]:
     """The pages of a storefront with this issuer; facts are written by ``write``."""
     file = folder / "issuer.toml"
     file.write_text(as_toml(issuer), encoding="utf-8")
     with storefront_on(url, invoice_issuer_file=file) as storefront:
-        yield PayerPages(storefront, payer_id, only)
+        yield PayerPages(storefront, payer_id, only, group_id)

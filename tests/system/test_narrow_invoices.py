@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -84,7 +85,9 @@ def test_nothing_is_cut_off_on_a_phone(
                 found[f"paper-{language}"] = paper.text
             return found
 
-    shown = asyncio.run(answers())
+    # Playwright has an event loop of its own in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        shown = thread.submit(lambda: asyncio.run(answers())).result()
 
     def answer(route: Route) -> None:
         path = urlsplit(route.request.url).path
