@@ -1,15 +1,26 @@
 """Letters about invoices: account, due date and code in every part, and the paper enclosed."""
 
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from pydantic import SecretStr
 
 from domain.references import creditor_reference
 from papers.codes import svg_of
 from schemas.letters import Notice
+from schemas.parts import Product
+from services.notifier import rows
+from services.notifier.edge.connections import Reply
+from services.notifier.edge.mailer import LetterCaller
 from services.notifier.letters import letter
 from services.notifier.letters.enclosed import PDF_BYTES_MAX, Enclosed, enclosed, paper_for
+from services.notifier.settings import MailSettings, MailSettingsError
 from tests.printed import read_pdf, read_png, read_svgs, text_of_pdf
 from tests.rules.letter_samples import (
     SECRET,
@@ -23,6 +34,8 @@ from tests.rules.letter_samples import (
     samples,
 )
 from tests.rules.paper_samples import ISSUER, payment
+from tests.storefront.pages_app import SECRET as PAGE_SECRET
+from tests.storefront.payer_pages import as_toml
 from texts.catalogue import languages
 
 REFERENCE = creditor_reference(payment().number or "") or "?"
@@ -151,3 +164,80 @@ def test_the_file_is_named_after_the_number_in_ascii_on_lines_that_are_not_too_l
     assert pdf.get_filename() == name
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 100
+
+
+# --- as the notifier sends them ------------------------------------------------------------------
+
+
+class Kept:
+    """Keeps letters in place of a mail server."""
+
+    def __init__(self, _: MailSettings) -> None:
+        self.contents: list[bytes] = []
+
+    async def send(
+        self, content: bytes, sender: str, recipient: str, begin: Callable[[], None]
+    ) -> Reply:
+        self.contents.append(content)
+        return Reply("sent", 250, "taken", "data")
+
+    async def stop(self) -> None:
+        """Nothing to close."""
+
+
+@contextmanager
+def calling(folder: Path, issuer: str | None) -> Iterator[LetterCaller]:
+    file = folder / "issuer.toml"
+    file.write_text(issuer or "", encoding="utf-8")
+    with patch("services.notifier.edge.mailer.Mailer", Kept):
+        given = file if issuer is not None else None
+        settings = MailSettings(link_secret=SecretStr(PAGE_SECRET), invoice_issuer_file=given)
+        yield LetterCaller(settings, is_live=False)
+
+
+def asked(notice: Notice, sample: Sample) -> rows.Request:
+    return rows.Request(notice.model_dump_json(exclude_none=True), sample.person, notice.at)
+
+
+@pytest.mark.parametrize("is_issued", [True, False])
+async def test_the_notifier_encloses_papers_if_it_knows_the_issuer(
+    tmp_path: Path, *, is_issued: bool
+) -> None:
+    sample = in_euros("en")
+    with calling(tmp_path, as_toml(ISSUER) if is_issued else None) as caller:
+        await caller.start()
+        mailer = caller._mailer
+        assert isinstance(mailer, Kept)
+        for _ in range(2):
+            await caller(asked(sample.notice, sample), lambda: None)
+        await caller.stop()
+    first, again = mailer.contents
+    types = [each.get_content_type() for each in enclosures(read(first))]
+    assert types == (["image/png", "application/pdf"] if is_issued else [])
+    papers = [enclosures(read(each))[1:] for each in (first, again)]
+    once, twice = ([pdf.get_content() for pdf in pdfs] for pdfs in papers)
+    assert once == twice, "a letter that is tried again has the same paper"
+
+
+async def test_other_letters_have_their_turns_while_a_pdf_is_made(tmp_path: Path) -> None:
+    sample = in_euros("en")
+    heavy = said(sample.notice, product=Product(name="長い" * 500))
+    turns = 0
+    with calling(tmp_path, as_toml(ISSUER)) as caller:
+        await caller.start()
+        sending = asyncio.ensure_future(caller(asked(heavy, sample), lambda: None))
+        while not sending.done():
+            turns += 1
+            await asyncio.wait({sending}, timeout=0)
+        await sending
+        await caller.stop()
+    assert turns > 20
+
+
+def test_an_issuer_that_cannot_be_read_ends_the_start_with_what_to_mend(tmp_path: Path) -> None:
+    without_account = 'name = "Shop"\naddress = ["1"]\ntax_id = "1"\n'
+    with (
+        pytest.raises(MailSettingsError, match="there is no account to pay to"),
+        calling(tmp_path, without_account),
+    ):
+        pytest.fail("it started")
