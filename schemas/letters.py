@@ -18,6 +18,7 @@ from schemas.parts import (
     Method,
     Model,
     Money,
+    NameMark,
     Party,
     PaymentScope,
     Percent,
@@ -27,6 +28,7 @@ from schemas.parts import (
     Text,
     Version,
 )
+from schemas.payments import Payment
 from schemas.topic import Topic
 
 LetterKind = Literal[
@@ -85,6 +87,18 @@ class HeldLink(Model):
     source: Id | None = None
 
 
+class Billed(Model):
+    """An invoice or a credit note that a letter tells of, so that its paper is attached.
+
+    ``payment`` is its fact as it stood with the letter; ``still_open`` was to be paid of it then.
+    ``name_mark`` is the payer's, see ``Party``.
+    """
+
+    payment: Payment
+    still_open: Money
+    name_mark: NameMark | None = None
+
+
 class Says(Model):
     """What a letter tells. ``SAID`` lists the fields of each kind.
 
@@ -100,6 +114,8 @@ class Says(Model):
     ``shop_id`` and ``seller_id`` name who sells: the letter has their names and contacts.
     ``words`` are the organizer's own, ``links`` those that the recipient asked for again.
     ``pay_by`` is when an order without its money no longer counts.
+    ``billed`` has what stands on the paper of an invoice or a credit note; notices of earlier
+    versions have none.
     """
 
     party_id: Id
@@ -146,6 +162,7 @@ class Says(Model):
     words: Text | None = None
     links: Annotated[tuple[HeldLink, ...], Field(max_length=LINKS_MAX)] = ()
     pay_by: Instant | None = None
+    billed: Billed | None = None
 
 
 # The fields without which a letter of a kind can't be written.

@@ -20,7 +20,7 @@ from texts.document import FILE, document
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "texts" / "locale"
 #: Folders whose texts people read.
-FOLDERS = ("services", "runtime", "terminal", "stack", "schemas", "texts")
+FOLDERS = ("services", "papers", "runtime", "terminal", "stack", "schemas", "texts")
 METHODS = [
     ("**.py", "texts.update:of_code"),
     ("**/templates/**.html", "jinja2.ext:babel_extract"),

@@ -61,6 +61,11 @@ class MailSettings(WithSecrets):
         description="Signs links. Each process that makes or reads links needs the same secret, and"
         " does not start without it.",
     )
+    invoice_issuer_file: Path | None = Field(
+        None,
+        description="The issuer of invoices, as TOML, the same as the storefront's. Letters about"
+        " invoices and credit notes then have them as PDF. If empty, they say where to find them.",
+    )
     dkim_domain: str = Field(
         "",
         description="The domain that signs letters. Needs DKIM_SELECTOR and DKIM_KEY_FILE. If all"

@@ -41,7 +41,8 @@ PaymentStatus = Literal["pending", "authorised", "succeeded", "failed", "cancell
 class Terms:
     """What payments depend on; ``deadline`` is the close with its grace.
 
-    Orders of ``sources`` count; if there are none, orders of any source count.
+    Orders of ``sources`` count; if there are none, orders of any source count. Rows of earlier
+    versions have no ``product``.
     """
 
     request_id: str
@@ -56,6 +57,7 @@ class Terms:
     product: KeptProduct | None = None
     shop_id: str | None = None
     seller_id: str | None = None
+    organizer_name_mark: str | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Listed:
 
     method: Method | None
     person_id: str | None = None
+    name_mark: str | None = None
 
 
 @dataclass(slots=True)

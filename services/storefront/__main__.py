@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from papers.issuer import IssuerError
 from runtime import logs
 from runtime.command_line import command_line, refuse_to_start
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, weakness_of
@@ -9,7 +10,6 @@ from runtime.settings import Settings, SettingsError, read_settings
 from runtime.web_server import serve
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build
-from services.storefront.papers.issuer import IssuerError
 from services.storefront.readmodel.database import DatabaseError
 from services.storefront.settings import PageSettings
 from services.storefront.web import status

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from papers.issuer import read_issuer
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.lasting_errors import PassingError
 from runtime.links import Links
@@ -23,7 +24,6 @@ from services.storefront.live.hub import FOLLOWED, Hub
 from services.storefront.live.streams import Events
 from services.storefront.pages.errors import refuse_page
 from services.storefront.pages.routes import router as pages
-from services.storefront.papers.issuer import read_issuer
 from services.storefront.papers.printer import Printer
 from services.storefront.readmodel.database import DatabaseError, migrate, stays
 from services.storefront.readmodel.reader import Reader

@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError, get_global
-from babel.dates import format_skeleton, format_time, get_timezone_name
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_name
 from babel.numbers import get_territory_currencies
 from babel.units import format_unit
 
@@ -64,6 +64,10 @@ class Formats:
     def day(self, at: datetime) -> str:
         """``13 Mar``: for an axis."""
         return _day(at, self.locale, self.zone)
+
+    def date(self, day: date) -> str:
+        """``March 13, 2026``: a day without a time or a zone, such as when an invoice is due."""
+        return str(format_date(day, "long", locale=self.locale))
 
     def second(self, at: datetime) -> str:
         """``18:00:05 UTC``: when a page was as it is."""

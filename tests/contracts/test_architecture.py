@@ -28,7 +28,7 @@ CLIENTS = {"terminal", "replay"}
 #: Every package of ours but tests, the demo and benches.
 PACKAGES = (
     *("services", "runtime", "terminal", "stack", "replay"),
-    *("contracts", "schemas", "domain", "texts"),
+    *("contracts", "schemas", "domain", "papers", "texts"),
 )
 #: In the catalogue, but not built yet; a service that is there must go from here.
 PLANNED: set[str] = set()

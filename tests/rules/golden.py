@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from services.storefront.papers.documents import As, document
+from papers.documents import As, document
 from tests.rules import paper_samples
 from tests.rules.letter_samples import Sample, golden, parts, read, samples, written
 from texts.catalogue import languages

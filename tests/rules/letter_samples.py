@@ -11,17 +11,25 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP
 from functools import cache, lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from domain.ids import derive
-from schemas.letters import LetterKind, Notice, ShownOffer, notices
+from domain.people import name_mark
+from papers.issuer import Issuer
+from papers.pdf import pdf_of
+from schemas.letters import Billed, LetterKind, Notice, ShownOffer, notices
 from schemas.parts import Party, Product
+from schemas.payments import Payment
 from schemas.people import Person
 from schemas.refusals import ProblemCode
 from services.notifier import rows
 from services.notifier.letters import Sender, letter
+from services.notifier.letters.enclosed import Enclosed, enclosed, paper_for
 from services.notifier.rules.labels import Room
 from services.notifier.rules.people import person_row
+from tests.printed import read_png, text_of_pdf
+from tests.rules.paper_samples import IN_JAPAN, ISSUER, credit, payment
 from texts.reasons import problem
 
 SENDER = Sender(
@@ -34,6 +42,8 @@ AT = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
 CLOSES_AT = datetime(2026, 3, 13, 17, 0, tzinfo=UTC)
 GROUP_ID = derive("spring-oil")
 AUCTION_ID = "spring-oil-auction"
+#: Signs links.
+SECRET = "secret-of-the-letters"
 #: Of another seller: what no letter may say.
 SECRETS = ("seller-in-the-lead", "seller-before", "offer-in-the-lead", "offer-before")
 
@@ -182,7 +192,7 @@ PLACES: dict[str, Place] = {
 def samples(language: str) -> dict[str, Sample]:
     """Every letter there is, by the name of its golden file."""
     place = PLACES[language]
-    return {**_of_groups(place), **_of_auctions(place)}
+    return {**_of_groups(place), **_of_papers(place, language), **_of_auctions(place)}
 
 
 def _sample(kind: LetterKind, reader: Reader, about: str, **says: Any) -> Sample:
@@ -323,6 +333,39 @@ def _of_groups(place: Place) -> dict[str, Sample]:
     }
 
 
+def _of_papers(place: Place, language: str) -> dict[str, Sample]:
+    """Letters that enclose a paper: of yen there is no girocode."""
+    open_invoice = payment(currency="EUR" if language == "en" else "JPY", member_id=place.buyer.id)
+
+    def of(fact: Payment, still_open: int) -> Sample:
+        return _sample(
+            "payment-done",
+            place.buyer,
+            GROUP_ID,
+            group_id=GROUP_ID,
+            payment_id=fact.payment_id,
+            payment_kind=fact.kind,
+            method="invoice",
+            amount=fact.amount,
+            currency=fact.currency,
+            request_id="spring-oil",
+            product=place.product,
+            billed=Billed(
+                payment=fact,
+                still_open=still_open,
+                name_mark=name_mark("spring-oil", place.buyer.person.name or ""),
+            ),
+        )
+
+    said = {"currency": open_invoice.currency, "member_id": place.buyer.id}
+    return {
+        "payment-done-invoice-open": of(open_invoice, 8_400),
+        "payment-done-invoice-in-part": of(open_invoice, 4_980),
+        "payment-done-invoice-covered": of(payment(status="cancelled", **said), 0),
+        "payment-done-credit-favor": of(credit(420, **said), 0),
+    }
+
+
 def _of_auctions(place: Place) -> dict[str, Sample]:
     shown = ShownOffer(
         offer_id="offer-in-the-lead",
@@ -419,7 +462,14 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
 
 def written(sample: Sample) -> bytes:
     """The bytes of a sample's letter."""
-    return bytes(letter(sample.notice, sample.person, SENDER, FixedLinks()))
+    issuer = ISSUER if sample.notice.says.currency == "EUR" else IN_JAPAN
+    return bytes(letter(*sample, SENDER, FixedLinks(), enclosure_of(sample, issuer)))
+
+
+def enclosure_of(sample: Sample, issuer: Issuer) -> Enclosed | None:
+    """The paper of a sample that tells of one."""
+    paper = paper_for(*sample, issuer, SECRET)
+    return enclosed(sample.notice, issuer, pdf_of(paper)) if paper else None
 
 
 def read(content: bytes) -> EmailMessage:
@@ -444,11 +494,21 @@ def has_address(header: Address, address: str) -> bool:
 
 @lru_cache(maxsize=16)
 def parts(message: EmailMessage) -> dict[str, str]:
-    """The decoded parts of a letter by content type."""
-    found = [each for each in message.walk() if not each.is_multipart()]
+    """The decoded texts of a letter by content type."""
+    found = [each for each in message.walk() if each.get_content_maintype() == "text"]
     contents = {each.get_content_type(): each.get_content() for each in found}
     assert len(contents) == len(found), "two parts of one type"
     return {name: content.replace("\r\n", "\n") for name, content in contents.items()}
+
+
+def enclosures(message: EmailMessage) -> list[EmailMessage]:
+    """The pictures and papers of a letter."""
+    return [
+        each
+        for each in message.walk()
+        if isinstance(each, EmailMessage)
+        and each.get_content_maintype() not in ("text", "multipart")
+    ]
 
 
 def golden(message: EmailMessage) -> str:
@@ -464,7 +524,20 @@ def golden(message: EmailMessage) -> str:
         "text": parts(message)["text/plain"],
         "html": plain_html,
         "deadline.ics": parts(message).get("text/calendar"),
+        "files": "".join(map(_file, enclosures(message))) or None,
     }
     return "\n".join(
         f"=== {name}\n{text.strip()}\n" for name, text in content.items() if text is not None
     )
+
+
+def _file(part: EmailMessage) -> str:
+    """What a file is called, how it is shown, and a hash of what it says.
+
+    Its bytes depend on the build of zlib.
+    """
+    content = part.get_content()
+    read_it = read_png if part.get_content_maintype() == "image" else text_of_pdf
+    digest = sha256("\n".join(read_it(content)).encode()).hexdigest()
+    said = (part.get_content_type(), part["Content-Disposition"], part["Content-ID"], digest)
+    return "\n".join(str(each) for each in said if each) + "\n"

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.ids import derive
+from domain.invoices import open_of
+from papers.bills import Payer, bill_of
+from papers.issuer import Issuer
+from papers.paper import Paper, paper_of
 from schemas.groups import GroupPurchase
 from schemas.parts import Party, Product
 from schemas.payments import Payment
-from services.storefront.papers.issuer import Issuer
-from services.storefront.papers.papers import Paper, paper_of
-from services.storefront.rules.bills import Payer, bill_of
 
 AT = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
 GROUP_ID = derive("spring-oil")
@@ -125,5 +126,6 @@ def paper(name: str, language: str) -> Paper:
     issuer = ISSUER if language == "en" else IN_JAPAN
     if language == "ja":
         of = of.model_copy(update={"currency": "JPY"})
-    bill = bill_of(of, group(language), PAYERS[language], (of, *others))
+    still_open = open_of(of, (of, *others))
+    bill = bill_of(of, group(language).product, PAYERS[language], still_open)
     return paper_of(bill, issuer, language)

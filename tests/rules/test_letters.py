@@ -52,6 +52,7 @@ from tests.rules.letter_samples import (
     SENDER,
     FixedLinks,
     Sample,
+    enclosures,
     golden,
     has_address,
     parts,
@@ -583,7 +584,7 @@ def test_sequences_are_whole_numbers_that_calendars_take(at: datetime, number: i
 
 # --- HTML ----------------------------------------------------------------------------------------
 
-VOID = {"br", "meta"}
+VOID = {"br", "img", "meta"}
 
 
 class Page(HTMLParser):
@@ -620,12 +621,16 @@ class Page(HTMLParser):
 
 @of_every_letter
 def html_needs_nothing_from_elsewhere(sent: Sent) -> None:
-    """No image, script, form or style sheet; links lead to our own pages only."""
+    """No script, form or style sheet, and only enclosed images; links lead to our pages only."""
     html = html_of(sent.message)
     page = sent.page
     allowed = {"html", "head", "meta", "title", "style", "body", "div", "table", "tbody", "tr"}
-    assert {tag for tag, _ in page.tags} <= allowed | {"td", "th", "p", "h1", "a", "br"}
-    attributes = {attribute for _, each in page.tags for attribute in each}
+    assert {tag for tag, _ in page.tags} <= allowed | {"td", "th", "p", "h1", "a", "br", "img"}
+    images = [each for tag, each in page.tags if tag == "img"]
+    ids = {str(each["Content-ID"])[1:-1] for each in enclosures(sent.message) if each["Content-ID"]}
+    assert {each["src"] for each in images} == {f"cid:{each}" for each in ids}
+    assert all(each["alt"] for each in images)
+    attributes = {attribute for tag, each in page.tags for attribute in each if tag != "img"}
     assert not attributes & {"src", "srcset", "background", "action", "data", "onload", "onclick"}
     assert not re.search(r"url\(|@import|@font-face|expression\(|javascript:", html, re.I)
     assert all(re.match(r"https://jointbuy\.example(/|$)", link) for link in page.links)

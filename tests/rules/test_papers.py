@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from domain.invoices import open_of
-from services.storefront.papers.documents import As, document, policy
-from services.storefront.papers.issuer import Issuer, IssuerError, read_issuer
-from services.storefront.papers.papers import Paper, paper_of
+from papers.bills import Payer, bill_of
+from papers.documents import As, document, policy
+from papers.issuer import Issuer, IssuerError, read_issuer
+from papers.paper import Paper, paper_of
+from papers.transfer import due_on, transfer_for
 from services.storefront.papers.printer import INSIDE_MAX, Printer
 from services.storefront.problems import NotNow
-from services.storefront.rules.bills import Payer, bill_of
 from services.storefront.web.documents import accepted_kind
+from tests.printed import read_pdf, read_svgs
 from tests.rules.golden import PAPERS, papers
 from tests.rules.paper_samples import CASES, ISSUER, credit, group, paper, payment, received
 from texts.catalogue import languages
@@ -66,11 +69,55 @@ def test_a_pdf_says_all_that_is_on_the_paper_and_is_always_the_same(
     assert reader.metadata.title == of.title
 
 
+CODES: list[tuple[str, str, str | None]] = [
+    ("invoice-open", "en", "EUR84.00"),
+    ("invoice-in-part", "en", "EUR45.80"),
+    ("invoice-paid", "en", None),
+    ("invoice-offset", "en", None),
+    ("credit-favor", "en", None),
+    # In yen, to an account without an IBAN.
+    ("invoice-open", "ja", None),
+]
+
+
+@pytest.mark.parametrize(("name", "language", "amount"), CODES)
+def test_the_code_on_page_and_pdf_is_of_what_is_still_open(
+    name: str, language: str, amount: str | None
+) -> None:
+    of = paper(name, language)
+    assert (of.code.split("\n")[7] if of.code else None) == amount
+    said = [of.code] if of.code else []
+    assert read_svgs(document(of, "html").decode()) == said
+    assert read_pdf(document(of, "pdf")) == said
+
+
+@pytest.mark.parametrize(
+    ("begun_at", "due"),
+    [
+        (datetime(2026, 3, 6, 9, 30, tzinfo=UTC), date(2026, 3, 20)),
+        # Half an hour later it is Saturday in Berlin; the clock goes forward before the due date.
+        (datetime(2026, 3, 20, 22, 59, tzinfo=UTC), date(2026, 4, 3)),
+        (datetime(2026, 3, 20, 23, 0, tzinfo=UTC), date(2026, 4, 4)),
+        # The clock has gone back by then.
+        (datetime(2026, 10, 20, 22, 30, tzinfo=UTC), date(2026, 11, 4)),
+    ],
+)
+def test_an_invoice_is_due_so_many_days_after_its_date_where_the_issuer_is(
+    begun_at: datetime, due: date
+) -> None:
+    there = ISSUER.model_copy(update={"time_zone": "Europe/Berlin"})
+    assert due_on(begun_at, there) == due
+    found = transfer_for("N-1", begun_at, 100, "EUR", there)
+    assert found is not None
+    assert found.due_on == due
+
+
 @BOTH
 @pytest.mark.parametrize("name", CASES)
 def test_lines_add_up_to_the_total(name: str, language: str) -> None:
     of, others = CASES[name]
-    bill = bill_of(of, group(language), Payer(id="ann"), (of, *others))
+    still_open = open_of(of, (of, *others))
+    bill = bill_of(of, group(language).product, Payer(id="ann"), still_open)
     total = sum(each.amount for each in bill.lines)
     assert total == (-of.amount if bill.is_credit else of.amount)
     assert bill.received + bill.credited + bill.open == (0 if bill.is_credit else of.amount)
@@ -108,10 +155,8 @@ ODD = st.text(st.characters(codec="utf-8"), min_size=1, max_size=300)
 def test_whatever_people_are_called_it_is_one_line_and_no_markup(
     product: str, name: str, email: str
 ) -> None:
-    named = group().model_copy(
-        update={"product": group().product.model_copy(update={"name": product})}
-    )
-    bill = bill_of(payment(), named, Payer(id="ann", name=name, email=email), (payment(),))
+    named = group().product.model_copy(update={"name": product})
+    bill = bill_of(payment(), named, Payer(id="ann", name=name, email=email), 8_400)
     of = paper_of(bill, ISSUER, "en")
     usual = document(paper("invoice-open", "en"), "text").decode()
     lines = document(of, "text").decode().splitlines()
@@ -129,10 +174,9 @@ def test_names_as_long_as_they_may_be_fit_on_the_pages_of_a_pdf(letter: str) -> 
     said = letter * (1_000 // len(letter))
     product = group().product.model_copy(update={"name": said})
     payer = Payer(id="a" * 64, name=said, email=letter * (320 // len(letter)))
-    named = group().model_copy(update={"product": product})
     address = (said[:200].strip(),) * 8
     issuer = ISSUER.model_copy(update={"address": address, "account": address, "note": address[0]})
-    of = paper_of(bill_of(payment(), named, payer, (payment(),)), issuer, "ja")
+    of = paper_of(bill_of(payment(), product, payer, 8_400), issuer, "ja")
     text = squeezed(pdf_text(document(of, "pdf")))
     wanted = squeezed(said)
     # The name of the product, of the payer, and the lines of the issuer, perhaps over two pages.
@@ -140,7 +184,7 @@ def test_names_as_long_as_they_may_be_fit_on_the_pages_of_a_pdf(letter: str) -> 
 
 
 def _plain() -> Any:
-    bill = bill_of(payment(), group(), Payer(id="ann", name="A", email="e"), (payment(),))
+    bill = bill_of(payment(), group().product, Payer(id="ann", name="A", email="e"), 8_400)
     return paper_of(bill, ISSUER, "en")
 
 

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.invoices import open_of
 from domain.ledger import balances, entries
+from papers.bills import Payer, bill_of
 from schemas.parts import FavorTerms, Tier
 from schemas.payments import PaymentRetried
 from services.payment_service.rules.book import Book
 from services.payment_service.rules.reports import open_amount
-from services.storefront.rules.bills import Payer, bill_of
 from tests.rules.payment_world import DAY, HOUR, World, terms
 from tests.simulator.auctions import Record
 
@@ -171,7 +172,7 @@ def check_papers(world: World) -> None:
         if payment.number is None:
             continue
         mine = [each for each in facts.values() if each.member_id == payment.member_id]
-        bill = bill_of(payment, world.terms, Payer(id="ann"), mine)
+        bill = bill_of(payment, world.terms.product, Payer(id="ann"), open_of(payment, mine))
         total = sum(line.amount for line in bill.lines)
         assert total == (-payment.amount if bill.is_credit else payment.amount), payment
         assert sum(each.amount for each in payment.receipts or ()) == (payment.received or 0)

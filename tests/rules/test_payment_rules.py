@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from domain.people import name_mark
 from runtime.rows import Call, MemoryRows
-from schemas.letters import Notice
+from schemas.letters import Billed, Notice
 from schemas.orders import OrderCancelled, OrderPaid, OrderPlaced, OrderRefused
-from schemas.parts import FavorTerms, Tier
+from schemas.parts import FavorTerms, Member, Party, Product, Tier
 from schemas.payments import Payment, PaymentReported, PaymentRetried
 from services.payment_service import rows
 from services.payment_service.processor import PROCESSOR
@@ -573,6 +574,60 @@ def test_an_invoice_says_what_it_bills_and_since_when_and_what_came_for_it() -> 
     told = [each for each in it.payments.sent if isinstance(each, Notice)]
     kinds = [each.says.payment_kind for each in told]
     assert kinds.count("invoice") == 1, "of an invoice is told when it is written"
+
+
+def test_a_letter_about_an_invoice_says_what_stands_on_its_paper() -> None:
+    it = world(method="invoice")
+    it.order("ann", 2)
+    it.drain()
+    (invoice,) = it.latest().values()
+    (letter,) = (each.says for each in it.payments.sent if isinstance(each, Notice))
+    assert letter.billed == Billed(payment=invoice, still_open=2_000)
+    assert (letter.product, letter.request_id) == (Product(name="tea"), "R")
+    it.come_to_rest()
+    credits_ = [
+        each.says.billed
+        for each in it.payments.sent
+        if isinstance(each, Notice) and each.says.payment_kind == "credit"
+    ]
+    assert [each and (each.payment.amount, each.still_open) for each in credits_] == [(200, 0)]
+    others = (each.says for each in it.payments.sent if isinstance(each, Notice))
+    assert all((each.billed is None) == (each.payment_kind == "refund") for each in others)
+
+
+@pytest.mark.parametrize("scope", ["member", "group"])
+def test_a_letter_about_an_invoice_has_the_mark_of_the_name_that_the_request_gave(
+    scope: str,
+) -> None:
+    mark = name_mark("R", "Ann")
+    asked = terms(scope, "invoice")
+    it = World(
+        Random(1),
+        asked.model_copy(
+            update={
+                "members": (Member(id="ann", person_id="m-ann", name_mark=mark),),
+                "organizer": Party(id="org", person_id="m-org", name_mark=mark),
+            }
+        ),
+    )
+    it.order("ann", 2)
+    it.come_to_rest()
+    marks = {
+        each.says.billed.name_mark
+        for each in it.payments.sent
+        if isinstance(each, Notice) and each.says.billed
+    }
+    assert marks == {mark}
+
+
+def test_terms_of_an_earlier_version_name_no_product_so_letters_have_no_paper() -> None:
+    it = world(method="invoice")
+    it.drain()
+    it.payments.rows["terms"] = replace(it.payments.rows["terms"], product_name="")
+    it.order("ann", 2)
+    it.drain()
+    (letter,) = (each.says for each in it.payments.sent if isinstance(each, Notice))
+    assert (letter.billed, letter.product) == (None, None)
 
 
 def test_a_group_s_invoice_says_all_that_its_members_had() -> None:

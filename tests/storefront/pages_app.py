@@ -32,6 +32,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     text: str = ""
+    content: bytes = b""
 
     @property
     def json(self) -> Any:
@@ -117,7 +118,8 @@ class Storefront:
             self._open.append(run)
             return answer
         await asyncio.wait_for(run, ANSWER_SECONDS)
-        answer.text = b"".join(parts).decode(errors="replace")
+        answer.content = b"".join(parts)
+        answer.text = answer.content.decode(errors="replace")
         return answer
 
     async def close(self) -> None:

@@ -8,10 +8,10 @@ from shutil import copytree
 
 import pytest
 
+from papers.bills import bill_of
+from papers.paper import paper_of
 from services.storefront.formats import Formats
 from services.storefront.pages import visits
-from services.storefront.papers.papers import paper_of
-from services.storefront.rules.bills import bill_of
 from tests.rules.paper_samples import ISSUER, PAYERS, group, payment
 from tests.storefront.pages_app import Storefront
 from tests.storefront.test_two_visitors import WALKS, A, credential, filled, storefront, world
@@ -99,6 +99,6 @@ def test_its_plurals_and_its_figures_are_its_own() -> None:
     assert visit.formats.currency == "EUR"
     assert catalogue.language_of("fr_FR") == "fr"
     of = payment()
-    paper = paper_of(bill_of(of, group(), PAYERS["en"], (of,)), ISSUER, "fr")
+    paper = paper_of(bill_of(of, group().product, PAYERS["en"], of.amount), ISSUER, "fr")
     assert paper.title.startswith("Invoice ")
     assert paper.total[1] == "84,00\xa0€"

@@ -4,18 +4,22 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+from babel.dates import format_date
 from pypdf import PdfReader
 
-from demo.mailbox import Mailbox
+from demo.mailbox import Letter, Mailbox
 from domain.references import creditor_reference
 from runtime.links import ANOTHER_S
 from schemas.payments import Payment
 from stack.brokers import RunningBroker
 from tests.bank import Transfer, statement
+from tests.printed import read_pdf, read_png
 from tests.system import made_up
 from tests.system.api_stack import LINKS, SECRET, Api, Client, after, api_on
 from tests.system.letters import mail_env
@@ -356,6 +360,50 @@ def test_nobody_is_invoiced_for_what_they_did_not_confirm(
     assert "€20.00" in vic.get(link[1]).text
     says = [fact["says"] for fact in jointbuy("why", group.group_id, "--json").json["facts"]]
     assert any(each.startswith(f"OrderConfirmed {told['order_id']}") for each in says)
+
+
+def papers_of(letter: Letter) -> dict[str, bytes]:
+    """The PDFs that a letter encloses, by their names."""
+    return {
+        str(each.get_filename()): each.get_content()
+        for each in letter.message.iter_attachments()
+        if isinstance(each, EmailMessage) and each.get_content_type() == "application/pdf"
+    }
+
+
+def test_invoice_and_credit_note_come_with_their_letters_as_their_pages_serve_them(
+    api: Api, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting_on(api, monkeypatch)
+    group = opened(api, number_of_products=3, stop_at_number=True)
+    group.order("pia", 3)
+    numbers = group.await_payments("invoice", "credit")
+    number, credit = f"{group.group_id}-I1", f"{group.group_id}-C1"
+    told = mailbox.wait_for("pia@people.example", "payment-done", "Your invoice for €30.00")
+    assert list(papers_of(told)) == [f"invoice-{number}.pdf"]
+    (pdf,) = papers_of(told).values()
+    begun_at = datetime.fromisoformat(numbers[number]["begun_at"])
+    due = format_date(begun_at.date() + timedelta(days=14), "long", locale="en")
+    for said in (due, "€30.00", "DE89 3704 0044 0532 0130 00", "Corner Shop Ltd"):
+        assert said in text_of(pdf), said
+        assert said in told.text, said
+    (code,) = read_pdf(pdf)
+    assert "EUR30.00" in code
+    (picture,) = [each for each in told.message.walk() if each.get_content_type() == "image/png"]
+    assert isinstance(picture, EmailMessage)
+    assert read_png(picture.get_content()) == [code]
+
+    credited = mailbox.wait_for("pia@people.example", "payment-done", "A credit of €3.00")
+    assert papers_of(credited) == {
+        f"credit-note-{credit}.pdf": document(group.payer("pia"), credit).content
+    }
+    # Sent again, the letter has the paper that it had, as of its date.
+    listed = jointbuy("letters", "list", "--json").json
+    (sent,) = (each for each in listed if each["notice_id"] == told.notice_id)
+    again = jointbuy("letters", "resend", f"{sent['recipient_id']}/{told.notice_id}")
+    assert again.exit_code == 0, again.err
+    until("the letter again", lambda: len(mailbox.letters(about="Your invoice for €30.00")) == 2)
+    assert papers_of(mailbox.letters(about="Your invoice for €30.00")[1]) == papers_of(told)
 
 
 def test_a_buyer_comes_from_the_letter_to_the_invoice_of_that_order_alone(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parseaddr
 
@@ -9,6 +10,8 @@ import structlog
 from prometheus_client import Counter
 
 from domain.mailboxes import AddressError
+from papers.issuer import IssuerError, read_issuer
+from papers.paper import Paper
 from runtime.breaker import ServerDownError, Strained, Unasked
 from runtime.caller import Lease
 from runtime.calls import LEASE_MARGIN_SECONDS
@@ -26,6 +29,7 @@ from services.notifier.letters import (
     Sender,
     letter,
 )
+from services.notifier.letters.enclosed import Enclosed, enclosed, paper_for
 from services.notifier.letters.links import SignedLinks
 from services.notifier.rules.staleness import too_late
 from services.notifier.rules.verdicts import status_of
@@ -82,8 +86,14 @@ class LetterCaller:
             )
         except ValueError as error:
             raise MailSettingsError(f"MAIL_FROM can't be used: {error}") from None
+        try:
+            given = settings.invoice_issuer_file
+            self._issuer = read_issuer(given) if given else None
+        except IssuerError as error:
+            raise MailSettingsError(str(error)) from None
         self._links = SignedLinks(self._sender.page_url, Links(secret))
         self._mailer: Mailer | None = None
+        self._printer: ThreadPoolExecutor | None = None
         #: Refusals of us since the last line of log, and when the next may be written.
         self._refused = 0
         self._next_alarm = 0.0
@@ -91,9 +101,14 @@ class LetterCaller:
     async def start(self) -> None:
         """Connections are opened when the first letter needs one."""
         self._mailer = Mailer(self._settings)
+        # PDFs are made one after the other, beside the event loop.
+        self._printer = ThreadPoolExecutor(1, thread_name_prefix="papers")
 
     async def stop(self) -> None:
         """Close the connections."""
+        printer, self._printer = self._printer, None
+        if printer is not None:
+            printer.shutdown(wait=False, cancel_futures=True)
         mailer, self._mailer = self._mailer, None
         if mailer is not None:
             await mailer.stop()
@@ -115,7 +130,8 @@ class LetterCaller:
             LETTERS.labels(notice.kind, "too-late").inc()
             return Unasked(rows.Reply("too-late", "write", late))
         try:
-            written = letter(notice, request.person, self._sender, self._links)
+            paper = await self._enclosed(notice, request.person)
+            written = letter(notice, request.person, self._sender, self._links, paper)
         except (AddressError, NoticeError) as error:
             why = reason(ADDRESSES, error.reason) if isinstance(error, AddressError) else str(error)
             LETTERS.labels(notice.kind, "bounced").inc()
@@ -151,6 +167,20 @@ class LetterCaller:
         )
         return _with_word_of_server(reply, told)
 
+    async def _enclosed(self, notice: Notice, person: rows.Person) -> Enclosed | None:
+        """The paper that the letter encloses, if there is an issuer and a paper."""
+        if self._issuer is None:
+            return None
+        paper = paper_for(notice, person, self._issuer, self._links.links.secret)
+        if paper is None:
+            return None
+        loop = asyncio.get_running_loop()
+        pdf = await loop.run_in_executor(self._printer, _pdf_of, paper)
+        made = enclosed(notice, self._issuer, pdf)
+        if not made.is_attached:
+            _log.warning("a PDF is too large to attach", notice=notice.notice_id, bytes=len(pdf))
+        return made
+
     def _alarm(self, reply: Reply) -> None:
         """Log that a server refuses us; letters wait until ops have fixed the cause."""
         self._refused += 1
@@ -166,6 +196,13 @@ class LetterCaller:
             refusals=self._refused,
         )
         self._refused, self._next_alarm = 0, now + ALARM_SECONDS
+
+
+def _pdf_of(paper: Paper) -> bytes:
+    # A slow import, which notifiers without an issuer do not need.
+    from papers.pdf import pdf_of
+
+    return pdf_of(paper)
 
 
 def _with_word_of_server(reply: Reply, told: rows.Reply) -> rows.Reply | Strained:

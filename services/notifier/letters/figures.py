@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,10 @@ class Figures:
     def day(self, at: datetime) -> str:
         """``March 3, 2026``."""
         return _day(at, self.locale, self.zone)
+
+    def date(self, day: date) -> str:
+        """``March 3, 2026`` of a day that is the same everywhere."""
+        return str(format_date(day, "long", locale=self.locale))
 
     def minute(self, at: datetime) -> str:
         """``March 3, 2026, 6:00 PM``."""

@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 from domain.calendar_files import Deadline, calendar_file, uid_of
 from domain.mailboxes import ascii_domain, usable
 from domain.unverified import greetable
+from papers.codes import png_of
+from papers.transfer import Transfer
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
 from services.notifier.letters import layout
+from services.notifier.letters.enclosed import Enclosed, account, to_pay
 from services.notifier.letters.figures import Figures
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
@@ -50,8 +53,16 @@ class NoticeError(ValueError):
     """A notice lacks facts that letters of its kind tell, so no letter can be made of it."""
 
 
-def letter(notice: Notice, person: Person, sender: Sender, links: LinkMaker) -> Letter:
+def letter(
+    notice: Notice,
+    person: Person,
+    sender: Sender,
+    links: LinkMaker,
+    paper: Enclosed | None = None,
+) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
+
+    ``paper`` is that of an invoice or a credit note.
 
     Raises ``AddressError`` if no letter can go to the person's address, and ``NoticeError`` if
     the notice says too little; their texts name the cause.
@@ -60,14 +71,17 @@ def letter(notice: Notice, person: Person, sender: Sender, links: LinkMaker) -> 
     name = greetable(person.name) or ""
     said = notice.says.model_copy(update={"party_id": _ANYONE})
     cause = (notice.kind, notice.about, notice.at, said)
-    form = _form(*cause, bool(name), Figures.of(person.locale, person.time_zone), sender, links)
+    figures = Figures.of(person.locale, person.time_zone)
+    enclosure = _Enclosure(paper.transfer, paper.is_attached) if paper else _NOTHING
+    form = _form(*cause, bool(name), figures, sender, links, enclosure)
     values = {_NAME: name, _ACTION: _action(notice, links)}
     if notice.kind in OPTIONAL_KINDS:
         unsubscribe = links.unsubscribe(notice.recipient_id, person.email, notice.kind)
         values[_UNSUBSCRIBE] = unsubscribe
     to = headers.mailbox_value("To", name, address)
     head = _headers(notice, form, sender, to, values.get(_UNSUBSCRIBE))
-    content = _written(notice.notice_id, form, head, values)
+    pdf = _pdf_part(paper) if paper and paper.is_attached else ""
+    content = _written(notice.notice_id, form, head, values, pdf)
     return Letter(content.encode(), address, dict(head)["Message-ID"])
 
 
@@ -85,14 +99,25 @@ _ANYONE = "anyone"
 class _Form(NamedTuple):
     """The common part of letters that tell the same to people who write figures alike.
 
-    ``calendar`` is a part, or empty.
+    ``code`` and ``calendar`` are parts, or empty.
     """
 
     language: str
     subject: str
     text: TextForm
     html: TextForm
+    code: str
     calendar: str
+
+
+class _Enclosure(NamedTuple):
+    """What sentences need to know of the enclosed paper."""
+
+    transfer: Transfer | None
+    is_attached: bool
+
+
+_NOTHING = _Enclosure(None, is_attached=False)
 
 
 @lru_cache(maxsize=256)
@@ -105,13 +130,15 @@ def _form(
     figures: Figures,
     sender: Sender,
     links: LinkMaker,
+    enclosure: _Enclosure,
 ) -> _Form:
     notice = Notice.model_construct(
         notice_id="", kind=kind, recipient_id=_ANYONE, about=about, at=at, says=says
     )
     if lacks := missing(notice):
         raise NoticeError(f"a letter {kind} does not say {', '.join(lacks)}")
-    content = _content(notice, _NAME if is_named else "", sender, links, figures)
+    name = _NAME if is_named else ""
+    content = _content(notice, name, sender, links, figures, enclosure)
     text, html = layout.rendered(_mood(notice), content)
     has_calendar = kind in DEADLINE_KINDS and facts.is_open(notice)
     return _Form(
@@ -119,19 +146,31 @@ def _form(
         headers.text_value("Subject", content["subject"]),
         TextForm("plain", text, _BLANKS, begin=_BLANK),
         TextForm("html", html, _BLANKS, layout.escaped, _BLANK),
+        _code_part(enclosure, sender),
         _calendar_part(notice, sender, content) if has_calendar else "",
     )
 
 
 def _content(
-    notice: Notice, name: str, sender: Sender, links: LinkMaker, figures: Figures
+    notice: Notice,
+    name: str,
+    sender: Sender,
+    links: LinkMaker,
+    figures: Figures,
+    enclosure: _Enclosure,
 ) -> dict[str, Any]:
-    """The content that text and HTML show."""
+    """The content that text and HTML show; ``code`` names the picture of a QR code."""
     language = figures.language
-    known = facts.values(notice, name, figures)
+    transfer = enclosure.transfer
+    known = facts.values(notice, name, figures) | {"is_attached": enclosure.is_attached}
     said = layout.sentences(notice.kind, language, known)
     frame = layout.sentences("frame", language, known)
     tiles, below = facts.rows(notice, known, language)
+    code = None
+    if transfer is not None:
+        tiles = [*to_pay(transfer, figures), *tiles]
+        below = [*account(transfer, figures), *below]
+        code = transfer.code and _code_name(transfer, sender)
     return {
         **frame,
         **said,
@@ -141,6 +180,7 @@ def _content(
         "lead": layout.paragraphs(said["lead"], language),
         "tiles": tiles,
         "facts": below,
+        "code": code,
         "action": {"label": said["action"], "url": _ACTION},
         "closing": layout.paragraphs(said["closing"], language),
         "colon": colon(language),
@@ -217,17 +257,51 @@ def _from(sender: Sender) -> str:
 _date = lru_cache(maxsize=1024)(format_datetime)
 
 
-def _written(notice_id: str, form: _Form, head: Headers, values: Mapping[str, str]) -> str:
-    """Text and HTML as alternatives, and beside them the deadline as a calendar file.
+def _written(
+    notice_id: str, form: _Form, head: Headers, values: Mapping[str, str], pdf: str
+) -> str:
+    """Text and HTML as alternatives, and beside them the deadline as a calendar file, or a paper.
 
     Boundaries can't occur in a part, as no encoding that is used here has ``=_``.
     """
-    parts = (form.text.part(values), form.html.part(values))
     boundary = f"=_{headers.digest(notice_id)}"
-    if not form.calendar:
+    html = form.html.part(values)
+    if form.code:
+        html = multipart("related", f"{boundary}_r", (), (html, form.code))
+    parts = (form.text.part(values), html)
+    beside = [each for each in (form.calendar, pdf) if each]
+    if not beside:
         return multipart("alternative", f"{boundary}_a", head, parts)
     alternatives = multipart("alternative", f"{boundary}_a", (), parts)
-    return multipart("mixed", f"{boundary}_m", head, (alternatives, form.calendar))
+    return multipart("mixed", f"{boundary}_m", head, (alternatives, *beside))
+
+
+def _pdf_part(paper: Enclosed) -> str:
+    head = (
+        ("Content-Type", f'application/pdf;\r\n name="{paper.name}"'),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-Disposition", f'attachment;\r\n filename="{paper.name}"'),
+    )
+    return part(head, in_base64(paper.pdf))
+
+
+def _code_name(transfer: Transfer, sender: Sender) -> str:
+    """The ``Content-ID`` of a QR code's picture (RFC 2392), without its brackets."""
+    return f"code.{headers.digest(transfer.reference)}@{ascii_domain(sender.domain)}"
+
+
+def _code_part(enclosure: _Enclosure, sender: Sender) -> str:
+    """The picture of a QR code, or nothing. Mail programs do not show one that stands in HTML."""
+    transfer = enclosure.transfer
+    if transfer is None or transfer.code is None:
+        return ""
+    head = (
+        ("Content-Type", 'image/png; name="code.png"'),
+        ("Content-Transfer-Encoding", "base64"),
+        ("Content-ID", f"<{_code_name(transfer, sender)}>"),
+        ("Content-Disposition", 'inline; filename="code.png"'),
+    )
+    return part(head, in_base64(png_of(transfer.code)))
 
 
 def _calendar_part(notice: Notice, sender: Sender, content: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "order-refused": ("", "product quantity_refused=quantity order source group_id"),
     "favor-given": ("favor=off favor_percent=percent", "gift product quantity value group_id"),
-    "payment-done": ("code", "amount method group_id=about payment"),
+    "payment-done": ("code", "product number=number_of_paper amount method group_id=about payment"),
     "payment-failed": ("", "amount method group_id=about payment"),
     "confirm-application": (
         "quantity shown_price",
@@ -200,6 +200,8 @@ def _left_out(known: Mapping[str, Any]) -> frozenset[str]:
         left_out |= {"shown_price_now", "shown_minimum_now"}
     if known["code"]:
         left_out.add("method")  # a code is no way to pay
+    if known["number_of_paper"]:
+        left_out |= {"payment", "method"}  # the paper's number is the one that people need
     if known["is_cancelled"]:
         left_out.add("favor_percent")
     return frozenset(left_out)
@@ -233,6 +235,7 @@ def _of_what(notice: Notice, language: str) -> dict[str, Any]:
         "order": says.order_id and _id(says.order_id),
         "source": says.source and _id(says.source),
         "payment": says.payment_id and _id(says.payment_id),
+        "number_of_paper": says.billed and _id(says.billed.payment.number or ""),
         "code": says.code and _id(says.code),
         "gift": (says.gift and _unverified(says.gift)) or None,
         "seller": (says.seller_name and _unverified(says.seller_name)) or None,
@@ -353,6 +356,7 @@ def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
         "is_by_shop": says.method == "shop",
         "is_of_buyer": says.role == "organizer",
         "payment_scope": says.payment_scope,
+        "is_covered": says.billed is not None and not says.billed.still_open,
         "is_cancelled": bool(says.is_cancelled),
         "is_reversed": says.reason == PaymentFailure.DISPUTE_LOST,
         "reason": reason,

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from domain.invoices import open_of
 from runtime.rows import Name, Rows
-from schemas.letters import Notice, notices
+from schemas.letters import Billed, Notice, notices
 from schemas.parts import Party, PaymentCause
 from schemas.parts import Receipt as ReceiptSaid
 from schemas.payments import GroupSettled, Payment
@@ -22,6 +23,7 @@ from services.payment_service.rows import (
     Cause,
     Move,
     Settled,
+    move_name,
     order_name,
     payer_name,
 )
@@ -104,6 +106,7 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
     payer = _payer(move, rows)
     if payer is not None and move.problem != DISPUTE_LOST:
         said = _said(payment_id, move, rows) | _link_to(move, payer, rows)
+        said |= _billed(payment_id, rows)
         yield from notices("payment-done", payer, rows.key, now, payment_id, **said)
 
 
@@ -137,6 +140,28 @@ def _said(payment_id: str, move: Move, rows: Rows) -> dict[str, object]:
         "amount": move.amount,
         "currency": move.currency,
         "code": move.code,
+    }
+
+
+def _billed(payment_id: str, rows: Rows) -> dict[str, object]:
+    """What the paper of an invoice or a credit note says, as all of the payer's payments are now.
+
+    Nothing for terms of earlier versions, which did not name the product.
+    """
+    terms = rows[TERMS]
+    name = move_name(payment_id)
+    fact = payment(name, rows)
+    if fact.number is None or terms.product is None:
+        return {}
+    payer_id = rows[name].payer
+    mine = [rows[move_name(each)] for each in rows[payer_name(payer_id)].payments]
+    mark = terms.organizer_name_mark
+    if payer_id != ORGANIZER:
+        listed = rows.get(LISTED(payer_id))
+        mark = listed.name_mark if listed else None
+    return {
+        "request_id": terms.request_id,
+        "billed": Billed(payment=fact, still_open=open_of(fact, mine), name_mark=mark),
     }
 
 

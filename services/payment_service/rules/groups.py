@@ -97,6 +97,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         product=KeptProduct.of(message.product),
         shop_id=message.shop_id,
         seller_id=message.seller_id,
+        organizer_name_mark=organizer.name_mark if organizer else None,
     )
     if EARLY in rows or group.ended or group.decided:
         end_waiting(rows)
@@ -109,7 +110,9 @@ def _list_members(members: Iterable[Member], rows: Rows) -> None:
     for member in members:
         method = member.payment.method if member.payment else None
         if method or member.person_id:
-            rows[LISTED(member.id)] = Listed(method=method, person_id=member.person_id)
+            rows[LISTED(member.id)] = Listed(
+                method=method, person_id=member.person_id, name_mark=member.name_mark
+            )
 
 
 def open_waiting(rows: Rows, now: datetime) -> Sequence[Message]:

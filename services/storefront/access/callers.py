@@ -18,6 +18,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from domain.people import of_seller
+from domain.pseudonyms import seal
 from runtime.links import ANOTHER_S, ExpiredLinkError, LinkError, Links, Purpose
 from runtime.networks import network_of
 from schemas.letters import mailbox_of
@@ -130,7 +131,6 @@ class Access:
         self._keys = keys
         self._ended = ended
         self._page_url = settings.page_url.rstrip("/")
-        self._secret = settings.link_secret.get_secret_value().encode()
         self._admin_key = settings.admin_key.get_secret_value().encode()
 
     # --- who asks --------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ class Access:
 
     def seal(self, *what: str) -> str:
         """Always the same for the same words, and not to be guessed: 40 hexadecimal digits."""
-        return hmac.new(self._secret, "\0".join(what).encode(), sha256).hexdigest()[:40]
+        return seal(self.links.secret, *what)
 
     @property
     def is_secure(self) -> bool:

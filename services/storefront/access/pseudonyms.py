@@ -1,24 +1,15 @@
-"""Pseudonyms: nobody can recognize a person of one group or auction in another.
+"""Who sees a person's id, and who a pseudonym (``domain.pseudonyms``)."""
 
-A person without a shop's id has an id made from their address (``m-…``). It is the same everywhere,
-so that letters and unsubscribing find the person. If organizers saw this id, they could compare it
-between groups, and try addresses until one fits. So other people see a pseudonym, which differs per
-group and auction. Ids that a shop gives are the shop's own names and are shown unchanged.
-"""
-
+from domain import pseudonyms
 from services.storefront.access.callers import Access, Actor, Kind
 
-#: Ids that are made from an address begin with this.
-BY_ADDRESS = "m-"
 #: Callers that see ids: they act for the person or sell to them, and send us these ids.
 KNOWING: frozenset[Kind] = frozenset({"admin", "shop", "seller"})
 
 
 def pseudonym(access: Access, context: str, person_id: str) -> str:
     """A person's pseudonym in a context, the id of a group or auction; always the same there."""
-    if not person_id.startswith(BY_ADDRESS):
-        return person_id
-    return "u-" + access.seal("pseudonym", context, person_id)[:24]
+    return pseudonyms.pseudonym(access.links.secret, context, person_id)
 
 
 def shown_to(actor: Actor, access: Access, context: str, person_id: str) -> str:

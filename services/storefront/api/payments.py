@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
+from papers.documents import MEDIA_TYPES, As
 from schemas.api.parts import Page
 from schemas.api.payments import OutcomeGiven, PaymentDetail, PaymentView, ReceivedGiven
 from schemas.payments import Payment
@@ -23,7 +24,6 @@ from services.storefront.api.parameters import (
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.commands.payments import Reported, is_of_payer
-from services.storefront.papers.documents import MEDIA_TYPES, As
 from services.storefront.papers.lookup import paper_shown
 from services.storefront.rules.views import payment_detail, payment_view
 from services.storefront.web.documents import accepted_kind, as_document

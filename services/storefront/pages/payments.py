@@ -7,8 +7,14 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 
 from domain.invoices import open_of
+from papers.bills import has_paper
+from papers.codes import svg_of
+from papers.documents import As
+from papers.issuer import Issuer
+from papers.transfer import Transfer, transfer_for
 from runtime.links import LinkError
 from schemas.payments import Payment
 from schemas.refusals import RefusalCode
@@ -16,10 +22,8 @@ from services.storefront.access.callers import Actor
 from services.storefront.commands.payments import is_of_payer
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
-from services.storefront.papers.documents import As
 from services.storefront.papers.lookup import paper_shown
 from services.storefront.problems import Impossible, NotAllowed
-from services.storefront.rules.bills import has_paper
 from services.storefront.web.documents import as_document
 from services.storefront.web.shop import shop_of
 from texts.facts import PAYMENTS
@@ -33,7 +37,8 @@ class Told:
     """A payment as a line.
 
     ``page`` is where it is paid, ``paper`` where its document is, ``retry`` where a form asks for
-    it to be tried again.
+    it to be tried again. ``transfer`` pays what is open of an invoice; ``code`` is its QR code, as
+    SVG.
     """
 
     kind: str
@@ -46,6 +51,8 @@ class Told:
     page: str | None
     paper: str | None
     retry: str | None
+    transfer: Transfer | None
+    code: Markup | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,7 @@ async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
         group.group_id, payer_id, actor.order, is_anothers=actor.is_anothers
     )
     base = path_of(link)
-    papers = base if shop.issuer is not None else None
-    lines = [_told(each, payments, base, papers, visit) for each in payments if each.amount]
+    lines = [_told(each, payments, base, shop.issuer, visit) for each in payments if each.amount]
     is_by_card = group.payment.scope == "member" and group.payment.method == "card"
     # An order of a moment ago whose page to pay on is still being made.
     waits = bool(actor.order) and is_by_card and all(_is_being_made(each) for each in payments)
@@ -82,14 +88,18 @@ def _is_being_made(payment: Payment) -> bool:
 
 
 def _told(
-    payment: Payment, payments: Sequence[Payment], base: str, papers: str | None, visit: Visit
+    payment: Payment, payments: Sequence[Payment], base: str, issuer: Issuer | None, visit: Visit
 ) -> Told:
     still_open = open_of(payment, payments)
     payable = payment.page if payment.status == "pending" else None
     if payable is not None and urlsplit(payable).scheme not in ("https", "http"):
         payable = None
     standing = "to_pay" if payable else "open" if still_open else payment.status
-    has_link = papers is not None and has_paper(payment)
+    transfer = None
+    if issuer is not None and payment.number is not None:
+        given = (payment.number, payment.begun_at, still_open, payment.currency)
+        transfer = transfer_for(*given, issuer)
+    has_link = issuer is not None and has_paper(payment)
     segment = quote(payment.payment_id, safe="")
     return Told(
         kind=payment.kind,
@@ -100,8 +110,10 @@ def _told(
         open=still_open,
         problem=_problem(payment, visit) if payment.status == "failed" else None,
         page=payable,
-        paper=f"{papers}/{segment}" if has_link else None,
+        paper=f"{base}/{segment}" if has_link else None,
         retry=f"{base}/{segment}/retry" if payment.status == "failed" else None,
+        transfer=transfer,
+        code=Markup(svg_of(transfer.code)) if transfer and transfer.code else None,
     )
 
 

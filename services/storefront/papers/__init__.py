@@ -1,1 +1,1 @@
-"""Invoices and credit notes as papers: facts into a bill, a bill into text, HTML and PDF."""
+"""Papers as the storefront serves them: of which facts, for which reader, beside the event loop."""

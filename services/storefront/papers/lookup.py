@@ -2,6 +2,10 @@
 
 from typing import Protocol
 
+from domain.invoices import open_of
+from papers.bills import Payer, bill_of, has_paper
+from papers.issuer import Issuer
+from papers.paper import Paper, paper_of
 from schemas.groups import GroupPurchase
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Party
@@ -11,11 +15,8 @@ from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.names import name_shown_to
 from services.storefront.access.pseudonyms import pseudonym
-from services.storefront.papers.issuer import Issuer
-from services.storefront.papers.papers import Paper, paper_of
 from services.storefront.problems import Overtaken, Unknown
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.bills import Payer, bill_of, has_paper
 from texts.catalogue import language_of
 
 
@@ -61,6 +62,7 @@ async def paper_shown(
     if language is None:
         language = language_of((person and person.locale) or "")
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
+    still_open = open_of(payment, payments)
     is_named = not actor.is_anothers
     payer = Payer(
         # A document shows every reader the same payer and organizer.
@@ -68,7 +70,7 @@ async def paper_shown(
         name=name_shown_to(actor, group.request_id, party.name_mark, person) if is_named else None,
         email=person.email if person and is_named and with_address else None,
     )
-    return paper_of(bill_of(payment, group, payer, payments), means.issuer, language)
+    return paper_of(bill_of(payment, group.product, payer, still_open), means.issuer, language)
 
 
 async def _payer(reader: Reader, payment: Payment, group: GroupPurchase) -> Party:

@@ -2,10 +2,10 @@
 
 from functools import partial
 
+from papers.documents import As, document
+from papers.paper import Paper
 from schemas.refusals import RefusalCode
 from services.storefront.background import Background
-from services.storefront.papers.documents import As, document
-from services.storefront.papers.papers import Paper
 
 #: Most PDFs being made or waiting; each takes 30 to 200 ms, as long as a hundred pages.
 INSIDE_MAX = 20

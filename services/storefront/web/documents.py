@@ -4,8 +4,8 @@ import re
 
 from fastapi.responses import Response
 
-from services.storefront.papers.documents import MEDIA_TYPES, As, policy
-from services.storefront.papers.papers import Paper
+from papers.documents import MEDIA_TYPES, As, policy
+from papers.paper import Paper
 
 
 def accepted_kind(accept: str) -> As:

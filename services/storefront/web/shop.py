@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
+from papers.issuer import Issuer
 from runtime.broker_watch import BrokerWatch
 from runtime.links import Links
 from services.storefront.access.callers import Access
@@ -16,7 +17,6 @@ from services.storefront.commands import Commands
 from services.storefront.commands.sender import Sender
 from services.storefront.live.hub import Hub
 from services.storefront.live.streams import Events
-from services.storefront.papers.issuer import Issuer
 from services.storefront.papers.printer import Printer
 from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings

@@ -11,21 +11,24 @@ from itertools import groupby
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reportlab.lib.colors import HexColor
+from reportlab.lib.colors import HexColor, black
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.pdfmetrics import registerFont
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from services.storefront.papers.papers import Pair, Paper
+from papers.codes import BORDER, modules_of
+from papers.paper import Pair, Paper
 
 LATIN, BOLD, JAPANESE = "Helvetica", "Helvetica-Bold", "HeiseiKakuGo-W5"
 _MARGIN = 20 * mm
 #: A frame keeps six points free on each side.
 _WIDTH = A4[0] - 2 * _MARGIN - 12
+#: The width of a module of a QR code, which cameras need in print: a code is 39 mm wide or more.
+_MODULE = 0.8 * mm
 _QUIET = HexColor("#55585c")
 _RULE = HexColor("#b8bbbf")
 
@@ -62,6 +65,8 @@ def _story(paper: Paper) -> Iterator[Any]:
     if paper.to_pay:
         yield _said(paper.labels["how"], "heading")
         yield _pairs(paper.to_pay)
+    if paper.code:
+        yield _scanned(paper.code, paper.labels["scan"])
     yield Spacer(0, 4 * mm)
     for note in paper.notes:
         yield _said(note, "note")
@@ -85,6 +90,36 @@ def _sides(paper: Paper) -> Any:
 def _pairs(rows: tuple[Pair, ...]) -> Any:
     cells = [[_said(label, "quiet"), _said(value)] for label, value in rows]
     return _table(cells, [55 * mm, _WIDTH - 55 * mm], _TIGHT)
+
+
+def _scanned(code: str, said: str) -> Any:
+    drawn = _Code(code)
+    widths = [drawn.width, _WIDTH - drawn.width]
+    # Without splitInRow: what is left of a page may be too little for the code.
+    return Table([[drawn, _said(said, "quiet")]], colWidths=widths, style=_MIDDLE, hAlign="LEFT")
+
+
+class _Code(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """A QR code as one black area, so that no reader sees seams between its modules."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._rows = modules_of(text)
+        self.width = self.height = (len(self._rows) + 2 * BORDER) * _MODULE
+
+    def draw(self) -> None:
+        """On the canvas, from the lower left."""
+        path = self.canv.beginPath()
+        for y, row in enumerate(self._rows, BORDER + 1):
+            x = BORDER
+            for is_dark, run in groupby(row):
+                length = len(list(run))
+                if is_dark:
+                    size = (length * _MODULE, _MODULE)
+                    path.rect(x * _MODULE, self.height - y * _MODULE, *size)
+                x += length
+        self.canv.setFillColor(black)
+        self.canv.drawPath(path, stroke=0, fill=1)
 
 
 def _lines(paper: Paper) -> Any:
@@ -130,6 +165,13 @@ _TIGHT = TableStyle(
         ("RIGHTPADDING", (0, 0), (-1, -1), 0),
         ("TOPPADDING", (0, 0), (-1, -1), 1),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
+    ]
+)
+_MIDDLE = TableStyle(
+    [
+        ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+        ("LEFTPADDING", (0, 0), (0, -1), 0),
+        ("TOPPADDING", (0, 0), (-1, -1), 6),
     ]
 )
 _RULED = TableStyle(

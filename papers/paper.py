@@ -1,15 +1,16 @@
 """A bill as the words and figures of a paper, in a language: what text, HTML and PDF lay out."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
-from services.storefront.formats import Formats
-from services.storefront.papers.issuer import Issuer
-from services.storefront.rules.bills import Bill, Line
+from domain import figures
+from papers.bills import Bill, Line
+from papers.issuer import Issuer
+from papers.transfer import due_on, transfer_for
 from texts.catalogue import mark, texts
 
 Pair = tuple[str, str]
@@ -39,7 +40,8 @@ _STATUS: Final = {
 class Paper:
     """Everything on a paper, in the order in which it stands there; pairs are label and value.
 
-    ``lines`` are description, quantity, unit price and amount, under ``columns``.
+    ``lines`` are description, quantity, unit price and amount, under ``columns``. ``code`` is the
+    text of a QR code for banking apps, if there is one.
     """
 
     language: str
@@ -53,6 +55,7 @@ class Paper:
     total: Pair
     standing: tuple[Pair, ...]
     to_pay: tuple[Pair, ...]
+    code: str | None
     notes: tuple[str, ...]
 
 
@@ -73,8 +76,10 @@ class _Writing:
         self._issuer = issuer
         self._language = language
         self._texts = texts(language)
-        self._formats = Formats.of(language)
         self._zone = ZoneInfo(issuer.time_zone)
+        self._transfer = transfer_for(
+            plain(bill.number), bill.begun_at, bill.open, bill.currency, issuer
+        )
 
     def paper(self) -> Paper:
         bill, kind = self._bill, "credit" if self._bill.is_credit else "invoice"
@@ -89,6 +94,11 @@ class _Writing:
                 "to": self.gettext("To"),
                 "standing": self.gettext("Payment status"),
                 "how": self.gettext("How to pay"),
+                "scan": self.gettext(
+                    "Scan this code with your banking app. It fills in the payee, the account, the "
+                    "amount and the reference."
+                ),
+                "code": self.gettext("QR code for a bank transfer"),
             },
             facts=tuple(self._facts()),
             columns=(
@@ -98,7 +108,8 @@ class _Writing:
             lines=tuple(self._line(each) for each in bill.lines),
             total=(self.gettext(_TOTAL[kind]), self._money(total if bill.is_credit else -total)),
             standing=tuple(self._standing()),
-            to_pay=tuple(self._to_pay()) if bill.open else (),
+            to_pay=tuple(self._to_pay()),
+            code=self._transfer.code if self._transfer else None,
             notes=tuple(self._notes()),
         )  # fmt: skip
 
@@ -124,8 +135,8 @@ class _Writing:
         if bill.begun_at is not None:
             found.append((self.gettext("Date"), self._day(bill.begun_at)))
             if not bill.is_credit:
-                days = timedelta(days=self._issuer.payment_days)
-                found.append((self.gettext("Please pay by"), self._day(bill.begun_at + days)))
+                due = due_on(bill.begun_at, self._issuer)
+                found.append((self.gettext("Please pay by"), self._date(due)))
         found.append((self.gettext("Group purchase ID"), plain(bill.group_id)))
         if bill.order_id is not None:
             found.append((self.gettext("Order number"), plain(bill.order_id)))
@@ -142,7 +153,7 @@ class _Writing:
             what = f"{product} ({plain(product_id)})" if product_id else product
         else:
             what = self.gettext(_LINE[line.what]) if line.what in _LINE else product
-        quantity = "" if line.quantity is None else self._formats.number(line.quantity)
+        quantity = "" if line.quantity is None else figures.number(line.quantity, self._language)
         price = "" if line.unit_price is None else self._money(line.unit_price)
         return what, quantity, price, self._money(line.amount)
 
@@ -164,18 +175,19 @@ class _Writing:
         return [*found, (self.gettext("Amount due"), self._money(bill.open))]
 
     def _to_pay(self) -> list[Pair]:
-        issuer, bill = self._issuer, self._bill
+        transfer = self._transfer
+        if transfer is None:
+            return []
         found = [
-            (self.gettext("Amount due"), self._money(bill.open)),
-            (self.gettext("Payee"), issuer.name),
+            (self.gettext("Amount due"), self._money(transfer.amount)),
+            (self.gettext("Payee"), transfer.payee),
         ]
-        if issuer.iban:
-            in_fours = " ".join(issuer.iban[at : at + 4] for at in range(0, len(issuer.iban), 4))
-            found.append(("IBAN", in_fours))
-        if issuer.bic:
-            found.append(("BIC", issuer.bic))
-        found += [(self.gettext("Account"), line) for line in issuer.account]
-        return [*found, (self.gettext("Reference"), bill.reference or plain(bill.number))]
+        if transfer.iban:
+            found.append(("IBAN", transfer.iban_in_fours))
+        if transfer.bic:
+            found.append(("BIC", transfer.bic))
+        found += [(self.gettext("Account"), line) for line in transfer.account]
+        return [*found, (self.gettext("Reference"), transfer.reference)]
 
     def _notes(self) -> list[str]:
         found = []
@@ -202,8 +214,10 @@ class _Writing:
         return self._texts.gettext(text).format(**values)
 
     def _money(self, amount: int) -> str:
-        return self._formats.money(amount, self._bill.currency)
+        return figures.money(amount, self._bill.currency, self._language)
 
     def _day(self, at: datetime) -> str:
-        there = at.astimezone(self._zone)
-        return str(format_date(there, "long", locale=self._formats.locale))
+        return self._date(at.astimezone(self._zone).date())
+
+    def _date(self, day: date) -> str:
+        return str(format_date(day, "long", locale=self._language))

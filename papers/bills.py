@@ -1,17 +1,15 @@
 """The bill on an invoice or a credit note, from facts. Pure; money in minor units.
 
 What a paper bills stands in its own fact and never changes; how it stands (received, open) is as of
-now, from all of the payer's payments.
+some time, from all of the payer's payments.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from domain.invoices import open_of
-from domain.references import creditor_reference
-from schemas.groups import GroupPurchase
+from schemas.parts import Product
 from schemas.payments import Payment
 
 What = Literal["product", "favor", "withdrawn", "before", "sum"]
@@ -47,7 +45,6 @@ class Bill:
 
     is_credit: bool
     number: str
-    reference: str | None
     begun_at: datetime | None
     currency: str
     group_id: str
@@ -70,24 +67,23 @@ def has_paper(payment: Payment) -> bool:
     return payment.number is not None
 
 
-def bill_of(
-    payment: Payment, group: GroupPurchase, payer: Payer, payments: Iterable[Payment]
-) -> Bill:
-    """The bill of an invoice or credit note; ``payments`` are all of its payer in the group."""
+def bill_of(payment: Payment, product: Product, payer: Payer, still_open: int) -> Bill:
+    """The bill of an invoice or credit note in a group that buys the product.
+
+    ``still_open`` is what is to be paid of it, see ``domain.invoices.open_of``.
+    """
     assert payment.number is not None
     is_credit = payment.kind == "credit"
-    still_open = 0 if is_credit else open_of(payment, payments)
     received = payment.received or 0
     return Bill(
         is_credit=is_credit,
         number=payment.number,
-        reference=None if is_credit else creditor_reference(payment.number),
         begun_at=payment.begun_at,
         currency=payment.currency,
         group_id=payment.group_id,
         order_id=payment.cause.order_id,
-        product=group.product.name,
-        product_id=group.product.id,
+        product=product.name,
+        product_id=product.id,
         payer=payer,
         reason=payment.cause.kind,
         lines=tuple(_lines(payment)),

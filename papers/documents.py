@@ -9,8 +9,9 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.storefront.papers.papers import Paper
-from services.storefront.papers.pdf import pdf_of
+from papers.codes import svg_of
+from papers.paper import Paper
+from papers.pdf import pdf_of
 
 As = Literal["pdf", "html", "text"]
 MEDIA_TYPES: dict[As, str] = {
@@ -42,15 +43,15 @@ def document(paper: Paper, kind: As) -> bytes:
     if kind == "pdf":
         return pdf_of(paper)
     name = "paper.html" if kind == "html" else "paper.txt"
-    return (
-        _environment(kind).get_template(name).render(paper=paper, style=Markup(_style())).encode()
-    )
+    code = Markup(svg_of(paper.code)) if paper.code else None
+    values = {"paper": paper, "style": Markup(_style()), "code": code}
+    return _environment(kind).get_template(name).render(values).encode()
 
 
 @cache
 def _environment(kind: As) -> Environment:
     return Environment(
-        loader=PackageLoader("services.storefront.papers"),
+        loader=PackageLoader("papers"),
         autoescape=kind == "html",
         undefined=StrictUndefined,
         trim_blocks=True,
