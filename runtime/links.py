@@ -67,8 +67,8 @@ class Links:
         until when), of ``counter-offer`` (auction_id, seller_id), of ``request``
         (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
-        id, the one order that it is about or empty for all, see ``ANOTHER_S``), of ``seller``
-        (seller_id), of ``session``, a browser that signed in (seller_id, key_id, a random id of
+        id, the one order that it is about or empty for all, see ``ANOTHER_S``), of ``seller``,
+        by which a seller signs in (seller_id, the letter's mailbox), of ``session``, a browser that signed in (seller_id, key_id, a random id of
         the session)."""
         return str(self._serializer(purpose).dumps(what))
 

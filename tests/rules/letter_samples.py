@@ -59,6 +59,21 @@ class FixedLinks:
     def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
         return f"{self.page_url}/groups/{group_id}/payments/token-of-{payer_id}{order_id}"
 
+    def organizer(self, group_id: str, party_id: str) -> str:
+        return f"{self.page_url}/groups/{group_id}/manage/token-of-{party_id}"
+
+    def payer(self, group_id: str, payer_id: str) -> str:
+        return self.payments(group_id, payer_id, "")
+
+    def order(self, group_id: str, member_id: str) -> str:
+        return f"{self.page_url}/groups/{group_id}/order/token-of-{member_id}"
+
+    def application(self, auction_id: str, application_id: str) -> str:
+        return f"{self.page_url}/applications/token-of-{application_id}"
+
+    def seller(self, seller_id: str, email: str) -> str:
+        return f"{self.page_url}/seller/sign-in/token-of-{seller_id}"
+
     def page(self, room: Room, about: str) -> str:
         return f"{self.page_url}/{room}/{about}"
 

@@ -237,6 +237,7 @@ def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
     ("name", "path"),
     [
         ("id-issued-member", f"/groups/{GROUP_ID}"),
+        ("id-issued-organizer", f"/groups/{GROUP_ID}/manage/token-of-ada"),
         ("payment-done-refund", f"/groups/{GROUP_ID}/payments/token-of-ada"),
         ("payment-failed-charge", f"/groups/{GROUP_ID}/payments/token-of-ada"),
         ("confirm-order", "/confirm-order/token-of-2026-0417"),
@@ -724,6 +725,17 @@ def test_signed_links_say_what_they_are_for() -> None:
     ]  # fmt: skip
     url = signed.counter_offer("auction-1", "seller-2")
     assert links.read("counter-offer", token(url, "counter-offer")) == ["auction-1", "seller-2"]
+    url = signed.organizer(GROUP_ID, "olga")
+    assert links.read("group", token(url, f"groups/{GROUP_ID}/manage")) == [GROUP_ID, "olga"]
+    url = signed.payer(GROUP_ID, "ada")
+    assert links.read("payer", token(url, f"groups/{GROUP_ID}/payments")) == [GROUP_ID, "ada", ""]
+    url = signed.order(GROUP_ID, "ada")
+    assert links.read("order", token(url, f"groups/{GROUP_ID}/order")) == [GROUP_ID, "ada"]
+    url = signed.application("auction-1", "application-2")
+    assert links.read("application", token(url, "applications")) == ["auction-1", "application-2"]
+    url = signed.seller("seller-2", "Mori@sellers.example")
+    mailbox = mailbox_of("seller:seller-2", "mori@sellers.example")
+    assert links.read("seller", token(url, "seller/sign-in")) == ["seller-2", mailbox]
     assert signed.page("auctions", "a ?#%ü") == "https://shop.example/auctions/a%20%3F%23%25%C3%BC"
     assert signed.page("groups", GROUP_ID) == f"https://shop.example/groups/{GROUP_ID}"
 

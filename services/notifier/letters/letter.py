@@ -157,6 +157,8 @@ def _action(notice: Notice, links: LinkMaker) -> str:
         return links.confirm(notice.about, notice.says.application_id)
     if notice.kind == "confirm-order":
         return links.confirm_order(notice)
+    if notice.kind == "id-issued" and notice.says.role == "organizer":
+        return links.organizer(notice.about, notice.says.party_id)
     is_payers = notice.kind in ("payment-done", "payment-failed")
     if is_payers and notice.says.role != "organizer":
         return links.payments(notice.about, notice.says.party_id, notice.says.order_id or "")

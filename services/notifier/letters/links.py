@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from domain.people import of_seller
 from runtime.links import ANOTHER_S, Links
 from schemas.letters import Notice, mailbox_of
 from services.notifier.rules.labels import Room
@@ -46,7 +47,35 @@ class SignedLinks:
         """
         alone = f"{order_id}{ANOTHER_S}" if order_id else ""
         token = self.links.token("payer", group_id, payer_id, alone)
-        return f"{self.page_url}/groups/{quote(group_id, safe='')}/payments/{token}"
+        return f"{self.page('groups', group_id)}/payments/{token}"
+
+    def organizer(self, group_id: str, party_id: str) -> str:
+        """The page from which the organizer, known by this id, runs a group."""
+        token = self.links.token("group", group_id, party_id)
+        return f"{self.page('groups', group_id)}/manage/{token}"
+
+    def payer(self, group_id: str, payer_id: str) -> str:
+        """Where a payer sees all own payments of a group."""
+        return self.payments(group_id, payer_id, "")
+
+    def order(self, group_id: str, member_id: str) -> str:
+        """Where a member orders."""
+        token = self.links.token("order", group_id, member_id)
+        return f"{self.page('groups', group_id)}/order/{token}"
+
+    def application(self, auction_id: str, application_id: str) -> str:
+        """Where an applicant takes a reservation back."""
+        token = self.links.token("application", auction_id, application_id)
+        return f"{self.page_url}/applications/{token}"
+
+    def seller(self, seller_id: str, email: str) -> str:
+        """Where a seller signs in without a key: a page with a button, as scanners open links.
+
+        It works once, for an hour, and only as long as this is the seller's address.
+        """
+        mailbox = mailbox_of(of_seller(seller_id), email)
+        token = self.links.token("seller", seller_id, mailbox)
+        return f"{self.page_url}/seller/sign-in/{token}"
 
     def page(self, room: Room, about: str) -> str:
         """The public page of a group or an auction."""

@@ -58,5 +58,20 @@ class LinkMaker(Protocol):
     def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
         """Where a payer sees the payments of a group, or another person those for their order."""
 
+    def organizer(self, group_id: str, party_id: str) -> str:
+        """The organizer's page of a group."""
+
+    def payer(self, group_id: str, payer_id: str) -> str:
+        """Where a payer sees all own payments of a group."""
+
+    def order(self, group_id: str, member_id: str) -> str:
+        """Where a member orders."""
+
+    def application(self, auction_id: str, application_id: str) -> str:
+        """Where an applicant takes a reservation back."""
+
+    def seller(self, seller_id: str, email: str) -> str:
+        """Where a seller whose letters go to this address signs in, within an hour."""
+
     def page(self, room: Room, about: str) -> str:
         """The public page of a group or an auction."""
