@@ -1,7 +1,7 @@
-"""Writes the letter of a notice."""
+"""Writes the letter of a notice, or of several that were merged."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 from domain.calendar_files import Deadline, calendar_file, uid_of
 from domain.mailboxes import ascii_domain, usable
 from domain.unverified import greetable
+from schemas.auctions import Seller
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
-from services.notifier.letters import layout
+from schemas.shops import Shop
+from services.notifier.letters import imprint, items, layout
 from services.notifier.letters.figures import Figures
+from services.notifier.letters.items import Item
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.written import (
@@ -24,7 +27,7 @@ from services.notifier.letters.written import (
     part,
 )
 from services.notifier.rows import Person
-from services.notifier.rules import facts, headers
+from services.notifier.rules import businesses, facts, headers, merging
 from services.notifier.rules.labels import colon
 
 SUBJECT_MAX = 200
@@ -43,25 +46,84 @@ _MOODS: dict[str, Mood] = {
     "right-intercepted": "ask",
     "invitation": "ask",
     "deadline-reminder": "ask",
+    "order-waits": "ask",
+    "group-message": "plain",
+    "links-again": "plain",
 }
+#: Templates of letters that tell several notices of a kind.
+_OF_SEVERAL: dict[LetterKind, str] = {
+    "invitation": "invitations",
+    "offer-judged": "offers-judged",
+}
+_MOOD_OF_SEVERAL: Mood = "ask"
 
 
 class NoticeError(ValueError):
     """A notice lacks facts that letters of its kind tell, so no letter can be made of it."""
 
 
-def letter(notice: Notice, person: Person, sender: Sender, links: LinkMaker) -> Letter:
+def letter(
+    notice: Notice,
+    person: Person,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None = None,
+) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
 
-    Raises ``AddressError`` if no letter can go to the person's address, and ``NoticeError`` if
-    the notice says too little; their texts name the cause.
+    ``of`` is who sells what it is about. Raises ``AddressError`` if no letter can go to the
+    person's address, and ``NoticeError`` if the notice says too little; their texts name the cause.
     """
+    figures, is_named = _reads(person)
+    said = notice.says.model_copy(update={"party_id": _ANYONE})
+    if notice.kind == "links-again":
+        listed = items.held(notice, person.email, links, figures.language)
+        form = _form_of(notice, is_named, figures, sender, links, listed=listed)
+    else:
+        cause = (notice.kind, notice.about, notice.at, said)
+        form = _form(*cause, is_named, figures, sender, links, of)
+    return _letter(notice, form, person, sender, links, of)
+
+
+def letter_of(
+    notice_id: str,
+    notices: Sequence[Notice],
+    person: Person,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None = None,
+) -> Letter:
+    """The one letter of notices of a kind that were merged into this one's letter.
+
+    Raises as ``letter`` does.
+    """
+    told = merging.told(notices)
+    newest = told[-1].model_copy(update={"notice_id": notice_id})
+    if len(told) == 1:
+        return letter(newest, person, sender, links, of)
+    figures, is_named = _reads(person)
+    listed = items.digest(told, figures, lambda notice: _action(notice, links, None))
+    form = _form_of(newest, is_named, figures, sender, links, listed=listed)
+    return _letter(newest, form, person, sender, links, None)
+
+
+def _reads(person: Person) -> tuple[Figures, bool]:
+    """How a person writes figures, and whether a letter greets by name."""
+    return Figures.of(person.locale, person.time_zone), greetable(person.name) is not None
+
+
+def _letter(
+    notice: Notice,
+    form: "_Form",
+    person: Person,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None,
+) -> Letter:
+    """A form with its blanks filled in for a person. Raises ``AddressError``."""
     address = usable(person.email)
     name = greetable(person.name) or ""
-    said = notice.says.model_copy(update={"party_id": _ANYONE})
-    cause = (notice.kind, notice.about, notice.at, said)
-    form = _form(*cause, bool(name), Figures.of(person.locale, person.time_zone), sender, links)
-    values = {_NAME: name, _ACTION: _action(notice, links)}
+    values = {_NAME: name, _ACTION: _action(notice, links, of)}
     if notice.kind in OPTIONAL_KINDS:
         unsubscribe = links.unsubscribe(notice.recipient_id, person.email, notice.kind)
         values[_UNSUBSCRIBE] = unsubscribe
@@ -85,14 +147,18 @@ _ANYONE = "anyone"
 class _Form(NamedTuple):
     """The common part of letters that tell the same to people who write figures alike.
 
-    ``calendar`` is a part, or empty.
+    ``calendar`` is a part, or empty, and ``reply_to`` a header's value, or empty. A digest is in no
+    thread, as it is about several auctions.
     """
 
     language: str
     subject: str
+    from_: str
+    reply_to: str
     text: TextForm
     html: TextForm
     calendar: str
+    is_digest: bool
 
 
 @lru_cache(maxsize=256)
@@ -105,33 +171,65 @@ def _form(
     figures: Figures,
     sender: Sender,
     links: LinkMaker,
+    of: Shop | Seller | None,
 ) -> _Form:
     notice = Notice.model_construct(
         notice_id="", kind=kind, recipient_id=_ANYONE, about=about, at=at, says=says
     )
+    return _form_of(notice, is_named, figures, sender, links, of)
+
+
+def _form_of(
+    notice: Notice,
+    is_named: bool,
+    figures: Figures,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None = None,
+    listed: Sequence[Item] = (),
+) -> _Form:
     if lacks := missing(notice):
-        raise NoticeError(f"a letter {kind} does not say {', '.join(lacks)}")
-    content = _content(notice, _NAME if is_named else "", sender, links, figures)
-    text, html = layout.rendered(_mood(notice), content)
-    has_calendar = kind in DEADLINE_KINDS and facts.is_open(notice)
+        raise NoticeError(f"a letter {notice.kind} does not say {', '.join(lacks)}")
+    content = _content(notice, _NAME if is_named else "", sender, links, figures, of, listed)
+    is_digest = notice.kind in _OF_SEVERAL and bool(listed)
+    text, html = layout.rendered(_MOOD_OF_SEVERAL if is_digest else _mood(notice), content)
+    has_calendar = notice.kind in DEADLINE_KINDS and facts.is_open(notice) and not is_digest
     return _Form(
         figures.language,
         headers.text_value("Subject", content["subject"]),
+        headers.mailbox_value("From", content["heading"], usable(sender.mail_from)),
+        _reply_to(of),
         TextForm("plain", text, _BLANKS, begin=_BLANK),
         TextForm("html", html, _BLANKS, layout.escaped, _BLANK),
         _calendar_part(notice, sender, content) if has_calendar else "",
+        is_digest,
     )
 
 
 def _content(
-    notice: Notice, name: str, sender: Sender, links: LinkMaker, figures: Figures
+    notice: Notice,
+    name: str,
+    sender: Sender,
+    links: LinkMaker,
+    figures: Figures,
+    of: Shop | Seller | None,
+    listed: Sequence[Item],
 ) -> dict[str, Any]:
     """The content that text and HTML show."""
     language = figures.language
-    known = facts.values(notice, name, figures)
-    said = layout.sentences(notice.kind, language, known)
+    is_digest = notice.kind in _OF_SEVERAL and bool(listed)
+    presented = imprint.presented(of, sender, language)
+    known = {
+        **facts.values(notice, name, figures, of),
+        "is_digest": is_digest,
+        "number_listed": len(listed),
+        "brand": sender.name,
+        "replies_reach_seller": bool(_reply_to(of)),
+    }
+    said = layout.sentences(_OF_SEVERAL[notice.kind] if is_digest else notice.kind, language, known)
     frame = layout.sentences("frame", language, known)
-    tiles, below = facts.rows(notice, known, language)
+    tiles, below = ([], []) if is_digest else facts.rows(notice, known, language)
+    has_page = not is_digest and notice.kind != "links-again"
     return {
         **frame,
         **said,
@@ -139,32 +237,40 @@ def _content(
         "language": language,
         "subject": headers.clean(said["subject"], SUBJECT_MAX),
         "lead": layout.paragraphs(said["lead"], language),
+        "quote": facts.words(notice),
         "tiles": tiles,
         "facts": below,
-        "action": {"label": said["action"], "url": _ACTION},
+        "items": listed,
+        "action": {"label": said["action"], "url": _ACTION} if said["action"] else None,
         "closing": layout.paragraphs(said["closing"], language),
         "colon": colon(language),
-        "page": links.page(facts.room_of(notice), notice.about),
+        "page": links.page(facts.room_of(notice), notice.about) if has_page else None,
         "unsubscribe": _UNSUBSCRIBE if notice.kind in OPTIONAL_KINDS else None,
         "brand": sender.name,
         "page_url": sender.page_url,
+        **presented,
     }
 
 
-def _action(notice: Notice, links: LinkMaker) -> str:
+def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
     """Where the letter's button leads."""
-    if notice.says.application_id is not None and notice.kind == "confirm-application":
-        return links.confirm(notice.about, notice.says.application_id)
-    if notice.kind == "confirm-order":
-        return links.confirm_order(notice)
-    if notice.kind == "id-issued" and notice.says.role == "organizer":
-        return links.organizer(notice.about, notice.says.party_id)
-    is_payers = notice.kind in ("payment-done", "payment-failed")
-    if is_payers and notice.says.role != "organizer":
-        return links.payments(notice.about, notice.says.party_id, notice.says.order_id or "")
-    if facts.can_counter(notice):
-        return links.counter_offer(notice.about, notice.says.party_id)
-    return links.page(facts.room_of(notice), notice.about)
+    says = notice.says
+    is_payers = notice.kind in ("order-waits", "payment-done", "payment-failed")
+    if of is not None and (link := businesses.order_link(notice, of)):
+        url = link
+    elif notice.kind == "confirm-application" and says.application_id is not None:
+        url = links.confirm(notice.about, says.application_id)
+    elif notice.kind == "confirm-order":
+        url = links.confirm_order(notice)
+    elif notice.kind == "id-issued" and says.role == "organizer":
+        url = links.organizer(notice.about, says.party_id)
+    elif is_payers and says.role != "organizer":
+        url = links.payments(notice.about, says.party_id, says.order_id or "")
+    elif facts.can_counter(notice):
+        url = links.counter_offer(notice.about, says.party_id)
+    else:
+        url = links.page(facts.room_of(notice), notice.about)
+    return url
 
 
 def _mood(notice: Notice) -> Mood:
@@ -188,19 +294,19 @@ def _headers(
 ) -> list[tuple[str, str]]:
     """All but the type of the content."""
     domain = ascii_domain(sender.domain)
-    thread = headers.thread_id(notice.about, domain)
+    thread = "" if form.is_digest else headers.thread_id(notice.about, domain)
     optional = (
         ("List-Unsubscribe", f"<{unsubscribe}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )
     return [
-        ("From", _from(sender)),
+        ("From", form.from_),
+        *((("Reply-To", form.reply_to),) if form.reply_to else ()),
         ("To", to),
         ("Subject", form.subject),
         ("Date", _date(notice.at)),
         ("Message-ID", headers.message_id(notice.notice_id, domain)),
-        ("In-Reply-To", thread),
-        ("References", thread),
+        *((("In-Reply-To", thread), ("References", thread)) if thread else ()),
         ("Auto-Submitted", "auto-generated"),
         ("Content-Language", form.language),
         ("X-Jointbuy-Kind", notice.kind),
@@ -209,9 +315,10 @@ def _headers(
     ]
 
 
-@lru_cache(maxsize=64)
-def _from(sender: Sender) -> str:
-    return headers.mailbox_value("From", sender.name, usable(sender.mail_from))
+def _reply_to(of: Shop | Seller | None) -> str:
+    """The seller's address as the header's value; empty if it is not known."""
+    email = businesses.email_of(of) if of is not None else None
+    return headers.mailbox_value("Reply-To", "", email) if email else ""
 
 
 _date = lru_cache(maxsize=1024)(format_datetime)
