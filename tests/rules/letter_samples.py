@@ -21,7 +21,7 @@ from schemas.people import Person
 from schemas.refusals import ProblemCode
 from schemas.shops import Shop
 from services.notifier import rows
-from services.notifier.letters import Sender, letter, letter_of
+from services.notifier.letters import Letter, LinkMaker, Sender, letter_of
 from services.notifier.rules.labels import Room
 from services.notifier.rules.people import person_row
 from texts.reasons import problem
@@ -537,14 +537,16 @@ def _seller(place: Place) -> Seller:
 # --- letters as they are read --------------------------------------------------------------------
 
 
-def written(sample: Sample) -> bytes:
+def composed(sample: Sample, links: LinkMaker | None = None) -> Letter:
+    """A sample's letter."""
+    notices = (sample.notice, *sample.merged)
+    more = (sample.person, SENDER, links or FixedLinks(), sample.of)
+    return letter_of(sample.notice.notice_id, notices, *more)
+
+
+def written(sample: Sample, links: LinkMaker | None = None) -> bytes:
     """The bytes of a sample's letter."""
-    if sample.merged:
-        told = (sample.notice, *sample.merged)
-        return bytes(
-            letter_of(sample.notice.notice_id, told, sample.person, SENDER, FixedLinks(), sample.of)
-        )
-    return bytes(letter(sample.notice, sample.person, SENDER, FixedLinks(), sample.of))
+    return bytes(composed(sample, links))
 
 
 def read(content: bytes) -> EmailMessage:
