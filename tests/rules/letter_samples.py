@@ -519,13 +519,17 @@ def _of_several(place: Place) -> dict[str, Sample]:
     }
 
 
+def _streets_of(shop: Shop) -> list[str]:
+    return (shop.postal_address or "").splitlines()[1:]
+
+
 def _seller(place: Place) -> Seller:
     person = place.seller.person
     return Seller(
         seller_id=place.seller.id,
         name=person.name or "",
         email=person.email,
-        postal_address=place.shop.postal_address,
+        postal_address="\n".join([person.name or "", *_streets_of(place.shop)]),
         delivery=place.shop.delivery,
         registered_at=AT,
         standing="good",

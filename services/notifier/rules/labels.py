@@ -97,7 +97,7 @@ HELD: dict[HeldRole, tuple[str, str]] = {
     "seller": (mark("You sell here."), mark("Sign in as a seller")),
     "payer": (mark("You pay in this group purchase."), mark("See your payments")),
     "member": (mark("You buy in this group purchase."), mark("Go to your order")),
-    "applicant": (mark("You reserved in this auction."), mark("Withdraw the reservation")),
+    "applicant": (mark("You reserved in this auction."), mark("Withdraw your reservation")),
 }
 
 
