@@ -262,7 +262,7 @@ class Fold:
         """The request of a call for its caller, as of the wall clock's ``at_ms``."""
         try:
             request = self.processor.calls[name.split("/")[1]].request
-            return request(name, self.rows(key), _at(at_ms))
+            return request(name, self.rows(key), _at(at_ms), *self._wholes)
         except Exception as error:
             raise self._blame(key, "the request of a call", name, error) from error
 

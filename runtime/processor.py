@@ -29,9 +29,9 @@ def takes(
 class CallRules:
     """What is done outside for a ``call/<name>…`` row, and what is made of the reply.
 
-    - ``request(row_name, rows, now)``: what the service's caller is asked to do.
-    - ``settle(row_name, reply, rows, now)``: a rule; ``now`` is the wall clock's. It deletes the
-      row, or puts it anew to have it done again.
+    - ``request(row_name, rows, now, *wholes)``: what the service's caller is asked to do.
+    - ``settle(row_name, reply, rows, now, *wholes)``: a rule; ``now`` is the wall clock's. It
+      deletes the row, or puts it anew to have it done again.
     - ``reply``: the dataclass of the reply.
     - ``server(row_name, rows)``: the name of the server that the call goes to, for people; empty if
       it goes to none. While that server is down, its calls wait without a try.

@@ -201,12 +201,14 @@ class WorkerProcess:
     """The process of a service: ``python -m services.<service>``, or ``faust -A … worker``.
 
     ``callers`` makes what its processors call for, once; ``--help`` lists ``more_settings``.
+    ``as_set`` makes the processors anew with the settings of the environment.
     """
 
     processors: tuple[Processor, ...]
     summary: str
     callers: Callable[[], Mapping[str, Caller]] = dict
     more_settings: type[BaseSettings] | None = None
+    as_set: Callable[[], tuple[Processor, ...]] | None = None
 
     @property
     def service(self) -> str:
@@ -232,10 +234,11 @@ class WorkerProcess:
             logs.set_up(settings, self.service)
             private_folder(settings.state_dir)
             called = self.callers()
+            processors = self.as_set() if self.as_set is not None else self.processors
         except (OSError, ValueError) as error:
             refuse_to_start(self.service, error)
-        app, watch = build(self.processors, settings, called)
-        app.starts = _Start(self.processors, settings, watch)
+        app, watch = build(processors, settings, called)
+        app.starts = _Start(processors, settings, watch)
         return app
 
 

@@ -386,7 +386,7 @@ SELLERS = Topic(
     key="seller_id",
     messages=(Seller,),
     producers=("auction_service",),
-    consumers=("auction_service", "storefront", "terminal"),
+    consumers=("auction_service", "storefront", "notifier", "terminal"),
     purpose="Every seller with every standing so far.",
     compacted=True,
 )

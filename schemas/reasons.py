@@ -96,6 +96,7 @@ class LetterReply(StrEnum):
     NEEDS_SMTPUTF8 = "needs SMTPUTF8"
     NO_ADDRESS = "no address is known"
     ERASED = "the person was erased"
+    MERGED = "merged into"
 
 
 class OfferReason(StrEnum):

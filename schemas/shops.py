@@ -26,7 +26,7 @@ SHOPS = Topic(
     key="shop_id",
     messages=(Shop,),
     producers=("storefront",),
-    consumers=("storefront", "terminal"),
+    consumers=("storefront", "notifier", "terminal"),
     purpose="Names, contacts and order links of shops.",
     compacted=True,
 )

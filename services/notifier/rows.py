@@ -4,6 +4,7 @@
   and no address came since.
 - ``letter/<notice_id>``: what became of a letter.
 - ``content/<notice_id>``: its notice, for as long as it may be sent again by hand.
+- ``merging/<kind>`` or ``merging/<kind>/<about>``: the letter that the next notice joins.
 - ``preference/<kind or all>/<mailbox, or nothing>``: whether such letters are wanted there.
 - ``suppressed/<digest>``: an address without a mailbox, and the server's reply that says so.
 - ``waiting/<notice_id>``: its letter waits for the recipient's address.
@@ -16,7 +17,9 @@ from datetime import datetime
 from typing import Literal
 
 from runtime.rows import CALLS, Call, Name, Rows, Single, Table
-from schemas.letters import Delivery, DeliveryStatus, LetterKind
+from schemas.auctions import Seller
+from schemas.letters import Delivery, DeliveryStatus, LetterKind, Notice
+from schemas.shops import Shop
 from services.notifier.rules.verdicts import Verdict
 
 
@@ -68,9 +71,17 @@ class Letter:
 
 @dataclass(slots=True)
 class Content:
-    """A ``Notice`` as JSON."""
+    """A ``Notice`` as JSON, and the ids of those that its letter tells too, by arrival."""
 
     notice: str
+    merged: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Merging:
+    """The notice whose letter waits a while for others of its kind."""
+
+    notice_id: str
 
 
 @dataclass(slots=True)
@@ -91,11 +102,17 @@ class Suppressed:
 
 @dataclass(slots=True)
 class Request:
-    """A letter to send: its notice as JSON, whom it goes to, and since when it is wanted."""
+    """A letter to send: its notices, whom it goes to, and since when it is wanted.
 
-    notice: str
+    The first notice's id is the letter's. ``sold_by`` is who sells what a single notice is about.
+    ``unwanted`` is why the letter is not wanted any more; empty if it is.
+    """
+
+    notices: tuple[Notice, ...]
     person: Person
     wanted_at: datetime
+    sold_by: Shop | Seller | None = None
+    unwanted: str = ""
 
 
 @dataclass(slots=True)
@@ -104,12 +121,13 @@ class Reply:
 
     ``stage`` is how far the dialogue went: ``connect``, ``login``, ``mail``, ``rcpt`` or ``data``;
     ``write`` when there was nothing to send. ``verdict`` is the meaning of a server's refusal.
-    ``too-late``: its date has passed. ``erased``: the person was erased since. ``is_open``: it may
+    ``too-late``: its date has passed. ``unwanted``: the recipient does not want it, or the address
+    was refused since. ``erased``: the person was erased since. ``is_open``: it may
     have been delivered, though the server has not said so. ``digest`` is that of the address, and
     ``text`` names no address.
     """
 
-    outcome: Literal["sent", "deferred", "bounced", "too-late", "erased"]
+    outcome: Literal["sent", "deferred", "bounced", "too-late", "unwanted", "erased"]
     stage: str
     text: str
     message_id: str | None = None
@@ -172,6 +190,7 @@ PERSON = Single("person", Person)
 ERASED = Single("erased", Erased)
 LETTERS = Table("letter", Letter)
 CONTENTS = Table("content", Content)
+MERGING = Table("merging", Merging)
 PREFERENCES = Table("preference", Preference)
 SUPPRESSED = Table("suppressed", Suppressed)
 CHUNKS = Table("chunk", Chunk)

@@ -53,6 +53,19 @@ class MailSettings(WithSecrets):
     )
     mail_from: str = Field("jointbuy@localhost", description="The sender's address.")
     mail_from_name: str = Field("jointbuy", description="The sender's name.")
+    mail_postal_address: str = Field(
+        "",
+        description="The sender's postal address, which many countries require in letters. It is"
+        " at the end of each letter; lines are separated by line breaks or `|`.",
+    )
+    merge_minutes: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="How long better offers, invitations and results of offers wait for others to"
+        " the same person, to be one letter. At most half of the time until the auction closes."
+        " 0: each is sent at once.",
+    )
     page_url: str = Field(
         "http://127.0.0.1:8080", description="The address that links in letters begin with."
     )

@@ -18,13 +18,15 @@ from domain.ids import derive
 from domain.people import name_mark
 from papers.issuer import Issuer
 from papers.pdf import pdf_of
-from schemas.letters import Billed, LetterKind, Notice, ShownOffer, notices
+from schemas.auctions import Seller, StandingSince
+from schemas.letters import Billed, HeldLink, LetterKind, Notice, ShownOffer, notices
 from schemas.parts import Party, Product
 from schemas.payments import Payment
 from schemas.people import Person
 from schemas.refusals import ProblemCode
+from schemas.shops import Shop
 from services.notifier import rows
-from services.notifier.letters import Sender, letter
+from services.notifier.letters import Letter, LinkMaker, Sender, letter_of
 from services.notifier.letters.enclosed import Enclosed, enclosed, paper_for
 from services.notifier.rules.labels import Room
 from services.notifier.rules.people import person_row
@@ -37,6 +39,7 @@ SENDER = Sender(
     name="jointbuy",
     page_url="https://jointbuy.example",
     domain="jointbuy.example",
+    postal_address="jointbuy e.V.|Am Markt 3|10115 Berlin|Germany",
 )
 AT = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
 CLOSES_AT = datetime(2026, 3, 13, 17, 0, tzinfo=UTC)
@@ -44,6 +47,12 @@ GROUP_ID = derive("spring-oil")
 AUCTION_ID = "spring-oil-auction"
 #: Signs links.
 SECRET = "secret-of-the-letters"
+#: Letters about groups that are also there with the shop that sells.
+OF_SHOP = (
+    *("id-issued-organizer", "id-issued-member", "order-waits", "order-counted", "order-refused"),
+    *("favor-given-by-shop", "favor-given-gift", "payment-failed-charge", "payment-failed-refund"),
+    *("deadline-reminder", "group-message"),
+)
 #: Of another seller: what no letter may say.
 SECRETS = ("seller-in-the-lead", "seller-before", "offer-in-the-lead", "offer-before")
 
@@ -89,10 +98,12 @@ class FixedLinks:
 
 
 class Sample(NamedTuple):
-    """A notice, and the person to whom its letter goes."""
+    """A notice, the person to whom its letter goes, who sells, and what was merged into it."""
 
     notice: Notice
     person: rows.Person
+    of: Shop | Seller | None = None
+    merged: tuple[Notice, ...] = ()
 
     def to(self, **person: Any) -> "Sample":
         """The same to a person who differs in that."""
@@ -119,7 +130,9 @@ class Place:
     price_before: int
     step: int
     gift: str
-    shop: str
+    shop: Shop
+    words: str
+    others: tuple[Product, ...]
 
 
 PLACES: dict[str, Place] = {
@@ -152,7 +165,24 @@ PLACES: dict[str, Place] = {
         price_before=3790,
         step=50,
         gift="A hand-made salt cellar",
-        shop="corner-shop",
+        shop=Shop(
+            shop_id="corner-shop",
+            name="The Corner Shop",
+            email="hello@corner-shop.example",
+            phone="+44 20 7946 0000",
+            url="https://corner-shop.example/",
+            order_link="https://corner-shop.example/cart?add={product_id}&note={group_id}",
+            logo="a1" * 32,
+            postal_address="The Corner Shop Ltd\n1 High Street\nLondon E1 6AN",
+            terms_url="https://corner-shop.example/terms",
+            privacy_url="https://corner-shop.example/privacy",
+            imprint_url="https://corner-shop.example/imprint",
+            delivery="Sent within two days after the group ends. Free in the United Kingdom.",
+            at=AT,
+            version=1,
+        ),
+        words="Hello all,\n\nthe oil comes on Friday. Who can help to carry it?\n\nGrace",
+        others=(Product(name="Sea salt, 1 kg bag"), Product(name="Wild thyme honey, 500 g jar")),
     ),
     "ja": Place(
         buyer=Reader(
@@ -183,7 +213,24 @@ PLACES: dict[str, Place] = {
         price_before=6980,
         step=100,
         gift="手作りの塩入れ",
-        shop="角の店",
+        shop=Shop(
+            shop_id="kado",
+            name="角の店",
+            email="hello@kado.example",
+            phone="03-0000-0000",
+            url="https://kado.example/",
+            order_link="https://kado.example/cart?add={product_id}&note={group_id}",
+            logo="b2" * 32,
+            postal_address="角の店\n〒100-0001\n東京都千代田区千代田1-1",
+            terms_url="https://kado.example/terms",
+            privacy_url="https://kado.example/privacy",
+            imprint_url="https://kado.example/imprint",
+            delivery="共同購入の終了後、2日以内に発送します。送料は無料です。",
+            at=AT,
+            version=1,
+        ),
+        words="皆さん\n\nオイルは金曜日に届きます。運ぶのを手伝える方はいますか。\n\n鈴木",
+        others=(Product(name="海の塩 1 kg"), Product(name="百花はちみつ 500 g")),
     ),
 }
 
@@ -192,7 +239,12 @@ PLACES: dict[str, Place] = {
 def samples(language: str) -> dict[str, Sample]:
     """Every letter there is, by the name of its golden file."""
     place = PLACES[language]
-    return {**_of_groups(place), **_of_papers(place, language), **_of_auctions(place)}
+    return {
+        **_of_groups(place),
+        **_of_papers(place, language),
+        **_of_auctions(place),
+        **_of_several(place),
+    }
 
 
 def _sample(kind: LetterKind, reader: Reader, about: str, **says: Any) -> Sample:
@@ -215,7 +267,7 @@ def _of_groups(place: Place) -> dict[str, Sample]:
     }
     order = {
         **group,
-        "source": place.shop,
+        "source": place.shop.shop_id,
         "order_id": "2026-0417",
         "quantity": 3,
     }
@@ -233,15 +285,26 @@ def _of_groups(place: Place) -> dict[str, Sample]:
         "value": 3 * place.price,
     }
     paid = {"payment_id": "pay-88", "currency": place.currency, "amount": 3 * place.price}
+    reminded = {
+        **group,
+        "number_of_products": 100,
+        "total_quantity": 62,
+        "closes_at": CLOSES_AT,
+        "unit_price": place.price,
+        "currency": place.currency,
+    }
     buyer = place.buyer
 
     def of_group(kind: LetterKind, **says: Any) -> Sample:
         return _sample(kind, buyer, GROUP_ID, **says)
 
-    return {
+    found = {
         "id-issued-organizer": of_group("id-issued", role="organizer", **issued),
         "id-issued-member": of_group("id-issued", role="member", **issued),
         "confirm-order": of_group("confirm-order", confirm_by=AT + timedelta(hours=48), **counted),
+        "order-waits": of_group(
+            "order-waits", method="card", pay_by=CLOSES_AT + timedelta(hours=24), **counted
+        ),
         "order-counted": of_group("order-counted", total_quantity=62, **counted),
         "order-counted-late": of_group(
             "order-counted", at=CLOSES_AT + timedelta(hours=5), total_quantity=104, **counted
@@ -323,14 +386,25 @@ def _of_groups(place: Place) -> dict[str, Sample]:
             )
             for kind in ("charge", "refund", "release")
         },
-        "deadline-reminder": of_group(
-            "deadline-reminder",
-            number_of_products=100,
-            total_quantity=62,
-            closes_at=CLOSES_AT,
-            **group,
-        ),
+        "deadline-reminder": of_group("deadline-reminder", **reminded),
+        "group-message": of_group("group-message", words=place.words, **group),
+        "links-again": _sample("links-again", buyer, buyer.id, links=_links(place)),
     }
+    return {**found, **{f"{name}-of-shop": found[name]._replace(of=place.shop) for name in OF_SHOP}}
+
+
+def _links(place: Place) -> tuple[HeldLink, ...]:
+    name, oil = place.buyer.id, place.product.name
+    return (
+        HeldLink(role="organizer", about=GROUP_ID, party_id=name, name=oil),
+        HeldLink(role="payer", about=GROUP_ID, party_id=name, name=oil),
+        HeldLink(role="member", about=GROUP_ID, party_id=name, name=oil),
+        HeldLink(
+            role="applicant", about=AUCTION_ID, party_id=name, name=place.others[0].name,
+            application_id="application-7",
+        ),
+        HeldLink(role="seller", about="millers-oil", party_id="millers-oil", name="Miller"),
+    )  # fmt: skip
 
 
 def _of_papers(place: Place, language: str) -> dict[str, Sample]:
@@ -457,18 +531,81 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
     }  # fmt: skip
 
 
+def _of_several(place: Place) -> dict[str, Sample]:
+    """Letters that tell several notices."""
+    found = _of_auctions(place)
+    shown = found["condition-improved"].notice.says.shown
+    assert shown is not None
+    better = shown.model_copy(update={"unit_price": place.price - place.step})
+
+    def again(notice: Notice, name: str, minutes: int, **says: Any) -> Notice:
+        return notice.model_copy(
+            update={
+                "notice_id": f"{notice.notice_id}-{name}",
+                "about": says.pop("about", notice.about),
+                "at": notice.at + timedelta(minutes=minutes),
+                "says": notice.says.model_copy(update=says),
+            }
+        )
+
+    improved = found["condition-improved"]
+    invited = found["invitation"]
+    judged, missed = found["offer-judged-shown"], found["offer-judged-not-better"].notice
+    seller = _seller(place)
+    return {
+        "condition-improved-twice": improved._replace(
+            of=seller, merged=(again(improved.notice, "2", 3, before=shown, shown=better),)
+        ),
+        "contract-concluded-of-seller": found["contract-concluded-applicant"]._replace(of=seller),
+        "invitations": invited._replace(
+            merged=tuple(
+                again(invited.notice, str(number), number, about=f"auction-{number}", product=each)
+                for number, each in enumerate(place.others)
+            )
+        ),
+        "offers-judged": judged._replace(merged=(again(missed, "2", 2, product=place.others[0]),)),
+    }
+
+
+def _streets_of(shop: Shop) -> list[str]:
+    return (shop.postal_address or "").splitlines()[1:]
+
+
+def _seller(place: Place) -> Seller:
+    person = place.seller.person
+    return Seller(
+        seller_id=place.seller.id,
+        name=person.name or "",
+        email=person.email,
+        postal_address="\n".join([person.name or "", *_streets_of(place.shop)]),
+        delivery=place.shop.delivery,
+        registered_at=AT,
+        standing="good",
+        standings=(StandingSince(standing="good", since=AT),),
+        version=1,
+    )
+
+
 # --- letters as they are read --------------------------------------------------------------------
 
 
-def written(sample: Sample) -> bytes:
-    """The bytes of a sample's letter."""
+def composed(sample: Sample, links: LinkMaker | None = None) -> Letter:
+    """A sample's letter."""
+    notices = (sample.notice, *sample.merged)
     issuer = ISSUER if sample.notice.says.currency == "EUR" else IN_JAPAN
-    return bytes(letter(*sample, SENDER, FixedLinks(), enclosure_of(sample, issuer)))
+    paper = enclosure_of(sample, issuer)
+    more = (sample.person, SENDER, links or FixedLinks(), sample.of, paper)
+    return letter_of(sample.notice.notice_id, notices, *more)
+
+
+def written(sample: Sample, links: LinkMaker | None = None) -> bytes:
+    """The bytes of a sample's letter."""
+    return bytes(composed(sample, links))
 
 
 def enclosure_of(sample: Sample, issuer: Issuer) -> Enclosed | None:
     """The paper of a sample that tells of one."""
-    paper = paper_for(*sample, issuer, SECRET)
+    paper = paper_for(sample.notice, sample.person, issuer, SECRET)
     return enclosed(sample.notice, issuer, pdf_of(paper)) if paper else None
 
 

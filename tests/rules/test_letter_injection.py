@@ -20,13 +20,24 @@ from hypothesis import strategies as st
 from domain.mailboxes import AddressError, usable
 from domain.unverified import greetable
 from runtime.links import Links
+from schemas.auctions import Seller
 from schemas.letters import OPTIONAL_KINDS
 from schemas.parts import Problem, Product
+from schemas.shops import Shop
 from services.notifier.edge.dialogue import envelope
-from services.notifier.letters import letter
 from services.notifier.letters.links import SignedLinks
-from tests.rules.letter_samples import SENDER, Sample, has_address, parts, read, samples
-from tests.rules.test_letters import Page, html_of
+from services.notifier.rules.businesses import email_of
+from services.notifier.rules.merging import told
+from tests.rules.letter_samples import (
+    SENDER,
+    Sample,
+    composed,
+    has_address,
+    parts,
+    read,
+    samples,
+)
+from tests.rules.test_letters import Page, html_of, links_of
 from texts.catalogue import languages
 
 EXAMPLES = int(os.environ.get("JOINTBUY_EXAMPLES", "300"))
@@ -93,6 +104,7 @@ NAMES_ONCE = Counter(
         *("MIME-Version", "Content-Type"),
     ]
 )
+THREAD = Counter(["In-Reply-To", "References"])
 UNSUBSCRIBES = Counter(["List-Unsubscribe", "List-Unsubscribe-Post"])
 IN_CALENDAR = {
     *("BEGIN", "END", "VERSION", "PRODID", "METHOD", "UID", "SEQUENCE", "DTSTAMP", "DTSTART"),
@@ -103,13 +115,15 @@ UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 
 def hostile(sample: Sample, email: str, text: str, other: str, *, everywhere: bool) -> Sample:
     """The sample with hostile text wherever there is text, past the schema too."""
-    notice, person = sample
+    notice, person, of, merged = sample
     odd_id = other[:64] or "x"
     says: dict[str, Any] = {
         "product": Product.model_construct(id=odd_id, name=text or "x"),
         "problems": (Problem.model_construct(field=text, problem=other),),
         "reason": other,
         "gift": text,
+        "seller_name": text,
+        "words": f"{text}\n{other}",
         "payment_kind": other,
         "currency": text,
         "party_id": odd_id,
@@ -120,15 +134,24 @@ def hostile(sample: Sample, email: str, text: str, other: str, *, everywhere: bo
     if not everywhere:
         del says["payment_kind"], says["currency"]
         says = {name: each for name, each in says.items() if getattr(notice.says, name)}
-    odd = notice.model_copy(
-        update={
-            "notice_id": text[:64] or "x",
-            "about": odd_id,
-            "recipient_id": odd_id,
-            "says": notice.says.model_copy(update=says),
-        }
-    )
-    return Sample(odd, person).to(
+    if notice.says.links:
+        links = (link.model_copy(update={"name": text}) for link in notice.says.links)
+        says["links"] = tuple(links)
+    odd = [
+        each.model_copy(
+            update={
+                "notice_id": text[:64] or "x",
+                "about": odd_id,
+                "recipient_id": odd_id,
+                "says": each.says.model_copy(update=says),
+            }
+        )
+        for each in (notice, *merged)
+    ]
+    if of is not None:
+        typed = {"name": text or "x", "phone": other, "email": text, "delivery": other}
+        of = of.model_copy(update={**typed, "postal_address": text})
+    return Sample(odd[0], person, of, tuple(odd[1:])).to(
         email=email,
         name=text,
         locale=other if everywhere else person.locale,
@@ -138,13 +161,17 @@ def hostile(sample: Sample, email: str, text: str, other: str, *, everywhere: bo
 
 def headers_are_ours(sample: Sample, content: bytes) -> None:
     """Read twice: by hand from the bytes, and by Python's strict parser."""
-    notice, person = sample
+    notice, person, of, merged = sample
     address = usable(person.email)
+    replies_to = email_of(of) if of is not None else None
+    is_digest = len(told((notice, *merged))) > 1
     assert content.replace(address.encode(), b"").isascii(), "only To may need SMTPUTF8"
     lines = content.split(b"\r\n")
     assert not [line for line in lines if b"\r" in line or b"\n" in line or len(line) > 998]
     head = content.partition(b"\r\n\r\n")[0].decode()
     expected = NAMES_ONCE + (UNSUBSCRIBES if notice.kind in OPTIONAL_KINDS else Counter())
+    expected += Counter(["Reply-To"] if replies_to else ())
+    expected -= THREAD if is_digest else Counter()
     unfolded = head.replace("\r\n ", " ").split("\r\n")
     assert Counter(line.partition(":")[0] for line in unfolded) == expected
     message = BytesHeaderParser(policy=SMTP.clone(raise_on_defect=True)).parsebytes(head.encode())
@@ -153,10 +180,14 @@ def headers_are_ours(sample: Sample, content: bytes) -> None:
     (recipient,), (sender,) = message["To"].addresses, message["From"].addresses
     assert has_address(recipient, address)
     assert sender.addr_spec == SENDER.mail_from
-    assert not UNSEEN.search(recipient.display_name + message["Subject"])
+    assert not set('<>@",;:') & set(sender.display_name)
+    if replies_to:
+        assert [each.addr_spec for each in message["Reply-To"].addresses] == [replies_to]
+    assert not UNSEEN.search(recipient.display_name + sender.display_name + message["Subject"])
     assert len(message["Subject"]) <= 200
     # Decoded by the older parser, as the strict one keeps the spaces between encoded words.
-    written = unfolded[1].removeprefix("To:").strip()
+    (line,) = (line for line in unfolded if line.startswith("To:"))
+    written = line.removeprefix("To:").strip()
     bare = written == address
     assert bare or written.endswith(f"<{address}>")
     typed = "" if bare else written.removesuffix(f"<{address}>").strip()
@@ -164,15 +195,18 @@ def headers_are_ours(sample: Sample, content: bytes) -> None:
     assert name == (greetable(person.name) or "")
 
 
-def parts_are_ours(content: bytes) -> None:
+def parts_are_ours(content: bytes, of: Shop | Seller | None) -> None:
     """Text, HTML and perhaps a calendar, in none of which a line was added."""
     message = read(content)
     found = parts(message)
     assert set(found) <= {"text/plain", "text/html", "text/calendar"}
     assert not any(UNSEEN.search(text) for text in found.values())
     page = Page.of(html_of(message))
-    assert not {"script", "img"} & {tag for tag, _ in page.tags}
-    assert all(link.startswith(SENDER.page_url) for link in page.links)
+    assert "script" not in {tag for tag, _ in page.tags}
+    images = [each["src"] for tag, each in page.tags if tag == "img"]
+    assert images == ([f"{SENDER.page_url}/images/{of.logo}"] if of and of.logo else [])
+    ours = (SENDER.page_url, *(links_of(of) if of else ()))
+    assert all(link.startswith(ours) for link in page.links)
     calendar = found.get("text/calendar", "").replace("\n ", "")
     names = re.findall(r"^([^:;\n]*)[:;]", calendar, re.M)
     assert set(names) <= IN_CALENDAR
@@ -192,7 +226,7 @@ def test_nothing_that_people_type_becomes_a_header(
 ) -> None:
     typed, in_command = address
     sample = hostile(sample, typed, text, other, everywhere=everywhere)
-    written = letter(*sample, SENDER, LINKS)
+    written = composed(sample, LINKS)
     assert written.recipient == in_command
     assert envelope(SENDER.mail_from, in_command).recipient == in_command
     headers_are_ours(sample, written.content)
@@ -203,7 +237,7 @@ def test_nothing_that_people_type_becomes_a_header(
 def test_an_address_is_one_mailbox_or_none(email: str) -> None:
     sample = hostile(SAMPLES[0], email, email, email, everywhere=False)
     try:
-        written = letter(*sample, SENDER, LINKS)
+        written = composed(sample, LINKS)
     except AddressError:
         return
     address = written.recipient
@@ -220,4 +254,4 @@ def test_nothing_that_people_type_becomes_a_part(
     sample: Sample, text: str, other: str, everywhere: bool
 ) -> None:
     sample = hostile(sample, "ada@example.org", text, other, everywhere=everywhere)
-    parts_are_ours(bytes(letter(*sample, SENDER, LINKS)))
+    parts_are_ours(bytes(composed(sample, LINKS)), sample.of)

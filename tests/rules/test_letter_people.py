@@ -42,7 +42,7 @@ ERASED = PersonErased(person_id="acme:ann")
 
 def asked(rows: MemoryRows, number: int = 1) -> Person:
     """The person to whom the mailer is asked to send a letter."""
-    request = deliveries.request(f"call/letter/n{number}", rows, T)
+    request = deliveries.request(f"call/letter/n{number}", rows, T, {}, {})
     assert request is not None
     fields = asdict(request.person)
     del fields["digest"]
@@ -268,7 +268,7 @@ def test_a_letter_under_way_whose_worker_died_is_not_sent_after_the_erasure() ->
     rows[CALL] = Call(at=T, since=T, owner="a worker", claim="c-1", ambiguous=True)
     take(ERASED, rows)
     take(person("ann@new.example"), rows)
-    assert deliveries.request(CALL, rows, T) is None
+    assert deliveries.request(CALL, rows, T, {}, {}) is None
     deliveries.settle(CALL, Reply("erased", "write", "the person was erased"), rows, T)
     fact = told(rows)
     assert (fact.status, fact.reply) == ("suppressed", "the person was erased")
@@ -347,7 +347,7 @@ def step(rows: MemoryRows, what: str, number: int, now: datetime) -> None:
             take(ERASED, rows, now)
             go_on(rows)
         case "answer" if call in rows:
-            request = deliveries.request(call, rows, now)
+            request = deliveries.request(call, rows, now, {}, {})
             assert request is not None
             outcome: Any = ("sent", "deferred", "bounced", "bounced")[number]
             verdict: Verdict | None = "gone" if number == 3 else None

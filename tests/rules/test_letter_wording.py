@@ -112,6 +112,19 @@ def test_a_letter_says_why_one_gets_it() -> None:
     assert "because you are registered as a seller" in text("invitation")
     for name in ("confirm-application", "application-refused"):
         assert "somebody gave this address with a reservation" in text(name)
+    of_kinds = {
+        "because you asked for the group purchase": ["id-issued-organizer"],
+        "because you organize the group purchase": ["payment-failed-charge-organizer"],
+        "because you are on the list of the group": ["id-issued-member", "deadline-reminder"],
+        "because you ordered in the group": ["order-waits", "order-counted", "order-refused"],
+        "because you take part in the group": ["favor-given", "payment-done-charge"],
+        "because you reserved in the auction": ["condition-improved", "contract-failed-applicant"],
+        "because you made an offer in the auction": ["offer-judged-shown", "right-intercepted"],
+        "because somebody asked for the links": ["links-again"],
+        "because you made offers in these auctions": ["offers-judged"],
+    }
+    for why, names in of_kinds.items():
+        assert all(why in text(name) for name in names), why
     for name in ("invitation", "confirm-order", "confirm-application", "application-refused"):
         assert "you take part" not in text(name)
 
@@ -119,4 +132,4 @@ def test_a_letter_says_why_one_gets_it() -> None:
 def test_a_letter_names_an_auction_by_its_product() -> None:
     said = text("offer-judged-shown").replace(f"/auctions/{AUCTION_ID}", "")
     assert AUCTION_ID not in said
-    assert "you take part in the auction of Olive oil" in said
+    assert "you made an offer in the auction of Olive oil" in said

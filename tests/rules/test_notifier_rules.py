@@ -91,8 +91,9 @@ def test_a_notice_is_queued_once_however_often_it_comes() -> None:
 
 def test_what_the_mailer_is_asked_is_the_notice_as_it_came() -> None:
     rows = taken(notice())
-    asked = deliveries.request(CALL, rows, T)
-    assert Notice.model_validate_json(asked.notice) == notice()
+    asked = deliveries.request(CALL, rows, T, {}, {})
+    assert asked is not None
+    assert asked.notices == (notice(),)
 
 
 def test_a_sent_letter_is_recorded_with_its_message_id_and_not_called_for_again() -> None:
@@ -400,7 +401,7 @@ def test_a_letter_that_was_asked_for_again_keeps_its_content(owner: str) -> None
     take(resend(), rows, T + 29 * DAY)
     rows[CALL].owner = owner
     deliveries.forget("due/forget/n1", rows, T + 30 * DAY)
-    assert deliveries.request(CALL, rows, T + 30 * DAY).notice
+    assert deliveries.request(CALL, rows, T + 30 * DAY, {}, {}).notices
     assert rows["due/forget/n1"] == Due(T + (31 if owner else 59) * DAY)
     assert told(rows).status == "queued"
 

@@ -25,6 +25,7 @@ MAIL = {
     "SMTP_TIMEOUT_FACTOR": "0.07",
     "LINK_SECRET": "only-for-tests, and long enough to sign",
     "MAIL_FROM": "jointbuy@shop.example",
+    "MERGE_MINUTES": "0",
 }
 
 

@@ -362,6 +362,7 @@ def test_nothing_that_is_marked_is_where_it_should_not_be(
         "SMTP_USERNAME": "marked",
         "SMTP_PASSWORD": marks.secret(),
         "MAIL_FROM": "shop@jointbuy.example",
+        "MERGE_MINUTES": "0",
         "STRIPE_API_KEY": marks.secret("sk_test_"),
         "STRIPE_API_URL": f"http://127.0.0.1:{stripe_port}",
         "STRIPE_WEBHOOK_SECRETS": webhook_secret,

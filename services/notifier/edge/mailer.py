@@ -27,7 +27,7 @@ from services.notifier.edge.dialogue import SERVICE_CLOSING
 from services.notifier.letters import (
     NoticeError,
     Sender,
-    letter,
+    letter_of,
 )
 from services.notifier.letters.enclosed import Enclosed, enclosed, paper_for
 from services.notifier.letters.links import SignedLinks
@@ -39,8 +39,8 @@ from texts.reasons import reason
 
 LETTERS = Counter(
     "jointbuy_letters_total",
-    "Tries to send a letter by outcome: sent, deferred, bounced, or too-late if its date had"
-    " passed. While the server is down, no tries are made.",
+    "Tries to send a letter by outcome: sent, deferred, bounced, too-late if its date had passed,"
+    " or unwanted if the recipient has unsubscribed. While the server is down, no tries are made.",
     ["kind", "outcome"],
 )
 REFUSALS = Counter(
@@ -82,6 +82,7 @@ class LetterCaller:
                 mail_from=address or settings.mail_from,
                 name=settings.mail_from_name,
                 page_url=settings.page_url.rstrip("/"),
+                postal_address=settings.mail_postal_address,
                 domain=(address or settings.mail_from).rpartition("@")[2] or "localhost",
             )
         except ValueError as error:
@@ -124,14 +125,19 @@ class LetterCaller:
         assert self._mailer is not None
         if request is None:
             return Unasked(rows.Reply("erased", "write", LetterReply.ERASED))
-        notice = Notice.model_validate_json(request.notice)
-        late = too_late(notice, request.wanted_at, datetime.now(UTC)) if self._is_live else ""
-        if late:
+        notice = request.notices[0]
+        if request.unwanted:
+            LETTERS.labels(notice.kind, "unwanted").inc()
+            return Unasked(rows.Reply("unwanted", "write", request.unwanted))
+        useful, late = self._useful(request)
+        if not useful:
             LETTERS.labels(notice.kind, "too-late").inc()
             return Unasked(rows.Reply("too-late", "write", late))
         try:
-            paper = await self._enclosed(notice, request.person)
-            written = letter(notice, request.person, self._sender, self._links, paper)
+            # No kind that is merged has a paper.
+            paper = await self._enclosed(useful[0], request.person)
+            more = (self._sender, self._links, request.sold_by, paper)
+            written = letter_of(notice.notice_id, useful, request.person, *more)
         except (AddressError, NoticeError) as error:
             why = reason(ADDRESSES, error.reason) if isinstance(error, AddressError) else str(error)
             LETTERS.labels(notice.kind, "bounced").inc()
@@ -180,6 +186,17 @@ class LetterCaller:
         if not made.is_attached:
             _log.warning("a PDF is too large to attach", notice=notice.notice_id, bytes=len(pdf))
         return made
+
+    def _useful(self, request: rows.Request) -> tuple[list[Notice], str]:
+        """The notices that are not too late, and what is said of the newest that is."""
+        useful, late = [], ""
+        now = datetime.now(UTC)
+        for notice in request.notices:
+            why = too_late(notice, request.wanted_at, now) if self._is_live else ""
+            late = why or late
+            if not why:
+                useful.append(notice)
+        return useful, late
 
     def _alarm(self, reply: Reply) -> None:
         """Log that a server refuses us; letters wait until ops have fixed the cause."""

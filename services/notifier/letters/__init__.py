@@ -5,7 +5,7 @@ values (``templates``, ``rules/labels``). ``layout`` makes text and HTML of them
 all into a message, and ``rules/headers`` writes headers that no typed text can add to.
 """
 
-from services.notifier.letters.letter import NoticeError, letter
+from services.notifier.letters.letter import NoticeError, letter, letter_of
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.written import Letter
 
@@ -15,4 +15,5 @@ __all__ = [
     "NoticeError",
     "Sender",
     "letter",
+    "letter_of",
 ]

@@ -1,7 +1,7 @@
-"""Writes the letter of a notice."""
+"""Writes the letter of a notice, or of several that were merged."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -12,10 +12,13 @@ from domain.mailboxes import ascii_domain, usable
 from domain.unverified import greetable
 from papers.codes import png_of
 from papers.transfer import Transfer
+from schemas.auctions import Seller
 from schemas.letters import OPTIONAL_KINDS, LetterKind, Notice, Says, missing
-from services.notifier.letters import layout
+from schemas.shops import Shop
+from services.notifier.letters import imprint, items, layout
 from services.notifier.letters.enclosed import Enclosed, account, to_pay
 from services.notifier.letters.figures import Figures
+from services.notifier.letters.items import Item
 from services.notifier.letters.layout import Mood
 from services.notifier.letters.sender import LinkMaker, Sender
 from services.notifier.letters.written import (
@@ -27,7 +30,7 @@ from services.notifier.letters.written import (
     part,
 )
 from services.notifier.rows import Person
-from services.notifier.rules import facts, headers
+from services.notifier.rules import businesses, facts, headers, merging
 from services.notifier.rules.labels import colon
 
 SUBJECT_MAX = 200
@@ -46,7 +49,16 @@ _MOODS: dict[str, Mood] = {
     "right-intercepted": "ask",
     "invitation": "ask",
     "deadline-reminder": "ask",
+    "order-waits": "ask",
+    "group-message": "plain",
+    "links-again": "plain",
 }
+#: Templates of letters that tell several notices of a kind.
+_OF_SEVERAL: dict[LetterKind, str] = {
+    "invitation": "invitations",
+    "offer-judged": "offers-judged",
+}
+_MOOD_OF_SEVERAL: Mood = "ask"
 
 
 class NoticeError(ValueError):
@@ -58,23 +70,69 @@ def letter(
     person: Person,
     sender: Sender,
     links: LinkMaker,
+    of: Shop | Seller | None = None,
     paper: Enclosed | None = None,
 ) -> Letter:
     """The letter of a notice, to its recipient alone; the same arguments give the same bytes.
 
-    ``paper`` is that of an invoice or a credit note.
+    ``of`` is who sells what it is about. ``paper`` is that of an invoice or a credit note.
 
-    Raises ``AddressError`` if no letter can go to the person's address, and ``NoticeError`` if
-    the notice says too little; their texts name the cause.
+    Raises ``AddressError`` if no letter can go to the person's address, and ``NoticeError`` if the
+    notice says too little; their texts name the cause.
     """
+    figures, is_named = _reads(person)
+    said = notice.says.model_copy(update={"party_id": _ANYONE})
+    if notice.kind == "links-again":
+        listed = items.held(notice, person.email, links, figures.language)
+        form = _form_of(notice, is_named, figures, sender, links, listed=listed)
+    else:
+        cause = (notice.kind, notice.about, notice.at, said)
+        enclosure = _Enclosure(paper.transfer, paper.is_attached) if paper else _NOTHING
+        form = _form(*cause, is_named, figures, sender, links, of, enclosure)
+    return _letter(notice, form, person, sender, links, of, paper)
+
+
+def letter_of(
+    notice_id: str,
+    notices: Sequence[Notice],
+    person: Person,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None = None,
+    paper: Enclosed | None = None,
+) -> Letter:
+    """The one letter of notices of a kind that were merged into this one's letter.
+
+    No kind that is merged has a ``paper``. Raises as ``letter`` does.
+    """
+    told = merging.told(notices)
+    newest = told[-1].model_copy(update={"notice_id": notice_id})
+    if len(told) == 1:
+        return letter(newest, person, sender, links, of, paper)
+    figures, is_named = _reads(person)
+    listed = items.digest(told, figures, lambda notice: _action(notice, links, None))
+    form = _form_of(newest, is_named, figures, sender, links, listed=listed)
+    return _letter(newest, form, person, sender, links, None)
+
+
+def _reads(person: Person) -> tuple[Figures, bool]:
+    """How a person writes figures, and whether a letter greets by name."""
+    return Figures.of(person.locale, person.time_zone), greetable(person.name) is not None
+
+
+def _letter(
+    notice: Notice,
+    form: "_Form",
+    person: Person,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None,
+    paper: Enclosed | None = None,
+) -> Letter:
+    """A form with its blanks filled in for a person. Raises ``AddressError``."""
     address = usable(person.email)
     name = greetable(person.name) or ""
-    said = notice.says.model_copy(update={"party_id": _ANYONE})
-    cause = (notice.kind, notice.about, notice.at, said)
-    figures = Figures.of(person.locale, person.time_zone)
-    enclosure = _Enclosure(paper.transfer, paper.is_attached) if paper else _NOTHING
-    form = _form(*cause, bool(name), figures, sender, links, enclosure)
-    values = {_NAME: name, _ACTION: _action(notice, links)}
+    values = {_NAME: name, _ACTION: _action(notice, links, of)}
     if notice.kind in OPTIONAL_KINDS:
         unsubscribe = links.unsubscribe(notice.recipient_id, person.email, notice.kind)
         values[_UNSUBSCRIBE] = unsubscribe
@@ -99,15 +157,19 @@ _ANYONE = "anyone"
 class _Form(NamedTuple):
     """The common part of letters that tell the same to people who write figures alike.
 
-    ``code`` and ``calendar`` are parts, or empty.
+    ``code`` and ``calendar`` are parts, or empty, and ``reply_to`` is a header's value, or empty. A
+    digest is in no thread, as it is about several auctions.
     """
 
     language: str
     subject: str
+    from_: str
+    reply_to: str
     text: TextForm
     html: TextForm
     code: str
     calendar: str
+    is_digest: bool
 
 
 class _Enclosure(NamedTuple):
@@ -130,24 +192,42 @@ def _form(
     figures: Figures,
     sender: Sender,
     links: LinkMaker,
+    of: Shop | Seller | None,
     enclosure: _Enclosure,
 ) -> _Form:
     notice = Notice.model_construct(
         notice_id="", kind=kind, recipient_id=_ANYONE, about=about, at=at, says=says
     )
+    return _form_of(notice, is_named, figures, sender, links, of, enclosure=enclosure)
+
+
+def _form_of(
+    notice: Notice,
+    is_named: bool,
+    figures: Figures,
+    sender: Sender,
+    links: LinkMaker,
+    of: Shop | Seller | None = None,
+    listed: Sequence[Item] = (),
+    enclosure: _Enclosure = _NOTHING,
+) -> _Form:
     if lacks := missing(notice):
-        raise NoticeError(f"a letter {kind} does not say {', '.join(lacks)}")
+        raise NoticeError(f"a letter {notice.kind} does not say {', '.join(lacks)}")
     name = _NAME if is_named else ""
-    content = _content(notice, name, sender, links, figures, enclosure)
-    text, html = layout.rendered(_mood(notice), content)
-    has_calendar = kind in DEADLINE_KINDS and facts.is_open(notice)
+    content = _content(notice, name, sender, links, figures, of, listed, enclosure)
+    is_digest = notice.kind in _OF_SEVERAL and bool(listed)
+    text, html = layout.rendered(_MOOD_OF_SEVERAL if is_digest else _mood(notice), content)
+    has_calendar = notice.kind in DEADLINE_KINDS and facts.is_open(notice) and not is_digest
     return _Form(
         figures.language,
         headers.text_value("Subject", content["subject"]),
+        headers.mailbox_value("From", content["heading"], usable(sender.mail_from)),
+        _reply_to(of),
         TextForm("plain", text, _BLANKS, begin=_BLANK),
         TextForm("html", html, _BLANKS, layout.escaped, _BLANK),
         _code_part(enclosure, sender),
         _calendar_part(notice, sender, content) if has_calendar else "",
+        is_digest,
     )
 
 
@@ -157,20 +237,31 @@ def _content(
     sender: Sender,
     links: LinkMaker,
     figures: Figures,
+    of: Shop | Seller | None,
+    listed: Sequence[Item],
     enclosure: _Enclosure,
 ) -> dict[str, Any]:
     """The content that text and HTML show; ``code`` names the picture of a QR code."""
     language = figures.language
-    transfer = enclosure.transfer
-    known = facts.values(notice, name, figures) | {"is_attached": enclosure.is_attached}
-    said = layout.sentences(notice.kind, language, known)
+    is_digest = notice.kind in _OF_SEVERAL and bool(listed)
+    presented = imprint.presented(of, sender, language)
+    known = {
+        **facts.values(notice, name, figures, of),
+        "is_attached": enclosure.is_attached,
+        "is_digest": is_digest,
+        "number_listed": len(listed),
+        "brand": sender.name,
+        "replies_reach_seller": bool(_reply_to(of)),
+    }
+    said = layout.sentences(_OF_SEVERAL[notice.kind] if is_digest else notice.kind, language, known)
     frame = layout.sentences("frame", language, known)
-    tiles, below = facts.rows(notice, known, language)
-    code = None
+    tiles, below = ([], []) if is_digest else facts.rows(notice, known, language)
+    transfer, code = enclosure.transfer, None
     if transfer is not None:
         tiles = [*to_pay(transfer, figures), *tiles]
         below = [*account(transfer, figures), *below]
         code = transfer.code and _code_name(transfer, sender)
+    has_page = not is_digest and notice.kind != "links-again"
     return {
         **frame,
         **said,
@@ -178,33 +269,41 @@ def _content(
         "language": language,
         "subject": headers.clean(said["subject"], SUBJECT_MAX),
         "lead": layout.paragraphs(said["lead"], language),
+        "quote": facts.words(notice),
         "tiles": tiles,
         "facts": below,
         "code": code,
-        "action": {"label": said["action"], "url": _ACTION},
+        "items": listed,
+        "action": {"label": said["action"], "url": _ACTION} if said["action"] else None,
         "closing": layout.paragraphs(said["closing"], language),
         "colon": colon(language),
-        "page": links.page(facts.room_of(notice), notice.about),
+        "page": links.page(facts.room_of(notice), notice.about) if has_page else None,
         "unsubscribe": _UNSUBSCRIBE if notice.kind in OPTIONAL_KINDS else None,
         "brand": sender.name,
         "page_url": sender.page_url,
+        **presented,
     }
 
 
-def _action(notice: Notice, links: LinkMaker) -> str:
+def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
     """Where the letter's button leads."""
-    if notice.says.application_id is not None and notice.kind == "confirm-application":
-        return links.confirm(notice.about, notice.says.application_id)
-    if notice.kind == "confirm-order":
-        return links.confirm_order(notice)
-    if notice.kind == "id-issued" and notice.says.role == "organizer":
-        return links.organizer(notice.about, notice.says.party_id)
-    is_payers = notice.kind in ("payment-done", "payment-failed")
-    if is_payers and notice.says.role != "organizer":
-        return links.payments(notice.about, notice.says.party_id, notice.says.order_id or "")
-    if facts.can_counter(notice):
-        return links.counter_offer(notice.about, notice.says.party_id)
-    return links.page(facts.room_of(notice), notice.about)
+    says = notice.says
+    is_payers = notice.kind in ("order-waits", "payment-done", "payment-failed")
+    if of is not None and (link := businesses.order_link(notice, of)):
+        url = link
+    elif notice.kind == "confirm-application" and says.application_id is not None:
+        url = links.confirm(notice.about, says.application_id)
+    elif notice.kind == "confirm-order":
+        url = links.confirm_order(notice)
+    elif notice.kind == "id-issued" and says.role == "organizer":
+        url = links.organizer(notice.about, says.party_id)
+    elif is_payers and says.role != "organizer":
+        url = links.payments(notice.about, says.party_id, says.order_id or "")
+    elif facts.can_counter(notice):
+        url = links.counter_offer(notice.about, says.party_id)
+    else:
+        url = links.page(facts.room_of(notice), notice.about)
+    return url
 
 
 def _mood(notice: Notice) -> Mood:
@@ -228,19 +327,19 @@ def _headers(
 ) -> list[tuple[str, str]]:
     """All but the type of the content."""
     domain = ascii_domain(sender.domain)
-    thread = headers.thread_id(notice.about, domain)
+    thread = "" if form.is_digest else headers.thread_id(notice.about, domain)
     optional = (
         ("List-Unsubscribe", f"<{unsubscribe}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     )
     return [
-        ("From", _from(sender)),
+        ("From", form.from_),
+        *((("Reply-To", form.reply_to),) if form.reply_to else ()),
         ("To", to),
         ("Subject", form.subject),
         ("Date", _date(notice.at)),
         ("Message-ID", headers.message_id(notice.notice_id, domain)),
-        ("In-Reply-To", thread),
-        ("References", thread),
+        *((("In-Reply-To", thread), ("References", thread)) if thread else ()),
         ("Auto-Submitted", "auto-generated"),
         ("Content-Language", form.language),
         ("X-Jointbuy-Kind", notice.kind),
@@ -249,9 +348,10 @@ def _headers(
     ]
 
 
-@lru_cache(maxsize=64)
-def _from(sender: Sender) -> str:
-    return headers.mailbox_value("From", sender.name, usable(sender.mail_from))
+def _reply_to(of: Shop | Seller | None) -> str:
+    """The seller's address as the header's value; empty if it is not known."""
+    email = businesses.email_of(of) if of is not None else None
+    return headers.mailbox_value("Reply-To", "", email) if email else ""
 
 
 _date = lru_cache(maxsize=1024)(format_datetime)

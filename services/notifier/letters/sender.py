@@ -1,7 +1,9 @@
 """Who sends letters, and what makes the links in them."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from ipaddress import ip_address
+from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from domain.mailboxes import AddressError, ascii_domain, usable
 from schemas.letters import Notice
@@ -9,10 +11,13 @@ from services.notifier.rules.labels import Room
 from texts.facts import ADDRESSES
 from texts.reasons import reason
 
+#: Last labels of names that only some networks know (RFC 6761, 6762, 9476).
+_LOCAL: Final = frozenset({"localhost", "local", "internal", "test", "invalid", "alt"})
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """In whose name letters go out.
+    """In whose name letters go out; ``postal_address`` may be empty or have several lines.
 
     ``page_url`` is where the public pages are, without a slash at its end; ``domain`` makes
     Message-IDs and the ids of calendar entries ours. Raises ``ValueError`` when the first or the
@@ -23,6 +28,7 @@ class Sender:
     name: str
     page_url: str
     domain: str
+    postal_address: str = ""
 
     def __post_init__(self) -> None:
         for given, check in ((self.mail_from, usable), (self.domain, ascii_domain)):
@@ -36,6 +42,23 @@ class Sender:
                     f"letters can't come from {given!r}: each letter and each reply would need"
                     " SMTPUTF8: take an address with only ASCII characters before the @"
                 )
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether the pages are public, so that mail programs can fetch images from them."""
+        return _is_public(self.page_url)
+
+
+def _is_public(url: str) -> bool:
+    """Whether a URL is encrypted, and of a host that is known everywhere by its name or number."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme != "https" or host.rpartition(".")[2] in _LOCAL:
+        return False
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return "." in host
 
 
 class LinkMaker(Protocol):

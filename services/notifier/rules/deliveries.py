@@ -3,6 +3,8 @@
 Where the design is silent, the reading that loses nothing:
 
 - A letter is known by its notice's id; a notice that comes again changes nothing.
+- Some optional letters wait a few minutes, and several notices become one letter (``merging``).
+  Preferences and refused addresses are looked at again when it is sent.
 - If the server can't be reached or refuses the login, letters wait without a try until it works
   again (``runtime.breaker``). A 4xx to the letter makes its own pauses grow, and so does a 5xx
   about the sender.
@@ -16,6 +18,7 @@ Where the design is silent, the reading that loses nothing:
   where it is about us. A letter that is given up after days suppresses nothing.
 - Letters that are part of a contract go to a suppressed address no more than others.
 - After thirty days a letter can't be sent again by hand; that it was sent is known for good.
+- A notice that was merged and is sent again by hand has a letter of its own.
 """
 
 from collections.abc import Sequence
@@ -49,6 +52,8 @@ from services.notifier.rows import (
     preference_name,
 )
 from services.notifier.rows import Preference as PreferenceRow
+from services.notifier.rules import merging
+from services.notifier.rules.businesses import Sellers, Shops, sold_by
 
 TRIED_FOR = timedelta(days=3)
 #: How long a letter waits for its recipient's address.
@@ -63,8 +68,13 @@ PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 30, 60, 120, 240))
 # --- what comes in -------------------------------------------------------------------------------
 
 
-def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Queue a letter once, unless its recipient does not want it or the address is suppressed."""
+def take_notice(
+    message: Notice, rows: Rows, now: datetime, *_: object, merge_for: timedelta
+) -> Sequence[Message]:
+    """Queue a letter once, unless its recipient does not want it or the address is suppressed.
+
+    ``merge_for`` is how long letters wait for others of their kind; 0: not at all.
+    """
     name = letter_name(message.notice_id)
     if name in rows:
         return ()
@@ -85,22 +95,37 @@ def take_notice(message: Notice, rows: Rows, now: datetime) -> Sequence[Message]
         rows[name] = letter
         _wait_for_address(message.notice_id, rows, now)
     else:
-        send_or_suppress(message.notice_id, letter, person, rows, since=now)
+        send_or_suppress(message, letter, person, rows, since=now, merge_for=merge_for)
     return ()
 
 
 def send_or_suppress(
-    notice_id: str, letter: Letter, person: Person, rows: Rows, *, since: datetime
+    notice: Notice,
+    letter: Letter,
+    person: Person,
+    rows: Rows,
+    *,
+    since: datetime,
+    merge_for: timedelta,
 ) -> None:
     """Have a letter sent, unless the person does not want it or the address is suppressed.
 
-    The letter is queued as of its ``at``; ``since`` is when it was first wanted.
+    The letter is queued as of its ``at``; ``since`` is when it was first wanted. It may join one
+    that waits, or wait for others itself.
     """
+    name, now = letter_name(notice.notice_id), letter.at
     if reason := _reason_to_suppress(letter.kind, person, rows):
-        rows[letter_name(notice_id)] = replace(letter, status="suppressed", reply=reason)
-    else:
-        rows[letter_name(notice_id)] = letter
-        rows[call_name(notice_id)] = Call(at=letter.at, since=since)
+        rows[name] = replace(letter, status="suppressed", reply=reason)
+        return
+    merges = merging.can_merge(notice.kind) and bool(merge_for)
+    if merges and (first := merging.join(notice, rows, now, merge_for)):
+        rows[name] = replace(letter, status="suppressed", reply=f"{LetterReply.MERGED} {first}")
+        return
+    rows[name] = letter
+    pause = merging.pause(notice, now, merge_for) if merges else timedelta(0)
+    rows[call_name(notice.notice_id)] = Call(at=now + pause, since=since)
+    if merges:
+        merging.begin(notice, rows)
 
 
 def _wait_for_address(notice_id: str, rows: Rows, now: datetime) -> None:
@@ -110,7 +135,9 @@ def _wait_for_address(notice_id: str, rows: Rows, now: datetime) -> None:
     rows[DUE("address", notice_id)] = Due(until)
 
 
-def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[Message]:
+def take_preference(
+    message: Preference, rows: Rows, now: datetime, *_: object
+) -> Sequence[Message]:
     """Keep the latest word, by its own time; letters that wait for another try go by it too."""
     name = preference_name(message.kind, message.mailbox)
     before = rows.get(name)
@@ -119,7 +146,7 @@ def take_preference(message: Preference, rows: Rows, now: datetime) -> Sequence[
     return ()
 
 
-def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message]:
+def resend(message: LetterResend, rows: Rows, now: datetime, *_: object) -> Sequence[Message]:
     """Send a letter again now, whatever became of it; its address is tried again too."""
     name = letter_name(message.notice_id)
     letter = rows.get(name)
@@ -142,7 +169,7 @@ def resend(message: LetterResend, rows: Rows, now: datetime) -> Sequence[Message
     return ()
 
 
-def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
+def forget(row_name: Name[Due], rows: Rows, now: datetime, *_: object) -> Sequence[Message]:
     """Delete a letter's content and keep its outcome.
 
     A letter that still waits is given up, unless somebody asked for it since.
@@ -158,6 +185,7 @@ def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
     if call is not None:
         del rows[call_name(notice_id)]
         letter = rows[letter_name(notice_id)]
+        merging.end(notice_id, letter, rows)
         rows[letter_name(notice_id)] = replace(
             letter,
             version=letter.version + 1,
@@ -174,15 +202,33 @@ def forget(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
 # --- what goes out -------------------------------------------------------------------------------
 
 
-def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request | None:
+def request(
+    row_name: Name[Call], rows: Rows, now: datetime, shops: Shops, sellers: Sellers
+) -> Request | None:
     """What the mailer is to send; ``None`` if the person was erased while it was under way."""
-    content = rows.get(content_name(row_name.rpartition("/")[2]))
+    notice_id = row_name.rpartition("/")[2]
+    content = rows.get(content_name(notice_id))
     if content is None:
         return None
-    return Request(notice=content.notice, person=rows[PERSON], wanted_at=rows[row_name].since)
+    others = (rows.get(content_name(each)) for each in content.merged)
+    notices = [
+        Notice.model_validate_json(each.notice) for each in (content, *others) if each is not None
+    ]
+    letter, since = rows[letter_name(notice_id)], rows[row_name].since
+    is_asked_for_again = since > letter.queued_at
+    person = rows[PERSON]
+    return Request(
+        notices=tuple(notices),
+        person=person,
+        wanted_at=since,
+        sold_by=sold_by(max(notices, key=lambda notice: notice.at), shops, sellers),
+        unwanted="" if is_asked_for_again else _reason_to_suppress(letter.kind, person, rows),
+    )
 
 
-def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Sequence[Message]:
+def settle(
+    row_name: Name[Call], reply: Reply, rows: Rows, now: datetime, *_: object
+) -> Sequence[Message]:
     """Record what became of a try; another is due later unless that was for good."""
     notice_id = row_name.rpartition("/")[2]
     name = letter_name(notice_id)
@@ -200,9 +246,10 @@ def settle(row_name: Name[Call], reply: Reply, rows: Rows, now: datetime) -> Seq
         message_id=reply.message_id or letter.message_id,
     )
     del rows[row_name]
+    merging.end(notice_id, letter, rows)
     if reply.outcome == "sent":
         rows[name] = replace(tried, status="sent")
-    elif reply.outcome in ("too-late", "erased"):
+    elif reply.outcome in ("too-late", "unwanted", "erased"):
         rows[name] = replace(tried, status="suppressed", attempts=letter.attempts)
     elif reply.outcome == "bounced":
         rows[name] = replace(tried, status="bounced")

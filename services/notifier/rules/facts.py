@@ -10,13 +10,17 @@ from typing import Any, NamedTuple, Protocol
 
 from domain.letters import is_about_auction
 from domain.money import CURRENCIES
-from domain.unverified import LEFT_OUT, without_links
+from domain.unverified import without_links
+from schemas.auctions import Seller
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
+from schemas.orders import WORDS_MAX
 from schemas.parts import SUM_MAX, Problem
 from schemas.reasons import OfferReason, PaymentFailure, ReturnRefusal
 from schemas.refusals import ProblemCode
-from services.notifier.rules import labels
-from services.notifier.rules.headers import NAME_MAX, clean
+from schemas.shops import Shop
+from services.notifier.rules import businesses, labels
+from services.notifier.rules.headers import ID_MAX, NAME_MAX, clean
+from services.notifier.rules.headers import unverified as _unverified
 from services.notifier.rules.labels import Room
 from texts.catalogue import paragraph, texts
 from texts.facts import APPLICATIONS, PAYMENTS
@@ -31,7 +35,6 @@ from texts.reasons import (
 )
 
 #: Longest texts of others in a letter, in characters.
-ID_MAX = 64
 TEXT_MAX = 500
 SHORT_MAX = 80
 
@@ -49,22 +52,34 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
 
 #: By kind: the large rows, and those below; ``label=value`` where their names differ.
 _ROWS: dict[str, tuple[str, str]] = {
-    "id-issued": ("group_id goal=number", "product price opens deadline"),
+    "id-issued": ("group_id goal=number", "product price opens deadline sold_by=seller delivery"),
     "confirm-order": (
         "quantity confirm_by",
-        "product value group_id order",
+        "product value group_id order sold_by=seller",
+    ),
+    "order-waits": (
+        "value pay_by",
+        "product quantity group_id deadline order sold_by=seller method",
     ),
     "order-counted": (
         "quantity progress",
         "product value group_id deadline order source",
     ),
-    "order-refused": ("", "product quantity_refused=quantity order source group_id"),
-    "favor-given": ("favor=off favor_percent=percent", "gift product quantity value group_id"),
-    "payment-done": ("code", "product number=number_of_paper amount method group_id=about payment"),
-    "payment-failed": ("", "amount method group_id=about payment"),
+    "order-refused": ("", "product quantity_refused=quantity order source contact group_id"),
+    "group-message": ("", "product group_id sold_by=seller"),
+    "links-again": ("", ""),
+    "favor-given": (
+        "favor=off favor_percent=percent",
+        "gift product quantity value group_id sold_by=seller delivery contact",
+    ),
+    "payment-done": (
+        "code",
+        "product number=number_of_paper amount method group_id=about payment sold_by=seller",
+    ),
+    "payment-failed": ("", "amount method group_id=about payment sold_by=seller contact"),
     "confirm-application": (
         "quantity shown_price",
-        "product own_sum shown_minimum deadline",
+        "product own_sum shown_minimum deadline sold_by=seller",
     ),
     "application-refused": ("", "product quantity_refused=quantity quantity_max"),
     "right-intercepted": (
@@ -74,7 +89,8 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "contract-concluded": (
         "shown_price reservations",
-        "product shown_minimum applicants quantity own_sum contract_sum on",
+        "product shown_minimum applicants quantity own_sum contract_sum on sold_by=seller contact"
+        " delivery",
     ),
     "contract-failed": (
         "reservations shown_minimum",
@@ -82,7 +98,8 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "condition-improved": (
         "shown_price before_price",
-        "product quantity own_sum shown_minimum before_minimum reservations applicants deadline",
+        "product quantity own_sum shown_minimum before_minimum reservations applicants deadline"
+        " sold_by=seller",
     ),
     "invitation": (
         "shown_price reservations",
@@ -93,7 +110,7 @@ _ROWS: dict[str, tuple[str, str]] = {
         "product own_price=price own_minimum=minimum"
         " shown_price_now=shown_price shown_minimum_now=shown_minimum deadline",
     ),
-    "deadline-reminder": ("progress group_id", "product deadline"),
+    "deadline-reminder": ("progress group_id", "product price deadline sold_by=seller contact"),
 }
 
 
@@ -149,23 +166,24 @@ def can_counter(notice: Notice) -> bool:
     return notice.kind in ("invitation", "right-intercepted") and is_open(notice)
 
 
-def values(notice: Notice, name: str, writes: Writes) -> dict[str, Any]:
+def values(
+    notice: Notice, name: str, writes: Writes, of: Shop | Seller | None = None
+) -> dict[str, Any]:
     """The values that sentences of a letter may name, written for its recipient of that name.
 
-    The name is one that may be greeted, the blank for one, or empty.
+    The name is one that may be greeted, the blank for one, or empty. ``of`` is who sells.
     """
     says, language = notice.says, writes.language
     room = room_of(notice)
     return {
         "name": clean(name, NAME_MAX) or None,
         **_of_what(notice, language),
+        **_of_seller(notice, of, language),
         **_amounts(says, writes),
         **_counts(says, writes),
         **_times(notice, writes),
         **_codes(notice, writes),
-        "is_unconfirmed": notice.kind == "confirm-order",
-        "is_of_stranger": notice.kind in ("confirm-application", "application-refused"),
-        "is_invitation": notice.kind == "invitation",
+        "kind": notice.kind,
         "optional": notice.kind in OPTIONAL_KINDS,
         "kind_name": texts(language).gettext(labels.KINDS[notice.kind]),
         "room": room,
@@ -175,7 +193,7 @@ def values(notice: Notice, name: str, writes: Writes) -> dict[str, Any]:
 def rows(notice: Notice, known: Mapping[str, Any], language: str) -> tuple[list[Row], list[Row]]:
     """The large rows, and those below; ``known`` are the letter's ``values``."""
     large, small = _ROWS[notice.kind]
-    left_out = _left_out(known)
+    left_out = _left_out(notice, known)
     names = _other_labels(notice, known)
 
     def picked(labelled: str) -> Iterator[Row]:
@@ -189,7 +207,7 @@ def rows(notice: Notice, known: Mapping[str, Any], language: str) -> tuple[list[
     return list(picked(large)), list(picked(small))
 
 
-def _left_out(known: Mapping[str, Any]) -> frozenset[str]:
+def _left_out(notice: Notice, known: Mapping[str, Any]) -> frozenset[str]:
     """Labels of rows that would repeat another row, or mislead."""
     left_out: set[str] = set()
     if not known["is_cheaper"]:
@@ -204,6 +222,8 @@ def _left_out(known: Mapping[str, Any]) -> frozenset[str]:
         left_out |= {"payment", "method"}  # the paper's number is the one that people need
     if known["is_cancelled"]:
         left_out.add("favor_percent")
+    if notice.kind == "favor-given" and not known["gift"]:
+        left_out |= {"contact", "delivery"}  # the goods have been ordered long since
     return frozenset(left_out)
 
 
@@ -216,6 +236,8 @@ def _other_labels(notice: Notice, known: Mapping[str, Any]) -> Mapping[str, str]
         names["favor"] = "amount"
     if notice.says.closes_at is not None and not known["is_open"]:
         names["deadline"] = "closed"
+    if known["is_sold_by_known"]:
+        names["source"] = "sold_by"
     return names
 
 
@@ -238,8 +260,27 @@ def _of_what(notice: Notice, language: str) -> dict[str, Any]:
         "number_of_paper": says.billed and _id(says.billed.payment.number or ""),
         "code": says.code and _id(says.code),
         "gift": (says.gift and _unverified(says.gift)) or None,
-        "seller": (says.seller_name and _unverified(says.seller_name)) or None,
         "method": says.method and texts(language).gettext(labels.METHODS[says.method]),
+    }
+
+
+def _of_seller(notice: Notice, of: Shop | Seller | None, language: str) -> dict[str, Any]:
+    """Who sells, and how to reach them; a source of orders has the seller's name if it is known."""
+    says = notice.says
+    if of is None:
+        seller = (says.seller_name and _unverified(says.seller_name)) or None
+        nothing = dict.fromkeys(("contact", "delivery"))
+        return {**nothing, "seller": seller, "is_sold_by_known": False, "is_order_link": False}
+    name = businesses.name_of(of)
+    ways = (businesses.email_of(of), businesses.phone_of(of))
+    between = texts(language).pgettext("between two ways to reach somebody", ", ")
+    return {
+        "seller": name,
+        **({"source": name} if says.source else {}),
+        "contact": between.join(filter(None, ways)) or None,
+        "delivery": (of.delivery and without_links(clean(of.delivery, TEXT_MAX))) or None,
+        "is_sold_by_known": True,
+        "is_order_link": businesses.order_link(notice, of) is not None,
     }
 
 
@@ -315,12 +356,15 @@ def _missing(number: int | None, goal: int | None) -> int | None:
 
 def _times(notice: Notice, writes: Writes) -> dict[str, Any]:
     opens_at, closes_at = notice.says.opens_at, notice.says.closes_at
+    pay_by = notice.says.pay_by
     return {
         "on": writes.day(notice.at),
         "opens": opens_at and writes.full(opens_at),
         "opens_short": opens_at and writes.minute(opens_at),
         "deadline": closes_at and writes.full(closes_at),
         "deadline_short": closes_at and writes.minute(closes_at),
+        "pay_by": pay_by and writes.full(pay_by),
+        "pay_by_short": pay_by and writes.minute(pay_by),
         "confirm_by": notice.says.confirm_by and writes.full(notice.says.confirm_by),
         "confirm_by_short": notice.says.confirm_by and writes.minute(notice.says.confirm_by),
         "is_open": is_open(notice),
@@ -392,10 +436,10 @@ def _in_money(problem: Problem, says: Says, writes: Writes) -> Problem:
     return problem.model_copy(update={"code": ProblemCode.OUT_OF_RANGE, "params": written})
 
 
-def _unverified(text: str) -> str:
-    """A text of others on one line, without links; empty if nothing else is left."""
-    said = without_links(clean(text, NAME_MAX))
-    return said if said.strip(f"{LEFT_OUT} ") else ""
+def words(notice: Notice) -> list[str]:
+    """The lines of an organizer's words, without links."""
+    lines = (notice.says.words or "").splitlines()
+    return [without_links(clean(line, WORDS_MAX)) for line in lines]
 
 
 def _id(text: str) -> str:

@@ -9,6 +9,8 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 
+from domain.unverified import LEFT_OUT, without_links
+
 #: C0, C1, marks and overrides of direction, separators of lines, half surrogates.
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+"
@@ -23,6 +25,8 @@ LINE_MAX = 76
 #: With these the first word, after the longest name of a header that has words, fits its line.
 WORD_BYTES_MAX = 39
 NAME_MAX = 200
+#: Of an id in a letter, in characters.
+ID_MAX = 64
 
 
 def proper(name: str, value: str) -> str:
@@ -44,6 +48,12 @@ def clean(text: str, longest: int) -> str:
     """A text on one line, without what can't be seen, and not longer than that."""
     seen = _UNSEEN.sub(" ", text).strip()
     return seen if len(seen) <= longest else f"{seen[: longest - 1].rstrip()}…"
+
+
+def unverified(text: str) -> str:
+    """A text of others on one line, without links; empty if nothing else is left."""
+    said = without_links(clean(text, NAME_MAX))
+    return said if said.strip(f"{LEFT_OUT} ") else ""
 
 
 def text_value(header: str, text: str) -> str:

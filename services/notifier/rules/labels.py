@@ -5,6 +5,7 @@ Sentences of letters are in ``templates/``; translations of both are in ``texts/
 
 from typing import Literal
 
+from schemas.letters import HeldRole
 from texts.catalogue import mark, texts
 
 Room = Literal["groups", "auctions"]
@@ -15,6 +16,7 @@ LABELS: dict[str, str] = {
     "account": mark("Account"),
     "bic": mark("BIC"),
     "code": mark("Code"),
+    "contact": mark("Contact"),
     "amount": mark("Amount"),
     "applicants": mark("Buyers"),
     "before_minimum": mark("Minimum before"),
@@ -22,6 +24,7 @@ LABELS: dict[str, str] = {
     "confirm_by": mark("Confirm before"),
     "contract_sum": mark("Contract total"),
     "deadline": mark("Closes"),
+    "delivery": mark("Delivery"),
     "favor": mark("Your discount"),
     "favor_percent": mark("Percent off"),
     "gift": mark("Gift"),
@@ -40,6 +43,7 @@ LABELS: dict[str, str] = {
     "own_minimum": mark("Your minimum"),
     "own_price": mark("Your price"),
     "own_sum": mark("Your total"),
+    "pay_by": mark("Pay before"),
     "payee": mark("Payee"),
     "payment": mark("Payment number"),
     "price": mark("Price each"),
@@ -50,11 +54,13 @@ LABELS: dict[str, str] = {
     "quantity_refused": mark("Quantity"),
     "reference": mark("Reference"),
     "reservations": mark("Reserved"),
+    "result": mark("Result"),
     "return": mark("Return number"),
     "shown_minimum": mark("Minimum reservations"),
     "shown_minimum_now": mark("Minimum shown"),
     "shown_price": mark("Price each"),
     "shown_price_now": mark("Price shown"),
+    "sold_by": mark("Sold by"),
     "source": mark("Shop"),
     "step": mark("Smallest price cut"),
     "value": mark("Order value"),
@@ -64,8 +70,11 @@ LABELS: dict[str, str] = {
 KINDS: dict[str, str] = {
     "id-issued": mark("new group purchases"),
     "confirm-order": mark("orders to confirm"),
+    "order-waits": mark("orders that wait for their payment"),
     "order-counted": mark("orders that count"),
     "order-refused": mark("orders that do not count"),
+    "group-message": mark("messages from organizers"),
+    "links-again": mark("your links"),
     "favor-given": mark("discounts"),
     "payment-done": mark("payments"),
     "payment-failed": mark("failed payments"),
@@ -84,6 +93,19 @@ METHODS: dict[str, str] = {
     "shop": mark("at the shop"),
     "card": mark("card"),
     "invoice": mark("invoice"),
+}
+
+
+#: What a person may do by a link, and the words of the link.
+HELD: dict[HeldRole, tuple[str, str]] = {
+    "organizer": (
+        mark("You organize this group purchase."),
+        mark("Go to your organizer's page"),
+    ),
+    "seller": (mark("You sell here."), mark("Sign in as a seller")),
+    "payer": (mark("You pay in this group purchase."), mark("See your payments")),
+    "member": (mark("You buy in this group purchase."), mark("Go to your order")),
+    "applicant": (mark("You reserved in this auction."), mark("Withdraw your reservation")),
 }
 
 

@@ -13,7 +13,7 @@ person. Its letter then waits for an hour.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from domain.mailboxes import AddressError, usable
@@ -30,6 +30,7 @@ from runtime.rows import (
     next_rows,
 )
 from schemas import people
+from schemas.letters import Notice
 from schemas.parts import Message
 from schemas.reasons import LetterReply
 from services.notifier.rows import (
@@ -37,6 +38,7 @@ from services.notifier.rows import (
     CONTENTS,
     ERASED,
     LETTERS,
+    MERGING,
     PERSON,
     SUPPRESSED,
     Chunk,
@@ -73,7 +75,9 @@ def _digest(person_id: str, email: str) -> str:
     return sha256(f"{person_id}\x00{address.lower()}".encode()).hexdigest()[:32]
 
 
-def take_person(message: people.Person, rows: Rows, now: datetime) -> Sequence[Message]:
+def take_person(
+    message: people.Person, rows: Rows, now: datetime, *_: object, merge_for: timedelta
+) -> Sequence[Message]:
     """Keep the newest address; letters that waited for it go out."""
     before = rows.get(PERSON)
     if before is not None:
@@ -82,10 +86,10 @@ def take_person(message: people.Person, rows: Rows, now: datetime) -> Sequence[M
         return ()
     rows[PERSON] = person_row(message)
     drop(rows, ERASED)
-    return release(rows, now)
+    return release(rows, now, merge_for=merge_for)
 
 
-def release(rows: Rows, now: datetime) -> Sequence[Message]:
+def release(rows: Rows, now: datetime, *_: object, merge_for: timedelta) -> Sequence[Message]:
     """Send the next letters that waited for the address."""
     person = rows[PERSON]
     page = next_rows(rows, WAITING)
@@ -94,12 +98,13 @@ def release(rows: Rows, now: datetime) -> Sequence[Message]:
         letter = rows[LETTERS(notice_id)]
         del rows[name], rows[DUE("address", notice_id)]
         again = replace(letter, version=letter.version + 1, at=now)
-        send_or_suppress(notice_id, again, person, rows, since=waiting.arrived_at)
+        notice = Notice.model_validate_json(rows[CONTENTS(notice_id)].notice)
+        send_or_suppress(notice, again, person, rows, since=waiting.arrived_at, merge_for=merge_for)
     _go_on(_RELEASE, rows, is_over=len(page) < ROWS_PER_CALL)
     return ()
 
 
-def give_up(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]:
+def give_up(row_name: Name[Due], rows: Rows, now: datetime, *_: object) -> Sequence[Message]:
     """No address has come in time for a letter."""
     notice_id = row_name.rpartition("/")[2]
     del rows[WAITING(notice_id)]
@@ -107,22 +112,23 @@ def give_up(row_name: Name[Due], rows: Rows, now: datetime) -> Sequence[Message]
     return ()
 
 
-def erase(message: people.PersonErased, rows: Rows, now: datetime) -> Sequence[Message]:
+def erase(message: people.PersonErased, rows: Rows, now: datetime, *_: object) -> Sequence[Message]:
     """Delete a person's address, and all that was to be sent there."""
     drop(rows, PERSON)
     rows[ERASED] = Erased(now)
     return erase_more(rows, now)
 
 
-def erase_more(rows: Rows, now: datetime) -> Sequence[Message]:
+def erase_more(rows: Rows, now: datetime, *_: object) -> Sequence[Message]:
     """Delete the next contents of letters, and at last what servers said of the addresses."""
     page = next_rows(rows, CONTENTS)
-    for name, _ in page:
+    for name, _content in page:
         notice_id = CONTENTS.part(name)
         drop(rows, name, DUE("forget", notice_id), DUE("address", notice_id))
         if _stop(notice_id, rows):
             _end(notice_id, LetterReply.ERASED, rows, now)
-    _go_on(_ERASE, rows, is_over=len(page) < ROWS_PER_CALL and not drop_some(rows, [SUPPRESSED]))
+    is_over = len(page) < ROWS_PER_CALL and not drop_some(rows, [SUPPRESSED, MERGING])
+    _go_on(_ERASE, rows, is_over=is_over)
     return ()
 
 

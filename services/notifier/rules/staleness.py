@@ -1,23 +1,28 @@
 """The time until which a letter is useful; after it, the letter would mislead.
 
 A letter may wait long while the mail server is down. A reminder after its deadline, an invitation
-to an auction that is over, or a link that has expired is not sent any more. All other kinds tell
-how something ended or what somebody has, owes or gets, so they are sent however late.
+to an auction that is over, a link that has expired, or links that somebody asked for a day ago are
+not sent any more. All other kinds tell how something ended or what somebody has, owes or gets, so
+they are sent however late.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.letters import LetterKind, Notice
 from schemas.reasons import LetterReply
 
-#: The field of a notice with the time after which a letter of the kind is useless.
-_UNTIL: dict[LetterKind, str] = {
-    "deadline-reminder": "closes_at",
-    "invitation": "closes_at",
-    "condition-improved": "closes_at",
-    "confirm-application": "closes_at",
-    "confirm-order": "confirm_by",
+#: The fields of a notice with the time after which a letter of the kind is useless; the first that
+#: the notice has counts.
+_UNTIL: dict[LetterKind, tuple[str, ...]] = {
+    "deadline-reminder": ("closes_at",),
+    "invitation": ("closes_at",),
+    "condition-improved": ("closes_at",),
+    "confirm-application": ("closes_at",),
+    "confirm-order": ("confirm_by",),
+    "order-waits": ("pay_by", "closes_at"),
 }
+#: How long after the notice a letter of the kind is useless.
+_FOR: dict[LetterKind, timedelta] = {"links-again": timedelta(hours=24)}
 
 
 def too_late(notice: Notice, wanted_at: datetime, now: datetime) -> str:
@@ -25,7 +30,14 @@ def too_late(notice: Notice, wanted_at: datetime, now: datetime) -> str:
 
     A letter that `jointbuy letters resend` asked for after that time is sent anyway.
     """
-    until: datetime | None = getattr(notice.says, _UNTIL.get(notice.kind, ""), None)
+    until = _useful_until(notice)
     if until is None or not wanted_at < until <= now:
         return ""
     return f"{LetterReply.NOT_SENT}: it was useful until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _useful_until(notice: Notice) -> datetime | None:
+    if (lasts := _FOR.get(notice.kind)) is not None:
+        return notice.at + lasts
+    times = (getattr(notice.says, field) for field in _UNTIL.get(notice.kind, ()))
+    return next((each for each in times if each is not None), None)

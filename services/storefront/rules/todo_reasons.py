@@ -29,7 +29,10 @@ _REASONS: Final = {
     ("invoice", "refund", "failed"): PaymentReason.TRANSFER_BACK_FAILED,
 }
 #: Replies about letters that need nobody.
-_LEFT_OUT: Final = (LetterReply.UNSUBSCRIBED, LetterReply.NOT_SENT, LetterReply.ERASED)
+_LEFT_OUT: Final = (
+    *(LetterReply.UNSUBSCRIBED, LetterReply.NOT_SENT),
+    *(LetterReply.ERASED, LetterReply.MERGED),
+)
 #: A payment that was made, and is disputed: its provider waits for an answer.
 _TAKES_MONEY: Final = frozenset({"charge", "capture"})
 _IN_DISPUTE: Final = ("succeeded", PaymentFailure.DISPUTED)
