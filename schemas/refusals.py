@@ -143,8 +143,7 @@ class ProblemCode(StrEnum):
     NOT_SURE = "not-sure"
     NOT_BETTER = "not-better"
     MINIMUM_ABOVE = "minimum-above"
-    NOT_A_SELLERS_KEY = "not-a-sellers-key"
-    NOT_A_TASKS_KEY = "not-a-tasks-key"
+    NOT_A_VALID_KEY = "not-a-valid-key"
 
     # of a definition
     GIVE_ONE_OF = "give-one-of"
@@ -191,6 +190,7 @@ class RefusalCode(StrEnum):
     NO_SELLER = "no-seller"
     NO_PAYMENT = "no-payment"
     NO_TASK = "no-task"
+    NO_LETTER = "no-letter"
     NO_OFFER_OF_YOURS = "no-offer-of-yours"
     NO_KEY_OF_YOURS = "no-key-of-yours"
     NO_DOCUMENT = "no-document"
@@ -244,6 +244,8 @@ class RefusalCode(StrEnum):
     ORDER_EXPIRED = "order-expired"
     TASK_CLOSED = "task-closed"
     NO_ISSUER = "no-issuer"
+    LETTER_CHANGED = "letter-changed"
+    LETTER_TOO_OLD = "letter-too-old"
     SELLER_SUSPENDED = "seller-suspended"
     SELLER_NEVER_APPROVED = "seller-never-approved"
     SHOP_ID_RESERVED = "shop-id-reserved"

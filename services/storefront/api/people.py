@@ -1,9 +1,26 @@
 """Routes of people."""
 
-from services.storefront.api.parameters import ActorDep, PersonIdInPath, ShopDep
+from typing import Annotated
+
+from fastapi import Depends
+
+from schemas.api.letters import AddressGiven, PersonFound
+from schemas.api.parts import Page
+from services.storefront.api.parameters import ActorDep, JsonBody, PersonIdInPath, ShopDep
 from services.storefront.api.routes import router, writes
 
 people = router("people")
+
+_address = JsonBody(AddressGiven)
+
+
+@people.post("/people/search", **writes(by=("admin",), takes=_address))
+async def find_people(
+    shop: ShopDep, actor: ActorDep, given: Annotated[AddressGiven, Depends(_address)]
+) -> Page[PersonFound]:
+    """The people whose letters go to this address, in whatever spelling. Needs the admin's key."""
+    found = await shop.commands.people.find(actor, given.email)
+    return Page(items=[PersonFound(person_id=each.person_id) for each in found], cursor=None)
 
 
 @people.delete(

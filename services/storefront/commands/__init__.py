@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from services.storefront.access.callers import Access
+from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
 from services.storefront.commands.auctions import AuctionCommands, ReservationCommands
 from services.storefront.commands.authority import Authority
 from services.storefront.commands.groups import DefinitionCommands, GroupCommands
 from services.storefront.commands.ids import Ids
 from services.storefront.commands.letter_counts import LetterCounts
+from services.storefront.commands.letters import LetterCommands
 from services.storefront.commands.orders import OrderCommands
 from services.storefront.commands.outcomes import Outcomes
 from services.storefront.commands.payments import PaymentCommands
@@ -42,6 +44,7 @@ class Commands:
     keys: KeyCommands
     preferences: PreferenceCommands
     todos: TodoCommands
+    letters: LetterCommands
     people: PeopleCommands
     authority: Authority
     ids: Ids
@@ -54,6 +57,7 @@ def commands_of(
     outcomes = Outcomes(sender, hub, reader, settings.answer_seconds)
     ids = Ids(access)
     letters = LetterCounts(rates, settings.letters_per_hour)
+    idempotency = Idempotency(reader.engine, settings.link_secret.get_secret_value())
     authority = Authority(reader, ids)
     tasks = Tasks(reader, outcomes)
     payments = PaymentCommands(reader, outcomes, letters, authority, tasks)
@@ -68,6 +72,7 @@ def commands_of(
         keys=KeyCommands(reader, outcomes),
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
+        letters=LetterCommands(reader, outcomes, idempotency),
         people=PeopleCommands(reader, outcomes),
         authority=authority,
         ids=ids,

@@ -29,6 +29,7 @@ from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Unknown
 from services.storefront.readmodel.details import known_seller
 from services.storefront.readmodel.reader import Reader
+from services.storefront.rules.rows import KeyRow, Listed
 from services.storefront.settings import PageSettings
 
 Act = Literal["approval", "suspension", "reinstatement"]
@@ -166,6 +167,18 @@ class KeyCommands:
         if key.revoked_at is not None:
             return key
         return await self._outcomes.tell(API_KEYS, revoked(key))
+
+    async def page(
+        self,
+        actor: Actor,
+        role: Literal["seller", "shop"] | None = None,
+        holder_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Listed[KeyRow]:
+        """Keys, the newest first: of a role and a holder, or of all. Raises ``BadCursor``."""
+        demand(actor, "admin")
+        return await self._reader.keys_of(role, holder_id, cursor, limit)
 
 
 class PreferenceCommands:
