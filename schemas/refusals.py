@@ -244,6 +244,7 @@ class RefusalCode(StrEnum):
     ORDER_EXPIRED = "order-expired"
     TASK_CLOSED = "task-closed"
     NO_ISSUER = "no-issuer"
+    KEY_WAS_SAID = "key-was-said"
     LETTER_CHANGED = "letter-changed"
     LETTER_TOO_OLD = "letter-too-old"
     SELLER_SUSPENDED = "seller-suspended"

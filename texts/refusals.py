@@ -132,6 +132,9 @@ REFUSALS: Final[Mapping[str, str]] = {
         "the auction is {status:word}: reservations stand as they are"
     ),
     RefusalCode.ORDER_EXPIRED: mark("the order was not confirmed in time: order again"),
+    RefusalCode.KEY_WAS_SAID: mark(
+        "this form has issued a key, which was shown then: open the page again to issue another"
+    ),
     RefusalCode.LETTER_CHANGED: mark(
         "the letter was sent again or has changed since you read it: look at it again"
     ),

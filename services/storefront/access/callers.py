@@ -320,10 +320,18 @@ def digest_of(credential: str) -> str:
     return sha256(credential.encode()).hexdigest()
 
 
-def new_key(role: Literal["seller", "shop"], holder_id: str) -> tuple[ApiKey, str]:
-    """A new key: the record for its topic, and the secret that its holder sees once."""
-    key_id = secrets.token_hex(_KEY_ID_CHARACTERS // 2)
-    credential = f"jb_{key_id}_{secrets.token_urlsafe(32)}"
+def new_key(
+    role: Literal["seller", "shop"], holder_id: str, random: tuple[str, str] | None = None
+) -> tuple[ApiKey, str]:
+    """A new key: the record for its topic, and the secret that its holder sees once.
+
+    ``random`` is what it is made of, if the same key may have to be made again.
+    """
+    key_id, secret = random or (
+        secrets.token_hex(_KEY_ID_CHARACTERS // 2),
+        secrets.token_urlsafe(32),
+    )
+    credential = f"jb_{key_id}_{secret}"
     key = ApiKey(
         key_id=key_id,
         role=role,

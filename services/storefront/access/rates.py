@@ -22,7 +22,7 @@ from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
 #: The kinds that are counted by the client's network.
-OfClient = Literal["reads", "writes", "requests", "registrations", "letters"]
+OfClient = Literal["reads", "writes", "requests", "registrations", "letters", "sign-ins"]
 What = Literal[OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers"]
 _OF_CLIENT = frozenset(get_args(OfClient))
 #: Somebody with an IPv6 network wider than a /64 has many /64s, so wider networks are counted, too:
@@ -70,6 +70,7 @@ class Rates:
             "writes-of-key": RateLimitItemPerMinute(settings.writes_per_minute_of_key),
             "requests": RateLimitItemPerHour(settings.requests_per_hour),
             "registrations": RateLimitItemPerHour(settings.registrations_per_hour),
+            "sign-ins": RateLimitItemPerHour(settings.sign_ins_per_hour),
             "offers": RateLimitItemPerHour(settings.offers_per_hour),
             "letters": RateLimitItemPerHour(settings.letters_per_hour),
             "letters-to-one": RateLimitItemPerHour(settings.letters_to_one_per_hour),

@@ -69,7 +69,7 @@ def commands_of(
         auctions=AuctionCommands(reader, outcomes, ids, rates),
         reservations=ReservationCommands(reader, outcomes, ids, letters, access),
         sellers=SellerCommands(settings, reader, outcomes, ids, letters, rates),
-        keys=KeyCommands(reader, outcomes),
+        keys=KeyCommands(reader, outcomes, ids),
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
         letters=LetterCommands(reader, outcomes, idempotency),

@@ -3,6 +3,13 @@
 from fastapi import APIRouter
 
 from services.storefront.pages import (
+    admin,
+    admin_definitions,
+    admin_groups,
+    admin_keys,
+    admin_letters,
+    admin_people,
+    admin_sellers,
     api_docs,
     assets,
     auctions,
@@ -14,6 +21,7 @@ from services.storefront.pages import (
     payments,
     seller_auctions,
     sellers,
+    sessions,
     sharing,
     todo,
 )
@@ -31,7 +39,15 @@ ROUTERS = (
     sellers.router,
     seller_auctions.router,
     mail_links.router,
+    sessions.router,
     todo.router,
+    admin.router,
+    admin_sellers.router,
+    admin_keys.router,
+    admin_definitions.router,
+    admin_groups.router,
+    admin_letters.router,
+    admin_people.router,
     api_docs.router,
 )
 
