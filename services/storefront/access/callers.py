@@ -207,12 +207,15 @@ class Access:
 
     def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:
         """Give the browser a new session for the actor, in place of any earlier one."""
-        session = secrets.token_hex(_SESSION_BYTES)
-        via = self._admin_session() if actor.kind == "admin" else actor.via
-        token = self.links.token("session", actor.id, via, session)
+        token = self.session_token(actor)
         response.set_cookie(
             COOKIE, token, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure
         )
+
+    def session_token(self, actor: Actor) -> str:
+        """The cookie of a new session; it holds no key."""
+        via = self._admin_session() if actor.kind == "admin" else actor.via
+        return self.links.token("session", actor.id, via, secrets.token_hex(_SESSION_BYTES))
 
     async def end_session(self, request: Request) -> None:
         """End the browser's session, so that copies of its cookie are refused, too."""
