@@ -17,7 +17,7 @@ from services.storefront.api.parameters import (
     ShopDep,
 )
 from services.storefront.api.routes import reads, router, writes
-from services.storefront.rules.views import letter_view
+from services.storefront.web.answers import letter_view
 
 letters = router("letters")
 

@@ -24,7 +24,7 @@ from services.storefront.problems import Overtaken
 from services.storefront.readmodel.todo_pages import LETTERS_KEPT_FOR
 from services.storefront.rules.rows import Listed
 from services.storefront.rules.todo_reasons import is_about_group
-from services.storefront.rules.views import letter_view
+from services.storefront.web.answers import letter_view
 from services.storefront.web.shop import shop_of
 
 router = admin_router()

@@ -8,7 +8,6 @@ from typing import Any
 
 from domain.invoices import open_of
 from domain.tiers import progress, start_of
-from runtime.masking import without_addresses
 from schemas.api.auctions import AuctionDetail, AuctionSummary, AuctionView, ConditionAt
 from schemas.api.groups import (
     Decided,
@@ -19,19 +18,15 @@ from schemas.api.groups import (
     GroupView,
     TableRow,
 )
-from schemas.api.letters import LetterView
 from schemas.api.payments import PaymentDetail, PaymentView
 from schemas.api.sellers import SellerView
 from schemas.auctions import Auction, Conclusion, ConditionReplaced, Seller
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import Definition, Terms
-from schemas.letters import Delivery
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Product, Status
 from schemas.payments import Payment
-from services.storefront.rules.columns import letter_state
 from services.storefront.rules.rows import AuctionRow, DefinitionRow, GroupRow
-from services.storefront.rules.todo_reasons import reason_of_letter
 
 # --- auctions ------------------------------------------------------------------------------------
 
@@ -87,20 +82,6 @@ def _of_auction(auction: Auction) -> dict[str, Any]:
         "minimum_reservations": shown.minimum_reservations,
         "missing": max(shown.minimum_reservations - auction.reservations, 0),
     } | {name: getattr(auction, name) for name in (*same, *more)}
-
-
-# --- letters -------------------------------------------------------------------------------------
-
-
-def letter_view(delivery: Delivery) -> LetterView:
-    """A letter; a mail server's words may repeat an address, so they are masked."""
-    same = ("notice_id", "recipient_id", "kind", "about", "status", "attempts", "queued_at")
-    return LetterView(
-        state=letter_state(delivery),
-        reason=reason_of_letter(delivery),
-        reply=without_addresses(delivery.reply or ""),
-        **{name: getattr(delivery, name) for name in (*same, "at", "next_at", "version")},
-    )
 
 
 # --- group purchases -----------------------------------------------------------------------------
