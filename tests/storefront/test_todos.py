@@ -436,6 +436,8 @@ async def test_a_shop_and_the_admin_sign_in_and_see_their_own(storefront: Storef
     assert "transfer-1" in of_all
     assert "orders/0/7" in of_all
     assert SHOP_KEY not in of_shop
+    assert "/admin/letters/n-0" in of_all
+    assert "/admin" not in of_shop
     assert "読み取れなかった注文" in (await see(storefront, shop, lang="ja")).text
     assert (await see(storefront, shop, "?shop=shop-1")).status == 403
     out = await form(storefront, "/sign-out", shop)

@@ -6,6 +6,7 @@ from typing import Final
 from fastapi import Request
 from fastapi.responses import Response
 
+from domain.people import of_seller
 from schemas.api.parts import LINE_MAX
 from schemas.auctions import Standing
 from schemas.refusals import ProblemCode
@@ -85,6 +86,7 @@ async def _page(
         visit,
         status,
         seller=found,
+        person_id=of_seller(seller_id),
         act=ACTS[found.standing],
         form=form,
         reason_max=LINE_MAX,
