@@ -143,8 +143,7 @@ class ProblemCode(StrEnum):
     NOT_SURE = "not-sure"
     NOT_BETTER = "not-better"
     MINIMUM_ABOVE = "minimum-above"
-    NOT_A_SELLERS_KEY = "not-a-sellers-key"
-    NOT_A_TASKS_KEY = "not-a-tasks-key"
+    NOT_A_VALID_KEY = "not-a-valid-key"
 
     # of a definition
     GIVE_ONE_OF = "give-one-of"
@@ -192,6 +191,7 @@ class RefusalCode(StrEnum):
     NO_SELLER = "no-seller"
     NO_PAYMENT = "no-payment"
     NO_TASK = "no-task"
+    NO_LETTER = "no-letter"
     NO_OFFER_OF_YOURS = "no-offer-of-yours"
     NO_KEY_OF_YOURS = "no-key-of-yours"
     NO_DOCUMENT = "no-document"
@@ -246,6 +246,9 @@ class RefusalCode(StrEnum):
     AUCTION_TAKES_NONE = "auction-takes-none"
     RESERVATIONS_STAND = "reservations-stand"
     ORDER_EXPIRED = "order-expired"
+    KEY_WAS_SAID = "key-was-said"
+    LETTER_CHANGED = "letter-changed"
+    LETTER_TOO_OLD = "letter-too-old"
     TASK_CLOSED = "task-closed"
     NO_ISSUER = "no-issuer"
     SELLER_SUSPENDED = "seller-suspended"

@@ -17,6 +17,7 @@ from rich.console import Console
 from runtime.admin import topics_of_ours
 from runtime.private_files import keep_files_private, private_folder
 from runtime.running_stack import (
+    ADMIN_KEY_FILE,
     Running,
     RunningWorker,
     home_folder,
@@ -118,10 +119,17 @@ def up(
         f" on {running.broker} at {running.bootstrap_servers}, clock: {running.clock}"
     )
     say(f"the home page: {_home_page(running)}")
+    say(f"the admin's page: {_home_page(running)}/admin, with the key {_place_of_key(home)}")
 
 
 def _home_page(running: Running) -> str:
     return next(each.web or "" for each in running.workers if each.service == "storefront")
+
+
+def _place_of_key(home: Path) -> str:
+    """Where the admin's key is; the key itself is never printed."""
+    given = next((each for each in ("ADMIN_KEY", "ADMIN_KEY_FILE") if os.environ.get(each)), None)
+    return f"in {given}" if given else f"in the file {home / ADMIN_KEY_FILE}"
 
 
 def _end(supervisor: subprocess.Popen[bytes]) -> None:

@@ -179,8 +179,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.MINIMUM_ABOVE: mark(
         "give {minimum} or less: a higher minimum would be worse for buyers who have reserved"
     ),
-    ProblemCode.NOT_A_SELLERS_KEY: mark("this is not a seller's key, or it was revoked"),
-    ProblemCode.NOT_A_TASKS_KEY: mark("this is not a valid key of a shop or the admin"),
+    ProblemCode.NOT_A_VALID_KEY: mark("this is not a key, or it was revoked: check it"),
     # of a definition
     ProblemCode.GIVE_ONE_OF: mark("give exactly one of {choices}"),
     # of what is typed in the terminal

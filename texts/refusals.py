@@ -45,6 +45,7 @@ REFUSALS: Final[Mapping[str, str]] = {
         "no payment has the id or number {id}: check whether it is mistyped"
     ),
     RefusalCode.NO_TASK: mark("no task and no payment has the id {id}: see `jointbuy todo`"),
+    RefusalCode.NO_LETTER: mark("no letter has the id {id}: check whether it is mistyped"),
     RefusalCode.NO_OFFER_OF_YOURS: mark("you have no offer with this id"),
     RefusalCode.NO_KEY_OF_YOURS: mark("you have no key with this id"),
     RefusalCode.NO_DOCUMENT: mark("a payment of the kind {kind} has no document"),
@@ -139,6 +140,16 @@ REFUSALS: Final[Mapping[str, str]] = {
         "the auction is {status:word}: reservations stand as they are"
     ),
     RefusalCode.ORDER_EXPIRED: mark("the order was not confirmed in time: order again"),
+    RefusalCode.KEY_WAS_SAID: mark(
+        "this form has issued a key, which was shown then: open the page again to issue another"
+    ),
+    RefusalCode.LETTER_CHANGED: mark(
+        "the letter was sent again or has changed since you read it: look at it again"
+    ),
+    RefusalCode.LETTER_TOO_OLD: mark(
+        "the letter is older than {days} days, so its content is no longer kept: contact the"
+        " person another way"
+    ),
     RefusalCode.TASK_CLOSED: mark("the task is already closed: reload the list"),
     RefusalCode.NO_ISSUER: mark(
         "the issuer of invoices is not configured: set INVOICE_ISSUER_FILE"

@@ -49,3 +49,11 @@ class IssuedKeyAnswer(KeyAnswer):
     """A new key: ``api_key`` is shown only once."""
 
     api_key: str
+
+
+class KnownShopView(View):
+    """A shop that has a key, a definition or a description, and when it last got a key."""
+
+    shop_id: str
+    name: str | None
+    issued_at: datetime | None

@@ -1,6 +1,7 @@
 """Numbers, money, dates and times, as the reader of a page writes them; and back from forms."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError, get_global
 from babel.dates import format_date, format_skeleton, format_time, get_timezone_name
-from babel.numbers import get_territory_currencies
+from babel.numbers import NumberFormatError, get_territory_currencies, parse_decimal
 from babel.units import format_unit
 
 from domain import figures
@@ -17,6 +18,7 @@ from domain.amounts import AmountError, minor_units_of, whole_number_of
 from schemas.refusals import ProblemCode, ShapeError
 from texts.shapes import AMOUNT_CODES
 
+_DIGITS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
 _ZONES: Final = {"ja": "Asia/Tokyo"}
 #: Where readers of English most likely are, of those who pay here; elsewhere CLDR says it.
@@ -104,6 +106,17 @@ def number_of(text: str, locale: str) -> int:
     if found is None:
         raise ShapeError(ProblemCode.NOT_COUNTABLE)
     return found
+
+
+def percent_of(text: str, locale: str) -> float:
+    """A percentage as people type it, with the sign or without. Raises ``ShapeError``."""
+    typed = unicodedata.normalize("NFKC", text).strip().removesuffix("%").strip()
+    if _DIGITS.fullmatch(typed):
+        return float(typed)
+    try:
+        return float(parse_decimal(typed, locale=locale, strict=True))
+    except (NumberFormatError, OverflowError):
+        raise ShapeError(ProblemCode.NOT_A_NUMBER) from None
 
 
 def time_of(text: str, zone: str) -> datetime:

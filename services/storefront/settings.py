@@ -55,6 +55,9 @@ class PageSettings(ModelSettings, WebSettings):
         60, ge=1, description="Group purchases asked for without a key, for each client address."
     )
     registrations_per_hour: int = Field(10, ge=1, description="Sellers, for each client address.")
+    sign_ins_per_hour: int = Field(
+        60, ge=1, description="Tries to sign in with a key, for each client address."
+    )
     offers_per_hour: int = Field(
         60, ge=1, description="For each seller: offers in one auction, and auctions opened."
     )

@@ -17,12 +17,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from runtime.links import Links, Purpose
-from services.storefront.access.callers import COOKIE
+from services.storefront.access.callers import COOKIE, Access, Actor
 from services.storefront.api import events
 from services.storefront.api.document import PREFIX, ROUTERS
 from services.storefront.api.parameters import SHAPES
 from services.storefront.pages.routes import ROUTERS as PAGES
+from services.storefront.settings import PageSettings
 from tests.attack.words import JSON_VALUES, TEXTS
+from tests.system.api_stack import SECRET
 
 _HOLE = "\ue0ff hole"
 FORM = "application/x-www-form-urlencoded"
@@ -60,6 +62,22 @@ class Means:
         ids = self.ids
         token = self.links.token("session", ids["shop_id"], ids["shop_key_id"], session)
         return f"{COOKIE}={token}"
+
+    def admin_session(self) -> str:
+        """A new cookie of the admin."""
+        settings = PageSettings(
+            link_secret=SECRET,  # type: ignore[arg-type]
+            admin_key=self.credentials["admin"],  # type: ignore[arg-type]
+        )
+        unused: Any = None
+        access = Access(settings, self.links, unused, unused)
+        return f"{COOKIE}={access.session_token(Actor('admin', client='192.0.2.1'))}"
+
+    def session_of(self, path: str) -> str:
+        """The cookie of whoever may see a page, or else a seller's."""
+        if path.startswith("/admin"):
+            return self.admin_session()
+        return self.shop_session() if path.startswith("/todo") else self.session()
 
     def path(self, template: str, token: str = "") -> str:
         """A route's path with what there is."""
@@ -161,6 +179,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "ApplicationGiven": {"applicant": PERSON, "quantity": 1},
     "LinksAgainGiven": {"email": "a@b.example"},
     "MessageGiven": {"words": "Come on Saturday."},
+    "ResendGiven": {"version": 1},
+    "AddressGiven": {"email": "ada@b.example"},
     "SellerGiven": {"name": "S", "email": "s@b.example", "locale": "en", "time_zone": "UTC"},
 }
 Path = tuple[str | int, ...]
@@ -302,6 +322,11 @@ QUERY = (
     "as",
     "kind",
     "shop",
+    "state",
+    "about",
+    "recipient_id",
+    "role",
+    "holder_id",
 )
 PAGE_QUERY = (
     "q",
@@ -316,6 +341,14 @@ PAGE_QUERY = (
     "offer",
     "kind",
     "shop",
+    "status",
+    "unlisted",
+    "standing",
+    "state",
+    "about",
+    "to",
+    "next",
+    "done",
 )
 
 
@@ -325,8 +358,7 @@ def address_attacks(means: Means, who_of: Mapping[str, str]) -> Iterator[Attack]
         method, _, template = name.partition(" ")
         who = who_of.get(name, "anyone")
         is_page = not template.startswith(PREFIX)
-        session = means.shop_session if template.startswith("/todo") else means.session
-        headers = {"Cookie": session(), **OURS} if is_page else _as(means, who)
+        headers = {"Cookie": means.session_of(template), **OURS} if is_page else _as(means, who)
         token = means.tokens.get(TOKEN_OF.get(name, "group"), "")  # type: ignore[arg-type]
         for part in [each.name for each in route.dependant.path_params]:
             for label, text in TEXTS.items():
@@ -361,6 +393,9 @@ def odd_cursors() -> list[str]:
         ["places", 2**62],
         ["payments", "\x7f"],
         ["sellers", "\0"],
+        ["shops", "\0"],
+        ["latest", 1, "\0", "a"],
+        ["newest", 2**63, "a"],
         ["todo", 1, "\0", "a"],
         ["todo", 2**63, "tasks", "a"],
         {"a": 1},
@@ -407,6 +442,13 @@ class PageForm:
 
 
 _WHO = {"email": "ada@b.example", "name": "Ada", "zone": "UTC"}
+ADMINS = "admin session"
+_DEFINITION = {
+    **{"name": "Tea", "product_id": "tea-1", "price": "10", "currency": "EUR"},
+    **{"starts": "from_quantity", "start_1": "3", "gives_1": "percent_off", "value_1": "5"},
+    **{"scope": "member", "payers": "member", "if_incomplete": "none", "method_shop": "yes"},
+    **{"number_min": "1", "number_max": "9", "days_max": "30"},
+}
 _OFFER = {"price": "5", "minimum": "3", "once": "once-1"}
 FORMS: dict[str, PageForm] = {
     "POST /auctions/{auction_id}/apply": PageForm(_WHO | {"quantity": "2"}),
@@ -427,8 +469,8 @@ FORMS: dict[str, PageForm] = {
     "POST /links": PageForm({"email": "ada@b.example"}),
     "POST /seller/sign-in/{token}": PageForm({}, "seller"),
     "POST /sellers": PageForm(_WHO),
-    "POST /seller/sign-in": PageForm({"key": "jb_x", "next": "/seller/open"}),
-    "POST /seller/sign-out": PageForm({}, "session"),
+    "POST /sign-in": PageForm({"key": "jb_x"}),
+    "POST /sign-out": PageForm({}, "session"),
     "POST /seller/open": PageForm(
         {"product": "Camera", "price": "9.00", "currency": "EUR", "minimum": "3", "step": "1",
          "closes_at": "2100-01-01T00:00", "invites_at": "2099-01-01T00:00", "zone": "UTC",
@@ -437,10 +479,26 @@ FORMS: dict[str, PageForm] = {
     ),
     "POST /seller/auctions/{auction_id}/offers": PageForm(_OFFER, "session"),
     "POST /seller/auctions/{auction_id}/withdraw": PageForm({}, "session"),
-    "POST /todo/sign-in": PageForm({"key": "jb_x"}),
-    "POST /todo/sign-out": PageForm({}, "shop session"),
     "POST /todo/{task_id}/done": PageForm({"reason": "mended"}, "shop session"),
     "POST /todo/{task_id}/retry": PageForm({}, "shop session"),
+    "POST /admin/todo/{task_id}/done": PageForm({"reason": "mended"}, ADMINS),
+    "POST /admin/todo/{task_id}/retry": PageForm({}, ADMINS),
+    "POST /admin/sellers/{seller_id}/approval": PageForm({"reason": "known"}, ADMINS),
+    "POST /admin/sellers/{seller_id}/suspension": PageForm({"reason": ""}, ADMINS),
+    "POST /admin/sellers/{seller_id}/reinstatement": PageForm({"reason": "known"}, ADMINS),
+    "POST /admin/sellers/{seller_id}/keys": PageForm({"once": "once-5"}, ADMINS),
+    "POST /admin/shops": PageForm({"shop": "book-shop", "once": "once-6"}, ADMINS),
+    # Nothing is ended that later requests need, so no box is ticked.
+    "POST /admin/keys/{key_id}": PageForm({"sure": "no"}, ADMINS),
+    "POST /admin/publish": PageForm(_DEFINITION | {"shop": "shop-1", "once": "once-7"}, ADMINS),
+    "POST /admin/definitions/{definition_id}/publish": PageForm(
+        _DEFINITION | {"version": "1", "once": "once-8"}, ADMINS
+    ),
+    "POST /admin/definitions/{definition_id}/withdraw": PageForm({"sure": "no"}, ADMINS),
+    "POST /admin/letters": PageForm({"q": "ada@b.example"}, ADMINS),
+    "POST /admin/letters/{notice_id}": PageForm({"version": "1"}, ADMINS),
+    "POST /admin/people": PageForm({"q": "ada@b.example"}, ADMINS),
+    "POST /admin/people/{person_id}": PageForm({"sure": "no"}, ADMINS),
     "POST /counter-offer/{token}": PageForm(_OFFER, "counter-offer"),
     "POST /confirm/{token}": PageForm({}, "confirm-application"),
     "POST /confirm-order/{token}": PageForm({}, "confirm-order"),
@@ -489,6 +547,8 @@ def _form(means: Means, name: str) -> tuple[str, str, dict[str, str]]:
         headers["Cookie"] = means.session(name)
     elif form.by == "shop session":
         headers["Cookie"] = means.shop_session(name)
+    elif form.by == ADMINS:
+        headers["Cookie"] = means.admin_session()
     token = means.tokens.get(form.by, "")  # type: ignore[call-overload]
     return method, means.path(template, token), headers
 
@@ -589,7 +649,7 @@ def token_attacks(means: Means) -> Iterator[Attack]:
                 f"{purpose} {label}", "GET", f"{PREFIX}/auctions", headers, b"", frozenset({401})
             )
     for name, purpose in (TOKEN_OF | {each: form.by for each, form in FORMS.items()}).items():  # type: ignore[operator]
-        if purpose in ("", "session", "shop session"):
+        if purpose in ("", "session", "shop session", ADMINS):
             continue
         method, _, template = name.partition(" ")
         for label, changed in altered(means.tokens[purpose]):

@@ -159,6 +159,7 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
         letters_of_strangers_per_hour=many,
         offers_per_hour=many,
         messages_of_group_per_day=many,
+        sign_ins_per_hour=many,
     )
     app, recorder = build(Settings(), settings), Recorder()
     shop = app.state.shop
@@ -251,8 +252,14 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
     of_its_seller = _fact(
         "people", "Person", person_id=of_seller("s-1"), email="n@b.example", seen_at=NOW
     )
+    letter = _fact(
+        "deliveries", "Delivery", recipient_id="shop-1:m1", notice_id="n-1", kind="order-counted",
+        about=group_id, status="bounced", attempts=3, reply="550 no", queued_at=NOW, at=NOW,
+        version=1,
+    )  # fmt: skip
     ids = {
         "area": "auctions",
+        "notice_id": "n-1",
         "payment_id": "p-1",
         "task_id": "order-1",
         "shop_key_id": shop_key.key_id,
@@ -268,7 +275,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
         "key_id": seller_key.key_id,
     }
     keys: list[ApiKey] = [shop_key, seller_key]
-    facts = [definition, terms, issued, row, payment, auction, registered, task, person]
+    facts = [definition, terms, issued, row, payment, auction, registered, task, person, letter]
     facts += [of_its_seller, *keys]
     return facts, ids, {"shop": shop, "seller": seller}
 

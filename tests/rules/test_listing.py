@@ -114,7 +114,8 @@ def test_a_fact_s_columns(fact: Message, columns: dict[str, Any]) -> None:
         ("purchases", "g", "state_version"),
         ("purchases", "g/member/m", None),
         ("definitions", "d", "version"),
-        ("sellers", "s", None),
+        ("sellers", "s", "version"),
+        ("sellers", "s/odd", None),
     ],
 )
 def test_what_goes_with_a_tombstone(topic: str, key: str, version: str | None) -> None:
@@ -134,7 +135,7 @@ def test_what_goes_with_a_tombstone(topic: str, key: str, version: str | None) -
     [
         ("tasks", "transfer-1", []),
         ("payments", "g/payment/p", [("payments", ("g", "p"))]),
-        ("deliveries", "ann/n", []),
+        ("deliveries", "ann/n", [("letters", ("ann", "n"))]),
     ],
 )
 def test_what_is_left_to_people_goes_with_its_fact(

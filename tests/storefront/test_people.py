@@ -141,9 +141,9 @@ async def test_an_earlier_read_model_with_addresses_in_facts_is_read_anew(tmp_pa
     async with engine.begin() as connection:
         await connection.run_sync(to_before)
     old = '{"organizer": {"id": "ann", "email": "ann@people.example"}}'
-    row = ("group-purchases", "g-001", "g-001", "GroupPurchase", 1, 1_000, old)
+    fact = ("group-purchases", "g-001", "g-001", "GroupPurchase", 1, 1_000, old)
     async with engine.begin() as connection:
-        await connection.exec_driver_sql("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        await connection.exec_driver_sql("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", fact)
         await connection.exec_driver_sql("INSERT INTO positions VALUES ('auctions', 0, 1)")
     await migrate(engine)
     assert await Writer(engine).positions([Place("auctions", 0)]) == {Place("auctions", 0): 0}

@@ -16,14 +16,15 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.auctions import Auction, OfferJudged, Seller
-from schemas.favors import Favor
-from schemas.groups import Definition, GroupPurchase, IdIssued
+from schemas.favors import Favor, FavorDecision
+from schemas.groups import Definition, GroupPurchase, IdIssued, RequestRefused
 from schemas.letters import Delivery
 from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person
+from schemas.shops import Shop
 from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import commands_of
@@ -120,12 +121,15 @@ TOPIC_OF = {
     Definition: "definitions",
     Favor: "favors",
     Payment: "payments",
+    FavorDecision: "favors",
     IdIssued: "request-outcomes",
+    RequestRefused: "request-outcomes",
     Seller: "sellers",
     ApiKey: "api-keys",
     Delivery: "deliveries",
     Task: "tasks",
     Person: "people",
+    Shop: "shops",
 }
 
 
@@ -593,4 +597,116 @@ async def test_those_with_a_rare_word_are_fetched_by_their_ids(
     looks = [step for step in steps if f" {of.table.name} " in step or " search " in step]
     assert all(step.startswith("SEARCH") for step in looks), steps
     assert any(f"({of.id.name}=?)" in step for step in looks), steps
+    await engine.dispose()
+
+
+# --- what the admin asks for ---------------------------------------------------------------------
+
+
+async def test_a_fact_is_told_with_what_decided_it(url: str, reader: Reader) -> None:
+    engine = connect(url)
+    writer, place, batch = Writer(engine), Place("auctions", 0), Batch()
+    for at, fact in ((2_000, state(0)), (1_000, group(0))):
+        rule, cause = f"service/rule-{at}", f"orders/3/{at}"
+        batch.put(
+            TOPIC_OF[type(fact)], fact, fact.model_dump_json(exclude_none=True), at, rule, cause
+        )
+    start = (await writer.positions([place]))[place]
+    await writer.write(batch, {place: (start, start + 1)})
+    await engine.dispose()
+    told, has_more = await reader.told("g-000", GroupPurchase, PurchaseState)
+    assert [(type(each.message), each.rule, each.cause) for each in told] == [
+        (GroupPurchase, "service/rule-1000", "orders/3/1000"),
+        (PurchaseState, "service/rule-2000", "orders/3/2000"),
+    ]
+    assert not has_more
+    newest, has_more = await reader.told("g-000", GroupPurchase, PurchaseState, newest=1)
+    assert [type(each.message) for each in newest] == [PurchaseState]
+    assert has_more
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_pages_make_up_the_list_of_shops(url: str, reader: Reader, limit: int) -> None:
+    keys = [
+        ApiKey(
+            key_id=f"{number:016}",
+            role="seller" if number == 9 else "shop",
+            holder_id=f"shop-{number % 4}" if number != 9 else "s-9",
+            digest="0" * 64,
+            issued_at=NOW + timedelta(minutes=number),
+            version=1,
+        )
+        for number in range(10)
+    ]
+    described = Shop(shop_id="shop-7", name="Tea House", at=NOW, version=1)
+    await write(url, *keys, definition(0), definition(1, shop_id="book-shop"), described)
+    found: list[tuple[str, str | None, object]] = []
+    cursor = None
+    while True:
+        page = await reader.shops(cursor, limit)
+        found += [(each.shop_id, each.name, each.issued_at) for each in page.rows]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert found == [
+        ("book-shop", None, None),
+        ("shop-0", None, NOW + timedelta(minutes=8)),
+        ("shop-1", None, NOW + timedelta(minutes=5)),
+        ("shop-2", None, NOW + timedelta(minutes=6)),
+        ("shop-3", None, NOW + timedelta(minutes=7)),
+        ("shop-7", "Tea House", None),
+    ]
+
+
+async def test_an_erased_person_is_not_found_by_the_address_any_more(
+    url: str, reader: Reader
+) -> None:
+    def seen(person_id: str, email: str, minute: int) -> Person:
+        return Person(person_id=person_id, email=email, seen_at=NOW + timedelta(minutes=minute))
+
+    await write(url, seen("ann", "a.nn@gmail.com", 0), seen("acme:ann", "Ann@googlemail.com", 1))
+
+    async def found() -> list[str]:
+        return [each.person_id for each in await reader.people_at("ann@gmail.com", 10)]
+
+    assert await found() == ["acme:ann", "ann"]
+    await write(url, seen("ann", "new@people.example", 2))
+    assert await found() == ["acme:ann"]
+    await write(url, seen("ann", "ann@gmail.com", 1))
+    assert await found() == ["acme:ann"], "the newest address stands"
+    await write(url, deleted=(("people", "acme:ann"),))
+    assert await found() == []
+
+
+@pytest.mark.slow
+async def test_the_admin_s_lists_are_ranges_of_an_index(url: str, reader: Reader) -> None:
+    asked: list[Any] = []
+    ask = reader._questions.all
+
+    async def explained(statement: Any) -> Any:
+        asked.append(statement)
+        return await ask(statement)
+
+    with patch.object(reader._questions, "all", explained):
+        for status in (None, "open"):
+            await reader.auctions(sort="ended", status=status)
+            for unlisted in (False, True):
+                await reader.groups(sort="ended", status=status, unlisted=unlisted)
+        await reader.sellers_of("pending")
+        await reader.letters(state="undelivered")
+        await reader.letters(about="g-001")
+        await reader.keys_of("shop", "shop-1")
+        await reader.letter("n-1")
+    engine = connect(url)
+    async with engine.connect() as connection:
+        for statement in asked:
+            sql = statement.compile(
+                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+            )
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")
+            steps = [row[3] for row in plan]
+            odd = [
+                each for each in steps if "TEMP" in each or ("SCAN" in each and "INDEX" not in each)
+            ]
+            assert not odd, sql
     await engine.dispose()

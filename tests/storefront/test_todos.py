@@ -396,6 +396,7 @@ async def test_the_same_request_is_done_once(storefront: Storefront) -> None:
     assert statuses == [200, 200, 422]
 
 
+SIGN_IN = 'action="/sign-in?next='
 # --- the page --------------------------------------------------------------------------------
 
 
@@ -406,19 +407,26 @@ async def form(storefront: Storefront, path: str, cookie: str = "", **fields: st
 
 async def signed_in(storefront: Storefront, key: str) -> str:
     """The cookie of a browser that has signed in."""
-    answer = await form(storefront, "/todo/sign-in", key=key)
-    assert (answer.status, answer.headers["location"]) == (303, "/todo")
+    answer = await form(storefront, "/sign-in", key=key)
+    home = "/admin" if key == ADMIN_KEY else "/todo"
+    assert (answer.status, answer.headers["location"]) == (303, home)
     return answer.headers["set-cookie"].partition(";")[0]
 
 
 async def see(storefront: Storefront, cookie: str, query: str = "", lang: str = "en") -> Answer:
+    """The list; the admin is led to the admin's."""
     headers = {"accept-language": lang, **({"cookie": cookie} if cookie else {})}
-    return await storefront.ask("GET", f"/todo{query}", CLIENT, headers=headers)
+    answer = await storefront.ask("GET", f"/todo{query}", CLIENT, headers=headers)
+    if answer.status == 303:
+        place = answer.headers["location"]
+        assert place == f"/admin/todo{query}"
+        return await storefront.ask("GET", place, CLIENT, headers=headers)
+    return answer
 
 
 async def test_a_shop_and_the_admin_sign_in_and_see_their_own(storefront: Storefront) -> None:
     asked = await see(storefront, "")
-    assert 'action="/todo/sign-in"' in asked.text
+    assert (asked.status, SIGN_IN in asked.text) == (401, True)
     shop, admin = await signed_in(storefront, SHOP_KEY), await signed_in(storefront, ADMIN_KEY)
     of_shop, of_all = (await see(storefront, shop)).text, (await see(storefront, admin)).text
     assert "1042" in of_shop
@@ -426,18 +434,20 @@ async def test_a_shop_and_the_admin_sign_in_and_see_their_own(storefront: Storef
     assert "transfer-1" in of_all
     assert "orders/0/7" in of_all
     assert SHOP_KEY not in of_shop
+    assert "/admin/letters/n-0" in of_all
+    assert "/admin" not in of_shop
     assert "読み取れなかった注文" in (await see(storefront, shop, lang="ja")).text
     assert (await see(storefront, shop, "?shop=shop-1")).status == 403
-    out = await form(storefront, "/todo/sign-out", shop)
+    out = await form(storefront, "/sign-out", shop)
     assert out.status == 303
-    assert 'action="/todo/sign-in"' in (await see(storefront, shop)).text
+    assert SIGN_IN in (await see(storefront, shop)).text
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", "jb_0000000000000000_x", ADMIN_KEY + "x"])
 async def test_another_key_signs_nobody_in_and_is_not_shown(
     storefront: Storefront, key: str
 ) -> None:
-    answer = await form(storefront, "/todo/sign-in", key=key)
+    answer = await form(storefront, "/sign-in", key=key)
     assert answer.status == 422
     assert "set-cookie" not in answer.headers
     assert not key or key not in answer.text
@@ -449,15 +459,15 @@ async def test_a_session_is_of_its_role_and_begins_when_somebody_signs_in(
     """A seller's cookie opens nothing here, nor does a cookie that was planted before."""
     seller, key = key_of("shop-7", "seller")
     await write(url, seller)
-    answer = await form(storefront, "/seller/sign-in", key=key)
+    answer = await form(storefront, "/sign-in", key=key)
+    assert answer.headers["location"] == "/seller"
     of_seller = answer.headers["set-cookie"].partition(";")[0]
-    assert 'action="/todo/sign-in"' in (await see(storefront, of_seller)).text
+    assert SIGN_IN in (await see(storefront, of_seller)).text
     refused = await form(storefront, "/todo/order-1/done", of_seller, reason="x")
     assert (refused.status, storefront.sent) == (401, [])
-    assert (await form(storefront, "/todo/sign-in", key=key)).status == 422
 
     planted = await signed_in(storefront, RIVAL_KEY)
-    answer = await form(storefront, "/todo/sign-in", planted, key=SHOP_KEY)
+    answer = await form(storefront, "/sign-in", planted, key=SHOP_KEY)
     fresh = answer.headers["set-cookie"].partition(";")[0]
     assert fresh != planted
     assert "1042" in (await see(storefront, fresh)).text
@@ -481,12 +491,13 @@ async def test_a_shop_s_words_break_no_page(storefront: Storefront, url: str, sa
     await write(url, task("order", task_id="order-8", shop_id="shop-0", **words))
     for key in (SHOP_KEY, ADMIN_KEY):
         cookie = await signed_in(storefront, key)
+        place = "/admin/todo" if key == ADMIN_KEY else "/todo"
         form_page = await storefront.ask(
-            "GET", "/todo/order-8/done", CLIENT, headers={"cookie": cookie}
+            "GET", f"{place}/order-8/done", CLIENT, headers={"cookie": cookie}
         )
         for answer in (await see(storefront, cookie), form_page):
             assert answer.status == 200
-            assert "/todo/order-8/done" in answer.text
+            assert f'"{place}/order-8/done"' in answer.text
             assert "<script>alert" not in answer.text
             assert "<img src=x" not in answer.text
         listed = (await ask(storefront, "GET", "/todo?kind=order", key)).json["items"]
@@ -498,10 +509,10 @@ async def test_a_new_admin_s_key_ends_the_sessions_of_the_old_one(
 ) -> None:
     cookie = await signed_in(storefront, ADMIN_KEY)
     with storefront_on(url, admin_key="another-admin-key-of-the-tests") as other:
-        assert 'action="/todo/sign-in"' in (await see(other, cookie)).text
+        assert SIGN_IN in (await see(other, cookie)).text
         await other.close()
     with storefront_on(url, admin_key="") as none:
-        assert 'action="/todo/sign-in"' in (await see(none, cookie)).text
+        assert SIGN_IN in (await see(none, cookie)).text
         await none.close()
 
 

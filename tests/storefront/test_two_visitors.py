@@ -25,8 +25,10 @@ from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person
-from services.storefront.access.callers import COOKIE, digest_of
+from services.storefront.access.callers import COOKIE, Access, Actor, digest_of
 from services.storefront.access.rates import Count, Rates
+from services.storefront.settings import PageSettings
+from tests.rules.test_todo import letter
 from tests.storefront.pages_app import (
     ADMIN_KEY,
     PAGE_URL,
@@ -44,6 +46,8 @@ CLOSES_AT = NOW + timedelta(days=7)
 LATER = (NOW + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
 LINKS = Links(SECRET)
 _SECONDS = count()
+#: No key and no ended session is looked up where only a cookie is made.
+NOTHING: Any = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,9 @@ SHARED = [
     payment("p-failed", kind="charge", method="card", status="failed"),
     payment("p-shop", kind="refund", method="shop", status="pending"),
     payment("p-invoice", kind="invoice", method="invoice", status="pending"),
+    letter("bounced", "550 no").model_copy(
+        update={"notice_id": "n-1", "about": "g-1", "queued_at": NOW}
+    ),
     Task(
         task_id="order-1",
         kind="order",
@@ -301,6 +308,13 @@ def _open_form(_: Visitor) -> dict[str, Any]:
     return terms | {"step": "0.01", "closes_at": LATER[:16], "zone": "UTC"}
 
 
+#: Whose session the admin's pages need.
+ADMINS = "admin session"
+PUBLISH_FORM = {
+    **{"shop": "tea-house", "name": "Sencha", "price": "9.00", "currency": "EUR"},
+    **{"starts": "from_quantity", "start_1": "5", "gives_1": "percent_off", "value_1": "5"},
+    **{"scope": "member", "payers": "member", "if_incomplete": "as-reached", "method_card": "yes"},
+}
 OFFER_FORM = fixed(price="7.00", minimum="10")
 V1 = "/api/v1"
 WALKS: dict[str, Walk] = {
@@ -392,6 +406,16 @@ WALKS: dict[str, Walk] = {
     f"POST {V1}/keys/{{key_id}}/revocation": Walk(200, "seller", counts=("writes-of-key",)),
     f"DELETE {V1}/people/{{person_id}}": Walk(204, "admin", counts=("writes-of-key",)),
     f"POST {V1}/links-again": Walk(204, body=_mailbox, counts=LETTERS),
+    f"GET {V1}/shops": Walk(by="admin"),
+    f"GET {V1}/keys": Walk(by="admin"),
+    f"GET {V1}/letters": Walk(by="admin"),
+    f"GET {V1}/letters/{{notice_id}}": Walk(by="admin"),
+    f"POST {V1}/letters/{{notice_id}}/resend": Walk(
+        200, "admin", fixed(version=1), counts=("writes-of-key",)
+    ),
+    f"POST {V1}/people/search": Walk(
+        200, "admin", lambda who: {"email": who.email}, counts=("writes-of-key",)
+    ),
     f"GET {V1}/openapi.json": Walk(),
     "GET /api/docs": Walk(),
     "GET /api/docs/{area}": Walk(),
@@ -448,11 +472,11 @@ WALKS: dict[str, Walk] = {
     "GET /links/sent": Walk(),
     "GET /sellers": Walk(),
     "POST /sellers": Walk(201, form=_seller, counts=("registrations", *LETTERS)),
-    "POST /seller/sign-in": Walk(303, form=lambda who: {"key": who.key("seller")}),
-    "GET /seller/sign-in": Walk(303),
+    "GET /sign-in": Walk(),
+    "POST /sign-in": Walk(303, form=lambda who: {"key": who.key("seller")}, counts=("sign-ins",)),
+    "POST /sign-out": Walk(303),
     "GET /seller/sign-in/{token}": Walk(),
     "POST /seller/sign-in/{token}": Walk(303),
-    "POST /seller/sign-out": Walk(303),
     "GET /seller": Walk(by="session"),
     "GET /seller/open": Walk(by="session"),
     "POST /seller/open": Walk(303, "session", form=_open_form, counts=("offers",)),
@@ -464,13 +488,51 @@ WALKS: dict[str, Walk] = {
     ),
     "POST /seller/auctions/{auction_id}/withdraw": Walk(303, "session", form=fixed(sure="yes")),
     "GET /todo": Walk(by="shop session"),
-    "POST /todo/sign-in": Walk(303, form=lambda who: {"key": who.key("shop")}),
-    "GET /todo/sign-in": Walk(303),
-    "POST /todo/sign-out": Walk(303),
     "GET /todo/{task_id}/done": Walk(by="shop session"),
     "POST /todo/{task_id}/done": Walk(303, "shop session", form=fixed(reason="mended")),
-    "GET /todo/{task_id}/retry": Walk(303),
+    "GET /todo/{task_id}/retry": Walk(303, "shop session"),
     "POST /todo/{task_id}/retry": Walk(303, "shop session"),
+    # The admin's pages.
+    "GET /admin": Walk(by=ADMINS),
+    "GET /admin/todo": Walk(by=ADMINS),
+    "GET /admin/todo/{task_id}/done": Walk(by=ADMINS),
+    "POST /admin/todo/{task_id}/done": Walk(303, ADMINS, form=fixed(reason="mended")),
+    "GET /admin/todo/{task_id}/retry": Walk(303, ADMINS),
+    "POST /admin/todo/{task_id}/retry": Walk(303, ADMINS),
+    "GET /admin/sellers": Walk(by=ADMINS),
+    "GET /admin/sellers/{seller_id}": Walk(by=ADMINS),
+    "POST /admin/sellers/{seller_id}/approval": Walk(303, ADMINS, form=fixed()),
+    "POST /admin/sellers/{seller_id}/suspension": Walk(303, ADMINS, form=fixed(reason="fraud")),
+    "POST /admin/sellers/{seller_id}/reinstatement": Walk(303, ADMINS, form=fixed()),
+    "GET /admin/sellers/{seller_id}/keys": Walk(303, ADMINS),
+    "POST /admin/sellers/{seller_id}/keys": Walk(201, ADMINS, form=fixed()),
+    "GET /admin/shops": Walk(by=ADMINS),
+    "POST /admin/shops": Walk(201, ADMINS, form=fixed(shop="book-shop")),
+    "GET /admin/shops/{shop_id}": Walk(by=ADMINS),
+    "GET /admin/keys/{key_id}": Walk(by=ADMINS),
+    "POST /admin/keys/{key_id}": Walk(303, ADMINS, form=fixed(sure="yes")),
+    "GET /admin/definitions": Walk(by=ADMINS),
+    "GET /admin/publish": Walk(by=ADMINS),
+    "POST /admin/publish": Walk(303, ADMINS, form=lambda _: PUBLISH_FORM),
+    "GET /admin/definitions/{definition_id}": Walk(by=ADMINS),
+    "GET /admin/definitions/{definition_id}/publish": Walk(by=ADMINS),
+    "POST /admin/definitions/{definition_id}/publish": Walk(
+        303, ADMINS, form=lambda _: PUBLISH_FORM | {"version": "1"}
+    ),
+    "GET /admin/definitions/{definition_id}/withdraw": Walk(303, ADMINS),
+    "POST /admin/definitions/{definition_id}/withdraw": Walk(303, ADMINS, form=fixed(sure="yes")),
+    "GET /admin/groups": Walk(by=ADMINS),
+    "GET /admin/groups/{group_id}": Walk(by=ADMINS),
+    "GET /admin/auctions": Walk(by=ADMINS),
+    "GET /admin/auctions/{auction_id}": Walk(by=ADMINS),
+    "GET /admin/letters": Walk(by=ADMINS),
+    "POST /admin/letters": Walk(303, ADMINS, form=fixed(q="g-1")),
+    "GET /admin/letters/{notice_id}": Walk(by=ADMINS),
+    "POST /admin/letters/{notice_id}": Walk(303, ADMINS, form=fixed(version="1")),
+    "GET /admin/people": Walk(by=ADMINS),
+    "POST /admin/people": Walk(200, ADMINS, form=lambda who: {"q": who.email}),
+    "GET /admin/people/{person_id}": Walk(by=ADMINS),
+    "POST /admin/people/{person_id}": Walk(303, ADMINS, form=fixed(sure="yes")),
     "GET /counter-offer/{token}": Walk(),
     "POST /counter-offer/{token}": Walk(303, form=OFFER_FORM, counts=("offers",)),
     "GET /counter-offer/{token}/offers/{offer_id}": Walk(),
@@ -493,6 +555,8 @@ def credential(who: Visitor, by: str) -> dict[str, str]:
     if by == "session":
         token = LINKS.token("session", who.seller_id, who.key_id("seller"), "r")
         return {"cookie": f"{COOKIE}={token}", "origin": PAGE_URL}
+    if by == ADMINS:
+        return {"cookie": admin_cookie(), "origin": PAGE_URL}
     if by == "shop session":
         token = LINKS.token("session", "tea-house", who.key_id("shop"), "r")
         return {"cookie": f"{COOKIE}={token}", "origin": PAGE_URL}
@@ -511,6 +575,13 @@ def credential(who: Visitor, by: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
+def admin_cookie() -> str:
+    """The cookie of a browser that the admin has signed in with."""
+    settings = PageSettings(link_secret=SECRET, admin_key=ADMIN_KEY)
+    access = Access(settings, LINKS, NOTHING, NOTHING)
+    return f"{COOKIE}={access.session_token(Actor('admin', client='192.0.2.1'))}"
+
+
 def filled(route: str, who: Visitor, walk: Walk) -> str:
     """A route's path for a visitor."""
     path = route.partition(" ")[2]
@@ -527,6 +598,7 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         "person_id": "tea-house:ann",
         "task_id": "order-1" if path.endswith("/done") else "p-failed",
         "key_id": who.key_id("seller"),
+        "notice_id": "n-1",
         "name": "style.css",
         "area": "auctions",
     }
@@ -610,6 +682,7 @@ LOW: dict[str, Any] = {
         "registrations_per_hour": 2,
         "offers_per_hour": 2,
         "letters_per_hour": 4,
+        "sign_ins_per_hour": 2,
         "streams_per_address": 2,
     },
 }

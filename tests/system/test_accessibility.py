@@ -43,6 +43,15 @@ PUBLIC = (
 )
 DESK = ("/seller", "/seller/open", "/seller/auctions/camera", "/seller/auctions/lamp-deal")
 LEFT_TO_PEOPLE = ("/todo", "/todo?kind=record", "/todo?shop=corner-shop", "/todo?shop=nobody")
+ADMIN = (
+    *("/admin", "/admin/sellers", "/admin/sellers/nord?done=approval", "/admin/shops"),
+    *("/admin/shops/corner-shop", "/admin/definitions", "/admin/definitions/sencha"),
+    *("/admin/definitions/sencha/publish", "/admin/publish", "/admin/groups"),
+    *(f"/admin/groups/{GROUP}", "/admin/groups?unlisted=yes", "/admin/auctions"),
+    *("/admin/auctions/camera", "/admin/auctions/lamp-deal", "/admin/letters"),
+    *(f"/admin/letters?about={GROUP}", "/admin/letters?state=sent", "/admin/people"),
+    *("/admin/people/nobody", "/sign-in"),
+)
 #: Pages with a form, where everything is wrong with what is sent.
 WRONG = (
     *("/auctions/camera", "/definitions/sencha", "/sellers", "/todo"),
@@ -120,12 +129,17 @@ def test_no_page_has_a_violation(
 
 def todo_violations(api: Api, page: Page) -> list[str]:
     """The pages of what is left to people: each kind, none, and saying that one is done."""
-    page.goto(f"{api.nobody.url}/todo")
+    page.goto(f"{api.nobody.url}/admin")
     page.fill("input[name=key]", str(api.admin.credential))
     page.click("main form button")
     found = []
-    for path in LEFT_TO_PEOPLE:
+    for path in (*ADMIN, *LEFT_TO_PEOPLE):
         page.goto(api.nobody.url + path)
+        found += violations(page)
+    for path in ("/admin/publish", "/admin/shops", "/admin/people", "/admin/people/nobody"):
+        page.goto(api.nobody.url + path)
+        page.locator("main form[novalidate] button").last.click()
+        expect(page.locator("#problems")).to_be_focused(timeout=30_000)
         found += violations(page)
     page.goto(f"{api.nobody.url}/todo?kind=order")
     page.locator("summary").focus()
@@ -134,7 +148,7 @@ def todo_violations(api: Api, page: Page) -> list[str]:
     page.locator(".acts .button").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#f-reason")).to_be_visible()
-    page.locator("main form[method=post] button").click()
+    page.locator("main form[method=post] button").last.click()
     expect(page.locator("#problems")).to_be_focused(timeout=30_000)
     return found + violations(page)
 

@@ -13,6 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from runtime.links import Links, Purpose
+from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.parts import PaymentCause
 from schemas.payments import Payment
@@ -20,7 +21,7 @@ from services.storefront.access.callers import COOKIE, MAX_AGE
 from services.storefront.api import events
 from services.storefront.api.document import PREFIX, ROUTERS
 from stack.brokers import RunningBroker
-from tests.attack.attacks import Means, attacks_of, some_of
+from tests.attack.attacks import Means, attacks_of, page_routes, some_of
 from tests.attack.judging import problems_of
 from tests.attack.targets import OverHttp, means_of
 from tests.system import plain_http
@@ -145,6 +146,12 @@ LINES: dict[str, Line] = {
     "POST /shops/{shop_id}/keys": Line("admin", None, ALL),
     # Another's key is not even said to be there.
     "POST /keys/{key_id}/revocation": Line("seller", None, others("seller", "shop")),
+    "GET /shops": Line("admin", None, ALL),
+    "GET /keys": Line("admin", None, ALL),
+    "GET /letters": Line("admin", None, ALL),
+    "GET /letters/{notice_id}": Line("admin", None, ALL),
+    "POST /letters/{notice_id}/resend": Line("admin", {}, ALL),
+    "POST /people/search": Line("admin", {"email": "a@b.example"}, ALL),
     "DELETE /people/{person_id}": Line("admin", None, ALL),
     "POST /links-again": Line(ANYONE, {"email": "a@b.example"}),
 }
@@ -228,6 +235,26 @@ def left_to_people(api: Api, shop_id: str) -> str:
     return task.task_id
 
 
+def undelivered(api: Api, group_id: str) -> str:
+    """A letter about a group, as the notifier says it."""
+    letter = Delivery(
+        recipient_id="m-ada",
+        notice_id="letter-1",
+        kind="order-counted",
+        about=group_id,
+        status="bounced",
+        attempts=3,
+        reply="550 no such mailbox",
+        queued_at=datetime.now(UTC),
+        at=datetime.now(UTC),
+        version=1,
+    )
+    api.stack.feed("deliveries", (letter, None))
+    place = f"/letters/{letter.notice_id}"
+    until("the letter", lambda: api.admin.send("GET", place).status_code == 200)
+    return letter.notice_id
+
+
 def populated(api: Api) -> World:
     shop, rival_shop = api.shop(), api.shop()
     (seller_id, seller), (rival_id, rival_seller) = api.seller(), api.seller()
@@ -242,6 +269,7 @@ def populated(api: Api) -> World:
     payment_id = invoiced(api, asked["group_id"])
     ids = {
         "payment_id": payment_id,
+        "notice_id": undelivered(api, asked["group_id"]),
         "task_id": left_to_people(api, definition["shop_id"]),
         "shop_key_id": str(shop.credential).split("_")[1],
         "definition_id": definition["definition_id"],
@@ -389,13 +417,27 @@ def test_a_copied_cookie_ends_with_its_session_in_every_process(world: World) ->
     api = world.api
     key = str(api.seller()[1].credential)
     with httpx.Client(base_url=api.nobody.url, headers={"Sec-Fetch-Site": "same-origin"}) as page:
-        assert page.post("/seller/sign-in", data={"key": key}).status_code == 303
+        assert page.post("/sign-in", data={"key": key}).status_code == 303
         copied = {"Cookie": f"{COOKIE}={page.cookies[COOKIE]}"}
         elsewhere = [plain_http.get(f"{api.other.url}/seller/open", headers=copied).status_code]
-        assert page.post("/seller/sign-out").status_code == 303
+        assert page.post("/sign-out").status_code == 303
     for url in (api.nobody.url, api.other.url):
         elsewhere.append(plain_http.get(f"{url}/seller/open", headers=copied).status_code)
     assert elsewhere == [200, 401, 401]
+
+
+def test_a_page_of_the_admin_is_the_admin_s_alone(world: World) -> None:
+    """In every process, and not with the session of a seller or a shop."""
+    its = means(world)
+    for url in (world.api.nobody.url, world.api.other.url):
+        for name in page_routes():
+            method, _, template = name.partition(" ")
+            if not template.startswith("/admin"):
+                continue
+            for cookie in ({}, {"Cookie": its.session()}, {"Cookie": its.shop_session()}):
+                headers = {**cookie, "Sec-Fetch-Site": "same-origin"}
+                target = url + its.path(template)
+                assert httpx.request(method, target, headers=headers).status_code == 401, name
 
 
 #: How many of each kind.

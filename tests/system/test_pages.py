@@ -84,13 +84,13 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     product = f"Camera {uuid.uuid4().hex[:6]}"
     of_nord = address()
     key = register(api, nord, "Nordlicht", of_nord)
-    out = nord.send(nord.get("/seller"), "/seller/sign-out")
-    assert out.url.endswith("/sellers")
+    out = nord.send(nord.get("/seller"), "/sign-out")
+    assert out.url.endswith("/sign-in")
     asked = nord.get("/seller/open", 401)
-    wrong = nord.send(asked, "/seller/sign-in", 422, key="jb_" + "0" * 16 + "_x")
-    assert "not a seller's key" in wrong.text
+    wrong = nord.send(asked, "/sign-in", 422, key="jb_" + "0" * 16 + "_x")
+    assert "not a key" in wrong.text
     assert "0" * 16 not in wrong.html
-    form = nord.send(wrong, "/seller/sign-in", key=key)
+    form = nord.send(wrong, "/sign-in", key=key)
     assert form.url.endswith("/seller/open")
 
     terms = {"product": product, "price": "1,199.00", "currency": "EUR", "minimum": "3"}
@@ -180,7 +180,7 @@ def test_only_the_winning_seller_sees_the_buyers_and_only_after_the_contract(
     winner, loser, public = somebody(), somebody(), somebody()
     for reader, client in ((winner, opener), (loser, other)):
         asked = reader.get("/seller")
-        reader.send(asked, "/seller/sign-in", key=str(client.credential))
+        reader.send(asked, "/sign-in", key=str(client.credential))
     assert mail not in winner.get(f"/seller/auctions/{place}").html
     until("concluded", lambda: "Contract concluded" in public.get(f"/auctions/{place}").text)
     until("listed", lambda: mail in winner.get(f"/seller/auctions/{place}").html)

@@ -34,7 +34,11 @@ def test_up_is_ready_restarts_what_dies_and_ends_all(tmp_path: Path) -> None:
         assert running["bootstrap_servers"].startswith("127.0.0.1:")
         assert set(running["ops"]) == set(SERVICES)
         assert set(running["pages"]) == {"storefront"}
-        assert f"the home page: {running['pages']['storefront']}\n" in running["said"]
+        home, key = running["pages"]["storefront"], tmp_path / ADMIN_KEY_FILE
+        assert f"the home page: {home}\n" in running["said"]
+        assert (
+            f"the admin's page: {home}/admin, with the key in the file {key}\n" in running["said"]
+        )
         assert not set(running["ops"].values()) & set(running["pages"].values())
         assert all(running["status"].values()), "each says how it stands"
         assert running["status"]["storefront"]["sender"]["failed"] == 0

@@ -248,12 +248,15 @@ class Access:
 
     def remember(self, response: Response, actor: Actor, *, secure: bool) -> None:
         """Give the browser a new session for the actor, in place of any earlier one."""
-        session = secrets.token_hex(_SESSION_BYTES)
-        via = self._admin_session() if actor.kind == "admin" else actor.via
-        token = self.links.token("session", actor.id, via, session)
+        token = self.session_token(actor)
         response.set_cookie(
             COOKIE, token, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure
         )
+
+    def session_token(self, actor: Actor) -> str:
+        """The cookie of a new session; it holds no key."""
+        via = self._admin_session() if actor.kind == "admin" else actor.via
+        return self.links.token("session", actor.id, via, secrets.token_hex(_SESSION_BYTES))
 
     async def end_session(self, request: Request) -> None:
         """End the browser's session, so that copies of its cookie are refused, too."""
@@ -370,10 +373,18 @@ def digest_of(credential: str) -> str:
     return sha256(credential.encode()).hexdigest()
 
 
-def new_key(role: Literal["seller", "shop"], holder_id: str) -> tuple[ApiKey, str]:
-    """A new key: the record for its topic, and the secret that its holder sees once."""
-    key_id = secrets.token_hex(_KEY_ID_CHARACTERS // 2)
-    credential = f"jb_{key_id}_{secrets.token_urlsafe(32)}"
+def new_key(
+    role: Literal["seller", "shop"], holder_id: str, random: tuple[str, str] | None = None
+) -> tuple[ApiKey, str]:
+    """A new key: the record for its topic, and the secret that its holder sees once.
+
+    ``random`` is what it is made of, if the same key may have to be made again.
+    """
+    key_id, secret = random or (
+        secrets.token_hex(_KEY_ID_CHARACTERS // 2),
+        secrets.token_urlsafe(32),
+    )
+    credential = f"jb_{key_id}_{secret}"
     key = ApiKey(
         key_id=key_id,
         role=role,

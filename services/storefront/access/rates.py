@@ -23,7 +23,7 @@ from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
 #: The kinds that are counted by the client's network.
-OfClient = Literal["reads", "writes", "requests", "registrations", "letters"]
+OfClient = Literal["reads", "writes", "requests", "registrations", "letters", "sign-ins"]
 What = Literal[
     OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers", "group-messages"
 ]
@@ -75,6 +75,7 @@ class Rates:
             "writes-of-key": RateLimitItemPerMinute(settings.writes_per_minute_of_key),
             "requests": RateLimitItemPerHour(settings.requests_per_hour),
             "registrations": RateLimitItemPerHour(settings.registrations_per_hour),
+            "sign-ins": RateLimitItemPerHour(settings.sign_ins_per_hour),
             "offers": RateLimitItemPerHour(settings.offers_per_hour),
             "letters": RateLimitItemPerHour(settings.letters_per_hour),
             "letters-to-one": RateLimitItemPerHour(settings.letters_to_one_per_hour),

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from services.storefront.api.auctions import auctions
 from services.storefront.api.events import router as events
 from services.storefront.api.group_purchases import definitions, groups, requests
+from services.storefront.api.letters import letters
 from services.storefront.api.parameters import SHAPES
 from services.storefront.api.payments import payments
 from services.storefront.api.people import people
@@ -19,7 +20,9 @@ from services.storefront.api.sellers import keys, sellers
 from services.storefront.api.todos import todos
 from services.storefront.problems import ProblemDocument
 
-ROUTERS = (definitions, groups, requests, payments, todos, auctions, sellers, keys, people)
+ROUTERS = (
+    *(definitions, groups, requests, payments, todos, auctions, sellers, keys, letters, people),
+)
 TITLE = "jointbuy"
 VERSION = "1.0.0"
 _DESCRIPTION = """Group bulk purchases and joint purchase counter auctions.

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from schemas.api.auctions import ApplicationGiven, AuctionGiven, OfferGiven
 from schemas.api.groups import DefinitionGiven, GroupGiven, MessageGiven
+from schemas.api.letters import AddressGiven, ResendGiven
 from schemas.api.orders import CancellationGiven, OrderGiven, ReturnGiven
 from schemas.api.parts import WithdrawalGiven
 from schemas.api.payments import OutcomeGiven, ReceivedGiven
@@ -17,6 +18,7 @@ _ADA = {"email": "ada@example.com", "name": "Ada"}
 _CLOSES = "2030-01-31T18:00:00Z"
 
 EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
+    AddressGiven: {"email": "ada@example.com"},
     ApplicationGiven: {"applicant": _ADA, "quantity": 2},
     AuctionGiven: {
         "product": {"name": "Compact camera", "id": "camera-4"},
@@ -60,6 +62,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     },
     OutcomeGiven: {"state": "succeeded", "reference": "bank transfer 17"},
     ReceivedGiven: {"amount": 4900, "currency": "EUR", "reference": "B17"},
+    ResendGiven: {"version": 3},
     ReturnGiven: {
         "return_id": "R-1",
         "order_id": "1042",

@@ -52,6 +52,7 @@ def needs(*kinds: Kind) -> Any:
 IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
 #: A person's id is an id, or two with a colon between.
 PersonIdInPath = Annotated[str, Path(min_length=1, max_length=256, pattern=ID_PATTERN)]
+GivenPersonId = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=ID_PATTERN)]
 Absent = SkipJsonSchema[None]
 _Cursor = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[A-Za-z0-9_-]*$")]
 Cursor = Annotated[_Cursor | Absent, Query(description="`cursor` of the page before.")]

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from schemas.api.letters import AddressGiven, PersonFound
+from schemas.api.parts import Page
 from schemas.api.people import LinksAgainGiven
 from services.storefront.api.parameters import ActorDep, JsonBody, PersonIdInPath, ShopDep
 from services.storefront.api.routes import router, writes
@@ -11,6 +13,16 @@ from services.storefront.api.routes import router, writes
 people = router("people")
 
 _links_again = JsonBody(LinksAgainGiven)
+_address = JsonBody(AddressGiven)
+
+
+@people.post("/people/search", **writes(by=("admin",), takes=_address))
+async def find_people(
+    shop: ShopDep, actor: ActorDep, given: Annotated[AddressGiven, Depends(_address)]
+) -> Page[PersonFound]:
+    """The people whose letters go to this address, in whatever spelling. Needs the admin's key."""
+    found = await shop.commands.people.find(actor, given.email)
+    return Page(items=[PersonFound(person_id=each.person_id) for each in found], cursor=None)
 
 
 @people.delete(

@@ -1,20 +1,22 @@
 """Routes of sellers, their standing, and keys."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import Depends, Response
+from fastapi import Depends, Query, Response
 
 from schemas.api.auctions import OfferAnswer
-from schemas.api.parts import Page, WithdrawalGiven
+from schemas.api.parts import GivenId, Page, WithdrawalGiven
 from schemas.api.sellers import (
     IssuedKeyAnswer,
     KeyAnswer,
+    KnownShopView,
     RegistrationAnswer,
     SellerGiven,
     SellerView,
 )
 from services.storefront.access.callers import Actor
 from services.storefront.api.parameters import (
+    Absent,
     ActorDep,
     Cursor,
     IdInPath,
@@ -109,6 +111,33 @@ async def _act(
 
 
 # --- keys ----------------------------------------------------------------------------------------
+
+
+@keys.get("/shops", **reads(422, by=("admin",)))
+async def list_shops(
+    shop: ShopDep, cursor: Cursor = None, limit: Limit = 100
+) -> Page[KnownShopView]:
+    """Shops that have a key or a definition, by id. Needs the admin's key."""
+    page = await shop.reader.shops(cursor, limit)
+    return Page(
+        items=[KnownShopView.model_validate(each) for each in page.rows], cursor=page.cursor
+    )
+
+
+@keys.get("/keys", **reads(422, by=("admin",)))
+async def list_keys(
+    shop: ShopDep,
+    actor: ActorDep,
+    role: Literal["seller", "shop"] | Absent = None,
+    holder_id: Annotated[
+        GivenId | Absent, Query(description="Only keys of this seller or shop.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[KeyAnswer]:
+    """Keys without their secrets, revoked or not, the newest first. Needs the admin's key."""
+    page = await shop.commands.keys.page(actor, role, holder_id, cursor, limit)
+    return Page(items=[KeyAnswer.model_validate(each) for each in page.rows], cursor=page.cursor)
 
 
 @keys.post("/sellers/{seller_id}/keys", status_code=201, **writes(404, by=("seller", "admin")))

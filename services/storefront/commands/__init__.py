@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.storefront.access.callers import Access
+from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
 from services.storefront.commands.auctions import AuctionCommands, ReservationCommands
 from services.storefront.commands.authority import Authority
@@ -10,6 +11,7 @@ from services.storefront.commands.group_messages import MessageCommands
 from services.storefront.commands.groups import DefinitionCommands, GroupCommands
 from services.storefront.commands.ids import Ids
 from services.storefront.commands.letter_counts import LetterCounts
+from services.storefront.commands.letters import LetterCommands
 from services.storefront.commands.links_again import LinkCommands
 from services.storefront.commands.orders import OrderCommands
 from services.storefront.commands.outcomes import Outcomes
@@ -45,6 +47,7 @@ class Commands:
     keys: KeyCommands
     preferences: PreferenceCommands
     todos: TodoCommands
+    letters: LetterCommands
     people: PeopleCommands
     links: LinkCommands
     messages: MessageCommands
@@ -59,6 +62,7 @@ def commands_of(
     outcomes = Outcomes(sender, hub, reader, settings.answer_seconds)
     ids = Ids(access)
     letters = LetterCounts(rates, settings.letters_per_hour)
+    idempotency = Idempotency(reader.engine, settings.link_secret.get_secret_value())
     authority = Authority(reader, ids)
     tasks = Tasks(reader, outcomes)
     payments = PaymentCommands(reader, outcomes, letters, authority, tasks)
@@ -72,9 +76,10 @@ def commands_of(
             reader, outcomes, ids, letters, access, Reservations(reader.engine)
         ),
         sellers=SellerCommands(settings, reader, outcomes, ids, letters, rates),
-        keys=KeyCommands(reader, outcomes),
+        keys=KeyCommands(reader, outcomes, ids),
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
+        letters=LetterCommands(reader, outcomes, idempotency),
         people=PeopleCommands(reader, outcomes),
         links=LinkCommands(reader, outcomes, letters),
         messages=MessageCommands(reader, outcomes, ids, letters, authority),

@@ -23,6 +23,11 @@ class Ids:
         made = self._access.seal("id", prefix, actor.name, seed or secrets.token_hex(16))
         return f"{prefix}-{self.mark(actor)}{made[:characters]}"
 
+    def of_key(self, actor: Actor, seed: str) -> tuple[str, str]:
+        """The id and the secret of a key that this actor's same seed always gives."""
+        parts = (self._access.seal(what, actor.name, seed) for what in ("key id", "key"))
+        return next(parts)[:16], next(parts)
+
     def mark(self, actor: Actor) -> str:
         """The beginning of the ids of a shop's commands, by which they are recognized."""
         if actor.kind != "shop":

@@ -1,10 +1,13 @@
-"""Commands about people: erasing them."""
+"""Commands about people: finding them by address, and erasing them."""
 
-from schemas.people import PEOPLE, PersonErased
+from domain.addresses import canonical
+from schemas.people import PEOPLE, Person, PersonErased
 from services.storefront.access.callers import Actor
 from services.storefront.commands.authority import demand
 from services.storefront.commands.outcomes import Outcomes
 from services.storefront.readmodel.reader import Reader
+
+FOUND_MAX = 100
 
 
 class PeopleCommands:
@@ -13,6 +16,16 @@ class PeopleCommands:
     def __init__(self, reader: Reader, outcomes: Outcomes) -> None:
         self._reader = reader
         self._outcomes = outcomes
+
+    async def known(self, actor: Actor, person_id: str) -> Person | None:
+        """What is known of a person; ``None`` if nothing is, or the person is erased."""
+        demand(actor, "admin")
+        return (await self._reader.people([person_id])).get(person_id)
+
+    async def find(self, actor: Actor, email: str) -> list[Person]:
+        """The people whose letters go to this mailbox, in whatever spelling, the latest first."""
+        demand(actor, "admin")
+        return await self._reader.people_at(canonical(email), FOUND_MAX)
 
     async def erase(self, actor: Actor, person_id: str) -> None:
         """Erase a person's address and name, also if none are known here."""

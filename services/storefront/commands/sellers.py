@@ -1,6 +1,7 @@
 """Commands about who may act: sellers, their standing, keys, and which letters people want."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from domain.sources import is_reserved, shop_of
@@ -26,9 +27,10 @@ from services.storefront.commands.authority import demand
 from services.storefront.commands.ids import Ids
 from services.storefront.commands.letter_counts import LetterCounts, link_problems
 from services.storefront.commands.outcomes import Outcomes, now
-from services.storefront.problems import Impossible, NotAllowed, Unknown
+from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
 from services.storefront.readmodel.details import known_seller
 from services.storefront.readmodel.reader import Reader
+from services.storefront.rules.rows import KeyRow, Listed
 from services.storefront.settings import PageSettings
 
 Act = Literal["approval", "suspension", "reinstatement"]
@@ -46,6 +48,10 @@ class Registered:
     seller_id: str
     credential: str | None
     seller: Seller | None
+
+
+#: For so long, a form that is sent again gets the same key said.
+SAID_AGAIN_FOR = timedelta(minutes=1)
 
 
 class SellerCommands:
@@ -136,14 +142,23 @@ class SellerCommands:
 class KeyCommands:
     """Keys of sellers and shops. Each raises a ``Refusal`` if it can't be done."""
 
-    def __init__(self, reader: Reader, outcomes: Outcomes) -> None:
+    def __init__(self, reader: Reader, outcomes: Outcomes, ids: Ids) -> None:
         self._reader = reader
         self._outcomes = outcomes
+        self._ids = ids
 
     async def issue(
-        self, actor: Actor, role: Literal["seller", "shop"], holder_id: str
+        self,
+        actor: Actor,
+        role: Literal["seller", "shop"],
+        holder_id: str,
+        seed: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """A further key, said once: for a seller by the seller or the admin, else by the admin."""
+        """A further key, said once: for a seller by the seller or the admin, else by the admin.
+
+        The same seed gives the same key, so a form that is sent twice issues one. Raises
+        ``Overtaken`` if that key was issued a while ago.
+        """
         demand(actor, *(("seller", "admin") if role == "seller" else ("admin",)))
         if actor.kind == "seller" and actor.id != holder_id:
             raise NotAllowed(RefusalCode.SELLER_OF_OTHER)
@@ -151,8 +166,13 @@ class KeyCommands:
             await known_seller(self._reader, holder_id)
         elif is_reserved(holder_id) or ":" in holder_id or not shop_of(holder_id):
             raise Impossible(RefusalCode.SHOP_ID_RESERVED)
-        key, credential = new_key(role, holder_id)
-        return await self._outcomes.tell(API_KEYS, key), credential
+        key, credential = new_key(role, holder_id, (seed and self._ids.of_key(actor, seed)) or None)
+        known = None if seed is None else await self._reader.api_key(key.key_id)
+        if known is None:
+            return await self._outcomes.tell(API_KEYS, key), credential
+        if known.revoked_at is not None or now() - known.issued_at > SAID_AGAIN_FOR:
+            raise Overtaken(RefusalCode.KEY_WAS_SAID)
+        return known, credential
 
     async def revoke(self, actor: Actor, key_id: str) -> ApiKey:
         """End a key: by its holder, with any key of the same holder, or by the admin."""
@@ -166,6 +186,18 @@ class KeyCommands:
         if key.revoked_at is not None:
             return key
         return await self._outcomes.tell(API_KEYS, revoked(key))
+
+    async def page(
+        self,
+        actor: Actor,
+        role: Literal["seller", "shop"] | None = None,
+        holder_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Listed[KeyRow]:
+        """Keys, the newest first: of a role and a holder, or of all. Raises ``BadCursor``."""
+        demand(actor, "admin")
+        return await self._reader.keys_of(role, holder_id, cursor, limit)
 
 
 class PreferenceCommands:

@@ -30,6 +30,7 @@ AREAS: Final = {
     "todo": mark("Tasks"),
     "auctions": mark("Auctions"),
     "sellers": mark("Sellers"),
+    "letters": mark("Letters"),
     "people": mark("People"),
     "keys": mark("Keys"),
     "streams": mark("Streams of changes"),

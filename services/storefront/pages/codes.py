@@ -33,6 +33,13 @@ VERDICT: Final = {
     "displaced": mark("Outbid"),
     "waiting": mark("Being checked"),
 }
+#: What became of a letter, as the admin's list sorts it.
+LETTER_STATE: Final = {
+    "undelivered": mark("Not delivered"),
+    "waiting": mark("Waiting to be sent"),
+    "sent": mark("Sent"),
+    "unwanted": mark("Not wanted or out of date"),
+}
 #: Of an offer that was just made.
 RESULT: Final = {
     "shown": mark("Your offer is now on the page"),
@@ -57,6 +64,11 @@ COUNTS_ONCE: Final = {
 SCOPE: Final = {
     "member": mark("Each buyer gets it on their own orders."),
     "group": mark("It applies to the group's total and is shared by order value."),
+}
+#: Who pays.
+PAYERS: Final = {
+    "member": mark("Each buyer pays."),
+    "group": mark("The organizer pays for the group."),
 }
 #: What a group gets if it does not reach its goal.
 IF_INCOMPLETE: Final = {

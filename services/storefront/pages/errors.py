@@ -4,6 +4,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from schemas.refusals import RefusalCode
+from services.storefront.pages.sessions import NotSignedIn, ask_who
 from services.storefront.pages.visits import Visit, said
 from services.storefront.problems import Refusal
 from texts.catalogue import mark
@@ -71,7 +72,9 @@ LINKS_AGAIN = {"href": "/links", "words": mark("Get your links by email")}
 
 
 def refuse_page(request: Request, refusal: Refusal) -> Response:
-    """A refusal as people read it."""
+    """A refusal as people read it: what to do, or the form to sign in."""
+    if isinstance(refusal, NotSignedIn):
+        return ask_who(request, refusal)
     title, text = _TEXTS.get(refusal.status, _FAILED)
     next_ = HOME
     if refusal.status == 404 and refusal.code in _OF_LINKS:

@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
+from babel.numbers import get_currency_name
 from fastapi import Request
 from markupsafe import Markup, escape
 
 from domain.amounts import example
 from domain.mailboxes import AddressError, mailbox
+from domain.money import CURRENCIES
 from schemas.parts import NUMBER_MAX
 from schemas.refusals import ProblemCode, RefusalCode, ShapeError
 from services.storefront import formats
+from services.storefront.formats import Formats
 from services.storefront.pages.visits import Visit
 from services.storefront.problems import Invalid, Refusal
 from services.storefront.web.shop import shop_of
@@ -20,6 +23,13 @@ from texts.facts import ADDRESSES
 from texts.reasons import Value, explained, meant
 
 T = TypeVar("T")
+
+
+def currency_options(f: Formats) -> list[tuple[str, str]]:
+    """All currencies with their names, those that readers most likely want first."""
+    first = sorted({f.currency, "EUR", "JPY", "USD", "GBP"})
+    codes = [*first, *(each for each in sorted(CURRENCIES) if each not in first)]
+    return [(each, f"{each} · {get_currency_name(each, locale=f.locale)}") for each in codes]
 
 
 class Form:
@@ -96,6 +106,11 @@ class Form:
         if found == 0 and name not in self.problems:
             self.wrong(name, ProblemCode.NOT_AN_AMOUNT, example=example(currency, locale))
         return found or None
+
+    def percent(self, name: str) -> float:
+        """A percentage with or without decimals; 0 where there is a problem."""
+        locale = self.visit.formats.locale
+        return self._read(name, lambda text: formats.percent_of(text, locale), 0.0)
 
     def time(self, name: str, *, required: bool = True) -> datetime | None:
         """A time in the zone that the form says; ``None`` for an empty field, or a problem."""

@@ -25,6 +25,11 @@ def desk_path(auction_id: str) -> str:
     return f"/seller/auctions/{quote(auction_id, safe='')}"
 
 
+def admin_path(area: str, id_: str) -> str:
+    """A page of one thing among the admin's pages."""
+    return f"/admin/{area}/{quote(id_, safe='')}"
+
+
 def path_of(link: str) -> str:
     """A link of ours without its host: a form is only sent on to where it came from."""
     return urlsplit(link).path

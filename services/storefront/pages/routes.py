@@ -3,6 +3,13 @@
 from fastapi import APIRouter
 
 from services.storefront.pages import (
+    admin,
+    admin_definitions,
+    admin_groups,
+    admin_keys,
+    admin_letters,
+    admin_people,
+    admin_sellers,
     api_docs,
     assets,
     auctions,
@@ -15,6 +22,7 @@ from services.storefront.pages import (
     payments,
     seller_auctions,
     sellers,
+    sessions,
     sharing,
     todo,
 )
@@ -33,7 +41,15 @@ ROUTERS = (
     seller_auctions.router,
     mail_links.router,
     links_again.router,
+    sessions.router,
     todo.router,
+    admin.router,
+    admin_sellers.router,
+    admin_keys.router,
+    admin_definitions.router,
+    admin_groups.router,
+    admin_letters.router,
+    admin_people.router,
     api_docs.router,
 )
 

@@ -4,7 +4,6 @@ import secrets
 from datetime import datetime
 from urllib.parse import quote
 
-from babel.numbers import get_currency_name
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
@@ -18,9 +17,9 @@ from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.auctions import Offered
 from services.storefront.commands.member_table import table_shown
-from services.storefront.pages.forms import Form
+from services.storefront.pages.forms import Form, currency_options
 from services.storefront.pages.paths import auction_path, desk_path, path_of
-from services.storefront.pages.sellers import sign_in_page
+from services.storefront.pages.sessions import sign_in_page
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
 from services.storefront.readmodel.details import auction_shown, group_shown
@@ -49,7 +48,7 @@ async def _seller(request: Request) -> Actor | None:
 
 
 def _ask_who(request: Request, visit: Visit) -> Response:
-    return sign_in_page(request, visit, Form(visit), request.url.path, 401)
+    return sign_in_page(request, visit, Form(visit), request.url.path, "seller", 401)
 
 
 # --- opening -------------------------------------------------------------------------------------
@@ -66,9 +65,6 @@ async def open_form(request: Request) -> Response:
 
 def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) -> Response:
     f = visit.formats
-    currency = f.currency
-    first = sorted({currency, "EUR", "JPY", "USD", "GBP"})
-    codes = [*first, *(each for each in sorted(CURRENCIES) if each not in first)]
     zone = form.values.get("zone") or f.zone
     return page(
         request,
@@ -77,12 +73,10 @@ def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) ->
         visit,
         form=form,
         once=form.values.get("once") or secrets.token_hex(16),
-        example=f.money(125_000, currency),
+        example=f.money(125_000, f.currency),
         most=QUANTITY_MAX_PER_APPLICANT,
-        currency=currency,
-        currency_options=[
-            (each, f"{each} · {get_currency_name(each, locale=f.locale)}") for each in codes
-        ],
+        currency=f.currency,
+        currency_options=currency_options(f),
         zone=zone,
         zone_hint=visit.gettext(
             "Time zone: {zone}", zone=Markup("<span data-zone>{}</span>").format(zone)

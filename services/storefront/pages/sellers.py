@@ -1,4 +1,4 @@
-"""Registering as a seller, signing in with the key, and the desk."""
+"""Registering as a seller, and the desk."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from schemas.api.sellers import SellerGiven
 from schemas.auctions import SELLERS, Seller
-from schemas.refusals import ProblemCode
 from services.storefront.access.callers import visitor
 from services.storefront.pages.forms import Form
-from services.storefront.pages.sessions import holder_of_key, signed_out, with_session
+from services.storefront.pages.sessions import sign_in_page, with_session
 from services.storefront.pages.visits import Visit, page
 from services.storefront.problems import Impossible, Invalid, NoCredential
 from services.storefront.rules.rows import OfferRow
@@ -80,38 +79,7 @@ async def _remember(request: Request, answer: Response, credential: str | None) 
     await with_session(request, answer, actor)
 
 
-# --- signing in ----------------------------------------------------------------------------------
-
-
-def sign_in_page(
-    request: Request, visit: Visit, form: Form, then: str, status: int = 200
-) -> Response:
-    """The form that asks for the key."""
-    return page(request, "sign_in.html", status, visit, form=form, next=then)
-
-
-def _then(form: Form) -> str:
-    """Where to go once signed in: somewhere on the desk."""
-    then = form.text("next", required=False)
-    return then if then.startswith("/seller/") and "\\" not in then else "/seller"
-
-
-@router.post("/seller/sign-in")
-async def sign_in(request: Request) -> Response:
-    """Sign in with a key."""
-    visit = Visit.of(request)
-    form = await Form.of(request, visit)
-    then = _then(form)
-    actor = await holder_of_key(request, form, ProblemCode.NOT_A_SELLERS_KEY, "seller")
-    if actor is None:
-        return sign_in_page(request, visit, form, then, 422)
-    return await with_session(request, RedirectResponse(then, 303), actor)
-
-
-@router.get("/seller/sign-in")
-async def sign_in_here() -> Response:
-    """The form stands on the desk."""
-    return RedirectResponse("/seller", 303)
+# --- signing in by a link ------------------------------------------------------------------------
 
 
 @router.get("/seller/sign-in/{token}")
@@ -138,12 +106,6 @@ async def sign_in_by_link(request: Request, token: str) -> Response:
     return await with_session(request, RedirectResponse("/seller", 303), actor)
 
 
-@router.post("/seller/sign-out")
-async def sign_out(request: Request) -> Response:
-    """Sign out, in every browser that has this session's cookie."""
-    return await signed_out(request, "/sellers")
-
-
 # --- the desk ------------------------------------------------------------------------------------
 
 
@@ -153,7 +115,7 @@ async def desk(request: Request, after: str | None = None) -> Response:
     visit, shop = Visit.of(request), shop_of(request)
     actor = await shop.access.session(request)
     if actor.kind != "seller":
-        return sign_in_page(request, visit, Form(visit), "/seller")
+        return sign_in_page(request, visit, Form(visit), "/seller", "seller")
     seller = await shop.reader.fact(SELLERS.name, actor.id)
     opened = await shop.reader.auctions(
         sort="ended", status=None, seller_id=actor.id, cursor=after, limit=LINES

@@ -1,30 +1,115 @@
-"""Signing in with a key in a form, and signing out."""
+"""Signing in with a key: one page and one session, for sellers, shops and the admin."""
 
-from fastapi import Request
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.refusals import ProblemCode
-from services.storefront.access.callers import Actor, Kind
+from schemas.refusals import ProblemCode, RefusalCode
+from services.storefront.access.callers import Actor, Kind, visitor
 from services.storefront.pages.forms import Form
-from services.storefront.problems import NoCredential, NotAllowed
+from services.storefront.pages.visits import Visit, page
+from services.storefront.problems import NoCredential
 from services.storefront.web.shop import shop_of
+from texts.words import CREDENTIALS
+
+router = APIRouter(include_in_schema=False)
+#: Where each kind of key leads.
+HOMES: Final[dict[Kind, str]] = {"seller": "/seller", "shop": "/todo", "admin": "/admin"}
 
 
-async def holder_of_key(
-    request: Request, form: Form, wrong: ProblemCode, *kinds: Kind
-) -> Actor | None:
+class NotSignedIn(NoCredential):
+    """A page needs a session of this kind; it is answered with the form to sign in."""
+
+    def __init__(self, wanted: Kind) -> None:
+        super().__init__(RefusalCode.NEEDS, wanted=wanted)
+        self.wanted = wanted
+
+
+def ask_who(request: Request, refusal: NotSignedIn) -> Response:
+    """The form in place of a page that needs a session; then it leads to the page."""
+    visit, place = Visit.of(request), request.url.path
+    if request.method != "GET":
+        place = HOMES[refusal.wanted]
+    elif request.url.query:
+        place += f"?{request.url.query}"
+    return sign_in_page(request, visit, Form(visit), place, refusal.wanted, refusal.status)
+
+
+def sign_in_page(
+    request: Request,
+    visit: Visit,
+    form: Form,
+    then: str,
+    wanted: Kind | None = None,
+    status: int = 200,
+) -> Response:
+    """The form that asks for a key. ``wanted`` is the kind of key that the page ``then`` needs."""
+    return page(
+        request,
+        "sign_in.html",
+        status,
+        visit,
+        form=form,
+        action=f"/sign-in?{urlencode({'next': then})}" if then else "/sign-in",
+        wanted=CREDENTIALS[wanted] if wanted else None,
+        home=HOMES[wanted] if wanted else None,
+    )
+
+
+def _next(request: Request) -> str:
+    """The page that was asked for, if it is on a desk, among tasks, or the admin's."""
+    then = request.query_params.get("next", "")
+    is_ours = any(then == home or then.startswith(f"{home}/") for home in HOMES.values())
+    return then if is_ours and "\\" not in then and then.isprintable() else ""
+
+
+@router.get("/sign-in")
+async def show(request: Request) -> Response:
+    """The form; ``next`` is where to go once signed in."""
+    visit = Visit.of(request)
+    return sign_in_page(request, visit, Form(visit), _next(request))
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Sign in with a key, in place of any earlier session of this browser."""
+    visit = Visit.of(request)
+    form = await Form.of(request, visit)
+    actor = await _holder_of_key(request, form)
+    if actor is None:
+        return sign_in_page(request, visit, form, _next(request), status=422)
+    then, home = _next(request), HOMES[actor.kind]
+    fits = then == home or then.startswith(f"{home}/")
+    return await with_session(request, RedirectResponse(then if fits else home, 303), actor)
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request) -> Response:
+    """Sign out, in every browser that has this session's cookie."""
+    access = shop_of(request).access
+    await access.end_session(request)
+    answer = RedirectResponse("/sign-in", 303)
+    access.forget(answer)
+    return answer
+
+
+async def _holder_of_key(request: Request, form: Form) -> Actor | None:
     """The actor of the key in the form; ``None``, with an error in the form, if there is none.
 
-    The key is never sent back. ``wrong`` is the problem of a key that is not of these kinds.
+    The key is never sent back. Raises ``TooMany``, also for a right key, after too many tries.
     """
     key = form.text("key")
     form.values.pop("key", None)
     if form.problems:
         return None
+    shop = shop_of(request)
+    await shop.rates.count("sign-ins", visitor(request).client)
     try:
-        return await shop_of(request).access.sign_in(request, key, *kinds)
-    except (NoCredential, NotAllowed):
-        form.wrong("key", wrong)
+        return await shop.access.sign_in(request, key, *HOMES)
+    except NoCredential:
+        form.wrong("key", ProblemCode.NOT_A_VALID_KEY)
         return None
 
 
@@ -33,13 +118,4 @@ async def with_session(request: Request, answer: Response, actor: Actor) -> Resp
     access = shop_of(request).access
     await access.end_session(request)
     access.remember(answer, actor, secure=access.is_secure)
-    return answer
-
-
-async def signed_out(request: Request, then: str) -> Response:
-    """Ends the session in every browser that has its cookie, and leads on."""
-    access = shop_of(request).access
-    await access.end_session(request)
-    answer = RedirectResponse(then, 303)
-    access.forget(answer)
     return answer

@@ -23,8 +23,25 @@ from sqlalchemy import (
 )
 
 from services.storefront.readmodel import cursors
-from services.storefront.readmodel.tables import AUCTIONS, DEFINITIONS, GROUPS, OFFERS, SEARCH
-from services.storefront.rules.rows import AuctionRow, DefinitionRow, GroupRow, OfferRow
+from services.storefront.readmodel.tables import (
+    API_KEYS,
+    AUCTIONS,
+    DEFINITIONS,
+    GROUPS,
+    LETTERS,
+    OFFERS,
+    SEARCH,
+    SELLERS,
+)
+from services.storefront.rules.rows import (
+    AuctionRow,
+    DefinitionRow,
+    GroupRow,
+    KeyRow,
+    LetterRow,
+    OfferRow,
+    SellerRow,
+)
 
 T = TypeVar("T")
 
@@ -32,6 +49,8 @@ T = TypeVar("T")
 CANDIDATES_MAX: Final = 1_000
 #: So many rows a page looks at whose words are all common; it may hold fewer than asked for.
 WINDOW: Final = 1_000
+#: The kind of words of groups that are on no public list.
+UNLISTED: Final = "unlisted"
 #: No term has it, and nothing sorts behind it.
 _LAST: Final = "\U0010ffff"
 
@@ -76,10 +95,17 @@ class Order:
 
 
 class RowList(Generic[T]):
-    """A table whose rows are shown as ``row_type``, and the orders it can be listed in."""
+    """A table whose rows are shown as ``row_type``, and the orders it can be listed in.
 
-    def __init__(self, table: Table, row_type: type[T], orders: Mapping[str, str]) -> None:
+    ``words`` is the kind of its words in the search index. A short list has none: its rows are
+    looked through.
+    """
+
+    def __init__(
+        self, table: Table, row_type: type[T], orders: Mapping[str, str], words: str | None = None
+    ) -> None:
         self.table = table
+        self.words = words
         self.orders = {
             name: Order(
                 name,
@@ -136,7 +162,8 @@ class Page(Generic[T]):
         """Its rows and all that come after them, up to a last place."""
         rows: FromClause = self.of.table
         if self.search.rare is not None:
-            among = self.of.id.in_(subjects_with(self.of.table.name, self.search.rare))
+            assert self.of.words is not None
+            among = self.of.id.in_(subjects_with(self.of.words, self.search.rare))
             # The limit keeps a planner from walking the list in its order to find these few.
             rows = select(rows).where(among).limit(CANDIDATES_MAX).subquery()
         query = self._ordered(rows, [rows.c[each.name] for each in self.of.columns], last)
@@ -179,13 +206,23 @@ def count_of_each(kind: str, beginnings: Sequence[str]) -> Select[Any]:
 
 
 _BY_TIME: Final = {"ending": "closes_at", "ended": "-closes_at", "nearest": "missing closes_at"}
+_GROUP_ORDERS: Final = {name: f"{by} group_id" for name, by in _BY_TIME.items()}
 AUCTION_LIST: Final = RowList(
-    AUCTIONS, AuctionRow, {name: f"{by} auction_id" for name, by in _BY_TIME.items()}
+    AUCTIONS,
+    AuctionRow,
+    {name: f"{by} auction_id" for name, by in _BY_TIME.items()},
+    AUCTIONS.name,
 )
-GROUP_LIST: Final = RowList(
-    GROUPS, GroupRow, {name: f"{by} group_id" for name, by in _BY_TIME.items()}
-)
+GROUP_LIST: Final = RowList(GROUPS, GroupRow, _GROUP_ORDERS, GROUPS.name)
+UNLISTED_GROUP_LIST: Final = RowList(GROUPS, GroupRow, _GROUP_ORDERS, UNLISTED)
 DEFINITION_LIST: Final = RowList(
-    DEFINITIONS, DefinitionRow, {"newest": "-published_at definition_id"}
+    DEFINITIONS, DefinitionRow, {"newest": "-published_at definition_id"}, DEFINITIONS.name
 )
 OFFER_LIST: Final = RowList(OFFERS, OfferRow, {"newest": "-judged_at auction_id offer_id"})
+SELLER_LIST: Final = RowList(
+    SELLERS,
+    SellerRow,
+    {"newest": "-registered_at seller_id", "oldest": "registered_at seller_id"},
+)
+KEY_LIST: Final = RowList(API_KEYS, KeyRow, {"newest": "-issued_at key_id"})
+LETTER_LIST: Final = RowList(LETTERS, LetterRow, {"latest": "-at recipient_id notice_id"})

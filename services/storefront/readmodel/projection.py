@@ -45,6 +45,7 @@ from services.storefront.readmodel.database import (
     stays,
 )
 from services.storefront.readmodel.writer import Batch, FencedError, Place, Writer
+from services.storefront.rules.columns import clean
 from services.storefront.rules.todo_reasons import TODO_KINDS
 
 GROUP: Final = "storefront-projector"
@@ -58,6 +59,7 @@ CALM_SECONDS: Final = 20.0
 POLL_MS: Final = 100
 LAG_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 15.0
+_HEADER_MAX: Final = 1_000
 FACTS: Final = Counter("jointbuy_projector_facts_total", "Facts written to the read model.")
 UNREADABLE: Final = Counter(
     "jointbuy_projector_unreadable_total", "Records that are not facts, and were left out."
@@ -250,7 +252,9 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         if topic.tombstone is not None and isinstance(message, topic.tombstone):
             batch.delete(topic.name, message.key)
             return
-        batch.put(topic.name, message, _text(record, message), in_range(record.timestamp))
+        rule, cause = (_header(record, name) for name in ("ce_rule", "ce_cause"))
+        at = in_range(record.timestamp)
+        batch.put(topic.name, message, _text(record, message), at, rule, cause)
 
     async def _tell(self, reader: AIOKafkaConsumer, *, is_idle: bool) -> None:
         """Commit to the group what is written, now and then, for those who watch its lag."""
@@ -321,6 +325,12 @@ def _key_of_tombstone(record: InputRecord, partitioner: Partitioner) -> str:
             RecordReason.WRONG_PARTITION,
         )
     return key
+
+
+def _header(record: InputRecord, name: str) -> str:
+    """A header's text; empty if the record has none, or none that a database can hold."""
+    found = dict(record.headers).get(name) or b""
+    return clean(found.decode(errors="replace"))[:_HEADER_MAX]
 
 
 def _text(record: InputRecord, message: Message) -> str:

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select, union
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.auctions import SELLERS, Seller
 from schemas.catalogue import CATALOGUE
 from schemas.favors import FAVORS, Favor
 from schemas.groups import GROUP_PURCHASES, REQUEST_OUTCOMES, GroupPurchase, IdIssued
+from schemas.letters import DELIVERIES, Delivery
 from schemas.ops import API_KEYS, ApiKey
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Message
 from schemas.payments import PAYMENTS, Payment
 from schemas.people import PEOPLE, Person
 from schemas.refusals import RefusalCode
+from schemas.shops import SHOPS
 from schemas.topic import Topic
 from services.storefront.readmodel import cursors, todo_pages
 from services.storefront.readmodel.cursors import BadCursor
@@ -26,23 +28,42 @@ from services.storefront.readmodel.lists import (
     CANDIDATES_MAX,
     DEFINITION_LIST,
     GROUP_LIST,
+    KEY_LIST,
+    LETTER_LIST,
     OFFER_LIST,
+    SELLER_LIST,
+    UNLISTED_GROUP_LIST,
     Page,
     RowList,
     Search,
     count_of_each,
 )
-from services.storefront.readmodel.tables import FACTS, GROUPS, POSITIONS, RESERVATIONS
+from services.storefront.readmodel.tables import API_KEYS as KEY_ROWS
+from services.storefront.readmodel.tables import DEFINITIONS as DEFINITION_ROWS
+from services.storefront.readmodel.tables import (
+    FACTS,
+    GROUPS,
+    LETTERS,
+    POSITIONS,
+    RESERVATIONS,
+)
 from services.storefront.readmodel.tables import PAYMENTS as PAYMENT_ROWS
+from services.storefront.readmodel.tables import (
+    SELLERS as SELLER_ROWS,
+)
 from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.rules.columns import can_be_asked, wanted
 from services.storefront.rules.rows import (
     AuctionRow,
     DefinitionRow,
     GroupRow,
+    KeyRow,
     Listed,
     OfferRow,
+    SellerRow,
+    ShopRow,
     TodoRow,
+    ToldFact,
 )
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "NothingSuch", "Reader", "Sort"]
@@ -289,11 +310,134 @@ class Reader:
         ]
         return Listed(rows, cursors.cursor(order, page[-1][:3]) if found[limit:] else None)
 
+    async def count_todos(self, now: datetime) -> dict[str, int]:
+        """The number of open todos by kind, without zeros."""
+        found = await self._questions.all(todo_pages.counts(now))
+        return {row.kind: row.number for row in found}
+
     # --- sellers ---------------------------------------------------------------------------------
 
     async def sellers(self, cursor: str | None = None, limit: int = 100) -> Listed[Seller]:
         """All sellers, by id. Raises ``BadCursor``."""
         return await self._by_key(SELLERS, "sellers", ("", "\U0010ffff"), cursor, limit)
+
+    async def sellers_of(
+        self, standing: str | None, words: str = "", cursor: str | None = None, limit: int = 50
+    ) -> Listed[SellerRow]:
+        """Sellers of a standing or of all: those who wait the oldest first, others the newest.
+
+        With words, a page may hold fewer than asked for and have a cursor. Raises ``BadCursor``.
+        """
+        order = "oldest" if standing == "pending" else "newest"
+        where = _given(standing=standing)
+        return await self._page(SELLER_LIST, order, where, words, cursor, limit)
+
+    async def count_sellers(self, standing: str) -> int:
+        """How many sellers have a standing."""
+        where = SELLER_ROWS.c.standing == standing
+        ((found,),) = await self._questions.all(
+            select(func.count()).select_from(SELLER_ROWS).where(where)
+        )
+        return int(found)
+
+    # --- keys and shops --------------------------------------------------------------------------
+
+    async def keys_of(
+        self, role: str | None, holder_id: str | None, cursor: str | None = None, limit: int = 100
+    ) -> Listed[KeyRow]:
+        """Keys of a role and a holder, or of all, the newest first. Raises ``BadCursor``."""
+        where = _given(role=role, holder_id=holder_id)
+        return await self._page(KEY_LIST, "newest", where, "", cursor, limit)
+
+    async def shops(self, cursor: str | None = None, limit: int = 50) -> Listed[ShopRow]:
+        """Shops that a definition, a key or a fact of their own names, by id.
+
+        Raises ``BadCursor``.
+        """
+        after = cursors.read_cursor(cursor, "shops", [str])[0] if cursor else ""
+        more = limit + 1
+        parts = [
+            select(column.label("id")).where(column > after, *where).distinct()
+            for column, where in (
+                (DEFINITION_ROWS.c.shop_id, ()),
+                (KEY_ROWS.c.holder_id, (KEY_ROWS.c.role == "shop",)),
+                (FACTS.c.key, (FACTS.c.topic == SHOPS.name,)),
+            )
+        ]
+        first = (select(each.order_by("id").limit(more).subquery()) for each in parts)
+        ids = union(*first).subquery()
+        found = await self._questions.all(select(ids.c.id).order_by(ids.c.id).limit(more))
+        page = [each for (each,) in found[:limit]]
+        told = await self._under(SHOPS, page)
+        rows = [
+            ShopRow(
+                each, told[each].name if each in told else None, await self._last_key("shop", each)
+            )
+            for each in page
+        ]
+        return Listed(rows, cursors.cursor("shops", [page[-1]]) if found[limit:] else None)
+
+    async def _last_key(self, role: str, holder_id: str) -> datetime | None:
+        """When a holder last got a key."""
+        rows = (await self.keys_of(role, holder_id, limit=1)).rows
+        return rows[0].issued_at if rows else None
+
+    # --- letters and people ----------------------------------------------------------------------
+
+    async def letters(
+        self,
+        *,
+        state: str | None = None,
+        about: str | None = None,
+        recipient_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Listed[Delivery]:
+        """Letters of a state, a group or auction, or a person, the latest first.
+
+        Raises ``BadCursor``.
+        """
+        where = _given(state=state, about=about, recipient_id=recipient_id)
+        page = await self._page(LETTER_LIST, "latest", where, "", cursor, limit)
+        keys = [f"{each.recipient_id}/{each.notice_id}" for each in page.rows]
+        found = await self._under(DELIVERIES, keys)
+        return Listed([found[key] for key in keys if key in found], page.cursor)
+
+    async def letter(self, notice_id: str) -> Delivery | None:
+        """The letter of a notice."""
+        place = select(LETTERS.c.recipient_id).where(LETTERS.c.notice_id == _asked(notice_id))
+        for (recipient_id,) in await self._questions.all(place):
+            found = await self.fact(DELIVERIES.name, f"{recipient_id}/{notice_id}")
+            if isinstance(found, Delivery):
+                return found
+        return None
+
+    # --- what decided ----------------------------------------------------------------------------
+
+    async def told(
+        self, subject: str, *kinds: type[Message], newest: int = 100
+    ) -> tuple[list[ToldFact], bool]:
+        """The newest facts of these kinds about a subject, the oldest first, and if there are more.
+
+        Each has its time, and what decided it.
+        """
+        rows = FACTS.c
+        statement = select(rows.kind, rows.value, rows.at, rows.rule, rows.cause).where(
+            rows.subject == _asked(subject), rows.kind.in_([each.__name__ for each in kinds])
+        )
+        newest_first = statement.order_by(rows.at.desc(), rows.version.desc(), rows.key.desc())
+        found = await self._questions.all(newest_first.limit(newest + 1))
+        named = {each.__name__: each for each in kinds}
+        facts = [
+            ToldFact(
+                _TOPIC_OF[named[kind]].adapter.validate_json(value),
+                datetime.fromtimestamp(at / 1000, UTC),
+                rule or "",
+                cause or "",
+            )
+            for kind, value, at, rule, cause in found[:newest]
+        ]
+        return facts[::-1], bool(found[newest:])
 
     async def _by_key(
         self, topic: Topic, name: str, span: tuple[str, str], cursor: str | None, limit: int
@@ -350,13 +494,17 @@ class Reader:
         cursor: str | None = None,
         limit: int = 20,
         organizer_id: str | None = None,
+        unlisted: bool = False,
     ) -> Listed[GroupRow]:
-        """Public group purchases of a status, or an organizer's (of any if it is ``None``).
+        """Group purchases of a status, or an organizer's (of any if it is ``None``).
 
-        Pages are as those of ``auctions``. Raises ``BadCursor``.
+        They are the public ones, or those that are ``unlisted``. Pages are as those of
+        ``auctions``. Raises ``BadCursor``.
         """
-        where = _given(visibility="public", status=status, organizer_id=organizer_id)
-        return await self._page(GROUP_LIST, sort, where, words, cursor, limit)
+        visibility = "unlisted" if unlisted else "public"
+        where = _given(visibility=visibility, status=status, organizer_id=organizer_id)
+        of = UNLISTED_GROUP_LIST if unlisted else GROUP_LIST
+        return await self._page(of, sort, where, words, cursor, limit)
 
     async def definitions(
         self,
@@ -426,7 +574,7 @@ class Reader:
     ) -> Listed[T]:
         order = of.orders[sort]
         after = order.after(cursor)
-        search = await self._search(of.table.name, words)
+        search = await self._search(of.words, words)
         if search is None:
             return Listed([], None)
         page = Page(of, order, where, after, search)
@@ -440,11 +588,13 @@ class Reader:
             last = order.place(found[limit - 1])
         return Listed(rows, None if last is None else order.cursor(last))
 
-    async def _search(self, kind: str, words: str) -> Search | None:
+    async def _search(self, kind: str | None, words: str) -> Search | None:
         """The search for words in a list, or ``None`` if no row has them."""
         beginnings = wanted(words)
         if not beginnings:
             return None if words.strip() else Search()
+        if kind is None:
+            return Search(tuple(beginnings))
         (counts,) = await self._questions.all(count_of_each(kind, beginnings))
         count, rarest = min(zip(counts, beginnings, strict=True))
         if not count:

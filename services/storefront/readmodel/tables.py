@@ -47,6 +47,9 @@ FACTS = Table(
     Column("at", BigInteger, nullable=False),
     Column("value", WORD, nullable=False),
     Column("holder", WORD),
+    # What decided it, by the headers of its record: the rule, and the input as a place or a clock.
+    Column("rule", WORD),
+    Column("cause", WORD),
     PrimaryKeyConstraint("topic", "key"),
     Index("facts_of_subject", "subject", "kind", "key"),
     Index(
@@ -84,6 +87,7 @@ AUCTIONS = Table(
     Index("auctions_by_end", "status", "closes_at", "auction_id"),
     Index("auctions_by_missing", "status", "missing", "closes_at", "auction_id"),
     Index("auctions_of_seller", "opened_by", "closes_at", "auction_id"),
+    Index("auctions_of_any_status", "closes_at", "auction_id"),
 )
 #: Terms and state come on two topics that race: either may be there first. Without terms, the
 #: group is on no list.
@@ -111,6 +115,7 @@ GROUPS = Table(
     Index("groups_by_end", "visibility", "status", "closes_at", "group_id"),
     Index("groups_by_missing", "visibility", "status", "missing", "closes_at", "group_id"),
     Index("groups_of_organizer", "organizer_id", "visibility", "closes_at", "group_id"),
+    Index("groups_of_any_status", "visibility", "closes_at", "group_id"),
 )
 DEFINITIONS = Table(
     "definitions",
@@ -196,7 +201,46 @@ TODOS = Table(
         postgresql_where=_OF_NOBODY_YET,
     ),
 )
-#: Words of product names; ``kind`` is the table that the subject is listed in.
+SELLERS = Table(
+    "sellers",
+    METADATA,
+    Column("seller_id", WORD, primary_key=True),
+    Column("name", WORD, nullable=False),
+    Column("standing", WORD, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("words", WORD, nullable=False),
+    Index("sellers_by_standing", "standing", "registered_at", "seller_id"),
+)
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("key_id", WORD, primary_key=True),
+    Column("role", WORD, nullable=False),
+    Column("holder_id", WORD, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    Index("api_keys_of_holder", "role", "holder_id", "issued_at", "key_id"),
+)
+#: Letters name people by their ids; ``state`` is as ``columns.letter_state`` says.
+LETTERS = Table(
+    "letters",
+    METADATA,
+    Column("recipient_id", WORD, nullable=False),
+    Column("notice_id", WORD, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("about", WORD, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("recipient_id", "notice_id"),
+    Index("letters_by_state", "state", "at", "recipient_id", "notice_id"),
+    Index("letters_of_about", "about", "at", "recipient_id", "notice_id"),
+    Index("letters_by_notice", "notice_id"),
+)
+#: Words of product names; ``kind`` is the table that the subject is listed in, or ``unlisted`` for
+#: groups that are on no public list.
 SEARCH = Table(
     "search",
     METADATA,
@@ -210,7 +254,7 @@ SEARCH = Table(
 #: What is dropped when the read model is built anew.
 READ_MODEL = (
     *(POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, TODOS),
-    SEARCH,
+    *(SELLERS, API_KEYS, LETTERS, SEARCH),
 )
 #: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
 IDEMPOTENCY = Table(

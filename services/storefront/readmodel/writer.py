@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, and_, bindparam, delete, select, text, update
+from sqlalchemy import Table, and_, bindparam, case, delete, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,6 +17,7 @@ from schemas.groups import GroupPurchase
 from schemas.parts import Message
 from schemas.people import PEOPLE
 from services.storefront.readmodel import owners
+from services.storefront.readmodel.lists import UNLISTED
 from services.storefront.readmodel.tables import (
     FACTS,
     METADATA,
@@ -65,8 +66,10 @@ class Batch:
     facts: dict[tuple[str, str], _Fact] = field(default_factory=dict)
     deleted: set[tuple[str, str]] = field(default_factory=set)
 
-    def put(self, topic: str, message: Message, value: str, at: int) -> None:
-        """A fact, with its record's value and time."""
+    def put(
+        self, topic: str, message: Message, value: str, at: int, rule: str = "", cause: str = ""
+    ) -> None:
+        """A fact, with its record's value and time, and what its headers say decided it."""
         key = message.key
         version = version_of(message)
         before = self.facts.get((topic, key))
@@ -81,6 +84,8 @@ class Batch:
             "at": at,
             "value": value,
             "holder": holder_of(message),
+            "rule": rule or None,
+            "cause": cause or None,
         }
         listed = tuple((part, part.columns(message, at)) for part in PARTS.get(type(message), ()))
         self.facts[topic, key] = _Fact(columns, listed)
@@ -226,29 +231,29 @@ class Writer:
         """Put the words of names that are new or have changed into rows and the search index."""
         table = METADATA.tables[part.table]
         id_ = table.c[part.id[0]]
-        searched = select(id_, table.c.product_name, table.c.words).where(id_.in_(subjects))
-        if "visibility" in table.c:
-            searched = searched.where(table.c.visibility == "public")
+        searched = select(id_, table.c.product_name, table.c.words, _kind_of(table))
         found = [
-            (of, terms_of(name), words) for of, name, words in await connection.execute(searched)
+            (of, terms_of(name), words, kind)
+            for of, name, words, kind in await connection.execute(searched.where(id_.in_(subjects)))
         ]
-        new = {of: terms for of, terms, words in found if in_row(terms) != words}
+        new = {of: (terms, kind) for of, terms, words, kind in found if in_row(terms) != words}
         if not new:
             return
-        of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == bindparam("of"))
-        await connection.execute(delete(SEARCH).where(of_subject), [{"of": of} for of in new])
+        of_subject = and_(SEARCH.c.kind == bindparam("its"), SEARCH.c.subject == bindparam("of"))
+        old = [{"its": kind, "of": of} for of, (_, kind) in new.items()]
+        await connection.execute(delete(SEARCH).where(of_subject), old)
         await self._add(
             connection,
             SEARCH,
             [
-                {"kind": part.table, "term": term, "subject": of}
-                for of, terms in new.items()
+                {"kind": kind, "term": term, "subject": of}
+                for of, (terms, kind) in new.items()
                 for term in terms
             ],
         )
         has_words = update(table).where(id_ == bindparam("of")).values(words=bindparam("in_row"))
         await connection.execute(
-            has_words, [{"of": of, "in_row": in_row(terms)} for of, terms in new.items()]
+            has_words, [{"of": of, "in_row": in_row(terms)} for of, (terms, _) in new.items()]
         )
 
     async def _add(
@@ -257,6 +262,13 @@ class Writer:
         statement = (sqlite if self._is_sqlite else postgresql).insert(table)
         if rows:
             await connection.execute(statement.on_conflict_do_nothing(), rows)
+
+
+def _kind_of(table: Table) -> Any:
+    """The kind of a row's words in the index: groups off the public lists have their own."""
+    if "visibility" not in table.c:
+        return literal(table.name)
+    return case((table.c.visibility == "public", literal(table.name)), else_=literal(UNLISTED))
 
 
 #: The todo of a fact; only todos go while their fact stays.
@@ -298,7 +310,8 @@ async def _delete_part(connection: AsyncConnection, part: Part, id_: tuple[str, 
     table = METADATA.tables[part.table]
     is_it = and_(*(table.c[name] == value for name, value in zip(part.id, id_, strict=True)))
     if part.is_searched:
-        of_subject = and_(SEARCH.c.kind == part.table, SEARCH.c.subject == id_[0])
+        kinds = (part.table, UNLISTED) if "visibility" in table.c else (part.table,)
+        of_subject = and_(SEARCH.c.kind.in_(kinds), SEARCH.c.subject == id_[0])
         await connection.execute(delete(SEARCH).where(of_subject))
     if part.when_deleted is None:
         await connection.execute(delete(table).where(is_it))

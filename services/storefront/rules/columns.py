@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from domain.addresses import canonical
-from schemas.auctions import Auction, OfferJudged
+from schemas.api.letters import LetterState
+from schemas.auctions import Auction, OfferJudged, Seller
 from schemas.groups import Definition, GroupPurchase
 from schemas.letters import Delivery
-from schemas.ops import Task
+from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
@@ -132,6 +133,49 @@ def _payment(fact: Payment, at: int) -> Columns:
     }
 
 
+def _seller(fact: Seller, _: int) -> Columns:
+    return {
+        "seller_id": fact.seller_id,
+        "name": clean(fact.name),
+        "standing": fact.standing,
+        "registered_at": milliseconds(fact.registered_at),
+        "version": within(fact.version),
+        "words": in_row(terms_of(fact.name)),
+    }
+
+
+def _key(fact: ApiKey, _: int) -> Columns:
+    return {
+        "key_id": fact.key_id,
+        "role": fact.role,
+        "holder_id": fact.holder_id,
+        "issued_at": milliseconds(fact.issued_at),
+        "revoked_at": None if fact.revoked_at is None else milliseconds(fact.revoked_at),
+        "version": within(fact.version),
+    }
+
+
+def letter_state(delivery: Delivery) -> LetterState:
+    """What became of a letter, as the admin's list sorts it."""
+    if todo_reasons.reason_of_letter(delivery) is not None:
+        return "undelivered"
+    if delivery.status in ("queued", "deferred"):
+        return "waiting"
+    return "sent" if delivery.status == "sent" else "unwanted"
+
+
+def _letter(fact: Delivery, _: int) -> Columns:
+    return {
+        "recipient_id": fact.recipient_id,
+        "notice_id": fact.notice_id,
+        "kind": fact.kind,
+        "about": fact.about,
+        "state": letter_state(fact),
+        "at": milliseconds(fact.at),
+        "version": within(fact.version),
+    }
+
+
 def _todo(row: Callable[[Any, int], dict[str, Any] | None]) -> Part:
     """The todo row of one kind of fact."""
 
@@ -197,8 +241,13 @@ PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
         Part("payments", ("group_id", "payment_id"), "version", _payment),
         _todo(todo_reasons.row_of_payment),
     ),
-    Delivery: (_todo(todo_reasons.row_of_letter),),
+    Delivery: (
+        Part("letters", ("recipient_id", "notice_id"), "version", _letter),
+        _todo(todo_reasons.row_of_letter),
+    ),
     Task: (_todo(todo_reasons.row_of_task),),
+    Seller: (Part("sellers", ("seller_id",), "version", _seller),),
+    ApiKey: (Part("api_keys", ("key_id",), "version", _key),),
 }
 
 
@@ -209,6 +258,9 @@ _NAMESAKES: Final[Mapping[str, type[Message]]] = {
     "purchases": PurchaseState,
     "definitions": Definition,
     "tasks": Task,
+    "sellers": Seller,
+    "api-keys": ApiKey,
+    "people": Person,
 }
 
 
@@ -222,7 +274,7 @@ def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
     elif topic == "payments" and rest.startswith("payment/"):
         kind, ids["payments"] = Payment, (subject, rest.removeprefix("payment/"))
     elif topic == "deliveries":
-        kind = Delivery
+        kind, ids["letters"] = Delivery, (subject, rest)
     parts = () if kind is None else PARTS[kind]
     return [(part, ids.get(part.table, (subject,))) for part in parts]
 

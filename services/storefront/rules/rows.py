@@ -84,6 +84,55 @@ class OfferRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SellerRow:
+    """A seller, as the admin's list shows it."""
+
+    seller_id: str
+    name: str
+    standing: str
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key of a shop or a seller, revoked or not."""
+
+    key_id: str
+    role: str
+    holder_id: str
+    issued_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRow:
+    """A letter's place in the admin's list; ``at`` is when its state was last told."""
+
+    recipient_id: str
+    notice_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRow:
+    """A shop that something names, and when it last got a key; ``name`` if it has told one."""
+
+    shop_id: str
+    name: str | None
+    issued_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFact:
+    """A fact with the time of its record, the rule that decided it, and that rule's input."""
+
+    message: Message
+    at: datetime
+    rule: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class TodoRow:
     """A todo: its fact, since when it is open, and its owner.
 

@@ -1,15 +1,20 @@
-"""Answers of the API to commands. Views of facts are in ``rules.views``."""
+"""Answers of the API to commands, and of letters. Views of facts are in ``rules.views``."""
 
+from runtime.masking import without_addresses
 from schemas.api.auctions import ApplicationAnswer, OfferAnswer
 from schemas.api.groups import RequestAnswer
+from schemas.api.letters import LetterView
 from schemas.api.orders import OrderAnswer
 from schemas.api.sellers import IssuedKeyAnswer, KeyAnswer, RegistrationAnswer
+from schemas.letters import Delivery
 from schemas.ops import ApiKey
 from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.commands.auctions import Offered, Reserved
 from services.storefront.commands.groups import Asked
 from services.storefront.commands.orders import Ordered
 from services.storefront.commands.sellers import Registered
+from services.storefront.rules.columns import letter_state
+from services.storefront.rules.todo_reasons import reason_of_letter
 from services.storefront.web.shop import Shop
 
 
@@ -81,3 +86,14 @@ def key_answer(key: ApiKey) -> KeyAnswer:
 def issued_key_answer(key: ApiKey, credential: str) -> IssuedKeyAnswer:
     """A new key with its secret."""
     return IssuedKeyAnswer(**dict(key_answer(key)), api_key=credential)
+
+
+def letter_view(delivery: Delivery) -> LetterView:
+    """A letter; a mail server's words may repeat an address, so they are masked."""
+    same = ("notice_id", "recipient_id", "kind", "about", "status", "attempts", "queued_at")
+    return LetterView(
+        state=letter_state(delivery),
+        reason=reason_of_letter(delivery),
+        reply=without_addresses(delivery.reply or ""),
+        **{name: getattr(delivery, name) for name in (*same, "at", "next_at", "version")},
+    )
