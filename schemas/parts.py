@@ -128,11 +128,6 @@ class Product(Model):
     tags: Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)] = ()
 
 
-#: Where an ``order_link`` gets the ids of the group and of the shop's product.
-GROUP_IN_LINK = "{group_id}"
-PRODUCT_IN_LINK = "{product_id}"
-
-
 class Business(Model):
     """How a shop or a seller presents itself. All of it is public.
 

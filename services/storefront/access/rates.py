@@ -22,8 +22,11 @@ from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
 #: The kinds that are counted by the client's network.
-OfClient = Literal["reads", "writes", "requests", "registrations", "letters"]
-What = Literal[OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers"]
+OfClient = Literal["reads", "images", "writes", "requests", "registrations", "letters"]
+OfOthers = Literal[
+    "writes-of-key", "image-bytes", "offers", "letters-to-one", "letters-of-strangers"
+]
+What = Literal[OfClient, OfOthers]
 _OF_CLIENT = frozenset(get_args(OfClient))
 #: Somebody with an IPv6 network wider than a /64 has many /64s, so wider networks are counted, too:
 #: the characters of a client that are its /32, /48 and /56, and the factor of their limits.
@@ -66,6 +69,8 @@ class Rates:
     def __init__(self, settings: PageSettings) -> None:
         self._limits: dict[What, RateLimitItem] = {
             "reads": RateLimitItemPerMinute(settings.reads_per_minute),
+            "images": RateLimitItemPerMinute(settings.images_per_minute),
+            "image-bytes": RateLimitItemPerHour(settings.image_bytes_per_hour),
             "writes": RateLimitItemPerMinute(settings.writes_per_minute),
             "writes-of-key": RateLimitItemPerMinute(settings.writes_per_minute_of_key),
             "requests": RateLimitItemPerHour(settings.requests_per_hour),

@@ -16,10 +16,14 @@ from services.storefront.api.payments import payments
 from services.storefront.api.people import people
 from services.storefront.api.routes import BEARER, PREFIX
 from services.storefront.api.sellers import keys, sellers
+from services.storefront.api.shops import images, shops
 from services.storefront.api.todos import todos
 from services.storefront.problems import ProblemDocument
 
-ROUTERS = (definitions, groups, requests, payments, todos, auctions, sellers, keys, people)
+ROUTERS = (
+    *(definitions, groups, requests, payments, todos, auctions, sellers, shops, images, keys),
+    people,
+)
 TITLE = "jointbuy"
 VERSION = "1.0.0"
 _DESCRIPTION = """Group bulk purchases and joint purchase counter auctions.

@@ -9,6 +9,7 @@ from services.storefront.pages import (
     definitions,
     groups,
     home,
+    images,
     mail_links,
     organizer,
     payments,
@@ -21,6 +22,7 @@ from services.storefront.pages import (
 #: Those of each module of pages.
 ROUTERS = (
     assets.router,
+    images.router,
     home.router,
     auctions.router,
     groups.router,

@@ -32,7 +32,7 @@ from services.storefront.readmodel.lists import (
     Search,
     count_of_each,
 )
-from services.storefront.readmodel.tables import FACTS, GROUPS, POSITIONS
+from services.storefront.readmodel.tables import FACTS, GROUPS, IMAGES, POSITIONS
 from services.storefront.readmodel.tables import PAYMENTS as PAYMENT_ROWS
 from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.rules.columns import can_be_asked, wanted
@@ -40,6 +40,7 @@ from services.storefront.rules.rows import (
     AuctionRow,
     DefinitionRow,
     GroupRow,
+    ImageRow,
     Listed,
     OfferRow,
     TodoRow,
@@ -198,6 +199,26 @@ class Reader:
         span = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
         return await self._by_key(PAYMENTS, "payments", span, cursor, limit)
 
+    # --- images ----------------------------------------------------------------------------------
+
+    async def image(self, image_id: str) -> tuple[str, bytes] | None:
+        """The media type and the bytes of an image."""
+        its = select(IMAGES.c.media_type, IMAGES.c.data).where(
+            IMAGES.c.image_id == _asked(image_id)
+        )
+        for media_type, data in await self._questions.all(its):
+            return media_type, data
+        return None
+
+    async def image_sizes(self, image_ids: Iterable[str | None]) -> dict[str, ImageRow]:
+        """Those of these images that exist, by id; a few hundred at most."""
+        wanted = sorted({_asked(each) for each in image_ids if each is not None})
+        if not wanted:
+            return {}
+        sizes = select(IMAGES.c.image_id, IMAGES.c.width, IMAGES.c.height)
+        found = await self._questions.all(sizes.where(IMAGES.c.image_id.in_(wanted)))
+        return {each.image_id: ImageRow(*each) for each in found}
+
     # --- tasks for people ------------------------------------------------------------------------
 
     async def todos(
@@ -284,12 +305,15 @@ class Reader:
         cursor: str | None = None,
         limit: int = 20,
         organizer_id: str | None = None,
+        shop_id: str | None = None,
     ) -> Listed[GroupRow]:
-        """Public group purchases of a status, or an organizer's (of any if it is ``None``).
+        """Public group purchases of a status, or of any; of all, an organizer or a shop.
 
         Pages are as those of ``auctions``. Raises ``BadCursor``.
         """
-        where = _given(visibility="public", status=status, organizer_id=organizer_id)
+        where = _given(
+            visibility="public", status=status, organizer_id=organizer_id, shop_id=shop_id
+        )
         return await self._page(GROUP_LIST, sort, where, words, cursor, limit)
 
     async def definitions(

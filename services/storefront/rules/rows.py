@@ -28,6 +28,7 @@ class AuctionRow:
     closes_at: datetime
     version: int
     group_request_id: str | None
+    image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class GroupRow:
     closes_at: datetime
     terms_version: int
     state_version: int
+    shop_id: str | None = None
+    image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,16 @@ class DefinitionRow:
     published_at: datetime
     withdrawn_at: datetime | None
     version: int
+    image_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A picture's size in pixels; its bytes are asked for alone."""
+
+    image_id: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
