@@ -32,6 +32,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     text: str = ""
+    content: bytes = b""
 
     @property
     def json(self) -> Any:
@@ -61,10 +62,14 @@ class Storefront:
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         body: Any = None,
+        raw: bytes = b"",
     ) -> Answer:
-        """What is answered to a client of this address; a stream is left open."""
+        """What is answered to a client of this address; a stream is left open.
+
+        ``body`` is sent as JSON, ``raw`` as it is.
+        """
         sent = {"host": "shop.example"} | dict(headers or {})
-        content = b""
+        content = raw
         if form is not None:
             content = urlencode(form).encode()
             sent["content-type"] = "application/x-www-form-urlencoded"
@@ -117,7 +122,8 @@ class Storefront:
             self._open.append(run)
             return answer
         await asyncio.wait_for(run, ANSWER_SECONDS)
-        answer.text = b"".join(parts).decode(errors="replace")
+        answer.content = b"".join(parts)
+        answer.text = answer.content.decode(errors="replace")
         return answer
 
     async def close(self) -> None:

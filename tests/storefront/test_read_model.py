@@ -16,15 +16,17 @@ from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.auctions import Auction, OfferJudged, Seller
+from schemas.auctions import Auction, ContractConcluded, OfferJudged, Seller
 from schemas.favors import Favor
 from schemas.groups import Definition, GroupPurchase, IdIssued
+from schemas.images import Image
 from schemas.letters import Delivery
 from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person
+from schemas.shops import Shop
 from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import commands_of
@@ -118,6 +120,7 @@ TOPIC_OF = {
     PurchaseRow: "purchases",
     Auction: "auctions",
     OfferJudged: "auctions",
+    ContractConcluded: "auctions",
     Definition: "definitions",
     Favor: "favors",
     Payment: "payments",
@@ -127,6 +130,8 @@ TOPIC_OF = {
     Delivery: "deliveries",
     Task: "tasks",
     Person: "people",
+    Image: "images",
+    Shop: "shops",
 }
 
 

@@ -16,6 +16,7 @@ from services.storefront.pages import (
     seller_auctions,
     sellers,
     sharing,
+    shops,
     todo,
 )
 
@@ -30,6 +31,7 @@ ROUTERS = (
     definitions.router,
     organizer.router,
     payments.router,
+    shops.router,
     sellers.router,
     seller_auctions.router,
     mail_links.router,

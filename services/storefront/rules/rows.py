@@ -1,5 +1,6 @@
 """The lists of the home page as the read model keeps them: one dataclass per table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -7,6 +8,7 @@ from typing import Generic, TypeVar
 from schemas.parts import Message
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +117,7 @@ class Listed(Generic[T]):
 
     rows: list[T]
     cursor: str | None
+
+    def shown(self, view: Callable[[T], V]) -> "Listed[V]":
+        """The same page with another view of each row."""
+        return Listed([view(each) for each in self.rows], self.cursor)
