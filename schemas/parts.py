@@ -151,11 +151,6 @@ class KeptProduct(NamedTuple):
         return Product(id=self.id, name=self.name, url=self.url, images=images)
 
 
-#: Where an ``order_link`` gets the ids of the group and of the shop's product.
-GROUP_IN_LINK = "{group_id}"
-PRODUCT_IN_LINK = "{product_id}"
-
-
 class Business(Model):
     """How a shop or a seller presents itself. All of it is public.
 

@@ -19,6 +19,7 @@ class RefusalKind(StrEnum):
     OVERTAKEN = "overtaken"
     TOO_LARGE = "too-large"
     NOT_JSON = "not-json"
+    NOT_AN_IMAGE = "not-an-image"
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
     TOO_MANY = "too-many"
     NOT_NOW = "not-now"
@@ -105,6 +106,8 @@ class ProblemCode(StrEnum):
     NOT_A_MEMBER = "not-a-member"
     ORDER_REFUSED = "order-refused"
     ADDRESS = "address"
+    UNKNOWN_IMAGE = "unknown-image"
+    LEADS_ELSEWHERE = "leads-elsewhere"
 
     # of a body's or a form's shape
     FIELD_UNKNOWN = "field-unknown"
@@ -124,6 +127,13 @@ class ProblemCode(StrEnum):
     NOT_FIELDS = "not-fields"
     NOT_OF_CHOICES = "not-of-choices"
     NOT_A_TIME = "not-a-time"
+    NOT_A_WEB_ADDRESS = "not-a-web-address"
+    WEB_ADDRESS_WITH_USER = "web-address-with-user"
+    WEB_ADDRESS_TOO_LONG = "web-address-too-long"
+    LINK_NOT_ENCRYPTED = "link-not-encrypted"
+    LINK_WITHOUT_GROUP = "link-without-group"
+    LINK_WITH_OTHER_BRACES = "link-with-other-braces"
+    LINK_WITH_BRACES_IN_HOST = "link-with-braces-in-host"
     NOT_AS_DOCUMENTED = "not-as-documented"
 
     # of a form
@@ -189,6 +199,8 @@ class RefusalCode(StrEnum):
     NO_DEFINITION = "no-definition"
     NO_DEFINITION_YET = "no-definition-yet"
     NO_SELLER = "no-seller"
+    NO_SHOP = "no-shop"
+    NO_IMAGE = "no-image"
     NO_PAYMENT = "no-payment"
     NO_TASK = "no-task"
     NO_LETTER = "no-letter"
@@ -217,6 +229,11 @@ class RefusalCode(StrEnum):
     TOO_MANY_PAGES = "too-many-pages"
     TOO_MANY_PDFS = "too-many-pdfs"
     TOO_MANY_CARDS = "too-many-cards"
+    TOO_MANY_IMAGES = "too-many-images"
+    IMAGE_MISSING = "image-missing"
+    NOT_AN_IMAGE = "not-an-image"
+    IMAGE_BROKEN = "image-broken"
+    IMAGE_TOO_MANY_PIXELS = "image-too-many-pixels"
     NOT_NOW = "not-now"
     BROKEN = "broken"
 
@@ -236,6 +253,8 @@ class RefusalCode(StrEnum):
     RESERVATION_OF_OTHER = "reservation-of-other"
     NOT_THE_KEYS = "not-the-keys"
     NOT_A_SHOPS_ID = "not-a-shops-id"
+    SHOP_OF_OTHER = "shop-of-other"
+    IMAGES_OF_UNAPPROVED = "images-of-unapproved"
 
     # of how things stand
     GROUP_ENDED = "group-ended"
@@ -263,6 +282,7 @@ class RefusalCode(StrEnum):
     MEMBER_UNKNOWN = "member-unknown"
     REQUEST_REFUSED = "request-refused"
     SELLER_REFUSED = "seller-refused"
+    SHOP_REFUSED = "shop-refused"
     AUCTION_REFUSED = "auction-refused"
     RECEIPT_REFUSED = "receipt-refused"
     RETRY_REFUSED = "retry-refused"

@@ -135,6 +135,11 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_A_MEMBER: mark("is not among the group's members"),
     ProblemCode.ORDER_REFUSED: mark("{reason} ({quantity} units)"),
     ProblemCode.ADDRESS: mark("{reason:address}"),
+    ProblemCode.UNKNOWN_IMAGE: mark("no image has this id: upload the picture first"),
+    ProblemCode.LEADS_ELSEWHERE: mark(
+        "leads to {host}, and not to the website {site}: give a link to the website, or ask the "
+        "admin to set it"
+    ),
     # of a body's or a form's shape
     ProblemCode.FIELD_UNKNOWN: mark("is not a known field: leave it out"),
     ProblemCode.NOT_JSON: mark(
@@ -157,6 +162,23 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_FIELDS: mark("is not an object with fields: give one"),
     ProblemCode.NOT_OF_CHOICES: mark("is not one of these: {choices}"),
     ProblemCode.NOT_A_TIME: mark("is not a time: give RFC 3339, such as 2026-11-30T18:00:00Z"),
+    ProblemCode.NOT_A_WEB_ADDRESS: mark(
+        "is not a web address: give one such as https://shop.example/tea"
+    ),
+    ProblemCode.WEB_ADDRESS_WITH_USER: mark("has an @ in its host: leave the user name out"),
+    ProblemCode.WEB_ADDRESS_TOO_LONG: mark(
+        "is too long: give a web address of at most {most} characters"
+    ),
+    ProblemCode.LINK_NOT_ENCRYPTED: mark("is not encrypted: give a link with https://"),
+    ProblemCode.LINK_WITHOUT_GROUP: mark(
+        "has no {group}: put it where the shop takes the group's ID"
+    ),
+    ProblemCode.LINK_WITH_OTHER_BRACES: mark(
+        "has other braces than {group} and {product}: leave them out"
+    ),
+    ProblemCode.LINK_WITH_BRACES_IN_HOST: mark(
+        "has braces in its host: put {group} behind the host"
+    ),
     ProblemCode.NOT_AS_DOCUMENTED: mark("is not valid: see the documentation"),
     # of a form
     ProblemCode.REQUIRED: mark("please fill this in"),

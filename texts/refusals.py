@@ -41,6 +41,8 @@ REFUSALS: Final[Mapping[str, str]] = {
         "no definition has the id {id}: leave it out for a new one"
     ),
     RefusalCode.NO_SELLER: mark("no seller has the id {id}, or not yet"),
+    RefusalCode.NO_SHOP: mark("no shop has the id {id}, or it has not described itself yet"),
+    RefusalCode.NO_IMAGE: mark("no image has this id"),
     RefusalCode.NO_PAYMENT: mark(
         "no payment has the id or number {id}: check whether it is mistyped"
     ),
@@ -94,6 +96,19 @@ REFUSALS: Final[Mapping[str, str]] = {
         "too many PDFs are being made: try again in a minute, or open the HTML version"
     ),
     RefusalCode.TOO_MANY_CARDS: mark("too many pictures are being made: try again in a minute"),
+    RefusalCode.TOO_MANY_IMAGES: mark("too many pictures are being stored: try again in a minute"),
+    RefusalCode.IMAGE_MISSING: mark(
+        "there is no picture: send the file as the body, or as a field of a form"
+    ),
+    RefusalCode.NOT_AN_IMAGE: mark(
+        "the file is not a picture that we can read: send a JPEG, PNG, WebP or GIF"
+    ),
+    RefusalCode.IMAGE_BROKEN: mark(
+        "the picture is damaged or incomplete: open it and save it again, then send it"
+    ),
+    RefusalCode.IMAGE_TOO_MANY_PIXELS: mark(
+        "the picture has too many pixels: make it smaller, at most {most} megapixels"
+    ),
     RefusalCode.NOT_NOW: mark("this can't be done just now: try again in a minute"),
     RefusalCode.BROKEN: mark(
         "something went wrong on our side, and we have recorded it: try again later"
@@ -121,6 +136,10 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.RESERVATION_OF_OTHER: mark("the reservation was not made by this shop"),
     RefusalCode.NOT_THE_KEYS: mark("{field} differs from the key's: leave it out"),
     RefusalCode.NOT_A_SHOPS_ID: mark("{id} is not a shop's id"),
+    RefusalCode.SHOP_OF_OTHER: mark("the key is of another shop: use that shop's key"),
+    RefusalCode.IMAGES_OF_UNAPPROVED: mark(
+        "a seller can store pictures once the registration is approved: wait for the approval"
+    ),
     # of how things stand
     RefusalCode.GROUP_ENDED: mark(
         "the group purchase is {status:word}: it can't be withdrawn any more"
@@ -168,6 +187,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.MEMBER_UNKNOWN: mark("a member can't be identified"),
     RefusalCode.REQUEST_REFUSED: mark("the request can't be accepted: correct the fields named"),
     RefusalCode.SELLER_REFUSED: mark("the seller can't be registered"),
+    RefusalCode.SHOP_REFUSED: mark("the shop's or seller's description can't be stored"),
     RefusalCode.AUCTION_REFUSED: mark("the auction can't be opened"),
     RefusalCode.RECEIPT_REFUSED: mark("the money can't be recorded"),
     RefusalCode.RETRY_REFUSED: mark("the payment can't be tried again"),

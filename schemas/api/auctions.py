@@ -90,6 +90,9 @@ class AuctionDetail(AuctionView):
     """An auction with its events so far, the oldest first."""
 
     history: tuple[ConditionAt, ...]
+    seller_id: Annotated[
+        str, Field(description="The seller of the offer shown; the others stay anonymous.")
+    ]
     concluded_at: datetime | None
     group_id: str | None
 

@@ -225,7 +225,7 @@ class GroupView(GroupSummary):
     ``version`` is that of its progress, 0 before there is any. ``tier_reached`` and ``next_tier``
     count ``favor.tiers`` from 0, lowest start first; ``missing_to_next`` is in units, or in minor
     units of money where tiers start from a value. Orders of ``sources`` count; if there are
-    none, orders of any source count.
+    none, orders of any source count. ``shop_id`` or ``seller_id`` is who sells.
     """
 
     version: int
@@ -236,6 +236,8 @@ class GroupView(GroupSummary):
     visibility: Visibility
     payment: PaymentTerms
     sources: tuple[str, ...] = ()
+    shop_id: str | None
+    seller_id: str | None
     favor: FavorTerms
     tier_reached: int | None
     next_tier: int | None

@@ -5,8 +5,9 @@ both what is validated and what the OpenAPI document says.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,13 +21,27 @@ from pydantic import (
 )
 
 from domain.mailboxes import mailbox
-from schemas.parts import EMAIL_MAX, MINOR_UNITS, NUMBER_MAX, SUM_MAX, Model
+from domain.order_links import GROUP_ID, PRODUCT_ID, order_link
+from domain.web_addresses import ADDRESS_MAX, WebAddressError, WebReason, web_address
+from schemas.parts import (
+    EMAIL_MAX,
+    IMAGES_MAX,
+    MINOR_UNITS,
+    NUMBER_MAX,
+    SUM_MAX,
+    TAGS_MAX,
+    Business,
+    ImageId,
+    Model,
+    Product,
+)
 from schemas.refusals import ProblemCode, ShapeError
 
 V = TypeVar("V", bound=BaseModel)
 
 #: No control characters, no slash: what an id of the system may be.
 ID_PATTERN = r"^[^/\x00-\x1f\x7f-\x9f]+$"
+PHONE_PATTERN = r"^\+?[0-9 ()./-]+$"
 LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"
 GivenId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
 LINE_MAX = 200
@@ -41,6 +56,57 @@ Address = Annotated[
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z0-9_\-]+$")]
 TimeZone = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_+\-/]+$")]
 Currency = Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z]+$")]
+
+
+#: Texts of several lines.
+_LINES_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]+$"
+Paragraphs = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=10_000, pattern=_LINES_PATTERN),
+    AfterValidator(lambda text: re.sub("\r\n?", "\n", text).strip()),
+]
+_WEB_CODES: Mapping[WebReason, ProblemCode] = {
+    WebReason.NOT_AN_ADDRESS: ProblemCode.NOT_A_WEB_ADDRESS,
+    WebReason.HAS_USER: ProblemCode.WEB_ADDRESS_WITH_USER,
+    WebReason.TOO_LONG: ProblemCode.WEB_ADDRESS_TOO_LONG,
+    WebReason.NOT_ENCRYPTED: ProblemCode.LINK_NOT_ENCRYPTED,
+    WebReason.NO_GROUP: ProblemCode.LINK_WITHOUT_GROUP,
+    WebReason.OTHER_BRACES: ProblemCode.LINK_WITH_OTHER_BRACES,
+    WebReason.BRACES_IN_HOST: ProblemCode.LINK_WITH_BRACES_IN_HOST,
+}
+
+
+def _on_the_web(read: Callable[[str], str]) -> Callable[[str], str]:
+    """The validator that reads an address; it raises ``ShapeError``."""
+
+    def checked(text: str) -> str:
+        try:
+            return read(text)
+        except WebAddressError as error:
+            code = _WEB_CODES[error.reason]
+            raise ShapeError(code, group=GROUP_ID, product=PRODUCT_ID, most=ADDRESS_MAX) from None
+
+    return checked
+
+
+#: An address that pages and letters link to, as ``domain.web_addresses`` writes it.
+WebAddress = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=ADDRESS_MAX),
+    AfterValidator(_on_the_web(web_address)),
+    Field(json_schema_extra={"format": "iri"}),
+]
+OrderLink = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=ADDRESS_MAX),
+    AfterValidator(_on_the_web(order_link)),
+    Field(
+        description="A link with `{group_id}` where the shop takes the group's ID, and if needed"
+        " `{product_id}`. Members order there."
+    ),
+]
+#: A category or a tag.
+GivenTag = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=ID_PATTERN)]
 
 
 def _whole_number(number: object) -> object:
@@ -103,10 +169,45 @@ class Page(BaseModel, Generic[V]):
 
 
 class ProductGiven(Given):
-    """What is bought; ``id`` is the shop's."""
+    """What is bought; ``id`` is the shop's, ``url`` its page there. Images are uploaded first."""
 
     id: GivenId | None = None
     name: Line
+    description: Annotated[
+        Paragraphs | None, Field(description="Markdown; pages show a safe part of it.")
+    ] = None
+    url: WebAddress | None = None
+    images: Annotated[
+        tuple[ImageId, ...],
+        Field(max_length=IMAGES_MAX, description="`image_id` of each; the first is for lists."),
+    ] = ()
+    category: GivenTag | None = None
+    tags: Annotated[tuple[GivenTag, ...], Field(max_length=TAGS_MAX)] = ()
+
+    def product(self) -> Product:
+        """The product of a message."""
+        return Product(**self.model_dump(exclude_unset=True))
+
+
+class BusinessGiven(Given):
+    """How a shop or a seller presents itself. All of it is public."""
+
+    url: Annotated[WebAddress | None, Field(description="The website.")] = None
+    order_link: OrderLink | None = None
+    logo: Annotated[ImageId | None, Field(description="`image_id` of an image.")] = None
+    postal_address: Annotated[Paragraphs, StringConstraints(max_length=1_000)] | None = None
+    phone: Annotated[Line, StringConstraints(max_length=40, pattern=PHONE_PATTERN)] | None = None
+    terms_url: WebAddress | None = None
+    privacy_url: WebAddress | None = None
+    imprint_url: WebAddress | None = None
+    delivery: Annotated[
+        Annotated[Paragraphs, StringConstraints(max_length=2_000)] | None,
+        Field(description="How and where goods are sent, and at what cost; plain text."),
+    ] = None
+
+    def business(self) -> dict[str, Any]:
+        """The fields of a message."""
+        return self.model_dump(include=set(Business.model_fields))
 
 
 class PersonGiven(Given):

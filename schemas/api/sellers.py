@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Literal
 
-from schemas.api.parts import Address, Given, Line, Locale, TimeZone, View
+from schemas.api.parts import Address, BusinessGiven, Line, Locale, TimeZone, View
 from schemas.auctions import Standing, StandingSince
+from schemas.parts import Business
 
 
-class SellerGiven(Given):
+class SellerGiven(BusinessGiven):
     """A person or company that wants to sell."""
 
     name: Line
@@ -16,7 +17,19 @@ class SellerGiven(Given):
     time_zone: TimeZone | None = None
 
 
-class SellerView(View):
+class ProfileGiven(BusinessGiven):
+    """How a registered seller presents itself. It replaces all that was said before."""
+
+
+class SellerProfile(Business, View):
+    """A seller as buyers see it."""
+
+    seller_id: str
+    name: str
+    email: str
+
+
+class SellerView(Business, View):
     """A seller's own view of the registration."""
 
     seller_id: str

@@ -29,6 +29,7 @@ from services.storefront.readmodel.database import DatabaseError, migrate, stays
 from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings
 from services.storefront.web.guard import Guard
+from services.storefront.web.pictures import Pictures
 from services.storefront.web.refusals import add_handlers
 from services.storefront.web.shared import Shared
 from services.storefront.web.shop import Shop
@@ -55,6 +56,8 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         await shop.sender.stop()
         shop.printer.close()
         shop.painter.close()
+        shop.pictures.close()
+        shop.commands.images.close()
         await shop.reader.close()
 
     app = FastAPI(
@@ -72,7 +75,9 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
     app.include_router(pages)
     app.add_api_route(f"{PREFIX}/openapi.json", document.answer, include_in_schema=False)
     refuse = add_handlers(app, refuse_page, document.methods_of)
-    app.add_middleware(Guard, settings=page_settings, rates=shop.rates, refuse=refuse)
+    app.add_middleware(
+        Guard, settings=page_settings, rates=shop.rates, access=shop.access, refuse=refuse
+    )
     return app
 
 
@@ -101,6 +106,7 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         home_pages=Shared(seconds=1.0, size=200),
         printer=Printer(),
         painter=Painter(given.card_font_files),
+        pictures=Pictures(reader),
         # As long as other sites are told to keep a card.
         cards=Shared(seconds=60.0, size=200),
         api_document=document.own,

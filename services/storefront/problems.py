@@ -114,6 +114,12 @@ class NotJson(Refusal):
     kind, title, status = RefusalKind.NOT_JSON, "Not JSON", 415
 
 
+class NotAnImage(Refusal):
+    """The file is of another kind than a picture."""
+
+    kind, title, status = RefusalKind.NOT_AN_IMAGE, "Not an image", 415
+
+
 class Impossible(Refusal):
     """The rules refuse it, each problem named."""
 

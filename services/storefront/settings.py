@@ -49,6 +49,12 @@ class PageSettings(ModelSettings, WebSettings):
         " so their orders count without a letter.",
     )
     reads_per_minute: int = Field(600, ge=1, description="For each client address.")
+    images_per_minute: int = Field(
+        6_000, ge=1, description="Pictures of products, for each client address."
+    )
+    image_bytes_per_hour: int = Field(
+        200_000_000, ge=1, description="Bytes of pictures stored by each shop, seller or admin."
+    )
     writes_per_minute: int = Field(120, ge=1, description="For each client address.")
     writes_per_minute_of_key: int = Field(6_000, ge=1, description="For each API key.")
     requests_per_hour: int = Field(

@@ -62,10 +62,14 @@ class Storefront:
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         body: Any = None,
+        raw: bytes = b"",
     ) -> Answer:
-        """What is answered to a client of this address; a stream is left open."""
+        """What is answered to a client of this address; a stream is left open.
+
+        ``body`` is sent as JSON, ``raw`` as it is.
+        """
         sent = {"host": "shop.example"} | dict(headers or {})
-        content = b""
+        content = raw
         if form is not None:
             content = urlencode(form).encode()
             sent["content-type"] = "application/x-www-form-urlencoded"

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Select, event, make_url
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.auctions import Auction, OfferJudged, Seller
+from schemas.auctions import Auction, ContractConcluded, OfferJudged, Seller
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import Definition, GroupPurchase, IdIssued, RequestRefused
+from schemas.images import Image
 from schemas.letters import Delivery
 from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
@@ -118,6 +119,7 @@ TOPIC_OF = {
     PurchaseRow: "purchases",
     Auction: "auctions",
     OfferJudged: "auctions",
+    ContractConcluded: "auctions",
     Definition: "definitions",
     Favor: "favors",
     Payment: "payments",
@@ -129,6 +131,7 @@ TOPIC_OF = {
     Delivery: "deliveries",
     Task: "tasks",
     Person: "people",
+    Image: "images",
     Shop: "shops",
 }
 

@@ -23,10 +23,16 @@ from services.storefront.problems import TooMany
 from services.storefront.settings import PageSettings
 
 #: The kinds that are counted by the client's network.
-OfClient = Literal["reads", "writes", "requests", "registrations", "letters", "sign-ins"]
-What = Literal[
-    OfClient, "writes-of-key", "offers", "letters-to-one", "letters-of-strangers", "group-messages"
+OfClient = Literal["reads", "images", "writes", "requests", "registrations", "letters", "sign-ins"]
+OfOthers = Literal[
+    "writes-of-key",
+    "image-bytes",
+    "offers",
+    "letters-to-one",
+    "letters-of-strangers",
+    "group-messages",
 ]
+What = Literal[OfClient, OfOthers]
 _OF_CLIENT = frozenset(get_args(OfClient))
 #: Limits whose refusal says more than the seconds.
 _CODES: dict[What, RefusalCode] = {"group-messages": RefusalCode.MESSAGES_USED_UP}
@@ -71,6 +77,8 @@ class Rates:
     def __init__(self, settings: PageSettings) -> None:
         self._limits: dict[What, RateLimitItem] = {
             "reads": RateLimitItemPerMinute(settings.reads_per_minute),
+            "images": RateLimitItemPerMinute(settings.images_per_minute),
+            "image-bytes": RateLimitItemPerHour(settings.image_bytes_per_hour),
             "writes": RateLimitItemPerMinute(settings.writes_per_minute),
             "writes-of-key": RateLimitItemPerMinute(settings.writes_per_minute_of_key),
             "requests": RateLimitItemPerHour(settings.requests_per_hour),

@@ -56,7 +56,7 @@ async def list_auctions(
 
 @auctions.get("/auctions/{auction_id}", **reads(404))
 async def show_auction(shop: ShopDep, auction_id: IdInPath) -> AuctionDetail:
-    """An auction and its events so far; the sellers stay anonymous."""
+    """An auction, its events so far, and the seller shown; the other sellers stay anonymous."""
     return await auction_shown(shop.reader, auction_id)
 
 

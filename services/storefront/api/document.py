@@ -17,11 +17,13 @@ from services.storefront.api.payments import payments
 from services.storefront.api.people import people
 from services.storefront.api.routes import BEARER, PREFIX
 from services.storefront.api.sellers import keys, sellers
+from services.storefront.api.shops import images, shops
 from services.storefront.api.todos import todos
 from services.storefront.problems import ProblemDocument
 
 ROUTERS = (
-    *(definitions, groups, requests, payments, todos, auctions, sellers, keys, letters, people),
+    *(definitions, groups, requests, payments, todos, auctions, sellers, shops, images, keys),
+    *(letters, people),
 )
 TITLE = "jointbuy"
 VERSION = "1.0.0"

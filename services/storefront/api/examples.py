@@ -11,7 +11,8 @@ from schemas.api.orders import CancellationGiven, OrderGiven, ReturnGiven
 from schemas.api.parts import WithdrawalGiven
 from schemas.api.payments import OutcomeGiven, ReceivedGiven
 from schemas.api.people import LinksAgainGiven
-from schemas.api.sellers import SellerGiven
+from schemas.api.sellers import ProfileGiven, SellerGiven
+from schemas.api.shops import ShopGiven
 from schemas.api.todos import DoneGiven, TransfersGiven
 
 _ADA = {"email": "ada@example.com", "name": "Ada"}
@@ -30,7 +31,12 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     },
     CancellationGiven: {"order_id": "1042"},
     DefinitionGiven: {
-        "product": {"name": "Sencha, 1 kg", "id": "sencha-1"},
+        "product": {
+            "name": "Sencha, 1 kg",
+            "id": "sencha-1",
+            "description": "First flush from **Shizuoka**.\n\n- organic\n- harvest of this year",
+            "url": "https://teahouse.example/sencha",
+        },
         "unit_price": 2400,
         "currency": "EUR",
         "favor": {
@@ -69,7 +75,25 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "member_id": "customer-7",
         "quantity": 1,
     },
+    ProfileGiven: {
+        "url": "https://nordfoto.example",
+        "order_link": "https://nordfoto.example/order?group={group_id}",
+        "postal_address": "Nord Foto\nHafenstr. 1\n20457 Hamburg",
+        "delivery": "By parcel within five days, 4.90 EUR.",
+    },
     SellerGiven: {"name": "Nord Foto", "email": "nord@example.com", "locale": "en-GB"},
+    ShopGiven: {
+        "name": "Tea House",
+        "email": "hello@teahouse.example",
+        "url": "https://teahouse.example",
+        "order_link": "https://teahouse.example/cart?add={product_id}&note={group_id}",
+        "postal_address": "Tea House\nGartenweg 3\n10115 Berlin",
+        "phone": "+49 30 1234567",
+        "imprint_url": "https://teahouse.example/imprint",
+        "terms_url": "https://teahouse.example/terms",
+        "privacy_url": "https://teahouse.example/privacy",
+        "delivery": "By parcel within three days. Free from 40 EUR, else 3.90 EUR.",
+    },
     TransfersGiven: {
         "transfers": [
             {

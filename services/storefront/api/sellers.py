@@ -1,6 +1,7 @@
 """Routes of sellers, their standing, and keys."""
 
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import Depends, Query, Response
 
@@ -10,8 +11,10 @@ from schemas.api.sellers import (
     IssuedKeyAnswer,
     KeyAnswer,
     KnownShopView,
+    ProfileGiven,
     RegistrationAnswer,
     SellerGiven,
+    SellerProfile,
     SellerView,
 )
 from services.storefront.access.callers import Actor
@@ -27,7 +30,8 @@ from services.storefront.api.parameters import (
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.commands.sellers import Act
-from services.storefront.rules.views import seller_view
+from services.storefront.readmodel.details import known_seller
+from services.storefront.rules.views import seller_profile, seller_view
 from services.storefront.web.answers import issued_key_answer, key_answer, registration_answer
 from services.storefront.web.shop import Shop
 
@@ -35,6 +39,7 @@ sellers = router("sellers")
 keys = router("keys")
 
 _seller = JsonBody(SellerGiven)
+_profile = JsonBody(ProfileGiven)
 _reason = JsonBody(WithdrawalGiven, optional=True)
 Reason = Annotated[WithdrawalGiven, Depends(_reason)]
 
@@ -84,6 +89,34 @@ async def list_own_offers(shop: ShopDep, actor: ActorDep) -> Page[OfferAnswer]:
         for each in found
     ]
     return Page(items=items, cursor=None)
+
+
+@sellers.get("/sellers/{seller_id}", **reads(404))
+async def show_seller(shop: ShopDep, seller_id: IdInPath) -> SellerProfile:
+    """A seller as buyers see it: name and contact."""
+    return seller_profile(await known_seller(shop.reader, seller_id))
+
+
+@sellers.put(
+    "/sellers/{seller_id}",
+    **writes(404, by=("seller", "admin"), takes=_profile, later=SellerProfile),
+)
+async def describe_seller(
+    shop: ShopDep,
+    actor: ActorDep,
+    seller_id: IdInPath,
+    given: Annotated[ProfileGiven, Depends(_profile)],
+    response: Response,
+) -> SellerProfile:
+    """Describe a seller to buyers, in place of what was said before.
+
+    Needs the seller's or the admin's key. The name and the email stay as they were registered.
+    """
+    seller, is_readable = await shop.commands.sellers.describe(actor, seller_id, given)
+    if not is_readable:
+        response.status_code = 202
+        response.headers["Location"] = f"{PREFIX}/sellers/{quote(seller_id, safe='')}"
+    return seller_profile(seller)
 
 
 @sellers.post("/sellers/{seller_id}/approval", **writes(404, by=("admin",), takes=_reason))

@@ -10,6 +10,7 @@ from services.storefront.commands.authority import Authority
 from services.storefront.commands.group_messages import MessageCommands
 from services.storefront.commands.groups import DefinitionCommands, GroupCommands
 from services.storefront.commands.ids import Ids
+from services.storefront.commands.images import ImageCommands
 from services.storefront.commands.letter_counts import LetterCounts
 from services.storefront.commands.letters import LetterCommands
 from services.storefront.commands.links_again import LinkCommands
@@ -19,6 +20,7 @@ from services.storefront.commands.payments import PaymentCommands
 from services.storefront.commands.people import PeopleCommands
 from services.storefront.commands.sellers import KeyCommands, PreferenceCommands, SellerCommands
 from services.storefront.commands.sender import Sender
+from services.storefront.commands.shops import ShopCommands
 from services.storefront.commands.tasks import Tasks
 from services.storefront.commands.todos import TodoCommands
 from services.storefront.live.hub import Hub
@@ -44,6 +46,8 @@ class Commands:
     auctions: AuctionCommands
     reservations: ReservationCommands
     sellers: SellerCommands
+    shops: ShopCommands
+    images: ImageCommands
     keys: KeyCommands
     preferences: PreferenceCommands
     todos: TodoCommands
@@ -65,17 +69,22 @@ def commands_of(
     idempotency = Idempotency(reader.engine, settings.link_secret.get_secret_value())
     authority = Authority(reader, ids)
     tasks = Tasks(reader, outcomes)
+    images = ImageCommands(reader, outcomes, rates)
     payments = PaymentCommands(reader, outcomes, letters, authority, tasks)
     return Commands(
-        definitions=DefinitionCommands(reader, outcomes, ids),
-        groups=GroupCommands(settings, reader, outcomes, ids, letters, authority, access, rates),
+        definitions=DefinitionCommands(reader, outcomes, ids, images),
+        groups=GroupCommands(
+            settings, reader, outcomes, ids, letters, authority, access, rates, images
+        ),
         orders=OrderCommands(settings, reader, outcomes, ids, letters, authority),
         payments=payments,
-        auctions=AuctionCommands(reader, outcomes, ids, rates),
+        auctions=AuctionCommands(reader, outcomes, ids, rates, images),
         reservations=ReservationCommands(
             reader, outcomes, ids, letters, access, Reservations(reader.engine)
         ),
-        sellers=SellerCommands(settings, reader, outcomes, ids, letters, rates),
+        sellers=SellerCommands(settings, reader, outcomes, ids, letters, rates, images),
+        shops=ShopCommands(reader, outcomes, images),
+        images=images,
         keys=KeyCommands(reader, outcomes, ids),
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),

@@ -22,7 +22,7 @@ from schemas.auctions import (
     Seller,
     Standing,
 )
-from schemas.parts import Contact, Message, Product
+from schemas.parts import Contact, Message
 from schemas.reasons import ApplicationReason, OfferReason
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Access, Actor
@@ -30,6 +30,7 @@ from services.storefront.access.rates import Rates
 from services.storefront.commands.authority import demand, is_trusted, on_behalf
 from services.storefront.commands.contacts import contact_fields
 from services.storefront.commands.ids import Ids
+from services.storefront.commands.images import ImageCommands
 from services.storefront.commands.letter_counts import LetterCounts, link_problems
 from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
@@ -67,7 +68,10 @@ class Reserved:
 class AuctionCommands:
     """Commands of sellers. Each raises a ``Refusal`` if it can't be done."""
 
-    def __init__(self, reader: Reader, outcomes: Outcomes, ids: Ids, rates: Rates) -> None:
+    def __init__(
+        self, reader: Reader, outcomes: Outcomes, ids: Ids, rates: Rates, images: ImageCommands
+    ) -> None:
+        self._images = images
         self._reader = reader
         self._outcomes = outcomes
         self._ids = ids
@@ -81,12 +85,14 @@ class AuctionCommands:
             said = {"product.name": given.product.name, "product.id": given.product.id}
             if problems := link_problems(said):
                 raise Impossible(RefusalCode.AUCTION_REFUSED, problems)
+        if problems := await self._images.product_problems(given.product.images):
+            raise Impossible(RefusalCode.AUCTION_REFUSED, problems)
         auction_id = self._ids.new("a", actor, seed)
         message = AuctionOpened(
             auction_id=auction_id,
             offer_id=self._ids.new("o", actor, seed),
             seller_id=seller_id,
-            product=Product(id=given.product.id, name=given.product.name),
+            product=given.product.product(),
             minimum_reservations=given.minimum_reservations,
             unit_price=given.unit_price,
             currency=given.currency,

@@ -30,7 +30,6 @@ from schemas.parts import (
     Message,
     PaymentChoices,
     PaymentTerms,
-    Product,
     Tier,
 )
 from schemas.refusals import ProblemCode, RefusalCode
@@ -39,6 +38,7 @@ from services.storefront.access.rates import Rates
 from services.storefront.commands.authority import Authority, demand, is_trusted, on_behalf
 from services.storefront.commands.contacts import contact_fields
 from services.storefront.commands.ids import Ids
+from services.storefront.commands.images import ImageCommands
 from services.storefront.commands.letter_counts import LetterCounts
 from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
@@ -74,7 +74,8 @@ class Asked:
 class DefinitionCommands:
     """Definitions. Each raises a ``Refusal`` if it can't be done."""
 
-    def __init__(self, reader: Reader, outcomes: Outcomes, ids: Ids) -> None:
+    def __init__(self, reader: Reader, outcomes: Outcomes, ids: Ids, images: ImageCommands) -> None:
+        self._images = images
         self._reader = reader
         self._outcomes = outcomes
         self._ids = ids
@@ -85,6 +86,7 @@ class DefinitionCommands:
         """Publish a definition, or the next version of the shop's own."""
         shop_id = on_behalf(actor, "shop", given.shop_id, "shop_id")
         problems = list(definition_problems(given))
+        problems += await self._images.product_problems(given.product.images)
         if problems:
             raise Impossible(RefusalCode.DEFINITION_REFUSED, problems)
         definition_id = given.definition_id or self._ids.new("d", actor, seed)
@@ -99,7 +101,7 @@ class DefinitionCommands:
         definition = Definition(
             definition_id=definition_id,
             shop_id=shop_id,
-            product=Product(id=given.product.id, name=given.product.name),
+            product=given.product.product(),
             unit_price=given.unit_price,
             currency=given.currency,
             favor=_favor_terms(given.favor),
@@ -136,7 +138,9 @@ class GroupCommands:
         authority: Authority,
         access: Access,
         rates: Rates,
+        images: ImageCommands,
     ) -> None:
+        self._images = images
         self._members_max = settings.members_listed_by_anyone
         self._reader = reader
         self._outcomes = outcomes
@@ -149,6 +153,10 @@ class GroupCommands:
     async def request(self, actor: Actor, given: GroupGiven, seed: str | None = None) -> Asked:
         """Ask for a group purchase: anyone under a definition, a shop under terms of its own."""
         await self._need_terms(actor, given)
+        if given.product is not None:
+            problems = await self._images.product_problems(given.product.images)
+            if problems:
+                raise Impossible(RefusalCode.REQUEST_REFUSED, problems)
         request_id = self._ids.new("r", actor, seed)
         person = given.organizer or PersonGiven()
         organizer_id = self._person_id(actor, person, "organizer")
@@ -203,6 +211,8 @@ class GroupCommands:
         terms = _terms_of(given)
         if actor.kind == "shop" and given.definition_id is None and not given.sources:
             terms["sources"] = sources_of_shop(actor.id)
+        if actor.kind == "shop":
+            terms["shop_id"] = actor.id
         members = [
             self._member(actor, each, f"members[{place}]")
             for place, each in enumerate(given.members)
@@ -303,7 +313,7 @@ def _terms_of(given: GroupGiven) -> dict[str, Any]:
         name: value for name in PLAIN_TERMS if (value := getattr(given, name)) is not None
     }
     if given.product is not None:
-        terms["product"] = Product(id=given.product.id, name=given.product.name)
+        terms["product"] = given.product.product()
     if given.favor is not None:
         terms["favor"] = _favor_terms(given.favor)
     if given.payment is not None:

@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Literal
 
 from domain.sources import is_reserved, shop_of
-from schemas.api.sellers import SellerGiven
+from schemas.api.parts import BusinessGiven
+from schemas.api.sellers import ProfileGiven, SellerGiven
 from schemas.auctions import (
     SELLER_REGISTRATIONS,
     SELLERS,
     Seller,
     SellerAct,
     SellerApproved,
+    SellerDescribed,
     SellerRegistered,
     SellerReinstated,
     SellerSuspended,
@@ -25,8 +27,10 @@ from services.storefront.access.callers import Actor, new_key, revoked
 from services.storefront.access.rates import Rates
 from services.storefront.commands.authority import demand
 from services.storefront.commands.ids import Ids
+from services.storefront.commands.images import ImageCommands
 from services.storefront.commands.letter_counts import LetterCounts, link_problems
 from services.storefront.commands.outcomes import Outcomes, now
+from services.storefront.commands.shops import business_problems
 from services.storefront.problems import Impossible, NotAllowed, Overtaken, Unknown
 from services.storefront.readmodel.details import known_seller
 from services.storefront.readmodel.reader import Reader
@@ -65,7 +69,9 @@ class SellerCommands:
         ids: Ids,
         letters: LetterCounts,
         rates: Rates,
+        images: ImageCommands,
     ) -> None:
+        self._images = images
         self._approves = settings.sellers_approved == "automatic"
         self._reader = reader
         self._outcomes = outcomes
@@ -81,10 +87,13 @@ class SellerCommands:
         found = await self._reader.fact(SELLERS.name, seller_id)
         if isinstance(found, Seller):
             return Registered(seller_id, None, found)
+        problems = await business_problems(actor, given, None, self._images)
         if actor.kind != "admin":
-            # Buyers read the seller's name in their letters.
-            if problems := link_problems({"name": given.name}):
-                raise Impossible(RefusalCode.SELLER_REFUSED, problems)
+            # Buyers read the seller's name and contact in their letters.
+            problems += link_problems({"name": given.name, **_plain_texts(given)})
+        if problems:
+            raise Impossible(RefusalCode.SELLER_REFUSED, problems)
+        if actor.kind != "admin":
             # A registered seller gets letters, such as invitations to outbid.
             await self._letters.count(actor, [given.email], seller_id)
             await self._rates.count("registrations", actor.client)
@@ -96,6 +105,7 @@ class SellerCommands:
             email=given.email,
             locale=given.locale,
             time_zone=given.time_zone,
+            **given.business(),
         )
         key, credential = new_key("seller", seller_id)
         await self._outcomes.send(API_KEYS, key)
@@ -119,6 +129,41 @@ class SellerCommands:
         demand(actor, "seller")
         return await known_seller(self._reader, actor.id)
 
+    async def described(self, actor: Actor, seller_id: str) -> Seller:
+        """A seller whose description the actor may change: the seller's own, or any for the admin.
+
+        Raises ``NotAllowed`` and ``Unknown``.
+        """
+        demand(actor, "seller", "admin")
+        if actor.kind == "seller" and actor.id != seller_id:
+            raise NotAllowed(RefusalCode.SELLER_OF_OTHER)
+        return await known_seller(self._reader, seller_id)
+
+    async def describe(
+        self, actor: Actor, seller_id: str, given: ProfileGiven
+    ) -> tuple[Seller, bool]:
+        """Describe a seller anew: the seller, and whether the description can be read already.
+
+        The same description again changes nothing.
+        """
+        before = await self.described(actor, seller_id)
+        problems = [] if actor.kind == "admin" else link_problems(_plain_texts(given))
+        problems += await business_problems(actor, given, before, self._images)
+        if problems:
+            raise Impossible(RefusalCode.SHOP_REFUSED, problems)
+        said = given.business()
+
+        def is_said(seller: Message) -> bool:
+            return all(getattr(seller, name) == said[name] for name in said)
+
+        if is_said(before):
+            return before, True
+        message = SellerDescribed(seller_id=seller_id, at=now(), **said)
+        answer = await self._outcomes.ask(
+            SELLER_REGISTRATIONS, message, answers=(SELLERS, seller_id), when=is_said
+        )
+        return (answer, True) if isinstance(answer, Seller) else (before, False)
+
     async def act(
         self, actor: Actor, seller_id: str, act: Act, reason: str | None = None
     ) -> Seller:
@@ -137,6 +182,11 @@ class SellerCommands:
             SELLER_REGISTRATIONS, message, answers=(SELLERS, seller_id)
         )
         return answer if isinstance(answer, Seller) else before
+
+
+def _plain_texts(given: BusinessGiven) -> dict[str, str | None]:
+    """Texts of a description that letters repeat, and that mail programs must not link."""
+    return {"postal_address": given.postal_address, "delivery": given.delivery}
 
 
 class KeyCommands:

@@ -6,14 +6,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from schemas.api.auctions import ApplicationGiven
+from schemas.api.groups import GroupView
 from services.storefront.access.callers import visitor
 from services.storefront.pages import figures, shared_views
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path
 from services.storefront.pages.sharing import sharing
 from services.storefront.pages.visits import Visit, page, said
-from services.storefront.problems import Impossible, Invalid, Overtaken
-from services.storefront.readmodel.details import auction_shown
+from services.storefront.pages.wares import wares, where_to_order
+from services.storefront.problems import Impossible, Invalid, Overtaken, Unknown
+from services.storefront.readmodel.details import auction_shown, group_shown
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import shop_of
 from texts.catalogue import mark
@@ -32,10 +34,16 @@ async def _auction(
     request: Request, auction_id: str, form: Form, visit: Visit, status: int = 200
 ) -> Response:
     shown = await auction_shown(shop_of(request).reader, auction_id)
+    about = await wares(request, shown.product, None, shown.seller_id)
+    group = await _contract(request, shown.group_id)
     wide, narrow = figures.charts(visit, shown)
     values: dict[str, Any] = {
         "auction": shown,
         "group_id": shown.group_id,
+        "group": group,
+        "wares": about,
+        "sold_by": about.sold_by,
+        "where": where_to_order(group, about) if group else None,
         "form": form,
         "drop": figures.drop(shown),
         "chart_wide": wide,
@@ -44,6 +52,16 @@ async def _auction(
         "sharing": sharing(request, visit, shared_views.of_auction(shown)),
     }
     return page(request, "auction.html", status, visit, **values)
+
+
+async def _contract(request: Request, group_id: str | None) -> GroupView | None:
+    """The group purchase that a contract came to, once it can be read."""
+    if group_id is None:
+        return None
+    try:
+        return (await group_shown(shop_of(request).reader, group_id)).view
+    except Unknown:
+        return None
 
 
 @router.get("/auctions/{auction_id}/apply")

@@ -16,6 +16,7 @@ from services.storefront.pages import codes
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
+from services.storefront.pages.wares import wares
 from services.storefront.problems import Impossible, Invalid, Unknown
 from services.storefront.rules.views import definition_view
 from services.storefront.web.bodies import given
@@ -39,7 +40,7 @@ async def definition(request: Request, definition_id: str) -> Response:
     """What a shop offers, and the form to start with."""
     visit = Visit.of(request)
     found = await _definition(request, definition_id)
-    return _form(request, found, Form(visit), visit)
+    return await _form(request, found, Form(visit), visit)
 
 
 @router.get("/definitions/{definition_id}/start")
@@ -55,9 +56,10 @@ async def _definition(request: Request, definition_id: str) -> Definition:
     return found
 
 
-def _form(
+async def _form(
     request: Request, found: Definition, form: Form, visit: Visit, status: int = 200
 ) -> Response:
+    about = await wares(request, found.product, found.shop_id, None)
     days = found.limits.period_days_max or DAYS_MAX
     return page(
         request,
@@ -65,6 +67,8 @@ def _form(
         status,
         visit,
         definition=definition_view(found),
+        wares=about,
+        sold_by=about.sold_by,
         form=form,
         number_hint=_number_hint(found, visit),
         days_max=days,
@@ -101,7 +105,7 @@ async def start(request: Request, definition_id: str) -> Response:
         form.wrong("method", ProblemCode.NOT_A_CHOICE)
     person = form.person()
     if form.problems:
-        return _form(request, found, form, visit, 422)
+        return await _form(request, found, form, visit, 422)
     fields = {
         "definition_id": definition_id,
         "organizer": person,
@@ -118,7 +122,7 @@ async def start(request: Request, definition_id: str) -> Response:
         asked = await shop.commands.groups.request(visitor(request), wanted, seed)
     except (Invalid, Impossible) as refusal:
         form.refused(refusal, FIELDS)
-        return _form(request, found, form, visit, 422)
+        return await _form(request, found, form, visit, 422)
     return RedirectResponse(_where_next(shop.access, asked), 303)
 
 

@@ -19,6 +19,7 @@ from services.storefront.formats import Formats
 from services.storefront.pages.visits import Visit
 from services.storefront.problems import Invalid, Refusal
 from services.storefront.web.shop import shop_of
+from services.storefront.web.uploads import MULTIPART, kind_of, multipart
 from texts.facts import ADDRESSES
 from texts.reasons import Value, explained, meant
 
@@ -44,13 +45,27 @@ class Form:
     async def of(request: Request, visit: Visit) -> "Form":
         """The form of a request, urlencoded as our pages send it. Raises ``Invalid``.
 
-        Our pages send no multipart forms; each of their parts could name its own encoding.
+        Only forms with files are multipart, see ``with_files``.
         """
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ("", "application/x-www-form-urlencoded"):
+        if kind_of(request) not in ("", "application/x-www-form-urlencoded"):
             raise Invalid(RefusalCode.NOT_OUR_FORM)
         sent = await request.form()
         return Form(visit, {name: each for name, each in sent.items() if isinstance(each, str)})
+
+    @staticmethod
+    async def with_files(request: Request, visit: Visit) -> "tuple[Form, list[bytes]]":
+        """The form of a request that may have files, and the files. Raises ``Invalid``."""
+        if kind_of(request) != MULTIPART:
+            return await Form.of(request, visit), []
+        values, files = {}, []
+        async with multipart(request) as sent:
+            for name, each in sent.multi_items():
+                if isinstance(each, str):
+                    values[name] = each
+                elif each.size:
+                    # A field without a file is sent as an empty one.
+                    files.append(await each.read())
+        return Form(visit, values), files
 
     def text(self, name: str, *, required: bool = True) -> str:
         """What stands in a field, without what surrounds it."""

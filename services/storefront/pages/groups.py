@@ -19,6 +19,7 @@ from services.storefront.pages.paths import group_path, payments_path
 from services.storefront.pages.payments import payments_told
 from services.storefront.pages.sharing import sharing
 from services.storefront.pages.visits import Visit, page, said
+from services.storefront.pages.wares import wares, where_to_order
 from services.storefront.problems import Impossible, Invalid
 from services.storefront.readmodel.details import group_shown
 from services.storefront.web.bodies import given
@@ -39,12 +40,16 @@ async def group(request: Request, group_id: str) -> Response:
     is_for_all = view.visibility == "public" and not view.members_listed
     is_paid_by_buyer = view.payment.scope == "member" and view.takes_orders_here
     visit = Visit.of(request)
+    about = await wares(request, view.product, view.shop_id, view.seller_id)
     opens = is_open(view, visit) and is_for_all and is_paid_by_buyer
     return page(
         request,
         "group.html",
         visit=visit,
         group=view,
+        wares=about,
+        sold_by=about.sold_by,
+        where=where_to_order(view, about),
         tier_price=figures.tier_price(view),
         marks=figures.marks(view),
         starts=figures.starts(view),
@@ -89,6 +94,7 @@ async def _form(
         status,
         visit,
         group=view,
+        sold_by=(await wares(request, view.product, view.shop_id, view.seller_id)).sold_by,
         form=form,
         token=token,
         once=form.values.get("once") or secrets.token_hex(16),

@@ -15,6 +15,11 @@ def group_path(group_id: str) -> str:
     return f"/groups/{quote(group_id, safe='')}"
 
 
+def shop_path(shop_id: str) -> str:
+    """A shop's page."""
+    return f"/shops/{quote(shop_id, safe='')}"
+
+
 def payments_path(group_id: str, token: str) -> str:
     """A payer's payments in a group."""
     return f"{group_path(group_id)}/payments/{quote(token, safe='')}"

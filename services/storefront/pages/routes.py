@@ -16,6 +16,7 @@ from services.storefront.pages import (
     definitions,
     groups,
     home,
+    images,
     links_again,
     mail_links,
     organizer,
@@ -24,12 +25,14 @@ from services.storefront.pages import (
     sellers,
     sessions,
     sharing,
+    shops,
     todo,
 )
 
 #: Those of each module of pages.
 ROUTERS = (
     assets.router,
+    images.router,
     home.router,
     auctions.router,
     groups.router,
@@ -37,6 +40,7 @@ ROUTERS = (
     definitions.router,
     organizer.router,
     payments.router,
+    shops.router,
     sellers.router,
     seller_auctions.router,
     mail_links.router,

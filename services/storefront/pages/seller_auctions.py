@@ -21,6 +21,7 @@ from services.storefront.pages.forms import Form, currency_options
 from services.storefront.pages.paths import auction_path, desk_path, path_of
 from services.storefront.pages.sessions import sign_in_page
 from services.storefront.pages.visits import Visit, page, said
+from services.storefront.pages.wares import product_fields, stored_in
 from services.storefront.problems import Impossible, Invalid, NotAllowed, Overtaken, Unknown
 from services.storefront.readmodel.details import auction_shown, group_shown
 from services.storefront.rules.rows import Listed
@@ -33,6 +34,9 @@ router = APIRouter(include_in_schema=False)
 ROWS = 100
 FIELDS = {
     "product.name": "product",
+    "product.description": "description",
+    "product.url": "url",
+    "product.category": "category",
     "unit_price": "price",
     "minimum_reservations": "minimum",
     "minimum_step": "step",
@@ -60,10 +64,10 @@ async def open_form(request: Request) -> Response:
     visit = Visit.of(request)
     if await _seller(request) is None:
         return _ask_who(request, visit)
-    return _open_page(request, visit, Form(visit))
+    return await _open_page(request, visit, Form(visit))
 
 
-def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) -> Response:
+async def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) -> Response:
     f = visit.formats
     zone = form.values.get("zone") or f.zone
     return page(
@@ -75,6 +79,7 @@ def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) ->
         once=form.values.get("once") or secrets.token_hex(16),
         example=f.money(125_000, f.currency),
         most=QUANTITY_MAX_PER_APPLICANT,
+        images=await stored_in(request, form),
         currency=f.currency,
         currency_options=currency_options(f),
         zone=zone,
@@ -91,8 +96,9 @@ async def open_auction(request: Request) -> Response:
     actor = await _seller(request)
     if actor is None:
         return _ask_who(request, visit)
-    form = await Form.of(request, visit)
+    form, files = await Form.with_files(request, visit)
     fields = _auction_fields(form)
+    fields["product"] = await product_fields(request, actor, form, files)
     if not form.problems:
         try:
             wanted = given(AuctionGiven, fields)
@@ -101,7 +107,7 @@ async def open_auction(request: Request) -> Response:
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, FIELDS)
-    return _open_page(request, visit, form, 422)
+    return await _open_page(request, visit, form, 422)
 
 
 def _auction_fields(form: Form) -> dict[str, object]:
@@ -109,7 +115,6 @@ def _auction_fields(form: Form) -> dict[str, object]:
     if currency not in CURRENCIES:
         form.wrong("currency", ProblemCode.NO_LISTED_CURRENCY)
     fields: dict[str, object] = {
-        "product": {"name": form.text("product")},
         "unit_price": form.amount("price", currency),
         "currency": currency,
         "minimum_reservations": form.number("minimum"),

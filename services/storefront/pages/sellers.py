@@ -5,12 +5,14 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from schemas.api.sellers import SellerGiven
+from schemas.api.sellers import ProfileGiven, SellerGiven
 from schemas.auctions import SELLERS, Seller
 from services.storefront.access.callers import visitor
+from services.storefront.pages.businesses import fields_of, filled_in
 from services.storefront.pages.forms import Form
 from services.storefront.pages.sessions import sign_in_page, with_session
 from services.storefront.pages.visits import Visit, page
+from services.storefront.pages.wares import logo_of
 from services.storefront.problems import Impossible, Invalid, NoCredential
 from services.storefront.rules.rows import OfferRow
 from services.storefront.web.bodies import given
@@ -130,6 +132,47 @@ async def desk(request: Request, after: str | None = None) -> Response:
         shown=opened,
         offers=[await _line(shop, each) for each in offers if each.reason != "opened"],
     )
+
+
+# --- how buyers see the seller -------------------------------------------------------------------
+
+
+@router.get("/seller/profile")
+async def profile_form(request: Request) -> Response:
+    """The form with what the seller says."""
+    visit, shop = Visit.of(request), shop_of(request)
+    actor = await shop.access.session(request)
+    if actor.kind != "seller":
+        return sign_in_page(request, visit, Form(visit), "/seller/profile", "seller")
+    seller = await shop.commands.sellers.described(actor, actor.id)
+    return await _profile_page(request, visit, seller, filled_in(visit, seller))
+
+
+async def _profile_page(
+    request: Request, visit: Visit, seller: Seller, form: Form, status: int = 200
+) -> Response:
+    logo = await logo_of(request, form)
+    return page(request, "seller_profile.html", status, visit, seller=seller, form=form, logo=logo)
+
+
+@router.post("/seller/profile")
+async def edit_profile(request: Request) -> Response:
+    """Describe the seller anew."""
+    visit, shop = Visit.of(request), shop_of(request)
+    actor = await shop.access.session(request)
+    if actor.kind != "seller":
+        return sign_in_page(request, visit, Form(visit), "/seller/profile", "seller", 401)
+    seller = await shop.commands.sellers.described(actor, actor.id)
+    form, files = await Form.with_files(request, visit)
+    fields = await fields_of(request, actor, form, files)
+    if not form.problems:
+        try:
+            wanted = given(ProfileGiven, dict(fields))
+            await shop.commands.sellers.describe(actor, actor.id, wanted)
+            return RedirectResponse("/seller", 303)
+        except (Invalid, Impossible) as refusal:
+            form.refused(refusal, {})
+    return await _profile_page(request, visit, seller, form, 422)
 
 
 async def _line(shop: Shop, offer: OfferRow) -> OfferLine:

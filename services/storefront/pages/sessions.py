@@ -1,5 +1,6 @@
 """Signing in with a key: one page and one session, for sellers, shops and the admin."""
 
+import re
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,6 +18,8 @@ from texts.words import CREDENTIALS
 router = APIRouter(include_in_schema=False)
 #: Where each kind of key leads.
 HOMES: Final[dict[Kind, str]] = {"seller": "/seller", "shop": "/todo", "admin": "/admin"}
+#: The form by which a shop or the admin edits what is said of a shop.
+_SHOPS_FORM = re.compile(r"/shops/[^/\\]+/edit")
 
 
 class NotSignedIn(NoCredential):
@@ -59,10 +62,18 @@ def sign_in_page(
 
 
 def _next(request: Request) -> str:
-    """The page that was asked for, if it is on a desk, among tasks, or the admin's."""
+    """The page that was asked for, if a key signs in to it."""
     then = request.query_params.get("next", "")
-    is_ours = any(then == home or then.startswith(f"{home}/") for home in HOMES.values())
+    is_ours = any(_fits(then, kind) for kind in HOMES)
     return then if is_ours and "\\" not in then and then.isprintable() else ""
+
+
+def _fits(then: str, kind: Kind) -> bool:
+    """Whether a page is one of those for which a key of this kind signs in."""
+    home = HOMES[kind]
+    if kind in ("shop", "admin") and _SHOPS_FORM.fullmatch(then):
+        return True
+    return then == home or then.startswith(f"{home}/")
 
 
 @router.get("/sign-in")
@@ -80,9 +91,9 @@ async def sign_in(request: Request) -> Response:
     actor = await _holder_of_key(request, form)
     if actor is None:
         return sign_in_page(request, visit, form, _next(request), status=422)
-    then, home = _next(request), HOMES[actor.kind]
-    fits = then == home or then.startswith(f"{home}/")
-    return await with_session(request, RedirectResponse(then if fits else home, 303), actor)
+    then = _next(request)
+    place = then if _fits(then, actor.kind) else HOMES[actor.kind]
+    return await with_session(request, RedirectResponse(place, 303), actor)
 
 
 @router.post("/sign-out")

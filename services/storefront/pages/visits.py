@@ -21,12 +21,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from domain.money import decimals
+from domain.web_addresses import host_of
 from schemas.parts import Problem, Tier
 from schemas.refusals import ProblemCode
 from services.storefront.formats import Formats
 from services.storefront.pages import codes
 from services.storefront.problems import Refusal
 from services.storefront.rules import chart, todo_texts
+from services.storefront.web.pictures import THUMBNAIL_SIDE
 from texts.catalogue import ENGLISH, Texts, languages, own_name, texts
 from texts.reasons import (
     OFFERS_AND_WITHDRAWALS,
@@ -153,10 +155,12 @@ def _environment(language: str) -> Environment:
     install(environment, texts(language))
     environment.globals.update(
         asset=asset,
+        thumbnail=f"?w={THUMBNAIL_SIDE}",
         bar=chart.bar,
         brand="jointbuy",
         codes=codes,
         decimals=decimals,
+        host_of=host_of,
         # Texts whose ``{names}`` a script in the page fills in.
         pattern=texts(language).gettext,
         patterns=partial(_patterns, language),
@@ -186,6 +190,8 @@ def render(
     name: str, visit: Visit, path: str = "/", query: Mapping[str, str] | None = None, **values: Any
 ) -> str:
     """A template for a visit to ``path``."""
+    # Who answers for the page: shown at its foot.
+    values.setdefault("sold_by", None)
     others = [
         {
             "code": code,

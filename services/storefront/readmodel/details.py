@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from schemas.api.auctions import AuctionDetail
 from schemas.api.groups import GroupView
+from schemas.api.sellers import SellerProfile
+from schemas.api.shops import ShopView
 from schemas.auctions import (
     AUCTIONS,
     SELLERS,
@@ -18,9 +20,10 @@ from schemas.favors import FAVORS, FavorDecision
 from schemas.groups import DEFINITIONS, GROUP_PURCHASES, Definition, GroupPurchase
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.refusals import RefusalCode
+from schemas.shops import SHOPS, Shop
 from services.storefront.problems import Unknown
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.views import auction_detail, group_view
+from services.storefront.rules.views import auction_detail, group_view, seller_profile, shop_view
 
 TAKEOVERS_MAX = 1_000
 
@@ -55,6 +58,27 @@ async def known_seller(reader: Reader, seller_id: str) -> Seller:
     if not isinstance(found, Seller):
         raise Unknown(RefusalCode.NO_SELLER, id=seller_id)
     return found
+
+
+async def known_shop(reader: Reader, shop_id: str) -> Shop:
+    """A shop that was described. Raises ``Unknown``."""
+    found = await reader.fact(SHOPS.name, shop_id)
+    if not isinstance(found, Shop):
+        raise Unknown(RefusalCode.NO_SHOP, id=shop_id)
+    return found
+
+
+async def business_of(
+    reader: Reader, shop_id: str | None, seller_id: str | None
+) -> ShopView | SellerProfile | None:
+    """Who sells, as people see it: a contract's seller, else the shop, if it is known."""
+    if seller_id is not None:
+        seller = await reader.fact(SELLERS.name, seller_id)
+        return seller_profile(seller) if isinstance(seller, Seller) else None
+    if shop_id is not None:
+        shop = await reader.fact(SHOPS.name, shop_id)
+        return shop_view(shop) if isinstance(shop, Shop) else None
+    return None
 
 
 async def auction_shown(reader: Reader, auction_id: str) -> AuctionDetail:

@@ -43,6 +43,7 @@ from services.storefront.readmodel.tables import DEFINITIONS as DEFINITION_ROWS
 from services.storefront.readmodel.tables import (
     FACTS,
     GROUPS,
+    IMAGES,
     LETTERS,
     POSITIONS,
     RESERVATIONS,
@@ -57,6 +58,7 @@ from services.storefront.rules.rows import (
     AuctionRow,
     DefinitionRow,
     GroupRow,
+    ImageRow,
     KeyRow,
     Listed,
     OfferRow,
@@ -285,6 +287,26 @@ class Reader:
         span = f"{_asked(group_id)}/payment/", f"{_asked(group_id)}/payment0"
         return await self._by_key(PAYMENTS, "payments", span, cursor, limit)
 
+    # --- images ----------------------------------------------------------------------------------
+
+    async def image(self, image_id: str) -> tuple[str, bytes] | None:
+        """The media type and the bytes of an image."""
+        its = select(IMAGES.c.media_type, IMAGES.c.data).where(
+            IMAGES.c.image_id == _asked(image_id)
+        )
+        for media_type, data in await self._questions.all(its):
+            return media_type, data
+        return None
+
+    async def image_sizes(self, image_ids: Iterable[str | None]) -> dict[str, ImageRow]:
+        """Those of these images that exist, by id; a few hundred at most."""
+        wanted = sorted({_asked(each) for each in image_ids if each is not None})
+        if not wanted:
+            return {}
+        sizes = select(IMAGES.c.image_id, IMAGES.c.width, IMAGES.c.height)
+        found = await self._questions.all(sizes.where(IMAGES.c.image_id.in_(wanted)))
+        return {each.image_id: ImageRow(*each) for each in found}
+
     # --- tasks for people ------------------------------------------------------------------------
 
     async def todos(
@@ -495,14 +517,19 @@ class Reader:
         limit: int = 20,
         organizer_id: str | None = None,
         unlisted: bool = False,
+        shop_id: str | None = None,
     ) -> Listed[GroupRow]:
-        """Group purchases of a status, or an organizer's (of any if it is ``None``).
+        """Group purchases of a status, or of any; of all, an organizer or a shop.
 
         They are the public ones, or those that are ``unlisted``. Pages are as those of
         ``auctions``. Raises ``BadCursor``.
         """
-        visibility = "unlisted" if unlisted else "public"
-        where = _given(visibility=visibility, status=status, organizer_id=organizer_id)
+        where = _given(
+            visibility="unlisted" if unlisted else "public",
+            status=status,
+            organizer_id=organizer_id,
+            shop_id=shop_id,
+        )
         of = UNLISTED_GROUP_LIST if unlisted else GROUP_LIST
         return await self._page(of, sort, where, words, cursor, limit)
 

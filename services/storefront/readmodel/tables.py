@@ -10,6 +10,7 @@ from sqlalchemy import (
     Computed,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -83,6 +84,7 @@ AUCTIONS = Table(
     Column("closes_at", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("group_request_id", WORD),
+    Column("image_id", WORD),
     Column("words", WORD),
     Index("auctions_by_end", "status", "closes_at", "auction_id"),
     Index("auctions_by_missing", "status", "missing", "closes_at", "auction_id"),
@@ -98,7 +100,9 @@ GROUPS = Table(
     Column("request_id", WORD),
     Column("definition_id", WORD),
     Column("organizer_id", WORD),
+    Column("shop_id", WORD),
     Column("product_name", WORD),
+    Column("image_id", WORD),
     Column("visibility", WORD),
     Column("currency", WORD),
     Column("unit_price", BigInteger),
@@ -116,6 +120,7 @@ GROUPS = Table(
     Index("groups_by_missing", "visibility", "status", "missing", "closes_at", "group_id"),
     Index("groups_of_organizer", "organizer_id", "visibility", "closes_at", "group_id"),
     Index("groups_of_any_status", "visibility", "closes_at", "group_id"),
+    Index("groups_of_shop", "shop_id", "visibility", "status", "closes_at", "group_id"),
 )
 DEFINITIONS = Table(
     "definitions",
@@ -127,6 +132,7 @@ DEFINITIONS = Table(
     Column("unit_price", BigInteger, nullable=False),
     Column("published_at", BigInteger, nullable=False),
     Column("withdrawn_at", BigInteger),
+    Column("image_id", WORD),
     Column("version", BigInteger, nullable=False),
     Column("words", WORD),
     Index(
@@ -201,6 +207,17 @@ TODOS = Table(
         postgresql_where=_OF_NOBODY_YET,
     ),
 )
+#: Pictures; their facts stand nowhere else, as they are large.
+IMAGES = Table(
+    "images",
+    METADATA,
+    Column("image_id", WORD, primary_key=True),
+    Column("media_type", WORD, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
 SELLERS = Table(
     "sellers",
     METADATA,
@@ -254,7 +271,7 @@ SEARCH = Table(
 #: What is dropped when the read model is built anew.
 READ_MODEL = (
     *(POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, TODOS),
-    *(SELLERS, API_KEYS, LETTERS, SEARCH),
+    *(SELLERS, API_KEYS, LETTERS, IMAGES, SEARCH),
 )
 #: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
 IDEMPOTENCY = Table(

@@ -29,6 +29,7 @@ from services.storefront.readmodel.tables import (
 )
 from services.storefront.readmodel.todo_pages import counts
 from services.storefront.rules.columns import (
+    ONLY_IN_PARTS,
     PARTS,
     Columns,
     Part,
@@ -41,6 +42,8 @@ from services.storefront.rules.columns import (
 
 #: Subjects in one question.
 _SUBJECTS_MAX: Final = 500
+#: Kinds of facts that are only in a table of their own.
+_NOT_KEPT: Final = frozenset(kind.__name__ for kind in ONLY_IN_PARTS)
 
 
 class Place(NamedTuple):
@@ -205,7 +208,9 @@ class Writer:
         self, connection: AsyncConnection, facts: Mapping[tuple[str, str], _Fact]
     ) -> None:
         in_order = [fact for _, fact in sorted(facts.items())]
-        await connection.execute(self._put_fact, [fact.columns for fact in in_order])
+        kept = [fact.columns for fact in in_order if fact.columns["kind"] not in _NOT_KEPT]
+        if kept:
+            await connection.execute(self._put_fact, kept)
         rows: dict[str, tuple[Part, list[Columns]]] = {}
         closed: list[Columns] = []
         for fact in in_order:

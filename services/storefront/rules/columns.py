@@ -7,30 +7,35 @@ version of its own.
 
 import re
 import unicodedata
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 from domain.addresses import canonical
 from schemas.api.letters import LetterState
 from schemas.auctions import Auction, OfferJudged, Seller
 from schemas.groups import Definition, GroupPurchase
+from schemas.images import Image
 from schemas.letters import Delivery
 from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
-from schemas.parts import Message
+from schemas.parts import Message, Product
 from schemas.payments import Payment
 from schemas.people import Person
 from services.storefront.rules import todo_reasons
 
 #: The largest number that both databases hold.
 NUMBER_MAX: Final = 2**63 - 1
+#: Facts that stand in their own table only.
+ONLY_IN_PARTS: Final[frozenset[type[Message]]] = frozenset({Image})
 TERMS_MAX: Final = 64
 TERM_LENGTH_MAX: Final = 32
 WORDS_MAX: Final = 8
 
-Columns = dict[str, str | int | None]
+Columns = dict[str, str | int | bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def _auction(fact: Auction, _: int) -> Columns:
         "closes_at": milliseconds(fact.closes_at),
         "version": within(fact.version),
         "group_request_id": fact.group_request_id,
+        "image_id": _first_image(fact.product),
     }
 
 
@@ -76,6 +82,8 @@ def _terms(fact: GroupPurchase, _: int) -> Columns:
         "request_id": fact.request_id,
         "definition_id": fact.definition_id,
         "organizer_id": fact.organizer.id if fact.organizer else None,
+        "shop_id": fact.shop_id,
+        "image_id": _first_image(fact.product),
         "product_name": clean(fact.product.name),
         "visibility": fact.visibility,
         "currency": None if fact.currency is None else clean(fact.currency),
@@ -106,7 +114,30 @@ def _definition(fact: Definition, _: int) -> Columns:
         "unit_price": fact.unit_price,
         "published_at": milliseconds(fact.published_at),
         "withdrawn_at": None if fact.withdrawn_at is None else milliseconds(fact.withdrawn_at),
+        "image_id": _first_image(fact.product),
         "version": within(fact.version),
+    }
+
+
+def _first_image(product: Product) -> str | None:
+    return product.images[0] if product.images else None
+
+
+def _image(fact: Image, _: int) -> Columns | None:
+    try:
+        data = b64decode(fact.data, validate=True)
+    except ValueError:
+        return None
+    if sha256(data).hexdigest() != fact.image_id:
+        # Browsers keep what an address shows for ever, so it must be what the address says.
+        return None
+    return {
+        "image_id": fact.image_id,
+        "media_type": fact.media_type,
+        "width": fact.width,
+        "height": fact.height,
+        "data": data,
+        "version": 0,
     }
 
 
@@ -203,6 +234,8 @@ _NO_TERMS: Final = dict.fromkeys(
         "request_id",
         "definition_id",
         "organizer_id",
+        "shop_id",
+        "image_id",
         "product_name",
         "visibility",
         "currency",
@@ -236,6 +269,7 @@ PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
     Definition: (
         Part("definitions", ("definition_id",), "version", _definition, is_searched=True),
     ),
+    Image: (Part("images", ("image_id",), "version", _image),),
     OfferJudged: (Part("offers", ("auction_id", "offer_id"), "version", _offer),),
     Payment: (
         Part("payments", ("group_id", "payment_id"), "version", _payment),
@@ -257,6 +291,7 @@ _NAMESAKES: Final[Mapping[str, type[Message]]] = {
     "group-purchases": GroupPurchase,
     "purchases": PurchaseState,
     "definitions": Definition,
+    "images": Image,
     "tasks": Task,
     "sellers": Seller,
     "api-keys": ApiKey,

@@ -1,5 +1,6 @@
 """The lists of the home page as the read model keeps them: one dataclass per table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -7,6 +8,7 @@ from typing import Generic, TypeVar
 from schemas.parts import Message
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class AuctionRow:
     closes_at: datetime
     version: int
     group_request_id: str | None
+    image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class GroupRow:
     closes_at: datetime
     terms_version: int
     state_version: int
+    shop_id: str | None = None
+    image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,16 @@ class DefinitionRow:
     published_at: datetime
     withdrawn_at: datetime | None
     version: int
+    image_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A picture's size in pixels; its bytes are asked for alone."""
+
+    image_id: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +166,7 @@ class Listed(Generic[T]):
 
     rows: list[T]
     cursor: str | None
+
+    def shown(self, view: Callable[[T], V]) -> "Listed[V]":
+        """The same page with another view of each row."""
+        return Listed([view(each) for each in self.rows], self.cursor)

@@ -1,6 +1,6 @@
 """Views of facts, as answers of the API and pages show them. Pure: facts in, views out.
 
-A view of something public names no people, and a view of an auction does not name its sellers.
+A view of something public names no people. Of an auction's sellers it names the one shown.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,22 @@ from schemas.api.groups import (
     TableRow,
 )
 from schemas.api.payments import PaymentDetail, PaymentView
-from schemas.api.sellers import SellerView
+from schemas.api.sellers import SellerProfile, SellerView
+from schemas.api.shops import ShopView
 from schemas.auctions import Auction, Conclusion, ConditionReplaced, Seller
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import Definition, Terms
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Product, Status
 from schemas.payments import Payment
+from schemas.shops import Shop
 from services.storefront.rules.rows import AuctionRow, DefinitionRow, GroupRow
+
+
+def _product(row: AuctionRow | GroupRow | DefinitionRow) -> Product:
+    """A product in a list, with the first of its images."""
+    return Product(name=row.product_name, images=(row.image_id,) if row.image_id else ())
+
 
 # --- auctions ------------------------------------------------------------------------------------
 
@@ -36,7 +44,7 @@ def auction_summary(row: AuctionRow) -> AuctionSummary:
     same = ("auction_id", "version", "status", "unit_price", "currency", "reservations")
     more = ("applicants", "missing", "opened_at", "closes_at")
     return AuctionSummary(
-        product=Product(name=row.product_name),
+        product=_product(row),
         minimum_reservations=row.minimum,
         **{name: getattr(row, name) for name in (*same, *more)},
     )
@@ -67,6 +75,7 @@ def auction_detail(
             )
             for at, condition in shown
         ),
+        seller_id=auction.shown.seller_id,
         concluded_at=conclusion.at if conclusion else None,
         group_id=group_id,
     )
@@ -92,7 +101,7 @@ def group_summary(row: GroupRow) -> GroupSummary:
     same = ("group_id", "status", "unit_price", "currency", "quantity", "missing", "members")
     more = ("opens_at", "closes_at", "definition_id")
     return GroupSummary(
-        product=Product(name=row.product_name),
+        product=_product(row),
         number_of_products=row.number,
         **{name: getattr(row, name) for name in (*same, *more)},
     )
@@ -119,6 +128,7 @@ def group_view(
     status: Status = state.status if state else "open"
     same = ("group_id", "product", "unit_price", "currency", "number_of_products", "opens_at")
     more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "sources")
+    whose = ("shop_id", "seller_id")
     return GroupView(
         version=state.version if state else 0,
         status="withdrawn" if terms.withdrawn_at and status == "open" else status,
@@ -135,7 +145,7 @@ def group_view(
         if_incomplete=terms.if_incomplete,
         stop_at_number=terms.stop_at_number,
         decision=_decided(decision) if decision else None,
-        **{name: getattr(terms, name) for name in (*same, *more)},
+        **{name: getattr(terms, name) for name in (*same, *more, *whose)},
     )
 
 
@@ -176,14 +186,22 @@ def table_row(
 def definition_summary(row: DefinitionRow) -> DefinitionSummary:
     """A line of the list."""
     same = ("definition_id", "shop_id", "unit_price", "currency", "published_at")
-    return DefinitionSummary(
-        product=Product(name=row.product_name), **{name: getattr(row, name) for name in same}
-    )
+    return DefinitionSummary(product=_product(row), **{name: getattr(row, name) for name in same})
 
 
 def definition_view(definition: Definition) -> DefinitionView:
     """A definition; all of it is public."""
     return DefinitionView.model_validate(definition)
+
+
+def shop_view(shop: Shop) -> ShopView:
+    """A shop; all of it is public."""
+    return ShopView.model_validate(shop)
+
+
+def seller_profile(seller: Seller) -> SellerProfile:
+    """A seller as buyers see it."""
+    return SellerProfile.model_validate(seller)
 
 
 def seller_view(seller: Seller) -> SellerView:

@@ -6,6 +6,7 @@ from schemas.api.groups import RequestAnswer
 from schemas.api.letters import LetterView
 from schemas.api.orders import OrderAnswer
 from schemas.api.sellers import IssuedKeyAnswer, KeyAnswer, RegistrationAnswer
+from schemas.api.shops import ImageAnswer
 from schemas.letters import Delivery
 from schemas.ops import ApiKey
 from services.storefront.access.pseudonyms import pseudonym
@@ -14,6 +15,7 @@ from services.storefront.commands.groups import Asked
 from services.storefront.commands.orders import Ordered
 from services.storefront.commands.sellers import Registered
 from services.storefront.rules.columns import letter_state
+from services.storefront.rules.pictures import Picture
 from services.storefront.rules.todo_reasons import reason_of_letter
 from services.storefront.web.shop import Shop
 
@@ -75,6 +77,17 @@ def registration_answer(registered: Registered) -> RegistrationAnswer:
         seller_id=registered.seller_id,
         api_key=registered.credential,
         standing=registered.seller.standing if registered.seller else None,
+    )
+
+
+def image_answer(picture: Picture) -> ImageAnswer:
+    """The answer to a picture that was stored."""
+    return ImageAnswer(
+        image_id=picture.image_id,
+        media_type=picture.media_type,
+        width=picture.width,
+        height=picture.height,
+        path=f"/images/{picture.image_id}",
     )
 
 

@@ -4,6 +4,7 @@ Plain ASGI, so that streams pass untouched. A body is read here, up to its limit
 its length was said, before anything is made of it.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -15,15 +16,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runtime.bodies import is_told_too_large
 from runtime.networks import network_of
 from schemas.refusals import RefusalCode
-from services.storefront.access.callers import COOKIE
+from services.storefront.access.callers import COOKIE, Access
 from services.storefront.access.rates import Rates, What
+from services.storefront.commands.authority import demand
 from services.storefront.problems import NotAllowed, Refusal, TooLarge
+from services.storefront.readmodel.database import DatabaseError
+from services.storefront.rules.pictures import FILE_BYTES_MAX
 from services.storefront.settings import PageSettings
 
 BODY_BYTES_MAX = 64_000
 #: Ten thousand members of a group, and the like.
 API_BODY_BYTES_MAX = 1_000_000
+#: A picture with the form around it; and a page's form with several.
+UPLOAD_BYTES_MAX = FILE_BYTES_MAX + 100_000
+FORM_BYTES_MAX = 3 * FILE_BYTES_MAX
 API = "/api/"
+UPLOAD_API = "/api/v1/images"
+#: Pages whose forms have files.
+_UPLOAD_PAGE = re.compile(r"/seller/(?:open|profile)|/shops/[^/]+/edit")
+PICTURES = "/images/"
 #: Every page loads these.
 UNCOUNTED = ("/static/",)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -47,8 +58,11 @@ Refuse = Callable[[Request, Exception], Response]
 class Guard:
     """The outermost layer; ``refuse`` makes the answer of a refusal."""
 
-    def __init__(self, app: ASGIApp, settings: PageSettings, rates: Rates, refuse: Refuse) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: PageSettings, rates: Rates, access: Access, refuse: Refuse
+    ) -> None:
         self._app = app
+        self._access = access
         self._proxies = settings.proxies
         self._rates = rates
         self._refuse = refuse
@@ -77,8 +91,9 @@ class Guard:
         try:
             await self._count(scope)
             self._need_own_page(scope, headers)
-            body = await _body(scope, headers, receive)
-        except Refusal as refusal:
+            most = await self._body_max(scope)
+            body = await _body(scope, headers, receive, most)
+        except (Refusal, DatabaseError) as refusal:
             answer = self._refuse(Request(scope), refusal)
             # The rest of the body is never read.
             answer.headers["Connection"] = "close"
@@ -107,7 +122,29 @@ class Guard:
         if scope["path"].startswith(UNCOUNTED):
             return
         what: What = "reads" if scope["method"] in SAFE else "writes"
+        if what == "reads" and scope["path"].startswith(PICTURES):
+            # A list shows many of them, and browsers keep them.
+            what = "images"
         await self._rates.count(what, network_of(scope["client"][0]))
+
+    async def _body_max(self, scope: Scope) -> int:
+        """The most bytes of the body: those of a file only from somebody who may send one.
+
+        Raises ``NoCredential`` and ``NotAllowed``, before the file is read.
+        """
+        path: str = scope["path"]
+        if scope["method"] in SAFE:
+            return 0
+        if path == UPLOAD_API:
+            demand(await self._access.bearer(Request(scope)), "shop", "seller", "admin")
+            return UPLOAD_BYTES_MAX
+        if path.startswith(API):
+            return API_BODY_BYTES_MAX
+        if _UPLOAD_PAGE.fullmatch(path):
+            actor = await self._access.session(Request(scope))
+            if actor.kind != "anonymous":
+                return FORM_BYTES_MAX
+        return BODY_BYTES_MAX
 
     def _need_own_page(self, scope: Scope, headers: Headers) -> None:
         """Refuse a form that a browser sends from another site's page.
@@ -128,11 +165,10 @@ class Guard:
             raise NotAllowed(RefusalCode.OTHER_SITE)
 
 
-async def _body(scope: Scope, headers: Headers, receive: Receive) -> bytes | None:
+async def _body(scope: Scope, headers: Headers, receive: Receive, most: int) -> bytes | None:
     """The whole body; ``None`` when the client has gone. Raises ``TooLarge``."""
     if scope["method"] in SAFE:
         return b""
-    most = API_BODY_BYTES_MAX if scope["path"].startswith(API) else BODY_BYTES_MAX
     too_large = TooLarge(RefusalCode.BODY_TOO_LARGE, most=most)
     if is_told_too_large(headers, most):
         raise too_large

@@ -51,7 +51,7 @@ _IN_WORDS = {
     404: "Nothing has this id.",
     409: "The current state does not allow this.",
     413: "The request is too large.",
-    415: "The body is not JSON.",
+    415: "The body is not JSON, or the file not a picture.",
     422: "Refused: each problem is named, if there are several.",
     429: "Too many requests; `Retry-After` says when to try again.",
     503: "The log or the database can't be reached right now.",

@@ -20,6 +20,7 @@ from services.storefront.live.streams import Events
 from services.storefront.papers.printer import Printer
 from services.storefront.readmodel.reader import Reader
 from services.storefront.settings import PageSettings
+from services.storefront.web.pictures import Pictures
 from services.storefront.web.shared import Shared
 
 
@@ -42,6 +43,7 @@ class Shop:
     home_pages: Shared[str]
     printer: Printer
     painter: Painter
+    pictures: Pictures
     cards: Shared[bytes]
     #: The OpenAPI document, made when it is first asked for.
     api_document: Callable[[], dict[str, Any]]

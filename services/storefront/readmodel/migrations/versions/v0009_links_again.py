@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, text
 from services.storefront.readmodel.tables import WORD
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
