@@ -192,6 +192,7 @@ class GroupSummary(View):
     opens_at: datetime
     closes_at: datetime
     definition_id: str | None
+    shop_id: str | None = Field(default=None, description="The shop that sells.")
 
 
 class GroupProgress(View):

@@ -102,6 +102,13 @@ class Page(BaseModel, Generic[V]):
     cursor: str | None
 
 
+class CountedPage(Page[V], Generic[V]):
+    """A page of a list with the list's length, counted up to 1,000."""
+
+    total: int
+    is_total_exact: bool = Field(description="If false, the list has at least `total` rows.")
+
+
 class ProductGiven(Given):
     """What is bought; ``id`` is the shop's."""
 

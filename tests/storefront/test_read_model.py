@@ -37,11 +37,13 @@ from services.storefront.readmodel.lists import (
     GROUP_LIST,
     Page,
     Search,
+    narrows_of,
+    values_of,
 )
 from services.storefront.readmodel.reader import BadCursor, Listed, NothingSuch, Reader
 from services.storefront.readmodel.tables import METADATA
 from services.storefront.readmodel.writer import Batch, FencedError, Place, Writer
-from services.storefront.rules.rows import GroupRow
+from services.storefront.rules.rows import Choices, Filters, GroupRow, Total
 from services.storefront.settings import PageSettings
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -300,7 +302,7 @@ async def test_lists_of_one_seller_one_shop_one_organizer(url: str, reader: Read
     mine = (await reader.auctions(seller_id="s-1", status=None, limit=100)).rows
     assert [each.auction_id for each in mine] == [f"a-{number:03}" for number in range(1, 30, 2)]
     assert mine[0].status == "failed"
-    shop = (await reader.definitions(shop_id="shop-1", limit=100)).rows
+    shop = (await reader.definitions(filters=Filters(shop_id="shop-1"), limit=100)).rows
     assert [each.definition_id for each in shop][:2] == ["d-027", "d-025"]
     organized = (await reader.groups(organizer_id="o-1", status=None, limit=100)).rows
     assert {int(each.group_id[2:]) % 10 for each in organized} == {1, 3, 5, 7}
@@ -461,7 +463,7 @@ async def test_no_database_is_asked_for_what_none_can_hold(
         lambda: reader.members(odd),
         lambda: reader.auctions(seller_id=odd),
         lambda: reader.groups(organizer_id=odd),
-        lambda: reader.definitions(shop_id=odd),
+        lambda: reader.definitions(filters=Filters(shop_id=odd)),
         lambda: reader.people(["ann", odd]),
     ]
     for ask in asked:
@@ -545,7 +547,14 @@ async def test_payments_of_a_payer_and_by_their_numbers(url: str, reader: Reader
 
 # --- costs ---------------------------------------------------------------------------------------
 
-ALL, COMMON, RARE = Search(), Search(("tea", "green")), Search(("tea", "green"), "green")
+ALL = Search()
+
+
+def common(of: Any, where: dict[str, str | None], filters: Filters | None = None) -> Search:
+    """A search for two words, and filters, all of which hold for many."""
+    return Search(narrows_of(of, where, "tea green", filters))
+
+
 PUBLIC = {"visibility": "public", "status": "open"}
 PAGES = [
     *((GROUP_LIST, sort, PUBLIC) for sort in ("ending", "ended", "nearest")),
@@ -570,15 +579,16 @@ async def plan_of(engine: AsyncEngine, query: Select[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("of", "sort", "where", "search"),
-    [*((*page, ALL) for page in PAGES), *((*page, COMMON) for page in NAMED)],
+    ("of", "sort", "where", "is_searched"),
+    [*((*page, False) for page in PAGES), *((*page, True) for page in NAMED)],
 )
 async def test_a_page_is_a_range_of_an_index(
-    url: str, of: Any, sort: str, where: dict[str, str | None], search: Search
+    url: str, of: Any, sort: str, where: dict[str, str | None], is_searched: bool
 ) -> None:
     """No table is walked through but in an index's order, and nothing is sorted."""
     order = of.orders[sort]
     place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
+    search = common(of, where) if is_searched else ALL
     engine = connect(url)
     for after in (None, place):
         page = Page(of, order, where, after, search)
@@ -589,13 +599,78 @@ async def test_a_page_is_a_range_of_an_index(
     await engine.dispose()
 
 
-@pytest.mark.parametrize(("of", "sort", "where"), NAMED)
-async def test_those_with_a_rare_word_are_fetched_by_their_ids(
-    url: str, of: Any, sort: str, where: dict[str, str | None]
+EVERY_FILTER = Filters(
+    category="Tea",
+    tag="organic",
+    shop_id="shop-1",
+    currency="EUR",
+    price_min=1,
+    price_max=9,
+    closes_by=NOW,
+    is_nearly_there=True,
+)
+OPEN = [
+    (GROUP_LIST, "ending", PUBLIC, 8),
+    (AUCTION_LIST, "nearest", {"status": "open"}, 7),
+    (DEFINITION_LIST, "newest", {"withdrawn_at": None}, 6),
+]
+
+
+@pytest.mark.parametrize(("of", "sort", "where", "count"), OPEN)
+async def test_a_window_of_a_list_with_filters_is_a_range_of_the_same_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], count: int
+) -> None:
+    """What is looked through is the window, not all rows of a category or a price."""
+    order = of.orders[sort]
+    place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
+    page = Page(of, order, where, place, common(of, where, EVERY_FILTER))
+    engine = connect(url)
+    steps = await plan_of(engine, page.query(place).limit(21))
+    columns = ",".join(each.name for each in order.columns)
+    assert f"({columns})>(" in steps[0] or f"({columns})<(" in steps[0], steps
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("of", "sort", "where", "count"), OPEN)
+async def test_whatever_narrows_a_list_has_an_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], count: int
+) -> None:
+    """So its few subjects are fetched by their ids, whichever of all is the rare one."""
+    engine = connect(url)
+    narrows = narrows_of(of, where, "tea green", EVERY_FILTER)
+    assert len(narrows) == count
+    for rare in narrows:
+        (step,) = await plan_of(engine, rare.candidates.limit(1_001))
+        assert step.startswith("SEARCH"), step
+        assert "INDEX" in step or "PRIMARY KEY" in step, step
+        page = Page(of, of.orders[sort], where, None, Search(narrows, rare))
+        for query in (page.query().limit(21), page.total()):
+            steps = await plan_of(engine, query)
+            looks = [each for each in steps if f" {of.table.name} " in each or " search " in each]
+            assert all(each.startswith("SEARCH") for each in looks), steps
+            assert any(f"({of.id.name}=?)" in each for each in looks), steps
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("of", "sort", "where", "count"), OPEN)
+async def test_a_list_s_choices_and_total_are_read_from_an_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], count: int
 ) -> None:
     engine = connect(url)
-    steps = await plan_of(engine, Page(of, of.orders[sort], where, None, RARE).query().limit(21))
-    looks = [step for step in steps if f" {of.table.name} " in step or " search " in step]
-    assert all(step.startswith("SEARCH") for step in looks), steps
-    assert any(f"({of.id.name}=?)" in step for step in looks), steps
+    names = [name for name in ("category", "shop_id", "currency") if name in of.table.c]
+    queries = [values_of(of.table.c[name], where) for name in names]
+    for query in (*queries, Page(of, of.orders[sort], where, None).total()):
+        steps = await plan_of(engine, query)
+        looks = [step for step in steps if f" {of.table.name}" in step]
+        assert looks
+        assert all("INDEX" in step for step in looks), steps
+    await engine.dispose()
+
+
+async def test_what_is_nearly_there_is_found_in_the_index_of_these_alone(url: str) -> None:
+    engine = connect(url)
+    for of, where in ((GROUP_LIST, PUBLIC), (AUCTION_LIST, {"status": "open"})):
+        (nearly,) = narrows_of(of, where, filters=Filters(is_nearly_there=True))
+        (step,) = await plan_of(engine, nearly.candidates)
+        assert f"{of.table.name}_nearly_there" in step
     await engine.dispose()

@@ -33,6 +33,8 @@ from services.storefront.rules.columns import (
     Part,
     deleted,
     in_row,
+    tags_of,
+    term_of_tag,
     terms_of,
     version_of,
 )
@@ -221,14 +223,16 @@ class Writer:
                     await self._index(connection, part, subjects[start : start + _SUBJECTS_MAX])
 
     async def _index(self, connection: AsyncConnection, part: Part, subjects: list[str]) -> None:
-        """Put the words of names that are new or have changed into rows and the search index."""
+        """Put words of names, and tags, that are new or changed into rows and the search index."""
         table = METADATA.tables[part.table]
         id_ = table.c[part.id[0]]
-        searched = select(id_, table.c.product_name, table.c.words).where(id_.in_(subjects))
+        names = (table.c.product_name, table.c.tags, table.c.words)
+        searched = select(id_, *names).where(id_.in_(subjects))
         if "visibility" in table.c:
             searched = searched.where(table.c.visibility == "public")
         found = [
-            (of, terms_of(name), words) for of, name, words in await connection.execute(searched)
+            (of, [*terms_of(name), *map(term_of_tag, tags_of(tags))], words)
+            for of, name, tags, words in await connection.execute(searched)
         ]
         new = {of: terms for of, terms, words in found if in_row(terms) != words}
         if not new:

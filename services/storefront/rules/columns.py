@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from schemas.auctions import Auction, OfferJudged
 from schemas.groups import Definition, GroupPurchase
 from schemas.letters import Delivery
 from schemas.ops import Task
 from schemas.orders import PurchaseState
-from schemas.parts import Message
+from schemas.parts import Message, Product, Tier
 from schemas.payments import Payment
 from schemas.people import Person
 from services.storefront.rules import todo_reasons
+from services.storefront.rules.paid import is_unpaid_order
 
 #: The largest number that both databases hold.
 NUMBER_MAX: Final = 2**63 - 1
@@ -29,6 +32,7 @@ TERM_LENGTH_MAX: Final = 32
 WORDS_MAX: Final = 8
 
 Columns = dict[str, str | int | None]
+_LADDER: Final = TypeAdapter(tuple[Tier, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Part:
     ``columns(fact, at)`` are those of a fact whose record has that time, always the same;
     ``None`` if the table has no row of such a fact.
     ``when_deleted`` is what they are without the fact; a row all of whose guards are 0 goes.
-    Subjects that are ``is_searched`` are found by the words of ``product_name``.
+    Subjects that are ``is_searched`` are found by the words of ``product_name`` and by ``tags``.
     """
 
     table: str
@@ -49,10 +53,19 @@ class Part:
     is_searched: bool = False
 
 
+def _product(product: Product) -> Columns:
+    """What lists keep of a product; tags are a line each, as none has a line's end."""
+    return {
+        "product_name": clean(product.name),
+        "category": None if product.category is None else clean(product.category),
+        "tags": "\n".join(clean(each) for each in product.tags) or None,
+    }
+
+
 def _auction(fact: Auction, _: int) -> Columns:
     return {
         "auction_id": fact.auction_id,
-        "product_name": clean(fact.product.name),
+        **_product(fact.product),
         "status": fact.status,
         "currency": clean(fact.currency),
         "unit_price": fact.shown.unit_price,
@@ -74,13 +87,16 @@ def _terms(fact: GroupPurchase, _: int) -> Columns:
         "request_id": fact.request_id,
         "definition_id": fact.definition_id,
         "organizer_id": fact.organizer.id if fact.organizer else None,
-        "product_name": clean(fact.product.name),
+        "shop_id": fact.shop_id,
+        **_product(fact.product),
         "visibility": fact.visibility,
         "currency": None if fact.currency is None else clean(fact.currency),
         "unit_price": fact.unit_price,
         "number": within(fact.number_of_products),
         "opens_at": milliseconds(fact.opens_at),
         "closes_at": milliseconds(fact.closes_at),
+        "ladder": clean(_LADDER.dump_json(fact.favor.tiers, exclude_none=True).decode()),
+        "if_incomplete": fact.if_incomplete,
         "terms_version": within(fact.version),
     }
 
@@ -90,6 +106,7 @@ def _state(fact: PurchaseState, _: int) -> Columns:
         "group_id": fact.group_id,
         "status": fact.status,
         "quantity": fact.quantity,
+        "value": fact.value,
         "members": fact.members,
         "state_version": within(fact.version),
     }
@@ -99,7 +116,7 @@ def _definition(fact: Definition, _: int) -> Columns:
     return {
         "definition_id": fact.definition_id,
         "shop_id": fact.shop_id,
-        "product_name": clean(fact.product.name),
+        **_product(fact.product),
         "currency": clean(fact.currency),
         "unit_price": fact.unit_price,
         "published_at": milliseconds(fact.published_at),
@@ -127,6 +144,7 @@ def _payment(fact: Payment, at: int) -> Columns:
         "payer": fact.member_id or "",
         "begun_at": at if fact.begun_at is None else milliseconds(fact.begun_at),
         "number": None if fact.number is None else clean(fact.number),
+        "unpaid": int(is_unpaid_order(fact)),
         "version": within(fact.version),
     }
 
@@ -158,13 +176,18 @@ _NO_TERMS: Final = dict.fromkeys(
         "request_id",
         "definition_id",
         "organizer_id",
+        "shop_id",
         "product_name",
+        "category",
+        "tags",
         "visibility",
         "currency",
         "unit_price",
         "number",
         "opens_at",
         "closes_at",
+        "ladder",
+        "if_incomplete",
     )
 )
 PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
@@ -185,7 +208,7 @@ PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
             ("group_id",),
             "state_version",
             _state,
-            {"status": "open", "quantity": 0, "members": 0, "state_version": 0},
+            {"status": "open", "quantity": 0, "value": 0, "members": 0, "state_version": 0},
         ),
     ),
     Definition: (
@@ -268,6 +291,7 @@ def within(number: int) -> int:
 #: Scripts that are written without spaces between words: kana, han and their halves.
 _UNSPACED = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUNS = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]+|[^\W_{_UNSPACED}\U00020000-\U0003ffff]+")
+_IN_TAGS = re.compile(r"[\s;]+")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]")
 
 
@@ -280,6 +304,22 @@ def terms_of(name: str) -> list[str]:
         else:
             terms[run[:TERM_LENGTH_MAX]] = None
     return list(terms)[:TERMS_MAX]
+
+
+def ladder_of(ladder: str | None) -> tuple[Tier, ...]:
+    """The tiers of a group's row."""
+    return _LADDER.validate_json(ladder) if ladder else ()
+
+
+def tags_of(tags: str | None) -> tuple[str, ...]:
+    """The tags of a row, as they were given."""
+    return tuple(tags.split("\n")) if tags else ()
+
+
+def term_of_tag(tag: str) -> str:
+    """What a tag is found by, however it is written: no word has such signs, nor another tag."""
+    plain = unicodedata.normalize("NFKC", tag).casefold()
+    return f"#{_IN_TAGS.sub('_', plain)};"
 
 
 def in_row(terms: Iterable[str]) -> str:

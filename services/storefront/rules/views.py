@@ -26,7 +26,14 @@ from schemas.groups import Definition, Terms
 from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Product, Status
 from schemas.payments import Payment
+from services.storefront.rules.columns import tags_of
 from services.storefront.rules.rows import AuctionRow, DefinitionRow, GroupRow
+
+
+def _listed_product(row: AuctionRow | GroupRow | DefinitionRow) -> Product:
+    """A product as lists tell it."""
+    return Product(name=row.product_name, category=row.category, tags=tags_of(row.tags))
+
 
 # --- auctions ------------------------------------------------------------------------------------
 
@@ -36,7 +43,7 @@ def auction_summary(row: AuctionRow) -> AuctionSummary:
     same = ("auction_id", "version", "status", "unit_price", "currency", "reservations")
     more = ("applicants", "missing", "opened_at", "closes_at")
     return AuctionSummary(
-        product=Product(name=row.product_name),
+        product=_listed_product(row),
         minimum_reservations=row.minimum,
         **{name: getattr(row, name) for name in (*same, *more)},
     )
@@ -90,9 +97,9 @@ def _of_auction(auction: Auction) -> dict[str, Any]:
 def group_summary(row: GroupRow) -> GroupSummary:
     """A line of the list."""
     same = ("group_id", "status", "unit_price", "currency", "quantity", "missing", "members")
-    more = ("opens_at", "closes_at", "definition_id")
+    more = ("opens_at", "closes_at", "definition_id", "shop_id")
     return GroupSummary(
-        product=Product(name=row.product_name),
+        product=_listed_product(row),
         number_of_products=row.number,
         **{name: getattr(row, name) for name in (*same, *more)},
     )
@@ -119,6 +126,7 @@ def group_view(
     status: Status = state.status if state else "open"
     same = ("group_id", "product", "unit_price", "currency", "number_of_products", "opens_at")
     more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "sources")
+    more = (*more, "shop_id")
     return GroupView(
         version=state.version if state else 0,
         status="withdrawn" if terms.withdrawn_at and status == "open" else status,
@@ -175,7 +183,7 @@ def definition_summary(row: DefinitionRow) -> DefinitionSummary:
     """A line of the list."""
     same = ("definition_id", "shop_id", "unit_price", "currency", "published_at")
     return DefinitionSummary(
-        product=Product(name=row.product_name), **{name: getattr(row, name) for name in same}
+        product=_listed_product(row), **{name: getattr(row, name) for name in same}
     )
 
 
