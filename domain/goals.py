@@ -18,7 +18,7 @@ class Goal:
     """What comes next; ``top`` says that there is nothing more to reach.
 
     ``missing`` of ``target`` in all are units, or minor units of money if ``is_in_money``. ``tier``
-    is the place in the ladder of what holds once that is reached, ``None`` if it brings nothing new.
+    is the place in the ladder of what holds once that is reached, ``None`` if nothing new does.
     """
 
     kind: Literal["number", "tier", "top"]

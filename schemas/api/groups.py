@@ -36,6 +36,9 @@ from schemas.parts import (
     Visibility,
 )
 
+#: Of all orders of a payer: nothing says, some money is still to come, it is reserved on a card, or
+#: all of it came.
+PaidState = Literal["none", "unpaid", "reserved", "paid"]
 MEMBERS_MAX = 10_000
 TIERS_MAX = 100
 
@@ -271,4 +274,8 @@ class TableRow(View):
     last_ordered_at: datetime | None
     favor_amount: MinorUnits | None
     gift: str | None
+    payment: PaidState | None = Field(
+        default=None,
+        description="Whether the orders are paid; null where the organizer pays for all.",
+    )
     reserved: int | None = None

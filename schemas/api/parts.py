@@ -105,8 +105,8 @@ class Page(BaseModel, Generic[V]):
 class CountedPage(Page[V], Generic[V]):
     """A page of a list with the list's length, counted up to 1,000."""
 
-    total: int
-    is_total_exact: bool = Field(description="If false, the list has at least `total` rows.")
+    count: int
+    is_count_exact: bool = Field(description="If false, the list has at least `count` rows.")
 
 
 class ProductGiven(Given):

@@ -30,6 +30,7 @@ CARD = Card(
     progress=bar(62, 100, (30, 60)),
     price="€39.90",
     price_label="Price each",
+    next_goal="38 more units and the goal is reached",
     deadline="Open until 11 Mar 2026, 14:03 UTC.",
 )
 

@@ -154,7 +154,7 @@ def _content(
 def _action(notice: Notice, links: LinkMaker) -> str:
     """Where the letter's button leads."""
     if notice.says.application_id is not None and notice.kind == "confirm-application":
-        return links.confirm(notice.about, notice.says.application_id)
+        return links.confirm(notice.about, notice.says.application_id, notice.says.quantity or 0)
     if notice.kind == "confirm-order":
         return links.confirm_order(notice)
     is_payers = notice.kind in ("payment-done", "payment-failed")

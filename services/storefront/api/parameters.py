@@ -71,9 +71,7 @@ _Price = Annotated[_Amount | Absent, Query(description=MINOR_UNITS)]
 def _filters(
     category: Annotated[_Label | Absent, Query(description="As its shop writes it.")] = None,
     tag: Annotated[_Label | Absent, Query(description="However it is written.")] = None,
-    currency: Annotated[
-        Currency | Absent, Query(description="Of the prices.")
-    ] = None,
+    currency: Annotated[Currency | Absent, Query(description="Of the prices.")] = None,
     price_min: _Price = None,
     price_max: _Price = None,
 ) -> Filters:
@@ -108,7 +106,7 @@ def counted(items: list[V], found: Listed[Any]) -> CountedPage[V]:
     """A page with the total of its list."""
     total = found.total or Total(len(items))
     return CountedPage(
-        items=items, cursor=found.cursor, total=total.count, is_total_exact=total.is_exact
+        items=items, cursor=found.cursor, count=total.count, is_count_exact=total.is_exact
     )
 
 

@@ -1,9 +1,9 @@
 """The purchase condition management table of a group, for whoever may see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas.api.groups import TableRow
+from schemas.api.groups import PaidState, TableRow
 from schemas.favors import FAVORS, Favor
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.orders import PURCHASES, PurchaseRow
@@ -15,6 +15,7 @@ from services.storefront.commands.authority import is_contract_of
 from services.storefront.readmodel.cursors import cursor as cursor_of
 from services.storefront.readmodel.cursors import read_cursor
 from services.storefront.readmodel.reader import Reader
+from services.storefront.rules.paid import paid_state
 from services.storefront.rules.rows import Listed
 from services.storefront.rules.views import table_row
 
@@ -38,13 +39,33 @@ async def table_shown(
     ask = reader.members if actor.kind in KNOWING else reader.members_by_place
     page = await ask(terms.group_id, cursor=cursor, limit=limit)
     people = await reader.people(row.person_id for row, _ in page.rows)
+    paid = await _paid(reader, terms, {row.member_id: row.quantity for row, _ in page.rows})
     rows = []
     for row, favor in page.rows:
         person = people.get(row.person_id or "")
         name = name_shown_to(actor, terms.request_id, row.name_mark, person)
         shown_id = shown_to(actor, access, terms.group_id, row.member_id)
-        rows.append(table_row(row, favor, name=name).model_copy(update={"member_id": shown_id}))
+        line = table_row(row, favor, name=name, payment=paid.get(row.member_id))
+        rows.append(line.model_copy(update={"member_id": shown_id}))
     return Listed(rows, page.cursor)
+
+
+async def _paid(
+    reader: Reader, terms: GroupPurchase, quantities: Mapping[str, int]
+) -> dict[str, PaidState]:
+    """Whether the orders of these members, with so many units that count, are paid."""
+    if terms.payment.scope == "group":
+        return {}
+    payments = await reader.payments_of_all(terms.group_id, quantities)
+    own = {each.id: each.payment.method for each in terms.members if each.payment}
+    return {
+        member_id: paid_state(
+            found,
+            counts_once_paid=quantities[member_id] > 0
+            and own.get(member_id, terms.payment.method) == "shop",
+        )
+        for member_id, found in payments.items()
+    }
 
 
 async def _of_contract(
@@ -77,6 +98,12 @@ async def _rows_of(
     purchases = await reader.facts_of(PURCHASES.name, list(keys.values()))
     favors = await reader.facts_of(FAVORS.name, list(keys.values()))
     people = await reader.people(member.person_id for member in members)
+    counted = {
+        member.id: row.quantity
+        for member in members
+        if isinstance(row := purchases.get(keys[member.id]), PurchaseRow)
+    }
+    paid = await _paid(reader, terms, counted)
     rows = []
     for member in members:
         row, favor = purchases.get(keys[member.id]), favors.get(keys[member.id])
@@ -85,6 +112,7 @@ async def _rows_of(
             "name": person.name if person else None,
             "email": person.email if person else None,
             "reserved": member.reserved,
+            "payment": paid.get(member.id),
         }
         if isinstance(row, PurchaseRow):
             rows.append(table_row(row, favor if isinstance(favor, Favor) else None, **shown))

@@ -82,6 +82,28 @@ PAYMENT: Final = {
     "invoice": mark("Invoice"),
     "credit": mark("Credit note"),
 }
+#: Whether a payer's orders in a group are paid, see ``rules.paid``.
+PAID: Final = {
+    "none": mark("Nothing to pay so far"),
+    "unpaid": mark("Unpaid"),
+    "reserved": mark("Reserved on your card"),
+    "paid": mark("Paid"),
+}
+#: What that means for the payer.
+PAID_MEANS: Final = {
+    "none": mark("When you owe something, it appears here."),
+    "unpaid": mark(
+        "Some of it is not paid yet. An order by card counts once its payment has gone through."
+    ),
+    "reserved": mark("The final amount is charged when the group has closed."),
+    "paid": mark("You owe nothing at the moment."),
+}
+#: The same in the organizer's table, where something is to be said.
+PAID_IN_TABLE: Final = {
+    "unpaid": mark("Unpaid"),
+    "reserved": mark("Reserved on card"),
+    "paid": mark("Paid"),
+}
 #: Of payments; ``to_pay`` and ``open`` are ones that the payer still has to pay.
 PAYMENT_STATUS: Final = {
     "pending": mark("In progress"),

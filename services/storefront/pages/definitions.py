@@ -5,14 +5,18 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 
+from domain.goals import tier_beyond
+from domain.tiers import start_of
 from schemas.api.groups import GroupGiven
 from schemas.groups import DEFINITIONS, Definition
-from schemas.parts import NUMBER_MAX
-from schemas.refusals import ProblemCode, RefusalCode
+from schemas.parts import NUMBER_MAX, Tier
+from schemas.refusals import ProblemCode, RefusalCode, ShapeError
 from services.storefront.access.callers import Access, visitor
 from services.storefront.commands.groups import Asked
-from services.storefront.pages import codes
+from services.storefront.formats import number_of
+from services.storefront.pages import agreement, codes
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
@@ -39,7 +43,7 @@ async def definition(request: Request, definition_id: str) -> Response:
     """What a shop offers, and the form to start with."""
     visit = Visit.of(request)
     found = await _definition(request, definition_id)
-    return _form(request, found, Form(visit), visit)
+    return await _form(request, found, Form(visit), visit)
 
 
 @router.get("/definitions/{definition_id}/start")
@@ -55,9 +59,12 @@ async def _definition(request: Request, definition_id: str) -> Definition:
     return found
 
 
-def _form(
+async def _form(
     request: Request, found: Definition, form: Form, visit: Visit, status: int = 200
 ) -> Response:
+    seller = await agreement.shop_of_id(shop_of(request).reader, found.shop_id)
+    tiers = sorted(found.favor.tiers, key=start_of)
+    warning = _warning(visit, found, form)
     days = found.limits.period_days_max or DAYS_MAX
     return page(
         request,
@@ -69,10 +76,46 @@ def _form(
         number_hint=_number_hint(found, visit),
         days_max=days,
         days_value=str(min(DAYS_DEFAULT, days)),
+        warning=warning,
+        agreement_steps=agreement.savings(tiers, found.unit_price, 1),
+        seller=seller,
         method_options=[
             (each, visit.gettext(codes.METHOD[each])) for each in found.payment.methods
         ],
         once=form.values.get("once") or secrets.token_hex(16),
+    )
+
+
+def _beyond(found: Definition, number: int) -> Tier | None:
+    """The first step, if a group of this number that just reaches it gets none."""
+    return tier_beyond(found.favor.tiers, number, found.unit_price)
+
+
+def _warning(visit: Visit, found: Definition, form: Form) -> Markup | None:
+    """What a form says of a number that lies below the first step; ``None`` if there is nothing."""
+    try:
+        number = number_of(form.values.get("number", ""), visit.formats.locale)
+    except ShapeError:
+        return None
+    tier = _beyond(found, number) if number >= 1 else None
+    if tier is None:
+        return None
+    f, words = visit.formats, visit.tier(tier, found.currency)
+    if tier.from_quantity is None:
+        start = f.money(tier.from_value or 0, found.currency)
+        return visit.gettext(
+            "The first step ({discount}) begins at orders of {start}, which is more than your "
+            "goal. A group that just reaches its goal gets no discount.",
+            discount=words,
+            start=start,
+        )
+    return visit.ngettext(
+        "The first step ({discount}) begins at {n} unit, above your goal. A group that just "
+        "reaches its goal gets no discount.",
+        "The first step ({discount}) begins at {n} units, above your goal. A group that just "
+        "reaches its goal gets no discount.",
+        tier.from_quantity,
+        discount=words,
     )
 
 
@@ -100,8 +143,11 @@ async def start(request: Request, definition_id: str) -> Response:
     if method not in found.payment.methods:
         form.wrong("method", ProblemCode.NOT_A_CHOICE)
     person = form.person()
+    if not form.problems and not form.is_ticked("anyway") and _beyond(found, number):
+        # Asked once: whoever means it ticks the box that the form has now.
+        form.wrong("number", ProblemCode.BELOW_FIRST_TIER)
     if form.problems:
-        return _form(request, found, form, visit, 422)
+        return await _form(request, found, form, visit, 422)
     fields = {
         "definition_id": definition_id,
         "organizer": person,
@@ -118,7 +164,7 @@ async def start(request: Request, definition_id: str) -> Response:
         asked = await shop.commands.groups.request(visitor(request), wanted, seed)
     except (Invalid, Impossible) as refusal:
         form.refused(refusal, FIELDS)
-        return _form(request, found, form, visit, 422)
+        return await _form(request, found, form, visit, 422)
     return RedirectResponse(_where_next(shop.access, asked), 303)
 
 

@@ -216,7 +216,7 @@ def conditions(rows: FromClause, where: Where) -> list[ColumnElement[bool]]:
 def narrows_of(
     of: RowList[Any], where: Where, words: str = "", filters: Filters | None = None
 ) -> tuple[Narrow, ...]:
-    """All that words and filters narrow a list by; filters without a column in it are passed over."""
+    """All that words and filters narrow a list by; filters without a column are passed over."""
     by_words = (with_term(of, each) for each in wanted(words))
     return (*by_words, *(_by_filters(of, where, filters) if filters else ()))
 

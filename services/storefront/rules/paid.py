@@ -1,14 +1,12 @@
 """Whether what a payer ordered in a group is paid, from payment facts. Pure."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from domain.invoices import open_of
+from schemas.api.groups import PaidState
 from schemas.payments import Payment
 
-#: Of all of a payer's orders: ``none``: nothing says; ``unpaid``: some money is still to come;
-#: ``reserved``: it is reserved on a card; ``paid``: all of it came.
-PaidState = Literal["none", "unpaid", "reserved", "paid"]
 #: What a payer does for an order by card.
 _BY_CARD: Final = frozenset({"authorisation", "charge"})
 

@@ -131,8 +131,7 @@ class Filters:
     """What lists are narrowed by; what is empty narrows nothing.
 
     Prices are minor units of ``currency``, without which they say nothing. ``closes_by``: the
-    term ends by then. ``is_nearly_there``: at least four fifths of what is needed are there, and not
-    all.
+    term ends by then. ``is_nearly_there``: four fifths of what is needed are there, and not all.
     """
 
     category: str | None = None

@@ -16,6 +16,7 @@ from schemas.api.groups import (
     GroupProgress,
     GroupSummary,
     GroupView,
+    PaidState,
     TableRow,
 )
 from schemas.api.payments import PaymentDetail, PaymentView
@@ -163,6 +164,7 @@ def table_row(
     name: str | None = None,
     email: str | None = None,
     reserved: int | None = None,
+    payment: PaidState | None = None,
 ) -> TableRow:
     """A purchaser's line; ``name`` if the person is known, the rest only with the right."""
     same = ("member_id", "quantity", "value", "currency", "first_ordered_at", "last_ordered_at")
@@ -170,6 +172,7 @@ def table_row(
         name=name,
         email=email,
         reserved=reserved,
+        payment=payment,
         favor_amount=favor.amount if favor else None,
         gift=favor.gift if favor else None,
         **{field: getattr(row, field) for field in same},
