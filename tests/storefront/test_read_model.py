@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
@@ -295,6 +296,141 @@ async def test_words_narrow_a_list(
     offered = await walk(lambda cursor: reader.definitions(words=words, cursor=cursor, limit=4))
     assert {each.product_name for each in offered} == names
     assert len({each.definition_id for each in offered}) == len(offered)
+
+
+def told(number: int) -> dict[str, Any]:
+    """What a product of lists with filters is told to be."""
+    tags = (("Organic",), ("organic", "Limited edition"), ())[number % 3]
+    return {"name": NAMES[number % 5], "category": ("Tea", "Lamps", None)[number % 3], "tags": tags}
+
+
+FILTERED = (
+    *(
+        group(number, product=told(number), shop_id=f"shop-{number % 4}").model_copy(
+            update={"unit_price": number * 100, "currency": ("EUR", "JPY")[number % 2]}
+        )
+        for number in range(60)
+    ),
+    *(state(number) for number in range(60)),
+    *(auction(number, product=told(number)) for number in range(30)),
+    *(definition(number, product=told(number)) for number in range(30)),
+)
+
+
+@pytest.mark.parametrize(
+    ("filters", "fits"),
+    [
+        (Filters(), lambda n, row: True),
+        (Filters(category="Tea"), lambda n, row: n % 3 == 0),
+        (Filters(category="tea"), lambda n, row: False),
+        (Filters(tag="ORGANIC"), lambda n, row: n % 3 != 2),
+        (Filters(tag="limited  Edition"), lambda n, row: n % 3 == 1),
+        (Filters(tag="limited"), lambda n, row: False),
+        (Filters(shop_id="shop-1"), lambda n, row: n % 4 == 1),
+        (Filters(currency="JPY"), lambda n, row: n % 2 == 1),
+        (Filters(currency="EUR", price_max=2_000), lambda n, row: n % 2 == 0 and n <= 20),
+        (Filters(currency="EUR", price_min=2_000), lambda n, row: n % 2 == 0 and n >= 20),
+        (Filters(closes_by=NOW + timedelta(hours=5)), lambda n, row: n // 3 <= 5),
+        (Filters(is_nearly_there=True), lambda n, row: 80 <= row.quantity < 100),
+        (
+            Filters(category="Lamps", tag="organic", currency="JPY", is_nearly_there=True),
+            lambda n, row: n % 3 == 1 and n % 2 == 1 and 80 <= row.quantity < 100,
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("sort", ["ending", "nearest"])
+@pytest.mark.parametrize("many", [1_000, 0])
+async def test_filters_narrow_a_list_and_its_total(
+    url: str,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: Filters,
+    fits: Callable[[int, GroupRow], bool],
+    sort: Any,
+    many: int,
+) -> None:
+    """The same whether few or many fit, alone and with words; nothing unlisted is counted."""
+    monkeypatch.setattr("services.storefront.readmodel.lists.CANDIDATES_MAX", many or 1)
+    monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", many)
+    monkeypatch.setattr(lists, "WINDOW", 9)
+    await write(url, *FILTERED)
+    every = await walk(lambda cursor: reader.groups(sort=sort, cursor=cursor, limit=4))
+    for words, names in (("", set(NAMES)), ("tea", {"Green tea", "Black tea", "Teapot"})):
+        wanted = [
+            each
+            for each in every
+            if fits(int(each.group_id[2:]), each) and each.product_name in names
+        ]
+
+        async def ask(cursor: str | None, words: str = words) -> Listed[GroupRow]:
+            return await reader.groups(
+                sort=sort, words=words, filters=filters, cursor=cursor, limit=4, counts=True
+            )
+
+        assert await walk(ask) == wanted
+        assert (await ask(None)).total == Total(len(wanted))
+
+
+async def test_auctions_and_definitions_are_narrowed_too(url: str, reader: Reader) -> None:
+    await write(url, *FILTERED)
+    tea = Filters(category="Tea", tag="organic", currency="EUR", price_max=900)
+    auctions = await reader.auctions(filters=tea, limit=100, counts=True)
+    assert {int(each.auction_id[2:]) % 3 for each in auctions.rows} == {0}
+    assert auctions.total == Total(len(auctions.rows)) == Total(10)
+    nearly = (await reader.auctions(filters=Filters(is_nearly_there=True), limit=100)).rows
+    assert nearly
+    assert all(40 <= each.reservations < 50 for each in nearly)
+    offered = await reader.definitions(filters=replace(tea, shop_id="shop-0"), counts=True)
+    ids = [each.definition_id for each in offered.rows]
+    assert ids == ["d-024", "d-018", "d-012", "d-006", "d-000"]
+    assert offered.total == Total(5)
+
+
+async def test_a_total_is_counted_up_to_a_limit(
+    url: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond it, it says that there are at least so many."""
+    await write(url, *FILTERED)
+    monkeypatch.setattr("services.storefront.readmodel.lists.TOTAL_MAX", 10)
+    monkeypatch.setattr("services.storefront.readmodel.reader.TOTAL_MAX", 10)
+    assert (await reader.groups(counts=True)).total == Total(10, is_exact=False)
+    monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", 3)
+    monkeypatch.setattr(lists, "LOOKED_AT_MAX", 20)
+    found = (await reader.groups(filters=Filters(category="Tea"), counts=True)).total
+    assert found is not None
+    assert not found.is_exact
+    assert found.count <= 10
+    assert (await reader.groups(words="nothing-such", counts=True)).total == Total(0)
+
+
+async def test_the_choices_are_those_of_what_is_open_and_public(url: str, reader: Reader) -> None:
+    product = {"name": "Tea", "category": "Secret"}
+    await write(
+        url,
+        *FILTERED,
+        group(9, product=product, shop_id="hidden", version=2),
+        group(3, product=product, shop_id="hidden", version=2),
+        auction(1, product={"name": "Tea", "category": "Over"}, status="failed", version=2),
+        definition(5, product={"name": "Tea", "category": "Gone"}, version=2),
+    )
+    shops = ("shop-0", "shop-1", "shop-2")
+    assert await reader.choices() == Choices(("Lamps", "Tea"), shops, ("EUR", "JPY"))
+
+
+async def test_a_list_follows_what_a_product_is_told_to_be(url: str, reader: Reader) -> None:
+    async def found(**filters: Any) -> list[str]:
+        page = await reader.groups(filters=Filters(**filters), counts=True)
+        assert page.total == Total(len(page.rows))
+        return [each.group_id for each in page.rows]
+
+    await write(url, group(1, product={"name": "Tea", "category": "A", "tags": ("x", "y")}))
+    assert await found(tag="x", category="A") == ["g-001"]
+    await write(url, group(1, product={"name": "Tea", "category": "B", "tags": ("y",)}, version=2))
+    assert await found(tag="x") == await found(category="A") == []
+    assert await found(tag="y", category="B") == ["g-001"]
+    await write(url, deleted=(("group-purchases", "g-001"),))
+    assert await found(tag="y") == []
 
 
 async def test_lists_of_one_seller_one_shop_one_organizer(url: str, reader: Reader) -> None:

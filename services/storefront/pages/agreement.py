@@ -1,4 +1,4 @@
-"""What somebody agrees to who orders or reserves: the same facts in a form and where it is confirmed."""
+"""What somebody agrees to who orders or reserves: the same in a form and where it is confirmed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,6 +84,7 @@ def of_order(group: GroupView, seller: Shop | Seller | None, units: int) -> Agre
         conditions.append(mark("The group closes as soon as the goal is reached."))
     is_for_all = group.payment.scope == "group"
     method = codes.METHOD[group.payment.method]
+    about: Business = seller or Business()
     return Agreement(
         product=group.product.name,
         id=group.group_id,
@@ -99,7 +100,9 @@ def of_order(group: GroupView, seller: Shop | Seller | None, units: int) -> Agre
             if is_for_all
             else (method, codes.COUNTS_ONCE[group.payment.method])
         ),
-        **_of_seller(seller),
+        seller=None if seller is None else seller.name,
+        delivery=about.delivery,
+        terms_url=about.terms_url,
     )
 
 
@@ -131,12 +134,6 @@ def of_reservation(auction: AuctionDetail, units: int) -> Agreement:
         ),
         minimum=auction.minimum_reservations,
     )
-
-
-def _of_seller(seller: Shop | Seller | None) -> dict[str, str | None]:
-    about: Business = seller or Business()
-    name = None if seller is None else seller.name
-    return {"seller": name, "delivery": about.delivery, "terms_url": about.terms_url}
 
 
 def savings(tiers: Sequence[Tier], unit_price: int | None, units: int) -> tuple[SavingStep, ...]:

@@ -127,7 +127,6 @@ def group_view(
     status: Status = state.status if state else "open"
     same = ("group_id", "product", "unit_price", "currency", "number_of_products", "opens_at")
     more = ("closes_at", "withdrawn_at", "visibility", "definition_id", "payment", "sources")
-    more = (*more, "shop_id")
     return GroupView(
         version=state.version if state else 0,
         status="withdrawn" if terms.withdrawn_at and status == "open" else status,
@@ -144,6 +143,7 @@ def group_view(
         if_incomplete=terms.if_incomplete,
         stop_at_number=terms.stop_at_number,
         decision=_decided(decision) if decision else None,
+        shop_id=terms.shop_id,
         **{name: getattr(terms, name) for name in (*same, *more)},
     )
 
