@@ -99,7 +99,7 @@ async def _form(
         form=form,
         token=token,
         most=most,
-        is_limited=view.stop_at_number and view.missing > 0,
+        is_limited=_is_limited(view),
         agreement=agreement.of_order(view, seller, form.units("quantity", most)),
         own=paid.own if paid and (paid.lines or (paid.own and paid.own.quantity)) else None,
         once=form.values.get("once") or secrets.token_hex(16),
@@ -107,6 +107,11 @@ async def _form(
         confirms=orders.confirms_orders,
         paid=paid,
     )
+
+
+def _is_limited(view: GroupView) -> bool:
+    """Whether an order may have only what is missing to the number, at which the group closes."""
+    return view.stop_at_number and view.missing > 0
 
 
 def _link_holder(request: Request, group_id: str, token: str) -> Actor:
@@ -123,13 +128,15 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     actor = _link_holder(request, group_id, token)
     form = await Form.of(request, visit)
     commands = shop_of(request).commands
-    terms = (await group_shown(shop_of(request).reader, group_id)).terms
+    shown = await group_shown(shop_of(request).reader, group_id)
+    terms = shown.terms
     most = await commands.orders.units_by_link_max(terms)
     quantity = form.number("quantity")
     if "quantity" not in form.problems and quantity > most:
-        is_limited = terms.stop_at_number and most < terms.number_of_products
-        code = ProblemCode.MORE_THAN_LEFT if is_limited else ProblemCode.ABOVE_MOST
-        form.wrong("quantity", code, **{"left" if is_limited else "most": most})
+        if _is_limited(shown.view):
+            form.wrong("quantity", ProblemCode.MORE_THAN_LEFT, left=most)
+        else:
+            form.wrong("quantity", ProblemCode.ABOVE_MOST, most=most)
     fields: dict[str, object] = {"quantity": quantity}
     if commands.orders.asks_address(actor, terms):
         fields["member"] = form.person()
