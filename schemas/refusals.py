@@ -148,6 +148,8 @@ class ProblemCode(StrEnum):
     NOT_A_CHOICE = "not-a-choice"
     BELOW_LEAST = "below-least"
     ABOVE_MOST = "above-most"
+    BELOW_FIRST_TIER = "below-first-tier"
+    MORE_THAN_LEFT = "more-than-left"
     PAST = "past"
     INVITES_OUTSIDE = "invites-outside"
     NOT_SURE = "not-sure"

@@ -194,6 +194,10 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_A_CHOICE: mark("choose one of the options"),
     ProblemCode.BELOW_LEAST: mark("give at least {least}"),
     ProblemCode.ABOVE_MOST: mark("give at most {most}"),
+    ProblemCode.BELOW_FIRST_TIER: mark(
+        "lies below the first step of the discount: give a higher goal, or tick the box below"
+    ),
+    ProblemCode.MORE_THAN_LEFT: mark("there are {left} left now: order at most {left}"),
     ProblemCode.PAST: mark("give a time in the future"),
     ProblemCode.INVITES_OUTSIDE: mark("give a time between now and the end of the term"),
     ProblemCode.NOT_SURE: mark("tick the box to say that you are sure"),

@@ -36,6 +36,9 @@ from schemas.parts import (
     Visibility,
 )
 
+#: Of all orders of a payer: nothing says, some money is still to come, it is reserved on a card, or
+#: all of it came.
+PaidState = Literal["none", "unpaid", "reserved", "paid"]
 MEMBERS_MAX = 10_000
 TIERS_MAX = 100
 #: Text of several lines; the rules drop control characters and judge the length.
@@ -194,6 +197,7 @@ class GroupSummary(View):
     opens_at: datetime
     closes_at: datetime
     definition_id: str | None
+    shop_id: str | None = Field(default=None, description="The shop that sells.")
 
 
 class GroupProgress(View):
@@ -277,8 +281,7 @@ class TableRow(View):
     For the organizer, the shop and the winning seller only. ``name`` is the person's newest name,
     and null if that was given elsewhere. The admin, the winning seller and the shop whose person it
     is see it anyway. ``email`` and the units ``reserved`` are for the winning seller of a concluded
-    contract alone. ``paid`` is null where it is not known, or where the organizer pays. A listed
-    member who has not ordered has a line of 0 units.
+    contract alone. A listed member who has not ordered has a line of 0 units.
     """
 
     member_id: str
@@ -291,5 +294,8 @@ class TableRow(View):
     last_ordered_at: datetime | None
     favor_amount: MinorUnits | None
     gift: str | None
+    payment: PaidState | None = Field(
+        default=None,
+        description="Whether the orders are paid; null where the organizer pays for all.",
+    )
     reserved: int | None = None
-    paid: bool | None = None

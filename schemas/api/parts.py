@@ -168,6 +168,13 @@ class Page(BaseModel, Generic[V]):
     cursor: str | None
 
 
+class CountedPage(Page[V], Generic[V]):
+    """A page of a list with the list's length, counted up to 1,000."""
+
+    count: int
+    is_count_exact: bool = Field(description="If false, the list has at least `count` rows.")
+
+
 class ProductGiven(Given):
     """What is bought; ``id`` is the shop's, ``url`` its page there. Images are uploaded first."""
 

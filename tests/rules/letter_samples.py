@@ -66,7 +66,7 @@ class FixedLinks:
     def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
         return f"{self.page_url}/unsubscribe/token-of-{kind}"
 
-    def confirm(self, auction_id: str, application_id: str) -> str:
+    def confirm(self, auction_id: str, application_id: str, quantity: int) -> str:
         return f"{self.page_url}/confirm/token-of-{application_id}"
 
     def confirm_order(self, notice: Notice) -> str:

@@ -765,10 +765,11 @@ def test_signed_links_say_what_they_are_for() -> None:
     url = signed.unsubscribe("ada", "Ada@buyers.example", "invitation")
     mailbox = mailbox_of("ada", "ada@buyers.example")
     assert links.read("unsubscribe", token(url, "unsubscribe")) == ["ada", "invitation", mailbox]
-    url = signed.confirm("auction-1", "application-2")
+    url = signed.confirm("auction-1", "application-2", 3)
     assert links.read("confirm-application", token(url, "confirm")) == [
         "auction-1",
         "application-2",
+        "3",
     ]
     notice = sample("confirm-order", "en").notice
     until = "2026-03-08T09:30:00+00:00"

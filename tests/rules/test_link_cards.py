@@ -30,6 +30,7 @@ CARD = Card(
     progress=bar(62, 100, (30, 60)),
     price="€39.90",
     price_label="Price each",
+    next_goal="38 more units and the goal is reached",
     deadline="Open until 11 Mar 2026, 14:03 UTC.",
 )
 
@@ -173,16 +174,38 @@ def visit(language: str = "en") -> Visit:
 @pytest.mark.parametrize(
     ("language", "changed", "words"),
     [
-        ("en", {}, "6 of 10 ordered. €9.00 each. Open until Mar 11, 2026, 3:03\xa0PM UTC."),
-        ("en", {"tier_reached": None}, "6 of 10 ordered. €10.00 each. Open until"),
-        ("en", {"unit_price": None}, "6 of 10 ordered. Open until Mar 11, 2026, 3:03\xa0PM UTC."),
         (
             "en",
-            {"status": "complete"},
-            "6 of 10 ordered. €9.00 each. The group purchase has ended.",
+            {},
+            "6 of 10 ordered. 4 more units and the goal is reached: 10% off. €10.00 each."
+            " Open until Mar 11, 2026, 3:03\xa0PM UTC.",
         ),
-        ("en", {"closes_at": NOW}, "6 of 10 ordered. €9.00 each. The group purchase has ended."),
-        ("ja", {}, "注文 6 / 10点。1点€9.00です。2026年3月12日 0:03 JSTまで受け付けています。"),
+        (
+            "en",
+            {"if_incomplete": "as-reached"},
+            "6 of 10 ordered. 4 more units and the goal is reached. €9.00 each. Open until",
+        ),
+        (
+            "en",
+            {"unit_price": None, "quantity": 12, "missing": 0},
+            "12 of 10 ordered. The goal is reached. 8 more units bring: 20% off. Open until",
+        ),
+        (
+            "en",
+            {"status": "complete", "quantity": 10, "missing": 0},
+            "10 of 10 ordered. €9.00 each. The group purchase has ended.",
+        ),
+        (
+            "en",
+            {"status": "elapsed"},
+            "6 of 10 ordered. €10.00 each. The group purchase has ended.",
+        ),
+        (
+            "ja",
+            {},
+            "注文 6 / 10点。あと4点で目標達成：10%引き。1点€10.00です。"  # noqa: RUF001
+            "2026年3月12日 0:03 JSTまで受け付けています。",
+        ),
     ],
 )
 def test_a_summary_says_count_price_and_deadline(

@@ -13,7 +13,7 @@ from markupsafe import escape
 from domain.mailboxes import AddressReason
 from domain.money import in_decimals
 from schemas.api.auctions import AuctionDetail, ConditionAt
-from schemas.api.groups import DefinitionSummary, GroupView
+from schemas.api.groups import DefinitionSummary, GroupView, PaidState
 from schemas.auctions import AuctionStatus, Standing, Verdict
 from schemas.letters import OPTIONAL_KINDS
 from schemas.parts import FavorTerms, IfIncomplete, Method, Model, Problem, Product, Status, Tier
@@ -22,8 +22,9 @@ from schemas.reasons import ApplicationReason, OfferReason
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront import formats
 from services.storefront.formats import Formats
-from services.storefront.pages import codes, figures, shared_views
+from services.storefront.pages import agreement, codes, figures, shared_views
 from services.storefront.pages.forms import Form
+from services.storefront.pages.home import HomeChoices
 from services.storefront.pages.shared_views import SharedView
 from services.storefront.pages.sharing import Sharing
 from services.storefront.pages.visits import Visit, render
@@ -57,6 +58,8 @@ def test_each_code_has_a_text() -> None:
     assert set(codes.SCOPE) == values_of(FavorTerms, "scope")
     assert set(codes.IF_INCOMPLETE) == set(get_args(IfIncomplete))
     assert set(codes.LETTERS) == {*OPTIONAL_KINDS, "all"}
+    assert set(codes.PAID) == set(codes.PAID_MEANS) == set(get_args(PaidState))
+    assert set(codes.PAID_IN_TABLE) == {*get_args(PaidState)} - {"none"}
     assert set(codes.PAYMENT) == values_of(Payment, "kind")
     assert set(codes.PAYMENT_STATUS) == {*values_of(Payment, "status"), "to_pay", "open"}
 
@@ -396,14 +399,19 @@ def test_a_drop_is_said_in_percent_of_the_opening_price() -> None:
     assert figures.drop(auction()) == 12.4
 
 
-def group(*tiers: Tier, reached: int | None = None, price: int | None = 1_000) -> GroupView:
+def group(*tiers: Tier, quantity: int = 0, price: int | None = 1_000) -> GroupView:
     fields = {
         **{"group_id": "GB", "status": "open", "product": Product(name="Tea"), "currency": "EUR"},
-        **{"unit_price": price, "number_of_products": 10, "quantity": 0, "missing": 10},
+        **{
+            "unit_price": price,
+            "number_of_products": 10,
+            "quantity": quantity,
+            "missing": 10 - quantity,
+        },
         **{"members": 0, "opens_at": T, "closes_at": T + HOUR, "definition_id": None, "version": 0},
         **{"value": 0, "members_listed": False, "closed_at": None, "withdrawn_at": None},
         **{"visibility": "public", "payment": {}, "favor": FavorTerms(tiers=tiers)},
-        **{"tier_reached": reached, "next_tier": None, "missing_to_next": None},
+        **{"tier_reached": None, "next_tier": None, "missing_to_next": None},
         **{"if_incomplete": "none", "stop_at_number": False, "decision": None},
     }
     return GroupView.model_validate(fields)
@@ -419,8 +427,9 @@ def group(*tiers: Tier, reached: int | None = None, price: int | None = 1_000) -
     ],
 )
 def test_a_tier_is_said_and_priced(tier: Tier, price: int | None, words: str) -> None:
-    assert figures.tier_price(group(tier, reached=0)) == price
-    assert figures.tier_price(group(tier, reached=0, price=None)) in (None, tier.unit_price)
+    assert figures.tier_price(group(tier, quantity=10)) == price
+    assert figures.tier_price(group(tier, quantity=10, price=None)) is None
+    assert figures.tier_price(group(tier, quantity=9)) is None, "nothing before the number"
     assert visit().tier(tier, "EUR") == words
 
 
@@ -456,6 +465,7 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
         auction=shown,
         form=Form(here, {"email": '"><script>'}),
         group_id=None,
+        agreement=agreement.of_reservation(shown, 1),
         drop=figures.drop(shown),
         chart_wide=wide,
         chart_narrow=narrow,
@@ -516,10 +526,21 @@ def test_a_search_shows_the_lists_that_have_something_and_says_once_that_none_ha
         here,
         words="tea",
         sort="ending",
+        asked=dict.fromkeys(("only", "category", "tag", "shop", "price_min", "price_max"), "")
+        | {"currency": "", "q": "tea", "sort": ""},
+        is_narrowed=True,
+        form=Form(here),
+        choices=HomeChoices((), (), ()),
+        currency="",
+        currency_options=[],
+        shop_options=[],
         auctions=NOTHING,
         groups=groups,
+        goals={},
         definitions=definitions,
+        count=str,
         url=lambda **asked: "/",
+        is_admin=False,
     )
     assert re.findall(r'<section class="board" aria-labelledby="(\w+)"', page) == sections
     for text in (

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
@@ -38,11 +39,13 @@ from services.storefront.readmodel.lists import (
     GROUP_LIST,
     Page,
     Search,
+    narrows_of,
+    values_of,
 )
 from services.storefront.readmodel.reader import BadCursor, Listed, NothingSuch, Reader
 from services.storefront.readmodel.tables import METADATA
 from services.storefront.readmodel.writer import Batch, FencedError, Place, Writer
-from services.storefront.rules.rows import GroupRow
+from services.storefront.rules.rows import Choices, Filters, GroupRow, Total
 from services.storefront.settings import PageSettings
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -297,12 +300,147 @@ async def test_words_narrow_a_list(
     assert len({each.definition_id for each in offered}) == len(offered)
 
 
+def told(number: int) -> dict[str, Any]:
+    """What a product of lists with filters is told to be."""
+    tags = (("Organic",), ("organic", "Limited edition"), ())[number % 3]
+    return {"name": NAMES[number % 5], "category": ("Tea", "Lamps", None)[number % 3], "tags": tags}
+
+
+FILTERED = (
+    *(
+        group(number, product=told(number), shop_id=f"shop-{number % 4}").model_copy(
+            update={"unit_price": number * 100, "currency": ("EUR", "JPY")[number % 2]}
+        )
+        for number in range(60)
+    ),
+    *(state(number) for number in range(60)),
+    *(auction(number, product=told(number)) for number in range(30)),
+    *(definition(number, product=told(number)) for number in range(30)),
+)
+
+
+@pytest.mark.parametrize(
+    ("filters", "fits"),
+    [
+        (Filters(), lambda n, row: True),
+        (Filters(category="Tea"), lambda n, row: n % 3 == 0),
+        (Filters(category="tea"), lambda n, row: False),
+        (Filters(tag="ORGANIC"), lambda n, row: n % 3 != 2),
+        (Filters(tag="limited  Edition"), lambda n, row: n % 3 == 1),
+        (Filters(tag="limited"), lambda n, row: False),
+        (Filters(shop_id="shop-1"), lambda n, row: n % 4 == 1),
+        (Filters(currency="JPY"), lambda n, row: n % 2 == 1),
+        (Filters(currency="EUR", price_max=2_000), lambda n, row: n % 2 == 0 and n <= 20),
+        (Filters(currency="EUR", price_min=2_000), lambda n, row: n % 2 == 0 and n >= 20),
+        (Filters(closes_by=NOW + timedelta(hours=5)), lambda n, row: n // 3 <= 5),
+        (Filters(is_nearly_there=True), lambda n, row: 80 <= row.quantity < 100),
+        (
+            Filters(category="Lamps", tag="organic", currency="JPY", is_nearly_there=True),
+            lambda n, row: n % 3 == 1 and n % 2 == 1 and 80 <= row.quantity < 100,
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("sort", ["ending", "nearest"])
+@pytest.mark.parametrize("many", [1_000, 0])
+async def test_filters_narrow_a_list_and_its_total(
+    url: str,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: Filters,
+    fits: Callable[[int, GroupRow], bool],
+    sort: Any,
+    many: int,
+) -> None:
+    """The same whether few or many fit, alone and with words; nothing unlisted is counted."""
+    monkeypatch.setattr("services.storefront.readmodel.lists.CANDIDATES_MAX", many or 1)
+    monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", many)
+    monkeypatch.setattr(lists, "WINDOW", 9)
+    await write(url, *FILTERED)
+    every = await walk(lambda cursor: reader.groups(sort=sort, cursor=cursor, limit=4))
+    for words, names in (("", set(NAMES)), ("tea", {"Green tea", "Black tea", "Teapot"})):
+        wanted = [
+            each
+            for each in every
+            if fits(int(each.group_id[2:]), each) and each.product_name in names
+        ]
+
+        async def ask(cursor: str | None, words: str = words) -> Listed[GroupRow]:
+            return await reader.groups(
+                sort=sort, words=words, filters=filters, cursor=cursor, limit=4, counts=True
+            )
+
+        assert await walk(ask) == wanted
+        assert (await ask(None)).total == Total(len(wanted))
+
+
+async def test_auctions_and_definitions_are_narrowed_too(url: str, reader: Reader) -> None:
+    await write(url, *FILTERED)
+    tea = Filters(category="Tea", tag="organic", currency="EUR", price_max=900)
+    auctions = await reader.auctions(filters=tea, limit=100, counts=True)
+    assert {int(each.auction_id[2:]) % 3 for each in auctions.rows} == {0}
+    assert auctions.total == Total(len(auctions.rows)) == Total(10)
+    nearly = (await reader.auctions(filters=Filters(is_nearly_there=True), limit=100)).rows
+    assert nearly
+    assert all(40 <= each.reservations < 50 for each in nearly)
+    offered = await reader.definitions(filters=replace(tea, shop_id="shop-0"), counts=True)
+    ids = [each.definition_id for each in offered.rows]
+    assert ids == ["d-024", "d-018", "d-012", "d-006", "d-000"]
+    assert offered.total == Total(5)
+
+
+async def test_a_total_is_counted_up_to_a_limit(
+    url: str, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond it, it says that there are at least so many."""
+    await write(url, *FILTERED)
+    monkeypatch.setattr("services.storefront.readmodel.lists.TOTAL_MAX", 10)
+    monkeypatch.setattr("services.storefront.readmodel.reader.TOTAL_MAX", 10)
+    assert (await reader.groups(counts=True)).total == Total(10, is_exact=False)
+    monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", 3)
+    monkeypatch.setattr(lists, "LOOKED_AT_MAX", 20)
+    found = (await reader.groups(filters=Filters(category="Tea"), counts=True)).total
+    assert found is not None
+    assert not found.is_exact
+    assert found.count <= 10
+    assert (await reader.groups(words="nothing-such", counts=True)).total == Total(0)
+
+
+async def test_the_choices_are_those_of_what_is_open_and_public(url: str, reader: Reader) -> None:
+    product = {"name": "Tea", "category": "Secret"}
+    await write(
+        url,
+        *FILTERED,
+        group(9, product=product, shop_id="hidden", version=2),
+        group(3, product=product, shop_id="hidden", version=2),
+        auction(1, product={"name": "Tea", "category": "Over"}, status="failed", version=2),
+        definition(5, product={"name": "Tea", "category": "Gone"}, version=2),
+    )
+    shops = ("shop-0", "shop-1", "shop-2")
+    assert await reader.choices() == Choices(("Lamps", "Tea"), shops, ("EUR", "JPY"))
+
+
+async def test_a_list_follows_what_a_product_is_told_to_be(url: str, reader: Reader) -> None:
+    async def found(**filters: Any) -> list[str]:
+        page = await reader.groups(filters=Filters(**filters), counts=True)
+        assert page.total == Total(len(page.rows))
+        return [each.group_id for each in page.rows]
+
+    await write(url, group(1, product={"name": "Tea", "category": "A", "tags": ("x", "y")}))
+    assert await found(tag="x", category="A") == ["g-001"]
+    await write(url, group(1, product={"name": "Tea", "category": "B", "tags": ("y",)}, version=2))
+    assert await found(tag="x") == await found(category="A") == []
+    assert await found(tag="y", category="B") == ["g-001"]
+    await write(url, deleted=(("group-purchases", "g-001"),))
+    assert await found(tag="y") == []
+
+
 async def test_lists_of_one_seller_one_shop_one_organizer(url: str, reader: Reader) -> None:
     await write(url, *SHOP, auction(1, status="failed", version=2))
     mine = (await reader.auctions(seller_id="s-1", status=None, limit=100)).rows
     assert [each.auction_id for each in mine] == [f"a-{number:03}" for number in range(1, 30, 2)]
     assert mine[0].status == "failed"
-    shop = (await reader.definitions(shop_id="shop-1", limit=100)).rows
+    shop = (await reader.definitions(filters=Filters(shop_id="shop-1"), limit=100)).rows
     assert [each.definition_id for each in shop][:2] == ["d-027", "d-025"]
     organized = (await reader.groups(organizer_id="o-1", status=None, limit=100)).rows
     assert {int(each.group_id[2:]) % 10 for each in organized} == {1, 3, 5, 7}
@@ -463,7 +601,7 @@ async def test_no_database_is_asked_for_what_none_can_hold(
         lambda: reader.members(odd),
         lambda: reader.auctions(seller_id=odd),
         lambda: reader.groups(organizer_id=odd),
-        lambda: reader.definitions(shop_id=odd),
+        lambda: reader.definitions(filters=Filters(shop_id=odd)),
         lambda: reader.people(["ann", odd]),
     ]
     for ask in asked:
@@ -547,7 +685,14 @@ async def test_payments_of_a_payer_and_by_their_numbers(url: str, reader: Reader
 
 # --- costs ---------------------------------------------------------------------------------------
 
-ALL, COMMON, RARE = Search(), Search(("tea", "green")), Search(("tea", "green"), "green")
+ALL = Search()
+
+
+def common(of: Any, where: dict[str, str | None], filters: Filters | None = None) -> Search:
+    """A search for two words, and filters, all of which hold for many."""
+    return Search(narrows_of(of, where, "tea green", filters))
+
+
 PUBLIC = {"visibility": "public", "status": "open"}
 PAGES = [
     *((GROUP_LIST, sort, PUBLIC) for sort in ("ending", "ended", "nearest")),
@@ -572,15 +717,16 @@ async def plan_of(engine: AsyncEngine, query: Select[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("of", "sort", "where", "search"),
-    [*((*page, ALL) for page in PAGES), *((*page, COMMON) for page in NAMED)],
+    ("of", "sort", "where", "is_searched"),
+    [*((*page, False) for page in PAGES), *((*page, True) for page in NAMED)],
 )
 async def test_a_page_is_a_range_of_an_index(
-    url: str, of: Any, sort: str, where: dict[str, str | None], search: Search
+    url: str, of: Any, sort: str, where: dict[str, str | None], is_searched: bool
 ) -> None:
     """No table is walked through but in an index's order, and nothing is sorted."""
     order = of.orders[sort]
     place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
+    search = common(of, where) if is_searched else ALL
     engine = connect(url)
     for after in (None, place):
         page = Page(of, order, where, after, search)
@@ -591,15 +737,80 @@ async def test_a_page_is_a_range_of_an_index(
     await engine.dispose()
 
 
-@pytest.mark.parametrize(("of", "sort", "where"), NAMED)
-async def test_those_with_a_rare_word_are_fetched_by_their_ids(
-    url: str, of: Any, sort: str, where: dict[str, str | None]
+EVERY_FILTER = Filters(
+    category="Tea",
+    tag="organic",
+    shop_id="shop-1",
+    currency="EUR",
+    price_min=1,
+    price_max=9,
+    closes_by=NOW,
+    is_nearly_there=True,
+)
+OPEN = [
+    (GROUP_LIST, "ending", PUBLIC, 8),
+    (AUCTION_LIST, "nearest", {"status": "open"}, 7),
+    (DEFINITION_LIST, "newest", {"withdrawn_at": None}, 6),
+]
+
+
+@pytest.mark.parametrize(("of", "sort", "where", "count"), OPEN)
+async def test_a_window_of_a_list_with_filters_is_a_range_of_the_same_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], count: int
+) -> None:
+    """What is looked through is the window, not all rows of a category or a price."""
+    order = of.orders[sort]
+    place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
+    page = Page(of, order, where, place, common(of, where, EVERY_FILTER))
+    engine = connect(url)
+    steps = await plan_of(engine, page.query(place).limit(21))
+    columns = ",".join(each.name for each in order.columns)
+    assert f"({columns})>(" in steps[0] or f"({columns})<(" in steps[0], steps
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("of", "sort", "where", "count"), OPEN)
+async def test_whatever_narrows_a_list_has_an_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], count: int
+) -> None:
+    """So its few subjects are fetched by their ids, whichever of all is the rare one."""
+    engine = connect(url)
+    narrows = narrows_of(of, where, "tea green", EVERY_FILTER)
+    assert len(narrows) == count
+    for rare in narrows:
+        (step,) = await plan_of(engine, rare.candidates.limit(1_001))
+        assert step.startswith("SEARCH"), step
+        assert "INDEX" in step or "PRIMARY KEY" in step, step
+        page = Page(of, of.orders[sort], where, None, Search(narrows, rare))
+        for query in (page.query().limit(21), page.total()):
+            steps = await plan_of(engine, query)
+            looks = [each for each in steps if f" {of.table.name} " in each or " search " in each]
+            assert all(each.startswith("SEARCH") for each in looks), steps
+            assert any(f"({of.id.name}=?)" in each for each in looks), steps
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("of", "sort", "where", "count"), OPEN)
+async def test_a_list_s_choices_and_total_are_read_from_an_index(
+    url: str, of: Any, sort: str, where: dict[str, str | None], count: int
 ) -> None:
     engine = connect(url)
-    steps = await plan_of(engine, Page(of, of.orders[sort], where, None, RARE).query().limit(21))
-    looks = [step for step in steps if f" {of.table.name} " in step or " search " in step]
-    assert all(step.startswith("SEARCH") for step in looks), steps
-    assert any(f"({of.id.name}=?)" in step for step in looks), steps
+    names = [name for name in ("category", "shop_id", "currency") if name in of.table.c]
+    queries = [values_of(of.table.c[name], where) for name in names]
+    for query in (*queries, Page(of, of.orders[sort], where, None).total()):
+        steps = await plan_of(engine, query)
+        looks = [step for step in steps if f" {of.table.name}" in step]
+        assert looks
+        assert all("INDEX" in step for step in looks), steps
+    await engine.dispose()
+
+
+async def test_what_is_nearly_there_is_found_in_the_index_of_these_alone(url: str) -> None:
+    engine = connect(url)
+    for of, where in ((GROUP_LIST, PUBLIC), (AUCTION_LIST, {"status": "open"})):
+        (nearly,) = narrows_of(of, where, filters=Filters(is_nearly_there=True))
+        (step,) = await plan_of(engine, nearly.candidates)
+        assert f"{of.table.name}_nearly_there" in step
     await engine.dispose()
 
 

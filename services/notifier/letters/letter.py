@@ -292,7 +292,7 @@ def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
     if of is not None and (link := businesses.order_link(notice, of)):
         url = link
     elif notice.kind == "confirm-application" and says.application_id is not None:
-        url = links.confirm(notice.about, says.application_id)
+        url = links.confirm(notice.about, says.application_id, says.quantity or 0)
     elif notice.kind == "confirm-order":
         url = links.confirm_order(notice)
     elif notice.kind == "id-issued" and says.role == "organizer":

@@ -22,9 +22,10 @@ class SignedLinks:
         token = self.links.token("unsubscribe", recipient_id, kind, mailbox)
         return f"{self.page_url}/unsubscribe/{token}"
 
-    def confirm(self, auction_id: str, application_id: str) -> str:
-        """Where an applicant confirms."""
-        token = self.links.token("confirm-application", auction_id, application_id)
+    def confirm(self, auction_id: str, application_id: str, quantity: int) -> str:
+        """Where an applicant confirms a reservation of so many units."""
+        what = (auction_id, application_id, str(quantity))
+        token = self.links.token("confirm-application", *what)
         return f"{self.page_url}/confirm/{token}"
 
     def confirm_order(self, notice: Notice) -> str:

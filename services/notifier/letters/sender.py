@@ -69,8 +69,8 @@ class LinkMaker(Protocol):
     def unsubscribe(self, recipient_id: str, email: str, kind: str) -> str:
         """The link that ends letters of a kind to this address; answers RFC 8058's POST too."""
 
-    def confirm(self, auction_id: str, application_id: str) -> str:
-        """Where an applicant confirms."""
+    def confirm(self, auction_id: str, application_id: str, quantity: int) -> str:
+        """Where an applicant confirms a reservation of so many units."""
 
     def confirm_order(self, notice: Notice) -> str:
         """The link by which a purchaser confirms the order of a letter."""

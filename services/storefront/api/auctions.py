@@ -1,5 +1,6 @@
 """Routes of counter auctions."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -16,16 +17,20 @@ from schemas.api.auctions import (
     OfferGiven,
     WithdrawalAnswer,
 )
-from schemas.api.parts import Page
+from schemas.api.parts import CountedPage
 from services.storefront.api.parameters import (
     ActorDep,
+    ClosesBy,
     Cursor,
     IdInPath,
     JsonBody,
     Limit,
+    ListFilters,
+    NearlyThere,
     Seed,
     ShopDep,
     Words,
+    counted,
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.commands.auctions import Offered
@@ -43,15 +48,26 @@ _application = JsonBody(ApplicationGiven)
 @auctions.get("/auctions", **reads(422))
 async def list_auctions(
     shop: ShopDep,
+    filters: ListFilters,
     q: Words = "",
     sort: Literal["ending", "nearest", "ended"] = "ending",
     status: Literal["open", "concluded", "failed", "withdrawn"] = "open",
+    closes_by: ClosesBy = None,
+    nearly_there: NearlyThere = False,
     cursor: Cursor = None,
     limit: Limit = 20,
-) -> Page[AuctionSummary]:
+) -> CountedPage[AuctionSummary]:
     """Auctions of a status."""
-    page = await shop.reader.auctions(words=q, sort=sort, status=status, cursor=cursor, limit=limit)
-    return Page(items=[auction_summary(each) for each in page.rows], cursor=page.cursor)
+    page = await shop.reader.auctions(
+        words=q,
+        sort=sort,
+        status=status,
+        filters=replace(filters, closes_by=closes_by, is_nearly_there=nearly_there),
+        cursor=cursor,
+        limit=limit,
+        counts=True,
+    )
+    return counted([auction_summary(each) for each in page.rows], page)
 
 
 @auctions.get("/auctions/{auction_id}", **reads(404))

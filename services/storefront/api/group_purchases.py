@@ -26,19 +26,23 @@ from schemas.api.orders import (
     OrderGiven,
     ReturnGiven,
 )
-from schemas.api.parts import GivenId, Page, WithdrawalGiven
+from schemas.api.parts import CountedPage, GivenId, Page, WithdrawalGiven
 from services.storefront.access.callers import Kind
 from services.storefront.access.pseudonyms import shown_to
 from services.storefront.api.parameters import (
     Absent,
     ActorDep,
+    ClosesBy,
     Cursor,
     IdInPath,
     JsonBody,
     Limit,
+    ListFilters,
+    NearlyThere,
     Seed,
     ShopDep,
     Words,
+    counted,
 )
 from services.storefront.api.routes import PREFIX, reads, router, writes
 from services.storefront.commands.member_table import table_shown
@@ -75,14 +79,21 @@ _message = JsonBody(MessageGiven)
 @definitions.get("/definitions", **reads(422))
 async def list_definitions(
     shop: ShopDep,
+    filters: ListFilters,
     q: Words = "",
     shop_id: GivenId | Absent = None,
     cursor: Cursor = None,
     limit: Limit = 20,
-) -> Page[DefinitionSummary]:
+) -> CountedPage[DefinitionSummary]:
     """Definitions that anyone can start a group purchase from, the newest first."""
-    page = await shop.reader.definitions(words=q, shop_id=shop_id, cursor=cursor, limit=limit)
-    return Page(items=[definition_summary(each) for each in page.rows], cursor=page.cursor)
+    page = await shop.reader.definitions(
+        words=q,
+        filters=replace(filters, shop_id=shop_id),
+        cursor=cursor,
+        limit=limit,
+        counts=True,
+    )
+    return counted([definition_summary(each) for each in page.rows], page)
 
 
 @definitions.post("/definitions", status_code=201, **writes(404, by=SHOPS, takes=_definition))
@@ -150,15 +161,29 @@ async def show_request(shop: ShopDep, actor: ActorDep, request_id: IdInPath) -> 
 @groups.get("/group-purchases", **reads(422))
 async def list_group_purchases(
     shop: ShopDep,
+    filters: ListFilters,
     q: Words = "",
     sort: Literal["ending", "nearest", "ended"] = "ending",
     status: Literal["open", "complete", "elapsed", "withdrawn"] = "open",
+    shop_id: GivenId | Absent = None,
+    closes_by: ClosesBy = None,
+    nearly_there: NearlyThere = False,
     cursor: Cursor = None,
     limit: Limit = 20,
-) -> Page[GroupSummary]:
+) -> CountedPage[GroupSummary]:
     """Public group purchases of a status; unlisted ones are left out."""
-    page = await shop.reader.groups(words=q, sort=sort, status=status, cursor=cursor, limit=limit)
-    return Page(items=[group_summary(each) for each in page.rows], cursor=page.cursor)
+    page = await shop.reader.groups(
+        words=q,
+        sort=sort,
+        status=status,
+        filters=replace(
+            filters, shop_id=shop_id, closes_by=closes_by, is_nearly_there=nearly_there
+        ),
+        cursor=cursor,
+        limit=limit,
+        counts=True,
+    )
+    return counted([group_summary(each) for each in page.rows], page)
 
 
 @groups.get("/group-purchases/{group_id}", **reads(404))

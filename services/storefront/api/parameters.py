@@ -8,21 +8,25 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 from pydantic.json_schema import SkipJsonSchema
 
-from schemas.api.parts import ID_PATTERN
-from schemas.refusals import RefusalCode
+from schemas.api.parts import ID_PATTERN, CountedPage, Currency, Moment
+from schemas.parts import MINOR_UNITS, SUM_MAX
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor, Kind
 from services.storefront.api.examples import EXAMPLES
 from services.storefront.commands.authority import demand
-from services.storefront.problems import NotJson, Refusal
+from services.storefront.problems import Impossible, NotJson, Refusal
 from services.storefront.readmodel.database import DatabaseError
+from services.storefront.rules.rows import Filters, Listed, Total
 from services.storefront.web.bodies import given
 from services.storefront.web.parameters import TEXT_PATTERN, Digits
 from services.storefront.web.shop import Shop, shop_of
+from texts.reasons import problem
 
 G = TypeVar("G", bound=BaseModel)
+V = TypeVar("V", bound=BaseModel)
 
 LIMIT_MAX = 100
 
@@ -60,6 +64,53 @@ Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX), Digits]
 Words = Annotated[
     str, Query(max_length=200, pattern=TEXT_PATTERN, description="Words of the product's name.")
 ]
+_Label = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=ID_PATTERN)]
+_Amount = Annotated[int, Field(ge=0, le=SUM_MAX), Digits]
+_Price = Annotated[_Amount | Absent, Query(description=MINOR_UNITS)]
+
+
+def _filters(
+    category: Annotated[_Label | Absent, Query(description="As its shop writes it.")] = None,
+    tag: Annotated[_Label | Absent, Query(description="However it is written.")] = None,
+    currency: Annotated[Currency | Absent, Query(description="Of the prices.")] = None,
+    price_min: _Price = None,
+    price_max: _Price = None,
+) -> Filters:
+    """What narrows every list. Raises ``Impossible`` for prices without a currency."""
+    if currency is None and (price_min is not None or price_max is not None):
+        raise Impossible(RefusalCode.INVALID_FIELD, [problem("currency", ProblemCode.REQUIRED)])
+    return Filters(
+        category=category, tag=tag, currency=currency, price_min=price_min, price_max=price_max
+    )
+
+
+ListFilters = Annotated[Filters, Depends(_filters)]
+ClosesBy = Annotated[
+    Moment | Absent, Query(description="Only those that close at this time or before.")
+]
+
+
+def _true_or_false(text: object) -> object:
+    if text not in ("true", "false", True, False):
+        raise ValueError("is not true or false")
+    return text
+
+
+NearlyThere = Annotated[
+    bool,
+    Query(description="Only those with at least 80 % of what they need, and not all."),
+    BeforeValidator(_true_or_false),
+]
+
+
+def counted(items: list[V], found: Listed[Any]) -> CountedPage[V]:
+    """A page with the total of its list."""
+    total = found.total or Total(len(items))
+    return CountedPage(
+        items=items, cursor=found.cursor, count=total.count, is_count_exact=total.is_exact
+    )
+
+
 _Random = Annotated[
     str, StringConstraints(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")
 ]

@@ -17,7 +17,7 @@ from services.storefront.rules.chart import LENGTH, Bar
 #: The size that Open Graph and Twitter ask for.
 SIZE = (1200, 630)
 #: Rises when cards are drawn in another way, so that nobody keeps an old one.
-DRAWING = 1
+DRAWING = 2
 _MARGIN, _RIGHT = 72, 1200 - 72
 _WIDTH = _RIGHT - _MARGIN
 #: The colours of the pages (``static/style.css``), light.
@@ -43,6 +43,7 @@ class Card:
     progress: Bar
     price: str
     price_label: str
+    next_goal: str
     deadline: str
 
 
@@ -55,7 +56,9 @@ def png_of(card: Card, faces: Faces) -> bytes:
     _name(pen, card)
     _figures(pen, card)
     _bar(pen.draw, card.progress)
-    pen.text((_MARGIN, 570), card.deadline, 34, _SOFT, most=_WIDTH)
+    if card.next_goal:
+        pen.text((_MARGIN, 554), card.next_goal, 32, _GOOD, bold=True, most=_WIDTH)
+    pen.text((_MARGIN, 602 if card.next_goal else 570), card.deadline, 32, _SOFT, most=_WIDTH)
     file = BytesIO()
     # Few colours: a palette makes the file a third as large.
     image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG")

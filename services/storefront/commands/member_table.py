@@ -1,14 +1,13 @@
 """The purchase condition management table of a group, for whoever may see it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from schemas.api.groups import TableRow
+from schemas.api.groups import PaidState, TableRow
 from schemas.favors import FAVORS, Favor
 from schemas.groups import GROUP_PURCHASES, GroupPurchase, MembersAdmitted
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Member
-from schemas.payments import Payment
 from schemas.people import Person
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.names import name_shown_to
@@ -17,7 +16,7 @@ from services.storefront.commands.authority import is_contract_of
 from services.storefront.readmodel.cursors import cursor as cursor_of
 from services.storefront.readmodel.cursors import read_cursor
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.paid import is_paid
+from services.storefront.rules.paid import paid_state
 from services.storefront.rules.rows import Listed
 from services.storefront.rules.views import table_row
 
@@ -42,14 +41,13 @@ async def table_shown(
     ask = reader.members if actor.kind in KNOWING else reader.members_by_place
     page = await ask(terms.group_id, cursor=cursor, limit=limit)
     people = await reader.people(row.person_id for row, _ in page.rows)
-    payments = await _payments(reader, terms, [row.member_id for row, _ in page.rows])
+    paid = await _paid(reader, terms, {row.member_id: row.quantity for row, _ in page.rows})
     rows = []
     for row, favor in page.rows:
         person = people.get(row.person_id or "")
         name = name_shown_to(actor, terms.request_id, row.name_mark, person)
-        paid = is_paid(terms, None, row.quantity, payments.get(row.member_id, ()))
         shown_id = shown_to(actor, access, terms.group_id, row.member_id)
-        line = table_row(row, favor, name=name, paid=paid)
+        line = table_row(row, favor, name=name, payment=paid.get(row.member_id))
         rows.append(line.model_copy(update={"member_id": shown_id}))
     return Listed(rows, page.cursor)
 
@@ -99,15 +97,19 @@ async def _rows_of(
     purchases = await reader.facts_of(PURCHASES.name, list(keys.values()))
     favors = await reader.facts_of(FAVORS.name, list(keys.values()))
     people = await reader.people(member.person_id for member in members)
-    payments = await _payments(reader, terms, list(keys))
+    counted = {
+        member.id: row.quantity
+        for member in members
+        if isinstance(row := purchases.get(keys[member.id]), PurchaseRow)
+    }
+    paid = await _paid(reader, terms, counted, members)
     rows = []
     for member in members:
         row, favor = purchases.get(keys[member.id]), favors.get(keys[member.id])
         shown = _shown(actor, terms, member, people.get(member.person_id or ""))
+        shown["payment"] = paid.get(member.id)
         if isinstance(row, PurchaseRow):
-            paid = is_paid(terms, member, row.quantity, payments.get(member.id, ()))
-            its = favor if isinstance(favor, Favor) else None
-            line = table_row(row, its, paid=paid, **shown)
+            line = table_row(row, favor if isinstance(favor, Favor) else None, **shown)
         else:
             line = _without_orders(member.id, terms.currency, **shown)
         shown_id = shown_to(actor, access, terms.group_id, member.id)
@@ -129,13 +131,28 @@ def _shown(
     }
 
 
-async def _payments(
-    reader: Reader, terms: GroupPurchase, members: Sequence[str]
-) -> dict[str, list[Payment]]:
-    """The payments of members, by member; of none where the organizer pays."""
+async def _paid(
+    reader: Reader,
+    terms: GroupPurchase,
+    quantities: Mapping[str, int],
+    listed: Sequence[Member] = (),
+) -> dict[str, PaidState]:
+    """Whether the orders of these members, with so many units that count, are paid.
+
+    Empty where the organizer pays for all. Members may be ``listed`` with their own ways to pay.
+    """
     if terms.payment.scope == "group":
         return {}
-    return await reader.payments_of_payers(terms.group_id, members)
+    own = {each.id: each.payment.method for each in listed if each.payment}
+    payments = await reader.payments_of_all(terms.group_id, quantities)
+    return {
+        member_id: paid_state(
+            found,
+            counts_once_paid=quantities[member_id] > 0
+            and own.get(member_id, terms.payment.method) == "shop",
+        )
+        for member_id, found in payments.items()
+    }
 
 
 def _without_orders(member_id: str, currency: str | None, **shown: Any) -> TableRow:

@@ -26,6 +26,7 @@ from services.storefront.pages.paths import admin_path
 from services.storefront.pages.visits import Visit
 from services.storefront.problems import Impossible, Invalid
 from services.storefront.readmodel.details import known_definition
+from services.storefront.rules.rows import Filters
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import shop_of
 from texts.catalogue import mark
@@ -67,7 +68,8 @@ async def definitions(
     visit, reader, words = Visit.of(request), shop_of(request).reader, q.strip()
     if words and await reader.definition(words) is not None:
         return _to(words)
-    shown = await reader.definitions(words=words, shop_id=shop or None, cursor=after, limit=LINES)
+    its = Filters(shop_id=shop or None)
+    shown = await reader.definitions(words=words, filters=its, cursor=after, limit=LINES)
     return admin_page(
         request,
         "admin_definitions.html",

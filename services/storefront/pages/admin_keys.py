@@ -20,6 +20,7 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import admin_path
 from services.storefront.pages.visits import Visit
 from services.storefront.problems import Impossible, Invalid, Unknown
+from services.storefront.rules.rows import Filters
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import shop_of
 
@@ -101,7 +102,7 @@ async def shop(request: Request, shop_id: str) -> Response:
     """A shop: its keys and its definitions."""
     visit, reader = Visit.of(request), shop_of(request).reader
     keys = await reader.keys_of("shop", shop_id)
-    definitions = await reader.definitions(shop_id=shop_id, limit=DEFINITIONS)
+    definitions = await reader.definitions(filters=Filters(shop_id=shop_id), limit=DEFINITIONS)
     return admin_page(
         request,
         "admin_shop.html",

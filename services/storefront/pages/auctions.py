@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from schemas.api.auctions import ApplicationGiven
 from schemas.api.groups import GroupView
 from services.storefront.access.callers import visitor
-from services.storefront.pages import figures, shared_views
+from services.storefront.pages import agreement, figures, shared_views
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path
 from services.storefront.pages.sharing import sharing
@@ -45,6 +45,9 @@ async def _auction(
         "sold_by": about.sold_by,
         "where": where_to_order(group, about) if group else None,
         "form": form,
+        "agreement": agreement.of_reservation(
+            shown, form.units("quantity", shown.quantity_max_per_applicant)
+        ),
         "drop": figures.drop(shown),
         "chart_wide": wide,
         "chart_narrow": narrow,

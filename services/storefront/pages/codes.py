@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.storefront.rules.paid import IN_TABLE
 from texts.catalogue import mark
 
 #: Of auctions and group purchases.
@@ -94,6 +95,23 @@ PAYMENT: Final = {
     "invoice": mark("Invoice"),
     "credit": mark("Credit note"),
 }
+#: Whether a payer's orders in a group are paid, see ``rules.paid``.
+PAID: Final = {
+    "none": mark("Nothing to pay so far"),
+    "unpaid": mark("Unpaid"),
+    "reserved": mark("Reserved on your card"),
+    "paid": mark("Paid"),
+}
+#: What that means for the payer.
+PAID_MEANS: Final = {
+    "none": mark("When you owe something, it appears here."),
+    "unpaid": mark(
+        "Some of it is not paid yet. An order by card counts once its payment has gone through."
+    ),
+    "reserved": mark("The final amount is charged when the group has closed."),
+    "paid": mark("You owe nothing at the moment."),
+}
+PAID_IN_TABLE: Final = IN_TABLE
 #: Of payments; ``to_pay`` and ``open`` are ones that the payer still has to pay.
 PAYMENT_STATUS: Final = {
     "pending": mark("In progress"),

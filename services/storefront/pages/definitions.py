@@ -5,14 +5,18 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 
+from domain.goals import tier_beyond
+from domain.tiers import start_of
 from schemas.api.groups import GroupGiven
 from schemas.groups import DEFINITIONS, Definition
-from schemas.parts import NUMBER_MAX
-from schemas.refusals import ProblemCode, RefusalCode
+from schemas.parts import NUMBER_MAX, Tier
+from schemas.refusals import ProblemCode, RefusalCode, ShapeError
 from services.storefront.access.callers import Access, visitor
 from services.storefront.commands.groups import Asked
-from services.storefront.pages import codes
+from services.storefront.formats import number_of
+from services.storefront.pages import agreement, codes
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
@@ -60,6 +64,8 @@ async def _form(
     request: Request, found: Definition, form: Form, visit: Visit, status: int = 200
 ) -> Response:
     about = await wares(request, found.product, found.shop_id, None)
+    tiers = sorted(found.favor.tiers, key=start_of)
+    warning = _warning(visit, found, form)
     days = found.limits.period_days_max or DAYS_MAX
     return page(
         request,
@@ -73,10 +79,45 @@ async def _form(
         number_hint=_number_hint(found, visit),
         days_max=days,
         days_value=str(min(DAYS_DEFAULT, days)),
+        warning=warning,
+        agreement_steps=agreement.savings(tiers, found.unit_price, 1),
         method_options=[
             (each, visit.gettext(codes.METHOD[each])) for each in found.payment.methods
         ],
         once=form.values.get("once") or secrets.token_hex(16),
+    )
+
+
+def _beyond(found: Definition, number: int) -> Tier | None:
+    """The first step, if a group of this number that just reaches it gets none."""
+    return tier_beyond(found.favor.tiers, number, found.unit_price)
+
+
+def _warning(visit: Visit, found: Definition, form: Form) -> Markup | None:
+    """What a form says of a number that lies below the first step; ``None`` if there is nothing."""
+    try:
+        number = number_of(form.values.get("number", ""), visit.formats.locale)
+    except ShapeError:
+        return None
+    tier = _beyond(found, number) if number >= 1 else None
+    if tier is None:
+        return None
+    f, words = visit.formats, visit.tier(tier, found.currency)
+    if tier.from_quantity is None:
+        start = f.money(tier.from_value or 0, found.currency)
+        return visit.gettext(
+            "The first step ({discount}) begins at orders of {start}, which is more than your "
+            "goal. A group that just reaches its goal gets no discount.",
+            discount=words,
+            start=start,
+        )
+    return visit.ngettext(
+        "The first step ({discount}) begins at {n} unit, above your goal. A group that just "
+        "reaches its goal gets no discount.",
+        "The first step ({discount}) begins at {n} units, above your goal. A group that just "
+        "reaches its goal gets no discount.",
+        tier.from_quantity,
+        discount=words,
     )
 
 
@@ -104,6 +145,9 @@ async def start(request: Request, definition_id: str) -> Response:
     if method not in found.payment.methods:
         form.wrong("method", ProblemCode.NOT_A_CHOICE)
     person = form.person()
+    if not form.problems and not form.is_ticked("anyway") and _beyond(found, number):
+        # Asked once: whoever means it ticks the box that the form has now.
+        form.wrong("number", ProblemCode.BELOW_FIRST_TIER)
     if form.problems:
         return await _form(request, found, form, visit, 422)
     fields = {

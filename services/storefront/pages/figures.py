@@ -1,17 +1,23 @@
-"""How an auction and a group came to where they are: story, chart and prices for a reader."""
+"""How an auction and a group came to where they are, and what comes next, for a reader."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from markupsafe import Markup
 
-from domain.money import share
+from domain.goals import Goal, held_tier, next_goal
+from domain.money import decimals, share
 from domain.tiers import price_at, start_of
 from schemas.api.auctions import AuctionDetail
 from schemas.api.groups import GroupView
+from schemas.parts import Tier
 from services.storefront.pages.visits import Visit
 from services.storefront.rules.chart import NARROW, WIDE, Mark, Step, step_chart
+from services.storefront.rules.columns import ladder_of
+from services.storefront.rules.rows import GroupRow
+from texts.catalogue import mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +108,130 @@ def drop(auction: AuctionDetail) -> float:
     return share(1_000, first - now, first) / 10
 
 
-def tier_price(group: GroupView) -> int | None:
-    """What one unit costs at the tier reached, where the group's price says it."""
-    if group.unit_price is None or group.tier_reached is None:
+@dataclass(frozen=True, slots=True)
+class GoalLine:
+    """A group's next goal in words.
+
+    A script in the page counts down ``by`` what is there ``to`` the goal, with the ``forms`` of the
+    words by plural category (JSON), and says ``done`` there. ``money`` is a currency and its
+    decimals if the goal is a sum of money. ``is_done``: there is nothing more to reach.
+    """
+
+    text: str
+    forms: str = ""
+    done: str = ""
+    by: str = "quantity"
+    to: int = 0
+    money: str = ""
+    is_done: bool = False
+
+
+def goal_line(visit: Visit, goal: Goal, tiers: Sequence[Tier], currency: str | None) -> GoalLine:
+    """A group's next goal, for pages, lists, cards and frames alike."""
+    if goal.kind == "top":
+        text = mark("The goal and all steps are reached") if tiers else mark("The goal is reached")
+        return GoalLine(visit.gettext(text).unescape(), is_done=True)
+    brings = "" if goal.tier is None else visit.tier(tiers[goal.tier], currency).unescape()
+    forms = _goal_forms(visit, goal, brings)
+    money = f"{currency} {decimals(currency)}" if goal.is_in_money and currency else ""
+    done = mark("The step is reached") if goal.kind == "tier" else mark("The goal is reached")
+    f = visit.formats
+    written = f.money(goal.missing, currency) if goal.is_in_money else f.number(goal.missing)
+    return GoalLine(
+        text=visit.picked(forms, goal.missing, written),
+        forms=json.dumps(forms, ensure_ascii=False),
+        done=visit.gettext(done).unescape(),
+        by="value" if goal.is_in_money else "quantity",
+        to=goal.target,
+        money=money,
+    )
+
+
+def _goal_forms(visit: Visit, goal: Goal, brings: str) -> dict[str, str]:
+    if goal.kind == "number" and brings:
+        return visit.patterns(
+            "{n} more unit and the goal is reached: {discount}",
+            "{n} more units and the goal is reached: {discount}",
+            discount=brings,
+        )
+    if goal.kind == "number":
+        return visit.patterns(
+            "{n} more unit and the goal is reached", "{n} more units and the goal is reached"
+        )
+    if goal.is_in_money:
+        text = (
+            mark("The goal is reached. {n} more in orders bring: {discount}")
+            if goal.is_number_reached
+            else mark("{n} more in orders bring: {discount}")
+        )
+        return visit.patterns(text, text, discount=brings)
+    if goal.is_number_reached:
+        return visit.patterns(
+            "The goal is reached. {n} more unit brings: {discount}",
+            "The goal is reached. {n} more units bring: {discount}",
+            discount=brings,
+        )
+    return visit.patterns(
+        "{n} more unit brings: {discount}", "{n} more units bring: {discount}", discount=brings
+    )
+
+
+def goal(group: GroupView) -> Goal:
+    """What a group has to reach next, as long as it is open."""
+    return next_goal(
+        group.favor.tiers,
+        group.number_of_products,
+        group.quantity,
+        group.value,
+        is_as_reached=group.if_incomplete == "as-reached",
+        unit_price=group.unit_price,
+    )
+
+
+def goal_line_of(visit: Visit, group: GroupView) -> GoalLine | None:
+    """A group's next goal in words; ``None`` once it has ended."""
+    if group.status != "open":
         return None
-    return price_at(group.favor.tiers[group.tier_reached], group.unit_price)
+    return goal_line(visit, goal(group), group.favor.tiers, group.currency)
+
+
+def goal_line_of_row(visit: Visit, row: GroupRow) -> GoalLine:
+    """The same of an open group in a list."""
+    tiers = sorted(ladder_of(row.ladder), key=start_of)
+    following = next_goal(
+        tiers,
+        row.number,
+        row.quantity,
+        row.value,
+        is_as_reached=row.if_incomplete == "as-reached",
+        unit_price=row.unit_price,
+    )
+    return goal_line(visit, following, tiers, row.currency)
+
+
+def held(group: GroupView) -> int | None:
+    """The place of the tier that holds if the group closes as it is."""
+    return held_tier(
+        group.favor.tiers,
+        group.number_of_products,
+        group.quantity,
+        group.value,
+        is_as_reached=group.if_incomplete == "as-reached",
+    )
+
+
+def tier_price(group: GroupView) -> int | None:
+    """What one unit costs at the tier that holds, where the group's price says it."""
+    tier = held(group)
+    if group.unit_price is None or tier is None:
+        return None
+    return price_at(group.favor.tiers[tier], group.unit_price)
+
+
+def steps_there(group: GroupView) -> int:
+    """How many tiers, and its number, a group has reached: what a page is told anew."""
+    reached = 0 if group.tier_reached is None else group.tier_reached + 1
+    return reached + (not group.missing)
 
 
 def starts(group: GroupView) -> tuple[int, ...]:

@@ -112,6 +112,14 @@ class Form:
                 self.wrong(name, ProblemCode.ABOVE_MOST, most=most)
         return found
 
+    def units(self, name: str, most: int) -> int:
+        """The number in a field if it is from 1 to ``most``, else 1; says no problem."""
+        try:
+            found = formats.number_of(self.values.get(name, ""), self.visit.formats.locale)
+        except ShapeError:
+            return 1
+        return found if 1 <= found <= most else 1
+
     def amount(self, name: str, currency: str, *, required: bool = True) -> int | None:
         """Minor units of a currency; ``None`` for an empty field, or a problem."""
         if not self.text(name, required=required):

@@ -10,13 +10,13 @@ from runtime.links import LinkError
 from schemas.api.groups import GroupView
 from schemas.api.orders import OrderGiven
 from schemas.parts import NUMBER_MAX
-from schemas.refusals import RefusalCode
+from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.orders import Ordered
-from services.storefront.pages import figures, shared_views
+from services.storefront.pages import agreement, figures, shared_views
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import group_path, payments_path
-from services.storefront.pages.payments import payments_told
+from services.storefront.pages.payments import Paid, payments_told
 from services.storefront.pages.sharing import sharing
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.pages.wares import wares, where_to_order
@@ -53,6 +53,9 @@ async def group(request: Request, group_id: str) -> Response:
         tier_price=figures.tier_price(view),
         marks=figures.marks(view),
         starts=figures.starts(view),
+        goal=figures.goal_line_of(visit, view),
+        next_tier=figures.goal(view).tier,
+        held=figures.held(view),
         sharing=sharing(request, visit, shared_views.of_group(view)),
         order_token=shop.links.token("order", group_id, "") if opens else None,
     )
@@ -88,20 +91,33 @@ async def _form(
             next=back,
             also=also,
         )
+    orders = shop_of(request).commands.orders
+    paid = await payments_told(request, actor, visit) if actor.id else None
+    most = await orders.units_by_link_max(shown.terms)
+    about = await wares(request, view.product, view.shop_id, view.seller_id)
     return page(
         request,
         "order.html",
         status,
         visit,
         group=view,
-        sold_by=(await wares(request, view.product, view.shop_id, view.seller_id)).sold_by,
+        sold_by=about.sold_by,
         form=form,
         token=token,
+        most=most,
+        is_limited=_is_limited(view),
+        agreement=agreement.of_order(view, about.sold_by, form.units("quantity", most)),
+        own=paid.own if paid and (paid.lines or (paid.own and paid.own.quantity)) else None,
         once=form.values.get("once") or secrets.token_hex(16),
-        asks_email=shop_of(request).commands.orders.asks_address(actor, shown.terms),
-        confirms=shop_of(request).commands.orders.confirms_orders,
-        paid=await payments_told(request, actor, visit) if actor.id else None,
+        asks_email=orders.asks_address(actor, shown.terms),
+        confirms=orders.confirms_orders,
+        paid=paid,
     )
+
+
+def _is_limited(view: GroupView) -> bool:
+    """Whether an order may have only what is missing to the number, at which the group closes."""
+    return view.stop_at_number and view.missing > 0
 
 
 def _link_holder(request: Request, group_id: str, token: str) -> Actor:
@@ -118,9 +134,16 @@ async def order(request: Request, group_id: str, token: str) -> Response:
     actor = _link_holder(request, group_id, token)
     form = await Form.of(request, visit)
     commands = shop_of(request).commands
-    terms = (await group_shown(shop_of(request).reader, group_id)).terms
+    shown = await group_shown(shop_of(request).reader, group_id)
+    terms = shown.terms
     most = await commands.orders.units_by_link_max(terms)
-    fields: dict[str, object] = {"quantity": form.number("quantity", most=most)}
+    quantity = form.number("quantity")
+    if "quantity" not in form.problems and quantity > most:
+        if _is_limited(shown.view):
+            form.wrong("quantity", ProblemCode.MORE_THAN_LEFT, left=most)
+        else:
+            form.wrong("quantity", ProblemCode.ABOVE_MOST, most=most)
+    fields: dict[str, object] = {"quantity": quantity}
     if commands.orders.asks_address(actor, terms):
         fields["member"] = form.person()
     ordered: Ordered | None = None
@@ -151,40 +174,67 @@ async def ordered(
     If its ``state`` is ``unconfirmed``, the page says that a letter asks to confirm the order.
     """
     actor = _link_holder(request, group_id, token)
-    view = (await group_shown(shop_of(request).reader, actor.about)).view
     visit = Visit.of(request)
-    to_group = {"href": group_path(group_id), "words": mark("Go to the group purchase")}
-    values = {
-        "units": visit.ngettext("{n} unit", "{n} units", min(max(n, 1), NUMBER_MAX)),
-        "product": view.product.name,
-        "id": group_id,
-    }
+    units = min(max(n, 1), NUMBER_MAX)
     if state == "unconfirmed":
-        return said(
+        return await order_said(
             request,
-            mark("Please confirm your order: we sent you an email"),
-            mark(
+            visit,
+            actor.about,
+            units,
+            title=mark("Please confirm your order: we sent you an email"),
+            text=mark(
                 "{units} of {product} under {id}. Confirm the order by the link in the email "
                 "within 48 hours. Until then it does not count, and after that it expires."
             ),
-            visit=visit,
-            values=values,
-            next=to_group,
         )
-    to_pay = None
-    if payments and view.payment.scope == "member":
-        words = (
-            mark("Pay for your order")
-            if view.payment.method == "card"
-            else mark("See your payments")
-        )
-        to_pay = {"href": payments_path(group_id, payments), "words": words}
-    return said(
+    payer = shop_of(request).access.by_link(request, "payer", payments) if payments else None
+    if payer is not None and payer.about != group_id:
+        raise LinkError(RefusalCode.LINK_OF_OTHER_GROUP)
+    paid = await payments_told(request, payer, visit) if payer else None
+    return await order_said(
         request,
-        mark("We have your order"),
-        mark("{units} of {product} under {id}. We email you as soon as it counts."),
+        visit,
+        actor.about,
+        units,
+        title=mark("We have your order"),
+        text=mark("{units} of {product} under {id}. We email you as soon as it counts."),
+        paid=paid,
+        pay_path=payments_path(group_id, payments) if payments else None,
+    )
+
+
+async def order_said(
+    request: Request,
+    visit: Visit,
+    group_id: str,
+    units: int,
+    *,
+    title: str,
+    text: str,
+    paid: Paid | None = None,
+    pay_path: str | None = None,
+    action: str | None = None,
+) -> Response:
+    """A page that says what was ordered, all that it agrees to, and whether it is paid.
+
+    With ``action`` it asks to confirm the order by a button.
+    """
+    view = (await group_shown(shop_of(request).reader, group_id)).view
+    about = await wares(request, view.product, view.shop_id, view.seller_id)
+    is_paid_by_buyer = view.payment.scope == "member"
+    return page(
+        request,
+        "ordered.html",
         visit=visit,
-        values=values,
-        next=to_pay or to_group,
-        also=to_group if to_pay else None,
+        group=view,
+        sold_by=about.sold_by,
+        title=title,
+        text=text,
+        units=units,
+        agreement=agreement.of_order(view, about.sold_by, units),
+        own=paid.own if paid else None,
+        waits=paid.waits if paid else False,
+        pay_path=pay_path if is_paid_by_buyer else None,
+        action=action,
     )

@@ -1,77 +1,200 @@
 """What runs: the lists of the home page; and how all of it works."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 
+from domain.money import CURRENCIES
+from schemas.shops import SHOPS, Shop
+from services.storefront.access.callers import COOKIE
+from services.storefront.pages import figures
+from services.storefront.pages.forms import Form
 from services.storefront.pages.visits import Visit, answered, body_of, page
-from services.storefront.rules.rows import Listed
+from services.storefront.readmodel.lists import TOTAL_MAX
+from services.storefront.readmodel.reader import Reader
+from services.storefront.rules.rows import Choices, Filters, Listed, Total
 from services.storefront.rules.views import auction_summary, definition_summary, group_summary
 from services.storefront.web.parameters import TEXT_PATTERN
 from services.storefront.web.shop import shop_of
 
+T = TypeVar("T")
+
 router = APIRouter(include_in_schema=False)
 LINES = 20
 SHELF = 12
+#: What closes within this time is "ending soon".
+SOON = timedelta(hours=24)
 _LONGEST = 200
+_Text = Annotated[str, Query(max_length=_LONGEST, pattern=TEXT_PATTERN)]
+#: Only what closes within a day, or what has four fifths of what it needs.
+Only = Literal["", "ending", "nearly"]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeChoices:
+    """What the lists can be narrowed by: names of categories, shops' ids and names, currencies."""
+
+    categories: tuple[str, ...]
+    shops: tuple[tuple[str, str], ...]
+    currencies: tuple[str, ...]
 
 
 @router.get("/")
 async def home(
     request: Request,
-    q: Annotated[str, Query(max_length=_LONGEST, pattern=TEXT_PATTERN)] = "",
+    q: _Text = "",
     sort: Literal["ending", "nearest"] = "ending",
+    only: Only = "",
+    category: _Text = "",
+    tag: _Text = "",
+    shop: _Text = "",
+    price_min: _Text = "",
+    price_max: _Text = "",
+    currency: _Text = "",
     auctions: str | None = None,
     groups: str | None = None,
     definitions: str | None = None,
 ) -> Response:
     """The lists; ``auctions``, ``groups`` and ``definitions`` are cursors of the next lines.
 
-    Nothing on it is about who asks: all who ask alike within a second get the same.
+    Nothing on it is about who asks: all who ask alike within a second get the same. Only the admin
+    is shown what to do first, as long as there is nothing.
     """
     visit = Visit.of(request)
-    alike = (visit.language, visit.formats, tuple(request.query_params.multi_items()))
+    asked = {
+        **{"q": q.strip(), "sort": "" if sort == "ending" else sort, "only": only},
+        **{"category": category, "tag": tag, "shop": shop},
+        **{"price_min": price_min.strip(), "price_max": price_max.strip(), "currency": currency},
+    }
     cursors = (auctions, groups, definitions)
+    is_admin = await _is_admin(request)
+    alike = (visit.language, visit.formats, is_admin, tuple(request.query_params.multi_items()))
     body = await shop_of(request).home_pages.get(
-        alike, lambda: _home(request, visit, q.strip(), sort, cursors)
+        alike, lambda: _home(request, visit, asked, cursors, is_admin)
     )
     return answered(request, visit, body)
+
+
+async def _is_admin(request: Request) -> bool:
+    """Whether the admin is signed in; who has no session is not asked about."""
+    if COOKIE not in request.cookies:
+        return False
+    return (await shop_of(request).access.session(request)).kind == "admin"
 
 
 async def _home(
     request: Request,
     visit: Visit,
-    words: str,
-    sort: Literal["ending", "nearest"],
+    asked: dict[str, str],
     cursors: tuple[str | None, str | None, str | None],
+    is_admin: bool,
 ) -> str:
-    reader = shop_of(request).reader
+    shop = shop_of(request)
+    reader, words = shop.reader, asked["q"]
+    sort: Literal["ending", "nearest"] = "nearest" if asked["sort"] else "ending"
+    choices = await shop.home_choices.get("", lambda: _choices(reader))
+    form = Form(visit, {name: value for name, value in asked.items() if value})
+    filters = _filters(form, asked)
     auctions, groups, definitions = cursors
+    # A list that has no such thing is not asked: auctions do not say who sells, definitions do not
+    # end.
+    nothing: Listed[Any] = Listed([], None, Total(0))
     found_auctions, found_groups, found_definitions = await asyncio.gather(
-        reader.auctions(sort=sort, words=words, cursor=auctions, limit=LINES),
-        reader.groups(sort=sort, words=words, cursor=groups, limit=LINES),
-        reader.definitions(words=words, cursor=definitions, limit=SHELF),
+        _none(nothing)
+        if asked["shop"]
+        else reader.auctions(
+            sort=sort, words=words, filters=filters, cursor=auctions, limit=LINES, counts=True
+        ),
+        reader.groups(
+            sort=sort, words=words, filters=filters, cursor=groups, limit=LINES, counts=True
+        ),
+        _none(nothing)
+        if asked["only"]
+        else reader.definitions(
+            words=words, filters=filters, cursor=definitions, limit=SHELF, counts=True
+        ),
     )
-    asked = {"q": words, "sort": "" if sort == "ending" else sort}
+    is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
     return body_of(
         request,
         "home.html",
         visit,
         words=words,
         sort=sort,
-        auctions=Listed(
-            [auction_summary(row) for row in found_auctions.rows], found_auctions.cursor
-        ),
-        groups=Listed([group_summary(row) for row in found_groups.rows], found_groups.cursor),
-        definitions=Listed(
-            [definition_summary(row) for row in found_definitions.rows], found_definitions.cursor
-        ),
+        asked=asked,
+        is_narrowed=is_narrowed,
+        form=form,
+        choices=choices,
+        currency=_currency(visit, asked, choices),
+        currency_options=[(each, each) for each in choices.currencies],
+        shop_options=[("", visit.gettext("All shops")), *choices.shops],
+        auctions=_summaries(found_auctions, auction_summary),
+        groups=_summaries(found_groups, group_summary),
+        goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found_groups.rows},
+        definitions=_summaries(found_definitions, definition_summary),
+        count=partial(_count, visit),
         url=partial(_url, asked),
+        is_admin=is_admin,
     )
+
+
+async def _none(nothing: Listed[Any]) -> Listed[Any]:
+    return nothing
+
+
+def _summaries(found: Listed[Any], summary: Callable[[Any], T]) -> Listed[T]:
+    return Listed([summary(row) for row in found.rows], found.cursor, found.total)
+
+
+async def _choices(reader: Reader) -> HomeChoices:
+    found: Choices = await reader.choices()
+    shops = await reader.facts_of(SHOPS.name, found.shops)
+    names = ((each, shops.get(each)) for each in found.shops)
+    named = [(each, fact.name if isinstance(fact, Shop) else each) for each, fact in names]
+    return HomeChoices(
+        found.categories, tuple(sorted(named, key=lambda each: each[1])), found.currencies
+    )
+
+
+def _filters(form: Form, asked: dict[str, str]) -> Filters:
+    """The filters that are asked for; prices that can't be read narrow nothing, and are told."""
+    currency = asked["currency"] if asked["currency"] in CURRENCIES else ""
+    prices: dict[str, int | None] = {"price_min": None, "price_max": None}
+    if currency:
+        prices = {name: form.amount(name, currency, required=False) for name in prices}
+    is_priced = any(each is not None for each in prices.values())
+    return Filters(
+        category=asked["category"] or None,
+        tag=asked["tag"] or None,
+        shop_id=asked["shop"] or None,
+        currency=currency if is_priced else None,
+        closes_by=form.visit.now + SOON if asked["only"] == "ending" else None,
+        is_nearly_there=asked["only"] == "nearly",
+        **prices,
+    )
+
+
+def _currency(visit: Visit, asked: dict[str, str], choices: HomeChoices) -> str:
+    """The currency that the form of prices shows first."""
+    likely = (asked["currency"], visit.formats.currency)
+    return next((each for each in likely if each in choices.currencies), "")
+
+
+def _count(visit: Visit, total: Total) -> Markup:
+    """A list's total in words: ``1,000+`` where it is not counted on."""
+    if total.is_exact:
+        return visit.ngettext("{n} in all", "{n} in all", total.count)
+    if total.count >= TOTAL_MAX:
+        return visit.gettext("{number}+ in all", number=visit.formats.number(total.count))
+    return visit.gettext("at least {number} in all", number=visit.formats.number(total.count))
 
 
 def _url(asked: dict[str, str], **changed: str) -> str:

@@ -14,12 +14,14 @@ from schemas.auctions import AUCTIONS, ApplicationRefused, Auction
 from schemas.letters import Resubscribed, Unsubscribed
 from services.storefront.access.callers import MAX_AGE
 from services.storefront.commands.orders import Confirmable
-from services.storefront.pages import codes
+from services.storefront.pages import agreement, codes
 from services.storefront.pages.errors import HOME
+from services.storefront.pages.groups import order_said
 from services.storefront.pages.paths import auction_path, group_path, path_of
+from services.storefront.pages.payments import payments_told
 from services.storefront.pages.visits import Visit, page, said
-from services.storefront.problems import Impossible, Overtaken
-from services.storefront.readmodel.details import group_shown
+from services.storefront.problems import Impossible, Overtaken, Unknown
+from services.storefront.readmodel.details import auction_shown, group_shown
 from services.storefront.web.shop import shop_of
 from texts.catalogue import mark
 from texts.facts import APPLICATIONS
@@ -62,27 +64,49 @@ async def _ask(
 # --- reservations --------------------------------------------------------------------------------
 
 
+def _reservation_of(request: Request, token: str) -> tuple[str, str, int]:
+    """The auction and the reservation that a token confirms, and its units; 0 in early letters."""
+    what = shop_of(request).links.read("confirm-application", token, MAX_AGE["confirm-application"])
+    try:
+        auction_id, application_id, units = (*what, "0")[:3]
+        return auction_id, application_id, int(units)
+    except ValueError:
+        raise LinkError() from None
+
+
 @router.get("/confirm/{token}")
 async def ask_to_confirm(request: Request, token: str) -> Response:
     """Whether the reservation is to count."""
-    auction_id, _ = _two(request, "confirm-application", token)
-    return await _ask(
+    auction_id, _, units = _reservation_of(request, token)
+    try:
+        auction = await auction_shown(shop_of(request).reader, auction_id)
+    except Unknown:
+        # The read model is being built anew: the reservation can be confirmed all the same.
+        return await _ask(
+            request,
+            auction_id,
+            action=f"/confirm/{token}",
+            title=mark("Confirm your reservation"),
+            text=mark(
+                "Your reservation counts once you confirm it. If the price falls before the end, "
+                "you get the lower price."
+            ),
+            button=mark("Confirm"),
+        )
+    return page(
         request,
-        auction_id,
+        "reserving.html",
+        auction=auction,
+        units=units,
+        agreement=agreement.of_reservation(auction, max(units, 1)),
         action=f"/confirm/{token}",
-        title=mark("Confirm your reservation"),
-        text=mark(
-            "Your reservation counts once you confirm it. If the price falls before the end, you "
-            "get the lower price."
-        ),
-        button=mark("Confirm"),
     )
 
 
 @router.post("/confirm/{token}")
 async def confirm(request: Request, token: str) -> Response:
     """It counts."""
-    auction_id, application_id = _two(request, "confirm-application", token)
+    auction_id, application_id, _ = _reservation_of(request, token)
     shop = shop_of(request)
     refusal = await shop.commands.reservations.confirm(auction_id, application_id)
     if refusal is not None:
@@ -162,20 +186,17 @@ async def ask_to_confirm_order(request: Request, token: str) -> Response:
     """The page that asks to confirm the order."""
     order = _order_of(request, token)
     visit = Visit.of(request)
-    view = (await group_shown(shop_of(request).reader, order.group_id)).view
     if visit.now >= order.until:
         return _expired(request, order)
-    return page(
+    return await order_said(
         request,
-        "ask.html",
-        visit=visit,
+        visit,
+        order.group_id,
+        order.quantity,
         title=mark("Confirm your order"),
         text=mark(
             "{units} of {product} under {id}. The order does not count until you confirm it."
         ),
-        button=mark("Confirm the order"),
-        values=_ordered(visit, order, view.product.name),
-        about=view.product.name,
         action=f"/confirm-order/{token}",
     )
 
@@ -204,32 +225,21 @@ async def confirm_order(request: Request, token: str) -> Response:
             visit=visit,
             next=to_group,
         )
-    to_pay = None
+    paid = link = None
     if view.payment.scope == "member":
         link = shop.access.payments_path(order.group_id, order.member_id, order.order_id)
-        words = (
-            mark("Pay for your order")
-            if view.payment.method == "card"
-            else mark("See your payments")
-        )
-        to_pay = {"href": link, "words": words}
-    scope = "group" if view.payment.scope == "group" else view.payment.method
-    return said(
+        payer = shop.access.by_link(request, "payer", link.rpartition("/")[2])
+        paid = await payments_told(request, payer, visit)
+    return await order_said(
         request,
-        mark("Thank you: your order is confirmed"),
-        mark("{units} of {product} under {id}. We email you as soon as it counts."),
-        visit=visit,
-        values=_ordered(visit, order, view.product.name),
-        note=codes.COUNTS_ONCE[scope],
-        next=to_pay or to_group,
-        also=to_group if to_pay else None,
+        visit,
+        order.group_id,
+        order.quantity,
+        title=mark("Thank you: your order is confirmed"),
+        text=mark("{units} of {product} under {id}. We email you as soon as it counts."),
+        paid=paid,
+        pay_path=link,
     )
-
-
-def _ordered(visit: Visit, order: Confirmable, product: str) -> dict[str, object]:
-    """The order's units and product, in words."""
-    units = visit.ngettext("{n} unit", "{n} units", order.quantity)
-    return {"units": units, "product": product, "id": order.group_id}
 
 
 def _expired(request: Request, order: Confirmable) -> Response:

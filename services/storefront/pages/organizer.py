@@ -15,6 +15,7 @@ from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.group_messages import Recipients, plain
 from services.storefront.commands.member_table import table_shown
+from services.storefront.pages import figures
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import absolute, group_path
 from services.storefront.pages.payments import payments_told
@@ -67,6 +68,7 @@ async def _page(
     shown = await group_shown(shop.reader, actor.about)
     table = await table_shown(shop.reader, shop.access, actor, shown.terms, after, ROWS)
     listed = None if shown.terms.member_parts else len(shown.terms.members)
+    is_paid_by_each = shown.view.payment.scope == "member"
     return page(
         request,
         "manage.html",
@@ -74,6 +76,9 @@ async def _page(
         visit,
         group=shown.view,
         rows=table.rows,
+        is_paid_by_each=is_paid_by_each,
+        unpaid=await shop.reader.unpaid_orders(actor.about) if is_paid_by_each else 0,
+        goal=figures.goal_line_of(visit, shown.view),
         cursor=table.cursor,
         is_new=is_new,
         listed=listed or None,

@@ -16,6 +16,8 @@ from papers.documents import As
 from papers.issuer import Issuer
 from papers.transfer import Transfer, transfer_for
 from runtime.links import LinkError
+from schemas.api.groups import PaidState
+from schemas.orders import PURCHASES, PurchaseRow
 from schemas.payments import Payment
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor
@@ -24,6 +26,7 @@ from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
 from services.storefront.papers.lookup import paper_shown
 from services.storefront.problems import Impossible, NotAllowed
+from services.storefront.rules.paid import paid_state
 from services.storefront.web.documents import as_document
 from services.storefront.web.shop import shop_of
 from texts.facts import PAYMENTS
@@ -56,13 +59,29 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What a payer has ordered so far and whether it is paid; ``page`` is where to pay, if known.
+
+    ``quantity`` is what counts; 0 if the link shows one order alone.
+    """
+
+    state: PaidState
+    quantity: int
+    page: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Paid:
-    """All of a payer's lines; ``waits`` says that more is to be known in seconds."""
+    """All of a payer's lines; ``waits`` says that more is to be known in seconds.
+
+    ``own`` is ``None`` where the organizer pays for all.
+    """
 
     group_id: str
     product: str
     lines: Sequence[Told]
     waits: bool
+    own: Own | None
 
 
 async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
@@ -80,7 +99,19 @@ async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
     is_by_card = group.payment.scope == "member" and group.payment.method == "card"
     # An order of a moment ago whose page to pay on is still being made.
     waits = bool(actor.order) and is_by_card and all(_is_being_made(each) for each in payments)
-    return Paid(group.group_id, group.product.name, lines, waits)
+    own = None
+    if group.payment.scope == "member" and actor.kind != "organizer":
+        quantity = 0
+        if not actor.order and payer_id:
+            row = await shop.reader.fact(PURCHASES.name, f"{group.group_id}/member/{payer_id}")
+            quantity = row.quantity if isinstance(row, PurchaseRow) else 0
+        is_at_shop = group.payment.method == "shop"
+        state = paid_state(payments, counts_once_paid=is_at_shop and quantity > 0)
+        if waits:
+            state = "unpaid"
+        to_pay = (each.page for each in lines if each.page)
+        own = Own(state, quantity, next(to_pay, None))
+    return Paid(group.group_id, group.product.name, lines, waits, own)
 
 
 def _is_being_made(payment: Payment) -> bool:

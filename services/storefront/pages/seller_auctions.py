@@ -356,4 +356,5 @@ async def offered_as_invited(request: Request, token: str, offer_id: str) -> Res
     shop = shop_of(request)
     actor = shop.access.by_link(request, "counter-offer", token)
     verdict = await _verdict(shop, actor, actor.about, offer_id)
-    return page(request, "verdict.html", verdict=verdict)
+    auction = await auction_shown(shop.reader, actor.about)
+    return page(request, "verdict.html", verdict=verdict, auction=auction)

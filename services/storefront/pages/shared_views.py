@@ -10,8 +10,10 @@ from typing import Literal
 from markupsafe import Markup
 
 from domain.calendar_files import Deadline, uid_of
+from domain.goals import Goal
 from schemas.api.auctions import AuctionDetail
 from schemas.api.groups import GroupView
+from schemas.parts import Tier
 from services.storefront.cards.card import Card
 from services.storefront.pages import codes, figures
 from services.storefront.pages.paths import auction_path, group_path
@@ -42,6 +44,8 @@ class SharedView:
     currency: str | None
     is_discounted: bool
     closes_at: datetime
+    next_goal: Goal | None = None
+    tiers: tuple[Tier, ...] = ()
 
     def is_open(self, now: datetime) -> bool:
         """Whether there is still a deadline to keep."""
@@ -65,6 +69,8 @@ def of_group(group: GroupView) -> SharedView:
         currency=group.currency,
         is_discounted=is_discounted,
         closes_at=group.closed_at or group.closes_at,
+        next_goal=figures.goal(group) if group.status == "open" else None,
+        tiers=group.favor.tiers,
     )
 
 
@@ -90,11 +96,20 @@ def summary(visit: Visit, shared: SharedView) -> str:
     """The count, the price and the deadline, in sentences."""
     f = visit.formats
     sentences = [_counted(visit, shared)]
+    if following := goal_words(visit, shared):
+        sentences.append(visit.gettext("{sentence}.", sentence=following))
     if shared.price is not None:
         price = f.money(shared.price, shared.currency)
         sentences.append(visit.gettext("{price} each.", price=price))
     sentences.append(_closing(visit, shared))
     return paragraph((each.unescape() for each in sentences), visit.language)
+
+
+def goal_words(visit: Visit, shared: SharedView) -> str:
+    """A group's next goal; empty if it has ended."""
+    if shared.next_goal is None:
+        return ""
+    return figures.goal_line(visit, shared.next_goal, shared.tiers, shared.currency).text
 
 
 def _counted(visit: Visit, shared: SharedView) -> Markup:
@@ -132,6 +147,7 @@ def card(visit: Visit, shared: SharedView) -> Card:
         progress=bar(shared.count, shared.goal, shared.marks),
         price="" if shared.price is None else f.money(shared.price, shared.currency),
         price_label=visit.gettext(label).unescape(),
+        next_goal=goal_words(visit, shared),
         deadline=_closing(visit, shared).unescape(),
     )
 

@@ -194,7 +194,10 @@ async def group_frame(request: Request, group_id: str) -> Response:
     """A group's count, live, for a frame on another site's page."""
     group = await _group(request, group_id)
     shared = shared_views.of_group(group)
-    return _frame(request, shared, group=group, auction=None, starts=figures.starts(group))
+    visit = Visit.of(request)
+    goal = figures.goal_line_of(visit, group)
+    starts = figures.starts(group)
+    return _frame(request, shared, group=group, auction=None, starts=starts, goal=goal)
 
 
 @router.get("/auctions/{auction_id}/embed")
@@ -202,7 +205,7 @@ async def auction_frame(request: Request, auction_id: str) -> Response:
     """An auction's count and price, live, for a frame on another site's page."""
     auction = await _auction(request, auction_id)
     shared = shared_views.of_auction(auction)
-    return _frame(request, shared, group=None, auction=auction, starts=())
+    return _frame(request, shared, group=None, auction=auction, starts=(), goal=None)
 
 
 def _frame(request: Request, shared: SharedView, **values: Any) -> Response:

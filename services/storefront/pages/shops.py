@@ -14,6 +14,7 @@ from services.storefront.pages.visits import Visit, page
 from services.storefront.pages.wares import logo_of, sold_by
 from services.storefront.problems import Impossible, Invalid
 from services.storefront.readmodel.details import known_shop
+from services.storefront.rules.rows import Filters
 from services.storefront.rules.views import definition_summary, group_summary, shop_view
 from services.storefront.web.bodies import given
 from services.storefront.web.shop import shop_of
@@ -29,8 +30,9 @@ async def shop(
     """A shop, its open groups and its definitions; ``groups`` and ``definitions`` are cursors."""
     reader = shop_of(request).reader
     found = await known_shop(reader, shop_id)
-    running = await reader.groups(shop_id=shop_id, cursor=groups, limit=LINES)
-    offered = await reader.definitions(shop_id=shop_id, cursor=definitions, limit=LINES)
+    its = Filters(shop_id=shop_id)
+    running = await reader.groups(filters=its, cursor=groups, limit=LINES)
+    offered = await reader.definitions(filters=its, cursor=definitions, limit=LINES)
     return page(
         request,
         "shop.html",

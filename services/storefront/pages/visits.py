@@ -111,6 +111,18 @@ class Visit:
         values["n"] = self.formats.number(n)
         return escaped(self.texts.ngettext(one, many, n), values)
 
+    def patterns(self, one: str, many: str, **values: str) -> dict[str, str]:
+        """The texts for a number, by plural category, with all values but ``{n}``; not escaped."""
+        found: dict[str, str] = json.loads(_patterns(self.language, one, many))
+        for name, value in values.items():
+            found = {each: text.replace(f"{{{name}}}", value) for each, text in found.items()}
+        return found
+
+    def picked(self, patterns: Mapping[str, str], n: int, written: str) -> str:
+        """The one of the patterns that is for a number, with the number as it is written."""
+        text = patterns.get(Locale(self.language).plural_form(n), patterns["other"])
+        return text.replace("{n}", written)
+
     def tier(self, tier: Tier, currency: str | None) -> Markup:
         """What a tier gives, in words."""
         f = self.formats
@@ -186,6 +198,11 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={sha256(asset_bytes(name)).hexdigest()[:12]}"
 
 
+def whole_id(id_: str) -> Markup:
+    """An id in a sentence: it is never broken over two lines."""
+    return Markup('<span class="id">{}</span>').format(id_)
+
+
 def render(
     name: str, visit: Visit, path: str = "/", query: Mapping[str, str] | None = None, **values: Any
 ) -> str:
@@ -208,6 +225,7 @@ def render(
             told=visit.told,
             field_name=visit.field,
             offer_reason=visit.offer_reason,
+            id_words=whole_id,
             f=visit.formats,
             tier_words=visit.tier,
             lang=visit.language,

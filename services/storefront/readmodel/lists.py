@@ -1,12 +1,12 @@
-"""The lists of the read model as queries: their orders, filters, pages and words.
+"""The lists of the read model as queries: their orders, filters, pages, words and totals.
 
-Work per page is bounded, however long a list is: a page is a range of an index, and words are
-looked up in an index of their own. Subjects with a rare word are fetched by their ids; where all
-words are common, a window of the list is looked through in the list's order. Which of these have
-all the words is told by their rows.
+Work per page is bounded, however long a list is: a page is a range of an index, and each word or
+filter has an index of its own. Where one of them holds for few subjects, these are fetched by their
+ids; where all hold for many, a window of the list is looked through in the list's order. For which
+of these all hold is told by their rows. A total is counted in the same ways, up to a limit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
@@ -17,8 +17,12 @@ from sqlalchemy import (
     FromClause,
     Select,
     Table,
+    and_,
+    case,
     func,
+    literal_column,
     select,
+    true,
     tuple_,
 )
 
@@ -33,9 +37,11 @@ from services.storefront.readmodel.tables import (
     SEARCH,
     SELLERS,
 )
+from services.storefront.rules.columns import milliseconds, term_of_tag, wanted
 from services.storefront.rules.rows import (
     AuctionRow,
     DefinitionRow,
+    Filters,
     GroupRow,
     KeyRow,
     LetterRow,
@@ -45,12 +51,18 @@ from services.storefront.rules.rows import (
 
 T = TypeVar("T")
 
-#: More subjects than these have a common word.
+#: A word or a filter that holds for more subjects than these is common.
 CANDIDATES_MAX: Final = 1_000
-#: So many rows a page looks at whose words are all common; it may hold fewer than asked for.
+#: So many rows a page looks at if all that narrows it is common; it may hold fewer than asked for.
 WINDOW: Final = 1_000
 #: The kind of words of groups that are on no public list.
 UNLISTED: Final = "unlisted"
+#: A total beyond this is not counted on.
+TOTAL_MAX: Final = 1_000
+#: So many rows a total looks at if all that narrows the list is common.
+LOOKED_AT_MAX: Final = 5_000
+#: Names in one choice of filters.
+CHOICES_MAX: Final = 40
 #: No term has it, and nothing sorts behind it.
 _LAST: Final = "\U0010ffff"
 
@@ -136,16 +148,28 @@ class RowList(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Search:
-    """The beginnings of words that each row has, and the one of them that is rare, if one is."""
+class Narrow:
+    """One thing that narrows a list: the ids of its subjects, by an index, and what a row tells."""
 
-    beginnings: tuple[str, ...] = ()
-    rare: str | None = None
+    candidates: Select[Any]
+    holds: Callable[[FromClause], ColumnElement[bool]]
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that narrows a list, and the one of them that holds for few subjects, if one does."""
+
+    narrows: tuple[Narrow, ...] = ()
+    rare: Narrow | None = None
 
     @property
     def has_window(self) -> bool:
         """Whether only a window of the list is looked through."""
-        return bool(self.beginnings) and self.rare is None
+        return bool(self.narrows) and self.rare is None
+
+    def holds(self, rows: FromClause) -> ColumnElement[bool]:
+        """Whether all hold for a row."""
+        return and_(true(), *(each.holds(rows) for each in self.narrows))
 
 
 @dataclass(frozen=True)
@@ -160,20 +184,32 @@ class Page(Generic[T]):
 
     def query(self, last: tuple[Any, ...] | None = None) -> Select[Any]:
         """Its rows and all that come after them, up to a last place."""
-        rows: FromClause = self.of.table
-        if self.search.rare is not None:
-            assert self.of.words is not None
-            among = self.of.id.in_(subjects_with(self.of.words, self.search.rare))
-            # The limit keeps a planner from walking the list in its order to find these few.
-            rows = select(rows).where(among).limit(CANDIDATES_MAX).subquery()
+        rows = self._rows()
         query = self._ordered(rows, [rows.c[each.name] for each in self.of.columns], last)
-        # No word has a space: the one in front of it is where it begins.
-        return query.where(*(rows.c.words.contains(f" {each}") for each in self.search.beginnings))
+        return query.where(self.search.holds(rows)) if self.search.narrows else query
 
     def end_of_window(self) -> Select[Any]:
         """The place of a window's last row, if the list goes on that far."""
         rows = self._ordered(self.of.table, list(self.order.columns), None)
         return rows.offset(WINDOW - 1).limit(1)
+
+    def total(self) -> Select[Any]:
+        """How many rows of the list fit, and whether there may be more than were looked at."""
+        rows = self._rows()
+        looked_at = select(case((self.search.holds(rows), 1), else_=0).label("fits"))
+        looked_at = looked_at.where(*conditions(rows, self.where))
+        most = LOOKED_AT_MAX if self.search.has_window else TOTAL_MAX
+        some = looked_at.limit(most + 1).subquery()
+        fitting = func.coalesce(func.sum(some.c.fits), 0)
+        return select(fitting, func.count() > most).select_from(some)
+
+    def _rows(self) -> FromClause:
+        """The rows that are looked at: all of the table, or those for which the rare one holds."""
+        if self.search.rare is None:
+            return self.of.table
+        among = self.of.id.in_(self.search.rare.candidates)
+        # The limit keeps a planner from walking the list in its order to find these few.
+        return select(self.of.table).where(among).limit(CANDIDATES_MAX).subquery()
 
     def _ordered(
         self,
@@ -181,29 +217,113 @@ class Page(Generic[T]):
         columns: Sequence[ColumnElement[Any]],
         last: tuple[Any, ...] | None,
     ) -> Select[Any]:
-        conditions = [
-            rows.c[name].is_(None) if value is None else rows.c[name] == value
-            for name, value in self.where.items()
-        ]
-        query = select(*columns).where(*conditions, *self.order.within(rows, self.after, last))
+        within = self.order.within(rows, self.after, last)
+        query = select(*columns).where(*conditions(rows, self.where), *within)
         keys = (rows.c[each.name] for each in self.order.columns)
         return query.order_by(*(each.desc() if self.order.descending else each for each in keys))
 
 
-def subjects_with(kind: str, beginning: str) -> Select[Any]:
-    """A list's subjects with a word that begins so, those with several as often."""
-    return select(SEARCH.c.subject).where(
-        SEARCH.c.kind == kind,
+def conditions(rows: FromClause, where: Where) -> list[ColumnElement[bool]]:
+    """The conditions that columns are what they are to be."""
+    return [
+        rows.c[name].is_(None) if value is None else rows.c[name] == value
+        for name, value in where.items()
+    ]
+
+
+# --- what narrows a list -------------------------------------------------------------------------
+
+
+def narrows_of(
+    of: RowList[Any], where: Where, words: str = "", filters: Filters | None = None
+) -> tuple[Narrow, ...]:
+    """All that words and filters narrow a list by; filters without a column are passed over."""
+    by_words = (with_term(of, each) for each in wanted(words))
+    return (*by_words, *(_by_filters(of, where, filters) if filters else ()))
+
+
+def with_term(of: RowList[Any], beginning: str) -> Narrow:
+    """Subjects with a term that begins so."""
+    candidates = select(SEARCH.c.subject).where(
+        SEARCH.c.kind == of.words,
         SEARCH.c.term >= beginning,
         SEARCH.c.term < beginning + _LAST,
     )
+    # No term has a space: the one in front of it is where it begins.
+    return Narrow(candidates, lambda rows: rows.c.words.contains(f" {beginning}", autoescape=True))
 
 
-def count_of_each(kind: str, beginnings: Sequence[str]) -> Select[Any]:
-    """How often words of a list's subjects begin so, up to more than are candidates; of each."""
-    few = (subjects_with(kind, each).limit(CANDIDATES_MAX + 1).subquery() for each in beginnings)
+#: A column by its name.
+Read = Callable[[str], ColumnElement[Any]]
+Holds = Callable[[Read], ColumnElement[bool]]
+
+
+def _by_filters(of: RowList[Any], where: Where, filters: Filters) -> Iterator[Narrow]:
+    def such(holds: Holds) -> Narrow:
+        ids = select(of.id).where(
+            *conditions(of.table, where), holds(lambda name: of.table.c[name])
+        )
+        return Narrow(ids, lambda rows: holds(lambda name: _read(rows.c[name])))
+
+    if filters.category is not None:
+        yield such(lambda column: column("category") == filters.category)
+    if filters.tag is not None:
+        yield with_term(of, term_of_tag(filters.tag))
+    if filters.shop_id is not None and "shop_id" in of.table.c:
+        yield such(lambda column: column("shop_id") == filters.shop_id)
+    if filters.currency is not None:
+        yield such(lambda column: _is_priced(column, filters))
+    if (closes_by := filters.closes_by) is not None and "closes_at" in of.table.c:
+        yield such(lambda column: column("closes_at") <= milliseconds(closes_by))
+    if filters.is_nearly_there and (names := _COUNTS.get(of.table.name)):
+        yield such(lambda column: _is_nearly(*(column(name) for name in names)))
+
+
+def _read(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The column's value as no index has it, so that a planner keeps to the list's order."""
+    is_text = column.type.python_type is str
+    return column.concat(literal_column("''")) if is_text else column + literal_column("0")
+
+
+def _is_priced(column: Read, filters: Filters) -> ColumnElement[bool]:
+    price = column("unit_price")
+    least, most = filters.price_min or 0, filters.price_max
+    up_to = true() if most is None else price <= most
+    return and_(column("currency") == filters.currency, price >= least, up_to)
+
+
+#: Columns of what is there and of what is needed, by list.
+_COUNTS: Final = {"groups": ("quantity", "number"), "auctions": ("reservations", "minimum")}
+
+
+def _is_nearly(there: ColumnElement[Any], needed: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether four fifths are there, and not all.
+
+    In the words of the index of these rows alone, as a planner does not see through parameters.
+    """
+    return and_(there < needed, there * literal_column("5") >= needed * literal_column("4"))
+
+
+def count_of_each(narrows: Sequence[Narrow]) -> Select[Any]:
+    """For how many subjects each holds, up to more than are candidates."""
+    few = (each.candidates.limit(CANDIDATES_MAX + 1).subquery() for each in narrows)
     return select(*(select(func.count()).select_from(each).scalar_subquery() for each in few))
 
+
+# --- what a list can be narrowed by --------------------------------------------------------------
+
+
+def values_of(column: Column[Any], where: Where) -> Select[Any]:
+    """The values of a column in rows, each once, in order: one step in an index for each."""
+    its = [*conditions(column.table, where), column.is_not(None)]
+    found = select(func.min(column).label("value")).where(*its).cte("found", recursive=True)
+    following = select(func.min(column)).where(*its, column > found.c.value).correlate(found)
+    more = select(following.scalar_subquery()).where(found.c.value.is_not(None))
+    found = found.union_all(more)
+    return select(found.c.value).where(found.c.value.is_not(None)).limit(CHOICES_MAX)
+
+
+# --- the lists -----------------------------------------------------------------------------------
 
 _BY_TIME: Final = {"ending": "closes_at", "ended": "-closes_at", "nearest": "missing closes_at"}
 _GROUP_ORDERS: Final = {name: f"{by} group_id" for name, by in _BY_TIME.items()}
@@ -226,3 +346,6 @@ SELLER_LIST: Final = RowList(
 )
 KEY_LIST: Final = RowList(API_KEYS, KeyRow, {"newest": "-issued_at key_id"})
 LETTER_LIST: Final = RowList(LETTERS, LetterRow, {"latest": "-at recipient_id notice_id"})
+PUBLIC_GROUPS: Final[Where] = {"visibility": "public", "status": "open"}
+OPEN_AUCTIONS: Final[Where] = {"status": "open"}
+OPEN_DEFINITIONS: Final[Where] = {"withdrawn_at": None}

@@ -1,10 +1,11 @@
 """Queries of the read model, for pages and the API."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, func, select, union
+from sqlalchemy import ColumnElement, func, literal_column, select, union
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from schemas.auctions import SELLERS, Seller
@@ -26,21 +27,30 @@ from services.storefront.readmodel.database import DatabaseError, Questions, con
 from services.storefront.readmodel.lists import (
     AUCTION_LIST,
     CANDIDATES_MAX,
+    CHOICES_MAX,
     DEFINITION_LIST,
     GROUP_LIST,
     KEY_LIST,
     LETTER_LIST,
     OFFER_LIST,
+    OPEN_AUCTIONS,
+    OPEN_DEFINITIONS,
+    PUBLIC_GROUPS,
     SELLER_LIST,
+    TOTAL_MAX,
     UNLISTED_GROUP_LIST,
     Page,
     RowList,
     Search,
+    Where,
     count_of_each,
+    narrows_of,
+    values_of,
 )
 from services.storefront.readmodel.tables import API_KEYS as KEY_ROWS
-from services.storefront.readmodel.tables import DEFINITIONS as DEFINITION_ROWS
 from services.storefront.readmodel.tables import (
+    AUCTIONS,
+    DEFINITIONS,
     FACTS,
     GROUPS,
     IMAGES,
@@ -56,7 +66,9 @@ from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.rules.columns import can_be_asked, wanted
 from services.storefront.rules.rows import (
     AuctionRow,
+    Choices,
     DefinitionRow,
+    Filters,
     GroupRow,
     ImageRow,
     KeyRow,
@@ -66,6 +78,7 @@ from services.storefront.rules.rows import (
     ShopRow,
     TodoRow,
     ToldFact,
+    Total,
 )
 
 __all__ = ["BadCursor", "DatabaseError", "Listed", "NothingSuch", "Reader", "Sort"]
@@ -76,6 +89,10 @@ Sort = Literal["ending", "nearest", "ended"]
 
 #: Payments of one payer in one group: an order or a return makes one or two.
 PAYMENTS_MAX: Final = 500
+#: Payments of all payers on a page of a group's table.
+PAYMENTS_OF_ALL_MAX: Final = 5_000
+#: In the words of the index of these payments alone.
+_IS_UNPAID: Final = PAYMENT_ROWS.c.unpaid == literal_column("1")
 _TOPIC_OF: Final = {kind: topic for topic in CATALOGUE.values() for kind in topic.messages}
 
 
@@ -262,23 +279,44 @@ class Reader:
         found = await self._under(PAYMENTS, keys)
         return [found[key] for key in keys if key in found]
 
-    async def payments_of_payers(
-        self, group_id: str, payers: Sequence[str]
+    async def payments_of_all(
+        self, group_id: str, payers: Iterable[str]
     ) -> dict[str, list[Payment]]:
-        """The payments in a group of a few hundred members at most, by member."""
-        if not payers:
-            return {}
+        """The payments of these payers in a group, by payer; a few hundred payers at most.
+
+        Payers whose payments would be beyond ``PAYMENTS_OF_ALL_MAX`` are left out.
+        """
         rows = PAYMENT_ROWS.c
-        ids = select(rows.payment_id).where(
-            rows.group_id == _asked(group_id), rows.payer.in_([_asked(each) for each in payers])
+        wanted = sorted({_asked(each) for each in payers})
+        if not wanted:
+            return {}
+        found = (
+            select(rows.payer, rows.payment_id)
+            .where(rows.group_id == _asked(group_id), rows.payer.in_(wanted))
+            .order_by(rows.payer, rows.begun_at, rows.payment_id)
+            .limit(PAYMENTS_OF_ALL_MAX + 1)
         )
-        keys = [f"{group_id}/payment/{id_}" for (id_,) in await self._questions.all(ids)]
-        found: dict[str, list[Payment]] = {each: [] for each in payers}
-        for start in range(0, len(keys), PAYMENTS_MAX):
-            there = await self._under(PAYMENTS, keys[start : start + PAYMENTS_MAX])
-            for each in there.values():
-                found[each.member_id].append(each)
-        return found
+        ids: dict[str, list[str]] = {payer: [] for payer in wanted}
+        pairs = await self._questions.all(found)
+        for payer, id_ in pairs:
+            ids[payer].append(f"{group_id}/payment/{id_}")
+        if len(pairs) > PAYMENTS_OF_ALL_MAX:
+            last = pairs[-1][0]
+            ids = {payer: keys for payer, keys in ids.items() if payer < last}
+        facts = await self._under(PAYMENTS, [key for keys in ids.values() for key in keys])
+        return {payer: [facts[key] for key in keys if key in facts] for payer, keys in ids.items()}
+
+    async def unpaid_orders(self, group_id: str) -> int:
+        """How many orders by card in a group wait for their payment, up to ``PAYMENTS_MAX``."""
+        rows = PAYMENT_ROWS.c
+        some = (
+            select(rows.payment_id)
+            .where(rows.group_id == _asked(group_id), _IS_UNPAID)
+            .limit(PAYMENTS_MAX)
+            .subquery()
+        )
+        ((count,),) = await self._questions.all(select(func.count()).select_from(some))
+        return int(count)
 
     async def payments(
         self, group_id: str, cursor: str | None = None, limit: int = 100
@@ -352,7 +390,8 @@ class Reader:
         """
         order = "oldest" if standing == "pending" else "newest"
         where = _given(standing=standing)
-        return await self._page(SELLER_LIST, order, where, words, cursor, limit)
+        search = await self._search(SELLER_LIST, where, words)
+        return await self._page(SELLER_LIST, order, where, search, cursor, limit)
 
     async def count_sellers(self, standing: str) -> int:
         """How many sellers have a standing."""
@@ -369,7 +408,7 @@ class Reader:
     ) -> Listed[KeyRow]:
         """Keys of a role and a holder, or of all, the newest first. Raises ``BadCursor``."""
         where = _given(role=role, holder_id=holder_id)
-        return await self._page(KEY_LIST, "newest", where, "", cursor, limit)
+        return await self._page(KEY_LIST, "newest", where, Search(), cursor, limit)
 
     async def shops(self, cursor: str | None = None, limit: int = 50) -> Listed[ShopRow]:
         """Shops that a definition, a key or a fact of their own names, by id.
@@ -381,7 +420,7 @@ class Reader:
         parts = [
             select(column.label("id")).where(column > after, *where).distinct()
             for column, where in (
-                (DEFINITION_ROWS.c.shop_id, ()),
+                (DEFINITIONS.c.shop_id, ()),
                 (KEY_ROWS.c.holder_id, (KEY_ROWS.c.role == "shop",)),
                 (FACTS.c.key, (FACTS.c.topic == SHOPS.name,)),
             )
@@ -420,7 +459,7 @@ class Reader:
         Raises ``BadCursor``.
         """
         where = _given(state=state, about=about, recipient_id=recipient_id)
-        page = await self._page(LETTER_LIST, "latest", where, "", cursor, limit)
+        page = await self._page(LETTER_LIST, "latest", where, Search(), cursor, limit)
         keys = [f"{each.recipient_id}/{each.notice_id}" for each in page.rows]
         found = await self._under(DELIVERIES, keys)
         return Listed([found[key] for key in keys if key in found], page.cursor)
@@ -498,14 +537,17 @@ class Reader:
         cursor: str | None = None,
         limit: int = 20,
         seller_id: str | None = None,
+        filters: Filters | None = None,
+        counts: bool = False,
     ) -> Listed[AuctionRow]:
         """Auctions of a status, or those a seller opened (of any status if it is ``None``).
 
-        With words that are all common, a page may hold fewer rows than asked for and still have a
-        cursor. Raises ``BadCursor``.
+        If all words and filters are common, a page may hold fewer rows than asked for and still
+        have a cursor. With ``counts``, it comes with the list's total. Raises ``BadCursor``.
         """
         where = _given(status=status, opened_by=seller_id)
-        return await self._page(AUCTION_LIST, sort, where, words, cursor, limit)
+        search = await self._search(AUCTION_LIST, where, words, filters)
+        return await self._page(AUCTION_LIST, sort, where, search, cursor, limit, counts)
 
     async def groups(
         self,
@@ -517,9 +559,10 @@ class Reader:
         limit: int = 20,
         organizer_id: str | None = None,
         unlisted: bool = False,
-        shop_id: str | None = None,
+        filters: Filters | None = None,
+        counts: bool = False,
     ) -> Listed[GroupRow]:
-        """Group purchases of a status, or of any; of all, an organizer or a shop.
+        """Group purchases of a status, or of any; of all or an organizer.
 
         They are the public ones, or those that are ``unlisted``. Pages are as those of
         ``auctions``. Raises ``BadCursor``.
@@ -528,10 +571,10 @@ class Reader:
             visibility="unlisted" if unlisted else "public",
             status=status,
             organizer_id=organizer_id,
-            shop_id=shop_id,
         )
         of = UNLISTED_GROUP_LIST if unlisted else GROUP_LIST
-        return await self._page(of, sort, where, words, cursor, limit)
+        search = await self._search(of, where, words, filters)
+        return await self._page(of, sort, where, search, cursor, limit, counts)
 
     async def definitions(
         self,
@@ -539,19 +582,44 @@ class Reader:
         words: str = "",
         cursor: str | None = None,
         limit: int = 20,
-        shop_id: str | None = None,
+        filters: Filters | None = None,
+        counts: bool = False,
     ) -> Listed[DefinitionRow]:
-        """Definitions open for group purchase, of a shop or of all, the newest first.
+        """Definitions open for group purchase, the newest first.
 
         Pages are as those of ``auctions``. Raises ``BadCursor``.
         """
-        where: dict[str, str | None] = {**_given(shop_id=shop_id), "withdrawn_at": None}
-        return await self._page(DEFINITION_LIST, "newest", where, words, cursor, limit)
+        where = dict(OPEN_DEFINITIONS)
+        if filters is not None and filters.shop_id is not None:
+            # The list of one shop is a range of an index.
+            where |= _given(shop_id=filters.shop_id)
+            filters = replace(filters, shop_id=None)
+        search = await self._search(DEFINITION_LIST, where, words, filters)
+        return await self._page(DEFINITION_LIST, "newest", where, search, cursor, limit, counts)
+
+    async def choices(self) -> Choices:
+        """What the open lists can be narrowed by; not all of it if there is much."""
+        lists = (
+            (AUCTIONS, OPEN_AUCTIONS),
+            (GROUPS, PUBLIC_GROUPS),
+            (DEFINITIONS, OPEN_DEFINITIONS),
+        )
+        found = {
+            name: [
+                value
+                for table, where in lists
+                if name in table.c
+                for (value,) in await self._questions.all(values_of(table.c[name], where))
+            ]
+            for name in ("category", "shop_id", "currency")
+        }
+        each = (tuple(sorted(set(values))[:CHOICES_MAX]) for values in found.values())
+        return Choices(*each)
 
     async def offers_of(self, seller_id: str, limit: int = 100) -> list[OfferRow]:
         """The verdicts on a seller's offers, the latest first."""
         where = _given(seller_id=seller_id)
-        return (await self._page(OFFER_LIST, "newest", where, "", None, limit)).rows
+        return (await self._page(OFFER_LIST, "newest", where, Search(), None, limit)).rows
 
     async def auction(self, auction_id: str) -> AuctionRow | None:
         """One auction's row."""
@@ -594,39 +662,50 @@ class Reader:
         self,
         of: RowList[T],
         sort: str,
-        where: dict[str, str | None],
-        words: str,
+        where: Where,
+        search: Search | None,
         cursor: str | None,
         limit: int,
+        counts: bool = False,
     ) -> Listed[T]:
         order = of.orders[sort]
         after = order.after(cursor)
-        search = await self._search(of.words, words)
         if search is None:
-            return Listed([], None)
+            return Listed([], None, Total(0) if counts else None)
         page = Page(of, order, where, after, search)
         last = None
         if search.has_window:
             for row in await self._questions.all(page.end_of_window()):
                 last = order.place(row)
         found = await self._questions.all(page.query(last).limit(limit + 1))
+        total = await self._total(page) if counts else None
         rows = [of.row(each) for each in found[:limit]]
         if len(found) > limit:
             last = order.place(found[limit - 1])
-        return Listed(rows, None if last is None else order.cursor(last))
+        return Listed(rows, None if last is None else order.cursor(last), total)
 
-    async def _search(self, kind: str | None, words: str) -> Search | None:
-        """The search for words in a list, or ``None`` if no row has them."""
-        beginnings = wanted(words)
-        if not beginnings:
-            return None if words.strip() else Search()
-        if kind is None:
-            return Search(tuple(beginnings))
-        (counts,) = await self._questions.all(count_of_each(kind, beginnings))
-        count, rarest = min(zip(counts, beginnings, strict=True))
+    async def _total(self, page: Page[Any]) -> Total:
+        """How many rows the list has, counted up to a limit."""
+        ((count, is_cut_off),) = await self._questions.all(page.total())
+        # A sum is a decimal in PostgreSQL.
+        return Total(min(int(count), TOTAL_MAX), not is_cut_off and int(count) <= TOTAL_MAX)
+
+    async def _search(
+        self, of: RowList[Any], where: Where, words: str, filters: Filters | None = None
+    ) -> Search | None:
+        """The search for words and filters in a list, or ``None`` if no row can have them."""
+        if words.strip() and not wanted(words):
+            return None
+        for each in (filters.category, filters.tag, filters.currency) if filters else ():
+            _asked(each or "")
+        narrows = narrows_of(of, where, words, filters)
+        if not narrows or of.words is None:
+            return Search(narrows)
+        (counts,) = await self._questions.all(count_of_each(narrows))
+        count, rarest = min(zip(counts, narrows, strict=True), key=lambda each: each[0])
         if not count:
             return None
-        return Search(tuple(beginnings), rarest if count <= CANDIDATES_MAX else None)
+        return Search(narrows, rarest if count <= CANDIDATES_MAX else None)
 
 
 def _given(**values: str | None) -> dict[str, str | None]:

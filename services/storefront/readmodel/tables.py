@@ -15,6 +15,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    TextClause,
     text,
 )
 
@@ -66,11 +67,24 @@ def _missing(wanted: str, there: str) -> Computed:
     return Computed(f"CASE WHEN {wanted} > {there} THEN {wanted} - {there} ELSE 0 END", True)
 
 
+def _product() -> tuple[Column[str], ...]:
+    """What lists tell of a product besides its name; ``tags`` are a line each."""
+    return Column("category", WORD), Column("tags", WORD), Column("image_id", WORD)
+
+
+def _nearly(wanted: str, there: str) -> TextClause:
+    """Whether four fifths are there, and not all; in the words of the index of these alone."""
+    return text(f"{there} < {wanted} AND {there} * 5 >= {wanted} * 4")
+
+
+NEARLY_AUCTION = _nearly("minimum", "reservations")
+NEARLY_GROUP = _nearly("number", "quantity")
 AUCTIONS = Table(
     "auctions",
     METADATA,
     Column("auction_id", WORD, primary_key=True),
     Column("product_name", WORD, nullable=False),
+    *_product(),
     Column("status", WORD, nullable=False),
     Column("currency", WORD, nullable=False),
     Column("unit_price", BigInteger, nullable=False),
@@ -84,12 +98,19 @@ AUCTIONS = Table(
     Column("closes_at", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("group_request_id", WORD),
-    Column("image_id", WORD),
     Column("words", WORD),
     Index("auctions_by_end", "status", "closes_at", "auction_id"),
     Index("auctions_by_missing", "status", "missing", "closes_at", "auction_id"),
     Index("auctions_of_seller", "opened_by", "closes_at", "auction_id"),
     Index("auctions_of_any_status", "closes_at", "auction_id"),
+    Index("auctions_of_category", "status", "category", "auction_id"),
+    Index("auctions_by_price", "status", "currency", "unit_price", "auction_id"),
+    Index(
+        "auctions_nearly_there",
+        *("status", "auction_id"),
+        sqlite_where=NEARLY_AUCTION,
+        postgresql_where=NEARLY_AUCTION,
+    ),
 )
 #: Terms and state come on two topics that race: either may be there first. Without terms, the
 #: group is on no list.
@@ -102,16 +123,19 @@ GROUPS = Table(
     Column("organizer_id", WORD),
     Column("shop_id", WORD),
     Column("product_name", WORD),
-    Column("image_id", WORD),
+    *_product(),
     Column("visibility", WORD),
     Column("currency", WORD),
     Column("unit_price", BigInteger),
     Column("number", BigInteger),
     Column("opens_at", BigInteger),
     Column("closes_at", BigInteger),
+    Column("ladder", WORD),
+    Column("if_incomplete", WORD),
     Column("terms_version", BigInteger, nullable=False, server_default=text("0")),
     Column("status", WORD, nullable=False, server_default=text("'open'")),
     Column("quantity", BigInteger, nullable=False, server_default=text("0")),
+    Column("value", BigInteger, nullable=False, server_default=text("0")),
     Column("members", BigInteger, nullable=False, server_default=text("0")),
     Column("state_version", BigInteger, nullable=False, server_default=text("0")),
     Column("missing", BigInteger, _missing("number", "quantity")),
@@ -120,29 +144,56 @@ GROUPS = Table(
     Index("groups_by_missing", "visibility", "status", "missing", "closes_at", "group_id"),
     Index("groups_of_organizer", "organizer_id", "visibility", "closes_at", "group_id"),
     Index("groups_of_any_status", "visibility", "closes_at", "group_id"),
-    Index("groups_of_shop", "shop_id", "visibility", "status", "closes_at", "group_id"),
+    Index("groups_of_shop", "visibility", "status", "shop_id", "group_id"),
+    Index("groups_of_category", "visibility", "status", "category", "group_id"),
+    Index("groups_by_price", "visibility", "status", "currency", "unit_price", "group_id"),
+    Index(
+        "groups_nearly_there",
+        *("visibility", "status", "group_id"),
+        sqlite_where=NEARLY_GROUP,
+        postgresql_where=NEARLY_GROUP,
+    ),
 )
+_OFFERED = text("withdrawn_at IS NULL")
 DEFINITIONS = Table(
     "definitions",
     METADATA,
     Column("definition_id", WORD, primary_key=True),
     Column("shop_id", WORD, nullable=False),
     Column("product_name", WORD, nullable=False),
+    *_product(),
     Column("currency", WORD, nullable=False),
     Column("unit_price", BigInteger, nullable=False),
     Column("published_at", BigInteger, nullable=False),
     Column("withdrawn_at", BigInteger),
-    Column("image_id", WORD),
     Column("version", BigInteger, nullable=False),
     Column("words", WORD),
     Index(
         "definitions_open",
         "published_at",
         "definition_id",
-        sqlite_where=text("withdrawn_at IS NULL"),
-        postgresql_where=text("withdrawn_at IS NULL"),
+        sqlite_where=_OFFERED,
+        postgresql_where=_OFFERED,
     ),
     Index("definitions_of_shop", "shop_id", "published_at", "definition_id"),
+    Index(
+        "definitions_open_of_shop",
+        *("shop_id", "definition_id"),
+        sqlite_where=_OFFERED,
+        postgresql_where=_OFFERED,
+    ),
+    Index(
+        "definitions_of_category",
+        *("category", "definition_id"),
+        sqlite_where=_OFFERED,
+        postgresql_where=_OFFERED,
+    ),
+    Index(
+        "definitions_by_price",
+        *("currency", "unit_price", "definition_id"),
+        sqlite_where=_OFFERED,
+        postgresql_where=_OFFERED,
+    ),
 )
 OFFERS = Table(
     "offers",
@@ -157,7 +208,9 @@ OFFERS = Table(
     PrimaryKeyConstraint("auction_id", "offer_id"),
     Index("offers_of_seller", "seller_id", "judged_at", "auction_id", "offer_id"),
 )
+_UNPAID = text("unpaid = 1")
 #: Payments of one payer, and invoices by their numbers; ``payer`` is empty for the organizer.
+#: ``unpaid`` is 1 of a card payment without which an order does not count.
 PAYMENTS = Table(
     "payments",
     METADATA,
@@ -166,8 +219,10 @@ PAYMENTS = Table(
     Column("payer", WORD, nullable=False),
     Column("begun_at", BigInteger, nullable=False),
     Column("number", WORD),
+    Column("unpaid", BigInteger, nullable=False, server_default=text("0")),
     Column("version", BigInteger, nullable=False),
     PrimaryKeyConstraint("group_id", "payment_id"),
+    Index("payments_unpaid", "group_id", sqlite_where=_UNPAID, postgresql_where=_UNPAID),
     Index("payments_by_id", "payment_id"),
     Index("payments_by_number", "number"),
     Index("payments_of_payer", "group_id", "payer", "begun_at", "payment_id"),
@@ -256,8 +311,8 @@ LETTERS = Table(
     Index("letters_of_about", "about", "at", "recipient_id", "notice_id"),
     Index("letters_by_notice", "notice_id"),
 )
-#: Words of product names; ``kind`` is the table that the subject is listed in, or ``unlisted`` for
-#: groups that are on no public list.
+#: Words of product names, and tags; ``kind`` is the table that the subject is listed in, or
+#: ``unlisted`` for groups that are on no public list.
 SEARCH = Table(
     "search",
     METADATA,

@@ -36,6 +36,8 @@ from services.storefront.rules.columns import (
     deleted,
     holder_of,
     in_row,
+    tags_of,
+    term_of_tag,
     terms_of,
     version_of,
 )
@@ -233,13 +235,14 @@ class Writer:
                     await self._index(connection, part, subjects[start : start + _SUBJECTS_MAX])
 
     async def _index(self, connection: AsyncConnection, part: Part, subjects: list[str]) -> None:
-        """Put the words of names that are new or have changed into rows and the search index."""
+        """Put words of names, and tags, that are new or changed into rows and the search index."""
         table = METADATA.tables[part.table]
         id_ = table.c[part.id[0]]
-        searched = select(id_, table.c.product_name, table.c.words, _kind_of(table))
+        names = (table.c.product_name, table.c.tags, table.c.words)
+        searched = select(id_, *names, _kind_of(table)).where(id_.in_(subjects))
         found = [
-            (of, terms_of(name), words, kind)
-            for of, name, words, kind in await connection.execute(searched.where(id_.in_(subjects)))
+            (of, [*terms_of(name), *map(term_of_tag, tags_of(tags))], words, kind)
+            for of, name, tags, words, kind in await connection.execute(searched)
         ]
         new = {of: (terms, kind) for of, terms, words, kind in found if in_row(terms) != words}
         if not new:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from domain.addresses import canonical
 from schemas.api.letters import LetterState
 from schemas.auctions import Auction, OfferJudged, Seller
@@ -22,10 +24,11 @@ from schemas.images import Image
 from schemas.letters import Delivery
 from schemas.ops import ApiKey, Task
 from schemas.orders import PurchaseRow, PurchaseState
-from schemas.parts import Message, Product
+from schemas.parts import Message, Product, Tier
 from schemas.payments import Payment
 from schemas.people import Person
 from services.storefront.rules import todo_reasons
+from services.storefront.rules.paid import is_unpaid_order
 
 #: The largest number that both databases hold.
 NUMBER_MAX: Final = 2**63 - 1
@@ -36,6 +39,7 @@ TERM_LENGTH_MAX: Final = 32
 WORDS_MAX: Final = 8
 
 Columns = dict[str, str | int | bytes | None]
+_LADDER: Final = TypeAdapter(tuple[Tier, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Part:
     ``columns(fact, at)`` are those of a fact whose record has that time, always the same;
     ``None`` if the table has no row of such a fact.
     ``when_deleted`` is what they are without the fact; a row all of whose guards are 0 goes.
-    Subjects that are ``is_searched`` are found by the words of ``product_name``.
+    Subjects that are ``is_searched`` are found by the words of ``product_name`` and by ``tags``.
     """
 
     table: str
@@ -56,10 +60,20 @@ class Part:
     is_searched: bool = False
 
 
+def _product(product: Product) -> Columns:
+    """What lists keep of a product; tags are a line each, as none has a line's end."""
+    return {
+        "product_name": clean(product.name),
+        "category": None if product.category is None else clean(product.category),
+        "tags": "\n".join(clean(each) for each in product.tags) or None,
+        "image_id": product.images[0] if product.images else None,
+    }
+
+
 def _auction(fact: Auction, _: int) -> Columns:
     return {
         "auction_id": fact.auction_id,
-        "product_name": clean(fact.product.name),
+        **_product(fact.product),
         "status": fact.status,
         "currency": clean(fact.currency),
         "unit_price": fact.shown.unit_price,
@@ -72,7 +86,6 @@ def _auction(fact: Auction, _: int) -> Columns:
         "closes_at": milliseconds(fact.closes_at),
         "version": within(fact.version),
         "group_request_id": fact.group_request_id,
-        "image_id": _first_image(fact.product),
     }
 
 
@@ -83,14 +96,15 @@ def _terms(fact: GroupPurchase, _: int) -> Columns:
         "definition_id": fact.definition_id,
         "organizer_id": fact.organizer.id if fact.organizer else None,
         "shop_id": fact.shop_id,
-        "image_id": _first_image(fact.product),
-        "product_name": clean(fact.product.name),
+        **_product(fact.product),
         "visibility": fact.visibility,
         "currency": None if fact.currency is None else clean(fact.currency),
         "unit_price": fact.unit_price,
         "number": within(fact.number_of_products),
         "opens_at": milliseconds(fact.opens_at),
         "closes_at": milliseconds(fact.closes_at),
+        "ladder": clean(_LADDER.dump_json(fact.favor.tiers, exclude_none=True).decode()),
+        "if_incomplete": fact.if_incomplete,
         "terms_version": within(fact.version),
     }
 
@@ -100,6 +114,7 @@ def _state(fact: PurchaseState, _: int) -> Columns:
         "group_id": fact.group_id,
         "status": fact.status,
         "quantity": fact.quantity,
+        "value": fact.value,
         "members": fact.members,
         "state_version": within(fact.version),
     }
@@ -109,18 +124,13 @@ def _definition(fact: Definition, _: int) -> Columns:
     return {
         "definition_id": fact.definition_id,
         "shop_id": fact.shop_id,
-        "product_name": clean(fact.product.name),
+        **_product(fact.product),
         "currency": clean(fact.currency),
         "unit_price": fact.unit_price,
         "published_at": milliseconds(fact.published_at),
         "withdrawn_at": None if fact.withdrawn_at is None else milliseconds(fact.withdrawn_at),
-        "image_id": _first_image(fact.product),
         "version": within(fact.version),
     }
-
-
-def _first_image(product: Product) -> str | None:
-    return product.images[0] if product.images else None
 
 
 def _image(fact: Image, _: int) -> Columns | None:
@@ -160,6 +170,7 @@ def _payment(fact: Payment, at: int) -> Columns:
         "payer": fact.member_id or "",
         "begun_at": at if fact.begun_at is None else milliseconds(fact.begun_at),
         "number": None if fact.number is None else clean(fact.number),
+        "unpaid": int(is_unpaid_order(fact)),
         "version": within(fact.version),
     }
 
@@ -235,14 +246,18 @@ _NO_TERMS: Final = dict.fromkeys(
         "definition_id",
         "organizer_id",
         "shop_id",
-        "image_id",
         "product_name",
+        "category",
+        "tags",
+        "image_id",
         "visibility",
         "currency",
         "unit_price",
         "number",
         "opens_at",
         "closes_at",
+        "ladder",
+        "if_incomplete",
     )
 )
 PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
@@ -263,7 +278,7 @@ PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
             ("group_id",),
             "state_version",
             _state,
-            {"status": "open", "quantity": 0, "members": 0, "state_version": 0},
+            {"status": "open", "quantity": 0, "value": 0, "members": 0, "state_version": 0},
         ),
     ),
     Definition: (
@@ -371,6 +386,7 @@ def within(number: int) -> int:
 #: Scripts that are written without spaces between words: kana, han and their halves.
 _UNSPACED = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUNS = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]+|[^\W_{_UNSPACED}\U00020000-\U0003ffff]+")
+_IN_TAGS = re.compile(r"[\s;]+")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]")
 
 
@@ -383,6 +399,22 @@ def terms_of(name: str) -> list[str]:
         else:
             terms[run[:TERM_LENGTH_MAX]] = None
     return list(terms)[:TERMS_MAX]
+
+
+def ladder_of(ladder: str | None) -> tuple[Tier, ...]:
+    """The tiers of a group's row."""
+    return _LADDER.validate_json(ladder) if ladder else ()
+
+
+def tags_of(tags: str | None) -> tuple[str, ...]:
+    """The tags of a row, as they were given."""
+    return tuple(tags.split("\n")) if tags else ()
+
+
+def term_of_tag(tag: str) -> str:
+    """What a tag is found by, however it is written: no word has such signs, nor another tag."""
+    plain = unicodedata.normalize("NFKC", tag).casefold()
+    return f"#{_IN_TAGS.sub('_', plain)};"
 
 
 def in_row(terms: Iterable[str]) -> str:

@@ -1,29 +1,57 @@
-"""Whether what a member ordered is paid, as far as facts tell. Pure."""
+"""Whether what a payer ordered in a group is paid, from payment facts. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from domain.invoices import open_of
-from schemas.groups import Terms
-from schemas.parts import Member
+from schemas.api.groups import PaidState
 from schemas.payments import Payment
+from texts.catalogue import mark
 
-_TAKES_MONEY = frozenset({"authorisation", "charge", "capture"})
+#: In the organizer's table, where something is to be said.
+IN_TABLE: Final[Mapping[PaidState, str]] = {
+    "unpaid": mark("Unpaid"),
+    "reserved": mark("Reserved on card"),
+    "paid": mark("Paid"),
+}
+#: What a payer does for an order by card.
+_BY_CARD: Final = frozenset({"authorisation", "charge"})
 
 
-def is_paid(
-    terms: Terms, member: Member | None, quantity: int, payments: Sequence[Payment]
-) -> bool | None:
-    """Whether a member owes nothing; ``None`` if it is not known, or if the organizer pays.
+def is_unpaid_order(payment: Payment) -> bool:
+    """Whether it is an order's card payment that its payer did not make, or that failed."""
+    is_of_order = payment.cause.kind == "order" and payment.kind in _BY_CARD
+    return is_of_order and payment.method == "card" and payment.status in ("pending", "failed")
 
-    ``payments`` are the member's. At a shop or by card an order counts only once it is paid.
+
+def paid_state(payments: Sequence[Payment], *, counts_once_paid: bool = False) -> PaidState:
+    """How all of a payer's orders in a group stand; ``payments`` are all of that payer's.
+
+    ``counts_once_paid``: the payer has units that count, and at a shop they count only once paid.
     """
-    if terms.payment.scope == "group" or not quantity:
-        return None
-    own = member.payment if member is not None else None
-    method = own.method if own is not None else terms.payment.method
-    if method != "invoice":
-        return not any(each.kind in _TAKES_MONEY and each.status == "failed" for each in payments)
-    invoices = [each for each in payments if each.kind == "invoice"]
-    if not invoices:
-        return None
-    return not any(open_of(each, payments) for each in invoices)
+    if any(map(is_unpaid_order, payments)) or to_pay(payments):
+        return "unpaid"
+    if any(_is(each, "capture", "failed") for each in payments):
+        return "unpaid"
+    # A hold is "succeeded" once it was captured, and "cancelled" once it was released.
+    if any(_is(each, "authorisation", "authorised") for each in payments):
+        return "reserved"
+    if any(_is_money_in(each) for each in payments) or counts_once_paid:
+        return "paid"
+    return "none"
+
+
+def to_pay(payments: Sequence[Payment]) -> int:
+    """What is open of a payer's invoices, in minor units."""
+    return sum(open_of(each, payments) for each in payments)
+
+
+def _is(payment: Payment, kind: str, status: str) -> bool:
+    return (payment.kind, payment.status) == (kind, status)
+
+
+def _is_money_in(payment: Payment) -> bool:
+    """Whether money came, or credit notes cover what was claimed."""
+    if payment.kind == "invoice":
+        return payment.status in ("pending", "succeeded")
+    return payment.kind in _BY_CARD and payment.status == "succeeded"

@@ -17,6 +17,8 @@ class AuctionRow:
 
     auction_id: str
     product_name: str
+    category: str | None
+    tags: str | None
     status: str
     currency: str
     unit_price: int
@@ -44,20 +46,25 @@ class GroupRow:
     request_id: str
     definition_id: str | None
     organizer_id: str | None
+    shop_id: str | None
     product_name: str
+    category: str | None
+    tags: str | None
     visibility: str
     status: str
     currency: str | None
     unit_price: int | None
     number: int
     quantity: int
+    value: int
     missing: int
     members: int
     opens_at: datetime
     closes_at: datetime
+    ladder: str | None
+    if_incomplete: str | None
     terms_version: int
     state_version: int
-    shop_id: str | None = None
     image_id: str | None = None
 
 
@@ -68,6 +75,8 @@ class DefinitionRow:
     definition_id: str
     shop_id: str
     product_name: str
+    category: str | None
+    tags: str | None
     currency: str
     unit_price: int
     published_at: datetime
@@ -161,12 +170,51 @@ class TodoRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """How many rows a list has; if it is not exact, there are at least as many."""
+
+    count: int
+    is_exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Listed(Generic[T]):
-    """One page of a list; ``cursor`` asks for the next one and is ``None`` after the last."""
+    """One page of a list; ``cursor`` asks for the next one and is ``None`` after the last.
+
+    ``total`` is of the whole list, if it was asked for.
+    """
 
     rows: list[T]
     cursor: str | None
+    total: Total | None = None
 
     def shown(self, view: Callable[[T], V]) -> "Listed[V]":
         """The same page with another view of each row."""
-        return Listed([view(each) for each in self.rows], self.cursor)
+        return Listed([view(each) for each in self.rows], self.cursor, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What lists are narrowed by; what is empty narrows nothing.
+
+    Prices are minor units of ``currency``, without which they say nothing. ``closes_by``: the
+    term ends by then. ``is_nearly_there``: four fifths of what is needed are there, and not all.
+    """
+
+    category: str | None = None
+    tag: str | None = None
+    shop_id: str | None = None
+    currency: str | None = None
+    price_min: int | None = None
+    price_max: int | None = None
+    closes_by: datetime | None = None
+    is_nearly_there: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What open lists can be narrowed by: names of categories, ids of shops, currencies."""
+
+    categories: tuple[str, ...] = ()
+    shops: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from schemas.api.groups import (
     GroupProgress,
     GroupSummary,
     GroupView,
+    PaidState,
     TableRow,
 )
 from schemas.api.payments import PaymentDetail, PaymentView
@@ -28,12 +29,18 @@ from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Product, Status
 from schemas.payments import Payment
 from schemas.shops import Shop
+from services.storefront.rules.columns import tags_of
 from services.storefront.rules.rows import AuctionRow, DefinitionRow, GroupRow
 
 
-def _product(row: AuctionRow | GroupRow | DefinitionRow) -> Product:
-    """A product in a list, with the first of its images."""
-    return Product(name=row.product_name, images=(row.image_id,) if row.image_id else ())
+def _listed_product(row: AuctionRow | GroupRow | DefinitionRow) -> Product:
+    """A product as lists tell it, with the first of its images."""
+    return Product(
+        name=row.product_name,
+        category=row.category,
+        tags=tags_of(row.tags),
+        images=(row.image_id,) if row.image_id else (),
+    )
 
 
 # --- auctions ------------------------------------------------------------------------------------
@@ -44,7 +51,7 @@ def auction_summary(row: AuctionRow) -> AuctionSummary:
     same = ("auction_id", "version", "status", "unit_price", "currency", "reservations")
     more = ("applicants", "missing", "opened_at", "closes_at")
     return AuctionSummary(
-        product=_product(row),
+        product=_listed_product(row),
         minimum_reservations=row.minimum,
         **{name: getattr(row, name) for name in (*same, *more)},
     )
@@ -99,9 +106,9 @@ def _of_auction(auction: Auction) -> dict[str, Any]:
 def group_summary(row: GroupRow) -> GroupSummary:
     """A line of the list."""
     same = ("group_id", "status", "unit_price", "currency", "quantity", "missing", "members")
-    more = ("opens_at", "closes_at", "definition_id")
+    more = ("opens_at", "closes_at", "definition_id", "shop_id")
     return GroupSummary(
-        product=_product(row),
+        product=_listed_product(row),
         number_of_products=row.number,
         **{name: getattr(row, name) for name in (*same, *more)},
     )
@@ -165,7 +172,7 @@ def table_row(
     name: str | None = None,
     email: str | None = None,
     reserved: int | None = None,
-    paid: bool | None = None,
+    payment: PaidState | None = None,
 ) -> TableRow:
     """A purchaser's line; ``name`` if the person is known, the rest only with the right."""
     same = ("member_id", "quantity", "value", "currency", "first_ordered_at", "last_ordered_at")
@@ -173,7 +180,7 @@ def table_row(
         name=name,
         email=email,
         reserved=reserved,
-        paid=paid,
+        payment=payment,
         favor_amount=favor.amount if favor else None,
         gift=favor.gift if favor else None,
         **{field: getattr(row, field) for field in same},
@@ -186,7 +193,9 @@ def table_row(
 def definition_summary(row: DefinitionRow) -> DefinitionSummary:
     """A line of the list."""
     same = ("definition_id", "shop_id", "unit_price", "currency", "published_at")
-    return DefinitionSummary(product=_product(row), **{name: getattr(row, name) for name in same})
+    return DefinitionSummary(
+        product=_listed_product(row), **{name: getattr(row, name) for name in same}
+    )
 
 
 def definition_view(definition: Definition) -> DefinitionView:

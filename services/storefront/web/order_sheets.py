@@ -12,6 +12,7 @@ from schemas.api.groups import TableRow
 from schemas.groups import GroupPurchase
 from services.storefront.access.callers import Actor
 from services.storefront.commands.member_table import table_shown
+from services.storefront.rules.paid import IN_TABLE
 from services.storefront.rules.rows import Listed
 from services.storefront.web.shop import Shop
 from texts.catalogue import mark
@@ -55,14 +56,14 @@ async def _lines(
 
 
 def _cells(row: TableRow, words: Words) -> list[str]:
-    paid = "" if row.paid is None else words(mark("yes") if row.paid else mark("no"))
+    paid = IN_TABLE.get(row.payment) if row.payment else None
     return [
         row.name or "",
         row.member_id,
         str(row.quantity),
         _money(row.value, row.currency),
         row.currency or "",
-        paid,
+        words(paid) if paid else "",
         "" if row.favor_amount is None else _money(row.favor_amount, row.currency),
         row.gift or "",
         _minute(row.first_ordered_at),

@@ -41,6 +41,8 @@ class Shop:
     rates: Rates
     idempotency: Idempotency
     home_pages: Shared[str]
+    #: What the lists of the home page can be narrowed by.
+    home_choices: Shared[Any]
     printer: Printer
     painter: Painter
     pictures: Pictures

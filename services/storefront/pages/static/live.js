@@ -8,7 +8,7 @@
   const locale = document.documentElement.dataset.locale;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const SAY_EVERY_MS = 8000, REFRESH_TRIES = 10, REFRESH_EVERY_MS = 1500, AGAIN_MS = 5000;
-  const LOOKS = 5, LOOK_AFTER_MS = 2000;
+  const LOOKS = 5, LOOK_AFTER_MS = 2000, SOON_SECONDS = 3600;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   // --- figures -----------------------------------------------------------------------------------
@@ -60,6 +60,7 @@
     for (const element of all("[data-left]")) {
       const seconds = Math.floor((Date.parse(element.dateTime) - serverNow()) / 1000);
       write(element, seconds > 0 ? left(seconds) : element.dataset.over);
+      element.classList.toggle("soon", seconds > 0 && seconds < SOON_SECONDS);
     }
   };
   const localize = (within) => {
@@ -86,11 +87,12 @@
       }
     }
     for (const element of all("[data-go]", within)) {
-      const missing = state.missing;
-      if (missing === undefined || missing === null) continue;
-      const { forms, done } = element.dataset;
+      const { forms, done, by, to, of } = element.dataset;
+      const missing = to === undefined ? state.missing : Math.max(Number(to) - state[by], 0);
+      if (missing === undefined || missing === null || Number.isNaN(missing)) continue;
       element.classList.toggle("done", missing === 0);
-      write(element, missing ? fill(formOf(forms, missing), { n: plain.format(missing) }) : done);
+      const n = of ? money(missing, of) : plain.format(missing);
+      write(element, missing ? fill(formOf(forms, missing), { n }) : done);
     }
     for (const svg of all("[data-bar]", within)) {
       const count = state[svg.dataset.bar];
@@ -208,7 +210,8 @@
   const reached = (element, state) => {
     const starts = (element.dataset.starts ?? "").split(" ").filter(Boolean).map(Number);
     const total = state[element.dataset.by] ?? 0;
-    return starts.filter((start) => start <= total).length;
+    const isNumber = Number(state.quantity ?? 0) >= Number(element.dataset.goal ?? Infinity);
+    return starts.filter((start) => start <= total).length + (isNumber ? 1 : 0);
   };
   const onState = (state) => {
     const key = state.auction_id !== undefined ? `auctions/${state.auction_id}` : `groups/${state.group_id}`;
@@ -306,6 +309,27 @@
       button.addEventListener("click", () => navigator.share({ title, text, url }).catch(() => {}));
     }
   };
+  // What so many units cost and save, as they are typed. Exact: whole numbers, halves rounded up.
+  const units = document.querySelector("[data-counts]");
+  const count = () => {
+    if (!/^[1-9]\d{0,8}$/.test(units.value)) return;
+    const n = Number(units.value);
+    for (const element of all("[data-total]")) {
+      const { total, percent, of } = element.dataset;
+      const whole = BigInt(total) * BigInt(n);
+      const part = percent === undefined
+        ? whole
+        : (whole * BigInt(Math.round(Number(percent) * 100)) * 2n + 10000n) / 20000n;
+      write(element, of ? money(part, of) : plain.format(part));
+    }
+    for (const element of all("[data-units]")) {
+      write(element, fill(formOf(element.dataset.forms, n), { n: plain.format(n) }));
+    }
+  };
+  if (units) {
+    units.addEventListener("input", count);
+    count();
+  }
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) {
     for (const element of all("[data-zone-value]")) element.value = zone;

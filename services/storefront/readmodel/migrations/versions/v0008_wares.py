@@ -1,4 +1,4 @@
-"""Pictures, the first picture of what lists show, and the shop of a group."""
+"""Pictures, and the first picture of what lists show."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary
@@ -24,10 +24,6 @@ def upgrade() -> None:
     )
     for table in ("auctions", "groups", "definitions"):
         op.add_column(table, Column("image_id", WORD))
-    op.add_column("groups", Column("shop_id", WORD))
-    op.create_index(
-        "groups_of_shop", "groups", ["shop_id", "visibility", "status", "closes_at", "group_id"]
-    )
     op.execute(
         "DELETE FROM positions"
         " WHERE topic IN ('images', 'auctions', 'group-purchases', 'definitions')"
@@ -36,8 +32,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_index("groups_of_shop", "groups")
-    op.drop_column("groups", "shop_id")
     for table in ("auctions", "groups", "definitions"):
         op.drop_column(table, "image_id")
     op.drop_table("images")

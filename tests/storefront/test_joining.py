@@ -1,0 +1,493 @@
+"""The pages by which people join: what they agree to, what is left, what is next, what is paid."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+
+from runtime.links import Links
+from schemas.auctions import Auction
+from schemas.groups import Definition, GroupPurchase
+from schemas.orders import PurchaseRow, PurchaseState
+from schemas.parts import Message
+from schemas.payments import Payment
+from schemas.shops import Shop
+from tests.storefront import test_read_model
+from tests.storefront.pages_app import ADMIN_KEY, SECRET, Storefront, storefront_on
+from tests.storefront.test_read_model import migrated, url, write
+
+__all__ = ["migrated", "url"]
+
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+LINKS = Links(SECRET)
+LADDER = ({"from_quantity": 30, "percent_off": 5}, {"from_quantity": 60, "amount_off": 500})
+SHOP = Shop(
+    shop_id="corner",
+    name="Corner Shop",
+    delivery="By parcel within 3 days.",
+    terms_url="https://corner.example/terms",
+    at=NOW,
+    version=1,
+)
+
+
+@pytest.fixture(autouse=True)
+def _topic_of_shops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(test_read_model.TOPIC_OF, Shop, "shops")
+
+
+def group(**fields: Any) -> GroupPurchase:
+    said: dict[str, Any] = {
+        "group_id": "g-1",
+        "request_id": "r-1",
+        "version": 1,
+        "requested_at": NOW,
+        "issued_at": NOW,
+        "definition_id": "d-1",
+        "organizer": {"id": "ada"},
+        "product": {"name": "Sencha <1 kg>", "category": "Tea & more", "tags": ("Organic",)},
+        "number_of_products": 100,
+        "unit_price": 4_200,
+        "currency": "EUR",
+        "opens_at": NOW - HOUR,
+        "closes_at": NOW + 50 * HOUR,
+        "favor": {"tiers": LADDER},
+        "payment": {"method": "card"},
+        "shop_id": "corner",
+    }
+    return GroupPurchase.model_validate(said | fields)
+
+
+def state(quantity: int, **fields: Any) -> PurchaseState:
+    said: dict[str, Any] = {
+        **{"group_id": "g-1", "request_id": "r-1", "version": 2, "status": "open"},
+        **{"quantity": quantity, "value": quantity * 4_200, "currency": "EUR", "members": 3},
+    }
+    return PurchaseState.model_validate(said | fields)
+
+
+def definition(**fields: Any) -> Definition:
+    said: dict[str, Any] = {
+        "definition_id": "d-1",
+        "shop_id": "corner",
+        "product": {"name": "Sencha"},
+        "unit_price": 4_200,
+        "currency": "EUR",
+        "favor": {"tiers": LADDER},
+        "published_at": NOW,
+    }
+    return Definition.model_validate(said | fields)
+
+
+def auction(**fields: Any) -> Auction:
+    said: dict[str, Any] = {
+        **{"auction_id": "a-1", "version": 1, "status": "open", "opened_by": "s"},
+        **{"product": {"name": "Camera"}, "opened_at": NOW - HOUR, "currency": "EUR"},
+        "shown": {
+            "offer_id": "o",
+            "seller_id": "s",
+            "unit_price": 119_900,
+            "minimum_reservations": 45,
+        },
+        **{"minimum_step": 100, "reservations": 12, "applicants": 7, "invites_at": NOW},
+        **{"closes_at": NOW + 5 * HOUR, "quantity_max_per_applicant": 8},
+    }
+    return Auction.model_validate(said | fields)
+
+
+def row(member: str, quantity: int) -> PurchaseRow:
+    said: dict[str, Any] = {
+        **{"group_id": "g-1", "request_id": "r-1", "member_id": member, "version": 1},
+        **{"quantity": quantity, "value": quantity * 4_200, "currency": "EUR", "orders": 1},
+        "period": {"opens_at": NOW, "closes_at": NOW + HOUR},
+    }
+    return PurchaseRow.model_validate(said)
+
+
+def by_card(member: str, status: str, **fields: Any) -> Payment:
+    said: dict[str, Any] = {
+        **{"payment_id": f"p-{member}", "group_id": "g-1", "member_id": member},
+        **{"kind": "authorisation", "method": "card", "amount": 8_400, "currency": "EUR"},
+        **{"status": status, "begun_at": NOW, "version": 1},
+        "cause": {"kind": "order", "source": "storefront", "order_id": f"o-{member}"},
+    }
+    return Payment.model_validate(said | fields)
+
+
+@pytest.fixture
+async def shop(url: str) -> AsyncIterator[Storefront]:
+    with storefront_on(url) as made:
+        yield made
+        await made.close()
+
+
+async def text_of(
+    shop: Storefront, path: str, status: int = 200, language: str = "en", **ask: Any
+) -> str:
+    """What a page says, in one line."""
+    headers = {"accept-language": language, "origin": "https://shop.example"}
+    method = "POST" if "form" in ask else "GET"
+    headers |= ask.pop("headers", {})
+    answer = await shop.ask(method, path, "192.0.2.1", headers=headers, **ask)
+    assert answer.status == status, answer.text
+    return plain(answer.text)
+
+
+def plain(page: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).replace("\u2068", "").split())
+
+
+def holds(text: str, *said: str) -> None:
+    missing = [each for each in said if each not in text]
+    assert not missing, text
+
+
+ORDER = f"/groups/g-1/order/{LINKS.token('order', 'g-1', '')}"
+CONFIRM = "/confirm-order/" + LINKS.token(
+    "confirm-order", "g-1", "m-1", "storefront", "w-1", "3", "2999-01-01T00:00:00+00:00"
+)
+UNTIL = (NOW + 50 * HOUR).strftime("%Y")
+
+
+# --- what one agrees to --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "units", "total", "saved"),
+    [(ORDER, "1 unit", "€42.00", "€2.10"), (CONFIRM, "3 units", "€126.00", "€6.30")],
+)
+async def test_the_form_and_the_page_that_confirms_say_all_that_an_order_agrees_to(
+    url: str, shop: Storefront, path: str, units: str, total: str, saved: str
+) -> None:
+    await write(url, SHOP, group(), state(62))
+    text = await text_of(shop, path)
+    holds(text, "Sencha <1 kg>", "Price each €42.00", f"Total for {units} {total}")
+    holds(text, "from 30 units 5% off €39.90", saved, "from 60 units €5.00 off each €37.00")
+    holds(text, "If the goal is not reached, the step reached by then applies.", UNTIL)
+    holds(text, "By card", "Your order counts once your card is authorised.")
+    holds(text, "Corner Shop", "By parcel within 3 days.", "Terms of the shop")
+    japanese = await text_of(shop, path, language="ja")
+    holds(japanese, "お申し込みの内容", total, saved, "By parcel within 3 days.")
+
+
+async def test_what_the_shop_has_not_said_is_said_to_be_missing(url: str, shop: Storefront) -> None:
+    await write(url, group(shop_id=None, definition_id=None), state(1))
+    text = await text_of(shop, ORDER)
+    holds(text, "has not said here how it delivers", "has not published its terms here")
+
+
+async def test_the_shop_of_a_definition_sells_where_the_group_names_none(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, definition(), group(shop_id=None), state(1))
+    holds(await text_of(shop, ORDER), "By parcel within 3 days.")
+
+
+async def test_a_reservation_says_all_in_its_form_and_where_it_is_confirmed(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, auction())
+    confirm = f"/confirm/{LINKS.token('confirm-application', 'a-1', 'x', '3')}"
+    earlier = f"/confirm/{LINKS.token('confirm-application', 'a-1', 'x')}"
+    for path, total in (
+        ("/auctions/a-1", "Total for 1 unit €1,199.00"),
+        (confirm, "Units 3"),
+        (confirm, "Total for 3 units €3,597.00"),
+        (earlier, "Total for 1 unit €1,199.00"),
+    ):
+        text = await text_of(shop, path)
+        holds(text, "Camera", "Price each, at most €1,199.00", total)
+        holds(text, "Minimum number of reservations 45", "You pay nothing before the contract.")
+        holds(text, "The seller is known after the contract")
+    assert "Units 1" not in await text_of(shop, earlier), "an early letter does not tell them"
+
+
+async def test_an_offer_says_what_it_binds_to(url: str, shop: Storefront) -> None:
+    await write(url, auction())
+    path = f"/counter-offer/{LINKS.token('counter-offer', 'a-1', 's')}"
+    text = await text_of(shop, path)
+    holds(text, "What you agree to", "you deliver to everyone who reserved, at this price")
+
+
+# --- what is left --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stops", "most", "hint", "problem"),
+    [
+        (True, 38, "38 left: the group closes at its goal.", "38 left now: order at most 38"),
+        (False, 100, "At most 100 in one order.", "at most 100"),
+    ],
+)
+async def test_units_above_what_is_left_are_caught_in_the_form(
+    url: str, shop: Storefront, stops: bool, most: int, hint: str, problem: str
+) -> None:
+    await write(url, group(stop_at_number=stops), state(62))
+    answer = await shop.ask("GET", ORDER, "192.0.2.1")
+    assert f'min="1" max="{most}"' in answer.text
+    holds(plain(answer.text), hint)
+    form = {"quantity": str(most + 1), "email": "bo@people.example"}
+    holds(await text_of(shop, ORDER, 422, form=form), problem)
+    assert not shop.sent
+    await text_of(shop, ORDER, 303, form=form | {"quantity": str(most)})
+    assert [each.quantity for _, each in shop.sent if hasattr(each, "quantity")] == [most]
+
+
+async def test_a_reservation_above_the_limit_is_caught_in_the_form(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, auction())
+    answer = await shop.ask("GET", "/auctions/a-1", "192.0.2.1")
+    assert 'min="1" max="8"' in answer.text
+    form = {"quantity": "9", "email": "bo@people.example"}
+    holds(await text_of(shop, "/auctions/a-1/apply", 422, form=form), "at most 8")
+
+
+# --- goals ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "quantity", "goal"),
+    [
+        ({}, 10, "20 more units bring: 5% off"),
+        ({}, 59, "1 more unit brings: €5.00 off each"),
+        ({}, 62, "38 more units and the goal is reached"),
+        ({}, 100, "The goal and all steps are reached"),
+        ({"number_of_products": 30}, 10, "20 more units and the goal is reached: 5% off"),
+        (
+            {"number_of_products": 20},
+            20,
+            "The goal is reached. 10 more units bring: 5% off",
+        ),
+        ({"if_incomplete": "none"}, 62, "38 more units and the goal is reached: €5.00 off each"),
+        ({"favor": {}}, 99, "1 more unit and the goal is reached"),
+        ({"favor": {}}, 100, "The goal is reached"),
+        (
+            {"favor": {"tiers": ({"from_value": 100_000, "gift": "a cup"},)}},
+            20,
+            "€160.00 more in orders bring: a gift: a cup",
+        ),
+    ],
+)
+async def test_the_page_the_list_and_the_frame_name_one_and_the_same_goal(
+    url: str, shop: Storefront, terms: dict[str, Any], quantity: int, goal: str
+) -> None:
+    await write(url, group(**terms), state(quantity))
+    for path in ("/groups/g-1", "/", "/groups/g-1/embed", manage()):
+        answer = await shop.ask("GET", path, "192.0.2.1")
+        found = re.findall(r'<(p|span) class="go[ "][^>]*>(.*?)</\1>', answer.text)
+        assert [unescape(text) for _, text in found] == [goal], path
+    answer = await shop.ask("GET", "/groups/g-1", "192.0.2.1")
+    described = re.search(r'name="description" content="([^"]*)"', answer.text)
+    assert described
+    assert f"{goal}." in unescape(described[1])
+
+
+async def test_a_group_that_has_ended_has_no_goal_to_reach(url: str, shop: Storefront) -> None:
+    await write(url, group(), state(62, status="elapsed", closed_at=NOW))
+    for path in ("/groups/g-1", "/groups/g-1/embed", manage()):
+        answer = await shop.ask("GET", path, "192.0.2.1")
+        assert not re.search(r'class="go[ "]', answer.text)
+
+
+async def test_a_goal_below_the_first_step_is_warned_of_and_taken_if_it_is_meant(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, definition())
+    form = {"number": "29", "days": "7", "email": "bo@people.example"}
+    text = await text_of(shop, "/definitions/d-1/start", 422, form=form)
+    holds(text, "The first step (5% off) begins at 30 units, above your goal.")
+    holds(text, "Start the group with this goal all the same")
+    assert not shop.sent
+    await text_of(shop, "/definitions/d-1/start", 303, form=form | {"anyway": "yes"})
+    assert shop.sent
+    shop.sent.clear()
+    await text_of(shop, "/definitions/d-1/start", 303, form=form | {"number": "30"})
+    assert shop.sent
+
+
+# --- what is paid --------------------------------------------------------------------------------
+
+
+def manage() -> str:
+    return f"/groups/g-1/manage/{LINKS.token('group', 'g-1', 'ada')}"
+
+
+def payer(member: str) -> str:
+    return LINKS.token("payer", "g-1", member, "")
+
+
+MONEY: Sequence[Message] = (
+    group(),
+    state(6),
+    *(row("bob", 1), row("carl", 2), row("dora", 3)),
+    by_card("bob", "succeeded"),
+    by_card("carl", "authorised"),
+    by_card("dora", "pending", page="https://pay.example/1"),
+    by_card("eve", "pending"),
+)
+
+
+@pytest.mark.parametrize(
+    ("member", "title"),
+    [("bob", "Paid"), ("carl", "Reserved on your card"), ("dora", "Unpaid"), ("eve", "Unpaid")],
+)
+async def test_pages_say_whether_an_order_is_paid(
+    url: str, shop: Storefront, member: str, title: str
+) -> None:
+    await write(url, *MONEY)
+    own = f"/groups/g-1/order/{LINKS.token('order', 'g-1', member)}"
+    for path in (
+        f"/groups/g-1/payments/{payer(member)}",
+        f"{ORDER}/done?payments={payer(member)}",
+        own,
+    ):
+        answer = await shop.ask("GET", path, "192.0.2.1")
+        assert re.findall(r'<p class="title">([^<]*)', answer.text) == [title], path
+        assert ("https://pay.example/1" in answer.text) == (member == "dora"), path
+
+
+async def test_the_organizer_sees_who_has_paid_and_how_many_orders_wait(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, *MONEY)
+    text = await text_of(shop, manage())
+    holds(text, "bob 1 €42.00 Paid", "carl 2 €84.00 Reserved on card", "dora 3 €126.00 Unpaid")
+    holds(text, "2 orders by card wait for their payment, and do not count yet.")
+    await write(url, by_card("eve", "authorised", version=2))
+    holds(await text_of(shop, manage()), "1 order by card waits for its payment")
+
+
+async def test_where_the_shop_is_paid_what_counts_is_paid(url: str, shop: Storefront) -> None:
+    await write(url, group(payment={"method": "shop"}), state(1), row("bob", 1), row("carl", 0))
+    text = await text_of(shop, manage())
+    holds(text, "bob 1 €42.00 Paid", "carl 0 €0.00")
+    assert text.count("Paid") == 1
+
+
+async def test_where_the_organizer_pays_no_buyer_is_said_to_owe_anything(
+    url: str, shop: Storefront
+) -> None:
+    await write(
+        url, group(payment={"scope": "group", "method": "invoice"}), state(1), row("bob", 1)
+    )
+    text = await text_of(shop, manage())
+    assert "Unpaid" not in text
+    assert "Payment" not in text.partition("Purchases")[2].partition("First order")[0]
+    done = await text_of(shop, f"{ORDER}/done?payments={payer('bob')}")
+    assert "Unpaid" not in done
+    holds(done, "the organizer pays for the group")
+
+
+async def test_a_payers_link_of_another_group_shows_nothing_here(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, *MONEY)
+    other = LINKS.token("payer", "g-2", "bob", "")
+    answer = await shop.ask("GET", f"{ORDER}/done?payments={other}", "192.0.2.1")
+    assert answer.status >= 400
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+
+async def test_the_home_page_narrows_its_lists_by_links_and_a_form(
+    url: str, shop: Storefront
+) -> None:
+    hidden = {"product": {"name": "Hidden", "category": "Hidden"}, "visibility": "unlisted"}
+    await write(
+        url,
+        SHOP,
+        group(),
+        state(82),
+        group(group_id="g-2", product={"name": "Lamp"}, unit_price=900, shop_id="other"),
+        group(group_id="g-3", **hidden),
+        auction(),
+    )
+    text = await text_of(shop, "/")
+    holds(
+        text, "Group purchases 2 in all", "Counter auctions 1 in all", "Tea & more", "Corner Shop"
+    )
+    assert "Hidden" not in text
+    for query, names in (
+        ("category=Tea+%26+more", {"Sencha"}),
+        ("tag=organic", {"Sencha"}),
+        ("shop=other", {"Lamp"}),
+        ("only=nearly", {"Sencha"}),
+        ("only=ending", {"Camera"}),
+        ("price_max=10&currency=EUR", {"Lamp"}),
+        ("price_min=10&currency=EUR&sort=nearest", {"Sencha", "Camera"}),
+        ("category=Hidden", set()),
+        ("q=lamp&tag=organic", set()),
+        ("q=sencha&tag=organic&only=nearly", {"Sencha"}),
+    ):
+        answer = await shop.ask("GET", f"/?{query}", "192.0.2.1")
+        found = set(re.findall(r"<h3><a [^>]*><bdi>(\w+)", answer.text))
+        assert found == names, query
+        assert 'href="/"' in answer.text
+    holds(await text_of(shop, "/?category=Hidden"), "Nothing fits all of that right now.")
+    holds(await text_of(shop, "/?price_max=ten&currency=EUR"), "Give an amount such as")
+
+
+async def test_a_time_left_is_red_only_in_the_last_hour(url: str, shop: Storefront) -> None:
+    await write(
+        url,
+        group(closes_at=NOW + timedelta(minutes=59)),
+        group(group_id="g-2", closes_at=NOW + timedelta(minutes=70)),
+    )
+    page = (await shop.ask("GET", "/", "192.0.2.1")).text
+    assert re.findall(r'<time( class="soon")? datetime="[^"]*" data-left', page) == [
+        ' class="soon"',
+        "",
+    ]
+
+
+async def test_an_empty_home_page_says_one_thing_and_shows_an_admin_what_to_do_first(
+    url: str, shop: Storefront
+) -> None:
+    text = await text_of(shop, "/")
+    holds(text, "Nothing is running right now, and no shop offers a product to start with.")
+    assert "What to do first" not in text
+    assert "No auction is running" not in text
+    signed_in = await shop.ask(
+        "POST",
+        "/todo/sign-in",
+        "192.0.2.1",
+        headers={"origin": "https://shop.example"},
+        form={"key": ADMIN_KEY},
+    )
+    cookie = signed_in.headers["set-cookie"].partition(";")[0]
+    answer = await shop.ask("GET", "/", "192.0.2.1", headers={"cookie": cookie})
+    holds(plain(answer.text), "What to do first")
+    steps = answer.text.partition('id="first"')[2].partition("</ol>")[0]
+    paths = re.findall(r'href="([^"]+)"', steps)
+    assert len(paths) >= 4
+    for path in paths:
+        assert (await shop.ask("GET", path, "192.0.2.1")).status == 200
+    await write(url, definition())
+    later = await shop.ask("GET", "/?lang=en", "192.0.2.1", headers={"cookie": cookie})
+    assert "What to do first" not in later.text
+
+
+async def test_the_api_takes_the_same_filters_and_counts(url: str, shop: Storefront) -> None:
+    await write(url, group(), state(82), auction(), definition())
+    for path, count in (
+        ("group-purchases?category=Tea%20%26%20more&tag=ORGANIC&nearly_there=true", 1),
+        ("group-purchases?shop_id=corner&currency=EUR&price_min=1&price_max=4200", 1),
+        ("group-purchases?closes_by=2020-01-01T00:00:00Z", 0),
+        ("auctions?nearly_there=false&currency=EUR", 1),
+        ("auctions?category=Tea", 0),
+        ("definitions?shop_id=corner&currency=EUR", 1),
+        ("definitions?shop_id=other", 0),
+    ):
+        answer = await shop.ask("GET", f"/api/v1/{path}", "192.0.2.1")
+        assert answer.status == 200, answer.text
+        told = (len(answer.json["items"]), answer.json["count"], answer.json["is_count_exact"])
+        assert told == (count, count, True), path
+    answer = await shop.ask("GET", "/api/v1/auctions?price_max=5", "192.0.2.1")
+    assert answer.status == 422
+    assert answer.json["problems"][0]["field"] == "currency"
