@@ -17,9 +17,7 @@ from schemas.payments import Payment
 from schemas.shops import Shop
 from tests.storefront import test_read_model
 from tests.storefront.pages_app import ADMIN_KEY, SECRET, Storefront, storefront_on
-from tests.storefront.test_read_model import migrated, url, write
-
-__all__ = ["migrated", "url"]
+from tests.storefront.test_read_model import write
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
