@@ -19,19 +19,9 @@ from schemas.parts import Message, Problem
 from schemas.people import Person
 from services.storefront.commands.sender import Sender
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
-from tests.storefront.test_read_model import (
-    auction,
-    definition,
-    group,
-    migrated,
-    state,
-    url,
-    write,
-)
+from tests.storefront.test_read_model import auction, definition, group, state, write
 from tests.storefront.test_todos import CLIENT, NOW, key_of, letter_of, task
 from tests.storefront.test_two_visitors import ADMINS, WALKS, A, filled
-
-__all__ = ["migrated", "url"]
 
 SHOP, SHOP_KEY = key_of("shop-0")
 SELLER, SELLER_KEY = key_of("seller-1", "seller")

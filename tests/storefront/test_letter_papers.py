@@ -20,9 +20,8 @@ from tests.rules.paper_samples import ISSUER
 from tests.rules.payment_world import GROUP, World
 from tests.storefront.pages_app import SECRET
 from tests.storefront.payer_pages import payer_pages
-from tests.storefront.test_read_model import migrated, url, write
+from tests.storefront.test_read_model import write
 
-__all__ = ["migrated", "url"]
 NAME = "Ann Äpfel"
 #: A person without a shop's id: papers have a pseudonym of it.
 MAILBOX = "m-0123456789abcdef01234567"

@@ -19,10 +19,8 @@ from services.storefront.readmodel.database import Questions
 from services.storefront.readmodel.reader import Reader
 from tests.storefront.pages_app import PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_people import person, row
-from tests.storefront.test_read_model import auction, group, migrated, reader, url, write
+from tests.storefront.test_read_model import auction, group, write
 from tests.storefront.test_two_visitors import NOW, A, B, facts
-
-__all__ = ["migrated", "reader", "url"]
 
 ANN = "ann@people.example"
 OPEN = {"opens_at": NOW - timedelta(days=1), "closes_at": NOW + timedelta(days=7)}

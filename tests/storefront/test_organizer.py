@@ -17,10 +17,8 @@ from schemas.parts import Message
 from services.storefront.commands.group_messages import plain
 from tests.storefront.pages_app import ADMIN_KEY, Answer, Storefront, storefront_on
 from tests.storefront.test_people import person, row
-from tests.storefront.test_read_model import TOPIC_OF, group, migrated, url, write
+from tests.storefront.test_read_model import TOPIC_OF, group, write
 from tests.storefront.test_two_visitors import LINKS, NOW, SHARED, A, facts, payment
-
-__all__ = ["migrated", "url"]
 
 OPEN = {"opens_at": NOW - timedelta(days=1), "closes_at": NOW + timedelta(days=7)}
 TOKEN = LINKS.token("group", "g-001", "m-org")

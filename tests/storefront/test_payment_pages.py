@@ -11,9 +11,8 @@ from tests.printed import read_svgs
 from tests.rules.paper_samples import IN_JAPAN, ISSUER, credit, group, payment, received
 from tests.storefront.pages_app import storefront_on
 from tests.storefront.payer_pages import PayerPages, payer_pages
-from tests.storefront.test_read_model import migrated, reader, url, write
+from tests.storefront.test_read_model import write
 
-__all__ = ["migrated", "reader", "url"]
 REFERENCE = creditor_reference(payment().number or "") or "?"
 
 
