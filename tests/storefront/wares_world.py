@@ -112,7 +112,9 @@ def seller(**fields: Any) -> Seller:
         "standings": (good,),
         "standing": "good",
     }
-    return Seller.model_validate(said | CONTACT | {"email": "hi@nord.example"} | fields)
+    return Seller.model_validate(
+        said | CONTACT | {"email": "hi@nord.example", "order_link": ORDER_LINK} | fields
+    )
 
 
 PRODUCT: dict[str, Any] = {
@@ -224,7 +226,9 @@ KEYS: list[Message] = [
 ]
 WORLD: list[Message] = [
     *(*IMAGES, *KEYS, shop(), seller(), definition(), *group(), auction(), *contract()),
-    seller(seller_id="s-new", standing="pending", standings=({"standing": "pending", "since": NOW},)),
+    seller(
+        seller_id="s-new", standing="pending", standings=({"standing": "pending", "since": NOW},)
+    ),
 ]
 
 
