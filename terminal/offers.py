@@ -12,15 +12,32 @@ from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import Mistake, mistakes, money, print_json, say, when
 from terminal.descriptions import of_condition, of_count, verdict_in_words
-from terminal.options import AsJson, Currency, Once, Price, Product, ProductId, Url, given, moment
+from terminal.images import product_of, with_images
+from terminal.options import (
+    PRODUCT_BY,
+    AsJson,
+    Category,
+    Currency,
+    Description,
+    DescriptionFile,
+    Images,
+    Once,
+    Price,
+    Product,
+    ProductId,
+    ProductPage,
+    Tags,
+    Url,
+    given,
+    moment,
+)
 
 SAID_BY = {
     "auction_id": "AUCTION",
     "seller_id": "--seller",
     "minimum_reservations": "--minimum",
     "unit_price": "--price",
-    "product": "--product",
-    "product.id": "--product-id",
+    **PRODUCT_BY,
     "currency": "--currency",
     "minimum_step": "--step",
     "quantity_max_per_applicant": "--most-for-one",
@@ -54,6 +71,12 @@ def offer(
     ] = None,
     product: Product = None,
     product_id: ProductId = None,
+    description: Description = None,
+    description_file: DescriptionFile = None,
+    product_url: ProductPage = None,
+    image: Images = None,
+    category: Category = None,
+    tag: Tags = None,
     currency: Currency = None,
     closes_at: Annotated[str | None, typer.Option(help=f"End of a new auction, {RFC_3339}")] = None,
     closes_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
@@ -83,7 +106,9 @@ def offer(
     now = datetime.now(UTC)
     fields = {
         "seller_id": seller,
-        "product": {"name": product, "id": product_id},
+        "product": product_of(
+            product, product_id, description, description_file, product_url, image, category, tag
+        ),
         "minimum_reservations": minimum,
         "unit_price": price,
         "currency": currency,
@@ -126,7 +151,7 @@ def _body(api: Api, auction: str | None, fields: dict[str, Any]) -> dict[str, An
         for name in ("unit_price", "minimum_step")
         if name in fields
     }
-    return fields | amounts
+    return with_images(api, fields | amounts)
 
 
 def check_counter(fields: dict[str, Any]) -> None:

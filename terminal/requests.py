@@ -15,19 +15,27 @@ from terminal.amounts import terms
 from terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
 from terminal.console import mistakes, money, print_json, say, when
 from terminal.descriptions import of_ladder
+from terminal.images import product_of, with_images
 from terminal.member_lists import members_in
 from terminal.options import (
+    PRODUCT_BY,
     AsJson,
+    Category,
     Currency,
+    Description,
+    DescriptionFile,
     FavorScope,
     File,
     IfIncomplete,
+    Images,
     Method,
     Once,
     PaymentScope,
     Price,
     Product,
     ProductId,
+    ProductPage,
+    Tags,
     Tiers,
     Url,
     draft,
@@ -44,8 +52,7 @@ ASKED_BY = {
     "organizer": "--organizer",
     "organizer.email": "--email",
     "number_of_products": "--number",
-    "product": "--product",
-    "product.id": "--product-id",
+    **PRODUCT_BY,
     "unit_price": "--price",
     "currency": "--currency",
     "favor": "--tier",
@@ -93,6 +100,12 @@ def request(
     definition: Annotated[str | None, typer.Option(help="Take this definition's terms.")] = None,
     product: Product = None,
     product_id: ProductId = None,
+    description: Description = None,
+    description_file: DescriptionFile = None,
+    product_url: ProductPage = None,
+    image: Images = None,
+    category: Category = None,
+    tag: Tags = None,
     number: Annotated[int | None, typer.Option(help="Number of products to reach.")] = None,
     price: Price = None,
     currency: Currency = None,
@@ -130,7 +143,9 @@ def request(
     options = {
         "definition_id": definition,
         "organizer": {"id": organizer, "email": email},
-        "product": {"name": product, "id": product_id},
+        "product": product_of(
+            product, product_id, description, description_file, product_url, image, category, tag
+        ),
         "number_of_products": number,
         "opens_at": time_of(opens_at),
         "closes_at": ends,
@@ -145,7 +160,7 @@ def request(
     if listed := _members(member, members_file):
         body["members"] = [*body.get("members", ()), *listed]
     with connected(url, as_json=as_json, patience=timeout) as api:
-        asked = _ask(api, body, once_of(once), _instead(closes_in, ends))
+        asked = _ask(api, with_images(api, body), once_of(once), _instead(closes_in, ends))
     _print(asked, body if price or tier else {}, as_json)
 
 
