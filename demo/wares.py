@@ -12,7 +12,7 @@ from PIL import ImageDraw
 from schemas.images import Image
 from schemas.parts import Product
 from schemas.shops import Shop
-from services.storefront.rules.pictures import encoded
+from services.storefront.wares.pictures import encoded
 
 SIZE = (1_200, 800)
 SHOP_ID = "leaf-and-cup"

@@ -54,6 +54,15 @@ OPENING = (
 
 
 SellerId = Annotated[str | None, typer.Option(help="The seller's id; needs the admin's key.")]
+AuctionId = Annotated[
+    str | None, typer.Argument(help="The auction's id; without it, an auction opens.")
+]
+Step = Annotated[
+    str | None,
+    typer.Option(
+        help="Smallest price cut of an offer, such as 0.50; default: the smallest possible."
+    ),
+]
 MostForOne = Annotated[
     int | None, typer.Option(help="Most units that one buyer may reserve; default 100.")
 ]
@@ -61,9 +70,7 @@ MostForOne = Annotated[
 
 @mistakes()
 def offer(
-    auction: Annotated[
-        str | None, typer.Argument(help="The auction's id; without it, an auction opens.")
-    ] = None,
+    auction: AuctionId = None,
     seller: SellerId = None,
     price: Price = None,
     minimum: Annotated[
@@ -84,12 +91,7 @@ def offer(
         str | None, typer.Option(help="When others are invited; default: after 3/4 of the time.")
     ] = None,
     invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
-    step: Annotated[
-        str | None,
-        typer.Option(
-            help="Smallest price cut of an offer, such as 0.50; default: the smallest possible."
-        ),
-    ] = None,
+    step: Step = None,
     most_for_one: MostForOne = None,
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw the auction; for its opener.")

@@ -140,28 +140,26 @@ def request(
         return
     fields = file_fields(file)
     ends = moment("--closes-at", closes_at, "--closes-in", closes_in, datetime.now(UTC))
-    options = {
-        "definition_id": definition,
-        "organizer": {"id": organizer, "email": email},
-        "product": product_of(
-            product, product_id, description, description_file, product_url, image, category, tag
-        ),
-        "number_of_products": number,
-        "opens_at": time_of(opens_at),
-        "closes_at": ends,
-        "grace_seconds": grace_seconds,
-        "stop_at_number": stop_at_number,
-        "payment": {"scope": scope, "method": method},
-        "if_incomplete": if_incomplete,
-        "visibility": "unlisted" if unlisted else None,
-        "sources": source or None,
-    } | terms(fields, currency, price, tier, favor_scope)
+    said = (product, product_id, description, description_file, product_url, image, category, tag)
+    options = (
+        {"definition_id": definition, "organizer": {"id": organizer, "email": email}}
+        | {"product": product_of(*said), "number_of_products": number}
+        | {"opens_at": time_of(opens_at), "closes_at": ends, "grace_seconds": grace_seconds}
+        | {"payment": {"scope": scope, "method": method}, "if_incomplete": if_incomplete}
+        | {"visibility": "unlisted" if unlisted else None, "sources": source or None}
+        | {"stop_at_number": stop_at_number}
+        | terms(fields, currency, price, tier, favor_scope)
+    )
     body = draft(fields, options)
-    if listed := _members(member, members_file):
-        body["members"] = [*body.get("members", ()), *listed]
+    body |= _listed(body, _members(member, members_file))
     with connected(url, as_json=as_json, patience=timeout) as api:
         asked = _ask(api, with_images(api, body), once_of(once), _instead(closes_in, ends))
     _print(asked, body if price or tier else {}, as_json)
+
+
+def _listed(body: dict[str, Any], members: list[dict[str, Any]]) -> dict[str, Any]:
+    """The members of a body, and more."""
+    return {"members": [*body.get("members", ()), *members]} if members else {}
 
 
 def _instead(closes_in: str | None, ends: str | None) -> str:

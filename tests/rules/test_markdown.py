@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.storefront.rules.markdown import html_of
+from services.storefront.wares.markdown import html_of
 
 REL = 'rel="nofollow ugc noopener"'
 

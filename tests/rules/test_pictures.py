@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from schemas.images import IMAGE_BYTES_MAX, IMAGE_SIDE_MAX
-from services.storefront.rules.pictures import PictureError, Trouble, encoded, thumbnail
+from services.storefront.wares.pictures import PictureError, Trouble, encoded, thumbnail
 
 
 def file_of(picture: Image.Image, form: str, **options: Any) -> bytes:

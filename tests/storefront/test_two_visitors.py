@@ -25,7 +25,7 @@ from schemas.payments import Payment
 from schemas.shops import Shop
 from services.storefront.access.callers import COOKIE, digest_of
 from services.storefront.access.rates import Count, Rates
-from services.storefront.rules.pictures import encoded
+from services.storefront.wares.pictures import encoded
 from tests.storefront.pages_app import (
     ADMIN_KEY,
     PAGE_URL,

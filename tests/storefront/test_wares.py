@@ -11,7 +11,7 @@ import pytest
 from schemas.auctions import AuctionOpened, SellerDescribed
 from schemas.groups import GroupPurchaseRequested
 from schemas.shops import Shop
-from services.storefront.rules.pictures import FILE_BYTES_MAX
+from services.storefront.wares.pictures import FILE_BYTES_MAX
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront
 from tests.storefront.test_read_model import migrated, url, write
 from tests.storefront.wares_world import (

@@ -11,7 +11,7 @@ from services.storefront.commands.auctions import Offered, Reserved
 from services.storefront.commands.groups import Asked
 from services.storefront.commands.orders import Ordered
 from services.storefront.commands.sellers import Registered
-from services.storefront.rules.pictures import Picture
+from services.storefront.wares.pictures import Picture
 from services.storefront.web.shop import Shop
 
 
