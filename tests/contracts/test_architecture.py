@@ -100,6 +100,13 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
         yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
+def is_pure_library(name: str) -> bool:
+    """Whether what is imported is of the standard library, and a function of its arguments."""
+    root = name.split(".", maxsplit=1)[0]
+    is_impure = root in IMPURE and not name.startswith("urllib.parse.")
+    return root in sys.stdlib_module_names and not is_impure
+
+
 def is_pure(path: Path) -> bool:
     """Whether a module is a rule, or holds the rows that rules read and write."""
     return "rules" in path.parts or path.name == "rows.py"
@@ -111,8 +118,7 @@ def test_rules_import_only_the_standard_library_schemas_texts_and_rows(service: 
         if not is_pure(path):
             continue
         for line, name in imported(path):
-            root = name.split(".")[0]
-            is_plain = root in sys.stdlib_module_names and root not in IMPURE
+            is_plain = is_pure_library(name)
             ours = ("schemas.", "domain.", "texts.", f"services.{service}.", "runtime.rows.")
             assert is_plain or f"{name}.".startswith(ours) or name == f"services.{service}", (
                 f"{in_repository(path)}:{line}: {name}; rules get all they need as arguments"
@@ -123,7 +129,7 @@ def test_domain_imports_only_the_standard_library_and_three_pure_libraries() -> 
     for path in python("domain"):
         for line, name in imported(path):
             root = name.split(".")[0]
-            is_plain = root in sys.stdlib_module_names and root not in IMPURE
+            is_plain = is_pure_library(name)
             assert is_plain or root in {"babel", "domain", "icalendar", "idna"}, (
                 f"{in_repository(path)}:{line}: {name}; domain is arithmetic on its arguments"
             )
