@@ -65,11 +65,11 @@ class Links:
         ``confirm-application`` and ``application``, by which it is taken back (auction_id,
         application_id), of ``confirm-order`` (group_id, member_id, source, order_id, quantity,
         until when), of ``counter-offer`` (auction_id, seller_id), of ``request``
-        (request_id), of ``group``, its organizer's (group_id, recipient_id), of ``order``
+        (request_id), of ``group``, its organizer's (group_id, the organizer's id), of ``order``
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
-        id, the one order that it is about or empty for all, see ``ANOTHER_S``), of ``seller``,
-        by which a seller signs in (seller_id, the letter's mailbox), of ``session``, a browser that signed in (seller_id, key_id, a random id of
-        the session)."""
+        id, the one order that it is about or empty for all, see ``ANOTHER_S``), of ``seller``, by
+        which a seller signs in (seller_id, the letter's mailbox), of ``session``, a browser that
+        signed in (seller_id, key_id or the mailbox, a random id of the session)."""
         return str(self._serializer(purpose).dumps(what))
 
     def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:
