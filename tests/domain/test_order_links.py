@@ -11,7 +11,7 @@ CART = "https://shop.example/cart?product={product_id}&note={group_id}"
     ("template", "group_id", "product_id", "link"),
     [
         (CART, "GB7Q2", "beans", "https://shop.example/cart?product=beans&note=GB7Q2"),
-        (CART, "GB7Q2", None, "https://shop.example/cart?product=&note=GB7Q2"),
+        (CART, "GB7Q2", None, None),
         ("https://shop.example/{group_id}", "GB7Q2", "beans", "https://shop.example/GB7Q2"),
         ("https://shop.example/", "GB7Q2", "beans", "https://shop.example/"),
         ("https://s.example/{group_id}?g={group_id}", "G", None, "https://s.example/G?g=G"),
@@ -32,6 +32,6 @@ CART = "https://shop.example/cart?product={product_id}&note={group_id}"
     ],
 )
 def test_each_place_gets_its_id_percent_encoded(
-    template: str, group_id: str, product_id: str | None, link: str
+    template: str, group_id: str, product_id: str | None, link: str | None
 ) -> None:
     assert filled(template, group_id, product_id) == link

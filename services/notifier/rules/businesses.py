@@ -60,7 +60,7 @@ def order_link(notice: Notice, of: Shop | Seller) -> str | None:
         return None
     product_id = says.product.id if says.product is not None else None
     link = filled(of.order_link, says.group_id, product_id)
-    return link if _URL.fullmatch(link) else None
+    return link if link is not None and _URL.fullmatch(link) else None
 
 
 def name_of(of: Shop | Seller) -> str:
