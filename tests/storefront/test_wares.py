@@ -13,7 +13,7 @@ from schemas.groups import GroupPurchaseRequested
 from schemas.shops import Shop
 from services.storefront.wares.pictures import FILE_BYTES_MAX
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront
-from tests.storefront.test_read_model import migrated, url, write
+from tests.storefront.test_read_model import write
 from tests.storefront.wares_world import (
     CONTACT,
     CUP,
@@ -28,8 +28,6 @@ from tests.storefront.wares_world import (
     shop,
     shop_on,
 )
-
-__all__ = ["migrated", "url"]
 
 CLIENT = "192.0.2.1"
 V1 = "/api/v1"

@@ -13,9 +13,10 @@ from papers.issuer import Issuer
 from schemas.payments import Payment
 from services.storefront.pages.visits import asset_bytes
 from tests.rules.paper_samples import IN_JAPAN, ISSUER, credit, group, payment, received
+from tests.storefront.conftest import migrated, url
 from tests.storefront.pages_app import PAGE_URL
 from tests.storefront.payer_pages import payer_pages
-from tests.storefront.test_read_model import migrated, url, write
+from tests.storefront.test_read_model import write
 from tests.system.browser import browser, window
 
 __all__ = ["migrated", "url"]
