@@ -15,8 +15,13 @@ from services.storefront.web.shop import shop_of
 from texts.words import CREDENTIALS
 
 router = APIRouter(include_in_schema=False)
-#: Where each kind of key leads.
-HOMES: Final[dict[Kind, str]] = {"seller": "/seller", "shop": "/todo", "admin": "/admin"}
+#: The pages that each kind of key opens, with all below them; the first is where it leads.
+PLACES: Final[dict[Kind, tuple[str, ...]]] = {
+    "seller": ("/seller",),
+    "shop": ("/todo",),
+    "admin": ("/admin",),
+}
+HOMES: Final = {kind: places[0] for kind, places in PLACES.items()}
 
 
 class NotSignedIn(NoCredential):
@@ -58,18 +63,19 @@ def sign_in_page(
     )
 
 
-def _next(request: Request) -> str:
-    """The page that was asked for, if it is on a desk, among tasks, or the admin's."""
+def _next(request: Request, *kinds: Kind) -> str:
+    """The page that was asked for, if a key of one of these kinds opens it; else empty."""
     then = request.query_params.get("next", "")
-    is_ours = any(then == home or then.startswith(f"{home}/") for home in HOMES.values())
-    return then if is_ours and "\\" not in then and then.isprintable() else ""
+    places = [place for kind in kinds for place in PLACES[kind]]
+    opens = any(then == place or then.startswith(f"{place}/") for place in places)
+    return then if opens and "\\" not in then and then.isprintable() else ""
 
 
 @router.get("/sign-in")
 async def show(request: Request) -> Response:
     """The form; ``next`` is where to go once signed in."""
     visit = Visit.of(request)
-    return sign_in_page(request, visit, Form(visit), _next(request))
+    return sign_in_page(request, visit, Form(visit), _next(request, *PLACES))
 
 
 @router.post("/sign-in")
@@ -79,10 +85,9 @@ async def sign_in(request: Request) -> Response:
     form = await Form.of(request, visit)
     actor = await _holder_of_key(request, form)
     if actor is None:
-        return sign_in_page(request, visit, form, _next(request), status=422)
-    then, home = _next(request), HOMES[actor.kind]
-    fits = then == home or then.startswith(f"{home}/")
-    return await with_session(request, RedirectResponse(then if fits else home, 303), actor)
+        return sign_in_page(request, visit, form, _next(request, *PLACES), status=422)
+    then = _next(request, actor.kind) or HOMES[actor.kind]
+    return await with_session(request, RedirectResponse(then, 303), actor)
 
 
 @router.post("/sign-out")
@@ -107,7 +112,7 @@ async def _holder_of_key(request: Request, form: Form) -> Actor | None:
     shop = shop_of(request)
     await shop.rates.count("sign-ins", visitor(request).client)
     try:
-        return await shop.access.sign_in(request, key, *HOMES)
+        return await shop.access.sign_in(request, key, *PLACES)
     except NoCredential:
         form.wrong("key", ProblemCode.NOT_A_VALID_KEY)
         return None
