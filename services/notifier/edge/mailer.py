@@ -19,6 +19,7 @@ from runtime.links import Links
 from runtime.masking import without_addresses
 from runtime.private_files import MAKE_A_SECRET, weakness_of
 from runtime.settings import Settings, read_settings
+from schemas.letters import Notice
 from schemas.reasons import LetterReply
 from services.notifier import rows
 from services.notifier.edge.connections import Mailer, Reply
