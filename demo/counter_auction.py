@@ -8,6 +8,7 @@ from rich.table import Table
 
 from demo.pages import OpenPage
 from demo.telling import Teller, check, check_rose, euros, some_of
+from demo.wares import CAMERA, business_of
 from schemas.auctions import (
     ApplicationConfirmed,
     Applied,
@@ -17,10 +18,9 @@ from schemas.auctions import (
     SellerRegistered,
 )
 from schemas.orders import OrderPaid
-from schemas.parts import Contact, Product
+from schemas.parts import Contact
 
 AUCTION = "cameras-2026"
-CAMERA = Product(id="gr-iv", name="Ricoh GR IV camera")
 #: The first opens the auction.
 SELLERS = ("nord", "sato", "west", "east")
 #: Registered, but approved by nobody.
@@ -71,6 +71,7 @@ class CounterAuction:
                     name=f"{seller.title()} Foto",
                     email=f"{seller}@shop.example",
                     registered_at=now,
+                    **business_of(seller),
                 ),
             )
         for seller in SELLERS:

@@ -6,11 +6,11 @@ from typing import Any
 from rich.table import Table
 
 from demo.telling import Teller, check, check_rose, euros, some_of
+from demo.wares import IMAGES, SHOP_ID, TEA, shop
 from schemas.groups import Definition, GroupPurchaseRequested
 from schemas.orders import OrderPaid, OrderReturned
-from schemas.parts import Contact, FavorTerms, Limits, ListedMember, Product, Tier
+from schemas.parts import Contact, FavorTerms, Limits, ListedMember, Tier
 
-TEA = Product(id="tea-1kg", name="Sencha, 1 kg")
 PRICE_CENTS = 2_400
 LADDER = FavorTerms(
     tiers=(
@@ -47,7 +47,7 @@ class GroupPurchases:
         """A shop opens a product to the public."""
         definition = Definition(
             definition_id="tea-2026",
-            shop_id="leaf-and-cup",
+            shop_id=SHOP_ID,
             product=TEA,
             unit_price=PRICE_CENTS,
             currency="EUR",
@@ -55,6 +55,8 @@ class GroupPurchases:
             limits=Limits(number_min=2, number_max=1_000),
             published_at=datetime.now(UTC),
         )
+        await self._stage.send("images", *IMAGES)
+        await self._stage.send("shops", shop())
         await self._stage.send("definitions", definition)
         self._say(f"the shop opens [bold]{TEA.name}[/] for group purchase: 24.00 EUR,")
         self._teller.note("5 % off from 5, 10 % from 30, 15 % from 100")

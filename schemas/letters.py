@@ -339,7 +339,8 @@ NOTICES = Topic(
         "favor_service",
         "payment_service",
         "auction_service",
-        # The letter with a person's links, which no service knows together.
+        # The letter with a person's links, which no service knows together, and what the admin
+        # wants sent again.
         "storefront",
         "terminal",
     ),

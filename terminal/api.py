@@ -197,6 +197,18 @@ class Api:
         answer = self._send(request, again or "repeat it, which does no harm")
         return self._answer(answer, {**ONCE, **(said_by or {})})
 
+    def put(self, path: str, body: Any, said_by: Mapping[str, str] | None = None) -> Answer:
+        """Replace what stands at a path. ``said_by`` maps fields to options, for problems."""
+        headers = self.place.headers
+        request = self._client.build_request("PUT", path, json=body, headers=headers)
+        return self._answer(self._send(request, "repeat it, which does no harm"), said_by or {})
+
+    def upload(self, path: str, file: bytes) -> Answer:
+        """Send a file."""
+        headers = self.place.headers | {"Content-Type": "application/octet-stream"}
+        request = self._client.build_request("POST", path, content=file, headers=headers)
+        return self._answer(self._send(request, "repeat it, which does no harm"), {})
+
     def until(
         self, path: str, holds: Callable[[Any], bool], late: str, key: str | None = None
     ) -> Any:

@@ -10,18 +10,26 @@ from terminal.answers import shown
 from terminal.api import connected, once_of, segment
 from terminal.console import mistakes, money, print_json, say
 from terminal.descriptions import of_ladder, of_product
+from terminal.images import product_of, with_images
 from terminal.options import (
+    PRODUCT_BY,
     AsJson,
+    Category,
     Currency,
+    Description,
+    DescriptionFile,
     FavorScope,
     File,
     IfIncomplete,
+    Images,
     Methods,
     Once,
     PaymentScope,
     Price,
     Product,
     ProductId,
+    ProductPage,
+    Tags,
     Tiers,
     Url,
     draft,
@@ -31,8 +39,7 @@ from terminal.options import (
 DEFINED_BY = {
     "definition_id": "--id",
     "shop_id": "--shop",
-    "product": "--product",
-    "product.id": "--product-id",
+    **PRODUCT_BY,
     "unit_price": "--price",
     "currency": "--currency",
     "favor": "--tier",
@@ -55,6 +62,12 @@ def define(
     ] = None,
     product: Product = None,
     product_id: ProductId = None,
+    description: Description = None,
+    description_file: DescriptionFile = None,
+    product_url: ProductPage = None,
+    image: Images = None,
+    category: Category = None,
+    tag: Tags = None,
     price: Price = None,
     currency: Currency = None,
     tier: Tiers = None,
@@ -77,7 +90,9 @@ def define(
     options = {
         "definition_id": definition_id,
         "shop_id": shop,
-        "product": {"name": product, "id": product_id},
+        "product": product_of(
+            product, product_id, description, description_file, product_url, image, category, tag
+        ),
         "if_incomplete": if_incomplete,
         "limits": {
             "number_min": number_min,
@@ -90,7 +105,7 @@ def define(
         if withdraw is not None:
             made = api.post(f"/definitions/{segment(withdraw)}/withdrawal").body
         else:
-            body = draft(fields, options)
+            body = with_images(api, draft(fields, options))
             made = api.post("/definitions", body, DEFINED_BY, once=once_of(once)).body
     _print(made, as_json)
 

@@ -12,15 +12,32 @@ from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
 from terminal.console import Mistake, mistakes, money, print_json, say, when
 from terminal.descriptions import of_condition, of_count, verdict_in_words
-from terminal.options import AsJson, Currency, Once, Price, Product, ProductId, Url, given, moment
+from terminal.images import product_of, with_images
+from terminal.options import (
+    PRODUCT_BY,
+    AsJson,
+    Category,
+    Currency,
+    Description,
+    DescriptionFile,
+    Images,
+    Once,
+    Price,
+    Product,
+    ProductId,
+    ProductPage,
+    Tags,
+    Url,
+    given,
+    moment,
+)
 
 SAID_BY = {
     "auction_id": "AUCTION",
     "seller_id": "--seller",
     "minimum_reservations": "--minimum",
     "unit_price": "--price",
-    "product": "--product",
-    "product.id": "--product-id",
+    **PRODUCT_BY,
     "currency": "--currency",
     "minimum_step": "--step",
     "quantity_max_per_applicant": "--most-for-one",
@@ -37,6 +54,15 @@ OPENING = (
 
 
 SellerId = Annotated[str | None, typer.Option(help="The seller's id; needs the admin's key.")]
+AuctionId = Annotated[
+    str | None, typer.Argument(help="The auction's id; without it, an auction opens.")
+]
+Step = Annotated[
+    str | None,
+    typer.Option(
+        help="Smallest price cut of an offer, such as 0.50; default: the smallest possible."
+    ),
+]
 MostForOne = Annotated[
     int | None, typer.Option(help="Most units that one buyer may reserve; default 100.")
 ]
@@ -44,9 +70,7 @@ MostForOne = Annotated[
 
 @mistakes()
 def offer(
-    auction: Annotated[
-        str | None, typer.Argument(help="The auction's id; without it, an auction opens.")
-    ] = None,
+    auction: AuctionId = None,
     seller: SellerId = None,
     price: Price = None,
     minimum: Annotated[
@@ -54,6 +78,12 @@ def offer(
     ] = None,
     product: Product = None,
     product_id: ProductId = None,
+    description: Description = None,
+    description_file: DescriptionFile = None,
+    product_url: ProductPage = None,
+    image: Images = None,
+    category: Category = None,
+    tag: Tags = None,
     currency: Currency = None,
     closes_at: Annotated[str | None, typer.Option(help=f"End of a new auction, {RFC_3339}")] = None,
     closes_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
@@ -61,12 +91,7 @@ def offer(
         str | None, typer.Option(help="When others are invited; default: after 3/4 of the time.")
     ] = None,
     invites_in: Annotated[str | None, typer.Option(help=FROM_NOW)] = None,
-    step: Annotated[
-        str | None,
-        typer.Option(
-            help="Smallest price cut of an offer, such as 0.50; default: the smallest possible."
-        ),
-    ] = None,
+    step: Step = None,
     most_for_one: MostForOne = None,
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw the auction; for its opener.")
@@ -83,7 +108,9 @@ def offer(
     now = datetime.now(UTC)
     fields = {
         "seller_id": seller,
-        "product": {"name": product, "id": product_id},
+        "product": product_of(
+            product, product_id, description, description_file, product_url, image, category, tag
+        ),
         "minimum_reservations": minimum,
         "unit_price": price,
         "currency": currency,
@@ -126,7 +153,7 @@ def _body(api: Api, auction: str | None, fields: dict[str, Any]) -> dict[str, An
         for name in ("unit_price", "minimum_step")
         if name in fields
     }
-    return fields | amounts
+    return with_images(api, fields | amounts)
 
 
 def check_counter(fields: dict[str, Any]) -> None:

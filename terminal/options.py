@@ -57,6 +57,32 @@ Product = Annotated[str | None, typer.Option("--product", help="The product's na
 ProductId = Annotated[
     str | None, typer.Option("--product-id", help="The product's id at the shop.")
 ]
+Description = Annotated[
+    str | None, typer.Option("--description", help="The product's description, in Markdown.")
+]
+DescriptionFile = Annotated[
+    Path | None, typer.Option("--description-file", help="A file with the description.")
+]
+Images = Annotated[
+    list[str] | None,
+    typer.Option("--image", help="A picture's file or its id, repeatable; the first is for lists."),
+]
+ProductPage = Annotated[
+    str | None, typer.Option("--product-url", help="The product's page in the shop.")
+]
+Category = Annotated[str | None, typer.Option("--category", help="The product's category.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag of the product, repeatable.")]
+#: Options by the fields of a product.
+PRODUCT_BY = {
+    "product": "--product",
+    "product.name": "--product",
+    "product.id": "--product-id",
+    "product.description": "--description",
+    "product.url": "--product-url",
+    "product.images": "--image",
+    "product.category": "--category",
+    "product.tags": "--tag",
+}
 Price = Annotated[
     str | None,
     typer.Option("--price", help="Price of one, in the currency: 49 or 49.00."),

@@ -9,6 +9,7 @@ import typer
 from terminal import (
     applications,
     definitions,
+    images,
     invoices,
     keys,
     offers,
@@ -16,6 +17,7 @@ from terminal import (
     payments,
     requests,
     sellers,
+    shops,
     todo,
     typed_values,
 )
@@ -163,6 +165,8 @@ def register(app: typer.Typer) -> None:
     app.command()(offers.offer)
     app.command()(applications.apply)
     app.add_typer(sellers.commands, name="seller")
+    app.add_typer(shops.commands, name="shop")
+    app.add_typer(images.commands, name="image")
     app.add_typer(keys.commands, name="key")
     app.add_typer(invoices.commands, name="invoice")
     app.add_typer(payments.commands, name="payment")

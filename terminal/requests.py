@@ -15,19 +15,27 @@ from terminal.amounts import terms
 from terminal.api import PATIENCE_SECONDS, Api, connected, once_of, segment
 from terminal.console import mistakes, money, print_json, say, when
 from terminal.descriptions import of_ladder
+from terminal.images import product_of, with_images
 from terminal.member_lists import members_in
 from terminal.options import (
+    PRODUCT_BY,
     AsJson,
+    Category,
     Currency,
+    Description,
+    DescriptionFile,
     FavorScope,
     File,
     IfIncomplete,
+    Images,
     Method,
     Once,
     PaymentScope,
     Price,
     Product,
     ProductId,
+    ProductPage,
+    Tags,
     Tiers,
     Url,
     draft,
@@ -44,8 +52,7 @@ ASKED_BY = {
     "organizer": "--organizer",
     "organizer.email": "--email",
     "number_of_products": "--number",
-    "product": "--product",
-    "product.id": "--product-id",
+    **PRODUCT_BY,
     "unit_price": "--price",
     "currency": "--currency",
     "favor": "--tier",
@@ -93,6 +100,12 @@ def request(
     definition: Annotated[str | None, typer.Option(help="Take this definition's terms.")] = None,
     product: Product = None,
     product_id: ProductId = None,
+    description: Description = None,
+    description_file: DescriptionFile = None,
+    product_url: ProductPage = None,
+    image: Images = None,
+    category: Category = None,
+    tag: Tags = None,
     number: Annotated[int | None, typer.Option(help="Number of products to reach.")] = None,
     price: Price = None,
     currency: Currency = None,
@@ -127,26 +140,26 @@ def request(
         return
     fields = file_fields(file)
     ends = moment("--closes-at", closes_at, "--closes-in", closes_in, datetime.now(UTC))
-    options = {
-        "definition_id": definition,
-        "organizer": {"id": organizer, "email": email},
-        "product": {"name": product, "id": product_id},
-        "number_of_products": number,
-        "opens_at": time_of(opens_at),
-        "closes_at": ends,
-        "grace_seconds": grace_seconds,
-        "stop_at_number": stop_at_number,
-        "payment": {"scope": scope, "method": method},
-        "if_incomplete": if_incomplete,
-        "visibility": "unlisted" if unlisted else None,
-        "sources": source or None,
-    } | terms(fields, currency, price, tier, favor_scope)
+    said = (product, product_id, description, description_file, product_url, image, category, tag)
+    options = (
+        {"definition_id": definition, "organizer": {"id": organizer, "email": email}}
+        | {"product": product_of(*said), "number_of_products": number}
+        | {"opens_at": time_of(opens_at), "closes_at": ends, "grace_seconds": grace_seconds}
+        | {"payment": {"scope": scope, "method": method}, "if_incomplete": if_incomplete}
+        | {"visibility": "unlisted" if unlisted else None, "sources": source or None}
+        | {"stop_at_number": stop_at_number}
+        | terms(fields, currency, price, tier, favor_scope)
+    )
     body = draft(fields, options)
-    if listed := _members(member, members_file):
-        body["members"] = [*body.get("members", ()), *listed]
+    body |= _listed(body, _members(member, members_file))
     with connected(url, as_json=as_json, patience=timeout) as api:
-        asked = _ask(api, body, once_of(once), _instead(closes_in, ends))
+        asked = _ask(api, with_images(api, body), once_of(once), _instead(closes_in, ends))
     _print(asked, body if price or tier else {}, as_json)
+
+
+def _listed(body: dict[str, Any], members: list[dict[str, Any]]) -> dict[str, Any]:
+    """The members of a body, and more."""
+    return {"members": [*body.get("members", ()), *members]} if members else {}
 
 
 def _instead(closes_in: str | None, ends: str | None) -> str:

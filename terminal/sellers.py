@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.api.sellers import SellerView
+from schemas.api.sellers import SellerProfile, SellerView
+from terminal import shops
 from terminal.answers import shown
 from terminal.api import connected, once_of, segment
 from terminal.console import cell, mistakes, print_json, print_table, say, table, when
@@ -51,6 +52,39 @@ def register(
         say(f"the key, shown only now: {made['api_key']}")
     else:
         say(f"the key was shown before: `jointbuy key seller {made['seller_id']}` makes a new one")
+
+
+@commands.command("describe")
+@mistakes()
+def describe(
+    seller: SellerId,
+    site: shops.Site = None,
+    order_link: shops.OrderLink = None,
+    logo: shops.Logo = None,
+    address: shops.Postal = None,
+    phone: shops.Phone = None,
+    terms: shops.Terms = None,
+    privacy: shops.Privacy = None,
+    imprint: shops.Imprint = None,
+    delivery: shops.Delivery = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how buyers see a seller. Needs the seller's or the admin's key.
+
+    What no option names stays as it is; an empty text ('') removes it.
+    """
+    options = shops.business_of(
+        site, order_link, logo, address, phone, terms, privacy, imprint, delivery
+    )
+    with connected(url, as_json=as_json) as api:
+        made = shops.changed(api, f"/sellers/{segment(seller)}", (), options)
+    if as_json:
+        print_json(made)
+        return
+    profile = shown(SellerProfile, made)
+    say(f"{profile.seller_id}: {profile.name}, {profile.email}")
+    shops.print_business(profile)
 
 
 @commands.command("approve")

@@ -23,7 +23,7 @@ from schemas.people import Person
 from services.notifier.processor import LETTERS
 from services.notifier.rows import Reply, delivery
 from services.notifier.rules import deliveries
-from services.notifier.rules.staleness import too_late
+from services.notifier.rules.staleness import in_time, too_late
 from services.notifier.rules.verdicts import Verdict
 
 T = datetime(2026, 5, 4, 9, tzinfo=UTC)
@@ -222,6 +222,41 @@ def test_only_a_letter_that_would_mislead_is_too_late(
     says = Says(party_id="ann", closes_at=closes_at, confirm_by=confirm_by)
     of = notice(kind).model_copy(update={"says": says})
     assert bool(too_late(of, wanted_at, T)) == is_late
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "at", "is_late"),
+    [
+        ("order-waits", {"pay_by": T, "closes_at": T - DAY}, T - DAY, True),
+        ("order-waits", {"pay_by": T + MINUTE, "closes_at": T - DAY}, T - DAY, False),
+        ("order-waits", {"closes_at": T}, T - DAY, True),
+        ("order-waits", {"closes_at": T + MINUTE}, T - DAY, False),
+        ("links-again", {}, T - DAY, True),
+        ("links-again", {}, T - DAY + MINUTE, False),
+        ("group-message", {"closes_at": T - MINUTE}, T - 9 * DAY, False),
+    ],
+)
+def test_a_call_to_pay_and_links_are_too_late_after_their_time(
+    kind: LetterKind, says: dict[str, datetime], at: datetime, *, is_late: bool
+) -> None:
+    changed = {"says": Says(party_id="ann", **says), "at": at}  # type: ignore[arg-type]
+    of = notice(kind).model_copy(update=changed)
+    assert bool(too_late(of, T - 2 * DAY, T)) == is_late
+
+
+def test_a_letter_of_several_notices_leaves_out_those_that_are_too_late() -> None:
+    def invitation(number: int, closes_at: datetime) -> Notice:
+        says = Says(party_id="ann", closes_at=closes_at)
+        changed: Notice = notice("invitation", number).model_copy(update={"says": says})
+        return changed
+
+    late, open_ = invitation(1, T), invitation(2, T + MINUTE)
+    assert in_time((late, open_), T - DAY, T) == (
+        (open_,),
+        "not sent: it was useful until 2026-05-04 09:00 UTC",
+    )
+    assert in_time((late,), T - DAY, T)[0] == ()
+    assert in_time((open_,), T - DAY, T) == ((open_,), "")
 
 
 @pytest.mark.parametrize(

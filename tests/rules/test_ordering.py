@@ -57,6 +57,7 @@ class Shop:
         self.facts = {fact.key: fact for fact in facts}
         self.sent: list[Message] = []
         self.letters: list[str] = []
+        self.engine: Any = None
         pages = PageSettings(link_secret="a secret of the tests", answer_seconds=0, **settings)
         access = Access(pages, Links("a secret of the tests"), cast("Any", None), cast("Any", None))
         means: Any = self

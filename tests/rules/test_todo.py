@@ -122,6 +122,7 @@ LETTERS: list[tuple[str, str | None, str | None]] = [
     ("suppressed", None, "no-mailbox"),
     ("suppressed", "no address is known", "no-address"),
     ("suppressed", "the person was erased", None),
+    ("suppressed", "merged into n1", None),
 ]
 
 

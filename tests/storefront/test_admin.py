@@ -507,19 +507,27 @@ async def test_an_address_leads_to_its_people_and_stands_in_no_address_bar(
     assert (odd.status, 'href="#f-q"' in odd.text) == (422, True)
 
 
+ASKED = "/admin/letters/n-0?version=1&done=asked"
+
+
 async def test_a_letter_is_sent_again_once_for_each_state_it_is_in(
     storefront: Storefront, url: str
 ) -> None:
     cookie = await signed_in(storefront)
     for _ in range(2):
         answer = await form(storefront, "/admin/letters/n-0", cookie, version="1")
-        assert answer.headers["location"] == "/admin/letters/n-0?done=asked"
+        assert answer.headers["location"] == ASKED
+    waiting = await see(storefront, ASKED, cookie)
+    assert ("is being sent again" in waiting.text, "Send it again" in waiting.text) == (True, False)
     await api(storefront, "POST", "/letters/n-0/resend")
     sent = [message for _, message in storefront.sent]
     assert [type(each) for each in sent] == [LetterResend]
     storefront.sent.clear()
     # The notifier took it up, and the server refused it again.
     await write(url, letter_of(0, "n-0", version=3))
+    seen = await see(storefront, ASKED, cookie)
+    assert seen.headers["location"] == "/admin/letters/n-0?done=resent"
+    assert "Send it again" in (await see(storefront, seen.headers["location"], cookie)).text
     late = await form(storefront, "/admin/letters/n-0", cookie, version="1")
     assert (late.headers["location"], storefront.sent) == ("/admin/letters/n-0?done=resent", [])
     assert (await api(storefront, "POST", "/letters/n-0/resend", {"version": 1})).status == 409

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from time import time
@@ -14,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from PIL import Image as Pillow
 
 from domain.people import of_seller
 from runtime.links import Links, Purpose
@@ -25,9 +27,11 @@ from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person
+from schemas.shops import Shop
 from services.storefront.access.callers import COOKIE, Access, Actor, digest_of
 from services.storefront.access.rates import Count, Rates
 from services.storefront.settings import PageSettings
+from services.storefront.wares.pictures import encoded
 from tests.rules.test_todo import letter
 from tests.storefront.pages_app import (
     ADMIN_KEY,
@@ -38,6 +42,7 @@ from tests.storefront.pages_app import (
     storefront_on,
 )
 from tests.storefront.test_read_model import write
+from tests.storefront.wares_world import image_of
 
 pytestmark = pytest.mark.slow
 
@@ -144,7 +149,16 @@ def payment(payment_id: str, **fields: Any) -> Payment:
     return Payment.model_validate(said | {"cause": {"kind": "favor"}} | fields)
 
 
-SHARED = [
+def picture() -> bytes:
+    """A small picture's file."""
+    file = BytesIO()
+    Pillow.new("RGB", (8, 8)).save(file, "PNG")
+    return file.getvalue()
+
+
+PICTURE = encoded(picture())
+
+SHARED: list[Message] = [
     Definition.model_validate(
         {
             "definition_id": "d-1",
@@ -192,6 +206,8 @@ SHARED = [
             "period": {"opens_at": NOW, "closes_at": CLOSES_AT},
         }
     ),
+    Shop(shop_id="tea-house", name="Tea House", at=NOW, version=1),
+    image_of(PICTURE),
     payment("p-failed", kind="charge", method="card", status="failed"),
     payment("p-shop", kind="refund", method="shop", status="pending"),
     payment("p-invoice", kind="invoice", method="invoice", status="pending"),
@@ -249,6 +265,7 @@ class Walk:
     by: str = ""
     body: Fields | None = None
     form: Fields | None = None
+    raw: bytes = b""
     counts: tuple[str, ...] = ()
     query: str = ""
     payment_id: str = "p-failed"
@@ -388,6 +405,15 @@ WALKS: dict[str, Walk] = {
     f"POST {V1}/auctions/{{auction_id}}/applications/{{application_id}}/withdrawal": Walk(
         200, "applicant"
     ),
+    f"GET {V1}/sellers/{{seller_id}}": Walk(),
+    f"PUT {V1}/sellers/{{seller_id}}": Walk(
+        202, "seller", fixed(phone="+49 30 1"), counts=("writes-of-key",)
+    ),
+    f"GET {V1}/shops/{{shop_id}}": Walk(),
+    f"PUT {V1}/shops/{{shop_id}}": Walk(
+        200, "shop", fixed(name="Tea House"), counts=("writes-of-key",)
+    ),
+    f"POST {V1}/images": Walk(201, "shop", raw=picture(), counts=("writes-of-key", "image-bytes")),
     f"POST {V1}/sellers": Walk(202, body=_seller, counts=("registrations", *LETTERS)),
     f"GET {V1}/sellers": Walk(by="admin"),
     f"GET {V1}/sellers/me": Walk(by="seller"),
@@ -430,6 +456,7 @@ WALKS: dict[str, Walk] = {
     "GET /": Walk(),
     "GET /help": Walk(),
     "GET /static/{name}": Walk(),
+    "GET /images/{image_id}": Walk(),
     "GET /auctions/{auction_id}": Walk(),
     "GET /auctions/{auction_id}/apply": Walk(303),
     "POST /auctions/{auction_id}/apply": Walk(303, form=_order_form, counts=LETTERS),
@@ -470,7 +497,12 @@ WALKS: dict[str, Walk] = {
     "GET /links": Walk(),
     "POST /links": Walk(303, form=_mailbox, counts=LETTERS),
     "GET /links/sent": Walk(),
+    "GET /shops/{shop_id}": Walk(),
+    "GET /shops/{shop_id}/edit": Walk(by="shop session"),
+    "POST /shops/{shop_id}/edit": Walk(303, "shop session", form=fixed(name="Tea")),
     "GET /sellers": Walk(),
+    "GET /seller/profile": Walk(by="session"),
+    "POST /seller/profile": Walk(303, "session", form=fixed(phone="+49 30 1")),
     "POST /sellers": Walk(201, form=_seller, counts=("registrations", *LETTERS)),
     "GET /sign-in": Walk(),
     "POST /sign-in": Walk(303, form=lambda who: {"key": who.key("seller")}, counts=("sign-ins",)),
@@ -600,6 +632,7 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         "key_id": who.key_id("seller"),
         "notice_id": "n-1",
         "name": "style.css",
+        "image_id": PICTURE.image_id,
         "area": "auctions",
     }
     if "{token}" in path:
@@ -624,6 +657,7 @@ async def go(storefront: Storefront, route: str, who: Visitor) -> Answer:
         headers=credential(who, walk.by) if walk.by else None,
         body=walk.body(who) if walk.body else None,
         form=walk.form(who) if walk.form else None,
+        raw=walk.raw,
     )
 
 
@@ -666,8 +700,10 @@ async def test_every_counter_is_the_visitor_s_own(storefront: Storefront, route:
     kinds = {"reads"} if route.startswith("GET") else {"writes"}
     if route.startswith("GET /static"):
         kinds = set()
+    if route.startswith("GET /images"):
+        kinds = {"images"}
     assert {each.what for each in counted} == kinds | set(walk.counts)
-    own = {A.client, A.key_id("seller"), A.key_id("shop"), "admin"}
+    own = {A.client, A.key_id("seller"), A.key_id("shop"), "admin", "shop/tea-house"}
     for each in counted:
         if each.what == "offers":
             assert each.who.startswith(f"{A.seller_id}/")
@@ -676,7 +712,11 @@ async def test_every_counter_is_the_visitor_s_own(storefront: Storefront, route:
 
 
 LOW: dict[str, Any] = {
-    "reads and writes": {"reads_per_minute": 2, "writes_per_minute": 2},
+    "reads and writes": {
+        "reads_per_minute": 2,
+        "images_per_minute": 2,
+        "writes_per_minute": 2,
+    },
     "commands": {
         "requests_per_hour": 2,
         "registrations_per_hour": 2,
@@ -699,7 +739,8 @@ async def test_what_one_uses_up_another_still_has(world: str, route: str, limits
         await storefront.close()
     walk = WALKS[route]
     assert first[0] == walk.status
-    limited = set(walk.counts) - {"writes-of-key", *SHARED_COUNTS} or route.endswith("/events")
+    shared = {"writes-of-key", "image-bytes", *SHARED_COUNTS}
+    limited = set(walk.counts) - shared or route.endswith("/events")
     if limits == "reads and writes":
         limited = not route.startswith("GET /static")
     assert (first[-1] == 429) == bool(limited), first

@@ -21,7 +21,7 @@ from schemas.shops import Shop
 from schemas.topic import Topic
 from services.storefront.access.callers import digest_of
 from services.storefront.commands.sender import Sender
-from services.storefront.rules.pictures import Picture, encoded
+from services.storefront.wares.pictures import Picture, encoded
 from tests.storefront.pages_app import Storefront, storefront_on
 from tests.storefront.test_read_model import TOPIC_OF, write
 
@@ -112,7 +112,9 @@ def seller(**fields: Any) -> Seller:
         "standings": (good,),
         "standing": "good",
     }
-    return Seller.model_validate(said | CONTACT | {"email": "hi@nord.example"} | fields)
+    return Seller.model_validate(
+        said | CONTACT | {"email": "hi@nord.example", "order_link": ORDER_LINK} | fields
+    )
 
 
 PRODUCT: dict[str, Any] = {

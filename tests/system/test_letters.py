@@ -13,8 +13,17 @@ import pytest
 
 from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner
-from schemas.letters import LetterResend, Notice, Resubscribed, Unsubscribed
+from schemas.letters import (
+    LetterResend,
+    Notice,
+    Resubscribed,
+    ShownOffer,
+    Unsubscribed,
+    notices,
+)
+from schemas.parts import Party, Product
 from schemas.people import PEOPLE
+from schemas.shops import Shop
 from stack.brokers import RunningBroker
 from terminal.lags import lags
 from tests.system import plain_http
@@ -308,6 +317,60 @@ def _tries(stack: Stack) -> int:
 
 def _statuses(stack: Stack) -> Counter[str]:
     return Counter(each["status"] for each in stack.latest("deliveries").values())
+
+
+def test_takeovers_become_one_letter_of_the_newest_shop_although_the_notifier_is_killed(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
+) -> None:
+    """The shop's name and the second takeover come while no notifier runs."""
+    mailpit.delete_all()
+    now = datetime.now(UTC)
+
+    def offer(price: int) -> ShownOffer:
+        return ShownOffer(offer_id=f"o{price}", seller_id="s", unit_price=price,
+                          minimum_reservations=3)  # fmt: skip
+
+    def improved(before: int, shown: int) -> Notice:
+        person_id = buyer(1, now).person_id
+        (notice,) = notices(
+            "condition-improved", Party(id="b", person_id=person_id), "cameras", now, shown,
+            product=Product(name="Ricoh GR IV camera"), currency="EUR", quantity=1, reservations=2,
+            before=offer(before), shown=offer(shown), closes_at=now + HOUR, shop_id="corner",
+        )  # fmt: skip
+        return notice
+
+    def shop(name: str, version: int) -> Shop:
+        return Shop(shop_id="corner", name=name, email="hi@corner.example", at=now, version=version)
+
+    first, second = improved(90_000, 85_000), improved(85_000, 80_000)
+    with stack_on(kafka, tmp_path, clock="wall") as stack:
+        # Half a minute is enough to be killed and start again in.
+        (worker,) = stack.start("notifier", **mail_env(mailpit.port, MERGE_MINUTES="0.5"))
+        stack.feed("shops", (shop("Corner", 1), None))
+        stack.feed("people", (buyer(1, now), None))
+        stack.feed("notices", (first, None))
+        until("the first waits", lambda: len(stack.latest("deliveries")) == 1)
+        worker.kill()
+        stack.feed("shops", (shop("The Corner Shop", 2), None))
+        stack.feed("notices", (second, None))
+        worker.start()
+        (listed,) = mailpit.wait_for(1)
+        until("it is recorded", lambda: statuses(stack)[first.notice_id] == "sent")
+        deliveries = {each["notice_id"]: each for each in stack.latest("deliveries").values()}
+        letter = email.message_from_bytes(mailpit.raw(listed["ID"]), policy=email.policy.SMTP)
+    assert deliveries[second.notice_id]["status"] == "suppressed"
+    assert deliveries[second.notice_id]["reply"] == f"merged into {first.notice_id}"
+    assert letter["Message-ID"] == deliveries[first.notice_id]["message_id"]
+    assert letter["From"].addresses[0].display_name == "The Corner Shop via jointbuy"
+    assert letter["Reply-To"] == "hi@corner.example"
+    said = letter.get_body(("plain",)).get_content()
+    assert "800.00" in said
+    assert "900.00" in said
+    assert "850.00" not in said
+
+
+def statuses(stack: Stack) -> dict[str, str]:
+    return {each["notice_id"]: each["status"] for each in stack.latest("deliveries").values()}
 
 
 def test_one_click_unsubscribes_by_post_only(

@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -767,17 +767,18 @@ def _notice(number: int) -> Notice:
 def _rows() -> MemoryRows:
     """The rows of a person whose address is known."""
     rows, at = MemoryRows("ann"), datetime(2026, 5, 4, 9, tzinfo=UTC)
-    people.take_person(Person(person_id="ann", email=RECIPIENT, seen_at=at), rows, at)
+    person = Person(person_id="ann", email=RECIPIENT, seen_at=at)
+    people.take_person(person, rows, at, merge_for=timedelta(0))
     return rows
 
 
 async def _sent(caller: LetterCaller, rows: MemoryRows, number: int) -> str:
     """What became of a letter, from its notice to its row, over a real dialogue."""
     notice = _notice(number)
-    deliveries.take_notice(notice, rows, notice.at)
+    deliveries.take_notice(notice, rows, notice.at, merge_for=timedelta(0))
     call = f"call/letter/{notice.notice_id}"
     if call in rows:
-        told = await caller(deliveries.request(call, rows, notice.at), lambda: None)
+        told = await caller(deliveries.request(call, rows, notice.at, {}, {}), lambda: None)
         deliveries.settle(call, reply_of(told), rows, notice.at)
     return str(rows[f"letter/{notice.notice_id}"].status)
 
@@ -847,13 +848,13 @@ async def test_a_dialogue_says_of_the_server_what_is_the_server_s(
     """What may be one letter's own opens no breaker by itself."""
     rows = _rows()
     notice = _notice(1)
-    deliveries.take_notice(notice, rows, notice.at)
+    deliveries.take_notice(notice, rows, notice.at, merge_for=timedelta(0))
     async with Faulty(lambda stage, recipient, tried: says.get(stage)) as server:
         patience = 0.002 if HANG in says.values() else 0.03
         known = settings(server.port, link_secret=MAIL["LINK_SECRET"], smtp_timeout_factor=patience)
         caller = LetterCaller(known)
         await caller.start()
-        asked = deliveries.request("call/letter/n1", rows, notice.at)
+        asked = deliveries.request("call/letter/n1", rows, notice.at, {}, {})
         if isinstance(means, str):
             with pytest.raises(ServerDownError, match=means):
                 await caller(asked, lambda: None)
@@ -911,9 +912,9 @@ async def test_a_refused_connection_is_the_server_s_state() -> None:
     caller = LetterCaller(settings(free_port(), link_secret=MAIL["LINK_SECRET"]))
     await caller.start()
     rows, notice = _rows(), _notice(1)
-    deliveries.take_notice(notice, rows, notice.at)
+    deliveries.take_notice(notice, rows, notice.at, merge_for=timedelta(0))
     with pytest.raises(ServerDownError, match="Connect call failed"):
-        await caller(deliveries.request("call/letter/n1", rows, notice.at), lambda: None)
+        await caller(deliveries.request("call/letter/n1", rows, notice.at, {}, {}), lambda: None)
     await caller.stop()
 
 

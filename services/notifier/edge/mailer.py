@@ -31,7 +31,7 @@ from services.notifier.letters import (
 )
 from services.notifier.letters.enclosed import Enclosed, enclosed, paper_for
 from services.notifier.letters.links import SignedLinks
-from services.notifier.rules.staleness import too_late
+from services.notifier.rules.staleness import in_time
 from services.notifier.rules.verdicts import status_of
 from services.notifier.settings import MailSettings, MailSettingsError
 from texts.facts import ADDRESSES
@@ -129,7 +129,9 @@ class LetterCaller:
         if request.unwanted:
             LETTERS.labels(notice.kind, "unwanted").inc()
             return Unasked(rows.Reply("unwanted", "write", request.unwanted))
-        useful, late = self._useful(request)
+        useful, late = request.notices, ""
+        if self._is_live:
+            useful, late = in_time(request.notices, request.wanted_at, datetime.now(UTC))
         if not useful:
             LETTERS.labels(notice.kind, "too-late").inc()
             return Unasked(rows.Reply("too-late", "write", late))
@@ -186,17 +188,6 @@ class LetterCaller:
         if not made.is_attached:
             _log.warning("a PDF is too large to attach", notice=notice.notice_id, bytes=len(pdf))
         return made
-
-    def _useful(self, request: rows.Request) -> tuple[list[Notice], str]:
-        """The notices that are not too late, and what is said of the newest that is."""
-        useful, late = [], ""
-        now = datetime.now(UTC)
-        for notice in request.notices:
-            why = too_late(notice, request.wanted_at, now) if self._is_live else ""
-            late = why or late
-            if not why:
-                useful.append(notice)
-        return useful, late
 
     def _alarm(self, reply: Reply) -> None:
         """Log that a server refuses us; letters wait until ops have fixed the cause."""

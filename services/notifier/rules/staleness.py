@@ -6,6 +6,7 @@ not sent any more. All other kinds tell how something ended or what somebody has
 they are sent however late.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from schemas.letters import LetterKind, Notice
@@ -23,6 +24,15 @@ _UNTIL: dict[LetterKind, tuple[str, ...]] = {
 }
 #: How long after the notice a letter of the kind is useless.
 _FOR: dict[LetterKind, timedelta] = {"links-again": timedelta(hours=24)}
+
+
+def in_time(
+    notices: Sequence[Notice], wanted_at: datetime, now: datetime
+) -> tuple[tuple[Notice, ...], str]:
+    """Those of a letter's notices that are useful, and of the others why one is not."""
+    late = {notice.notice_id: too_late(notice, wanted_at, now) for notice in notices}
+    useful = tuple(notice for notice in notices if not late[notice.notice_id])
+    return useful, next(filter(None, late.values()), "")
 
 
 def too_late(notice: Notice, wanted_at: datetime, now: datetime) -> str:

@@ -9,8 +9,8 @@ from services.storefront.access.callers import Kind
 from services.storefront.api.parameters import ActorDep, IdInPath, JsonBody, ShopDep
 from services.storefront.api.routes import reads, router, writes
 from services.storefront.readmodel.details import known_shop
-from services.storefront.rules.pictures import FILE_BYTES_MAX
 from services.storefront.rules.views import shop_view
+from services.storefront.wares.pictures import FILE_BYTES_MAX
 from services.storefront.web.answers import image_answer
 from services.storefront.web.uploads import file_in
 

@@ -16,14 +16,14 @@ from services.storefront.commands.authority import demand
 from services.storefront.commands.outcomes import Outcomes
 from services.storefront.problems import Impossible, Invalid, NotAllowed, NotAnImage, TooLarge
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.pictures import (
+from services.storefront.rules.rows import ImageRow
+from services.storefront.wares.pictures import (
     FILE_BYTES_MAX,
     PIXELS_MAX,
     Picture,
     PictureError,
     encoded,
 )
-from services.storefront.rules.rows import ImageRow
 from texts.reasons import problem
 
 #: Most pictures being encoded or waiting; each takes up to some seconds.

@@ -142,10 +142,16 @@ async def _people(request: Request, actor: Actor, form: Form) -> tuple[str, ...]
 
 
 @router.get(PLACE + "/{notice_id}")
-async def letter(request: Request, notice_id: str) -> Response:
-    """One letter: its state, the mail server's reply, and the button that sends it again."""
+async def letter(request: Request, notice_id: str, done: str = "", version: str = "") -> Response:
+    """One letter: its state, the mail server's reply, and the button that sends it again.
+
+    Once the state of ``version`` has changed, what was asked for is done.
+    """
     visit = Visit.of(request)
     found = await shop_of(request).commands.letters.one(await the_admin(request), notice_id)
+    is_asked = done == "asked"
+    if is_asked and version != str(found.version):
+        return after(admin_path("letters", notice_id), "resent")
     return admin_page(
         request,
         "admin_letter.html",
@@ -154,7 +160,7 @@ async def letter(request: Request, notice_id: str) -> Response:
         letter=letter_view(found),
         is_of_group=is_about_group(found),
         is_kept=visit.now - found.queued_at < LETTERS_KEPT_FOR,
-        asked=request.query_params.get("done") == "asked",
+        asked=is_asked,
     )
 
 
@@ -171,4 +177,6 @@ async def resend(request: Request, notice_id: str) -> Response:
         found = await commands.resend(await the_admin(request), notice_id, version)
     except Overtaken:
         return after(place, "resent")
-    return after(place, "resent" if found.version > version else "asked")
+    if found.version > version:
+        return after(place, "resent")
+    return after(place, "asked", version=str(version))

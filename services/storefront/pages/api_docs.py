@@ -30,6 +30,8 @@ AREAS: Final = {
     "todo": mark("Tasks"),
     "auctions": mark("Auctions"),
     "sellers": mark("Sellers"),
+    "shops": mark("Shops"),
+    "images": mark("Images"),
     "letters": mark("Letters"),
     "people": mark("People"),
     "keys": mark("Keys"),

@@ -1,6 +1,5 @@
 """Signing in with a key: one page and one session, for sellers, shops and the admin."""
 
-import re
 from typing import Final
 from urllib.parse import urlencode
 
@@ -16,10 +15,13 @@ from services.storefront.web.shop import shop_of
 from texts.words import CREDENTIALS
 
 router = APIRouter(include_in_schema=False)
-#: Where each kind of key leads.
-HOMES: Final[dict[Kind, str]] = {"seller": "/seller", "shop": "/todo", "admin": "/admin"}
-#: The form by which a shop or the admin edits what is said of a shop.
-_SHOPS_FORM = re.compile(r"/shops/[^/\\]+/edit")
+#: The pages that each kind of key opens, with all below them; the first is where it leads.
+PLACES: Final[dict[Kind, tuple[str, ...]]] = {
+    "seller": ("/seller",),
+    "shop": ("/todo", "/shops"),
+    "admin": ("/admin", "/shops"),
+}
+HOMES: Final = {kind: places[0] for kind, places in PLACES.items()}
 
 
 class NotSignedIn(NoCredential):
@@ -61,26 +63,19 @@ def sign_in_page(
     )
 
 
-def _next(request: Request) -> str:
-    """The page that was asked for, if a key signs in to it."""
+def _next(request: Request, *kinds: Kind) -> str:
+    """The page that was asked for, if a key of one of these kinds opens it; else empty."""
     then = request.query_params.get("next", "")
-    is_ours = any(_fits(then, kind) for kind in HOMES)
-    return then if is_ours and "\\" not in then and then.isprintable() else ""
-
-
-def _fits(then: str, kind: Kind) -> bool:
-    """Whether a page is one of those for which a key of this kind signs in."""
-    home = HOMES[kind]
-    if kind in ("shop", "admin") and _SHOPS_FORM.fullmatch(then):
-        return True
-    return then == home or then.startswith(f"{home}/")
+    places = [place for kind in kinds for place in PLACES[kind]]
+    opens = any(then == place or then.startswith(f"{place}/") for place in places)
+    return then if opens and "\\" not in then and then.isprintable() else ""
 
 
 @router.get("/sign-in")
 async def show(request: Request) -> Response:
     """The form; ``next`` is where to go once signed in."""
     visit = Visit.of(request)
-    return sign_in_page(request, visit, Form(visit), _next(request))
+    return sign_in_page(request, visit, Form(visit), _next(request, *PLACES))
 
 
 @router.post("/sign-in")
@@ -90,10 +85,9 @@ async def sign_in(request: Request) -> Response:
     form = await Form.of(request, visit)
     actor = await _holder_of_key(request, form)
     if actor is None:
-        return sign_in_page(request, visit, form, _next(request), status=422)
-    then = _next(request)
-    place = then if _fits(then, actor.kind) else HOMES[actor.kind]
-    return await with_session(request, RedirectResponse(place, 303), actor)
+        return sign_in_page(request, visit, form, _next(request, *PLACES), status=422)
+    then = _next(request, actor.kind) or HOMES[actor.kind]
+    return await with_session(request, RedirectResponse(then, 303), actor)
 
 
 @router.post("/sign-out")
@@ -118,7 +112,7 @@ async def _holder_of_key(request: Request, form: Form) -> Actor | None:
     shop = shop_of(request)
     await shop.rates.count("sign-ins", visitor(request).client)
     try:
-        return await shop.access.sign_in(request, key, *HOMES)
+        return await shop.access.sign_in(request, key, *PLACES)
     except NoCredential:
         form.wrong("key", ProblemCode.NOT_A_VALID_KEY)
         return None

@@ -18,8 +18,8 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import shop_path
 from services.storefront.problems import Refusal
 from services.storefront.readmodel.details import business_of
-from services.storefront.rules.markdown import html_of
 from services.storefront.rules.rows import ImageRow
+from services.storefront.wares.markdown import html_of
 from services.storefront.web.shop import shop_of
 
 

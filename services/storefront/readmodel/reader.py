@@ -430,18 +430,19 @@ class Reader:
         found = await self._questions.all(select(ids.c.id).order_by(ids.c.id).limit(more))
         page = [each for (each,) in found[:limit]]
         told = await self._under(SHOPS, page)
+        keys = KEY_ROWS.c
+        latest = select(keys.holder_id, func.max(keys.issued_at)).where(
+            keys.role == "shop", keys.holder_id.in_(page)
+        )
+        issued = {
+            holder: datetime.fromtimestamp(at / 1000, UTC)
+            for holder, at in await self._questions.all(latest.group_by(keys.holder_id))
+        }
         rows = [
-            ShopRow(
-                each, told[each].name if each in told else None, await self._last_key("shop", each)
-            )
+            ShopRow(each, told[each].name if each in told else None, issued.get(each))
             for each in page
         ]
         return Listed(rows, cursors.cursor("shops", [page[-1]]) if found[limit:] else None)
-
-    async def _last_key(self, role: str, holder_id: str) -> datetime | None:
-        """When a holder last got a key."""
-        rows = (await self.keys_of(role, holder_id, limit=1)).rows
-        return rows[0].issued_at if rows else None
 
     # --- letters and people ----------------------------------------------------------------------
 

@@ -18,8 +18,11 @@ ONE: Final = {
 LETTERS: Final = {
     "id-issued": mark("group purchase is open"),
     "confirm-order": mark("order to confirm"),
+    "order-waits": mark("order waits for its payment"),
     "order-counted": mark("order counts"),
     "order-refused": mark("order does not count"),
+    "group-message": mark("message from the organizer"),
+    "links-again": mark("links asked for again"),
     "favor-given": mark("discount"),
     "payment-done": mark("payment"),
     "payment-failed": mark("payment failed"),

@@ -15,8 +15,8 @@ from services.storefront.commands.groups import Asked
 from services.storefront.commands.orders import Ordered
 from services.storefront.commands.sellers import Registered
 from services.storefront.rules.columns import letter_state
-from services.storefront.rules.pictures import Picture
 from services.storefront.rules.todo_reasons import reason_of_letter
+from services.storefront.wares.pictures import Picture
 from services.storefront.web.shop import Shop
 
 

@@ -21,8 +21,8 @@ from services.storefront.access.rates import Rates, What
 from services.storefront.commands.authority import demand
 from services.storefront.problems import NotAllowed, Refusal, TooLarge
 from services.storefront.readmodel.database import DatabaseError
-from services.storefront.rules.pictures import FILE_BYTES_MAX
 from services.storefront.settings import PageSettings
+from services.storefront.wares.pictures import FILE_BYTES_MAX
 
 BODY_BYTES_MAX = 64_000
 #: Ten thousand members of a group, and the like.

@@ -6,7 +6,7 @@ from typing import Final
 from schemas.refusals import RefusalCode
 from services.storefront.background import Background
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.pictures import PictureError, thumbnail
+from services.storefront.wares.pictures import PictureError, thumbnail
 from services.storefront.web.shared import Shared
 
 #: Pixels of a side; lists show half as many, so that sharp screens have enough.
