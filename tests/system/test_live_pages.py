@@ -73,7 +73,9 @@ def test_a_group_s_page_follows_it(api: Api, chromium: Browser) -> None:
             member = {"member": {"id": f"m{number}"}}
             shop.post(f"/group-purchases/{group}/orders", order | member)
         expect(page.locator(".count [data-is=quantity]")).to_have_text("5", timeout=SOON_MS)
-        expect(page.locator("[data-go]")).to_have_text("目標を達成しました。あと1点で20%引き", timeout=SOON_MS)
+        expect(page.locator("[data-go]")).to_have_text(
+            "目標を達成しました。あと1点で20%引き", timeout=SOON_MS
+        )
         expect(page.locator(".ladder .here")).to_have_count(1, timeout=SOON_MS)
 
 

@@ -1,5 +1,6 @@
 """Queries of the read model, for pages and the API."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -381,17 +382,18 @@ class Reader:
             (GROUPS, PUBLIC_GROUPS),
             (DEFINITIONS, OPEN_DEFINITIONS),
         )
-        found = {
-            name: [
-                value
-                for table, where in lists
-                if name in table.c
-                for (value,) in await self._questions.all(values_of(table.c[name], where))
-            ]
-            for name in ("category", "shop_id", "currency")
-        }
-        each = (tuple(sorted(set(values))[:CHOICES_MAX]) for values in found.values())
-        return Choices(*each)
+        names = ("category", "shop_id", "currency")
+        asked = [
+            (name, values_of(table.c[name], where))
+            for name in names
+            for table, where in lists
+            if name in table.c
+        ]
+        answers = await asyncio.gather(*(self._questions.all(query) for _, query in asked))
+        found: dict[str, set[str]] = {name: set() for name in names}
+        for (name, _), values in zip(asked, answers, strict=True):
+            found[name].update(value for (value,) in values)
+        return Choices(*(tuple(sorted(found[name])[:CHOICES_MAX]) for name in names))
 
     async def offers_of(self, seller_id: str, limit: int = 100) -> list[OfferRow]:
         """The verdicts on a seller's offers, the latest first."""
@@ -482,7 +484,8 @@ class Reader:
         count, rarest = min(zip(counts, narrows, strict=True), key=lambda each: each[0])
         if not count:
             return None
-        return Search(narrows, rarest if count <= CANDIDATES_MAX else None)
+        has_missing = filters is not None and filters.is_nearly_there
+        return Search(narrows, rarest if count <= CANDIDATES_MAX else None, has_missing)
 
 
 def _given(**values: str | None) -> dict[str, str | None]:

@@ -5,14 +5,13 @@ two such facts, its terms and its state, on topics that race: each is a ``Part``
 version of its own.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-
-from pydantic import TypeAdapter
 
 from schemas.auctions import Auction, OfferJudged
 from schemas.groups import Definition, GroupPurchase
@@ -32,7 +31,6 @@ TERM_LENGTH_MAX: Final = 32
 WORDS_MAX: Final = 8
 
 Columns = dict[str, str | int | None]
-_LADDER: Final = TypeAdapter(tuple[Tier, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,11 @@ def _auction(fact: Auction, _: int) -> Columns:
     }
 
 
+def _ladder(tiers: Iterable[Tier]) -> str:
+    """Tiers as a row keeps them: JSON, in which a NUL is escaped."""
+    return json.dumps([each.model_dump(exclude_none=True) for each in tiers])
+
+
 def _terms(fact: GroupPurchase, _: int) -> Columns:
     return {
         "group_id": fact.group_id,
@@ -95,7 +98,7 @@ def _terms(fact: GroupPurchase, _: int) -> Columns:
         "number": within(fact.number_of_products),
         "opens_at": milliseconds(fact.opens_at),
         "closes_at": milliseconds(fact.closes_at),
-        "ladder": clean(_LADDER.dump_json(fact.favor.tiers, exclude_none=True).decode()),
+        "ladder": _ladder(fact.favor.tiers),
         "if_incomplete": fact.if_incomplete,
         "terms_version": within(fact.version),
     }
@@ -308,7 +311,7 @@ def terms_of(name: str) -> list[str]:
 
 def ladder_of(ladder: str | None) -> tuple[Tier, ...]:
     """The tiers of a group's row."""
-    return _LADDER.validate_json(ladder) if ladder else ()
+    return tuple(Tier.model_validate(each) for each in json.loads(ladder)) if ladder else ()
 
 
 def tags_of(tags: str | None) -> tuple[str, ...]:
