@@ -395,6 +395,17 @@ class Reader:
             found[name].update(value for (value,) in values)
         return Choices(*(tuple(sorted(found[name])[:CHOICES_MAX]) for name in names))
 
+    async def totals(self) -> dict[str, Total]:
+        """How long the lists of what is open are, by the names of their tables."""
+        lists: tuple[tuple[RowList[Any], Where], ...] = (
+            (AUCTION_LIST, OPEN_AUCTIONS),
+            (GROUP_LIST, PUBLIC_GROUPS),
+            (DEFINITION_LIST, OPEN_DEFINITIONS),
+        )
+        pages = [Page(of, next(iter(of.orders.values())), where, None) for of, where in lists]
+        found = await asyncio.gather(*(self._total(page) for page in pages))
+        return {of.table.name: total for (of, _), total in zip(lists, found, strict=True)}
+
     async def offers_of(self, seller_id: str, limit: int = 100) -> list[OfferRow]:
         """The verdicts on a seller's offers, the latest first."""
         where = _given(seller_id=seller_id)
@@ -457,8 +468,11 @@ class Reader:
             for row in await self._questions.all(page.end_of_window()):
                 last = order.place(row)
         found = await self._questions.all(page.query(last).limit(limit + 1))
-        total = await self._total(page) if counts else None
         rows = [of.row(each) for each in found[:limit]]
+        total = None
+        if counts:
+            is_all = after is None and last is None and len(found) <= limit
+            total = Total(len(rows)) if is_all else await self._total(page)
         if len(found) > limit:
             last = order.place(found[limit - 1])
         return Listed(rows, None if last is None else order.cursor(last), total)

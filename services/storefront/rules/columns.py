@@ -11,8 +11,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
+from domain.tiers import start_of
 from schemas.auctions import Auction, OfferJudged
 from schemas.groups import Definition, GroupPurchase
 from schemas.letters import Delivery
@@ -309,9 +311,11 @@ def terms_of(name: str) -> list[str]:
     return list(terms)[:TERMS_MAX]
 
 
+@lru_cache(maxsize=4096)
 def ladder_of(ladder: str | None) -> tuple[Tier, ...]:
-    """The tiers of a group's row."""
-    return tuple(Tier.model_validate(each) for each in json.loads(ladder)) if ladder else ()
+    """The tiers of a group's row, lowest start first; most groups of a shop have the same."""
+    tiers = (Tier.model_validate(each) for each in json.loads(ladder or "[]"))
+    return tuple(sorted(tiers, key=start_of))
 
 
 def tags_of(tags: str | None) -> tuple[str, ...]:
