@@ -2,7 +2,7 @@
 
 Everything is real: the facts come from Apache Kafka through the projector, the page over HTTP from
 a web process, asked at a steady rate whether or not the answers before have come. Requests are of
-all kinds: both orders, pages further on, and searches, rare words and common ones.
+all kinds: both orders, pages further on, filters, and searches for rare words and common ones.
 """
 
 import asyncio
@@ -52,7 +52,12 @@ P99_MS_MAX = 50.0
 
 def product(number: int) -> Product:
     """A name of a common word or two, and one that only this has."""
-    return Product(name=f"{SORTS[number // 10 % 10]} {KINDS[number % 10]} no{number}")
+    return Product(
+        name=f"{SORTS[number // 10 % 10]} {KINDS[number % 10]} no{number}",
+        # One in ten is of a category of few, and one in three has the tag.
+        category=KINDS[number % 10] if number % 10 else f"few {number // 1_000}",
+        tags=("organic",) if number % 3 == 0 else (),
+    )
 
 
 def facts(groups: int, auctions: int) -> Iterator[tuple[Topic, Message]]:
@@ -274,6 +279,16 @@ async def addresses(url: str) -> dict[str, list[str]]:
         "nearest": ["/?sort=nearest"],
         "later": later,
         "rare words": ["/?" + urlencode({"q": word}) for word in rare],
+        "filters": [
+            "/?" + urlencode(each)
+            for each in (
+                {"category": "few 3"},
+                {"category": "coffee", "tag": "organic"},
+                {"only": "nearly"},
+                {"only": "ending", "sort": "nearest"},
+                {"q": "green", "price_max": "20", "currency": "EUR"},
+            )
+        ],
         "common words": ["/?" + urlencode({"q": word}) for word in common],
     }
 

@@ -104,7 +104,7 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         rates=rates,
         idempotency=Idempotency(reader.engine, secret),
         home_pages=Shared(seconds=1.0, size=200),
-        home_choices=Shared(seconds=5.0, size=1),
+        home_choices=Shared(seconds=10.0, size=1),
         printer=Printer(),
         painter=Painter(given.card_font_files),
         pictures=Pictures(reader),

@@ -399,11 +399,13 @@ async def test_a_total_is_counted_up_to_a_limit(
     assert (await reader.groups(counts=True)).total == Total(10, is_exact=False)
     monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", 3)
     monkeypatch.setattr(lists, "LOOKED_AT_MAX", 20)
-    found = (await reader.groups(filters=Filters(category="Tea"), counts=True)).total
+    found = (await reader.groups(filters=Filters(category="Tea"), counts=True, limit=5)).total
     assert found is not None
     assert not found.is_exact
     assert found.count <= 10
     assert (await reader.groups(words="nothing-such", counts=True)).total == Total(0)
+    totals = await reader.totals()
+    assert totals["groups"] == totals["definitions"] == Total(10, is_exact=False)
 
 
 async def test_the_choices_are_those_of_what_is_open_and_public(url: str, reader: Reader) -> None:

@@ -197,7 +197,7 @@ def goal_line_of(visit: Visit, group: GroupView) -> GoalLine | None:
 
 def goal_line_of_row(visit: Visit, row: GroupRow) -> GoalLine:
     """The same of an open group in a list."""
-    tiers = sorted(ladder_of(row.ladder), key=start_of)
+    tiers = ladder_of(row.ladder)
     following = next_goal(
         tiers,
         row.number,

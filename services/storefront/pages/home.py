@@ -1,7 +1,7 @@
 """What runs: the lists of the home page; and how all of it works."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.visits import Visit, answered, body_of, page
 from services.storefront.readmodel.lists import TOTAL_MAX
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.rows import Choices, Filters, Listed, Total
+from services.storefront.rules.rows import Filters, Listed, Total
 from services.storefront.rules.views import auction_summary, definition_summary, group_summary
 from services.storefront.web.parameters import TEXT_PATTERN
 from services.storefront.web.shop import shop_of
@@ -40,11 +40,15 @@ Only = Literal["", "ending", "nearly"]
 
 @dataclass(frozen=True, slots=True)
 class HomeChoices:
-    """What the lists can be narrowed by: names of categories, shops' ids and names, currencies."""
+    """What the lists can be narrowed by: names of categories, shops' ids and names, currencies.
+
+    ``totals`` are those of the lists that nothing narrows, by name.
+    """
 
     categories: tuple[str, ...]
     shops: tuple[tuple[str, str], ...]
     currencies: tuple[str, ...]
+    totals: Mapping[str, Total]
 
 
 @router.get("/")
@@ -104,6 +108,7 @@ async def _home(
     form = Form(visit, {name: value for name, value in asked.items() if value})
     filters = _filters(form, asked)
     auctions, groups, definitions = cursors
+    is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
     # A list that has no such thing is not asked: auctions do not say who sells, definitions do not
     # end.
     nothing: Listed[Any] = Listed([], None, Total(0))
@@ -111,18 +116,31 @@ async def _home(
         _none(nothing)
         if asked["shop"]
         else reader.auctions(
-            sort=sort, words=words, filters=filters, cursor=auctions, limit=LINES, counts=True
+            sort=sort,
+            words=words,
+            filters=filters,
+            cursor=auctions,
+            limit=LINES,
+            counts=is_narrowed,
         ),
         reader.groups(
-            sort=sort, words=words, filters=filters, cursor=groups, limit=LINES, counts=True
+            sort=sort,
+            words=words,
+            filters=filters,
+            cursor=groups,
+            limit=LINES,
+            counts=is_narrowed,
         ),
         _none(nothing)
         if asked["only"]
         else reader.definitions(
-            words=words, filters=filters, cursor=definitions, limit=SHELF, counts=True
+            words=words,
+            filters=filters,
+            cursor=definitions,
+            limit=SHELF,
+            counts=is_narrowed,
         ),
     )
-    is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
     return body_of(
         request,
         "home.html",
@@ -136,10 +154,12 @@ async def _home(
         currency=_currency(visit, asked, choices),
         currency_options=[(each, each) for each in choices.currencies],
         shop_options=[("", visit.gettext("All shops")), *choices.shops],
-        auctions=_summaries(found_auctions, auction_summary),
-        groups=_summaries(found_groups, group_summary),
+        auctions=_listed(found_auctions, auction_summary, choices.totals["auctions"], auctions),
+        groups=_listed(found_groups, group_summary, choices.totals["groups"], groups),
         goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found_groups.rows},
-        definitions=_summaries(found_definitions, definition_summary),
+        definitions=_listed(
+            found_definitions, definition_summary, choices.totals["definitions"], definitions
+        ),
         count=partial(_count, visit),
         url=partial(_url, asked),
         is_admin=is_admin,
@@ -150,18 +170,24 @@ async def _none(nothing: Listed[Any]) -> Listed[Any]:
     return nothing
 
 
-def _summaries(found: Listed[Any], summary: Callable[[Any], T]) -> Listed[T]:
-    return Listed([summary(row) for row in found.rows], found.cursor, found.total)
+def _listed(
+    found: Listed[Any], summary: Callable[[Any], T], total: Total, cursor: str | None
+) -> Listed[T]:
+    """A list's page with its total: its own, else its rows if these are all, else ``total``."""
+    if found.total is not None:
+        total = found.total
+    elif found.cursor is None and cursor is None:
+        total = Total(len(found.rows))
+    return Listed([summary(row) for row in found.rows], found.cursor, total)
 
 
 async def _choices(reader: Reader) -> HomeChoices:
-    found: Choices = await reader.choices()
+    found, totals = await asyncio.gather(reader.choices(), reader.totals())
     shops = await reader.facts_of(SHOPS.name, found.shops)
     names = ((each, shops.get(each)) for each in found.shops)
     named = [(each, fact.name if isinstance(fact, Shop) else each) for each, fact in names]
-    return HomeChoices(
-        found.categories, tuple(sorted(named, key=lambda each: each[1])), found.currencies
-    )
+    shops_by_name = tuple(sorted(named, key=lambda each: each[1]))
+    return HomeChoices(found.categories, shops_by_name, found.currencies, totals)
 
 
 def _filters(form: Form, asked: dict[str, str]) -> Filters:

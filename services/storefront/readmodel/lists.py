@@ -60,7 +60,7 @@ UNLISTED: Final = "unlisted"
 #: A total beyond this is not counted on.
 TOTAL_MAX: Final = 1_000
 #: So many rows a total looks at if all that narrows the list is common.
-LOOKED_AT_MAX: Final = 5_000
+LOOKED_AT_MAX: Final = 2_000
 #: Names in one choice of filters.
 CHOICES_MAX: Final = 40
 #: No term has it, and nothing sorts behind it.
@@ -161,6 +161,8 @@ class Search:
 
     narrows: tuple[Narrow, ...] = ()
     rare: Narrow | None = None
+    #: Something is missing of all that fits, so a list by what is missing begins behind the others.
+    has_missing: bool = False
 
     @property
     def has_window(self) -> bool:
@@ -218,6 +220,8 @@ class Page(Generic[T]):
         last: tuple[Any, ...] | None,
     ) -> Select[Any]:
         within = self.order.within(rows, self.after, last)
+        if self.search.has_missing and self.order.columns[0].name == "missing":
+            within.append(rows.c.missing > 0)
         query = select(*columns).where(*conditions(rows, self.where), *within)
         keys = (rows.c[each.name] for each in self.order.columns)
         return query.order_by(*(each.desc() if self.order.descending else each for each in keys))

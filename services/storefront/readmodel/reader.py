@@ -1,5 +1,6 @@
 """Queries of the read model, for pages and the API."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -605,17 +606,29 @@ class Reader:
             (GROUPS, PUBLIC_GROUPS),
             (DEFINITIONS, OPEN_DEFINITIONS),
         )
-        found = {
-            name: [
-                value
-                for table, where in lists
-                if name in table.c
-                for (value,) in await self._questions.all(values_of(table.c[name], where))
-            ]
-            for name in ("category", "shop_id", "currency")
-        }
-        each = (tuple(sorted(set(values))[:CHOICES_MAX]) for values in found.values())
-        return Choices(*each)
+        names = ("category", "shop_id", "currency")
+        asked = [
+            (name, values_of(table.c[name], where))
+            for name in names
+            for table, where in lists
+            if name in table.c
+        ]
+        answers = await asyncio.gather(*(self._questions.all(query) for _, query in asked))
+        found: dict[str, set[str]] = {name: set() for name in names}
+        for (name, _), values in zip(asked, answers, strict=True):
+            found[name].update(value for (value,) in values)
+        return Choices(*(tuple(sorted(found[name])[:CHOICES_MAX]) for name in names))
+
+    async def totals(self) -> dict[str, Total]:
+        """How long the lists of what is open are, by the names of their tables."""
+        lists: tuple[tuple[RowList[Any], Where], ...] = (
+            (AUCTION_LIST, OPEN_AUCTIONS),
+            (GROUP_LIST, PUBLIC_GROUPS),
+            (DEFINITION_LIST, OPEN_DEFINITIONS),
+        )
+        pages = [Page(of, next(iter(of.orders.values())), where, None) for of, where in lists]
+        found = await asyncio.gather(*(self._total(page) for page in pages))
+        return {of.table.name: total for (of, _), total in zip(lists, found, strict=True)}
 
     async def offers_of(self, seller_id: str, limit: int = 100) -> list[OfferRow]:
         """The verdicts on a seller's offers, the latest first."""
@@ -679,8 +692,11 @@ class Reader:
             for row in await self._questions.all(page.end_of_window()):
                 last = order.place(row)
         found = await self._questions.all(page.query(last).limit(limit + 1))
-        total = await self._total(page) if counts else None
         rows = [of.row(each) for each in found[:limit]]
+        total = None
+        if counts:
+            is_all = after is None and last is None and len(found) <= limit
+            total = Total(len(rows)) if is_all else await self._total(page)
         if len(found) > limit:
             last = order.place(found[limit - 1])
         return Listed(rows, None if last is None else order.cursor(last), total)
@@ -706,7 +722,8 @@ class Reader:
         count, rarest = min(zip(counts, narrows, strict=True), key=lambda each: each[0])
         if not count:
             return None
-        return Search(narrows, rarest if count <= CANDIDATES_MAX else None)
+        has_missing = filters is not None and filters.is_nearly_there
+        return Search(narrows, rarest if count <= CANDIDATES_MAX else None, has_missing)
 
 
 def _given(**values: str | None) -> dict[str, str | None]:

@@ -5,18 +5,19 @@ two such facts, its terms and its state, on topics that race: each is a ``Part``
 version of its own.
 """
 
+import json
 import re
 import unicodedata
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
 from domain.addresses import canonical
+from domain.tiers import start_of
 from schemas.api.letters import LetterState
 from schemas.auctions import Auction, OfferJudged, Seller
 from schemas.groups import Definition, GroupPurchase
@@ -39,7 +40,6 @@ TERM_LENGTH_MAX: Final = 32
 WORDS_MAX: Final = 8
 
 Columns = dict[str, str | int | bytes | None]
-_LADDER: Final = TypeAdapter(tuple[Tier, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,11 @@ def _auction(fact: Auction, _: int) -> Columns:
     }
 
 
+def _ladder(tiers: Iterable[Tier]) -> str:
+    """Tiers as a row keeps them: JSON, in which a NUL is escaped."""
+    return json.dumps([each.model_dump(exclude_none=True) for each in tiers])
+
+
 def _terms(fact: GroupPurchase, _: int) -> Columns:
     return {
         "group_id": fact.group_id,
@@ -103,7 +108,7 @@ def _terms(fact: GroupPurchase, _: int) -> Columns:
         "number": within(fact.number_of_products),
         "opens_at": milliseconds(fact.opens_at),
         "closes_at": milliseconds(fact.closes_at),
-        "ladder": clean(_LADDER.dump_json(fact.favor.tiers, exclude_none=True).decode()),
+        "ladder": _ladder(fact.favor.tiers),
         "if_incomplete": fact.if_incomplete,
         "terms_version": within(fact.version),
     }
@@ -401,9 +406,11 @@ def terms_of(name: str) -> list[str]:
     return list(terms)[:TERMS_MAX]
 
 
+@lru_cache(maxsize=4096)
 def ladder_of(ladder: str | None) -> tuple[Tier, ...]:
-    """The tiers of a group's row."""
-    return _LADDER.validate_json(ladder) if ladder else ()
+    """The tiers of a group's row, lowest start first; most groups of a shop have the same."""
+    tiers = (Tier.model_validate(each) for each in json.loads(ladder or "[]"))
+    return tuple(sorted(tiers, key=start_of))
 
 
 def tags_of(tags: str | None) -> tuple[str, ...]:
