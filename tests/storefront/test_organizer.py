@@ -91,7 +91,7 @@ async def test_listed_members_who_have_not_ordered_are_shown_too(
     lines = table(await get(page, MANAGE))
     assert [line[:3] for line in lines] == [
         ["Ann", "not yet", ""],
-        ["Bo", "2", "paid"],
+        ["Bo", "2", "Paid"],
         ["Cy", "not yet", ""],
     ]
     answer = await get(page, MANAGE)
@@ -133,7 +133,7 @@ async def test_without_a_list_all_who_ordered_are_shown(url: str, page: Storefro
 
 @pytest.mark.parametrize(
     ("fields", "shown"),
-    [({"status": "pending"}, "not paid"), ({"status": "succeeded", "received": 900}, "paid")],
+    [({"status": "pending"}, "Unpaid"), ({"status": "succeeded", "received": 900}, "Paid")],
 )
 async def test_an_invoice_says_whether_it_is_paid(
     url: str, page: Storefront, fields: dict[str, Any], shown: str
