@@ -48,7 +48,7 @@ async def page(url: str) -> AsyncIterator[Storefront]:
         known(),
         group(1, organizer=ORGANIZER, **OPEN),
         group(2, organizer={"id": "m-bo", "person_id": "m-bo"}, **OPEN),
-        row("m-ann", "m-ann-person", group_id="g-002"),
+        row("m-ann", "m-ann-person", group_id="g-002", first_ordered_at=NOW),
         *facts(A),
     )
     with storefront_on(url) as made:

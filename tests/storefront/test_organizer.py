@@ -304,6 +304,16 @@ async def test_a_group_gets_three_messages_a_day_and_the_form_keeps_the_fourth(
     assert len(messages(page)) == 3
 
 
+async def test_a_listed_member_s_empty_row_is_no_order(url: str, page: Storefront) -> None:
+    """Else the member would count as somebody who has confirmed the mailbox."""
+    await write(url, terms(members=listed("Ann")), of("Ann"))
+    empty = ordered("m-Ann", 0, person_id="m-p-Ann", first_ordered_at=None, last_ordered_at=None)
+    await write(url, empty)
+    assert [line[:2] for line in table(await get(page, MANAGE))] == [["Ann", "not yet"]]
+    to = await page.app.state.shop.commands.messages._recipients(terms(members=listed("Ann")))
+    assert (to.listed, to.ordered) == ({"m-p-Ann"}, frozenset())
+
+
 async def test_who_ordered_asked_for_it_and_who_is_only_listed_counts_as_a_stranger(
     url: str,
 ) -> None:

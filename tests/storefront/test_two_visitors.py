@@ -187,6 +187,7 @@ SHARED = [
             "quantity": 0,
             "value": 0,
             "orders": 0,
+            "first_ordered_at": NOW,
             "period": {"opens_at": NOW, "closes_at": CLOSES_AT},
         }
     ),
