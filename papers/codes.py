@@ -3,6 +3,7 @@
 Error correction M, as EPC069-12 wants it of girocodes.
 """
 
+from functools import lru_cache
 from io import BytesIO
 
 import segno
@@ -31,5 +32,7 @@ def modules_of(text: str) -> tuple[tuple[bool, ...], ...]:
     return tuple(tuple(map(bool, row)) for row in _code(text).matrix)
 
 
+#: Of a code most time goes into its pattern, some milliseconds: page, paper and letter share it.
+@lru_cache(maxsize=256)
 def _code(text: str) -> segno.QRCode:
     return segno.make_qr(text, error="m", mode="byte", encoding="utf-8", boost_error=False)

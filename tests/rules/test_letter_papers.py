@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import dkim  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from pydantic import SecretStr
 
@@ -17,10 +18,12 @@ from schemas.letters import Notice
 from schemas.parts import Product
 from services.notifier import rows
 from services.notifier.edge.connections import Reply
+from services.notifier.edge.dkim import Signer
 from services.notifier.edge.mailer import LetterCaller
 from services.notifier.letters import letter
 from services.notifier.letters.enclosed import PDF_BYTES_MAX, Enclosed, enclosed, paper_for
 from services.notifier.settings import MailSettings, MailSettingsError
+from tests.keys import dkim_key
 from tests.printed import read_pdf, read_png, read_svgs, text_of_pdf
 from tests.rules.letter_samples import (
     SECRET,
@@ -164,6 +167,15 @@ def test_the_file_is_named_after_the_number_in_ascii_on_lines_that_are_not_too_l
     assert pdf.get_filename() == name
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 100
+
+
+def test_a_signature_covers_the_paper(tmp_path: Path) -> None:
+    key, dns = dkim_key(tmp_path)
+    sample = in_euros("en")
+    raw = bytes(letter(*sample, SENDER, FixedLinks(), enclosure_of(sample, ISSUER)))
+    signed = Signer("example.org", "s1", key.read_bytes()).sign(raw)
+    assert dkim.verify(signed, dnsfunc=dns)
+    assert not dkim.verify(signed.replace(b"JVBERi", b"JVBERj"), dnsfunc=dns), "a PDF begins so"
 
 
 # --- as the notifier sends them ------------------------------------------------------------------

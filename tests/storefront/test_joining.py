@@ -96,6 +96,7 @@ def row(member: str, quantity: int) -> PurchaseRow:
         **{"group_id": "g-1", "request_id": "r-1", "member_id": member, "version": 1},
         **{"quantity": quantity, "value": quantity * 4_200, "currency": "EUR", "orders": 1},
         "period": {"opens_at": NOW, "closes_at": NOW + HOUR},
+        **{"first_ordered_at": NOW, "last_ordered_at": NOW},
     }
     return PurchaseRow.model_validate(said)
 
@@ -440,7 +441,7 @@ async def test_an_empty_home_page_says_one_thing_and_shows_an_admin_what_to_do_f
     assert "No auction is running" not in text
     signed_in = await shop.ask(
         "POST",
-        "/todo/sign-in",
+        "/sign-in",
         "192.0.2.1",
         headers={"origin": "https://shop.example"},
         form={"key": ADMIN_KEY},
@@ -452,7 +453,8 @@ async def test_an_empty_home_page_says_one_thing_and_shows_an_admin_what_to_do_f
     paths = re.findall(r'href="([^"]+)"', steps)
     assert len(paths) >= 4
     for path in paths:
-        assert (await shop.ask("GET", path, "192.0.2.1")).status == 200
+        there = await shop.ask("GET", path, "192.0.2.1", headers={"cookie": cookie})
+        assert there.status == 200, path
     await write(url, definition())
     later = await shop.ask("GET", "/?lang=en", "192.0.2.1", headers={"cookie": cookie})
     assert "What to do first" not in later.text

@@ -13,6 +13,7 @@ from domain.people import of_seller
 from runtime.clients import TransportError
 from schemas.letters import Notice, missing
 from schemas.people import PEOPLE
+from services.notifier.letters.links import SignedLinks
 from services.storefront.commands import links_again
 from services.storefront.commands.sender import Sender
 from services.storefront.readmodel.database import Questions
@@ -20,7 +21,7 @@ from services.storefront.readmodel.reader import Reader
 from tests.storefront.pages_app import PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_people import person, row
 from tests.storefront.test_read_model import auction, group, write
-from tests.storefront.test_two_visitors import NOW, A, B, facts
+from tests.storefront.test_two_visitors import LINKS, NOW, A, B, facts
 
 ANN = "ann@people.example"
 OPEN = {"opens_at": NOW - timedelta(days=1), "closes_at": NOW + timedelta(days=7)}
@@ -46,7 +47,7 @@ async def page(url: str) -> AsyncIterator[Storefront]:
         known(),
         group(1, organizer=ORGANIZER, **OPEN),
         group(2, organizer={"id": "m-bo", "person_id": "m-bo"}, **OPEN),
-        row("m-ann", "m-ann-person", group_id="g-002"),
+        row("m-ann", "m-ann-person", group_id="g-002", first_ordered_at=NOW),
         *facts(A),
     )
     with storefront_on(url) as made:
@@ -157,6 +158,29 @@ async def test_an_applicant_gets_the_reservation_until_it_is_taken_back(
     assert (await page.ask("POST", path, A.client)).status == 200
     await ask(page, "zoe@people.example")
     assert letters(page) == []
+
+
+async def test_every_link_of_a_letter_opens_its_page(url: str, page: Storefront) -> None:
+    """The notifier makes them; the seller's signs in by its button alone."""
+    links = SignedLinks(PAGE_URL, LINKS)
+    opened = (
+        links.organizer("g-001", "m-ann"),
+        links.payer("g-002", "m-ann"),
+        links.order("g-002", "m-ann"),
+        links.application(A.auction_id, "b-1"),
+        links.seller(A.seller_id, "seller1@sellers.example"),
+    )
+    for link in opened:
+        answer = await page.ask("GET", link.removeprefix(PAGE_URL), A.client)
+        assert (answer.status, "set-cookie" in answer.headers) == (200, False), link
+    sign_in = links.seller(A.seller_id, "seller1@sellers.example").removeprefix(PAGE_URL)
+    signed_in = await page.ask("POST", sign_in, A.client)
+    assert (signed_in.status, signed_in.headers["location"]) == (303, "/seller")
+    cookie = {"cookie": signed_in.headers["set-cookie"].partition(";")[0]}
+    desk = await page.ask("GET", "/seller", A.client, headers=cookie)
+    assert "Your registration" in desk.text
+    again = await page.ask("POST", sign_in, A.client)
+    assert (again.status, "set-cookie" in again.headers) == (404, False)
 
 
 async def test_an_erased_or_changed_address_gets_nothing(url: str, page: Storefront) -> None:

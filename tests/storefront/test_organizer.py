@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from domain.people import name_mark
+from schemas.favors import Favor, FavorDecision
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import ORDERS, WORDS_MAX, GroupMessage
 from schemas.parts import Message
 from services.storefront.commands.group_messages import plain
 from tests.storefront.pages_app import ADMIN_KEY, Answer, Storefront, storefront_on
 from tests.storefront.test_people import person, row
-from tests.storefront.test_read_model import TOPIC_OF, group, write
+from tests.storefront.test_read_model import TOPIC_OF, group, state, write
 from tests.storefront.test_two_visitors import LINKS, NOW, SHARED, A, facts, payment
 
 OPEN = {"opens_at": NOW - timedelta(days=1), "closes_at": NOW + timedelta(days=7)}
@@ -25,7 +26,7 @@ TOKEN = LINKS.token("group", "g-001", "m-org")
 MANAGE = f"/groups/g-001/manage/{TOKEN}"
 API = "/api/v1/group-purchases/g-001"
 WORDS = "The tea is here.\nCome on Saturday."
-TOPIC_OF |= {MembersAdmitted: "group-purchases"}
+TOPIC_OF |= {MembersAdmitted: "group-purchases", FavorDecision: "favors"}
 
 
 def listed(*names: str) -> tuple[dict[str, Any], ...]:
@@ -97,6 +98,26 @@ async def test_listed_members_who_have_not_ordered_are_shown_too(
     answer = await get(page, MANAGE)
     assert "of 3 on the list have ordered" in answer.text
     assert "@people.example" not in answer.text
+
+
+async def test_a_page_whose_other_members_have_their_discount_waits_for_nothing(
+    url: str, page: Storefront
+) -> None:
+    """A page that waits is fetched again until each who ordered has a discount."""
+    tiers = {"scope": "member", "tiers": ({"from_quantity": 1, "percent_off": 10.0},)}
+    tier = tiers["tiers"][0]
+    ended = state(1, status="complete", closed_at=NOW)
+    decided = FavorDecision.model_validate(
+        {"group_id": "g-001", "request_id": "r-1", "version": 1, "tier": tier, "total": 180,
+         "members": 1, "currency": "EUR", "basis": "complete", "decided_at": NOW}
+    )  # fmt: skip
+    await write(url, terms(members=listed("Ann", "Bo"), favor=tiers), ended, decided)
+    await write(url, ordered("m-Bo"))
+    assert " data-awaits" in (await get(page, MANAGE)).text
+    favor = {"group_id": "g-001", "request_id": "r-1", "member_id": "m-Bo", "version": 1,
+             "basis": "complete", "amount": 180, "currency": "EUR"}  # fmt: skip
+    await write(url, Favor.model_validate(favor))
+    assert " data-awaits" not in (await get(page, MANAGE)).text
 
 
 async def test_a_name_that_was_given_elsewhere_is_a_pseudonym(url: str, page: Storefront) -> None:
@@ -181,7 +202,7 @@ async def test_the_sheet_has_every_line_and_runs_no_formula(url: str, page: Stor
     assert [line[0] for line in lines] == [*names, f"'{bad}"]
     assert [line[2:6] for line in lines[:2]] == [
         ["0", "0.00", "EUR", ""],
-        ["2", "18.00", "EUR", "yes"],
+        ["2", "18.00", "EUR", "Paid"],
     ]
     assert "@people.example" not in answer.text
 
@@ -302,6 +323,16 @@ async def test_a_group_gets_three_messages_a_day_and_the_form_keeps_the_fourth(
     assert len(messages(page)) == 3
 
 
+async def test_a_listed_member_s_empty_row_is_no_order(url: str, page: Storefront) -> None:
+    """Else the member would count as somebody who has confirmed the mailbox."""
+    await write(url, terms(members=listed("Ann")), of("Ann"))
+    empty = ordered("m-Ann", 0, person_id="m-p-Ann", first_ordered_at=None, last_ordered_at=None)
+    await write(url, empty)
+    assert [line[:2] for line in table(await get(page, MANAGE))] == [["Ann", "not yet"]]
+    to = await page.app.state.shop.commands.messages._recipients(terms(members=listed("Ann")))
+    assert (to.listed, to.ordered) == ({"m-p-Ann"}, frozenset())
+
+
 async def test_who_ordered_asked_for_it_and_who_is_only_listed_counts_as_a_stranger(
     url: str,
 ) -> None:
@@ -371,7 +402,9 @@ async def test_a_message_to_nobody_is_refused(
     await write(url, terms(**fields), *rows)
     refused = await send(page, sure="yes")
     assert refused.status == status
-    assert said in refused.text
+    at_the_field = re.search(r'id="p-words">([^<]*)<', refused.text)
+    assert at_the_field is not None
+    assert said in at_the_field[1]
     assert messages(page) == []
 
 

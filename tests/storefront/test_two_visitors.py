@@ -203,6 +203,7 @@ SHARED: list[Message] = [
             "quantity": 0,
             "value": 0,
             "orders": 0,
+            "first_ordered_at": NOW,
             "period": {"opens_at": NOW, "closes_at": CLOSES_AT},
         }
     ),

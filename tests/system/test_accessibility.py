@@ -31,6 +31,9 @@ PUBLIC = (
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}/done?n=2&state=unconfirmed",
     CONFIRM_ORDER,
     f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}?new=1",
+    f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}/list",
+    f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}/sent?n=2",
+    *("/links", "/links/sent", "/seller/sign-in/none"),
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, made_up.PAYER)}",
     PAYMENTS,
     f"{PAYMENTS}/payment-1",
@@ -54,7 +57,7 @@ ADMIN = (
 )
 #: Pages with a form, where everything is wrong with what is sent.
 WRONG = (
-    *("/auctions/camera", "/definitions/sencha", "/sellers", "/todo"),
+    *("/auctions/camera", "/definitions/sencha", "/sellers", "/todo", "/links"),
     f"/groups/{GROUP}/order/{LINKS.token('order', GROUP, '')}",
     f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}",
 )

@@ -236,6 +236,32 @@ def test_nobody_is_told_who_bought_elsewhere(api: Api) -> None:
     assert len(set(at_shop)) == 1
 
 
+def test_who_asks_for_links_again_gets_a_notice_of_what_is_held(api: Api) -> None:
+    """Also what was asked for a moment ago; a repeat in the hour has the same id."""
+    definition = api.definition(api.shop())["definition_id"]
+    email = f"olga-{uuid.uuid4().hex[:8]}@people.example"
+    given = {"definition_id": definition, "number_of_products": 2, "organizer": {"email": email}}
+    asked = api.nobody.post("/group-purchases", given)
+    unknown = {"email": f"nobody-{uuid.uuid4().hex[:8]}@people.example"}
+
+    def notices() -> list[dict[str, Any]]:
+        found = api.stack.read("notices")
+        return [each.value for each in found if each.value.get("kind") == "links-again"]
+
+    def told() -> bool:
+        for body in (unknown, {"email": email.upper()}):
+            answer = api.nobody.send("POST", "/links-again", body)
+            assert (answer.status_code, answer.content) == (204, b"")
+        return bool(notices())
+
+    until("the notice", told)
+    for notice in notices():
+        (link,) = notice["says"]["links"]
+        assert (link["role"], link["about"]) == ("organizer", asked["group_id"])
+        assert email not in str(notice)
+    assert len({each["notice_id"] for each in notices()}) <= 2, "the hour may end meanwhile"
+
+
 # --- an auction ----------------------------------------------------------------------------------
 
 

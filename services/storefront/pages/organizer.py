@@ -163,10 +163,10 @@ async def write(request: Request, group_id: str, token: str) -> Response:
             sent = await commands.send(actor, group_id, wanted, form.seed(request))
             done = f"{group_path(group_id)}/manage/{token}/sent?n={sent.recipients}"
             return RedirectResponse(done, 303)
-        except TooMany as refusal:
-            form.problems["words"] = visit.refused(refusal)
-        except (Invalid, Impossible, Overtaken) as refusal:
-            form.refused(refusal, {"": "words"})
+        except (Invalid, Impossible, Overtaken, TooMany) as refusal:
+            form.refused(refusal, {})
+            if not refusal.problems:
+                form.problems = {"words": visit.refused(refusal)}
     return await _page(request, actor, token, form, visit, 422)
 
 

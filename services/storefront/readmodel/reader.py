@@ -183,7 +183,7 @@ class Reader:
         return [topic.adapter.validate_json(value) for (value,) in await self._questions.all(query)]
 
     async def people_of_rows(self, group_id: str) -> set[str]:
-        """The people who get the letters about a group's rows."""
+        """The people who have ordered in a group and get letters about it."""
         query = select(FACTS.c.holder).where(
             FACTS.c.subject == _asked(group_id),
             FACTS.c.kind == PurchaseRow.__name__,

@@ -315,7 +315,6 @@ _NAMESAKES: Final[Mapping[str, type[Message]]] = {
     "tasks": Task,
     "sellers": Seller,
     "api-keys": ApiKey,
-    "people": Person,
 }
 
 
@@ -337,13 +336,13 @@ def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
 def holder_of(message: Message) -> str | None:
     """Whose a fact is, so that its links can be had again; ``None`` for all other facts.
 
-    A person's is the mailbox in its canonical address. A group's is the organizer's person, and a
-    row's the person who gets the letters about it.
+    A person's is the mailbox in its canonical address. A group's is the organizer's person, and the
+    row's of somebody who has ordered the person who gets the letters about it.
     """
     if isinstance(message, Person):
         return clean(canonical(message.email))
     if isinstance(message, PurchaseRow):
-        return message.person_id
+        return message.person_id if message.first_ordered_at is not None else None
     if isinstance(message, GroupPurchase) and message.organizer is not None:
         return message.organizer.person_id
     return None
