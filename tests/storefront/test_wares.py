@@ -449,17 +449,17 @@ async def test_lists_show_the_first_picture_small(storefront: Storefront) -> Non
 # --- forms ---------------------------------------------------------------------------------------
 
 
-async def session(storefront: Storefront, path: str, who: str) -> dict[str, str]:
+async def session(storefront: Storefront, who: str) -> dict[str, str]:
     """The headers of a browser that signed in."""
     own = {"origin": PAGE_URL}
-    answer = await storefront.ask("POST", path, CLIENT, headers=own, form={"key": KEYS[who]})
+    answer = await storefront.ask("POST", "/sign-in", CLIENT, headers=own, form={"key": KEYS[who]})
     assert answer.status == 303
     return own | {"cookie": answer.headers["set-cookie"].partition(";")[0]}
 
 
 async def test_a_shop_edits_its_page_with_a_logo(storefront: Storefront) -> None:
     place = "/shops/tea-house"
-    browser = await session(storefront, f"{place}/sign-in", "shop")
+    browser = await session(storefront, "shop")
     headers, body = multipart(
         {"name": "Tea & Co", "url": "https://teahouse.example", "logo": TEA.image_id},
         {"logo-file": file_of("#1d4ed8")},
@@ -475,7 +475,7 @@ async def test_a_shop_edits_its_page_with_a_logo(storefront: Storefront) -> None
 
 
 async def test_another_shop_can_t_open_the_form(storefront: Storefront) -> None:
-    browser = await session(storefront, "/shops/tea-house/sign-in", "other shop")
+    browser = await session(storefront, "other shop")
     for method in ("GET", "POST"):
         answer = await storefront.ask(
             method, "/shops/tea-house/edit", CLIENT, headers=browser, form={"name": "X"}
@@ -485,7 +485,7 @@ async def test_another_shop_can_t_open_the_form(storefront: Storefront) -> None:
 
 
 async def test_a_form_keeps_its_pictures_after_a_mistake(storefront: Storefront) -> None:
-    browser = await session(storefront, "/seller/sign-in", "seller")
+    browser = await session(storefront, "seller")
     fields = {
         **{"product": "Camera", "price": "900", "currency": "EUR", "minimum": "5"},
         **{"description": "**New**", "tags": "a, b", "images": CUP.image_id, "zone": "UTC"},
@@ -511,7 +511,7 @@ async def test_a_form_keeps_its_pictures_after_a_mistake(storefront: Storefront)
 
 @pytest.mark.parametrize("kind", ["; charset=utf-16", "; charset=unicode_escape"])
 async def test_a_form_in_another_encoding_is_refused(storefront: Storefront, kind: str) -> None:
-    browser = await session(storefront, "/shops/tea-house/sign-in", "shop")
+    browser = await session(storefront, "shop")
     headers, body = multipart({"name": "\\ud800"}, {})
     headers["content-type"] += kind
     answer = await storefront.ask(

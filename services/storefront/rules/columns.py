@@ -295,7 +295,6 @@ _NAMESAKES: Final[Mapping[str, type[Message]]] = {
     "tasks": Task,
     "sellers": Seller,
     "api-keys": ApiKey,
-    "people": Person,
 }
 
 
