@@ -454,7 +454,11 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     shown = auction(product=product)
     text = Markup(html_of(name, links=True))
     said = SellerProfile(
-        seller_id="s", name=name[:200], email="a@b.example", delivery=name, postal_address=name
+        seller_id="s",
+        name=name[:200],
+        email="a@b.example",
+        delivery=name,
+        postal_address=name[:200],
     )
     about = Wares(product, (), text, "https://a.example", SoldBy(said, None, None))
     here = visit(language)
