@@ -8,12 +8,13 @@ from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from domain.mailboxes import AddressReason
 from domain.money import in_decimals
 from schemas.api.auctions import AuctionDetail, ConditionAt
 from schemas.api.groups import DefinitionSummary, GroupView
+from schemas.api.sellers import SellerProfile
 from schemas.auctions import AuctionStatus, Standing, Verdict
 from schemas.letters import OPTIONAL_KINDS
 from schemas.parts import FavorTerms, IfIncomplete, Method, Model, Problem, Product, Status, Tier
@@ -27,9 +28,11 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.shared_views import SharedView
 from services.storefront.pages.sharing import Sharing
 from services.storefront.pages.visits import Visit, render
+from services.storefront.pages.wares import SoldBy, Wares
 from services.storefront.problems import Impossible
 from services.storefront.rules import chart
 from services.storefront.rules.rows import Listed
+from services.storefront.wares.markdown import html_of
 from texts.catalogue import languages
 from texts.facts import ADDRESSES, APPLICATIONS, OFFERS
 from texts.reasons import explained, problem
@@ -374,7 +377,7 @@ def auction(**changed: object) -> AuctionDetail:
         **{"applicants": 1, "missing": 3, "minimum_step": 1, "opened_at": T},
         **{"quantity_max_per_applicant": 100},
         **{"invites_at": T + 3 * HOUR, "invited_at": None, "closes_at": T + 4 * HOUR},
-        **{"history": history, "concluded_at": None, "group_id": None},
+        **{"history": history, "concluded_at": None, "group_id": None, "seller_id": "s"},
     }
     return AuctionDetail.model_validate(fields | changed)
 
@@ -447,7 +450,17 @@ def sharing_of(here: Visit, shared: SharedView) -> Sharing:
 @pytest.mark.parametrize("language", languages())
 def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     name = "<script>alert(1)</script>\"'&{n}\u202e" + "長" * 980
-    shown = auction(product=Product(name=name[:1_000]))
+    product = Product(name=name[:1_000], category="<script>", tags=("<script>alert(1)",))
+    shown = auction(product=product)
+    text = Markup(html_of(name, links=True))
+    said = SellerProfile(
+        seller_id="s",
+        name=name[:200],
+        email="a@b.example",
+        delivery=name,
+        postal_address=name[:200],
+    )
+    about = Wares(product, (), text, "https://a.example", SoldBy(said, None, None))
     here = visit(language)
     wide, narrow = figures.charts(here, shown)
     page = render(
@@ -456,6 +469,8 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
         auction=shown,
         form=Form(here, {"email": '"><script>'}),
         group_id=None,
+        wares=about,
+        sold_by=about.sold_by,
         drop=figures.drop(shown),
         chart_wide=wide,
         chart_narrow=narrow,
@@ -466,6 +481,7 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     assert '"><script>' not in page
     assert f'<html lang="{language}"' in page
     assert page.count("<script") == 1
+    assert "&lt;script&gt;alert" in page.partition("prose")[2]
 
 
 # --- searches ------------------------------------------------------------------------------------
