@@ -67,7 +67,12 @@ PRIVATE_OF: Mapping[type[BaseModel], Mapping[str, Sequence[str | None]]] = {
     Order: {"member_email": _EMAILS, "member_locale": _WORDS, "member_time_zone": _WORDS},
 }
 #: Words of a form of their own.
-WORDS_OF: Mapping[str, Sequence[str]] = {"name_mark": (name_mark("a", PRIVATE), "0" * 16)}
+_URLS = ("https://x.example/", f"http://x.example/{'x' * 1_983}")
+WORDS_OF: Mapping[str, Sequence[str]] = {
+    "name_mark": (name_mark("a", PRIVATE), "0" * 16),
+    **dict.fromkeys(("images", "logo"), ("a" * 64, "0" * 64)),
+    **dict.fromkeys(("url", "terms_url", "privacy_url", "imprint_url"), _URLS),
+}
 OPTIONS_OF: Mapping[str, Sequence[Any]] = {"standing": ("good", "suspended", "pending")}
 
 
