@@ -198,6 +198,31 @@ def test_whole_numbers_that_are_none_are_told_apart(typed: str) -> None:
         formats.number_of(typed, "en")
 
 
+@pytest.mark.parametrize(
+    ("typed", "locale", "percent"),
+    [
+        ("5", "en", 5.0),
+        (" 12.5 % ", "en", 12.5),
+        ("12,5%", "de", 12.5),
+        ("12.5", "de", 12.5),
+        ("１２．５％", "ja", 12.5),  # noqa: RUF001 - as Japanese keyboards write it
+        ("0", "en", 0.0),
+    ],
+)
+def test_a_percentage_is_read_as_people_type_it(typed: str, locale: str, percent: float) -> None:
+    assert formats.percent_of(typed, locale) == percent
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [*(each for each in ODD_NUMBERS if each), *("nan", "sNaN", "inf", "1e9", "-5", "%", "9" * 400)],
+    ids=lambda typed: ascii(typed)[:24],
+)
+def test_percentages_that_are_none_are_told_apart(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"^not-a-number$"):
+        formats.percent_of(typed, "en")
+
+
 @pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
 def test_a_form_says_at_its_field_what_is_wrong_with_a_number(typed: str) -> None:
     here = visit()
