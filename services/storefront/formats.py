@@ -8,13 +8,8 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError, get_global
-<<<<<<< HEAD
 from babel.dates import format_date, format_skeleton, format_time, get_timezone_name
-from babel.numbers import NumberFormatError, get_territory_currencies, parse_decimal
-=======
-from babel.dates import format_skeleton, format_time, get_timezone_name
 from babel.numbers import get_decimal_symbol, get_territory_currencies
->>>>>>> admin
 from babel.units import format_unit
 
 from domain import figures
