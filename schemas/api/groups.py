@@ -240,8 +240,8 @@ class GroupView(GroupSummary):
     visibility: Visibility
     payment: PaymentTerms
     sources: tuple[str, ...] = ()
-    shop_id: str | None
-    seller_id: str | None
+    shop_id: str | None = None
+    seller_id: str | None = None
     favor: FavorTerms
     tier_reached: int | None
     next_tier: int | None

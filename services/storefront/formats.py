@@ -1,7 +1,6 @@
 """Numbers, money, dates and times, as the reader of a page writes them; and back from forms."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError, get_global
 from babel.dates import format_date, format_skeleton, format_time, get_timezone_name
-from babel.numbers import NumberFormatError, get_territory_currencies, parse_decimal
+from babel.numbers import get_decimal_symbol, get_territory_currencies
 from babel.units import format_unit
 
 from domain import figures
@@ -18,7 +17,9 @@ from domain.amounts import AmountError, minor_units_of, whole_number_of
 from schemas.refusals import ProblemCode, ShapeError
 from texts.shapes import AMOUNT_CODES
 
-_DIGITS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+#: Wide characters, as Japanese keyboards write them, and the narrow ones.
+_NARROW: Final = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+_PLAIN: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 #: Where nothing says where the reader is. A script in the page shows times where the reader is.
 _ZONES: Final = {"ja": "Asia/Tokyo"}
 #: Where readers of English most likely are, of those who pay here; elsewhere CLDR says it.
@@ -109,14 +110,15 @@ def number_of(text: str, locale: str) -> int:
 
 
 def percent_of(text: str, locale: str) -> float:
-    """A percentage as people type it, with the sign or without. Raises ``ShapeError``."""
-    typed = unicodedata.normalize("NFKC", text).strip().removesuffix("%").strip()
-    if _DIGITS.fullmatch(typed):
-        return float(typed)
-    try:
-        return float(parse_decimal(typed, locale=locale, strict=True))
-    except (NumberFormatError, OverflowError):
-        raise ShapeError(ProblemCode.NOT_A_NUMBER) from None
+    """A percentage as people type it, with the sign or without. Raises ``ShapeError``.
+
+    Decimals stand after a point, or after what the locale writes there.
+    """
+    typed = text.translate(_NARROW).strip().removesuffix("%").strip()
+    plain = typed.replace(get_decimal_symbol(locale), ".", 1)
+    if not _PLAIN.fullmatch(plain):
+        raise ShapeError(ProblemCode.NOT_A_NUMBER)
+    return float(plain)
 
 
 def time_of(text: str, zone: str) -> datetime:

@@ -31,13 +31,16 @@ from schemas.parts import Message
 from schemas.people import Person, PersonErased
 from services.auction_service.processor import PROCESSORS as AUCTIONS
 from services.favor_service.processor import PROCESSORS as FAVORS
-from services.notifier.processor import PROCESSORS as LETTERS
+from services.notifier.processor import letters
+from services.notifier.rules.merging import MERGE_FOR
 from services.order_service.processor import PROCESSORS as ORDERS
 from services.payment_service.processor import PROCESSORS as PAYMENTS
 from services.request_service.processor import PROCESSORS as REQUESTS
 from services.shop_bridge.processor import PROCESSORS as SHOPS
 from tests.rules.any_records import KEYS, LATER, PRIVATE, Choices, T
 
+#: With letters that wait for others, as a worker has it.
+LETTERS = (letters(MERGE_FOR),)
 EVERY = (*REQUESTS, *ORDERS, *FAVORS, *PAYMENTS, *AUCTIONS, *LETTERS, *SHOPS)
 #: How far time goes on before a step; long spans are rare, so that much meets before all is over.
 STEPS_MS = tuple(

@@ -8,8 +8,9 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from runtime.links import Links
 from runtime.networks import network_of
-from services.storefront.access.callers import COOKIE
+from services.storefront.access.callers import COOKIE, Access
 from services.storefront.access.rates import Rates
 from services.storefront.problems import Refusal
 from services.storefront.settings import PageSettings
@@ -17,6 +18,20 @@ from services.storefront.web.guard import Guard
 from services.storefront.web.refusals import add_handlers
 
 OURS = "https://shop.example"
+SECRET = "link-secret-of-the-tests"
+
+
+class Nobody:
+    """No key was issued, and no session ended."""
+
+    async def api_key(self, _: str) -> None:
+        return None
+
+    async def end(self, *_: object) -> None:
+        return None
+
+    async def has(self, _: str) -> bool:
+        return False
 
 
 def app_of(**settings: Any) -> FastAPI:
@@ -42,7 +57,8 @@ def app_of(**settings: Any) -> FastAPI:
 
     refuse = add_handlers(app, plainly, lambda _: [])
     rates = Rates(page_settings)
-    app.add_middleware(Guard, settings=page_settings, rates=rates, refuse=refuse)
+    access = Access(page_settings, Links(SECRET), Nobody(), Nobody())
+    app.add_middleware(Guard, settings=page_settings, rates=rates, access=access, refuse=refuse)
     return app
 
 

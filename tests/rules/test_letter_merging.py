@@ -14,6 +14,7 @@ from runtime.rows import Call, MemoryRows
 from schemas.letters import Delivery, LetterKind, Notice, Says, ShownOffer
 from schemas.parts import Message, Product
 from schemas.people import PersonErased
+from services.notifier.__main__ import as_set
 from services.notifier.processor import letters
 from services.notifier.rows import Reply, Request, delivery
 from services.notifier.rules import deliveries
@@ -178,6 +179,15 @@ def test_with_no_minutes_each_letter_goes_out_at_once() -> None:
         at_once.on[Notice](notice, rows, T, {}, {})
     assert [waits_until(rows, number) for number in (1, 2)] == [T, T]
     assert not [name for name in rows if name.startswith("merging/")]
+
+
+def test_the_setting_says_how_long_a_worker_s_letters_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    for minutes, waits in (("0.5", MINUTE / 2), ("0", timedelta(0))):
+        monkeypatch.setenv("MERGE_MINUTES", minutes)
+        (processor,) = as_set()
+        rows = taken()
+        processor.on[Notice](improved(1), rows, T, {}, {})
+        assert waits_until(rows, 1) == T + waits
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,12 @@ def in_euros(language: str, name: str = OPEN) -> Sample:
 
 
 def sent(sample: Sample, enclosure: Enclosed | None) -> EmailMessage:
-    return read(bytes(letter(*sample, SENDER, FixedLinks(), enclosure)))
+    return read(written_with(sample, enclosure))
+
+
+def written_with(sample: Sample, enclosure: Enclosed | None) -> bytes:
+    """The letter that encloses this."""
+    return bytes(letter(sample.notice, sample.person, SENDER, FixedLinks(), sample.of, enclosure))
 
 
 def said(notice: Notice, **says: Any) -> Notice:
@@ -142,7 +147,8 @@ NO_PAPER: list[tuple[str, dict[str, Any]]] = [
 def test_a_notice_that_lacks_what_a_paper_says_has_none(what: str, says: dict[str, Any]) -> None:
     sample = in_euros("en")
     assert paper_for(said(sample.notice, **says), sample.person, ISSUER, SECRET) is None
-    assert paper_for(*samples("en")["payment-done-charge"], ISSUER, SECRET) is None
+    other = samples("en")["payment-done-charge"]
+    assert paper_for(other.notice, other.person, ISSUER, SECRET) is None
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,7 @@ def test_the_file_is_named_after_the_number_in_ascii_on_lines_that_are_not_too_l
     billed = sample.notice.says.billed.model_copy(update={"payment": numbered})
     notice = said(sample.notice, billed=billed)
     again = sample._replace(notice=notice)
-    raw = bytes(letter(*again, SENDER, FixedLinks(), enclosure_of(again, ISSUER)))
+    raw = written_with(again, enclosure_of(again, ISSUER))
     _, pdf = enclosures(read(raw))
     assert pdf.get_filename() == name
     assert raw.isascii()
@@ -172,7 +178,7 @@ def test_the_file_is_named_after_the_number_in_ascii_on_lines_that_are_not_too_l
 def test_a_signature_covers_the_paper(tmp_path: Path) -> None:
     key, dns = dkim_key(tmp_path)
     sample = in_euros("en")
-    raw = bytes(letter(*sample, SENDER, FixedLinks(), enclosure_of(sample, ISSUER)))
+    raw = written_with(sample, enclosure_of(sample, ISSUER))
     signed = Signer("example.org", "s1", key.read_bytes()).sign(raw)
     assert dkim.verify(signed, dnsfunc=dns)
     assert not dkim.verify(signed.replace(b"JVBERi", b"JVBERj"), dnsfunc=dns), "a PDF begins so"
@@ -208,7 +214,7 @@ def calling(folder: Path, issuer: str | None) -> Iterator[LetterCaller]:
 
 
 def asked(notice: Notice, sample: Sample) -> rows.Request:
-    return rows.Request(notice.model_dump_json(exclude_none=True), sample.person, notice.at)
+    return rows.Request((notice,), sample.person, notice.at)
 
 
 @pytest.mark.parametrize("is_issued", [True, False])

@@ -8,12 +8,13 @@ from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from domain.mailboxes import AddressReason
 from domain.money import in_decimals
 from schemas.api.auctions import AuctionDetail, ConditionAt
 from schemas.api.groups import DefinitionSummary, GroupView, PaidState
+from schemas.api.sellers import SellerProfile
 from schemas.auctions import AuctionStatus, Standing, Verdict
 from schemas.letters import OPTIONAL_KINDS
 from schemas.parts import FavorTerms, IfIncomplete, Method, Model, Problem, Product, Status, Tier
@@ -28,9 +29,11 @@ from services.storefront.pages.home import HomeChoices
 from services.storefront.pages.shared_views import SharedView
 from services.storefront.pages.sharing import Sharing
 from services.storefront.pages.visits import Visit, render
+from services.storefront.pages.wares import SoldBy, Wares
 from services.storefront.problems import Impossible
 from services.storefront.rules import chart
 from services.storefront.rules.rows import Listed
+from services.storefront.wares.markdown import html_of
 from texts.catalogue import languages
 from texts.facts import ADDRESSES, APPLICATIONS, OFFERS
 from texts.reasons import explained, problem
@@ -196,6 +199,31 @@ def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
 def test_whole_numbers_that_are_none_are_told_apart(typed: str) -> None:
     with pytest.raises(ValueError, match=r"^not-countable$"):
         formats.number_of(typed, "en")
+
+
+@pytest.mark.parametrize(
+    ("typed", "locale", "percent"),
+    [
+        ("5", "en", 5.0),
+        (" 12.5 % ", "en", 12.5),
+        ("12,5%", "de", 12.5),
+        ("12.5", "de", 12.5),
+        ("１２．５％", "ja", 12.5),  # noqa: RUF001 - as Japanese keyboards write it
+        ("0", "en", 0.0),
+    ],
+)
+def test_a_percentage_is_read_as_people_type_it(typed: str, locale: str, percent: float) -> None:
+    assert formats.percent_of(typed, locale) == percent
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [*(each for each in ODD_NUMBERS if each), *("nan", "sNaN", "inf", "1e9", "-5", "%", "9" * 400)],
+    ids=lambda typed: ascii(typed)[:24],
+)
+def test_percentages_that_are_none_are_told_apart(typed: str) -> None:
+    with pytest.raises(ValueError, match=r"^not-a-number$"):
+        formats.percent_of(typed, "en")
 
 
 @pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
@@ -377,7 +405,7 @@ def auction(**changed: object) -> AuctionDetail:
         **{"applicants": 1, "missing": 3, "minimum_step": 1, "opened_at": T},
         **{"quantity_max_per_applicant": 100},
         **{"invites_at": T + 3 * HOUR, "invited_at": None, "closes_at": T + 4 * HOUR},
-        **{"history": history, "concluded_at": None, "group_id": None},
+        **{"history": history, "concluded_at": None, "group_id": None, "seller_id": "s"},
     }
     return AuctionDetail.model_validate(fields | changed)
 
@@ -456,7 +484,17 @@ def sharing_of(here: Visit, shared: SharedView) -> Sharing:
 @pytest.mark.parametrize("language", languages())
 def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     name = "<script>alert(1)</script>\"'&{n}\u202e" + "長" * 980
-    shown = auction(product=Product(name=name[:1_000]))
+    product = Product(name=name[:1_000], category="<script>", tags=("<script>alert(1)",))
+    shown = auction(product=product)
+    text = Markup(html_of(name, links=True))
+    said = SellerProfile(
+        seller_id="s",
+        name=name[:200],
+        email="a@b.example",
+        delivery=name,
+        postal_address=name[:200],
+    )
+    about = Wares(product, (), text, "https://a.example", SoldBy(said, None, None))
     here = visit(language)
     wide, narrow = figures.charts(here, shown)
     page = render(
@@ -466,6 +504,8 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
         form=Form(here, {"email": '"><script>'}),
         group_id=None,
         agreement=agreement.of_reservation(shown, 1),
+        wares=about,
+        sold_by=about.sold_by,
         drop=figures.drop(shown),
         chart_wide=wide,
         chart_narrow=narrow,
@@ -476,6 +516,7 @@ def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     assert '"><script>' not in page
     assert f'<html lang="{language}"' in page
     assert page.count("<script") == 1
+    assert "&lt;script&gt;alert" in page.partition("prose")[2]
 
 
 # --- searches ------------------------------------------------------------------------------------

@@ -274,6 +274,7 @@ PAGE: dict[str, Any] = {
     "closes_at": CLOSE.isoformat(),
     "history": [],
     "concluded_at": None,
+    "seller_id": "s-nord",
     "group_id": None,
     "of_a_later_version": True,
 }

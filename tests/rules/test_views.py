@@ -98,7 +98,7 @@ def test_an_auction_s_story_begins_with_its_opening() -> None:
         ConditionReplaced(
             auction_id="cameras",
             version=version,
-            before=offer(before, 5),
+            before=offer(before, 5, "seller-y"),
             shown=offer(after, 5),
             currency="JPY",
             at=NOW + timedelta(hours=version),
@@ -121,7 +121,9 @@ def test_an_auction_s_story_begins_with_its_opening() -> None:
         (NOW + timedelta(hours=5), 800),
     ]
     assert (detail.concluded_at, detail.group_id) == (LATER, "GB-1")
-    assert "seller" not in detail.model_dump_json()
+    # The seller of the offer shown, and no other.
+    assert detail.seller_id == "seller-x"
+    assert "seller-y" not in detail.model_dump_json()
     assert "au-" not in detail.model_dump_json()
     (only,) = auction_detail(auction()).history
     assert (only.at, only.unit_price) == (NOW, 800)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -42,6 +43,7 @@ from services.storefront.readmodel.lists import (
     narrows_of,
     values_of,
 )
+from services.storefront.readmodel.projection import _header
 from services.storefront.readmodel.reader import BadCursor, Listed, NothingSuch, Reader
 from services.storefront.readmodel.tables import METADATA
 from services.storefront.readmodel.writer import Batch, FencedError, Place, Writer
@@ -839,6 +841,22 @@ async def test_a_fact_is_told_with_what_decided_it(url: str, reader: Reader) -> 
     newest, has_more = await reader.told("g-000", GroupPurchase, PurchaseState, newest=1)
     assert [type(each.message) for each in newest] == [PurchaseState]
     assert has_more
+
+
+@pytest.mark.parametrize(
+    ("headers", "rule"),
+    [
+        ((), ""),
+        ((("ce_rule", b"order_service/close"),), "order_service/close"),
+        ((("ce_rule", None),), ""),
+        ((("ce_rule", b"a\x00\xff"),), "a\ufffd\ufffd"),
+        ((("ce_rule", b"x" * 2_000),), "x" * 1_000),
+    ],
+)
+def test_what_decided_a_fact_is_read_from_its_headers(headers: Any, rule: str) -> None:
+    """Whoever wrote the record wrote them, so they may hold anything."""
+    record: Any = SimpleNamespace(headers=headers)
+    assert _header(record, "ce_rule") == rule
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])

@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -25,6 +26,7 @@ from runtime.rows import MemoryRows
 from schemas.letters import Notice, Says
 from schemas.parts import Product
 from schemas.people import Person
+from services.notifier import rows as rows_of
 from services.notifier.edge import connections as sending
 from services.notifier.edge.connections import Mailer, Reply
 from services.notifier.edge.mailer import LetterCaller
@@ -809,6 +811,24 @@ async def test_only_a_mailbox_that_is_not_there_gets_no_later_letter(
         assert await _sent(caller, rows, 1) == first
         is_refusing = False
         assert await _sent(caller, rows, 2) == then
+        await caller.stop()
+
+
+async def test_notices_that_were_merged_are_one_letter_unless_nobody_wants_it_any_more() -> None:
+    rows = _rows()
+    for number in (1, 2):
+        deliveries.take_notice(_notice(number), rows, _notice(1).at, merge_for=timedelta(minutes=5))
+    assert [name for name in rows if name.startswith("call/")] == ["call/letter/n1"]
+    async with Faulty(lambda stage, recipient, tried: None) as server:
+        caller = LetterCaller(settings(server.port, link_secret=MAIL["LINK_SECRET"]))
+        await caller.start()
+        asked = deliveries.request("call/letter/n1", rows, _notice(1).at, {}, {})
+        assert asked is not None
+        unwanted = await caller(replace(asked, unwanted="unsubscribed"), lambda: None)
+        assert reply_of(unwanted) == rows_of.Reply("unwanted", "write", "unsubscribed")
+        assert server.tried[RECIPIENT] == 0
+        assert reply_of(await caller(asked, lambda: None)).outcome == "sent"
+        assert server.tried[RECIPIENT] == 1
         await caller.stop()
 
 
