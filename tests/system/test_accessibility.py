@@ -22,6 +22,7 @@ CONFIRM_ORDER = "/confirm-order/" + LINKS.token(
 )
 PUBLIC = (
     *("/", "/?sort=nearest", "/?q=ricoh", "/?q=nothing-has-this-name", "/help", "/sellers"),
+    *("/?only=nearly", "/?category=None+has+it&shop=nobody", "/?price_max=much&currency=EUR"),
     *("/seller", "/auctions/camera", "/auctions/lamp-deal", "/auctions/camera/applied"),
     *(f"/groups/{GROUP}", f"/groups/{made_up.group_id('r-wool')}", "/definitions/sencha"),
     *("/auctions/none", "/confirm/none", "/todo"),
