@@ -169,6 +169,35 @@ async def test_an_invoice_says_whether_it_is_paid(
     ]
 
 
+@pytest.mark.parametrize("is_in_parts", [False, True])
+async def test_a_listed_member_s_own_way_to_pay_is_the_one_that_counts(
+    url: str, page: Storefront, is_in_parts: bool
+) -> None:
+    """At the shop an order counts once it is paid; one by invoice counts before its invoice."""
+    ann, bo, cy = listed("Ann", "Bo", "Cy")
+    members = (
+        ann | {"payment": {"method": "invoice"}},
+        bo | {"payment": {"method": "invoice"}},
+        cy,
+    )
+    said = {"kind": "invoice", "method": "invoice", "amount": 900, "status": "pending"}
+    invoice = payment("p-1", group_id="g-001", member_id="m-Ann", **said)
+    at_shop = {"scope": "member", "method": "shop"}
+    if is_in_parts:
+        part = {"group_id": "g-001", "part": 1, "parts": 1, "members": members}
+        await write(url, terms(payment=at_shop, member_parts=1))
+        await write(url, MembersAdmitted.model_validate(part))
+    else:
+        await write(url, terms(payment=at_shop, members=members))
+    await write(url, *map(of, ("Ann", "Bo", "Cy")), invoice)
+    await write(url, *(ordered(f"m-{each}") for each in ("Ann", "Bo", "Cy")))
+    assert [line[:3] for line in table(await get(page, MANAGE))] == [
+        ["Ann", "2", "Unpaid"],
+        ["Bo", "2", ""],
+        ["Cy", "2", "Paid"],
+    ]
+
+
 async def test_nobody_else_sees_any_of_it(url: str, page: Storefront) -> None:
     await write(url, terms(), group(2, **OPEN), ordered("ann"))
     other = LINKS.token("group", "g-002", "m-org")
