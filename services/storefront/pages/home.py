@@ -112,34 +112,15 @@ async def _home(
     # A list that has no such thing is not asked: auctions do not say who sells, definitions do not
     # end.
     nothing: Listed[Any] = Listed([], None, Total(0))
+    same: dict[str, Any] = {"words": words, "filters": filters, "counts": is_narrowed}
     found_auctions, found_groups, found_definitions = await asyncio.gather(
         _none(nothing)
         if asked["shop"]
-        else reader.auctions(
-            sort=sort,
-            words=words,
-            filters=filters,
-            cursor=auctions,
-            limit=LINES,
-            counts=is_narrowed,
-        ),
-        reader.groups(
-            sort=sort,
-            words=words,
-            filters=filters,
-            cursor=groups,
-            limit=LINES,
-            counts=is_narrowed,
-        ),
+        else reader.auctions(sort=sort, cursor=auctions, limit=LINES, **same),
+        reader.groups(sort=sort, cursor=groups, limit=LINES, **same),
         _none(nothing)
         if asked["only"]
-        else reader.definitions(
-            words=words,
-            filters=filters,
-            cursor=definitions,
-            limit=SHELF,
-            counts=is_narrowed,
-        ),
+        else reader.definitions(cursor=definitions, limit=SHELF, **same),
     )
     return body_of(
         request,
