@@ -82,6 +82,7 @@ LETTERS: Final = {
     "invitation": mark("invitations to make a better offer"),
     "offer-judged": mark("emails about the results of your offers"),
     "deadline-reminder": mark("reminders of closing times"),
+    "group-message": mark("messages from organizers"),
     "all": mark("any emails that are not part of a contract"),
 }
 #: Kinds of payments.
