@@ -77,7 +77,7 @@ class Means:
         """The cookie of whoever may see a page, or else a seller's."""
         if path.startswith("/admin"):
             return self.admin_session()
-        return self.shop_session() if path.startswith("/todo") else self.session()
+        return self.shop_session() if path.startswith(("/todo", "/shops")) else self.session()
 
     def path(self, template: str, token: str = "") -> str:
         """A route's path with what there is."""
@@ -96,7 +96,26 @@ TIER = {
     "gift": None,
 }
 FAVOR = {"scope": "member", "tiers": [TIER]}
-PRODUCT = {"id": "tea", "name": "Tea"}
+PRODUCT = {
+    "id": "tea",
+    "name": "Tea",
+    "description": "**Green**",
+    "url": "https://b.example/tea",
+    "images": [],
+    "category": "Drinks",
+    "tags": ["green"],
+}
+BUSINESS = {
+    "url": "https://b.example",
+    "order_link": "https://b.example/cart?note={group_id}",
+    "logo": None,
+    "postal_address": "1 Street\nTown",
+    "phone": "+49 30 1",
+    "terms_url": "https://b.example/terms",
+    "privacy_url": "https://b.example/privacy",
+    "imprint_url": "https://b.example/imprint",
+    "delivery": "By post",
+}
 #: Each shape with all of its fields.
 BODIES: dict[str, dict[str, Any]] = {
     "DefinitionGiven": {
@@ -181,7 +200,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "MessageGiven": {"words": "Come on Saturday."},
     "ResendGiven": {"version": 1},
     "AddressGiven": {"email": "ada@b.example"},
-    "SellerGiven": {"name": "S", "email": "s@b.example", "locale": "en", "time_zone": "UTC"},
+    "SellerGiven": {
+        **{"name": "S", "email": "s@b.example", "locale": "en", "time_zone": "UTC"},
+        **BUSINESS,
+    },
+    "ProfileGiven": BUSINESS,
+    "ShopGiven": {"name": "S", "email": "s@b.example", **BUSINESS},
 }
 Path = tuple[str | int, ...]
 
@@ -240,6 +264,8 @@ def shape_of(route: APIRoute) -> type[BaseModel] | None:
     """What a route's body is to be."""
     asked = (route.openapi_extra or {}).get("requestBody")
     if asked is None:
+        return None
+    if "application/json" not in asked["content"]:
         return None
     name = asked["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     return next(each for each in SHAPES if each.__name__ == name)
@@ -442,7 +468,9 @@ class PageForm:
 
 
 _WHO = {"email": "ada@b.example", "name": "Ada", "zone": "UTC"}
-ADMINS = "admin session"
+#: A form has no field for a logo's id: it has a file.
+_BUSINESS = {name: value for name, value in BUSINESS.items() if value}
+ADMINS, SHOPS = "admin session", "shop session"
 _DEFINITION = {
     **{"name": "Tea", "product_id": "tea-1", "price": "10", "currency": "EUR"},
     **{"starts": "from_quantity", "start_1": "3", "gives_1": "percent_off", "value_1": "5"},
@@ -477,10 +505,12 @@ FORMS: dict[str, PageForm] = {
          "once": "once-4"},
         "session",
     ),
+    "POST /seller/profile": PageForm(_BUSINESS, "session"),
+    "POST /shops/{shop_id}/edit": PageForm({"name": "S"} | _BUSINESS, SHOPS),
     "POST /seller/auctions/{auction_id}/offers": PageForm(_OFFER, "session"),
     "POST /seller/auctions/{auction_id}/withdraw": PageForm({}, "session"),
-    "POST /todo/{task_id}/done": PageForm({"reason": "mended"}, "shop session"),
-    "POST /todo/{task_id}/retry": PageForm({}, "shop session"),
+    "POST /todo/{task_id}/done": PageForm({"reason": "mended"}, SHOPS),
+    "POST /todo/{task_id}/retry": PageForm({}, SHOPS),
     "POST /admin/todo/{task_id}/done": PageForm({"reason": "mended"}, ADMINS),
     "POST /admin/todo/{task_id}/retry": PageForm({}, ADMINS),
     "POST /admin/sellers/{seller_id}/approval": PageForm({"reason": "known"}, ADMINS),

@@ -260,6 +260,7 @@ def _world() -> tuple[list[Message], dict[str, str], dict[str, str]]:
     ids = {
         "area": "auctions",
         "notice_id": "n-1",
+        "image_id": "0" * 64,
         "payment_id": "p-1",
         "task_id": "order-1",
         "shop_key_id": shop_key.key_id,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.auctions import Auction, OfferJudged
+from schemas.auctions import Auction, OfferJudged, Seller, StandingSince
 from schemas.favors import Favor
 from schemas.groups import Definition, GroupPurchase
 from schemas.orders import PurchaseState
@@ -75,6 +75,15 @@ DEFINITION = Definition.model_validate(
         "withdrawn_at": NOW,
         "version": 2,
     }
+)
+SELLER = Seller(
+    seller_id="s",
+    name="Sato",
+    email="s@b.example",
+    registered_at=NOW,
+    standing="good",
+    standings=(StandingSince(standing="good", since=NOW),),
+    version=1,
 )
 JUDGED = OfferJudged(
     offer_id="o", auction_id="a", seller_id="s", verdict="refused", reason="standing"
@@ -149,6 +158,7 @@ EXAMPLES: dict[tuple[str, str], Message] = {
     ("version", "auctions"): AUCTION,
     ("version", "offers"): JUDGED,
     ("version", "definitions"): DEFINITION,
+    ("version", "sellers"): SELLER,
     ("terms_version", "groups"): terms(),
     ("state_version", "groups"): state(1),
 }

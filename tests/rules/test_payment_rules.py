@@ -623,7 +623,7 @@ def test_a_letter_about_an_invoice_has_the_mark_of_the_name_that_the_request_gav
 def test_terms_of_an_earlier_version_name_no_product_so_letters_have_no_paper() -> None:
     it = world(method="invoice")
     it.drain()
-    it.payments.rows["terms"] = replace(it.payments.rows["terms"], product_name="")
+    it.payments.rows["terms"] = replace(it.payments.rows["terms"], product=None)
     it.order("ann", 2)
     it.drain()
     (letter,) = (each.says for each in it.payments.sent if isinstance(each, Notice))

@@ -147,6 +147,12 @@ LINES: dict[str, Line] = {
     # Another's key is not even said to be there.
     "POST /keys/{key_id}/revocation": Line("seller", None, others("seller", "shop")),
     "GET /shops": Line("admin", None, ALL),
+    "GET /shops/{shop_id}": Line(ANYONE),
+    "PUT /shops/{shop_id}": Line("shop", {"name": "S"}, ("rival-shop", *others("shop"))),
+    "GET /sellers/{seller_id}": Line(ANYONE),
+    "PUT /sellers/{seller_id}": Line("seller", {}, ("rival-seller", *others("seller"))),
+    # JSON is not an image, so the right one is refused for that.
+    "POST /images": Line("shop", {}, others("shop", "seller")),
     "GET /keys": Line("admin", None, ALL),
     "GET /letters": Line("admin", None, ALL),
     "GET /letters/{notice_id}": Line("admin", None, ALL),
@@ -410,6 +416,7 @@ def means(world: World) -> Means:
     """What an attacker has: the seller's key is a new one, as the matrix ends that of before."""
     issued = world.api.admin.post(f"/sellers/{world.ids['seller_id']}/keys")
     ids = world.ids | {"key_id": issued["key_id"], "area": "auctions"}
+    ids |= {"image_id": "0" * 64}
     return means_of(ids, {"shop": world.credentials["shop"], "seller": issued["api_key"]})
 
 
