@@ -1,7 +1,7 @@
 """What runs: the lists of the home page; and how all of it works."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,14 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.visits import Visit, answered, body_of, page
 from services.storefront.readmodel.lists import TOTAL_MAX
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.rows import Filters, Listed, Total
+from services.storefront.rules.rows import (
+    AuctionRow,
+    DefinitionRow,
+    Filters,
+    GroupRow,
+    Listed,
+    Total,
+)
 from services.storefront.rules.views import auction_summary, definition_summary, group_summary
 from services.storefront.web.parameters import TEXT_PATTERN
 from services.storefront.web.shop import shop_of
@@ -34,6 +41,8 @@ SHELF = 12
 SOON = timedelta(hours=24)
 _LONGEST = 200
 _Text = Annotated[str, Query(max_length=_LONGEST, pattern=TEXT_PATTERN)]
+#: Of the next lines of auctions, groups and definitions.
+Cursors = tuple[str | None, str | None, str | None]
 #: Only what closes within a day, or what has four fifths of what it needs.
 Only = Literal["", "ending", "nearly"]
 
@@ -42,13 +51,13 @@ Only = Literal["", "ending", "nearly"]
 class HomeChoices:
     """What the lists can be narrowed by: names of categories, shops' ids and names, currencies.
 
-    ``totals`` are those of the lists that nothing narrows, by name.
+    ``totals`` are those of the three lists if nothing narrows them.
     """
 
     categories: tuple[str, ...]
     shops: tuple[tuple[str, str], ...]
     currencies: tuple[str, ...]
-    totals: Mapping[str, Total]
+    totals: tuple[Total, ...]
 
 
 @router.get("/")
@@ -98,55 +107,27 @@ async def _home(
     request: Request,
     visit: Visit,
     asked: dict[str, str],
-    cursors: tuple[str | None, str | None, str | None],
+    cursors: Cursors,
     is_admin: bool,
 ) -> str:
     shop = shop_of(request)
-    reader, words = shop.reader, asked["q"]
-    sort: Literal["ending", "nearest"] = "nearest" if asked["sort"] else "ending"
-    choices = await shop.home_choices.get("", lambda: _choices(reader))
+    choices = await shop.home_choices.get("", lambda: _choices(shop.reader))
     form = Form(visit, {name: value for name, value in asked.items() if value})
-    filters = _filters(form, asked)
-    auctions, groups, definitions = cursors
     is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
-    # A list that has no such thing is not asked: auctions do not say who sells, definitions do not
-    # end.
-    nothing: Listed[Any] = Listed([], None, Total(0))
-    found_auctions, found_groups, found_definitions = await asyncio.gather(
-        _none(nothing)
-        if asked["shop"]
-        else reader.auctions(
-            sort=sort,
-            words=words,
-            filters=filters,
-            cursor=auctions,
-            limit=LINES,
-            counts=is_narrowed,
-        ),
-        reader.groups(
-            sort=sort,
-            words=words,
-            filters=filters,
-            cursor=groups,
-            limit=LINES,
-            counts=is_narrowed,
-        ),
-        _none(nothing)
-        if asked["only"]
-        else reader.definitions(
-            words=words,
-            filters=filters,
-            cursor=definitions,
-            limit=SHELF,
-            counts=is_narrowed,
-        ),
+    found = await _found(shop.reader, asked, _filters(form, asked), cursors, counts=is_narrowed)
+    summaries = (auction_summary, group_summary, definition_summary)
+    auctions, groups, definitions = (
+        _listed(each, summary, total, cursor)
+        for each, summary, total, cursor in zip(
+            found, summaries, choices.totals, cursors, strict=True
+        )
     )
     return body_of(
         request,
         "home.html",
         visit,
-        words=words,
-        sort=sort,
+        words=asked["q"],
+        sort=_sort(asked),
         asked=asked,
         is_narrowed=is_narrowed,
         form=form,
@@ -154,20 +135,39 @@ async def _home(
         currency=_currency(visit, asked, choices),
         currency_options=[(each, each) for each in choices.currencies],
         shop_options=[("", visit.gettext("All shops")), *choices.shops],
-        auctions=_listed(found_auctions, auction_summary, choices.totals["auctions"], auctions),
-        groups=_listed(found_groups, group_summary, choices.totals["groups"], groups),
-        goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found_groups.rows},
-        definitions=_listed(
-            found_definitions, definition_summary, choices.totals["definitions"], definitions
-        ),
+        auctions=auctions,
+        groups=groups,
+        goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found[1].rows},
+        definitions=definitions,
         count=partial(_count, visit),
         url=partial(_url, asked),
         is_admin=is_admin,
     )
 
 
-async def _none(nothing: Listed[Any]) -> Listed[Any]:
-    return nothing
+def _sort(asked: dict[str, str]) -> Literal["ending", "nearest"]:
+    return "nearest" if asked["sort"] else "ending"
+
+
+async def _found(
+    reader: Reader, asked: dict[str, str], filters: Filters, cursors: Cursors, *, counts: bool
+) -> tuple[Listed[AuctionRow], Listed[GroupRow], Listed[DefinitionRow]]:
+    """The pages of the lists. Auctions do not say who sells, and definitions do not end."""
+    alike: dict[str, Any] = {"words": asked["q"], "filters": filters, "counts": counts}
+    sorted_: dict[str, Any] = {"sort": _sort(asked), "limit": LINES}
+    auctions, groups, definitions = cursors
+    return await asyncio.gather(
+        _nothing() if asked["shop"] else reader.auctions(cursor=auctions, **sorted_, **alike),
+        reader.groups(cursor=groups, **sorted_, **alike),
+        _nothing()
+        if asked["only"]
+        else reader.definitions(cursor=definitions, limit=SHELF, **alike),
+    )
+
+
+async def _nothing() -> Listed[Any]:
+    """What a list has that can't be narrowed so."""
+    return Listed([], None, Total(0))
 
 
 def _listed(
@@ -187,7 +187,8 @@ async def _choices(reader: Reader) -> HomeChoices:
     names = ((each, shops.get(each)) for each in found.shops)
     named = [(each, fact.name if isinstance(fact, Shop) else each) for each, fact in names]
     shops_by_name = tuple(sorted(named, key=lambda each: each[1]))
-    return HomeChoices(found.categories, shops_by_name, found.currencies, totals)
+    lists = tuple(totals[name] for name in ("auctions", "groups", "definitions"))
+    return HomeChoices(found.categories, shops_by_name, found.currencies, lists)
 
 
 def _filters(form: Form, asked: dict[str, str]) -> Filters:
