@@ -115,13 +115,10 @@ async def _home(
     form = Form(visit, {name: value for name, value in asked.items() if value})
     is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
     found = await _found(shop.reader, asked, _filters(form, asked), cursors, counts=is_narrowed)
-    summaries = (auction_summary, group_summary, definition_summary)
-    auctions, groups, definitions = (
-        _listed(each, summary, total, cursor)
-        for each, summary, total, cursor in zip(
-            found, summaries, choices.totals, cursors, strict=True
-        )
-    )
+    totals = choices.totals
+    auctions = _listed(found[0], auction_summary, totals[0], cursors[0])
+    groups = _listed(found[1], group_summary, totals[1], cursors[1])
+    definitions = _listed(found[2], definition_summary, totals[2], cursors[2])
     return body_of(
         request,
         "home.html",
@@ -156,13 +153,14 @@ async def _found(
     alike: dict[str, Any] = {"words": asked["q"], "filters": filters, "counts": counts}
     sorted_: dict[str, Any] = {"sort": _sort(asked), "limit": LINES}
     auctions, groups, definitions = cursors
-    return await asyncio.gather(
+    found: tuple[Any, Any, Any] = await asyncio.gather(
         _nothing() if asked["shop"] else reader.auctions(cursor=auctions, **sorted_, **alike),
         reader.groups(cursor=groups, **sorted_, **alike),
         _nothing()
         if asked["only"]
         else reader.definitions(cursor=definitions, limit=SHELF, **alike),
     )
+    return found
 
 
 async def _nothing() -> Listed[Any]:
