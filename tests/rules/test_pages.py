@@ -571,7 +571,7 @@ def test_a_search_shows_the_lists_that_have_something_and_says_once_that_none_ha
         | {"currency": "", "q": "tea", "sort": ""},
         is_narrowed=True,
         form=Form(here),
-        choices=HomeChoices((), (), (), {}),
+        choices=HomeChoices((), (), (), ()),
         currency="",
         currency_options=[],
         shop_options=[],

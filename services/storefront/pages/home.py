@@ -1,7 +1,7 @@
 """What runs: the lists of the home page; and how all of it works."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,14 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.visits import Visit, answered, body_of, page
 from services.storefront.readmodel.lists import TOTAL_MAX
 from services.storefront.readmodel.reader import Reader
-from services.storefront.rules.rows import Filters, Listed, Total
+from services.storefront.rules.rows import (
+    AuctionRow,
+    DefinitionRow,
+    Filters,
+    GroupRow,
+    Listed,
+    Total,
+)
 from services.storefront.rules.views import auction_summary, definition_summary, group_summary
 from services.storefront.web.parameters import TEXT_PATTERN
 from services.storefront.web.shop import shop_of
@@ -34,6 +41,8 @@ SHELF = 12
 SOON = timedelta(hours=24)
 _LONGEST = 200
 _Text = Annotated[str, Query(max_length=_LONGEST, pattern=TEXT_PATTERN)]
+#: Of the next lines of auctions, groups and definitions.
+Cursors = tuple[str | None, str | None, str | None]
 #: Only what closes within a day, or what has four fifths of what it needs.
 Only = Literal["", "ending", "nearly"]
 
@@ -42,13 +51,13 @@ Only = Literal["", "ending", "nearly"]
 class HomeChoices:
     """What the lists can be narrowed by: names of categories, shops' ids and names, currencies.
 
-    ``totals`` are those of the lists that nothing narrows, by name.
+    ``totals`` are those of the three lists if nothing narrows them.
     """
 
     categories: tuple[str, ...]
     shops: tuple[tuple[str, str], ...]
     currencies: tuple[str, ...]
-    totals: Mapping[str, Total]
+    totals: tuple[Total, ...]
 
 
 @router.get("/")
@@ -98,36 +107,24 @@ async def _home(
     request: Request,
     visit: Visit,
     asked: dict[str, str],
-    cursors: tuple[str | None, str | None, str | None],
+    cursors: Cursors,
     is_admin: bool,
 ) -> str:
     shop = shop_of(request)
-    reader, words = shop.reader, asked["q"]
-    sort: Literal["ending", "nearest"] = "nearest" if asked["sort"] else "ending"
-    choices = await shop.home_choices.get("", lambda: _choices(reader))
+    choices = await shop.home_choices.get("", lambda: _choices(shop.reader))
     form = Form(visit, {name: value for name, value in asked.items() if value})
-    filters = _filters(form, asked)
-    auctions, groups, definitions = cursors
     is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
-    # A list that has no such thing is not asked: auctions do not say who sells, definitions do not
-    # end.
-    nothing: Listed[Any] = Listed([], None, Total(0))
-    same: dict[str, Any] = {"words": words, "filters": filters, "counts": is_narrowed}
-    found_auctions, found_groups, found_definitions = await asyncio.gather(
-        _none(nothing)
-        if asked["shop"]
-        else reader.auctions(sort=sort, cursor=auctions, limit=LINES, **same),
-        reader.groups(sort=sort, cursor=groups, limit=LINES, **same),
-        _none(nothing)
-        if asked["only"]
-        else reader.definitions(cursor=definitions, limit=SHELF, **same),
-    )
+    found = await _found(shop.reader, asked, _filters(form, asked), cursors, counts=is_narrowed)
+    totals = choices.totals
+    auctions = _listed(found[0], auction_summary, totals[0], cursors[0])
+    groups = _listed(found[1], group_summary, totals[1], cursors[1])
+    definitions = _listed(found[2], definition_summary, totals[2], cursors[2])
     return body_of(
         request,
         "home.html",
         visit,
-        words=words,
-        sort=sort,
+        words=asked["q"],
+        sort=_sort(asked),
         asked=asked,
         is_narrowed=is_narrowed,
         form=form,
@@ -135,20 +132,40 @@ async def _home(
         currency=_currency(visit, asked, choices),
         currency_options=[(each, each) for each in choices.currencies],
         shop_options=[("", visit.gettext("All shops")), *choices.shops],
-        auctions=_listed(found_auctions, auction_summary, choices.totals["auctions"], auctions),
-        groups=_listed(found_groups, group_summary, choices.totals["groups"], groups),
-        goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found_groups.rows},
-        definitions=_listed(
-            found_definitions, definition_summary, choices.totals["definitions"], definitions
-        ),
+        auctions=auctions,
+        groups=groups,
+        goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found[1].rows},
+        definitions=definitions,
         count=partial(_count, visit),
         url=partial(_url, asked),
         is_admin=is_admin,
     )
 
 
-async def _none(nothing: Listed[Any]) -> Listed[Any]:
-    return nothing
+def _sort(asked: dict[str, str]) -> Literal["ending", "nearest"]:
+    return "nearest" if asked["sort"] else "ending"
+
+
+async def _found(
+    reader: Reader, asked: dict[str, str], filters: Filters, cursors: Cursors, *, counts: bool
+) -> tuple[Listed[AuctionRow], Listed[GroupRow], Listed[DefinitionRow]]:
+    """The pages of the lists. Auctions do not say who sells, and definitions do not end."""
+    alike: dict[str, Any] = {"words": asked["q"], "filters": filters, "counts": counts}
+    sorted_: dict[str, Any] = {"sort": _sort(asked), "limit": LINES}
+    auctions, groups, definitions = cursors
+    found: tuple[Any, Any, Any] = await asyncio.gather(
+        _nothing() if asked["shop"] else reader.auctions(cursor=auctions, **sorted_, **alike),
+        reader.groups(cursor=groups, **sorted_, **alike),
+        _nothing()
+        if asked["only"]
+        else reader.definitions(cursor=definitions, limit=SHELF, **alike),
+    )
+    return found
+
+
+async def _nothing() -> Listed[Any]:
+    """What a list has that can't be narrowed so."""
+    return Listed([], None, Total(0))
 
 
 def _listed(
@@ -168,7 +185,8 @@ async def _choices(reader: Reader) -> HomeChoices:
     names = ((each, shops.get(each)) for each in found.shops)
     named = [(each, fact.name if isinstance(fact, Shop) else each) for each, fact in names]
     shops_by_name = tuple(sorted(named, key=lambda each: each[1]))
-    return HomeChoices(found.categories, shops_by_name, found.currencies, totals)
+    lists = tuple(totals[name] for name in ("auctions", "groups", "definitions"))
+    return HomeChoices(found.categories, shops_by_name, found.currencies, lists)
 
 
 def _filters(form: Form, asked: dict[str, str]) -> Filters:
