@@ -12,7 +12,8 @@ from services.storefront.readmodel import lists
 from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.reader import Reader
 from services.storefront.rules.rows import Filters
-from tests.storefront.test_read_model import FILTERED, NOW, migrated, walk, write
+from tests.storefront.conftest import migrated
+from tests.storefront.test_read_model import FILTERED, NOW, walk, write
 from tests.system.postgres import postgres_server
 
 __all__ = ["migrated"]
