@@ -11,9 +11,10 @@ import pytest
 from services.storefront.readmodel import lists
 from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.writer import Batch, Place, Writer
 from services.storefront.rules.rows import Filters
 from tests.storefront.conftest import migrated
-from tests.storefront.test_read_model import FILTERED, NOW, walk, write
+from tests.storefront.test_read_model import FILTERED, NOW, TOPIC_OF, walk
 from tests.system.postgres import postgres_server
 
 __all__ = ["migrated"]
@@ -59,12 +60,17 @@ async def test_lists_are_narrowed_and_counted_as_in_sqlite(
     monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", many)
     monkeypatch.setattr(lists, "WINDOW", 9)
     shutil.copy(migrated, tmp_path / "model.db")
+    place, batch = Place("auctions", 0), Batch()
+    for fact in FILTERED:
+        batch.put(TOPIC_OF[type(fact)], fact, fact.model_dump_json(exclude_none=True), 1_000)
     found = []
     for url in (f"sqlite:///{tmp_path / 'model.db'}", postgresql):
         engine = connect(url)
         await migrate(engine)
+        writer = Writer(engine)
+        at = (await writer.positions([place]))[place]
+        await writer.write(batch, {place: (at, at + 1)})
         await engine.dispose()
-        await write(url, *FILTERED)
         found.append(await told_by(Reader(url)))
     assert found[0] == found[1]
     assert len([each for each in found[0] if each]) > len(FILTERS)
