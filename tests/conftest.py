@@ -75,6 +75,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             setattr(function, SETTINGS_OF_TEST, fewer)
 
 
+#: Testers of xdist tell their controller nothing of this, so there it is as if there were some.
+_has_system_tests = True
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """From here on there is garbage."""
     global _has_system_tests  # noqa: PLW0603 - of this run

@@ -144,13 +144,13 @@ LINES: dict[str, Line] = {
     "POST /sellers/{seller_id}/reinstatement": Line("admin", {}, ALL),
     "POST /sellers/{seller_id}/keys": Line("seller", None, ("rival-seller", *others("seller"))),
     "POST /shops/{shop_id}/keys": Line("admin", None, ALL),
+    "PUT /sellers/{seller_id}": Line("seller", {}, ("rival-seller", *others("seller"))),
     # Another's key is not even said to be there.
     "POST /keys/{key_id}/revocation": Line("seller", None, others("seller", "shop")),
     "GET /shops": Line("admin", None, ALL),
     "GET /shops/{shop_id}": Line(ANYONE),
     "PUT /shops/{shop_id}": Line("shop", {"name": "S"}, ("rival-shop", *others("shop"))),
     "GET /sellers/{seller_id}": Line(ANYONE),
-    "PUT /sellers/{seller_id}": Line("seller", {}, ("rival-seller", *others("seller"))),
     # JSON is not an image, so the right one is refused for that.
     "POST /images": Line("shop", {}, others("shop", "seller")),
     "GET /keys": Line("admin", None, ALL),

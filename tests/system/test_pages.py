@@ -145,8 +145,10 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     assert "A better offer took over: €1,099.50, minimum 2" in shown
     assert "Another seller's offer is shown" in nord.get(f"/seller/{place.removeprefix('/')}").text
     assert "Outbid" not in ada.get("/").text
-    for secret in (mail, "Ada", "Nordlicht", "佐藤商店", "sellers.example"):
+    for secret in (mail, "Ada", "Nordlicht", "sellers.example"):
         assert secret not in ada.get(place).html + ada.get("/").html
+    assert "佐藤商店" in ada.get(place).text, "buyers see who makes the offer that is shown"
+    assert "佐藤商店" not in ada.get("/").text
 
     withdrawal = re.search(r'href="(/applications/[^"]+)"', done.html)
     assert withdrawal
