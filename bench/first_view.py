@@ -19,7 +19,7 @@ from stack import brokers
 from tests.system import made_up
 from tests.system.api_stack import Api, api_on
 from tests.system.browser import PHONE, browser, window
-from tests.system.page_pictures import GROUP, MANAGE, wait
+from tests.system.page_pictures import GROUP, MANAGE, PAYMENTS, wait
 
 LCP_SECONDS_MAX = 1.5
 WEIGHT_BYTES_MAX = 100_000
@@ -32,6 +32,8 @@ PAGES = (
     ("auction", "/auctions/camera"),
     ("contract", "/auctions/lamp-deal"),
     ("organizer", MANAGE),
+    ("payments", PAYMENTS),
+    ("shop", f"/shops/{made_up.SHOP}"),
     ("reserve", "/auctions/camera/apply"),
     ("sell", "/sellers"),
     ("help", "/help"),
@@ -122,7 +124,7 @@ def main(times: Annotated[int, typer.Option(min=1, help="Views of each page.")] 
         home = Path(scratch)
         broker = brokers.start("embedded", home=home / "broker")
         try:
-            with api_on(broker, home, before=made_up.feed) as api:
+            with api_on(broker, home, before=made_up.feed, **made_up.issuer(home)) as api:
                 wait(api)
                 is_good = measure(api, times)
         finally:

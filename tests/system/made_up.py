@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from demo.wares import CAMERA, IMAGES, TEA, business_of
+from demo.wares import shop as tea_shop
 from domain.ids import derive
 from runtime.records import milliseconds
 from schemas.auctions import (
@@ -22,6 +25,8 @@ from tests.system.stack import Stack
 
 SELLERS = {"nord": "Nordlicht Foto", "sato": "佐藤商店", "west": "West & Sons"}
 SHOP = "corner-shop"
+#: What is told of these products besides their names.
+DESCRIBED = {"sencha": TEA, "camera": CAMERA}
 LADDER = FavorTerms(
     tiers=(
         Tier(from_quantity=30, percent_off=5),
@@ -71,6 +76,21 @@ BUYERS = ("Ada", "花子", "Bob", "Chloé", "健", "Dora", "Eve", "Farid", "Grac
 ORGANIZER = Contact(id="ada", email="ada@people.example", name="Ada", locale="en-GB")
 
 
+#: Categories of what is told of by name alone.
+CATEGORIES = {
+    **{"oil": "Food", "kettle": "Kitchen", "lamp-deal": "Office", "rice-cooker": "Kitchen"},
+    **{"trailer": "Outdoors", "wool": "Outdoors"},
+}
+
+
+def product(product_id: str, name: str) -> Product:
+    """A product of a shop or a seller."""
+    about = DESCRIBED.get(product_id)
+    if about is not None:
+        return about.model_copy(update={"id": product_id, "name": name})
+    return Product(id=product_id, name=name, category=CATEGORIES[product_id])
+
+
 #: Who issues invoices, as a deployment's file says it.
 ISSUER = """
 name = "Corner Shop Ltd"
@@ -81,6 +101,13 @@ bic = "COBADEFFXXX"
 """
 #: Somebody with a payment of every kind and standing, in the first group.
 PAYER = "grace"
+
+
+def issuer(folder: Path) -> dict[str, str]:
+    """The setting that names the issuer's file, which is written to a folder."""
+    file = folder / "issuer.toml"
+    file.write_text(ISSUER)
+    return {"INVOICE_ISSUER_FILE": str(file)}
 
 
 def group_id(request_id: str) -> str:
@@ -96,6 +123,8 @@ def feed(stack: Stack) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     for topic, told in (
         ("seller-registrations", _sellers(now)),
+        ("shops", _shops(now)),
+        ("images", ((now, each) for each in IMAGES)),
         ("definitions", _definitions(now)),
         ("offers", _offers(now)),
         ("applications", _applications(now)),
@@ -123,8 +152,22 @@ def _sellers(now: datetime) -> Told:
     at = now - timedelta(days=7)
     for seller, name in SELLERS.items():
         email = f"{seller}@sellers.example"
-        yield at, SellerRegistered(seller_id=seller, name=name, email=email, registered_at=at)
+        yield (
+            at,
+            SellerRegistered(
+                seller_id=seller,
+                name=name,
+                email=email,
+                registered_at=at,
+                **business_of(seller),
+            ),
+        )
         yield at, SellerApproved(seller_id=seller, at=at)
+
+
+def _shops(now: datetime) -> Told:
+    at = now - timedelta(days=7)
+    yield at, tea_shop().model_copy(update={"shop_id": SHOP, "at": at})
 
 
 def _definitions(now: datetime) -> Told:
@@ -135,7 +178,7 @@ def _definitions(now: datetime) -> Told:
             Definition(
                 definition_id=definition_id,
                 shop_id=SHOP,
-                product=Product(id=definition_id, name=name),
+                product=product(definition_id, name),
                 unit_price=price,
                 currency=currency,
                 favor=LADDER,
@@ -158,7 +201,7 @@ def _offers(now: datetime) -> Told:
                     offer_id=f"{auction}-{number}",
                     auction_id=auction,
                     seller_id=seller,
-                    product=Product(id=auction, name=name),
+                    product=product(auction, name),
                     minimum_reservations=minimum,
                     unit_price=price,
                     currency=currency,

@@ -12,13 +12,14 @@ from typing import Any
 
 from stack import brokers
 from tests.system import made_up
-from tests.system.api_stack import LINKS, Api, api_on
+from tests.system.api_stack import ADMIN_KEY, LINKS, Api, api_on
 from tests.system.browser import DESKTOP, PHONE, Scheme, browser, window
 from tests.system.stack import until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pages"
 GROUP = made_up.group_id("r-sencha")
 MANAGE = f"/groups/{GROUP}/manage/{LINKS.token('group', GROUP, 'ada')}"
+PAYMENTS = f"/groups/{GROUP}/payments/{LINKS.token('payer', GROUP, made_up.PAYER, '')}"
 #: Name, address, size, scheme, language, and whether the page goes on below the window.
 PICTURES: tuple[tuple[str, str, tuple[int, int], Scheme, str], ...] = (
     ("home", "/", DESKTOP, "light", "en-GB"),
@@ -30,7 +31,11 @@ PICTURES: tuple[tuple[str, str, tuple[int, int], Scheme, str], ...] = (
     ("group", f"/groups/{GROUP}", DESKTOP, "light", "en-GB"),
     ("group", f"/groups/{GROUP}", PHONE, "dark", "ja"),
     ("organizer", MANAGE, DESKTOP, "light", "en-GB"),
+    ("shop", f"/shops/{made_up.SHOP}", DESKTOP, "light", "en-GB"),
+    ("reserve", "/auctions/camera/apply", PHONE, "light", "en-GB"),
+    ("invoice", PAYMENTS, PHONE, "light", "ja"),
     ("desk", "/seller", DESKTOP, "dark", "en-GB"),
+    ("admin", "/admin", DESKTOP, "light", "en-GB"),
 )
 BYTES_MAX = 150_000
 
@@ -38,14 +43,14 @@ BYTES_MAX = 150_000
 def take(api: Api, folder: Path) -> None:
     """All pictures, as they are seen by somebody with a script."""
     folder.mkdir(parents=True, exist_ok=True)
-    key = api.admin.post("/sellers/nord/keys")["api_key"]
+    keys = {"/seller": api.admin.post("/sellers/nord/keys")["api_key"], "/admin": ADMIN_KEY}
     with browser() as running:
         for name, path, size, scheme, locale in PICTURES:
             with window(running, size, scheme, locale, device_scale_factor=1) as context:
                 page = context.new_page()
-                if path == "/seller":
+                if path in keys:
                     page.goto(api.nobody.url + path)
-                    page.fill("input[name=key]", key)
+                    page.fill("input[name=key]", keys[path])
                     page.click("main form button")
                 page.goto(api.nobody.url + path)
                 page.wait_for_function("document.fonts.status === 'loaded'")
@@ -73,7 +78,7 @@ def main() -> None:
         home = Path(scratch)
         broker = brokers.start("embedded", home=home / "broker")
         try:
-            with api_on(broker, home, before=made_up.feed) as api:
+            with api_on(broker, home, before=made_up.feed, **made_up.issuer(home)) as api:
                 wait(api)
                 take(api, FOLDER)
         finally:

@@ -74,10 +74,7 @@ WAYS = (
 @pytest.fixture(scope="module")
 def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("accessible")
-    issuer = folder / "issuer.toml"
-    issuer.write_text(made_up.ISSUER)
-    more = {"INVOICE_ISSUER_FILE": str(issuer)}
-    with api_on(kafka, folder, before=made_up.feed, **more) as running:
+    with api_on(kafka, folder, before=made_up.feed, **made_up.issuer(folder)) as running:
         wait(running)
         yield running
 

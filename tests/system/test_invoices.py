@@ -33,9 +33,7 @@ pytestmark = pytest.mark.system
 @pytest.fixture(scope="module")
 def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("invoices")
-    issuer = folder / "issuer.toml"
-    issuer.write_text(made_up.ISSUER)
-    with api_on(kafka, folder, INVOICE_ISSUER_FILE=str(issuer)) as api:
+    with api_on(kafka, folder, **made_up.issuer(folder)) as api:
         api.stack.start("payment_service")
         yield api
 
