@@ -228,7 +228,6 @@ def local(at: datetime) -> str:
 def open_auction(seller: Page, key: str, product: str) -> str:
     """Sign in at the desk and open an auction by the form; its id."""
     press(seller, "Sign out")
-    seller.get_by_role("link", name="Sign in with your key").click()
     seller.get_by_label("Key").fill(key)
     press(seller, "Sign in")
     seller.get_by_role("link", name="Open an auction").click()
