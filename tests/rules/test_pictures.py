@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from schemas.images import IMAGE_BYTES_MAX, IMAGE_SIDE_MAX
-from services.storefront.wares.pictures import PictureError, Trouble, encoded, thumbnail
+from services.storefront.wares.pictures import (
+    SCANS_MAX,
+    SEGMENTS_MAX,
+    PictureError,
+    Trouble,
+    encoded,
+    thumbnail,
+)
 
 
 def file_of(picture: Image.Image, form: str, **options: Any) -> bytes:
@@ -103,6 +110,18 @@ def test_the_smallest_and_the_thinnest_are_pictures_too(size: tuple[int, int]) -
 
 
 PNG = file_of(WIDE, "PNG")
+PROGRESSIVE = file_of(WIDE, "JPEG", progressive=True)
+
+
+def with_scans(more: int) -> bytes:
+    """A JPEG whose last scan comes so many times more; each refines all of the picture."""
+    last = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
+    return PROGRESSIVE[:-2] + last * more + PROGRESSIVE[-2:]
+
+
+def with_segments(more: int) -> bytes:
+    """A JPEG with so many empty segments of an application more."""
+    return PROGRESSIVE[:2] + b"\xff\xe5\x00\x02" * more + PROGRESSIVE[2:]
 
 
 @pytest.mark.parametrize(
@@ -120,12 +139,31 @@ PNG = file_of(WIDE, "PNG")
         # Small files that would need gigabytes.
         (file_of(Image.new("1", (20_000, 20_000)), "PNG"), "too-many-pixels"),
         (file_of(Image.new("1", (5_001, 5_000)), "PNG"), "too-many-pixels"),
+        # Small files that would need hours.
+        (with_scans(SCANS_MAX), "broken"),
+        (with_scans(60_000), "broken"),
+        (with_segments(SEGMENTS_MAX), "broken"),
     ],
 )
 def test_what_is_no_picture_is_refused(file: bytes, trouble: Trouble) -> None:
     with pytest.raises(PictureError) as found:
         encoded(file)
     assert found.value.trouble == trouble
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        with_scans(20),
+        with_segments(1_000),
+        # Phones put a film behind the picture.
+        PROGRESSIVE + b"\xff\xda" * 1_000,
+        # And words in front, which may look like scans.
+        PROGRESSIVE[:2] + b"\xff\xe5\x07\xd2" + b"\xff\xda" * 1_000 + PROGRESSIVE[2:],
+    ],
+)
+def test_an_unusual_jpeg_is_a_picture_too(file: bytes) -> None:
+    assert encoded(file).width == 400
 
 
 def test_a_jpeg_may_have_more_pixels_as_it_is_decoded_smaller() -> None:

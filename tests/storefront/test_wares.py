@@ -518,3 +518,28 @@ async def test_a_form_in_another_encoding_is_refused(storefront: Storefront, kin
         "POST", "/shops/tea-house/edit", CLIENT, headers=browser | headers, raw=body
     )
     assert answer.status == 400
+
+
+@pytest.mark.parametrize("path", [f"{V1}/images", "/seller/profile", "/shops/tea-house/edit"])
+async def test_a_form_that_takes_seconds_to_read_is_refused(
+    storefront: Storefront, path: str
+) -> None:
+    """Text like the one between fields, a million times: the parser would block all requests."""
+    who = "seller" if "seller" in path else "shop"
+    browser = await session(storefront, who) if path.startswith("/s") else by(who)
+    like_a_boundary = b"\r\n--B\r"
+    headers, body = multipart({}, {"logo-file": like_a_boundary * 1_000_000})
+    answer = await storefront.ask("POST", path, CLIENT, headers=browser | headers, raw=body)
+    assert answer.status == 400
+
+
+async def test_a_large_form_without_files_is_refused_before_it_is_read(
+    storefront: Storefront,
+) -> None:
+    """The parser would look at each of millions of empty fields."""
+    browser = await session(storefront, "seller")
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await storefront.ask(
+        "POST", "/seller/profile", CLIENT, headers=browser | kind, raw=b"&" * 70_000
+    )
+    assert answer.status == 413

@@ -47,7 +47,7 @@ class Form:
 
         Only forms with files are multipart, see ``with_files``.
         """
-        if kind_of(request) not in ("", "application/x-www-form-urlencoded"):
+        if kind_of(request.headers) not in ("", "application/x-www-form-urlencoded"):
             raise Invalid(RefusalCode.NOT_OUR_FORM)
         sent = await request.form()
         return Form(visit, {name: each for name, each in sent.items() if isinstance(each, str)})
@@ -55,7 +55,7 @@ class Form:
     @staticmethod
     async def with_files(request: Request, visit: Visit) -> "tuple[Form, list[bytes]]":
         """The form of a request that may have files, and the files. Raises ``Invalid``."""
-        if kind_of(request) != MULTIPART:
+        if kind_of(request.headers) != MULTIPART:
             return await Form.of(request, visit), []
         values, files = {}, []
         async with multipart(request) as sent:

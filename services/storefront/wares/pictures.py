@@ -5,6 +5,7 @@ It is a WebP, which every browser shows and which can be made small with transpa
 file gives the same bytes as long as the encoder stays the same.
 """
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -22,11 +23,20 @@ FILE_BYTES_MAX: Final = 8_000_000
 PIXELS_MAX: Final = 25_000_000
 #: Pixels that a file may have, as a JPEG is decoded at a half or a quarter of its size.
 FILE_PIXELS_MAX: Final = 50_000_000
+#: Scans and segments of a JPEG. Each scan of a progressive one costs up to 0.1 s, whatever its size,
+#: and a usual one has ten.
+SCANS_MAX: Final = 50
+SEGMENTS_MAX: Final = 5_000
 #: No SVG, which is a program; of a moving picture, the first frame.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 #: The longer side and the quality to try, until the file is small enough. The last always is.
 _TRIES: Final = ((IMAGE_SIDE_MAX, 84), (IMAGE_SIDE_MAX, 70), (1_200, 70), (800, 65), (400, 50))
 _ORIENTATION: Final = 0x0112
+#: The begin of a JPEG; a marker, but not the bytes alike within a scan; scan; end.
+_JPEG: Final = b"\xff\xd8"
+_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_SCAN: Final = b"\xda"
+_END: Final = b"\xd9"
 #: What decoders raise for bytes that are not as their format says.
 _BROKEN: Final = (
     *(OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, EOFError),
@@ -60,6 +70,7 @@ def encoded(file: bytes) -> Picture:
 
     Raises ``PictureError``. Takes up to some seconds.
     """
+    _need_few_scans(file)
     try:
         with Image.open(BytesIO(file), formats=FORMATS) as found:
             return _encoded(found)
@@ -90,6 +101,20 @@ def _encoded(found: Image.Image) -> Picture:
         if len(data) <= IMAGE_BYTES_MAX:
             return Picture(sha256(data).hexdigest(), picture.width, picture.height, data)
     raise AssertionError("a picture of 400 pixels is small enough")
+
+
+def _need_few_scans(file: bytes) -> None:
+    """Refuse a JPEG that would keep the decoder busy for hours."""
+    if not file.startswith(_JPEG):
+        return
+    at, scans, segments = len(_JPEG), 0, 0
+    while (found := _MARKER.search(file, at)) and found[1] != _END:
+        segments += 1
+        scans += found[1] == _SCAN
+        if scans > SCANS_MAX or segments > SEGMENTS_MAX:
+            raise PictureError("broken")
+        # A segment begins with its length, which includes the length's own two bytes.
+        at = found.end() + max(int.from_bytes(file[found.end() : found.end() + 2]), 2)
 
 
 def _need_few_pixels(found: Image.Image, most: int) -> None:

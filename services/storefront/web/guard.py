@@ -23,6 +23,7 @@ from services.storefront.problems import NotAllowed, Refusal, TooLarge
 from services.storefront.readmodel.database import DatabaseError
 from services.storefront.settings import PageSettings
 from services.storefront.wares.pictures import FILE_BYTES_MAX
+from services.storefront.web.uploads import MULTIPART, kind_of
 
 BODY_BYTES_MAX = 64_000
 #: Ten thousand members of a group, and the like.
@@ -91,7 +92,7 @@ class Guard:
         try:
             await self._count(scope)
             self._need_own_page(scope, headers)
-            most = await self._body_max(scope)
+            most = await self._body_max(scope, headers)
             body = await _body(scope, headers, receive, most)
         except (Refusal, DatabaseError) as refusal:
             answer = self._refuse(Request(scope), refusal)
@@ -127,8 +128,10 @@ class Guard:
             what = "images"
         await self._rates.count(what, network_of(scope["client"][0]))
 
-    async def _body_max(self, scope: Scope) -> int:
+    async def _body_max(self, scope: Scope, headers: Headers) -> int:
         """The most bytes of the body: those of a file only from somebody who may send one.
+
+        A form without files stays small, as it is parsed on the event loop.
 
         Raises ``NoCredential`` and ``NotAllowed``, before the file is read.
         """
@@ -140,7 +143,7 @@ class Guard:
             return UPLOAD_BYTES_MAX
         if path.startswith(API):
             return API_BODY_BYTES_MAX
-        if _UPLOAD_PAGE.fullmatch(path):
+        if _UPLOAD_PAGE.fullmatch(path) and kind_of(headers) == MULTIPART:
             actor = await self._access.session(Request(scope))
             if actor.kind != "anonymous":
                 return FORM_BYTES_MAX
