@@ -171,7 +171,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ),
     ProblemCode.LINK_NOT_ENCRYPTED: mark("is not encrypted: give a link with https://"),
     ProblemCode.LINK_WITHOUT_GROUP: mark(
-        "has no {group}: put it where the shop takes the group's ID"
+        "has no {group}: put it where the shop takes the group purchase ID"
     ),
     ProblemCode.LINK_WITH_OTHER_BRACES: mark(
         "has other braces than {group} and {product}: leave them out"

@@ -87,7 +87,7 @@ REFUSALS: Final[Mapping[str, str]] = {
         "this would send {number} emails: at most {most} an hour are allowed"
     ),
     RefusalCode.MESSAGES_USED_UP: mark(
-        "this group has had all its messages of a day: write again tomorrow"
+        "the group purchase has had its messages for today: write again tomorrow"
     ),
     RefusalCode.TOO_MANY_PAGES: mark(
         "too many pages are open: counts do not update by themselves right now"

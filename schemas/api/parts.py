@@ -101,7 +101,7 @@ OrderLink = Annotated[
     StringConstraints(min_length=1, max_length=ADDRESS_MAX),
     AfterValidator(_on_the_web(order_link)),
     Field(
-        description="A link with `{group_id}` where the shop takes the group's ID, and if needed"
+        description="A link with `{group_id}` where the shop takes the group purchase ID, and if needed"
         " `{product_id}`. Members order there."
     ),
 ]

@@ -210,7 +210,7 @@ async def test_an_empty_deployment_says_what_to_do_first(url: str) -> None:
         cookie = await signed_in(storefront)
         text = (await see(storefront, "/admin", cookie)).text
         assert "What to do first" in text
-        assert "Nothing needs you right now." in text
+        assert "There is nothing to do right now." in text
         await write(url, SHOP)
         assert text.count(">Done<") == 0
         assert (await see(storefront, "/admin", cookie)).text.count(">Done<") == 1
