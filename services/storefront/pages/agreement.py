@@ -102,7 +102,8 @@ def of_reservation(auction: AuctionDetail, units: int) -> Agreement:
         payment=(
             mark("You pay nothing before the contract."),
             mark(
-                "After the contract you order from the winning seller with the group purchase ID, and pay there."
+                "After the contract you order from the winning seller with the group purchase ID, "
+                "and pay there."
             ),
         ),
         seller=None,
