@@ -42,7 +42,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     ),
     RefusalCode.NO_SELLER: mark("no seller has the id {id}, or not yet"),
     RefusalCode.NO_SHOP: mark("no shop has the id {id}, or it has not described itself yet"),
-    RefusalCode.NO_IMAGE: mark("no image has this id"),
+    RefusalCode.NO_IMAGE: mark("no picture has this id"),
     RefusalCode.NO_PAYMENT: mark(
         "no payment has the id or number {id}: check whether it is mistyped"
     ),

@@ -629,7 +629,7 @@ async def test_a_refused_request_says_why(storefront: Storefront, url: str) -> N
 
 async def test_a_group_says_why_it_stands_as_it_does(storefront: Storefront, url: str) -> None:
     cookie = await signed_in(storefront)
-    assert "It is open until" in (await see(storefront, "/admin/groups/g-000", cookie)).text
+    assert "Open until" in (await see(storefront, "/admin/groups/g-000", cookie)).text
     of = group(0)
     ended = {"status": "elapsed", "closed_at": deadline(of.closes_at, of.grace_seconds)}
     decided = FavorDecision(
