@@ -113,7 +113,6 @@ class Says(Model):
     back. ``role`` of a ``payment-failed`` is organizer if the payment is a member's.
     ``shop_id`` and ``seller_id`` name who sells: the letter has their names and contacts.
     ``words`` are the organizer's own, ``links`` those that the recipient asked for again.
-    ``pay_by`` is when an order without its money no longer counts.
     ``billed`` has what stands on the paper of an invoice or a credit note; notices of earlier
     versions have none.
     """
@@ -161,7 +160,6 @@ class Says(Model):
     seller_id: Id | None = None
     words: Text | None = None
     links: Annotated[tuple[HeldLink, ...], Field(max_length=LINKS_MAX)] = ()
-    pay_by: Instant | None = None
     billed: Billed | None = None
 
 

@@ -24,8 +24,12 @@ Logo = Annotated[str | None, typer.Option(help="A picture's file, or its id.")]
 Postal = Annotated[str | None, typer.Option("--address", help="The postal address.")]
 Phone = Annotated[str | None, typer.Option(help="The telephone number.")]
 Terms = Annotated[str | None, typer.Option("--terms", help="The address of the terms.")]
-Privacy = Annotated[str | None, typer.Option("--privacy", help="The address of the notice.")]
-Imprint = Annotated[str | None, typer.Option("--imprint", help="The address of the imprint.")]
+Privacy = Annotated[
+    str | None, typer.Option("--privacy", help="The address of the privacy notice.")
+]
+Imprint = Annotated[
+    str | None, typer.Option("--imprint", help="The address of the legal notice (imprint).")
+]
 Delivery = Annotated[str | None, typer.Option(help="How goods are sent, and at what cost.")]
 DESCRIBED_BY = {
     "name": "--name",

@@ -20,12 +20,12 @@ from texts.catalogue import mark
 OFFERS: Final[Mapping[str, str]] = {
     OfferReason.OPENED: mark("the auction opened with this offer"),
     OfferReason.BETTER: mark(
-        "it is better than the offer that was shown, so it is on the page now"
+        "the offer is better than the one that was shown, so it is on the page now"
     ),
     OfferReason.HIGHER_MINIMUM: mark("it asks for more reservations than the offer shown"),
     OfferReason.PRICE_NOT_LOWER: mark("its price is not below the one shown"),
     OfferReason.STEP_TOO_SMALL: mark(
-        "its price is lower than the one shown, but by less than the auction's smallest price cut"
+        "the price is lower than the one shown, but by less than the auction's smallest price cut"
     ),
     OfferReason.AUCTION_EXISTS: mark(
         "another offer opened an auction with this id: choose another id"

@@ -135,7 +135,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.NOT_A_MEMBER: mark("is not among the group's members"),
     ProblemCode.ORDER_REFUSED: mark("{reason} ({quantity} units)"),
     ProblemCode.ADDRESS: mark("{reason:address}"),
-    ProblemCode.UNKNOWN_IMAGE: mark("no image has this id: upload the picture first"),
+    ProblemCode.UNKNOWN_IMAGE: mark("no picture has this id: upload the picture first"),
     ProblemCode.LEADS_ELSEWHERE: mark(
         "leads to {host}, and not to the website {site}: give a link to the website, or ask the "
         "admin to set it"
@@ -171,7 +171,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ),
     ProblemCode.LINK_NOT_ENCRYPTED: mark("is not encrypted: give a link with https://"),
     ProblemCode.LINK_WITHOUT_GROUP: mark(
-        "has no {group}: put it where the shop takes the group's ID"
+        "has no {group}: put it where the shop takes the group purchase ID"
     ),
     ProblemCode.LINK_WITH_OTHER_BRACES: mark(
         "has other braces than {group} and {product}: leave them out"

@@ -42,7 +42,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     ),
     RefusalCode.NO_SELLER: mark("no seller has the id {id}, or not yet"),
     RefusalCode.NO_SHOP: mark("no shop has the id {id}, or it has not described itself yet"),
-    RefusalCode.NO_IMAGE: mark("no image has this id"),
+    RefusalCode.NO_IMAGE: mark("no picture has this id"),
     RefusalCode.NO_PAYMENT: mark(
         "no payment has the id or number {id}: check whether it is mistyped"
     ),
@@ -87,7 +87,7 @@ REFUSALS: Final[Mapping[str, str]] = {
         "this would send {number} emails: at most {most} an hour are allowed"
     ),
     RefusalCode.MESSAGES_USED_UP: mark(
-        "this group has had all its messages of a day: write again tomorrow"
+        "the group purchase has had its messages for today: write again tomorrow"
     ),
     RefusalCode.TOO_MANY_PAGES: mark(
         "too many pages are open: counts do not update by themselves right now"

@@ -62,7 +62,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "email": mark("email"),
     "gift": mark("gift"),
     "grace_seconds": mark("seconds of grace"),
-    "imprint_url": mark("imprint"),
+    "imprint_url": mark("legal notice"),
     "invites_at": mark("time of the invitations"),
     "logo": mark("logo"),
     "member.email": mark("email"),

@@ -46,8 +46,8 @@ class LetterView(View):
     about: str
     state: LetterState = Field(
         description="`undelivered`: refused, given up, or without an address or a mailbox;"
-        " `waiting`: still tried; `sent`; `unwanted`: the recipient does not want it, or it is out"
-        " of date."
+        " `waiting`: still tried; `sent`; `unwanted`: the recipient does not want it, it is out of"
+        " date, or it is part of another letter."
     )
     status: DeliveryStatus
     attempts: int

@@ -101,8 +101,8 @@ OrderLink = Annotated[
     StringConstraints(min_length=1, max_length=ADDRESS_MAX),
     AfterValidator(_on_the_web(order_link)),
     Field(
-        description="A link with `{group_id}` where the shop takes the group's ID, and if needed"
-        " `{product_id}`. Members order there."
+        description="A link with `{group_id}` where the shop takes the group purchase ID, and if"
+        " needed `{product_id}`. Members order there."
     ),
 ]
 #: A category or a tag.

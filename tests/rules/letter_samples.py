@@ -302,9 +302,8 @@ def _of_groups(place: Place) -> dict[str, Sample]:
         "id-issued-organizer": of_group("id-issued", role="organizer", **issued),
         "id-issued-member": of_group("id-issued", role="member", **issued),
         "confirm-order": of_group("confirm-order", confirm_by=AT + timedelta(hours=48), **counted),
-        "order-waits": of_group(
-            "order-waits", method="card", pay_by=CLOSES_AT + timedelta(hours=24), **counted
-        ),
+        "order-waits": of_group("order-waits", method="card", **counted),
+        "order-waits-at-shop": of_group("order-waits", method="shop", **counted),
         "order-counted": of_group("order-counted", total_quantity=62, **counted),
         "order-counted-late": of_group(
             "order-counted", at=CLOSES_AT + timedelta(hours=5), total_quantity=104, **counted

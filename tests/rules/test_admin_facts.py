@@ -73,7 +73,7 @@ def decided(**fields: Any) -> FavorDecision:
     ("now", "decision", "says"),
     [
         (None, None, "not open yet"),
-        (state("open"), None, "It is open until"),
+        (state("open"), None, "Open until"),
         (state("withdrawn", NOW), None, "Its request was withdrawn."),
         (state("elapsed", ENDS), None, "when its time was over"),
         (state("complete", ENDS), None, "when its time was over"),
@@ -93,7 +93,7 @@ def test_why_a_group_stands_as_it_does(
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        ("open", "It is open until"),
+        ("open", "Open until"),
         ("withdrawn", "The seller who opened it withdrew it."),
         ("concluded", "with enough reservations"),
         ("failed", "with too few reservations"),

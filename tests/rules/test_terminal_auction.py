@@ -142,7 +142,7 @@ def test_verdict_names_every_problem_or_the_reason() -> None:
     assert of_verdict(refused) == "refused: unit_price: give 1; x: y"
     assert (
         of_verdict(judged("o1", "nord", "shown", "better"))
-        == "shown: it is better than the offer that was shown, so it is on the page now"
+        == "shown: the offer is better than the one that was shown, so it is on the page now"
     )
 
 

@@ -210,7 +210,7 @@ async def test_an_empty_deployment_says_what_to_do_first(url: str) -> None:
         cookie = await signed_in(storefront)
         text = (await see(storefront, "/admin", cookie)).text
         assert "What to do first" in text
-        assert "Nothing needs you right now." in text
+        assert "There is nothing to do right now." in text
         await write(url, SHOP)
         assert text.count(">Done<") == 0
         assert (await see(storefront, "/admin", cookie)).text.count(">Done<") == 1
@@ -629,7 +629,7 @@ async def test_a_refused_request_says_why(storefront: Storefront, url: str) -> N
 
 async def test_a_group_says_why_it_stands_as_it_does(storefront: Storefront, url: str) -> None:
     cookie = await signed_in(storefront)
-    assert "It is open until" in (await see(storefront, "/admin/groups/g-000", cookie)).text
+    assert "Open until" in (await see(storefront, "/admin/groups/g-000", cookie)).text
     of = group(0)
     ended = {"status": "elapsed", "closed_at": deadline(of.closes_at, of.grace_seconds)}
     decided = FavorDecision(

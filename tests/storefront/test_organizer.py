@@ -227,7 +227,7 @@ async def test_the_sheet_has_every_line_and_runs_no_formula(url: str, page: Stor
     answer = await get(page, f"{MANAGE}/order-sheet.csv")
     header, *lines = rows_of(answer)
     assert answer.headers["content-disposition"] == 'attachment; filename="g-001.csv"'
-    assert header[:6] == ["Buyer", "ID", "Units", "Value", "Currency", "Paid"]
+    assert header[:6] == ["Buyer", "ID", "Units", "Value", "Currency", "Payment"]
     assert [line[0] for line in lines] == [*names, f"'{bad}"]
     assert [line[2:6] for line in lines[:2]] == [
         ["0", "0.00", "EUR", ""],

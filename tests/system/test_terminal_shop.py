@@ -285,7 +285,7 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
 
     worse = jointbuy("offer", auction, "--seller", sato, "--price", "899")
     assert worse.exit_code == 0, worse
-    assert "not-better: its price is lower than the one shown, but by less than" in worse.out
+    assert "not-better: the price is lower than the one shown, but by less than" in worse.out
     better = done("offer", auction, "--seller", sato, "--price", "850.00", "--minimum", "2")
     assert (better["verdict"], better["page"]["unit_price"]) == ("shown", 85_000)
 

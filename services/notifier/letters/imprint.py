@@ -36,7 +36,7 @@ def presented(of: Shop | Seller | None, sender: Sender, language: str) -> dict[s
     ]
     legal = (
         (gettext("Terms of sale"), of.terms_url),
-        (gettext("Privacy"), of.privacy_url),
+        (gettext("Privacy notice"), of.privacy_url),
         (gettext("Legal notice"), of.imprint_url),
     )
     logo = None

@@ -288,7 +288,8 @@ def _content(
 def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
     """Where the letter's button leads."""
     says = notice.says
-    is_payers = notice.kind in ("order-waits", "payment-done", "payment-failed")
+    is_paid_here = notice.kind == "order-waits" and says.method != "shop"
+    is_payers = is_paid_here or notice.kind in ("payment-done", "payment-failed")
     if of is not None and (link := businesses.order_link(notice, of)):
         url = link
     elif notice.kind == "confirm-application" and says.application_id is not None:

@@ -58,8 +58,8 @@ _ROWS: dict[str, tuple[str, str]] = {
         "product value group_id order sold_by=seller",
     ),
     "order-waits": (
-        "value pay_by",
-        "product quantity group_id deadline order sold_by=seller method",
+        "value deadline",
+        "product quantity group_id order sold_by=seller contact method",
     ),
     "order-counted": (
         "quantity progress",
@@ -356,15 +356,12 @@ def _missing(number: int | None, goal: int | None) -> int | None:
 
 def _times(notice: Notice, writes: Writes) -> dict[str, Any]:
     opens_at, closes_at = notice.says.opens_at, notice.says.closes_at
-    pay_by = notice.says.pay_by
     return {
         "on": writes.day(notice.at),
         "opens": opens_at and writes.full(opens_at),
         "opens_short": opens_at and writes.minute(opens_at),
         "deadline": closes_at and writes.full(closes_at),
         "deadline_short": closes_at and writes.minute(closes_at),
-        "pay_by": pay_by and writes.full(pay_by),
-        "pay_by_short": pay_by and writes.minute(pay_by),
         "confirm_by": notice.says.confirm_by and writes.full(notice.says.confirm_by),
         "confirm_by_short": notice.says.confirm_by and writes.minute(notice.says.confirm_by),
         "is_open": is_open(notice),

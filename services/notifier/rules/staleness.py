@@ -20,7 +20,7 @@ _UNTIL: dict[LetterKind, tuple[str, ...]] = {
     "condition-improved": ("closes_at",),
     "confirm-application": ("closes_at",),
     "confirm-order": ("confirm_by",),
-    "order-waits": ("pay_by", "closes_at"),
+    "order-waits": ("closes_at",),
 }
 #: How long after the notice a letter of the kind is useless.
 _FOR: dict[LetterKind, timedelta] = {"links-again": timedelta(hours=24)}

@@ -86,7 +86,7 @@ def why_group(
     )
     ends = deadline(terms.closes_at, terms.grace_seconds)
     if state.status == "open":
-        return [ordered, visit.gettext("It is open until {time}.", time=f.minute(ends))]
+        return [ordered, visit.gettext("Open until {time}.", time=f.minute(ends))]
     if state.status == "withdrawn":
         return [visit.gettext("Its request was withdrawn."), ordered]
     if state.closed_at is None or state.closed_at == ends:
@@ -122,7 +122,7 @@ def why_auction(visit: Visit, auction: Auction, ended_at: datetime | None) -> li
         return [
             reserved,
             offer,
-            visit.gettext("It is open until {time}.", time=f.minute(auction.closes_at)),
+            visit.gettext("Open until {time}.", time=f.minute(auction.closes_at)),
         ]
     at = f.minute(ended_at or auction.closes_at)
     if auction.status == "concluded":

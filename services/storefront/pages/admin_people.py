@@ -1,6 +1,7 @@
 """People, for the admin: finding a person, and erasing one."""
 
 import re
+from datetime import timedelta
 from typing import Final
 
 from fastapi import Request
@@ -9,6 +10,7 @@ from fastapi.responses import Response
 from schemas.api.parts import ID_PATTERN
 from schemas.people import Person
 from schemas.refusals import ProblemCode, RefusalCode
+from schemas.topic import COMMANDS_KEPT, ERASED_WITHIN
 from services.storefront.pages.admin_frame import HOME, admin_page, admin_router, after, the_admin
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import admin_path
@@ -19,6 +21,8 @@ from services.storefront.web.shop import shop_of
 router = admin_router()
 PLACE: Final = f"{HOME}/people"
 PERSON_ID_MAX = 256
+#: Kafka deletes commands by the file, and a file has those of up to so long.
+FILE_SPANS = timedelta(days=7)
 
 
 @router.get(PLACE)
@@ -76,6 +80,8 @@ async def _page(
         person_id=person_id,
         person=known,
         has_letters=bool(letters.rows),
+        days_in_people=ERASED_WITHIN.days,
+        days_in_commands=(COMMANDS_KEPT + FILE_SPANS).days,
         form=form,
     )
 

@@ -101,7 +101,10 @@ def of_reservation(auction: AuctionDetail, units: int) -> Agreement:
         closes_at=auction.closes_at,
         payment=(
             mark("You pay nothing before the contract."),
-            mark("After it you order from the winning seller under the group's ID and pay there."),
+            mark(
+                "After the contract you order from the winning seller with the group purchase ID, "
+                "and pay there."
+            ),
         ),
         seller=None,
         delivery=None,

@@ -39,7 +39,7 @@ LETTER_STATE: Final = {
     "undelivered": mark("Not delivered"),
     "waiting": mark("Waiting to be sent"),
     "sent": mark("Sent"),
-    "unwanted": mark("Not wanted or out of date"),
+    "unwanted": mark("Not needed"),
 }
 #: Of an offer that was just made.
 RESULT: Final = {

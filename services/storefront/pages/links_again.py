@@ -37,10 +37,10 @@ async def links_asked_for(request: Request) -> Response:
     """What happens now: the same for every address."""
     return said(
         request,
-        mark("Look into your mailbox"),
+        mark("Check your email"),
         mark(
             "If we know this address, we email its links to it in a moment, at most once an hour. "
-            "No email? Look into the folder for spam, or try the address that you ordered with."
+            "No email? Look in your spam folder, or try the address that you ordered with."
         ),
         next=HOME,
         also={"href": "/links", "words": mark("Try another address")},

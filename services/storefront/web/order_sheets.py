@@ -22,7 +22,7 @@ LINES = 500
 MEDIA_TYPE = "text/csv; charset=utf-8"
 Words = Callable[[str], str]
 _COLUMNS = (
-    *(mark("Buyer"), mark("ID"), mark("Units"), mark("Value"), mark("Currency"), mark("Paid")),
+    *(mark("Buyer"), mark("ID"), mark("Units"), mark("Value"), mark("Currency"), mark("Payment")),
     *(mark("Discount"), mark("Gift"), mark("First order (UTC)"), mark("Latest order (UTC)")),
 )
 _OF_CONTRACT = (mark("Email"), mark("Reserved"))
