@@ -38,3 +38,20 @@ def test_fields_of_money_are_found() -> None:
         "Tier.amount_off",
         "PaymentView.amount",
     } <= {name for name, _ in _fields()}
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/sellers", ["GET", "POST"]),
+        ("/sellers/me", ["GET"]),
+        ("/sellers/s-1", ["GET", "PUT"]),
+        ("/people/search", ["POST"]),
+        ("/people/acme:ann", ["DELETE"]),
+        ("/nothing", []),
+    ],
+)
+def test_a_refused_method_s_answer_names_those_of_the_document(
+    path: str, methods: list[str]
+) -> None:
+    assert document.methods_of(f"/api/v1{path}") == methods

@@ -281,7 +281,9 @@ def rows_of(url: str, *tables: Table) -> dict[str, list[Any]]:
 def check(stack: Stack, url: str) -> None:
     """The read model is what the log says: every fact, and every list."""
     newest = said(stack)
-    facts = {(topic, key): value for topic, key, *_, value in rows_of(url, FACTS)["facts"]}
+    names = [each.name for each in FACTS.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in rows_of(url, FACTS)["facts"]]
+    facts = {(row["topic"], row["key"]): row["value"] for row in rows}
     assert facts.keys() == newest.keys()
     lists: dict[str, dict[Any, dict[str, Any]]] = {}
     for (topic, key), fact in newest.items():
