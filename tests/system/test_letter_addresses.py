@@ -78,7 +78,7 @@ def mailer(port: int, key: Path) -> Mailer:
 
 
 async def send(to_: Mailer, email: str) -> Reply:
-    written = letter(*samples("en")["order-counted"].to(email=email), SENDER, FixedLinks())
+    written = letter(*samples("en")["order-counted"].to(email=email)[:2], SENDER, FixedLinks())
     return await to_.send(written.content, SENDER.mail_from, written.recipient)
 
 
