@@ -23,7 +23,7 @@ FILE_BYTES_MAX: Final = 8_000_000
 PIXELS_MAX: Final = 25_000_000
 #: Pixels that a file may have, as a JPEG is decoded at a half or a quarter of its size.
 FILE_PIXELS_MAX: Final = 50_000_000
-#: Scans and segments of a JPEG. Each scan of a progressive one costs up to 0.1 s, whatever its size,
+#: Scans and segments of a JPEG. A scan of a progressive one costs up to 0.1 s, whatever its size,
 #: and a usual one has ten.
 SCANS_MAX: Final = 50
 SEGMENTS_MAX: Final = 5_000
