@@ -33,6 +33,15 @@ Purpose = Literal[
 ANOTHER_S = "/"
 
 
+def mark_of_holder(person_id: str) -> str:
+    """Stands in place of the order in the ``payer`` token of a letter to a person.
+
+    The token shows all of the payer's orders, and papers name the payer only if it is this person:
+    whoever ordered first in a member's name and cancelled holds such a link, too.
+    """
+    return f"{ANOTHER_S}{sha256(person_id.encode()).hexdigest()[:16]}"
+
+
 class LinkError(ValueError):
     """A token that is not ours, not complete or for something else: ``code`` says which."""
 
@@ -67,7 +76,8 @@ class Links:
         until when), of ``counter-offer`` (auction_id, seller_id), of ``request``
         (request_id), of ``group``, its organizer's (group_id, the organizer's id), of ``order``
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
-        id, the one order that it is about or empty for all, see ``ANOTHER_S``), of ``seller``, by
+        id, the one order that it is about or what stands for all, see ``ANOTHER_S`` and
+        ``mark_of_holder``), of ``seller``, by
         which a seller signs in (seller_id, the letter's mailbox), of ``session``, a browser that
         signed in (seller_id, key_id or the mailbox, a random id of the session)."""
         return str(self._serializer(purpose).dumps(what))

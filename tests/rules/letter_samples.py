@@ -75,14 +75,14 @@ class FixedLinks:
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         return f"{self.page_url}/counter-offer/token-of-{seller_id}"
 
-    def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
+    def payments(self, group_id: str, payer_id: str, order_id: str, person_id: str) -> str:
         return f"{self.page_url}/groups/{group_id}/payments/token-of-{payer_id}{order_id}"
 
     def organizer(self, group_id: str, party_id: str) -> str:
         return f"{self.page_url}/groups/{group_id}/manage/token-of-{party_id}"
 
-    def payer(self, group_id: str, payer_id: str) -> str:
-        return self.payments(group_id, payer_id, "")
+    def payer(self, group_id: str, payer_id: str, person_id: str) -> str:
+        return self.payments(group_id, payer_id, "", person_id)
 
     def order(self, group_id: str, member_id: str) -> str:
         return f"{self.page_url}/groups/{group_id}/order/token-of-{member_id}"

@@ -10,7 +10,7 @@ import pytest
 from fastapi import Request, Response
 
 from domain.people import of_seller
-from runtime.links import ExpiredLinkError, LinkError, Links
+from runtime.links import ExpiredLinkError, LinkError, Links, mark_of_holder
 from schemas.ops import ApiKey
 from schemas.people import Person
 from schemas.refusals import RefusalCode
@@ -161,9 +161,19 @@ def test_a_payer_s_link_says_whose_the_order_is(access: Access, order_id: str) -
     expected = Actor("payer", "ann", "GB-1", order, client="192.0.2.1", is_anothers=is_anothers)
     path = access.payments_path("GB-1", "ann", order, is_anothers=is_anothers)
     assert access.by_link(asking(), "payer", path.rpartition("/")[2]) == expected
-    if is_anothers or not order:
-        link = SignedLinks("https://x.example", access.links).payments("GB-1", "ann", order)
+    if is_anothers:
+        letter_s = SignedLinks("https://x.example", access.links)
+        link = letter_s.payments("GB-1", "ann", order, "shop:eve")
         assert access.by_link(asking(), "payer", link.rpartition("/")[2]) == expected
+
+
+def test_a_payer_s_link_in_a_letter_says_whom_it_went_to(access: Access) -> None:
+    """And the page's own links keep that."""
+    link = SignedLinks("https://x.example", access.links).payer("GB-1", "ann", "shop:eve")
+    found = access.by_link(asking(), "payer", link.rpartition("/")[2])
+    assert (found.order, found.is_anothers, found.holder) == ("", False, mark_of_holder("shop:eve"))
+    path = access.payments_path("GB-1", "ann", found.order, holder=found.holder)
+    assert access.by_link(asking(), "payer", path.rpartition("/")[2]) == found
 
 
 async def test_a_session_is_a_seller_s_and_ends_with_time_or_key(

@@ -24,7 +24,7 @@ import services.auction_service.rules.auctions as auction_rules
 import services.order_service.rules.purchases as order_rules
 from domain.calendar_files import sequence
 from domain.mailboxes import AddressError, usable
-from runtime.links import Links
+from runtime.links import Links, mark_of_holder
 from schemas.auctions import AuctionOpened, Seller
 from schemas.letters import OPTIONAL_KINDS, SAID, LetterKind, Notice, Says, mailbox_of
 from schemas.parts import Product
@@ -780,8 +780,9 @@ def test_signed_links_say_what_they_are_for() -> None:
     assert links.read("counter-offer", token(url, "counter-offer")) == ["auction-1", "seller-2"]
     url = signed.organizer(GROUP_ID, "olga")
     assert links.read("group", token(url, f"groups/{GROUP_ID}/manage")) == [GROUP_ID, "olga"]
-    url = signed.payer(GROUP_ID, "ada")
-    assert links.read("payer", token(url, f"groups/{GROUP_ID}/payments")) == [GROUP_ID, "ada", ""]
+    url = signed.payer(GROUP_ID, "ada", "m-ada")
+    of_ada = [GROUP_ID, "ada", mark_of_holder("m-ada")]
+    assert links.read("payer", token(url, f"groups/{GROUP_ID}/payments")) == of_ada
     url = signed.order(GROUP_ID, "ada")
     assert links.read("order", token(url, f"groups/{GROUP_ID}/order")) == [GROUP_ID, "ada"]
     url = signed.application("auction-1", "application-2")

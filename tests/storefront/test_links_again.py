@@ -165,7 +165,7 @@ async def test_every_link_of_a_letter_opens_its_page(url: str, page: Storefront)
     links = SignedLinks(PAGE_URL, LINKS)
     opened = (
         links.organizer("g-001", "m-ann"),
-        links.payer("g-002", "m-ann"),
+        links.payer("g-002", "m-ann", "m-ann-person"),
         links.order("g-002", "m-ann"),
         links.application(A.auction_id, "b-1"),
         links.seller(A.seller_id, "seller1@sellers.example"),

@@ -17,7 +17,7 @@ from domain.people import name_mark, of_source
 from runtime import transport
 from runtime.broker_watch import BrokerWatch
 from runtime.late_producer import LateProducer
-from runtime.links import Links
+from runtime.links import Links, mark_of_holder
 from runtime.records import OutputRecord
 from runtime.settings import Settings
 from schemas.auctions import Applied
@@ -414,6 +414,18 @@ async def test_a_paper_names_nobody_to_another_person_who_ordered_in_the_payer_s
     payer = Actor("payer", MAILBOX, client="192.0.2.1", is_anothers=True)
     paper = await paper_shown(maker, payer, of, terms, "en", with_address=True)
     assert [each.partition(": ")[0] for each in paper.payer] == ["Customer"]
+
+
+@pytest.mark.parametrize(("holder", "is_named"), [(MAILBOX, True), ("shop:eve", False)])
+async def test_a_letter_s_link_names_nobody_but_whom_the_letter_went_to(
+    url: str, reader: Reader, access: Access, holder: str, *, is_named: bool
+) -> None:
+    """Who ordered first in the payer's name, and cancelled, holds a link to all payments, too."""
+    of, terms = invoice(MAILBOX), group(1)
+    await write(url, of, terms, person(MAILBOX), row(MAILBOX, MAILBOX))
+    payer = Actor("payer", MAILBOX, client="192.0.2.1", holder=mark_of_holder(holder))
+    paper = await paper_shown(Maker(reader, access), payer, of, terms, "en", with_address=True)
+    assert any(EMAIL in each for each in paper.payer) == is_named
 
 
 # --- whose person a command names ----------------------------------------------------------------

@@ -30,16 +30,17 @@ def held(notice: Notice, email: str, links: LinkMaker, language: str) -> list[It
     for link in notice.says.links:
         role, label = labels.HELD[link.role]
         title = unverified(link.name) or clean(link.about, ID_MAX)
-        listed.append(Item(title, gettext(role), (), gettext(label), _url(link, email, links)))
+        url = _url(link, notice.recipient_id, email, links)
+        listed.append(Item(title, gettext(role), (), gettext(label), url))
     return listed
 
 
-def _url(link: HeldLink, email: str, links: LinkMaker) -> str:
+def _url(link: HeldLink, person_id: str, email: str, links: LinkMaker) -> str:
     match link.role:
         case "organizer":
             return links.organizer(link.about, link.party_id)
         case "payer":
-            return links.payer(link.about, link.party_id)
+            return links.payer(link.about, link.party_id, person_id)
         case "member":
             return links.order(link.about, link.party_id)
         case "seller":

@@ -299,7 +299,8 @@ def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
     elif notice.kind == "id-issued" and says.role == "organizer":
         url = links.organizer(notice.about, says.party_id)
     elif is_payers and says.role != "organizer":
-        url = links.payments(notice.about, says.party_id, says.order_id or "")
+        order_id, person_id = says.order_id or "", notice.recipient_id
+        url = links.payments(notice.about, says.party_id, order_id, person_id)
     elif facts.can_counter(notice):
         url = links.counter_offer(notice.about, says.party_id)
     else:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from domain.people import of_seller
-from runtime.links import ANOTHER_S, Links
+from runtime.links import ANOTHER_S, Links, mark_of_holder
 from schemas.letters import Notice, mailbox_of
 from services.notifier.rules.labels import Room
 
@@ -41,12 +41,12 @@ class SignedLinks:
         token = self.links.token("counter-offer", auction_id, seller_id)
         return f"{self.page_url}/counter-offer/{token}"
 
-    def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
+    def payments(self, group_id: str, payer_id: str, order_id: str, person_id: str) -> str:
         """Where a payer sees the payments of a group, and their papers.
 
         With an order it is where another person, who made that order, sees it alone.
         """
-        alone = f"{order_id}{ANOTHER_S}" if order_id else ""
+        alone = f"{order_id}{ANOTHER_S}" if order_id else mark_of_holder(person_id)
         token = self.links.token("payer", group_id, payer_id, alone)
         return f"{self.page('groups', group_id)}/payments/{token}"
 
@@ -55,9 +55,9 @@ class SignedLinks:
         token = self.links.token("group", group_id, party_id)
         return f"{self.page('groups', group_id)}/manage/{token}"
 
-    def payer(self, group_id: str, payer_id: str) -> str:
+    def payer(self, group_id: str, payer_id: str, person_id: str) -> str:
         """Where a payer sees all own payments of a group."""
-        return self.payments(group_id, payer_id, "")
+        return self.payments(group_id, payer_id, "", person_id)
 
     def order(self, group_id: str, member_id: str) -> str:
         """Where a member orders."""

@@ -78,13 +78,13 @@ class LinkMaker(Protocol):
     def counter_offer(self, auction_id: str, seller_id: str) -> str:
         """The form in which a seller outbids."""
 
-    def payments(self, group_id: str, payer_id: str, order_id: str) -> str:
+    def payments(self, group_id: str, payer_id: str, order_id: str, person_id: str) -> str:
         """Where a payer sees the payments of a group, or another person those for their order."""
 
     def organizer(self, group_id: str, party_id: str) -> str:
         """The organizer's page of a group."""
 
-    def payer(self, group_id: str, payer_id: str) -> str:
+    def payer(self, group_id: str, payer_id: str, person_id: str) -> str:
         """Where a payer sees all own payments of a group."""
 
     def order(self, group_id: str, member_id: str) -> str:

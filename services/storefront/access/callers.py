@@ -75,6 +75,7 @@ class Actor:
 
     ``order`` is the one order that a payer's link is about, empty for all. ``is_anothers``: it was
     made by another person than the payer's other orders, and papers do not name the payer.
+    ``holder`` is the mark of the person who got the link by a letter; papers name no other person.
     ``via`` is the id of the key, where there is one. ``client`` is the network that the request
     came from; limits are counted by it. Raises ``ValueError`` if it is empty, as such an actor
     would share its limits with everybody.
@@ -88,6 +89,7 @@ class Actor:
     _: KW_ONLY
     client: str
     is_anothers: bool = False
+    holder: str = ""
 
     def __post_init__(self) -> None:
         if not self.client:
@@ -191,13 +193,15 @@ class Access:
         if len(what) != _PARTS.get(purpose, 2):
             raise LinkError()
         about, id_, order = (*what, "", "")[:3]
+        holder = order if order.startswith(ANOTHER_S) else ""
         return Actor(
             kind,
             id_,
             about,
-            order.removesuffix(ANOTHER_S),
+            order.removesuffix(ANOTHER_S) if not holder else "",
             client=client_of(request),
             is_anothers=order.endswith(ANOTHER_S),
+            holder=holder,
         )
 
     async def seller_of_link(self, token: str) -> tuple[str, str]:
@@ -324,10 +328,16 @@ class Access:
         return f"{self._page_url}/groups/{quote(group_id, safe='')}/order/{token}"
 
     def payments_path(
-        self, group_id: str, payer_id: str, order_id: str = "", *, is_anothers: bool = False
+        self,
+        group_id: str,
+        payer_id: str,
+        order_id: str = "",
+        *,
+        is_anothers: bool = False,
+        holder: str = "",
     ) -> str:
         """The page where payers see their payments in a group, or those for one order."""
-        only = f"{order_id}{ANOTHER_S}" if is_anothers else order_id
+        only = f"{order_id}{ANOTHER_S}" if is_anothers else order_id or holder
         token = self.links.token("payer", group_id, payer_id, only)
         return f"/groups/{quote(group_id, safe='')}/payments/{token}"
 

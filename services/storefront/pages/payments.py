@@ -92,7 +92,11 @@ async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
     if actor.kind == "organizer" and group.organizer is not None:
         payer_id = group.organizer.id
     link = shop.access.payments_path(
-        group.group_id, payer_id, actor.order, is_anothers=actor.is_anothers
+        group.group_id,
+        payer_id,
+        actor.order,
+        is_anothers=actor.is_anothers,
+        holder=actor.holder,
     )
     base = path_of(link)
     lines = [_told(each, payments, base, shop.issuer, visit) for each in payments if each.amount]

@@ -6,6 +6,7 @@ from domain.invoices import open_of
 from papers.bills import Payer, bill_of, has_paper
 from papers.issuer import Issuer
 from papers.paper import Paper, paper_of
+from runtime.links import mark_of_holder
 from schemas.groups import GroupPurchase
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import Party
@@ -63,7 +64,8 @@ async def paper_shown(
         language = language_of((person and person.locale) or "")
     payments = await means.reader.payments_of(group.group_id, payment.member_id or "")
     still_open = open_of(payment, payments)
-    is_named = not actor.is_anothers
+    is_holder = actor.holder in ("", mark_of_holder(party.person_id or ""))
+    is_named = is_holder and not actor.is_anothers
     payer = Payer(
         # A document shows every reader the same payer and organizer.
         id=pseudonym(means.access, group.group_id, party.id),

@@ -19,7 +19,8 @@ from schemas.images import IMAGE_BYTES_MAX, IMAGE_SIDE_MAX
 
 #: Bytes of a file that is taken.
 FILE_BYTES_MAX: Final = 8_000_000
-#: Pixels of a picture that is decoded, which takes up to 200 MB for a moment.
+#: Pixels of a picture that is decoded, which takes 100 to 250 MB for a moment. A WebP takes 400 MB,
+#: and a picture that is one pixel wide 500 MB, as each line needs a pointer.
 PIXELS_MAX: Final = 25_000_000
 #: Pixels that a file may have, as a JPEG is decoded at a half or a quarter of its size.
 FILE_PIXELS_MAX: Final = 50_000_000
