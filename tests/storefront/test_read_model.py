@@ -341,7 +341,11 @@ FILTERED = (
             lambda n, row: n % 3 == 1 and n % 2 == 1 and 80 <= row.quantity < 100,
         ),
     ],
-    ids=str,
+    ids=[
+        *("nothing", "category", "category in other letters", "tag", "tag of two words"),
+        *("half a tag", "shop", "currency", "price at most", "price at least", "ends soon"),
+        *("nearly there", "all of them"),
+    ],
 )
 @pytest.mark.parametrize("sort", ["ending", "nearest"])
 @pytest.mark.parametrize("many", [1_000, 0])
