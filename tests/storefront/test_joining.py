@@ -152,6 +152,7 @@ UNTIL = (NOW + 50 * HOUR).strftime("%Y")
 @pytest.mark.parametrize(
     ("path", "units", "total", "saved"),
     [(ORDER, "1 unit", "€42.00", "€2.10"), (CONFIRM, "3 units", "€126.00", "€6.30")],
+    ids=["the form", "the page that confirms"],
 )
 async def test_the_form_and_the_page_that_confirms_say_all_that_an_order_agrees_to(
     url: str, shop: Storefront, path: str, units: str, total: str, saved: str
