@@ -231,7 +231,7 @@ def open_auction(seller: Page, key: str, product: str) -> str:
     seller.get_by_label("Key").fill(key)
     press(seller, "Sign in")
     seller.get_by_role("link", name="Open an auction").click()
-    seller.get_by_label("Product").fill(product)
+    seller.get_by_label("Product name").fill(product)
     seller.get_by_label("Price each").fill("1,199.00")
     seller.get_by_label("Currency").select_option("EUR")
     seller.get_by_label("Minimum number of reservations").fill("4")
@@ -344,7 +344,9 @@ def test_a_counter_auction_from_registration_to_the_winner_s_list(
     onlooker.get_by_role("link", name="Go to the group purchase").click()
     expect(onlooker.locator(".count [data-is=quantity]")).to_have_text("0")
     seen += onlooker.content()
-    assert not [each for each in (*buyers, *sellers) if each in seen]
+    # Buyers see who sells to them, and nobody sees a buyer or a seller who was outbid.
+    assert sato in seen
+    assert not [each for each in (*buyers, nord, west) if each in seen]
 
     told = {(who, kind): 1 for who in buyers for kind in OF_BUYERS}
     told |= {(nord, kind): 1 for kind in OF_THE_DISPLACED}

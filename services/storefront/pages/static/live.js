@@ -140,7 +140,13 @@
   let current = root, refreshing = false, wanted = 0, replaceAll = false;
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-  const putInPlace = (fresh) => {
+  const putInPlace = (page) => {
+    const fresh = document.adoptNode(liveOf(page));
+    // Who sells may be another by now, and stands in the footer too.
+    for (const seller of all("[data-seller]")) {
+      const other = page.querySelector("[data-seller]");
+      if (other) seller.replaceWith(document.adoptNode(other));
+    }
     if (replaceAll) {
       const held = current.contains(document.activeElement);
       current.replaceWith(fresh);
@@ -167,8 +173,9 @@
   const load = async () => {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    return answer.ok ? page.querySelector("[data-events]") : null;
+    return answer.ok && liveOf(page) ? page : null;
   };
+  const liveOf = (page) => page.querySelector("[data-events]");
   // The read model may be a moment behind the stream, so an older page is asked for once more.
   const refresh = async (version) => {
     wanted = Math.max(wanted, version);
@@ -176,9 +183,9 @@
     refreshing = true;
     try {
       for (let tries = 0; tries < REFRESH_TRIES; tries += 1) {
-        const fresh = await load();
-        if (fresh && Number(fresh.dataset.version) >= wanted) {
-          putInPlace(document.adoptNode(fresh));
+        const page = await load();
+        if (page && Number(liveOf(page).dataset.version) >= wanted) {
+          putInPlace(page);
           break;
         }
         await pause(REFRESH_EVERY_MS);
@@ -198,10 +205,11 @@
     for (let tries = 0; tries < LOOKS && current.dataset.awaits !== undefined; tries += 1) {
       // Not all open pages at once, and ever more seldom.
       await pause(LOOK_AFTER_MS * 2 ** tries * (1 + Math.random() / 2));
-      const fresh = document.hidden ? null : await load().catch(() => null);
+      const page = document.hidden ? null : await load().catch(() => null);
+      const fresh = page && liveOf(page);
       if (fresh && fresh.dataset.awaits === undefined && !refreshing) {
         replaceAll = fresh.dataset.status !== "open";
-        putInPlace(document.adoptNode(fresh));
+        putInPlace(page);
       }
     }
     looking = false;
