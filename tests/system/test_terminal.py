@@ -267,7 +267,7 @@ def test_export_of_any_other_topic_is_every_record(stack: Stack) -> None:
     ]
     said = jointbuy("export", "order")
     assert said.exit_code == 2
-    assert "there is no topic order: use one of people, definitions, " in said.err
+    assert "there is no topic order: use one of people, shops, images, definitions, " in said.err
 
 
 def test_an_open_transaction_is_not_waited_for(
