@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.rows import Call, MemoryRows
@@ -427,6 +427,7 @@ class World:
 
 
 @given(STEPS)
+@example([("notice", 0, "sent"), ("notice", 4, "sent"), ("month", 4, "sent")])
 def test_each_notice_ends_once_and_is_told_at_most_once(steps: list[tuple[str, int, str]]) -> None:
     world = World()
     for each in steps:

@@ -32,7 +32,6 @@ PICTURES: tuple[tuple[str, str, tuple[int, int], Scheme, str], ...] = (
     ("group", f"/groups/{GROUP}", PHONE, "dark", "ja"),
     ("organizer", MANAGE, DESKTOP, "light", "en-GB"),
     ("shop", f"/shops/{made_up.SHOP}", DESKTOP, "light", "en-GB"),
-    ("reserve", "/auctions/camera/apply", PHONE, "light", "en-GB"),
     ("invoice", PAYMENTS, PHONE, "light", "ja"),
     ("desk", "/seller", DESKTOP, "dark", "en-GB"),
     ("admin", "/admin", DESKTOP, "light", "en-GB"),

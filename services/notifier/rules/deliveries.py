@@ -172,10 +172,12 @@ def resend(message: LetterResend, rows: Rows, now: datetime, *_: object) -> Sequ
 def forget(row_name: Name[Due], rows: Rows, now: datetime, *_: object) -> Sequence[Message]:
     """Delete a letter's content and keep its outcome.
 
-    A letter that still waits is given up, unless somebody asked for it since.
+    A letter that still waits is given up, unless somebody asked for it since. A notice is kept as
+    long as the letter that tells it waits.
     """
     notice_id = row_name.rpartition("/")[2]
-    if WAITING(notice_id) in rows:
+    first = merging.first_of(rows[letter_name(notice_id)])
+    if WAITING(notice_id) in rows or call_name(first) in rows or WAITING(first) in rows:
         rows[row_name] = Due(now + KEPT_STEP)
         return ()
     call = rows.get(call_name(notice_id))

@@ -18,6 +18,7 @@ from typing import Final
 
 from runtime.rows import Name, Rows
 from schemas.letters import LetterKind, Notice
+from schemas.reasons import LetterReply
 from services.notifier.rows import (
     MERGING,
     Letter,
@@ -70,6 +71,13 @@ def _takes_more(first: str, rows: Rows) -> bool:
 def begin(notice: Notice, rows: Rows) -> None:
     """Let the next notices join this one's letter."""
     rows[_name(notice.kind, notice.about)] = Merging(notice.notice_id)
+
+
+def first_of(letter: Letter) -> str:
+    """The notice whose letter tells this one's; empty if it has a letter of its own."""
+    mark = f"{LetterReply.MERGED} "
+    is_merged = letter.status == "suppressed" and (letter.reply or "").startswith(mark)
+    return (letter.reply or "").removeprefix(mark) if is_merged else ""
 
 
 def end(notice_id: str, letter: Letter, rows: Rows) -> None:
