@@ -421,10 +421,11 @@ async def test_the_home_page_narrows_its_lists_by_links_and_a_form(
 
 
 async def test_a_time_left_is_red_only_in_the_last_hour(url: str, shop: Storefront) -> None:
+    now = datetime.now(UTC)
     await write(
         url,
-        group(closes_at=NOW + timedelta(minutes=59)),
-        group(group_id="g-2", closes_at=NOW + timedelta(minutes=70)),
+        group(closes_at=now + timedelta(minutes=59)),
+        group(group_id="g-2", closes_at=now + timedelta(minutes=70)),
     )
     page = (await shop.ask("GET", "/", "192.0.2.1")).text
     assert re.findall(r'<time( class="soon")? datetime="[^"]*" data-left', page) == [
