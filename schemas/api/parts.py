@@ -101,8 +101,9 @@ OrderLink = Annotated[
     StringConstraints(min_length=1, max_length=ADDRESS_MAX),
     AfterValidator(_on_the_web(order_link)),
     Field(
+        json_schema_extra={"format": "uri-template"},
         description="A link with `{group_id}` where the shop takes the group purchase ID, and if"
-        " needed `{product_id}`. Members order there."
+        " needed `{product_id}`. Members order there.",
     ),
 ]
 #: A category or a tag.
