@@ -39,7 +39,7 @@ from schemas.auctions import (
 from schemas.catalogue import CATALOGUE
 from schemas.letters import NOTICES
 from schemas.parts import Contact, Message, Product
-from schemas.topic import Topic
+from schemas.topic import PARTITIONS, Topic
 from stack import brokers
 
 SERVICE = "auction_service"
@@ -51,7 +51,7 @@ CONCLUDED_SECONDS_MAX = 60.0
 RATE = 50
 CHUNK = 20_000
 
-_partition = Partitioner(APPLICATIONS.partitions)
+_partition = Partitioner(PARTITIONS)
 
 
 def opening(auction_id: str, at: datetime, closes_at: datetime) -> AuctionOpened:

@@ -141,7 +141,7 @@ async def write(settings: Settings, groups: int, auctions: int) -> int:
     await create_topics(settings)
     sender = producer(settings)
     await sender.start()
-    partitioner, stamp, count = Partitioner(PURCHASES.partitions), int(time.time() * 1000), 0
+    partitioner, stamp, count = Partitioner(settings.partitions), int(time.time() * 1000), 0
 
     def record(topic: Topic, fact: Message) -> OutputRecord:
         return as_record(fact, settings.topic(topic.name), partitioner, stamp)

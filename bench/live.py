@@ -110,7 +110,7 @@ class Sent:
 
 async def open_groups(settings: Settings, ids: list[str]) -> None:
     """Their terms; who orders is anyone."""
-    now, partitioner = datetime.now(UTC), Partitioner(GROUP_PURCHASES.partitions)
+    now, partitioner = datetime.now(UTC), Partitioner(settings.partitions)
     sender = producer(settings)
     await sender.start()
     try:

@@ -100,7 +100,7 @@ def order(number: int, group_id: str, member: int, at: datetime) -> OrderPaid:
 async def write(settings: Settings, load: Load, *, groups: bool) -> None:
     """Write the groups' terms, or the orders, a millisecond apart."""
     ids = group_ids(load)
-    partitioner = Partitioner(ORDERS.partitions)
+    partitioner = Partitioner(settings.partitions)
     sender = producer(settings)
     await sender.start()
 

@@ -164,7 +164,6 @@ def _channel(topic: Topic) -> Json:
         "bindings": {
             "kafka": {
                 "topic": topic.name,
-                "partitions": topic.partitions,
                 "topicConfiguration": {
                     setting: [value] if setting == "cleanup.policy" else int(value)
                     for setting, value in settings.items()
@@ -262,8 +261,8 @@ def topology() -> str:
             "",
             *_flowchart(of_operations),
             "",
-            "| topic | kind | key | messages | written by | read by | partitions | kept |",
-            "|---|---|---|---|---|---|---|---|",
+            "| topic | kind | key | messages | written by | read by | kept |",
+            "|---|---|---|---|---|---|---|",
             *(_row(topic) for topic in CATALOGUE.values()),
             "",
         ]
@@ -295,7 +294,7 @@ def _row(topic: Topic) -> str:
     writers, readers = ", ".join(topic.producers), ", ".join(topic.consumers)
     return (
         f"| `{topic.name}` | {topic.kind} | {topic.key} | {names} | {writers} | {readers}"
-        f" | {topic.partitions} | {kept} |"
+        f" | {kept} |"
     )
 
 

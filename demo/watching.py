@@ -15,7 +15,6 @@ from runtime.records import Partitioner, as_record
 from runtime.settings import Settings
 from runtime.transport import send
 from schemas.auctions import AUCTIONS, SELLERS
-from schemas.catalogue import CATALOGUE
 from schemas.favors import FAVORS
 from schemas.groups import REQUEST_OUTCOMES
 from schemas.letters import DELIVERIES, NOTICES
@@ -73,7 +72,7 @@ class Stage:
 
     async def send(self, topic: str, *messages: Message) -> None:
         """Send commands as a terminal or a shop would."""
-        name, partitioner = self._settings.topic(topic), Partitioner(CATALOGUE[topic].partitions)
+        name, partitioner = self._settings.topic(topic), Partitioner(self._settings.partitions)
         now_ms = int(time.time() * 1000)
         records = [as_record(message, name, partitioner, now_ms) for message in messages]
         await send(self._sender, records)

@@ -19,6 +19,7 @@ class Goal:
 
     ``missing`` of ``target`` in all are units, or minor units of money if ``is_in_money``. ``tier``
     is the place in the ladder of what holds once that is reached, ``None`` if nothing new does.
+    ``beyond`` is the place of the first tier, if reaching the number does not yet bring it.
     """
 
     kind: Literal["number", "tier", "top"]
@@ -27,6 +28,7 @@ class Goal:
     is_in_money: bool = False
     tier: int | None = None
     is_number_reached: bool = False
+    beyond: int | None = None
 
 
 def next_goal(
@@ -54,7 +56,9 @@ def next_goal(
     if lacks:
         at_number = held_at(tiers, number, value + lacks * (unit_price or 0))
         is_new = at_number is not None and (not is_as_reached or at_number != reached)
-        return Goal("number", lacks, number, tier=at_number if is_new else None)
+        is_known = not tiers or tiers[0].from_quantity is not None or unit_price is not None
+        beyond = 0 if tiers and at_number is None and is_known else None
+        return Goal("number", lacks, number, tier=at_number if is_new else None, beyond=beyond)
     return Goal("top", is_number_reached=True)
 
 

@@ -1,8 +1,8 @@
-"""Which letters are about an auction, and which about a group purchase."""
+"""Which letters are about an auction, and which about a group purchase or a person."""
 
 from typing import Final
 
-#: Letters of these kinds are about an auction, all others about a group purchase.
+#: Letters of these kinds are about an auction, all others about a group purchase or a person.
 _OF_AUCTIONS: Final[frozenset[str]] = frozenset(
     {
         "confirm-application",

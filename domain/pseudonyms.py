@@ -23,3 +23,10 @@ def pseudonym(secret: str, context: str, person_id: str) -> str:
     if not person_id.startswith(BY_ADDRESS):
         return person_id
     return "u-" + seal(secret, "pseudonym", context, person_id)[:24]
+
+
+def short_number(pseudonym: str) -> str | None:
+    """The number that people tell a buyer by: the beginning of a pseudonym; none of other ids."""
+    if not pseudonym.startswith("u-"):
+        return None
+    return pseudonym[2:8].upper()

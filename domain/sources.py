@@ -28,6 +28,11 @@ def may_feed(source: str, listed: Collection[str]) -> bool:
     return not listed or any(_is_or_is_of(source, each) for each in listed)
 
 
+def takes_orders_here(scope: str, method: str, listed: Collection[str]) -> bool:
+    """Whether an order made on our pages can count: what buyers pay at the shop can't."""
+    return (scope == "group" or method != "shop") and may_feed(STOREFRONT, listed)
+
+
 def shop_of(source: str) -> str:
     """The shop's id in a source: all of it, or the part before the first dot."""
     return source.split(".", 1)[0]

@@ -108,9 +108,14 @@ def given_by(tier: Gives, quantity: int, value: int) -> tuple[int, str | None]:
     return 0, tier.gift if quantity else None
 
 
+def lowers_price(tier: Gives) -> bool:
+    """Whether a tier takes money off; others give a gift."""
+    return any(each is not None for each in (tier.percent_off, tier.amount_off, tier.unit_price))
+
+
 def price_at(tier: Gives, unit_price: int) -> int | None:
     """What one unit costs in a tier, in minor units; None in a tier that lowers no price."""
-    if tier.percent_off is None and tier.amount_off is None and tier.unit_price is None:
+    if not lowers_price(tier):
         return None
     return unit_price - given_by(tier, 1, unit_price)[0]
 

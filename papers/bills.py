@@ -60,6 +60,8 @@ class Bill:
     credited: int
     open: int
     receipts: tuple[tuple[datetime, int], ...]
+    #: Whether it bills an order at its full price, and nothing was credited yet.
+    may_get_discount: bool = False
 
 
 def has_paper(payment: Payment) -> bool:
@@ -75,6 +77,8 @@ def bill_of(payment: Payment, product: Product, payer: Payer, still_open: int) -
     assert payment.number is not None
     is_credit = payment.kind == "credit"
     received = payment.received or 0
+    credited = 0 if is_credit else max(0, payment.amount - received - still_open)
+    is_of_order = not is_credit and payment.member_id is not None and payment.cause.kind == "order"
     return Bill(
         is_credit=is_credit,
         number=payment.number,
@@ -90,9 +94,10 @@ def bill_of(payment: Payment, product: Product, payer: Payer, still_open: int) -
         amount=payment.amount,
         standing=_standing(payment, still_open),
         received=received,
-        credited=0 if is_credit else max(0, payment.amount - received - still_open),
+        credited=credited,
         open=still_open,
         receipts=tuple((each.at, each.amount) for each in payment.receipts or ()),
+        may_get_discount=is_of_order and not payment.favor and not credited,
     )
 
 

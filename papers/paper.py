@@ -57,6 +57,8 @@ class Paper:
     to_pay: tuple[Pair, ...]
     code: str | None
     notes: tuple[str, ...]
+    #: On a page: words and address of the page that led here.
+    back: Pair | None = None
 
 
 def paper_of(bill: Bill, issuer: Issuer, language: str) -> Paper:
@@ -172,6 +174,9 @@ class _Writing:
             found.append((self.gettext("Received"), self._money(bill.received)))
         if bill.credited:
             found.append((self.gettext("Covered by credit notes"), self._money(bill.credited)))
+        if self._transfer is not None:
+            # How to pay begins with it.
+            return found
         return [*found, (self.gettext("Amount due"), self._money(bill.open))]
 
     def _to_pay(self) -> list[Pair]:
@@ -196,6 +201,13 @@ class _Writing:
                 self.gettext(
                     "We set this amount off against your open invoices and refund what you have "
                     "paid beyond them."
+                )
+            )
+        if self._bill.may_get_discount:
+            found.append(
+                self.gettext(
+                    "If the group purchase gets a discount, you get a credit note for it after the "
+                    "group has closed."
                 )
             )
         if self._bill.open:

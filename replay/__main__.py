@@ -18,6 +18,7 @@ from replay.feed import Summary, replay
 from replay.sender import ReplayError
 from replay.stretch import SourceError, Stretch, count_lines
 from replay.timetable import Faults
+from runtime.lasting_errors import LastingError
 from runtime.settings import Settings, read_settings
 
 app = typer.Typer(
@@ -146,7 +147,7 @@ class _Run:
                 )
                 summary = asyncio.run(feeding)
                 bar.update(task, completed=lines)  # header lines are in no stretch
-        except (SourceError, ReplayError) as error:
+        except (LastingError, SourceError, ReplayError) as error:
             typer.echo(f"replay {source}: {error}", err=True)
             raise typer.Exit(1) from None
         typer.echo(json.dumps(summary.as_dict()) if self.as_json else _shown(summary))

@@ -1,31 +1,43 @@
 """Topics made from the catalogue and from processors' declarations, before any worker starts."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+from aiokafka.protocol.metadata import MetadataRequest
 
-from runtime import broker_clock
+from runtime import acls
 from runtime.broker_watch import other_partitions, partitions, wanted_of
 from runtime.clients import admin
 from runtime.lasting_errors import LastingError, lasting
 from runtime.processor import Processor
-from runtime.settings import Settings
+from runtime.settings import CLUSTER_S_OWN, Settings
+from runtime.topic_plan import CLOCK, EXPIRES_BY, PlannedTopic, set_on, topics_of
 from schemas.catalogue import CATALOGUE
-from schemas.ops import DEAD_LETTERS, PARKED_KEYS
-from schemas.topic import Topic, compaction_in_time
+from schemas.ops import DEAD_LETTERS, PARKED_KEYS, TASKS
 
-#: Settings that make dead letters expire.
-EXPIRES_BY = ("retention.ms", "segment.ms", "message.timestamp.type")
+_log = structlog.get_logger()
 #: Kafka's number for a setting of the topic itself (DescribeConfigs, ``config_source``).
 TOPIC_S_OWN = 1
 
 
-async def create_topics(settings: Settings, processors: Iterable[Processor] = ()) -> list[str]:
+async def create_topics(
+    settings: Settings,
+    processors: Iterable[Processor] = (),
+    needed: Collection[str] | None = None,
+) -> list[str]:
     """Create what is missing of the catalogue, and the changelogs; returns the names made.
 
+    ``needed`` are the topics that a process can't work without, by their names on the broker: if
+    they are there, it makes none, and needs no right to. By default all are needed.
     An existing topic of dead letters gets the expiry of the settings, if they have one.
     Raises ``LastingError`` for topics of our names that another application made or that have
     another number of partitions, as equal keys would be in other partitions, and when the broker
@@ -35,24 +47,49 @@ async def create_topics(settings: Settings, processors: Iterable[Processor] = ()
     await client.start()
     try:
         there = await _partitions(client)
-        wanted = [_new_topic(settings, topic) for topic in CATALOGUE.values()]
-        wanted += [_changelog(settings, processor) for processor in processors]
-        needed = {topic.name: topic.num_partitions for topic in wanted}
-        clock = _clock(settings)
-        if (failure := not_ours(there, needed, clock.name)) is not None:
+        planned = topics_of(settings, processors)
+        clock, *others = planned
+        asked = {clock.name, *(needed or ())} - there.keys()
+        if asked:
+            await _check_hidden(client, asked)
+        counts = {topic.name: topic.partitions for topic in others}
+        if (failure := not_ours(there, counts, clock.name)) is not None:
             raise failure
-        missing = [topic for topic in wanted if topic.name not in there]
-        # The clock first: where it is, the others are ours.
-        if clock.name not in there:
-            await _create(client, [clock])
-        if missing:
-            await _create(client, missing)
         if settings.topic(DEAD_LETTERS.name) in there:
-            await _let_dead_letters_expire(client, settings)
-        made = [topic.name for topic in missing]
-        return made if clock.name in there else [*made, clock.name]
+            await _let_dead_letters_expire(client, settings, must=needed is None)
+        if needed is not None and all(name in there for name in needed):
+            return []
+        # The clock first: where it is, the others are ours.
+        refused = [] if clock.name in there else await create(client, [clock])
+        missing = [topic for topic in others if topic.name not in there]
+        if missing and not refused:
+            refused = await create(client, missing)
+        lacking = [name for name in refused if needed is None or name in needed]
+        if lacking:
+            raise _may_not_make(settings, lacking)
+        gone = {*there, *refused}
+        return [topic.name for topic in (*others, clock) if topic.name not in gone]
     finally:
         await client.close()
+
+
+def _may_not_make(settings: Settings, missing: Sequence[str]) -> LastingError:
+    who = acls.US.principal or "this process"
+    return LastingError(
+        f"the broker at {settings.kafka_bootstrap_servers} has no {', '.join(missing)}, and {who}"
+        " may not create topics: run `jointbuy topics apply` as a user who may, with the same"
+        " TOPIC_PREFIX and PARTITIONS"
+    )
+
+
+async def _check_hidden(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
+    """Raise ``LastingError`` for topics that the broker does not let us see; asking makes none."""
+    told = await client._send_request(
+        MetadataRequest(sorted(names), allow_auto_topic_creation=False)
+    )
+    refused = TopicAuthorizationFailedError
+    if hidden := {name for code, name, *_ in told.topics if code == refused.errno}:
+        raise lasting(refused(hidden)) or refused(hidden)
 
 
 def not_ours(
@@ -79,7 +116,7 @@ def not_ours(
         )
     if there.get(clock, 1) != 1:
         wrong[clock] = there[clock]
-    return other_partitions(wrong, {**needed, clock: 1}) if wrong else None
+    return other_partitions(wrong, {**{n: needed[n] for n in known}, clock: 1}) if wrong else None
 
 
 async def delete_topics(settings: Settings, names: list[str]) -> None:
@@ -100,13 +137,19 @@ async def topics_of_ours(settings: Settings) -> list[str]:
         names = await client.list_topics()
     finally:
         await client.close()
-    ours = {settings.topic(name) for name in (*CATALOGUE, broker_clock.TOPIC)}
+    ours = {settings.topic(name) for name in (*CATALOGUE, CLOCK)}
     changelog = re.compile(re.escape(settings.topic_prefix) + r"[a-z]+_service-[a-z]+-changelog")
     return sorted(name for name in names if name in ours or changelog.fullmatch(name))
 
 
+async def origin(settings: Settings) -> str:
+    """The cluster's id and the prefix, so that rows of other topics are never taken for ours."""
+    cluster = await cluster_id(settings)
+    return f"{cluster}/{settings.topic_prefix}" if settings.topic_prefix else cluster
+
+
 async def cluster_id(settings: Settings) -> str:
-    """The cluster's id, so that rows of another cluster are never taken for its own."""
+    """The cluster's id."""
     client = admin(settings)
     await client.start()
     try:
@@ -125,60 +168,88 @@ async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
     }
 
 
-async def _create(client: AIOKafkaAdminClient, topics: list[NewTopic]) -> None:
-    try:
-        response = await client.create_topics(topics)
-    except TopicAlreadyExistsError:
-        return
+async def create(client: AIOKafkaAdminClient, topics: Sequence[PlannedTopic]) -> list[str]:
+    """Create topics that are not there; returns the names of those that we may not create.
+
+    Raises ``LastingError``.
+    """
+    response = await client.create_topics([_new(topic) for topic in topics])
+    refused = []
     for name, code, *_ in getattr(response, "topic_errors", ()):
         error = for_code(code)
+        if error in (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+            refused.append(name)
         # Another starter may have been quicker.
-        if code and error is not TopicAlreadyExistsError:
+        elif code and error is not TopicAlreadyExistsError:
             refusal = error(f"topic {name} could not be made")
-            raise lasting(refusal) or refusal
+            raise lasting(refusal, "Create") or refusal
+    return refused
+
+
+def _new(topic: PlannedTopic) -> NewTopic:
+    # aiokafka wants assignments, if only empty ones, beside the cluster's own number of copies.
+    assigned: dict[int, list[int]] | None = {} if topic.replicas == CLUSTER_S_OWN else None
+    return NewTopic(
+        topic.name, topic.partitions, topic.replicas, assigned, topic_configs=dict(topic.settings)
+    )
 
 
 def needed_by(settings: Settings, processors: Iterable[Processor]) -> dict[str, int]:
     """The partitions of each topic that these processors can't work without, by its name."""
     needed: dict[str, int] = {}
     for each in processors:
-        topics = (*each.inputs, *each.outputs, *each.reads_whole, PARKED_KEYS, DEAD_LETTERS)
+        topics = (*each.inputs, *each.outputs, *each.reads_whole, PARKED_KEYS, DEAD_LETTERS, TASKS)
         needed |= wanted_of(settings, *topics)
-        needed[settings.topic(each.changelog)] = each.inputs[0].partitions
+        needed[settings.topic(each.changelog)] = settings.partitions
     if settings.clock == "wall":
-        needed[settings.topic(broker_clock.TOPIC)] = 1
+        needed[settings.topic(CLOCK)] = 1
     return needed
 
 
-def _new_topic(settings: Settings, topic: Topic) -> NewTopic:
-    return NewTopic(
-        settings.topic(topic.name),
-        topic.partitions,
-        settings.replication_factor,
-        topic_configs=_configured(settings, topic),
-    )
+async def _let_dead_letters_expire(
+    client: AIOKafkaAdminClient, settings: Settings, *, must: bool
+) -> None:
+    """Set the expiry from the settings; other settings of the topic stay unchanged.
 
-
-def _configured(settings: Settings, topic: Topic) -> dict[str, str]:
-    days = settings.dead_letter_days or 0
-    return dict(topic.settings(log_time=settings.clock == "log", dead_letter_days=days))
-
-
-async def _let_dead_letters_expire(client: AIOKafkaAdminClient, settings: Settings) -> None:
-    """Set the expiry from the settings; other settings of the topic stay unchanged."""
+    Who may not is only told so, unless it ``must`` be done: `jointbuy topics apply` does it too.
+    """
     if settings.dead_letter_days is None or settings.clock == "log":
         return
+    try:
+        await _set_expiry(client, settings)
+    except LastingError as error:
+        if must:
+            raise
+        _log.warning("DEAD_LETTER_DAYS is left to `jointbuy topics apply`", error=str(error))
+
+
+async def _set_expiry(client: AIOKafkaAdminClient, settings: Settings) -> None:
     name = settings.topic(DEAD_LETTERS.name)
     there = await set_of_topic(client, name)
     wanted = {k: v for k, v in there.items() if k not in EXPIRES_BY}
-    wanted |= _configured(settings, DEAD_LETTERS)
-    if wanted == there:
-        return
-    resource = ConfigResource(ConfigResourceType.TOPIC, name, wanted)
-    for response in await client.alter_configs([resource]):
-        for code, said, *_ in response.resources:
+    wanted |= set_on(settings, DEAD_LETTERS)
+    if wanted != there:
+        await replace_settings(client, {name: wanted})
+
+
+async def replace_settings(
+    client: AIOKafkaAdminClient, wanted: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Give topics these settings of their own, by their names, and no others.
+
+    Raises ``LastingError``.
+    """
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, name, dict(settings))
+        for name, settings in wanted.items()
+    ]
+    for response in await client.alter_configs(resources):
+        for code, said, _, name, *_ in response.resources:
             if code:
-                raise LastingError(f"topic {name} can't be set to DEAD_LETTER_DAYS: {said or code}")
+                refused = lasting(for_code(code)(name), "AlterConfigs")
+                raise refused or LastingError(
+                    f"the settings of topic {name} can't be changed: {said or code}"
+                )
 
 
 async def set_of_topic(client: AIOKafkaAdminClient, name: str) -> dict[str, str]:
@@ -187,34 +258,10 @@ async def set_of_topic(client: AIOKafkaAdminClient, name: str) -> dict[str, str]
     found: dict[str, str] = {}
     for response in await client.describe_configs([asked]):
         for resource in response.to_object()["resources"]:
+            kind = for_code(resource["error_code"])
+            if kind in acls.KINDS:
+                raise lasting(kind(name), "DescribeConfigs") or kind(name)
             for entry in resource["config_entries"]:
                 if entry.get("config_source") == TOPIC_S_OWN:
                     found[entry["config_names"]] = entry["config_value"]
     return found
-
-
-def _changelog(settings: Settings, processor: Processor) -> NewTopic:
-    kept_ms = str(settings.state_kept_seconds * 1000)
-    configs = {
-        "cleanup.policy": "compact",
-        "delete.retention.ms": kept_ms,
-        "max.message.bytes": str(2 * 1024 * 1024),
-    }
-    if settings.clock == "wall":
-        # The notifier's changelog has addresses, and a person may be erased.
-        configs |= compaction_in_time()
-    return NewTopic(
-        settings.topic(processor.changelog),
-        processor.inputs[0].partitions,
-        settings.replication_factor,
-        topic_configs=configs,
-    )
-
-
-def _clock(settings: Settings) -> NewTopic:
-    return NewTopic(
-        settings.topic(broker_clock.TOPIC),
-        1,
-        settings.replication_factor,
-        topic_configs={"message.timestamp.type": "LogAppendTime", "retention.ms": "3600000"},
-    )

@@ -8,12 +8,13 @@ import asyncio
 import time
 
 import structlog
+from aiokafka import AIOKafkaProducer
 
 from runtime import metrics
 from runtime.clients import producer
 from runtime.settings import Settings
+from runtime.topic_plan import CLOCK
 
-TOPIC = "clock"
 EVERY_SECONDS = 10.0
 #: Stamps are whole milliseconds, rounded down.
 _STAMP_SECONDS = 0.001
@@ -24,7 +25,7 @@ class BrokerClock:
     """Asks the broker for its time every few seconds."""
 
     def __init__(self, settings: Settings) -> None:
-        self._topic = settings.topic(TOPIC)
+        self._topic = settings.topic(CLOCK)
         self._grace_seconds = settings.clock_grace_seconds
         self._producer = producer(settings)
         self._off_seconds: float | None = None
@@ -56,17 +57,11 @@ class BrokerClock:
         return self._off_seconds or 0.0
 
     async def _ask(self) -> None:
-        before = time.time()
-        acknowledged = await self._producer.send_and_wait(self._topic, b"", partition=0)
-        after = time.time()
-        # A broker that keeps the producer's time can't be asked; the embedded one does, and shares
-        # this machine's clock.
-        self._stamps = acknowledged.timestamp_type == 1
-        if not self._stamps:
+        off = await off_seconds(self._producer, self._topic)
+        self._stamps = off is not None
+        if off is None:
             return
-        stamped = acknowledged.timestamp / 1000
-        # A stamp between question and answer shows no fault, however slow the answer was.
-        self._off_seconds = max(before - stamped - _STAMP_SECONDS, 0) or min(after - stamped, 0)
+        self._off_seconds = off
         metrics.CLOCK_OFF.set(self._off_seconds)
         if not self.is_right():
             _log.error(
@@ -75,3 +70,20 @@ class BrokerClock:
                 off_seconds=round(self._off_seconds, 3),
                 grace_seconds=self._grace_seconds,
             )
+
+
+async def off_seconds(sender: AIOKafkaProducer, topic: str) -> float | None:
+    """How far this machine's clock is ahead of the broker's, by a record to its ``clock`` topic.
+
+    ``None`` from a broker that keeps the producer's time, as it can't be asked; the embedded one
+    does, and shares this machine's clock.
+    """
+    before = time.time()
+    acknowledged = await sender.send_and_wait(topic, b"", partition=0)
+    after = time.time()
+    if acknowledged.timestamp_type != 1:
+        return None
+    stamped = acknowledged.timestamp / 1000
+    # A stamp between question and answer shows no fault, however slow the answer was.
+    off: float = max(before - stamped - _STAMP_SECONDS, 0) or min(after - stamped, 0)
+    return off

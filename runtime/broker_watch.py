@@ -19,6 +19,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from runtime.clients import metadata_client
 from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, PassingError, lasting
+from runtime.security import access_of
 from runtime.settings import Settings
 from schemas.topic import Topic
 
@@ -40,8 +41,11 @@ class Outage:
         self._since: float | None = None
         self._told = 0.0
 
-    def away(self, error: BaseException, now: float) -> None:
-        """The broker did not answer at ``now`` (seconds of a monotonic clock)."""
+    def away(self, error: BaseException, now: float, why: str = "") -> None:
+        """The broker did not answer at ``now`` (seconds of a monotonic clock).
+
+        ``why`` is what the last connection failed by, of which aiokafka's error says nothing.
+        """
         if self._since is None:
             self._since, event = now, "the broker does not answer: check KAFKA_BOOTSTRAP_SERVERS"
         elif now - self._told >= TOLD_SECONDS:
@@ -53,7 +57,7 @@ class Outage:
             event,
             bootstrap_servers=self._servers,
             seconds=round(now - self._since),
-            error=str(error) or type(error).__name__,
+            error=why or str(error) or type(error).__name__,
         )
 
     def back(self, now: float) -> None:
@@ -102,7 +106,7 @@ class Topics:
             if found[name] != wanted:
                 wrong[name] = found[name]
         if wrong:
-            return other_partitions(wrong, self._wanted)
+            return other_partitions(wrong, {n: self._wanted[n] for n in found})
         self.missing = [name for name in self._wanted if name in self._missing_since]
         return None
 
@@ -118,15 +122,20 @@ def other_partitions(wrong: Mapping[str, int], wanted: Mapping[str, int]) -> Las
         f"topic {name} has {partitions(found)}, but {wanted[name]} are needed"
         for name, found in wrong.items()
     )
+    # If all topics of keys have another number, it may be the setting that is wrong.
+    known = ""
+    of_keys = {name: count for name, count in wanted.items() if count != 1}
+    if wrong.keys() == of_keys.keys() and len(counts := {*wrong.values()}) == 1:
+        known = f"set PARTITIONS={counts.pop()} if the deployment has so many; else "
     return LastingError(
-        f"{said}: move the records to a topic with as many, or use another TOPIC_PREFIX; if the"
-        " broker created it automatically, set auto.create.topics.enable=false"
+        f"{said}: {known}move the records to a topic with as many, or use another TOPIC_PREFIX; if"
+        " the broker created it automatically, set auto.create.topics.enable=false"
     )
 
 
 def wanted_of(settings: Settings, *topics: Topic) -> dict[str, int]:
     """The number of partitions of each topic by its name on the broker."""
-    return {settings.topic(topic.name): topic.partitions for topic in topics}
+    return {settings.topic(topic.name): settings.partitions for topic in topics}
 
 
 class BrokerWatch:
@@ -135,6 +144,7 @@ class BrokerWatch:
     def __init__(self, settings: Settings, wanted: Mapping[str, int]) -> None:
         self._settings = settings
         self._servers = settings.kafka_bootstrap_servers
+        self._access = access_of(settings)
         self._wanted = wanted
         self._topics = Topics(wanted)
         self._outage = Outage(self._servers)
@@ -161,14 +171,17 @@ class BrokerWatch:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     found, refused = await self._ask()
-            except (KafkaError, OSError) as error:
+            except (KafkaError, OSError, LastingError) as error:
                 await self._disconnect()
-                if (failure := lasting(error)) is not None:
-                    self.give_up(failure)
                 self._there.clear()
-                self._outage.away(error, time.monotonic())
+                if (failure := lasting(error) or self._access.refusal) is not None:
+                    self.give_up(failure)
+                else:
+                    self._outage.away(error, time.monotonic(), self._access.why)
                 return False
             self._outage.back(time.monotonic())
+            if self._access.refusal is not None:
+                self.give_up(self._access.refusal)
             self._there.set()
             if (failure := self._topics.look(found, refused, time.monotonic())) is not None:
                 self.give_up(failure)

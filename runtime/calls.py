@@ -130,7 +130,8 @@ class Calls:
             self._since.pop(row_key, None)
             self._open.pop(row_key, None)
             return
-        if row_key not in self._since:
+        # A call that begins anew, such as a look in a day, has not waited since the one before.
+        if self._since.get(row_key) != row.since:
             self._since[row_key] = row.since
             heapq.heappush(self._oldest, (row.since, row_key))
         if row_key not in self._claims:
@@ -362,10 +363,10 @@ class Calls:
         return len(self._since)
 
     def oldest_seconds(self) -> float:
-        """The age of the oldest that is not done yet; 0 without one."""
+        """The age of the oldest that is not done yet; 0 if none is, or all begin later."""
         while self._oldest and self._since.get(self._oldest[0][1]) != self._oldest[0][0]:
             heapq.heappop(self._oldest)
-        return time.time() - self._oldest[0][0].timestamp() if self._oldest else 0.0
+        return max(time.time() - self._oldest[0][0].timestamp(), 0.0) if self._oldest else 0.0
 
     # --- the end ---------------------------------------------------------------------------------
 

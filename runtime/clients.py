@@ -14,7 +14,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
-from runtime import batches
+from runtime import batches, security
 from runtime.lasting_errors import comes_from_client
 from runtime.settings import Settings
 
@@ -22,8 +22,11 @@ from runtime.settings import Settings
 BATCH_BYTES_MAX = 1_500_000
 #: A fetch that is refused for so long with an error that the client does not raise ends a session.
 REFUSED_SECONDS = 10.0
+#: Without a record for so long, a consumer is idle.
+IDLE_SECONDS = 1.0
 
 batches.install()
+security.install()
 
 
 class TransportError(RuntimeError):
@@ -45,25 +48,37 @@ def ends_session(error: BaseException) -> bool:
 
 
 def _broker(settings: Settings) -> dict[str, Any]:
-    """The options by which every client reaches the cluster."""
-    return {"bootstrap_servers": settings.kafka_bootstrap_servers}
+    """The options by which every client reaches the cluster, and signs in."""
+    known = security.access_of(settings).options()
+    return {"bootstrap_servers": settings.kafka_bootstrap_servers, **known}
 
 
-class _Refusals:
-    """Fetches that the broker refuses, by partition: aiokafka only logs them, and fetches on."""
+class _Fetches:
+    """The answers to a consumer's fetches: partitions that are refused, and when records came.
+
+    aiokafka only logs a refusal, and fetches on.
+    """
 
     def __init__(self, send: Any) -> None:
         self._send = send
         self._kind: dict[TopicPartition, tuple[type[KafkaError], float]] = {}
+        self._records_at = time.monotonic()
 
     async def send(self, node_id: Any, request: Any, **options: Any) -> Any:
         """Send a request for the client, and note what a fetch is answered."""
         response = await self._send(node_id, request, **options)
         if isinstance(request, FetchRequest):
             for topic, partitions in response.topics:
-                for partition, code, *_ in partitions:
+                for partition, code, *_, records in partitions:
                     self._note(TopicPartition(topic, partition), code)
+                    if records:
+                        self._records_at = time.monotonic()
         return response
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no record has come for a while."""
+        return time.monotonic() - self._records_at >= IDLE_SECONDS
 
     def _note(self, partition: TopicPartition, code: int) -> None:
         kind = for_code(code)
@@ -81,16 +96,23 @@ class _Refusals:
 
 
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Raises errors that aiokafka only logs, and ``IllegalStateError`` where it asserts."""
+    """Raises errors that aiokafka only logs, and ``IllegalStateError`` where it asserts.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._refusals = _Refusals(self._client.send)
-        self._client.send = self._refusals.send
+    Its fetches wait longer at the broker while it is idle.
+    """
+
+    def __init__(self, *, fetch_max_wait_ms: int, idle_fetch_wait_ms: int, **options: Any) -> None:
+        super().__init__(fetch_max_wait_ms=fetch_max_wait_ms, **options)
+        self._waits_ms = fetch_max_wait_ms, idle_fetch_wait_ms
+        self._fetches = _Fetches(self._client.send)
+        self._client.send = self._fetches.send
 
     async def getmany(self, *partitions: TopicPartition, **options: Any) -> Any:
         """The next records by partition. Raises if nothing will come any more."""
-        self._refusals.check()
+        self._fetches.check()
+        if self._fetcher is not None:
+            # aiokafka reads it for each fetch that it sends.
+            self._fetcher._fetch_max_wait_ms = self._waits_ms[self._fetches.is_idle]
         fetching = self._fetcher.error_future if self._fetcher is not None else None
         if fetching is not None and fetching.done() and not fetching.cancelled():
             raise fetching.exception() or IllegalStateError("the client has stopped fetching")
@@ -116,6 +138,15 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
             raise IllegalStateError(
                 f"partition {partition} is no longer assigned: was its topic deleted?"
             )
+
+    async def until_refused(self) -> None:
+        """Wait for an error of the group, such as a missing right, and raise it.
+
+        aiokafka raises it only to who fetches, and nobody fetches while no partition is given.
+        """
+        while True:
+            self._coordinator.check_errors()
+            await asyncio.sleep(1)
 
     async def stop(self) -> None:
         """Disconnect, whatever became of the last fetch.
@@ -151,9 +182,20 @@ def consumer(
         heartbeat_interval_ms=max(settings.kafka_session_timeout_ms // 5, 500),
         max_poll_interval_ms=600_000,
         fetch_max_wait_ms=settings.fetch_wait_ms,
+        idle_fetch_wait_ms=idle_wait_ms(settings),
         max_partition_fetch_bytes=2 * 1024 * 1024,
         metadata_max_age_ms=60_000,
     )
+
+
+def idle_wait_ms(settings: Settings) -> int:
+    """How long a fetch of an idle consumer waits at the broker, in milliseconds.
+
+    A partition's clock moves with the answers, and takes a silence as long as the grace for an
+    outage.
+    """
+    longest = int(settings.clock_grace_seconds * 1000 / 4)
+    return max(min(settings.idle_fetch_wait_ms, longest), settings.fetch_wait_ms)
 
 
 def producer(
@@ -164,6 +206,7 @@ def producer(
     ``options`` of aiokafka replace those given here.
     """
     defaults = {
+        "compression_type": None if settings.compression == "none" else settings.compression,
         "transactional_id": transactional_id,
         "transaction_timeout_ms": 60_000,
         "acks": "all",

@@ -27,8 +27,8 @@ def partitions_of(
     """All partitions of a topic, or the one in which the records of an id lie."""
     name = settings.topic(topic.name)
     if of_id is not None:
-        return [TopicPartition(name, Partitioner(topic.partitions)(of_id))]
-    return [TopicPartition(name, number) for number in range(topic.partitions)]
+        return [TopicPartition(name, Partitioner(settings.partitions)(of_id))]
+    return [TopicPartition(name, number) for number in range(settings.partitions)]
 
 
 class Follower:

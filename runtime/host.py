@@ -14,7 +14,8 @@ from typing import Any
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 
-from runtime.admin import cluster_id
+from runtime import metrics
+from runtime.admin import origin
 from runtime.broker_clock import BrokerClock
 from runtime.broker_watch import BrokerWatch
 from runtime.caller import Caller
@@ -148,7 +149,7 @@ class Host:
         group_id = self._settings.topic_prefix + self.processor.group_id
         self._failed = asyncio.get_running_loop().create_future()
         self._leaving = False
-        cluster = await cluster_id(self._settings)
+        cluster = await origin(self._settings)
         group_consumer = consumer(self._settings, group_id)
         await group_consumer.start()
 
@@ -170,14 +171,16 @@ class Host:
         topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]
         group_consumer.subscribe(topics, listener=_Rebalance(self, open_partition))
         stopped = asyncio.create_task(self._stopping.wait())
+        refused = asyncio.create_task(group_consumer.until_refused())
         try:
-            ends: list[asyncio.Future[Any]] = [stopped, self._failed, *followers]
+            ends: list[asyncio.Future[Any]] = [stopped, self._failed, refused, *followers]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in (self._failed, *followers):
+            for task in (self._failed, refused, *followers):
                 if task.done():
                     task.result()
         finally:
             stopped.cancel()
+            refused.cancel()
             # The group may still hand partitions to a worker that waits for its last batches.
             self._leaving = True
             await self.close_partitions()
@@ -235,6 +238,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         numbers = sorted({tp.partition for tp in assigned})
+        metrics.REBALANCES.labels(self._host.processor.group_id).inc()
         _log.info(
             "partitions assigned", processor=self._host.processor.group_id, partitions=numbers
         )

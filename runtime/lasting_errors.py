@@ -13,13 +13,17 @@ from typing import Final
 from aiokafka import errors
 from aiokafka.errors import KafkaError
 
+from runtime import acls
+
 #: The exit code after a lasting error. From sysexits.h: a configuration error.
 LASTING_EXIT_CODE: Final = 78
 
 _ALLOW: Final = "allow it in the broker's ACLs"
 _RECORD: Final = "raise max.message.bytes of the topic, and message.max.bytes of the broker"
 _UPDATE: Final = "update the broker: Apache Kafka 2.1 or newer is needed"
-_SIGN_IN: Final = "give this process credentials that the broker accepts"
+_SIGN_IN: Final = "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+_MECHANISM: Final = "set KAFKA_SASL_MECHANISM to one that the broker has"
+_TOKEN: Final = "give this process credentials that the broker accepts"
 _GROUP: Final = "set a TOPIC_PREFIX of your own"
 _MAKE: Final = "change the broker's rule, or create the topic yourself"
 
@@ -34,19 +38,22 @@ LASTING: Final[dict[type[KafkaError], tuple[str, str]]] = {
     errors.AuthenticationFailedError: ("the broker refuses our credentials", _SIGN_IN),
     errors.AuthenticationMethodNotSupported: (
         "the broker does not support this way to sign in",
-        _SIGN_IN,
+        _MECHANISM,
     ),
     errors.UnsupportedSaslMechanismError: (
         "the broker does not support this way to sign in",
-        _SIGN_IN,
+        _MECHANISM,
     ),
-    errors.IllegalSaslStateError: ("the broker requires another way to sign in", _SIGN_IN),
-    errors.DelegationTokenAuthDisabled: ("the broker does not accept delegation tokens", _SIGN_IN),
-    errors.DelegationTokenNotFound: ("the broker does not know our delegation token", _SIGN_IN),
-    errors.DelegationTokenOwnerMismatch: ("the delegation token belongs to another user", _SIGN_IN),
-    errors.DelegationTokenRequestNotAllowed: ("the broker refuses a delegation token", _SIGN_IN),
-    errors.DelegationTokenExpired: ("the delegation token has expired", _SIGN_IN),
-    errors.InvalidPrincipalType: ("the broker refuses our kind of user", _SIGN_IN),
+    errors.IllegalSaslStateError: (
+        "the broker requires another way to sign in",
+        "check KAFKA_SECURITY_PROTOCOL",
+    ),
+    errors.DelegationTokenAuthDisabled: ("the broker does not accept delegation tokens", _TOKEN),
+    errors.DelegationTokenNotFound: ("the broker does not know our delegation token", _TOKEN),
+    errors.DelegationTokenOwnerMismatch: ("the delegation token belongs to another user", _TOKEN),
+    errors.DelegationTokenRequestNotAllowed: ("the broker refuses a delegation token", _TOKEN),
+    errors.DelegationTokenExpired: ("the delegation token has expired", _TOKEN),
+    errors.InvalidPrincipalType: ("the broker refuses our kind of user", _TOKEN),
     errors.SecurityDisabled: (
         "the broker has no security features",
         "use a listener without authentication",
@@ -130,16 +137,26 @@ class PassingError(Exception):
     """An error that a later start may solve: one line with the problem and what to do."""
 
 
-def lasting(error: BaseException) -> LastingError | None:
-    """The error as a line for ops if no retry helps; ``None`` if it may pass without help."""
+def lasting(error: BaseException, operation: str = "") -> LastingError | None:
+    """The error as a line for ops if no retry helps; ``None`` if it may pass without help.
+
+    ``operation`` is what an ACL must allow, where the caller knows it.
+    """
     for each in _causes(error):
         if isinstance(each, LastingError):
             return each
         if (told := LASTING.get(type(each))) is not None:
-            return _line(told, each)
+            asked = acls.asked_by(each, operation or acls.operation_of(_modules(error)))
+            return _line((told[0], asked) if asked else told, each)
         if isinstance(each, OSError) and (found := of_files(each)) is not None:
             return found
     return None
+
+
+def refused_right(error: BaseException) -> LastingError | None:
+    """The error as a line for ops, if the broker refuses to let a record be written."""
+    is_right = any(type(each) in acls.KINDS for each in _causes(error))
+    return lasting(error, "Write") if is_right else None
 
 
 def doubtful(error: BaseException) -> LastingError | None:
@@ -178,10 +195,22 @@ def of_rows(path: object, error: Exception) -> LastingError | None:
 
 def comes_from_client(error: BaseException) -> bool:
     """Whether aiokafka's own code raised it: also an ``AssertionError`` or a ``KeyError``."""
-    module, trace = "", error.__traceback__
-    while trace is not None:
-        module, trace = trace.tb_frame.f_globals.get("__name__", ""), trace.tb_next
+    module = ""
+    for module in _frames(error):  # noqa: B007 - the last one counts
+        pass
     return module.split(".")[0] == "aiokafka"
+
+
+def _frames(error: BaseException) -> Iterator[str]:
+    """The modules that an error came through, from the outside in."""
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_globals.get("__name__", "")
+        trace = trace.tb_next
+
+
+def _modules(error: BaseException) -> set[str]:
+    return {module for each in _causes(error) for module in _frames(each)}
 
 
 class Patience:

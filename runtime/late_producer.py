@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from runtime.broker_watch import BrokerWatch
 from runtime.clients import TransportError, producer
-from runtime.lasting_errors import lasting
+from runtime.lasting_errors import LastingError, lasting, refused_right
 from runtime.settings import Settings
 
 RECONNECT_SECONDS = 1.0
@@ -34,6 +34,11 @@ class LateProducer:
             raise TransportError("no broker has answered yet")
         return self._producer
 
+    def note(self, error: BaseException) -> None:
+        """End the process if the broker refuses a right: no later record would fare better."""
+        if (failure := refused_right(error)) is not None:
+            self._watch.give_up(failure)
+
     async def start(self) -> None:
         """Begin to connect."""
         self._connecting = asyncio.create_task(self._connect())
@@ -53,7 +58,7 @@ class LateProducer:
             connecting = producer(self._settings)
             try:
                 await connecting.start()
-            except (KafkaError, OSError) as error:
+            except (KafkaError, LastingError, OSError) as error:
                 await connecting.stop()
                 if (failure := lasting(error)) is not None:
                     self._watch.give_up(failure)

@@ -24,6 +24,7 @@ Purpose = Literal[
     "order",
     "payer",
     "seller",
+    "person",
     "session",
 ]
 
@@ -78,8 +79,10 @@ class Links:
         (group_id, member_id, empty for whoever has the link), of ``payer`` (group_id, the payer's
         id, the one order that it is about or what stands for all, see ``ANOTHER_S`` and
         ``mark_of_holder``), of ``seller``, by
-        which a seller signs in (seller_id, the letter's mailbox), of ``session``, a browser that
-        signed in (seller_id, key_id or the mailbox, a random id of the session)."""
+        which a seller signs in (seller_id, the letter's mailbox), of ``person``, by which a person
+        sees, downloads and erases what is kept (person_id, the letter's mailbox), of
+        ``session``, a browser that signed in (seller_id, key_id or the mailbox, a random id of the
+        session)."""
         return str(self._serializer(purpose).dumps(what))
 
     def read(self, purpose: Purpose, token: str, max_age_seconds: int | None = None) -> list[str]:

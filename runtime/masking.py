@@ -6,6 +6,7 @@ does must not make us keep them. Pure.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 #: What ends a word that can be part of an address.
@@ -39,6 +40,12 @@ def without_addresses(value: Any) -> Any:
         case list() | tuple():
             return [without_addresses(each) for each in value]
     return without_addresses(repr(value))
+
+
+def addresses_in(text: str) -> Iterator[str]:
+    """Everything in a text that may be an e-mail address; ``%40`` is its @."""
+    for found in _ADDRESS.finditer(text):
+        yield found[0].replace("%40", "@")
 
 
 def without_cards(content: bytes) -> bytes:

@@ -1,10 +1,11 @@
 """Every metric a worker shows, listed once with its unit and meaning.
 
 Lag is not among them: kafka_exporter's ``kafka_consumergroup_lag`` is what dashboards know, and
-committed offsets are what it reads.
+committed offsets are what it reads. ``make docs`` writes docs/metrics.md from here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -39,8 +40,28 @@ COMMIT_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 5),
 )
 CLOCK = Gauge("jointbuy_clock_seconds", "The partition's clock, as Unix time.", _LABELS)
+BEHIND = Gauge(
+    "jointbuy_clock_behind_seconds",
+    "How late what is decided now is: the broker's time less the partition's clock. At rest it is"
+    " about CLOCK_GRACE_SECONDS; 0 under log.",
+    _LABELS,
+)
 HELD = Gauge("jointbuy_keys_held", "Keys whose records wait: parked, or in chunks.", _LABELS)
 DUE = Gauge("jointbuy_due_unhandled", "1 while something due is not handled.", _LABELS)
+DEADLINE_LATE = Gauge(
+    "jointbuy_deadline_late_seconds",
+    "How long the earliest deadline has been due, beyond CLOCK_GRACE_SECONDS; 0 if none is due, and"
+    " under log.",
+    _LABELS,
+)
+READY = Gauge(
+    "jointbuy_partition_ready", "0 while the partition is opened and its rows restored.", _LABELS
+)
+RESTORE_SECONDS = Gauge(
+    "jointbuy_restore_seconds",
+    "Seconds that opening the partition took, restore included.",
+    _LABELS,
+)
 WAITING = Gauge(
     "jointbuy_waiting", "Messages that wait for a group or auction that is not known.", _LABELS
 )
@@ -66,6 +87,21 @@ SERVER_DOWN = Gauge(
 CLOCK_OFF = Gauge(
     "jointbuy_worker_clock_off_seconds", "This worker's clock less the broker's; absent under log."
 )
+REBALANCES = Counter(
+    "jointbuy_rebalances_total",
+    "Times that this worker was given partitions, or none, by its group.",
+    ["processor"],
+)
+LOOP_DELAY = Histogram(
+    "jointbuy_loop_delay_seconds",
+    "How late the event loop wakes a task that sleeps for a second.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+#: Gone once the partition closes: another worker has it then.
+_OF_OPEN_PARTITION = (
+    *(CLOCK, BEHIND, HELD, DUE, DEADLINE_LATE, READY, RESTORE_SECONDS),
+    *(WAITING, WAITING_OLDEST, CALLS_WAITING, CALLS_OLDEST),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +121,27 @@ class PartitionMetrics:
     calls_waiting: Gauge
     calls_oldest: Gauge
     calls_ambiguous: Counter
+    labels: tuple[str, str]
+
+    def opens(self) -> None:
+        """The partition is being opened."""
+        READY.labels(*self.labels).set(0)
+
+    def opened(
+        self, seconds: float, behind: Callable[[], float], deadline_late: Callable[[], float]
+    ) -> None:
+        """It is open after ``seconds``; the functions are asked when metrics are read."""
+        READY.labels(*self.labels).set(1)
+        RESTORE_SECONDS.labels(*self.labels).set(seconds)
+        BEHIND.labels(*self.labels).set_function(behind)
+        DEADLINE_LATE.labels(*self.labels).set_function(deadline_late)
+
+    def hide(self) -> None:
+        """The partition closes here; another worker shows how it stands."""
+        self.dead.hide()
+        for gauge in _OF_OPEN_PARTITION:
+            with suppress(KeyError):
+                gauge.remove(*self.labels)
 
     def stands(self, now_ms: int, held: int, waits: WaitingRows) -> None:
         """How the partition stands at the clock's time: keys held, and messages that wait."""
@@ -139,4 +196,5 @@ def of_partition(processor: str, partition: int) -> PartitionMetrics:
         calls_waiting=CALLS_WAITING.labels(*labels),
         calls_oldest=CALLS_OLDEST.labels(*labels),
         calls_ambiguous=CALLS_AMBIGUOUS.labels(*labels),
+        labels=labels,
     )

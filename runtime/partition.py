@@ -96,7 +96,7 @@ class PartitionRun:
                 await self._commit()
         finally:
             self.ready = False
-            self._measured.dead.hide()
+            self._measured.hide()
             TELLER.tell(time.monotonic(), is_last=True)
             if self._calls is not None:
                 await self._calls.cancel()
@@ -108,6 +108,7 @@ class PartitionRun:
 
     async def _open(self) -> None:
         started = time.monotonic()
+        self._measured.opens()
         # The predecessor is fenced before anything of its is read.
         await self._sender.start()
         path = self._settings.state_dir / self.processor.group_id / str(self.partition)
@@ -135,10 +136,12 @@ class PartitionRun:
         self._fold = self._new_fold(store)
         self._measured.dead.show(meta.dead)
         self.ready = True
-        self._log.info("partition open", seconds=round(time.monotonic() - started, 3))
+        seconds = time.monotonic() - started
+        self._measured.opened(seconds, self._behind_seconds, self._deadline_late_seconds)
+        self._log.info("partition open", seconds=round(seconds, 3))
 
     def _new_fold(self, store: Store) -> Fold:
-        partitioner = Partitioner(self.processor.inputs[0].partitions)
+        partitioner = Partitioner(self._settings.partitions)
         topics = {
             message: self._settings.topic(topic.name)
             for topic in self.processor.outputs
@@ -352,6 +355,18 @@ class PartitionRun:
     def _overdue(self) -> int:
         earliest = self._fold.due.earliest()
         return int(earliest is not None and earliest <= self.clock.now_ms)
+
+    def _behind_seconds(self) -> float:
+        """How far the clock is behind the broker's; 0 under ``log`` and before the first record."""
+        is_known = self.clock.mode == "wall" and self.clock.now_ms > 0
+        return max(self._wall_ms() - self.clock.now_ms, 0) / 1000 if is_known else 0.0
+
+    def _deadline_late_seconds(self) -> float:
+        """How long the earliest deadline is late, beyond the grace; 0 under ``log``."""
+        earliest = self._fold.due.earliest()
+        if earliest is None or self.clock.mode == "log":
+            return 0.0
+        return max(self._wall_ms() - self.clock.grace_ms - earliest, 0) / 1000
 
     def _idle(self) -> bool:
         """Everything read and committed, and nothing left to do."""

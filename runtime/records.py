@@ -116,7 +116,12 @@ class Partitioner:
 
     def of_new(self, key_id: str) -> int:
         """The partition of an id that comes once, and so is not remembered."""
-        return int((murmur2(key_id.encode()) & 0x7FFFFFFF) % self.partitions)
+        return partition_of(key_id.encode(), self.partitions)
+
+
+def partition_of(record_id: bytes, partitions: int) -> int:
+    """The partition of an id among so many, by murmur2."""
+    return int((murmur2(record_id) & 0x7FFFFFFF) % partitions)
 
 
 def instant(milliseconds: int) -> datetime:

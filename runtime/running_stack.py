@@ -8,10 +8,13 @@ from typing import Literal
 from pydantic import BaseModel
 
 from runtime.settings import Settings, read_settings
+from schemas.topic import PARTITIONS
 
 FILE = "run.json"
 #: Beside it: the key by which whoever may read it is the admin of this machine's stack.
 ADMIN_KEY_FILE = "admin-key"
+#: The secret of its links, unless LINK_SECRET is given.
+LINK_SECRET_FILE = "link-secret"
 
 
 class RunningWorker(BaseModel):
@@ -38,6 +41,7 @@ class Running(BaseModel):
     transactions: bool
     clock: Literal["wall", "log"]
     topic_prefix: str
+    partitions: int = PARTITIONS
     workers: list[RunningWorker] = []
 
     def write(self, home: Path) -> None:
@@ -86,6 +90,7 @@ def settings_here(home: Path | None = None) -> Settings:
         "KAFKA_TRANSACTIONS": ("kafka_transactions", running.transactions),
         "TOPIC_PREFIX": ("topic_prefix", running.topic_prefix),
         "CLOCK": ("clock", running.clock),
+        "PARTITIONS": ("partitions", running.partitions),
     }
     known = {field: value for name, (field, value) in told.items() if name not in os.environ}
     return read_settings(Settings, **known)

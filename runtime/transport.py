@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import IllegalOperation
 
 from runtime.clients import BATCH_BYTES_MAX, TransportError, producer
 from runtime.records import OutputRecord
@@ -70,6 +71,18 @@ def _append(builder: Any, record: OutputRecord) -> bool:
     return appended is not None
 
 
+def why_broken(sender: Any) -> BaseException | None:
+    """Why a producer takes no more records in its transaction, such as a missing right.
+
+    aiokafka raises ``IllegalOperation`` to who sends then, and keeps the reason for the commit.
+    """
+    waiter = sender._txn_manager._transaction_waiter
+    if waiter is None or not waiter.done() or waiter.cancelled():
+        return None
+    found: BaseException | None = waiter.exception()
+    return found
+
+
 class PartitionSender:
     """Commits the batches of one partition."""
 
@@ -99,9 +112,12 @@ class PartitionSender:
         """
         if self._transactions:
             async with self._producer.transaction():
-                ends = await send(self._producer, [*changelog, *outputs])
-                if offsets:
-                    await self._producer.send_offsets_to_transaction(offsets, self._group_id)
+                try:
+                    ends = await send(self._producer, [*changelog, *outputs])
+                    if offsets:
+                        await self._producer.send_offsets_to_transaction(offsets, self._group_id)
+                except IllegalOperation as error:
+                    raise why_broken(self._producer) or error from error
         else:
             # Each topic's before the next one's, as the processor declares them: who sees an id
             # may rely on its terms being there.

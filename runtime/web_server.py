@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from runtime.broker_watch import BrokerWatch
 from runtime.connections import Crowd
 from runtime.http_limits import LimitedConfig
+from runtime.loop_delay import measure
 from runtime.pages import ops_pages
 from runtime.settings import Settings
 from runtime.web_settings import WebSettings
@@ -58,7 +59,7 @@ class Server(uvicorn.Server):
         """
         if self._beside is not None:
             self._task = asyncio.create_task(self._beside.serve(self._beside.sockets))
-        ends = (self._watch.run(), self._end_when_it_fails())
+        ends = (self._watch.run(), measure(), self._end_when_it_fails())
         self._watching = [asyncio.create_task(each) for each in ends]
         await super().startup(sockets)
         for listener in sockets or ():

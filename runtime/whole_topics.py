@@ -31,7 +31,7 @@ class WholeRead(Mapping[str, Message]):
         self._settings = settings
         self._latest: dict[str, Message] = {}
         self._sorted = True
-        self._partitioner = Partitioner(topic.partitions)
+        self._partitioner = Partitioner(settings.partitions)
         self._follower = Follower(settings)
 
     def __getitem__(self, key: str) -> Message:

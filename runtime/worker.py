@@ -21,17 +21,20 @@ from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_settings import BaseSettings
 
-from runtime import logs
+from runtime import acls, logs
 from runtime.admin import create_topics, needed_by
 from runtime.broker_watch import BrokerWatch, Outage
 from runtime.caller import Caller
 from runtime.command_line import command_line, refuse_to_start
 from runtime.host import Host
 from runtime.lasting_errors import LastingError, lasting
+from runtime.loop_delay import measure
 from runtime.ports import free_port
 from runtime.private_files import keep_files_private, private_folder
 from runtime.processor import Processor
+from runtime.security import access_of
 from runtime.settings import Settings, read_settings
+from runtime.topic_plan import worker_rights
 
 _log = structlog.get_logger()
 
@@ -98,6 +101,7 @@ def build(
         Worker=_Worker,
         autodiscover=False,
     )
+    _note_needs(settings, processors)
     watch = BrokerWatch(settings, needed_by(settings, processors))
     hosts = [Host(processor, settings, watch, processors, callers) for processor in processors]
     _add_watch(app, watch)
@@ -107,13 +111,23 @@ def build(
     return app, watch
 
 
+def _note_needs(settings: Settings, processors: tuple[Processor, ...]) -> None:
+    of_topics = [r for r in worker_rights(settings, processors).rights if r.kind == "topic"]
+    acls.note_needs(
+        (each.name for each in of_topics if each.operation == "Read"),
+        (each.name for each in of_topics if each.operation == "Write"),
+    )
+
+
 def _add_watch(app: faust.App, watch: BrokerWatch) -> None:
     @app.service
     class WatchService(mode.Service):  # type: ignore[misc]
         """Watches the broker, and ends the worker on a lasting error."""
 
         async def on_start(self) -> None:
-            self._tasks = [asyncio.create_task(each) for each in (watch.run(), self._end())]
+            self._tasks = [
+                asyncio.create_task(each) for each in (watch.run(), measure(), self._end())
+            ]
 
         async def _end(self) -> None:
             await watch.failed()
@@ -183,11 +197,11 @@ async def _create_topics(settings: Settings, processors: tuple[Processor, ...]) 
     outage = Outage(settings.kafka_bootstrap_servers)
     while True:
         try:
-            made = await create_topics(settings, processors)
+            made = await create_topics(settings, processors, needed_by(settings, processors))
         except (KafkaError, OSError) as error:
             if (failure := lasting(error)) is not None:
                 raise failure from error
-            outage.away(error, time.monotonic())
+            outage.away(error, time.monotonic(), access_of(settings).why)
             await asyncio.sleep(1)
         else:
             outage.back(time.monotonic())

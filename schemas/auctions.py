@@ -78,6 +78,10 @@ class SellerDescribed(Business, Message):
         return f"{self.seller_id}/{self.at.isoformat()}"
 
 
+#: The reason of an approval that no admin gave.
+AUTOMATIC = "automatic"
+
+
 class SellerAct(Message):
     """What an admin does to a seller, at its own time."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from domain.addresses import canonical
-from schemas.auctions import ShownOffer, Verdict
+from schemas.auctions import ShownOffer, Standing, Verdict
 from schemas.parts import (
     Basis,
     Count,
@@ -26,6 +26,7 @@ from schemas.parts import (
     Problem,
     Product,
     Text,
+    Tier,
     Version,
 )
 from schemas.payments import Payment
@@ -39,6 +40,7 @@ LetterKind = Literal[
     "order-refused",
     "group-message",
     "links-again",
+    "data-link",
     "favor-given",
     "payment-done",
     "payment-failed",
@@ -50,6 +52,7 @@ LetterKind = Literal[
     "condition-improved",
     "invitation",
     "offer-judged",
+    "seller-standing",
     "deadline-reminder",
 ]
 
@@ -107,12 +110,17 @@ class Says(Model):
     ``quantity`` and ``minimum_reservations`` are the recipient's. In ``right-intercepted`` they
     are the better condition; the letter does not name its seller.
     ``quantity_max`` is the most units that could have counted, if the application was too large.
+    ``replaced_quantity`` are the units of the earlier reservations that a new one replaces.
     ``total_quantity`` is the group's; ``seller_name`` names the seller of the contract.
     ``confirm_by`` is when an unconfirmed order expires. ``payment_scope`` says who pays in the
     group, and ``is_cancelled`` that the group stayed incomplete and each member gets all money
     back. ``role`` of a ``payment-failed`` is organizer if the payment is a member's.
+    ``standing`` is the one that a seller has from now on.
     ``shop_id`` and ``seller_id`` name who sells: the letter has their names and contacts.
     ``words`` are the organizer's own, ``links`` those that the recipient asked for again.
+    ``is_order_here``: orders are made on our pages, by a link that the organizer passes on.
+    ``tier`` is the step of the discount that holds so far, and ``next_tier`` the one after it.
+    ``closes_at`` of a ``payment-done`` is the close after which the invoice may get a credit note.
     ``billed`` has what stands on the paper of an invoice or a credit note; notices of earlier
     versions have none.
     """
@@ -146,9 +154,11 @@ class Says(Model):
     payment_scope: PaymentScope | None = None
     code: str | None = None
     application_id: Id | None = None
+    replaced_quantity: Count | None = None
     quantity_max: Count | None = None
     offer_id: Id | None = None
     verdict: Verdict | None = None
+    standing: Standing | None = None
     minimum_reservations: Count | None = None
     minimum_step: Count | None = None
     shown: ShownOffer | None = None
@@ -161,6 +171,9 @@ class Says(Model):
     words: Text | None = None
     links: Annotated[tuple[HeldLink, ...], Field(max_length=LINKS_MAX)] = ()
     billed: Billed | None = None
+    is_order_here: bool | None = None
+    tier: Tier | None = None
+    next_tier: Tier | None = None
 
 
 # The fields without which a letter of a kind can't be written.
@@ -172,6 +185,7 @@ _SAID: dict[LetterKind, str] = {
     "order-refused": "group_id source order_id quantity reason",
     "group-message": "group_id product words",
     "links-again": "links",
+    "data-link": "",
     "favor-given": "group_id product basis amount",
     "payment-done": "payment_id payment_kind method amount currency",
     "payment-failed": "payment_id payment_kind method amount currency",
@@ -184,6 +198,7 @@ _SAID: dict[LetterKind, str] = {
     "condition-improved": "product before shown currency quantity reservations closes_at",
     "invitation": "product shown currency minimum_step reservations closes_at",
     "offer-judged": "verdict reason product",
+    "seller-standing": "standing",
     "deadline-reminder": "group_id product number_of_products total_quantity closes_at",
 }
 

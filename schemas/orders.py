@@ -57,7 +57,7 @@ class PurchaseRow(Message):
     orders_mark: Count | None = None
     #: The person who gets letters about this row; left out if no address is known.
     person_id: PersonId | None = None
-    #: Which name the group's request gave to this person; left out for others than listed members.
+    #: Which name the group's request, or else an order, gave to this person.
     name_mark: NameMark | None = None
     keyed_by: ClassVar[str] = "group_id"
 
@@ -108,9 +108,9 @@ class OrderRefused(Message):
 class Order(Message):
     """What placed and paid orders share; known by ``source`` and ``order_id``.
 
-    ``member_locale`` (BCP 47) and ``member_time_zone`` (IANA) are how its letters are written.
-    ``person_id`` is the person in ``people`` if it is not the source's member of that id; then the
-    address may be left out.
+    ``member_name``, ``member_locale`` (BCP 47) and ``member_time_zone`` (IANA) are how its letters
+    are written. The name is taken only with an address. ``person_id`` is the person in ``people``
+    if it is not the source's member of that id; then the address may be left out.
     """
 
     order_id: Id
@@ -119,6 +119,7 @@ class Order(Message):
     member_id: Id
     person_id: PersonId | None = None
     member_email: Annotated[str, StringConstraints(max_length=EMAIL_MAX)] | None = None
+    member_name: Annotated[str, StringConstraints(max_length=1_000)] | None = None
     member_locale: Annotated[str, StringConstraints(max_length=35)] | None = None
     member_time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
     quantity: Quantity
@@ -137,6 +138,7 @@ class Order(Message):
             id=self.member_id,
             person_id=self.person_id or of_source(self.source, self.member_id),
             email=self.member_email,
+            name=self.member_name if self.member_email else None,
             locale=self.member_locale,
             time_zone=self.member_time_zone,
         )

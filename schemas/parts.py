@@ -180,8 +180,8 @@ class Party(Model):
     """Someone with a part in a group or an auction.
 
     ``person_id`` is the key of the party's address in the topic ``people``. Without it no letter
-    goes to the party. ``name_mark`` tells which name a group's request gave; parties elsewhere have
-    none.
+    goes to the party. ``name_mark`` tells which name a group's request or an order gave; parties
+    elsewhere have none.
     """
 
     id: Id

@@ -10,7 +10,8 @@ from pydantic import Field, TypeAdapter
 
 from schemas.parts import Message, TimePassed
 
-#: Topics with the same keys have the same number of partitions.
+#: How many partitions each topic has if the deployment says nothing else. All have one number, so
+#: that equal keys meet.
 PARTITIONS = 4
 RECORD_BYTES_MAX = 900_000
 COMMANDS_KEPT = timedelta(days=30)
@@ -41,7 +42,6 @@ class Topic:
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
     purpose: str
-    partitions: int = PARTITIONS
     compacted: bool = False
     #: The message that a record without a value stands for; its one field is the key.
     tombstone: type[Message] | None = None

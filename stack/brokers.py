@@ -19,8 +19,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,8 @@ def start(
     fresh: bool = False,
     shielded: bool = False,
     env: Mapping[str, str] | None = None,
+    properties: str = "",
+    format_options: Sequence[str] = (),
 ) -> RunningBroker:
     """Start a broker of this kind and return once it answers Kafka requests (90 seconds at most).
 
@@ -131,7 +134,9 @@ def start(
     deletes them first. Without a port a free one is taken; `controller_port` is Kafka's
     own. A `shielded` broker is in a session of
     its own, so that a Ctrl-C leaves it to the caller to stop it last. Its process has ``env`` in
-    place of this one's environment. On Linux a broker started
+    place of this one's environment. Kafka's server gets ``properties`` too, of which the last of a
+    name counts, with ``{port}`` and ``{controller_port}``; its store is made with
+    ``format_options``. It must listen to PLAINTEXT at its port. On Linux a broker started
     from the main thread ends with this process, however that dies. Not to be called from a running
     event loop. Raises BrokerError.
     """
@@ -151,7 +156,8 @@ def start(
     folder = home.resolve() / kind
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "broker.log"
-    process = _launch(kind, folder, log, ports, fresh=fresh, shielded=shielded, env=env)
+    more = _More(SERVER_PROPERTIES + properties, format_options)
+    process = _launch(kind, folder, log, ports, more, fresh=fresh, shielded=shielded, env=env)
     broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
     try:
         _wait_until_it_answers(broker, process, port, log)
@@ -161,11 +167,20 @@ def start(
     return broker
 
 
+@dataclass(frozen=True)
+class _More:
+    """The properties of Kafka's server, and options of the tool that formats its store."""
+
+    properties: str
+    format_options: Sequence[str]
+
+
 def _launch(
     kind: str,
     folder: Path,
     log: Path,
     ports: tuple[int, int],
+    more: _More,
     *,
     fresh: bool,
     shielded: bool,
@@ -184,7 +199,9 @@ def _launch(
             shutil.rmtree(folder)
             folder.mkdir()
         is_embedded = kind == "embedded"
-        command = _embedded_command(ports[0]) if is_embedded else _kafka_command(ports, folder)
+        command = (
+            _embedded_command(ports[0]) if is_embedded else _kafka_command(ports, folder, more)
+        )
         # What it says now is what counts if it does not start.
         with open(log, "wb") as output:
             return subprocess.Popen(
@@ -195,7 +212,7 @@ def _launch(
                 stderr=subprocess.STDOUT,
                 start_new_session=shielded,
                 # Only from the main thread, where no other thread can hold a lock of the child's.
-                preexec_fn=end_with_parent if main_thread else None,  # noqa: PLW1509
+                preexec_fn=ends_with_this_process() if main_thread else None,  # noqa: PLW1509
                 pass_fds=(lock.fileno(),),
             )
 
@@ -235,10 +252,18 @@ async def has_transactions(
     return True
 
 
-def end_with_parent() -> None:
-    """For ``preexec_fn``, on Linux: the child gets SIGTERM when the process that made it dies."""
+def end_with_parent(parent: int) -> None:
+    """In a child, on Linux: it gets SIGTERM when its parent, the process ``parent``, dies."""
     if sys.platform == "linux":
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        # A parent that died before this call would never be told of.
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def ends_with_this_process() -> Callable[[], None]:
+    """What a child runs as ``preexec_fn`` so that it ends with the process that starts it."""
+    return partial(end_with_parent, os.getpid())
 
 
 def _docker_answers() -> bool:
@@ -287,12 +312,12 @@ def _embedded_command(port: int) -> list[str]:
     return ["env", "-i", binary, "broker", *addresses, *storage]
 
 
-def _kafka_command(ports: tuple[int, int], folder: Path) -> list[str]:
+def _kafka_command(ports: tuple[int, int], folder: Path, more: _More) -> list[str]:
     java, maven, jars = _find_kafka()
     _fetch_kafka(maven, jars)
     data, formatted, properties = (folder / n for n in ("data", "formatted", "server.properties"))
     port, controller_port = ports
-    made = SERVER_PROPERTIES.format(data=data, port=port, controller_port=controller_port)
+    made = more.properties.format(data=data, port=port, controller_port=controller_port)
     properties.write_text(made)
     run = [java, "-XX:+UseSerialGC", "-Dorg.apache.logging.log4j.level=WARN", "-cp", f"{jars}/*"]
     # Our own mark, made last: a format that was interrupted leaves files that look complete.
@@ -300,7 +325,7 @@ def _kafka_command(ports: tuple[int, int], folder: Path) -> list[str]:
         shutil.rmtree(data, ignore_errors=True)
         cluster_id = "J" + secrets.token_urlsafe(16)[1:]  # a dash in front would be an option
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
-        _run(f"Kafka could not format {data}", *run, *tool)
+        _run(f"Kafka could not format {data}", *run, *tool, *more.format_options)
         formatted.touch()
     return [*run[:1], "-Xms256m", "-Xmx768m", *run[1:], "kafka.Kafka", str(properties)]
 

@@ -202,10 +202,14 @@ def _stopped(running: Running) -> list[str]:
     return [f"{each.service} stopped: {each.stopped}" for each in running.workers if each.stopped]
 
 
+#: Pages for ops on this machine are plain HTTP: no certificate is read, and connections are kept.
+_ops = httpx.Client(verify=False, timeout=5)
+
+
 def _page(ops: str, path: str) -> httpx.Response | None:
     """A page for ops, whatever its status; ``None`` if the worker does not answer."""
     try:
-        return httpx.get(f"{ops}/{path}", timeout=5)
+        return _ops.get(f"{ops}/{path}")
     except httpx.HTTPError:
         return None
 
@@ -342,5 +346,6 @@ def replay(context: typer.Context) -> None:
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
         "KAFKA_TRANSACTIONS": str(settings.kafka_transactions),
         "TOPIC_PREFIX": settings.topic_prefix,
+        "PARTITIONS": str(settings.partitions),
     }
     os.execvpe(sys.executable, [sys.executable, "-m", "replay", *context.args], env)

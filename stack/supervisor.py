@@ -28,9 +28,16 @@ from runtime.admin import create_topics, delete_topics, topics_of_ours
 from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, lasting
 from runtime.ports import PortError
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, private_folder, weakness_of
-from runtime.running_stack import ADMIN_KEY_FILE, FILE, Running, RunningWorker
+from runtime.running_stack import (
+    ADMIN_KEY_FILE,
+    FILE,
+    LINK_SECRET_FILE,
+    Running,
+    RunningWorker,
+)
 from runtime.settings import Settings, SettingsError, read_settings
 from stack import brokers
+from stack.fork_server import Forked, ForkServer, start
 from stack.last_words import last_words
 from stack.ports import ports_of, typed_ports
 
@@ -63,6 +70,19 @@ SECRETS: dict[str, tuple[str, ...]] = {
 }
 #: The broker's process, which needs none of them.
 BROKER = "broker"
+SECRETS |= dict.fromkeys(
+    (
+        "KAFKA_SASL_JAAS_CONFIG",
+        "KAFKA_SASL_OAUTHBEARER_CLIENT_CREDENTIALS_CLIENT_SECRET",
+        "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET",
+        "KAFKA_SASL_PASSWORD",
+        "KAFKA_SSL_KEY_PASSWORD",
+    ),
+    (*SERVICES, *WITH_SHOPS, *WITH_CARDS),
+)
+#: With the embedded broker a join takes half the session time-out, and a fetch lasts as long as its
+#: wait although a record has come.
+EMBEDDED = {"kafka_session_timeout_ms": 6_000, "idle_fetch_wait_ms": 200}
 RESTART_SECONDS_MAX = 30.0
 #: Seconds until a service that ended with a lasting error is started again.
 LASTING_SECONDS = 60.0
@@ -77,26 +97,19 @@ class Child:
 
     worker: RunningWorker
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     started_at: float = 0.0
     wait_seconds: float = 0.0
     start_at: float = field(default_factory=time.monotonic)
 
-    def start(self, env: dict[str, str]) -> None:
+    def start(self, env: dict[str, str], fork_server: ForkServer | None) -> None:
         """Start the process; its output goes to its log file."""
         ports = {"OPS_PORT": port_of(self.worker.ops)}
         if self.worker.web is not None:
             ports["WEB_PORT"] = port_of(self.worker.web)
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{self.worker.service}"],
-                env={**environment_of(self.worker.service, env), **ports},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # A supervisor that is killed leaves nothing behind; it has no threads here.
-                preexec_fn=brokers.end_with_parent,  # noqa: PLW1509
-            )
+        env = {**environment_of(self.worker.service, env), **ports}
+        module = f"services.{self.worker.service}"
+        self.process = start(fork_server, module, (), env, self.log)
         self.worker.pid, self.worker.stopped = self.process.pid, ""
         self.started_at = time.monotonic()
 
@@ -217,6 +230,10 @@ class Supervisor:
         self._home = home
         self._settings = settings
         self._stopping = False
+        # On other systems each service is a process of its own command.
+        self._fork_server = (
+            ForkServer(environment_of(BROKER, os.environ)) if sys.platform == "linux" else None
+        )
         logs_folder = home / "logs"
         private_folder(logs_folder)
         self._children = [
@@ -232,6 +249,7 @@ class Supervisor:
             transactions=broker.transactions,
             clock=settings.clock,
             topic_prefix=settings.topic_prefix,
+            partitions=settings.partitions,
             workers=[child.worker for child in self._children],
         )
         self._env = {
@@ -239,12 +257,13 @@ class Supervisor:
             "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
             "KAFKA_TRANSACTIONS": str(broker.transactions),
             "KAFKA_SESSION_TIMEOUT_MS": str(settings.kafka_session_timeout_ms),
+            "IDLE_FETCH_WAIT_MS": str(settings.idle_fetch_wait_ms),
             "CLOCK": settings.clock,
             "TOPIC_PREFIX": settings.topic_prefix,
             "STATE_DIR": str(settings.state_dir),
             "PAGE_URL": os.environ.get("PAGE_URL") or webs["storefront"],
             **paid_back_at(os.environ),
-            **_secret_of(home, "LINK_SECRET", "link-secret"),
+            **_secret_of(home, "LINK_SECRET", LINK_SECRET_FILE),
             **_secret_of(home, "ADMIN_KEY", ADMIN_KEY_FILE),
         }
 
@@ -269,15 +288,17 @@ class Supervisor:
         for child in self._children:
             changed |= child.died()
             if child.process is None and time.monotonic() >= child.start_at:
-                child.start(self._env)
+                child.start(self._env, self._fork_server)
                 changed = True
         return changed
 
     def _end_children(self) -> None:
         end_all(child.process for child in self._children if child.process is not None)
+        if self._fork_server is not None:
+            self._fork_server.stop()
 
 
-def end_all(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+def end_all(processes: Iterable[subprocess.Popen[bytes] | Forked]) -> None:
     """SIGTERM to all of them, then SIGKILL to those that have not ended in ``STOP_SECONDS``."""
     told = list(processes)
     for process in told:
@@ -312,6 +333,11 @@ def supervise(
         sys.exit(f"LINK_SECRET {weak}: {MAKE_A_SECRET}")
     try:
         kind = brokers.choose(broker)
+        if kind != "external" and settings.kafka_security_protocol != "PLAINTEXT":
+            raise brokers.BrokerError(
+                f"KAFKA_SECURITY_PROTOCOL is {settings.kafka_security_protocol}, but a broker that"
+                " is started here speaks PLAINTEXT: unset it, or use --broker external"
+            )
         ports = _ports(home, kind, port or [])
         started = brokers.start(
             kind,
@@ -328,9 +354,9 @@ def supervise(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     try:
         _prepare_or_exit(settings, started, home, fresh=fresh)
-        # A join of the embedded broker takes half the session time-out.
-        session_ms = 6_000 if started.kind == "embedded" else settings.kafka_session_timeout_ms
-        settings = _settings_of(started, settings, session_ms)
+        settings = _settings_of(started, settings)
+        if started.kind == "embedded":
+            settings = settings.model_copy(update=EMBEDDED)
         supervisor = Supervisor(home, started, settings, ports)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stop())
@@ -339,14 +365,11 @@ def supervise(
         started.stop()
 
 
-def _settings_of(
-    started: brokers.RunningBroker, settings: Settings, session_ms: int | None = None
-) -> Settings:
+def _settings_of(started: brokers.RunningBroker, settings: Settings) -> Settings:
     return settings.model_copy(
         update={
             "kafka_bootstrap_servers": started.bootstrap_servers,
             "kafka_transactions": started.transactions,
-            "kafka_session_timeout_ms": session_ms or settings.kafka_session_timeout_ms,
         }
     )
 

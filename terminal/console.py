@@ -26,6 +26,7 @@ from runtime.clients import TransportError
 from runtime.lasting_errors import LastingError, lasting
 from runtime.ports import PortError
 from runtime.running_stack import settings_here
+from runtime.security import access_of
 from runtime.settings import SettingsError
 from schemas.parts import Message
 from terminal.folding import folded
@@ -80,8 +81,9 @@ def _end(lines: Sequence[str], exit_code: int) -> None:
 
 
 def _broker_error(error: Exception) -> str:
-    servers = settings_here().kafka_bootstrap_servers
-    if (failure := lasting(error)) is not None:
+    settings = settings_here()
+    servers = settings.kafka_bootstrap_servers
+    if (failure := lasting(error) or access_of(settings).refusal) is not None:
         return f"{failure}; the broker is {servers}"
     return (
         f"the broker at {servers} failed ({error or type(error).__name__}): see"
@@ -199,7 +201,7 @@ def progress(what: str) -> Iterator[Step]:
 def confirm(question: str) -> None:
     """Ask on the terminal; a no ends the command. Raises ``Mistake`` without a terminal."""
     if not sys.stdin.isatty():
-        raise Mistake("there is no terminal to ask on: add --yes", usage=True)
+        raise Mistake(f"{question} There is no terminal to ask on: add --yes", usage=True)
     typer.confirm(clean(question), abort=True, err=True)
 
 

@@ -208,7 +208,7 @@ async def _read(settings: Settings, step: Step) -> Found:
     # Tasks first: each is committed with its dead letter, which so is found after it.
     tasks: dict[str, Task] = {}
     async for record in topics.read(settings, partitions_of(settings, TASKS)):
-        message = topics.message_of(TASKS, record)
+        message = topics.message_of(settings, TASKS, record)
         if isinstance(message, Task) and _is_latest(message, tasks):
             tasks[message.task_id] = message
     partitions = partitions_of(settings, DEAD_LETTERS)

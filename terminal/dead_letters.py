@@ -248,7 +248,7 @@ def _original(settings: Settings, letter: DeadLetter, mended: bytes | None) -> O
         partition = int(said) if topics.is_number(said) else 0
     else:
         key = record.key.decode("utf-8", "replace")
-        partition = Partitioner(topic.partitions)(key_id(key))
+        partition = Partitioner(settings.partitions)(key_id(key))
     return OutputRecord(
         topic=settings.topic(name),
         partition=partition,
@@ -288,17 +288,39 @@ def purge(
         ways = "name dead letters by N or --task, choose by --reason, --topic, --since or"
         raise Mistake(f"{ways} --until, or give --all", usage=True)
     settings = settings_here()
-    partitions = partitions_of(settings, DEAD_LETTERS)
-    _, ends = asyncio.run(topics.stable_ends(settings, partitions))
+    ends = ends_now(settings)
     found = dead_letter_list.read(settings)
     doomed = found.at(places or []) if task is None else found.of_task(task)
     if not places and task is None:
         doomed = [letter for letter in found.letters if wanted.includes(letter)]
     if doomed and not yes:
         _ask(doomed, f"Purge {len(doomed)}? They can't be restored.")
-    up_to = dead_letter_list.to_delete(
-        found.letters, doomed, {tp.partition: at for tp, at in ends.items()}
-    )
+    deleted, why_not = purge_these(settings, found, doomed, ends)
+    if as_json:
+        told = {"purged": len(doomed), "deleted": deleted, "expired": len(found.expired)}
+        print_json({**told, "ids": [letter.place for letter in doomed]})
+        return
+    tell_purged(len(doomed), deleted, len(found.expired), why_not)
+
+
+def ends_now(settings: Settings) -> dict[int, int]:
+    """The ends of the partitions of dead letters; read them before the dead letters."""
+    _, ends = asyncio.run(topics.stable_ends(settings, partitions_of(settings, DEAD_LETTERS)))
+    return {tp.partition: at for tp, at in ends.items()}
+
+
+def purge_these(
+    settings: Settings,
+    found: dead_letter_list.Found,
+    doomed: Sequence[DeadLetter],
+    ends: dict[int, int],
+) -> tuple[int, str]:
+    """Purge these of the dead letters that were found, and close the tasks of expired ones.
+
+    Returns how many the broker deletes now, and its error if it deletes none. The others are marked
+    as purged.
+    """
+    up_to = dead_letter_list.to_delete(found.letters, doomed, ends)
     why_not = asyncio.run(_delete(settings, up_to)) if doomed else ""
     done = dead_letter_list.done_records(
         settings, doomed, found.expired, "purged", datetime.now(UTC)
@@ -306,15 +328,11 @@ def purge(
     if done:
         asyncio.run(topics.send(settings, done))
     gone = [each for each in doomed if each.record.offset < up_to[each.record.partition]]
-    deleted = 0 if why_not else len(gone)
-    if as_json:
-        told = {"purged": len(doomed), "deleted": deleted, "expired": len(found.expired)}
-        print_json({**told, "ids": [letter.place for letter in doomed]})
-        return
-    _tell_purged(len(doomed), deleted, len(found.expired), why_not)
+    return 0 if why_not else len(gone), why_not
 
 
-def _tell_purged(doomed: int, deleted: int, expired: int, why_not: str) -> None:
+def tell_purged(doomed: int, deleted: int, expired: int, why_not: str) -> None:
+    """Say what became of dead letters that were purged."""
     say(f"{count(deleted, 'dead letter')} deleted" if doomed else "no dead letters to purge")
     if why_not:
         say(f"the broker does not delete records ({why_not}): they are only marked", err=True)

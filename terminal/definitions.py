@@ -1,5 +1,7 @@
 """``jointbuy define``: publish what a shop opens to the public."""
 
+from http import HTTPStatus
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +9,7 @@ import typer
 from schemas.api.groups import DefinitionView
 from terminal.amounts import terms
 from terminal.answers import shown
-from terminal.api import connected, once_of, segment
+from terminal.api import Api, Refused, connected, once_of, segment
 from terminal.console import mistakes, money, print_json, say
 from terminal.descriptions import of_ladder, of_product
 from terminal.images import product_of, with_images
@@ -107,7 +109,30 @@ def define(
         else:
             body = with_images(api, draft(fields, options))
             made = api.post("/definitions", body, DEFINED_BY, once=once_of(once)).body
-    _print(made, as_json)
+        _print(made, as_json)
+        if not made["withdrawn_at"]:
+            _warn_if_anonymous(api, made["shop_id"])
+
+
+def _warn_if_anonymous(api: Api, shop_id: str) -> None:
+    """Say on stderr what to do if buyers are not told who sells."""
+    if not _is_described(api, shop_id):
+        # The id becomes part of a command to copy.
+        say(
+            "jointbuy: buyers don't see who sells: describe the shop by `jointbuy shop"
+            f" describe {quote(shop_id)} --name … --email … --delivery …`",
+            err=True,
+        )
+
+
+def _is_described(api: Api, shop_id: str) -> bool:
+    try:
+        api.get(f"/shops/{segment(shop_id)}")
+    except Refused as refused:
+        if refused.status == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def _print(made: Any, as_json: bool) -> None:

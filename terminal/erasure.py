@@ -1,21 +1,21 @@
 """``jointbuy erase``: deletes a person from the topic ``people`` and from the services' copies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from domain.addresses import canonical
-from domain.people import of_seller
 from runtime.follower import partitions_of
+from runtime.masking import addresses_in
 from runtime.records import InputRecord
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
+from schemas.erasure import Kept, kept_after
 from schemas.people import PEOPLE, Person, PersonErased
-from schemas.topic import COMMANDS_KEPT, ERASED_WITHIN
-from terminal import topics
+from terminal import dead_letter_list, dead_letters, topics
 from terminal.console import (
     Mistake,
     Step,
@@ -30,10 +30,9 @@ from terminal.console import (
     table,
     when,
 )
+from terminal.dead_letter_list import DeadLetter
 from terminal.options import AsJson
-
-#: The ids of sellers in ``people`` begin with this.
-OF_SELLERS = of_seller("")
+from texts.erasure import DELETED, KNOWN_AGAIN, told_of
 
 
 @mistakes()
@@ -48,25 +47,47 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a person's address and name from the system. Orders and payments stay, under the id."""
+    """Erase a person's address and name, also from dead letters, and say what stays.
+
+    Orders and payments stay, under the id.
+    """
     settings = settings_here()
     with progress("reading people") as step:
         found = asyncio.run(_found(settings, person, step))
-    if not found:
+    ends = dead_letters.ends_now(settings)
+    letters = dead_letter_list.read(settings)
+    doomed = holding(letters.letters, mailboxes_of(found, person))
+    if not found and not doomed:
         raise Mistake(
-            f"the topic people has no person with the id or address {person}: nothing was erased"
+            f"no person has the id or address {person} in the topic people, and no dead letter"
+            " has it: nothing was erased"
         )
     if not as_json:
         _print_people(found)
+        if doomed:
+            places = ", ".join(each.place for each in doomed)
+            say(f"Dead letters with the address: {places}.")
     if not yes:
-        confirm(f"Erase {count(len(found), 'person')}?")
+        confirm(f"Erase {count(len(found), 'person')} and {count(len(doomed), 'dead letter')}?")
     now = datetime.now(UTC)
     asyncio.run(_erase(settings, found, now))
+    deleted, why_not = 0, ""
+    if doomed:
+        deleted, why_not = dead_letters.purge_these(settings, letters, doomed, ends)
+    stays = kept(settings, found, now)
     if as_json:
-        print_json(_as_json(settings, found, now))
+        told = {"erased": [each.person_id for each in found], "erased_at": now}
+        told |= {"dead_letters": [each.place for each in doomed], "deleted": deleted}
+        print_json(told | {"kept": [told_of(each)._asdict() for each in stays]})
         return
-    for line in what_follows(settings, found, now):
-        say(line)
+    say(f"Erased: {count(len(found), 'person')}.")
+    for text in DELETED:
+        say(f"- {text}")
+    if doomed:
+        dead_letters.tell_purged(len(doomed), deleted, len(letters.expired), why_not)
+    say("What stays:")
+    _print_kept(stays)
+    say(KNOWN_AGAIN)
 
 
 def matching(people: Iterable[Person], wanted: str) -> list[Person]:
@@ -78,49 +99,61 @@ def matching(people: Iterable[Person], wanted: str) -> list[Person]:
     )
 
 
-def what_follows(settings: Settings, erased: Sequence[Person], now: datetime) -> list[str]:
-    """What becomes of the persons' data from now on, a sentence or two a line."""
-    lines = [
-        f"Erased: {count(len(erased), 'person')}.",
-        "The notifier and the pages delete their copies as soon as they read this. Letters that"
-        " wait are not sent.",
+def mailboxes_of(people: Iterable[Person], wanted: str) -> set[str]:
+    """The mailboxes to look for in dead letters: those of the persons, and the one that is named.
+
+    A person who was erased before has no address any more, but dead letters may have it.
+    """
+    named = [wanted] if "@" in wanted else []
+    return {canonical(each) for each in (*named, *(person.email for person in people))}
+
+
+def holding(letters: Iterable[DeadLetter], mailboxes: Collection[str]) -> list[DeadLetter]:
+    """The dead letters with an address of one of these mailboxes, in whatever spelling."""
+    return [
+        each
+        for each in letters
+        if any(canonical(address) in mailboxes for address in addresses_in(_text_of(each)))
     ]
-    if settings.clock == "log":
-        lines.append(
-            "This stack runs on its records' time, so no topic ever drops a record: the topic"
-            " people and the commands keep the address until they are deleted themselves."
+
+
+def _text_of(letter: DeadLetter) -> str:
+    """All that a dead letter holds, as text: its bytes, its headers and the error."""
+    record = letter.record
+    parts = (record.key, record.value, *(value for _, value in record.headers))
+    return "\n".join(each.decode("utf-8", "replace") for each in parts if each)
+
+
+def kept(settings: Settings, erased: Sequence[Person], now: datetime) -> list[Kept]:
+    """What stays of these persons, each place once."""
+    found = {
+        each.place: each
+        # Dead letters may be of nobody whom the topic people knows.
+        for person_id in [each.person_id for each in erased] or [""]
+        for each in kept_after(
+            person_id,
+            now,
+            dead_letter_days=settings.dead_letter_days,
+            is_log_time=settings.clock == "log",
         )
-    else:
-        lines += [
-            "Kafka removes the address from the topic people and from the notifier's changelog by"
-            f" {when(now + ERASED_WITHIN)} if records are written there until then, else after the"
-            " next one.",
-            "Commands that brought the address keep it for 30 days, the last of them until"
-            f" {when(now + COMMANDS_KEPT)}. Kafka deletes them by the file, up to 7 days later.",
-        ]
-    if any(each.person_id.startswith(OF_SELLERS) for each in erased):
-        lines.append("A seller's registration keeps its public name and contact.")
-    lines.append(
-        "Dead letters keep records as they came: `jointbuy dead-letters purge` deletes them. A new"
-        " order, reservation or list of members with the address writes the person again."
-    )
-    return lines
+    }
+    return list(found.values())
 
 
 async def _found(settings: Settings, wanted: str, step: Step) -> list[Person]:
     partitions = partitions_of(settings, PEOPLE)
-    people = await known(topics.read(settings, partitions, step))
+    people = await known(settings, topics.read(settings, partitions, step))
     return matching(people, wanted)
 
 
-async def known(records: AsyncIterator[InputRecord]) -> Sequence[Person]:
+async def known(settings: Settings, records: AsyncIterator[InputRecord]) -> Sequence[Person]:
     """The persons as services and pages hold them.
 
     The newest ``seen_at`` counts, which need not be the last record, as several services write.
     """
     found: dict[str, Person] = {}
     async for record in records:
-        message = topics.message_of(PEOPLE, record)
+        message = topics.message_of(settings, PEOPLE, record)
         if isinstance(message, PersonErased):
             found.pop(message.person_id, None)
         elif isinstance(message, Person):
@@ -143,9 +176,7 @@ def _print_people(people: Sequence[Person]) -> None:
     print_table(made)
 
 
-def _as_json(settings: Settings, people: Sequence[Person], now: datetime) -> dict[str, object]:
-    """What was erased; the times are left out where no topic ever drops a record."""
-    said: dict[str, object] = {"erased": [each.person_id for each in people], "erased_at": now}
-    if settings.clock == "wall":
-        said |= {"compacted_by": now + ERASED_WITHIN, "commands_kept_until": now + COMMANDS_KEPT}
-    return said
+def _print_kept(stays: Iterable[Kept]) -> None:
+    for each in map(told_of, stays):
+        end = f"Until {when(each.until)}." if each.until else each.end
+        say(f"- {each.what} {each.why} {end}")

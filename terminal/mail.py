@@ -117,7 +117,7 @@ async def _one(settings: Settings, letter: str) -> tuple[Delivery, Notice | None
     partitions = partitions_of(settings, NOTICES, delivery.recipient_id)
     async with aclosing(topics.read(settings, partitions)) as records:
         async for record in records:
-            message = topics.message_of(NOTICES, record)
+            message = topics.message_of(settings, NOTICES, record)
             if isinstance(message, Notice) and message.notice_id == delivery.notice_id:
                 return delivery, message
     return delivery, None
@@ -128,7 +128,7 @@ async def _deliveries(settings: Settings, to: str | None) -> list[Delivery]:
     with progress("reading deliveries") as step:
         partitions = partitions_of(settings, DELIVERIES, to)
         async for record in topics.read(settings, partitions, step):
-            message = topics.message_of(DELIVERIES, record)
+            message = topics.message_of(settings, DELIVERIES, record)
             if isinstance(message, Delivery) and to in (None, message.recipient_id):
                 found[record.key] = message
     return sorted(found.values(), key=lambda each: (each.at, each.key))

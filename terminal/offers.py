@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
+from domain.offers import is_doubtful, percent_below
 from schemas.api.auctions import AuctionView
 from schemas.parts import Problem
 from terminal.amounts import amount_of
 from terminal.answers import shown
 from terminal.api import Api, connected, once_of, segment
-from terminal.console import Mistake, mistakes, money, print_json, say, when
+from terminal.console import Mistake, confirm, mistakes, money, print_json, say, when
 from terminal.descriptions import of_condition, of_count, verdict_in_words
 from terminal.images import product_of, with_images
 from terminal.options import (
@@ -67,15 +68,18 @@ MostForOne = Annotated[
     int | None, typer.Option(help="Most units that one buyer may reserve; default 100.")
 ]
 
+Minimum = Annotated[int | None, typer.Option(help="Reservations needed; default: shown.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Do not ask about a price far below the one shown.")
+]
+
 
 @mistakes()
 def offer(
     auction: AuctionId = None,
     seller: SellerId = None,
     price: Price = None,
-    minimum: Annotated[
-        int | None, typer.Option(help="Reservations needed; default: shown.")
-    ] = None,
+    minimum: Minimum = None,
     product: Product = None,
     product_id: ProductId = None,
     description: Description = None,
@@ -96,6 +100,7 @@ def offer(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw the auction; for its opener.")
     ] = False,
+    yes: Yes = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for the verdict.")] = 90.0,
     once: Once = None,
     url: Url = None,
@@ -103,7 +108,8 @@ def offer(
 ) -> None:
     """Offer a price and print the verdict: without AUCTION this opens an auction.
 
-    With AUCTION it is a counter-offer to the offer shown. Exits with 1 if it is refused.
+    With AUCTION it is a counter-offer to the offer shown; a price more than 30 % lower may be a
+    slip, so it is asked for a second time. Exits with 1 if it is refused.
     """
     now = datetime.now(UTC)
     fields = {
@@ -125,7 +131,7 @@ def offer(
         if withdraw:
             _take_back(api, auction, as_json)
             return
-        body = _body(api, auction, given(fields))
+        body = _body(api, auction, given(fields), yes=yes)
         verdict = _offer(api, auction, body, key, instead)
         page = None if verdict["verdict"] == "refused" else page_of(api, verdict["auction_id"])
     _print_verdict(verdict, body, page, as_json)
@@ -140,20 +146,34 @@ def _instead(fields: dict[str, Any], **lengths: str | None) -> str:
     )
 
 
-def _body(api: Api, auction: str | None, fields: dict[str, Any]) -> dict[str, Any]:
-    """The offer in minor units; a counter-offer without a minimum has that of the offer shown."""
-    currency = fields.get("currency")
+def _body(api: Api, auction: str | None, fields: dict[str, Any], *, yes: bool) -> dict[str, Any]:
+    """The offer in minor units; a counter-offer without a minimum has that of the offer shown.
+
+    Asks about a price that may be a slip, unless ``yes``.
+    """
+    currency, shown_price = fields.get("currency"), None
     if auction is not None:
         check_counter(fields)
         page = page_of(api, auction)
-        currency = page["currency"]
+        currency, shown_price = page["currency"], page["unit_price"]
         fields = {"minimum_reservations": page["minimum_reservations"], **fields}
     amounts = {
         name: amount_of(SAID_BY[name], fields[name], currency)
         for name in ("unit_price", "minimum_step")
         if name in fields
     }
+    price = amounts.get("unit_price")
+    if shown_price is not None and price is not None and not yes:
+        _ask_if_doubtful(price, shown_price, currency)
     return with_images(api, fields | amounts)
+
+
+def _ask_if_doubtful(price: int, shown_price: int, currency: str | None) -> None:
+    if is_doubtful(price, shown_price):
+        confirm(
+            f"{money(price, currency)} is {percent_below(shown_price, price):g} % below the price"
+            f" shown, {money(shown_price, currency)}. Make this offer?"
+        )
 
 
 def check_counter(fields: dict[str, Any]) -> None:

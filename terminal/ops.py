@@ -1,9 +1,8 @@
-"""``jointbuy export``, ``lag`` and ``park``, for ops."""
+"""``jointbuy export`` and ``park``, for ops."""
 
 import asyncio
 from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,7 +16,19 @@ from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.ops import PARKED_KEYS, KeyParked
 from schemas.topic import Topic
-from terminal import dead_letters, erasure, mail, topics, typed_values, waits
+from terminal import (
+    dead_letters,
+    doctor,
+    erasure,
+    lag_watch,
+    mail,
+    people,
+    repartition,
+    topic_plans,
+    topics,
+    typed_values,
+    waits,
+)
 from terminal.console import (
     Mistake,
     Step,
@@ -33,10 +44,7 @@ from terminal.console import (
     when,
     write,
 )
-from terminal.lags import Lag, lags, without_group
 from terminal.options import AsJson, checked, typed
-
-__all__ = ["Lag", "lags", "register"]
 
 LINES_PER_WRITE = 1_000
 
@@ -44,12 +52,16 @@ LINES_PER_WRITE = 1_000
 def register(app: typer.Typer) -> None:
     """Add the commands of ops."""
     app.command()(export)
-    app.command()(lag)
+    lag_watch.register(app)
     app.command()(park)
     app.command()(erasure.erase)
+    app.command()(repartition.repartition)
+    app.command()(people.export_person)
     waits.register(app)
+    doctor.register(app)
     app.add_typer(dead_letters.commands, name="dead-letters")
     app.add_typer(mail.commands, name="letters")
+    app.add_typer(topic_plans.commands, name="topics")
 
 
 # --- export --------------------------------------------------------------------------------------
@@ -104,28 +116,6 @@ def _write(lines: Iterable[bytes]) -> None:
     write(b"".join(lines))
 
 
-# --- lag -----------------------------------------------------------------------------------------
-
-
-@mistakes()
-def lag(as_json: AsJson = False) -> None:
-    """Print how far each consumer group is behind on each topic."""
-    found = asyncio.run(lags(settings_here()))
-    if as_json:
-        print_json([asdict(each) for each in found])
-        return
-    numbers = ("End", "Committed", "Lag", "Worst")
-    made = table("Group", "Topic", *numbers, right=numbers)
-    for each in found:
-        counts = (each.end, each.committed, each.lag, each.lag_max)
-        style = "yellow" if each.lag else ""
-        made.add_row(each.group, each.topic, *(cell(f"{count:,}", style) for count in counts))
-    if found:
-        print_table(made)
-    if missing := without_group(found):
-        say(f"{', '.join(missing)}: nothing committed yet, or not running; see `jointbuy status`")
-
-
 # --- parked keys ---------------------------------------------------------------------------------
 
 
@@ -171,7 +161,7 @@ def park(
 async def _parked(settings: Settings) -> list[KeyParked]:
     records = topics.read(settings, partitions_of(settings, PARKED_KEYS))
     latest = await topics.latest_per_key(records)
-    found = [topics.message_of(PARKED_KEYS, record) for record in latest]
+    found = [topics.message_of(settings, PARKED_KEYS, record) for record in latest]
     return sorted((each for each in found if isinstance(each, KeyParked)), key=lambda each: each.at)
 
 

@@ -35,6 +35,7 @@ ORDERED_BY = {
     "member.id": "--member",
     "member_id": "--member",
     "member.email": "--email",
+    "member.name": "--name",
     "quantity": "--quantity",
     "unit_price": "--price",
     "value": "--value",
@@ -49,6 +50,8 @@ ORDERED_BY = {
     "group_id": "GROUP",
 }
 RETURNED_BY = {**ORDERED_BY, "quantity": "--return"}
+
+MemberName = Annotated[str | None, typer.Option(help="The member's name; the organizer sees it.")]
 
 
 @mistakes()
@@ -73,6 +76,7 @@ def order(
         str | None, typer.Option(help="The source of the order; needs the admin's key.")
     ] = None,
     email: Annotated[str | None, typer.Option(help="The member's address.")] = None,
+    name: MemberName = None,
     cancel: Annotated[
         str | None, typer.Option("--cancel", metavar="ORDER_ID", help="Cancel this order.")
     ] = None,
@@ -108,7 +112,7 @@ def order(
         is_paid = member is not None if paid is None else paid
         fields |= {"state": "paid" if is_paid else "placed", "quantity": quantity}
         fields |= {"ordered_at": time} | _amounts(api, place, price, value, currency)
-        fields |= {"member": {"id": member, "email": email}}
+        fields |= {"member": {"id": member, "email": email, "name": name}}
         _tell(api, f"{place}/orders", fields, once, as_json)
 
 

@@ -230,7 +230,7 @@ async def _dead_letters(settings: Settings, ids: Collection[str], step: Step | N
 def fact_of(settings: Settings, record: InputRecord) -> Fact:
     """A record with its topic, its headers as text, and its message if it can be read."""
     topic = CATALOGUE[settings.without_prefix(record.topic)]
-    message = topics.message_of(topic, record) if topic.messages else None
+    message = topics.message_of(settings, topic, record) if topic.messages else None
     return Fact(topic, record, topics.headers_of(record), message)
 
 

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from runtime import clients, transport
+from runtime.broker_watch import other_partitions
 from runtime.follower import RECORDS_MAX, Follower, partitions_of
 from runtime.records import (
     BadRecordError,
@@ -26,6 +27,7 @@ from runtime.records import (
     key_id,
     milliseconds,
 )
+from runtime.security import access_of
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from schemas.parts import Message
@@ -45,6 +47,8 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[Any]:
             await client.start()
     except (KafkaConnectionError, TimeoutError):
         await stop()
+        if (refusal := access_of(settings).refusal) is not None:
+            raise refusal from None
         raise Mistake(
             f"no broker answers at {settings.kafka_bootstrap_servers}:"
             " run `jointbuy up`, or set KAFKA_BOOTSTRAP_SERVERS"
@@ -132,6 +136,39 @@ async def stable_ends(
         return begins, follower.ends
 
 
+async def timestamps_from(
+    settings: Settings, places: Collection[tuple[TopicPartition, int]]
+) -> dict[tuple[TopicPartition, int], int]:
+    """The timestamp, in milliseconds, of the first committed record from each offset on.
+
+    Places from which there is none up to the stable end are left out. A record that can't be read
+    counts as one.
+    """
+    found: dict[tuple[TopicPartition, int], int] = {}
+    waiting: dict[TopicPartition, list[int]] = {}
+    for tp, offset in sorted(places, reverse=True):
+        waiting.setdefault(tp, []).append(offset)
+    if not waiting:
+        return found
+    passed: list[Unreadable] = []
+    follower = Follower(settings, passed.append, leaves_open=True)
+    async with connected(follower, settings):
+        await assign(follower.reader, settings, [*waiting])
+        # All partitions are fetched at once; of several offsets in one, the lowest comes first.
+        while now := {tp: offsets.pop() for tp, offsets in waiting.items() if offsets}:
+            follower.reader.pause(*(waiting.keys() - now.keys()))
+            for tp, offset in now.items():
+                follower.reader.seek(tp, offset)
+            for tp, offset in now.items():
+                passed.clear()
+                first = await anext(_batches(follower, tp, records_max=1), None)
+                seen = [*passed, *(first or ())]
+                stamps = [each.timestamp for each in seen if each.timestamp >= 0]
+                if stamps:
+                    found[tp, offset] = stamps[0]
+    return found
+
+
 async def read_back(settings: Settings, causes: Collection[Cause]) -> dict[Cause, InputRecord]:
     """The records at these places, where they are still kept; topics are the catalogue's."""
     found: dict[Cause, InputRecord] = {}
@@ -161,13 +198,7 @@ async def assign(
     """Give a consumer its partitions, once it is known that they are there."""
     counts = await clients.partition_counts(reader)
     check_there(settings, counts, {tp.topic for tp in partitions})
-    for tp in partitions:
-        if tp.partition >= counts[tp.topic]:
-            raise Mistake(
-                f"topic {tp.topic} has {counts[tp.topic]} partitions, and partition {tp.partition}"
-                " is missing: move its records to a topic with as many as the catalogue says, or"
-                " check TOPIC_PREFIX"
-            )
+    check_partitions(settings, counts, {tp.topic for tp in partitions})
     reader.assign(list(partitions))
 
 
@@ -181,13 +212,20 @@ def check_there(settings: Settings, there: Collection[str], wanted: Collection[s
         )
 
 
+def check_partitions(settings: Settings, there: Mapping[str, int], wanted: Collection[str]) -> None:
+    """Refuse to read a part of a topic, or to write where nobody looks for a key."""
+    needed = dict.fromkeys(sorted(wanted), settings.partitions)
+    if wrong := {name: there[name] for name, count in needed.items() if there[name] != count}:
+        raise Mistake(str(other_partitions(wrong, needed)))
+
+
 # --- contents of records -------------------------------------------------------------------------
 
 
-def message_of(topic: Topic, record: InputRecord) -> Message | None:
+def message_of(settings: Settings, topic: Topic, record: InputRecord) -> Message | None:
     """The message of a record; ``None`` for a tombstone, and if it breaks its schema."""
     try:
-        return decode(topic, record, Partitioner(topic.partitions))
+        return decode(topic, record, Partitioner(settings.partitions))
     except BadRecordError:
         return None
 
@@ -239,7 +277,9 @@ async def latest_of(settings: Settings, topic: Topic, keys: Sequence[str]) -> li
     async for record in read(settings, partitions_of(settings, topic, key_id(keys[0]))):
         if record.key in found:
             found[record.key] = record
-    return [None if record is None else message_of(topic, record) for record in found.values()]
+    return [
+        None if record is None else message_of(settings, topic, record) for record in found.values()
+    ]
 
 
 # --- sending -------------------------------------------------------------------------------------
@@ -249,7 +289,7 @@ def record_of(
     settings: Settings, topic: Topic, message: Message, at: datetime, value: bytes | None = None
 ) -> OutputRecord:
     """A message as a record in its key's partition; ``value`` if it is not to be all of it."""
-    name, partitioner = settings.topic(topic.name), Partitioner(topic.partitions)
+    name, partitioner = settings.topic(topic.name), Partitioner(settings.partitions)
     return as_record(message, name, partitioner, milliseconds(at), value)
 
 
@@ -266,5 +306,8 @@ async def send_by(
 ) -> Mapping[tuple[str, int], int]:
     """Send records by a producer that is connected."""
     cluster = await sender.client.fetch_all_metadata()
-    check_there(settings, cluster.topics(), {record.topic for record in records})
+    names = {record.topic for record in records}
+    check_there(settings, cluster.topics(), names)
+    counts = {name: len(cluster.partitions_for_topic(name) or ()) for name in names}
+    check_partitions(settings, counts, names)
     return await transport.send(sender, records)

@@ -17,7 +17,6 @@ from runtime.clients import admin
 from runtime.rows import Waiting
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
-from schemas.topic import PARTITIONS
 from terminal import topics
 from terminal.console import (
     Step,
@@ -121,7 +120,7 @@ async def _read(settings: Settings, step: Step) -> list[Key]:
     for service, changelog in CHANGELOGS.items():
         name = settings.topic(changelog)
         if name in there:
-            partitions = [TopicPartition(name, number) for number in range(PARTITIONS)]
+            partitions = [TopicPartition(name, number) for number in range(settings.partitions)]
             found += await _of(service, settings, partitions, step)
     return sorted(found, key=lambda each: (each.since, each.service, each.key))
 

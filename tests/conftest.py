@@ -1,7 +1,9 @@
 """Which broker the system tests use, said at the end; one of each kind for a whole run."""
 
+import contextlib
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from stack import brokers
 from stack.brokers import RunningBroker
+from stack.fork_server import ForkServer
+from tests.shared_broker import folder_of_run, shared_broker
 
 # How fast examples come is the machine's business: it may be busy.
 settings.register_profile(
@@ -96,7 +100,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+def fork_server() -> Iterator[ForkServer | None]:
+    """Starts processes that share their imports; ``None`` where that is not possible."""
+    if sys.platform != "linux":
+        yield None
+        return
+    server = ForkServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> RunningBroker:
     """A broker with transactions: a given one, in a container, or started here."""
     kind = brokers.choose()
     if kind == "embedded":
@@ -104,9 +119,10 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    broker = brokers.start(kind, home=tmp_path_factory.mktemp("kafka"))
-    yield broker
-    broker.stop()
+    # Not with the last test of this process, whose deadline is no matter of the other processes.
+    users = contextlib.ExitStack()
+    pytestconfig.add_cleanup(users.close)
+    return users.enter_context(shared_broker(kind, folder_of_run(tmp_path_factory)))
 
 
 @pytest.fixture(scope="session")

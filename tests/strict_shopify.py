@@ -41,7 +41,12 @@ SCHEMA = build_schema(
       order(id: ID!): Order
       refund(id: ID!): Refund
       codeDiscountNodeByCode(code: String!): DiscountCodeNode
+      shop: Shop!
+      currentAppInstallation: AppInstallation!
     }
+    type Shop { id: ID! name: String! myshopifyDomain: String! }
+    type AppInstallation { id: ID! accessScopes: [AccessScope!]! }
+    type AccessScope { handle: String! description: String! }
     type Mutation {
       refundCreate(input: RefundInput!): RefundCreatePayload
       discountCodeBasicCreate(
@@ -118,6 +123,8 @@ class StrictShopify:
         self.points = POINTS_MAX
         self._filled_at = time.monotonic()
         self.asked: list[str] = []
+        self.domain = "greenhouse.myshopify.com"
+        self.scopes = ["read_orders", "write_orders", "write_discounts"]
         self._answers: dict[str, tuple[Json, Json]] = {}
         self._numbers = 0
 
@@ -231,6 +238,12 @@ class StrictShopify:
         return {"extensions": {"cost": told}}
 
     # --- what the schema resolves to -------------------------------------------------------------
+
+    def shop(self, info: GraphQLResolveInfo) -> Any:
+        return {"myshopifyDomain": self.domain}
+
+    def currentAppInstallation(self, info: GraphQLResolveInfo) -> Any:
+        return {"accessScopes": [{"handle": each} for each in self.scopes]}
 
     def order(self, info: GraphQLResolveInfo, id: str) -> Any:
         order = self.orders.get(id)

@@ -51,6 +51,8 @@ ALLOWED: dict[str, Callable[[str], bool]] = {
     "code": lambda text: text != "",
     "_fields": lambda text: set(text.split(",")) <= FIELDS,
 }
+#: The doctor's question.
+LOOK = {"per_page": "1", "_fields": "id"}
 _DECIMAL = re.compile(r"\d+(\.\d{1,3})?")
 
 
@@ -232,6 +234,8 @@ class WooRest:
         return httpx.Response(201, json=coupon)
 
     def _listed(self, query: dict[str, str]) -> httpx.Response:
+        if query == LOOK:
+            return _said([{"id": each} for each in [*self.orders][:1]])
         if {"modified_after", "orderby", "dates_are_gmt"} - set(query):
             return _refused(400, "rest_missing_callback_param")
         found = [

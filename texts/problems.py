@@ -201,6 +201,10 @@ PROBLEMS: Final[Mapping[str, str]] = {
     ProblemCode.PAST: mark("give a time in the future"),
     ProblemCode.INVITES_OUTSIDE: mark("give a time between now and the end of the term"),
     ProblemCode.NOT_SURE: mark("tick the box to say that you are sure"),
+    ProblemCode.DOUBTFUL_PRICE: mark(
+        "is {percent} % below the price shown, {shown}: if it is right, leave out "
+        "refuse_if_doubtful"
+    ),
     ProblemCode.NOT_BETTER: mark("give {price} or less, or the same price with a lower minimum"),
     ProblemCode.MINIMUM_ABOVE: mark(
         "give {minimum} or less: a higher minimum would be worse for buyers who have reserved"

@@ -119,6 +119,7 @@ REFUSALS: Final[Mapping[str, str]] = {
         "the definition belongs to another shop: leave its terms as they are"
     ),
     RefusalCode.GROUP_OF_OTHER: mark("{held:credentials} does not belong to this group purchase"),
+    RefusalCode.PERSON_OF_OTHER: mark("{held:credentials} is not for this person"),
     RefusalCode.OWN_TERMS: mark(
         "a request with its own terms ({fields}) needs a shop's key: without one, name a "
         "definition_id"
@@ -189,6 +190,7 @@ REFUSALS: Final[Mapping[str, str]] = {
     RefusalCode.SELLER_REFUSED: mark("the seller can't be registered"),
     RefusalCode.SHOP_REFUSED: mark("the shop's or seller's description can't be stored"),
     RefusalCode.AUCTION_REFUSED: mark("the auction can't be opened"),
+    RefusalCode.OFFER_DOUBTED: mark("the price may be a slip, so no offer was made"),
     RefusalCode.RECEIPT_REFUSED: mark("the money can't be recorded"),
     RefusalCode.RETRY_REFUSED: mark("the payment can't be tried again"),
     RefusalCode.OUTCOME_REFUSED: mark("the outcome can't be recorded"),

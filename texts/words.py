@@ -18,6 +18,7 @@ CREDENTIALS: Final[Mapping[str, str]] = {
     "member": mark("a link to order"),
     "applicant": mark("the buyer's link"),
     "payer": mark("the link to a payer's payments"),
+    "person": mark("the link to your data"),
     "requester": mark("the token that came with the request"),
 }
 #: States of groups, auctions and payments; ways to pay.

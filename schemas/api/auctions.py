@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from domain.offers import DOUBTED_PERCENT
 from schemas.api.parts import (
     Currency,
     Given,
@@ -43,6 +44,14 @@ class OfferGiven(Given):
     seller_id: Annotated[GivenId | None, Field(description="For the admin's key only.")] = None
     minimum_reservations: Number
     unit_price: Price
+    refuse_if_doubtful: Annotated[
+        bool,
+        Field(
+            description="Refuse a price that may be a slip, more than"
+            f" {DOUBTED_PERCENT} % below the one shown, with `doubtful-price`. If it is right,"
+            " send it again without this field."
+        ),
+    ] = False
 
 
 class ApplicationGiven(Given):
@@ -94,6 +103,7 @@ class AuctionDetail(AuctionView):
         str, Field(description="The seller of the offer shown; the others stay anonymous.")
     ]
     concluded_at: datetime | None
+    withdrawn_at: datetime | None = None
     group_id: str | None
 
 

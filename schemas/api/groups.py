@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from domain.sources import SOURCES_MAX, STOREFRONT, may_feed
+from domain.sources import SOURCES_MAX, takes_orders_here
 from schemas.api.parts import (
     Amount,
     Currency,
@@ -255,8 +255,7 @@ class GroupView(GroupSummary):
     @property
     def takes_orders_here(self) -> bool:
         """Whether an order made on a page can count: what buyers pay at the shop can't."""
-        is_paid_here = self.payment.scope == "group" or self.payment.method != "shop"
-        return is_paid_here and may_feed(STOREFRONT, self.sources)
+        return takes_orders_here(self.payment.scope, self.payment.method, self.sources)
 
 
 class MessageGiven(Given):

@@ -14,7 +14,8 @@ class OrderGiven(Given):
 
     A shop gives its ``order_id`` and the member's id. The holder of a member's link gives only the
     quantity. The holder of a link for anybody, or of one for a member without a known address,
-    gives an address too.
+    gives an address too. The name of the ``member`` may be left out; the organizer and the seller
+    see it, and nobody else.
     """
 
     state: Literal["placed", "paid"] = "placed"

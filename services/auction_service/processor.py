@@ -37,7 +37,7 @@ DESK = Processor(
     service="auction_service",
     name="desk",
     inputs=(SELLER_REGISTRATIONS,),
-    outputs=(SELLERS, PEOPLE),
+    outputs=(SELLERS, PEOPLE, NOTICES),
     on=dict(
         [
             takes(SellerRegistered, sellers.register),

@@ -35,7 +35,8 @@ OrderState = Literal[
 class Terms:
     """What orders are judged by; ``listed`` members, 0 when anyone may buy.
 
-    Orders of ``sources`` count; if there are none, orders of any source count.
+    Orders of ``sources`` count; if there are none, orders of any source count. ``favor`` is a
+    ``FavorTerms`` as JSON, which letters tell; it is empty in rows of earlier versions.
     """
 
     request_id: str
@@ -52,6 +53,8 @@ class Terms:
     sources: tuple[str, ...] = ()
     shop_id: str | None = None
     seller_id: str | None = None
+    favor: str = ""
+    is_as_reached: bool = False
 
 
 @dataclass(slots=True)
@@ -96,8 +99,9 @@ class Member:
 
     ``only_order`` names the order row while the member has one order, as most do; from the second
     on it is empty, and ``latest`` rows name them all. ``person_id`` is the first person whom the
-    orders named, and none if the list of members names one. ``mark`` tells which orders count,
-    where each is paid by card or invoice.
+    orders named, and none if the list of members names one. ``name_mark`` is of the latest name
+    that they gave to this person. ``mark`` tells which orders count, where each is paid by card or
+    invoice.
     """
 
     version: int
@@ -109,6 +113,7 @@ class Member:
     only_order: str
     person_id: str | None = None
     mark: int = 0
+    name_mark: str | None = None
 
 
 @dataclass(slots=True)
@@ -116,8 +121,9 @@ class Order:
     """An order as it first came; ``returned`` of its quantity have come back.
 
     It arrived at ``arrived_version`` of the purchase, as the ``arrived_unpaid``-th of those that
-    came without their money (0: it counted at once and made that version). ``person_id`` is kept
-    while its money or its confirmation is awaited, unless the list of members names a person.
+    came without their money (0: it counted at once and made that version). ``person_id`` and the
+    ``name_mark`` of the name that came with it are kept while its money or its confirmation is
+    awaited, unless the list of members names a person.
 
     ``confirmed_at`` is known before the order came; ``money`` says that its money came, or will be
     asked for, before it was confirmed.
@@ -135,6 +141,7 @@ class Order:
     person_id: str | None = None
     confirmed_at: datetime | None = None
     money: bool = False
+    name_mark: str | None = None
 
 
 @dataclass(slots=True)
@@ -266,6 +273,7 @@ def purchase_row(row_name: Name[Member], rows: Rows) -> PurchaseRow:
     terms = rows[TERMS]
     member_id = row_name.partition("/")[2]
     listed = _listed_as(member_id, rows)
+    named = listed if listed is not None and listed.person_id is not None else member
     return PurchaseRow(
         group_id=rows.key,
         request_id=terms.request_id,
@@ -279,8 +287,8 @@ def purchase_row(row_name: Name[Member], rows: Rows) -> PurchaseRow:
         last_ordered_at=member.last_ordered_at,
         orders=member.orders,
         orders_mark=member.mark or None,
-        person_id=(listed and listed.person_id) or member.person_id,
-        name_mark=listed.name_mark if listed else None,
+        person_id=named.person_id,
+        name_mark=named.name_mark,
     )
 
 

@@ -58,6 +58,8 @@ class Terms:
     shop_id: str | None = None
     seller_id: str | None = None
     organizer_name_mark: str | None = None
+    #: When the group closes, if its discount then lowers what is paid.
+    discount_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -138,6 +140,7 @@ class Order:
     payment_id: str = ""
     is_there: bool = False
     confirmed_at: datetime | None = None
+    name_mark: str | None = None
 
 
 @dataclass(slots=True)
@@ -148,6 +151,7 @@ class Payer:
 
     ``awaits`` purchasers' favors are still to come. ``orders`` are names of order rows that are
     paid one by one. ``level_value`` is what counted when the final sum was last asked for.
+    ``person_id`` is the first person whom orders named, ``name_mark`` is of that person's name.
     """
 
     value: int = 0
@@ -162,6 +166,7 @@ class Payer:
     currency: str = ""
     person_id: str | None = None
     quantity: int = 0
+    name_mark: str | None = None
 
 
 class Cause(NamedTuple):

@@ -16,9 +16,10 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
 from starlette.requests import ClientDisconnect
 
-from runtime import logs, transport
+from runtime import acls, logs, transport
 from runtime.bodies import TooLargeError, read_body
 from runtime.broker_watch import BrokerWatch, wanted_of
+from runtime.clients import TransportError
 from runtime.command_line import command_line, refuse_to_start
 from runtime.late_producer import LateProducer
 from runtime.private_files import keep_files_private
@@ -70,9 +71,10 @@ class TopicRecorder:
     """Records reports on their topic."""
 
     def __init__(self, settings: Settings) -> None:
+        acls.note_needs(write=wanted_of(settings, PAYMENT_REPORTS))
         self.watch = BrokerWatch(settings, wanted_of(settings, PAYMENT_REPORTS))
         self._topic = settings.topic(PAYMENT_REPORTS.name)
-        self._partitioner = Partitioner(PAYMENT_REPORTS.partitions)
+        self._partitioner = Partitioner(settings.partitions)
         self._producer = LateProducer(settings, self.watch)
         self._tally = Tally()
 
@@ -88,7 +90,11 @@ class TopicRecorder:
         """Send a report, and wait until it is acknowledged."""
         record = as_record(report, self._topic, self._partitioner, milliseconds(report.at))
         with self._tally.sending(1):
-            await transport.send(self._producer.get(), [record])
+            try:
+                await transport.send(self._producer.get(), [record])
+            except TransportError as error:
+                self._producer.note(error)
+                raise
 
     async def unready(self) -> str:
         """Why the server can't record reports; empty if it can."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from papers.issuer import read_issuer
+from runtime import acls
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.lasting_errors import PassingError
 from runtime.links import Links
@@ -83,7 +84,8 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
 
 def _shop(settings: Settings, given: PageSettings) -> Shop:
     secret = given.link_secret.get_secret_value()
-    written = (topic for topic in CATALOGUE.values() if "storefront" in topic.producers)
+    written = [topic for topic in CATALOGUE.values() if "storefront" in topic.producers]
+    acls.note_needs(wanted_of(settings, *FOLLOWED), wanted_of(settings, *written))
     watch = BrokerWatch(settings, wanted_of(settings, *FOLLOWED, *written))
     links, sender = Links(secret), Sender(settings, watch)
     reader, rates = Reader(given.database), Rates(given)
@@ -98,7 +100,7 @@ def _shop(settings: Settings, given: PageSettings) -> Shop:
         reader=reader,
         hub=hub,
         events=Events(hub, reader, given),
-        commands=commands_of(given, sender, hub, reader, access, rates),
+        commands=commands_of(given, sender, hub, reader, access, rates, settings),
         access=access,
         issuer=issuer,
         rates=rates,

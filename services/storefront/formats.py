@@ -87,7 +87,9 @@ class Formats:
         shown = [each for each in units[first : first + 2] if each[1]] or [("second", 0)]
         # What CLDR calls long in Japanese is, in Babel, the unit's English name.
         length: Literal["short", "long"] = "short" if self.language == "ja" else "long"
-        return " ".join(_duration(count, unit, length, self.locale) for unit, count in shown)
+        written = " ".join(_duration(count, unit, length, self.locale) for unit, count in shown)
+        # Japanese writes a span in one piece.
+        return re.sub(r"\s", "", written) if self.language == "ja" else written
 
 
 # --- from forms ----------------------------------------------------------------------------------

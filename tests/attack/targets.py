@@ -186,6 +186,10 @@ def means_of(ids: dict[str, str], credentials: dict[str, str], secret: str = SEC
         "order": (group, ""),
         "payer": (group, "m1", ""),
         "seller": (ids["seller_id"], mailbox_of(of_seller(ids["seller_id"]), "n@b.example")),
+        "person": (
+            of_seller(ids["seller_id"]),
+            mailbox_of(of_seller(ids["seller_id"]), "n@b.example"),
+        ),
     }
     tokens = {purpose: links.token(purpose, *what) for purpose, what in made.items()}
     by_token: dict[str, Purpose] = {

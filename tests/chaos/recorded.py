@@ -36,7 +36,7 @@ import typer
 from runtime.follower import partitions_of
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
-from schemas.orders import ORDERS
+from schemas.topic import PARTITIONS
 from tests.oracle.compare import compare, purchase_keys
 from tests.oracle.recorded import Recorded, beibei, online_retail, read_lines
 from tests.system import plain_http
@@ -69,7 +69,7 @@ class Replay:
         span = max(group.terms.due for group in groups) - min(
             group.terms.opens_at for group in groups
         )
-        hours = span // timedelta(hours=1) * ORDERS.partitions
+        hours = span // timedelta(hours=1) * PARTITIONS
         keys = sum(sum(1 for _ in purchase_keys(group)) for group in groups)
         return {"orders": self.recorded.fed.total() + hours, "purchases": keys}
 

@@ -23,6 +23,18 @@ def packages() -> tuple[str, ...]:
     return tuple(sorted(found - USERS))
 
 
+def files() -> Iterator[tuple[Path, str]]:
+    """Every module's file of ``packages()``, and its text."""
+    for package in packages():
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield path, path.read_text(encoding="utf-8")
+
+
+def dotted(path: Path) -> str:
+    """The name by which a module's file is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 @cache
 def graph() -> grimp.ImportGraph:
     """Every import between modules of ``packages()``."""

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings
 from runtime.settings_words import allowed, default
 from stack.ports import DEFAULTS
 from tests import syntax
-from tests.contracts.folders import ROOT, packages
+from tests.contracts.folders import dotted, files, packages
 
 #: Environment variables that no settings class has.
 OTHERS = {
@@ -60,14 +60,9 @@ def settings_reference() -> str:
 @cache
 def sources() -> tuple[tuple[str, tuple[ast.AST, ...]], ...]:
     """The dotted name, and the nodes that may tell of settings, of every module that has some."""
-    paths = (path for package in packages() for path in sorted((ROOT / package).rglob("*.py")))
-    texts = ((path, path.read_text(encoding="utf-8")) for path in paths)
     return tuple(
-        (
-            ".".join(path.relative_to(ROOT).with_suffix("").parts),
-            tuple(syntax.nodes(path, *NODES)),
-        )
-        for path, text in texts
+        (dotted(path), tuple(syntax.nodes(path, *NODES)))
+        for path, text in files()
         if TELLS_OF_SETTINGS.search(text)
     )
 

@@ -59,6 +59,7 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
             assert anchor in anchors(target), f"{link}: {target.name} has no such heading"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_that_documents_name_are_there(path: Path) -> None:
     named = set(FILE.findall(path.read_text(encoding="utf-8")))
@@ -99,6 +100,7 @@ def lines_of_the_code() -> frozenset[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
 def test_the_lines_that_a_guide_adds_are_lines_of_the_code(path: Path) -> None:
     """So a guide shows a change as it would be made today."""

@@ -20,6 +20,7 @@ def test_every_package_is_looked_at() -> None:
     assert len(graph().modules) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_modules_import_each_other_in_no_circle(unit: str) -> None:
     found = [circle for circle in circles(module_imports()) if unit_of(circle[0]) == unit]

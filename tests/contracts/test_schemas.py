@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -57,6 +56,7 @@ def test_every_published_schema_and_example_belongs_to_a_message() -> None:
     assert {path.name for path in EXAMPLES.iterdir()} == {f"{name}.json" for name in names}
 
 
+@pytest.mark.slow
 @by_name
 def test_versions_count_from_one_without_gaps(message: type[Message]) -> None:
     versions = list(committed(message.__name__))
@@ -69,6 +69,7 @@ def check_schema(text: str) -> None:
     Draft202012Validator.check_schema(json.loads(text))
 
 
+@pytest.mark.slow
 @by_name
 def test_published_schemas_are_closed_all_through(message: type[Message]) -> None:
     for version in committed(message.__name__).values():
@@ -86,6 +87,7 @@ def test_published_schemas_are_closed_all_through(message: type[Message]) -> Non
 # --- examples ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @by_name
 def test_the_example_is_valid_for_the_schema_and_the_model(message: type[Message]) -> None:
     value = example(message)
@@ -101,6 +103,7 @@ def test_examples_of_what_the_system_writes_are_what_it_writes(topic: Topic) -> 
         assert json.loads(written) == value
 
 
+@pytest.mark.slow
 @by_topic
 def test_a_topic_takes_its_examples_and_no_others(topic: Topic) -> None:
     if not topic.messages:
@@ -124,6 +127,7 @@ def test_examples_tell_one_story_under_derived_ids() -> None:
             assert value.get("request_id") in {None, derived[value["group_id"]]}, value["type"]
 
 
+@pytest.mark.slow
 @by_name
 def test_readers_ignore_fields_they_do_not_know(message: type[Message]) -> None:
     value = example(message)
@@ -223,6 +227,7 @@ WITH_CODE = create_model("Product", __base__=Product, code=(str | None, None))
 WITH_CODE_REQUIRED = create_model("Product", __base__=Product, code=(str, ...))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "new_reads_old", "old_expects_new"),
     [
@@ -255,6 +260,7 @@ def publish(message: type[Message], folder: Path) -> int:
     return now.version
 
 
+@pytest.mark.slow
 def test_a_change_of_shape_is_a_new_version_and_a_change_of_words_is_not(tmp_path: Path) -> None:
     assert publish(sold(), tmp_path) == 1
     reworded = sold()
@@ -276,6 +282,7 @@ def test_a_change_is_held_against_every_version_not_only_the_last(tmp_path: Path
         current(sold(), tmp_path)
 
 
+@pytest.mark.slow
 @by_name
 def test_today_s_models_read_records_of_every_version(message: type[Message]) -> None:
     versions = committed(message.__name__)
@@ -311,7 +318,6 @@ def test_the_asyncapi_document_names_every_topic_service_and_message() -> None:
     )
     for name, channel in document["channels"].items():
         kafka = channel["bindings"]["kafka"]
-        assert kafka["partitions"] == CATALOGUE[name].partitions
         compacts = kafka["topicConfiguration"]["cleanup.policy"] == ["compact"]
         assert compacts == CATALOGUE[name].compacted
 
@@ -351,6 +357,7 @@ def fields_of(schema: Any) -> Iterator[str]:
             yield from fields_of(part)
 
 
+@pytest.mark.slow
 def test_addresses_are_in_people_and_in_what_comes_from_outside() -> None:
     found = {
         message.__name__
@@ -384,16 +391,6 @@ def test_topics_are_plural_kebab_nouns(topic: Topic) -> None:
     assert topic.producers, "nobody writes it"
     assert topic.consumers, "nobody reads it"
     assert topic.purpose.endswith(".")
-
-
-def test_topics_that_meet_on_one_key_have_equally_many_partitions() -> None:
-    partitions: dict[str, set[int]] = defaultdict(set)
-    for topic in CATALOGUE.values():
-        partitions[re.split(r"\W", topic.key)[0]].add(topic.partitions)
-    # A parked key is any service's key, so the topic that parks it meets them all.
-    of_parked = partitions.pop("parked")
-    assert all(len(counts) == 1 for counts in partitions.values()), dict(partitions)
-    assert all(counts == of_parked for key, counts in partitions.items() if key != "the")
 
 
 @by_topic

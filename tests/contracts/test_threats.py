@@ -14,6 +14,7 @@ def test_each_test_that_is_named_is_there(name: str) -> None:
     assert list(Path("tests").rglob(f"{name}.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMED if name.endswith(".py")])
 def test_each_file_that_is_named_is_there(name: str) -> None:
     assert any(Path(root, name).is_file() for root in (".", "services"))

@@ -63,6 +63,7 @@ NO_ADDRESSES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "expected"),
     [(written, expected) for expected, spelled in ONE_MAILBOX.items() for written in spelled],

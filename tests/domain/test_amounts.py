@@ -45,6 +45,7 @@ READ = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "currency", "locale", "amount"), READ)
 def test_an_amount_is_read_as_it_is_typed(
     typed: str, currency: str, locale: str, amount: int
@@ -117,6 +118,7 @@ LOCALES = st.sampled_from(
 
 
 # The sign of this currency has a narrow space in it.
+@pytest.mark.slow
 @example(900, "XOF", "en")
 @given(AMOUNTS, SOME, LOCALES)
 def test_an_amount_that_is_shown_can_be_typed_again(

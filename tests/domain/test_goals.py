@@ -14,8 +14,8 @@ BY_VALUE = tuple(Tier(from_value=start, percent_off=5) for start in (3_000, 12_0
 ONE = (Tier(from_quantity=100, percent_off=10),)
 
 
-def number_of(missing: int, target: int, tier: int | None) -> Goal:
-    return Goal("number", missing, target, tier=tier)
+def number_of(missing: int, target: int, tier: int | None, beyond: int | None = None) -> Goal:
+    return Goal("number", missing, target, tier=tier, beyond=beyond)
 
 
 def step(missing: int, target: int, tier: int, *, reached: bool = False) -> Goal:
@@ -38,7 +38,7 @@ TOP = Goal("top", is_number_reached=True)
         ((), 10, 10, TOP),
         ((), 10, 99, TOP),
         # a number below the first step brings nothing, and is the nearer
-        (ONE, 50, 20, number_of(30, 50, None)),
+        (ONE, 50, 20, number_of(30, 50, None, beyond=0)),
         (ONE, 50, 50, step(50, 100, 0, reached=True)),
         (ONE, 50, 100, TOP),
         # a number at a step: one thing to reach, with what it brings
@@ -76,7 +76,7 @@ def test_the_next_goal_where_each_step_holds_at_once(
         (LADDER, 100, 60, number_of(40, 100, 1)),
         (LADDER, 100, 100, step(20, 120, 2, reached=True)),
         (LADDER, 120, 119, number_of(1, 120, 2)),
-        (ONE, 50, 20, number_of(30, 50, None)),
+        (ONE, 50, 20, number_of(30, 50, None, beyond=0)),
         (ONE, 50, 60, step(40, 100, 0, reached=True)),
         (LADDER, 100, 120, TOP),
     ],
@@ -95,7 +95,7 @@ def test_the_next_goal_where_nothing_holds_before_the_number(
     [
         # 3,000 are 30 units at 100 each
         (100, 0, 0, 100, money(3_000, 3_000, 0)),
-        (20, 0, 0, 100, number_of(20, 20, None)),
+        (20, 0, 0, 100, number_of(20, 20, None, beyond=0)),
         (30, 0, 0, 100, number_of(30, 30, 0)),
         (20, 20, 2_000, 100, money(1_000, 3_000, 0, reached=True)),
         (20, 20, 2_999, 100, money(1, 3_000, 0, reached=True)),

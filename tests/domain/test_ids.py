@@ -45,6 +45,7 @@ def test_requests_and_attempts_get_ids_of_their_own() -> None:
     assert len({derive("1", 11), derive("11", 1), derive("1:1", 1)}) == 3
 
 
+@pytest.mark.slow
 @given(st.text(), st.integers(0, 10**6))
 def test_every_derived_id_is_read_as_itself(request_id: str, attempt: int) -> None:
     """Eleven characters of the alphabet, whatever the request is called."""
@@ -56,6 +57,7 @@ def test_every_derived_id_is_read_as_itself(request_id: str, attempt: int) -> No
     assert written(characters) == group_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group_id", SAMPLE)
 def test_every_single_wrong_character_is_caught(group_id: str) -> None:
     """The check character's own place included."""

@@ -130,6 +130,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "written", "wire"), TAKEN)
 def test_an_address_is_taken_and_written_for_smtp(
     typed: str, written: str, wire: str | None
@@ -137,6 +138,7 @@ def test_an_address_is_taken_and_written_for_smtp(
     assert mailbox(typed) == (written, wire or written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "_written", "_wire"), TAKEN)
 def test_an_address_stays_the_same_mailbox_when_it_is_read_again(
     typed: str, _written: str, _wire: str | None
@@ -146,6 +148,7 @@ def test_an_address_stays_the_same_mailbox_when_it_is_read_again(
     assert canonical(typed) == canonical(found.written) == canonical(found.wire)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "reason", "meant"), REFUSED)
 def test_a_text_that_is_not_one_address_is_refused_with_the_reason(
     typed: str | None, reason: str, meant: str | None
@@ -158,6 +161,7 @@ def test_a_text_that_is_not_one_address_is_refused_with_the_reason(
     assert not typed or "@" not in typed.strip("@") or typed not in said
 
 
+@pytest.mark.slow
 @given(st.emails())
 def test_every_address_of_rfc_5322_with_a_domain_is_taken(email: str) -> None:
     assert mailbox(email).written == email

@@ -94,6 +94,7 @@ def test_currencies_are_codes_of_three_capitals() -> None:
     assert not CURRENCIES & {"XAU", "XXX", "XTS"}
 
 
+@pytest.mark.slow
 @given(AMOUNTS, st.data())
 def test_a_share_is_rounded_half_up_and_never_more_than_all(
     value: int, data: st.DataObject

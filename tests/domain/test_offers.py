@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.offers import Condition, best_price_to_beat, compare
+from domain.offers import Condition, best_price_to_beat, compare, is_doubtful, percent_below
 
 SHOWN = Condition(1_000, 20)
 COMPARED: list[tuple[Condition, int, str]] = [
@@ -26,6 +26,18 @@ def test_an_offer_is_compared_with_the_one_shown(
     offered: Condition, step: int, expected: str
 ) -> None:
     assert compare(offered, SHOWN, step) == expected
+
+
+@pytest.mark.parametrize(
+    ("price", "percent", "is_doubted"),
+    [(1_001, -0.1, False), (1_000, 0, False), (701, 29.9, False), (700, 30, False),
+     (699, 30.1, True), (1, 99.9, True)],
+)  # fmt: skip
+def test_a_price_more_than_30_percent_below_the_one_shown_is_doubtful(
+    price: int, percent: float, is_doubted: bool
+) -> None:
+    assert percent_below(1_000, price) == percent
+    assert is_doubtful(price, 1_000) is is_doubted
 
 
 CONDITIONS = st.builds(Condition, st.integers(1, 30), st.integers(1, 5))

@@ -33,6 +33,7 @@ def test_a_cell_that_begins_a_formula_is_text(cell: str, written: str) -> None:
     assert harmless(cell) == written
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.text(), min_size=1), min_size=1))
 def test_a_file_has_the_cells_that_were_given_and_no_formula(rows: list[list[str]]) -> None:
     read = list(csv.reader(StringIO(csv_rows(rows), newline="")))

@@ -82,6 +82,7 @@ def test_names_of_people_are_greeted(name: str) -> None:
     assert greetable(f" {name} ") == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_what_is_no_name_is_left_out(name: str) -> None:
     assert greetable(name) is None

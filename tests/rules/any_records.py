@@ -64,7 +64,10 @@ PRIVATE_OF: Mapping[type[BaseModel], Mapping[str, Sequence[str | None]]] = {
     Contact: {"email": _EMAILS, "name": _WORDS, "locale": _WORDS, "time_zone": _WORDS},
     Person: {"email": _ADDRESSES, "name": _WORDS, "locale": _WORDS, "time_zone": _WORDS},
     ShopOrderSeen: {"member_email": _EMAILS},
-    Order: {"member_email": _EMAILS, "member_locale": _WORDS, "member_time_zone": _WORDS},
+    Order: {
+        "member_email": _EMAILS,
+        **dict.fromkeys(("member_name", "member_locale", "member_time_zone"), _WORDS),
+    },
 }
 #: Words of a form of their own.
 _URLS = ("https://x.example/", f"http://x.example/{'x' * 1_983}")

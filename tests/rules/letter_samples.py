@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 
 from domain.ids import derive
 from domain.people import name_mark
+from domain.pseudonyms import pseudonym, short_number
 from papers.issuer import Issuer
 from papers.pdf import pdf_of
 from schemas.auctions import Seller, StandingSince
 from schemas.letters import Billed, HeldLink, LetterKind, Notice, ShownOffer, notices
-from schemas.parts import Party, Product
+from schemas.parts import Party, Product, Tier
 from schemas.payments import Payment
 from schemas.people import Person
 from schemas.refusals import ProblemCode
@@ -92,6 +93,15 @@ class FixedLinks:
 
     def seller(self, seller_id: str, email: str) -> str:
         return f"{self.page_url}/seller/sign-in/token-of-{seller_id}"
+
+    def data(self, person_id: str, email: str) -> str:
+        return f"{self.page_url}/my-data/token-of-{person_id}"
+
+    def buyer_number(self, group_id: str, party_id: str) -> str | None:
+        return short_number(pseudonym(SECRET, group_id, party_id))
+
+    def desk(self) -> str:
+        return f"{self.page_url}/seller"
 
     def page(self, room: Room, about: str) -> str:
         return f"{self.page_url}/{room}/{about}"
@@ -300,11 +310,20 @@ def _of_groups(place: Place) -> dict[str, Sample]:
 
     found = {
         "id-issued-organizer": of_group("id-issued", role="organizer", **issued),
+        "id-issued-organizer-here": of_group(
+            "id-issued", role="organizer", is_order_here=True, **issued
+        ),
         "id-issued-member": of_group("id-issued", role="member", **issued),
         "confirm-order": of_group("confirm-order", confirm_by=AT + timedelta(hours=48), **counted),
         "order-waits": of_group("order-waits", method="card", **counted),
         "order-waits-at-shop": of_group("order-waits", method="shop", **counted),
-        "order-counted": of_group("order-counted", total_quantity=62, **counted),
+        "order-counted": of_group(
+            "order-counted",
+            total_quantity=62,
+            tier=Tier(from_quantity=50, percent_off=5),
+            next_tier=Tier(from_quantity=150, percent_off=10),
+            **counted,
+        ),
         "order-counted-late": of_group(
             "order-counted", at=CLOSES_AT + timedelta(hours=5), total_quantity=104, **counted
         ),
@@ -388,6 +407,7 @@ def _of_groups(place: Place) -> dict[str, Sample]:
         "deadline-reminder": of_group("deadline-reminder", **reminded),
         "group-message": of_group("group-message", words=place.words, **group),
         "links-again": _sample("links-again", buyer, buyer.id, links=_links(place)),
+        "data-link": _sample("data-link", buyer, "data"),
     }
     return {**found, **{f"{name}-of-shop": found[name]._replace(of=place.shop) for name in OF_SHOP}}
 
@@ -396,7 +416,6 @@ def _links(place: Place) -> tuple[HeldLink, ...]:
     name, oil = place.buyer.id, place.product.name
     return (
         HeldLink(role="organizer", about=GROUP_ID, party_id=name, name=oil),
-        HeldLink(role="payer", about=GROUP_ID, party_id=name, name=oil),
         HeldLink(role="member", about=GROUP_ID, party_id=name, name=oil),
         HeldLink(
             role="applicant", about=AUCTION_ID, party_id=name, name=place.others[0].name,
@@ -410,7 +429,7 @@ def _of_papers(place: Place, language: str) -> dict[str, Sample]:
     """Letters that enclose a paper: of yen there is no girocode."""
     open_invoice = payment(currency="EUR" if language == "en" else "JPY", member_id=place.buyer.id)
 
-    def of(fact: Payment, still_open: int) -> Sample:
+    def of(fact: Payment, still_open: int, closes_at: datetime | None = None) -> Sample:
         return _sample(
             "payment-done",
             place.buyer,
@@ -423,6 +442,7 @@ def _of_papers(place: Place, language: str) -> dict[str, Sample]:
             currency=fact.currency,
             request_id="spring-oil",
             product=place.product,
+            closes_at=closes_at,
             billed=Billed(
                 payment=fact,
                 still_open=still_open,
@@ -432,7 +452,7 @@ def _of_papers(place: Place, language: str) -> dict[str, Sample]:
 
     said = {"currency": open_invoice.currency, "member_id": place.buyer.id}
     return {
-        "payment-done-invoice-open": of(open_invoice, 8_400),
+        "payment-done-invoice-open": of(open_invoice, 8_400, CLOSES_AT),
         "payment-done-invoice-in-part": of(open_invoice, 4_980),
         "payment-done-invoice-covered": of(payment(status="cancelled", **said), 0),
         "payment-done-credit-favor": of(credit(420, **said), 0),
@@ -477,6 +497,10 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
             "confirm-application", application_id="application-7", quantity=3, shown=shown,
             closes_at=CLOSES_AT, **auction,
         ),
+        "confirm-application-instead": to_buyer(
+            "confirm-application", application_id="application-8", quantity=3,
+            replaced_quantity=2, shown=shown, closes_at=CLOSES_AT, **auction,
+        ),
         "application-refused": to_buyer(
             "application-refused", application_id="application-8", quantity=250, quantity_max=100,
             reason="over-applicant-limit", product=place.product,
@@ -486,11 +510,15 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
             reason="own-auction", product=place.product,
         ),
         "condition-improved": to_buyer(
-            "condition-improved", before=before, shown=shown, quantity=3, **running
+            "condition-improved", application_id="application-7", before=before, shown=shown,
+            quantity=3, **running,
         ),
         "condition-improved-price": to_buyer(
             "condition-improved", shown=shown, quantity=3,
-            before=before.model_copy(update={"minimum_reservations": 100}), **running,
+            before=before.model_copy(
+                update={"minimum_reservations": 100, "seller_id": shown.seller_id}
+            ),
+            **running,
         ),
         "invitation": to_seller("invitation", shown=shown, minimum_step=place.step, **running),
         "right-intercepted": to_seller(
@@ -523,6 +551,12 @@ def _of_auctions(place: Place) -> dict[str, Sample]:
             ),
             **(offered | {"unit_price": 0}),
         ),
+        **{
+            f"seller-standing-{standing}": _sample(
+                "seller-standing", place.seller, place.seller.id, standing=standing,
+            )
+            for standing in ("good", "suspended")
+        },
         "offer-judged-withdrawal": to_seller(
             "offer-judged", verdict="refused", reason="has-applications",
             shown=shown, closes_at=CLOSES_AT, **auction,

@@ -105,6 +105,7 @@ async def test_a_key_is_known_by_its_digest_and_ends_with_its_revocation(
     assert revoked(keys[key.key_id]) == keys[key.key_id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "header",
     [

@@ -316,6 +316,7 @@ def test_the_notifier_holds_an_address_until_its_person_is_erased() -> None:
     assert not service.store.holding(PRIVATE.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor", EVERY, ids=lambda each: each.group_id)
 @settings(max_examples=30)
 @given(steps=STEPS)

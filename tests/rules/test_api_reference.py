@@ -39,6 +39,7 @@ def test_each_body_has_an_example_that_the_api_takes(shape: type[Any]) -> None:
     assert given(shape, EXAMPLES[shape]).model_dump(exclude_unset=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ALL.values(), ids=ALL)
 def test_each_command_line_asks_for_its_operation(operation: Operation) -> None:
     words = shlex.split(operation.curl)
@@ -53,6 +54,7 @@ def test_each_command_line_asks_for_its_operation(operation: Operation) -> None:
         assert json.loads(words[words.index("-d") + 1]) == json.loads(operation.body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ALL.values(), ids=ALL)
 def test_each_operation_says_what_it_answers(operation: Operation) -> None:
     good = [each for each in operation.answers if not each.is_problem]

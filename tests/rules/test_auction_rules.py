@@ -502,6 +502,7 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], set[str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("terms", "fields"), promises(IMPOSSIBLE))
 def test_impossible_opening_is_refused_with_every_problem_named(
     terms: dict[str, Any], fields: set[str]
@@ -641,6 +642,7 @@ ENDS: list[tuple[str, list[Event]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events", promises(ENDS))
 @pytest.mark.parametrize("second", promises(SECOND_OPENINGS))
 def test_an_auction_opens_once(second: AuctionOpened, events: list[Event]) -> None:
@@ -704,6 +706,7 @@ KINDS: list[tuple[str, list[Event], Offer, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "made", "good"), promises(KINDS))
 @pytest.mark.parametrize(("known", "reason"), promises(STANDINGS))
 def test_an_offer_is_judged_by_its_seller_s_standing_when_it_was_made(
@@ -729,6 +732,7 @@ LOOKS: list[tuple[str, timedelta, timedelta | None]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [timedelta(0), 20 * MINUTE], ids=["at-once", "late"])
 @pytest.mark.parametrize(("before", "made", "good"), promises(KINDS))
 @pytest.mark.parametrize(("known", "judged"), promises(LOOKS))
@@ -881,6 +885,7 @@ COMPARED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("terms", "reason"), promises(COMPARED))
 def test_an_offer_takes_over_only_if_nobody_is_worse_off_by_it(
     terms: dict[str, Any], reason: str
@@ -1693,6 +1698,7 @@ class CountedRows(MemoryRows):
             yield found
 
 
+@pytest.mark.slow
 def test_a_message_costs_the_same_in_an_auction_of_any_size() -> None:
     """The rows that a rule looks at do not grow with those that are there."""
     looked = set()
@@ -1762,6 +1768,7 @@ STAYS: list[tuple[str, list[Event], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("events", "reason"), promises(STAYS))
 def test_an_auction_is_withdrawn_while_nobody_relies_on_it(
     events: list[Event], reason: str
@@ -2016,6 +2023,7 @@ def test_applicants_are_told_of_a_takeover_before_anyone_else_applies() -> None:
     assert story.count == (9, 3)
 
 
+@pytest.mark.slow
 def test_what_waits_is_applied_in_chunks() -> None:
     """Hundreds at a time, takeovers among them, none lost and none twice."""
     people = [counted(f"a{n:04}", f"p{n:04}") for n in range(CHUNK + 1)]
@@ -2076,6 +2084,15 @@ def test_a_takeover_is_told_to_all_whom_it_touches() -> None:
     assert (improved.kind, improved.says.party_id) == ("condition-improved", "ann")
     says = improved.says
     assert (says.before, says.shown, says.quantity) == (before, after, 2)
+    assert says.application_id, "the letter can withdraw it"
+
+
+def test_the_letter_that_confirms_says_how_many_units_it_replaces() -> None:
+    later = applied("b", "ann", 3, **LATER)
+    story = play(OPEN, counted("a", "ann", 2), later, applied("c", "cy", 1))
+    asked = story.letters("confirm-application")
+    found = {each.says.application_id: each.says.replaced_quantity for each in asked}
+    assert found == {"a": None, "b": 2, "c": None}
 
 
 def test_by_whom_a_right_was_intercepted_is_not_said() -> None:
@@ -2111,6 +2128,7 @@ def test_a_seller_is_told_of_each_own_offer_that_is_displaced() -> None:
     assert told == [("sue", "o"), ("tom", "b"), ("sue", "c"), ("tom", "e")]
 
 
+@pytest.mark.slow
 def test_hundreds_are_told_of_better_terms_in_chunks() -> None:
     people = [f"p{n:04}" for n in range(CHUNK + 1)]
     story = play(OPEN, *(counted(f"a{who}", who) for who in people), offered("b"))
@@ -2140,6 +2158,7 @@ CALLED: list[tuple[str, Seller, bool]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known_at", [T, INVITES + MINUTE - INSTANT], ids=["in time", "late"])
 @pytest.mark.parametrize(("known", "is_called"), promises(CALLED))
 def test_who_is_called_to_outbid_is_in_good_standing_at_the_date(
@@ -2254,6 +2273,7 @@ def test_any_number_of_sellers_is_called_in_chunks(number: int) -> None:
     assert not list(story.rows.scan("invited/"))
 
 
+@pytest.mark.slow
 def test_who_becomes_known_behind_a_chunk_is_called_with_the_late_comers() -> None:
     """Sellers are gone through by id; whoever is passed over is found a minute later."""
     story = Story(*(seller(f"s{n:04}") for n in range(CHUNK + 1)))
@@ -2558,6 +2578,7 @@ LETTERS: list[tuple[str, str, list[str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "recipients"), promises(LETTERS))
 def test_letters_go_to_whom_they_concern_if_there_is_an_address(
     kind: str, recipients: list[str]
@@ -2779,6 +2800,7 @@ def test_what_comes_after_that_is_answered_and_leaves_no_rows(
     assert dict(story.rows) == {"ended": left}
 
 
+@pytest.mark.slow
 def test_rows_are_forgotten_in_chunks() -> None:
     applications = (counted(f"a{n}", f"p{n}") for n in range(CHUNK // 2))
     story = play(OPEN, *applications, time(CLOSES))
@@ -2885,6 +2907,7 @@ def test_whatever_is_said_of_applications_one_of_each_applicant_counts(
     assert early.count == story.count
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_who_counts_does_not_depend_on_the_order_of_what_is_said(data: st.DataObject) -> None:
@@ -2903,6 +2926,7 @@ MAILBOXES = ("a@x.org", "b@x.org", "B+1@x.org", "c@x.org", None)
 crossed = st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(MAILBOXES)), max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(crossed, st.data())
 def test_who_counts_under_crossed_ids_and_mailboxes_does_not_depend_on_the_order(

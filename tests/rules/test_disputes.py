@@ -107,6 +107,7 @@ TURNS: list[tuple[str, list[str], list[Paid]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "steps", "expected"), TURNS, ids=[each[0] for each in TURNS])
 def test_a_dispute_holds_refunds_and_one_that_is_lost_is_money_that_went_back(
     what: str, steps: list[str], expected: list[Paid]

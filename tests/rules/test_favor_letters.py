@@ -150,6 +150,7 @@ def test_a_letter_says_who_sells_and_of_the_product_what_it_shows() -> None:
     assert sold.description not in repr(group.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["member", "group"])
 def test_letters_go_with_their_chunk(scope: str) -> None:
     """At most two messages for each row of a call, and the decision after the last."""

@@ -95,6 +95,7 @@ FORMULAS: list[tuple[str, dict[str, Any], Bought, int]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["member", "group"])
 @pytest.mark.parametrize(
     ("tier", "bought", "amount"),
@@ -250,6 +251,7 @@ def test_decision_is_the_same_in_chunks_of_any_size(
         assert decision.total == at_once("member", tier, {"all": (quantity, value)})["all"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scope", "calls"), [("member", 3), ("group", 6)])
 def test_no_call_visits_more_than_its_rows(scope: str, calls: int) -> None:
     """1,250 members at 500 a call; a sum takes two passes. The decision comes with the last."""
@@ -293,6 +295,7 @@ LATER: list[tuple[str, dict[str, Any], list[Bought], list[tuple[int, int, str, s
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["member", "group"])
 @pytest.mark.parametrize(
     ("tier", "later", "wanted"), [case[1:] for case in LATER], ids=[case[0] for case in LATER]

@@ -113,6 +113,7 @@ def test_names_are_written_in_letters_that_every_bank_takes(name: str, written: 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
 
 
+@pytest.mark.slow
 @given(payee=TEXT, reference=TEXT, amount=st.integers(-1, AMOUNT_MAX * 2), has_bic=st.booleans())
 def test_whatever_is_asked_a_code_keeps_the_standard(
     payee: str, reference: str, amount: int, has_bic: bool
@@ -140,6 +141,7 @@ def test_whatever_is_asked_a_code_keeps_the_standard(
 LONGEST = {"payee": "W" * 70, "reference": "x" * 140, "amount": AMOUNT_MAX}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [{}, LONGEST], ids=["usual", "longest"])
 def test_what_is_drawn_says_the_code(given: dict[str, Any]) -> None:
     said = code(**given)

@@ -196,6 +196,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.promise.replace(" ", "-"))
 def test_who_gets_a_message(case: Case) -> None:
     played = play(*case.events)
@@ -238,6 +239,7 @@ def test_its_words_are_kept_only_until_all_have_them() -> None:
     assert "Roasted" not in repr(dict(played.rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orders", [0, 1, ROWS_PER_CALL - 1, ROWS_PER_CALL, 2 * ROWS_PER_CALL])
 def test_a_message_goes_in_chunks(orders: int) -> None:
     """No call sees more than its rows, and everybody gets one letter."""

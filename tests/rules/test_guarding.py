@@ -84,6 +84,7 @@ async def test_a_body_has_a_limit_whether_or_not_its_length_is_said(path: str, m
             assert lied.status_code == 413
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -78,7 +78,12 @@ def told(held: Held) -> list[tuple[str, str, str]]:
 
 GROUPS: list[tuple[str, tuple[GroupPurchase, PurchaseState | None], bool, list[str]]] = [
     ("an organizer's", group(), True, ["organizer"]),
-    ("a payer's in an open group", group(), False, ["payer", "member"]),
+    (
+        "a payer's in an open group: the page to order on has the payments",
+        group(),
+        False,
+        ["member"],
+    ),
     ("a payer's after the end", group(closes_in=-DAY, status="complete"), False, ["payer"]),
     ("one that closed early", group(status="complete"), False, ["payer"]),
     ("a buyer's at a shop", group(payment=AT_SHOP), False, ["payer"]),

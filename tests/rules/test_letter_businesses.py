@@ -69,6 +69,7 @@ def test_a_buyer_reads_who_sells(
     assert sold_by(notice, {"slug-7": SHOP}, {SELLER.seller_id: SELLER}) == found
 
 
+@pytest.mark.slow
 def test_a_slug_is_shown_only_as_long_as_no_name_is_known() -> None:
     for name in ("order-counted", "order-refused", "order-refused-return"):
         assert "slug-7" in text(sample(name, source="slug-7"))
@@ -87,6 +88,7 @@ def test_who_is_to_be_asked_has_a_contact() -> None:
     assert contact not in text(sample("favor-given", SHOP))
 
 
+@pytest.mark.slow
 def test_each_letter_has_the_postal_addresses_and_the_seller_s_pages() -> None:
     for name in ("order-counted", "payment-done-charge", "deadline-reminder"):
         said = text(sample(name, SHOP))
@@ -104,6 +106,7 @@ LINK = f"https://corner-shop.example/cart?add=oil-5l&note={GROUP_ID}"
 CONCLUDED = {"group_id": GROUP_ID}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says", "template", "link"),
     [
@@ -139,11 +142,13 @@ def test_a_product_s_id_can_change_nothing_of_the_link() -> None:
 # --- the sender ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
         ("The Corner Shop", "The Corner Shop via jointbuy"),
         ("角の店", "角の店 via jointbuy"),
+        ("jointbuy", "jointbuy"),
         ("Bank\r\nBcc: mallory@evil.example", "Bank Bcc … via jointbuy"),
         ('PayPal <service@paypal.com>, "x"', "PayPal … x via jointbuy"),
         ("service＠paypal．com", "slug-7 via jointbuy"),
@@ -161,6 +166,7 @@ def test_no_name_imitates_an_address(name: str, shown: str) -> None:
     assert sender.display_name.replace(" ", "") == shown.replace(" ", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("email", "replies_to"),
     [
@@ -188,6 +194,7 @@ def test_without_a_known_seller_nobody_is_named() -> None:
     assert message["Reply-To"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page_url", "has_logo"),
     [
@@ -217,6 +224,7 @@ def test_a_logo_is_shown_from_public_pages_only(page_url: str, has_logo: bool) -
 # --- many ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["invitation", "offer-judged-not-better"])
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_full_digest_is_shown_whole(name: str, language: str) -> None:

@@ -232,6 +232,7 @@ def test_nothing_that_people_type_becomes_a_header(
     headers_are_ours(sample, written.content)
 
 
+@pytest.mark.slow
 @examples(3)
 @given(HOSTILE)
 def test_an_address_is_one_mailbox_or_none(email: str) -> None:
@@ -248,6 +249,7 @@ def test_an_address_is_one_mailbox_or_none(email: str) -> None:
     headers_are_ours(sample, written.content)
 
 
+@pytest.mark.slow
 @examples(10)
 @given(st.sampled_from(SAMPLES), ANY, ANY, st.booleans())
 def test_nothing_that_people_type_becomes_a_part(

@@ -22,6 +22,11 @@ msgstr ""
 msgid "Hello {name},"
 msgstr "Guten Tag {name},"
 
+msgid "from {n} unit"
+msgid_plural "from {n} units"
+msgstr[0] "ab {n} Stück"
+msgstr[1] "ab {n} Stück"
+
 msgid "{n} unit"
 msgid_plural "{n} units"
 msgstr[0] "{n} Stück"
@@ -48,6 +53,7 @@ def _german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cache.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_german")
 @pytest.mark.parametrize("name", samples("en"))
 def test_a_letter_in_a_new_language(name: str) -> None:

@@ -426,6 +426,7 @@ class World:
             self.answer(number, "sent")
 
 
+@pytest.mark.slow
 @given(STEPS)
 @example([("notice", 0, "sent"), ("notice", 4, "sent"), ("month", 4, "sent")])
 def test_each_notice_ends_once_and_is_told_at_most_once(steps: list[tuple[str, int, str]]) -> None:

@@ -16,6 +16,7 @@ from domain.references import creditor_reference
 from papers.codes import svg_of
 from schemas.letters import Notice
 from schemas.parts import Product
+from schemas.shops import Shop
 from services.notifier import rows
 from services.notifier.edge.connections import Reply
 from services.notifier.edge.dkim import Signer
@@ -36,7 +37,7 @@ from tests.rules.letter_samples import (
     read,
     samples,
 )
-from tests.rules.paper_samples import ISSUER, payment
+from tests.rules.paper_samples import AT, ISSUER, payment
 from tests.storefront.pages_app import SECRET as PAGE_SECRET
 from tests.storefront.payer_pages import as_toml
 from texts.catalogue import languages
@@ -63,6 +64,7 @@ def said(notice: Notice, **says: Any) -> Notice:
     return notice.model_copy(update={"says": notice.says.model_copy(update=says)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "due"),
     [("en-US", "March 20, 2026"), ("en-GB", "20 March 2026"), ("ja", "2026年3月20日")],
@@ -75,6 +77,23 @@ def test_an_open_invoice_says_by_when_and_where_to_pay(language: str, due: str) 
             assert each in text, each
 
 
+@pytest.mark.parametrize(
+    ("seller", "says"),
+    [("Leaf & Cup", "Corner Shop Ltd issues the invoice for Leaf & Cup."), (ISSUER.name, "")],
+    ids=["another", "the issuer itself"],
+)
+def test_a_letter_names_for_whom_the_invoice_is_issued(seller: str, says: str) -> None:
+    sample = in_euros("en")
+    of = Shop(shop_id="leaf", name=seller, at=AT, version=1)
+    enclosure = enclosure_of(sample, ISSUER)
+    text = parts(
+        read(bytes(letter(sample.notice, sample.person, SENDER, FixedLinks(), of, enclosure)))
+    )["text/plain"]
+    assert says in " ".join(text.split())
+    assert ("issues the invoice" in text) == bool(says)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize(
     ("name", "amount"), [(OPEN, "EUR84.00"), (f"{OPEN[:-4]}in-part", "EUR49.80")]
@@ -95,6 +114,7 @@ def test_picture_and_pdf_have_the_same_code_of_what_is_open(
     assert title in text_of_pdf(pdf.get_content())[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("name", ["payment-done-invoice-covered", "payment-done-credit-favor"])
 def test_where_nothing_is_open_the_paper_comes_without_an_account(name: str, language: str) -> None:
@@ -115,6 +135,7 @@ def test_without_an_issuer_the_letter_says_where_the_invoice_is() -> None:
     assert "attached" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "is_attached"), [(PDF_BYTES_MAX, True), (PDF_BYTES_MAX + 1, False)]
 )
@@ -131,6 +152,7 @@ def test_a_pdf_that_is_too_large_is_left_out_and_the_letter_says_where_it_is(
     assert "DE89 3704" in text
 
 
+@pytest.mark.slow
 def test_a_letter_that_is_sent_again_is_the_same() -> None:
     sample = in_euros("ja")
     once, again = (bytes(sent(sample, enclosure_of(sample, ISSUER))) for _ in range(2))
@@ -151,6 +173,7 @@ def test_a_notice_that_lacks_what_a_paper_says_has_none(what: str, says: dict[st
     assert paper_for(other.notice, other.person, ISSUER, SECRET) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "name"),
     [
@@ -175,6 +198,7 @@ def test_the_file_is_named_after_the_number_in_ascii_on_lines_that_are_not_too_l
     assert max(map(len, raw.split(b"\r\n"))) <= 100
 
 
+@pytest.mark.slow
 def test_a_signature_covers_the_paper(tmp_path: Path) -> None:
     key, dns = dkim_key(tmp_path)
     sample = in_euros("en")
@@ -217,6 +241,7 @@ def asked(notice: Notice, sample: Sample) -> rows.Request:
     return rows.Request((notice,), sample.person, notice.at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_issued", [True, False])
 async def test_the_notifier_encloses_papers_if_it_knows_the_issuer(
     tmp_path: Path, *, is_issued: bool
@@ -237,6 +262,7 @@ async def test_the_notifier_encloses_papers_if_it_knows_the_issuer(
     assert once == twice, "a letter that is tried again has the same paper"
 
 
+@pytest.mark.slow
 async def test_other_letters_have_their_turns_while_a_pdf_is_made(tmp_path: Path) -> None:
     sample = in_euros("en")
     heavy = said(sample.notice, product=Product(name="長い" * 500))

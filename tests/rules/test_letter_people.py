@@ -302,6 +302,7 @@ def test_a_letter_to_an_erased_person_waits_for_a_new_address_and_says_why_it_en
 MANY = 2 * ROWS_PER_CALL + 1
 
 
+@pytest.mark.slow
 def test_many_letters_that_waited_go_out_some_at_a_time() -> None:
     rows = taken(*(notice(number=number) for number in range(MANY)), email=None)
     take(person(), rows)
@@ -311,6 +312,7 @@ def test_many_letters_that_waited_go_out_some_at_a_time() -> None:
     assert not [name for name in rows if name.startswith("waiting/")]
 
 
+@pytest.mark.slow
 def test_many_letters_are_erased_some_at_a_time() -> None:
     rows = taken(*(notice(number=number) for number in range(MANY)))
     take(ERASED, rows)

@@ -14,6 +14,7 @@ def text(name: str, language: str = "en", **says: object) -> str:
     return parts(read(written(sample._replace(notice=notice))))["text/plain"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("name", samples("en"))
 def test_no_letter_has_words_of_the_code(name: str, language: str) -> None:
@@ -22,6 +23,7 @@ def test_no_letter_has_words_of_the_code(name: str, language: str) -> None:
         assert word not in said.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", samples("ja"))
 def test_japanese_has_no_space_between_a_number_and_its_counter(name: str) -> None:
     said = text(name, "ja")
@@ -63,6 +65,7 @@ def test_no_discount_says_why(quantity: int, told: str) -> None:
     assert told in text("favor-given-none", quantity=quantity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["charge", "refund", "release", "invoice", "capture"])
 def test_a_buyer_s_failed_payment_is_not_the_organizer_s(kind: str) -> None:
     """Nor does the button lead to payments of the organizer's own."""
@@ -107,6 +110,7 @@ def test_a_range_in_an_unknown_currency_stays_in_minor_units() -> None:
     assert "give 1 to 1,000,000,000,000 minor units" in text("offer-judged-refused", currency="???")
 
 
+@pytest.mark.slow
 def test_a_letter_says_why_one_gets_it() -> None:
     """Who is invited, or whose address somebody gave, takes part in nothing yet."""
     assert "because you are registered as a seller" in text("invitation")
@@ -121,6 +125,8 @@ def test_a_letter_says_why_one_gets_it() -> None:
         "because you reserved in the auction": ["condition-improved", "contract-failed-applicant"],
         "because you made an offer in the auction": ["offer-judged-shown", "right-intercepted"],
         "because somebody asked for the links": ["links-again"],
+        "because somebody asked to see": ["data-link"],
+        "because you are registered as a seller. It tells": ["seller-standing-good"],
         "because you made offers in these auctions": ["offers-judged"],
     }
     for why, names in of_kinds.items():

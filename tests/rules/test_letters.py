@@ -24,6 +24,7 @@ import services.auction_service.rules.auctions as auction_rules
 import services.order_service.rules.purchases as order_rules
 from domain.calendar_files import sequence
 from domain.mailboxes import AddressError, usable
+from domain.pseudonyms import pseudonym, short_number
 from runtime.links import Links, mark_of_holder
 from schemas.auctions import AuctionOpened, Seller
 from schemas.letters import OPTIONAL_KINDS, SAID, LetterKind, Notice, Says, mailbox_of
@@ -50,6 +51,7 @@ from tests.rules.letter_samples import (
     AUCTION_ID,
     CLOSES_AT,
     GROUP_ID,
+    SECRET,
     SECRETS,
     SENDER,
     FixedLinks,
@@ -141,6 +143,7 @@ def of_every_letter(check: Check) -> Check:
     return check
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "language"),
     [(name, language) for language in languages() for name in samples(language)],
@@ -188,7 +191,7 @@ def text_and_html_tell_every_fact(sent: Sent) -> None:
             row for row in tiles + below if not (sent.is_digest and row[1] == known["product"])
         ]
         assert (known["product"] or "") in text_of(message)
-    assert found or sent.notice.kind == "links-again"
+    assert found or sent.notice.kind in ("links-again", "data-link", "seller-standing")
     for label, value in found:
         assert f"{label}{colon(sent.language)}{value}\n" in text_of(message)
         assert label in page.texts
@@ -198,6 +201,7 @@ def text_and_html_tell_every_fact(sent: Sent) -> None:
     assert any(person.name in text for text in page.texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", samples("en"))
 def test_both_languages_have_the_same_figures(name: str) -> None:
     """The same notice, to readers of both languages who write numbers and times alike."""
@@ -239,6 +243,7 @@ def test_who_intercepted_is_not_said_even_if_a_notice_does() -> None:
     assert not [secret for secret in SECRETS if secret in text_of(read(written(told)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS_OF_LETTERS)
 def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
     name = next(name for name, each in samples("en").items() if each.notice.kind == kind)
@@ -255,6 +260,7 @@ def test_only_optional_letters_can_be_unsubscribed(kind: LetterKind) -> None:
         assert "unsubscribe" not in (text_of(message) + html_of(message)).lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "path"),
     [
@@ -284,6 +290,47 @@ def test_a_letter_to_the_person_of_one_order_leads_to_the_payments_of_that_order
     links = Page.of(html_of(read(written(found._replace(notice=notice))))).links
     path = f"/groups/{GROUP_ID}/payments/token-of-ada-2026-0417"
     assert links[1] == links[2] == f"https://jointbuy.example{path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_other", "can_withdraw"),
+    [
+        ("condition-improved", True, True),
+        ("condition-improved-twice", True, True),
+        ("condition-improved-price", False, False),
+    ],
+)
+def test_better_terms_of_another_seller_say_so_with_the_way_out(
+    name: str, is_other: bool, can_withdraw: bool
+) -> None:
+    """Notices of earlier versions do not say which reservation it is."""
+    text = text_of(parsed(name, "en"))
+    assert ("The seller changes" in text) == is_other
+    assert ("/applications/token-of-application-7" in text) == can_withdraw
+    if name.endswith("twice"):
+        assert "Delivery: " in text
+
+
+def test_our_own_pages_are_no_shop_s_name() -> None:
+    """The source of an order that was made here means nothing to its buyer."""
+    for name in ("order-counted", "order-refused", "order-refused-return"):
+        found = changed(sample(name, "en"), source="storefront")
+        assert "storefront" not in text_of(read(written(found))), name
+
+
+def test_the_letter_of_an_invoice_says_whom_to_ask_to_cancel() -> None:
+    found = sample("payment-done-invoice-open", "en")._replace(
+        of=sample("order-counted-of-shop", "en").of
+    )
+    asks = "To change or cancel your order, ask The Corner Shop: hello@corner-shop.example"
+    assert asks in text_of(read(written(found)))
+
+
+def test_the_letter_that_confirms_says_what_a_reservation_replaces() -> None:
+    assert "replaces your earlier reservation of 2 units" in text_of(
+        parsed("confirm-application-instead", "en")
+    )
+    assert "replaces" not in text_of(parsed("confirm-application", "en"))
 
 
 def test_nobody_is_called_to_outbid_when_the_term_is_over() -> None:
@@ -450,8 +497,8 @@ def test_a_thread_for_each_group_and_auction() -> None:
         for name, each in samples("en").items()
         if name not in ("invitations", "offers-judged")
     }
-    assert set(threads) == {GROUP_ID, AUCTION_ID, "ada"}
-    assert len(set(threads.values())) == 3
+    assert set(threads) == {GROUP_ID, AUCTION_ID, "ada", "data", "millers-oil"}
+    assert len(set(threads.values())) == 5
     for name, each in samples("en").items():
         if name not in ("invitations", "offers-judged"):  # they are about several auctions
             assert parsed(name, "en")["References"] == threads[each.notice.about]
@@ -470,7 +517,7 @@ def test_a_notice_id_of_any_characters_makes_a_message_id() -> None:
         assert re.fullmatch(r"<[0-9a-f]{32}@x\.example>", message_id(odd, "x.example"))
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_LETTERS)
+@pytest.mark.parametrize("kind", (kind for kind in KINDS_OF_LETTERS if SAID[kind]))
 def test_a_notice_that_says_too_little(kind: LetterKind) -> None:
     notice = Notice(
         notice_id="n", kind=kind, recipient_id="a", about="g", at=AT, says=Says(party_id="a")
@@ -486,6 +533,7 @@ def test_a_notice_that_says_too_little(kind: LetterKind) -> None:
 # All spellings are in tests/contracts/test_mailboxes.py.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("email", "address", "header"),
     [
@@ -794,6 +842,7 @@ def test_signed_links_say_what_they_are_for() -> None:
     assert signed.page("groups", GROUP_ID) == f"https://shop.example/groups/{GROUP_ID}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_no_letter_repeats_what_a_stranger_wants_followed(language: str) -> None:
     trick = "Your account is locked, see https://evil.example/x at once"
@@ -817,6 +866,7 @@ def test_no_letter_repeats_what_a_stranger_wants_followed(language: str) -> None
     assert GROUP_ID in unnamed["Subject"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_what_is_sent_is_what_the_standard_library_would_write(language: str) -> None:
     for each in samples(language).values():
@@ -825,6 +875,7 @@ def test_what_is_sent_is_what_the_standard_library_would_write(language: str) ->
         assert parsed.as_bytes() == content
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from("ab \t.=\n€é"), max_size=300) | st.text(max_size=40))
 def test_a_text_s_lines_are_encoded_one_by_one_as_all_at_once(text: str) -> None:
     text = text.replace("\r", "")
@@ -860,6 +911,23 @@ def of(party_id: str, found: Sample) -> Sample:
     return found._replace(notice=found.notice.model_copy(update=update))
 
 
+@pytest.mark.parametrize("name", ["order-counted", "favor-given-by-shop"])
+def test_buyers_by_address_read_their_own_number_in_the_organizer_s_list(name: str) -> None:
+    label = "Your number in the organizer's list"
+    links, found = OwnLinks(), sample(name, "en")
+    told = {
+        who: text_of(read(written(of(who, found), links))) for who in ("m-zoe", "m-yan", "acme:zoe")
+    }
+    assert label not in told["acme:zoe"]
+    numbers = {}
+    for who in ("m-zoe", "m-yan"):
+        number = numbers[who] = short_number(pseudonym(SECRET, GROUP_ID, who))
+        assert number
+        assert f"{label}: {number}" in told[who]
+    assert len(set(numbers.values())) == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_letters_that_differ_in_the_party_share_a_form(language: str) -> None:
     """They are written once, so that thousands of them take little time."""
@@ -873,6 +941,7 @@ def test_letters_that_differ_in_the_party_share_a_form(language: str) -> None:
         assert _form.cache_info().misses == misses + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_letters_that_share_a_form_are_what_they_were_alone(language: str) -> None:
     for found in samples(language).values():

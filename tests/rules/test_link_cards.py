@@ -110,6 +110,7 @@ CARDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARDS)
 def test_a_card_is_a_small_picture_of_the_size_that_other_sites_ask_for(name: str) -> None:
     png = png_of(CARDS[name], latin())
@@ -118,6 +119,7 @@ def test_a_card_is_a_small_picture_of_the_size_that_other_sites_ask_for(name: st
     assert png_of(CARDS[name], latin()) == png
 
 
+@pytest.mark.slow
 def test_the_bar_is_as_long_as_the_count() -> None:
     def green(count: int) -> int:
         """Pixels of a line through the bar in the colour of the count."""
@@ -138,6 +140,7 @@ def test_another_card_has_another_tag() -> None:
 # --- the queue -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_only_so_many_cards_wait() -> None:
     painter = Painter()
     asked = [asyncio.ensure_future(painter.png(CARD)) for _ in range(INSIDE_MAX)]
@@ -188,7 +191,7 @@ def visit(language: str = "en") -> Visit:
         (
             "en",
             {"unit_price": None, "quantity": 12, "missing": 0},
-            "12 of 10 ordered. The goal is reached. 8 more units bring: 20% off. Open until",
+            "12 ordered (goal 10). The goal is reached. 8 more units bring: 20% off. Open until",
         ),
         (
             "en",

@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.groups import REQUEST_OUTCOMES, IdIssued, RequestRefused
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.parts import Message
-from schemas.topic import Topic
+from schemas.topic import PARTITIONS, Topic
 from services.storefront.live.event_stream import EventStream, Places
 from services.storefront.live.feeds import PING, Event, Feed, Newest, Place, Subject, Subscription
 from services.storefront.live.hub import Hub
@@ -72,12 +72,12 @@ class Live(Hub):
 
     def __init__(self, database: Database) -> None:
         super().__init__(Settings(), database, BrokerWatch(Settings(), {}))
-        self.partitioner = Partitioner(PURCHASES.partitions)
+        self.partitioner = Partitioner(PARTITIONS)
         self.offset = 100
 
     async def start(self) -> None:
         self._tasks = [asyncio.create_task(each) for each in (self._fan_out(), self._tick())]
-        for number in range(PURCHASES.partitions):
+        for number in range(PARTITIONS):
             self._begin((PURCHASES.name, number), 100, False)
 
     def log(self, message: Message, topic: Topic = PURCHASES, **fields: Any) -> None:
@@ -240,7 +240,7 @@ async def test_the_database_is_asked_once_for_many_that_it_does_not_know(
     assert database.asked == 1
     assert told(stream) == [1]
     # And once more while it catches up, not once for each of them.
-    database.at = {(PURCHASES.name, number): 50 for number in range(PURCHASES.partitions)}
+    database.at = {(PURCHASES.name, number): 50 for number in range(PARTITIONS)}
     await hub._look_again()
     assert database.asked == 2
 

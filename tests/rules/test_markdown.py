@@ -71,6 +71,7 @@ def test_no_text_makes_a_tag_that_is_not_meant(text: str, links: bool) -> None:
         assert "<a" not in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["[", "*a", "> ", "- ", "`", "[a](", "![", "*_", "\n- a", "<", "&"]
 )

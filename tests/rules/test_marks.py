@@ -99,6 +99,7 @@ IMPORTS: list[tuple[str, list[bytes], int, int]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "files", "counted", "left"), IMPORTS, ids=[each[0] for each in IMPORTS]
 )
@@ -160,6 +161,7 @@ def files_of(of: Told, money: list[tuple[int, str]]) -> list[bytes]:
     return made
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(money=came, statements=st.lists(told, min_size=1, max_size=4), order=st.randoms())
 def test_whatever_is_imported_nothing_counts_twice_and_nothing_is_lost(

@@ -217,6 +217,7 @@ PEOPLE = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     listed=PEOPLE,
     separator=st.sampled_from(",;\t"),

@@ -231,6 +231,7 @@ def test_only_a_letter_that_would_mislead_is_too_late(
         ("order-waits", {"closes_at": T + MINUTE}, T - DAY, False),
         ("links-again", {}, T - DAY, True),
         ("links-again", {}, T - DAY + MINUTE, False),
+        ("data-link", {}, T - DAY, True),
         ("group-message", {"closes_at": T - MINUTE}, T - 9 * DAY, False),
     ],
 )

@@ -38,6 +38,7 @@ def public(name: str, folder: Path) -> FastAPI:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["storefront", "shop_bridge", "payment_service"])
 async def test_strangers_find_none_of_it(name: str, tmp_path: Path) -> None:
     transport = httpx.ASGITransport(public(name, tmp_path), raise_app_exceptions=False)

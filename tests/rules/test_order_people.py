@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.people import name_mark
 from runtime.rows import MemoryRows
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice
@@ -330,6 +331,53 @@ def test_a_row_has_the_list_s_person_and_mark_of_the_name(
     assert (row.person_id, row.name_mark) == (person_id, mark)
 
 
+LINK = {"person_id": "m-1", "member_email": ANN}
+NAMED: list[tuple[str, list[Message | Event], str | None]] = [
+    ("as the order says", [paid("a", "ann", member_name="Ann", **LINK)], "Ann"),
+    ("once its money came", [placed("a", "ann", member_name="Ann", **LINK), paid("a", "ann")],
+     "Ann"),
+    ("by the message that brings the address",
+     [placed("a", "ann"), paid("a", "ann", member_name="Ann", **LINK)], "Ann"),
+    ("once it is confirmed",
+     [by_link("a", "ann", member_name="Ann", **LINK), confirmed("a"), paid("a", "ann")], "Ann"),
+    ("a confirmation that came first",
+     [confirmed("a"), by_link("a", "ann", member_name="Ann", **LINK), paid("a", "ann")], "Ann"),
+    ("no name before the confirmation",
+     [paid("b", "ann", **LINK), by_link("a", "ann", member_name="Ann", **LINK)], None),
+    ("of a repeat, the first name",
+     [paid("a", "ann", member_name="Ann", **LINK), paid("a", "ann", member_name="Bob", **LINK)],
+     "Ann"),
+    ("of two orders the latest name",
+     [paid("a", "ann", member_name="Bob", **LINK), paid("b", "ann", member_name="Ann", **LINK)],
+     "Ann"),
+    ("an order without a name leaves it",
+     [paid("a", "ann", member_name="Ann", **LINK), paid("b", "ann", **LINK)], "Ann"),
+    ("another person's order leaves it",
+     [paid("a", "ann", member_name="Ann", **LINK),
+      paid("b", "ann", member_name="Bob", person_id="m-2", member_email=BOB)], "Ann"),
+    ("no name without an address", [paid("a", "ann", person_id="m-1", member_name="Ann")], None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "name"), [row[1:] for row in NAMED], ids=[row[0] for row in NAMED]
+)
+def test_a_row_has_the_mark_of_the_name_that_orders_gave(
+    events: list[Message | Event], name: str | None
+) -> None:
+    terms = group()
+    row = play(terms, *events).members["ann"]
+    assert row.person_id == "m-1"
+    assert row.name_mark == (name and name_mark(terms.request_id, name))
+
+
+def test_a_name_of_an_order_goes_to_people_alone() -> None:
+    played = play(group(), paid("a", "ann", member_name="Ann", **LINK))
+    assert [each.name for each in played.people] == ["Ann"]
+    others = [each for each in played.sent if not isinstance(each, Person)]
+    assert "Ann" not in "".join(each.model_dump_json() for each in others)
+
+
 def test_a_return_is_refused_to_the_person_of_the_orders() -> None:
     played = play(group(), paid("a", "ann", person_id="m-1"), returned("r", "ann", 2))
     assert recipients(played) == [("m-1", "ann")] * 2
@@ -360,6 +408,7 @@ def orders(draw: st.DrawFn) -> OrderPlaced | OrderPaid:
     return OrderPlaced(**fields, unconfirmed=draw(st.booleans()))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([BOUND, LISTED, BY_GROUP]), st.lists(orders(), max_size=10), st.integers(0, 10)

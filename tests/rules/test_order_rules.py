@@ -27,12 +27,14 @@ from schemas.orders import (
     PurchaseState,
 )
 from schemas.parts import (
+    FavorTerms,
     Member,
     MemberPayment,
     Message,
     PaymentCause,
     PaymentTerms,
     Product,
+    Tier,
     TimePassed,
 )
 from schemas.payments import Payment
@@ -909,6 +911,7 @@ def test_a_duplicate_sends_nothing() -> None:
     assert dict(twice.rows) == dict(once.rows)
 
 
+@pytest.mark.slow
 def test_rows_shrink_to_a_marker() -> None:
     """Ninety days after its end nothing is left of a group but how it ended."""
     orders = [paid(f"o{n}", f"m{n % 30}", ordered_at=OPENS + n * INSTANT) for n in range(250)]
@@ -931,6 +934,7 @@ def test_most_members_need_three_rows() -> None:
     assert [row.order for _, row in played.rows.scan("latest/")] == ["order/shop/a", "order/shop/b"]
 
 
+@pytest.mark.slow
 def test_waiting_is_drained_in_chunks() -> None:
     """No call of a rule handles more than a chunk."""
     played = play(*[paid(str(n), "ann") for n in range(purchases.ROWS_PER_CALL + 1)])
@@ -1235,6 +1239,7 @@ OF_ORDERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OF_ORDERS, ids=lambda case: case.promise.replace(" ", "-"))
 def test_letters_of_orders(case: Told) -> None:
     """Who has an address is told once of each order that counts or is refused."""
@@ -1468,6 +1473,7 @@ def test_reminders(case: Told) -> None:
     assert "due/remind" not in played.rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listed", [1, 499, 500, 501, 1_000, 1_250])
 def test_reminders_go_in_chunks(listed: int) -> None:
     """No call sees more than its rows, and each member gets one; others' records wait meanwhile."""
@@ -1683,3 +1689,28 @@ def test_returns_never_take_more_than_there_is(
     assert totals(at_once) == totals(once)
     assert at_once.state == once.state
     assert dict(at_once.rows) == dict(once.rows)
+
+
+# --- what the letter of an order says of the discount --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("if_incomplete", "quantity", "says"),
+    [
+        ("as-reached", 1, (None, 5)),
+        ("as-reached", 2, (5, 10)),
+        ("as-reached", 4, (10, None)),
+        ("none", 1, (None, 5)),
+        ("none", 2, (None, None)),
+        ("none", 3, (5, 10)),
+    ],
+)
+def test_the_letter_of_an_order_says_what_the_group_has_earned(
+    if_incomplete: str, quantity: int, says: tuple[int | None, int | None]
+) -> None:
+    """The goal is 3; 5 % begin at 2, and 10 % at 4. Some earn none before the goal."""
+    tiers = (Tier(from_quantity=4, percent_off=10), Tier(from_quantity=2, percent_off=5))
+    terms = group(favor=FavorTerms(tiers=tiers), if_incomplete=if_incomplete)
+    (letter,) = play(terms, paid("a", "ann", quantity, member_email=ANN)).letters
+    told = (letter.says.tier, letter.says.next_tier)
+    assert tuple(each and each.percent_off for each in told) == says

@@ -270,6 +270,7 @@ BACK_BY_SOURCE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", [*BY_SOURCE, *BACK_BY_SOURCE], ids=lambda case: case.promise.replace(" ", "-")
 )
@@ -352,6 +353,7 @@ def source_of(message: Message) -> str:
     return message.cause.source or "" if isinstance(message, Payment) else message.source  # type: ignore[attr-defined,no-any-return]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(feeds(), st.sampled_from(["shop", "card"]), st.integers(0, 14))
 def test_feeds_of_other_sources_change_nothing_but_refusals(

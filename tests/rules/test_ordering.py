@@ -7,12 +7,13 @@ from typing import Any, cast
 
 import pytest
 
+from domain.people import name_mark
 from runtime.links import Links
 from schemas.api.orders import OrderGiven
 from schemas.api.parts import PersonGiven
 from schemas.groups import GroupPurchase
-from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused, PurchaseState
-from schemas.parts import Member, MemberPayment, Message, PaymentTerms, Product
+from schemas.orders import OrderConfirmed, OrderPlaced, OrderRefused, PurchaseRow, PurchaseState
+from schemas.parts import Member, MemberPayment, Message, PaymentTerms, Period, Product
 from schemas.people import Person
 from services.storefront.access.callers import Access, Actor
 from services.storefront.access.rates import Count
@@ -50,6 +51,14 @@ def state(quantity: int, status: Any = "open") -> PurchaseState:
     )  # fmt: skip
 
 
+def row_of(member_id: str, person_id: str, name_mark: str) -> PurchaseRow:
+    return PurchaseRow(
+        group_id="G", request_id="R", member_id=member_id, version=1, quantity=1, value=100,
+        period=Period(opens_at=NOW, closes_at=NOW), orders=1, person_id=person_id,
+        name_mark=name_mark,
+    )  # fmt: skip
+
+
 class Shop:
     """Commands over facts that are given, with all that is sent and all letters counted."""
 
@@ -61,8 +70,10 @@ class Shop:
         pages = PageSettings(link_secret="a secret of the tests", answer_seconds=0, **settings)
         access = Access(pages, Links("a secret of the tests"), cast("Any", None), cast("Any", None))
         means: Any = self
-        commands = commands_of(pages, means, means, means, access, means)
+        commands = commands_of(pages, means, means, means, access, means, means)
         self.commands, self.ids = commands.orders, commands.ids
+        self.confirmed: list[str] = []
+        self.commands._reservations = means
 
     async def fact(self, topic: str, key: str) -> Message | None:
         return self.facts.get(key)
@@ -73,6 +84,9 @@ class Shop:
             for each in person_ids
             if each and isinstance(fact := self.facts.get(each), Person)
         }
+
+    async def order_confirmed(self, order_key: str) -> None:
+        self.confirmed.append(order_key)
 
     async def send(self, topic: Any, *messages: Message) -> None:
         self.sent += messages
@@ -124,6 +138,29 @@ def test_every_order_by_a_link_is_sent_as_unconfirmed(
     assert sent.person_id == (shop.ids.person_of(EMAIL) if sent_on else None)
 
 
+def test_an_order_by_a_link_has_the_typed_name_and_else_the_one_given_before_in_the_group() -> None:
+    shop = Shop(group(payment=PaymentTerms(scope="member", method="invoice")))
+    member, person_id = shop.ids.of_address(EMAIL), shop.ids.person_of(EMAIL)
+    terms = shop.facts["G"]
+    assert isinstance(terms, GroupPurchase)
+
+    def named(typed: str | None) -> str | None:
+        given = OrderGiven(quantity=1, member=PersonGiven(email=EMAIL, name=typed))
+        asyncio.run(shop.commands.place(ANYBODY, "G", given, "once"))
+        sent = shop.sent[-1]
+        assert isinstance(sent, OrderPlaced)
+        return sent.member_name
+
+    shop.facts[person_id] = Person(person_id=person_id, email=EMAIL, name="Zoe", seen_at=NOW)
+    assert (named("Ann"), named("evil.example"), named(None)) == ("Ann", None, None)
+    mark = name_mark(terms.request_id, "Zoe")
+    shop.facts[f"G/member/{member}"] = row_of(member, person_id, mark)
+    assert named(None) == "Zoe"
+    # Somebody else's name, given elsewhere.
+    shop.facts[f"G/member/{member}"] = row_of(member, person_id, name_mark("r-2", "Zoe"))
+    assert named(None) is None
+
+
 @pytest.mark.parametrize("scope", ["member", "group"])
 def test_a_trusted_front_end_confirms_before_it_orders(scope: Any) -> None:
     payment = PaymentTerms(scope=scope, method="invoice")
@@ -159,6 +196,7 @@ def test_who_has_no_address_here_is_asked_for_one(
         assert not shop.sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trust", ["yes", "no"])
 @pytest.mark.parametrize(
     ("facts", "stops", "most"),
@@ -197,6 +235,7 @@ def test_a_link_confirms_and_again(method: Any) -> None:
         assert shop.confirm(datetime.now(UTC) + timedelta(seconds=30)).state == "recorded"
     assert [type(each) for each in shop.sent] == [OrderConfirmed] * 2
     assert {each.event_id for each in shop.sent} == {"G/storefront/w-1"}
+    assert set(shop.confirmed) == {"G/storefront/w-1"}, "the link's page says so from now on"
 
 
 @pytest.mark.parametrize(
@@ -221,3 +260,4 @@ def test_what_is_void_or_refused_is_not_confirmed(
     with pytest.raises(refusal):
         shop.confirm(datetime.now(UTC) + left)
     assert not shop.sent
+    assert not shop.confirmed

@@ -97,6 +97,7 @@ class Literals(HTMLParser):
         self.found.append(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_templates_have_no_literal_and_no_style_or_script_of_their_own(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
@@ -138,11 +139,11 @@ def test_times_say_their_zone() -> None:
 @pytest.mark.parametrize(
     ("span", "english", "japanese"),
     [
-        (timedelta(days=2, hours=4, minutes=9), "2 days 4 hours", "2 日 4 時間"),
-        (timedelta(days=1, minutes=9), "1 day", "1 日"),
-        (timedelta(minutes=61), "1 hour 1 minute", "1 時間 1 分"),
-        (timedelta(seconds=59.9), "59 seconds", "59 秒"),
-        (timedelta(seconds=-5), "0 seconds", "0 秒"),
+        (timedelta(days=2, hours=4, minutes=9), "2 days 4 hours", "2日4時間"),
+        (timedelta(days=1, minutes=9), "1 day", "1日"),
+        (timedelta(minutes=61), "1 hour 1 minute", "1時間1分"),
+        (timedelta(seconds=59.9), "59 seconds", "59秒"),
+        (timedelta(seconds=-5), "0 seconds", "0秒"),
     ],
 )
 def test_time_left_names_the_two_largest_units(
@@ -186,6 +187,7 @@ ODD_NUMBERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
 def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
     for currency in ("EUR", "JPY", "KWD", "", "\x00"):
@@ -193,6 +195,7 @@ def test_amounts_that_are_none_are_told_apart(typed: str) -> None:
             formats.amount_of(typed, currency, "en")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed", [each for each in ODD_NUMBERS if each], ids=lambda t: ascii(t)[:24]
 )
@@ -216,6 +219,7 @@ def test_a_percentage_is_read_as_people_type_it(typed: str, locale: str, percent
     assert formats.percent_of(typed, locale) == percent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed",
     [*(each for each in ODD_NUMBERS if each), *("nan", "sNaN", "inf", "1e9", "-5", "%", "9" * 400)],
@@ -226,6 +230,7 @@ def test_percentages_that_are_none_are_told_apart(typed: str) -> None:
         formats.percent_of(typed, "en")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ODD_NUMBERS, ids=lambda typed: ascii(typed)[:24])
 def test_a_form_says_at_its_field_what_is_wrong_with_a_number(typed: str) -> None:
     here = visit()
@@ -481,6 +486,7 @@ def sharing_of(here: Visit, shared: SharedView) -> Sharing:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_what_people_typed_is_text_and_nothing_else(language: str) -> None:
     name = "<script>alert(1)</script>\"'&{n}\u202e" + "長" * 980
@@ -532,6 +538,7 @@ FOUND = DefinitionSummary(
 NOTHING, SOME, FURTHER_ON = Listed([], None), Listed([FOUND], None), Listed([], "a-cursor")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("groups", "definitions", "sections", "says"),
     [
@@ -566,10 +573,16 @@ def test_a_search_shows_the_lists_that_have_something_and_says_once_that_none_ha
         "home.html",
         here,
         words="tea",
+        searched_id=None,
+        is_crossed=False,
+        shop_names={},
+        prices={},
+        discounts={},
         sort="ending",
         asked=dict.fromkeys(("only", "category", "tag", "shop", "price_min", "price_max"), "")
         | {"currency": "", "q": "tea", "sort": ""},
         is_narrowed=True,
+        applied=[],
         form=Form(here),
         choices=HomeChoices((), (), (), ()),
         currency="",

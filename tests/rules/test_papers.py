@@ -30,6 +30,7 @@ from texts.catalogue import languages
 BOTH = pytest.mark.parametrize("language", languages())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(papers()))
 def test_a_paper_says_what_its_golden_file_says(name: str) -> None:
     assert papers()[name]() == (PAPERS / name).read_text(encoding="utf-8"), (
@@ -80,6 +81,7 @@ CODES: list[tuple[str, str, str | None]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "language", "amount"), CODES)
 def test_the_code_on_page_and_pdf_is_of_what_is_still_open(
     name: str, language: str, amount: str | None
@@ -265,6 +267,7 @@ def heavy() -> Paper:
     )
 
 
+@pytest.mark.slow
 async def test_others_have_their_turns_while_a_pdf_is_made() -> None:
     printer, turns = Printer(), 0
     making = asyncio.ensure_future(printer.document(heavy(), "pdf"))
@@ -276,6 +279,7 @@ async def test_others_have_their_turns_while_a_pdf_is_made() -> None:
     printer.close()
 
 
+@pytest.mark.slow
 async def test_only_so_many_pdfs_wait_and_who_left_gives_the_place_back() -> None:
     printer, of = Printer(), heavy()
     asked = [asyncio.ensure_future(printer.document(of, "pdf")) for _ in range(INSIDE_MAX)]

@@ -429,6 +429,7 @@ def explore(start: State, states_max: int) -> int:
     return depth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", STARTS)
 def test_whatever_few_things_happen_it_ends_well(start: str) -> None:
     explore(STARTS[start], 600)
@@ -440,6 +441,7 @@ def test_whatever_some_things_happen_it_ends_well(start: str) -> None:
     assert explore(STARTS[start], 20_000) >= 7
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(st.sampled_from(list(STARTS)), st.integers(0, 2**32))
 def test_whatever_many_things_happen_it_ends_well(start: str, seed: int) -> None:

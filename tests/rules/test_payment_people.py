@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.people import name_mark
 from runtime.rows import MemoryRows
 from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.letters import Notice
@@ -140,6 +141,25 @@ def test_rows_from_before_payments_named_the_product_are_read() -> None:
     (letter,) = PROCESSOR.on[type(message)](message, rows, T)
     assert isinstance(letter, Notice)
     assert letter.says.product is None
+
+
+@pytest.mark.parametrize(
+    ("orders", "name"),
+    [
+        ([order("a", member_email=ANN, member_name="Ann")], "Ann"),
+        ([order("a", member_email=ANN)], None),
+        ([order("a", member_email=ANN, member_name="Ann"), order("b", member_email=ANN)], "Ann"),
+        ([order("a", member_email=ANN, member_name="Ann"),
+          order("b", member_email=BOB, source="fair", member_name="Bob")], "Ann"),
+    ],
+    ids=["as the order says", "none", "as an earlier order says", "not another person's"],
+)  # fmt: skip
+def test_an_invoice_has_the_mark_of_the_name_that_the_order_gave(
+    orders: list[Message], name: str | None
+) -> None:
+    billed = [each.says.billed for each in letters_of([BY_INVOICE, *orders])][-1]
+    assert billed
+    assert billed.name_mark == (name and name_mark(BY_INVOICE.request_id, name))
 
 
 # --- what a letter's link shows ------------------------------------------------------------------

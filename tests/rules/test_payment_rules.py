@@ -115,6 +115,7 @@ def test_a_group_pays_one_sum_at_its_close() -> None:
     assert payment.member_id is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["member", "group"])
 @pytest.mark.parametrize("method", ["card", "invoice", "shop"])
 @pytest.mark.parametrize("days", [3, 20])
@@ -300,6 +301,7 @@ def test_a_late_order_pays_its_price_less_its_favor(method: str) -> None:
     assert [each.version for each in it.settled()] == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [3, 20])
 @pytest.mark.parametrize("method", ["card", "invoice", "shop"])
 def test_goods_that_come_back_are_refunded_less_what_was_given(method: str, days: float) -> None:
@@ -561,6 +563,7 @@ def test_an_invoice_says_what_it_bills_and_since_when_and_what_came_for_it() -> 
     assert invoice.begun_at == it.now
     told = [each for each in it.payments.sent if isinstance(each, Notice)]
     assert [(each.kind, each.says.payment_kind) for each in told] == [("payment-done", "invoice")]
+    assert told[0].says.closes_at == it.terms.closes_at, "after which a credit note may come"
     it.come_to_rest()
     paid, credit, _ = it.latest().values()
     assert (paid.quantity, paid.value, paid.favor, paid.begun_at) == (

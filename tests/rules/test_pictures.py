@@ -36,6 +36,7 @@ def opened(data: bytes) -> Image.Image:
 WIDE = Image.linear_gradient("L").resize((400, 200))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_every_format_becomes_the_same_kind_of_picture(form: str) -> None:
     found = encoded(file_of(WIDE.convert("RGB"), form))
@@ -44,6 +45,7 @@ def test_every_format_becomes_the_same_kind_of_picture(form: str) -> None:
     assert (opened(found.data).format, opened(found.data).size) == ("WEBP", (400, 200))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_every_mode_of_colours_can_be_read(mode: str) -> None:
     form = "JPEG" if mode == "CMYK" else "PNG"
@@ -95,6 +97,7 @@ def test_colours_of_another_profile_become_those_of_screens() -> None:
         assert encoded(file_of(picture, "PNG", icc_profile=profile)).width == plain.width
 
 
+@pytest.mark.slow
 def test_a_large_picture_becomes_small() -> None:
     noise = Image.effect_noise((3_000, 2_000), 120)
     found = encoded(file_of(noise, "JPEG", quality=95))
@@ -166,6 +169,7 @@ def test_an_unusual_jpeg_is_a_picture_too(file: bytes) -> None:
     assert encoded(file).width == 400
 
 
+@pytest.mark.slow
 def test_a_jpeg_may_have_more_pixels_as_it_is_decoded_smaller() -> None:
     found = encoded(file_of(Image.new("L", (8_000, 6_000)), "JPEG"))
     assert (found.width, found.height) == (1_600, 1_200)
@@ -174,6 +178,7 @@ def test_a_jpeg_may_have_more_pixels_as_it_is_decoded_smaller() -> None:
 FILES = [file_of(WIDE, each) for each in ("JPEG", "PNG", "WEBP", "GIF")]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(FILES), st.integers(0, 10**6), st.binary(min_size=1, max_size=8))
 def test_a_damaged_file_is_a_picture_or_refused(file: bytes, place: int, damage: bytes) -> None:

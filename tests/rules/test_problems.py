@@ -35,6 +35,7 @@ def named(shape: Any, body: Any) -> dict[str, str]:
     return {each.field: each.problem for each in raised.value.problems}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "fields"),
     [

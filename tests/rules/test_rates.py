@@ -49,6 +49,7 @@ async def allowed(rates: Rates, what: What, who: str, most: int = 10_000) -> int
 # --- the storage ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_counts_are_exact_while_there_is_room() -> None:
     storage = BoundedStorage(clock=Clock())
     for number in range(2_000):
@@ -179,6 +180,7 @@ async def test_clients_keys_and_kinds_are_counted_apart() -> None:
     assert await allowed(made, "writes", "192.0.2.1") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "more"),
     [
@@ -229,6 +231,7 @@ def test_an_address_that_is_no_redis_is_refused_at_the_start(url: str) -> None:
         Rates(PageSettings(rates_url=url))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 async def test_without_its_redis_a_process_counts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redis", reason="pip install jointbuy[redis]")
     tried = 0

@@ -45,6 +45,7 @@ from schemas.people import Person
 from schemas.topic import RECORD_BYTES_MAX
 from services.request_service import rows
 from services.request_service.processor import DESK, REGISTRAR
+from services.request_service.rules.letters import to_named
 from services.storefront.commands.groups import MEMBERS_PER_PART, PART_BYTES_MAX
 
 T = datetime(2024, 3, 1, tzinfo=UTC)
@@ -806,6 +807,7 @@ NAMED: list[tuple[str, dict[str, Any], list[tuple[str, ...]]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_parts", [False, True], ids=["at-once", "in-parts"])
 @pytest.mark.parametrize(("terms", "wanted"), [row[1:] for row in NAMED],
                          ids=[row[0].replace(" ", "-") for row in NAMED])  # fmt: skip
@@ -882,6 +884,7 @@ def test_terms_hold_a_mark_of_each_name_and_no_name(
     assert [each.name_mark for each in (purchase.organizer, *members)] == [wanted, wanted]
 
 
+@pytest.mark.slow
 def test_the_longest_part_of_members_is_a_record_with_its_marks() -> None:
     """No character takes more than four bytes, and each member is named twice in the fact."""
     long_id = "\N{PEAR}" * 60
@@ -1294,3 +1297,28 @@ def test_rows_declared_are_the_rows_there_are() -> None:
     """A dataclass that no table holds, or is missing from them, would break the worker."""
     kinds = {kind for kind in vars(rows).values() if hasattr(kind, "__dataclass_fields__")}
     assert kinds == {*DESK.rows.values(), *REGISTRAR.rows.values()}
+
+
+@pytest.mark.parametrize(
+    ("terms", "is_here"),
+    [
+        ({"payment": {"method": "invoice"}}, True),
+        ({"payment": {"scope": "group", "method": "shop"}}, True),
+        ({"payment": {"method": "shop"}}, None),
+        ({"payment": {"method": "invoice"}, "sources": ("leaf",)}, None),
+        ({"payment": {"method": "invoice"}, "members": (Member(id="ann"),)}, None),
+    ],
+)
+def test_the_organizer_s_letter_has_the_link_to_order_where_anybody_orders_by_it(
+    terms: dict[str, Any], is_here: bool | None
+) -> None:
+    group = GroupPurchase.model_validate(
+        {
+            **{"group_id": ID, "request_id": "r", "version": 1, "requested_at": T},
+            **{"issued_at": T, "organizer": Party(id="olga", person_id="olga")},
+            **{"product": Product(name="tea"), "number_of_products": 10},
+            **{"opens_at": T, "closes_at": T + DAY, **terms},
+        }
+    )
+    letter, *_ = to_named(group, T)
+    assert letter.says.is_order_here == is_here

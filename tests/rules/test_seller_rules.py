@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.rows import MemoryRows
 from schemas.auctions import (
+    AUTOMATIC,
     Seller,
     SellerApproved,
     SellerDescribed,
@@ -20,6 +21,7 @@ from schemas.auctions import (
     SellerSuspended,
     Standing,
 )
+from schemas.letters import Notice
 from schemas.parts import Business, Message
 from schemas.people import Person
 from services.auction_service.processor import DESK
@@ -62,13 +64,27 @@ def play(messages: Sequence[Message], rows: WatchedRows | None = None) -> list[S
     for message in messages:
         is_new = isinstance(message, SellerRegistered) and "seller" not in rows
         sent = DESK.on[type(message)](message, rows, T)
-        assert [type(each) for each in sent] == [Person] * is_new, "the fact says all else"
+        told = [each for each in sent if not isinstance(each, Notice)]
+        assert [type(each) for each in told] == [Person] * is_new, "the fact says all else"
         for name in rows.changed:
             fact = DESK.facts[name](name, rows)
             assert isinstance(fact, Seller)
             facts.append(fact)
         rows.changed.clear()
     return facts
+
+
+def letters(messages: Sequence[Message]) -> list[tuple[str, Standing | None]]:
+    """Whom the letters go to, and the standing that each tells, one for each id."""
+    rows = WatchedRows()
+    found: dict[str, Notice] = {}
+    for message in messages:
+        for each in DESK.on[type(message)](message, rows, T):
+            if isinstance(each, Notice):
+                assert each.kind == "seller-standing"
+                assert each.notice_id not in found, "told twice"
+                found[each.notice_id] = each
+    return [(each.recipient_id, each.says.standing) for each in found.values()]
 
 
 def registered(hours: float = 0, **more: Any) -> SellerRegistered:
@@ -172,6 +188,7 @@ STANDINGS: list[tuple[str, list[Message], History]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("acts", "expected"),
     [pytest.param(acts, expected, id=promise) for promise, acts, expected in STANDINGS],
@@ -436,3 +453,36 @@ def test_any_order_and_any_repeats_come_to_the_same_seller(
         assert standing_at(seller, T + hours * HOUR) == standing_of(feed[0], hours)
     changes = [standing for _, standing in history(seller)]
     assert all(one != other for one, other in itertools.pairwise(changes))
+
+
+GOOD, SUSPENDED = ("seller:sue", "good"), ("seller:sue", "suspended")
+# What came, in that order, and the letters about it.
+TOLD: list[tuple[str, list[Message], list[tuple[str, str]]]] = [
+    ("nothing but a registration", [registered()], []),
+    ("an approval", [registered(), approved(1)], [GOOD]),
+    ("an approval twice", [registered(), approved(1), approved(1)], [GOOD]),
+    ("an approval again later", [registered(), approved(1), approved(2)], [GOOD]),
+    (
+        "one that the registration made",
+        [registered(), SellerApproved(seller_id="sue", at=T, reason=AUTOMATIC)],
+        [],
+    ),
+    ("one before the registration came", [approved(1), registered()], []),
+    (
+        "a suspension and its end",
+        [registered(), approved(1), suspended(2), reinstated(3)],
+        [GOOD, SUSPENDED, GOOD],
+    ),
+    ("a suspension that came late", [registered(), approved(1), reinstated(3), suspended(2)],
+     [GOOD]),
+    ("an approval of somebody suspended", [registered(), suspended(1), approved(2)], [SUSPENDED]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"), [each[1:] for each in TOLD], ids=[e[0] for e in TOLD]
+)
+def test_a_seller_is_told_of_each_change_of_standing_once(
+    messages: list[Message], told: list[tuple[str, str]]
+) -> None:
+    assert letters(messages) == told

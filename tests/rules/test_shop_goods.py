@@ -440,6 +440,7 @@ PARTS: list[tuple[str, list[Json], int]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("told", "units"), [pytest.param(told, units, id=name) for name, told, units in PARTS]
 )

@@ -534,6 +534,7 @@ STORIES: list[tuple[str, list[tuple[tuple[str, Json], list[str]]], tuple[int, in
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("story", "stands"), [pytest.param(story, stands, id=name) for name, story, stands in STORIES]
 )
@@ -557,6 +558,7 @@ def test_a_repeated_delivery_of_one_second_does_not_bring_back_what_was() -> Non
     assert bridge.shopify("orders/paid", "first", **shopify_order(updated_at=CREATED)) == []
 
 
+@pytest.mark.slow
 def test_whatever_order_webhooks_come_in_the_same_counts() -> None:
     """Created, paid, raised by an edit, refunded in part; every order of arrival of the five."""
     raised = [shopify_line(quantity=3)]
@@ -738,6 +740,7 @@ WOO_STORIES: list[tuple[str, list[tuple[Json, list[str]]], tuple[int, int]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("story", "stands"),
     [pytest.param(story, stands, id=name) for name, story, stands in WOO_STORIES],

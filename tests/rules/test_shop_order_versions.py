@@ -102,6 +102,7 @@ PAIRS: list[tuple[str, tuple[Message, ...], tuple[Message, ...], int]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("earlier", "later", "stands"), [row[1:] for row in PAIRS], ids=[row[0] for row in PAIRS]
 )
@@ -180,6 +181,7 @@ def named(told: dict[str, Any]) -> ShopOrderSeen:
     return ShopOrderSeen(**told | whose | {"lines": lines, "ordered_at": AT - timedelta(hours=1)})
 
 
+@pytest.mark.slow
 @given(st.lists(words(), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_what_stands_does_not_depend_on_the_order_of_arrival(
     said: list[Message], random: Any

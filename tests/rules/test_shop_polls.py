@@ -81,6 +81,7 @@ async def test_what_lies_in_the_trash_is_looked_for_too(polled: Polled) -> None:
     assert await polled.once() == ["kiosk:1"]
 
 
+@pytest.mark.slow
 async def test_a_thousand_orders_some_of_one_second(polled: Polled) -> None:
     """Pages that end within a second of 250 orders leave none of them out."""
     for number in range(1_000):
@@ -88,6 +89,7 @@ async def test_a_thousand_orders_some_of_one_second(polled: Polled) -> None:
     assert sorted(await polled.once()) == sorted(f"kiosk:{n + 1}" for n in range(1_000))
 
 
+@pytest.mark.slow
 async def test_orders_that_change_between_pages_shift_nothing(polled: Polled) -> None:
     """Each page lets one of the first hundred change, which would move all others up by one."""
     for number in range(350):
@@ -250,6 +252,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sick", "fields", "problem"), [row[1:] for row in BAD], ids=[row[0] for row in BAD]
 )
@@ -306,6 +309,7 @@ def restarted(polled: Polled, folder: Path) -> Polled:
     return again
 
 
+@pytest.mark.slow
 async def test_a_bad_order_is_asked_for_in_growing_pauses(polled: Polled, clock: Clock) -> None:
     polled.shop.put(order(1, 10))
     polled.shop.put(order(2, 20, **REFUNDS))
@@ -391,6 +395,7 @@ async def test_the_task_of_an_order_that_counts_nowhere_is_done(
     assert [each["type"] for each in told_of(polled, 2)] == ["ShopOrderUnread", "ShopOrderRead"]
 
 
+@pytest.mark.slow
 async def test_a_page_of_which_half_is_bad(polled: Polled, clock: Clock) -> None:
     """A hundred orders, every second one stops PHP: the other half gets through."""
     for number in range(1, 101):
@@ -423,6 +428,7 @@ async def test_a_shop_that_fails_as_a_whole_makes_no_tasks_unless_it_stays_so(
     assert [each["type"] for each in told_of(polled, 6)] == ["ShopOrderSeen"]
 
 
+@pytest.mark.slow
 async def test_a_poll_that_stops_half_way_goes_on_from_there(polled: Polled, clock: Clock) -> None:
     for number in range(1, 251):
         polled.shop.put(order(number, number * 10))
@@ -481,6 +487,7 @@ async def test_a_position_in_the_future_comes_back(polled: Polled, clock: Clock)
     assert await polled.once() == ["kiosk:1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [99, 100, 101, 200, 201])
 async def test_orders_of_one_second_across_the_end_of_a_page(polled: Polled, count: int) -> None:
     for number in range(1, count + 1):
@@ -528,6 +535,7 @@ AROUND: list[tuple[str, bytes, bytes]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"), [row[1:] for row in AROUND], ids=[row[0] for row in AROUND]
 )
@@ -552,6 +560,7 @@ NO_LIST: list[tuple[str, bytes]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [row[1] for row in NO_LIST], ids=[row[0] for row in NO_LIST])
 async def test_an_answer_that_is_no_list_moves_nothing(polled: Polled, body: bytes) -> None:
     polled.shop.put(order(1, 10))
@@ -563,6 +572,7 @@ async def test_an_answer_that_is_no_list_moves_nothing(polled: Polled, body: byt
     assert await polled.once() == ["kiosk:1"]
 
 
+@pytest.mark.slow
 async def test_over_a_real_socket_a_bad_order_and_a_lost_line(tmp_path: Path) -> None:
     """A server's own date, a connection that is closed in the middle, an order that fails."""
     polled = Polled(tmp_path)

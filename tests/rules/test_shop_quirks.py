@@ -76,6 +76,7 @@ ODD_ORDERS: list[tuple[str, Json]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [pytest.param(odd, id=name) for name, odd in ODD_LINES])
 def test_a_foreign_line_s_quirk_costs_the_group_nothing(odd: Json) -> None:
     lines = [shopify_line(2) | odd, OURS, shopify_line(3, 7)]
@@ -96,6 +97,7 @@ def test_an_order_s_quirk_costs_the_group_nothing(odd: Json) -> None:
     assert ours_of(of_woo(woo)) == [("315", 2, 0, 4_800)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["discount_codes", "note_attributes", "meta_data", "coupon_lines"])
 @pytest.mark.parametrize("odd", [None, "none", 7, [], {}, [[]], [None], True])
 def test_what_an_order_of_no_group_holds_makes_it_no_group_s(name: str, odd: Any) -> None:
@@ -187,6 +189,7 @@ def through(quantity: Any) -> Json:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "currency", "minor"),
     [

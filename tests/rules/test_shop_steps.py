@@ -168,6 +168,7 @@ LOST: list[tuple[str, tuple[Fault, ...], bool, list[str]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "faults", "is_open", "went"), LOST)
 async def test_a_try_without_an_answer_is_made_again_and_once_it_is(
     kind: str, faults: tuple[Fault, ...], is_open: bool, went: list[str]
@@ -233,6 +234,7 @@ PAID_WITH: list[tuple[str, Callable[[StrictShopify], Any], int, list[str], int, 
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sell", "amount", "went", "left", "why"),
     [row[1:] for row in PAID_WITH],
@@ -265,6 +267,7 @@ async def test_what_people_paid_back_by_hand_is_gone_of_the_order() -> None:
         assert (reply.outcome, reply.left, reply.text) == ("less", 400, "")
 
 
+@pytest.mark.slow
 async def test_a_refund_that_moved_nothing_is_not_said_to_be_done() -> None:
     """Written down by hand, or by us before manual gateways were left to people."""
     async with at("shopify") as it:
@@ -346,6 +349,7 @@ REFUSED: list[tuple[str, Callable[[AtShop], Any], dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "given", "asked", "why"), REFUSED)
 async def test_a_no_is_told_with_its_reason_and_nothing_is_done(
     kind: str, given: Callable[[AtShop], Any], asked: dict[str, Any], why: str
@@ -402,6 +406,7 @@ async def test_a_favor_becomes_one_code_that_nobody_can_guess(kind: str) -> None
         assert it.went_back() == []
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("fault", ["lost", "dropped", "busy", "error"])
 async def test_a_code_whose_answer_is_lost_is_found_again(kind: str, fault: Fault) -> None:
@@ -412,6 +417,7 @@ async def test_a_code_whose_answer_is_lost_is_found_again(kind: str, fault: Faul
         assert len(it.codes()) == 1
 
 
+@pytest.mark.slow
 @both
 async def test_what_is_to_be_money_is_money_at_a_shop_of_codes_too(kind: str) -> None:
     async with at(kind, favors="code") as it:
@@ -569,6 +575,7 @@ OF_SHOP: list[tuple[str, httpx.MockTransport, float | None]] = [
 ]
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize(("what", "shop_does", "rest"), OF_SHOP, ids=[each[0] for each in OF_SHOP])
 async def test_a_step_says_of_the_shop_what_is_the_shop_s(

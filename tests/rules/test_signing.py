@@ -52,6 +52,7 @@ def letter(**more: str) -> bytes:
     return message.as_bytes()
 
 
+@pytest.mark.slow
 def test_a_signature_holds(signer: Signer, keys: tuple[Path, Callable[..., bytes]]) -> None:
     message = letter()
     signed = signer.sign(message)
@@ -66,6 +67,7 @@ def test_a_signature_holds(signer: Signer, keys: tuple[Path, Callable[..., bytes
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -91,6 +93,7 @@ def test_a_change_breaks_it(
     assert not dkim.verify(head + changed, dnsfunc=keys[1])
 
 
+@pytest.mark.slow
 def test_no_header_to_unsubscribe_can_be_added_where_there_was_none(
     signer: Signer, keys: tuple[Path, Callable[..., bytes]]
 ) -> None:
@@ -118,6 +121,7 @@ def test_some_of_the_settings_are_not_enough(keys: tuple[Path, Callable[..., byt
             signer_of(some)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_none_says_what_to_do(
     tmp_path: Path, keys: tuple[Path, Callable[..., bytes]]
 ) -> None:

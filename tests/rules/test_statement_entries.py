@@ -190,6 +190,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "transfer", "reason", "said"), ODD, ids=[each[0] for each in ODD])
 def test_an_unclear_entry_becomes_a_task_and_the_others_count(
     what: str, transfer: Transfer, reason: str, said: str

@@ -59,6 +59,7 @@ SAME = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "data"), SAME, ids=[each[0] for each in SAME])
 def test_the_same_statement_is_read_however_a_bank_writes_it(what: str, data: bytes) -> None:
     (credit,) = read_statement(data).credits
@@ -106,6 +107,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "data", "said"), REFUSED, ids=[each[0] for each in REFUSED])
 def test_a_zip_that_is_not_whole_and_right_counts_nothing(
     what: str, data: bytes, said: str

@@ -107,6 +107,7 @@ def asked(handler: Handler, monkeypatch: pytest.MonkeyPatch, patience: float = 3
         yield client
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_asked_for_again_under_the_same_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -141,6 +142,7 @@ def test_what_can_not_be_known_says_how_to_say_it_again(monkeypatch: pytest.Monk
         client.post("/orders", {}, once="abc", instead=" and more")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["silent", "without its broker"])
 def test_a_storefront_that_can_t_work_costs_seconds(
     what: str, monkeypatch: pytest.MonkeyPatch
@@ -182,6 +184,7 @@ def test_who_is_not_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
         client.post("/orders", {})
 
 
+@pytest.mark.slow
 def test_an_outcome_is_looked_for_where_the_answer_says(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
@@ -269,6 +272,7 @@ SHOWN: tuple[type[Model], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SHOWN, ids=lambda kind: kind.__name__)
 def test_what_the_terminal_reads_is_what_the_api_documents(kind: type[Model]) -> None:
     told = json.loads(bytes(document.answer().body))["components"]["schemas"][kind.__name__]

@@ -1,13 +1,17 @@
 """What the terminal makes of an auction: fields from options, and sentences from facts."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from typer import Abort
 
 from schemas.api.auctions import AuctionDetail
 from schemas.auctions import (
@@ -32,10 +36,11 @@ from schemas.groups import IdIssued
 from schemas.parts import Contact, Message, Problem, Product
 from services.auction_service.rules import auctions as rules
 from terminal.answers import shown
+from terminal.api import Api
 from terminal.auction_page import particulars
 from terminal.console import Mistake, bar, span
 from terminal.descriptions import describe, of_verdict
-from terminal.offers import check_counter
+from terminal.offers import _body, check_counter
 from terminal.options import given, moment
 from terminal.story import Fact, Story, important
 from terminal.why_auction import summary
@@ -386,6 +391,48 @@ def test_why_an_auction_is_withdrawn_or_not_open() -> None:
     told = summary(story(asked, ("auctions", refused, "look_for_seller", "clock/due/look")))
     assert told.startswith("not open: its opening o1 was refused: the seller was not registered")
     assert summary(story(("offers", COUNTER, "", ""))).startswith("not open: nobody opened it")
+
+
+class Terminal(StringIO):
+    """What somebody types when asked."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+ASKED = "850.00 EUR is 90.6 % below the price shown, 9,000.00 EUR. Make this offer?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "yes", "error"),
+    [("y\n", False, None), ("", True, None), ("n\n", False, Abort), (None, False, Mistake)],
+    ids=["a yes", "--yes", "a no", "no terminal"],
+)
+def test_a_price_far_below_the_one_shown_is_asked_for_a_second_time(
+    typed: str | None,
+    yes: bool,
+    error: type[Exception] | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", StringIO() if typed is None else Terminal(typed))
+    shown = {"currency": "EUR", "unit_price": 900_000, "minimum_reservations": 8}
+    api = cast("Api", SimpleNamespace(get=lambda _: shown))
+    if error is None:
+        body = _body(api, "a-1", {"unit_price": "850.00"}, yes=yes)
+        assert body == {"unit_price": 85_000, "minimum_reservations": 8}
+    else:
+        with pytest.raises(error) as raised:
+            _body(api, "a-1", {"unit_price": "850.00"}, yes=yes)
+        if error is Mistake:
+            assert str(raised.value) == f"{ASKED} There is no terminal to ask on: add --yes"
+    assert (ASKED in capsys.readouterr().err) is bool(typed)
+
+
+def test_a_price_a_little_below_is_not_asked_for_again() -> None:
+    shown = {"currency": "EUR", "unit_price": 900_000, "minimum_reservations": 8}
+    api = cast("Api", SimpleNamespace(get=lambda _: shown))
+    assert _body(api, "a-1", {"unit_price": "6300"}, yes=False)["unit_price"] == 630_000
 
 
 def test_what_is_important_of_an_auction_is_little() -> None:

@@ -59,6 +59,7 @@ def test_a_message_says_how_many_emails_it_is(asked: list[httpx.Request]) -> Non
     assert result.output == "GB-1: 2 emails on the way\n"
 
 
+@pytest.mark.slow
 def test_a_sheet_is_written_as_it_came(asked: list[httpx.Request], tmp_path: Path) -> None:
     file = tmp_path / "sheet.csv"
     result = run("sheet", "GB-1", "-o", str(file))

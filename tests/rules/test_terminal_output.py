@@ -242,6 +242,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_no_command_prints_such_characters(app: typer.Typer, arguments: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, list(arguments))
@@ -318,6 +319,7 @@ def is_output(node: ast.AST) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(TERMINAL.glob("*.py")), ids=lambda path: path.stem)
 def test_only_the_console_writes(path: Path) -> None:
     found = [

@@ -126,6 +126,7 @@ LETTERS: list[tuple[str, str | None, str | None]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "kind", "status", "problem", "reason"), PAYMENTS)
 def test_a_payment_is_left_to_people_where_nobody_else_can_go_on(
     method: str, kind: str, status: str, problem: str | None, reason: str | None

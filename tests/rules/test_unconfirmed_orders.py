@@ -398,6 +398,7 @@ REFUSING = [
 ALL = [*CONFIRMING, *EXPIRING, *CLOSING, *REFUSING]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.promise.replace(" ", "-"))
 def test_what_becomes_of_an_order_by_a_link(case: Case) -> None:
     played = play(*case.events)
@@ -509,6 +510,7 @@ def of_others(played: Played) -> list[Message]:
     ]
 
 
+@pytest.mark.slow
 @given(honest(), strangers())
 def test_a_stranger_changes_nothing_but_gets_the_one_letter_asked_for(
     events: list[Event], more: list[Event]

@@ -206,6 +206,7 @@ CASES: list[tuple[str, Stage, int, str, Verdict]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("whose", "stage", "code", "text", "means"), CASES)
 def test_what_servers_say_and_what_it_means(
     whose: str, stage: Stage, code: int, text: str, means: Verdict
@@ -311,6 +312,7 @@ def test_an_enhanced_code_begins_a_line_or_ends_one_as_qmail_writes_it(
     assert status_of(text) == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["<", "a", "@", "user ", "no ", "sending ", "5.1.1", "(#"])
 def test_a_hostile_server_s_words_take_no_time(piece: str) -> None:
     """However many they are."""

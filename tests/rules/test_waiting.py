@@ -157,6 +157,7 @@ READERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processor", "kind"), READERS)
 @pytest.mark.parametrize("what", MISTYPED)
 def test_the_other_readers_keep_nothing_of_it(

@@ -172,6 +172,7 @@ def signed(value: str) -> dict[str, str]:
     return {"X-Shopify-Hmac-Sha256": value}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("delivery", "status"),
     [
@@ -227,6 +228,7 @@ OTHERS: list[tuple[str, str, dict[str, str], str | None]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("domain", "kind", "headers", "said"), OTHERS)
 async def test_a_signed_webhook_of_another_shop_says_so(
     domain: str, kind: str, headers: dict[str, str], said: str | None
@@ -250,6 +252,7 @@ async def test_a_signed_webhook_of_another_shop_says_so(
     assert (stranger.status_code, stranger.text) == (401, "the signature is not this shop's\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"[]", b'{"id": 1}', b"\xff"])
 @pytest.mark.parametrize("shop", ["shop", "kiosk", "till"])
 @pytest.mark.parametrize("signature", [None, "", "AAAA", "v1,AAAA"])
@@ -281,6 +284,7 @@ def without(header: str) -> Callable[[dict[str, str]], dict[str, str]]:
     return lambda headers: {name: text for name, text in headers.items() if name != header}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "change", "status"),
     [
@@ -322,6 +326,7 @@ async def test_a_shop_that_is_not_ours_is_not_there(page: Page) -> None:
 # --- what is broken ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "reason", "said"),
     [
@@ -608,6 +613,7 @@ async def test_neither_secrets_nor_addresses_are_logged_or_shown(page: Page) -> 
 # --- settings ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shops", "problem"),
     [

@@ -127,6 +127,7 @@ def around(between: bytes) -> bytes:
     return batch([Raw(b"k", b"before")]) + between + batch([Raw(b"k", b"behind")], offset=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BETWEEN)
 def test_neighbours_count_whatever_stands_between(name: str) -> None:
     between, expected = BETWEEN[name]
@@ -136,6 +137,7 @@ def test_neighbours_count_whatever_stands_between(name: str) -> None:
     assert not records.in_doubt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BETWEEN)
 def test_reading_goes_on_in_the_middle_of_a_batch(name: str) -> None:
     """A restart after any record gives the others, and none twice."""
@@ -155,6 +157,7 @@ def test_a_strange_record_keeps_its_key_value_and_headers() -> None:
     assert not strange.is_batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["snappy", "lz4", "zstd"])
 def test_a_codec_is_read_within_a_limit_or_named(codec: str) -> None:
     """The records count; a batch of garbage or of a gigabyte is named."""

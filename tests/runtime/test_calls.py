@@ -236,6 +236,26 @@ async def test_what_is_wanted_later_is_left_until_then(tmp_path: Path) -> None:
     await partition.crash()
 
 
+@pytest.mark.parametrize("is_settled_before", [False, True])
+async def test_the_oldest_call_is_as_old_as_its_row_says(
+    is_settled_before: bool, tmp_path: Path
+) -> None:
+    """Also of a call that was settled and put anew in one batch, to be made in a day."""
+    partition = Partition(tmp_path, Outside())
+    partition.want("ann")
+    now = datetime.now(UTC)
+    assert partition.calls.oldest_seconds() == pytest.approx((now - T).total_seconds(), abs=60)
+    rows = partition.fold.rows("ann")
+    for later, seconds in ((now - timedelta(hours=1), 3_600), (now + timedelta(days=1), 0)):
+        if is_settled_before:
+            del rows["call/ask/1"]
+        rows["call/ask/1"] = Call(at=later, since=later)
+        partition.commit()
+        assert partition.calls.oldest_seconds() == pytest.approx(seconds, abs=60)
+    assert partition.calls.waiting == 1
+    await partition.crash()
+
+
 async def test_a_crash_after_the_answer_was_written_asks_nobody_again(tmp_path: Path) -> None:
     outside = Outside()
     outside.answer_allowed.set()
@@ -646,6 +666,7 @@ async def test_a_server_without_its_setting_is_not_tried(tmp_path: Path) -> None
     await world.partition.crash()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answers", "is_shut"),
     [

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import (
     CorruptRecordException,
@@ -16,7 +16,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 
-from runtime.clients import REFUSED_SECONDS, consumer
+from runtime.clients import REFUSED_SECONDS, consumer, idle_wait_ms
 from runtime.settings import Settings
 
 
@@ -74,13 +74,71 @@ async def test_a_fetch_that_is_refused_for_long_is_raised_where_the_client_only_
         async def send(*_: object, code: int = code) -> SimpleNamespace:
             return SimpleNamespace(topics=[("orders", [(2, code, 0)])])
 
-        reader._refusals._send = send
+        reader._fetches._send = send
         await reader._client.send(1, FetchRequest.__new__(FetchRequest))
     if error is None:
-        reader._refusals.check()
+        reader._fetches.check()
         return
     with pytest.raises(error, match="topic orders, partition 2"):
         await reader.getmany()
+
+
+RECORDS = b"a batch"
+IDLE = [
+    ("it has just begun", [], 0.9, 50),
+    ("nothing has come", [], 1.0, 500),
+    ("a record has come", [(3.0, RECORDS)], 3.9, 50),
+    ("none since", [(3.0, RECORDS), (3.9, b"")], 4.0, 500),
+    ("a refusal is not a record", [(3.0, None)], 3.1, 500),
+]
+
+
+@pytest.mark.parametrize(("what", "answers", "at", "waits_ms"), IDLE, ids=[e[0] for e in IDLE])
+async def test_an_idle_consumer_s_fetches_wait_longer_at_the_broker(
+    what: str,
+    answers: list[tuple[float, bytes | None]],
+    at: float,
+    waits_ms: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While records come, a long wait would hold up the partition that was just read."""
+    clock = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    reader = consumer(Settings())
+    fetcher: Any = Fetcher(reader._client, reader._subscription)
+    reader._fetcher = fetcher
+
+    async def getmany(*_: object) -> None:
+        """No record is asked of a broker."""
+
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
+    for clock, records in answers:  # noqa: B007 - the clock of the lambda
+
+        async def send(*_: object, records: bytes | None = records) -> SimpleNamespace:
+            return SimpleNamespace(
+                topics=[("orders", [(2, 0 if records is not None else 6, records)])]
+            )
+
+        reader._fetches._send = send
+        await reader._client.send(1, FetchRequest.__new__(FetchRequest))
+    clock = at
+    await reader.getmany()
+    assert fetcher._fetch_max_wait_ms == waits_ms
+
+
+WAITS = [
+    ("the default", {}, 500),
+    ("a short grace, by which silence is an outage", {"clock_grace_seconds": 0.4}, 100),
+    ("not shorter than that of busy times", {"clock_grace_seconds": 0.1}, 50),
+    ("a setting", {"idle_fetch_wait_ms": 80}, 80),
+]
+
+
+@pytest.mark.parametrize(("what", "settings", "waits_ms"), WAITS, ids=[each[0] for each in WAITS])
+def test_an_idle_wait_is_shorter_than_the_silence_that_means_an_outage(
+    what: str, settings: dict[str, Any], waits_ms: int
+) -> None:
+    assert idle_wait_ms(Settings.model_validate(settings)) == waits_ms
 
 
 async def test_a_lost_partition_raises_an_error_and_no_assertion() -> None:

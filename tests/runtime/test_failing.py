@@ -183,6 +183,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "said"), WAYS, ids=[each[0] for each in WAYS])
 def test_what_fails_names_its_key_and_record_and_parked_it_lets_the_rest_go_on(
     way: str, said: str, store: Store

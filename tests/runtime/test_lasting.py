@@ -181,6 +181,7 @@ rows.close()
 """
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_written_say_so_and_can_be_closed(tmp_path: Path) -> None:
     """A real limit of the system, in a process of its own."""
     path = str(tmp_path / "rows")

@@ -70,6 +70,7 @@ raise RuntimeError("the\\nend")
 """
 
 
+@pytest.mark.slow
 def test_every_line_of_a_json_log_is_json_whatever_python_says() -> None:
     """Warnings, and errors that end a thread or the process, are lines as all others."""
     env = {**os.environ, "LOG_FORMAT": "json", "KAFKA_BOOTSTRAP_SERVER": "x"}
@@ -93,6 +94,7 @@ def test_each_beginning_is_one_that_the_client_has() -> None:
     assert not [each for each in logs.SAID_BY_US if not any(t.startswith(each) for t in told)]
 
 
+@pytest.mark.slow
 def test_a_thousand_lines_of_the_client_are_one(written: io.StringIO) -> None:
     client, ours = logging.getLogger(CLIENT), logging.getLogger("services.x")
     for number in range(1_000):
@@ -104,6 +106,7 @@ def test_a_thousand_lines_of_the_client_are_one(written: io.StringIO) -> None:
     assert len(lines) == 1 + 1_000
 
 
+@pytest.mark.slow
 async def test_a_future_of_a_fenced_producer_is_not_logged(written: io.StringIO) -> None:
     loop = asyncio.get_running_loop()
     for error in (ProducerFenced("another has its id"), ValueError("a bug of ours")):

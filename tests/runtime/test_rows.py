@@ -26,6 +26,7 @@ from schemas.letters import NOTICES, Notice, notices
 from schemas.orders import ORDERS, PURCHASES, OrderPaid, PurchaseState
 from schemas.parts import Message, Product
 from schemas.people import PEOPLE, Person, person_of
+from schemas.topic import PARTITIONS
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "G"
@@ -117,7 +118,7 @@ class Partition:
 
     def __init__(self, store: Store, parked: set[str] | None = None) -> None:
         self.store = store
-        partitioner = Partitioner(ORDERS.partitions)
+        partitioner = Partitioner(PARTITIONS)
         topics: dict[type[Message], str] = {
             PurchaseState: "purchases",
             Person: "people",
@@ -159,7 +160,7 @@ class Partition:
 
     def raw(self, key: bytes | None, value: bytes | None, at: datetime = T) -> None:
         self.offset += 1
-        partition = Partitioner(ORDERS.partitions)(KEY if key is None else key.decode())
+        partition = Partitioner(PARTITIONS)(KEY if key is None else key.decode())
         self.fold.now_ms = max(self.fold.now_ms, milliseconds(at))
         self.fold.apply(
             "orders",
@@ -240,6 +241,7 @@ def test_person_seals_nothing() -> None:
 # --- due rows ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=60), st.data())
 def test_due_rows_come_in_order_whatever_the_window(times: list[int], data: st.DataObject) -> None:

@@ -2,8 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from runtime.command_line import told_settings
 from runtime.lasting_errors import LASTING_EXIT_CODE
 from runtime.settings import SettingsError, WithSecrets, read_settings, unknown_variables
+from stack.fork_server import ForkServer, start
 
 
 class Example(WithSecrets):
@@ -97,23 +97,31 @@ PROCESSES = [
 ]
 
 
-def started(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Starts:
+    """Starts processes with a wrong setting."""
+
+    server: ForkServer | None
+    log: Path
+
+    def until_ended(self, module: str, *arguments: str) -> tuple[int, list[str]]:
+        """The exit code, and the lines that it wrote."""
+        env = {**os.environ, "KAFKA_TRANSACTIONS": "maybe"}
+        process = start(self.server, module, arguments, env, self.log)
+        return process.wait(60), self.log.read_text().splitlines()
+
+
+@pytest.fixture
+def starts(fork_server: ForkServer | None, tmp_path: Path) -> Starts:
+    return Starts(fork_server, tmp_path / "log")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_process_refuses_a_wrong_setting_in_one_line_of_json(name: str) -> None:
-    ended = started(f"services.{name}", KAFKA_TRANSACTIONS="maybe")
-    assert ended.returncode == LASTING_EXIT_CODE
-    (line,) = ended.stderr.splitlines()
+def test_a_process_refuses_a_wrong_setting_in_one_line_of_json(name: str, starts: Starts) -> None:
+    code, lines = starts.until_ended(f"services.{name}")
+    assert code == LASTING_EXIT_CODE
+    (line,) = lines
     said: dict[str, Any] = json.loads(line)
     assert said["error"] == "KAFKA_TRANSACTIONS: give true or false"
     assert (said["level"], said["event"]) == ("error", "the process can't start")
@@ -121,8 +129,9 @@ def test_a_process_refuses_a_wrong_setting_in_one_line_of_json(name: str) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSES[:7])
-def test_faust_starts_the_same_worker(name: str) -> None:
+def test_faust_starts_the_same_worker(name: str, starts: Starts) -> None:
     """It reads the same settings, and refuses them in the same line."""
-    ended = started("faust", "-A", f"services.{name}", "worker", KAFKA_TRANSACTIONS="maybe")
-    assert ended.returncode == LASTING_EXIT_CODE
-    assert '"event": "the process can\'t start"' in ended.stderr.splitlines()[-1]
+    # The package takes the place of its module, so only its submodule can be found again.
+    code, lines = starts.until_ended("faust.__main__", "-A", f"services.{name}", "worker")
+    assert code == LASTING_EXIT_CODE
+    assert '"event": "the process can\'t start"' in lines[-1]

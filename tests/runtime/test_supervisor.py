@@ -74,6 +74,7 @@ ENDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "code", "stopped", "seconds"), ENDS, ids=[e[0] for e in ENDS])
 def test_what_stays_is_tried_again_after_a_minute_and_told(
     what: str, code: int, stopped: str, seconds: float, tmp_path: Path

@@ -7,6 +7,7 @@ from runtime.worker import build
 from services.favor_service.processor import PROCESSORS
 
 
+@pytest.mark.slow
 def test_what_ops_ask_listens_where_ops_say_whatever_else_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -136,6 +136,8 @@ def letter(notice: Notice, outcome: Outcome) -> Letter:
         if judged is None or judged[:2] != (says.verdict, says.reason):
             # It answers an auction's withdrawal, which has no id.
             of = f"withdrawal: {says.reason}"
+    elif notice.kind == "seller-standing":
+        of = f"{len(outcome.letters)}: {says.standing}"
     sells = says.seller_id or ""
     return notice.kind, notice.about, says.party_id, notice.recipient_id, of or "", sells
 

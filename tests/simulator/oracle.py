@@ -87,6 +87,8 @@ def expect(history: History) -> Expected:
         auction = Auction(auction_id, sellers)
         told[auction_id] = auction.tell(heard, history.ends_at)
         people |= auction.people
+    for seller_id, letters in sellers.letters().items():
+        told[seller_id] = Outcome(letters=letters)
     return Expected(sellers.final(), told, people)
 
 
@@ -133,6 +135,17 @@ def heard_by_auction(history: History) -> dict[str, list[tuple[datetime, Message
 
 #: Acts of one instant take effect in this order.
 ACTS = (SellerApproved, SellerSuspended, SellerReinstated)
+
+
+def last_standing(acts: Iterable[Message]) -> str:
+    """Where all acts together leave a seller."""
+    approved = suspended = False
+    for act in sorted(acts, key=lambda act: (act.at, ACTS.index(type(act)))):
+        if isinstance(act, SellerApproved):
+            approved = True
+        else:
+            suspended = isinstance(act, SellerSuspended)
+    return "suspended" if suspended else "good" if approved else "pending"
 
 
 class Sellers:
@@ -191,13 +204,32 @@ class Sellers:
             for seen, message in self._events[seller_id]
             if seen <= clock and isinstance(message, ACTS) and message.at <= moment
         ]
-        approved = suspended = False
-        for act in sorted(acts, key=lambda act: (act.at, ACTS.index(type(act)))):
-            if isinstance(act, SellerApproved):
-                approved = True
-            else:
-                suspended = isinstance(act, SellerSuspended)
-        return "suspended" if suspended else "good" if approved else "pending"
+        return last_standing(acts)
+
+    def letters(self) -> dict[str, set[Letter]]:
+        """What sellers are told of themselves: each change of their last standing, as it is heard.
+
+        The first word of an act counts, and nothing is said before the registration has come.
+        """
+        found: dict[str, set[Letter]] = {}
+        for seller_id, events in self._events.items():
+            heard: list[Message] = []
+            is_registered, told = False, "pending"
+            for _, message in events:
+                if isinstance(message, SellerRegistered) and not is_registered:
+                    is_registered, told = True, last_standing(heard)
+                if not isinstance(message, ACTS):
+                    continue
+                if any((message.at, type(message)) == (each.at, type(each)) for each in heard):
+                    continue
+                heard.append(message)
+                now = last_standing(heard)
+                if is_registered and now != told:
+                    of = found.setdefault(seller_id, set())
+                    who = seller_id, f"seller:{seller_id}"
+                    of.add(("seller-standing", seller_id, *who, f"{len(of)}: {now}", ""))
+                    told = now
+        return found
 
     def invited(self, invites_at: datetime, clock: datetime) -> Iterator[str]:
         """Sellers in good standing at that time and registered before it."""

@@ -34,7 +34,7 @@ from .driver import ContractError, Driver, merged, run
 from .oracle import Outcome, expect
 from .running import PLAIN, Way, check, check_seeds, history_of, told, way_of
 
-SEEDS_IN_CHECK, SEEDS = 150, 2_000
+SEEDS_IN_CHECK, SEEDS = 50, 2_000
 MS = 0.001
 #: Opens, invites, closes; everyone is registered and approved long before.
 OPENS, INVITES, CLOSES = 1_000, 1_750, 2_000
@@ -687,12 +687,14 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_the_oracle_tells_it_as_by_hand(case: Case) -> None:
     found = said(expect(case.history).auctions["A"])
     assert {name: found.get(name) for name in case.says} == case.says
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_the_rules_come_to_the_same(case: Case) -> None:
     # Records that wait behind chunks are judged by the facts of sellers that are there by then.
@@ -790,6 +792,7 @@ def test_a_seed_makes_one_history_and_no_other() -> None:
     assert simulate(7) != simulate(8)
 
 
+@pytest.mark.slow
 def test_everything_that_can_happen_happens_in_a_few_hundred_seeds() -> None:
     happened: Counter[str] = Counter()
     for seed in range(600):
@@ -814,7 +817,7 @@ HAPPENS = {
     *("application beyond-limits", "application unknown-auction"),
     *("application over-applicant-limit", "application already-reserved", "application-refused"),
     *("confirm-application", "right-intercepted", "contract-concluded", "contract-failed"),
-    *("condition-improved", "invitation", "offer-judged"),
+    *("condition-improved", "invitation", "offer-judged", "seller-standing"),
     *("withdrawal: not-the-opener", "withdrawal: has-applications"),
     *("withdrawal: has-better-offer", "withdrawal: after-term"),
 }

@@ -10,6 +10,15 @@ import pytest
 from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.reader import Reader
 
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each of these has a database and an app: a tenth of a second, for a thousand tests."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:

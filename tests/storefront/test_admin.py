@@ -7,21 +7,25 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from markupsafe import escape
 
 from domain.orders import deadline
 from runtime.clients import TransportError
 from schemas.auctions import Seller
+from schemas.erasure import Place
 from schemas.favors import FavorDecision
 from schemas.groups import RequestRefused
 from schemas.letters import LetterResend
 from schemas.ops import ApiKey
 from schemas.parts import Message, Problem
 from schemas.people import Person
+from schemas.shops import Shop
 from services.storefront.commands.sender import Sender
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_read_model import auction, definition, group, state, write
 from tests.storefront.test_todos import CLIENT, NOW, key_of, letter_of, task
 from tests.storefront.test_two_visitors import ADMINS, WALKS, A, filled
+from texts.erasure import STAYS
 
 SHOP, SHOP_KEY = key_of("shop-0")
 SELLER, SELLER_KEY = key_of("seller-1", "seller")
@@ -203,6 +207,18 @@ async def test_the_overview_counts_what_needs_a_person(storefront: Storefront) -
     assert found["/admin/todo?kind=record"] == "1"
     assert found["/admin/todo?kind=payment"] == "0"
     assert "What to do first" not in text
+
+
+async def test_the_overview_names_shops_that_buyers_do_not_know(
+    storefront: Storefront, url: str
+) -> None:
+    cookie = await signed_in(storefront)
+    text = (await see(storefront, "/admin", cookie)).text
+    assert "Buyers don&#39;t see who sells" in text
+    ids = re.findall(r'href="/shops/([^"/]+)/edit"', text)
+    assert ids
+    await write(url, *(Shop(shop_id=each, name="Leaf Tea", at=NOW, version=1) for each in ids))
+    assert "see who sells" not in (await see(storefront, "/admin", cookie)).text
 
 
 async def test_an_empty_deployment_says_what_to_do_first(url: str) -> None:
@@ -674,7 +690,12 @@ async def test_a_person_is_erased_only_if_somebody_is_sure(
     cookie, place = await signed_in(storefront), "/admin/people/m-ann"
     page = await see(storefront, place, cookie)
     assert "Ann@people.example" in page.text
-    assert "Orders, reservations and payments stay" in page.text
+    assert all(
+        str(escape(said.why)) in page.text for place, said in STAYS.items() if place != Place.SELLER
+    )
+    file = await see(storefront, f"{place}/data.json", cookie)
+    assert file.headers["content-disposition"] == 'attachment; filename="person.json"'
+    assert file.json["address"]["email"] == "Ann@people.example"
     assert ((await form(storefront, place, cookie)).status, storefront.sent) == (422, [])
     answer = await form(storefront, place, cookie, sure="yes")
     assert answer.headers["location"] == f"{place}?done=erased"

@@ -57,12 +57,15 @@ class Site:
     is_slow: bool = False
     days_passed: int = 0
     answering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    #: Set when the first command has come.
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, topic: Topic, *messages: Message) -> None:
         """Record commands; what a request becomes can be read from then on."""
         if self.is_away:
             raise TransportError("no broker")
         self.sent += messages
+        self.came.set()
         if self.is_slow:
             return
         async with self.answering:

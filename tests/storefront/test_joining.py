@@ -5,22 +5,28 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from domain.ids import derive
 from runtime.links import Links
-from schemas.auctions import Auction
+from schemas.auctions import Applied, Auction
 from schemas.groups import Definition, GroupPurchase
-from schemas.orders import PurchaseRow, PurchaseState
+from schemas.orders import OrderPlaced, PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.shops import Shop
-from tests.storefront.pages_app import ADMIN_KEY, SECRET, Storefront, storefront_on
+from services.storefront.formats import Formats
+from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, SECRET, Storefront, storefront_on
 from tests.storefront.test_read_model import write
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 LINKS = Links(SECRET)
+ID = derive("r-1")
+#: With another check character.
+MISTYPED = ID[:-1] + ("0" if ID[-1] != "0" else "1")
 LADDER = ({"from_quantity": 30, "percent_off": 5}, {"from_quantity": 60, "amount_off": 500})
 SHOP = Shop(
     shop_id="corner",
@@ -160,9 +166,9 @@ async def test_the_form_and_the_page_that_confirms_say_all_that_an_order_agrees_
     await write(url, SHOP, group(), state(62))
     text = await text_of(shop, path)
     holds(text, "Sencha <1 kg>", "Price each €42.00", f"Total for {units} {total}")
-    holds(text, "from 30 units 5% off €39.90", saved, "from 60 units €5.00 off each €37.00")
+    holds(text, "from 30 units 5% off reached €39.90", saved, "€5.00 off each reached €37.00")
     holds(text, "If the goal is not reached, the step reached by then applies.", UNTIL)
-    holds(text, "By card", "Your order counts once your card is authorised.")
+    holds(text, "By card", "your card is authorised.")
     holds(text, "Corner Shop", "By parcel within 3 days.", "Terms of the shop")
     japanese = await text_of(shop, path, language="ja")
     holds(japanese, "お申し込みの内容", total, saved, "By parcel within 3 days.")
@@ -172,6 +178,29 @@ async def test_what_the_shop_has_not_said_is_said_to_be_missing(url: str, shop: 
     await write(url, group(shop_id=None, definition_id=None), state(1))
     text = await text_of(shop, ORDER)
     holds(text, "has not said here how it delivers", "has not published its terms here")
+    assert "Ask it" not in text
+    await write(url, SHOP.model_copy(update={"delivery": None, "phone": "+49 30 123"}), group())
+    holds(await text_of(shop, ORDER), "Ask it before you order: +49 30 123")
+
+
+async def test_a_shop_that_says_nothing_of_itself_is_not_named_to_ask(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, group(payment={"method": "shop"}), state(1), definition())
+    nameless = "The shop has not published its name and contact here."
+    holds(await text_of(shop, "/groups/g-1"), f"Order at the shop and give this ID. {nameless}")
+    text = await text_of(shop, "/definitions/d-1")
+    holds(text, "The shop has not said here who it is and how it delivers.")
+    assert "The shop delivers." not in text
+
+
+async def test_the_form_to_start_says_when_the_group_would_close(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, definition())
+    closes = Formats.of("en").day(datetime.now(UTC) + timedelta(days=14))
+    text = await text_of(shop, "/definitions/d-1")
+    holds(text, f"The group closes 14 days from now, on {closes}. You can withdraw it")
 
 
 async def test_a_reservation_says_all_in_its_form_and_where_it_is_confirmed(
@@ -198,6 +227,90 @@ async def test_an_offer_says_what_it_binds_to(url: str, shop: Storefront) -> Non
     path = f"/counter-offer/{LINKS.token('counter-offer', 'a-1', 's')}"
     text = await text_of(shop, path)
     holds(text, "What you agree to", "you deliver to everyone who reserved, at this price")
+
+
+@pytest.mark.parametrize(
+    ("terms", "says"),
+    [
+        ({"payment": {"method": "card"}}, "or pay it back to your card."),
+        ({"payment": {"method": "invoice"}}, "a credit note takes off the discount"),
+        ({"payment": {"method": "shop"}}, "the shop pays the discount back to you"),
+        ({"payment": {"scope": "group", "method": "invoice"}}, "The organizer pays after"),
+        ({"favor": {"tiers": ({"from_quantity": 2, "gift": "a cup"},)}}, None),
+        ({"favor": {}}, None),
+    ],
+    ids=["card", "invoice", "shop", "the organizer pays", "a gift", "no discount"],
+)
+async def test_the_form_and_the_group_page_say_how_the_discount_comes(
+    url: str, shop: Storefront, terms: dict[str, Any], says: str | None
+) -> None:
+    await write(url, SHOP, group(**terms), state(62))
+    for path in (ORDER, "/groups/g-1"):
+        text = await text_of(shop, path)
+        if says:
+            holds(text, says, "at the latest")
+        else:
+            assert "at the latest" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "says", "never"),
+    [
+        ("invoice", "We then send you the invoice.", "issued the invoice"),
+        ("card", "and your card is authorised.", "invoice"),
+    ],
+)
+async def test_one_sentence_says_when_an_order_counts(
+    url: str, shop: Storefront, method: str, says: str, never: str
+) -> None:
+    await write(url, SHOP, group(payment={"method": method}), state(62))
+    for path in (ORDER, "/groups/g-1", f"{ORDER}/done?state=unconfirmed"):
+        text = await text_of(shop, path)
+        assert text.count("Your order counts") == 1, text
+        holds(text, says)
+        assert never not in text, path
+
+
+async def test_the_page_that_asks_to_look_for_the_email_names_the_typed_address(
+    url: str, shop: Storefront
+) -> None:
+    """The address is in no address of a page, and a stranger with the link does not see it."""
+    await write(url, SHOP, group(payment={"method": "invoice"}), state(62))
+    form = {"quantity": "1", "email": "bo@people.example"}
+    sent = await shop.ask("POST", ORDER, "192.0.2.1", headers={"origin": PAGE_URL}, form=form)
+    assert sent.status == 303, sent.text
+    path = sent.headers["location"]
+    assert "state=unconfirmed" in path
+    assert "people.example" not in path
+    cookie = sent.headers["set-cookie"].partition(";")[0]
+    for headers, is_named in (({"cookie": cookie}, True), ({}, False)):
+        page = await shop.ask("GET", path, "192.0.2.1", headers=headers)
+        assert ("bo@people.example" in page.text) is is_named
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("Bo", ""),
+        ("", ""),
+        ("see evil.example", "leave out web and email addresses"),
+        ("x" * 61, "is too long: give at most 60 characters"),
+    ],
+)
+async def test_a_name_may_be_given_with_an_order_and_with_a_reservation(
+    url: str, shop: Storefront, name: str, problem: str
+) -> None:
+    await write(url, SHOP, group(payment={"method": "invoice"}), state(62), auction())
+    form = {"quantity": "1", "email": "bo@people.example", "name": name}
+    for path in (ORDER, "/auctions/a-1/apply"):
+        text = await text_of(shop, path, 422 if problem else 303, form=form)
+        assert problem in text.lower()
+    sent = [
+        each.member_name if isinstance(each, OrderPlaced) else each.applicant.name
+        for _, each in shop.sent
+        if isinstance(each, OrderPlaced | Applied)
+    ]
+    assert sent == ([] if problem else [name or None] * 2)
 
 
 # --- what is left --------------------------------------------------------------------------------
@@ -244,6 +357,11 @@ async def test_a_reservation_above_the_limit_is_caught_in_the_form(
         ({}, 59, "1 more unit brings: €5.00 off each"),
         ({}, 62, "38 more units and the goal is reached"),
         ({}, 100, "The goal and all steps are reached"),
+        (
+            {"number_of_products": 20},
+            10,
+            "10 more units and the goal is reached (5% off only from 30 units)",
+        ),
         ({"number_of_products": 30}, 10, "20 more units and the goal is reached: 5% off"),
         (
             {"number_of_products": 20},
@@ -297,6 +415,25 @@ async def test_a_goal_below_the_first_step_is_warned_of_and_taken_if_it_is_meant
     assert shop.sent
 
 
+async def test_a_goal_below_the_least_is_told_that_alone(url: str, shop: Storefront) -> None:
+    await write(url, definition(limits={"number_min": 2}))
+    form = {"number": "1", "days": "7", "email": "bo@people.example"}
+    text = await text_of(shop, "/definitions/d-1/start", 422, form=form)
+    holds(text, "How many units do you want to reach?", "Give at least 2.")
+    assert "The first step" not in text
+
+
+@pytest.mark.parametrize(("units", "says"), [(3, "3 of 3 ordered"), (4, "4 ordered (goal 3)")])
+async def test_what_goes_beyond_a_goal_is_not_told_as_a_part_of_it(
+    url: str, shop: Storefront, units: int, says: str
+) -> None:
+    await write(url, SHOP, group(number_of_products=3), state(units))
+    for path in ("/", "/shops/corner", manage() + "/list"):
+        holds(await text_of(shop, path), says)
+    for path in (manage(), "/groups/g-1/embed"):
+        assert (f"{units} ordered (goal 3)" in await text_of(shop, path)) == (units > 3)
+
+
 # --- what is paid --------------------------------------------------------------------------------
 
 
@@ -338,6 +475,33 @@ async def test_pages_say_whether_an_order_is_paid(
         assert ("https://pay.example/1" in answer.text) == (member == "dora"), path
 
 
+def invoice(member: str, amount: int = 8_400, **fields: Any) -> Payment:
+    said = {"kind": "invoice", "method": "invoice", "amount": amount}
+    return by_card(member, "pending", **(said | {"provider_reference": "g-1-I1"} | fields))
+
+
+@pytest.mark.parametrize(
+    ("payment", "says", "never"),
+    [
+        (invoice("bob"), "None of it is paid yet.", "by card"),
+        (invoice("bob", received=4_200), "Some of it is not paid yet.", "by card"),
+        (
+            by_card("bob", "pending"),
+            "None of it is paid yet. An order by card counts once its payment has gone through.",
+            "invoice",
+        ),
+    ],
+    ids=["an invoice", "an invoice in part", "a card"],
+)
+async def test_what_is_unpaid_is_told_in_words_that_fit_its_method(
+    url: str, shop: Storefront, payment: Payment, says: str, never: str
+) -> None:
+    await write(url, SHOP, group(payment={"method": payment.method}), state(2), payment)
+    text = await text_of(shop, f"/groups/g-1/payments/{payer('bob')}")
+    holds(text, "Unpaid", says, "sold by Corner Shop")
+    assert never not in text.partition(says)[0] + text.partition(says)[2][:40]
+
+
 async def test_the_organizer_sees_who_has_paid_and_how_many_orders_wait(
     url: str, shop: Storefront
 ) -> None:
@@ -368,6 +532,40 @@ async def test_where_the_organizer_pays_no_buyer_is_said_to_owe_anything(
     done = await text_of(shop, f"{ORDER}/done?payments={payer('bob')}")
     assert "Unpaid" not in done
     holds(done, "the organizer pays for the group")
+
+
+@pytest.mark.parametrize(
+    ("shop_said", "asks"),
+    [
+        (SHOP.model_copy(update={"email": "hi@corner.example"}), "ask Corner Shop: hi@corner"),
+        (SHOP, "the shop has not published a contact here."),
+        (None, "the shop has not published a contact here."),
+    ],
+    ids=["a shop with a contact", "a shop without one", "no shop"],
+)
+@pytest.mark.parametrize("scope", ["member", "group"])
+async def test_who_has_ordered_sees_the_order_and_how_to_cancel_it(
+    url: str, shop: Storefront, shop_said: Shop | None, asks: str, scope: str
+) -> None:
+    terms = group(
+        shop_id=shop_said and "corner",
+        definition_id=None,
+        payment={"scope": scope, "method": "invoice"},
+    )
+    await write(url, *filter(None, [shop_said]), terms, state(2), row("bob", 2), invoice("bob"))
+    path = f"/groups/g-1/order/{LINKS.token('order', 'g-1', 'bob')}"
+    text = await text_of(shop, path)
+    holds(text, "Your order of Sencha", "You have ordered 2 units that count.", "Order more")
+    holds(text, asks)
+    assert "ask the organizer" not in text.lower()
+    if scope == "member":
+        holds(await text_of(shop, f"/groups/g-1/payments/{payer('bob')}"), asks)
+    assert "Order more" not in await text_of(shop, ORDER)
+
+
+async def test_the_form_says_who_asks_for_the_address(url: str, shop: Storefront) -> None:
+    await write(url, SHOP.model_copy(update={"phone": "+49 30 123"}), group(), state(2))
+    holds(await text_of(shop, ORDER), "Corner Shop asks you for the address. +49 30 123")
 
 
 async def test_a_payers_link_of_another_group_shows_nothing_here(
@@ -418,6 +616,88 @@ async def test_the_home_page_narrows_its_lists_by_links_and_a_form(
         assert 'href="/"' in answer.text
     holds(await text_of(shop, "/?category=Hidden"), "Nothing matches all filters right now.")
     holds(await text_of(shop, "/?price_max=ten&currency=EUR"), "Give an amount such as")
+
+
+async def test_lists_show_the_discount_that_is_reached_and_the_first_that_can_be(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, group(), state(62), group(group_id="g-2"), definition())
+    text = await text_of(shop, "/")
+    holds(text, "€37.00 each with the discount so far", "€42.00 each", "Corner Shop · g-2")
+    holds(text.partition("Start your own group")[2], "5% off from 30 units")
+
+
+@pytest.mark.parametrize("typed", [ID, ID.lower(), ID.replace("-", " "), ID.replace("-", "")])
+async def test_a_group_s_id_in_the_search_opens_the_group(
+    url: str, shop: Storefront, typed: str
+) -> None:
+    await write(url, SHOP, group(group_id=ID, visibility="unlisted"))
+    answer = await shop.ask("GET", f"/?q={quote(typed)}", "192.0.2.1")
+    assert (answer.status, answer.headers["location"]) == (303, f"/groups/{ID}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (MISTYPED, "This ID has a typing error."),
+        ("GB-7K3M9", "This ID has a typing error."),
+        (ID, f"There is no group purchase with the ID {ID}"),
+        ("Sencha", None),
+        ("GB flags", None),
+    ],
+)
+async def test_a_search_says_what_is_wrong_with_an_id(
+    url: str, shop: Storefront, typed: str, says: str | None
+) -> None:
+    await write(url, SHOP, group())
+    text = await text_of(shop, f"/?q={quote(typed)}")
+    if says:
+        holds(text, says)
+    else:
+        assert "typing error" not in text
+        assert "There is no group" not in text
+
+
+async def test_prices_in_the_wrong_order_are_told(url: str, shop: Storefront) -> None:
+    await write(url, SHOP, group(), state(62))
+    text = await text_of(shop, "/?price_min=30&price_max=20&currency=EUR")
+    holds(text, "“From” is above “up to”.", "Please correct the price")
+    assert "Nothing matches" not in text
+
+
+async def test_where_nothing_is_found_links_lead_on(url: str, shop: Storefront) -> None:
+    await write(url, SHOP, group(), state(62))
+    answer = await shop.ask("GET", "/?q=lamp", "192.0.2.1")
+    holds(plain(answer.text), "We found nothing.", "Or look through a category: Tea & more")
+    assert 'href="/?category=Tea+%26+more"' in answer.text
+    path = "/?category=Tea+%26+more&tag=Organic&price_max=1&currency=EUR"
+    answer = await shop.ask("GET", path, "192.0.2.1")
+    holds(plain(answer.text), "Remove a filter: Tea & more · #Organic · Price each, up to 1")
+    links = [unescape(each) for each in re.findall(r'<a href="([^"]*)"><bdi>', answer.text)]
+    assert "/?category=Tea+%26+more&tag=Organic&currency=EUR" in links
+
+
+@pytest.mark.parametrize(
+    ("price", "finds"),
+    [("42,00", True), ("41,99", False), ("42.00", True), ("4,200.00", True)],
+)
+async def test_a_price_filter_is_read_with_a_comma_before_cents(
+    url: str, shop: Storefront, price: str, finds: bool
+) -> None:
+    await write(url, SHOP, group(), state(62))
+    text = await text_of(shop, f"/?price_max={price}")
+    assert ("Sencha <1 kg>" in text) == finds
+    holds(text, "Filtered")
+
+
+async def test_a_price_that_can_t_be_read_shows_no_list_as_filtered(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, group(), state(62))
+    text = await text_of(shop, "/?price_max=4,5,0&currency=EUR")
+    holds(text, "We can't read the price.", "Give an amount such as 24.00")
+    assert "Filtered" not in text
+    assert "Sencha <1 kg>" not in text
 
 
 async def test_a_time_left_is_red_only_in_the_last_hour(url: str, shop: Storefront) -> None:

@@ -333,6 +333,7 @@ async def test_every_lookup_is_a_search_of_an_index(url: str, reader: Reader) ->
         await reader.organized_by("m-ann", 20)
         await reader.bought_by("m-ann", 20)
         await reader.reserved_by("m-ann", 20)
+        await reader.reservations_of("m-ann", 20)
         await reader.people_of_rows("g-001")
     for statement in list(asked):
         words = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})

@@ -16,7 +16,7 @@ from schemas.groups import GroupPurchase, MembersAdmitted
 from schemas.orders import ORDERS, WORDS_MAX, GroupMessage
 from schemas.parts import Message
 from services.storefront.commands.group_messages import plain
-from tests.storefront.pages_app import ADMIN_KEY, Answer, Storefront, storefront_on
+from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_people import person, row
 from tests.storefront.test_read_model import TOPIC_OF, group, state, write
 from tests.storefront.test_two_visitors import LINKS, NOW, SHARED, A, facts, payment
@@ -69,8 +69,9 @@ async def get(page: Storefront, path: str, **headers: str) -> Answer:
 
 
 def table(answer: Answer) -> list[list[str]]:
-    """The cells of the page's table, as text."""
-    found = re.findall(r"<tr>(.*?)</tr>", answer.text.partition("<tbody>")[2], re.DOTALL)
+    """The cells of the page's table, as text; without the numbers beside names."""
+    text = re.sub(r' <span class="number">.*?</span>', "", answer.text)
+    found = re.findall(r"<tr[^>]*>(.*?)</tr>", text.partition("<tbody")[2], re.DOTALL)
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL) for line in found]
     return [[unescape(re.sub(r"<[^>]+>", "", each)).strip() for each in line] for line in cells]
 
@@ -124,7 +125,7 @@ async def test_a_name_that_was_given_elsewhere_is_a_pseudonym(url: str, page: St
     await write(url, terms(members=listed("Ann")), of("Ann"))
     await write(url, person("m-p-Ann", at=5, name="Annabel"))
     ((name, *_),) = table(await get(page, MANAGE))
-    assert name.startswith("u-")
+    assert name.startswith("Buyer ")
 
 
 async def test_a_list_in_parts_is_shown_to_its_end(url: str, page: Storefront) -> None:
@@ -150,6 +151,50 @@ async def test_a_list_in_parts_is_shown_to_its_end(url: str, page: Storefront) -
 async def test_without_a_list_all_who_ordered_are_shown(url: str, page: Storefront) -> None:
     await write(url, terms(), ordered("ann"), ordered("bob", 3))
     assert [line[:2] for line in table(await get(page, MANAGE))] == [["ann", "2"], ["bob", "3"]]
+
+
+async def test_who_has_no_name_is_the_number_that_the_buyer_was_told(
+    url: str, page: Storefront
+) -> None:
+    await write(url, terms(payment={"scope": "member", "method": "invoice"}), ordered("m-ann"))
+    ((shown, *_),) = table(await get(page, MANAGE))
+    number = shown.removeprefix("Buyer ")
+    assert re.fullmatch("[0-9A-F]{6}", number)
+    assert f"Buyer {number}" in (await get(page, f"{MANAGE}/list")).text
+    assert rows_of(await get(page, f"{MANAGE}/order-sheet.csv"))[1][0] == number
+    token = LINKS.token("payer", "g-001", "m-ann", "")
+    order = LINKS.token("order", "g-001", "")
+    for path in (f"payments/{token}", f"order/{order}/done?payments={token}"):
+        told = unescape((await get(page, f"/groups/g-001/{path}")).text).replace("\u2068", "")
+        assert f"You are buyer {number}" in told.replace("\u2069", ""), path
+
+
+async def test_who_gave_a_name_with_an_order_is_shown_by_name_and_number(
+    url: str, page: Storefront
+) -> None:
+    mark = name_mark("r-1", "Ann")
+    await write(url, terms(), ordered("m-ann", person_id="m-p-Ann", name_mark=mark), of("Ann"))
+    for path in (MANAGE, f"{MANAGE}/list"):
+        text = re.sub(r"<[^>]+>", " ", (await get(page, path)).text)
+        assert re.search(r"\bAnn  +[0-9A-F]{6}\b", text), path
+    _, line = rows_of(await get(page, f"{MANAGE}/order-sheet.csv"))
+    assert line[0] == "Ann"
+    for path in ("/groups/g-001", "/"):
+        assert "Ann" not in (await get(page, path)).text
+
+
+@pytest.mark.parametrize("scope", ["member", "group"])
+async def test_who_confirms_an_order_is_told_the_number(
+    url: str, page: Storefront, scope: str
+) -> None:
+    await write(url, terms(payment={"scope": scope, "method": "invoice"}), ordered("m-ann"))
+    ((shown, *_),) = table(await get(page, MANAGE))
+    until = (NOW + timedelta(days=900)).isoformat()
+    token = LINKS.token("confirm-order", "g-001", "m-ann", "storefront", "w-1", "2", until)
+    headers = {"origin": PAGE_URL}
+    answer = await page.ask("POST", f"/confirm-order/{token}", A.client, headers=headers, form={})
+    told = re.sub("[\u2068\u2069]", "", unescape(answer.text))
+    assert f"You are buyer {shown.removeprefix('Buyer ')}." in told
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A payer's page: by when, what and to which account to pay; the codes say the same."""
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,9 @@ import pytest
 
 from domain.references import creditor_reference
 from papers.issuer import Issuer
+from schemas.shops import Shop
 from tests.printed import read_svgs
-from tests.rules.paper_samples import IN_JAPAN, ISSUER, credit, group, payment, received
+from tests.rules.paper_samples import AT, IN_JAPAN, ISSUER, credit, group, payment, received
 from tests.storefront.pages_app import storefront_on
 from tests.storefront.payer_pages import PayerPages, payer_pages
 from tests.storefront.test_read_model import write
@@ -82,6 +85,32 @@ async def test_each_open_invoice_has_its_own_code(url: str, tmp_path: Path) -> N
     assert len(ids) == len(set(ids)), "ids of the page are each of one element"
 
 
+@pytest.mark.parametrize(
+    ("name", "is_said"), [("Leaf & Cup", True), (ISSUER.name, False)], ids=["other", "the same"]
+)
+async def test_who_issues_the_invoice_for_another_is_named(
+    url: str, tmp_path: Path, name: str, is_said: bool
+) -> None:
+    shop = Shop(shop_id="leaf", name=name, at=AT, version=1)
+    await write(url, shop, group(shop_id="leaf"), payment())
+    with payer_pages(url, tmp_path, ISSUER) as pages:
+        page = unescape(await pages.page()).replace("\u2068", "").replace("\u2069", "")
+    assert (f"{ISSUER.name} issues the invoice for {name}." in page) == is_said
+    assert f"sold by {name}" in page
+
+
+async def test_the_list_says_how_a_discount_comes_until_it_is_decided(
+    url: str, tmp_path: Path
+) -> None:
+    favor = {"tiers": ({"from_quantity": 10, "percent_off": 10},)}
+    terms = group(favor=favor, payment={"method": "invoice"})
+    await write(url, terms, payment())
+    with payer_pages(url, tmp_path, ISSUER) as pages:
+        assert "a credit note takes off the discount" in await pages.page()
+        text = (await pages.paper(payment(), kind="text")).text
+    assert "you get a credit note for it after the group has closed" in text
+
+
 async def test_yen_go_to_an_account_in_words_without_a_code(url: str, tmp_path: Path) -> None:
     page = await shown(url, tmp_path, payment(currency="JPY"), issuer=IN_JAPAN, language="ja")
     for said in ("2026年4月5日", "¥8,400", "普通 1234567 カドノミセ", "お支払期限"):
@@ -106,3 +135,5 @@ async def test_the_paper_s_page_shows_the_code_of_the_list(url: str, tmp_path: P
         html = await pages.paper(payment(), kind="html")
     assert read_svgs(html.text) == codes
     assert len(codes) == 1
+    assert html.text.count("Amount due") == 1
+    assert re.search(r'<a href="/groups/[^/]+/payments/[^/"]+">Back to your payments<', html.text)

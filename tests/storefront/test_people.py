@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import quote
 
 import pytest
 from alembic import command
@@ -21,6 +22,7 @@ from runtime.links import Links, mark_of_holder
 from runtime.records import OutputRecord
 from runtime.settings import Settings
 from schemas.auctions import Applied
+from schemas.erasure import Place
 from schemas.groups import GroupPurchase
 from schemas.orders import Order, PurchaseRow
 from schemas.payments import Payment
@@ -29,11 +31,11 @@ from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.commands.member_table import table_shown
 from services.storefront.commands.sender import Sender
 from services.storefront.papers.lookup import paper_shown
-from services.storefront.readmodel import database
+from services.storefront.readmodel import database, writer
 from services.storefront.readmodel.database import Questions, connect, migrate
 from services.storefront.readmodel.projection import Projector
 from services.storefront.readmodel.reader import Reader
-from services.storefront.readmodel.writer import Batch, Place, Writer
+from services.storefront.readmodel.writer import Batch, Writer
 from tests.rules.paper_samples import ISSUER
 from tests.storefront.pages_app import ADMIN_KEY, storefront_on
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture
@@ -44,6 +46,7 @@ from tests.storefront.test_sources import shops as shops  # noqa: PLC0414 - a fi
 from tests.storefront.test_two_visitors import A
 
 EMAIL = "ann@people.example"
+AUCTIONS = writer.Place("auctions", 0)
 NAME = "Ann Äpfel"
 SHOP = Actor("shop", "leaf", client="192.0.2.1")
 
@@ -146,7 +149,7 @@ async def test_an_earlier_read_model_with_addresses_in_facts_is_read_anew(tmp_pa
         await connection.exec_driver_sql("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", fact)
         await connection.exec_driver_sql("INSERT INTO positions VALUES ('auctions', 0, 1)")
     await migrate(engine)
-    assert await Writer(engine).positions([Place("auctions", 0)]) == {Place("auctions", 0): 0}
+    assert await Writer(engine).positions([AUCTIONS]) == {AUCTIONS: 0}
     await engine.dispose()
     with sqlite3.connect(tmp_path / "model.db") as connection:
         assert EMAIL not in "\n".join(connection.iterdump())
@@ -210,18 +213,49 @@ async def test_an_admin_erases_a_person_over_the_api_and_again(url: str, person_
             answer = await page.ask(
                 "DELETE", f"/api/v1/people/{person_id}", A.client, headers=headers
             )
-            assert (answer.status, answer.text) == (204, "")
+            assert (answer.status, answer.json["person_id"]) == (200, person_id)
+            assert {each["place"] for each in answer.json["kept"]} == set(Place) - {Place.SELLER}
         assert page.sent == [(PEOPLE.name, PersonErased(person_id=person_id))] * 2
         await page.close()
 
 
-async def test_nobody_else_erases_people(shops: Shops) -> None:
-    for who, status in ((None, 401), ("leaf", 403)):
-        answer = await shops.site.processes[0].delete(
-            "/api/v1/people/leaf:ann", headers=shops.as_(who)
-        )
-        assert answer.status_code == status
-    assert not shops.site.sent
+#: Whose key is used for whom, and what is answered whether or not the person is known.
+BY_KEY: list[tuple[str | None, str, int]] = [
+    (None, "leaf:ann", 401),
+    ("admin", "leaf:ann", 200),
+    ("admin", "m-1", 200),
+    ("leaf", "leaf:ann", 200),
+    ("leaf", "leaf:nobody", 200),
+    ("leaf", "leaf:", 200),
+    ("leaf", "rival:ann", 403),
+    ("leaf", "rival:nobody", 403),
+    ("leaf", "leaf2:ann", 403),
+    ("leaf", "leaf%.x:ann", 403),
+    ("leaf", "rival:leaf:ann", 403),
+    ("leaf", "seller:leaf", 403),
+    ("leaf", "admin:ann", 403),
+    ("leaf", "leaf", 403),
+    ("leaf", "m-1", 403),
+    ("rival", "leaf:ann", 403),
+]
+
+
+@pytest.mark.parametrize(("who", "person_id", "status"), BY_KEY)
+async def test_a_shop_s_key_shows_and_erases_the_shop_s_own_people(
+    shops: Shops, who: str | None, person_id: str, status: int
+) -> None:
+    await write(shops.site.url, *map(person, ("leaf:ann", "rival:ann", "m-1", "seller:leaf")))
+    site, place = shops.site.processes[0], f"/api/v1/people/{quote(person_id, safe='')}"
+    shown = await site.get(f"{place}/data", headers=shops.as_(who))
+    erased = await site.delete(place, headers=shops.as_(who))
+    assert (shown.status_code, erased.status_code) == (status, status)
+    if status == 200:
+        is_known = person_id in ("leaf:ann", "m-1")
+        assert (shown.json()["address"] is not None) is is_known
+        assert shops.site.sent == [PersonErased(person_id=person_id)]
+    else:
+        assert EMAIL not in shown.text + erased.text
+        assert not shops.site.sent
 
 
 # --- who is shown to whom ------------------------------------------------------------------------

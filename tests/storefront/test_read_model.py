@@ -17,13 +17,21 @@ from sqlalchemy import Connection, Select, event, make_url
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from schemas.auctions import Auction, ContractConcluded, OfferJudged, Seller
+from runtime.settings import Settings
+from schemas.auctions import (
+    ApplicationRefused,
+    Auction,
+    ConditionReplaced,
+    ContractConcluded,
+    OfferJudged,
+    Seller,
+)
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import Definition, GroupPurchase, IdIssued, RequestRefused
 from schemas.images import Image
-from schemas.letters import Delivery
+from schemas.letters import Delivery, Resubscribed, Unsubscribed
 from schemas.ops import ApiKey, Task
-from schemas.orders import PurchaseRow, PurchaseState
+from schemas.orders import OrderRefused, PurchaseRow, PurchaseState
 from schemas.parts import Message
 from schemas.payments import Payment
 from schemas.people import Person
@@ -122,8 +130,11 @@ TOPIC_OF = {
     GroupPurchase: "group-purchases",
     PurchaseState: "purchases",
     PurchaseRow: "purchases",
+    OrderRefused: "purchases",
     Auction: "auctions",
     OfferJudged: "auctions",
+    ApplicationRefused: "auctions",
+    ConditionReplaced: "auctions",
     ContractConcluded: "auctions",
     Definition: "definitions",
     Favor: "favors",
@@ -136,6 +147,8 @@ TOPIC_OF = {
     Delivery: "deliveries",
     Task: "tasks",
     Person: "people",
+    Unsubscribed: "mail-preferences",
+    Resubscribed: "mail-preferences",
     Image: "images",
     Shop: "shops",
 }
@@ -302,6 +315,61 @@ async def test_words_narrow_a_list(
     assert len({each.definition_id for each in offered}) == len(offered)
 
 
+@pytest.mark.parametrize(
+    ("words", "groups", "auctions"),
+    [
+        ("kitchen", ["g-001"], []),
+        ("Organic", ["g-001"], []),
+        ("leaf", ["g-001"], []),
+        ("leaf pots", ["g-001"], []),
+        ("leaf lamp", [], []),
+        ("camera", ["g-002"], ["a-001"]),
+        ("Cameras", ["g-002"], ["a-001"]),
+        ("tools", [], ["a-001"]),
+        ("glass", ["g-002"], []),
+    ],
+)
+@pytest.mark.parametrize("many", [1_000, 0])
+async def test_words_of_category_tags_and_who_sells_find_too(
+    url: str,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    groups: list[str],
+    auctions: list[str],
+    many: int,
+) -> None:
+    monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", many)
+    seller = {"seller_id": "t", "name": "Tool Brothers", "email": "t@s.example", "standing": "good"}
+    known = {"registered_at": NOW, "standings": ({"standing": "good", "since": NOW},), "version": 1}
+    pot = {"name": "Pot", "category": "Kitchen", "tags": ("organic",)}
+    camera = {"name": "Camera with a glass case", "category": "Photo"}
+    sold: dict[str, Any] = {"offer_id": "o", "seller_id": "t", "unit_price": 9}
+    await write(
+        url,
+        group(1, product=pot, shop_id="leaf-1"),
+        group(2, product=camera),
+        auction(1, product={"name": "Camera"}, shown=sold | {"minimum_reservations": 50}),
+        Shop(shop_id="leaf-1", name="Leaf & Cup", at=NOW, version=1),
+        Seller.model_validate(seller | known),
+    )
+    found = await reader.groups(words=words)
+    assert [each.group_id for each in found.rows] == groups
+    told = await reader.auctions(words=words)
+    assert [each.auction_id for each in told.rows] == auctions
+
+
+async def test_a_shop_s_new_name_is_found_at_once_and_its_old_one_no_more(
+    url: str, reader: Reader
+) -> None:
+    shop = Shop(shop_id="leaf-1", name="Leaf", at=NOW, version=1)
+    await write(url, group(1, shop_id="leaf-1"), definition(1, shop_id="leaf-1"), shop)
+    await write(url, shop.model_copy(update={"name": "Blatt", "version": 2}))
+    for words, count in (("leaf", 0), ("blatt", 1)):
+        assert len((await reader.groups(words=words)).rows) == count
+        assert len((await reader.definitions(words=words)).rows) == count
+
+
 def told(number: int) -> dict[str, Any]:
     """What a product of lists with filters is told to be."""
     tags = (("Organic",), ("organic", "Limited edition"), ())[number % 3]
@@ -368,7 +436,8 @@ async def test_filters_narrow_a_list_and_its_total(
         wanted = [
             each
             for each in every
-            if fits(int(each.group_id[2:]), each) and each.product_name in names
+            if fits(int(each.group_id[2:]), each)
+            and (each.product_name in names or (bool(words) and each.category == "Tea"))
         ]
 
         async def ask(cursor: str | None, words: str = words) -> Listed[GroupRow]:
@@ -481,7 +550,7 @@ async def test_a_group_is_listed_once_its_terms_are_known_and_before_its_state(
 
 async def test_a_request_is_issued_once_its_group_can_be_read(url: str, reader: Reader) -> None:
     """The outcome and the terms come by topics of their own, so either may be first."""
-    parts: Any = [PageSettings(), None, None, reader, None, None]
+    parts: Any = [PageSettings(), None, None, reader, None, None, Settings()]
     commands, asker = commands_of(*parts), Actor("requester", about="r-1", client="192.0.2.1")
     await write(url, IdIssued(request_id="r-1", group_id="g-001", issued_at=NOW))
     assert (await commands.groups.outcome(asker, "r-1")).group_id is None

@@ -21,7 +21,7 @@ APPROVED = SellerApproved(seller_id="s-1", at=NOW)
 def sending(why: str = "") -> Sender:
     """A sender whose broker is away for this reason."""
     made = Sender(Settings(), cast(BrokerWatch, SimpleNamespace(unready=lambda: why)))
-    cast(Any, made)._producer = SimpleNamespace(get=lambda: None)
+    cast(Any, made)._producer = SimpleNamespace(get=lambda: None, note=lambda _: None)
     return made
 
 

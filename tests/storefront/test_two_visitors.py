@@ -323,7 +323,7 @@ def _start_form(who: Visitor) -> dict[str, Any]:
 
 def _open_form(_: Visitor) -> dict[str, Any]:
     terms = {"product": "Camera", "currency": "EUR", "price": "8.00", "minimum": "10"}
-    return terms | {"step": "0.01", "closes_at": LATER[:16], "zone": "UTC"}
+    return terms | {"step": "0.01", "closes_at": LATER[:16], "zone": "UTC", "sure": "yes"}
 
 
 #: Whose session the admin's pages need.
@@ -431,8 +431,10 @@ WALKS: dict[str, Walk] = {
     f"POST {V1}/sellers/{{seller_id}}/keys": Walk(201, "seller", counts=("writes-of-key",)),
     f"POST {V1}/shops/{{shop_id}}/keys": Walk(201, "admin", counts=("writes-of-key",)),
     f"POST {V1}/keys/{{key_id}}/revocation": Walk(200, "seller", counts=("writes-of-key",)),
-    f"DELETE {V1}/people/{{person_id}}": Walk(204, "admin", counts=("writes-of-key",)),
+    f"DELETE {V1}/people/{{person_id}}": Walk(200, "admin", counts=("writes-of-key",)),
+    f"GET {V1}/people/{{person_id}}/data": Walk(by="admin"),
     f"POST {V1}/links-again": Walk(204, body=_mailbox, counts=LETTERS),
+    f"POST {V1}/data-link": Walk(204, body=_mailbox, counts=LETTERS),
     f"GET {V1}/shops": Walk(by="admin"),
     f"GET {V1}/keys": Walk(by="admin"),
     f"GET {V1}/letters": Walk(by="admin"),
@@ -498,6 +500,12 @@ WALKS: dict[str, Walk] = {
     "GET /links": Walk(),
     "POST /links": Walk(303, form=_mailbox, counts=LETTERS),
     "GET /links/sent": Walk(),
+    "GET /my-data": Walk(),
+    "POST /my-data": Walk(303, form=_mailbox, counts=LETTERS),
+    "GET /my-data/sent": Walk(),
+    "GET /my-data/{token}": Walk(),
+    "GET /my-data/{token}/data.json": Walk(),
+    "POST /my-data/{token}": Walk(200, form=fixed(sure="yes")),
     "GET /shops/{shop_id}": Walk(),
     "GET /shops/{shop_id}/edit": Walk(by="shop session"),
     "POST /shops/{shop_id}/edit": Walk(303, "shop session", form=fixed(name="Tea")),
@@ -514,7 +522,7 @@ WALKS: dict[str, Walk] = {
     "GET /seller/open": Walk(by="session"),
     "POST /seller/open": Walk(303, "session", form=_open_form, counts=("offers",)),
     "GET /seller/auctions/{auction_id}": Walk(by="session"),
-    "GET /seller/auctions/{auction_id}/withdraw": Walk(303),
+    "GET /seller/auctions/{auction_id}/withdraw": Walk(by="session"),
     "GET /seller/auctions/{auction_id}/offers": Walk(303),
     "POST /seller/auctions/{auction_id}/offers": Walk(
         303, "session", form=OFFER_FORM, counts=("offers",)
@@ -565,6 +573,7 @@ WALKS: dict[str, Walk] = {
     "GET /admin/people": Walk(by=ADMINS),
     "POST /admin/people": Walk(200, ADMINS, form=lambda who: {"q": who.email}),
     "GET /admin/people/{person_id}": Walk(by=ADMINS),
+    "GET /admin/people/{person_id}/data.json": Walk(by=ADMINS),
     "POST /admin/people/{person_id}": Walk(303, ADMINS, form=fixed(sure="yes")),
     "GET /counter-offer/{token}": Walk(),
     "POST /counter-offer/{token}": Walk(303, form=OFFER_FORM, counts=("offers",)),
@@ -640,9 +649,11 @@ def filled(route: str, who: Visitor, walk: Walk) -> str:
         invitation: Link = ("counter-offer", (who.auction_id, who.seller_id))
         letter = mailbox_of(of_seller(who.seller_id), f"seller{who.number}@sellers.example")
         sign_in: Link = ("seller", (who.seller_id, letter))
+        own_data: Link = ("person", (of_seller(who.seller_id), letter))
         tokens = TOKENS | {"/counter-offer": invitation, "/seller/sign-in": sign_in}
+        tokens |= {"/my-data": own_data}
         purpose, what = tokens[path.partition("/{token}")[0]]
-        # A link that signs in works once, and tokens of one second are the same.
+        # A link that signs in or erases works once, and tokens of one second are the same.
         with patch("itsdangerous.timed.time.time", lambda: time() - next(_SECONDS)):
             values["token"] = LINKS.token(purpose, *what)
     return path.format(**values) + walk.query

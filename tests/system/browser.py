@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.rules.pictures import chromium
 
@@ -51,3 +51,10 @@ def window(
         timezone_id="Asia/Tokyo" if locale.startswith("ja") else "Europe/Berlin",
         **more,
     )
+
+
+def sign_in(page: Page, url: str, key: str) -> None:
+    """Sign in with a key on a page that asks for one."""
+    page.goto(url)
+    page.fill("input[name=key]", key)
+    page.click("main form button")

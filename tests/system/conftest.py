@@ -1,15 +1,14 @@
 """What system tests share: a stack with its API; mail, database and payment servers."""
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from stack.brokers import RunningBroker
+from stack.fork_server import ForkServer
 from tests.system import stack
 from tests.system.api_stack import Api, api_on
-from tests.system.fork_server import ForkServer
 from tests.system.go_tools import BUILD_SECONDS_MAX, GoToolError
 from tests.system.mail import Mailpit, MailServerError
 from tests.system.postgres import Postgres, PostgresError, postgres_server
@@ -24,13 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _forked_workers() -> Iterator[None]:
-    if sys.platform != "linux":
-        yield
-        return
-    stack.fork_server = ForkServer()
+def _forked_workers(fork_server: ForkServer | None) -> Iterator[None]:
+    stack.fork_server = fork_server
     yield
-    stack.fork_server.stop()
     stack.fork_server = None
 
 

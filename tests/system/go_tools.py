@@ -15,14 +15,16 @@ class GoToolError(RuntimeError):
     """It can't be had; the message is one line that says what to do."""
 
 
-def go_tool(module: Path, package: str) -> Path:
+def go_tool(module: Path, package: str, own: str = "") -> Path:
     """The program of a package, built into the cache when it is not there yet.
 
-    ``module`` is a folder with ``go.mod`` and ``go.sum``. Raises GoToolError.
+    ``module`` is a folder with ``go.mod`` and ``go.sum``. ``own`` is the name of the program there
+    that uses the package, which then is a library. Raises GoToolError.
     """
-    name = package.rpartition("/")[2]
+    name = own or package.rpartition("/")[2]
     pinned = b"".join((module / each).read_bytes() for each in ("go.mod", "go.sum"))
     version = re.findall(rf"{package} v(\S+)", pinned.decode())[0]
+    pinned += b"".join(each.read_bytes() for each in sorted(module.glob("*.go")))
     cache = Path(os.environ.get("JOINTBUY_CACHE") or Path.home() / ".cache" / "jointbuy")
     # A changed module is another file, so that it is built anew.
     binary = cache / f"{name}-{version}-{hashlib.sha256(pinned).hexdigest()[:12]}"
@@ -32,8 +34,8 @@ def go_tool(module: Path, package: str) -> Path:
     with open(f"{binary}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not binary.exists():  # perhaps another run built it meanwhile
-            partial = f"{binary}.partial"
-            _go(module, name, "build", "-mod=readonly", "-ldflags=-s -w", "-o", partial, package)
+            partial, built = f"{binary}.partial", "." if own else package
+            _go(module, name, "build", "-mod=readonly", "-ldflags=-s -w", "-o", partial, built)
             os.rename(partial, binary)
     return binary
 

@@ -22,7 +22,7 @@ import orjson
 
 from demo.mailbox import Mailbox
 from runtime.ports import free_port
-from stack.brokers import end_with_parent
+from stack.brokers import ends_with_this_process
 from tests import debian
 from tests.system import plain_http
 from tests.system.faulty_smtp import Shares
@@ -200,7 +200,7 @@ def _start(command: list[str], log: Path, port: int, **options: Any) -> subproce
             stdout=output,
             stderr=output,
             # Only from the main thread, where no other thread can hold a lock of the child's.
-            preexec_fn=end_with_parent if main_thread else None,  # noqa: PLW1509
+            preexec_fn=ends_with_this_process() if main_thread else None,  # noqa: PLW1509
             **options,
         )
     try:

@@ -169,7 +169,7 @@ def on_pages(url: str, *starts: str) -> Iterator[Place]:
     """What anyone is shown without a credential: these paths, and all that is linked from there."""
     seen: set[str] = set()
     queue = list(starts)
-    with httpx.Client(timeout=10) as client:
+    with httpx.Client(timeout=60) as client:
         while queue and len(seen) < PAGES_MAX:
             path = queue.pop(0)
             alike = [each for each in seen if each.partition("?")[0] == path.partition("?")[0]]

@@ -13,7 +13,7 @@ from typing import Any
 from stack import brokers
 from tests.system import made_up
 from tests.system.api_stack import ADMIN_KEY, LINKS, Api, api_on
-from tests.system.browser import DESKTOP, PHONE, Scheme, browser, window
+from tests.system.browser import DESKTOP, PHONE, Scheme, browser, sign_in, window
 from tests.system.stack import until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pages"
@@ -37,6 +37,13 @@ PICTURES: tuple[tuple[str, str, tuple[int, int], Scheme, str], ...] = (
     ("admin", "/admin", DESKTOP, "light", "en-GB"),
 )
 BYTES_MAX = 150_000
+#: Images below the window are loaded only once somebody scrolls there.
+_SHOW_IMAGES = """
+() => Promise.all([...document.images].map(image => {
+  image.loading = "eager";
+  return image.decode().catch(() => null);
+}))
+"""
 
 
 def take(api: Api, folder: Path) -> None:
@@ -48,13 +55,12 @@ def take(api: Api, folder: Path) -> None:
             with window(running, size, scheme, locale, device_scale_factor=1) as context:
                 page = context.new_page()
                 if path in keys:
-                    page.goto(api.nobody.url + path)
-                    page.fill("input[name=key]", keys[path])
-                    page.click("main form button")
+                    sign_in(page, api.nobody.url + path, keys[path])
                 page.goto(api.nobody.url + path)
                 page.wait_for_function("document.fonts.status === 'loaded'")
                 if page.locator("[data-events]").count():
                     page.wait_for_selector("[data-state].on")
+                page.evaluate(_SHOW_IMAGES)
                 kind = "phone" if size == PHONE else "desktop"
                 target = folder / f"{name}.{kind}.{scheme}.{locale[:2]}.png"
                 page.screenshot(path=target, full_page=True, animations="disabled")

@@ -24,7 +24,7 @@ from runtime.records import as_record
 from runtime.transport import send
 from schemas.parts import Message
 from schemas.payments import PAYMENT_REPORTS, PAYMENTS, Payment, PaymentReported, PaymentRetried
-from stack.brokers import end_with_parent
+from stack.brokers import ends_with_this_process
 from tests.system import plain_http
 from tests.system.stack import Stack, Worker, partition_of, until
 from tests.system.strict_stripe import Shares
@@ -45,7 +45,7 @@ class StrictStripe:
         told = json.dumps(asdict(shares))
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.system.strict_stripe", told],
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads yet
+            preexec_fn=ends_with_this_process(),  # noqa: PLW1509 - no threads yet
         )
         started = cls(shares, process)
         until("the stand-in answers", started._answers)

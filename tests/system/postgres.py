@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from runtime.ports import free_port
-from stack.brokers import end_with_parent
+from stack.brokers import ends_with_this_process
 from tests import debian
 from tests.system.stack import until
 
@@ -88,7 +88,7 @@ def postgres_server(*options: str) -> Iterator[Postgres]:
                 cwd=folder,
                 stdout=output,
                 stderr=output,
-                preexec_fn=end_with_parent,
+                preexec_fn=ends_with_this_process(),
             )
         until("PostgreSQL ready", server.answers)
         yield server

@@ -88,6 +88,10 @@ class Reader:
         """Open a page."""
         return self._seen(self._client.get(path), status)
 
+    def status(self, path: str) -> int:
+        """The status with which a page is answered."""
+        return self._client.get(path).status_code
+
     def send(self, page: Seen, action: str, status: int = 200, **values: str) -> Seen:
         """Fill in a form of a page and send it."""
         form = page.form(action)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runtime.ports import free_port
-from stack.brokers import end_with_parent
+from stack.brokers import ends_with_this_process
 from tests import debian
 from tests.system.stack import until
 
@@ -53,7 +53,7 @@ def redis_server() -> Iterator[RedisServer]:
         [program, *said],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=end_with_parent,  # noqa: PLW1509 - one call to the system and nothing else
+        preexec_fn=ends_with_this_process(),  # noqa: PLW1509 - one call to the system and nothing else
     )
     server = RedisServer(port, process)
     try:

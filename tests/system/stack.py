@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,23 +15,23 @@ from typing import Any
 import httpx
 import orjson
 from aiokafka import TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.admin import create_topics
+from runtime.admin import create_topics, topics_of_ours
 from runtime.clients import producer
 from runtime.follower import Follower
 from runtime.ports import free_port
 from runtime.records import OutputRecord, Partitioner, as_record, encode, milliseconds
 from runtime.settings import Settings
 from runtime.transport import send
-from schemas.catalogue import CATALOGUE
 from schemas.orders import ORDERS
 from schemas.parts import Message, TimePassed
 from schemas.topic import PARTITIONS
 from stack.brokers import RunningBroker
+from stack.fork_server import Forked, ForkServer, start
 from stack.progress import Standing
-from stack.supervisor import end_all
+from stack.supervisor import EMBEDDED, end_all
 from tests.system import plain_http
-from tests.system.fork_server import Forked, ForkServer
 
 #: Far longer than anything takes on a busy machine: what fails by it has not happened.
 DEADLINE_SECONDS = 150.0
@@ -63,12 +62,7 @@ class Worker:
 
     def start(self) -> None:
         """Start it, or start it again."""
-        if fork_server is not None and fork_server.can_start(self.env):
-            self.process = fork_server.start(self.module, self.arguments, self.env, self.log)
-            return
-        with self.log.open("ab") as output:
-            command = [sys.executable, "-m", self.module, *self.arguments]
-            self.process = subprocess.Popen(command, env=self.env, stdout=output, stderr=output)
+        self.process = start(fork_server, self.module, self.arguments, self.env, self.log)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -107,6 +101,21 @@ class Worker:
         """Whether it says so."""
         return self.page("readyz") is not None
 
+    def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """The labels and the value of each sample of a metric."""
+        answer = self.page("metrics")
+        assert answer is not None, f"{self.module} shows no metrics"
+        return [
+            (sample.labels, sample.value)
+            for family in text_string_to_metric_families(answer.text)
+            for sample in family.samples
+            if sample.name == name
+        ]
+
+    def metric(self, name: str) -> dict[str, float]:
+        """The samples of a metric by partition; by an empty text if it has none."""
+        return {labels.get("partition", ""): value for labels, value in self.samples(name)}
+
     def partitions(self) -> list[dict[str, Any]]:
         """What ``/status`` says."""
         answer = self.page("status")
@@ -140,6 +149,14 @@ async def read_all(
         await follower.stop()
 
 
+async def _made_topics(settings: Settings) -> None:
+    """Make the topics, and wait until the broker lists them, which may be a moment later."""
+    made = set(await create_topics(settings))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not made <= set(await topics_of_ours(settings)):
+            continue
+
+
 def until(what: str, condition: Callable[[], Any], timeout: float = DEADLINE_SECONDS) -> Any:
     """Ask again and again until ``condition`` gives something true; fail with ``what`` if late."""
     ends = time.monotonic() + timeout
@@ -159,22 +176,25 @@ class Stack:
     prefix: str
     clock: str = "log"
     env: dict[str, str] = field(default_factory=dict)
+    partitions: int = PARTITIONS
+    makes_topics: bool = True
     workers: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.settings = self._settings(self.folder / "state")
-        asyncio.run(create_topics(self.settings))
+        if self.makes_topics:
+            asyncio.run(_made_topics(self.settings))
 
     def _settings(self, state: Path) -> Settings:
         return Settings.model_validate(
             {
                 "kafka_bootstrap_servers": self.broker.bootstrap_servers,
                 "kafka_transactions": self.broker.transactions,
-                "kafka_session_timeout_ms": 6_000,
-                # Idle stacks cost less with it; the embedded broker answers only after the wait.
-                "fetch_wait_ms": 100 if self.broker.transactions else 50,
+                "kafka_session_timeout_ms": EMBEDDED["kafka_session_timeout_ms"],
+                **({} if self.broker.transactions else EMBEDDED),
                 "topic_prefix": self.prefix,
                 "clock": self.clock,
+                "partitions": self.partitions,
                 "state_dir": state,
             }
         )
@@ -184,7 +204,13 @@ class Stack:
         name = module if "." in module else f"services.{module}"
         number = len(self.workers)
         told = self._settings(self.folder / f"state-{number}").model_dump(mode="json")
-        given = {key.upper(): str(value) for key, value in told.items() if value is not None}
+        # How to sign in, a worker reads from the environment, as these tests do.
+        signs_in = ("kafka_security_", "kafka_sasl_", "kafka_ssl_")
+        given = {
+            key.upper(): str(value)
+            for key, value in told.items()
+            if value is not None and not key.startswith(signs_in)
+        }
         port, ops_port = free_port(), free_port()
         ports = {"WEB_PORT": str(port), "OPS_PORT": str(ops_port)}
         # One read model for the projector and the pages of a stack.
@@ -214,7 +240,7 @@ class Stack:
 
     def feed(self, topic: str, *messages: tuple[Message, int | None]) -> None:
         """Send messages with timestamps in milliseconds (``None``: now) where they belong."""
-        partitioner = Partitioner(CATALOGUE[topic].partitions)
+        partitioner = Partitioner(self.settings.partitions)
         now = int(time.time() * 1000)
         self.feed_raw(
             as_record(message, topic, partitioner, now if at is None else at)
@@ -242,7 +268,7 @@ class Stack:
         self.feed_raw(
             OutputRecord(name, number, None, encode(TimePassed(at=at)), milliseconds(at), [])
             for name in topics or (ORDERS.name,)
-            for number in range(CATALOGUE[name].partitions)
+            for number in range(self.settings.partitions)
             if partition in (None, number)
         )
 
@@ -255,8 +281,8 @@ class Stack:
         return asyncio.run(self._read_raw(topic))
 
     async def _read_raw(self, topic: str) -> list[Any]:
-        count = CATALOGUE[topic].partitions if topic in CATALOGUE else PARTITIONS
-        partitions = [TopicPartition(self.settings.topic(topic), number) for number in range(count)]
+        name, count = self.settings.topic(topic), self.settings.partitions
+        partitions = [TopicPartition(name, number) for number in range(count)]
         found: list[Any] = []
         await read_all(self.settings, partitions, found.append)
         return sorted(found, key=lambda record: (record.partition, record.offset))
@@ -300,10 +326,15 @@ class Stack:
 
 @contextmanager
 def stack_on(
-    broker: RunningBroker, folder: Path, clock: str = "log", **env: str
+    broker: RunningBroker,
+    folder: Path,
+    clock: str = "log",
+    partitions: int = PARTITIONS,
+    **env: str,
 ) -> Iterator[Stack]:
     """A stack that ends with the block; a failure prints the tails of the workers' logs."""
-    stack = Stack(broker, folder, f"t{time.monotonic_ns()}-", clock, env)
+    prefix = f"t{os.getpid()}-{time.monotonic_ns()}-"
+    stack = Stack(broker, folder, prefix, clock, env, partitions)
     try:
         yield stack
     except BaseException:
@@ -345,8 +376,9 @@ class OpenTransaction:
 
     def begin(self, at: datetime, messages: dict[str, Message]) -> None:
         """Begin, and send a message to each of these topics, where it belongs."""
+        place = Partitioner(self._settings.partitions)
         records = [
-            as_record(message, self._settings.topic(topic), partition_of, milliseconds(at))
+            as_record(message, self._settings.topic(topic), place, milliseconds(at))
             for topic, message in messages.items()
         ]
 

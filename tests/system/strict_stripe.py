@@ -48,6 +48,8 @@ class Shares:
     fail: float = 0.0
     #: Of refunds: the bank does not take the money, the first time.
     decline_refunds: float = 0.0
+    #: Of refunds: the answer is that the bank is asked, and only a webhook tells that it is done.
+    slow_refunds: float = 0.0
     #: Of webhooks: told twice.
     repeat: float = 0.0
     keys_kept_seconds: float = 86_400.0
@@ -428,7 +430,9 @@ class Provider:
             self.tell("charge.refund.updated", refund.shown())
         else:
             self.tell("charge.refunded", intent.charge())
-        return refund.shown()
+        slow = self.shares.slow_refunds
+        is_slow = not declines and slow > 0 and self.random.random() < slow
+        return refund.shown() | ({"status": "pending"} if is_slow else {})
 
     def _refunds_retrieve(self, name: str, _: dict[str, Any]) -> dict[str, Any]:
         return self._found(self.refunds, name).shown()

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from runtime.ports import free_port
-from stack.brokers import end_with_parent
+from stack.brokers import ends_with_this_process
 from tests.system import plain_http
 from tests.system.go_tools import go_sources, go_tool
 from tests.system.stack import until
@@ -58,7 +58,7 @@ class StripeServer:
                 command,
                 stdout=output,
                 stderr=output,
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - no threads yet
+                preexec_fn=ends_with_this_process(),  # noqa: PLW1509 - no threads yet
             )
         server = cls(f"http://127.0.0.1:{port}", process)
         try:

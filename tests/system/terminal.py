@@ -32,6 +32,7 @@ class Said:
     @property
     def json(self) -> Any:
         """As one value."""
+        assert self.out, self.err
         return json.loads(self.out)
 
     @property

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.notifier.letters.links import SignedLinks
 from tests.system.api_stack import LINKS, Api, after
+from tests.system.reader import Reader
 from tests.system.stack import until
 
 pytestmark = pytest.mark.system
@@ -189,8 +191,8 @@ def test_members_order_by_links(api: Api) -> None:
     assert many["quantity"].endswith("order at most 2")
 
     # Nobody's order counts before its letter's link is followed, and then once.
-    for _ in range(2):
-        assert "your order is confirmed" in api.confirm_order(asked["group_id"], theirs, 1).text
+    confirmed = api.confirm_order(asked["group_id"], theirs, 1, times=2)
+    assert "your order is confirmed" in confirmed.text
     shown = api.nobody.get(f"/group-purchases/{asked['group_id']}")
     assert (shown["quantity"], shown["members"], shown["status"]) == (1, 1, "open")
     letters = [
@@ -260,6 +262,67 @@ def test_who_asks_for_links_again_gets_a_notice_of_what_is_held(api: Api) -> Non
         assert (link["role"], link["about"]) == ("organizer", asked["group_id"])
         assert email not in str(notice)
     assert len({each["notice_id"] for each in notices()}) <= 2, "the hour may end meanwhile"
+
+
+def test_a_person_sees_and_erases_what_is_kept_by_a_link_and_the_shop_by_its_key(api: Api) -> None:
+    shop, rival = api.shop(), api.shop()
+    definition = api.definition(shop)
+    email = f"ann-{uuid.uuid4().hex[:8]}@people.example"
+    given = {
+        "definition_id": definition["definition_id"],
+        "number_of_products": 9,
+        "organizer": {"email": email},
+    }
+    group_id = api.nobody.post("/group-purchases", given)["group_id"]
+    order = {"order_id": "o-1", "member": {"id": "ann", "email": email}, "quantity": 2}
+    shop.post(f"/group-purchases/{group_id}/orders", order | {"state": "paid"})
+    own, of_shop = until("both are known", lambda: _two_people(api, email))
+    assert of_shop == f"{definition['shop_id']}:ann"
+
+    # By the link, which the notifier makes of the notice.
+    assert api.nobody.send("POST", "/data-link", {"email": email.upper()}).status_code == 204
+    told = until("the notices", lambda: _data_links(api, {own, of_shop}))
+    assert email not in str(told)
+    link = SignedLinks(api.nobody.url, LINKS).data(own, email).removeprefix(api.nobody.url)
+    reader = Reader(api.nobody.url)
+    shown = reader.get(link)
+    assert email in shown.text
+    assert group_id in shown.text
+    assert email in reader.get(f"{link}/data.json").html
+    assert _two_people(api, email), "reading changes nothing"
+    reader.send(shown, "/my-data/", sure="yes")
+    reader.get(link, 404)
+    reader.close()
+    assert api.admin.post("/people/search", {"email": email}, 200)["items"] == [
+        {"person_id": of_shop}
+    ]
+
+    # By the shop's key, and not by another's.
+    place = f"/people/{of_shop}"
+    data = shop.get(f"{place}/data")
+    assert data["address"]["email"] == email
+    assert [each["roles"] for each in data["groups"]] == [["member"]]
+    assert rival.send("GET", f"{place}/data").status_code == 403
+    assert rival.send("DELETE", place).status_code == 403
+    erased = shop.send("DELETE", place)
+    assert {each["place"] for each in erased.json()["kept"]} >= {"people", "commands", "records"}
+    assert api.admin.post("/people/search", {"email": email}, 200)["items"] == []
+    left = shop.get(f"{place}/data")
+    assert (left["address"], left["groups"]) == (None, data["groups"])
+
+
+def _two_people(api: Api, email: str) -> list[str] | None:
+    """The ids of the people of a mailbox, the shop's last, once there are two."""
+    found = api.admin.post("/people/search", {"email": email}, 200)["items"]
+    ids = sorted((each["person_id"] for each in found), key=lambda each: ":" in each)
+    return ids if len(ids) == 2 else None
+
+
+def _data_links(api: Api, people: set[str]) -> list[Any] | None:
+    """The notices with a link to their data, once all of these people have one."""
+    found = [each.value for each in api.stack.read("notices")]
+    links = [each for each in found if each.get("kind") == "data-link"]
+    return links if people <= {each["recipient_id"] for each in links} else None
 
 
 # --- an auction ----------------------------------------------------------------------------------

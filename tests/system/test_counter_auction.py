@@ -114,7 +114,7 @@ def letters(stack: Stack, kind: str) -> list[str]:
     return sorted(each["says"]["party_id"] for each in notices if each["kind"] == kind)
 
 
-@pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+@pytest.mark.parametrize("broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)])
 def test_a_better_offer_takes_over_and_the_contract_opens_a_group_purchase(
     broker_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_better_offer_takes_over_and_the_contract_opens_a_group_purchase(
     assert row["value"] == 2 * 85_000
 
 
-@pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+@pytest.mark.parametrize("broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)])
 def test_a_term_that_ends_while_the_service_is_down_concludes_when_it_is_back(
     broker_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -158,8 +158,10 @@ LINES: dict[str, Line] = {
     "GET /letters/{notice_id}": Line("admin", None, ALL),
     "POST /letters/{notice_id}/resend": Line("admin", {}, ALL),
     "POST /people/search": Line("admin", {"email": "a@b.example"}, ALL),
-    "DELETE /people/{person_id}": Line("admin", None, ALL),
+    "GET /people/{person_id}/data": Line("shop", None, ("rival-shop", *others("shop"))),
+    "DELETE /people/{person_id}": Line("shop", None, ("rival-shop", *others("shop"))),
     "POST /links-again": Line(ANYONE, {"email": "a@b.example"}),
+    "POST /data-link": Line(ANYONE, {"email": "a@b.example"}),
 }
 NOT_SAID = {"POST /keys/{key_id}/revocation": ("rival-seller", "shop")}
 
@@ -444,7 +446,7 @@ def test_a_page_of_the_admin_is_the_admin_s_alone(world: World) -> None:
             for cookie in ({}, {"Cookie": its.session()}, {"Cookie": its.shop_session()}):
                 headers = {**cookie, "Sec-Fetch-Site": "same-origin"}
                 target = url + its.path(template)
-                assert httpx.request(method, target, headers=headers).status_code == 401, name
+                assert plain_http.request(method, target, headers=headers).status_code == 401, name
 
 
 #: How many of each kind.

@@ -111,7 +111,7 @@ def feed_partition(stack: Stack, at: datetime, group_id: str) -> None:
 # --- the wall clock ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("away", ["stopped", "down"])
+@pytest.mark.parametrize("away", [pytest.param("stopped", marks=pytest.mark.long), "down"])
 def test_an_order_made_in_time_counts_though_it_is_read_late(
     away: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -169,7 +169,9 @@ def test_after_an_outage_every_overdue_deadline_is_handled_at_its_own_time(
         assert_versions_rise(stack)
 
 
-@pytest.mark.parametrize("worker_is", ["running", "down over the deadline"])
+@pytest.mark.parametrize(
+    "worker_is", ["running", pytest.param("down over the deadline", marks=pytest.mark.long)]
+)
 def test_a_record_from_the_future_closes_no_other_group_early(
     worker_is: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -250,7 +252,7 @@ def _find_libfaketime() -> Path | None:
     return next(found, None)
 
 
-@pytest.mark.parametrize("hours", [2, -1])
+@pytest.mark.parametrize("hours", [2, pytest.param(-1, marks=pytest.mark.long)])
 def test_a_worker_whose_clock_is_wrong_fires_nothing_and_says_so(
     hours: int, libfaketime: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -319,13 +321,13 @@ def authorised(group_id: str) -> Payment:
     )
 
 
-@pytest.mark.parametrize("ended", ["committed", "aborted"])
+@pytest.mark.parametrize("ended", ["committed", pytest.param("aborted", marks=pytest.mark.long)])
 def test_the_clock_waits_for_an_upstream_that_has_not_committed(
     ended: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:
     """What an open transaction holds was sent in time: no deadline passes before it is ended."""
     with stack_on(kafka, tmp_path, "wall") as stack, open_transaction(stack) as upstream:
-        stack.start("order_service")
+        (worker,) = stack.start("order_service")
         opens_at = now()
         closes_at = opens_at + timedelta(seconds=4)
         paid, kept = groups_in(0, 1) + groups_in(1, 1)
@@ -347,6 +349,11 @@ def test_the_clock_waits_for_an_upstream_that_has_not_committed(
         passed(now(), GRACE_SECONDS)
         for each in (paid, kept):
             assert not closings(stack, each), f"{each} closed while a transaction was open"
+        late = worker.metric("jointbuy_deadline_late_seconds")
+        behind = worker.metric("jointbuy_clock_behind_seconds")
+        assert late["0"] > 0, "ops see the deadline that waits"
+        assert behind["0"] > late["0"] + GRACE_SECONDS
+        assert late[str(partition_of(SENTINEL))] == 0
         upstream.end(ended)
         found = {}
         for each in (paid, kept):
@@ -362,7 +369,7 @@ def test_the_clock_waits_for_an_upstream_that_has_not_committed(
 # --- the log's clock -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("year", [2001, 2100])
+@pytest.mark.parametrize("year", [2001, pytest.param(2100, marks=pytest.mark.long)])
 def test_under_the_log_clock_only_the_log_tells_the_time(
     year: int, kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -411,6 +418,7 @@ def replay(stack: Stack, between: Callable[[], None]) -> None:
     stack.wait_idle()
 
 
+@pytest.mark.long
 def test_a_kill_after_the_last_record_of_a_replay_changes_nothing(
     kafka: RunningBroker, tmp_path: Path
 ) -> None:
@@ -443,6 +451,7 @@ def test_a_kill_after_the_last_record_of_a_replay_changes_nothing(
 # --- faults --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_broker_restart_is_survived(tmp_path: Path) -> None:
     """The worker comes back by itself, its state is exact, and deadlines fire, missed ones too."""
     if brokers.choose() == "embedded":
@@ -550,6 +559,20 @@ def test_workers_share_quickly_though_records_come(kafka: RunningBroker, tmp_pat
 
         until("each worker has half", shared, shared_seconds_max)
         stack.wait_for("purchases", GROUP, quantity=fed)
+        workers = first, second
+
+        def restored() -> bool:
+            shown = [each.metric("jointbuy_partition_ready") for each in workers]
+            numbers = sorted(number for ready in shown for number in ready)
+            # Each once: a worker shows nothing of a partition that it gave up.
+            is_shared = numbers == [str(number) for number in range(PARTITIONS)]
+            return is_shared and all(set(ready.values()) == {1.0} for ready in shown)
+
+        until("each partition is ready at one worker", restored)
+        for each in workers:
+            assert all(took >= 0 for took in each.metric("jointbuy_restore_seconds").values())
+        assert first.metric("jointbuy_rebalances_total")[""] >= 2
+        assert second.metric("jointbuy_rebalances_total")[""] >= 1
 
 
 # --- rows on disk --------------------------------------------------------------------------------

@@ -41,11 +41,10 @@ allow.everyone.if.no.acl.found=true
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningBroker]:
+def own(tmp_path: Path) -> Iterator[RunningBroker]:
     """A broker with ACLs, to kill; all are allowed what no ACL forbids."""
-    monkeypatch.setattr(brokers, "SERVER_PROPERTIES", brokers.SERVER_PROPERTIES + ACLS)
     try:
-        broker = brokers.start("kafka", home=tmp_path / "kafka")
+        broker = brokers.start("kafka", home=tmp_path / "kafka", properties=ACLS)
     except brokers.BrokerError as error:
         pytest.skip(str(error))
     yield broker
@@ -94,6 +93,7 @@ async def make(stack: Stack, topic: str, partitions: int) -> None:
         await client.close()
 
 
+@pytest.mark.long
 def test_a_broker_that_dies_is_told_of_once_and_what_stays_ends_the_process(
     own: RunningBroker, tmp_path: Path
 ) -> None:
@@ -125,7 +125,7 @@ def _broker_dies_and_comes_back(
         assert line["event"].startswith("the broker does not answer"), each.module
         assert each.page("livez") is not None
     port = int(own.bootstrap_servers.rpartition(":")[2])
-    again = brokers.start("kafka", home=home / "kafka", port=port)
+    again = brokers.start("kafka", home=home / "kafka", port=port, properties=ACLS)
     own.process, own.pid = again.process, again.pid
     stack.until_ready(*workers)
     for each, size in zip(workers, sizes, strict=True):

@@ -24,6 +24,7 @@ from schemas.letters import (
 from schemas.parts import Party, Product
 from schemas.people import PEOPLE
 from schemas.shops import Shop
+from schemas.topic import PARTITIONS
 from stack.brokers import RunningBroker
 from terminal.lags import lags
 from tests.system import plain_http
@@ -149,6 +150,8 @@ def test_letters_wait_for_a_mail_server_that_is_away_and_nothing_else_does(
         worker.stop()
         (worker,) = stack.start("tests.system.quick_notifier", **mail_env(free_port()))
         until("all wait for the server", lambda: all_wait(worker))
+        # Until that is committed, a kill leaves it open whether the letters were sent.
+        stack.wait_idle()
         worker.kill()
         worker.start()
         until("all wait again", lambda: all_wait(worker))
@@ -161,12 +164,14 @@ def test_letters_wait_for_a_mail_server_that_is_away_and_nothing_else_does(
         worker.stop()
         assert "a server is down: calls wait" in worker.log.read_text()
         (other,) = stack.start("tests.system.quick_notifier", **mail_env(mailpit.port))
-        until("all sent", lambda: _statuses(stack)["sent"] == 50)
+        # One more tells the seller of the approval.
+        until("all sent", lambda: _statuses(stack)["sent"] == 51)
         assert {each["attempts"] for each in stack.latest("deliveries").values()} == {1}
-        assert len(mailpit.messages()) == 50
+        assert len(mailpit.messages()) == 51
         assert other.ready()
         deliveries = stack.latest("deliveries").values()
-    assert {each["ambiguous"] for each in deliveries} == {0}
+    # The killed worker may have been trying its one letter.
+    assert sum(each["ambiguous"] for each in deliveries) <= 1
 
 
 def test_a_mail_server_that_hangs_holds_nothing_up_but_letters(
@@ -253,7 +258,7 @@ def _key(notice: Notice) -> str:
 
 
 def _tombstone(person_id: str) -> OutputRecord:
-    partition = Partitioner(PEOPLE.partitions)(person_id)
+    partition = Partitioner(PARTITIONS)(person_id)
     now = int(datetime.now(UTC).timestamp() * 1000)
     return OutputRecord(PEOPLE.name, partition, person_id.encode(), None, now, [])
 

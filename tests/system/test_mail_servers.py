@@ -82,6 +82,7 @@ async def test_mailpit_refuses_as_it_is_told(mailpit: Mailpit, mailer: Mailer) -
 # --- the faulty server ---------------------------------------------------------------------------
 
 
+@pytest.mark.long
 async def test_every_letter_comes_through_a_faulty_server_once_where_it_said_so(
     tmp_path: Path,
 ) -> None:

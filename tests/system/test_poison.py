@@ -25,7 +25,9 @@ pytestmark = pytest.mark.system
 CLOSES_AT = T + timedelta(hours=1)
 FAULTY = faulty_service.__name__
 CHANGELOG = "faulty_service-tally-changelog"
-BOTH = pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
+BOTH = pytest.mark.parametrize(
+    "broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)]
+)
 
 
 def group(group_id: str) -> GroupPurchase:
@@ -371,8 +373,12 @@ def assert_positions_never_go_back(changelog: list[Any]) -> None:
             last[place] = position
 
 
-@pytest.mark.parametrize("released", ["while it runs", "while it is down"])
-@pytest.mark.parametrize("parked", ["before it opens", "while it is open"])
+@pytest.mark.parametrize(
+    "released", [pytest.param("while it runs", marks=pytest.mark.long), "while it is down"]
+)
+@pytest.mark.parametrize(
+    "parked", [pytest.param("before it opens", marks=pytest.mark.long), "while it is open"]
+)
 def test_a_deadline_that_passes_while_its_key_is_parked_is_handled_after_release(
     parked: str, released: str, kafka: RunningBroker, tmp_path: Path
 ) -> None:

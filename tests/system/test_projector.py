@@ -47,7 +47,7 @@ MS = int(NOW.timestamp() * 1000)
 PRODUCTS = ("Green tea 100 g", "緑茶 100g", "Teapot, cast iron", "Kaffee Nº 5", "nul \x00 name")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A new database of each kind."""
     if request.param == "sqlite":

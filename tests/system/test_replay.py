@@ -65,6 +65,7 @@ def test_recorded_data_comes_to_what_its_files_say(
             assert not purchases.repeated
 
 
+@pytest.mark.long
 def test_a_replay_run_twice_changes_nothing(
     kafka: RunningBroker, data: Path, shapes: Replay, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_replay_run_twice_changes_nothing(
             assert read_whole(stack.settings, "favors") == favors_before
 
 
+@pytest.mark.long
 def test_repeated_and_displaced_orders_change_nothing(
     kafka: RunningBroker, retail: Replay, data: Path, tmp_path: Path
 ) -> None:

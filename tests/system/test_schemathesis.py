@@ -22,7 +22,7 @@ def api(kafka: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-@pytest.mark.parametrize("who", ["admin", "shop"])
+@pytest.mark.parametrize("who", ["admin", pytest.param("shop", marks=pytest.mark.long)])
 def test_every_answer_is_as_documented(api: Api, tmp_path: Path, who: str) -> None:
     run = fuzz(api, tmp_path, who, SEED, *LIMITS)
     assert run.status == 0, run.output

@@ -21,8 +21,10 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from runtime.breaker import ServerDownError, Strained, reply_of
+from runtime.checkup import ends_at
 from runtime.ports import free_port
 from runtime.rows import MemoryRows
+from runtime.security_rules import certificate_in
 from schemas.letters import Notice, Says
 from schemas.parts import Product
 from schemas.people import Person
@@ -562,6 +564,11 @@ async def test_letters_go_encrypted_to_a_server_that_is_trusted(
     assert [each.outcome for each in replies] == ["sent"] * 3
     if tls == "starttls":
         assert [encrypted for encrypted, _ in taking.seen] == [True] * 3
+
+    # The doctor's look: no letter, and the end of the certificate.
+    async with Mailer(trusting) as mailer:
+        assert await mailer.greet(SENDER) == ends_at(certificate_in(certificate[0]))
+    assert len(taking.seen) == 3
 
     async with Mailer(settings(port, smtp_tls=tls)) as mailer:
         reply = await mailer.send(LETTER, SENDER, RECIPIENT)

@@ -1,5 +1,6 @@
 """The terminal against a broker: why things are as they are, and what ops do."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from domain.ids import derive
+from runtime.clients import consumer
 from runtime.records import OutputRecord, Partitioner, encode, milliseconds
 from schemas.favors import Favor, FavorDecision
 from schemas.groups import GroupPurchase, GroupPurchaseRequested, IdIssued, RequestRefused
@@ -295,9 +298,11 @@ def test_lag_counts_what_a_group_has_not_committed(stack: Stack) -> None:
     stack.wait_idle()
     until("no lag", lambda: {each["lag"] for each in jointbuy("lag", "--json").json} == {0})
     worker.stop()
-    more = [(order(name, 1, 1), milliseconds(T)) for name in ("bob", "cy")]
+    more = [(order(name, 1, 1), milliseconds(T) + at) for name, at in (("bob", 1_500), ("cy", 0))]
     stack.feed("orders", *more)
     lags = {each["topic"]: each for each in jointbuy("lag", "--json").json}
+    # The first one that is not read tells the age, even if a later one has an earlier timestamp.
+    assert lags["orders"].pop("oldest_unread_seconds") > 0
     assert lags["orders"] == {
         "group": "order_service-purchases",
         "topic": "orders",
@@ -306,7 +311,42 @@ def test_lag_counts_what_a_group_has_not_committed(stack: Stack) -> None:
         "committed": 1,
         "lag": 2,
         "lag_max": 2,
+        "oldest_unread_at": "2026-05-04T09:00:01.500000+00:00",
     }
+
+
+def test_the_oldest_unread_record_is_the_next_one_that_can_be_read(
+    kafka: RunningBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the committed offset is an aborted transaction, and nothing or an order after it."""
+    with stack_on(kafka, tmp_path) as stack, open_transaction(stack) as upstream:
+        pointed_at(stack, monkeypatch)
+        stack.feed("orders", (order("ann", 1, 1), milliseconds(T)))
+        # A group of ours whose one commit is after ann's order.
+        asyncio.run(commit(stack, "order_service-purchases", "orders", 1))
+        upstream.begin(T + timedelta(minutes=1), {"orders": order("bob", 1, 1)})
+        upstream.end("aborted")
+
+        def oldest() -> str | None:
+            (found,) = (each for each in jointbuy("lag", "--json").json if each["lag"])
+            at: str | None = found["oldest_unread_at"]
+            return at
+
+        until("the abort is counted, and can't be read", lambda: oldest() is None)
+        stack.feed("orders", (order("cy", 1, 1), milliseconds(T + timedelta(minutes=2))))
+        assert oldest() == "2026-05-04T09:02:00+00:00"
+
+
+async def commit(stack: Stack, group: str, topic: str, offset: int) -> None:
+    """Commit an offset of a topic's partition for a group without members."""
+    reader = consumer(stack.settings, stack.settings.topic(group))
+    await reader.start()
+    try:
+        tp = TopicPartition(stack.settings.topic(topic), PARTITION)
+        reader.assign([tp])
+        await reader.commit({tp: offset})
+    finally:
+        await reader.stop()
 
 
 def test_dead_letters_are_listed_shown_and_replayed(stack: Stack) -> None:

@@ -286,6 +286,9 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
     worse = jointbuy("offer", auction, "--seller", sato, "--price", "899")
     assert worse.exit_code == 0, worse
     assert "not-better: the price is lower than the one shown, but by less than" in worse.out
+    slip = jointbuy("offer", auction, "--seller", sato, "--price", "85.00")
+    assert (slip.exit_code, slip.out) == (2, "")
+    assert "85.00 EUR is 90.6 % below the price shown, 900.00 EUR." in slip.err
     better = done("offer", auction, "--seller", sato, "--price", "850.00", "--minimum", "2")
     assert (better["verdict"], better["page"]["unit_price"]) == ("shown", 85_000)
 

@@ -94,26 +94,18 @@ def dead(stack: Stack) -> list[dict[str, str]]:
 
 def counted(worker: Worker) -> dict[str, float]:
     """What the worker says it could not read, by why."""
-    page = worker.page("metrics")
-    assert page is not None
     told: Counter[str] = Counter()
-    for line in page.text.splitlines():
-        if line.startswith("jointbuy_unreadable_total{"):
-            told[line.split('reason="')[1].split('"')[0]] += float(line.split()[-1])
+    for labels, value in worker.samples("jointbuy_unreadable_total"):
+        told[labels["reason"]] += value
     return dict(told)
 
 
 def set_aside(worker: Worker) -> dict[tuple[str, str], float]:
     """What the worker says it set aside on orders, by why and whether it writes the dead letter."""
-    page = worker.page("metrics")
-    assert page is not None
     told: Counter[tuple[str, str]] = Counter()
-    for line in page.text.splitlines():
-        if line.startswith("jointbuy_dead_letters_total{") and 'topic="orders"' in line:
-            reason, written = (
-                line.split(f'{name}="')[1].split('"')[0] for name in ("reason", "written")
-            )
-            told[reason, written] += float(line.split()[-1])
+    for labels, value in worker.samples("jointbuy_dead_letters_total"):
+        if labels["topic"] == "orders":
+            told[labels["reason"], labels["written"]] += value
     return dict(told)
 
 
@@ -365,13 +357,8 @@ def test_an_unknown_group_is_waited_for_in_sight_and_a_mistyped_one_not_at_all(
     (ours,) = [each for each in found if each["service"] == "order_service"]
     assert [each["type"] for each in ours["records"]] == ["OrderCancelled", "OrderPaid"]
     assert ours["records"][0]["place"].startswith(f"orders/{partition_of(unknown)}/")
-    page = worker.page("metrics")
-    assert page is not None
-    assert sum(
-        float(line.split()[-1])
-        for line in page.text.splitlines()
-        if line.startswith("jointbuy_waiting{")
-    ) == len(ours["records"])
+    waiting = worker.metric("jointbuy_waiting")
+    assert sum(waiting.values()) == len(ours["records"])
 
     stack.pass_time(T + timedelta(minutes=61))
     stack.wait_for("purchases", f"{unknown}/refused/shop/{unknown}-2", reason="unknown-group")

@@ -55,11 +55,13 @@ def _read(descriptor: int, into: bytearray) -> None:
 
 
 @contextmanager
-def watching(url: str, *arguments: str, on_terminal: bool = False) -> Iterator[Watching]:
+def watching(
+    url: str, *arguments: str, on_terminal: bool = False, command: str = "watch"
+) -> Iterator[Watching]:
     main, side = pty.openpty() if on_terminal else os.pipe()
-    command = [sys.executable, "-m", "terminal", "watch", *arguments]
+    words = [sys.executable, "-m", "terminal", command, *arguments]
     env = {**os.environ, "JOINTBUY_URL": url, "COLUMNS": "140", "TERM": "xterm"}
-    process = subprocess.Popen(command, env=env, stdout=side, stderr=subprocess.PIPE)
+    process = subprocess.Popen(words, env=env, stdout=side, stderr=subprocess.PIPE)
     os.close(side)
     assert process.stderr is not None
     watched = Watching(process)
@@ -176,3 +178,31 @@ def test_what_can_not_be_watched_is_one_line(api: Api, monkeypatch: pytest.Monke
         " JOINTBUY_URL\n"
     )
     assert said.exit_code == 1
+
+
+def test_lag_is_told_live_while_a_service_is_down(api: Api, group: Group) -> None:
+    """A line of JSON for each look, and on a terminal only who is behind, with its age."""
+    (service,) = (each for each in api.stack.workers if each.module.endswith("order_service"))
+    service.stop()
+    group.order(1)
+
+    def lag(told: Watching) -> Any:
+        looks = [each for each in told.out.split(b"\n")[:-1] if each]
+        found = json.loads(looks[-1]) if looks else []
+        return next((each for each in found if each["topic"] == "orders"), None)
+
+    with watching(api.nobody.url, "--watch", "--json", command="lag") as told:
+        until("the order is not read", lambda: (lag(told) or {}).get("lag"))
+        age = lag(told)["oldest_unread_seconds"]
+        until("it gets older", lambda: (lag(told)["oldest_unread_seconds"] or 0) > age)
+        with watching(api.nobody.url, "--watch", on_terminal=True, command="lag") as shown:
+            until("it is shown", lambda: b"order_service-purchases" in shown.out)
+            assert b"Oldest unread" in shown.out
+            shown.process.send_signal(signal.SIGINT)
+            assert shown.exit_code() == 0, shown.err
+        service.start()
+        until("all is read", lambda: lag(told)["lag"] == 0)
+        assert lag(told)["oldest_unread_seconds"] is None
+        told.process.send_signal(signal.SIGINT)
+        assert told.exit_code() == 0, told.err
+    api.stack.until_ready(service)

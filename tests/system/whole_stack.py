@@ -7,19 +7,31 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from tests.system import stack
+
+#: No command takes so long, on any machine.
+COMMAND_SECONDS = 300
 
 
 def jointbuy(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "terminal", *arguments],
-        env={**os.environ, "JOINTBUY_HOME": str(home), **env},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    env = {**os.environ, "JOINTBUY_HOME": str(home), **env}
+    command = [sys.executable, "-m", "terminal", *arguments]
+    if stack.fork_server is None or not stack.fork_server.can_start(env):
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+    with TemporaryDirectory() as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        process = stack.fork_server.start("terminal", arguments, env, output, errors)
+        try:
+            code = process.wait(COMMAND_SECONDS)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, code, output.read_text(), errors.read_text())
 
 
 def status(home: Path) -> dict[str, Any]:
@@ -32,7 +44,8 @@ def status(home: Path) -> dict[str, Any]:
 @contextmanager
 def up(home: Path, *arguments: str, **env: str) -> Iterator[dict[str, Any]]:
     """A stack that ends with the block; gives its status, and what ``up`` ``said``."""
-    started = jointbuy(home, "up", *arguments, **env)
+    # As long as anything may take on a busy machine.
+    started = jointbuy(home, "up", "--timeout", "240", *arguments, **env)
     try:
         assert started.returncode == 0, started.stderr
         yield {**status(home), "said": started.stdout}

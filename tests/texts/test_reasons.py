@@ -136,6 +136,7 @@ def _set_before(function: ast.AST, line: int) -> set[str]:
 CALLS = [each for each in calls() if each.code in TEXTS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.where} {call.code}")
 def test_a_call_gives_the_values_that_the_text_names(call: Call) -> None:
     if call.given is None or call.where.startswith("services/request_service/rules/problems.py"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from domain.people import of_seller
-from schemas.auctions import ApplicationRefused, Applied, Offer, Seller
+from schemas.auctions import ApplicationRefused, Applied, Offer, Seller, SellerAct, Standing
 from schemas.letters import Notice, Role, notices
 from schemas.parts import AMOUNT_MAX, Message, Party
 from services.auction_service.rows import (
@@ -40,6 +40,19 @@ def seller_party(sellers: Sellers, seller_id: str) -> Party:
 def applicant_party(applicant_id: str, applicant: Applicant | Application) -> Party:
     """The recipient of letters to an applicant."""
     return Party(id=applicant_id, person_id=applicant.person_id)
+
+
+def seller_standing(act: SellerAct, standing: Standing, now: datetime) -> Sequence[Notice]:
+    """That a seller may make offers from now on, or may not."""
+    return notices(
+        "seller-standing",
+        Party(id=act.seller_id, person_id=of_seller(act.seller_id)),
+        act.seller_id,
+        now,
+        type(act).__name__,
+        act.at.isoformat(),
+        standing=standing,
+    )
 
 
 def offer_judged(
@@ -113,8 +126,10 @@ def right_intercepted(
     )
 
 
-def confirm_application(message: Applied, auction: Auction, now: datetime) -> Sequence[Notice]:
-    """The letter with the link that confirms."""
+def confirm_application(
+    message: Applied, auction: Auction, replaced: int, now: datetime
+) -> Sequence[Notice]:
+    """The letter with the link that confirms; ``replaced`` units count until then, if any."""
     return notices(
         "confirm-application",
         message.applicant.party(),
@@ -124,6 +139,7 @@ def confirm_application(message: Applied, auction: Auction, now: datetime) -> Se
         application_id=message.application_id,
         product=auction.product.told(),
         quantity=message.quantity,
+        replaced_quantity=replaced or None,
         shown=shown_of(auction.shown),
         currency=auction.currency,
         closes_at=auction.closes_at,
@@ -166,6 +182,7 @@ def condition_improved(
         auction_id,
         now,
         version,
+        application_id=applicant.application_id,
         product=auction.product.told(),
         before=shown_of(before),
         shown=shown_of(shown),

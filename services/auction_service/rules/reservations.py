@@ -101,7 +101,8 @@ def take_application(message: Applied, rows: Rows, now: datetime) -> Sequence[Me
     if known is not None:
         return (*person, *_count_vouched(message.application_id, application, rows, now))
     rows[name] = application
-    return (*person, *confirm_application(message, auction, now))
+    replaced = sum(each.quantity for each in _counted(application, rows).values())
+    return (*person, *confirm_application(message, auction, replaced, now))
 
 
 def confirm(application_id: str, at: datetime, rows: Rows, now: datetime) -> Sequence[Message]:

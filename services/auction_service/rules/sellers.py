@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.people import of_seller
 from runtime.rows import Rows
-from schemas.auctions import SellerAct, SellerDescribed, SellerRegistered
+from schemas.auctions import AUTOMATIC, SellerAct, SellerDescribed, SellerRegistered
 from schemas.parts import Business, Contact, Message
 from schemas.people import person_of
 from services.auction_service.rows import (
@@ -18,6 +18,7 @@ from services.auction_service.rows import (
     Profile,
     business_of,
 )
+from services.auction_service.rules.letters import seller_standing
 from services.auction_service.rules.standing import standings
 
 
@@ -65,7 +66,10 @@ def _business_in(message: Business) -> str:
 
 
 def act_on_seller(message: SellerAct, rows: Rows, now: datetime) -> Sequence[Message]:
-    """Approve, suspend or reinstate; by the acts' own times, in whatever order they come."""
+    """Approve, suspend or reinstate; by the acts' own times, in whatever order they come.
+
+    The seller is told, unless the registration itself approved: its page has said so.
+    """
     before = rows[ACTS].acts if ACTS in rows else ()
     act = (message.at, type(message).__name__)
     if act in before:
@@ -74,6 +78,9 @@ def act_on_seller(message: SellerAct, rows: Rows, now: datetime) -> Sequence[Mes
     profile = rows.get(SELLER)
     if profile is not None:
         since = profile.registered_at
-        if standings(since, before) != standings(since, (*before, act)):
+        was, told = standings(since, before), standings(since, (*before, act))
+        if was != told:
             rows[SELLER] = replace(profile, version=profile.version + 1)
+        if was[-1][1] != told[-1][1] and message.reason != AUTOMATIC:
+            return seller_standing(message, told[-1][1], now)
     return ()

@@ -9,12 +9,14 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import aiosmtplib
 import structlog
 
+from runtime.checkup import ends_at
 from services.notifier.edge.dialogue import Connection, Envelope, NotDone, Reply, envelope
 from services.notifier.edge.dkim import signer_of, with_mail_line_ends
 from services.notifier.rules.verdicts import Stage
@@ -157,6 +159,18 @@ class Mailer:
         """Use as many connections as are set."""
         while self._laid_aside:
             self._take_back_slot()
+
+    async def greet(self, sender: str) -> datetime | None:
+        """Connect, sign in, and ask whether the server takes letters from this address.
+
+        No letter is sent. Returns when the server's certificate ends. Raises NotDone.
+        """
+        connection = await self._take()
+        try:
+            await connection.offer(envelope(sender, sender))
+            return ends_at(connection.certificate)
+        finally:
+            await connection.quit()
 
     @property
     def login_rest_seconds(self) -> float:

@@ -5,10 +5,10 @@ comes of it is a ``Reply``; where the dialogue stops short of one, ``NotDone`` c
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import aiosmtplib
 
@@ -159,6 +159,27 @@ class Connection:
         except BaseException:
             self.drop()
             raise
+
+    async def offer(self, envelope: Envelope) -> None:
+        """Ask whether the server takes a letter from this sender, and take it back.
+
+        Raises NotDone.
+        """
+        said = await _step(
+            "mail", self._ask(self._commands(envelope, b"")["mail"], self._timeouts.mail)
+        )
+        if not 200 <= said.code < 300:
+            raise _refusal("mail", said.code, said.text)
+        await self._forget()
+
+    @property
+    def certificate(self) -> Mapping[str, Any] | None:
+        """The server's certificate, as ``getpeercert`` has it; ``None`` if it has shown none."""
+        transport = self._client.transport
+        found: Mapping[str, Any] | None = (
+            None if transport is None else transport.get_extra_info("peercert")
+        )
+        return found
 
     async def quit(self) -> None:
         """Close it as a polite client does, if the server answers soon."""

@@ -57,6 +57,24 @@ class Signer:
 
 def signer_of(settings: MailSettings) -> Signer | None:
     """The signer these settings ask for, if they do. Raises MailSettingsError."""
+    if (found := _key_of(settings)) is None:
+        return None
+    try:
+        return Signer(settings.dkim_domain, settings.dkim_selector, found[0])
+    except UnicodeError as error:
+        raise MailSettingsError(
+            "DKIM_DOMAIN or DKIM_SELECTOR is not a name that DNS can hold"
+        ) from error
+
+
+def modulus_of(settings: MailSettings) -> int | None:
+    """The number that the public key must have, if letters are signed. Raises MailSettingsError."""
+    found = _key_of(settings)
+    return None if found is None else found[1]
+
+
+def _key_of(settings: MailSettings) -> tuple[bytes, int] | None:
+    """The private key as PEM, and its modulus."""
     given = (settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file)
     if not any(given):
         return None
@@ -66,21 +84,17 @@ def signer_of(settings: MailSettings) -> Signer | None:
     path = settings.dkim_key_file
     try:
         key = path.read_bytes()
-        bits = parse_pem_private_key(key)["modulus"].bit_length()
+        modulus: int = parse_pem_private_key(key)["modulus"]
     except OSError as error:
         told = f"DKIM_KEY_FILE {path} cannot be read ({error.strerror}): correct it, or {make}"
         raise MailSettingsError(told) from error
     except (UnparsableKeyError, ValueError, LookupError, TypeError) as error:
         told = f"DKIM_KEY_FILE {path} holds no RSA private key in PEM form: {make}"
         raise MailSettingsError(told) from error
+    bits = modulus.bit_length()
     if bits < KEY_BITS_MIN:
         raise MailSettingsError(f"the key in DKIM_KEY_FILE {path} has only {bits} bits: {make}")
-    try:
-        return Signer(settings.dkim_domain, settings.dkim_selector, key)
-    except UnicodeError as error:
-        raise MailSettingsError(
-            "DKIM_DOMAIN or DKIM_SELECTOR is not a name that DNS can hold"
-        ) from error
+    return key, modulus
 
 
 def with_mail_line_ends(message: bytes) -> bytes:

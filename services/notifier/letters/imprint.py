@@ -57,7 +57,7 @@ def _heading(name: str, site: str, language: str) -> str:
     said = " ".join("".join(" " if each in _SYNTAX else each for each in name).split())
     if len(said) > HEADING_MAX:
         said = f"{said[: HEADING_MAX - 1].rstrip()}…"
-    if not said or not site:
+    if not said or not site or said == site:
         return said or site
     return texts(language).gettext("{seller} via {site}").format(seller=said, site=site)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from domain.calendar_files import Deadline, calendar_file, uid_of
 from domain.mailboxes import ascii_domain, usable
@@ -39,6 +39,8 @@ DEADLINE_KINDS = frozenset(
     {"id-issued", "order-counted", "deadline-reminder"}
     | {"confirm-application", "condition-improved", "right-intercepted", "invitation"}
 )
+#: Kinds that tell buyers the number under which the organizer sees them.
+_NUMBERED = frozenset({"order-counted", "favor-given"})
 _MOODS: dict[str, Mood] = {
     "order-refused": "bad",
     "payment-failed": "bad",
@@ -52,7 +54,12 @@ _MOODS: dict[str, Mood] = {
     "order-waits": "ask",
     "group-message": "plain",
     "links-again": "plain",
+    "data-link": "plain",
 }
+#: Letters that are about a person: no page is of one.
+_WITHOUT_PAGE: Final[frozenset[LetterKind]] = frozenset(
+    {"links-again", "data-link", "seller-standing"}
+)
 #: Templates of letters that tell several notices of a kind.
 _OF_SEVERAL: dict[LetterKind, str] = {
     "invitation": "invitations",
@@ -81,14 +88,18 @@ def letter(
     notice says too little; their texts name the cause.
     """
     figures, is_named = _reads(person)
-    said = notice.says.model_copy(update={"party_id": _ANYONE})
+    own = {"party_id": _ANYONE}
+    if _can_withdraw(notice):
+        own["application_id"] = _ANYONE
+    number = _NUMBER if _buyer_number(notice, links) else ""
+    said = notice.says.model_copy(update=own)
     if notice.kind == "links-again":
         listed = items.held(notice, person.email, links, figures.language)
         form = _form_of(notice, is_named, figures, sender, links, listed=listed)
     else:
         cause = (notice.kind, notice.about, notice.at, said)
         enclosure = _Enclosure(paper.transfer, paper.is_attached) if paper else _NOTHING
-        form = _form(*cause, is_named, figures, sender, links, of, enclosure)
+        form = _form(*cause, is_named, number, figures, sender, links, of, enclosure)
     return _letter(notice, form, person, sender, links, of, paper)
 
 
@@ -110,7 +121,7 @@ def letter_of(
     if len(told) == 1:
         return letter(newest, person, sender, links, of, paper)
     figures, is_named = _reads(person)
-    listed = items.digest(told, figures, lambda notice: _action(notice, links, None))
+    listed = items.digest(told, figures, lambda notice: _action(notice, links, None, person.email))
     form = _form_of(newest, is_named, figures, sender, links, listed=listed)
     return _letter(newest, form, person, sender, links, None)
 
@@ -132,10 +143,14 @@ def _letter(
     """A form with its blanks filled in for a person. Raises ``AddressError``."""
     address = usable(person.email)
     name = greetable(person.name) or ""
-    values = {_NAME: name, _ACTION: _action(notice, links, of)}
+    values = {_NAME: name, _ACTION: _action(notice, links, of, person.email)}
     if notice.kind in OPTIONAL_KINDS:
         unsubscribe = links.unsubscribe(notice.recipient_id, person.email, notice.kind)
         values[_UNSUBSCRIBE] = unsubscribe
+    if _has_second(notice):
+        values[_SECOND] = _second(notice, links)
+    if number := _buyer_number(notice, links):
+        values[_NUMBER] = number
     to = headers.mailbox_value("To", name, address)
     head = _headers(notice, form, sender, to, values.get(_UNSUBSCRIBE))
     pdf = _pdf_part(paper) if paper and paper.is_attached else ""
@@ -148,9 +163,9 @@ def _letter(
 #: Blanks in a form, for the values that differ from recipient to recipient. They are random, so
 #: no text that somebody typed can hold one.
 _BLANK = secrets.token_hex(16)
-_NAME, _ACTION, _UNSUBSCRIBE = (f"{_BLANK}{last}" for last in "012")
-_BLANKS = (_NAME, _ACTION, _UNSUBSCRIBE)
-#: The party in a form: links that name the party are blanks.
+_NAME, _ACTION, _UNSUBSCRIBE, _SECOND, _NUMBER = (f"{_BLANK}{last}" for last in "01234")
+_BLANKS = (_NAME, _ACTION, _UNSUBSCRIBE, _SECOND, _NUMBER)
+#: The party in a form, and the reservation: links that name them are blanks.
 _ANYONE = "anyone"
 
 
@@ -189,6 +204,7 @@ def _form(
     at: datetime,
     says: Says,
     is_named: bool,
+    number: str,
     figures: Figures,
     sender: Sender,
     links: LinkMaker,
@@ -198,7 +214,7 @@ def _form(
     notice = Notice.model_construct(
         notice_id="", kind=kind, recipient_id=_ANYONE, about=about, at=at, says=says
     )
-    return _form_of(notice, is_named, figures, sender, links, of, enclosure=enclosure)
+    return _form_of(notice, is_named, figures, sender, links, of, number, enclosure=enclosure)
 
 
 def _form_of(
@@ -208,13 +224,14 @@ def _form_of(
     sender: Sender,
     links: LinkMaker,
     of: Shop | Seller | None = None,
+    number: str = "",
     listed: Sequence[Item] = (),
     enclosure: _Enclosure = _NOTHING,
 ) -> _Form:
     if lacks := missing(notice):
         raise NoticeError(f"a letter {notice.kind} does not say {', '.join(lacks)}")
     name = _NAME if is_named else ""
-    content = _content(notice, name, sender, links, figures, of, listed, enclosure)
+    content = _content(notice, name, number, sender, links, figures, of, listed, enclosure)
     is_digest = notice.kind in _OF_SEVERAL and bool(listed)
     text, html = layout.rendered(_MOOD_OF_SEVERAL if is_digest else _mood(notice), content)
     has_calendar = notice.kind in DEADLINE_KINDS and facts.is_open(notice) and not is_digest
@@ -234,6 +251,7 @@ def _form_of(
 def _content(
     notice: Notice,
     name: str,
+    number: str,
     sender: Sender,
     links: LinkMaker,
     figures: Figures,
@@ -246,8 +264,9 @@ def _content(
     is_digest = notice.kind in _OF_SEVERAL and bool(listed)
     presented = imprint.presented(of, sender, language)
     known = {
-        **facts.values(notice, name, figures, of),
+        **facts.values(notice, name, figures, of, number),
         "is_attached": enclosure.is_attached,
+        "issuer": _other_issuer(enclosure.transfer, of),
         "is_digest": is_digest,
         "number_listed": len(listed),
         "brand": sender.name,
@@ -261,7 +280,7 @@ def _content(
         tiles = [*to_pay(transfer, figures), *tiles]
         below = [*account(transfer, figures), *below]
         code = transfer.code and _code_name(transfer, sender)
-    has_page = not is_digest and notice.kind != "links-again"
+    has_page = not is_digest and notice.kind not in _WITHOUT_PAGE
     return {
         **frame,
         **said,
@@ -278,6 +297,7 @@ def _content(
         "closing": layout.paragraphs(said["closing"], language),
         "colon": colon(language),
         "page": links.page(facts.room_of(notice), notice.about) if has_page else None,
+        "second": {"label": said["second"], "url": _SECOND} if _has_second(notice) else None,
         "unsubscribe": _UNSUBSCRIBE if notice.kind in OPTIONAL_KINDS else None,
         "brand": sender.name,
         "page_url": sender.page_url,
@@ -285,7 +305,38 @@ def _content(
     }
 
 
-def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
+def _has_second(notice: Notice) -> bool:
+    """Whether the letter has a second button; its template has the words, ``second``."""
+    return _can_withdraw(notice) or facts.takes_orders_by_link(notice)
+
+
+def _second(notice: Notice, links: LinkMaker) -> str:
+    """Where the letter's second button leads."""
+    if _can_withdraw(notice):
+        return links.application(notice.about, notice.says.application_id or "")
+    return links.order(notice.about, "")
+
+
+def _can_withdraw(notice: Notice) -> bool:
+    """Whether the letter has the link that takes its reservation back."""
+    is_told = notice.kind == "condition-improved" and notice.says.application_id is not None
+    return is_told and facts.is_open(notice)
+
+
+def _buyer_number(notice: Notice, links: LinkMaker) -> str | None:
+    """The number by which buyers find themselves in the organizer's list, where it helps."""
+    if notice.kind not in _NUMBERED or notice.says.role == "organizer":
+        return None
+    return links.buyer_number(notice.about, notice.says.party_id)
+
+
+def _other_issuer(transfer: Transfer | None, of: Shop | Seller | None) -> str | None:
+    """Who issues the invoice and is paid, if that is not who sells."""
+    is_other = transfer is not None and of is not None and transfer.payee != of.name
+    return transfer.payee if transfer is not None and is_other else None
+
+
+def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None, email: str) -> str:
     """Where the letter's button leads."""
     says = notice.says
     is_paid_here = notice.kind == "order-waits" and says.method != "shop"
@@ -301,6 +352,10 @@ def _action(notice: Notice, links: LinkMaker, of: Shop | Seller | None) -> str:
     elif is_payers and says.role != "organizer":
         order_id, person_id = says.order_id or "", notice.recipient_id
         url = links.payments(notice.about, says.party_id, order_id, person_id)
+    elif notice.kind == "seller-standing":
+        url = links.desk()
+    elif notice.kind == "data-link":
+        url = links.data(notice.recipient_id, email)
     elif facts.can_counter(notice):
         url = links.counter_offer(notice.about, says.party_id)
     else:
@@ -314,6 +369,8 @@ def _mood(notice: Notice) -> Mood:
         if says.verdict == "shown":
             return "good"
         return "ask" if facts.can_counter(notice) else "bad"
+    if notice.kind == "seller-standing":
+        return "good" if says.standing == "good" else "bad"
     if notice.kind == "contract-concluded" and says.role == "seller":
         return "plain"
     if notice.kind == "favor-given" and (says.is_cancelled or not (says.amount or says.gift)):

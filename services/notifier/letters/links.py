@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from domain.people import of_seller
+from domain.pseudonyms import pseudonym, short_number
 from runtime.links import ANOTHER_S, Links, mark_of_holder
 from schemas.letters import Notice, mailbox_of
 from services.notifier.rules.labels import Room
@@ -77,6 +78,22 @@ class SignedLinks:
         mailbox = mailbox_of(of_seller(seller_id), email)
         token = self.links.token("seller", seller_id, mailbox)
         return f"{self.page_url}/seller/sign-in/{token}"
+
+    def data(self, person_id: str, email: str) -> str:
+        """Where a person sees, downloads and erases what is kept; valid for an hour.
+
+        It works only as long as this is the person's address, and not after the erasure.
+        """
+        token = self.links.token("person", person_id, mailbox_of(person_id, email))
+        return f"{self.page_url}/my-data/{token}"
+
+    def buyer_number(self, group_id: str, party_id: str) -> str | None:
+        """The number by which the organizer knows a buyer of a group; none of a shop's ids."""
+        return short_number(pseudonym(self.links.secret, group_id, party_id))
+
+    def desk(self) -> str:
+        """The page from which a seller, once signed in, makes offers."""
+        return f"{self.page_url}/seller"
 
     def page(self, room: Room, about: str) -> str:
         """The public page of a group or an auction."""

@@ -62,7 +62,7 @@ def _is_public(url: str) -> bool:
 
 
 class LinkMaker(Protocol):
-    """Addresses of pages; those that let someone do something are signed."""
+    """Addresses of pages, signed if they let someone do something, and pseudonyms."""
 
     def __hash__(self) -> int: ...
 
@@ -95,6 +95,15 @@ class LinkMaker(Protocol):
 
     def seller(self, seller_id: str, email: str) -> str:
         """Where a seller whose letters go to this address signs in, within an hour."""
+
+    def data(self, person_id: str, email: str) -> str:
+        """Where a person sees and erases what is kept."""
+
+    def buyer_number(self, group_id: str, party_id: str) -> str | None:
+        """The number by which the organizer knows a buyer of a group, if there is one."""
+
+    def desk(self) -> str:
+        """The page from which a seller, once signed in, makes offers."""
 
     def page(self, room: Room, about: str) -> str:
         """The public page of a group or an auction."""

@@ -22,7 +22,7 @@ Sellers = Mapping[str, Seller]
 
 #: Letters to sellers, who would read of themselves or of a rival.
 _TO_SELLERS: Final[frozenset[LetterKind]] = frozenset(
-    {"right-intercepted", "invitation", "offer-judged"}
+    {"right-intercepted", "invitation", "offer-judged", "seller-standing"}
 )
 #: Letters that call a buyer to order.
 _CALL_TO_ORDER: Final[frozenset[LetterKind]] = frozenset(

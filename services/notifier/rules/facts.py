@@ -5,11 +5,11 @@ sentences, by kind. A value that the notice lacks is None: its row and sentences
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from domain.letters import is_about_auction
 from domain.money import CURRENCIES
+from domain.sources import STOREFRONT
 from domain.unverified import without_links
 from schemas.auctions import Seller
 from schemas.letters import OPTIONAL_KINDS, Notice, Says
@@ -18,10 +18,11 @@ from schemas.parts import SUM_MAX, Problem
 from schemas.reasons import OfferReason, PaymentFailure, ReturnRefusal
 from schemas.refusals import ProblemCode
 from schemas.shops import Shop
-from services.notifier.rules import businesses, labels
+from services.notifier.rules import businesses, labels, steps
 from services.notifier.rules.headers import ID_MAX, NAME_MAX, clean
 from services.notifier.rules.headers import unverified as _unverified
 from services.notifier.rules.labels import Room
+from services.notifier.rules.steps import Writes
 from texts.catalogue import paragraph, texts
 from texts.facts import APPLICATIONS, PAYMENTS
 from texts.reasons import (
@@ -63,14 +64,15 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "order-counted": (
         "quantity progress",
-        "product value group_id deadline order source",
+        "product value group_id buyer_number deadline order source",
     ),
     "order-refused": ("", "product quantity_refused=quantity order source contact group_id"),
     "group-message": ("", "product group_id sold_by=seller"),
     "links-again": ("", ""),
+    "data-link": ("", ""),
     "favor-given": (
         "favor=off favor_percent=percent",
-        "gift product quantity value group_id sold_by=seller delivery contact",
+        "gift product quantity value group_id buyer_number sold_by=seller delivery contact",
     ),
     "payment-done": (
         "code",
@@ -99,7 +101,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     "condition-improved": (
         "shown_price before_price",
         "product quantity own_sum shown_minimum before_minimum reservations applicants deadline"
-        " sold_by=seller",
+        " sold_by=seller delivery contact",
     ),
     "invitation": (
         "shown_price reservations",
@@ -110,6 +112,7 @@ _ROWS: dict[str, tuple[str, str]] = {
         "product own_price=price own_minimum=minimum"
         " shown_price_now=shown_price shown_minimum_now=shown_minimum deadline",
     ),
+    "seller-standing": ("", ""),
     "deadline-reminder": ("progress group_id", "product price deadline sold_by=seller contact"),
 }
 
@@ -119,32 +122,6 @@ class Row(NamedTuple):
 
     label: str
     value: str
-
-
-class Writes(Protocol):
-    """How the recipient writes figures."""
-
-    @property
-    def language(self) -> str:
-        """The letter's."""
-
-    def number(self, number: int) -> str:
-        """A whole number."""
-
-    def percent(self, percent: float) -> str:
-        """Percent, as 12.5."""
-
-    def money(self, amount: int, currency: str) -> str:
-        """Minor units of a currency."""
-
-    def day(self, at: datetime) -> str:
-        """A date."""
-
-    def minute(self, at: datetime) -> str:
-        """A date and a time, for a sentence."""
-
-    def full(self, at: datetime) -> str:
-        """The same with weekday and time zone."""
 
 
 def room_of(notice: Notice) -> Room:
@@ -158,6 +135,12 @@ def is_open(notice: Notice) -> bool:
     return closes_at is not None and notice.at < closes_at
 
 
+def takes_orders_by_link(notice: Notice) -> bool:
+    """Whether the letter brings the organizer the link by which anybody orders on our pages."""
+    says = notice.says
+    return notice.kind == "id-issued" and says.role == "organizer" and says.is_order_here is True
+
+
 def can_counter(notice: Notice) -> bool:
     """Whether the letter calls its seller to outbid the condition shown."""
     if notice.kind == "offer-judged":
@@ -167,19 +150,26 @@ def can_counter(notice: Notice) -> bool:
 
 
 def values(
-    notice: Notice, name: str, writes: Writes, of: Shop | Seller | None = None
+    notice: Notice,
+    name: str,
+    writes: Writes,
+    of: Shop | Seller | None = None,
+    buyer_number: str = "",
 ) -> dict[str, Any]:
     """The values that sentences of a letter may name, written for its recipient of that name.
 
-    The name is one that may be greeted, the blank for one, or empty. ``of`` is who sells.
+    The name is one that may be greeted, the blank for one, or empty. ``of`` is who sells. The
+    ``buyer_number`` is the recipient's in the organizer's list, the blank for it, or empty.
     """
     says, language = notice.says, writes.language
     room = room_of(notice)
     return {
         "name": clean(name, NAME_MAX) or None,
+        "buyer_number": buyer_number or None,
         **_of_what(notice, language),
         **_of_seller(notice, of, language),
         **_amounts(says, writes),
+        **_steps(says, writes),
         **_counts(says, writes),
         **_times(notice, writes),
         **_codes(notice, writes),
@@ -187,7 +177,23 @@ def values(
         "optional": notice.kind in OPTIONAL_KINDS,
         "kind_name": texts(language).gettext(labels.KINDS[notice.kind]),
         "room": room,
+        "is_other_seller": _is_other_seller(notice.says),
+        "is_order_here": takes_orders_by_link(notice),
+        "before_quantity": _replaced(notice.says, writes),
     }
+
+
+def _is_other_seller(says: Says) -> bool:
+    """Whether better terms are another seller's than those before."""
+    if says.before is None or says.shown is None:
+        return False
+    return says.before.seller_id != says.shown.seller_id
+
+
+def _replaced(says: Says, writes: Writes) -> str | None:
+    """The units of the earlier reservation that this one replaces."""
+    number = says.replaced_quantity
+    return (number and labels.units(number, writes.number(number), writes.language)) or None
 
 
 def rows(notice: Notice, known: Mapping[str, Any], language: str) -> tuple[list[Row], list[Row]]:
@@ -255,7 +261,8 @@ def _of_what(notice: Notice, language: str) -> dict[str, Any]:
         "about": _id(notice.about),
         "group_id": says.group_id and _id(says.group_id),
         "order": says.order_id and _id(says.order_id),
-        "source": says.source and _id(says.source),
+        # Our own pages have no name that buyers know.
+        "source": (says.source and says.source != STOREFRONT and _id(says.source)) or None,
         "payment": says.payment_id and _id(says.payment_id),
         "number_of_paper": says.billed and _id(says.billed.payment.number or ""),
         "code": says.code and _id(says.code),
@@ -307,6 +314,14 @@ def _amounts(says: Says, writes: Writes) -> dict[str, Any]:
         if says.role == "winner"
         else None,
     }
+
+
+def _steps(says: Says, writes: Writes) -> dict[str, str | None]:
+    """The step of the discount that holds, and the next one with its start, in words."""
+    currency = clean(says.currency or "", 16)
+    held = steps.tier(says.tier, writes, currency)[0] if says.tier else None
+    following = steps.tier(says.next_tier, writes, currency) if says.next_tier else (None, None)
+    return {"tier": held, "next_tier": following[0], "next_start": following[1]}
 
 
 def _product(price: int | None, number: int | None) -> int | None:
@@ -392,6 +407,7 @@ def _codes(notice: Notice, writes: Writes) -> dict[str, Any]:
         "role": says.role,
         "basis": says.basis,
         "verdict": says.verdict,
+        "standing": says.standing,
         "payment_kind": says.payment_kind,
         "is_card": says.method == "card",
         "is_by_shop": says.method == "shop",

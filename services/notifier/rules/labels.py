@@ -12,6 +12,7 @@ Room = Literal["groups", "auctions"]
 
 #: What a row of facts is called.
 LABELS: dict[str, str] = {
+    "buyer_number": mark("Your number in the organizer's list"),
     "closed": mark("Closed"),
     "account": mark("Account"),
     "bic": mark("BIC"),
@@ -74,6 +75,7 @@ KINDS: dict[str, str] = {
     "order-refused": mark("orders that do not count"),
     "group-message": mark("messages from organizers"),
     "links-again": mark("your links"),
+    "data-link": mark("your data"),
     "favor-given": mark("discounts"),
     "payment-done": mark("payments"),
     "payment-failed": mark("failed payments"),
@@ -85,6 +87,7 @@ KINDS: dict[str, str] = {
     "condition-improved": mark("better offers"),
     "invitation": mark("invitations to make a better offer"),
     "offer-judged": mark("the results of offers"),
+    "seller-standing": mark("your registration as a seller"),
     "deadline-reminder": mark("closing times"),
 }
 
@@ -103,7 +106,10 @@ HELD: dict[HeldRole, tuple[str, str]] = {
     ),
     "seller": (mark("You are registered as a seller."), mark("Sign in as a seller")),
     "payer": (mark("You pay in this group purchase."), mark("See your payments")),
-    "member": (mark("You buy in this group purchase."), mark("Go to your order")),
+    "member": (
+        mark("You buy in this group purchase."),
+        mark("See your order and payments, or order more"),
+    ),
     "applicant": (mark("You reserved in this auction."), mark("Withdraw your reservation")),
 }
 

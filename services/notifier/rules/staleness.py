@@ -23,7 +23,10 @@ _UNTIL: dict[LetterKind, tuple[str, ...]] = {
     "order-waits": ("closes_at",),
 }
 #: How long after the notice a letter of the kind is useless.
-_FOR: dict[LetterKind, timedelta] = {"links-again": timedelta(hours=24)}
+_FOR: dict[LetterKind, timedelta] = {
+    "links-again": timedelta(hours=24),
+    "data-link": timedelta(hours=24),
+}
 
 
 def in_time(

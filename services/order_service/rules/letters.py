@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.goals import held_tier
 from domain.orders import confirm_by
+from domain.tiers import progress, start_of
 from runtime.rows import Rows
 from schemas.letters import LetterKind, Notice, notices
 from schemas.orders import OrderPaid, OrderPlaced
-from schemas.parts import Contact, Party
+from schemas.parts import Contact, FavorTerms, Party, Tier
 from services.order_service.rows import (
     MEMBERS,
     PURCHASE,
@@ -60,7 +62,24 @@ def counted(
         now,
         total_quantity=purchase.quantity,
         number_of_products=terms.number_of_products,
+        **_steps(order, purchase, rows),
     )
+
+
+def _steps(order: Order, purchase: Purchase, rows: Rows) -> dict[str, Tier]:
+    """The step of the discount that holds with an order, and the next, if a letter tells them."""
+    terms = rows[TERMS]
+    is_told = _party(order.member_id, order.person_id, rows) is not None
+    if not terms.favor or not is_told or rows[PURCHASE].status != "open":
+        return {}
+    tiers = sorted(FavorTerms.model_validate_json(terms.favor).tiers, key=start_of)
+    sums = (purchase.quantity, purchase.value)
+    number, as_reached = terms.number_of_products, terms.is_as_reached
+    held = held_tier(tiers, number, *sums, is_as_reached=as_reached)
+    reached = progress(tiers, *sums)
+    # What is reached before the goal may hold only from the goal on: then neither is told.
+    places = {"tier": held, "next_tier": reached.following if held == reached.reached else None}
+    return {name: tiers[place] for name, place in places.items() if place is not None}
 
 
 def waits(name: str, order: Order, rows: Rows, now: datetime) -> Sequence[Notice]:

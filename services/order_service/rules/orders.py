@@ -94,6 +94,7 @@ def take_order(
         ordered_at=message.ordered_at,
         arrived_version=purchase.version + 1,
         person_id=contact.reached_as if contact else None,
+        name_mark=contact.party_of(terms.request_id).name_mark if contact else None,
     )
     awaits_confirmation = confirmations.awaits_confirmation(message, known)
     money = known is not None and (known.state == "paid-ahead" or known.money)
@@ -206,7 +207,8 @@ def _take_known(
         if order.person_id is None and message.member_id == order.member_id:
             contact = letters.contact_to_keep(message, rows)
             if contact is not None:
-                order = replace(order, person_id=contact.reached_as)
+                named = contact.party_of(rows[TERMS].request_id)
+                order = replace(order, person_id=named.person_id, name_mark=named.name_mark)
                 people = person_of(contact, now)
         if order.state == "unconfirmed":
             return *people, *_take_confirmed(name, order, rows, now, paid=True)
@@ -262,7 +264,7 @@ def _count(
         return _refuse(name, order, OrderRefusal.BEYOND_LIMITS, rows, now)
     quantity = purchase.quantity + order.quantity
     value = purchase.value + order.value
-    rows[name] = replace(order, person_id=None) if order.person_id else order
+    rows[name] = replace(order, person_id=None, name_mark=None) if order.person_id else order
     members = purchase.members + _add_to_member(name, order, rows)
     counted = Purchase(
         version=purchase.version + 1,
@@ -299,11 +301,14 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
             only_order=name,
             person_id=person_id,
             mark=mark,
+            name_mark=_name_mark(order, member, person_id),
         )
         return 1
     if member.only_order:
         rows[latest_name(rows[ORDERS.stored(member.only_order)])] = Latest(member.only_order)
     rows[latest_name(order)] = Latest(name)
+    # As in payment_service: a cart can name any member, and so change no other's letters.
+    person_id = member.person_id or order.person_id
     rows[member_name] = Member(
         version=member.version + 1,
         quantity=member.quantity + order.quantity,
@@ -312,11 +317,18 @@ def _add_to_member(name: Name[Order], order: Order, rows: Rows) -> int:
         first_ordered_at=min(member.first_ordered_at or at, at),
         last_ordered_at=max(member.last_ordered_at or at, at),
         only_order="",
-        # As in payment_service: a cart can name any member, and so change no other's letters.
-        person_id=member.person_id or order.person_id,
+        person_id=person_id,
         mark=(member.mark + mark) % MARK_MAX,
+        name_mark=_name_mark(order, member, person_id),
     )
     return int(member.quantity == 0)
+
+
+def _name_mark(order: Order, member: Member | None, person_id: str | None) -> str | None:
+    """The mark of the latest name that orders gave to the member's person."""
+    if order.name_mark and order.person_id == person_id:
+        return order.name_mark
+    return member.name_mark if member and member.person_id == person_id else None
 
 
 def _refuse(
@@ -328,7 +340,7 @@ def _refuse(
     *,
     is_told: bool = True,
 ) -> Sequence[Message]:
-    refused = replace(order, state="refused", reason=reason, person_id=None)
+    refused = replace(order, state="refused", reason=reason, person_id=None, name_mark=None)
     rows[name] = refused
     if not is_told:
         return (order_refused(name, refused, rows),)

@@ -205,6 +205,8 @@ def _terms(message: GroupPurchase, listed: int) -> Terms:
         sources=message.sources,
         shop_id=message.shop_id,
         seller_id=message.seller_id,
+        favor=message.favor.model_dump_json(exclude_none=True) if message.favor.tiers else "",
+        is_as_reached=message.if_incomplete == "as-reached",
     )
 
 

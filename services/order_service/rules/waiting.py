@@ -94,7 +94,8 @@ def _without_address(
         people = () if name in rows else person_of(contact, now)
         rows[name] = Early()
     reached = {"person_id": contact.reached_as if contact else None}
-    without = dict.fromkeys(("member_email", "member_locale", "member_time_zone"))
+    private = ("member_email", "member_name", "member_locale", "member_time_zone")
+    without = dict.fromkeys(private)
     return message.model_copy(update=reached | without), people
 
 

@@ -107,6 +107,8 @@ def _done(payment_id: str, move: Move, rows: Rows, now: datetime) -> Iterator[No
     if payer is not None and move.problem != DISPUTE_LOST:
         said = _said(payment_id, move, rows) | _link_to(move, payer, rows)
         said |= _billed(payment_id, rows)
+        if move.kind == "invoice" and move.cause.kind == "order" and move.payer != ORGANIZER:
+            said["closes_at"] = rows[TERMS].discount_at
         yield from notices("payment-done", payer, rows.key, now, payment_id, **said)
 
 
@@ -157,8 +159,8 @@ def _billed(payment_id: str, rows: Rows) -> dict[str, object]:
     mine = [rows[move_name(each)] for each in rows[payer_name(payer_id)].payments]
     mark = terms.organizer_name_mark
     if payer_id != ORGANIZER:
-        listed = rows.get(LISTED(payer_id))
-        mark = listed.name_mark if listed else None
+        listed, payer = rows.get(LISTED(payer_id)), rows[payer_name(payer_id)]
+        mark = (listed if listed and listed.person_id else payer).name_mark
     return {
         "request_id": terms.request_id,
         "billed": Billed(payment=fact, still_open=open_of(fact, mine), name_mark=mark),

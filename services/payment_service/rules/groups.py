@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.orders import deadline
+from domain.tiers import lowers_price
 from runtime.rows import (
     CALLS,
     DUE,
@@ -98,6 +99,7 @@ def take_terms(message: GroupPurchase, rows: Rows, now: datetime) -> Sequence[Me
         shop_id=message.shop_id,
         seller_id=message.seller_id,
         organizer_name_mark=organizer.name_mark if organizer else None,
+        discount_at=message.closes_at if any(map(lowers_price, message.favor.tiers)) else None,
     )
     if EARLY in rows or group.ended or group.decided:
         end_waiting(rows)

@@ -32,6 +32,7 @@ from services.payment_service.rows import (
     Group,
     Order,
     Purchaser,
+    Terms,
     is_mistyped,
     member_name,
     method_of,
@@ -69,7 +70,7 @@ def take_purchaser(message: PurchaseRow | Favor, rows: Rows, now: datetime) -> S
     rows[name] = await_favor(message.member_id, after, rows, now, has_changed=has_changed)
     payer_id = add_purchaser(message.member_id, before, rows[name], rows)
     if isinstance(message, PurchaseRow) and payer_id is not None:
-        _keep_person(payer_id, message.person_id, rows)
+        _keep_person(payer_id, message.person_id, message.name_mark, rows)
     return bring_to_level(payer_id, rows, now)
 
 
@@ -200,14 +201,17 @@ def _order_after(message: AnyOrder, known: Order | None, rows: Rows) -> Order | 
     if not _is_tracked(message.member_id, rows):
         return None
     if known is None or known.state == "confirmed-ahead":
-        return _placed(message, known)
+        return _placed(message, known, rows.get(TERMS))
     is_news = isinstance(message, OrderPaid) and known.state != "dead" and not known.by_shop
     # A payment at the shop counts as the purchaser's confirmation.
     return replace(known, state="placed", by_shop=True) if is_news else None
 
 
-def _placed(message: OrderPlaced | OrderPaid, known: Order | None) -> Order:
-    """A new order; ``known`` has the time of a confirmation that came before it."""
+def _placed(message: OrderPlaced | OrderPaid, known: Order | None, terms: Terms | None) -> Order:
+    """A new order; ``known`` has the time of a confirmation that came before it.
+
+    Before the terms there is no mark of its name, as a mark belongs to their request.
+    """
     is_unconfirmed = isinstance(message, OrderPlaced) and message.unconfirmed
     if known is not None and known.confirmed_at is not None:
         is_unconfirmed = is_unconfirmed and known.confirmed_at >= confirm_by(message.ordered_at)
@@ -221,6 +225,7 @@ def _placed(message: OrderPlaced | OrderPaid, known: Order | None) -> Order:
         by_shop=isinstance(message, OrderPaid),
         currency=message.currency or "",
         person_id=contact.reached_as if contact else None,
+        name_mark=contact.party_of(terms.request_id).name_mark if contact and terms else None,
     )
 
 
@@ -274,7 +279,7 @@ def add_order(name: Name[Order], before: Order | None, rows: Rows) -> str | None
         orders=(*payer.orders, name) if is_single else payer.orders,
         currency=payer.currency or after.currency,
     )
-    _keep_person(payer_id, after.person_id, rows)
+    _keep_person(payer_id, after.person_id, after.name_mark, rows)
     return payer_id
 
 
@@ -291,8 +296,14 @@ def _by_shop(order: Order) -> int:
     return (order.value or 0) if order.by_shop and order.state == "placed" else 0
 
 
-def _keep_person(payer_id: str, found: str | None, rows: Rows) -> None:
-    """Keep the first person that is known for a payer; the organizer's is in the terms."""
+def _keep_person(payer_id: str, found: str | None, name_mark: str | None, rows: Rows) -> None:
+    """Keep the first person that is known for a payer, and the mark of that person's latest name.
+
+    The organizer's are in the terms.
+    """
     payer = rows[payer_name(payer_id)]
-    if found is not None and payer_id != ORGANIZER and payer.person_id is None:
-        rows[payer_name(payer_id)] = replace(payer, person_id=found)
+    if found is None or payer_id == ORGANIZER or payer.person_id not in (None, found):
+        return
+    after = replace(payer, person_id=found, name_mark=name_mark or payer.name_mark)
+    if after != payer:
+        rows[payer_name(payer_id)] = after

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from domain.sources import takes_orders_here
 from schemas.groups import GroupPurchase
 from schemas.letters import Notice, Role, notices
 from schemas.parts import Party
@@ -29,6 +30,13 @@ def to_members(group: GroupPurchase, members: Iterable[Party], now: datetime) ->
     ]
 
 
+def _is_order_here(group: GroupPurchase) -> bool:
+    """Whether anybody orders by one link on our pages; listed members have links of their own."""
+    payment = group.payment
+    takes = takes_orders_here(payment.scope, payment.method, group.sources)
+    return takes and not group.members and not group.member_parts
+
+
 def _issued(group: GroupPurchase, party: Party, now: datetime) -> Sequence[Notice]:
     organizes = group.organizer is not None and group.organizer.id == party.id
     role: Role = "organizer" if organizes else "member"
@@ -48,4 +56,5 @@ def _issued(group: GroupPurchase, party: Party, now: datetime) -> Sequence[Notic
         currency=group.currency,
         shop_id=group.shop_id,
         seller_id=group.seller_id,
+        is_order_here=_is_order_here(group) or None,
     )

@@ -65,15 +65,11 @@ class ShopCaller:
         self._connected = {shop.name: self._connect(shop) for shop in self._shops}
 
     def _connect(self, shop: Shop) -> Connected:
-        door: Door
-        if shop.admin is not None:
-            door = ShopifyDoor(shop.admin, shop.domain or "", self._seconds, self._transport)
-            secret = shop.admin.token
-        else:
-            assert shop.rest is not None
-            door = WooDoor(shop.rest, self._seconds, self._transport)
-            secret = shop.rest.secret
-        return Connected(door, secret.get_secret_value() if shop.favors == "code" else None)
+        door = door_of(shop, self._seconds, self._transport)
+        assert door is not None, "who gives favors can be asked"
+        asked = shop.admin.token if shop.admin is not None else shop.rest and shop.rest.secret
+        secret = asked.get_secret_value() if asked and shop.favors == "code" else None
+        return Connected(door, secret)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -115,6 +111,15 @@ class ShopCaller:
         if not _SHOP_S_OWN.fullmatch(request.order_id):
             return Reply(outcome="refused", text="the shop has no such order")
         return shop
+
+
+def door_of(
+    shop: Shop, seconds: float, transport: httpx.AsyncBaseTransport | None = None
+) -> Door | None:
+    """The door of a shop, or ``None`` if nothing says how it is asked."""
+    if shop.admin is not None:
+        return ShopifyDoor(shop.admin, shop.domain or "", seconds, transport)
+    return None if shop.rest is None else WooDoor(shop.rest, seconds, transport)
 
 
 async def _step(shop: Connected, request: Request, begin: Callable[[], None]) -> Reply | Strained:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from services.shop_bridge.rules.looks import Look
 from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
 
@@ -87,6 +88,9 @@ class Door(Protocol):
 
     async def code(self, name: str, request: Request, begin: Callable[[], None]) -> Reply:
         """Make a code of this name, unless it is there already."""
+
+    async def look(self) -> Look:
+        """What the shop says about itself, if it takes our key; nothing is changed."""
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -86,7 +86,7 @@ class Events:
     def __init__(self, source: str, publisher: Publisher, settings: Settings) -> None:
         self._source = source
         self._publisher = publisher
-        self._partitioner = Partitioner(DEAD_LETTERS.partitions)
+        self._partitioner = Partitioner(settings.partitions)
         self._dead_letters = settings.topic(DEAD_LETTERS.name)
         self._known: TwoGenerations[bool] = TwoGenerations(IDS_KEPT)
         self._reading: set[str] = set()

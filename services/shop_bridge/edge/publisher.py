@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from runtime import acls
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.clients import TransportError
 from runtime.dead_letters import TELLER
@@ -47,13 +48,15 @@ class Publisher:
     def __init__(self, settings: Settings, acknowledge_seconds: float) -> None:
         self._settings = settings
         self._seconds = acknowledge_seconds
-        self.watch = BrokerWatch(settings, wanted_of(settings, SHOP_EVENTS, ORDERS, DEAD_LETTERS))
+        wanted = wanted_of(settings, SHOP_EVENTS, ORDERS, DEAD_LETTERS)
+        acls.note_needs(write=wanted)
+        self.watch = BrokerWatch(settings, wanted)
         self._producer = LateProducer(settings, self.watch)
         self._tally = Tally()
         self._telling: asyncio.Task[None] | None = None
         self._counts = LetterCounts(settings.state_dir, settings.topic_prefix)
         self._dead_letters = settings.topic(DEAD_LETTERS.name)
-        self._partitioner = Partitioner(SHOP_EVENTS.partitions)
+        self._partitioner = Partitioner(settings.partitions)
         topics = {message: topic for topic in (SHOP_EVENTS, ORDERS) for message in topic.messages}
         named = {message: settings.topic(topic.name) for message, topic in topics.items()}
         self._topics = topics
@@ -192,6 +195,7 @@ class Publisher:
                 # Shielded: a batch that others share must not lose a delivery to our impatience.
                 await asyncio.gather(*(asyncio.shield(delivery) for delivery in sent))
         except (KafkaError, TransportError, TimeoutError) as error:
+            self._producer.note(error)
             raise NotAcknowledgedError(type(error).__name__) from error
 
     async def _send(self, producer: AIOKafkaProducer, record: OutputRecord) -> Any:

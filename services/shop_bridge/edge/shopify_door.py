@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from services.shop_bridge.edge.door import Gate, NotNowError, NotTakenError, body_of
+from services.shop_bridge.rules.looks import Look
 from services.shop_bridge.rules.outbound import shopify_admin
 from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
@@ -40,6 +41,10 @@ class ShopifyDoor:
     async def stop(self) -> None:
         """Disconnect."""
         await self._client.aclose()
+
+    async def look(self) -> Look:
+        """The shop's own domain, and what our token may do."""
+        return shopify_admin.looked(await self._ask(shopify_admin.SHOP, {}))
 
     async def refund(self, request: Request, begin: Callable[[], None]) -> Reply:
         """Look whether it is done; else refund from the transactions that have as much left."""

@@ -7,6 +7,7 @@ import httpx
 
 from services.shop_bridge.edge.door import Gate, body_of
 from services.shop_bridge.edge.woo_listing import PAGE
+from services.shop_bridge.rules.looks import Look
 from services.shop_bridge.rules.outbound import woo_requests
 from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
@@ -37,6 +38,12 @@ class WooDoor:
     async def stop(self) -> None:
         """Disconnect."""
         await self._client.aclose()
+
+    async def look(self) -> Look:
+        """The id of one order: the smallest question that needs the key."""
+        asked = {"per_page": "1", "_fields": "id"}
+        _objects(body_of(await self._client.get("orders", params=asked)))
+        return Look()
 
     async def refund(self, request: Request, begin: Callable[[], None]) -> Reply:
         """Look whether it is done; else refund, if as much is left."""

@@ -30,7 +30,7 @@ from services.storefront.settings import PageSettings
 
 Kind = Literal[
     "anonymous", "admin", "seller", "invited", "shop", "requester", "organizer", "member",
-    "applicant", "payer",
+    "applicant", "payer", "person",
 ]  # fmt: skip
 COOKIE = "jointbuy-session"
 ADMIN = "admin"
@@ -49,6 +49,7 @@ MAX_AGE: dict[Purpose, int | None] = {
     "order": 180 * DAY_SECONDS,
     "payer": 400 * DAY_SECONDS,
     "seller": 3600,
+    "person": 3600,
     "session": SESSION_SECONDS,
 }
 #: The purposes of tokens that the API accepts, and the kind of caller that each makes.
@@ -214,7 +215,7 @@ class Access:
         if len(what) != _PARTS.get("seller", 2):
             raise LinkError()
         seller_id, mailbox = what
-        if not await self._is_mailbox(seller_id, mailbox):
+        if not await self._is_mailbox(of_seller(seller_id), mailbox):
             raise LinkError()
         if await self._ended.has(_once(token)):
             raise LinkError(RefusalCode.LINK_USED)
@@ -227,9 +228,28 @@ class Access:
             raise LinkError(RefusalCode.LINK_USED)
         return Actor("seller", seller_id, via=_BY_MAIL + mailbox, client=client_of(request))
 
-    async def _is_mailbox(self, seller_id: str, mailbox: str) -> bool:
-        """Whether a seller's letters go to this mailbox now."""
-        person_id = of_seller(seller_id)
+    async def person_of_link(self, request: Request, token: str) -> Actor:
+        """The person who holds a link from a letter.
+
+        Raises ``LinkError`` if the link is too old, has erased the person, or went to another
+        address than the person has now.
+        """
+        what = self.links.read("person", token, MAX_AGE["person"])
+        if len(what) != _PARTS.get("person", 2):
+            raise LinkError()
+        if await self._ended.has(_once(token)):
+            raise LinkError(RefusalCode.LINK_USED)
+        person_id, mailbox = what
+        if not await self._is_mailbox(person_id, mailbox):
+            raise LinkError()
+        return Actor("person", person_id, client=client_of(request))
+
+    async def use_up(self, token: str) -> None:
+        """Remember that a person's link has erased the person: it works for nothing any more."""
+        await self._ended.end(_once(token), MAX_AGE["person"] or 0)
+
+    async def _is_mailbox(self, person_id: str, mailbox: str) -> bool:
+        """Whether a person's letters go to this mailbox now."""
         person = (await self._keys.people([person_id])).get(person_id)
         return person is not None and hmac.compare_digest(
             mailbox_of(person_id, person.email).encode(), mailbox.encode()
@@ -295,7 +315,8 @@ class Access:
             is_admin = bool(self._admin_key) and key_id == self._admin_session()
             return Actor("admin", via=ADMIN, client=client) if is_admin else None
         if key_id.startswith(_BY_MAIL):
-            is_read = await self._is_mailbox(holder_id, key_id.removeprefix(_BY_MAIL))
+            person_id = of_seller(holder_id)
+            is_read = await self._is_mailbox(person_id, key_id.removeprefix(_BY_MAIL))
             return Actor("seller", holder_id, via=key_id, client=client) if is_read else None
         key = await self._keys.api_key(key_id)
         if key is None or key.revoked_at is not None or key.holder_id != holder_id:

@@ -10,7 +10,7 @@ from schemas.api.letters import AddressGiven, ResendGiven
 from schemas.api.orders import CancellationGiven, OrderGiven, ReturnGiven
 from schemas.api.parts import WithdrawalGiven
 from schemas.api.payments import OutcomeGiven, ReceivedGiven
-from schemas.api.people import LinksAgainGiven
+from schemas.api.people import DataLinkGiven, LinksAgainGiven
 from schemas.api.sellers import ProfileGiven, SellerGiven
 from schemas.api.shops import ShopGiven
 from schemas.api.todos import DoneGiven, TransfersGiven
@@ -30,6 +30,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "closes_at": _CLOSES,
     },
     CancellationGiven: {"order_id": "1042"},
+    DataLinkGiven: {"email": "ada@example.com"},
     DefinitionGiven: {
         "product": {
             "name": "Sencha, 1 kg",

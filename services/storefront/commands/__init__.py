@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runtime.settings import Settings
 from services.storefront.access.callers import Access
 from services.storefront.access.idempotency import Idempotency
 from services.storefront.access.rates import Rates
@@ -60,9 +61,15 @@ class Commands:
 
 
 def commands_of(
-    settings: PageSettings, sender: Sender, hub: Hub, reader: Reader, access: Access, rates: Rates
+    settings: PageSettings,
+    sender: Sender,
+    hub: Hub,
+    reader: Reader,
+    access: Access,
+    rates: Rates,
+    of_topics: Settings,
 ) -> Commands:
-    """The commands of a web process."""
+    """The commands of a web process; ``of_topics`` says how long topics keep records."""
     outcomes = Outcomes(sender, hub, reader, settings.answer_seconds)
     ids = Ids(access)
     letters = LetterCounts(rates, settings.letters_per_hour)
@@ -76,7 +83,9 @@ def commands_of(
         groups=GroupCommands(
             settings, reader, outcomes, ids, letters, authority, access, rates, images
         ),
-        orders=OrderCommands(settings, reader, outcomes, ids, letters, authority),
+        orders=OrderCommands(
+            settings, reader, outcomes, ids, letters, authority, Reservations(reader.engine)
+        ),
         payments=payments,
         auctions=AuctionCommands(reader, outcomes, ids, rates, images),
         reservations=ReservationCommands(
@@ -89,7 +98,7 @@ def commands_of(
         preferences=PreferenceCommands(outcomes),
         todos=TodoCommands(settings, reader, outcomes, ids, tasks, payments),
         letters=LetterCommands(reader, outcomes, idempotency),
-        people=PeopleCommands(reader, outcomes),
+        people=PeopleCommands(of_topics, reader, outcomes),
         links=LinkCommands(reader, outcomes, letters),
         messages=MessageCommands(reader, outcomes, ids, letters, authority),
         authority=authority,

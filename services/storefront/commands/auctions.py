@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn
 
+from domain.offers import is_doubtful, percent_below
 from schemas.api.auctions import ApplicationGiven, AuctionGiven, OfferGiven
 from schemas.auctions import (
     APPLICATIONS,
@@ -118,6 +119,8 @@ class AuctionCommands:
         else:
             seller_id = on_behalf(actor, "seller", given.seller_id, "seller_id")
         auction = await known_auction(self._reader, auction_id)
+        if given.refuse_if_doubtful and is_doubtful(given.unit_price, auction.shown.unit_price):
+            _raise_doubtful(given.unit_price, auction.shown.unit_price)
         message = CounterOffered(
             auction_id=auction_id,
             offer_id=self._ids.new("o", actor, seed and f"{seed}/{auction_id}"),
@@ -240,7 +243,9 @@ class ReservationCommands:
         )
         if applicant.person_id is not None:
             # Before it is sent, so that no reservation is without its link.
-            await self._reservations.keep(application_id, auction_id, applicant.person_id)
+            await self._reservations.keep(
+                application_id, auction_id, applicant.person_id, given.quantity
+            )
         reserved = Reserved(
             auction_id,
             message.application_id,
@@ -258,6 +263,7 @@ class ReservationCommands:
         answer = await self._outcomes.ask(APPLICATIONS, confirmed, message, answers=answers)
         if isinstance(answer, ApplicationRefused):
             raise _refused(answer.reason, answer.quantity_max)
+        await self._reservations.confirmed(application_id)
         return reserved
 
     def _applicant(self, actor: Actor, given: ApplicationGiven) -> Contact:
@@ -279,10 +285,13 @@ class ReservationCommands:
                 made = "p-" + self._access.seal("applicant", actor.id, person.id or "")
         return Contact(id=made, **contact_fields(actor, person, self._ids))
 
-    async def confirm(self, auction_id: str, application_id: str) -> ApplicationRefused | None:
+    async def confirm(
+        self, auction_id: str, application_id: str
+    ) -> ApplicationRefused | Auction | None:
         """Say that the applicant followed the letter's link; the caller has checked the link.
 
-        Returns the refusal of a reservation that can't count, if it is known within seconds.
+        Returns the refusal of a reservation that can't count, or the auction that counts it;
+        ``None`` if neither is known within seconds.
         """
         key = f"{auction_id}/refused/{application_id}"
         answer = await self._reader.fact(AUCTIONS.name, key)
@@ -294,7 +303,10 @@ class ReservationCommands:
             answer = await self._outcomes.ask(APPLICATIONS, message, answers=answers)
             # A repeated confirmation gets no answer, but an earlier refusal can be read by now.
             answer = answer or await self._reader.fact(AUCTIONS.name, key)
-        return answer if isinstance(answer, ApplicationRefused) else None
+        if isinstance(answer, ApplicationRefused):
+            return answer
+        await self._reservations.confirmed(application_id)
+        return answer if isinstance(answer, Auction) else None
 
     async def withdraw(self, actor: Actor, auction_id: str, application_id: str) -> None:
         """Take a reservation back, as long as the auction runs: a contract binds."""
@@ -310,7 +322,7 @@ class ReservationCommands:
             application_id=application_id, auction_id=auction_id, at=now()
         )
         await self._outcomes.send(APPLICATIONS, message)
-        await self._reservations.forget(application_id)
+        await self._reservations.withdrawn(application_id)
 
 
 def _refused(reason: str, quantity_max: int | None) -> Impossible:
@@ -319,3 +331,10 @@ def _refused(reason: str, quantity_max: int | None) -> Impossible:
     if quantity_max is not None:
         problems = [problem("quantity", ProblemCode.AT_MOST, most=quantity_max)]
     return Impossible(RefusalCode.APPLICATION_REFUSED, problems, reason=reason)
+
+
+def _raise_doubtful(price: int, shown: int) -> NoReturn:
+    doubt = problem(
+        "unit_price", ProblemCode.DOUBTFUL_PRICE, percent=percent_below(shown, price), shown=shown
+    )
+    raise Impossible(RefusalCode.OFFER_DOUBTED, [doubt])

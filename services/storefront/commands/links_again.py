@@ -1,4 +1,6 @@
-"""Links by email, again: whoever reads a mailbox gets a letter with the links of its people.
+"""Links by email, on request: whoever reads a mailbox gets a letter to each of its people.
+
+It has the links that the person holds, or the one to what is kept about the person.
 
 Nobody learns whether an address is known. The answer comes before anything is looked up, and the
 limits count what was typed, not what is found. Letters go to the addresses in ``people``, never to
@@ -6,7 +8,7 @@ the typed one: another spelling may be another person's mailbox.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from random import SystemRandom
 from typing import TypeVar
@@ -19,7 +21,7 @@ from domain.people import seller_of
 from runtime.clients import TransportError
 from schemas.auctions import AUCTIONS, SELLERS, Auction, Seller
 from schemas.groups import GROUP_PURCHASES, GroupPurchase
-from schemas.letters import NOTICES, HeldLink, Notice, Says, notice_id
+from schemas.letters import NOTICES, HeldLink, LetterKind, Notice, Says, notice_id
 from schemas.orders import PURCHASES, PurchaseState
 from schemas.people import Person
 from services.storefront.access.callers import Actor
@@ -42,7 +44,11 @@ AT_ONCE = 2
 WAIT_SECONDS = (0.5, 3.0)
 #: What a notice is about that is about no single group or auction.
 ABOUT = "links"
+ABOUT_DATA = "data"
 _HOUR_SECONDS = 3600
+
+#: Makes the letter to a person, or none.
+Letter = Callable[[Person, datetime], Awaitable[Notice | None]]
 
 _CHANCE = SystemRandom()
 _log = structlog.get_logger()
@@ -64,8 +70,15 @@ class LinkCommands:
         Returns before the address is looked up, so the time tells nothing. Limits hold for every
         caller, also with a key, as nobody vouches for who asks.
         """
+        await self._ask(actor, email, self._links_letter)
+
+    async def ask_for_data(self, actor: Actor, email: str) -> None:
+        """Have the link to what is kept sent to each person of an address, as ``ask`` does."""
+        await self._ask(actor, email, _data_letter)
+
+    async def _ask(self, actor: Actor, email: str, letter: Letter) -> None:
         await self._letters.count(Actor(client=actor.client), [email])
-        task = asyncio.get_running_loop().create_task(self._send(email))
+        task = asyncio.get_running_loop().create_task(self._send(email, letter))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
@@ -73,21 +86,24 @@ class LinkCommands:
         """Wait until all that was asked for is sent."""
         await asyncio.gather(*self._work)
 
-    async def _send(self, email: str) -> None:
+    async def _send(self, email: str, letter: Letter) -> None:
         await asyncio.sleep(_CHANCE.uniform(*WAIT_SECONDS))
         try:
             async with self._turns:
-                letters = await self._letters_to(canonical(email), now())
+                at = now()
+                people = await self._reader.people_at(canonical(email), PEOPLE_MAX)
+                letters = [made for each in people if (made := await letter(each, at))]
                 if letters:
                     await self._outcomes.send(NOTICES, *letters)
         except (DatabaseError, KafkaError, TransportError) as error:
             # The answer is given already; the person asks again.
             _log.warning("links that were asked for are not sent", error=type(error).__name__)
 
-    async def _letters_to(self, mailbox: str, at: datetime) -> list[Notice]:
-        people = await self._reader.people_at(mailbox, PEOPLE_MAX)
-        found = [(person, await self._links_of(person, at)) for person in people]
-        return [_letter(person, links, at) for person, links in found if links]
+    async def _links_letter(self, person: Person, at: datetime) -> Notice | None:
+        links = await self._links_of(person, at)
+        if not links:
+            return None
+        return _letter("links-again", ABOUT, person, at, links[0].party_id, links)
 
     async def _links_of(self, person: Person, at: datetime) -> tuple[HeldLink, ...]:
         reader, person_id = self._reader, person.person_id
@@ -125,14 +141,25 @@ class LinkCommands:
         return {key: fact for key, fact in found.items() if isinstance(fact, kind)}
 
 
-def _letter(person: Person, links: tuple[HeldLink, ...], at: datetime) -> Notice:
+async def _data_letter(person: Person, at: datetime) -> Notice:
+    return _letter("data-link", ABOUT_DATA, person, at, ABOUT_DATA)
+
+
+def _letter(
+    kind: LetterKind,
+    about: str,
+    person: Person,
+    at: datetime,
+    party_id: str,
+    links: tuple[HeldLink, ...] = (),
+) -> Notice:
     """The letter to a person; one an hour, as a repeat has the same id."""
     hour = int(at.timestamp()) // _HOUR_SECONDS
     return Notice(
-        notice_id=notice_id("links-again", ABOUT, person.person_id, hour),
-        kind="links-again",
+        notice_id=notice_id(kind, about, person.person_id, hour),
+        kind=kind,
         recipient_id=person.person_id,
-        about=ABOUT,
+        about=about,
         at=at,
-        says=Says(party_id=links[0].party_id, links=links),
+        says=Says(party_id=party_id, links=links),
     )

@@ -18,19 +18,22 @@ from schemas.orders import (
     OrderPlaced,
     OrderRefused,
     OrderReturned,
+    PurchaseRow,
     PurchaseState,
 )
 from schemas.parts import SUM_MAX, Message
 from schemas.reasons import OrderRefusal
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
+from services.storefront.access.names import name_shown_to
 from services.storefront.commands.authority import Authority, demand
 from services.storefront.commands.ids import Ids
-from services.storefront.commands.letter_counts import LetterCounts, recipient_of
+from services.storefront.commands.letter_counts import LetterCounts, name_in_letters, recipient_of
 from services.storefront.commands.outcomes import Outcomes, now
 from services.storefront.problems import Impossible, NotAllowed, Overtaken
 from services.storefront.readmodel.details import known_group
 from services.storefront.readmodel.reader import Reader
+from services.storefront.readmodel.reservations import Reservations
 from services.storefront.settings import PageSettings
 from texts.reasons import problem
 
@@ -59,6 +62,16 @@ class Confirmable:
     quantity: int
     until: datetime
 
+    @property
+    def key(self) -> str:
+        """What our pages keep its confirmation under."""
+        return f"{self.group_id}/{self.source}/{self.order_id}"
+
+    @property
+    def refused_key(self) -> str:
+        """Where the fact is that says that it can't count."""
+        return f"{self.group_id}/refused/{self.source}/{self.order_id}"
+
 
 class OrderCommands:
     """Orders and returns. Each raises a ``Refusal`` if it can't be done."""
@@ -71,6 +84,7 @@ class OrderCommands:
         ids: Ids,
         letters: LetterCounts,
         authority: Authority,
+        reservations: Reservations,
     ) -> None:
         #: Whether orders by a link count only after the purchaser confirmed them.
         self.confirms_orders = settings.trust_orders == "no"
@@ -79,6 +93,7 @@ class OrderCommands:
         self._ids = ids
         self._letters = letters
         self._authority = authority
+        self._reservations = reservations
 
     async def place(
         self, actor: Actor, group_id: str, given: OrderGiven, seed: str | None = None
@@ -144,7 +159,7 @@ class OrderCommands:
         Raises ``Overtaken`` when it is too late, and ``Impossible`` when the order is refused.
         """
         group = await known_group(self._reader, order.group_id)
-        refused = f"{order.group_id}/refused/{order.source}/{order.order_id}"
+        refused = order.refused_key
         row = f"{order.group_id}/member/{order.member_id}"
         answer = await self._reader.fact(PURCHASES.name, refused)
         at = now()
@@ -162,6 +177,7 @@ class OrderCommands:
                 answers = [(PURCHASES, refused), (PURCHASES, row)]
                 answer = await self._outcomes.ask(ORDERS, confirmed, answers=answers)
         _raise_refused(answer)
+        await self._reservations.order_confirmed(order.key)
         state: OrderedState = "counted" if answer else "recorded"
         return Ordered(order.order_id, order.source, order.member_id, state)
 
@@ -190,6 +206,10 @@ class OrderCommands:
         most = await self.units_by_link_max(group)
         if given.quantity > most:
             problems.append(problem("quantity", ProblemCode.TOO_MUCH_BY_LINK, most=most))
+        person_id = self._ids.person_of(person.email) if person.email else None
+        name = name_in_letters(actor, person.name)
+        if name is None and person_id is not None:
+            name = await self._named_before(actor, group, member_id, person_id)
         at = now()
         if group.withdrawn_at or at >= group.closes_at:
             problems.append(problem("group_id", ProblemCode.CLOSED_FOR_ORDERS))
@@ -205,14 +225,28 @@ class OrderCommands:
             group_id=group.group_id,
             member_id=member_id,
             # Not the member's person: the link may be in the hands of somebody else.
-            person_id=self._ids.person_of(person.email) if person.email else None,
+            person_id=person_id,
             quantity=given.quantity,
             ordered_at=at,
             unconfirmed=True,
             member_email=person.email,
+            member_name=name,
             member_locale=person.locale,
             member_time_zone=person.time_zone,
         )
+
+    async def _named_before(
+        self, actor: Actor, group: GroupPurchase, member_id: str, person_id: str
+    ) -> str | None:
+        """The name that an earlier order in the group gave to the person.
+
+        An order without a name would else delete it, as ``people`` keeps only the newest record.
+        """
+        row = await self._reader.fact(PURCHASES.name, f"{group.group_id}/member/{member_id}")
+        if not isinstance(row, PurchaseRow) or row.person_id != person_id:
+            return None
+        person = (await self._reader.people([person_id])).get(person_id)
+        return name_shown_to(actor, group.request_id, row.name_mark, person)
 
     async def _order_of_shop(
         self, actor: Actor, group: GroupPurchase, given: OrderGiven
@@ -234,6 +268,7 @@ class OrderCommands:
             group_id=group.group_id,
             member_id=member_id,
             member_email=person.email,
+            member_name=name_in_letters(actor, person.name),
             member_locale=person.locale,
             member_time_zone=person.time_zone,
             quantity=given.quantity,

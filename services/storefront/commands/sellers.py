@@ -8,6 +8,7 @@ from domain.sources import is_reserved, shop_of
 from schemas.api.parts import BusinessGiven
 from schemas.api.sellers import ProfileGiven, SellerGiven
 from schemas.auctions import (
+    AUTOMATIC,
     SELLER_REGISTRATIONS,
     SELLERS,
     Seller,
@@ -111,7 +112,7 @@ class SellerCommands:
         await self._outcomes.send(API_KEYS, key)
         messages: list[Message] = [message]
         if self._approves:
-            messages.append(SellerApproved(seller_id=seller_id, at=at, reason="automatic"))
+            messages.append(SellerApproved(seller_id=seller_id, at=at, reason=AUTOMATIC))
         standing = "good" if self._approves else "pending"
 
         def told(answer: Message) -> bool:

@@ -32,7 +32,7 @@ class Sender:
             topic.name: Encoder(
                 SOURCE,
                 dict.fromkeys(_sent_to(topic), settings.topic(topic.name)),
-                Partitioner(topic.partitions),
+                Partitioner(settings.partitions),
             )
             for topic in CATALOGUE.values()
         }
@@ -61,7 +61,11 @@ class Sender:
             if not done:
                 sending.add_done_callback(_drop)
                 raise TransportError(f"no broker acknowledged within {ACKNOWLEDGE_SECONDS:g} s")
-            await sending
+            try:
+                await sending
+            except TransportError as error:
+                self._producer.note(error)
+                raise
 
     def status(self) -> dict[str, object]:
         """Counts of the records that the sender has sent."""

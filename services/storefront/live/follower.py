@@ -118,7 +118,7 @@ class Follower:
         places = {
             TopicPartition(name, number): (self._topics[name].name, number)
             for name in read
-            for number in range(self._topics[name].partitions)
+            for number in range(self._settings.partitions)
         }
         reader.assign(list(places))
         new = [each for each, place in places.items() if place not in self.positions]

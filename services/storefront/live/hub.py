@@ -109,7 +109,7 @@ class Hub:
         self._changes = asyncio.Event()
         self._streams: dict[Subscription, None] = {}
         self._expected: dict[tuple[str, bytes], list[Expected]] = {}
-        self._partitioners = {topic.name: Partitioner(topic.partitions) for topic in FOLLOWED}
+        self._partitioner = Partitioner(settings.partitions)
         self._follower = Follower(settings, FOLLOWED, watch, self._take, self._begin)
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving = False
@@ -244,7 +244,7 @@ class Hub:
         return self._newest.get(subject) is not None
 
     def _place(self, subject: Subject) -> Place:
-        return subject.topic, self._partitioners[subject.topic](key_id(subject.key))
+        return subject.topic, self._partitioner(key_id(subject.key))
 
     # --- the log ---------------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ class Hub:
         if not is_shown and not expected:
             return
         try:
-            message = decode(topic, record, self._partitioners[topic.name])
+            message = decode(topic, record, self._partitioner)
         except BadRecordError as error:
             _log.error(
                 "unreadable record passed over",

@@ -6,6 +6,7 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.responses import Response
 
+from domain.amounts import example as amount_written
 from domain.money import CURRENCIES, in_decimals
 from schemas.api.groups import DefinitionGiven
 from schemas.api.parts import ProductGiven
@@ -126,7 +127,7 @@ def _form_page(
         payer_options=[(each, said(words)) for each, words in codes.PAYERS.items()],
         scope_options=[(each, said(words)) for each, words in codes.SCOPE.items()],
         incomplete_options=[(each, said(words)) for each, words in codes.IF_INCOMPLETE.items()],
-        example=visit.formats.money(2_400, visit.formats.currency),
+        example=amount_written(visit.formats.currency, visit.formats.locale),
     )
 
 

@@ -1,7 +1,6 @@
 """People, for the admin: finding a person, and erasing one."""
 
 import re
-from datetime import timedelta
 from typing import Final
 
 from fastapi import Request
@@ -10,19 +9,18 @@ from fastapi.responses import Response
 from schemas.api.parts import ID_PATTERN
 from schemas.people import Person
 from schemas.refusals import ProblemCode, RefusalCode
-from schemas.topic import COMMANDS_KEPT, ERASED_WITHIN
 from services.storefront.pages.admin_frame import HOME, admin_page, admin_router, after, the_admin
 from services.storefront.pages.forms import Form
+from services.storefront.pages.my_data import as_file, stays
 from services.storefront.pages.paths import admin_path
 from services.storefront.pages.visits import Visit
 from services.storefront.problems import Unknown
 from services.storefront.web.shop import shop_of
+from texts.erasure import DELETED, KNOWN_AGAIN
 
 router = admin_router()
 PLACE: Final = f"{HOME}/people"
 PERSON_ID_MAX = 256
-#: Kafka deletes commands by the file, and a file has those of up to so long.
-FILE_SPANS = timedelta(days=7)
 
 
 @router.get(PLACE)
@@ -80,10 +78,18 @@ async def _page(
         person_id=person_id,
         person=known,
         has_letters=bool(letters.rows),
-        days_in_people=ERASED_WITHIN.days,
-        days_in_commands=(COMMANDS_KEPT + FILE_SPANS).days,
+        deleted=DELETED,
+        stays=stays(commands.people.kept(person_id)),
+        known_again=KNOWN_AGAIN,
         form=form,
     )
+
+
+@router.get(PLACE + "/{person_id}/data.json")
+async def download(request: Request, person_id: str) -> Response:
+    """What is kept about a person, as a file to be handed out."""
+    data = await shop_of(request).commands.people.data(await the_admin(request), person_id)
+    return as_file(data, "person.json", Visit.of(request))
 
 
 @router.post(PLACE + "/{person_id}")

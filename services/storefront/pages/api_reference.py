@@ -104,7 +104,7 @@ def _operation(path: str, method: str, told: Json, schemas: Json, address: str) 
         path=path,
         access="open" if {} in told["security"] else "key",
         parameters=parameters,
-        fields=tuple(_fields(content.get("schema", {}), schemas)),
+        fields=tuple(fields_of(content.get("schema", {}), schemas)),
         body=example,
         is_body_optional=bool(body) and not body.get("required", False),
         answers=tuple(sorted(answers, key=lambda each: each.status)),
@@ -142,7 +142,7 @@ def _answer(status: str, told: Json, schemas: Json) -> Answer:
         status=status,
         about=_plain(about),
         media=", ".join(content),
-        fields=() if status[0] != "2" else tuple(_fields(schema, schemas)),
+        fields=() if status[0] != "2" else tuple(fields_of(schema, schemas)),
     )
 
 
@@ -156,7 +156,7 @@ def _about(schema: Json, schemas: Json) -> str:
 # --- fields --------------------------------------------------------------------------------------
 
 
-def _fields(schema: Json, schemas: Json, path: str = "", depth: int = 0) -> Iterator[Field]:
+def fields_of(schema: Json, schemas: Json, path: str = "", depth: int = 0) -> Iterator[Field]:
     """The fields of an object, and of the objects in it, each by its path."""
     shape = _shape(schema, schemas)
     required = shape.get("required", ())
@@ -170,7 +170,7 @@ def _fields(schema: Json, schemas: Json, path: str = "", depth: int = 0) -> Iter
             about=_plain(each.get("description", "")),
         )
         if inner and depth < DEPTH_MAX:
-            yield from _fields(inner, schemas, at + ("[]" if _is_list(each) else ""), depth + 1)
+            yield from fields_of(inner, schemas, at + ("[]" if _is_list(each) else ""), depth + 1)
 
 
 def _shape(schema: Json, schemas: Json) -> Json:

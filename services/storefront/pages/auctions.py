@@ -12,6 +12,7 @@ from services.storefront.pages import agreement, figures, shared_views
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import auction_path
 from services.storefront.pages.sharing import sharing
+from services.storefront.pages.typed import to_check, typed
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.pages.wares import wares, where_to_order
 from services.storefront.problems import Impossible, Invalid, Overtaken, Unknown
@@ -46,7 +47,9 @@ async def _auction(
         "where": where_to_order(group, about) if group else None,
         "form": form,
         "agreement": agreement.of_reservation(
-            shown, form.units("quantity", shown.quantity_max_per_applicant)
+            shown,
+            form.units("quantity", shown.quantity_max_per_applicant),
+            is_auctions_page=True,
         ),
         "drop": figures.drop(shown),
         "chart_wide": wide,
@@ -90,20 +93,32 @@ async def apply(request: Request, auction_id: str) -> Response:
             form.refused(refusal, {"applicant.email": "email", "applicant.name": "name"})
     if form.problems:
         return await _auction(request, auction_id, form, visit, 422)
-    return RedirectResponse(f"{auction_path(auction_id)}/applied", 303)
+    return to_check(request, f"{auction_path(auction_id)}/applied", form.email())
 
 
 @router.get("/auctions/{auction_id}/applied")
 async def applied(request: Request, auction_id: str) -> Response:
     """Where to look now."""
     back = {"href": auction_path(auction_id), "words": mark("Back to the auction")}
+    email = typed(request)
+    text = mark("We sent you a link. Your reservation counts once you have confirmed it there.")
+    if email:
+        text = mark(
+            "We sent a link to {email}. Your reservation counts once you have confirmed it there."
+        )
+    change = {
+        "href": f"{auction_path(auction_id)}#apply",
+        "words": mark("Is the address wrong? Reserve again with the right one"),
+    }
     return said(
         request,
         mark("Check your email"),
-        mark("We sent you a link. Your reservation counts once you have confirmed it there."),
+        text,
+        values={"email": email},
         note=mark(
             "Nothing after five minutes? Look in your spam folder, or reserve again: the new "
             "reservation replaces the first."
         ),
         next=back,
+        also=change if email else None,
     )

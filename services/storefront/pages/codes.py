@@ -31,7 +31,7 @@ VERDICT: Final = {
     "shown": mark("Shown on the page"),
     "not-better": mark("Not better than the one shown"),
     "refused": mark("Refused"),
-    "displaced": mark("Outbid"),
+    "displaced": mark("A better offer took its place"),
     "waiting": mark("Being checked"),
 }
 #: What became of a letter, as the admin's list sorts it.
@@ -60,6 +60,43 @@ COUNTS_ONCE: Final = {
     "card": mark("Your order counts once your card is authorised."),
     "invoice": mark("Your order counts once we have issued the invoice."),
     "group": mark("You pay nothing: the organizer pays for the group."),
+}
+#: The same where orders are confirmed by a link in an email.
+COUNTS_ONCE_CONFIRMED: Final = {
+    "shop": mark(
+        "Your order counts once you have confirmed it by the link that we email you, and the shop "
+        "has been paid."
+    ),
+    "card": mark(
+        "Your order counts once you have confirmed it by the link that we email you, and your card "
+        "is authorised."
+    ),
+    "invoice": mark(
+        "Your order counts once you have confirmed it by the link that we email you. We then send "
+        "you the invoice."
+    ),
+    "group": mark(
+        "You pay nothing: the organizer pays for the group. Your order counts once you have "
+        "confirmed it by the link that we email you."
+    ),
+}
+#: How a discount reaches a buyer, by the method of payment; ``group`` if the organizer pays.
+DISCOUNT_COMES: Final = {
+    "shop": mark(
+        "You pay the shop its full price now. After the group has closed ({time} at the latest), "
+        "the shop pays the discount back to you, or sends you a code for your next order."
+    ),
+    "card": mark(
+        "Your card is charged or reserved for the full price now. After the group has closed "
+        "({time} at the latest), we charge you the discount less, or pay it back to your card."
+    ),
+    "invoice": mark(
+        "Your invoice is for the full price. When the group has closed ({time} at the latest), a "
+        "credit note takes off the discount. If you have already paid, we pay that part back."
+    ),
+    "group": mark(
+        "The organizer pays after the group has closed ({time} at the latest), less the discount."
+    ),
 }
 #: How a discount is shared: each buyer's own orders, or the total of the group.
 SCOPE: Final = {
@@ -106,12 +143,13 @@ PAID: Final = {
 #: What that means for the payer.
 PAID_MEANS: Final = {
     "none": mark("When you owe something, it appears here."),
-    "unpaid": mark(
-        "Some of it is not paid yet. An order by card counts once its payment has gone through."
-    ),
+    "unpaid": mark("Some of it is not paid yet."),
     "reserved": mark("The final amount is charged when the group has closed."),
     "paid": mark("You owe nothing at the moment."),
 }
+UNPAID_SOME: Final = PAID_MEANS["unpaid"]
+UNPAID_ALL: Final = mark("None of it is paid yet.")
+UNPAID_BY_CARD: Final = mark("An order by card counts once its payment has gone through.")
 PAID_IN_TABLE: Final = IN_TABLE
 #: Of payments; ``to_pay`` and ``open`` are ones that the payer still has to pay.
 PAYMENT_STATUS: Final = {

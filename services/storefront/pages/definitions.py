@@ -1,7 +1,7 @@
 """Start a group purchase from a definition."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -19,6 +19,7 @@ from services.storefront.formats import number_of
 from services.storefront.pages import agreement, codes
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import path_of
+from services.storefront.pages.typed import to_check, typed
 from services.storefront.pages.visits import Visit, page
 from services.storefront.pages.wares import wares
 from services.storefront.problems import Impossible, Invalid, Unknown
@@ -79,6 +80,7 @@ async def _form(
         number_hint=_number_hint(found, visit),
         days_max=days,
         days_value=str(min(DAYS_DEFAULT, days)),
+        lasts=_lasts(visit, form, min(DAYS_DEFAULT, days), days),
         warning=warning,
         agreement_steps=agreement.savings(tiers, found.unit_price, 1),
         method_options=[
@@ -86,6 +88,16 @@ async def _form(
         ],
         once=form.values.get("once") or secrets.token_hex(16),
     )
+
+
+def _lasts(visit: Visit, form: Form, default: int, most: int) -> tuple[int, datetime]:
+    """For how many days the form would start a group now, and its close."""
+    try:
+        number = number_of(form.values.get("days", ""), visit.formats.locale)
+    except ShapeError:
+        number = default
+    days = number if 1 <= number <= most else default
+    return days, visit.now + timedelta(days=days)
 
 
 def _beyond(found: Definition, number: int) -> Tier | None:
@@ -99,7 +111,7 @@ def _warning(visit: Visit, found: Definition, form: Form) -> Markup | None:
         number = number_of(form.values.get("number", ""), visit.formats.locale)
     except ShapeError:
         return None
-    tier = _beyond(found, number) if number >= 1 else None
+    tier = _beyond(found, number) if number >= (found.limits.number_min or 1) else None
     if tier is None:
         return None
     f, words = visit.formats, visit.tier(tier, found.currency)
@@ -167,7 +179,7 @@ async def start(request: Request, definition_id: str) -> Response:
     except (Invalid, Impossible) as refusal:
         form.refused(refusal, FIELDS)
         return await _form(request, found, form, visit, 422)
-    return RedirectResponse(_where_next(shop.access, asked), 303)
+    return to_check(request, _where_next(shop.access, asked), form.text("email"))
 
 
 def _where_next(access: Access, asked: Asked) -> str:
@@ -187,4 +199,4 @@ async def started(request: Request, token: str) -> Response:
         return page(request, "refused.html", 422, problems=refusal.problems, back="/")
     if asked.group_id is None or not asked.organizer_id:
         return page(request, "pending.html", 202)
-    return RedirectResponse(_where_next(shop.access, asked), 303)
+    return to_check(request, _where_next(shop.access, asked), typed(request))

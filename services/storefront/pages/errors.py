@@ -69,6 +69,7 @@ _OF_LINKS = frozenset(
 _EXPLAINED = frozenset({403, 409, 422})
 HOME = {"href": "/", "words": mark("See what's running")}
 LINKS_AGAIN = {"href": "/links", "words": mark("Get your links by email")}
+MY_DATA = {"href": "/my-data", "words": mark("Get the link to your data by email")}
 
 
 def refuse_page(request: Request, refusal: Refusal) -> Response:
@@ -79,7 +80,7 @@ def refuse_page(request: Request, refusal: Refusal) -> Response:
     next_ = HOME
     if refusal.status == 404 and refusal.code in _OF_LINKS:
         title, text = _LINK
-        next_ = LINKS_AGAIN
+        next_ = MY_DATA if request.url.path.startswith(MY_DATA["href"]) else LINKS_AGAIN
     visit = Visit.of(request)
     why = visit.refused(refusal) if refusal.status in _EXPLAINED else None
     answer = said(request, title, text, refusal.status, visit=visit, why=why, next=next_)

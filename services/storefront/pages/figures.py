@@ -8,7 +8,8 @@ from datetime import datetime
 from markupsafe import Markup
 
 from domain.goals import Goal, held_tier, next_goal
-from domain.money import decimals, share
+from domain.money import decimals
+from domain.offers import percent_below
 from domain.tiers import price_at, start_of
 from schemas.api.auctions import AuctionDetail
 from schemas.api.groups import GroupView
@@ -47,7 +48,7 @@ def charts(visit: Visit, auction: AuctionDetail) -> tuple[Markup, Markup]:
         begins=begins.written,
         ends=ends.written,
     )
-    now = min(visit.now, auction.concluded_at or visit.now)
+    now = min(visit.now, auction.concluded_at or auction.withdrawn_at or visit.now)
     # Texts are escaped where they are put in, so what is safe already is taken back first.
     plain = summary.unescape()
     wide, narrow = (
@@ -85,7 +86,8 @@ def _events(visit: Visit, auction: AuctionDetail) -> Iterator[Event]:
         )
     if auction.status != "open":
         words = _ended(visit, auction)
-        yield Event(auction.status, auction.concluded_at or auction.closes_at, words)
+        at = auction.concluded_at or auction.withdrawn_at or auction.closes_at
+        yield Event(auction.status, at, words)
 
 
 def _ended(visit: Visit, auction: AuctionDetail) -> Markup:
@@ -103,9 +105,7 @@ def _ended(visit: Visit, auction: AuctionDetail) -> Markup:
 def drop(auction: AuctionDetail) -> float:
     """By how many percent the price fell since the opening, with one decimal."""
     first, now = auction.history[0].unit_price, auction.unit_price
-    if now >= first:
-        return 0
-    return share(1_000, first - now, first) / 10
+    return 0 if now >= first else percent_below(first, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,10 @@ def goal_line(visit: Visit, goal: Goal, tiers: Sequence[Tier], currency: str | N
         text = mark("The goal and all steps are reached") if tiers else mark("The goal is reached")
         return GoalLine(visit.gettext(text).unescape(), is_done=True)
     brings = "" if goal.tier is None else visit.tier(tiers[goal.tier], currency).unescape()
-    forms = _goal_forms(visit, goal, brings)
+    if goal.beyond is not None:
+        forms = _forms_beyond(visit, tiers[goal.beyond], currency)
+    else:
+        forms = _goal_forms(visit, goal, brings)
     money = f"{currency} {decimals(currency)}" if goal.is_in_money and currency else ""
     done = mark("The step is reached") if goal.kind == "tier" else mark("The goal is reached")
     f = visit.formats
@@ -144,6 +147,20 @@ def goal_line(visit: Visit, goal: Goal, tiers: Sequence[Tier], currency: str | N
         by="value" if goal.is_in_money else "quantity",
         to=goal.target,
         money=money,
+    )
+
+
+def _forms_beyond(visit: Visit, first: Tier, currency: str | None) -> dict[str, str]:
+    """Of a number that brings nothing yet, as the first tier begins above it."""
+    if first.from_quantity is not None:
+        start = visit.ngettext("{n} unit", "{n} units", first.from_quantity).unescape()
+    else:
+        start = visit.formats.money(first.from_value or 0, currency)
+    return visit.patterns(
+        "{n} more unit and the goal is reached ({discount} only from {start})",
+        "{n} more units and the goal is reached ({discount} only from {start})",
+        discount=visit.tier(first, currency).unescape(),
+        start=start,
     )
 
 
@@ -207,6 +224,41 @@ def goal_line_of_row(visit: Visit, row: GroupRow) -> GoalLine:
         unit_price=row.unit_price,
     )
     return goal_line(visit, following, tiers, row.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class RowPrice:
+    """What one unit costs in a list now: at the tier that holds, else in ``full``.
+
+    A script in the page picks another one as the group grows ``by`` quantity or value: ``steps``
+    are starts and prices, ``needs`` is the quantity before which none of them holds.
+    """
+
+    price: int
+    full: int
+    steps: str
+    by: str
+    needs: int
+
+
+def price_of_row(row: GroupRow) -> RowPrice | None:
+    """The price of a group in a list; ``None`` if it has none."""
+    full, tiers = row.unit_price, ladder_of(row.ladder)
+    if full is None:
+        return None
+    is_as_reached = row.if_incomplete == "as-reached"
+    sums = (row.number, row.quantity, row.value)
+    tier = held_tier(tiers, *sums, is_as_reached=is_as_reached)
+    prices = [min(full, price_at(each, full) or full) for each in tiers]
+    return RowPrice(
+        price=full if tier is None else prices[tier],
+        full=full,
+        steps=" ".join(
+            f"{start_of(each)}:{price}" for each, price in zip(tiers, prices, strict=True)
+        ),
+        by="value" if tiers and tiers[0].from_quantity is None else "quantity",
+        needs=0 if is_as_reached else row.number,
+    )
 
 
 def held(group: GroupView) -> int | None:

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from domain.amounts import example
 from domain.mailboxes import AddressError, mailbox
 from domain.money import CURRENCIES
+from domain.unverified import NAME_MAX, greetable
 from schemas.parts import NUMBER_MAX
 from schemas.refusals import ProblemCode, RefusalCode, ShapeError
 from services.storefront import formats
@@ -30,7 +31,12 @@ def currency_options(f: Formats) -> list[tuple[str, str]]:
     """All currencies with their names, those that readers most likely want first."""
     first = sorted({f.currency, "EUR", "JPY", "USD", "GBP"})
     codes = [*first, *(each for each in sorted(CURRENCIES) if each not in first)]
-    return [(each, f"{each} · {get_currency_name(each, locale=f.locale)}") for each in codes]
+    return [(each, currency_label(each, f)) for each in codes]
+
+
+def currency_label(currency: str, f: Formats) -> str:
+    """A currency's code and its name."""
+    return f"{currency} · {get_currency_name(currency, locale=f.locale)}"
 
 
 class Form:
@@ -177,4 +183,13 @@ class Form:
         fields = {"email": self.email(), "locale": locale, "time_zone": zone, **more}
         if name := self.text("name", required=False):
             fields["name"] = name
+            if "name" not in more:
+                self._check_name(name)
         return {key: value for key, value in fields.items() if value}
+
+    def _check_name(self, name: str) -> None:
+        """Say what is wrong with a person's name that no letter can greet by."""
+        if len(name) > NAME_MAX:
+            self.wrong("name", ProblemCode.TOO_LONG, most=NAME_MAX)
+        elif greetable(name) is None:
+            self.wrong("name", ProblemCode.HAS_LINK)

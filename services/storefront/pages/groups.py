@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from runtime.links import LinkError
 from schemas.api.groups import GroupView
 from schemas.api.orders import OrderGiven
+from schemas.orders import PURCHASES, PurchaseRow
 from schemas.parts import NUMBER_MAX
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
@@ -18,6 +19,7 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import group_path, payments_path
 from services.storefront.pages.payments import Paid, payments_told
 from services.storefront.pages.sharing import sharing
+from services.storefront.pages.typed import to_check, typed
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.pages.wares import wares, where_to_order
 from services.storefront.problems import Impossible, Invalid
@@ -58,6 +60,8 @@ async def group(request: Request, group_id: str) -> Response:
         held=figures.held(view),
         sharing=sharing(request, visit, shared_views.of_group(view)),
         order_token=shop.links.token("order", group_id, "") if opens else None,
+        counts_once=agreement.counts_once(confirms=shop.commands.orders.confirms_orders),
+        discount_comes=agreement.how_discount_comes(view) if view.status == "open" else None,
     )
 
 
@@ -106,13 +110,32 @@ async def _form(
         token=token,
         most=most,
         is_limited=_is_limited(view),
-        agreement=agreement.of_order(view, about.sold_by, form.units("quantity", most)),
+        agreement=agreement.of_order(
+            view,
+            about.sold_by,
+            form.units("quantity", most),
+            confirms=orders.confirms_orders,
+        ),
         own=paid.own if paid and (paid.lines or (paid.own and paid.own.quantity)) else None,
+        units=await _units_of(request, actor),
+        payments=(
+            shop_of(request).access.payments_path(view.group_id, actor.id)
+            if paid and paid.lines
+            else None
+        ),
         once=form.values.get("once") or secrets.token_hex(16),
         asks_email=orders.asks_address(actor, shown.terms),
-        confirms=orders.confirms_orders,
+        has_own_link=bool(actor.id),
         paid=paid,
     )
+
+
+async def _units_of(request: Request, actor: Actor) -> int:
+    """How many units of whoever has a link of their own count already."""
+    if not actor.id:
+        return 0
+    row = await shop_of(request).reader.fact(PURCHASES.name, f"{actor.about}/member/{actor.id}")
+    return row.quantity if isinstance(row, PurchaseRow) else 0
 
 
 def _is_limited(view: GroupView) -> bool:
@@ -158,7 +181,7 @@ async def order(request: Request, group_id: str, token: str) -> Response:
         return await _form(request, actor, token, form, visit, 422)
     done = f"{group_path(group_id)}/order/{token}/done?n={fields['quantity']}"
     if ordered.state == "unconfirmed":
-        return RedirectResponse(f"{done}&state=unconfirmed", 303)
+        return to_check(request, f"{done}&state=unconfirmed", form.text("email", required=False))
     # Who has the link for anybody may have typed another's address: shown is this order alone.
     only = "" if actor.id else ordered.order_id
     path = shop_of(request).access.payments_path(group_id, ordered.member_id, only)
@@ -185,8 +208,10 @@ async def ordered(
             title=mark("Please confirm your order: we sent you an email"),
             text=mark(
                 "{units} of {product} under {id}. Confirm the order by the link in the email "
-                "within 48 hours. Until then it does not count, and after that it expires."
+                "within 48 hours. After that it expires."
             ),
+            confirms=True,
+            sent_to=typed(request),
         )
     payer = shop_of(request).access.by_link(request, "payer", payments) if payments else None
     if payer is not None and payer.about != group_id:
@@ -201,6 +226,7 @@ async def ordered(
         text=mark("{units} of {product} under {id}. We email you as soon as it counts."),
         paid=paid,
         pay_path=payments_path(group_id, payments) if payments else None,
+        buyer=paid.buyer if paid else None,
     )
 
 
@@ -214,11 +240,15 @@ async def order_said(
     text: str,
     paid: Paid | None = None,
     pay_path: str | None = None,
+    buyer: str | None = None,
     action: str | None = None,
+    confirms: bool = False,
+    sent_to: str = "",
 ) -> Response:
     """A page that says what was ordered, all that it agrees to, and whether it is paid.
 
-    With ``action`` it asks to confirm the order by a button.
+    With ``action`` it asks to confirm the order by a button; ``confirms``: an email asks for that,
+    which went to the address ``sent_to``, if it is known. ``buyer`` is the buyer's number.
     """
     view = (await group_shown(shop_of(request).reader, group_id)).view
     about = await wares(request, view.product, view.shop_id, view.seller_id)
@@ -232,9 +262,14 @@ async def order_said(
         title=title,
         text=text,
         units=units,
-        agreement=agreement.of_order(view, about.sold_by, units),
+        agreement=agreement.of_order(
+            view, about.sold_by, units, confirms=confirms, counts=bool(paid and paid.counts)
+        ),
         own=paid.own if paid else None,
+        invoice=paid.invoice if paid else None,
+        buyer=buyer,
         waits=paid.waits if paid else False,
         pay_path=pay_path if is_paid_by_buyer else None,
         action=action,
+        sent_to=sent_to,
     )

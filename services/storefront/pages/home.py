@@ -1,7 +1,8 @@
 """What runs: the lists of the home page; and how all of it works."""
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -9,14 +10,20 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
+from domain.ids import read_aloud
 from domain.money import CURRENCIES
+from domain.tiers import start_of
+from schemas.api.groups import DefinitionSummary
+from schemas.groups import DEFINITIONS, Definition
+from schemas.parts import Tier
 from schemas.shops import SHOPS, Shop
 from services.storefront.access.callers import COOKIE
 from services.storefront.pages import figures
 from services.storefront.pages.forms import Form
+from services.storefront.pages.paths import group_path
 from services.storefront.pages.visits import Visit, answered, body_of, page
 from services.storefront.readmodel.lists import TOTAL_MAX
 from services.storefront.readmodel.reader import Reader
@@ -31,6 +38,7 @@ from services.storefront.rules.rows import (
 from services.storefront.rules.views import auction_summary, definition_summary, group_summary
 from services.storefront.web.parameters import TEXT_PATTERN
 from services.storefront.web.shop import shop_of
+from texts.catalogue import mark
 
 T = TypeVar("T")
 
@@ -43,6 +51,11 @@ _LONGEST = 200
 _Text = Annotated[str, Query(max_length=_LONGEST, pattern=TEXT_PATTERN)]
 #: Of the next lines of auctions, groups and definitions.
 Cursors = tuple[str | None, str | None, str | None]
+_Lists = tuple[Listed[AuctionRow], Listed[GroupRow], Listed[DefinitionRow]]
+#: A price with a comma before its cents; thousands are three digits.
+_WITH_CENTS = re.compile(r"(\d+),(\d\d)")
+#: How a group id begins, as people write it.
+_LIKE_ID = re.compile(r"gb[-\s]?\d|gb-", re.IGNORECASE)
 #: Only what closes within a day, or what has four fifths of what it needs.
 Only = Literal["", "ending", "nearly"]
 
@@ -82,6 +95,9 @@ async def home(
     is shown what to do first, as long as there is nothing.
     """
     visit = Visit.of(request)
+    group_id = _group_id(q)
+    if group_id and await shop_of(request).reader.group(group_id) is not None:
+        return RedirectResponse(group_path(group_id), 303)
     asked = {
         **{"q": q.strip(), "sort": "" if sort == "ending" else sort, "only": only},
         **{"category": category, "tag": tag, "shop": shop},
@@ -89,11 +105,26 @@ async def home(
     }
     cursors = (auctions, groups, definitions)
     is_admin = await _is_admin(request)
-    alike = (visit.language, visit.formats, is_admin, tuple(request.query_params.multi_items()))
+    is_signed_in = COOKIE in request.cookies
+    alike = (
+        visit.language,
+        visit.formats,
+        is_admin,
+        is_signed_in,
+        tuple(request.query_params.multi_items()),
+    )
     body = await shop_of(request).home_pages.get(
         alike, lambda: _home(request, visit, asked, cursors, is_admin)
     )
     return answered(request, visit, body)
+
+
+def _group_id(text: str) -> str | None:
+    """The group id that a search names; empty if it is one with a typing error."""
+    try:
+        return read_aloud(text)
+    except ValueError:
+        return "" if _LIKE_ID.match(text.strip()) else None
 
 
 async def _is_admin(request: Request) -> bool:
@@ -114,7 +145,15 @@ async def _home(
     choices = await shop.home_choices.get("", lambda: _choices(shop.reader))
     form = Form(visit, {name: value for name, value in asked.items() if value})
     is_narrowed = any(value for name, value in asked.items() if name not in ("sort", "currency"))
-    found = await _found(shop.reader, asked, _filters(form, asked), cursors, counts=is_narrowed)
+    filters = _filters(form, asked, _currency(visit, asked, choices))
+    is_crossed = not form.problems and filters.is_crossed
+    if is_crossed:
+        form.problems["price_max"] = visit.gettext("“From” is above “up to”.")
+    if form.problems:
+        # Lists that a price does not narrow must not look as if it did.
+        found: _Lists = (await _nothing(), await _nothing(), await _nothing())
+    else:
+        found = await _found(shop.reader, asked, filters, cursors, counts=is_narrowed)
     totals = choices.totals
     auctions = _listed(found[0], auction_summary, totals[0], cursors[0])
     groups = _listed(found[1], group_summary, totals[1], cursors[1])
@@ -124,22 +163,38 @@ async def _home(
         "home.html",
         visit,
         words=asked["q"],
+        searched_id=_group_id(asked["q"]),
         sort=_sort(asked),
         asked=asked,
         is_narrowed=is_narrowed,
+        applied=_applied(visit, asked, choices),
         form=form,
         choices=choices,
         currency=_currency(visit, asked, choices),
         currency_options=[(each, each) for each in choices.currencies],
+        shop_names={id_: name for id_, name in choices.shops if name != id_},
+        is_crossed=is_crossed,
         shop_options=[("", visit.gettext("All shops")), *choices.shops],
         auctions=auctions,
         groups=groups,
         goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found[1].rows},
+        prices={row.group_id: figures.price_of_row(row) for row in found[1].rows},
         definitions=definitions,
+        discounts=await _discounts(shop.reader, definitions.rows),
         count=partial(_count, visit),
         url=partial(_url, asked),
         is_admin=is_admin,
     )
+
+
+async def _discounts(reader: Reader, listed: Sequence[DefinitionSummary]) -> dict[str, Tier]:
+    """The first step of each definition's discount, by its id; none of those without steps."""
+    found = await reader.facts_of(DEFINITIONS.name, [each.definition_id for each in listed])
+    return {
+        key: min(each.favor.tiers, key=start_of)
+        for key, each in found.items()
+        if isinstance(each, Definition) and each.favor.tiers
+    }
 
 
 def _sort(asked: dict[str, str]) -> Literal["ending", "nearest"]:
@@ -148,9 +203,12 @@ def _sort(asked: dict[str, str]) -> Literal["ending", "nearest"]:
 
 async def _found(
     reader: Reader, asked: dict[str, str], filters: Filters, cursors: Cursors, *, counts: bool
-) -> tuple[Listed[AuctionRow], Listed[GroupRow], Listed[DefinitionRow]]:
+) -> _Lists:
     """The pages of the lists. Auctions do not say who sells, and definitions do not end."""
-    alike: dict[str, Any] = {"words": asked["q"], "filters": filters, "counts": counts}
+    words = asked["q"]
+    alike: dict[str, Any] = {"words": words, "filters": filters, "counts": counts}
+    # Once for all three lists.
+    alike["named"] = await reader.named(words)
     sorted_: dict[str, Any] = {"sort": _sort(asked), "limit": LINES}
     auctions, groups, definitions = cursors
     found: tuple[Any, Any, Any] = await asyncio.gather(
@@ -189,12 +247,15 @@ async def _choices(reader: Reader) -> HomeChoices:
     return HomeChoices(found.categories, shops_by_name, found.currencies, lists)
 
 
-def _filters(form: Form, asked: dict[str, str]) -> Filters:
-    """The filters that are asked for; prices that can't be read narrow nothing, and are told."""
-    currency = asked["currency"] if asked["currency"] in CURRENCIES else ""
+def _filters(form: Form, asked: dict[str, str], likely: str) -> Filters:
+    """The filters that are asked for; the form tells prices that can't be read.
+
+    Prices are of the currency that is asked for, else of the ``likely`` one.
+    """
+    currency = asked["currency"] if asked["currency"] in CURRENCIES else likely
     prices: dict[str, int | None] = {"price_min": None, "price_max": None}
     if currency:
-        prices = {name: form.amount(name, currency, required=False) for name in prices}
+        prices = {name: _price(form, name, currency) for name in prices}
     is_priced = any(each is not None for each in prices.values())
     return Filters(
         category=asked["category"] or None,
@@ -205,6 +266,32 @@ def _filters(form: Form, asked: dict[str, str]) -> Filters:
         is_nearly_there=asked["only"] == "nearly",
         **prices,
     )
+
+
+def _applied(visit: Visit, asked: dict[str, str], choices: HomeChoices) -> list[tuple[str, str]]:
+    """The filters that narrow the lists: each one's name in an address, and in words."""
+    only = {"ending": mark("Closing within 24 hours"), "nearly": mark("Nearly there")}
+    which = only.get(asked["only"], "")
+    words = {
+        "only": visit.gettext(which) if which else "",
+        "category": asked["category"],
+        "tag": f"#{asked['tag']}",
+        "shop": dict(choices.shops).get(asked["shop"], asked["shop"]),
+        "price_min": f"{visit.gettext(mark('Price each, from'))} {asked['price_min']}",
+        "price_max": f"{visit.gettext(mark('Price each, up to'))} {asked['price_max']}",
+    }
+    return [(name, label) for name, label in words.items() if asked[name]]
+
+
+def _price(form: Form, name: str, currency: str) -> int | None:
+    """A typed price; its cents may stand after a comma in any language."""
+    typed = form.values.get(name, "")
+    if cents := _WITH_CENTS.fullmatch(typed):
+        form.values[name] = f"{cents[1]}.{cents[2]}"
+    found = form.amount(name, currency, required=False)
+    if typed:
+        form.values[name] = typed
+    return found
 
 
 def _currency(visit: Visit, asked: dict[str, str], choices: HomeChoices) -> str:

@@ -20,6 +20,7 @@ from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import absolute, group_path
 from services.storefront.pages.payments import payments_told
 from services.storefront.pages.sharing import code_of
+from services.storefront.pages.typed import typed
 from services.storefront.pages.visits import Visit, page, said
 from services.storefront.problems import Impossible, Invalid, Overtaken, TooMany
 from services.storefront.readmodel.details import group_shown, known_group
@@ -81,6 +82,7 @@ async def _page(
         goal=figures.goal_line_of(visit, shown.view),
         cursor=table.cursor,
         is_new=is_new,
+        sent_to=typed(request) if is_new else "",
         listed=listed or None,
         invitation=_invitation(request, shown.view),
         words_max=WORDS_MAX,

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
 from domain.invoices import open_of
+from domain.pseudonyms import short_number
 from papers.bills import has_paper
 from papers.codes import svg_of
 from papers.documents import As
@@ -17,16 +19,22 @@ from papers.issuer import Issuer
 from papers.transfer import Transfer, transfer_for
 from runtime.links import LinkError
 from schemas.api.groups import PaidState
+from schemas.groups import GroupPurchase
 from schemas.orders import PURCHASES, PurchaseRow
 from schemas.payments import Payment
 from schemas.refusals import RefusalCode
 from services.storefront.access.callers import Actor
+from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.commands.payments import is_of_payer
+from services.storefront.pages import codes
+from services.storefront.pages.agreement import how_discount_comes
 from services.storefront.pages.paths import path_of
 from services.storefront.pages.visits import Visit, page
+from services.storefront.pages.wares import SoldBy, wares
 from services.storefront.papers.lookup import paper_shown
 from services.storefront.problems import Impossible, NotAllowed
-from services.storefront.rules.paid import paid_state
+from services.storefront.readmodel.details import group_shown
+from services.storefront.rules.paid import has_come, is_unpaid_order, paid_state
 from services.storefront.web.documents import as_document
 from services.storefront.web.shop import shop_of
 from texts.facts import PAYMENTS
@@ -62,19 +70,23 @@ class Told:
 class Own:
     """What a payer has ordered so far and whether it is paid; ``page`` is where to pay, if known.
 
-    ``quantity`` is what counts; 0 if the link shows one order alone.
+    ``quantity`` is what counts; 0 if the link shows one order alone. ``means`` are texts that say
+    what the state means.
     """
 
     state: PaidState
     quantity: int
     page: str | None
+    means: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
     """All of a payer's lines; ``waits`` says that more is to be known in seconds.
 
-    ``own`` is ``None`` where the organizer pays for all.
+    ``own`` is ``None`` where the organizer pays for all. ``discount`` says how the discount comes,
+    as long as it is not decided. ``seller`` is who sells, if the page knows it, and ``issuer`` who
+    issues the invoices, if that is somebody else.
     """
 
     group_id: str
@@ -82,6 +94,24 @@ class Paid:
     lines: Sequence[Told]
     waits: bool
     own: Own | None
+    closes_at: datetime
+    discount: str | None
+    seller: SoldBy | None
+    issuer: str | None
+    #: The number by which the organizer knows the payer, if there is one.
+    buyer: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the order counts: its invoice is issued, or its money is here or held."""
+        is_held = self.own is not None and self.own.state in ("paid", "reserved")
+        return self.invoice is not None or is_held
+
+    @property
+    def invoice(self) -> Told | None:
+        """The first invoice that is still to be paid, else the first one."""
+        issued = [each for each in self.lines if each.kind == "invoice" and each.number]
+        return next((each for each in issued if each.open), next(iter(issued), None))
 
 
 async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
@@ -114,8 +144,47 @@ async def payments_told(request: Request, actor: Actor, visit: Visit) -> Paid:
         if waits:
             state = "unpaid"
         to_pay = (each.page for each in lines if each.page)
-        own = Own(state, quantity, next(to_pay, None))
-    return Paid(group.group_id, group.product.name, lines, waits, own)
+        own = Own(state, quantity, next(to_pay, None), _means(state, payments, waits=waits))
+    about = await wares(request, group.product, group.shop_id, group.seller_id)
+    seller, issuer = about.sold_by, shop.issuer
+    is_invoiced = any(each.number for each in lines)
+    is_other = issuer is not None and seller is not None and issuer.name != seller.name
+    return Paid(
+        group_id=group.group_id,
+        product=group.product.name,
+        lines=lines,
+        waits=waits,
+        own=own,
+        closes_at=group.closes_at,
+        discount=await _discount_to_come(request, group) if lines else None,
+        seller=seller,
+        buyer=None if actor.kind == "organizer" else buyer_number(request, group, actor.id),
+        issuer=issuer.name if issuer and is_invoiced and is_other else None,
+    )
+
+
+def buyer_number(request: Request, group: GroupPurchase, member_id: str) -> str | None:
+    """The number by which the organizer knows a buyer, unless the organizer made a list."""
+    if not member_id or group.members or group.member_parts:
+        return None
+    return short_number(pseudonym(shop_of(request).access, group.group_id, member_id))
+
+
+def _means(state: PaidState, payments: Sequence[Payment], *, waits: bool) -> Sequence[str]:
+    """What a state means for these payments: only what fits how they are paid."""
+    if state != "unpaid":
+        return (codes.PAID_MEANS[state],)
+    found = [codes.UNPAID_SOME if any(map(has_come, payments)) else codes.UNPAID_ALL]
+    if waits or any(map(is_unpaid_order, payments)):
+        found.append(codes.UNPAID_BY_CARD)
+    return found
+
+
+async def _discount_to_come(request: Request, group: GroupPurchase) -> str | None:
+    """How the group's discount reaches the payer; ``None`` once it is decided, or can't come."""
+    view = (await group_shown(shop_of(request).reader, group.group_id)).view
+    is_settled = view.decision is not None or view.status == "withdrawn"
+    return None if is_settled else how_discount_comes(view)
 
 
 def _is_being_made(payment: Payment) -> bool:
@@ -190,11 +259,12 @@ async def paper(request: Request, group_id: str, token: str, payment_id: str) ->
     payment, group = await shop.commands.payments.one(actor, payment_id)
     if not is_of_payer(actor, payment, group):
         raise NotAllowed(RefusalCode.PAYMENT_OF_OTHER)
-    language = Visit.of(request).language
-    shown = await paper_shown(shop, actor, payment, group, language, with_address=True)
+    visit = Visit.of(request)
+    shown = await paper_shown(shop, actor, payment, group, visit.language, with_address=True)
     kinds: dict[str, As] = {"pdf": "pdf", "text": "text"}
     kind = kinds.get(request.query_params.get("as", ""), "html")
-    content = await shop.printer.document(shown, kind)
+    back = (str(visit.gettext("Back to your payments")), request.url.path.rpartition("/")[0])
+    content = await shop.printer.document(replace(shown, back=back), kind)
     answer = as_document(content, shown, payment.number or "", kind)
     answer.headers["Vary"] = "Accept-Language, Cookie"
     return answer

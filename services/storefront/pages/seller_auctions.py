@@ -1,7 +1,9 @@
 """A seller's acts: open an auction, outbid, take back; and the buyers that a contract brings."""
 
 import secrets
+from collections import Counter
 from datetime import datetime
+from typing import Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -9,15 +11,22 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
 from domain.money import CURRENCIES
-from domain.offers import Condition, best_price_to_beat, compare
+from domain.offers import Condition, best_price_to_beat, compare, is_doubtful, percent_below
 from schemas.api.auctions import AuctionDetail, AuctionGiven, OfferAnswer, OfferGiven
 from schemas.api.groups import TableRow
-from schemas.auctions import AUCTIONS, QUANTITY_MAX_PER_APPLICANT, Auction
+from schemas.auctions import (
+    AUCTIONS,
+    QUANTITY_MAX_PER_APPLICANT,
+    SELLERS,
+    Auction,
+    Seller,
+    Standing,
+)
 from schemas.refusals import ProblemCode, RefusalCode
 from services.storefront.access.callers import Actor
 from services.storefront.commands.auctions import Offered
 from services.storefront.commands.member_table import table_shown
-from services.storefront.pages.forms import Form, currency_options
+from services.storefront.pages.forms import Form, currency_label, currency_options
 from services.storefront.pages.paths import auction_path, desk_path, path_of
 from services.storefront.pages.sessions import sign_in_page
 from services.storefront.pages.visits import Visit, page, said
@@ -62,13 +71,26 @@ def _ask_who(request: Request, visit: Visit) -> Response:
 async def open_form(request: Request) -> Response:
     """The form of an auction."""
     visit = Visit.of(request)
-    if await _seller(request) is None:
+    actor = await _seller(request)
+    if actor is None:
         return _ask_who(request, visit)
-    return await _open_page(request, visit, Form(visit))
+    return await _open_page(request, actor, visit, Form(visit))
 
 
-async def _open_page(request: Request, visit: Visit, form: Form, status: int = 200) -> Response:
+async def _standing(request: Request, seller_id: str) -> Literal["unknown"] | Standing:
+    """Whether a seller may make offers: only one in good standing may."""
+    seller = await shop_of(request).reader.fact(SELLERS.name, seller_id)
+    return seller.standing if isinstance(seller, Seller) else "unknown"
+
+
+async def _open_page(
+    request: Request, actor: Actor, visit: Visit, form: Form, status: int = 200
+) -> Response:
+    standing = await _standing(request, actor.id)
+    if standing != "good":
+        return page(request, "may_not_offer.html", status, visit, standing=standing, form=form)
     f = visit.formats
+    currency = await _currency(request, actor, visit)
     zone = form.values.get("zone") or f.zone
     return page(
         request,
@@ -77,10 +99,10 @@ async def _open_page(request: Request, visit: Visit, form: Form, status: int = 2
         visit,
         form=form,
         once=form.values.get("once") or secrets.token_hex(16),
-        example=f.money(125_000, f.currency),
+        example=f.money(125_000, currency),
         most=QUANTITY_MAX_PER_APPLICANT,
         images=await stored_in(request, form),
-        currency=f.currency,
+        currency=currency,
         currency_options=currency_options(f),
         zone=zone,
         zone_hint=visit.gettext(
@@ -89,25 +111,66 @@ async def _open_page(request: Request, visit: Visit, form: Form, status: int = 2
     )
 
 
+async def _currency(request: Request, actor: Actor, visit: Visit) -> str:
+    """The currency of a new auction until another one is chosen.
+
+    It is the one of the seller's newest auction, else the one that most of what is open has, else
+    the one of the reader's country.
+    """
+    reader = shop_of(request).reader
+    own = await reader.auctions(sort="ended", status=None, seller_id=actor.id, limit=ROWS)
+    if own.rows:
+        return max(own.rows, key=lambda each: each.opened_at).currency
+    auctions = await reader.auctions(limit=ROWS)
+    definitions = await reader.definitions(limit=ROWS)
+    used = Counter(each.currency for each in auctions.rows)
+    used.update(each.currency for each in definitions.rows)
+    known = [(count, each) for each, count in used.items() if each in CURRENCIES]
+    return max(known)[1] if known else visit.formats.currency
+
+
 @router.post("/seller/open")
 async def open_auction(request: Request) -> Response:
-    """Open it."""
+    """Show what it binds to; with ``sure``, open it."""
     visit = Visit.of(request)
     actor = await _seller(request)
     if actor is None:
         return _ask_who(request, visit)
     form, files = await Form.with_files(request, visit)
+    if form.is_ticked("change"):
+        return await _open_page(request, actor, visit, form)
     fields = _auction_fields(form)
     fields["product"] = await product_fields(request, actor, form, files)
     if not form.problems:
         try:
             wanted = given(AuctionGiven, fields)
+            if not form.is_ticked("sure"):
+                return await _check_page(request, actor, visit, form, wanted)
             seed = form.seed(request)
             offered = await shop_of(request).commands.auctions.open(actor, wanted, seed)
             return RedirectResponse(_with_offer(offered), 303)
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, FIELDS)
-    return await _open_page(request, visit, form, 422)
+    return await _open_page(request, actor, visit, form, 422)
+
+
+async def _check_page(
+    request: Request, actor: Actor, visit: Visit, form: Form, wanted: AuctionGiven
+) -> Response:
+    """What an auction binds its seller to, and two buttons: open it, change it."""
+    seller = await shop_of(request).reader.fact(SELLERS.name, actor.id)
+    if not isinstance(seller, Seller) or seller.standing != "good":
+        return await _open_page(request, actor, visit, form, 422)
+    kept = [(name, each) for name, each in form.values.items() if name not in ("sure", "change")]
+    return page(
+        request,
+        "open_check.html",
+        visit=visit,
+        wanted=wanted,
+        currency_name=currency_label(wanted.currency, visit.formats),
+        seller=seller,
+        kept=kept,
+    )
 
 
 def _auction_fields(form: Form) -> dict[str, object]:
@@ -192,6 +255,7 @@ async def _desk_page(
     auction = await auction_shown(reader, auction_id)
     fact = await reader.fact(AUCTIONS.name, auction_id)
     is_shown = isinstance(fact, Auction) and fact.shown.seller_id == actor.id
+    standing = await _standing(request, actor.id)
     is_opener = isinstance(fact, Auction) and fact.opened_by == actor.id
     buyers = None
     if is_shown and auction.status == "concluded":
@@ -203,6 +267,7 @@ async def _desk_page(
         visit,
         auction=auction,
         form=form,
+        standing=standing,
         is_shown=is_shown,
         is_opener=is_opener and is_shown and not auction.applicants,
         verdict=verdict,
@@ -243,6 +308,8 @@ def _offer_of(form: Form, auction: AuctionDetail) -> OfferGiven | None:
     minimum = form.number("minimum")
     if not form.problems and price is not None:
         _need_better(form, auction, price, minimum)
+        if not form.problems:
+            _doubt(form, auction, price)
     if form.problems or price is None:
         return None
     try:
@@ -250,6 +317,26 @@ def _offer_of(form: Form, auction: AuctionDetail) -> OfferGiven | None:
     except Invalid as refusal:
         form.refused(refusal, FIELDS)
         return None
+
+
+def _doubt(form: Form, auction: AuctionDetail, price: int) -> None:
+    """Ask again before a price binds that is far below the one shown: it may be a slip.
+
+    The form then has the doubted price in ``sure``, so that the same price passes the second time.
+    """
+    if not is_doubtful(price, auction.unit_price):
+        return
+    if form.values.get("sure") == form.values["price"]:
+        return
+    f = form.visit.formats
+    form.values["sure"] = form.values["price"]
+    form.problems["price"] = form.visit.gettext(
+        "{price} is {percent} below the price that is shown now, {shown}. If it is right, press "
+        "the button again: the offer then binds you.",
+        price=f.money(price, auction.currency),
+        percent=f.percent(percent_below(auction.unit_price, price)),
+        shown=f.money(auction.unit_price, auction.currency),
+    )
 
 
 def _need_better(form: Form, auction: AuctionDetail, price: int, minimum: int) -> None:
@@ -266,9 +353,8 @@ def _need_better(form: Form, auction: AuctionDetail, price: int, minimum: int) -
 
 
 @router.get("/seller/auctions/{auction_id}/offers")
-@router.get("/seller/auctions/{auction_id}/withdraw")
 async def act_here(auction_id: str) -> Response:
-    """The forms stand on the auction's page of the desk."""
+    """The form stands on the auction's page of the desk."""
     return RedirectResponse(desk_path(auction_id), 303)
 
 
@@ -292,6 +378,26 @@ async def offer(request: Request, auction_id: str) -> Response:
         except (Invalid, Impossible) as refusal:
             form.refused(refusal, FIELDS)
     return await _desk_page(request, actor, auction_id, form, visit, 422)
+
+
+@router.get("/seller/auctions/{auction_id}/withdraw")
+async def ask_to_withdraw(request: Request, auction_id: str) -> Response:
+    """Whether the auction is to be taken back."""
+    visit = Visit.of(request)
+    if await _seller(request) is None:
+        return _ask_who(request, visit)
+    auction = await auction_shown(shop_of(request).reader, auction_id)
+    return page(
+        request,
+        "ask.html",
+        visit=visit,
+        title=mark("Withdraw the auction?"),
+        text=mark("It ends at once, and its page says that you withdrew it. You can't undo this."),
+        button=mark("Withdraw the auction"),
+        values={},
+        about=auction.product.name,
+        action=f"{desk_path(auction_id)}/withdraw",
+    )
 
 
 @router.post("/seller/auctions/{auction_id}/withdraw")
@@ -325,9 +431,10 @@ async def _invited_page(
 ) -> Response:
     auction = await auction_shown(shop_of(request).reader, actor.about)
     once = form.values.get("once") or secrets.token_hex(16)
+    standing = await _standing(request, actor.id)
     return page(
         request, "counter_offer.html", status, visit,
-        auction=auction, form=form, token=token, once=once,
+        auction=auction, form=form, token=token, once=once, standing=standing,
     )  # fmt: skip
 
 

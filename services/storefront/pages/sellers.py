@@ -32,6 +32,7 @@ class OfferLine(NamedTuple):
     verdict: str
     reason: str
     at: object
+    is_open: bool
 
 
 # --- registering ---------------------------------------------------------------------------------
@@ -67,6 +68,7 @@ async def register(request: Request) -> Response:
         api_key=done.credential or "",
         seller_id=done.seller_id,
         is_good=is_good,
+        email=person["email"],
     )
     await _remember(request, answer, done.credential)
     return answer
@@ -181,4 +183,5 @@ async def _line(shop: Shop, offer: OfferRow) -> OfferLine:
     if verdict == "shown" and auction is not None and auction.shown_seller_id != offer.seller_id:
         verdict = "displaced"
     name = auction.product_name if auction else offer.auction_id
-    return OfferLine(offer.auction_id, name, verdict, offer.reason, offer.judged_at)
+    is_open = auction is not None and auction.status == "open"
+    return OfferLine(offer.auction_id, name, verdict, offer.reason, offer.judged_at, is_open)

@@ -60,6 +60,8 @@ def sign_in_page(
         action=f"/sign-in?{urlencode({'next': then})}" if then else "/sign-in",
         wanted=CREDENTIALS[wanted] if wanted else None,
         home=HOMES[wanted] if wanted else None,
+        # The page is the same for everybody, whatever else they are signed in to.
+        is_signed_in=False,
     )
 
 

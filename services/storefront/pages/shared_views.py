@@ -88,7 +88,7 @@ def of_auction(auction: AuctionDetail) -> SharedView:
         price=auction.unit_price,
         currency=auction.currency,
         is_discounted=False,
-        closes_at=auction.concluded_at or auction.closes_at,
+        closes_at=auction.concluded_at or auction.withdrawn_at or auction.closes_at,
     )
 
 
@@ -114,6 +114,8 @@ def goal_words(visit: Visit, shared: SharedView) -> str:
 
 def _counted(visit: Visit, shared: SharedView) -> Markup:
     count, goal = (visit.formats.number(each) for each in (shared.count, shared.goal))
+    if shared.room == "groups" and shared.count > shared.goal:
+        return visit.gettext("{quantity} ordered (goal {goal}).", quantity=count, goal=goal)
     if shared.room == "groups":
         return visit.gettext("{quantity} of {goal} ordered.", quantity=count, goal=goal)
     return visit.gettext(
@@ -135,6 +137,8 @@ def card(visit: Visit, shared: SharedView) -> Card:
     """The card, in the visit's language."""
     f = visit.formats
     of_goal = mark("of {goal}") if shared.room == "groups" else mark("of {goal} needed")
+    if shared.room == "groups" and shared.count > shared.goal:
+        of_goal = mark("ordered (goal {goal})")
     label = (
         mark("Price each with the discount so far") if shared.is_discounted else mark("Price each")
     )

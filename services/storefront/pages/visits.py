@@ -21,9 +21,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from domain.money import decimals
+from domain.pseudonyms import short_number
 from domain.web_addresses import host_of
 from schemas.parts import Problem, Tier
 from schemas.refusals import ProblemCode
+from services.storefront.access.callers import COOKIE
 from services.storefront.formats import Formats
 from services.storefront.pages import codes
 from services.storefront.problems import Refusal
@@ -177,6 +179,7 @@ def _environment(language: str) -> Environment:
         pattern=texts(language).gettext,
         patterns=partial(_patterns, language),
         segment=partial(quote, safe=""),
+        short_number=short_number,
         todo_texts=todo_texts,
         task_kinds=TASK_KINDS,
     )
@@ -209,6 +212,7 @@ def render(
     """A template for a visit to ``path``."""
     # Who answers for the page: shown at its foot.
     values.setdefault("sold_by", None)
+    values.setdefault("is_signed_in", False)
     others = [
         {
             "code": code,
@@ -249,6 +253,7 @@ def body_of(request: Request, name: str, visit: Visit, **values: Any) -> str:
     """A page's text, for a visit to what the request asks for."""
     query = {key: value for key, value in request.query_params.items() if key != "lang"}
     # After a form that was sent, the language is changed on the page that has the form.
+    values.setdefault("is_signed_in", COOKIE in request.cookies)
     return render(name, visit, request.url.path, query, **values)
 
 

@@ -49,7 +49,7 @@ async def paper_shown(
     """The paper of an invoice or credit note, in the payer's language unless one is asked for.
 
     ``with_address`` is for the payer and the admin: a shop is not told of payers' addresses here.
-    The payer too sees only a name that the group's request gave, as whoever typed an address may
+    The payer too sees only a name that was given in the group, as whoever typed an address may
     hold a link to its payments.
     Someone else who ordered under the payer's id sees the id alone.
     Raises ``Unknown`` for a payment without a paper, ``Overtaken`` where nobody issues invoices.

@@ -90,11 +90,16 @@ async def auction_shown(reader: Reader, auction_id: str) -> AuctionDetail:
     group_id = None
     if auction.group_request_id is not None:
         group_id = await reader.group_of(auction.group_request_id)
+    withdrawn_at = None
+    if auction.status == "withdrawn":
+        # Nothing changes in it afterwards.
+        withdrawn_at = await reader.recorded_at(AUCTIONS.name, auction_id)
     return auction_detail(
         auction,
         [each for each in told if isinstance(each, ConditionReplaced)],
         next((each for each in told if isinstance(each, Conclusion)), None),
         group_id,
+        withdrawn_at,
     )
 
 

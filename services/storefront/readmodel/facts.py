@@ -21,6 +21,7 @@ from services.storefront.readmodel import cursors
 from services.storefront.readmodel.cursors import BadCursor
 from services.storefront.readmodel.database import Questions, connect
 from services.storefront.readmodel.tables import (
+    CONFIRMED_ORDERS,
     FACTS,
     IMAGES,
     POSITIONS,
@@ -28,8 +29,10 @@ from services.storefront.readmodel.tables import (
 )
 from services.storefront.readmodel.tables import PAYMENTS as PAYMENT_ROWS
 from services.storefront.rules.columns import can_be_asked
+from services.storefront.rules.reservations import kept
 from services.storefront.rules.rows import (
     ImageRow,
+    KeptReservation,
     Listed,
     ToldFact,
 )
@@ -72,6 +75,13 @@ class FactReader:
         for (value,) in await self._questions.all(statement):
             found: Message = CATALOGUE[topic].adapter.validate_json(value)
             return found
+        return None
+
+    async def recorded_at(self, topic: str, key: str) -> datetime | None:
+        """When the newest fact of a key was recorded."""
+        statement = select(FACTS.c.at).where(FACTS.c.topic == topic, FACTS.c.key == as_asked(key))
+        for (at,) in await self._questions.all(statement):
+            return datetime.fromtimestamp(at / 1000, UTC)
         return None
 
     async def facts(
@@ -144,11 +154,49 @@ class FactReader:
         rows = RESERVATIONS.c
         query = (
             select(rows.auction_id, rows.application_id)
-            .where(rows.person_id == as_asked(person_id))
+            .where(rows.person_id == as_asked(person_id), rows.withdrawn_at.is_(None))
             .order_by(rows.at.desc(), rows.application_id)
             .limit(limit)
         )
         return [(auction_id, id_) for auction_id, id_ in await self._questions.all(query)]
+
+    async def reservations_of(self, person_id: str, limit: int) -> Sequence[Any]:
+        """Rows of a person's newest reservations, also of those taken back."""
+        rows = RESERVATIONS.c
+        query = (
+            select(
+                rows.auction_id, rows.application_id, rows.quantity, rows.at,
+                rows.confirmed_at, rows.withdrawn_at,
+            )
+            .where(rows.person_id == as_asked(person_id))
+            .order_by(rows.at.desc(), rows.application_id)
+            .limit(limit)
+        )  # fmt: skip
+        return await self._questions.all(query)
+
+    async def reservation(self, application_id: str) -> KeptReservation:
+        """What became of a reservation as far as our pages know; ``unknown`` of early ones."""
+        rows = RESERVATIONS.c
+        query = select(
+            rows.auction_id, rows.person_id, rows.quantity, rows.at,
+            rows.confirmed_at, rows.withdrawn_at,
+        )  # fmt: skip
+        own = query.where(rows.application_id == as_asked(application_id))
+        for row in await self._questions.all(own):
+            others = query.where(
+                rows.person_id == row.person_id,
+                rows.auction_id == row.auction_id,
+                rows.application_id != application_id,
+                rows.confirmed_at.is_not(None),
+            )
+            return kept(row, await self._questions.all(others))
+        return KeptReservation("unknown")
+
+    async def is_order_confirmed(self, order_key: str) -> bool:
+        """Whether an order was confirmed by its letter's link, as far as our pages know."""
+        rows = CONFIRMED_ORDERS.c
+        query = select(rows.order_key).where(rows.order_key == as_asked(order_key))
+        return bool(await self._questions.all(query))
 
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""

@@ -6,7 +6,7 @@ ids; where all hold for many, a window of the list is looked through in the list
 of these all hold is told by their rows. A total is counted in the same ways, up to a limit.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
@@ -21,9 +21,12 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
+    or_,
     select,
     true,
     tuple_,
+    union,
+    union_all,
 )
 
 from services.storefront.readmodel import cursors
@@ -36,6 +39,7 @@ from services.storefront.readmodel.tables import (
     OFFERS,
     SEARCH,
     SELLERS,
+    SHOPS,
 )
 from services.storefront.rules.columns import milliseconds, term_of_tag, wanted
 from services.storefront.rules.rows import (
@@ -238,11 +242,22 @@ def conditions(rows: FromClause, where: Where) -> list[ColumnElement[bool]]:
 # --- what narrows a list -------------------------------------------------------------------------
 
 
+#: Shops and sellers whose names have a word.
+SellersOf = Mapping[str, Collection[str]]
+
+
 def narrows_of(
-    of: RowList[Any], where: Where, words: str = "", filters: Filters | None = None
+    of: RowList[Any],
+    where: Where,
+    words: str = "",
+    filters: Filters | None = None,
+    named: SellersOf | None = None,
 ) -> tuple[Narrow, ...]:
-    """All that words and filters narrow a list by; filters without a column are passed over."""
-    by_words = (with_term(of, each) for each in wanted(words))
+    """All that words and filters narrow a list by; filters without a column are passed over.
+
+    ``named`` has, for a word, those who sell and have it in their names.
+    """
+    by_words = (_by_word(of, where, each, (named or {}).get(each, ())) for each in wanted(words))
     return (*by_words, *(_by_filters(of, where, filters) if filters else ()))
 
 
@@ -255,6 +270,47 @@ def with_term(of: RowList[Any], beginning: str) -> Narrow:
     )
     # No term has a space: the one in front of it is where it begins.
     return Narrow(candidates, lambda rows: rows.c.words.contains(f" {beginning}", autoescape=True))
+
+
+#: By table, the columns that say who sells.
+_WHO_SELLS: Final = {
+    AUCTIONS.name: ("shown_seller_id",),
+    GROUPS.name: ("shop_id", "seller_id"),
+    DEFINITIONS.name: ("shop_id",),
+}
+#: Of shops, and of sellers, whose names have a word; what more of them sell is not found by it.
+NAMED_MAX: Final = 20
+
+
+def named_so(beginning: str) -> Select[Any]:
+    """The ids of shops and sellers in whose names a word begins so."""
+    tables = ((SHOPS, SHOPS.c.shop_id), (SELLERS, SELLERS.c.seller_id))
+    ids = (
+        select(id_.label("id"))
+        .where(table.c.words.contains(f" {beginning}", autoescape=True))
+        .order_by(id_)
+        .limit(NAMED_MAX)
+        .subquery()
+        for table, id_ in tables
+    )
+    return select(union_all(*(select(each.c.id) for each in ids)).subquery().c.id)
+
+
+def _by_word(of: RowList[Any], where: Where, beginning: str, sellers: Collection[str]) -> Narrow:
+    """Subjects with a term that begins so, or that one of these sells."""
+    by_term = with_term(of, beginning)
+    columns = _WHO_SELLS.get(of.table.name, ()) if sellers else ()
+    if not columns:
+        return by_term
+    here = conditions(of.table, where)
+    sold = (select(of.id).where(*here, of.table.c[name].in_(sellers)) for name in columns)
+    any_of_them = union(by_term.candidates, *sold).subquery()
+    return Narrow(
+        select(any_of_them.c[0]),
+        lambda rows: or_(
+            by_term.holds(rows), *(_read(rows.c[name]).in_(sellers) for name in columns)
+        ),
+    )
 
 
 #: A column by its name.

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge, Histogram
 
+from runtime import acls
 from runtime.admin import cluster_id, create_topics
 from runtime.batches import note_unreadable
 from runtime.broker_watch import BrokerWatch, wanted_of
@@ -32,10 +33,12 @@ from runtime.records import (
     offset_after,
 )
 from runtime.settings import Settings
+from runtime.whole_topics import cancelled
 from schemas.catalogue import CATALOGUE
 from schemas.parts import Message
 from schemas.reasons import RecordReason
 from schemas.topic import Topic
+from services.storefront.readmodel import figures
 from services.storefront.readmodel.database import (
     TROUBLE,
     DatabaseError,
@@ -59,6 +62,7 @@ CALM_SECONDS: Final = 20.0
 POLL_MS: Final = 100
 LAG_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 15.0
+FIGURES_SECONDS: Final = 30.0
 _HEADER_MAX: Final = 1_000
 FACTS: Final = Counter("jointbuy_projector_facts_total", "Facts written to the read model.")
 UNREADABLE: Final = Counter(
@@ -75,13 +79,14 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
     """Reads the partitions it is given, from where the read model stands."""
 
     def __init__(self, settings: Settings, url: str) -> None:
+        acls.note_needs(read=wanted_of(settings, *TOPICS))
         self.watch = BrokerWatch(settings, wanted_of(settings, *TOPICS))
         self._judge = Judge()
         self._settings = settings
         self._engine = connect(url)
         self._writer = Writer(self._engine)
         self._topics = {settings.topic(topic.name): topic for topic in TOPICS}
-        self._partitioners = {topic.name: Partitioner(topic.partitions) for topic in TOPICS}
+        self._partitioner = Partitioner(settings.partitions)
         self._reader: AIOKafkaConsumer | None = None
         self._at: dict[TopicPartition, int] = {}
         self._given: set[TopicPartition] | None = None
@@ -104,7 +109,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                await create_topics(self._settings)
+                await create_topics(self._settings, needed=self._topics)
                 await migrate(self._engine)
                 if rebuild:
                     await self._writer.drop()
@@ -148,6 +153,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         reader = consumer(self._settings, self._settings.topic_prefix + GROUP)
         self._reader, self._given, self._at, self._joined = reader, None, {}, False
         reader.subscribe(sorted(self._topics), listener=self)
+        counting = asyncio.create_task(self._count_figures())
         try:
             await reader.start()
             while not self._stopping.is_set():
@@ -161,6 +167,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
                 await self._tell(reader, is_idle=not found)
                 await self._count_todos()
         finally:
+            await cancelled(counting)
             self._reader, self._at = None, {}
             await reader.stop()
 
@@ -228,7 +235,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._at |= {tp: end for tp, (_, end) in moves.items()}
 
     def _add(self, batch: Batch, topic: Topic, record: InputRecord) -> None:
-        partitioner = self._partitioners[topic.name]
+        partitioner = self._partitioner
         self._now_ms = max(self._now_ms, in_range(record.timestamp))
         if isinstance(record, Unreadable):
             UNREADABLE.inc()
@@ -277,6 +284,15 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         for kind in TODO_KINDS:
             OPEN_TASKS.labels(kind).set(found.get(kind, 0))
         self._counted_at = time.monotonic()
+
+    async def _count_figures(self) -> None:
+        """Count the figures of the business now and then, beside the batches."""
+        while True:
+            try:
+                await figures.show(self._engine, datetime.now(UTC))
+            except (DatabaseError, *TROUBLE) as error:
+                _log.warning("the figures of the business are old", error=in_short(error))
+            await asyncio.sleep(FIGURES_SECONDS)
 
     # --- pages -----------------------------------------------------------------------------------
 

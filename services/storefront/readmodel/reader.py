@@ -35,8 +35,10 @@ from services.storefront.readmodel.lists import (
     Page,
     RowList,
     Search,
+    SellersOf,
     Where,
     count_of_each,
+    named_so,
     narrows_of,
     values_of,
 )
@@ -126,7 +128,7 @@ class Reader(FactReader):
         """
         order = "oldest" if standing == "pending" else "newest"
         where = given(standing=standing)
-        search = await self._search(SELLER_LIST, where, words)
+        search = await self._search(SELLER_LIST, where, words, named={})
         return await self._page(SELLER_LIST, order, where, search, cursor, limit)
 
     async def count_sellers(self, standing: str) -> int:
@@ -223,14 +225,16 @@ class Reader(FactReader):
         seller_id: str | None = None,
         filters: Filters | None = None,
         counts: bool = False,
+        named: SellersOf | None = None,
     ) -> Listed[AuctionRow]:
         """Auctions of a status, or those a seller opened (of any status if it is ``None``).
 
         If all words and filters are common, a page may hold fewer rows than asked for and still
-        have a cursor. With ``counts``, it comes with the list's total. Raises ``BadCursor``.
+        have a cursor. With ``counts``, it comes with the list's total. ``named`` is what ``named``
+        gives for the words, for callers that search several lists. Raises ``BadCursor``.
         """
         where = given(status=status, opened_by=seller_id)
-        search = await self._search(AUCTION_LIST, where, words, filters)
+        search = await self._search(AUCTION_LIST, where, words, filters, named)
         return await self._page(AUCTION_LIST, sort, where, search, cursor, limit, counts)
 
     async def groups(
@@ -245,6 +249,7 @@ class Reader(FactReader):
         unlisted: bool = False,
         filters: Filters | None = None,
         counts: bool = False,
+        named: SellersOf | None = None,
     ) -> Listed[GroupRow]:
         """Group purchases of a status, or of any; of all or an organizer.
 
@@ -257,7 +262,7 @@ class Reader(FactReader):
             organizer_id=organizer_id,
         )
         of = UNLISTED_GROUP_LIST if unlisted else GROUP_LIST
-        search = await self._search(of, where, words, filters)
+        search = await self._search(of, where, words, filters, named)
         return await self._page(of, sort, where, search, cursor, limit, counts)
 
     async def definitions(
@@ -268,6 +273,7 @@ class Reader(FactReader):
         limit: int = 20,
         filters: Filters | None = None,
         counts: bool = False,
+        named: SellersOf | None = None,
     ) -> Listed[DefinitionRow]:
         """Definitions open for group purchase, the newest first.
 
@@ -278,7 +284,7 @@ class Reader(FactReader):
             # The list of one shop is a range of an index.
             where |= given(shop_id=filters.shop_id)
             filters = replace(filters, shop_id=None)
-        search = await self._search(DEFINITION_LIST, where, words, filters)
+        search = await self._search(DEFINITION_LIST, where, words, filters, named)
         return await self._page(DEFINITION_LIST, "newest", where, search, cursor, limit, counts)
 
     async def choices(self) -> Choices:
@@ -389,15 +395,30 @@ class Reader(FactReader):
         # A sum is a decimal in PostgreSQL.
         return Total(min(int(count), TOTAL_MAX), not is_cut_off and int(count) <= TOTAL_MAX)
 
+    async def named(self, words: str) -> SellersOf:
+        """For each word, the shops and sellers that have it in their names."""
+        asked = wanted(words)
+        found = await asyncio.gather(*(self._questions.all(named_so(each)) for each in asked))
+        return {
+            word: [id_ for (id_,) in rows] for word, rows in zip(asked, found, strict=True) if rows
+        }
+
     async def _search(
-        self, of: RowList[Any], where: Where, words: str, filters: Filters | None = None
+        self,
+        of: RowList[Any],
+        where: Where,
+        words: str,
+        filters: Filters | None = None,
+        named: SellersOf | None = None,
     ) -> Search | None:
         """The search for words and filters in a list, or ``None`` if no row can have them."""
         if words.strip() and not wanted(words):
             return None
         for each in (filters.category, filters.tag, filters.currency) if filters else ():
             as_asked(each or "")
-        narrows = narrows_of(of, where, words, filters)
+        if named is None:
+            named = await self.named(words)
+        narrows = narrows_of(of, where, words, filters, named)
         if not narrows or of.words is None:
             return Search(narrows)
         (counts,) = await self._questions.all(count_of_each(narrows))

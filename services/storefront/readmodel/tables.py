@@ -102,6 +102,7 @@ AUCTIONS = Table(
     Index("auctions_by_end", "status", "closes_at", "auction_id"),
     Index("auctions_by_missing", "status", "missing", "closes_at", "auction_id"),
     Index("auctions_of_seller", "opened_by", "closes_at", "auction_id"),
+    Index("auctions_of_shown_seller", "shown_seller_id", "auction_id"),
     Index("auctions_of_any_status", "closes_at", "auction_id"),
     Index("auctions_of_category", "status", "category", "auction_id"),
     Index("auctions_by_price", "status", "currency", "unit_price", "auction_id"),
@@ -122,6 +123,7 @@ GROUPS = Table(
     Column("definition_id", WORD),
     Column("organizer_id", WORD),
     Column("shop_id", WORD),
+    Column("seller_id", WORD),
     Column("product_name", WORD),
     *_product(),
     Column("visibility", WORD),
@@ -145,6 +147,7 @@ GROUPS = Table(
     Index("groups_of_organizer", "organizer_id", "visibility", "closes_at", "group_id"),
     Index("groups_of_any_status", "visibility", "closes_at", "group_id"),
     Index("groups_of_shop", "visibility", "status", "shop_id", "group_id"),
+    Index("groups_of_seller", "seller_id", "group_id"),
     Index("groups_of_category", "visibility", "status", "category", "group_id"),
     Index("groups_by_price", "visibility", "status", "currency", "unit_price", "group_id"),
     Index(
@@ -208,9 +211,24 @@ OFFERS = Table(
     PrimaryKeyConstraint("auction_id", "offer_id"),
     Index("offers_of_seller", "seller_id", "judged_at", "auction_id", "offer_id"),
 )
+#: The opening condition of an auction less what is shown now is the sum of its steps.
+TAKEOVERS = Table(
+    "takeovers",
+    METADATA,
+    Column("auction_id", WORD, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    # By so much the price of a unit fell, in minor units.
+    Column("unit_saved", BigInteger, nullable=False),
+    PrimaryKeyConstraint("auction_id", "version"),
+)
 _UNPAID = text("unpaid = 1")
+IS_PENDING = text("status = 'pending'")
+IS_HELD = text("held <> 0")
+IS_OWED = text("owed <> 0")
 #: Payments of one payer, and invoices by their numbers; ``payer`` is empty for the organizer.
-#: ``unpaid`` is 1 of a card payment without which an order does not count.
+#: ``unpaid`` is 1 of a card payment without which an order does not count. ``told_at`` is when the
+#: payment last changed. The rest is what ``domain.ledger`` books for it, in minor units: ``held``
+#: by a card, ``owed`` by the payer or, below zero, to the payer.
 PAYMENTS = Table(
     "payments",
     METADATA,
@@ -220,8 +238,28 @@ PAYMENTS = Table(
     Column("begun_at", BigInteger, nullable=False),
     Column("number", WORD),
     Column("unpaid", BigInteger, nullable=False, server_default=text("0")),
+    Column("kind", WORD, nullable=False, server_default=text("''")),
+    Column("method", WORD, nullable=False, server_default=text("''")),
+    Column("status", WORD, nullable=False, server_default=text("''")),
+    Column("told_at", BigInteger, nullable=False, server_default=text("0")),
+    Column("currency", WORD, nullable=False, server_default=text("''")),
+    Column("held", BigInteger, nullable=False, server_default=text("0")),
+    Column("owed", BigInteger, nullable=False, server_default=text("0")),
     Column("version", BigInteger, nullable=False),
     PrimaryKeyConstraint("group_id", "payment_id"),
+    Index(
+        "payments_pending",
+        *("method", "kind", "told_at"),
+        sqlite_where=IS_PENDING,
+        postgresql_where=IS_PENDING,
+    ),
+    Index("payments_held", "currency", "held", sqlite_where=IS_HELD, postgresql_where=IS_HELD),
+    Index(
+        "payments_owed",
+        *("currency", "group_id", "payer", "owed"),
+        sqlite_where=IS_OWED,
+        postgresql_where=IS_OWED,
+    ),
     Index("payments_unpaid", "group_id", sqlite_where=_UNPAID, postgresql_where=_UNPAID),
     Index("payments_by_id", "payment_id"),
     Index("payments_by_number", "number"),
@@ -311,8 +349,16 @@ LETTERS = Table(
     Index("letters_of_about", "about", "at", "recipient_id", "notice_id"),
     Index("letters_by_notice", "notice_id"),
 )
-#: Words of product names, and tags; ``kind`` is the table that the subject is listed in, or
-#: ``unlisted`` for groups that are on no public list.
+#: Words of the names of shops; those of sellers are in their own rows.
+SHOPS = Table(
+    "shops",
+    METADATA,
+    Column("shop_id", WORD, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("words", WORD, nullable=False),
+)
+#: Words of what is said of products, and tags; ``kind`` is the table that the subject is listed in,
+#: or ``unlisted`` for groups that are on no public list.
 SEARCH = Table(
     "search",
     METADATA,
@@ -326,7 +372,7 @@ SEARCH = Table(
 #: What is dropped when the read model is built anew.
 READ_MODEL = (
     *(POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, TODOS),
-    *(SELLERS, API_KEYS, LETTERS, IMAGES, SEARCH),
+    *(TAKEOVERS, SELLERS, SHOPS, API_KEYS, LETTERS, IMAGES, SEARCH),
 )
 #: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
 IDEMPOTENCY = Table(
@@ -345,8 +391,21 @@ RESERVATIONS = Table(
     Column("auction_id", WORD, nullable=False),
     Column("person_id", WORD, nullable=False),
     Column("at", BigInteger, nullable=False),
+    # NULL of reservations that are older than these columns: what became of them is not known.
+    Column("quantity", BigInteger),
+    Column("confirmed_at", BigInteger),
+    Column("withdrawn_at", BigInteger),
     Index("reservations_of_person", "person_id", "at"),
     Index("reservations_by_age", "at"),
+)
+#: Not part of the read model: orders that were confirmed by their letter's link, as no fact says so
+#: before they are paid.
+CONFIRMED_ORDERS = Table(
+    "confirmed_orders",
+    METADATA,
+    Column("order_key", WORD, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index("confirmed_orders_by_age", "at"),
 )
 #: Not part of the read model either: sessions that ended before they expired.
 ENDED_SESSIONS = Table(

@@ -36,9 +36,7 @@ from services.storefront.rules.columns import (
     deleted,
     holder_of,
     in_row,
-    tags_of,
-    term_of_tag,
-    terms_of,
+    terms_of_product,
     version_of,
 )
 
@@ -235,14 +233,14 @@ class Writer:
                     await self._index(connection, part, subjects[start : start + _SUBJECTS_MAX])
 
     async def _index(self, connection: AsyncConnection, part: Part, subjects: list[str]) -> None:
-        """Put words of names, and tags, that are new or changed into rows and the search index."""
+        """Put words of products that are new or changed into rows and the search index."""
         table = METADATA.tables[part.table]
         id_ = table.c[part.id[0]]
-        names = (table.c.product_name, table.c.tags, table.c.words)
-        searched = select(id_, *names, _kind_of(table)).where(id_.in_(subjects))
+        told = (table.c.product_name, table.c.category, table.c.tags)
+        searched = select(id_, *told, table.c.words, _kind_of(table)).where(id_.in_(subjects))
         found = [
-            (of, [*terms_of(name), *map(term_of_tag, tags_of(tags))], words, kind)
-            for of, name, tags, words, kind in await connection.execute(searched)
+            (of, terms_of_product(name, category, tags), words, kind)
+            for of, name, category, tags, words, kind in await connection.execute(searched)
         ]
         new = {of: (terms, kind) for of, terms, words, kind in found if in_row(terms) != words}
         if not new:
@@ -314,7 +312,7 @@ async def _delete(connection: AsyncConnection, keys: Collection[tuple[str, str]]
         await connection.execute(owners.forget())
 
 
-async def _delete_part(connection: AsyncConnection, part: Part, id_: tuple[str, ...]) -> None:
+async def _delete_part(connection: AsyncConnection, part: Part, id_: tuple[str | int, ...]) -> None:
     table = METADATA.tables[part.table]
     is_it = and_(*(table.c[name] == value for name, value in zip(part.id, id_, strict=True)))
     if part.is_searched:

@@ -17,9 +17,10 @@ from hashlib import sha256
 from typing import Any, Final
 
 from domain.addresses import canonical
+from domain.ledger import balances, entries
 from domain.tiers import start_of
 from schemas.api.letters import LetterState
-from schemas.auctions import Auction, OfferJudged, Seller
+from schemas.auctions import Auction, ConditionReplaced, OfferJudged, Seller
 from schemas.groups import Definition, GroupPurchase
 from schemas.images import Image
 from schemas.letters import Delivery
@@ -28,6 +29,7 @@ from schemas.orders import PurchaseRow, PurchaseState
 from schemas.parts import Message, Product, Tier
 from schemas.payments import Payment
 from schemas.people import Person
+from schemas.shops import Shop
 from services.storefront.rules import todo_reasons
 from services.storefront.rules.paid import is_unpaid_order
 
@@ -49,7 +51,8 @@ class Part:
     ``columns(fact, at)`` are those of a fact whose record has that time, always the same;
     ``None`` if the table has no row of such a fact.
     ``when_deleted`` is what they are without the fact; a row all of whose guards are 0 goes.
-    Subjects that are ``is_searched`` are found by the words of ``product_name`` and by ``tags``.
+    Subjects that are ``is_searched`` are found by the words of ``product_name``, ``category`` and
+    ``tags``.
     """
 
     table: str
@@ -101,6 +104,7 @@ def _terms(fact: GroupPurchase, _: int) -> Columns:
         "definition_id": fact.definition_id,
         "organizer_id": fact.organizer.id if fact.organizer else None,
         "shop_id": fact.shop_id,
+        "seller_id": fact.seller_id,
         **_product(fact.product),
         "visibility": fact.visibility,
         "currency": None if fact.currency is None else clean(fact.currency),
@@ -168,7 +172,16 @@ def _offer(fact: OfferJudged, at: int) -> Columns:
     }
 
 
+def _takeover(fact: ConditionReplaced, _: int) -> Columns:
+    return {
+        "auction_id": fact.auction_id,
+        "version": within(fact.version),
+        "unit_saved": fact.before.unit_price - fact.shown.unit_price,
+    }
+
+
 def _payment(fact: Payment, at: int) -> Columns:
+    booked = {account: amount for (account, _), amount in balances(entries([fact])).items()}
     return {
         "group_id": fact.group_id,
         "payment_id": fact.payment_id,
@@ -176,6 +189,13 @@ def _payment(fact: Payment, at: int) -> Columns:
         "begun_at": at if fact.begun_at is None else milliseconds(fact.begun_at),
         "number": None if fact.number is None else clean(fact.number),
         "unpaid": int(is_unpaid_order(fact)),
+        "kind": fact.kind,
+        "method": fact.method,
+        "status": fact.status,
+        "told_at": at,
+        "currency": clean(fact.currency),
+        "held": booked.get("held", 0),
+        "owed": booked.get("receivable", 0),
         "version": within(fact.version),
     }
 
@@ -186,6 +206,14 @@ def _seller(fact: Seller, _: int) -> Columns:
         "name": clean(fact.name),
         "standing": fact.standing,
         "registered_at": milliseconds(fact.registered_at),
+        "version": within(fact.version),
+        "words": in_row(terms_of(fact.name)),
+    }
+
+
+def _shop(fact: Shop, _: int) -> Columns:
+    return {
+        "shop_id": fact.shop_id,
         "version": within(fact.version),
         "words": in_row(terms_of(fact.name)),
     }
@@ -251,6 +279,7 @@ _NO_TERMS: Final = dict.fromkeys(
         "definition_id",
         "organizer_id",
         "shop_id",
+        "seller_id",
         "product_name",
         "category",
         "tags",
@@ -291,6 +320,7 @@ PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
     ),
     Image: (Part("images", ("image_id",), "version", _image),),
     OfferJudged: (Part("offers", ("auction_id", "offer_id"), "version", _offer),),
+    ConditionReplaced: (Part("takeovers", ("auction_id", "version"), "version", _takeover),),
     Payment: (
         Part("payments", ("group_id", "payment_id"), "version", _payment),
         _todo(todo_reasons.row_of_payment),
@@ -300,6 +330,7 @@ PARTS: Final[Mapping[type[Message], tuple[Part, ...]]] = {
         _todo(todo_reasons.row_of_letter),
     ),
     Task: (_todo(todo_reasons.row_of_task),),
+    Shop: (Part("shops", ("shop_id",), "version", _shop),),
     Seller: (Part("sellers", ("seller_id",), "version", _seller),),
     ApiKey: (Part("api_keys", ("key_id",), "version", _key),),
 }
@@ -314,17 +345,22 @@ _NAMESAKES: Final[Mapping[str, type[Message]]] = {
     "images": Image,
     "tasks": Task,
     "sellers": Seller,
+    "shops": Shop,
     "api-keys": ApiKey,
 }
 
 
-def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str, ...]]]:
+def deleted(topic: str, key: str) -> list[tuple[Part, tuple[str | int, ...]]]:
     """The parts of rows, and the rows' ids, that go with the fact of this key."""
     subject, _, rest = key.partition("/")
     kind: type[Message] | None = None if rest else _NAMESAKES.get(topic)
-    ids = {"todos": (topic, key)}
+    ids: dict[str, tuple[str | int, ...]] = {"todos": (topic, key)}
     if topic == "auctions" and rest.startswith("offer/"):
         kind, ids["offers"] = OfferJudged, (subject, rest.removeprefix("offer/"))
+    elif topic == "auctions" and rest.startswith("replaced/"):
+        number = rest.removeprefix("replaced/")
+        kind = ConditionReplaced if number.isdecimal() else None
+        ids["takeovers"] = (subject, int(number) if kind else 0)
     elif topic == "payments" and rest.startswith("payment/"):
         kind, ids["payments"] = Payment, (subject, rest.removeprefix("payment/"))
     elif topic == "deliveries":
@@ -391,6 +427,7 @@ def within(number: int) -> int:
 _UNSPACED = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUNS = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]+|[^\W_{_UNSPACED}\U00020000-\U0003ffff]+")
 _IN_TAGS = re.compile(r"[\s;]+")
+_PLURAL_S = re.compile(r"(?<=[a-z]{2}[a-rt-z])s$")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]")
 
 
@@ -403,6 +440,13 @@ def terms_of(name: str) -> list[str]:
         else:
             terms[run[:TERM_LENGTH_MAX]] = None
     return list(terms)[:TERMS_MAX]
+
+
+def terms_of_product(name: str, category: str | None, tags: str | None) -> list[str]:
+    """What a product's row is found by: words of all that is said of it, and its tags."""
+    told = tags_of(tags)
+    words = (term for text in (name, category or "", *told) for term in terms_of(text))
+    return list(dict.fromkeys((*words, *map(term_of_tag, told))))
 
 
 @lru_cache(maxsize=4096)
@@ -429,13 +473,13 @@ def in_row(terms: Iterable[str]) -> str:
 
 
 def wanted(words: str) -> list[str]:
-    """The beginnings of terms that everything found has, each of them."""
+    """The beginnings of terms that everything found has, each of them; without a plural's s."""
     beginnings: dict[str, None] = {}
     for run in _runs(words):
         if _IS_UNSPACED.match(run) and len(run) > 1:
             beginnings.update(dict.fromkeys(run[at : at + 2] for at in range(len(run) - 1)))
         else:
-            beginnings[run[:TERM_LENGTH_MAX]] = None
+            beginnings[_PLURAL_S.sub("", run)[:TERM_LENGTH_MAX]] = None
     return list(beginnings)[:WORDS_MAX]
 
 

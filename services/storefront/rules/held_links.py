@@ -59,10 +59,11 @@ def _of_group(group: GroupHeld, now: datetime) -> Iterator[HeldLink]:
         yield HeldLink(role="organizer", about=about, party_id=organizer.id, name=name)
     takes_orders = view.status == "open" and now < view.closes_at and view.takes_orders_here
     for member_id in group.member_ids:
-        if view.payment.scope == "member":
-            yield HeldLink(role="payer", about=about, party_id=member_id, name=name)
+        # The page to order on has the payments, too.
         if takes_orders:
             yield HeldLink(role="member", about=about, party_id=member_id, name=name)
+        elif view.payment.scope == "member":
+            yield HeldLink(role="payer", about=about, party_id=member_id, name=name)
 
 
 def _of_reservation(auction: Auction, application_id: str) -> HeldLink:

@@ -41,6 +41,13 @@ def paid_state(payments: Sequence[Payment], *, counts_once_paid: bool = False) -
     return "none"
 
 
+def has_come(payment: Payment) -> bool:
+    """Whether money of the payer came, or is held, for it."""
+    if payment.kind == "invoice":
+        return (payment.received or 0) > 0 or payment.status == "succeeded"
+    return payment.kind in _BY_CARD and payment.status in ("authorised", "succeeded")
+
+
 def to_pay(payments: Sequence[Payment]) -> int:
     """What is open of a payer's invoices, in minor units."""
     return sum(open_of(each, payments) for each in payments)

@@ -3,12 +3,30 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from schemas.parts import Message
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+#: ``replaced``: by a later reservation of the same person. ``unknown``: it is older than what our
+#: pages keep of reservations.
+ReservationStanding = Literal["unknown", "unconfirmed", "confirmed", "withdrawn", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReservation:
+    """What our pages know of a reservation.
+
+    ``before`` are the units of the person's earlier reservation in the auction, which this one
+    replaces once it is confirmed.
+    """
+
+    standing: ReservationStanding
+    quantity: int = 0
+    before: int | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +227,12 @@ class Filters:
     price_max: int | None = None
     closes_by: datetime | None = None
     is_nearly_there: bool = False
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether the lowest price is above the highest, so that nothing can match."""
+        low, high = self.price_min, self.price_max
+        return low is not None and high is not None and low > high
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ LETTERS: Final = {
     "order-refused": mark("order does not count"),
     "group-message": mark("message from the organizer"),
     "links-again": mark("links asked for again"),
+    "data-link": mark("links to a person's data"),
     "favor-given": mark("discount"),
     "payment-done": mark("payment"),
     "payment-failed": mark("payment failed"),
@@ -34,6 +35,7 @@ LETTERS: Final = {
     "condition-improved": mark("better offer"),
     "invitation": mark("invitation to make a better offer"),
     "offer-judged": mark("result of an offer"),
+    "seller-standing": mark("standing of a seller"),
     "deadline-reminder": mark("reminder of the closing time"),
     "other": mark("unknown kind"),
 }

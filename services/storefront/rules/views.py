@@ -4,6 +4,7 @@ A view of something public names no people. Of an auction's sellers it names the
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from domain.invoices import open_of
@@ -67,6 +68,7 @@ def auction_detail(
     replaced: Iterable[ConditionReplaced] = (),
     conclusion: Conclusion | None = None,
     group_id: str | None = None,
+    withdrawn_at: datetime | None = None,
 ) -> AuctionDetail:
     """An auction with its story; takeovers may come in any order."""
     steps = sorted(replaced, key=lambda each: each.version)
@@ -84,6 +86,7 @@ def auction_detail(
         ),
         seller_id=auction.shown.seller_id,
         concluded_at=conclusion.at if conclusion else None,
+        withdrawn_at=withdrawn_at,
         group_id=group_id,
     )
 

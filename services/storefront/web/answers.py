@@ -5,6 +5,7 @@ from schemas.api.auctions import ApplicationAnswer, OfferAnswer
 from schemas.api.groups import RequestAnswer
 from schemas.api.letters import LetterView
 from schemas.api.orders import OrderAnswer
+from schemas.api.people import ErasureView, KeptView
 from schemas.api.sellers import IssuedKeyAnswer, KeyAnswer, RegistrationAnswer
 from schemas.api.shops import ImageAnswer
 from schemas.letters import Delivery
@@ -13,11 +14,13 @@ from services.storefront.access.pseudonyms import pseudonym
 from services.storefront.commands.auctions import Offered, Reserved
 from services.storefront.commands.groups import Asked
 from services.storefront.commands.orders import Ordered
+from services.storefront.commands.people import Erasure
 from services.storefront.commands.sellers import Registered
 from services.storefront.rules.columns import letter_state
 from services.storefront.rules.todo_reasons import reason_of_letter
 from services.storefront.wares.pictures import Picture
 from services.storefront.web.shop import Shop
+from texts.erasure import told_of
 
 
 def request_answer(shop: Shop, asked: Asked) -> RequestAnswer:
@@ -110,3 +113,9 @@ def letter_view(delivery: Delivery) -> LetterView:
         reply=without_addresses(delivery.reply or ""),
         **{name: getattr(delivery, name) for name in (*same, "at", "next_at", "version")},
     )
+
+
+def erasure_view(erasure: Erasure) -> ErasureView:
+    """An erasure, with what stays in words."""
+    kept = tuple(KeptView.model_validate(told_of(each)) for each in erasure.kept)
+    return ErasureView(person_id=erasure.person_id, erased_at=erasure.erased_at, kept=kept)

@@ -7,6 +7,7 @@ from datetime import datetime
 from fastapi.responses import StreamingResponse
 
 from domain.money import in_decimals
+from domain.pseudonyms import short_number
 from domain.spreadsheets import BOM, csv_rows
 from schemas.api.groups import TableRow
 from schemas.groups import GroupPurchase
@@ -58,7 +59,7 @@ async def _lines(
 def _cells(row: TableRow, words: Words) -> list[str]:
     paid = IN_TABLE.get(row.payment) if row.payment else None
     return [
-        row.name or "",
+        row.name or short_number(row.member_id) or "",
         row.member_id,
         str(row.quantity),
         _money(row.value, row.currency),

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from domain.money import in_decimals
+from services.shop_bridge.rules.looks import Look
 from services.shop_bridge.rules.outbound.amounts import whole_units
 from services.shop_bridge.rules.outbound.rows import Reply, Request
 from services.shop_bridge.rules.translations import payloads
@@ -73,6 +74,10 @@ CODE = """mutation code($discount: DiscountCodeBasicInput!) {
     userErrors { field code message }
   }
 }"""
+SHOP = """query shop {
+  shop { myshopifyDomain }
+  currentAppInstallation { accessScopes { handle } }
+}"""
 #: As many as ``ORDER`` asks for; in points they are what one query may cost.
 TRANSACTIONS_MAX, REFUNDS_MAX = 50, 100
 PAID = frozenset({"SALE", "CAPTURE"})
@@ -92,6 +97,13 @@ class Parent(NamedTuple):
     gateway: str
     left: int
     is_by_hand: bool = False
+
+
+def looked(answer: Mapping[str, Any]) -> Look:
+    """The shop's domain and what the token may do, of an answer to ``SHOP``."""
+    scopes = payloads.parts(payloads.part(answer, "currentAppInstallation"), "accessScopes")
+    domain = payloads.part(answer, "shop").get("myshopifyDomain")
+    return Look(str(domain or ""), frozenset(str(each.get("handle")) for each in scopes))
 
 
 # --- an order ------------------------------------------------------------------------------------

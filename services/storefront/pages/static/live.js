@@ -44,8 +44,10 @@
     const first = counts.findIndex(([, count]) => count);
     const shown = first < 0 ? [["second", 0]] : counts.slice(first, first + 2).filter(([, count]) => count);
     const unitDisplay = language === "ja" ? "short" : "long";
-    return shown.map(([unit, count]) =>
+    const written = shown.map(([unit, count]) =>
       new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay }).format(count)).join(" ");
+    // Japanese writes a span in one piece.
+    return language === "ja" ? written.replace(/\s/g, "") : written;
   };
   const plurals = new Intl.PluralRules(language);
   // `forms`: a text for each plural category of the language that it distinguishes.
@@ -94,6 +96,28 @@
       const n = of ? money(missing, of) : plain.format(missing);
       write(element, missing ? fill(formOf(forms, missing), { n }) : done);
     }
+    // The price at the step of the discount that a group has reached by now.
+    for (const element of all("[data-prices]", within)) {
+      const { prices, by, needs, full, of, each, lowered } = element.dataset;
+      if (state[by] === undefined) continue;
+      const steps = prices.split(" ").map((step) => step.split(":").map(Number));
+      const held = steps.filter(([start]) => start <= state[by] && state.quantity >= Number(needs));
+      const price = held.length ? held[held.length - 1][1] : Number(full);
+      write(element.querySelector(".num"), money(price, of));
+      write(element.lastElementChild, price < Number(full) ? lowered : each);
+    }
+    // What goes beyond a goal is not told as a part of it.
+    for (const element of all("[data-beyond]", within)) {
+      const { goal, until, beyond } = element.dataset;
+      if (state.quantity === undefined) continue;
+      const words = fill(state.quantity > Number(goal) ? beyond : until, { goal: plain.format(Number(goal)) });
+      const count = element.firstElementChild;
+      if (!count) write(element, words);
+      else if (element.textContent !== words.replace("{count}", count.textContent)) {
+        const [before, after] = words.split("{count}");
+        element.replaceChildren(before, count, after);
+      }
+    }
     for (const svg of all("[data-bar]", within)) {
       const count = state[svg.dataset.bar];
       if (count === undefined) continue;
@@ -131,7 +155,8 @@
       values.unit_price = money(state.unit_price, priced.dataset.money);
       return say(`${fill(words.saysPrice, values)} ${fill(words.saysCount, values)}`);
     }
-    return say(fill(words.saysCount, values));
+    const isBeyond = words.saysBeyond && state.quantity > Number(words.goal);
+    return say(fill(isBeyond ? words.saysBeyond : words.saysCount, values));
   };
 
   // --- what has another shape --------------------------------------------------------------------
@@ -337,6 +362,21 @@
   if (units) {
     units.addEventListener("input", count);
     count();
+  }
+  // When a group would close that is started now, as the days are typed.
+  const days = document.getElementById("f-days");
+  const shortDay = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
+  const countDays = () => {
+    if (!/^[1-9]\d{0,3}$/.test(days.value)) return;
+    const n = Number(days.value);
+    const date = shortDay.format(new Date(serverNow() + n * 86400000));
+    for (const element of all("[data-days]")) {
+      write(element, fill(formOf(element.dataset.forms, n), { n: plain.format(n), date }));
+    }
+  };
+  if (days) {
+    days.addEventListener("input", countDays);
+    countDays();
   }
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) {

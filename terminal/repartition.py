@@ -1,0 +1,147 @@
+"""``jointbuy repartition``: moves a stopped deployment to another number of partitions."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from runtime.running_stack import settings_here
+from runtime.settings import Settings
+from terminal.console import (
+    Mistake,
+    confirm,
+    count,
+    mistakes,
+    print_json,
+    print_table,
+    progress,
+    say,
+    table,
+)
+from terminal.moving import PREFIX, Moving, Proof
+from terminal.options import AsJson
+from terminal.topic_plans import known_processors
+from terminal.topics import as_text
+
+#: Differing keys that are named of each topic.
+SHOWN = 5
+
+
+@mistakes()
+def repartition(
+    to: Annotated[
+        int, typer.Option("--to", min=1, max=10_000, help="The new number of partitions.")
+    ],
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="The new TOPIC_PREFIX, another one than now.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy all topics of a stopped deployment to a new prefix with another number of partitions.
+
+    TOPIC_PREFIX and PARTITIONS are those of the deployment as it is. Stop all its processes first,
+    and all that writes to its topics. Records keep their keys, values, times and order; each
+    service goes on where it was. Then all is compared, key by key. Nothing of the old topics is
+    changed, but their topic clock is deleted, so that the old deployment does not start again. A
+    run that was stopped starts over. Run it as a user who may create and delete topics.
+    """
+    old = settings_here()
+    if prefix == old.topic_prefix or not PREFIX.fullmatch(prefix):
+        raise Mistake(
+            f"--prefix: give another one than {old.topic_prefix!r}, such as shop-2-: at most 100"
+            " letters, digits, dots, dashes and underscores",
+            usage=True,
+        )
+    if not old.kafka_transactions:
+        raise Mistake("a broker without transactions keeps nothing that is worth moving")
+    new = old.model_copy(update={"topic_prefix": prefix, "partitions": to})
+    if not yes:
+        confirm(
+            f"Copy all topics with the prefix {old.topic_prefix!r} and {old.partitions} partitions"
+            f" to the prefix {prefix!r} with {to}?"
+        )
+    with progress("copying") as step:
+        proof = asyncio.run(Moving(old, new, known_processors(), step).run())
+    if as_json:
+        print_json(as_facts(proof))
+    else:
+        _print(old, new, proof)
+    if not proof.is_same:
+        raise Mistake("the copy differs, so it is not used: nothing has changed; run this again")
+
+
+def as_facts(proof: Proof) -> dict[str, Any]:
+    """A proof as JSON."""
+    return {
+        "same": proof.is_same,
+        "was_complete": proof.was_complete,
+        "topics": [
+            {
+                "topic": each.topic,
+                "records": [each.before.records, each.after.records],
+                "keys": [each.before.keys, each.after.keys],
+                "digests": [str(each.before), str(each.after)],
+                "differing": [f"{number}/{as_text(key)}" for number, key in each.differing],
+            }
+            for each in proof.topics
+        ],
+        "groups": [
+            {"group": reader.group, "topic": reader.topic, "unread": [reader.unread, after]}
+            for reader, after in proof.readers
+        ],
+        "left_out": [str(each) for each in proof.left_out],
+    }
+
+
+def _print(old: Settings, new: Settings, proof: Proof) -> None:
+    if not proof.was_complete:
+        _print_topics(proof)
+        _print_readers(proof)
+    for each in proof.left_out:
+        say(f"left out, as it can't be read and every reader has passed it: {each}")
+    if proof.is_same:
+        for line in what_follows(old, new, proof):
+            say(line)
+
+
+def _print_topics(proof: Proof) -> None:
+    columns = ("Topic", "Records", "Keys", "Digest before", "Digest after", "")
+    made = table(*columns, right=("Records", "Keys"))
+    for each in proof.topics:
+        if each.before.records or each.after.records:
+            numbers = f"{each.before.records:,}", f"{each.before.keys:,}"
+            said = "differs" if each.differing else "same"
+            made.add_row(each.topic, *numbers, str(each.before), str(each.after), said)
+    print_table(made)
+    empty = sum(not each.before.records and not each.after.records for each in proof.topics)
+    say(f"and {count(empty, 'empty topic')}")
+    for each in proof.topics:
+        for number, key in each.differing[:SHOWN]:
+            say(f"{each.topic} differs at key {as_text(key)} of partition {number}")
+
+
+def _print_readers(proof: Proof) -> None:
+    behind = [each for each in proof.readers if each[0].unread or each[1]]
+    if not behind:
+        say("all groups have read all they read before")
+        return
+    made = table("Group", "Topic", "Unread before", "Unread after", right=("Unread before",))
+    for reader, after in behind:
+        made.add_row(reader.group, reader.topic, f"{reader.unread:,}", f"{after:,}")
+    print_table(made)
+
+
+def what_follows(old: Settings, new: Settings, proof: Proof) -> list[str]:
+    """What to do next, a step a line."""
+    before = "The copy was complete before." if proof.was_complete else "The copy is complete."
+    return [
+        f"{before} The old deployment no longer starts, as its topic {old.topic('clock')} is"
+        " deleted.",
+        f"1. Set TOPIC_PREFIX={new.topic_prefix} and PARTITIONS={new.partitions} for every process,"
+        " and the new topic for shops' own producers.",
+        "2. If the cluster has ACLs: run `jointbuy topics apply` with these settings.",
+        "3. Start all processes. They restore their rows, and the read model is built anew.",
+        "4. Delete the old topics once you do not need them: they keep people's addresses, and"
+        " `jointbuy erase` does not reach them.",
+    ]
