@@ -1,5 +1,6 @@
 """Topics made from the catalogue and from processors' declarations, before any worker starts."""
 
+import asyncio
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -8,8 +9,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.metadata import MetadataRequest
@@ -27,6 +33,9 @@ from schemas.ops import DEAD_LETTERS, PARKED_KEYS, TASKS
 _log = structlog.get_logger()
 #: Kafka's number for a setting of the topic itself (DescribeConfigs, ``config_source``).
 TOPIC_S_OWN = 1
+#: Seconds until every broker should know which topics are there.
+LISTED_SECONDS = 60.0
+LOOK_AGAIN_SECONDS = 0.05
 
 
 async def create_topics(
@@ -120,13 +129,62 @@ def not_ours(
 
 
 async def delete_topics(settings: Settings, names: list[str]) -> None:
-    """Delete topics, with all that is in them."""
+    """Delete topics, with all that is in them, and wait until no broker lists them.
+
+    Raises ``LastingError`` for topics that we may not delete, or ``KafkaError``.
+    """
     client = admin(settings)
     await client.start()
     try:
-        await client.delete_topics(names)
+        response = await client.delete_topics(names)
+        for name, code in response.topic_error_codes:
+            if code and code != UnknownTopicOrPartitionError.errno:
+                refusal = for_code(code)(name)
+                raise lasting(refusal, "Delete") or refusal
+        await _until_all_brokers_list(client, names, are_there=False)
     finally:
         await client.close()
+
+
+async def _until_all_brokers_list(
+    client: AIOKafkaAdminClient, names: Collection[str], *, are_there: bool
+) -> None:
+    """Wait until every broker lists these topics, or none of them.
+
+    A broker hears of topics made and deleted a moment after the controller's answer: until then, it
+    lists deleted ones, with no partition, and not those just made.
+    Raises ``KafkaTimeoutError`` after ``LISTED_SECONDS``.
+    """
+    wanted = sorted(names)
+    if not wanted:
+        return
+    try:
+        async with asyncio.timeout(LISTED_SECONDS):
+            for node in client._client.cluster.brokers():
+                while True:
+                    if await _lists(client, node.nodeId, wanted, are_there=are_there):
+                        break
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    except TimeoutError:
+        done = "made" if are_there else "deleted"
+        raise KafkaTimeoutError(
+            f"a broker does not know yet that {', '.join(wanted)} are {done}: run this again"
+        ) from None
+
+
+async def _lists(
+    client: AIOKafkaAdminClient, node: int, names: Sequence[str], *, are_there: bool
+) -> bool:
+    """Whether a broker lists all of these topics, or none; one that is away confuses nobody."""
+    try:
+        # Asking for a topic must not create it.
+        told = await client._send_request(
+            MetadataRequest(list(names), allow_auto_topic_creation=False), node
+        )
+    except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError):
+        return True
+    unknown = UnknownTopicOrPartitionError.errno
+    return all((code != unknown) is are_there for code, *_ in told.topics)
 
 
 async def topics_of_ours(settings: Settings) -> list[str]:
@@ -160,18 +218,20 @@ async def cluster_id(settings: Settings) -> str:
 
 
 async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
-    names = [name for name in await client.list_topics() if not name.startswith("__")]
-    if not names:
-        return {}
+    # One question, as a topic may go between two; and a question by name could make it anew.
+    told = await client.describe_topics()
+    # A topic that the broker is deleting has no partition.
     return {
-        topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics(names)
+        topic["topic"]: len(topic["partitions"])
+        for topic in told
+        if topic["partitions"] and not topic["topic"].startswith("__")
     }
 
 
 async def create(client: AIOKafkaAdminClient, topics: Sequence[PlannedTopic]) -> list[str]:
-    """Create topics that are not there; returns the names of those that we may not create.
+    """Create topics that are not there, and wait until every broker lists them.
 
-    Raises ``LastingError``.
+    Returns the names of those that we may not create. Raises ``LastingError``.
     """
     response = await client.create_topics([_new(topic) for topic in topics])
     refused = []
@@ -183,6 +243,8 @@ async def create(client: AIOKafkaAdminClient, topics: Sequence[PlannedTopic]) ->
         elif code and error is not TopicAlreadyExistsError:
             refusal = error(f"topic {name} could not be made")
             raise lasting(refusal, "Create") or refusal
+    made = {topic.name for topic in topics} - {*refused}
+    await _until_all_brokers_list(client, made, are_there=True)
     return refused
 
 

@@ -42,7 +42,8 @@ async def found_topics(
     """Those of the topics that are there, with all their settings if asked. Asking makes none."""
     wanted = {*names}
     told = {each["topic"]: each["partitions"] for each in await client.describe_topics()}
-    there = sorted(wanted & told.keys())
+    # A topic that the broker is deleting has no partition.
+    there = sorted(name for name in wanted & told.keys() if told[name])
     settings = await _settings_of(client, there) if configured and there else {}
     return {
         name: FoundTopic(

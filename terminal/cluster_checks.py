@@ -210,7 +210,7 @@ async def _topics(planned: Plan, client: AIOKafkaAdminClient, here: Here) -> lis
         return [found[0]]
     found.append(cluster_findings.partitions(planned.settings.partitions, differing))
     brokers = len((await client.describe_cluster())["brokers"])
-    copies = _copies(await client.describe_topics(sorted(there)), there)
+    copies = _copies(await client.describe_topics(), there)
     return found + cluster_findings.replication(copies, brokers)
 
 
@@ -226,6 +226,8 @@ def _not_started(planned: Plan, there: Collection[str]) -> dict[str, str]:
 def _copies(described: Sequence[Any], there: dict[str, FoundTopic]) -> list[Copies]:
     found = []
     for topic in described:
+        if topic["topic"] not in there:
+            continue
         least = there[topic["topic"]].settings.get(_MIN_IN_SYNC, "")
         for each in topic["partitions"]:
             found.append(

@@ -49,8 +49,6 @@ MARKER: Final = "repartition"
 PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 #: An open transaction ends by itself after a minute.
 SILENCE_SECONDS: Final = 90.0
-SEEN_SECONDS: Final = 60.0
-LOOK_SECONDS: Final = 0.1
 SENT_AT_ONCE: Final = 4_000
 BYTES_AT_ONCE: Final = 4_000_000
 FENCED_AT_ONCE: Final = 16
@@ -344,12 +342,10 @@ class Moving:
         left = [name for name in names if name in found]
         if left:
             await delete_topics(self._new, left)
-            await _until(client, "deleted", lambda there: not there & {*left})
         marker = PlannedTopic(self._new.topic(MARKER), 1, self._new.replication_factor)
         wanted = [each for each in (marker, *planned) if each.name not in {*found} - {*left}]
         if refused := await create(client, wanted):
             raise Mistake(f"we may not create {refused[0]}: run this as a user who may")
-        await _until(client, "made", lambda there: {each.name for each in wanted} <= there)
         await self._check_empty({each.name: each.partitions for each in planned})
 
     async def _check_empty(self, found: dict[str, int]) -> None:
@@ -493,10 +489,8 @@ class Moving:
         there = {*await client.list_topics()}
         if clock.name not in there:
             await create(client, [clock])
-            await _until(client, "made", lambda names: clock.name in names)
         if old in there:
             await delete_topics(self._old, [old])
-            await _until(client, "deleted", lambda names: old not in names)
         await delete_topics(self._new, [self._new.topic(MARKER)])
 
 
@@ -534,12 +528,3 @@ class _Copy:
         for (topic, partition), end in (await transport.send(self._sender, sent)).items():
             if end != self.counts[partition]:
                 raise Mistake(f"another program writes to {topic}: end it, then run this again")
-
-
-async def _until(client: AIOKafkaAdminClient, done: str, holds: Any) -> None:
-    """A broker learns of topics a moment after the controller."""
-    ends = time.monotonic() + SEEN_SECONDS
-    while not holds({*await client.list_topics()}):
-        if time.monotonic() > ends:
-            raise Mistake(f"a broker does not see what was {done}: run this again")
-        await asyncio.sleep(LOOK_SECONDS)

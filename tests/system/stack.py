@@ -17,7 +17,7 @@ import orjson
 from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.admin import create_topics, topics_of_ours
+from runtime.admin import create_topics
 from runtime.clients import producer
 from runtime.follower import Follower
 from runtime.ports import free_port
@@ -149,14 +149,6 @@ async def read_all(
         await follower.stop()
 
 
-async def _made_topics(settings: Settings) -> None:
-    """Make the topics, and wait until the broker lists them, which may be a moment later."""
-    made = set(await create_topics(settings))
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not made <= set(await topics_of_ours(settings)):
-            continue
-
-
 def until(what: str, condition: Callable[[], Any], timeout: float = DEADLINE_SECONDS) -> Any:
     """Ask again and again until ``condition`` gives something true; fail with ``what`` if late."""
     ends = time.monotonic() + timeout
@@ -183,7 +175,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.settings = self._settings(self.folder / "state")
         if self.makes_topics:
-            asyncio.run(_made_topics(self.settings))
+            asyncio.run(create_topics(self.settings))
 
     def _settings(self, state: Path) -> Settings:
         return Settings.model_validate(
