@@ -18,6 +18,7 @@ from runtime.http_limits import LimitedConfig
 from runtime.loop_delay import measure
 from runtime.pages import ops_pages
 from runtime.settings import Settings
+from runtime.traced_app import traced
 from runtime.web_settings import WebSettings
 
 BACKLOG = 4_096
@@ -121,7 +122,7 @@ def serve(
         )
     crowd = Crowd("public", connections, web.connections_of_one, web.body_bytes_in_hand)
     config = LimitedConfig(
-        app,
+        traced(app),
         web,
         crowd,
         host=web.web_host,

@@ -72,6 +72,7 @@ SECRETS: dict[str, tuple[str, ...]] = {
 BROKER = "broker"
 SECRETS |= dict.fromkeys(
     (
+        "OTEL_EXPORTER_OTLP_HEADERS",
         "KAFKA_SASL_JAAS_CONFIG",
         "KAFKA_SASL_OAUTHBEARER_CLIENT_CREDENTIALS_CLIENT_SECRET",
         "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET",
