@@ -7,9 +7,10 @@ then make spans that we do not know.
 
 import atexit
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -41,8 +42,10 @@ _log = structlog.get_logger()
 class Tracing:
     """Makes the spans of a process."""
 
-    def __init__(self, provider: TracerProvider) -> None:
+    def __init__(self, provider: TracerProvider, end: Callable[[], None] = lambda: None) -> None:
         self._tracer = provider.get_tracer("jointbuy", version("jointbuy"))
+        #: Sends what was not sent, for at most ``FLUSH_SECONDS``; to be called once nothing begins.
+        self.end = end
 
     @classmethod
     def to_collector(cls, settings: TraceSettings, service: str) -> "Tracing":
@@ -62,9 +65,9 @@ class Tracing:
         )
         provider.add_span_processor(sending)
         # The processor's own method waits for up to 30 s.
-        flush = sending._batch_processor.shutdown
-        atexit.register(flush, timeout_millis=int(FLUSH_SECONDS * 1000))
-        return cls(provider)
+        flush = partial(sending._batch_processor.shutdown, int(FLUSH_SECONDS * 1000))
+        atexit.register(flush)
+        return cls(provider, flush)
 
     def begin(
         self, name: str, kind: SpanKind, parent: Headers, attributes: Mapping[str, Any]

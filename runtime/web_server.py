@@ -19,6 +19,7 @@ from runtime.loop_delay import measure
 from runtime.pages import ops_pages
 from runtime.settings import Settings
 from runtime.traced_app import traced
+from runtime.traces import tracing
 from runtime.web_settings import WebSettings
 
 BACKLOG = 4_096
@@ -74,6 +75,9 @@ class Server(uvicorn.Server):
         self.is_serving = False
         self._leave()
         await super().shutdown(sockets)
+        if (makes := tracing()) is not None:
+            # uvicorn ends the process by the signal that it got, without Python's own end.
+            await asyncio.to_thread(makes.end)
         for task in self._watching:
             task.cancel()
         if self._beside is not None and self._task is not None:
