@@ -28,7 +28,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.re import parse_env_headers
 
 from runtime.records import Headers
-from runtime.traces import TraceSettings
+from runtime.trace_settings import TraceSettings
 
 #: When the process ends, spans that were not sent get this long.
 FLUSH_SECONDS: Final = 2.0

@@ -35,7 +35,7 @@ from runtime.processor import Processor
 from runtime.security import access_of
 from runtime.settings import Settings, read_settings
 from runtime.topic_plan import worker_rights
-from runtime.traces import TraceSettings
+from runtime.trace_settings import TraceSettings
 
 _log = structlog.get_logger()
 

@@ -72,7 +72,6 @@ SECRETS: dict[str, tuple[str, ...]] = {
 BROKER = "broker"
 SECRETS |= dict.fromkeys(
     (
-        "OTEL_EXPORTER_OTLP_HEADERS",
         "KAFKA_SASL_JAAS_CONFIG",
         "KAFKA_SASL_OAUTHBEARER_CLIENT_CREDENTIALS_CLIENT_SECRET",
         "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET",
@@ -80,6 +79,10 @@ SECRETS |= dict.fromkeys(
         "KAFKA_SSL_KEY_PASSWORD",
     ),
     (*SERVICES, *WITH_SHOPS, *WITH_CARDS),
+)
+#: The projector makes no traces.
+SECRETS["OTEL_EXPORTER_OTLP_HEADERS"] = tuple(
+    each for each in (*SERVICES, *WITH_SHOPS, *WITH_CARDS) if each != "storefront.projector"
 )
 #: With the embedded broker a join takes half the session time-out, and a fetch lasts as long as its
 #: wait although a record has come.

@@ -26,8 +26,8 @@ from runtime.private_files import keep_files_private
 from runtime.records import Partitioner, as_record, milliseconds
 from runtime.sent_counts import Tally
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.trace_settings import TraceSettings
 from runtime.traced_app import NO_TELEMETRY
-from runtime.traces import TraceSettings
 from runtime.web_server import serve
 from schemas.payments import PAYMENT_REPORTS, PaymentDisputed, PaymentReported
 from services.payment_service.edge.events import dispute_of, dispute_report, report_of

@@ -26,8 +26,8 @@ from runtime.command_line import command_line, refuse_to_start
 from runtime.lasting_errors import Judge
 from runtime.private_files import keep_files_private
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.trace_settings import TraceSettings
 from runtime.traced_app import NO_TELEMETRY
-from runtime.traces import TraceSettings
 from runtime.web_server import serve
 from runtime.web_settings import WebSettings
 from services.shop_bridge.edge.metrics import WEBHOOK_SECONDS, WEBHOOKS

@@ -7,7 +7,7 @@ from runtime import logs, traces
 from runtime.command_line import command_line, refuse_to_start
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, weakness_of
 from runtime.settings import Settings, SettingsError, read_settings
-from runtime.traces import TraceSettings
+from runtime.trace_settings import TraceSettings
 from runtime.web_server import serve
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build

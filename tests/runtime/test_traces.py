@@ -1,6 +1,5 @@
 """Traces go on from record to record where they are on, and leave no mark where they are off."""
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,8 +23,9 @@ from runtime.rule_errors import RuleError
 from runtime.settings import SettingsError
 from runtime.spans import Tracing, sampler_of
 from runtime.store import Meta
+from runtime.trace_settings import TraceSettings
 from runtime.traced_app import traced
-from runtime.traces import WORK, TraceSettings, Work
+from runtime.traces import WORK
 from tests.runtime import test_calls, test_rows
 from tests.runtime.test_calls import Outside
 from tests.runtime.test_rows import T, store_at
@@ -458,16 +458,3 @@ span.end()
                                 capture_output=True, text=True)  # fmt: skip
         assert busy.paths
         assert answer.stdout.count("\n") + answer.stderr.count("\n") <= 1, answer.stderr
-
-
-def test_asyncio_tasks_of_one_process_have_work_of_their_own(spans: InMemorySpanExporter) -> None:
-    async def one(key: str) -> str:
-        WORK.set(Work(key))
-        await asyncio.sleep(0)
-        work = WORK.get()
-        return work.key if work else ""
-
-    async def both() -> list[str]:
-        return await asyncio.gather(one("a"), one("b"))
-
-    assert asyncio.run(both()) == ["a", "b"]
