@@ -6,12 +6,16 @@ own size: as the weights are distinct and not zero, it catches every single wron
 every swap of two.
 """
 
+import re
+from functools import lru_cache
 from hashlib import sha256
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}
 _LOOKS_LIKE = str.maketrans("ILO", "110")
 _LENGTH = 10
+#: Ids of auctions are as the storefront makes them, and random.
+_AUCTION_ID = re.compile(r"a-[0-9a-z]{8,58}")
 _FIELD_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2), so 2 generates all weights.
 
 
@@ -68,6 +72,25 @@ def is_group_id(text: str) -> bool:
         return read_aloud(text) == text
     except ValueError:
         return False
+
+
+def ids_in(*texts: object) -> dict[str, str]:
+    """The ids of a group purchase and of an auction among texts, by name.
+
+    Only ids as the system issues them: any other text may be about a person.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        if isinstance(text, str) and text.startswith(("GB-", "a-")) and (name := _name_of(text)):
+            found[name] = text
+    return found
+
+
+@lru_cache(maxsize=4096)  # many records in a row are of few groups
+def _name_of(text: str) -> str:
+    if is_group_id(text):
+        return "group_purchase_id"
+    return "auction_id" if _AUCTION_ID.fullmatch(text) else ""
 
 
 def _times_two(value: int) -> int:

@@ -245,7 +245,10 @@ class BrokerWatch:
             return
         error = self._failing[0]
         is_told = isinstance(error, LastingError | PassingError)
-        _log.error("the worker stops", error=str(error), exc_info=None if is_told else error)
+        about = getattr(error, "about", {})
+        _log.error(
+            "the worker stops", error=str(error), exc_info=None if is_told else error, **about
+        )
         sys.exit(LASTING_EXIT_CODE if isinstance(error, LastingError) else 1)
 
     # --- the broker ------------------------------------------------------------------------------

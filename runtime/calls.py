@@ -35,6 +35,7 @@ from runtime.records import instant, milliseconds
 from runtime.rows import Call
 from runtime.servers import Servers, WaitingCalls
 from runtime.store import Store
+from runtime.traces import WORK, Work, tracing
 
 #: The caller gives up so long before the claim's lease ends.
 LEASE_MARGIN_SECONDS = 15.0
@@ -75,6 +76,7 @@ class Calls:
         self._owner = owner_of(folder)
         self._journal = Journal(folder / f"{partition}.calls")
         self._servers = servers
+        self._tracing = tracing()
         servers.on_shut.add(self._call_off)
         self._queue = CallQueue()
         self._since: dict[str, datetime] = {}
@@ -161,7 +163,7 @@ class Calls:
                 self._replies.append((claim, reply, at_ms))
                 continue
             if self._ended(claim, fold) is not None:
-                fold.settle(key, name, reply, at_ms)
+                fold.settle(key, name, reply, at_ms, claim.trace)
         for _ in range(len(self._given_up)):
             claim, is_open = self._given_up.popleft()
             key, _, name = claim.row_key.partition("\x00")
@@ -234,6 +236,7 @@ class Calls:
         assert claimed.lease_until is not None
         is_probe = bool(server) and self._servers.begin(server)
         claim = Claim(row_key, claimed.claim, request, claimed.lease_until, server, is_probe)
+        claim.trace = fold.trace_of(row_key)
         self._claims[row_key] = claim
         return claim
 
@@ -245,6 +248,21 @@ class Calls:
             task.add_done_callback(partial(self._has_ended, claim))
 
     async def _do(self, claim: Claim, seconds: float) -> None:
+        """Make a call, as a span of its own if traces are on."""
+        name = _call_of(claim.row_key)
+        about = {} if claim.request is None else self._processor.calls[name].about(claim.request)
+        work = Work(claim.row_key.partition("\x00")[0], about)
+        # The task has a context of its own.
+        WORK.set(work)
+        if self._tracing is None:
+            await self._make(claim, seconds)
+            return
+        with self._tracing.call(name, claim.server, work.told(), claim.trace) as span:
+            claim.trace = work.trace = span.trace
+            span.outcome = await self._make(claim, seconds)
+
+    async def _make(self, claim: Claim, seconds: float) -> str:
+        """Make a call and keep its reply; returns the outcome in a word."""
         caller = self._callers[_call_of(claim.row_key)]
         ends = asyncio.get_running_loop().time() + seconds
         deadline = asyncio.timeout_at(ends - caller.lease.after_begin)
@@ -265,10 +283,14 @@ class Calls:
         except ServerDownError as error:
             self._give_up(claim, is_open=error.is_open)
             self._heard(claim, error)
+            return "server-down"
         except TimeoutError:
             self._too_late(claim)
+            return "no-answer"
         except Exception as error:
             self._failed = (claim.row_key, error)
+            return "failed"
+        return str(getattr(plain, "outcome", "done"))
 
     def _has_ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
         """A task has ended, or was cancelled before its first line."""

@@ -7,7 +7,7 @@ a record, that service writes the dead letter.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import orjson
@@ -22,8 +22,10 @@ from runtime.records import (
     Partitioner,
     Unreadable,
     dead_letter,
+    key_id,
     rfc3339,
 )
+from runtime.traces import Work
 from schemas.catalogue import buries
 from schemas.ops import ABOUT_MAX, DEAD_LETTERS, PROBLEM_MAX, TASKS, Task, record_task_id
 from schemas.topic import Topic
@@ -39,7 +41,8 @@ _log = structlog.get_logger()
 class Buried:
     """Records of a kind that are set aside: the first of them, and their number.
 
-    ``topic`` has no prefix, ``kept`` says where the bytes are.
+    ``topic`` has no prefix, ``kept`` says where the bytes are. ``about`` has more fields for the
+    log line of the first.
     """
 
     topic: str
@@ -49,6 +52,7 @@ class Buried:
     problem: str
     kept: str = f"in {DEAD_LETTERS.name}"
     count: int = 1
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 class DeadLetters:
@@ -159,7 +163,9 @@ class Burying:
             return
         kept = f"in {DEAD_LETTERS.name}" + ("" if is_ours else f", by {writer}")
         place = record.partition, record.offset
-        self.open[name] = Buried(topic.name, *place, reason, problem, kept)
+        key = (record.key or b"").decode("utf-8", "replace")
+        about = Work(key_id(key), trace=record.headers).told()
+        self.open[name] = Buried(topic.name, *place, reason, problem, kept, about=about)
 
     def committed(self) -> None:
         """The batch is durable: name its dead letters in the log."""
@@ -199,6 +205,7 @@ class Teller:
             reason=buried.reason,
             problem=buried.problem,
             kept=buried.kept,
+            **buried.about,
         )
 
     def tell(self, now: float, *, is_last: bool = False) -> None:

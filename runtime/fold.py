@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.dead_letters import Burying, DeadLetters
 from runtime.due import DueQueue
@@ -19,6 +19,7 @@ from runtime.processor import Processor, Rule
 from runtime.records import (
     BadRecordError,
     Encoder,
+    Headers,
     InputRecord,
     OutputRecord,
     Partitioner,
@@ -31,7 +32,12 @@ from runtime.records import (
 from runtime.rows import DUE, Due, GivenUp, UnusableError
 from runtime.rule_errors import RuleError, shown
 from runtime.store import Store
+from runtime.traces import Work, tracing
+from schemas.ops import DEAD_LETTERS
 from schemas.parts import Message, TimePassed
+
+if TYPE_CHECKING:
+    from runtime.fold_spans import FoldSpans
 
 STASHED_PER_TURN = 200
 
@@ -60,6 +66,9 @@ class Fold:
         letters = DeadLetters(processor.service, dead_letters, partitioner)
         self.burying = Burying(letters, store.meta.dead)
         self.fired = 0
+        #: The key that is worked on, and its span's headers, for log lines.
+        self.work = Work()
+        self._spans = _spans_of(processor, dead_letters, self.work)
         self._encoder = encoder
         self._partitioner = partitioner
         self._dead_letters = dead_letters
@@ -80,12 +89,12 @@ class Fold:
         self.waits = WaitingRows(store.waiting())
         self._keys: dict[str, KeyRows] = {}
         self._held: dict[str, Held] = {}
-        # Facts of changed rows not sent yet: by key, row name -> (time, cause, rule).
-        self._pending: dict[str, dict[str, tuple[int, Any, str]]] = {}
-        # What is being applied: time, cause, rule.
-        self._applying: tuple[int, Any, str] = (0, None, "")
+        # Facts of changed rows not sent yet: by key, row name -> what changed the row.
+        self._pending: dict[str, dict[str, tuple[int, Any, str, Headers]]] = {}
+        # What is being applied: time, cause, rule, the headers of its span.
+        self._applying: tuple[int, Any, str, Headers] = (0, None, "", ())
         # The last input that was applied to each key of the batch.
-        self._applied: dict[str, tuple[int, Any, str]] = {}
+        self._applied: dict[str, tuple[int, Any, str, Headers]] = {}
         # The number of rows put so far.
         self._puts = 0
         for row_key in store.held():
@@ -106,6 +115,8 @@ class Fold:
         self.overlay.put(rows.key, name, row)
         if table not in self._special:
             return
+        if self._spans is not None:
+            self._spans.put(rows.key, name, present=row is not None)
         if table == "due":
             if row is not None:
                 self._add_due(rows.key, name, due_ms(row))
@@ -166,7 +177,10 @@ class Fold:
 
     def _stash(self, key: str, topic_name: str, record: InputRecord, message: Message) -> None:
         self.stashed += 1
-        self.rows(key)[f"stash/{self.stashed:016d}"] = Stashed(
+        name = f"stash/{self.stashed:016d}"
+        if self._spans is not None:
+            self._spans.stash(key, name, record.headers)
+        self.rows(key)[name] = Stashed(
             topic=topic_name,
             partition=record.partition,
             offset=record.offset,
@@ -193,7 +207,8 @@ class Fold:
         cause = (topic_name, record.partition, record.offset)
         timestamp = in_range(record.timestamp)
         try:
-            self._run(key, rule, timestamp, cause, message, self.rows(key), _at(now_ms))
+            given = (message, self.rows(key), _at(now_ms))
+            self._run(key, rule, timestamp, cause, record.headers, *given)
         except UnusableError as error:
             if self._puts != puts:
                 late = AssertionError(f"refused the record after it had put a row ({error})")
@@ -201,9 +216,25 @@ class Fold:
             topic, problem = self._topics[topic_name], str(error)
             self.outputs += self.burying.bury(topic, record, problem, error.reason, self.now_ms)
 
-    def _run(self, key: str, rule: Rule, timestamp: int, cause: Any, *given: Any) -> None:
-        """Call a rule and send its messages; ``RuleError`` if the rule or the sending fails."""
-        self._applying = self._applied[key] = (timestamp, cause, rule.__name__)
+    def _run(
+        self, key: str, rule: Rule, timestamp: int, cause: Any, parent: Headers, *given: Any
+    ) -> None:
+        """Call a rule and send its messages; ``RuleError`` if the rule or the sending fails.
+
+        With traces on, what it sends continues the trace of the ``parent`` headers.
+        """
+        self.work.key = key
+        if self._spans is None:
+            self._apply(key, rule, timestamp, cause, given)
+            return
+        with self._spans.step(key, cause, rule.__name__, parent, given):
+            self._apply(key, rule, timestamp, cause, given)
+
+    def _apply(
+        self, key: str, rule: Rule, timestamp: int, cause: Any, given: tuple[Any, ...]
+    ) -> None:
+        applying = (timestamp, cause, rule.__name__, self.work.trace)
+        self._applying = self._applied[key] = applying
         try:
             messages = rule(*given, *self._wholes)
             if messages:
@@ -218,7 +249,9 @@ class Fold:
             raise self._blame(key, f"rule {rule.__name__}", cause, error) from error
 
     def _blame(self, key: str, what: str, cause: Any, error: Exception) -> RuleError:
-        return RuleError(self.processor.service, key, what, shown(cause), error)
+        self.work.key = key
+        about = self.work.told()
+        return RuleError(self.processor.service, key, what, shown(cause), error, about)
 
     # --- what is due -----------------------------------------------------------------------------
 
@@ -243,7 +276,7 @@ class Fold:
         rule = self._rule_of(key, name, self.processor.due)
         del rows[name]
         self.fired += 1
-        self._run(key, rule, at_ms, f"clock/{name}", name, rows, row.at)
+        self._run(key, rule, at_ms, f"clock/{name}", (), name, rows, row.at)
 
     def _rule_of(self, key: str, name: str, rules: Mapping[str, Rule]) -> Rule:
         """The rule that a row calls; ``RuleError`` if the rule no longer exists."""
@@ -270,12 +303,20 @@ class Fold:
         """The error of a call whose caller raised, a bug; a parked key makes no calls."""
         return self._blame(key, "the caller", name, error)
 
-    def settle(self, key: str, name: str, reply: Any, at_ms: int) -> None:
-        """Tell the rule of a call what came of it, at the wall clock's ``at_ms``."""
+    def trace_of(self, row_key: str) -> Headers:
+        """The trace that a call continues; empty if none is known."""
+        key, _, name = row_key.partition("\x00")
+        return () if self._spans is None else self._spans.begun(key, name)
+
+    def settle(self, key: str, name: str, reply: Any, at_ms: int, trace: Headers = ()) -> None:
+        """Tell the rule of a call what came of it, at the wall clock's ``at_ms``.
+
+        ``trace`` is that of the call.
+        """
         rows = self.rows(key)
         before = rows[name]
         rule = self.processor.calls[name.split("/")[1]].settle
-        self._run(key, rule, at_ms, name, name, reply, rows, _at(at_ms))
+        self._run(key, rule, at_ms, name, trace, name, reply, rows, _at(at_ms))
         if rows.get(name) is before:
             del rows[name]
 
@@ -304,7 +345,8 @@ class Fold:
 
     def _chunk(self, key: str, name: str) -> None:
         rule = self._rule_of(key, name, self.processor.chunks)
-        self._run(key, rule, self.now_ms, name, self.rows(key), _at(self.now_ms))
+        parent = () if self._spans is None else self._spans.begun(key, name)
+        self._run(key, rule, self.now_ms, name, parent, self.rows(key), _at(self.now_ms))
 
     def _unstash(self, key: str, held: Held) -> None:
         rows = self.rows(key)
@@ -313,9 +355,10 @@ class Fold:
             self._fire_held(key, held, stashed.now)
             if held.chunks:
                 return
+            trace = () if self._spans is None else self._spans.begun(key, name)
             del rows[name]
             message = self._read(key, stashed)
-            record = waited(stashed, message.key, self._dead_letters)
+            record = waited(stashed, message.key, self._dead_letters, trace)
             self._call(key, stashed.topic, record, message, stashed.now)
             if held.chunks:
                 return
@@ -337,7 +380,7 @@ class Fold:
     # --- what goes out ---------------------------------------------------------------------------
 
     def _send(self, key: str, messages: Sequence[Message | GivenUp]) -> None:
-        timestamp, cause, rule = self._applying
+        timestamp, cause, rule, trace = self._applying
         told = {
             message.key
             for message in messages
@@ -351,16 +394,17 @@ class Fold:
             if isinstance(message, GivenUp):
                 self.outputs += self._given_up(message)
             else:
-                self._put_out(self._encoder(message, timestamp, shown(cause), rule))
+                self._put_out(self._encoder(message, timestamp, shown(cause), rule), trace)
 
     def _given_up(self, given: GivenUp) -> list[OutputRecord]:
         topic, record = given_up(given, self._topics, self._dead_letters, self._partitioner)
         return self.burying.bury(topic, record, given.problem, given.reason, self.now_ms)
 
-    def _put_out(self, record: OutputRecord) -> None:
+    def _put_out(self, record: OutputRecord, trace: Headers) -> None:
         size = len(record.value or b"")
         if size > VALUE_BYTES_MAX:
             raise ValueError(f"{size} bytes for {record.topic}, which takes {VALUE_BYTES_MAX}")
+        record.headers.extend(trace)
         self.outputs.append(record)
 
     def _send_facts(self, key: str, but: set[str]) -> None:
@@ -368,13 +412,13 @@ class Fold:
         if pending is None:
             return
         rows = self.rows(key)
-        for name, (timestamp, cause, rule) in pending.items():
+        for name, (timestamp, cause, rule, trace) in pending.items():
             if name not in rows:
                 continue
             try:
                 fact = self.processor.facts[name.partition("/")[0]](name, rows)
                 if fact.key not in but:
-                    self._put_out(self._encoder(fact, timestamp, shown(cause), rule))
+                    self._put_out(self._encoder(fact, timestamp, shown(cause), rule), trace)
             except Exception as error:
                 what = f"the fact of row {name}, changed by rule {rule},"
                 raise self._blame(key, what, cause, error) from error
@@ -395,8 +439,25 @@ class Fold:
         self._applied = {}
         return rows, outputs
 
+    def committed(self) -> None:
+        """The batch that was taken is durable."""
+        self.burying.committed()
+        if self._spans is not None:
+            self._spans.committed()
+
     def _cannot_keep(self, row: RowError) -> RuleError:
-        _, cause, rule = self._applied.get(row.key, (0, "no record", "none"))
+        _, cause, rule, _ = self._applied.get(row.key, (0, "no record", "none", ()))
         what = f"keeping row {row.name}, with rule {rule} the last of its key,"
         why = row.__cause__
         return self._blame(row.key, what, cause, why if isinstance(why, Exception) else row)
+
+
+def _spans_of(processor: Processor, dead_letters: str, work: Work) -> "FoldSpans | None":
+    """What makes the spans of a fold; ``None`` if traces are off."""
+    makes = tracing()
+    if makes is None:
+        return None
+    # OpenTelemetry may not be installed.
+    from runtime.fold_spans import FoldSpans
+
+    return FoldSpans(makes, processor, dead_letters.removesuffix(DEAD_LETTERS.name), work)

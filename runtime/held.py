@@ -39,8 +39,11 @@ class _Waited:
     headers: Headers = ()
 
 
-def waited(stashed: Stashed, key: str, dead_letters: str) -> InputRecord:
-    """A stashed record for its dead letter; its topic gets the prefix of ``dead_letters``."""
+def waited(stashed: Stashed, key: str, dead_letters: str, headers: Headers = ()) -> InputRecord:
+    """A stashed record for its dead letter; its topic gets the prefix of ``dead_letters``.
+
+    Of its headers only those of its trace were kept.
+    """
     return _Waited(
         dead_letters.removesuffix(DEAD_LETTERS.name) + stashed.topic,
         stashed.partition,
@@ -48,6 +51,7 @@ def waited(stashed: Stashed, key: str, dead_letters: str) -> InputRecord:
         stashed.timestamp,
         key.encode(),
         stashed.value.encode(),
+        headers,
     )
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from runtime.records import Headers
+
 
 @dataclass(slots=True)
 class Claim:
@@ -22,7 +24,7 @@ class Claim:
 
     ``claim_id`` differs from those of all other claims, also of earlier calls of the same row.
     ``is_probe``: it tests whether a server that was down answers again. ``called_off``: it was
-    cancelled because the server went down.
+    cancelled because the server went down. ``trace``: the headers that its trace goes on in.
     """
 
     row_key: str
@@ -32,6 +34,7 @@ class Claim:
     server: str = ""
     is_probe: bool = False
     called_off: bool = False
+    trace: Headers = ()
 
 
 class Line(msgspec.Struct, omit_defaults=True):

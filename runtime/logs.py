@@ -18,8 +18,9 @@ from aiokafka.errors import KafkaError
 
 from runtime.masking import without_addresses
 from runtime.settings import Settings, unknown_variables
+from runtime.traces import add_work
 
-#: Seconds between two equal lines of the Kafka client.
+#: Seconds between two equal lines of the Kafka client, or of OpenTelemetry.
 SELDOM_SECONDS: Final = 60.0
 #: Beginnings of the client's lines about lost connections, about rebalances, and about errors that
 #: it also raises. ``BrokerWatch``, ``Host`` and others log the same in one line.
@@ -73,7 +74,7 @@ def client_says(record: logging.LogRecord) -> bool:
 
 
 class _Seldom(logging.Filter):
-    """Lets each of the Kafka client's lines through once a minute."""
+    """Lets each line of the Kafka client and of OpenTelemetry through once a minute."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +85,7 @@ class _Seldom(logging.Filter):
             return True
         if not client_says(record):
             return False
-        if record.name.partition(".")[0] != "aiokafka":
+        if record.name.partition(".")[0] not in ("aiokafka", "opentelemetry"):
             return True
         text, now = str(record.msg), time.monotonic()
         if now - self._said_at.get(text, -SELDOM_SECONDS) < SELDOM_SECONDS:
@@ -97,6 +98,7 @@ def set_up(settings: Settings, service: str) -> None:
     """Send every logger of the process through structlog, with the service's name on each line."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_work,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

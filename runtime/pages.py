@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from runtime.traced_app import NO_TELEMETRY
+
 
 async def _always() -> str:
     return ""
@@ -23,7 +25,13 @@ def ops_pages(
     ``unready`` says why the process is not ready, or an empty text; ``status`` is shown as JSON.
     They are a separate app, so no spelling of a public URL leads to them.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry=NO_TELEMETRY,
+    )
 
     @app.get("/livez")
     async def livez() -> Response:

@@ -22,6 +22,7 @@ from runtime.restore import restore
 from runtime.servers import Servers
 from runtime.settings import Settings
 from runtime.store import POSITIONS_KEY, Meta, Store, positions_value
+from runtime.traces import WORK
 from runtime.transport import PartitionSender, committed_of, fetch_until
 from schemas.ops import DEAD_LETTERS
 from schemas.parts import Message
@@ -134,6 +135,7 @@ class PartitionRun:
             each.next_offset = each.read_to = start or 0
         self.clock.now_ms = meta.now
         self._fold = self._new_fold(store)
+        WORK.set(self._fold.work)
         self._measured.dead.show(meta.dead)
         self.ready = True
         seconds = time.monotonic() - started
@@ -182,6 +184,7 @@ class PartitionRun:
             return []
         wall_ms = self._wall_ms()
         calls.settle(self._fold)
+        self._fold.work.key = ""
         claims = calls.claim(self._fold, wall_ms)
         calls.tell(self._measured)
         return claims
@@ -228,11 +231,13 @@ class PartitionRun:
         started = time.perf_counter()
         while not self._stopping.is_set():
             more, records, bytes_read = self._slice(self._room(count, size))
+            self._fold.work.key = ""
             count, size, fired = count + records, size + bytes_read, fold.fired - before
             if not more or time.monotonic() > ends or self._room(count + fired, size) <= 0:
                 break
             await asyncio.sleep(0)
         turns = self._advance_held(ends)
+        self._fold.work.key = ""
         self._measured.folded.inc(count)
         self._measured.fold_seconds.inc(time.perf_counter() - started)
         return bool(count or fired or turns or fold.outputs)
@@ -335,7 +340,7 @@ class PartitionRun:
             self._calls.committed(self._fold)
             self._calls.written()
         self._committed = offsets
-        burying.committed()
+        self._fold.committed()
         self._measured.committed(len(outputs), burying.counts, time.perf_counter() - started)
 
     def _changelog(

@@ -35,12 +35,14 @@ class CallRules:
     - ``reply``: the dataclass of the reply.
     - ``server(row_name, rows)``: the name of the server that the call goes to, for people; empty if
       it goes to none. While that server is down, its calls wait without a try.
+    - ``about(request)``: for log lines and traces, by name; without personal data.
     """
 
     request: Callable[..., Any]
     settle: Rule
     reply: type[Any]
     server: Callable[..., str]
+    about: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
 
 @dataclass(frozen=True, kw_only=True)

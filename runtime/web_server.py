@@ -18,6 +18,8 @@ from runtime.http_limits import LimitedConfig
 from runtime.loop_delay import measure
 from runtime.pages import ops_pages
 from runtime.settings import Settings
+from runtime.traced_app import traced
+from runtime.traces import tracing
 from runtime.web_settings import WebSettings
 
 BACKLOG = 4_096
@@ -73,6 +75,9 @@ class Server(uvicorn.Server):
         self.is_serving = False
         self._leave()
         await super().shutdown(sockets)
+        if (makes := tracing()) is not None:
+            # uvicorn ends the process by the signal that it got, without Python's own end.
+            await asyncio.to_thread(makes.end)
         for task in self._watching:
             task.cancel()
         if self._beside is not None and self._task is not None:
@@ -121,7 +126,7 @@ def serve(
         )
     crowd = Crowd("public", connections, web.connections_of_one, web.body_bytes_in_hand)
     config = LimitedConfig(
-        app,
+        traced(app),
         web,
         crowd,
         host=web.web_host,

@@ -21,7 +21,7 @@ from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic_settings import BaseSettings
 
-from runtime import acls, logs
+from runtime import acls, logs, traces
 from runtime.admin import create_topics, needed_by
 from runtime.broker_watch import BrokerWatch, Outage
 from runtime.caller import Caller
@@ -35,6 +35,7 @@ from runtime.processor import Processor
 from runtime.security import access_of
 from runtime.settings import Settings, read_settings
 from runtime.topic_plan import worker_rights
+from runtime.trace_settings import TraceSettings
 
 _log = structlog.get_logger()
 
@@ -238,7 +239,7 @@ class WorkerProcess:
             worker = _Worker(self.app(), loop=asyncio.new_event_loop())
             worker.execute_from_commandline()
 
-        command_line(run, self.service, summary, Settings, *more)
+        command_line(run, self.service, summary, Settings, TraceSettings, *more)
 
     def app(self) -> faust.App:
         """The app, with the settings of the environment; ends the process if it can't start."""
@@ -246,6 +247,7 @@ class WorkerProcess:
         try:
             settings = read_settings(Settings)
             logs.set_up(settings, self.service)
+            traces.set_up(self.service)
             private_folder(settings.state_dir)
             called = self.callers()
             processors = self.as_set() if self.as_set is not None else self.processors

@@ -80,6 +80,10 @@ SECRETS |= dict.fromkeys(
     ),
     (*SERVICES, *WITH_SHOPS, *WITH_CARDS),
 )
+#: The projector makes no traces.
+SECRETS["OTEL_EXPORTER_OTLP_HEADERS"] = tuple(
+    each for each in (*SERVICES, *WITH_SHOPS, *WITH_CARDS) if each != "storefront.projector"
+)
 #: With the embedded broker a join takes half the session time-out, and a fetch lasts as long as its
 #: wait although a record has come.
 EMBEDDED = {"kafka_session_timeout_ms": 6_000, "idle_fetch_wait_ms": 200}

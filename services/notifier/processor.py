@@ -60,6 +60,7 @@ def letters(merge_for: timedelta) -> Processor:
                 settle=deliveries.settle,
                 reply=rows.Reply,
                 server=rows.mail_server,
+                about=deliveries.about,
             ),
         },
         facts={"letter": rows.delivery},

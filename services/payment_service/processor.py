@@ -78,6 +78,7 @@ PROCESSOR = Processor(
             settle=provider.settle,
             reply=provider.Reply,
             server=provider.stripe,
+            about=provider.about,
         ),
     },
     facts={"payment": facts.payment, "settled": facts.settled},

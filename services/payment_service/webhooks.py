@@ -16,7 +16,7 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import Counter
 from starlette.requests import ClientDisconnect
 
-from runtime import acls, logs, transport
+from runtime import acls, logs, traces, transport
 from runtime.bodies import TooLargeError, read_body
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.clients import TransportError
@@ -26,6 +26,8 @@ from runtime.private_files import keep_files_private
 from runtime.records import Partitioner, as_record, milliseconds
 from runtime.sent_counts import Tally
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.trace_settings import TraceSettings
+from runtime.traced_app import NO_TELEMETRY
 from runtime.web_server import serve
 from schemas.payments import PAYMENT_REPORTS, PaymentDisputed, PaymentReported
 from services.payment_service.edge.events import dispute_of, dispute_report, report_of
@@ -89,6 +91,7 @@ class TopicRecorder:
     async def record(self, report: Report) -> None:
         """Send a report, and wait until it is acknowledged."""
         record = as_record(report, self._topic, self._partitioner, milliseconds(report.at))
+        traces.stamp([record])
         with self._tally.sending(1):
             try:
                 await transport.send(self._producer.get(), [record])
@@ -128,7 +131,9 @@ def build(recorder: Recorder, secrets: Sequence[str], lookup: Lookup) -> FastAPI
         yield
         await recorder.stop()
 
-    app = FastAPI(title="jointbuy payments", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(
+        title="jointbuy payments", lifespan=lifespan, openapi_url=None, telemetry=NO_TELEMETRY
+    )
 
     @app.post("/stripe")
     async def hear(request: Request) -> Response:
@@ -184,9 +189,10 @@ def run() -> None:
     try:
         settings, hearing = read_settings(Settings), read_settings(WebhookSettings)
         cards = read_settings(CardSettings)
+        logs.set_up(settings, "payment_service")
+        traces.set_up("payment_service.webhooks")
     except SettingsError as error:
         refuse_to_start("webhooks", error)
-    logs.set_up(settings, "payment_service")
     given = hearing.stripe_webhook_secrets.get_secret_value().split(",")
     secrets = [each.strip() for each in given if each.strip()]
     if not secrets:
@@ -204,4 +210,5 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    command_line(run, "payment_service.webhooks", SUMMARY, Settings, WebhookSettings, CardSettings)
+    every = (Settings, TraceSettings, WebhookSettings, CardSettings)
+    command_line(run, "payment_service.webhooks", SUMMARY, *every)

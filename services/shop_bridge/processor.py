@@ -88,6 +88,7 @@ INSTRUCTIONS = Processor(
             settle=answers.settle,
             reply=outbound_rows.Reply,
             server=answers.shop,
+            about=answers.about,
         ),
     },
     rows=tables(

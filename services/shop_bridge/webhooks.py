@@ -19,13 +19,15 @@ from fastapi.responses import PlainTextResponse, Response
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
-from runtime import logs
+from runtime import logs, traces
 from runtime.bodies import TooLargeError, read_body
 from runtime.clients import ends_session, is_being_cancelled
 from runtime.command_line import command_line, refuse_to_start
 from runtime.lasting_errors import Judge
 from runtime.private_files import keep_files_private
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.trace_settings import TraceSettings
+from runtime.traced_app import NO_TELEMETRY
 from runtime.web_server import serve
 from runtime.web_settings import WebSettings
 from services.shop_bridge.edge.metrics import WEBHOOK_SECONDS, WEBHOOKS
@@ -70,7 +72,9 @@ def build(
         await asyncio.gather(*tasks, return_exceptions=True)
         await publisher.stop()
 
-    app = FastAPI(title="jointbuy shop bridge", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(
+        title="jointbuy shop bridge", lifespan=lifespan, openapi_url=None, telemetry=NO_TELEMETRY
+    )
     receiver = Receiver(shops, publisher)
     places = asyncio.Semaphore(settings.webhooks_at_once)
 
@@ -145,6 +149,7 @@ def run() -> None:
         settings, ours = read_settings(Settings), read_settings(BridgeSettings)
         hooks = read_settings(HookSettings)
         logs.set_up(settings, "shop_bridge")
+        traces.set_up("shop_bridge.webhooks")
         shops = read_shops(ours)
     except (SettingsError, ShopsError) as error:
         refuse_to_start("shop_bridge", error)
@@ -180,4 +185,5 @@ async def unready(publisher: Publisher) -> str:
 
 
 if __name__ == "__main__":
-    command_line(run, "shop_bridge.webhooks", SUMMARY, Settings, HookSettings, BridgeSettings)
+    every = (Settings, TraceSettings, HookSettings, BridgeSettings)
+    command_line(run, "shop_bridge.webhooks", SUMMARY, *every)

@@ -3,10 +3,11 @@
 from functools import partial
 
 from papers.issuer import IssuerError
-from runtime import logs
+from runtime import logs, traces
 from runtime.command_line import command_line, refuse_to_start
 from runtime.private_files import MAKE_A_SECRET, keep_files_private, weakness_of
 from runtime.settings import Settings, SettingsError, read_settings
+from runtime.trace_settings import TraceSettings
 from runtime.web_server import serve
 from services.storefront.access.rates import RatesError
 from services.storefront.app import build
@@ -21,6 +22,7 @@ def run() -> None:
     try:
         settings, pages = read_settings(Settings), read_settings(PageSettings)
         logs.set_up(settings, "storefront")
+        traces.set_up("storefront")
         if weak := weakness_of(pages.link_secret.get_secret_value()):
             raise SettingsError(
                 f"LINK_SECRET {weak}: use the notifier's LINK_SECRET; {MAKE_A_SECRET}"
@@ -42,5 +44,10 @@ def run() -> None:
 
 if __name__ == "__main__":
     command_line(
-        run, "storefront", "Serve pages, the HTTP API and open streams.", Settings, PageSettings
+        run,
+        "storefront",
+        "Serve pages, the HTTP API and open streams.",
+        Settings,
+        TraceSettings,
+        PageSettings,
     )

@@ -11,6 +11,7 @@ from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.lasting_errors import PassingError
 from runtime.links import Links
 from runtime.settings import Settings
+from runtime.traced_app import NO_TELEMETRY
 from schemas.catalogue import CATALOGUE
 from services.storefront.access.callers import Access
 from services.storefront.access.idempotency import Idempotency
@@ -68,6 +69,7 @@ def build(settings: Settings, page_settings: PageSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
     )
     app.state.shop = shop
     for router in document.ROUTERS:

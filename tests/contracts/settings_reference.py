@@ -100,7 +100,7 @@ def _settings_of_process(call: ast.Call) -> set[str]:
     function = getattr(call.func, "attr", getattr(call.func, "id", ""))
     named = {each.id for each in call.args if isinstance(each, ast.Name)}
     if function == "WorkerProcess":
-        return {*named, "Settings"}
+        return {*named, "Settings", "TraceSettings"}
     # The frame of all workers passes on the classes that it was given.
     passes_on = any(isinstance(each, ast.Starred) for each in call.args)
     return named if function == "command_line" and not passes_on else set()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from domain.ids import derive
 from runtime import dead_letters as module
 from runtime.dead_letters import TOLD_SECONDS, Buried, Burying, DeadLetters, Teller
 from runtime.metrics import DEAD_LETTERS as COUNTER
@@ -281,3 +282,21 @@ def test_a_batch_is_told_of_once_it_is_durable(monkeypatch: pytest.MonkeyPatch) 
         made.committed()
         made.committed()
     assert [each["offset"] for each in lines] == [7]
+
+
+def test_the_line_of_a_dead_letter_names_its_group_and_its_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "TELLER", Teller())
+    group, trace = derive("a request"), "0af7651916cd43dd8448eb211c80319c"
+    parent = f"00-{trace}-b7ad6b7169203331-01".encode()
+    made = burying("order_service")
+    with structlog.testing.capture_logs() as lines:
+        record = Record(key=f"{group}/ann".encode(), headers=(("traceparent", parent),))
+        made.bury_unread(ORDERS, record, "not JSON", "schema", 5)
+        strange = Record(b"", b"ann@people.example", headers=(("traceparent", None),))
+        made.bury_unread(ORDERS, strange, "no JSON", "no-value", 5)
+        made.committed()
+    assert (lines[0]["group_purchase_id"], lines[0]["trace_id"]) == (group, trace)
+    assert "ann" not in str(lines)
+    assert "trace_id" not in lines[1]

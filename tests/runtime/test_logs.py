@@ -18,9 +18,12 @@ import pytest
 import structlog
 from aiokafka.errors import ProducerFenced
 
+from domain.ids import derive
 from runtime import logs
 from runtime.settings import Settings
+from runtime.traces import WORK, Work
 
+GROUP, TRACE = derive("a request"), "0af7651916cd43dd8448eb211c80319c"
 CLIENT = "aiokafka.consumer.fetcher"
 TELLS = re.compile(r"log\.(?:warning|error|exception)\(\s*(?:f?r?[\"'])(.+?)[\"']", re.DOTALL)
 
@@ -115,3 +118,18 @@ async def test_a_future_of_a_fenced_producer_is_not_logged(written: io.StringIO)
         )
     (line,) = events(written)
     assert line.startswith("Future exception was never retrieved")
+
+
+def test_a_line_names_the_work_that_it_is_about(written: io.StringIO) -> None:
+    trace = (("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()),)
+    token = WORK.set(Work(GROUP, {"letter": "id-issued"}, trace))
+    structlog.get_logger().warning("something", span_id="its own")
+    WORK.set(Work("acme:ann"))
+    structlog.get_logger().warning("something else")
+    WORK.reset(token)
+    first, second = map(json.loads, written.getvalue().splitlines())
+    assert first["group_purchase_id"] == GROUP
+    assert first["letter"] == "id-issued"
+    assert first["trace_id"] == TRACE
+    assert first["span_id"] == "its own"
+    assert "ann" not in str(second)

@@ -18,7 +18,7 @@ from runtime import due
 from runtime.fold import Fold
 from runtime.overlay import Overlay
 from runtime.processor import Processor
-from runtime.records import Encoder, Partitioner, encode, milliseconds
+from runtime.records import Encoder, Headers, Partitioner, encode, milliseconds
 from runtime.rows import Due, MemoryRows, Rows
 from runtime.rule_errors import RuleError
 from runtime.store import Meta, Store
@@ -134,6 +134,7 @@ class Partition:
             parked=(parked if parked is not None else set()).__contains__,
         )
         self.offset = 0
+        self.headers: Headers = ()
         self.told: list[str] = []
         self.people: list[str] = []
 
@@ -171,7 +172,7 @@ class Partition:
                 timestamp=milliseconds(at),
                 key=key,
                 value=value,
-                headers=(),
+                headers=self.headers,
             ),
         )
 

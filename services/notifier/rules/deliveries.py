@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.ids import ids_in
 from runtime.rows import DUE, WAITING, Call, Due, Name, Rows, Waiting, drop, spread_pause
 from schemas.letters import (
     OPTIONAL_KINDS,
@@ -226,6 +227,12 @@ def request(
         sold_by=sold_by(max(notices, key=lambda notice: notice.at), shops, sellers),
         unwanted="" if is_asked_for_again else _reason_to_suppress(letter.kind, person, rows),
     )
+
+
+def about(request: Request) -> dict[str, str]:
+    """The fields of log lines and traces about the sending of a letter."""
+    notice = request.notices[0]
+    return {"letter": notice.kind, "notice_id": notice.notice_id, **ids_in(notice.about)}
 
 
 def settle(

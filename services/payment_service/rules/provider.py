@@ -85,6 +85,11 @@ def stripe(row_name: str, rows: Rows) -> str:
     return STRIPE
 
 
+def about(request: Request) -> dict[str, str]:
+    """The fields of log lines and traces about a call for a payment."""
+    return {"payment": request.action, "payment_id": request.payment_id}
+
+
 def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
     """The request for a payment as it is now; its row has the number of the key."""
     payment_id = row_name.rpartition("/")[2]

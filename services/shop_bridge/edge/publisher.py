@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from runtime import acls
+from runtime import acls, traces
 from runtime.broker_watch import BrokerWatch, wanted_of
 from runtime.clients import TransportError
 from runtime.dead_letters import TELLER
@@ -178,6 +178,7 @@ class Publisher:
 
     async def send(self, records: Sequence[OutputRecord]) -> None:
         """Send, and wait until all are acknowledged. Raises ``NotAcknowledgedError``."""
+        traces.stamp(records)
         with self._tally.sending(len(records)):
             await self._send_all(records)
         if letters := [each for each in records if each.topic == self._dead_letters]:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime import transport
+from runtime import traces, transport
 from runtime.broker_watch import BrokerWatch
 from runtime.clients import TransportError
 from runtime.late_producer import LateProducer
@@ -52,6 +52,7 @@ class Sender:
         """
         stamp = milliseconds(at or datetime.now(UTC))
         records = [self._record(topic, message, stamp) for message in messages]
+        traces.stamp(records)
         with self._tally.sending(len(records)):
             if why := self._watch.unready():
                 raise TransportError(why)

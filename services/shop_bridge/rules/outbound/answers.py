@@ -45,6 +45,11 @@ def shop(row_name: str, rows: Rows) -> str:
     return f"shop {source_of(it.part.order)}" if it.part and it.part.order else ""
 
 
+def about(request: Request) -> dict[str, str]:
+    """The fields of log lines and traces about a call to a shop."""
+    return {"instruction": request.kind}
+
+
 def request(row_name: Name[Call], rows: Rows, now: datetime) -> Request:
     """What the caller is to do for an instruction as it stands."""
     payment_id = row_name.rpartition("/")[2]
