@@ -118,6 +118,7 @@ def test_one_trace_leads_from_a_request_to_its_letter_and_names_nobody(
     assert found(logs, [Mark("secret", key_of_collector)]) == []
 
 
+@pytest.mark.long
 def test_a_collector_that_is_away_stops_nothing_and_is_told_once(
     kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path
 ) -> None:
