@@ -77,12 +77,9 @@ SECRETS |= dict.fromkeys(
         "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET",
         "KAFKA_SASL_PASSWORD",
         "KAFKA_SSL_KEY_PASSWORD",
+        "OTEL_EXPORTER_OTLP_HEADERS",
     ),
     (*SERVICES, *WITH_SHOPS, *WITH_CARDS),
-)
-#: The projector makes no traces.
-SECRETS["OTEL_EXPORTER_OTLP_HEADERS"] = tuple(
-    each for each in (*SERVICES, *WITH_SHOPS, *WITH_CARDS) if each != "storefront.projector"
 )
 #: With the embedded broker a join takes half the session time-out, and a fetch lasts as long as its
 #: wait although a record has come.

@@ -160,9 +160,7 @@ def test_a_service_is_given_its_secrets_and_no_others(service: str, given: set[s
     secrets = dict.fromkeys(SECRETS, "x")
     del secrets["LINK_SECRET"]
     env = {"PATH": "/bin", "LINK_SECRET_FILE": "y", **secrets}
-    given = given | OF_KAFKA
-    if service != "storefront.projector":
-        given = given | {"OTEL_EXPORTER_OTLP_HEADERS"}
+    given = given | OF_KAFKA | {"OTEL_EXPORTER_OTLP_HEADERS"}
     assert environment_of(service, env) == {"PATH": "/bin"} | {name: env[name] for name in given}
 
 
