@@ -35,6 +35,7 @@ from runtime.servers import Servers
 from runtime.settings import Settings
 from runtime.shares import Held
 from runtime.standbys import Standbys
+from runtime.store import Store
 from runtime.whole_topics import WholeRead, cancelled
 from schemas.ops import PARKED_KEYS
 from schemas.parts import Message
@@ -45,6 +46,8 @@ REJOIN_SECONDS_MAX = 15.0
 CALM_SECONDS = 20.0
 STOP_SECONDS = 20.0
 _log = structlog.get_logger()
+#: Opens a partition, with its rows if they are at hand.
+_Open = Callable[[int, Store | None], PartitionRun]
 
 
 class Host:
@@ -194,7 +197,7 @@ class Host:
         self._standbys = Standbys(self.processor, self._settings, cluster, on_warm, self._ended)
         await group_consumer.start()
 
-        def open_partition(partition: int) -> PartitionRun:
+        def open_partition(partition: int, store: Store | None) -> PartitionRun:
             return PartitionRun(
                 self.processor,
                 partition,
@@ -207,6 +210,7 @@ class Host:
                 clock.off_seconds,
                 self._callers,
                 self.servers,
+                store,
             )
 
         topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]
@@ -257,7 +261,7 @@ class Host:
         numbers: Set[int],
         standbys: Set[int],
         generation: int,
-        open_partition: Callable[[int], PartitionRun],
+        open_partition: _Open,
         on_warm: Callable[[], None],
     ) -> None:
         """Work on these partitions, unless the session is about to end.
@@ -275,9 +279,9 @@ class Host:
         assert self._standbys is not None
         if self._following is not None:
             await cancelled(self._following)
-        await self._standbys.follow(self._standbys.numbers & standbys)
+        stores = await self._standbys.handed(numbers - kept)
         for number in sorted(numbers - kept):
-            self._runs[number] = open_partition(number)
+            self._runs[number] = open_partition(number, stores.get(number))
             task = asyncio.create_task(self._runs[number].run())
             task.add_done_callback(self._ended)
             self._tasks[number] = task
@@ -328,7 +332,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
     def __init__(
         self,
         host: Host,
-        open_partition: Callable[[int], PartitionRun],
+        open_partition: _Open,
         on_warm: Callable[[], None],
         group_consumer: AIOKafkaConsumer,
         assignor: Assignor,

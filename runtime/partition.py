@@ -51,6 +51,7 @@ class PartitionRun:
         off_seconds: Callable[[], float],
         callers: Mapping[str, Caller],
         servers: Servers,
+        store: Store | None = None,
     ) -> None:
         self.processor = processor
         self.partition = partition
@@ -76,7 +77,8 @@ class PartitionRun:
         self._callers = callers
         self._servers = servers
         self._calls: Calls | None = None
-        self._store: Store | None = None
+        # Open already if this worker had it as a standby.
+        self._store = store
         self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
         self._tps = [TopicPartition(settings.topic(each.topic), partition) for each in self.inputs]
         self._committed: dict[TopicPartition, int] = {}
@@ -144,8 +146,9 @@ class PartitionRun:
         self._measured.opens()
         # The predecessor is fenced before anything of its is read.
         await self._sender.start()
-        path = self._settings.state_dir / self.processor.group_id / str(self.partition)
-        store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
+        if (store := self._store) is None:
+            path = self._settings.state_dir / self.processor.group_id / str(self.partition)
+            store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
         changelog = TopicPartition(self._settings.topic(self.processor.changelog), self.partition)
         await restore(store, changelog, self._settings, self._cluster)
         if self.processor.calls:

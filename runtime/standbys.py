@@ -50,6 +50,7 @@ class Standbys:
         self._on_end = on_end
         self._stores: dict[int, Store] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def numbers(self) -> set[int]:
@@ -60,9 +61,7 @@ class Standbys:
         """Keep the rows of these, and close those of others."""
         if numbers == self._stores.keys() and (not numbers or self._is_following):
             return
-        if self._task is not None:
-            await cancelled(self._task)
-            self._task = None
+        await self._halt()
         for number in self._stores.keys() - numbers:
             self._stores.pop(number).close()
         for number in sorted(numbers - self._stores.keys()):
@@ -76,6 +75,18 @@ class Standbys:
             self._task = asyncio.create_task(self._run())
             self._task.add_done_callback(self._on_end)
 
+    async def handed(self, numbers: Set[int]) -> dict[int, Store]:
+        """The rows, still open, of those that this worker will run; the others stand still."""
+        if numbers & self._stores.keys():
+            await self._halt()
+        self.warm -= numbers
+        return {number: self._stores.pop(number) for number in numbers & self._stores.keys()}
+
+    async def _halt(self) -> None:
+        if self._task is not None:
+            await cancelled(self._task)
+            self._task = None
+
     @property
     def are_warm(self) -> bool:
         """Whether all have caught up, but for those that can't be read."""
@@ -88,6 +99,7 @@ class Standbys:
     async def stop(self) -> None:
         """Close all."""
         await self.follow(set())
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
@@ -121,7 +133,10 @@ class Standbys:
                 # getmany() may return without yielding, so yield here.
                 await asyncio.sleep(0)
         finally:
-            await reader.stop()
+            # The next worker of a partition does not wait until the connection is closed.
+            closing = asyncio.create_task(reader.stop())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def _take(
         self, reader: AIOKafkaConsumer, tp: TopicPartition, store: Store, records: Sequence[Any]
