@@ -38,6 +38,8 @@ WORKERS = 2
 GROUPS_OF_PARTITION = 5
 #: How long the load goes on around each restart.
 STEADY_SECONDS = 5.0
+#: How long the last orders may take.
+LAST_SECONDS_MAX = 60.0
 #: Orders are sent in bursts so far apart.
 TICK_SECONDS = 0.02
 
@@ -50,6 +52,10 @@ class Watch:
     sent: dict[int, float] = field(default_factory=dict)
     seen: dict[int, float] = field(default_factory=dict)
     partition: dict[int, int] = field(default_factory=dict)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """The partition and the number of each order that was not seen."""
+        return [(self.partition[number], number) for number in self.sent.keys() - self.seen.keys()]
 
     def pauses(self, began: float, ended: float) -> list[float]:
         """The longest delay of each partition's orders that were sent between, in seconds."""
@@ -111,18 +117,21 @@ async def feed(
             await asyncio.sleep(TICK_SECONDS)
 
 
-async def see(settings: Settings, watch: Watch, fed: "asyncio.Task[None]") -> None:
-    """Note when the row of each order's member is there to read."""
+async def see(settings: Settings, watch: Watch, sees: asyncio.Event, ends: asyncio.Event) -> None:
+    """Note when the row of each order's member is there to read, from when ``sees`` is set."""
     reader = AIOKafkaConsumer(
         settings.topic(PURCHASES.name),
         bootstrap_servers=settings.kafka_bootstrap_servers,
         isolation_level="read_committed",
-        auto_offset_reset="latest",
         fetch_max_wait_ms=10,
     )
     await reader.start()
     try:
-        while not fed.done() or len(watch.seen) < len(watch.sent):
+        await reader.seek_to_end()
+        for each in reader.assignment():
+            await reader.position(each)
+        sees.set()
+        while not ends.is_set() or len(watch.seen) < len(watch.sent):
             for records in (await reader.getmany(timeout_ms=200)).values():
                 arrived = time.monotonic()
                 for record in records:
@@ -164,9 +173,10 @@ async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> l
     await prepare(settings, groups, members)
     with pair(settings, folder) as workers:
         await asyncio.to_thread(until, lambda: is_open(settings, workers) and idle(workers))
-        ends = asyncio.Event()
+        sees, ends = asyncio.Event(), asyncio.Event()
+        seeing = asyncio.create_task(see(settings, watch, sees, ends))
+        await sees.wait()
         feeding = asyncio.create_task(feed(settings, groups, watch, ends))
-        seeing = asyncio.create_task(see(settings, watch, feeding))
         steps: list[tuple[str, float, float, str]] = []
         await asyncio.sleep(STEADY_SECONDS)
         steps.append(("none", feeding_began(watch) + 2, time.monotonic(), ""))
@@ -179,7 +189,11 @@ async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> l
             await asyncio.sleep(STEADY_SECONDS)
             steps.append((str(number), began - 1, time.monotonic(), told))
         ends.set()
-        await asyncio.wait_for(asyncio.gather(feeding, seeing), 120)
+        await feeding
+        try:
+            await asyncio.wait_for(seeing, LAST_SECONDS_MAX)
+        except TimeoutError:
+            raise SystemExit(f"orders do not count: {watch.missing()}") from None
     lines = []
     for name, began, ended, told in steps:
         pauses = watch.pauses(began, ended)

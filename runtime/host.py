@@ -229,8 +229,10 @@ class Host:
             refused.cancel()
             # The group may still hand partitions to a worker that waits for its last batches.
             self._leaving = True
-            await self.close_partitions()
+            # Others take over once nothing is in hand; to close files may take long.
+            await self.rest_partitions()
             await group_consumer.stop()
+            await self._close(set(self._runs))
             if self._following is not None:
                 await cancelled(self._following)
                 self._following = None
@@ -243,7 +245,7 @@ class Host:
         """Let batches and calls in hand end; what is not open, or takes too long, is closed."""
         self._assigned = False
         opening = {number for number, run in self._runs.items() if not run.ready}
-        await self._close(opening, wait=False)
+        await self._close(opening)
         runs = list(self._runs.values())
         await asyncio.gather(*(self._rest(run, self._tasks[run.partition]) for run in runs))
 
@@ -275,11 +277,16 @@ class Host:
         self._given = numbers
         for number in kept:
             self._runs[number].resume()
-        await self._close(self._runs.keys() - kept)
         assert self._standbys is not None
         if self._following is not None:
             await cancelled(self._following)
         stores = await self._standbys.handed(numbers - kept)
+        gone = self._runs.keys() - kept
+        # Their rows are as good as a standby's that has caught up.
+        for number in gone & standbys if is_next else ():
+            if (store := self._runs[number].handed()) is not None:
+                self._standbys.adopt(number, store)
+        await self._close(gone)
         for number in sorted(numbers - kept):
             self._runs[number] = open_partition(number, stores.get(number))
             task = asyncio.create_task(self._runs[number].run())
@@ -298,12 +305,8 @@ class Host:
         # It may have caught up while the group dealt out.
         on_warm()
 
-    async def close_partitions(self) -> None:
-        """Let batches in hand end, and close; what takes too long is cancelled and fenced."""
-        self._assigned = False
-        await self._close(set(self._runs))
-
     async def _close(self, numbers: Iterable[int], *, wait: bool = True) -> None:
+        """Close them, after the batch in hand; what takes too long is cancelled, and fenced."""
         runs = [self._runs.pop(number) for number in list(numbers) if number in self._runs]
         tasks = [self._tasks.pop(run.partition) for run in runs]
         for run in runs:

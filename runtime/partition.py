@@ -110,11 +110,16 @@ class PartitionRun:
         self._resting.clear()
         self._resumed.set()
 
+    def handed(self) -> Store | None:
+        """Its rows, still open, once it rests and will not go on."""
+        store, self._store = self._store, None
+        return store
+
     async def run(self) -> None:
         """Open, and work until stopped; raises whatever goes wrong."""
         try:
             await self._open()
-            while not self._is_stopping:
+            while self.ready and not self._is_stopping:
                 while not self._halting.is_set():
                     await self._turn()
                 await self._end_calls()
@@ -150,7 +155,10 @@ class PartitionRun:
             path = self._settings.state_dir / self.processor.group_id / str(self.partition)
             store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
         changelog = TopicPartition(self._settings.topic(self.processor.changelog), self.partition)
-        await restore(store, changelog, self._settings, self._cluster)
+        await restore(store, changelog, self._settings, self._cluster, self._halting)
+        if self._halting.is_set():
+            # Another worker may have the partition next, and a long restore would hold up all.
+            return
         if self.processor.calls:
             folder = self._settings.state_dir / self.processor.group_id
             self._calls = Calls(

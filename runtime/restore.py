@@ -3,6 +3,7 @@
 A ``Follower`` does not fit: rows are kept with their offset, and may be ahead of the log.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,11 +21,16 @@ class UnreadableChangelogError(LastingError):
 
 
 async def restore(
-    store: Store, changelog: TopicPartition, settings: Settings, cluster: str
+    store: Store,
+    changelog: TopicPartition,
+    settings: Settings,
+    cluster: str,
+    halting: asyncio.Event,
 ) -> None:
     """Read the changelog to its end, from the offset of the local rows or from its beginning.
 
-    Raises ``UnreadableChangelogError``, as no record may be skipped.
+    Or until ``halting`` is set; what is read by then is kept. Raises ``UnreadableChangelogError``,
+    as no record may be skipped.
     """
     reader = consumer(settings)
     try:
@@ -32,18 +38,12 @@ async def restore(
         reader.assign([changelog])
         first = (await reader.beginning_offsets([changelog]))[changelog]
         reader.seek(changelog, max(store.meta.changelog_offset, first))
-        await _read(reader, changelog, store, cluster)
+        at_end = False
+        while not at_end and not halting.is_set():
+            fetched = await reader.getmany(changelog, timeout_ms=100, max_records=20_000)
+            at_end = await take(reader, changelog, store, fetched.get(changelog, ()), cluster)
     finally:
         await reader.stop()
-
-
-async def _read(
-    reader: AIOKafkaConsumer, changelog: TopicPartition, store: Store, cluster: str
-) -> None:
-    at_end = False
-    while not at_end:
-        fetched = await reader.getmany(changelog, timeout_ms=100, max_records=20_000)
-        at_end = await take(reader, changelog, store, fetched.get(changelog, ()), cluster)
 
 
 async def take(

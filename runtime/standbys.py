@@ -49,18 +49,16 @@ class Standbys:
         self._on_warm = on_warm
         self._on_end = on_end
         self._stores: dict[int, Store] = {}
+        self._followed: Set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    @property
-    def numbers(self) -> set[int]:
-        """Whose rows are kept."""
-        return set(self._stores)
-
     async def follow(self, numbers: Set[int]) -> None:
         """Keep the rows of these, and close those of others."""
-        if numbers == self._stores.keys() and (not numbers or self._is_following):
+        stands = numbers == self._followed == self._stores.keys()
+        if stands and (not numbers or self._is_following):
             return
+        self._followed = set(numbers)
         await self._halt()
         for number in self._stores.keys() - numbers:
             self._stores.pop(number).close()
@@ -81,6 +79,11 @@ class Standbys:
             await self._halt()
         self.warm -= numbers
         return {number: self._stores.pop(number) for number in numbers & self._stores.keys()}
+
+    def adopt(self, number: int, store: Store) -> None:
+        """Take over the rows of one that this worker has run until now; ``follow`` reads on."""
+        self._stores[number] = store
+        self.warm.add(number)
 
     async def _halt(self) -> None:
         if self._task is not None:
@@ -119,8 +122,9 @@ class Standbys:
         topic = self._settings.topic(self._processor.changelog)
         stores = {TopicPartition(topic, number): each for number, each in self._stores.items()}
         reader = consumer(self._settings)
+        starting = asyncio.create_task(reader.start())
         try:
-            await reader.start()
+            await asyncio.shield(starting)
             reader.assign(list(stores))
             firsts = await reader.beginning_offsets(list(stores))
             for tp, store in stores.items():
@@ -134,7 +138,7 @@ class Standbys:
                 await asyncio.sleep(0)
         finally:
             # The next worker of a partition does not wait until the connection is closed.
-            closing = asyncio.create_task(reader.stop())
+            closing = asyncio.create_task(_closed(reader, starting))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -152,3 +156,9 @@ class Standbys:
         if at_end and tp.partition not in self.warm:
             self.warm.add(tp.partition)
             self._on_warm()
+
+
+async def _closed(reader: AIOKafkaConsumer, starting: "asyncio.Task[None]") -> None:
+    """Disconnect; a start that is cancelled would leave its connection open."""
+    await asyncio.wait({starting})
+    await reader.stop()
