@@ -274,6 +274,8 @@ class Host:
             return
         is_next, self._generation = generation == self._generation + 1, generation
         kept = numbers & self._runs.keys() if is_next else set()
+        if numbers != self._given:
+            metrics.REBALANCES.labels(self.processor.group_id).inc()
         self._given = numbers
         for number in kept:
             self._runs[number].resume()
@@ -352,7 +354,6 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         numbers = {tp.partition for tp in assigned}
         standbys = self._assignor.share.standbys
-        metrics.REBALANCES.labels(self._host.processor.group_id).inc()
         _log.info(
             "partitions assigned",
             processor=self._host.processor.group_id,

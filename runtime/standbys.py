@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from runtime import metrics
 from runtime.clients import consumer, ends_session
 from runtime.lasting_errors import LastingError
 from runtime.processor import Processor
@@ -52,6 +53,10 @@ class Standbys:
         self._followed: Set[int] = set()
         self._task: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        shown = metrics.STANDBYS.labels(processor.group_id, "warm")
+        shown.set_function(lambda: len(self.warm))
+        shown = metrics.STANDBYS.labels(processor.group_id, "cold")
+        shown.set_function(lambda: len(self._stores.keys() - self.warm))
 
     async def follow(self, numbers: Set[int]) -> None:
         """Keep the rows of these, and close those of others."""
