@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -37,13 +37,17 @@ class Worker:
     process: subprocess.Popen[bytes]
     port: int
 
-    def ready(self) -> int:
-        """How many partitions it has open."""
+    def status(self) -> list[dict[str, Any]]:
+        """How each of its partitions stands."""
         try:
             answer = httpx.get(f"http://127.0.0.1:{self.port}/status", timeout=10)
         except httpx.HTTPError:
-            return 0
-        return sum(each["ready"] for each in answer.json()) if answer.is_success else 0
+            return []
+        return answer.json() if answer.is_success else []
+
+    def ready(self) -> int:
+        """How many partitions it has open."""
+        return sum(each["ready"] for each in self.status())
 
     def resident_mb(self) -> float:
         """Its memory now."""

@@ -15,6 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
 from runtime import batches, security
+from runtime.assignor import Assignor
 from runtime.lasting_errors import comes_from_client
 from runtime.settings import Settings
 
@@ -162,8 +163,16 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
             await self._client.close()
 
 
+#: How often a worker asks whether its group deals out anew: its partitions wait for the last.
+HEARTBEAT_MS = 500
+
+
 def consumer(
-    settings: Settings, group_id: str | None = None, *, offset_reset: str = "earliest"
+    settings: Settings,
+    group_id: str | None = None,
+    *,
+    offset_reset: str = "earliest",
+    assignor: Assignor | None = None,
 ) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed.
 
@@ -176,16 +185,29 @@ def consumer(
         isolation_level="read_committed" if settings.kafka_transactions else "read_uncommitted",
         enable_auto_commit=False,
         auto_offset_reset=offset_reset,
-        # Equal partition counts meet: the range assignor gives one worker the same numbers.
-        partition_assignment_strategy=(RangePartitionAssignor,),
+        # Equal partition counts meet: either gives one worker the same numbers of all topics.
+        partition_assignment_strategy=(assignor or RangePartitionAssignor,),
+        # An id of its own keeps a worker's partitions for it while it starts again.
+        group_instance_id=settings.kafka_group_instance_id if group_id else None,
         session_timeout_ms=settings.kafka_session_timeout_ms,
-        heartbeat_interval_ms=max(settings.kafka_session_timeout_ms // 5, 500),
+        heartbeat_interval_ms=HEARTBEAT_MS,
         max_poll_interval_ms=600_000,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         idle_fetch_wait_ms=idle_wait_ms(settings),
         max_partition_fetch_bytes=2 * 1024 * 1024,
         metadata_max_age_ms=60_000,
     )
+
+
+def generation_of(member: AIOKafkaConsumer) -> int:
+    """How often the member's group has dealt out its partitions."""
+    generation: int = member._coordinator.generation
+    return generation
+
+
+def rejoin(member: AIOKafkaConsumer) -> None:
+    """Let the member's group deal out its partitions anew."""
+    member._coordinator.request_rejoin()
 
 
 def idle_wait_ms(settings: Settings) -> int:

@@ -33,6 +33,12 @@ class Input:
     stands_since_ms: int | None = None
     buffer: deque[InputRecord] = field(default_factory=deque)
 
+    def start_at(self, offset: int) -> None:
+        """Nothing is fetched, and the next record is the one at this offset."""
+        self.buffer.clear()
+        self.next_offset = self.read_to = offset
+        self.ends_at = self.stands_since_ms = None
+
     def answered(self, read_to: int, ends_at: int | None, answered_ms: int, quiet_ms: int) -> None:
         """A fetch was answered; a silence longer than ``quiet_ms`` counts as a reconnection."""
         if answered_ms - self.answered_ms > quiet_ms:

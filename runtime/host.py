@@ -8,23 +8,34 @@ lasting error (see ``lasting_errors``).
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from runtime import metrics
 from runtime.admin import origin
+from runtime.assignor import Assignor
 from runtime.broker_clock import BrokerClock
 from runtime.broker_watch import BrokerWatch
 from runtime.caller import Caller
-from runtime.clients import TransportError, consumer, ends_session, is_being_cancelled
+from runtime.clients import (
+    TransportError,
+    consumer,
+    ends_session,
+    generation_of,
+    is_being_cancelled,
+    rejoin,
+)
 from runtime.lasting_errors import Judge
 from runtime.partition import PartitionRun
 from runtime.processor import Processor
 from runtime.servers import Servers
 from runtime.settings import Settings
+from runtime.shares import Held
+from runtime.standbys import Standbys
+from runtime.store import Store
 from runtime.whole_topics import WholeRead, cancelled
 from schemas.ops import PARKED_KEYS
 from schemas.parts import Message
@@ -35,6 +46,8 @@ REJOIN_SECONDS_MAX = 15.0
 CALM_SECONDS = 20.0
 STOP_SECONDS = 20.0
 _log = structlog.get_logger()
+#: Opens a partition, with its rows if they are at hand.
+_Open = Callable[[int, Store | None], PartitionRun]
 
 
 class Host:
@@ -60,13 +73,33 @@ class Host:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
+        # What the group gave last, open or not.
+        self._given: Set[int] = set()
+        self._standbys: Standbys | None = None
+        # Follows the standbys once partitions are open.
+        self._following: asyncio.Task[None] | None = None
+        # Which deal of the group this worker knows.
+        self._generation = -1
         self._assigned = False
         self._leaving = False
 
     @property
     def ready(self) -> bool:
-        """Whether the worker is in its group and every partition it was given is restored."""
-        return self._assigned and all(run.ready for run in self._runs.values())
+        """Whether the worker is in its group and has the rows of all that it was given.
+
+        That includes the standbys: until they are there, another worker should not leave.
+        """
+        return (
+            self._assigned
+            and all(run.ready for run in self._runs.values())
+            and (self._following is None or self._following.done())
+            and (self._standbys is None or self._standbys.are_warm)
+        )
+
+    def held(self) -> Held:
+        """What it tells its group when it joins."""
+        warm = self._standbys.warm if self._standbys is not None else set()
+        return Held(frozenset(self._given), frozenset(warm))
 
     def status(self) -> list[dict[str, object]]:
         """How each partition stands."""
@@ -149,11 +182,22 @@ class Host:
         group_id = self._settings.topic_prefix + self.processor.group_id
         self._failed = asyncio.get_running_loop().create_future()
         self._leaving = False
+        self._generation = -1
+        self._given = set()
         cluster = await origin(self._settings)
-        group_consumer = consumer(self._settings, group_id)
+        assignor = Assignor(self.held, self._settings.standby_replicas)
+        group_consumer = consumer(self._settings, group_id, assignor=assignor)
+
+        def on_warm() -> None:
+            assert self._standbys is not None
+            awaited = assignor.share.awaited
+            if awaited and awaited <= self._standbys.warm:
+                rejoin(group_consumer)
+
+        self._standbys = Standbys(self.processor, self._settings, cluster, on_warm, self._ended)
         await group_consumer.start()
 
-        def open_partition(partition: int) -> PartitionRun:
+        def open_partition(partition: int, store: Store | None) -> PartitionRun:
             return PartitionRun(
                 self.processor,
                 partition,
@@ -166,10 +210,12 @@ class Host:
                 clock.off_seconds,
                 self._callers,
                 self.servers,
+                store,
             )
 
         topics = [self._settings.topic(topic.name) for topic in self.processor.inputs]
-        group_consumer.subscribe(topics, listener=_Rebalance(self, open_partition))
+        listener = _Rebalance(self, open_partition, on_warm, group_consumer, assignor)
+        group_consumer.subscribe(topics, listener=listener)
         stopped = asyncio.create_task(self._stopping.wait())
         refused = asyncio.create_task(group_consumer.until_refused())
         try:
@@ -183,36 +229,95 @@ class Host:
             refused.cancel()
             # The group may still hand partitions to a worker that waits for its last batches.
             self._leaving = True
-            await self.close_partitions()
-            self._assigned = False
+            # Others take over once nothing is in hand; to close files may take long.
+            await self.rest_partitions()
             await group_consumer.stop()
+            await self._close(set(self._runs))
+            if self._following is not None:
+                await cancelled(self._following)
+                self._following = None
+            await self._standbys.stop()
+            self._standbys = None
 
     # --- what the rebalance listener does --------------------------------------------------------
 
-    def open_partitions(
-        self, numbers: Sequence[int], open_partition: Callable[[int], PartitionRun]
+    async def rest_partitions(self) -> None:
+        """Let batches and calls in hand end; what is not open, or takes too long, is closed."""
+        self._assigned = False
+        opening = {number for number, run in self._runs.items() if not run.ready}
+        await self._close(opening)
+        runs = list(self._runs.values())
+        await asyncio.gather(*(self._rest(run, self._tasks[run.partition]) for run in runs))
+
+    async def _rest(self, run: PartitionRun, task: asyncio.Task[None]) -> None:
+        resting = asyncio.create_task(run.rest())
+        await asyncio.wait(
+            {task, resting}, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not resting.done():
+            resting.cancel()
+            await self._close({run.partition}, wait=False)
+
+    async def take_partitions(
+        self,
+        numbers: Set[int],
+        standbys: Set[int],
+        generation: int,
+        open_partition: _Open,
+        on_warm: Callable[[], None],
     ) -> None:
-        """Start working on newly assigned partitions, unless the session is about to end."""
+        """Work on these partitions, unless the session is about to end.
+
+        One that it had before goes on, if the group has dealt once since: nobody else had it.
+        """
         if self._leaving:
             return
-        self._runs = {number: open_partition(number) for number in numbers}
-        for partition, run in self._runs.items():
-            task = asyncio.create_task(run.run())
+        is_next, self._generation = generation == self._generation + 1, generation
+        kept = numbers & self._runs.keys() if is_next else set()
+        if numbers != self._given:
+            metrics.REBALANCES.labels(self.processor.group_id).inc()
+        self._given = numbers
+        for number in kept:
+            self._runs[number].resume()
+        assert self._standbys is not None
+        if self._following is not None:
+            await cancelled(self._following)
+        stores = await self._standbys.handed(numbers - kept)
+        gone = self._runs.keys() - kept
+        # Their rows are as good as a standby's that has caught up.
+        for number in gone & standbys if is_next else ():
+            if (store := self._runs[number].handed()) is not None:
+                self._standbys.adopt(number, store)
+        await self._close(gone)
+        for number in sorted(numbers - kept):
+            self._runs[number] = open_partition(number, stores.get(number))
+            task = asyncio.create_task(self._runs[number].run())
             task.add_done_callback(self._ended)
-            self._tasks[partition] = task
+            self._tasks[number] = task
+        self._following = asyncio.create_task(self._follow(standbys, on_warm))
+        self._following.add_done_callback(self._ended)
         self._assigned = True
 
-    async def close_partitions(self) -> None:
-        """Let batches in hand end, and close; what takes too long is cancelled and fenced."""
-        self._assigned = False
-        runs, self._runs = self._runs, {}
-        tasks, self._tasks = self._tasks, {}
-        for run in runs.values():
+    async def _follow(self, standbys: Set[int], on_warm: Callable[[], None]) -> None:
+        """Follow the standbys, after the partitions are open: these wait for nothing."""
+        assert self._standbys is not None
+        for run in list(self._runs.values()):
+            await run.opened.wait()
+        await self._standbys.follow(standbys)
+        # It may have caught up while the group dealt out.
+        on_warm()
+
+    async def _close(self, numbers: Iterable[int], *, wait: bool = True) -> None:
+        """Close them, after the batch in hand; what takes too long is cancelled, and fenced."""
+        runs = [self._runs.pop(number) for number in list(numbers) if number in self._runs]
+        tasks = [self._tasks.pop(run.partition) for run in runs]
+        for run in runs:
             run.stop()
-        if tasks:
-            _, late = await asyncio.wait(tasks.values(), timeout=STOP_SECONDS)
-            for task in late:
-                await cancelled(task)
+        late: Iterable[asyncio.Task[None]] = tasks
+        if tasks and wait:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for task in late:
+            await cancelled(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error: BaseException | None
@@ -229,17 +334,32 @@ class Host:
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    def __init__(self, host: Host, open_partition: Callable[[int], PartitionRun]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        open_partition: _Open,
+        on_warm: Callable[[], None],
+        group_consumer: AIOKafkaConsumer,
+        assignor: Assignor,
+    ) -> None:
         self._host = host
         self._open = open_partition
+        self._on_warm = on_warm
+        self._consumer = group_consumer
+        self._assignor = assignor
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        await self._host.close_partitions()
+        await self._host.rest_partitions()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        numbers = sorted({tp.partition for tp in assigned})
-        metrics.REBALANCES.labels(self._host.processor.group_id).inc()
+        numbers = {tp.partition for tp in assigned}
+        standbys = self._assignor.share.standbys
         _log.info(
-            "partitions assigned", processor=self._host.processor.group_id, partitions=numbers
+            "partitions assigned",
+            processor=self._host.processor.group_id,
+            partitions=sorted(numbers),
+            standbys=sorted(standbys),
         )
-        self._host.open_partitions(numbers, self._open)
+        await self._host.take_partitions(
+            numbers, standbys, generation_of(self._consumer), self._open, self._on_warm
+        )

@@ -89,8 +89,14 @@ CLOCK_OFF = Gauge(
 )
 REBALANCES = Counter(
     "jointbuy_rebalances_total",
-    "Times that this worker was given partitions, or none, by its group.",
+    "Times that the group gave this worker other partitions than before.",
     ["processor"],
+)
+STANDBYS = Gauge(
+    "jointbuy_standby_partitions",
+    "Partitions of other workers whose rows this worker keeps: `warm` once they have been at the"
+    " changelog's end.",
+    ["processor", "state"],
 )
 LOOP_DELAY = Histogram(
     "jointbuy_loop_delay_seconds",

@@ -52,10 +52,13 @@ class PartitionRun:
         off_seconds: Callable[[], float],
         callers: Mapping[str, Caller],
         servers: Servers,
+        store: Store | None = None,
     ) -> None:
         self.processor = processor
         self.partition = partition
         self.ready = False
+        #: Set once it is ready, or has ended before.
+        self.opened = asyncio.Event()
         self.clock = Clock(settings.clock, int(settings.clock_grace_seconds * 1000))
         self.inputs = [Input(topic.name) for topic in processor.inputs]
         self._settings = settings
@@ -65,13 +68,18 @@ class PartitionRun:
         self._parked = parked
         self._clock_is_right = clock_is_right
         self._off_seconds = off_seconds
-        self._stopping = asyncio.Event()
+        # Set while it should stop or rest: ends a fetch, and a fold after its slice.
+        self._halting = asyncio.Event()
+        self._is_stopping = False
+        self._resting = asyncio.Event()
+        self._resumed = asyncio.Event()
         outputs = [topic.name for topic in processor.outputs]
         self._sender = PartitionSender(settings, processor.group_id, partition, outputs)
         self._callers = callers
         self._servers = servers
         self._calls: Calls | None = None
-        self._store: Store | None = None
+        # Open already if this worker had it as a standby.
+        self._store = store
         self._log = structlog.get_logger().bind(processor=processor.group_id, partition=partition)
         self._tps = [TopicPartition(settings.topic(each.topic), partition) for each in self.inputs]
         self._committed: dict[TopicPartition, int] = {}
@@ -84,19 +92,45 @@ class PartitionRun:
 
     def stop(self) -> None:
         """Let the current batch end, then stop."""
-        self._stopping.set()
+        self._is_stopping = True
+        self._halting.set()
+        self._resumed.set()
+
+    async def rest(self) -> None:
+        """Let the batch and the calls in hand end, and wait with all open: a rebalance begins."""
+        self._halting.set()
+        await self._resting.wait()
+
+    def resume(self) -> None:
+        """Go on after a rest; nobody else has run the partition meanwhile."""
+        for tp, each in zip(self._tps, self.inputs, strict=True):
+            # The client has forgotten how far it had fetched.
+            self._consumer.seek(tp, each.next_offset)
+            each.start_at(each.next_offset)
+        self._halting.clear()
+        self._resting.clear()
+        self._resumed.set()
+
+    def handed(self) -> Store | None:
+        """Its rows, still open, once it rests and will not go on."""
+        store, self._store = self._store, None
+        return store
 
     async def run(self) -> None:
         """Open, and work until stopped; raises whatever goes wrong."""
         try:
             await self._open()
-            while not self._stopping.is_set():
-                await self._turn()
-            if self._calls is not None:
-                await self._calls.drain(self._fold)
-                await self._commit()
+            while self.ready and not self._is_stopping:
+                while not self._halting.is_set():
+                    await self._turn()
+                await self._end_calls()
+                if not self._is_stopping:
+                    self._resumed.clear()
+                    self._resting.set()
+                    await self._resumed.wait()
         finally:
             self.ready = False
+            self.opened.set()
             self._measured.hide()
             TELLER.tell(time.monotonic(), is_last=True)
             if self._calls is not None:
@@ -107,15 +141,25 @@ class PartitionRun:
             if self._store is not None:
                 self._store.close()
 
+    async def _end_calls(self) -> None:
+        """Wait for calls in hand, as another worker may have the partition next."""
+        if self._calls is not None:
+            await self._calls.drain(self._fold)
+            await self._commit()
+
     async def _open(self) -> None:
         started = time.monotonic()
         self._measured.opens()
         # The predecessor is fenced before anything of its is read.
         await self._sender.start()
-        path = self._settings.state_dir / self.processor.group_id / str(self.partition)
-        store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
+        if (store := self._store) is None:
+            path = self._settings.state_dir / self.processor.group_id / str(self.partition)
+            store = self._store = Store(path, self._cluster, self._settings.state_kept_seconds)
         changelog = TopicPartition(self._settings.topic(self.processor.changelog), self.partition)
-        await restore(store, changelog, self._settings, self._cluster)
+        await restore(store, changelog, self._settings, self._cluster, self._halting)
+        if self._halting.is_set():
+            # Another worker may have the partition next, and a long restore would hold up all.
+            return
         if self.processor.calls:
             folder = self._settings.state_dir / self.processor.group_id
             self._calls = Calls(
@@ -132,12 +176,13 @@ class PartitionRun:
             if start is not None:
                 self._consumer.seek(tp, start)
             self._committed[tp] = start or 0
-            each.next_offset = each.read_to = start or 0
+            each.start_at(start or 0)
         self.clock.now_ms = meta.now
         self._fold = self._new_fold(store)
         WORK.set(self._fold.work)
         self._measured.dead.show(meta.dead)
         self.ready = True
+        self.opened.set()
         seconds = time.monotonic() - started
         self._measured.opened(seconds, self._behind_seconds, self._deadline_late_seconds)
         self._log.info("partition open", seconds=round(seconds, 3))
@@ -206,7 +251,7 @@ class PartitionRun:
         if wanted:
             limit = self._settings.batch_records_max
             # A rebalance waits until this run stops, and an answered call must not wait.
-            ends = [self._stopping, self._calls.answered] if self._calls else [self._stopping]
+            ends = [self._halting, self._calls.answered] if self._calls else [self._halting]
             fetched = await fetch_until(
                 self._consumer.getmany(*wanted, timeout_ms=wait_ms, max_records=limit), ends
             )
@@ -229,7 +274,7 @@ class PartitionRun:
         count = size = fired = 0
         before = fold.fired
         started = time.perf_counter()
-        while not self._stopping.is_set():
+        while not self._halting.is_set():
             more, records, bytes_read = self._slice(self._room(count, size))
             self._fold.work.key = ""
             count, size, fired = count + records, size + bytes_read, fold.fired - before

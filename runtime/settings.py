@@ -197,6 +197,18 @@ class Settings(WithSecrets):
     kafka_session_timeout_ms: int = Field(
         10_000, description="Time until another worker takes a dead worker's partitions."
     )
+    kafka_group_instance_id: str | None = Field(
+        None,
+        description="A name that no other worker has, such as its pod's. Its partitions then wait"
+        " for it while it starts again, for at most KAFKA_SESSION_TIMEOUT_MS, and no other worker"
+        " takes them. When that is better: docs/reliability.md.",
+    )
+    standby_replicas: int = Field(
+        1,
+        ge=0,
+        description="How many other workers keep a partition's rows at hand, so that it need not be"
+        " restored when it moves.",
+    )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="What the brokers' listener speaks: docs/security.md."
     )

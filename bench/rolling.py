@@ -1,0 +1,247 @@
+"""How long each partition pauses while two workers are restarted one after the other, under load.
+
+Orders come at a steady rate to all partitions of ``order_service``. The pause of a partition is the
+longest time from an order's produce call to its committed row: an order that comes just as its
+partition stops waits all of it. Each worker gets SIGTERM, and is started again when it has ended.
+"""
+
+import asyncio
+import logging
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from aiokafka import AIOKafkaConsumer
+
+from bench.orders import CHUNK, group, order
+from bench.partitions import Worker, is_open, start, until
+from bench.workers import settings_on, usage
+from domain.ids import derive
+from runtime.admin import create_topics
+from runtime.clients import producer
+from runtime.records import Partitioner, as_record, milliseconds
+from runtime.settings import Settings
+from runtime.transport import send
+from schemas.groups import GROUP_PURCHASES
+from schemas.orders import ORDERS, PURCHASES
+from stack import brokers
+
+WORKERS = 2
+GROUPS_OF_PARTITION = 5
+#: How long the load goes on around each restart.
+STEADY_SECONDS = 5.0
+#: How long the last orders may take.
+LAST_SECONDS_MAX = 60.0
+#: Orders are sent in bursts so far apart.
+TICK_SECONDS = 0.02
+
+
+@dataclass
+class Watch:
+    """When each order of the load was sent and seen, by its number, and in which partition."""
+
+    rate: int
+    sent: dict[int, float] = field(default_factory=dict)
+    seen: dict[int, float] = field(default_factory=dict)
+    partition: dict[int, int] = field(default_factory=dict)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """The partition and the number of each order that was not seen."""
+        return [(self.partition[number], number) for number in self.sent.keys() - self.seen.keys()]
+
+    def pauses(self, began: float, ended: float) -> list[float]:
+        """The longest delay of each partition's orders that were sent between, in seconds."""
+        longest: dict[int, float] = defaultdict(float)
+        for number, at in self.sent.items():
+            if began <= at <= ended:
+                taken = self.seen[number] - at
+                place = self.partition[number]
+                longest[place] = max(longest[place], taken)
+        return sorted(longest.values())
+
+
+def groups_of(settings: Settings) -> list[str]:
+    """Ids of groups, the same number in each partition, by turns."""
+    place, found = Partitioner(settings.partitions), defaultdict[int, list[str]](list)
+    number = 0
+    while sum(map(len, found.values())) < GROUPS_OF_PARTITION * settings.partitions:
+        candidate = derive(f"rolling-{number}")
+        if len(found[place(candidate)]) < GROUPS_OF_PARTITION:
+            found[place(candidate)].append(candidate)
+        number += 1
+    return [each for turn in zip(*(found[n] for n in sorted(found)), strict=True) for each in turn]
+
+
+async def prepare(settings: Settings, groups: Sequence[str], members: int) -> None:
+    """Open the groups, and give each partition members enough."""
+    place, now = Partitioner(settings.partitions), datetime.now(UTC)
+    topics = settings.topic(GROUP_PURCHASES.name), settings.topic(ORDERS.name)
+    at = milliseconds(now)
+    async with producer(settings) as sender:
+        await send(sender, [as_record(group(each, now), topics[0], place, at) for each in groups])
+        for first in range(0, members, CHUNK):
+            # Below zero, so that they are no orders of the load.
+            placed = (
+                order(-number - 1, groups[number % len(groups)], -number - 1, now)
+                for number in range(first, min(first + CHUNK, members))
+            )
+            await send(sender, [as_record(each, topics[1], place, at) for each in placed])
+
+
+async def feed(
+    settings: Settings, groups: Sequence[str], watch: Watch, ends: asyncio.Event
+) -> None:
+    """Send orders at the rate until the end."""
+    place, topic, number = Partitioner(settings.partitions), settings.topic(ORDERS.name), 0
+    async with producer(settings) as sender:
+        began = time.monotonic()
+        while not ends.is_set():
+            now = datetime.now(UTC)
+            records = []
+            while number < (time.monotonic() - began) * watch.rate:
+                placed = order(number, groups[number % len(groups)], number, now)
+                watch.sent[number] = time.monotonic()
+                watch.partition[number] = place(placed.group_id)
+                records.append(as_record(placed, topic, place, milliseconds(now)))
+                number += 1
+            if records:
+                await send(sender, records)
+            await asyncio.sleep(TICK_SECONDS)
+
+
+async def see(settings: Settings, watch: Watch, sees: asyncio.Event, ends: asyncio.Event) -> None:
+    """Note when the row of each order's member is there to read, from when ``sees`` is set."""
+    reader = AIOKafkaConsumer(
+        settings.topic(PURCHASES.name),
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=10,
+    )
+    await reader.start()
+    try:
+        await reader.seek_to_end()
+        for each in reader.assignment():
+            await reader.position(each)
+        sees.set()
+        while not ends.is_set() or len(watch.seen) < len(watch.sent):
+            for records in (await reader.getmany(timeout_ms=200)).values():
+                arrived = time.monotonic()
+                for record in records:
+                    _, _, member = record.key.decode().partition("/member/m-")
+                    if member and int(member) >= 0:
+                        watch.seen.setdefault(int(member), arrived)
+    finally:
+        await reader.stop()
+
+
+@contextmanager
+def pair(settings: Settings, folder: Path) -> Iterator[list[Worker]]:
+    """Two workers; what is left of them is ended."""
+    workers = [start(settings, number, folder) for number in range(WORKERS)]
+    try:
+        yield workers
+    finally:
+        for each in workers:
+            each.process.terminate()
+        for each in workers:
+            each.process.wait(60)
+
+
+def restart(settings: Settings, workers: list[Worker], number: int, folder: Path) -> str:
+    """End one in order, start it again, and wait until all partitions are open on both."""
+    began = time.monotonic()
+    workers[number].process.terminate()
+    workers[number].process.wait(60)
+    ended = time.monotonic()
+    workers[number] = start(settings, number, folder)
+    back = until(lambda: is_open(settings, workers))
+    return f"ended after {ended - began:.1f} s, back after {back - ended:.1f} s"
+
+
+async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> list[str]:
+    """Restart both under load; the lines of the table."""
+    groups, watch = groups_of(settings), Watch(rate)
+    await create_topics(settings)
+    await prepare(settings, groups, members)
+    with pair(settings, folder) as workers:
+        await asyncio.to_thread(until, lambda: is_open(settings, workers) and idle(workers))
+        sees, ends = asyncio.Event(), asyncio.Event()
+        seeing = asyncio.create_task(see(settings, watch, sees, ends))
+        await sees.wait()
+        feeding = asyncio.create_task(feed(settings, groups, watch, ends))
+        steps: list[tuple[str, float, float, str]] = []
+        await asyncio.sleep(STEADY_SECONDS)
+        steps.append(("none", feeding_began(watch) + 2, time.monotonic(), ""))
+        before = sum(usage(each.process.pid)[0] for each in workers)
+        await asyncio.sleep(STEADY_SECONDS)
+        used = sum(usage(each.process.pid)[0] for each in workers) - before
+        for number in range(WORKERS):
+            began = time.monotonic()
+            told = await asyncio.to_thread(restart, settings, workers, number, folder)
+            await asyncio.sleep(STEADY_SECONDS)
+            steps.append((str(number), began - 1, time.monotonic(), told))
+        ends.set()
+        await feeding
+        try:
+            await asyncio.wait_for(seeing, LAST_SECONDS_MAX)
+        except TimeoutError:
+            raise SystemExit(f"orders do not count: {watch.missing()}") from None
+    lines = []
+    for name, began, ended, told in steps:
+        pauses = watch.pauses(began, ended)
+        lines.append(
+            f"| {settings.partitions} | {members:,} | {name} | {statistics.median(pauses):.2f} s |"
+            f" {pauses[-1]:.2f} s | {told} |"
+        )
+    return [*lines, f"CPU of both in steady load: {100 * used / STEADY_SECONDS:.0f} %"]
+
+
+def feeding_began(watch: Watch) -> float:
+    """When the first order was sent."""
+    return watch.sent[0]
+
+
+def idle(workers: Sequence[Worker]) -> bool:
+    """Whether all that was sent before is handled."""
+    return all(each["idle"] for worker in workers for each in worker.status())
+
+
+HEAD = (
+    "| partitions | members before | restarted | pause, median | pause, longest | worker |\n"
+    "|---|---|---|---|---|---|"
+)
+
+
+def main(
+    partitions: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
+    members: Annotated[int, typer.Option(help="Whose rows are there before, in all.")] = 0,
+    rate: Annotated[int, typer.Option(help="Orders a second.")] = 200,
+    keep: Annotated[Path | None, typer.Option(help="Folder for workers' logs.")] = None,
+) -> None:
+    """Print the table."""
+    # New topics have no leader yet for a moment, which the client logs for each try.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory(prefix="jointbuy-bench-") as name:
+        folder = Path(name)
+        broker = brokers.start("kafka", home=folder, fresh=True)
+        try:
+            for count in partitions or [4, 16]:
+                settings = settings_on(broker, keep or folder, f"r{count}-", "wall")
+                settings = settings.model_copy(update={"partitions": count})
+                for line in asyncio.run(rolled(settings, members, rate, keep or folder)):
+                    print(line, flush=True)
+        finally:
+            broker.stop()
+
+
+if __name__ == "__main__":
+    typer.run(main)
