@@ -10,7 +10,7 @@ SITE_STAMP := $(SITE_VENV)/.installed
 # Bytecode is kept whatever the environment says: tests start hundreds of processes of this code.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo story test check lint rules-to-o rules-from-p-and-around format schemas texts docs site golden letters-pictures page-pictures lock bench long simulator letters payments chaos recorded api-fuzz attack sbom audit clean
+.PHONY: help setup demo story test check lint rules-to-o rules-from-p-and-around format schemas texts docs site golden letters-pictures page-pictures lock bench long simulator letters payments upgrade chaos recorded api-fuzz attack sbom audit clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -157,6 +157,9 @@ MOST ?= 10000
 FUZZ_MINUTES ?= 5
 SEED ?= 1
 MINUTES ?= 10
+
+upgrade: $(STAMP) ## An upgrade from an earlier version under load: FROM=v0.1.0
+	@$(BIN)/python -m tests.upgrade $(FROM)
 
 chaos: $(STAMP) ## Random faults, with a new seed each round: SEED=1 MINUTES=10
 	@ends=$$((SECONDS + 60 * $(MINUTES))); seed=$(SEED); \

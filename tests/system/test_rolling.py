@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from schemas.orders import OrderPaid
 from schemas.topic import PARTITIONS
 from stack.brokers import RunningBroker
 from tests.system.purchases import group_until, groups_in, order_at
@@ -19,13 +20,14 @@ pytestmark = pytest.mark.system
 GROUPS = [groups_in(partition, 1)[0] for partition in range(PARTITIONS)]
 CHANGELOG = "order_service-purchases-changelog"
 ASSIGNED = "partitions assigned"
-TICK_SECONDS = 0.05
 #: A quiet machine takes a second (``python -m bench.rolling``), a busy one several.
 PAUSE_SECONDS_MAX = 12.0
 
 
 class Load:
     """An order of a new member to each group, again and again, each sent twice."""
+
+    tick_seconds = 0.05
 
     def __init__(self, stack: Stack) -> None:
         self.rounds = 0
@@ -36,16 +38,17 @@ class Load:
     def run(self) -> None:
         """Until it is ended."""
         try:
-            while not self._ends.wait(TICK_SECONDS):
+            while not self._ends.wait(self.tick_seconds):
                 now, number = datetime.now(UTC), self.rounds
-                orders = [
-                    order_at(group, number, now).model_copy(update={"member_id": f"m-{number}"})
-                    for group in GROUPS
-                ]
+                orders = [self.order(group, number, now) for group in GROUPS]
                 self._stack.feed("orders", *((each, None) for each in orders * 2))
                 self.rounds += 1
         except BaseException as error:
             self._error = error
+
+    def order(self, group_id: str, number: int, now: datetime) -> OrderPaid:
+        """The group's n-th order, of its n-th member."""
+        return order_at(group_id, number, now).model_copy(update={"member_id": f"m-{number}"})
 
     def end(self) -> None:
         """Send no more. Raises what ended it before."""
@@ -55,9 +58,9 @@ class Load:
 
 
 @contextmanager
-def load_on(stack: Stack) -> Iterator[Load]:
+def load_on(stack: Stack, kind: type[Load] = Load) -> Iterator[Load]:
     """Orders that come until the block ends."""
-    load = Load(stack)
+    load = kind(stack)
     thread = threading.Thread(target=load.run)
     thread.start()
     try:
