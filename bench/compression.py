@@ -7,9 +7,11 @@ broker, in both directions; bytes on disk are the logs of all topics of that run
 """
 
 import asyncio
+import logging
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -236,6 +238,7 @@ def main(
     backlog: Annotated[int, typer.Option(help="Orders at full speed.")] = 20_000,
 ) -> None:
     """Print the table."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     found: dict[tuple[str, str], list[Figures]] = {}
     with tempfile.TemporaryDirectory(prefix="jointbuy-bench-") as name:
         home = Path(name)
@@ -248,10 +251,15 @@ def main(
                     asyncio.run(create_topics(settings))
                     with running(settings, broker, home, home) as both:
                         steady, full = asyncio.run(run(both, rate, seconds, backlog))
-                    found.setdefault(("steady", codec), []).append(steady)
-                    found.setdefault(("full speed", codec), []).append(full)
+                    for phase, orders, each in (
+                        ("steady", rate * seconds, steady),
+                        ("full speed", backlog, full),
+                    ):
+                        found.setdefault((phase, codec), []).append(each)
+                        print(line(codec, phase, orders, each), file=sys.stderr, flush=True)
         finally:
             broker.stop()
+    # The runs are on standard error.
     print(HEAD)
     for phase, orders in (("steady", rate * seconds), ("full speed", backlog)):
         for codec in CODECS:

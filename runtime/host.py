@@ -227,15 +227,19 @@ class Host:
         finally:
             stopped.cancel()
             refused.cancel()
-            # The group may still hand partitions to a worker that waits for its last batches.
-            self._leaving = True
-            # Others take over once nothing is in hand; to close files may take long.
-            await self.rest_partitions()
-            await group_consumer.stop()
-            await self._close(set(self._runs))
-            if self._following is not None:
-                await cancelled(self._following)
-                self._following = None
+            await self._leave(group_consumer)
+
+    async def _leave(self, group_consumer: AIOKafkaConsumer) -> None:
+        """Let others take over once nothing is in hand; then close files, which may take long."""
+        # The group may still hand partitions to a worker that waits for its last batches.
+        self._leaving = True
+        await self.rest_partitions()
+        await group_consumer.stop()
+        await self._close(set(self._runs))
+        if self._following is not None:
+            await cancelled(self._following)
+            self._following = None
+        if self._standbys is not None:
             await self._standbys.stop()
             self._standbys = None
 

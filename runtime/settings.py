@@ -247,7 +247,9 @@ class Settings(WithSecrets):
         "https", description="none: a broker's certificate may be for any host name."
     )
     compression: Literal["none", "lz4", "zstd"] = Field(
-        "none", description="How records are compressed that a process writes."
+        "zstd",
+        description="How records are compressed that a process writes. Everyone who reads them must"
+        " know it: docs/performance.md.",
     )
     topic_prefix: str = Field("", description="Prefixes topics, groups and transactional ids.")
     partitions: int = Field(

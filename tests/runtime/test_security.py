@@ -228,7 +228,7 @@ MEANT: list[tuple[str, dict[str, str], dict[str, Any]]] = [
         OAUTH | {"KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": "http://127.0.0.1:8000/token"},
         {"kafka_sasl_oauthbearer_token_endpoint_url": "http://127.0.0.1:8000/token"},
     ),
-    ("nothing", {}, {"kafka_security_protocol": "PLAINTEXT", "compression": "none"}),
+    ("nothing", {}, {"kafka_security_protocol": "PLAINTEXT", "compression": "zstd"}),
 ]
 
 

@@ -188,6 +188,7 @@ class Stack:
                 "clock": self.clock,
                 "partitions": self.partitions,
                 "state_dir": state,
+                **{key.lower(): self.env[key] for key in ("COMPRESSION",) if key in self.env},
             }
         )
 
