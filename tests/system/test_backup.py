@@ -1,0 +1,329 @@
+"""A stopped deployment is written away and brought back: its story goes on, and nothing repeats."""
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+
+from runtime.clients import admin, consumer
+from runtime.ports import free_port
+from runtime.records import OutputRecord, milliseconds
+from schemas.catalogue import CATALOGUE
+from schemas.groups import GroupPurchaseRequested
+from schemas.orders import OrderPlaced
+from schemas.parts import Contact, FavorTerms, ListedMember, PaymentTerms, Product, Tier
+from schemas.payments import PaymentReported
+from schemas.people import Person
+from stack.brokers import RunningBroker
+from terminal.topics import connected
+from tests.system.mail import Mailpit
+from tests.system.s3_server import S3Server
+from tests.system.stack import Stack, partition_of, stack_on
+from tests.system.terminal import jointbuy, pointed_at
+from tests.system.test_counter_auction import HOUR, MINUTE, T, stamped
+from tests.system.test_repartition import (
+    CLOSES_AT,
+    COMMANDS,
+    LETTERS,
+    REFUNDS,
+    kill_midway,
+    letters,
+    outbox_at,
+    paid,
+    told_after,
+    told_before,
+)
+
+pytestmark = pytest.mark.system
+#: Of the group that pays by invoice.
+MORE_LETTERS: Counter[tuple[str, str]] = Counter()
+#: What each of its members has in the books: two units and three at 24.00, and ten percent back.
+BOOKS = Counter(
+    {
+        ("fay", "invoice", 4_800): 1,
+        ("fay", "credit", 480): 1,
+        ("fay", "refund", 480): 1,
+        ("gus", "invoice", 7_200): 1,
+        ("gus", "credit", 720): 1,
+    }
+)
+
+
+def by_invoice(stack: Stack) -> str:
+    """A group for five units that pays by invoice; its id."""
+    asked = GroupPurchaseRequested(
+        request_id="by-invoice",
+        requested_at=T,
+        organizer=Contact(id="hal", name="Hal", email="hal@moved.example"),
+        product=Product(name="Oolong"),
+        number_of_products=5,
+        unit_price=2_400,
+        currency="EUR",
+        opens_at=T,
+        closes_at=CLOSES_AT,
+        grace_seconds=0,
+        members=tuple(
+            ListedMember(id=each, name=each, email=f"{each}@moved.example")
+            for each in ("fay", "gus")
+        ),
+        payment=PaymentTerms(method="invoice"),
+        favor=FavorTerms(tiers=(Tier(from_quantity=5, percent_off=10),)),
+    )
+    at = T + 10 * MINUTE
+    stack.feed("group-purchase-requests", stamped(asked, at))
+    stack.pass_time(T + 15 * MINUTE, *COMMANDS)
+    return str(stack.wait_for("request-outcomes", "by-invoice")["group_id"])
+
+
+def placed(group_id: str, member_id: str, quantity: int) -> tuple[OrderPlaced, int]:
+    """An order that is to be paid by invoice."""
+    at = T + HOUR
+    order = OrderPlaced(
+        order_id=f"placed-by-{member_id}",
+        source="shop",
+        group_id=group_id,
+        member_id=member_id,
+        quantity=quantity,
+        ordered_at=at,
+    )
+    return order, milliseconds(at)
+
+
+def transfer(group_id: str, payment_id: str) -> tuple[PaymentReported, int]:
+    """The money of the first invoice."""
+    at = T + HOUR + MINUTE
+    report = PaymentReported(
+        report_id="at-the-bank",
+        group_id=group_id,
+        payment_id=payment_id,
+        status="succeeded",
+        amount=4_800,
+        at=at,
+    )
+    return report, milliseconds(at)
+
+
+def invoice_paid(stack: Stack, group_id: str) -> str:
+    """Until the first member's invoice is paid; its id."""
+    stack.feed("orders", placed(group_id, "fay", 2))
+    stack.wait_for("purchases", group_id, quantity=2)
+    stack.wait_idle()
+    ((key, invoice),) = (
+        each for each in stack.latest("payments").items() if each[1].get("kind") == "invoice"
+    )
+    payment_id = str(invoice["payment_id"])
+    stack.feed("payment-reports", transfer(group_id, payment_id))
+    stack.wait_for("payments", key, status="succeeded")
+    stack.wait_idle()
+    return payment_id
+
+
+async def forget_orders(stack: Stack) -> None:
+    """Delete all orders, as Kafka does with those of 30 days ago: offsets no longer begin at 0."""
+    name = stack.settings.topic("orders")
+    places = [TopicPartition(name, number) for number in range(stack.partitions)]
+    async with connected(consumer(stack.settings), stack.settings) as reader:
+        ends = await reader.end_offsets(places)
+    async with connected(admin(stack.settings), stack.settings) as client:
+        await client.delete_records({place: RecordsToDelete(end) for place, end in ends.items()})
+
+
+def test_a_restored_deployment_goes_on_and_nothing_is_charged_or_mailed_again(
+    kafka: RunningBroker, mailpit: Mailpit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group, an invoice and an auction are midway; the restore is killed once."""
+    mailpit.delete_all()
+    backup = tmp_path / "backup"
+    with stack_on(kafka, tmp_path) as old:
+        pointed_at(old, monkeypatch)
+        group_id = told_before(old, mailpit)
+        billed = by_invoice(old)
+        payment_id = invoice_paid(old, billed)
+        while_running = jointbuy("backup", str(backup))
+        old.close()
+        asyncio.run(forget_orders(old))
+        # Read by nobody before all have stopped.
+        old.feed("orders", paid(group_id, "eve", 3), paid(group_id, "ann", 2))
+        mailed = letters(mailpit)
+        made = jointbuy("backup", str(backup), "--json")
+        twice = jointbuy("backup", str(backup))
+        checked = jointbuy("restore", str(backup), "--dry-run", "--json")
+        here = jointbuy("restore", str(backup), "--yes")
+        _check_damage(backup, tmp_path / "damaged")
+
+        prefix = f"{old.prefix}new-"
+        restore = ("restore", str(backup), "--prefix", prefix, "--yes")
+        kill_midway(old, *restore)
+        restored = jointbuy(*restore, "--json")
+        again = jointbuy(*restore)
+
+        new = Stack(kafka, tmp_path / "elsewhere", prefix, "log", makes_topics=False)
+        new.folder.mkdir()
+        monkeypatch.setenv("TOPIC_PREFIX", new.prefix)
+        try:
+            new.feed("orders", placed(billed, "fay", 2), placed(billed, "gus", 3))
+            new.feed("payment-reports", transfer(billed, payment_id))
+            told_after(new, mailpit, group_id)
+            new.wait_for("purchases", billed, status="complete", quantity=5)
+            new.wait_idle()
+            found = letters(mailpit)
+            history = new.read("payments")
+            outbox = asyncio.run(outbox_at(new))
+        finally:
+            new.close()
+
+    assert "order_service-purchases (1)" in while_running.err
+    assert made.exit_code == 0, made.err
+    assert made.json["records"] == checked.json["records"] == sum(made.json["topics"].values())
+    assert "has a backup already" in twice.err
+    assert "choose another --prefix" in here.err
+    _check_private(backup)
+    assert restored.exit_code == 0, restored.err
+    proof = restored.json
+    assert proof["same"]
+    assert {each["topic"] for each in proof["topics"]} > {*CATALOGUE}
+    groups = {(each["group"], each["topic"]): each["unread"] for each in proof["groups"]}
+    assert groups["order_service-purchases", "orders"] == [2, 2]
+    assert "there are records in" in again.err
+    assert mailed == mailed & found
+    assert found == LETTERS + MORE_LETTERS
+    assert outbox == 7
+    # No version of a payment was told twice, and the books have each payment once.
+    versions = Counter((each.key, each.value.get("version")) for each in history)
+    assert set(versions.values()) == {1}
+    payments = {each.key: each.value for each in history}.values()
+    told = [each for each in payments if each.get("group_id") == group_id and "kind" in each]
+    assert sorted((each["member_id"], each["amount"]) for each in told) == REFUNDS
+    books = Counter(
+        (each["member_id"], each["kind"], each["amount"])
+        for each in payments
+        if each["group_id"] == billed and "kind" in each
+    )
+    assert books == BOOKS
+
+
+def _check_private(backup: Path) -> None:
+    """Only its user reads it."""
+    for each in (backup, *backup.rglob("*")):
+        assert each.stat().st_mode & 0o077 == 0, each
+    assert not list(backup.rglob("*.partial"))
+
+
+def _check_damage(backup: Path, damaged: Path) -> None:
+    """Each damage is named, and nothing is written."""
+    (segment,) = (backup / "topics" / "people").iterdir()
+    name = segment.relative_to(backup)
+    raw = segment.read_bytes()
+    flipped = raw[:50] + bytes([raw[50] ^ 1]) + raw[51:]
+    manifest = json.loads((backup / "manifest.json").read_text())
+    manifest["manifest"]["groups"] = []
+    for file, content, said in [
+        (name, raw[:-1], f"has {len(raw) - 1} bytes, and {len(raw)} were written"),
+        (name, flipped, "was changed: its SHA-256 is not the one in manifest.json"),
+        (name, None, "is missing"),
+        ("manifest.json", json.dumps(manifest).encode(), "manifest.json was changed"),
+        ("manifest.json", None, "has no manifest.json"),
+    ]:
+        shutil.rmtree(damaged, ignore_errors=True)
+        shutil.copytree(backup, damaged)
+        if content is None:
+            (damaged / file).unlink()
+        else:
+            (damaged / file).write_bytes(content)
+        for how in (["--dry-run"], ["--prefix", "never-", "--yes"]):
+            refused = jointbuy("restore", str(damaged), *how)
+            assert refused.exit_code == 1
+            assert said in refused.err
+            assert refused.err.count("\n") == 1
+
+
+def test_a_bucket_gives_back_what_it_got_and_each_refusal_is_named(
+    kafka: RunningBroker, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a real S3 server, into other partitions, and without one who was erased meanwhile."""
+    bucket = s3.bucket("backups")
+    for name, value in s3.env.items():
+        monkeypatch.setenv(name, value)
+    with stack_on(kafka, tmp_path) as old:
+        pointed_at(old, monkeypatch)
+        old.feed("people", *((person(each), milliseconds(T)) for each in ("ann", "bob")))
+        old.feed("orders", paid("GB-1", "ann", 2), paid("GB-2", "bob", 1))
+        place = "s3://backups/shop/2026-05-01"
+        missing = jointbuy("backup", "s3://no-such-bucket/shop")
+        made = jointbuy("backup", place)
+        twice = jointbuy("backup", place)
+        old.feed_raw([erasure("ann"), erasure("bob")])
+        old.feed("people", (person("bob"), milliseconds(T + HOUR)))
+        gone = jointbuy("erased")
+        (tmp_path / "erased.txt").write_text(gone.out)
+
+        checked = jointbuy("restore", place, "--dry-run", "--json")
+        refused = [
+            (jointbuy("restore", place, "--dry-run"), said)
+            for said in _with_wrong_keys(monkeypatch, s3)
+        ]
+        monkeypatch.setenv("PARTITIONS", "8")
+        erased = ("--erased", str(tmp_path / "erased.txt"))
+        prefix = f"{old.prefix}new-"
+        restored = jointbuy("restore", place, "--prefix", prefix, *erased, "--yes")
+        new = Stack(kafka, tmp_path, prefix, "log", partitions=8, makes_topics=False)
+        orders = new.latest("orders")
+        people = new.latest("people")
+
+        (segment,) = (bucket / "shop/2026-05-01/topics/people").iterdir()
+        raw = segment.read_bytes()
+        segment.write_bytes(raw[:20] + bytes([raw[20] ^ 1]) + raw[21:])
+        flipped = jointbuy("restore", place, "--dry-run")
+
+    assert "there is no such bucket" in missing.err
+    assert made.exit_code == 0, made.err
+    assert "The backup is complete: 4 records" in made.out
+    assert "LINK_SECRET" in made.out
+    assert "has a backup already" in twice.err
+    assert checked.json["records"] == 4
+    for result, said in refused:
+        assert said in result.err
+        assert (result.exit_code, result.err.count("\n")) == (1, 1)
+    assert restored.exit_code == 0, restored.err
+    assert "1 person erased again" in restored.out
+    assert set(orders) == {"GB-1", "GB-2"}
+    assert [line.partition(" ")[2] for line in gone.out.splitlines()] == ["acme:ann"]
+    assert people["acme:ann"] is None
+    assert people["acme:bob"]["email"] == "bob@moved.example"
+    assert "topics/people/000000.msgpack.zst" in flipped.err
+    assert flipped.exit_code == 1
+
+
+def person(name: str) -> Person:
+    """Somebody whose address a shop sent."""
+    return Person(person_id=f"acme:{name}", email=f"{name}@moved.example", seen_at=T)
+
+
+def erasure(name: str) -> OutputRecord:
+    """A tombstone of now."""
+    key = f"acme:{name}"
+    return OutputRecord("people", partition_of(key), key.encode(), None, now_ms(), [])
+
+
+def now_ms() -> int:
+    """The time, as records have it."""
+    return milliseconds(datetime.now(UTC))
+
+
+def _with_wrong_keys(monkeypatch: pytest.MonkeyPatch, s3: S3Server) -> Iterator[str]:
+    """Sets one setting wrong at a time, and tells what is to be said."""
+    for name, value, said in [
+        ("AWS_SECRET_ACCESS_KEY", "wrong", "look at AWS_SECRET_ACCESS_KEY [SignatureDoesNotMatch]"),
+        ("AWS_ACCESS_KEY_ID", "nobody", "look at AWS_ACCESS_KEY_ID [InvalidAccessKeyId]"),
+        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}", "the store does not answer"),
+    ]:
+        monkeypatch.setenv(name, value)
+        yield said
+        monkeypatch.setenv(name, s3.env[name])
