@@ -92,12 +92,7 @@ def restore(
     if manifest.clock != settings.clock:
         raise Mistake(f"the backup's deployment has CLOCK={manifest.clock}: set it here, too")
     if not yes:
-        confirm(
-            f"Restore {count(manifest.records, 'record')} of {when(manifest.made_at)} from the"
-            f" prefix {manifest.topic_prefix!r} and {manifest.partitions} partitions to the prefix"
-            f" {settings.topic_prefix!r} with {settings.partitions} on"
-            f" {settings.kafka_bootstrap_servers}?"
-        )
+        confirm(_question(manifest, settings))
     with progress("restoring") as step:
         restoring = Restoring(store, manifest, settings, processors, step, persons)
         proof = asyncio.run(restoring.run())
@@ -110,6 +105,15 @@ def restore(
     if not as_json:
         for line in what_follows(settings, proof, restoring.outboxes_left, len(persons)):
             say(line)
+
+
+def _question(manifest: Manifest, settings: Settings) -> str:
+    return (
+        f"Restore {count(manifest.records, 'record')} of {when(manifest.made_at)} from the"
+        f" prefix {manifest.topic_prefix!r} and {manifest.partitions} partitions to the prefix"
+        f" {settings.topic_prefix!r} with {settings.partitions} on"
+        f" {settings.kafka_bootstrap_servers}?"
+    )
 
 
 def _check(store: Store, manifest: Manifest, *, as_json: bool) -> None:
