@@ -439,6 +439,24 @@ async def test_a_shop_s_page_has_its_open_groups_and_definitions(
     assert (await storefront.ask("GET", "/shops/coffee", CLIENT)).status == 404
 
 
+async def test_a_shop_s_page_and_the_home_page_say_the_same_of_a_group_and_of_an_offer(
+    storefront: Storefront, url: str
+) -> None:
+    """Price with the discount so far, next goal and first step, and both follow the counts."""
+    await write(url, *group("GB-2", if_incomplete="as-reached"))
+    pages = [await page_of(storefront, place) for place in ("/", "/shops/tea-house")]
+    assert all('data-events="/events"' in html for html in pages)
+    for part in (
+        r'data-live="groups/GB-2".*?(<p class="price".*?</li>)',
+        r'<ul class="shelf">.*?(<p class="price">.*?</p>)',
+    ):
+        home, shop = (re.findall(part, html, re.DOTALL) for html in pages)
+        assert home
+        assert home == shop
+    assert "with the discount so far" in pages[1]
+    assert "10% off from 30 units" in pages[1]
+
+
 async def test_lists_show_the_first_picture_small(storefront: Storefront) -> None:
     html = await page_of(storefront, "/")
     thumb = f'src="/images/{TEA.image_id}?w=144" width="72" height="72" alt="" loading="lazy"'

@@ -57,6 +57,7 @@ def frame_of(request: Request, area: str) -> dict[str, Any]:
     """What the frame of these pages needs: the areas, which of them it is, what was done."""
     return {
         "frame": "admin.html",
+        "is_admin": True,
         "areas": [(_place_of(each), words) for each, words in AREAS.items()],
         "area": _place_of(area),
         "done": DONE.get(request.query_params.get("done", "")),

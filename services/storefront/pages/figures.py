@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from markupsafe import Markup
 
@@ -13,11 +14,13 @@ from domain.offers import percent_below
 from domain.tiers import price_at, start_of
 from schemas.api.auctions import AuctionDetail
 from schemas.api.groups import GroupView
+from schemas.groups import DEFINITIONS, Definition
 from schemas.parts import Tier
 from services.storefront.pages.visits import Visit
+from services.storefront.readmodel.reader import Reader
 from services.storefront.rules.chart import NARROW, WIDE, Mark, Step, step_chart
 from services.storefront.rules.columns import ladder_of
-from services.storefront.rules.rows import GroupRow
+from services.storefront.rules.rows import DefinitionRow, GroupRow
 from texts.catalogue import mark
 
 
@@ -259,6 +262,24 @@ def price_of_row(row: GroupRow) -> RowPrice | None:
         by="value" if tiers and tiers[0].from_quantity is None else "quantity",
         needs=0 if is_as_reached else row.number,
     )
+
+
+def of_rows(visit: Visit, rows: Sequence[GroupRow]) -> dict[str, Any]:
+    """What a list's lines say of open groups, by their ids: the next goals, and the prices."""
+    return {
+        "goals": {row.group_id: goal_line_of_row(visit, row) for row in rows},
+        "prices": {row.group_id: price_of_row(row) for row in rows},
+    }
+
+
+async def first_steps(reader: Reader, listed: Sequence[DefinitionRow]) -> dict[str, Tier]:
+    """The first step of each definition's discount, by its id; none of those without steps."""
+    found = await reader.facts_of(DEFINITIONS.name, [each.definition_id for each in listed])
+    return {
+        key: min(each.favor.tiers, key=start_of)
+        for key, each in found.items()
+        if isinstance(each, Definition) and each.favor.tiers
+    }
 
 
 def held(group: GroupView) -> int | None:

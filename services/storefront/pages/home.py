@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -15,10 +15,6 @@ from markupsafe import Markup
 
 from domain.ids import read_aloud
 from domain.money import CURRENCIES
-from domain.tiers import start_of
-from schemas.api.groups import DefinitionSummary
-from schemas.groups import DEFINITIONS, Definition
-from schemas.parts import Tier
 from schemas.shops import SHOPS, Shop
 from services.storefront.access.callers import COOKIE
 from services.storefront.pages import figures
@@ -177,24 +173,13 @@ async def _home(
         shop_options=[("", visit.gettext("All shops")), *choices.shops],
         auctions=auctions,
         groups=groups,
-        goals={row.group_id: figures.goal_line_of_row(visit, row) for row in found[1].rows},
-        prices={row.group_id: figures.price_of_row(row) for row in found[1].rows},
+        **figures.of_rows(visit, found[1].rows),
         definitions=definitions,
-        discounts=await _discounts(shop.reader, definitions.rows),
+        discounts=await figures.first_steps(shop.reader, found[2].rows),
         count=partial(_count, visit),
         url=partial(_url, asked),
         is_admin=is_admin,
     )
-
-
-async def _discounts(reader: Reader, listed: Sequence[DefinitionSummary]) -> dict[str, Tier]:
-    """The first step of each definition's discount, by its id; none of those without steps."""
-    found = await reader.facts_of(DEFINITIONS.name, [each.definition_id for each in listed])
-    return {
-        key: min(each.favor.tiers, key=start_of)
-        for key, each in found.items()
-        if isinstance(each, Definition) and each.favor.tiers
-    }
 
 
 def _sort(asked: dict[str, str]) -> Literal["ending", "nearest"]:

@@ -6,6 +6,7 @@ from fastapi.responses import RedirectResponse, Response
 from schemas.api.shops import ShopGiven
 from schemas.shops import SHOPS, Shop
 from services.storefront.access.callers import Actor
+from services.storefront.pages import figures
 from services.storefront.pages.businesses import fields_of, filled_in
 from services.storefront.pages.forms import Form
 from services.storefront.pages.paths import shop_path
@@ -28,7 +29,7 @@ async def shop(
     request: Request, shop_id: str, groups: str | None = None, definitions: str | None = None
 ) -> Response:
     """A shop, its open groups and its definitions; ``groups`` and ``definitions`` are cursors."""
-    reader = shop_of(request).reader
+    visit, reader = Visit.of(request), shop_of(request).reader
     found = await known_shop(reader, shop_id)
     its = Filters(shop_id=shop_id)
     running = await reader.groups(filters=its, cursor=groups, limit=LINES)
@@ -36,9 +37,12 @@ async def shop(
     return page(
         request,
         "shop.html",
+        visit=visit,
         sold_by=await sold_by(request, shop_view(found)),
         groups=running.shown(group_summary),
+        **figures.of_rows(visit, running.rows),
         definitions=offered.shown(definition_summary),
+        discounts=await figures.first_steps(reader, offered.rows),
     )
 
 

@@ -213,6 +213,7 @@ def render(
     # Who answers for the page: shown at its foot.
     values.setdefault("sold_by", None)
     values.setdefault("is_signed_in", False)
+    values.setdefault("is_admin", False)
     others = [
         {
             "code": code,
