@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -15,7 +16,7 @@ from runtime.settings import WithSecrets, read_settings
 from terminal.console import Mistake
 
 try:
-    from obstore.exceptions import BaseError, NotFoundError
+    from obstore.exceptions import BaseError
     from obstore.store import S3Store
 except ModuleNotFoundError:  # the extra s3
     HAS_S3 = False
@@ -156,15 +157,16 @@ class Bucket:
         """Write an object. Raises ``Mistake``."""
         try:
             await asyncio.to_thread(self._store.put, self._path(name), raw)
-        except BaseError as error:
+        except (BaseError, FileNotFoundError) as error:
             raise self._failed(error) from None
 
     async def get(self, name: str) -> bytes | None:
         """An object. Raises ``Mistake``."""
         try:
             return await asyncio.to_thread(self._get, self._path(name))
-        except NotFoundError as error:
-            if "NoSuchBucket" in str(error):
+        except FileNotFoundError as error:
+            # Some stores answer with 404 to a wrong bucket or access key, too.
+            if not is_absent(str(error)):
                 raise self._failed(error) from None
             return None
         except BaseError as error:
@@ -192,11 +194,26 @@ _CODES: Final = {
 }
 
 
+#: What a store says in the XML of an error.
+_TOLD: Final = re.compile(r"<(Code|Message)>(.*?)</\1>", re.S)
+
+
+def is_absent(error: str) -> bool:
+    """Whether an error with status 404 says no more than that there is no such object."""
+    return _told(error).get("Code", "NoSuchKey") == "NoSuchKey"
+
+
+def _told(error: str) -> dict[str, str]:
+    answer, *_ = error.partition("Debug source:")
+    return dict(_TOLD.findall(answer))
+
+
 def problem_in(error: str) -> str:
     """What to say of an error of the store, in one line."""
-    for code, said in _CODES.items():
-        if code in error:
-            return f"{said} [{code}]"
+    told = _told(error)
+    if (code := told.get("Code")) is not None:
+        message = " ".join(told.get("Message", "").split()).rstrip(".")
+        return f"{_CODES.get(code) or f'the store refuses: {message}'} [{code}]"
     first, *_ = error.partition("\n")
     if "error sending request" in first:
         return "the store does not answer: look at AWS_ENDPOINT_URL and AWS_REGION"

@@ -45,6 +45,8 @@ MARKER: Final = "repartition"
 PREFIX: Final = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 SENT_AT_ONCE: Final = 4_000
 BYTES_AT_ONCE: Final = 4_000_000
+#: How long a cluster may take to say who has joined a group: a new one first makes a topic.
+GROUPS_SECONDS: Final = 30.0
 
 
 class Source(Protocol):
@@ -147,7 +149,7 @@ async def check_stopped(
     """Refuse to go on while a group of these deployments has members."""
     ours = [*(each.group_id for each in processors), PROJECTOR]
     groups = [settings.topic(name) for settings in deployments for name in ours]
-    if members := await members_of(client, [*groups, *outboxes]):
+    if members := await members_of(client, [*groups, *outboxes], GROUPS_SECONDS):
         said = ", ".join(f"{group} ({len(each)})" for group, each in sorted(members.items()))
         raise Mistake(
             f"these consumer groups have members: {said}: stop all processes, and wait until"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from runtime.archive import FORMAT, MANIFEST, Manifest, sealed
 from terminal import ops
-from terminal.archive_stores import Folder
+from terminal.archive_stores import Folder, is_absent, problem_in
 from terminal.console import Mistake
 from terminal.restore import erased_since
 
@@ -85,6 +85,27 @@ def test_a_backup_is_checked_without_a_cluster(monkeypatch: pytest.MonkeyPatch) 
     result = jointbuy("restore", "whole", "--dry-run")
     assert result.exit_code == 0
     assert "whole is whole: 0 records of 2026-05-01 12:00" in result.stdout
+
+
+#: Of Amazon's, versitygw's and no store: an error's text, whether the object is not there, a line.
+ANSWERS: list[tuple[str, bool, str]] = [
+    ("404: <Error><Code>NoSuchKey</Code><Message>It is not there.</Message></Error>", True,
+     "the store refuses: It is not there [NoSuchKey]"),
+    ("404 Not Found: \n\nDebug source:", True, "404 Not Found: "),
+    ("404: <Error>\n<Code>NoSuchBucket</Code><Message>No.</Message>", False,
+     "there is no such bucket: make it, or look at AWS_ENDPOINT_URL [NoSuchBucket]"),
+    ("403: <Code>InvalidAccessKeyId</Code>\nDebug source: NoSuchBucket", False,
+     "the store does not know the access key: look at AWS_ACCESS_KEY_ID [InvalidAccessKeyId]"),
+    ("404: <Code>XAdminUserNotFound</Code><Message>No user\nhas it.</Message>", False,
+     "the store refuses: No user has it [XAdminUserNotFound]"),
+    ("error sending request for url (http://127.0.0.1:1)\n\nDebug source:", True,
+     "the store does not answer: look at AWS_ENDPOINT_URL and AWS_REGION"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "is_not_there", "said"), ANSWERS)
+def test_an_error_of_a_store_is_one_line(error: str, is_not_there: bool, said: str) -> None:
+    assert (is_absent(error), problem_in(error)) == (is_not_there, said)
 
 
 LINES: list[tuple[str, str, list[str]]] = [
