@@ -96,6 +96,7 @@ lock: ## Choose new versions; writes names, versions and hashes
 	@$(LOCK) --extra dev --extra embedded --extra docker \
 		--output-file requirements.lock pyproject.toml
 	@$(LOCK) --extra build --extra redis --extra traces --constraint requirements.lock \
+	@$(LOCK) --extra build --extra redis --extra s3 --constraint requirements.lock \
 		--output-file requirements-run.lock pyproject.toml
 	@$(LOCK) --output-file requirements-docs.lock requirements-docs.in
 

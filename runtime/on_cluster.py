@@ -1,12 +1,13 @@
 """The topics and ACLs that a cluster has, and making those that it lacks; nothing is deleted."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import ClusterAuthorizationFailedError, SecurityDisabled, for_code
+from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, SecurityDisabled, for_code
 from aiokafka.protocol.admin import (
     CreateAclsRequest_v1,
     DescribeAclsRequest,
@@ -28,6 +29,9 @@ _LITERAL: Final = 3
 _PREFIXED: Final = 4
 _ALLOW: Final = 3
 _EVERY_HOST: Final = "*"
+#: The states of consumer groups without members. A group that was never there is dead.
+_WITHOUT_MEMBERS: Final = {"Empty", "Dead"}
+_ASKED_AGAIN_SECONDS: Final = 0.1
 #: ACLs in one request.
 _AT_ONCE: Final = 200
 
@@ -73,18 +77,44 @@ async def _settings_of(
 
 
 async def members_of(
-    client: AIOKafkaAdminClient, groups: Iterable[str]
+    client: AIOKafkaAdminClient, groups: Iterable[str], patience_seconds: float = 0.0
 ) -> dict[str, list[tuple[Any, ...]]]:
-    """The members of those of these consumer groups that have any, as DescribeGroups tells them."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    there = {name for name, *_ in await client.list_consumer_groups()}
-    # Each group alone: aiokafka reads the answer about several as that of another version.
-    asked = (client.describe_consumer_groups([name]) for name in sorted({*groups} & there))
-    for answers in await asyncio.gather(*asked):
-        for answer in answers:
-            for _, group, _, _, _, members, *_ in answer.groups:
-                if members:
-                    found[group] = members
+    """The members of those of these consumer groups that have any, as DescribeGroups tells them.
+
+    A group whose broker is not known or not ready yet is asked about again for
+    ``patience_seconds``. Raises ``KafkaError`` if there is no answer: it may have members.
+    """
+    # By their names: a list lacks groups that this user may not describe, and those just joined.
+    # Each alone: aiokafka reads the answer about several as that of another version.
+    until = time.monotonic() + patience_seconds
+    asked = (_described(client, name, until) for name in sorted({*groups}))
+    return {name: each for found in await asyncio.gather(*asked) for name, each in found.items()}
+
+
+async def _described(
+    client: AIOKafkaAdminClient, group: str, until: float
+) -> dict[str, list[tuple[Any, ...]]]:
+    while True:
+        try:
+            (answer,) = await client.describe_consumer_groups([group])
+            return members_in(answer.groups)
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() >= until:
+                raise
+        await asyncio.sleep(_ASKED_AGAIN_SECONDS)
+
+
+def members_in(groups: Iterable[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
+    """The members of groups that have any; ``groups`` are those of a DescribeGroups answer.
+
+    A group that rebalances has members. Raises ``KafkaError`` of a group that is not described.
+    """
+    found = {}
+    for code, group, state, _, _, members, *_ in groups:
+        if code:
+            raise for_code(code)(group)
+        if members or state not in _WITHOUT_MEMBERS:
+            found[group] = members
     return found
 
 

@@ -10,7 +10,7 @@ import typer
 from domain.addresses import canonical
 from runtime.follower import partitions_of
 from runtime.masking import addresses_in
-from runtime.records import InputRecord
+from runtime.records import InputRecord, instant
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
 from schemas.erasure import Kept, kept_after
@@ -88,6 +88,32 @@ def erase(
     say("What stays:")
     _print_kept(stays)
     say(KNOWN_AGAIN)
+
+
+@mistakes()
+def erased() -> None:
+    """Print when who was erased, a line each, for `jointbuy restore --erased`.
+
+    Kafka forgets an erasure some days later, so add them to a file every day.
+    """
+    settings = settings_here()
+    with progress("reading people") as step:
+        records = topics.read(settings, partitions_of(settings, PEOPLE), step)
+        found = asyncio.run(_erased(settings, records))
+    for at, person_id in found:
+        say(f"{instant(at).isoformat(timespec='seconds')} {person_id}")
+
+
+async def _erased(settings: Settings, records: AsyncIterator[InputRecord]) -> list[tuple[int, str]]:
+    """Who is not known again since the erasure, by its time in milliseconds."""
+    gone: dict[str, int] = {}
+    async for record in records:
+        message = topics.message_of(settings, PEOPLE, record)
+        if isinstance(message, PersonErased):
+            gone[message.person_id] = record.timestamp
+        elif isinstance(message, Person):
+            gone.pop(message.person_id, None)
+    return sorted((at, person_id) for person_id, at in gone.items())
 
 
 def matching(people: Iterable[Person], wanted: str) -> list[Person]:

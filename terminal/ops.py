@@ -17,6 +17,7 @@ from schemas.catalogue import CATALOGUE
 from schemas.ops import PARKED_KEYS, KeyParked
 from schemas.topic import Topic
 from terminal import (
+    backup,
     dead_letters,
     doctor,
     erasure,
@@ -24,6 +25,7 @@ from terminal import (
     mail,
     people,
     repartition,
+    restore,
     topic_plans,
     topics,
     typed_values,
@@ -56,6 +58,9 @@ def register(app: typer.Typer) -> None:
     app.command()(park)
     app.command()(erasure.erase)
     app.command()(repartition.repartition)
+    app.command()(backup.backup)
+    app.command()(restore.restore)
+    app.command()(erasure.erased)
     app.command()(people.export_person)
     waits.register(app)
     doctor.register(app)

@@ -11,7 +11,8 @@ from runtime.key_digests import KeyDigests
 from runtime.records import OutputRecord
 from runtime.repartition import Reader
 from terminal import ops
-from terminal.moving import Compared, Moving, Proof
+from terminal.copying import Compared, Proof
+from terminal.moving import Moving
 
 app = typer.Typer(pretty_exceptions_enable=False)
 ops.register(app)

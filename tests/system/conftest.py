@@ -12,13 +12,14 @@ from tests.system.api_stack import Api, api_on
 from tests.system.go_tools import BUILD_SECONDS_MAX, GoToolError
 from tests.system.mail import Mailpit, MailServerError
 from tests.system.postgres import Postgres, PostgresError, postgres_server
+from tests.system.s3_server import S3Server, s3_server
 from tests.system.stripe_servers import Localstripe, StripeMock
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whichever test comes first to need one of these may have to wait for it to be built."""
     for item in items:
-        if {"mailpit", "stripe_mock"} & set(getattr(item, "fixturenames", ())):
+        if {"mailpit", "s3", "stripe_mock"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.timeout(BUILD_SECONDS_MAX + 300))
 
 
@@ -80,3 +81,15 @@ def localstripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localstrip
     server = Localstripe.start(tmp_path_factory.mktemp("localstripe"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server; tests make buckets of their own."""
+    try:
+        with s3_server(tmp_path_factory.mktemp("s3")) as server:
+            yield server
+    except GoToolError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))

@@ -23,7 +23,8 @@ def go_tool(module: Path, package: str, own: str = "") -> Path:
     """
     name = own or package.rpartition("/")[2]
     pinned = b"".join((module / each).read_bytes() for each in ("go.mod", "go.sum"))
-    version = re.findall(rf"{package} v(\S+)", pinned.decode())[0]
+    required = re.findall(r"(\S+) v(\S+)", pinned.decode())
+    version = next(v for of, v in required if f"{package}/".startswith(f"{of}/"))
     pinned += b"".join(each.read_bytes() for each in sorted(module.glob("*.go")))
     cache = Path(os.environ.get("JOINTBUY_CACHE") or Path.home() / ".cache" / "jointbuy")
     # A changed module is another file, so that it is built anew.
