@@ -95,8 +95,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 lock: ## Choose new versions; writes names, versions and hashes
 	@$(LOCK) --extra dev --extra embedded --extra docker \
 		--output-file requirements.lock pyproject.toml
-	@$(LOCK) --extra build --extra redis --extra traces --constraint requirements.lock \
-	@$(LOCK) --extra build --extra redis --extra s3 --constraint requirements.lock \
+	@$(LOCK) --extra build --extra redis --extra s3 --extra traces --constraint requirements.lock \
 		--output-file requirements-run.lock pyproject.toml
 	@$(LOCK) --output-file requirements-docs.lock requirements-docs.in
 

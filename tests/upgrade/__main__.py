@@ -144,9 +144,7 @@ def upgrade(stack: Stack, tree: Path, mail: Mailpit) -> None:
     assert not twice, f"{len(twice)} letters came twice, such as {twice[:3]}"
     assert {to for to, _ in letters} == buyers
     assert stack.read("dead-letters") == []
-    print(
-        f"{len(buyers)} orders, each sent twice: each counted once, {len(letters)} letters, none twice"
-    )
+    print(f"{len(buyers)} orders, each sent twice: each counted once; {len(letters)} letters")
 
 
 def main(version: Annotated[str, typer.Argument(help="A tag or a commit.")]) -> None:
