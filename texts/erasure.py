@@ -34,8 +34,8 @@ DELETED: Final = (
 )
 STAYS: Final[Mapping[Place, Said]] = {
     Place.PEOPLE: Said(
-        mark("The address and the name, in the topic people and its copies."),
-        mark("Kafka deletes records that were replaced some days later."),
+        mark("The address and the name, in our record of people and its copies."),
+        mark("Records that were replaced are deleted some days later."),
         mark("On this stack no topic drops a record: until the topics are deleted."),
     ),
     Place.COMMANDS: Said(
@@ -44,10 +44,8 @@ STAYS: Final[Mapping[Place, Said]] = {
         mark("On this stack no topic drops a record: until the topics are deleted."),
     ),
     Place.WAITING: Said(
-        mark("Messages with the address that a service has not worked on yet."),
-        mark(
-            "They must not be lost. The service then writes the address to the topic people again."
-        ),
+        mark("Messages with the address that we have not worked on yet."),
+        mark("They must not be lost. Our record of people then has the address again."),
         mark("As a rule for seconds. If the person is known again after that, erase again."),
     ),
     Place.DEAD_LETTERS: Said(
@@ -56,9 +54,9 @@ STAYS: Final[Mapping[Place, Said]] = {
         mark("Until the operator deletes them."),
     ),
     Place.FILES: Said(
-        mark("Deleted bytes in files of Kafka, of the database and of the services, and backups."),
-        mark("Kafka and databases free deleted bytes later, and backups are not changed."),
-        mark("Until the files are written anew, in Kafka within days, and backups expire."),
+        mark("Deleted data in the files of our databases and services, and backups."),
+        mark("Databases free deleted data later, and backups are not changed."),
+        mark("Until the files are written anew, which may take days, and backups expire."),
     ),
     Place.RECORDS: Said(
         mark(

@@ -53,6 +53,13 @@ class Formats:
             return self.number(amount)
         return figures.money(amount, currency, self.locale)
 
+    def language_named(self, tag: str) -> str:
+        """``Japanese`` of ``ja``; a tag that is not known stays as it is."""
+        try:
+            return Locale.parse(tag, sep="-").get_language_name(self.locale) or tag
+        except (UnknownLocaleError, ValueError):
+            return tag
+
     @property
     def currency(self) -> str:
         """What the reader most likely pays in."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.people import of_seller
 from schemas.auctions import Seller
 from schemas.parts import Product
 from schemas.shops import Shop
@@ -70,6 +71,13 @@ def test_a_buyer_reads_who_sells(
 
 
 @pytest.mark.slow
+def test_a_seller_who_organizes_the_group_of_a_contract_is_not_told_to_ask_itself() -> None:
+    notice = sample("id-issued-organizer", seller_id=SELLER.seller_id).notice
+    assert sold_by(notice, {}, {SELLER.seller_id: SELLER}) == SELLER
+    own = notice.model_copy(update={"recipient_id": of_seller(SELLER.seller_id)})
+    assert sold_by(own, {}, {SELLER.seller_id: SELLER}) is None
+
+
 def test_a_slug_is_shown_only_as_long_as_no_name_is_known() -> None:
     for name in ("order-counted", "order-refused", "order-refused-return"):
         assert "slug-7" in text(sample(name, source="slug-7"))

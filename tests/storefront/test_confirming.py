@@ -66,7 +66,7 @@ async def test_a_confirmed_reservation_is_said_with_its_units_and_the_count(
     holds(await text_of(shop, confirm), "Your reservation counts once you confirm it")
     text = await text_of(shop, confirm, form={})
     holds(text, "Thank you: your reservation is confirmed", "2 units of Camera at €1,199.00 each")
-    holds(text, "of 45 needed are reserved", "It is counted in a moment")
+    holds(text, "So far", "are reserved, and the minimum is 45.", "It is counted in a moment")
     for text in await ways(shop, confirm):
         holds(text, "You have already confirmed this reservation", "2 units of Camera")
         assert "once you confirm it" not in text

@@ -203,6 +203,31 @@ async def test_the_form_to_start_says_when_the_group_would_close(
     holds(text, f"The group closes 14 days from now, on {closes}. You can withdraw it")
 
 
+async def test_who_starts_a_group_reads_price_and_discount_before_the_form(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, definition())
+    offered, _, form = (await text_of(shop, "/definitions/d-1")).partition("Your group")
+    holds(offered, "€42.00", "5% off", "€39.90")
+    holds(form, "How many units do you want to reach?")
+
+
+async def test_a_group_s_page_says_what_a_unit_costs_at_each_step(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, group())
+    holds(await text_of(shop, "/groups/g-1"), "5% off from 30 units · €39.90 each")
+
+
+async def test_fields_that_narrow_the_lists_do_not_say_that_each_is_optional(
+    url: str, shop: Storefront
+) -> None:
+    await write(url, SHOP, definition())
+    text = await text_of(shop, "/")
+    holds(text, "Price each, from")
+    assert "optional" not in text
+
+
 async def test_a_reservation_says_all_in_its_form_and_where_it_is_confirmed(
     url: str, shop: Storefront
 ) -> None:
@@ -434,6 +459,19 @@ async def test_what_goes_beyond_a_goal_is_not_told_as_a_part_of_it(
         assert (f"{units} ordered (goal 3)" in await text_of(shop, path)) == (units > 3)
 
 
+@pytest.mark.parametrize("reserved", [12, 48])
+async def test_reservations_beyond_the_minimum_are_not_told_as_a_part_of_it(
+    url: str, shop: Storefront, reserved: int
+) -> None:
+    await write(url, auction(reservations=reserved))
+    confirm = f"/confirm/{LINKS.token('confirm-application', 'a-1', 'x', '3')}"
+    for path in ("/", "/auctions/a-1", "/auctions/a-1/embed", confirm):
+        text = await text_of(shop, path)
+        assert f"{reserved} of" not in text, path
+        if path != confirm:
+            holds(text, f"{reserved} reserved (minimum 45")
+
+
 # --- what is paid --------------------------------------------------------------------------------
 
 
@@ -623,7 +661,7 @@ async def test_lists_show_the_discount_that_is_reached_and_the_first_that_can_be
 ) -> None:
     await write(url, SHOP, group(), state(62), group(group_id="g-2"), definition())
     text = await text_of(shop, "/")
-    holds(text, "€37.00 each with the discount so far", "€42.00 each", "Corner Shop · g-2")
+    holds(text, "€37.00 each with the discount so far", "€42.00 each", "Corner Shop g-2")
     holds(text.partition("Start your own group")[2], "5% off from 30 units")
 
 

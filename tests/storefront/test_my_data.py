@@ -118,6 +118,7 @@ async def test_the_page_says_what_is_kept_what_is_deleted_and_what_stays(page: S
     assert "/groups/g-002/payments/" in shown
     japanese = await page.ask("GET", link(), A.client, headers={"accept-language": "ja"})
     assert "お客様の情報を消去する" in japanese.text
+    assert not re.search("Kafka|topic|トピック", shown + japanese.text), "words of our machine room"
     assert all(str(escape(said.what)) not in japanese.text for said in STAYS.values())
 
 
@@ -188,6 +189,7 @@ async def test_only_a_post_by_somebody_who_is_sure_erases(url: str, page: Storef
     assert page.sent == []
     done = await erase(page, path)
     assert (done.status, page.sent) == (200, [(PEOPLE.name, PersonErased(person_id=PERSON))])
+    assert "What was deleted" in done.text
     for place, said in STAYS.items():
         assert (str(escape(said.what)) in done.text) is (place != Place.SELLER)
 

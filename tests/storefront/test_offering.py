@@ -166,8 +166,10 @@ async def test_an_offer_that_was_outbid_is_said_to_be_with_the_way_to_improve_it
     holds(plain(desk.text), "A better offer took its place", "Make a better offer", "Desk")
     assert "so it is on the page now" not in desk.text
     (way,) = re.findall(r'href="([^"]+)#counter"', desk.text)
-    form = plain((await ask(shop, way)).text)
+    page = (await ask(shop, way)).text
+    form = plain(page)
     assert len(set(re.findall(r"(?:Offer|For example) (\S+)", form))) == 1, "both name the highest"
+    assert 'data-part="example">For example' in page, "and fall with the price while it is open"
 
 
 async def test_an_empty_desk_has_the_button_that_opens_an_auction(

@@ -74,6 +74,7 @@ async def test_where_nothing_is_open_nothing_is_asked_for(
     page = await shown(url, tmp_path, *payments)
     assert "IBAN" not in page
     assert read_svgs(page) == []
+    assert ("<p>Paid</p>" in page) == (what == "paid")
 
 
 async def test_each_open_invoice_has_its_own_code(url: str, tmp_path: Path) -> None:

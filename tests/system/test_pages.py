@@ -122,20 +122,23 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     question = ada.get(link)
     assert product in question.text
     ada.send(question, "/confirm/")
-    until("counted", lambda: re.search(r"\b2 of 3 needed", ada.get(place).text))
+    until("counted", lambda: re.search(r"\b2 reserved \(minimum 3\)", ada.get(place).text))
 
     ada.send(page, "/apply", email=alias(mail), quantity="1", name="Ada")
     second, link = confirmation(api, auction_id[1], alias(mail))
     assert second["applicant"]["id"] == first["applicant"]["id"]
     done = ada.send(ada.get(link), "/confirm/")
-    until("one mailbox, one applicant", lambda: re.search(r"\b1 of 3 needed", ada.get(place).text))
+    until(
+        "one mailbox, one applicant",
+        lambda: re.search(r"\b1 reserved \(minimum 3\)", ada.get(place).text),
+    )
     ada.send(page, "/apply", email=alias(of_nord), quantity="3")
     _, link = confirmation(api, auction_id[1], alias(of_nord))
     # It was refused as it came, so the link has no question any more.
     until("refused", lambda: ada.status(link) == 409)
     own = ada.get(link, 409)
     assert "A seller who has made an offer in an auction can't reserve in it" in own.text
-    assert "1 of 3 needed" in ada.get(place).text
+    assert "1 reserved (minimum 3)" in ada.get(place).text
 
     register(api, sato, "佐藤商店")
     desk = sato.get(f"/seller/{place.removeprefix('/')}")
@@ -158,7 +161,7 @@ def test_an_auction_by_its_forms_from_registration_to_a_takeover(api: Api, someb
     assert withdrawal
     gone = ada.send(ada.get(withdrawal[1]), "/applications/")
     assert "is withdrawn" in gone.text
-    until("not counted", lambda: re.search(r"\b0 of 2 needed", ada.get(place).text))
+    until("not counted", lambda: re.search(r"\b0 reserved \(minimum 2\)", ada.get(place).text))
 
 
 def test_an_invited_seller_outbids_by_the_letter_s_link(api: Api, somebody: Open) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from domain.mailboxes import AddressError, usable
 from domain.order_links import filled
+from domain.people import of_seller
 from domain.unverified import without_links
 from schemas.auctions import Seller
 from schemas.letters import LetterKind, Notice
@@ -37,7 +38,9 @@ _URL = re.compile(r"https?://[!#-;=?-~]+")
 
 def is_to_seller(notice: Notice) -> bool:
     """Whether a letter goes to a seller, not to a buyer."""
-    return notice.kind in _TO_SELLERS or notice.says.role in ("winner", "seller")
+    seller_id = notice.says.seller_id
+    is_own = seller_id is not None and notice.recipient_id == of_seller(seller_id)
+    return is_own or notice.kind in _TO_SELLERS or notice.says.role in ("winner", "seller")
 
 
 def sold_by(notice: Notice, shops: Shops, sellers: Sellers) -> Shop | Seller | None:

@@ -110,7 +110,7 @@ HELD: dict[HeldRole, tuple[str, str]] = {
         mark("You buy in this group purchase."),
         mark("See your order and payments, or order more"),
     ),
-    "applicant": (mark("You reserved in this auction."), mark("Withdraw your reservation")),
+    "applicant": (mark("You reserved in this auction."), mark("See or withdraw your reservation")),
 }
 
 

@@ -29,6 +29,7 @@ from schemas.payments import GroupSettled, Payment
 from services.storefront.pages import codes
 from services.storefront.pages.visits import Visit
 from services.storefront.rules.rows import ToldFact
+from texts.catalogue import mark
 from texts.facts import APPLICATIONS
 from texts.reasons import ORDERS_AND_RETURNS, explained
 
@@ -79,8 +80,11 @@ def why_group(
         waits = visit.gettext("The ID is issued, but the group is not open yet.")
         return [waits, visit.gettext("If this lasts, see which services are behind: jointbuy lag")]
     f = visit.formats
+    counted = mark("{quantity} of {goal} ordered.")
+    if state.quantity > terms.number_of_products:
+        counted = mark("{quantity} ordered (goal {goal}).")
     ordered = visit.gettext(
-        "{quantity} of {goal} ordered.",
+        counted,
         quantity=f.number(state.quantity),
         goal=f.number(terms.number_of_products),
     )
@@ -107,7 +111,7 @@ def why_auction(visit: Visit, auction: Auction, ended_at: datetime | None) -> li
     """Why an auction stands as it does, in sentences."""
     f, shown = visit.formats, auction.shown
     reserved = visit.gettext(
-        "{reservations} of {minimum_reservations} reserved.",
+        "{reservations} reserved (minimum {minimum_reservations}).",
         reservations=f.number(auction.reservations),
         minimum_reservations=f.number(shown.minimum_reservations),
     )
@@ -249,7 +253,7 @@ def _(message: GroupSettled, visit: Visit) -> Markup:
 def _(message: Auction, visit: Visit) -> Markup:
     f, shown = visit.formats, message.shown
     return visit.gettext(
-        "{status}: {reservations} of {minimum} reserved by {buyers} at {price} each.",
+        "{status}: {reservations} reserved by {buyers} at {price} each (minimum {minimum}).",
         status=visit.gettext(codes.STATUS[message.status]),
         reservations=f.number(message.reservations),
         minimum=f.number(shown.minimum_reservations),

@@ -301,6 +301,12 @@ def tier_price(group: GroupView) -> int | None:
     return price_at(group.favor.tiers[tier], group.unit_price)
 
 
+def tier_prices(group: GroupView) -> list[int | None]:
+    """What one unit costs at each tier; ``None`` where the tier or the group does not say it."""
+    tiers, full = group.favor.tiers, group.unit_price
+    return [None if full is None else price_at(each, full) for each in tiers]
+
+
 def steps_there(group: GroupView) -> int:
     """How many tiers, and its number, a group has reached: what a page is told anew."""
     reached = 0 if group.tier_reached is None else group.tier_reached + 1

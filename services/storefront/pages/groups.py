@@ -53,6 +53,7 @@ async def group(request: Request, group_id: str) -> Response:
         sold_by=about.sold_by,
         where=where_to_order(view, about),
         tier_price=figures.tier_price(view),
+        tier_prices=figures.tier_prices(view),
         marks=figures.marks(view),
         starts=figures.starts(view),
         goal=figures.goal_line_of(visit, view),

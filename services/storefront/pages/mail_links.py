@@ -228,13 +228,13 @@ def _counts(
             "minimum": f.number(auction.minimum_reservations),
         }
         text = mark(
-            "{units} of {product} at {price} each at most. {reserved} of {minimum} needed are "
-            "reserved."
+            "{units} of {product} at {price} each at most. So far {reserved} are reserved, and the "
+            "minimum is {minimum}."
         )
         if not takes:
             text = mark(
-                "{units} of {product} at {price} each. The auction has ended: {reserved} of "
-                "{minimum} needed were reserved."
+                "{units} of {product} at {price} each. The auction has ended: {reserved} were "
+                "reserved, and the minimum was {minimum}."
             )
     withdrawal = path_of(shop_of(request).access.application_link(auction_id, application_id))
     also = {"href": withdrawal, "words": mark("Changed your mind? Withdraw your reservation")}

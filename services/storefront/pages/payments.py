@@ -49,7 +49,7 @@ class Told:
 
     ``page`` is where it is paid, ``paper`` where its document is, ``retry`` where a form asks for
     it to be tried again. ``transfer`` pays what is open of an invoice; ``code`` is its QR code, as
-    SVG.
+    SVG. ``is_paid``: all money of an invoice has come.
     """
 
     kind: str
@@ -64,6 +64,7 @@ class Told:
     retry: str | None
     transfer: Transfer | None
     code: Markup | None
+    is_paid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ def _told(
         retry=f"{base}/{segment}/retry" if payment.status == "failed" else None,
         transfer=transfer,
         code=Markup(svg_of(transfer.code)) if transfer and transfer.code else None,
+        is_paid=payment.kind == "invoice" and (payment.received or 0) >= payment.amount,
     )
 
 

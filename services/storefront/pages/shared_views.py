@@ -119,7 +119,7 @@ def _counted(visit: Visit, shared: SharedView) -> Markup:
     if shared.room == "groups":
         return visit.gettext("{quantity} of {goal} ordered.", quantity=count, goal=goal)
     return visit.gettext(
-        "{reservations} of {minimum_reservations} reserved.",
+        "{reservations} reserved (minimum {minimum_reservations}).",
         reservations=count,
         minimum_reservations=goal,
     )
@@ -136,7 +136,7 @@ def _closing(visit: Visit, shared: SharedView) -> Markup:
 def card(visit: Visit, shared: SharedView) -> Card:
     """The card, in the visit's language."""
     f = visit.formats
-    of_goal = mark("of {goal}") if shared.room == "groups" else mark("of {goal} needed")
+    of_goal = mark("of {goal}") if shared.room == "groups" else mark("reserved (minimum {goal})")
     if shared.room == "groups" and shared.count > shared.goal:
         of_goal = mark("ordered (goal {goal})")
     label = (
