@@ -44,7 +44,7 @@ def test_an_auction_s_page_follows_it_to_its_end(api: Api, chromium: Browser) ->
         expect(count).to_have_text("2", timeout=SOON_MS)
         expect(page.locator("[data-go]")).to_have_text("1 more reservation and it's a deal")
         expect(page.locator(".panel .fill")).to_have_attribute("width", "666")
-        expect(page.locator("[data-says]")).to_have_text("2 of 3 reserved.", timeout=SOON_MS)
+        expect(page.locator("[data-says]")).to_have_text("2 reserved (minimum 3).", timeout=SOON_MS)
         row = lists.locator(f'[data-live="auctions/{auction}"]')
         expect(row.locator("[data-is=reservations]")).to_have_text("2", timeout=SOON_MS)
 
