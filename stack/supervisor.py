@@ -59,6 +59,9 @@ WITH_CARDS = ("payment_service.webhooks",)
 #: other process gets it.
 SECRETS: dict[str, tuple[str, ...]] = {
     "ADMIN_KEY": ("storefront",),
+    # Of the terminal alone: for backups in buckets.
+    "AWS_SECRET_ACCESS_KEY": (),
+    "AWS_SESSION_TOKEN": (),
     "DATABASE_URL": ("storefront", "storefront.projector"),
     "JOINTBUY_KEY": (),
     "LINK_SECRET": ("notifier", "storefront"),
