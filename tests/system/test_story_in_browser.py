@@ -240,7 +240,7 @@ def open_auction(seller: Page, key: str, product: str, term: timedelta) -> str:
     seller.get_by_label("Currency").select_option("EUR")
     seller.get_by_label("Minimum number of reservations").fill("4")
     now = datetime.now(UTC)
-    seller.get_by_label("When we invite other sellers").fill(local(now + term / 4))
+    seller.get_by_label("Other sellers are invited").fill(local(now + term / 4))
     seller.get_by_label("Closing time").fill(local(now + term))
     press(seller, "Open the auction")
     expect(seller.get_by_role("heading", level=1)).to_have_text("Is all of this right?")
