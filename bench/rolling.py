@@ -11,8 +11,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ import typer
 from aiokafka import AIOKafkaConsumer
 
 from bench.orders import CHUNK, group, order
-from bench.partitions import Worker, is_open, start, until
+from bench.partitions import Worker, is_open, start, until, workers_on
 from bench.workers import settings_on, usage
 from domain.ids import derive
 from runtime.admin import create_topics
@@ -88,7 +87,7 @@ async def prepare(settings: Settings, groups: Sequence[str], members: int) -> No
     async with producer(settings) as sender:
         await send(sender, [as_record(group(each, now), topics[0], place, at) for each in groups])
         for first in range(0, members, CHUNK):
-            # Below zero, so that they are no orders of the load.
+            # Below zero: the numbers of the load's orders begin at zero.
             placed = (
                 order(-number - 1, groups[number % len(groups)], -number - 1, now)
                 for number in range(first, min(first + CHUNK, members))
@@ -142,19 +141,6 @@ async def see(settings: Settings, watch: Watch, sees: asyncio.Event, ends: async
         await reader.stop()
 
 
-@contextmanager
-def pair(settings: Settings, folder: Path) -> Iterator[list[Worker]]:
-    """Two workers; what is left of them is ended."""
-    workers = [start(settings, number, folder) for number in range(WORKERS)]
-    try:
-        yield workers
-    finally:
-        for each in workers:
-            each.process.terminate()
-        for each in workers:
-            each.process.wait(60)
-
-
 def restart(settings: Settings, workers: list[Worker], number: int, folder: Path) -> str:
     """End one in order, start it again, and wait until all partitions are open on both."""
     began = time.monotonic()
@@ -171,7 +157,7 @@ async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> l
     groups, watch = groups_of(settings), Watch(rate)
     await create_topics(settings)
     await prepare(settings, groups, members)
-    with pair(settings, folder) as workers:
+    with workers_on(settings, WORKERS, folder) as workers:
         await asyncio.to_thread(until, lambda: is_open(settings, workers) and idle(workers))
         sees, ends = asyncio.Event(), asyncio.Event()
         seeing = asyncio.create_task(see(settings, watch, sees, ends))

@@ -24,6 +24,7 @@ from runtime import acls
 from runtime.broker_watch import other_partitions, partitions, wanted_of
 from runtime.clients import admin
 from runtime.lasting_errors import LastingError, lasting
+from runtime.on_cluster import described
 from runtime.processor import Processor
 from runtime.settings import CLUSTER_S_OWN, Settings
 from runtime.topic_plan import CLOCK, EXPIRES_BY, PlannedTopic, set_on, topics_of
@@ -55,7 +56,7 @@ async def create_topics(
     client = admin(settings)
     await client.start()
     try:
-        there = await _partitions(client)
+        there = {name: len(its) for name, its in (await described(client)).items()}
         planned = topics_of(settings, processors)
         clock, *others = planned
         asked = {clock.name, *(needed or ())} - there.keys()
@@ -215,17 +216,6 @@ async def cluster_id(settings: Settings) -> str:
         return str(described.get("cluster_id") or "unnamed")
     finally:
         await client.close()
-
-
-async def _partitions(client: AIOKafkaAdminClient) -> dict[str, int]:
-    # One question, as a topic may go between two; and a question by name could make it anew.
-    told = await client.describe_topics()
-    # A topic that the broker is deleting has no partition.
-    return {
-        topic["topic"]: len(topic["partitions"])
-        for topic in told
-        if topic["partitions"] and not topic["topic"].startswith("__")
-    }
 
 
 async def create(client: AIOKafkaAdminClient, topics: Sequence[PlannedTopic]) -> list[str]:

@@ -306,6 +306,9 @@ class Fold:
     def trace_of(self, row_key: str) -> Headers:
         """The trace that a call continues; empty if none is known."""
         key, _, name = row_key.partition("\x00")
+        return self._begun(key, name)
+
+    def _begun(self, key: str, name: str) -> Headers:
         return () if self._spans is None else self._spans.begun(key, name)
 
     def settle(self, key: str, name: str, reply: Any, at_ms: int, trace: Headers = ()) -> None:
@@ -345,7 +348,7 @@ class Fold:
 
     def _chunk(self, key: str, name: str) -> None:
         rule = self._rule_of(key, name, self.processor.chunks)
-        parent = () if self._spans is None else self._spans.begun(key, name)
+        parent = self._begun(key, name)
         self._run(key, rule, self.now_ms, name, parent, self.rows(key), _at(self.now_ms))
 
     def _unstash(self, key: str, held: Held) -> None:
@@ -355,7 +358,7 @@ class Fold:
             self._fire_held(key, held, stashed.now)
             if held.chunks:
                 return
-            trace = () if self._spans is None else self._spans.begun(key, name)
+            trace = self._begun(key, name)
             del rows[name]
             message = self._read(key, stashed)
             record = waited(stashed, message.key, self._dead_letters, trace)

@@ -40,14 +40,21 @@ class NoAuthorizerError(Exception):
     """The cluster keeps no ACLs: it has no authorizer."""
 
 
+async def described(client: AIOKafkaAdminClient) -> dict[str, Sequence[Any]]:
+    """The partitions of each topic that is there, by its name. Asking makes none."""
+    # One question, as a topic may go between two; and a question by name could make it anew.
+    told = await client.describe_topics()
+    # A topic that the broker is deleting has no partition.
+    return {each["topic"]: each["partitions"] for each in told if each["partitions"]}
+
+
 async def found_topics(
     client: AIOKafkaAdminClient, names: Iterable[str], *, configured: bool = True
 ) -> dict[str, FoundTopic]:
     """Those of the topics that are there, with all their settings if asked. Asking makes none."""
     wanted = {*names}
-    told = {each["topic"]: each["partitions"] for each in await client.describe_topics()}
-    # A topic that the broker is deleting has no partition.
-    there = sorted(name for name in wanted & told.keys() if told[name])
+    told = await described(client)
+    there = sorted(wanted & told.keys())
     settings = await _settings_of(client, there) if configured and there else {}
     return {
         name: FoundTopic(

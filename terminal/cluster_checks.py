@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -18,7 +18,7 @@ from runtime import clients
 from runtime.broker_clock import off_seconds
 from runtime.checkup import Check, Here, certificate_of, ends_at, look, told
 from runtime.lasting_errors import LastingError, lasting
-from runtime.on_cluster import NoAuthorizerError, found_topics
+from runtime.on_cluster import NoAuthorizerError, described, found_topics
 from runtime.private_files import is_this_machine
 from runtime.running_stack import home_folder
 from runtime.security import access_of
@@ -210,7 +210,7 @@ async def _topics(planned: Plan, client: AIOKafkaAdminClient, here: Here) -> lis
         return [found[0]]
     found.append(cluster_findings.partitions(planned.settings.partitions, differing))
     brokers = len((await client.describe_cluster())["brokers"])
-    copies = _copies(await client.describe_topics(), there)
+    copies = _copies(await described(client), there)
     return found + cluster_findings.replication(copies, brokers)
 
 
@@ -223,16 +223,14 @@ def _not_started(planned: Plan, there: Collection[str]) -> dict[str, str]:
     return {name: service for name, service in of_service.items() if service not in started}
 
 
-def _copies(described: Sequence[Any], there: dict[str, FoundTopic]) -> list[Copies]:
+def _copies(partitions: Mapping[str, Sequence[Any]], there: dict[str, FoundTopic]) -> list[Copies]:
     found = []
-    for topic in described:
-        if topic["topic"] not in there:
-            continue
-        least = there[topic["topic"]].settings.get(_MIN_IN_SYNC, "")
-        for each in topic["partitions"]:
+    for name, topic in there.items():
+        least = topic.settings.get(_MIN_IN_SYNC, "")
+        for each in partitions.get(name, ()):
             found.append(
                 Copies(
-                    f"{topic['topic']}/{each['partition']}",
+                    f"{name}/{each['partition']}",
                     len(each["replicas"]),
                     len(each["isr"]),
                     has_leader=each["leader"] >= 0,
