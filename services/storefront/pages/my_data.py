@@ -14,18 +14,34 @@ from runtime.links import mark_of_holder
 from schemas.api.people import GroupData, PersonData
 from schemas.erasure import Kept
 from schemas.refusals import ProblemCode
-from services.storefront.access.callers import Actor, visitor
-from services.storefront.pages.errors import HOME
+from services.storefront.access.callers import Actor
 from services.storefront.pages.forms import Form
+from services.storefront.pages.link_forms import LinkForm
 from services.storefront.pages.paths import path_of
-from services.storefront.pages.typed import to_check, typed
-from services.storefront.pages.visits import Visit, page, said
+from services.storefront.pages.visits import Visit, page
 from services.storefront.web.shop import shop_of
 from texts.catalogue import mark
 from texts.erasure import DELETED, KNOWN_AGAIN, STAYS, Said
 
 router = APIRouter(include_in_schema=False)
 PLACE = "/my-data"
+_FORM = LinkForm(
+    place=PLACE,
+    title=mark("Your data"),
+    lead=mark(
+        "See, download or erase what we keep about you. We email a link to the address that we "
+        "have on file."
+    ),
+    button=mark("Send me the link"),
+    sent=mark(
+        "If we know this address, we email a link to it in a moment, at most once an hour. The "
+        "link is valid for an hour."
+    ),
+    sent_to=mark(
+        "If we know {email}, we email a link to it in a moment, at most once an hour. The "
+        "link is valid for an hour."
+    ),
+)
 
 
 class Stays(NamedTuple):
@@ -62,43 +78,19 @@ def as_file(data: PersonData, name: str, visit: Visit) -> Response:
 @router.get(PLACE)
 async def data_form(request: Request) -> Response:
     """The form that asks for the address."""
-    visit = Visit.of(request)
-    return page(request, "my_data_ask.html", visit=visit, form=Form(visit))
+    return _FORM.ask(request)
 
 
 @router.post(PLACE)
 async def ask_for_data(request: Request) -> Response:
     """Have the link sent, if the address is known."""
-    visit = Visit.of(request)
-    form = await Form.of(request, visit)
-    email = form.email()
-    if form.problems:
-        return page(request, "my_data_ask.html", 422, visit, form=form)
-    await shop_of(request).commands.links.ask_for_data(visitor(request), email)
-    return to_check(request, f"{PLACE}/sent", email)
+    return await _FORM.take(request, shop_of(request).commands.links.ask_for_data)
 
 
 @router.get(f"{PLACE}/sent")
 async def data_asked_for(request: Request) -> Response:
     """What happens now: the same for every address."""
-    email = typed(request)
-    text = mark(
-        "If we know this address, we email a link to it in a moment, at most once an hour. The "
-        "link is valid for an hour."
-    )
-    if email:
-        text = mark(
-            "If we know {email}, we email a link to it in a moment, at most once an hour. The "
-            "link is valid for an hour."
-        )
-    return said(
-        request,
-        mark("Check your email"),
-        text,
-        values={"email": email},
-        next=HOME,
-        also={"href": PLACE, "words": mark("Try another address")},
-    )
+    return _FORM.taken(request)
 
 
 # --- by the link ---------------------------------------------------------------------------------
