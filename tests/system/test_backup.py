@@ -19,9 +19,8 @@ from runtime.on_cluster import members_of
 from runtime.ports import free_port
 from runtime.records import OutputRecord, as_record, milliseconds
 from schemas.catalogue import CATALOGUE
-from schemas.groups import GroupPurchaseRequested
 from schemas.orders import OrderPlaced
-from schemas.parts import Contact, FavorTerms, ListedMember, PaymentTerms, Product, Tier
+from schemas.parts import PaymentTerms
 from schemas.payments import PaymentReported
 from schemas.people import Person
 from stack.brokers import RunningBroker
@@ -32,10 +31,8 @@ from tests.system.mail import Mailpit
 from tests.system.s3_server import S3Server
 from tests.system.stack import Seen, Stack, partition_of, stack_on, until
 from tests.system.terminal import jointbuy, pointed_at
-from tests.system.test_counter_auction import HOUR, MINUTE, T, stamped
+from tests.system.test_counter_auction import HOUR, MINUTE, T
 from tests.system.test_repartition import (
-    CLOSES_AT,
-    COMMANDS,
     LETTERS,
     REFUNDS,
     SERVICES,
@@ -69,28 +66,8 @@ BOOKS = Counter(
 
 def by_invoice(stack: Stack) -> str:
     """A group for five units that pays by invoice; its id."""
-    asked = GroupPurchaseRequested(
-        request_id="by-invoice",
-        requested_at=T,
-        organizer=Contact(id="hal", name="Hal", email="hal@moved.example"),
-        product=Product(name="Oolong"),
-        number_of_products=5,
-        unit_price=2_400,
-        currency="EUR",
-        opens_at=T,
-        closes_at=CLOSES_AT,
-        grace_seconds=0,
-        members=tuple(
-            ListedMember(id=each, name=each, email=f"{each}@moved.example")
-            for each in ("fay", "gus")
-        ),
-        payment=PaymentTerms(method="invoice"),
-        favor=FavorTerms(tiers=(Tier(from_quantity=5, percent_off=10),)),
-    )
-    at = T + 10 * MINUTE
-    stack.feed("group-purchase-requests", stamped(asked, at))
-    stack.pass_time(T + 15 * MINUTE, *COMMANDS)
-    return str(stack.wait_for("request-outcomes", "by-invoice")["group_id"])
+    terms = PaymentTerms(method="invoice")
+    return requested(stack, "by-invoice", "hal", ("fay", "gus"), T + 10 * MINUTE, payment=terms)
 
 
 def placed(group_id: str, member_id: str, quantity: int) -> tuple[OrderPlaced, int]:

@@ -6,7 +6,10 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -67,12 +70,19 @@ def services_on(stack: Stack, mailpit: Mailpit) -> None:
     stack.start("notifier", **mail_env(mailpit.port))
 
 
-def requested(stack: Stack) -> str:
-    """A group for five units, of two listed members; its id."""
+def requested(
+    stack: Stack,
+    request_id: str = "moved",
+    organizer: str = "dee",
+    members: Sequence[str] = ("ann", "eve"),
+    at: datetime = T,
+    **terms: Any,
+) -> str:
+    """A group for five units, of two listed members, whose request comes ``at``; its id."""
     asked = GroupPurchaseRequested(
-        request_id="moved",
+        request_id=request_id,
         requested_at=T,
-        organizer=Contact(id="dee", name="Dee", email="dee@moved.example"),
+        organizer=Contact(id=organizer, name=organizer.title(), email=f"{organizer}@moved.example"),
         product=Product(name="Sencha"),
         number_of_products=5,
         unit_price=2_400,
@@ -81,14 +91,14 @@ def requested(stack: Stack) -> str:
         closes_at=CLOSES_AT,
         grace_seconds=0,
         members=tuple(
-            ListedMember(id=each, name=each, email=f"{each}@moved.example")
-            for each in ("ann", "eve")
+            ListedMember(id=each, name=each, email=f"{each}@moved.example") for each in members
         ),
         favor=FavorTerms(tiers=(Tier(from_quantity=5, percent_off=10),)),
+        **terms,
     )
-    stack.feed("group-purchase-requests", stamped(asked, T))
-    stack.pass_time(T + 5 * MINUTE, *COMMANDS)
-    return str(stack.wait_for("request-outcomes", "moved")["group_id"])
+    stack.feed("group-purchase-requests", stamped(asked, at))
+    stack.pass_time(at + 5 * MINUTE, *COMMANDS)
+    return str(stack.wait_for("request-outcomes", request_id)["group_id"])
 
 
 def paid(group_id: str, member_id: str, quantity: int) -> tuple[OrderPaid, int]:

@@ -56,9 +56,7 @@ def test_one_trace_leads_from_a_request_to_its_letter_and_names_nobody(
         "OTEL_BSP_SCHEDULE_DELAY": "600000",
     }
     with stack_on(kafka, tmp_path, clock="wall", **env) as stack:
-        pages = stack.worker("storefront")
-        stack.until_ready(*(stack.worker(each) for each in SERVICES), pages)
-        nobody = Client(f"http://127.0.0.1:{pages.port}")
+        nobody = _started(stack)
         key, definition_id = _definition(nobody)
         answer = nobody.send(
             "POST",
@@ -131,9 +129,7 @@ def test_a_collector_that_is_away_stops_nothing_and_is_told_once(
         "OTEL_BSP_SCHEDULE_DELAY": "50",
     }
     with stack_on(kafka, tmp_path, clock="wall", **env) as stack:
-        pages = stack.worker("storefront")
-        stack.until_ready(*(stack.worker(each) for each in SERVICES), pages)
-        nobody = Client(f"http://127.0.0.1:{pages.port}")
+        nobody = _started(stack)
         _, definition_id = _definition(nobody)
         for number in range(3):
             address = f"away-{number}-{secrets.token_hex(4)}@trace.example"
@@ -147,6 +143,13 @@ def test_a_collector_that_is_away_stops_nothing_and_is_told_once(
         said = [each for each in worker.log.read_text().splitlines() if "collector" in each]
         assert len(said) <= 1, said
         assert "Traceback" not in worker.log.read_text()
+
+
+def _started(stack: Stack) -> Client:
+    """Start all workers; who has no key, on their pages."""
+    pages = stack.worker("storefront")
+    stack.until_ready(*(stack.worker(each) for each in SERVICES), pages)
+    return Client(f"http://127.0.0.1:{pages.port}")
 
 
 def _end(stack: Stack) -> float:
