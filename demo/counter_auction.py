@@ -201,8 +201,8 @@ class CounterAuction:
         check(end["reservations"] == reserved, f"{reserved} reserved at the end: {end}")
         check(end["shown"]["seller_id"] == "sato", f"sato's condition: {end}")
         self._say(
-            f"the term has ended: {reserved} of {MINIMUM} reserved, the contract is concluded"
-            f" with sato at {euros(end['shown']['unit_price'])} EUR"
+            f"the term has ended: {reserved} reserved (minimum {MINIMUM}), the contract is"
+            f" concluded with sato at {euros(end['shown']['unit_price'])} EUR"
         )
         # Whoever competed is told, and nobody who did not.
         told = [*BUYERS, "nord", "sato", "west"]

@@ -26,7 +26,7 @@ STYLES = {"open": "cyan", "concluded": "green", "failed": "yellow", "withdrawn":
 
 def print_page(auction: AuctionDetail, now: datetime, limit: int) -> None:
     """Print an auction, with the latest ``limit`` conditions of its history."""
-    reserved = f"  {auction.reservations:,} of {auction.minimum_reservations:,} reserved"
+    reserved = f"  {auction.reservations:,} reserved (minimum {auction.minimum_reservations:,})"
     status = cell(auction.status, STYLES.get(auction.status, ""))
     print_line(Text.assemble(cell(auction.auction_id, "bold"), "  ", status, reserved))
     head = grid()

@@ -105,8 +105,9 @@ def of_shown(shown: ShownOffer, currency: str | None) -> str:
 
 
 def of_count(reservations: int, minimum: int, applicants: int) -> str:
-    """``7 of 8 reserved by 4 applicants``."""
-    return f"{reservations:,} of {minimum:,} reserved by {count(applicants, 'applicant')}"
+    """``9 reserved (minimum 8) by 4 applicants``: a count may exceed its minimum."""
+    by = count(applicants, "applicant")
+    return f"{reservations:,} reserved (minimum {minimum:,}) by {by}"
 
 
 def of_verdict(judged: OfferJudged) -> str:

@@ -81,7 +81,7 @@ def decided(**fields: Any) -> FavorDecision:
         (state("complete", ENDS), None, "No discount is decided yet."),
         (state("complete", ENDS), decided(tier=TIER), "Everyone gets 10% off"),
         (state("elapsed", ENDS), decided(tier=None), "No step of the discount was reached."),
-        (state("elapsed", ENDS), decided(cancel_all=True), "Everyone gets their money back"),
+        (state("elapsed", ENDS), decided(cancel_all=True), "All orders are cancelled"),
     ],
 )
 def test_why_a_group_stands_as_it_does(

@@ -35,7 +35,9 @@ def lines_of(console: Console) -> list[str]:
 
 def test_steps_are_folded_between_words(console: Console) -> None:
     teller = Teller(console, cast(Stage, None), cast(Pages, None), 0, 1)
-    teller.say("the term has ended: 8 of 6 reserved, the contract is concluded with sato at 850.00")
+    teller.say(
+        "the term has ended: 8 reserved (minimum 6), the contract is concluded with sato at 850.00"
+    )
     first, second = lines_of(console)
     assert first.startswith(" 1 the term has ended")
     assert second.startswith("   ")

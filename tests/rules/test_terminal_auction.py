@@ -184,10 +184,10 @@ def test_verdict_names_every_problem_or_the_reason() -> None:
             "counter-offer o1 by nord: Ricoh GR IV (gr-iv) at 900.00 EUR each from 8, made at"
             " 2026-05-04 09:00:00Z",
         ),
-        (page(), "open: 7 of 8 reserved by 4 applicants at 900.00 EUR"),
+        (page(), "open: 7 reserved (minimum 8) by 4 applicants at 900.00 EUR"),
         (
             page(invited_at=T),
-            "open: 7 of 8 reserved by 4 applicants at 900.00 EUR, sellers invited",
+            "open: 7 reserved (minimum 8) by 4 applicants at 900.00 EUR, sellers invited",
         ),
         (
             REPLACED,
@@ -196,11 +196,11 @@ def test_verdict_names_every_problem_or_the_reason() -> None:
         ),
         (
             ContractConcluded(**END, group_request_id="au-cameras"),
-            "contract concluded at 2026-05-07 09:00:00Z: 9 of 8 reserved by 5 applicants",
+            "contract concluded at 2026-05-07 09:00:00Z: 9 reserved (minimum 8) by 5 applicants",
         ),
         (
             ContractFailed(**END),
-            "contract failed at 2026-05-07 09:00:00Z: 9 of 8 reserved by 5 applicants",
+            "contract failed at 2026-05-07 09:00:00Z: 9 reserved (minimum 8) by 5 applicants",
         ),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, Message) else "",
@@ -353,8 +353,8 @@ TAKEN_OVER = ("auctions", judged("o2", "sato", "shown", "better"), "take_offer",
 
 def test_why_an_auction_is_open() -> None:
     assert summary(story(OPENED, ("auctions", page(), "apply", "applications/0/6"))) == (
-        "open: 7 of 8 reserved by 4 applicants at 900.00 EUR each from 8, offered by nord (o1),"
-        " judged by open_auction from offers/0/0; closes 2026-05-07 09:00:00Z"
+        "open: 7 reserved (minimum 8) by 4 applicants at 900.00 EUR each from 8,"
+        " offered by nord (o1), judged by open_auction from offers/0/0; closes 2026-05-07 09:00:00Z"
     )
 
 
@@ -372,12 +372,14 @@ def test_why_an_auction_is_concluded_or_failed() -> None:
         )
     )
     assert told == (
-        "concluded: 9 of 8 reserved by 4 applicants when the term ended at 2026-05-07 09:00:00Z"
-        " (close); 850.00 EUR each from 8, offered by sato (o2), judged by take_offer from"
+        "concluded: 9 reserved (minimum 8) by 4 applicants when the term ended at"
+        " 2026-05-07 09:00:00Z (close); 850.00 EUR each from 8, offered by sato (o2), judged by take_offer from"
         " offers/0/3; the group purchase that follows is GB-1"
     )
     told = summary(story(("auctions", page("failed"), "close", "clock/due/close")))
-    assert told.startswith("failed: 7 of 8 reserved by 4 applicants when the term ended at its")
+    assert told.startswith(
+        "failed: 7 reserved (minimum 8) by 4 applicants when the term ended at its"
+    )
 
 
 def test_why_an_auction_is_withdrawn_or_not_open() -> None:

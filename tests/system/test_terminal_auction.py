@@ -167,12 +167,14 @@ def test_why_says_which_offers_and_rules_made_it(stack: Stack) -> None:
     bettered(stack)
     said = jointbuy("why", AUCTION).out
     assert said.startswith(
-        "open: 6 of 8 reserved by 3 applicants at 850.00 EUR each from 8, offered by sato (o2),"
-        f" judged by take_offer from offers/{PARTITION}/1; closes 2026-05-07 09:00:00Z\n"
+        "open: 6 reserved (minimum 8) by 3 applicants at 850.00 EUR each from 8,"
+        f" offered by sato (o2), judged by take_offer from offers/{PARTITION}/1; closes 2026-05-07 09:00:00Z\n"
     )
     concluded(stack)
     said = jointbuy("why", AUCTION, "--json").json
-    assert said["summary"].startswith("concluded: 10 of 8 reserved by 5 applicants when the term")
+    assert said["summary"].startswith(
+        "concluded: 10 reserved (minimum 8) by 5 applicants when the term"
+    )
     assert said["summary"].endswith(f"the group purchase that follows is {derive(REQUEST)}")
     assert (said["auction_id"], said["group_id"], said["status"]) == (
         AUCTION,

@@ -294,7 +294,7 @@ def test_an_auction_is_bettered_and_counts(api: Api, monkeypatch: pytest.MonkeyP
 
     shown = jointbuy("show", auction)
     lines = lines_of(shown)
-    assert lines[auction].endswith("open  2 of 2 reserved")
+    assert lines[auction].endswith("open  2 reserved (minimum 2)")
     assert lines["Shown"].endswith("850.00 EUR each from 2")
     assert lines["Reservations"].endswith(f"{'█' * 24} 2 of 2, by 1 applicant")
     history = shown.out.partition("Price history (2):")[2].splitlines()[3:5]

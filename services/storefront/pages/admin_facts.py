@@ -211,7 +211,9 @@ def _(message: OrderRefused, visit: Visit) -> Markup:
 def _(message: FavorDecision, visit: Visit) -> Markup:
     total = visit.formats.money(message.total, message.currency)
     if message.cancel_all:
-        return visit.gettext("Everyone gets their money back, {total} in all.", total=total)
+        return visit.gettext(
+            "All orders are cancelled; {total} in all is not charged, or is refunded.", total=total
+        )
     if message.tier is None:
         return visit.gettext("No step of the discount was reached.")
     discount = visit.tier(message.tier, message.currency)

@@ -112,7 +112,9 @@ PAYERS: Final = {
 IF_INCOMPLETE: Final = {
     "as-reached": mark("If the goal is not reached, the step reached by then applies."),
     "none": mark("If the goal is not reached, there is no discount."),
-    "cancel-all": mark("If the goal is not reached, everyone gets their money back."),
+    "cancel-all": mark(
+        "If the goal is not reached, all orders are cancelled and payments refunded."
+    ),
 }
 #: Kinds of letters that people can unsubscribe from.
 LETTERS: Final = {
