@@ -373,8 +373,8 @@ def test_why_an_auction_is_concluded_or_failed() -> None:
     )
     assert told == (
         "concluded: 9 reserved (minimum 8) by 4 applicants when the term ended at"
-        " 2026-05-07 09:00:00Z (close); 850.00 EUR each from 8, offered by sato (o2), judged by take_offer from"
-        " offers/0/3; the group purchase that follows is GB-1"
+        " 2026-05-07 09:00:00Z (close); 850.00 EUR each from 8, offered by sato (o2),"
+        " judged by take_offer from offers/0/3; the group purchase that follows is GB-1"
     )
     told = summary(story(("auctions", page("failed"), "close", "clock/due/close")))
     assert told.startswith(

@@ -168,7 +168,8 @@ def test_why_says_which_offers_and_rules_made_it(stack: Stack) -> None:
     said = jointbuy("why", AUCTION).out
     assert said.startswith(
         "open: 6 reserved (minimum 8) by 3 applicants at 850.00 EUR each from 8,"
-        f" offered by sato (o2), judged by take_offer from offers/{PARTITION}/1; closes 2026-05-07 09:00:00Z\n"
+        f" offered by sato (o2), judged by take_offer from offers/{PARTITION}/1;"
+        " closes 2026-05-07 09:00:00Z\n"
     )
     concluded(stack)
     said = jointbuy("why", AUCTION, "--json").json
