@@ -1,7 +1,7 @@
 """Which worker runs which partitions: balanced, few moves, and only to who has the rows."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.shares import Held, Share, shares
@@ -87,6 +87,14 @@ def test_each_partition_runs_once_and_is_kept_beside_by_others(
         assert beside == min(standbys, len(members) - 1)
 
 
+# The worker that runs most must give up the partition whose rows are where there is room.
+@example({"a": held(), "b": held("5", "01"), "c": held()}, 6, 1)
+# One worker must have no more than others, so that one that has rows can.
+@example(
+    {"a": held("024568"), "b": held("26"), "c": held("1234569"), "d": held("012"), "e": held("89")},
+    8,
+    1,
+)
 @given(groups, st.integers(1, 10), st.integers(1, 3))
 def test_once_rows_are_there_all_have_as_many_and_nothing_moves(
     members: dict[str, Held], count: int, standbys: int
