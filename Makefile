@@ -36,7 +36,21 @@ story: $(STAMP) ## The demo at full speed; fails if a step is missing
 TESTERS ?= 3
 
 test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=3
-	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 -m "not long"
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 quick-rules quick-pages
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 \
+		-m "not long" tests/system
+
+# Each imports and collects its own part, and each part once: pytest-xdist would have each of its
+# processes do so with all 11,000 tests.
+ALONE := $(BIN)/python -m pytest -p no:xdist -p no:xdist.looponfail -p no:cacheprovider
+
+quick-rules: $(STAMP)
+	@$(ALONE) -m "not long" $(filter-out $(NOT_RULES),$(wildcard tests/*/))
+
+quick-pages: $(STAMP)
+	@$(ALONE) -m "not long" tests/runtime tests/storefront
+
+NOT_RULES := tests/__pycache__/ tests/runtime/ tests/storefront/ tests/system/
 
 check: $(STAMP) ## Format, lint, types, import rules, the quick tests: no broker, no database
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \
@@ -48,8 +62,8 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 # Two runs of pytest for two cores: each imports its own part, and each part only once.
-QUICK := EXAMPLES_PERCENT=10 $(BIN)/python -m pytest -p no:xdist -p no:xdist.looponfail -p no:anyio \
-	-p no:schemathesis -p no:cacheprovider -m "not system and not long and not slow"
+QUICK := EXAMPLES_PERCENT=10 $(ALONE) -p no:anyio -p no:schemathesis \
+	-m "not system and not long and not slow"
 
 rules-to-o: $(STAMP)
 	@$(QUICK) tests/rules/test_[a-o]*.py tests/domain

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from runtime.clients import producer
+from runtime.metadata import counts_of
 from runtime.records import Partitioner, encode, milliseconds
 from runtime.settings import Settings
 from schemas.parts import Message
@@ -67,8 +68,7 @@ class Sender:
         """
         try:
             await self._producer.start()
-            # Unlike asking for one topic, asking for all makes none with a default's partitions.
-            cluster = await self._producer.client.fetch_all_metadata()
+            counts = await counts_of(self._producer.client, topics)
         except KafkaConnectionError as error:
             raise ReplayError(
                 f"no broker answers at {self._servers} ({error}):"
@@ -79,14 +79,13 @@ class Sender:
                 f"the broker at {self._servers} takes no producer ({error!r}):"
                 " if it has no transactions, as the embedded one, set KAFKA_TRANSACTIONS=0"
             ) from None
-        counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        for topic, partitions in counts.items():
-            if not partitions:
+        for topic in topics:
+            if topic not in counts:
                 raise ReplayError(
                     f"the broker at {self._servers} has no topic {topic}:"
                     " run `jointbuy up --clock log`, and look at TOPIC_PREFIX"
                 )
-            self._partitioners[topic] = Partitioner(partitions)
+            self._partitioners[topic] = Partitioner(counts[topic])
         return counts
 
     async def stop(self) -> None:

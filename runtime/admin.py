@@ -9,22 +9,18 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
-    KafkaConnectionError,
     KafkaTimeoutError,
-    NodeNotReadyError,
-    RequestTimedOutError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
-from aiokafka.protocol.metadata import MetadataRequest
 
 from runtime import acls
 from runtime.broker_watch import other_partitions, partitions, wanted_of
 from runtime.clients import admin
 from runtime.lasting_errors import LastingError, lasting
-from runtime.on_cluster import described
+from runtime.metadata import AWAY, asked, counts_of
 from runtime.processor import Processor
 from runtime.settings import CLUSTER_S_OWN, Settings
 from runtime.topic_plan import CLOCK, EXPIRES_BY, PlannedTopic, set_on, topics_of
@@ -56,9 +52,9 @@ async def create_topics(
     client = admin(settings)
     await client.start()
     try:
-        there = {name: len(its) for name, its in (await described(client)).items()}
         planned = topics_of(settings, processors)
         clock, *others = planned
+        there = await counts_of(client._client, [each.name for each in planned])
         asked = {clock.name, *(needed or ())} - there.keys()
         if asked:
             await _check_hidden(client, asked)
@@ -94,9 +90,7 @@ def _may_not_make(settings: Settings, missing: Sequence[str]) -> LastingError:
 
 async def _check_hidden(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
     """Raise ``LastingError`` for topics that the broker does not let us see; asking makes none."""
-    told = await client._send_request(
-        MetadataRequest(sorted(names), allow_auto_topic_creation=False)
-    )
+    told = await asked(client._client, names)
     refused = TopicAuthorizationFailedError
     if hidden := {name for code, name, *_ in told.topics if code == refused.errno}:
         raise lasting(refused(hidden)) or refused(hidden)
@@ -178,11 +172,8 @@ async def _lists(
 ) -> bool:
     """Whether a broker lists all of these topics, or none; one that is away confuses nobody."""
     try:
-        # Asking for a topic must not create it.
-        told = await client._send_request(
-            MetadataRequest(list(names), allow_auto_topic_creation=False), node
-        )
-    except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError):
+        told = await asked(client._client, names, node)
+    except AWAY:
         return True
     unknown = UnknownTopicOrPartitionError.errno
     return all((code != unknown) is are_there for code, *_ in told.topics)
@@ -212,8 +203,7 @@ async def cluster_id(settings: Settings) -> str:
     client = admin(settings)
     await client.start()
     try:
-        described = await client.describe_cluster()
-        return str(described.get("cluster_id") or "unnamed")
+        return str((await asked(client._client)).cluster_id or "unnamed")
     finally:
         await client.close()
 

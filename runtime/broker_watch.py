@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import structlog
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-from aiokafka.protocol.metadata import MetadataRequest
 
 from runtime.clients import metadata_client
 from runtime.lasting_errors import LASTING_EXIT_CODE, LastingError, PassingError, lasting
+from runtime.metadata import asked
 from runtime.security import access_of
 from runtime.settings import Settings
 from schemas.topic import Topic
@@ -274,9 +274,7 @@ class BrokerWatch:
         return found, refused
 
     async def _send(self) -> Any:
-        # Asking for a missing topic must not create it.
-        request = MetadataRequest(sorted(self._wanted), allow_auto_topic_creation=False)
-        return await self._client.send(self._client.get_random_node(), request)
+        return await asked(self._client, self._wanted, self._client.get_random_node())
 
     async def _connect(self) -> None:
         self._client = metadata_client(

@@ -250,12 +250,6 @@ def metadata_client(settings: Settings, **options: Any) -> AIOKafkaClient:
     return AIOKafkaClient(**_broker(settings), **options)
 
 
-async def partition_counts(reader: AIOKafkaConsumer) -> dict[str, int]:
-    """The number of partitions of each topic on the broker; asking makes none."""
-    cluster = await reader._client.fetch_all_metadata()
-    return {name: len(cluster.partitions_for_topic(name) or ()) for name in cluster.topics()}
-
-
 def read_end(reader: AIOKafkaConsumer, partition: TopicPartition) -> int | None:
     """The end of the log as the last fetch told, or ``None`` while a transaction is open on it."""
     highwater: int | None = reader.highwater(partition)

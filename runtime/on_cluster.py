@@ -16,6 +16,7 @@ from aiokafka.protocol.api import Request
 
 from runtime import acls
 from runtime.lasting_errors import LastingError, lasting
+from runtime.metadata import asked, partitions_of
 from runtime.topic_plan import Acl, FoundAcl, FoundTopic
 
 # Kafka's numbers, as in its classes ResourceType, AclOperation, PatternType, AclPermissionType.
@@ -40,21 +41,18 @@ class NoAuthorizerError(Exception):
     """The cluster keeps no ACLs: it has no authorizer."""
 
 
-async def described(client: AIOKafkaAdminClient) -> dict[str, Sequence[Any]]:
-    """The partitions of each topic that is there, by its name. Asking makes none."""
-    # One question, as a topic may go between two; and a question by name could make it anew.
-    told = await client.describe_topics()
-    # A topic that the broker is deleting has no partition.
-    return {each["topic"]: each["partitions"] for each in told if each["partitions"]}
+async def groups_there(client: AIOKafkaAdminClient) -> list[str]:
+    """The names of all consumer groups. Raises ``KafkaError``."""
+    brokers = [number for number, *_ in (await asked(client._client)).brokers]
+    return [name for name, *_ in await client.list_consumer_groups(brokers)]
 
 
 async def found_topics(
     client: AIOKafkaAdminClient, names: Iterable[str], *, configured: bool = True
 ) -> dict[str, FoundTopic]:
     """Those of the topics that are there, with all their settings if asked. Asking makes none."""
-    wanted = {*names}
-    told = await described(client)
-    there = sorted(wanted & told.keys())
+    told = await partitions_of(client._client, {*names})
+    there = sorted(told)
     settings = await _settings_of(client, there) if configured and there else {}
     return {
         name: FoundTopic(

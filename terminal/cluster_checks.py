@@ -18,7 +18,8 @@ from runtime import clients
 from runtime.broker_clock import off_seconds
 from runtime.checkup import Check, Here, certificate_of, ends_at, look, told
 from runtime.lasting_errors import LastingError, lasting
-from runtime.on_cluster import NoAuthorizerError, described, found_topics
+from runtime.metadata import asked, counts_of, partitions_of
+from runtime.on_cluster import NoAuthorizerError, found_topics
 from runtime.private_files import is_this_machine
 from runtime.running_stack import home_folder
 from runtime.security import access_of
@@ -95,7 +96,7 @@ def _checks(planned: Plan, client: AIOKafkaAdminClient) -> list[Check]:
 
 
 async def _broker(settings: Settings, client: AIOKafkaAdminClient, here: Here) -> list[Finding]:
-    told_of = await client.describe_cluster()
+    told_of = (await asked(client._client)).to_object()
     addresses = [f"{each['host']}:{each['port']}" for each in told_of["brokers"]]
     servers = settings.kafka_bootstrap_servers
     name = told_of.get("cluster_id") or "without a name"
@@ -209,8 +210,8 @@ async def _topics(planned: Plan, client: AIOKafkaAdminClient, here: Here) -> lis
     if not there:
         return [found[0]]
     found.append(cluster_findings.partitions(planned.settings.partitions, differing))
-    brokers = len((await client.describe_cluster())["brokers"])
-    copies = _copies(await described(client), there)
+    brokers = len((await asked(client._client)).brokers)
+    copies = _copies(await partitions_of(client._client, there), there)
     return found + cluster_findings.replication(copies, brokers)
 
 
@@ -259,7 +260,7 @@ async def _clock(settings: Settings, client: AIOKafkaAdminClient, here: Here) ->
     topic = settings.topic(CLOCK)
     if settings.clock == "log":
         return [Finding(*about, "skipped", "CLOCK is log: time comes from the records")]
-    if topic not in await client.list_topics():
+    if not await counts_of(client._client, [topic]):
         return [Finding(*about, "skipped", f"there is no topic {topic} to ask by")]
     try:
         async with connected(clients.producer(settings), settings) as sender:

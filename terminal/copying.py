@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from runtime import clients, transport
 from runtime.admin import create, delete_topics, replace_settings
 from runtime.key_digests import KeyDigests
+from runtime.metadata import counts_of
 from runtime.on_cluster import found_topics, members_of
 from runtime.processor import Processor
 from runtime.records import InputRecord, OutputRecord, Unreadable
@@ -178,7 +179,7 @@ class Target:
     async def was_complete(self) -> bool:
         """Whether an earlier run was stopped when its copy of the same records was complete."""
         marker = self._settings.topic(MARKER)
-        if marker not in await self._client.list_topics():
+        if not await counts_of(self._client._client, [marker]):
             return False
         async with whole(self._settings) as reader:
             said = [each.value async for each in reader.read(marker, 1)]
@@ -336,7 +337,7 @@ class Target:
     async def open(self, before: Callable[[], Awaitable[None]] | None = None) -> None:
         """Let the new deployment start: make its clock; do ``before`` between that and the end."""
         clock, *_ = topics_of(self._settings)
-        if clock.name not in await self._client.list_topics():
+        if not await counts_of(self._client._client, [clock.name]):
             await create(self._client, [clock])
         if before is not None:
             await before()

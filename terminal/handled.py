@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from runtime import clients
 from runtime.clients import admin
+from runtime.on_cluster import groups_there
 from runtime.records import OutputRecord
 from runtime.settings import Settings
 from schemas.topic import Topic
@@ -44,7 +45,7 @@ async def _handled(settings: Settings, ends: Mapping[tuple[str, int], int], serv
         try:
             while behind:
                 # A group appears with its first commit.
-                groups = [name for name, *_ in await client.list_consumer_groups()]
+                groups = await groups_there(client)
                 for group in (name for name in groups if name.startswith(ours)):
                     if group not in members:
                         members[group] = clients.consumer(settings, group)

@@ -20,7 +20,8 @@ from aiokafka.errors import KafkaError
 from runtime import clients
 from runtime.clients import admin
 from runtime.follower import partitions_of
-from runtime.on_cluster import members_of
+from runtime.metadata import counts_of
+from runtime.on_cluster import groups_there, members_of
 from runtime.settings import Settings
 from schemas.catalogue import CATALOGUE
 from terminal import topics
@@ -71,15 +72,12 @@ def without_group(found: Iterable[Lag]) -> list[str]:
 async def lags(settings: Settings) -> list[Lag]:
     """The lag of every group of ours on every catalogue topic that it reads."""
     async with topics.connected(admin(settings), settings) as client:
-        groups = sorted(
-            name
-            for name, *_ in await client.list_consumer_groups()
-            if name.startswith(settings.topic_prefix)
-        )
-        there = await client.list_topics()
+        there = await groups_there(client)
+        groups = sorted(name for name in there if name.startswith(settings.topic_prefix))
+        names = {settings.topic(name) for name in CATALOGUE}
+        topics.check_there(settings, await counts_of(client._client, names), names)
         reads = await _reads(client, groups)
     partitions = [tp for topic in CATALOGUE.values() for tp in partitions_of(settings, topic)]
-    topics.check_there(settings, there, {tp.topic for tp in partitions})
     # Offsets are read before ends: a commit in between would look ahead of the end.
     committed = {group: await committed_by(settings, group, partitions) for group in groups}
     begins, ends = await topics.stable_ends(settings, partitions)

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from runtime import clients
 from runtime.admin import delete_topics
+from runtime.metadata import counts_of
 from runtime.processor import Processor
 from runtime.repartition import Move
 from runtime.settings import Settings
@@ -68,7 +69,7 @@ class Moving:
 
         async def close_old() -> None:
             old = self._old.topic(CLOCK)
-            if old in await client.list_topics():
+            if await counts_of(client._client, [old]):
                 await delete_topics(self._old, [old])
 
         await target.open(close_old)

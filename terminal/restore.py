@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from runtime import clients
 from runtime.admin import cluster_id
 from runtime.archive import Manifest, sealed
+from runtime.metadata import counts_of
 from runtime.processor import Processor
 from runtime.repartition import TOPICS, Move
 from runtime.running_stack import settings_here
@@ -246,7 +247,8 @@ class Restoring:
     ) -> None:
         """Let readers of shops' topics go on, where these are the same topics."""
         kept = self._manifest.outboxes
-        there = {*await client.list_topics()} if is_same_cluster else set()
+        names = {each.topic for each in kept} if is_same_cluster else set()
+        there = await counts_of(client._client, names)
         offsets: dict[str, dict[TopicPartition, int]] = {each.group: {} for each in kept}
         for each in kept:
             if each.topic in there:

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from runtime import clients
 from runtime.admin import set_of_topic
-from runtime.on_cluster import found_topics
+from runtime.on_cluster import found_topics, groups_there
 from runtime.processor import Processor
 from runtime.records import InputRecord, Unreadable
 from runtime.repartition import Reader
@@ -65,10 +65,9 @@ class Stopped:
     async def outboxes(self) -> dict[str, dict[TopicPartition, Any]]:
         """What groups on shops' outboxes have committed. Those topics are the shops'."""
         begin = self._settings.topic(OUTBOXES)
-        groups = [name for name, *_ in await self._client.list_consumer_groups()]
         return {
             name: await self._client.list_consumer_group_offsets(name)
-            for name in groups
+            for name in await groups_there(self._client)
             if name.startswith(begin)
         }
 

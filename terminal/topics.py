@@ -10,11 +10,13 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
 from runtime import clients, transport
 from runtime.broker_watch import other_partitions
 from runtime.follower import RECORDS_MAX, Follower, partitions_of
+from runtime.metadata import counts_of
 from runtime.records import (
     BadRecordError,
     Cause,
@@ -196,10 +198,16 @@ async def assign(
     reader: AIOKafkaConsumer, settings: Settings, partitions: Sequence[TopicPartition]
 ) -> None:
     """Give a consumer its partitions, once it is known that they are there."""
-    counts = await clients.partition_counts(reader)
-    check_there(settings, counts, {tp.topic for tp in partitions})
-    check_partitions(settings, counts, {tp.topic for tp in partitions})
+    names = {tp.topic for tp in partitions}
+    await _check(settings, reader._client, names)
     reader.assign(list(partitions))
+
+
+async def _check(settings: Settings, client: AIOKafkaClient, names: Collection[str]) -> None:
+    """Check that these topics are there, each with all of its partitions."""
+    counts = await counts_of(client, names)
+    check_there(settings, counts, names)
+    check_partitions(settings, counts, names)
 
 
 def check_there(settings: Settings, there: Collection[str], wanted: Collection[str]) -> None:
@@ -305,9 +313,5 @@ async def send_by(
     sender: AIOKafkaProducer, settings: Settings, records: Sequence[OutputRecord]
 ) -> Mapping[tuple[str, int], int]:
     """Send records by a producer that is connected."""
-    cluster = await sender.client.fetch_all_metadata()
-    names = {record.topic for record in records}
-    check_there(settings, cluster.topics(), names)
-    counts = {name: len(cluster.partitions_for_topic(name) or ()) for name in names}
-    check_partitions(settings, counts, names)
+    await _check(settings, sender.client, {record.topic for record in records})
     return await transport.send(sender, records)

@@ -14,6 +14,7 @@ import typer
 from aiokafka import TopicPartition
 
 from runtime.clients import admin
+from runtime.metadata import counts_of
 from runtime.rows import Waiting
 from runtime.running_stack import settings_here
 from runtime.settings import Settings
@@ -115,7 +116,7 @@ def register(app: typer.Typer) -> None:
 
 async def _read(settings: Settings, step: Step) -> list[Key]:
     async with topics.connected(admin(settings), settings) as client:
-        there = set(await client.list_topics())
+        there = await counts_of(client._client, [*map(settings.topic, CHANGELOGS.values())])
     found: list[Key] = []
     for service, changelog in CHANGELOGS.items():
         name = settings.topic(changelog)

@@ -45,19 +45,26 @@ GARBAGE = 50_000
 
 #: These take the longest. One that began last would keep one process busy when all others are done.
 LONGEST = (
-    "test_story_in_browser",
-    "test_deadlines",
-    "test_accessibility",
     "test_stack",
-    "test_auction_simulator",
-    "test_marked_values",
-    "test_poison",
-    "test_projector",
-    "test_payments",
     "test_letters",
-    "test_api",
-    "test_schemathesis",
+    "test_deadlines",
+    "test_terminal",
+    "test_accessibility",
+    "test_replay",
+    "test_unreadable",
+    "test_pages",
+    "test_credentials",
+    "test_story_in_browser",
     "test_live",
+    "test_documented_commands",
+    "test_least_rights",
+    "test_poison",
+    "test_repartition",
+    "test_secured",
+    "test_marked_values",
+    "test_api",
+    "test_erase",
+    "test_invoices",
 )
 
 

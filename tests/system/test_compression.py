@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from domain.ids import derive
 from runtime.admin import topics_of_ours
 from runtime.clients import admin
+from runtime.metadata import counts_of
 from runtime.records import encode
 from schemas.catalogue import CATALOGUE
 from stack.brokers import RunningBroker
@@ -63,7 +64,7 @@ async def _make_outbox(stack: Stack) -> None:
         await client.create_topics([NewTopic(OUTBOX, 1, 1)])
         # The answer may come before others are told of it, and they look only once.
         async with asyncio.timeout(60):
-            while OUTBOX not in await client.list_topics():
+            while not await counts_of(client._client, [OUTBOX]):
                 continue
     finally:
         await client.close()

@@ -15,6 +15,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from runtime.clients import admin
+from runtime.metadata import counts_of
 from runtime.ports import free_port
 from runtime.records import OutputRecord, milliseconds
 from schemas.groups import Definition, GroupPurchase, GroupPurchaseRequested
@@ -376,7 +377,7 @@ async def _make(stack: Stack, topic: str) -> None:
         await client.create_topics([NewTopic(topic, 1, 1)])
         # The answer may come before others are told of it.
         async with asyncio.timeout(60):
-            while topic not in await client.list_topics():
+            while not await counts_of(client._client, [topic]):
                 continue
     finally:
         await client.close()
