@@ -28,6 +28,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, errors  # type: ignore[import-untyped, unused-ignore]
 from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped, unused-ignore]
 
+from runtime.metadata import asked
 from runtime.ports import PortError, free_port
 
 KINDS = ("external", "docker", "kafka", "embedded")
@@ -378,7 +379,7 @@ async def _answers(port: int) -> bool:
         admin = AIOKafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=5000)
         try:
             await admin.start()
-            return bool((await admin.describe_cluster())["brokers"])
+            return bool((await asked(admin._client)).brokers)
         finally:
             await admin.close()
     except (errors.KafkaError, OSError):

@@ -67,6 +67,27 @@ def modules_of(service: str) -> list[Path]:
     return [path for path in python("services") if f"/services/{service}/" in path.as_posix()]
 
 
+# --- Kafka ---------------------------------------------------------------------------------------
+
+#: What aiokafka asks about all topics of a cluster, however many others have there.
+ABOUT_ALL_TOPICS = {
+    *("describe_cluster", "describe_topics", "fetch_all_metadata", "list_topics"),
+    "_get_cluster_metadata",
+}
+
+
+def test_brokers_are_asked_for_all_topics_only_to_find_ours() -> None:
+    """Everything else asks by name, by ``runtime.metadata``."""
+    asks = [
+        f"{in_repository(path)}: {node.func.attr}"
+        for path in python("services", "runtime", "terminal", "replay", "stack")
+        for node in nodes(path, ast.Call)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ABOUT_ALL_TOPICS
+    ]
+    # `up --fresh` looks for changelogs of services that are not of this release.
+    assert asks == ["runtime/admin.py: list_topics"]
+
+
 # --- imports -------------------------------------------------------------------------------------
 
 
