@@ -17,6 +17,7 @@ from aiokafka.admin import NewTopic
 
 from runtime.admin import delete_topics
 from runtime.clients import admin, consumer, producer
+from runtime.metadata import counts_of
 from runtime.records import OutputRecord, milliseconds
 from schemas.catalogue import CATALOGUE
 from schemas.groups import GroupPurchaseRequested
@@ -135,13 +136,17 @@ def kill_midway(stack: Stack, *move: str) -> None:
 
 def new_topic(stack: Stack, name: str) -> bool:
     """Whether the topic is there under the new prefix."""
-    return f"{stack.prefix}new-{name}" in asyncio.run(topics_on(stack))
+    return is_there(stack, f"{stack.prefix}new-{name}")
 
 
-async def topics_on(stack: Stack) -> list[str]:
-    """All on the broker."""
-    async with connected(admin(stack.settings), stack.settings) as client:
-        return list(await client.list_topics())
+def is_there(stack: Stack, topic: str) -> bool:
+    """Whether a topic is on the broker."""
+
+    async def go() -> bool:
+        async with connected(admin(stack.settings), stack.settings) as client:
+            return bool(await counts_of(client._client, [topic]))
+
+    return asyncio.run(go())
 
 
 async def stopped_when_complete(stack: Stack) -> None:
@@ -187,7 +192,7 @@ def told_before(old: Stack, mailpit: Mailpit) -> str:
     old.wait_for("purchases", group_id, quantity=2)
     old.wait_idle()
     asyncio.run(make_outbox(old))
-    until("the outbox", lambda: OUTBOX in asyncio.run(topics_on(old)))
+    until("the outbox", lambda: is_there(old, OUTBOX))
     asyncio.run(outbox_at(old, 7))
     return group_id
 
