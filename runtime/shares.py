@@ -68,7 +68,7 @@ def shares(members: Mapping[str, Held], count: int, standbys: int) -> dict[str, 
         plan.of[number] = aim
         found[aim].runs.add(number)
     for number in range(count):
-        _add_standbys(found, members, number, standbys)
+        _add_standbys(found, members, number, standbys, plan.of[number], count)
     return found
 
 
@@ -78,8 +78,9 @@ def _balanced(members: Mapping[str, Held], runner: Mapping[int, str], count: int
     run: dict[str, list[int]] = {member: [] for member in members}
     for number, member in sorted(runner.items()):
         run[member].append(number)
-    # Who runs most keeps one more where they can't be equal.
-    by_load = sorted(members, key=lambda member: (-len(run[member]), member))
+    # Who runs most keeps one more where they can't be equal, then who has rows that nobody runs.
+    left = set(range(count)) - runner.keys()
+    by_load = sorted(members, key=lambda m: (-len(run[m]), -len(left & members[m].warm), m))
     room = {member: each + (rank < more) for rank, member in enumerate(by_load)}
     goal: dict[int, str] = {}
     for member in by_load:
@@ -100,13 +101,37 @@ def _balanced(members: Mapping[str, Held], runner: Mapping[int, str], count: int
 
 
 def _add_standbys(
-    found: Mapping[str, Share], members: Mapping[str, Held], number: int, wanted: int
+    found: Mapping[str, Share],
+    members: Mapping[str, Held],
+    number: int,
+    wanted: int,
+    runner: str,
+    count: int,
 ) -> None:
-    """Choose who keeps a partition's rows beside: who has them first, then who has fewest."""
+    """Choose who keeps a partition's rows beside.
+
+    Who has them keeps them, unless it would keep more than others, in all or of that runner: when
+    that one leaves, each of the others should have some of its partitions' rows.
+    """
     has = sum(number in share.standbys for share in found.values())
-    others = [m for m in found if number not in found[m].runs | found[m].standbys]
-    others.sort(key=lambda m: (not _has_rows(members[m], number), len(found[m].standbys), m))
-    for member in others[: max(wanted - has, 0)]:
+    beside = found[runner].runs
+    most = -(-count * wanted // len(members))
+    most_of_runner = -(-len(beside) * wanted // max(len(members) - 1, 1))
+
+    def rank(member: str) -> tuple[bool, bool, bool, int, int, str]:
+        standbys = found[member].standbys
+        of_runner = len(standbys & beside)
+        return (
+            len(standbys) >= most,
+            of_runner >= most_of_runner,
+            not _has_rows(members[member], number),
+            of_runner,
+            len(standbys),
+            member,
+        )
+
+    others = [m for m in found if m != runner and number not in found[m].standbys]
+    for member in sorted(others, key=rank)[: max(wanted - has, 0)]:
         found[member].standbys.add(number)
 
 

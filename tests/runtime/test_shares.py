@@ -91,12 +91,31 @@ def test_each_partition_runs_once_and_is_kept_beside_by_others(
 def test_once_rows_are_there_all_have_as_many_and_nothing_moves(
     members: dict[str, Held], count: int, standbys: int
 ) -> None:
-    first = shares(members, count, standbys)
-    second = shares(joined(first), count, standbys)
-    assert not any(share.awaited for share in second.values())
-    loads = [len(share.runs) for share in second.values()]
+    """Mostly with the second deal; each further one brings a partition to its place."""
+    found = shares(members, count, standbys)
+    for _ in range(count):
+        found = shares(joined(found), count, standbys)
+    assert not any(share.awaited for share in found.values())
+    loads = [len(share.runs) for share in found.values()]
     assert max(loads) - min(loads) <= 1
-    assert shares(joined(second), count, standbys) == second
+    assert shares(joined(found), count, standbys) == found
+
+
+@given(st.integers(2, 8), st.integers(1, 64))
+def test_when_a_worker_leaves_all_others_get_some_of_its_partitions(
+    workers: int, count: int
+) -> None:
+    """So none has to open many, while their orders wait."""
+    group: dict[str, Held] = {}
+    for number in range(workers):
+        group[f"w{number}"] = Held()
+        for _ in range(3):
+            group = joined(shares(group, count, 1))
+    left = group.pop("w0")
+    others = shares(group, count, 1)
+    more = [len(others[name].runs - group[name].runs) for name in group]
+    assert sum(more) == len(left.runs)
+    assert max(more) <= -(-len(left.runs) // len(group)) + 1
 
 
 @given(groups, st.integers(1, 10))
