@@ -8,7 +8,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,12 @@ from bench.workers import settings_on, start_worker, usage
 from runtime.ports import free_port
 from runtime.settings import Settings
 from stack import brokers
+from tests.system import plain_http
 
 SERVICE = "order_service"
 READY_SECONDS_MAX = 300.0
-LOOK_SECONDS = 0.05
+#: Each look asks all workers, which costs each some milliseconds.
+LOOK_SECONDS = 0.2
 #: After a start, clients ask for metadata, and fetches become rarer.
 SETTLE_SECONDS = 10.0
 ESTABLISHED = "01"
@@ -40,7 +42,7 @@ class Worker:
     def status(self) -> list[dict[str, Any]]:
         """How each of its partitions stands."""
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.port}/status", timeout=10)
+            answer = plain_http.get(f"http://127.0.0.1:{self.port}/status", timeout=10)
         except httpx.HTTPError:
             return []
         return answer.json() if answer.is_success else []
@@ -115,9 +117,14 @@ def until(condition: Callable[[], bool]) -> float:
 
 
 @contextmanager
-def workers_on(settings: Settings, count: int, folder: Path) -> Iterator[list[Worker]]:
-    """So many workers, started one after another; what is left of them is ended."""
-    workers = [start(settings, number, folder) for number in range(count)]
+def workers_on(
+    settings: Settings, variables: Sequence[Mapping[str, str]], folder: Path
+) -> Iterator[list[Worker]]:
+    """A worker for each of these sets of variables, started one after another.
+
+    What is left of them is ended.
+    """
+    workers = [start(settings, number, folder, **own) for number, own in enumerate(variables)]
     try:
         yield workers
     finally:
@@ -127,20 +134,20 @@ def workers_on(settings: Settings, count: int, folder: Path) -> Iterator[list[Wo
             each.process.wait(60)
 
 
-def start(settings: Settings, number: int, folder: Path) -> Worker:
+def start(settings: Settings, number: int, folder: Path, **more: str) -> Worker:
     """A worker with rows of its own."""
     port = free_port()
     own = settings.model_copy(update={"state_dir": folder / f"{settings.topic_prefix}{number}"})
     log = folder / f"{settings.topic_prefix}{number}.log"
     count = str(settings.partitions)
-    return Worker(start_worker(own, SERVICE, port, log, PARTITIONS=count), port)
+    return Worker(start_worker(own, SERVICE, port, log, PARTITIONS=count, **more), port)
 
 
 def measured(settings: Settings, count: int, idle_seconds: float, folder: Path) -> Figures:
     """Start so many workers, look at them while they are idle, then let one leave and one join."""
     broker_port = int(settings.kafka_bootstrap_servers.rpartition(":")[2])
     began = time.monotonic()
-    with workers_on(settings, count, folder) as workers:
+    with workers_on(settings, [{}] * count, folder) as workers:
         opened = until(lambda: is_open(settings, workers))
         time.sleep(SETTLE_SECONDS)
         before = sum(usage(each.process.pid)[0] for each in workers)

@@ -1,8 +1,10 @@
-"""How long each partition pauses while two workers are restarted one after the other, under load.
+"""How long each partition pauses while workers are restarted one after the other, under load.
 
 Orders come at a steady rate to all partitions of ``order_service``. The pause of a partition is the
 longest time from an order's produce call to its committed row: an order that comes just as its
 partition stops waits all of it. Each worker gets SIGTERM, and is started again when it has ended.
+Of more, the first two are restarted. ``--static`` gives each worker a KAFKA_GROUP_INSTANCE_ID.
+``--all-services`` rolls every service of the stack instead (see ``rolling_stack``).
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from typing import Annotated
 import typer
 from aiokafka import AIOKafkaConsumer
 
+from bench import rolling_stack
 from bench.orders import CHUNK, group, order
 from bench.partitions import Worker, is_open, start, until, workers_on
 from bench.workers import settings_on, usage
@@ -33,7 +36,8 @@ from schemas.groups import GROUP_PURCHASES
 from schemas.orders import ORDERS, PURCHASES
 from stack import brokers
 
-WORKERS = 2
+#: Restarted, of all workers.
+RESTARTS = 2
 GROUPS_OF_PARTITION = 5
 #: How long the load goes on around each restart.
 STEADY_SECONDS = 5.0
@@ -56,15 +60,43 @@ class Watch:
         """The partition and the number of each order that was not seen."""
         return [(self.partition[number], number) for number in self.sent.keys() - self.seen.keys()]
 
-    def pauses(self, began: float, ended: float) -> list[float]:
-        """The longest delay of each partition's orders that were sent between, in seconds."""
-        longest: dict[int, float] = defaultdict(float)
+    def pauses(self, began: float, ended: float) -> list[tuple[float, float]]:
+        """The longest delay of each partition's orders that were sent between, and when it began.
+
+        In seconds, the shortest first.
+        """
+        longest: dict[int, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
         for number, at in self.sent.items():
             if began <= at <= ended:
-                taken = self.seen[number] - at
                 place = self.partition[number]
-                longest[place] = max(longest[place], taken)
+                longest[place] = max(longest[place], (self.seen[number] - at, at))
         return sorted(longest.values())
+
+
+def ticks() -> tuple[int, int]:
+    """Of all cores since the start of the machine: in all, and idle or waiting for a disk."""
+    first = Path("/proc/stat").read_text().split("\n")[0]
+    found = list(map(int, first.split()[1:9]))
+    return sum(found), found[3] + found[4]
+
+
+class Cores:
+    """How busy the machine's cores were, all processes together, between any two times."""
+
+    def __init__(self) -> None:
+        self._looks: list[tuple[float, int, int]] = []
+
+    async def follow(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self._looks.append((time.monotonic(), *ticks()))
+            await asyncio.sleep(TICK_SECONDS)
+
+    def busy(self, began: float, ended: float) -> float:
+        """The share between two times."""
+        looks = [each for each in self._looks if began - TICK_SECONDS <= each[0] <= ended]
+        (_, all_before, idle_before), (_, all_after, idle_after) = looks[0], looks[-1]
+        return 1 - (idle_after - idle_before) / max(all_after - all_before, 1)
 
 
 def groups_of(settings: Settings) -> list[str]:
@@ -141,26 +173,39 @@ async def see(settings: Settings, watch: Watch, sees: asyncio.Event, ends: async
         await reader.stop()
 
 
-def restart(settings: Settings, workers: list[Worker], number: int, folder: Path) -> str:
-    """End one in order, start it again, and wait until all partitions are open on both."""
+def static(number: int) -> dict[str, str]:
+    """A name for a worker that no other has."""
+    return {"KAFKA_GROUP_INSTANCE_ID": f"rolling-{number}"}
+
+
+def restart(
+    settings: Settings, workers: list[Worker], number: int, folder: Path, *, is_static: bool
+) -> str:
+    """End one in order, start it again, and wait until all partitions are open on all."""
     began = time.monotonic()
     workers[number].process.terminate()
     workers[number].process.wait(60)
     ended = time.monotonic()
-    workers[number] = start(settings, number, folder)
+    more = static(number) if is_static else {}
+    workers[number] = start(settings, number, folder, **more)
     back = until(lambda: is_open(settings, workers))
     return f"ended after {ended - began:.1f} s, back after {back - ended:.1f} s"
 
 
-async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> list[str]:
-    """Restart both under load; the lines of the table."""
+async def rolled(
+    settings: Settings, count: int, members: int, rate: int, folder: Path, *, is_static: bool
+) -> list[str]:
+    """Restart workers under load; the lines of the table."""
     groups, watch = groups_of(settings), Watch(rate)
     await create_topics(settings)
     await prepare(settings, groups, members)
-    with workers_on(settings, WORKERS, folder) as workers:
+    cores = Cores()
+    names = [static(number) if is_static else {} for number in range(count)]
+    with workers_on(settings, names, folder) as workers:
         await asyncio.to_thread(until, lambda: is_open(settings, workers) and idle(workers))
         sees, ends = asyncio.Event(), asyncio.Event()
         seeing = asyncio.create_task(see(settings, watch, sees, ends))
+        looking = asyncio.create_task(cores.follow())
         await sees.wait()
         feeding = asyncio.create_task(feed(settings, groups, watch, ends))
         steps: list[tuple[str, float, float, str]] = []
@@ -169,9 +214,11 @@ async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> l
         before = sum(usage(each.process.pid)[0] for each in workers)
         await asyncio.sleep(STEADY_SECONDS)
         used = sum(usage(each.process.pid)[0] for each in workers) - before
-        for number in range(WORKERS):
+        for number in range(min(count, RESTARTS)):
             began = time.monotonic()
-            told = await asyncio.to_thread(restart, settings, workers, number, folder)
+            told = await asyncio.to_thread(
+                restart, settings, workers, number, folder, is_static=is_static
+            )
             await asyncio.sleep(STEADY_SECONDS)
             steps.append((str(number), began - 1, time.monotonic(), told))
         ends.set()
@@ -180,14 +227,18 @@ async def rolled(settings: Settings, members: int, rate: int, folder: Path) -> l
             await asyncio.wait_for(seeing, LAST_SECONDS_MAX)
         except TimeoutError:
             raise SystemExit(f"orders do not count: {watch.missing()}") from None
+        looking.cancel()
     lines = []
     for name, began, ended, told in steps:
         pauses = watch.pauses(began, ended)
+        longest, at = pauses[-1]
+        median = statistics.median(seconds for seconds, _ in pauses)
+        kind = f"{count}, static" if is_static else str(count)
         lines.append(
-            f"| {settings.partitions} | {members:,} | {name} | {statistics.median(pauses):.2f} s |"
-            f" {pauses[-1]:.2f} s | {told} |"
+            f"| {kind} | {settings.partitions} | {members:,} | {name} | {median:.2f} s |"
+            f" {longest:.2f} s | {cores.busy(at, at + longest):.0%} | {told} |"
         )
-    return [*lines, f"CPU of both in steady load: {100 * used / STEADY_SECONDS:.0f} %"]
+    return [*lines, f"CPU of all workers in steady load: {100 * used / STEADY_SECONDS:.0f} %"]
 
 
 def feeding_began(watch: Watch) -> float:
@@ -201,8 +252,9 @@ def idle(workers: Sequence[Worker]) -> bool:
 
 
 HEAD = (
-    "| partitions | members before | restarted | pause, median | pause, longest | worker |\n"
-    "|---|---|---|---|---|---|"
+    "| workers | partitions | members before | restarted | pause, median | pause, longest"
+    " | cores busy in that | worker |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -210,20 +262,34 @@ def main(
     partitions: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
     members: Annotated[int, typer.Option(help="Whose rows are there before, in all.")] = 0,
     rate: Annotated[int, typer.Option(help="Orders a second.")] = 200,
+    workers: Annotated[int, typer.Option(help="How many there are.")] = 2,
+    is_static: Annotated[bool, typer.Option("--static", help="Each has an id of its own.")] = False,
+    all_services: Annotated[
+        bool, typer.Option("--all-services", help="Two processes of each service.")
+    ] = False,
+    service: Annotated[
+        list[str] | None, typer.Option(help="Of all services, roll only this; repeatable.")
+    ] = None,
     keep: Annotated[Path | None, typer.Option(help="Folder for workers' logs.")] = None,
 ) -> None:
     """Print the table."""
     # New topics have no leader yet for a moment, which the client logs for each try.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="jointbuy-bench-") as name:
         folder = Path(name)
+        if all_services or service:
+            rolling_stack.run(service or (), keep or folder)
+            return
+        print(HEAD, flush=True)
         broker = brokers.start("kafka", home=folder, fresh=True)
         try:
             for count in partitions or [4, 16]:
                 settings = settings_on(broker, keep or folder, f"r{count}-", "wall")
                 settings = settings.model_copy(update={"partitions": count})
-                for line in asyncio.run(rolled(settings, members, rate, keep or folder)):
+                rolling = rolled(
+                    settings, workers, members, rate, keep or folder, is_static=is_static
+                )
+                for line in asyncio.run(rolling):
                     print(line, flush=True)
         finally:
             broker.stop()

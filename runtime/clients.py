@@ -5,6 +5,7 @@ So the connection to the cluster is set in one place.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -25,6 +26,10 @@ BATCH_BYTES_MAX = 1_500_000
 REFUSED_SECONDS = 10.0
 #: Without a record for so long, a consumer is idle.
 IDLE_SECONDS = 1.0
+#: How long fetches of an idle follower wait at the broker, which answers at once if a record comes.
+FOLLOW_WAIT_MS = 5_000
+#: How often a follower looks without a reason whether there is anything to fetch.
+FOLLOW_LOOK_MS = 1_000
 
 batches.install()
 security.install()
@@ -60,8 +65,9 @@ class _Fetches:
     aiokafka only logs a refusal, and fetches on.
     """
 
-    def __init__(self, send: Any) -> None:
+    def __init__(self, send: Any, on_answer: Callable[[], None]) -> None:
         self._send = send
+        self._on_answer = on_answer
         self._kind: dict[TopicPartition, tuple[type[KafkaError], float]] = {}
         self._records_at = time.monotonic()
 
@@ -74,6 +80,7 @@ class _Fetches:
                     self._note(TopicPartition(topic, partition), code)
                     if records:
                         self._records_at = time.monotonic()
+            self._on_answer()
         return response
 
     @property
@@ -105,19 +112,25 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
     def __init__(self, *, fetch_max_wait_ms: int, idle_fetch_wait_ms: int, **options: Any) -> None:
         super().__init__(fetch_max_wait_ms=fetch_max_wait_ms, **options)
         self._waits_ms = fetch_max_wait_ms, idle_fetch_wait_ms
-        self._fetches = _Fetches(self._client.send)
+        self._fetches = _Fetches(self._client.send, self._adapt)
         self._client.send = self._fetches.send
 
     async def getmany(self, *partitions: TopicPartition, **options: Any) -> Any:
         """The next records by partition. Raises if nothing will come any more."""
         self._fetches.check()
-        if self._fetcher is not None:
-            # aiokafka reads it for each fetch that it sends.
-            self._fetcher._fetch_max_wait_ms = self._waits_ms[self._fetches.is_idle]
+        self._adapt()
         fetching = self._fetcher.error_future if self._fetcher is not None else None
         if fetching is not None and fetching.done() and not fetching.cancelled():
             raise fetching.exception() or IllegalStateError("the client has stopped fetching")
         return await super().getmany(*partitions, **options)
+
+    def _adapt(self) -> None:
+        """Let the next fetch wait as long as fits; aiokafka reads that for each that it sends.
+
+        A partition whose records are not taken yet is left out of it.
+        """
+        if self._fetcher is not None:
+            self._fetcher._fetch_max_wait_ms = self._waits_ms[self._fetches.is_idle]
 
     def highwater(self, partition: TopicPartition) -> Any:
         """The end of the log as the last fetch told."""
@@ -173,12 +186,15 @@ def consumer(
     *,
     offset_reset: str = "earliest",
     assignor: Assignor | None = None,
+    follows: bool = False,
 ) -> AIOKafkaConsumer:
     """A consumer of committed records, from the beginning where nothing is committed.
 
     A record that can't be read comes as an ``Unreadable``; nothing is raised for it.
     With ``offset_reset`` ``none`` it raises where an offset is not there (any more).
+    One that ``follows`` only wants records, and not to hear now and then that there are none.
     """
+    idle_ms = FOLLOW_WAIT_MS if follows else idle_wait_ms(settings)
     return _Consumer(
         **_broker(settings),
         group_id=group_id,
@@ -193,7 +209,8 @@ def consumer(
         heartbeat_interval_ms=HEARTBEAT_MS,
         max_poll_interval_ms=600_000,
         fetch_max_wait_ms=settings.fetch_wait_ms,
-        idle_fetch_wait_ms=idle_wait_ms(settings),
+        idle_fetch_wait_ms=idle_ms,
+        **({"consumer_timeout_ms": FOLLOW_LOOK_MS} if follows else {}),
         max_partition_fetch_bytes=2 * 1024 * 1024,
         metadata_max_age_ms=60_000,
     )

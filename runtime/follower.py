@@ -36,7 +36,8 @@ class Follower:
 
     ``pass_over`` gets what can't be read; by default, it is logged and counted. With
     ``leaves_open``, a partition ends before its first open transaction; else ``to_end`` waits until
-    that has ended. To assign, seek or pause, use ``reader``.
+    that has ended. One that ``follows`` reads on for long, see ``consumer``. To assign, seek or
+    pause, use ``reader``.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class Follower:
         pass_over: Callable[[Unreadable], None] = note_unreadable,
         *,
         leaves_open: bool = False,
+        follows: bool = False,
     ) -> None:
-        self.reader = consumer(settings)
+        self.reader = consumer(settings, follows=follows)
         self.ends: dict[TopicPartition, int] = {}
         self._pass_over = pass_over
         self._leaves_open = leaves_open

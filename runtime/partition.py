@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from runtime import metrics
 from runtime.caller import Caller
 from runtime.calls import Calls
-from runtime.clients import TransportError, read_end
+from runtime.clients import TransportError, idle_wait_ms, read_end
 from runtime.clock import Clock, Input, Wait, next_input
 from runtime.dead_letters import TELLER
 from runtime.fold import Fold
@@ -32,7 +32,6 @@ SLICE_SECONDS = 0.1
 BATCH_SECONDS = 0.4
 #: Without transactions a batch's rows and positions must fit one record batch of the changelog.
 BATCH_BYTES_MAX = 128 * 1024
-IDLE_POLL_MS = 200
 BLOCKED_POLL_MS = 5
 
 
@@ -62,6 +61,7 @@ class PartitionRun:
         self.clock = Clock(settings.clock, int(settings.clock_grace_seconds * 1000))
         self.inputs = [Input(topic.name) for topic in processor.inputs]
         self._settings = settings
+        self._idle_ms = idle_wait_ms(settings)
         self._consumer = group_consumer
         self._cluster = cluster
         self._wholes = wholes
@@ -242,7 +242,8 @@ class PartitionRun:
         if any(each.buffer for each in self.inputs):
             blocked = isinstance(next_input(self.inputs), Wait) or self._blocked_by_clock
             return BLOCKED_POLL_MS if blocked else 0
-        return IDLE_POLL_MS
+        # Before the broker has answered again, there is nothing new.
+        return self._idle_ms
 
     async def _fetch(self, wait_ms: int) -> None:
         """Fill the inputs that have nothing fetched, and learn where the logs end."""

@@ -68,68 +68,70 @@ def shares(members: Mapping[str, Held], count: int, standbys: int) -> dict[str, 
         plan.of[number] = aim
         found[aim].runs.add(number)
     for number in range(count):
-        _add_standbys(found, members, number, standbys)
+        _add_standbys(found, members, number, standbys, plan.of[number], count)
     return found
 
 
 def _balanced(members: Mapping[str, Held], runner: Mapping[int, str], count: int) -> dict[int, str]:
-    """Who runs each in the end: as many for each as for others, and as few as possible wait.
-
-    One waits if it goes to a member without its rows. Those that stay are dealt first, then each of
-    the others along an augmenting path: others make room for it by going to where their rows are.
-    """
+    """Who runs each in the end: as many for each as for others, and as few moves as possible."""
     each, more = divmod(count, len(members))
-    run: dict[str, list[int]] = {member: [] for member in sorted(members)}
+    run: dict[str, list[int]] = {member: [] for member in members}
     for number, member in sorted(runner.items()):
         run[member].append(number)
-    dealt: dict[str, list[int]] = {}
-    for rank, member in enumerate(sorted(run, key=lambda m: -len(run[m]))):
-        dealt[member] = run[member][: each + (rank < more)]
-
-    def with_more() -> list[str]:
-        return [member for member, numbers in dealt.items() if len(numbers) > each]
-
-    def has_room(member: str) -> bool:
-        has = len(dealt[member])
-        return has < each or (has == each and len(with_more()) < more)
-
-    def gives_one_up(member: str, asked: set[str]) -> bool:
-        asked.add(member)
-        for number in dealt[member]:
-            if is_placed(number, asked):
-                dealt[member].remove(number)
-                return True
-        return False
-
-    def is_placed(number: int, asked: set[str]) -> bool:
-        having = [m for m in dealt if m == runner.get(number) or number in members[m].warm]
-        for member in sorted(having, key=lambda m: len(dealt[m])):
-            if member in asked:
-                continue
-            if has_room(member) or gives_one_up(member, asked):
-                dealt[member].append(number)
-                return True
-            # One that has more than others may give up that, so that this member has more.
-            rivals = with_more() if len(dealt[member]) == each else []
-            if any(gives_one_up(one, asked) for one in rivals if one not in asked):
-                dealt[member].append(number)
-                return True
-        return False
-
-    stay = {number for numbers in dealt.values() for number in numbers}
-    for number in (n for n in range(count) if n not in stay and not is_placed(n, set())):
-        dealt[min((m for m in dealt if has_room(m)), key=lambda m: len(dealt[m]))].append(number)
-    return {number: member for member, numbers in dealt.items() for number in numbers}
+    # Who runs most keeps one more where they can't be equal, then who has rows that nobody runs.
+    left = set(range(count)) - runner.keys()
+    by_load = sorted(members, key=lambda m: (-len(run[m]), -len(left & members[m].warm), m))
+    room = {member: each + (rank < more) for rank, member in enumerate(by_load)}
+    goal: dict[int, str] = {}
+    for member in by_load:
+        for number in run[member][: room[member]]:
+            goal[number] = member
+            room[member] -= 1
+    for prefers_warm in (True, False):
+        for number in range(count):
+            fits = [
+                member
+                for member in by_load
+                if room[member] and (not prefers_warm or number in members[member].warm)
+            ]
+            if number not in goal and fits:
+                goal[number] = max(fits, key=lambda member: room[member])
+                room[goal[number]] -= 1
+    return goal
 
 
 def _add_standbys(
-    found: Mapping[str, Share], members: Mapping[str, Held], number: int, wanted: int
+    found: Mapping[str, Share],
+    members: Mapping[str, Held],
+    number: int,
+    wanted: int,
+    runner: str,
+    count: int,
 ) -> None:
-    """Choose who keeps a partition's rows beside: who has them first, then who has fewest."""
+    """Choose who keeps a partition's rows beside.
+
+    Who has them keeps them, unless it would keep more than others, in all or of that runner: when
+    that one leaves, each of the others should have some of its partitions' rows.
+    """
     has = sum(number in share.standbys for share in found.values())
-    others = [m for m in found if number not in found[m].runs | found[m].standbys]
-    others.sort(key=lambda m: (not _has_rows(members[m], number), len(found[m].standbys), m))
-    for member in others[: max(wanted - has, 0)]:
+    beside = found[runner].runs
+    most = -(-count * wanted // len(members))
+    most_of_runner = -(-len(beside) * wanted // max(len(members) - 1, 1))
+
+    def rank(member: str) -> tuple[bool, bool, bool, int, int, str]:
+        standbys = found[member].standbys
+        of_runner = len(standbys & beside)
+        return (
+            len(standbys) >= most,
+            of_runner >= most_of_runner,
+            not _has_rows(members[member], number),
+            of_runner,
+            len(standbys),
+            member,
+        )
+
+    others = [m for m in found if m != runner and number not in found[m].standbys]
+    for member in sorted(others, key=rank)[: max(wanted - has, 0)]:
         found[member].standbys.add(number)
 
 

@@ -20,7 +20,9 @@ from runtime.store import Store
 from runtime.whole_topics import cancelled
 
 RETRY_SECONDS = 1.0
-WAIT_MS = 200
+#: How long records are waited for while a standby is not known to be at the end, and after that.
+COLD_WAIT_MS = 200
+WARM_WAIT_MS = 1_000
 RECORDS_MAX = 5_000
 _log = structlog.get_logger()
 
@@ -126,7 +128,7 @@ class Standbys:
     async def _follow(self) -> None:
         topic = self._settings.topic(self._processor.changelog)
         stores = {TopicPartition(topic, number): each for number, each in self._stores.items()}
-        reader = consumer(self._settings)
+        reader = consumer(self._settings, follows=True)
         starting = asyncio.create_task(reader.start())
         try:
             await asyncio.shield(starting)
@@ -135,7 +137,8 @@ class Standbys:
             for tp, store in stores.items():
                 reader.seek(tp, max(store.meta.changelog_offset, firsts[tp]))
             while True:
-                fetched = await reader.getmany(timeout_ms=WAIT_MS, max_records=RECORDS_MAX)
+                wait_ms = WARM_WAIT_MS if self.are_warm else COLD_WAIT_MS
+                fetched = await reader.getmany(timeout_ms=wait_ms, max_records=RECORDS_MAX)
                 for tp, store in stores.items():
                     if tp in fetched or tp.partition not in self.warm | self.unreadable:
                         await self._take(reader, tp, store, fetched.get(tp, []))

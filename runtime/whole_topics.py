@@ -32,7 +32,7 @@ class WholeRead(Mapping[str, Message]):
         self._latest: dict[str, Message] = {}
         self._sorted = True
         self._partitioner = Partitioner(settings.partitions)
-        self._follower = Follower(settings)
+        self._follower = Follower(settings, follows=True)
 
     def __getitem__(self, key: str) -> Message:
         return self._latest[key]

@@ -128,6 +128,7 @@ def start(
     env: Mapping[str, str] | None = None,
     properties: str = "",
     format_options: Sequence[str] = (),
+    cluster_id: str = "",
 ) -> RunningBroker:
     """Start a broker of this kind and return once it answers Kafka requests (90 seconds at most).
 
@@ -137,9 +138,9 @@ def start(
     its own, so that a Ctrl-C leaves it to the caller to stop it last. Its process has ``env`` in
     place of this one's environment. Kafka's server gets ``properties`` too, of which the last of a
     name counts, with ``{port}`` and ``{controller_port}``; its store is made with
-    ``format_options``. It must listen to PLAINTEXT at its port. On Linux a broker started
-    from the main thread ends with this process, however that dies. Not to be called from a running
-    event loop. Raises BrokerError.
+    ``format_options``, for the cluster of that id or one of its own. It must listen to PLAINTEXT at
+    its port. On Linux a broker started from the main thread ends with this process, however that
+    dies. Not to be called from a running event loop. Raises BrokerError.
     """
     kind = choose(kind)
     if kind == "external":
@@ -157,7 +158,7 @@ def start(
     folder = home.resolve() / kind
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "broker.log"
-    more = _More(SERVER_PROPERTIES + properties, format_options)
+    more = _More(SERVER_PROPERTIES + properties, format_options, cluster_id)
     process = _launch(kind, folder, log, ports, more, fresh=fresh, shielded=shielded, env=env)
     broker = RunningBroker(kind, f"127.0.0.1:{port}", kind == "kafka", process.pid, process)
     try:
@@ -170,10 +171,11 @@ def start(
 
 @dataclass(frozen=True)
 class _More:
-    """The properties of Kafka's server, and options of the tool that formats its store."""
+    """The properties of Kafka's server, options of the tool that formats its store, and its id."""
 
     properties: str
     format_options: Sequence[str]
+    cluster_id: str
 
 
 def _launch(
@@ -324,11 +326,16 @@ def _kafka_command(ports: tuple[int, int], folder: Path, more: _More) -> list[st
     # Our own mark, made last: a format that was interrupted leaves files that look complete.
     if not formatted.exists():
         shutil.rmtree(data, ignore_errors=True)
-        cluster_id = "J" + secrets.token_urlsafe(16)[1:]  # a dash in front would be an option
+        cluster_id = more.cluster_id or new_cluster_id()
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
         _run(f"Kafka could not format {data}", *run, *tool, *more.format_options)
         formatted.touch()
     return [*run[:1], "-Xms256m", "-Xmx768m", *run[1:], "kafka.Kafka", str(properties)]
+
+
+def new_cluster_id() -> str:
+    """An id as Kafka makes them, without a dash in front, which would be an option."""
+    return "J" + secrets.token_urlsafe(16)[1:]
 
 
 def _find_kafka() -> tuple[str, str | None, Path]:

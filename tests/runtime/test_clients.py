@@ -16,7 +16,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.fetch import FetchRequest
 
-from runtime.clients import REFUSED_SECONDS, consumer, idle_wait_ms
+from runtime.clients import FOLLOW_WAIT_MS, REFUSED_SECONDS, consumer, idle_wait_ms
 from runtime.settings import Settings
 
 
@@ -124,6 +124,28 @@ async def test_an_idle_consumer_s_fetches_wait_longer_at_the_broker(
     clock = at
     await reader.getmany()
     assert fetcher._fetch_max_wait_ms == waits_ms
+
+
+async def test_after_a_record_the_next_fetch_of_an_idle_follower_waits_shortly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client may send it before anybody takes the record, whose partition it leaves out."""
+    clock = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    reader = consumer(Settings(), follows=True)
+    fetcher: Any = Fetcher(reader._client, reader._subscription)
+    reader._fetcher = fetcher
+    records: bytes | None = None
+
+    async def send(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(topics=[("orders", [(2, 0, records)])])
+
+    reader._fetches._send = send
+    waits = []
+    for clock, records in [(5.0, None), (6.0, b"a record"), (7.5, None)]:  # noqa: B007
+        await reader._client.send(1, FetchRequest.__new__(FetchRequest))
+        waits.append(fetcher._fetch_max_wait_ms)
+    assert waits == [FOLLOW_WAIT_MS, Settings().fetch_wait_ms, FOLLOW_WAIT_MS]
 
 
 WAITS = [

@@ -1,7 +1,7 @@
 """Which worker runs which partitions: balanced, few moves, and only to who has the rows."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.shares import Held, Share, shares
@@ -87,24 +87,35 @@ def test_each_partition_runs_once_and_is_kept_beside_by_others(
         assert beside == min(standbys, len(members) - 1)
 
 
-# The worker that runs most must give up the partition whose rows are where there is room.
-@example({"a": held(), "b": held("5", "01"), "c": held()}, 6, 1)
-# One worker must have no more than others, so that one that has rows can.
-@example(
-    {"a": held("024568"), "b": held("26"), "c": held("1234569"), "d": held("012"), "e": held("89")},
-    8,
-    1,
-)
 @given(groups, st.integers(1, 10), st.integers(1, 3))
 def test_once_rows_are_there_all_have_as_many_and_nothing_moves(
     members: dict[str, Held], count: int, standbys: int
 ) -> None:
-    first = shares(members, count, standbys)
-    second = shares(joined(first), count, standbys)
-    assert not any(share.awaited for share in second.values())
-    loads = [len(share.runs) for share in second.values()]
+    """Mostly with the second deal; each further one brings a partition to its place."""
+    found = shares(members, count, standbys)
+    for _ in range(count + 2):
+        found = shares(joined(found), count, standbys)
+    assert not any(share.awaited for share in found.values())
+    loads = [len(share.runs) for share in found.values()]
     assert max(loads) - min(loads) <= 1
-    assert shares(joined(second), count, standbys) == second
+    assert shares(joined(found), count, standbys) == found
+
+
+@given(st.integers(2, 8), st.integers(1, 64))
+def test_when_a_worker_leaves_all_others_get_some_of_its_partitions(
+    workers: int, count: int
+) -> None:
+    """So none has to open many, while their orders wait."""
+    group: dict[str, Held] = {}
+    for number in range(workers):
+        group[f"w{number}"] = Held()
+        for _ in range(3):
+            group = joined(shares(group, count, 1))
+    left = group.pop("w0")
+    others = shares(group, count, 1)
+    more = [len(others[name].runs - group[name].runs) for name in group]
+    assert sum(more) == len(left.runs)
+    assert max(more) <= -(-len(left.runs) // len(group)) + 1
 
 
 @given(groups, st.integers(1, 10))

@@ -20,8 +20,15 @@ pytestmark = pytest.mark.system
 GROUPS = [groups_in(partition, 1)[0] for partition in range(PARTITIONS)]
 CHANGELOG = "order_service-purchases-changelog"
 ASSIGNED = "partitions assigned"
-#: A quiet machine takes a second (``python -m bench.rolling``), a busy one several.
+#: A quiet machine takes a second (``python -m bench.rolling``). A busy one takes as much longer as
+#: an order takes longer there, so this many of the slowest steady order's waits are added.
 PAUSE_SECONDS_MAX = 12.0
+PAUSE_OF_STEADY = 10
+#: A worker that a busy machine holds up must not lose its place in the group: it would open its
+#: partitions anew, and this is about workers that leave in order.
+PATIENT = {"KAFKA_SESSION_TIMEOUT_MS": "120000"}
+#: Rounds of orders before the first restart.
+STEADY_ROUNDS = 20
 
 
 class Load:
@@ -31,7 +38,7 @@ class Load:
 
     def __init__(self, stack: Stack) -> None:
         self.rounds = 0
-        self._stack = stack
+        self.stack = stack
         self._ends = threading.Event()
         self._error: BaseException | None = None
 
@@ -39,12 +46,15 @@ class Load:
         """Until it is ended."""
         try:
             while not self._ends.wait(self.tick_seconds):
-                now, number = datetime.now(UTC), self.rounds
-                orders = [self.order(group, number, now) for group in GROUPS]
-                self._stack.feed("orders", *((each, None) for each in orders * 2))
+                self.send(self.rounds, datetime.now(UTC))
                 self.rounds += 1
         except BaseException as error:
             self._error = error
+
+    def send(self, number: int, now: datetime) -> None:
+        """The n-th round."""
+        orders = [self.order(group, number, now) for group in GROUPS]
+        self.stack.feed("orders", *((each, None) for each in orders * 2))
 
     def order(self, group_id: str, number: int, now: datetime) -> OrderPaid:
         """The group's n-th order, of its n-th member."""
@@ -81,8 +91,22 @@ def open_in(*workers: Worker) -> list[int]:
     return [sum(each["ready"] for each in worker.partitions()) for worker in workers]
 
 
-def longest_wait(stack: Stack) -> float:
-    """From when an order was sent to when its member's row was committed, in seconds."""
+def until_both_work(workers: list[Worker]) -> None:
+    """Wait until each has half of the partitions, and the rows of the others beside.
+
+    A worker that stops before that hands partitions to one that has not got their rows.
+    """
+    until(
+        "both work",
+        lambda: open_in(*workers) == [2, 2] and all(each.ready() for each in workers),
+    )
+
+
+def longest_waits(stack: Stack, rounds: int) -> tuple[float, float]:
+    """From when an order was sent to when its member's row was committed, in seconds.
+
+    The longest of the orders of the first ``rounds``, and that of the others.
+    """
     sent: dict[tuple[str, str], int] = {}
     for each in stack.read("orders"):
         sent.setdefault((each.value["group_id"], each.value["member_id"]), each.timestamp)
@@ -92,7 +116,12 @@ def longest_wait(stack: Stack) -> float:
         if name.startswith("member/"):
             rows.setdefault((group, name.removeprefix("member/")), record.timestamp)
     assert rows.keys() == sent.keys()
-    return max(rows[each] - at for each, at in sent.items()) / 1000
+    early = {f"m-{number}" for number in range(rounds)}
+    waits = {each: (rows[each] - at) / 1000 for each, at in sent.items()}
+    return (
+        max(wait for (_, member), wait in waits.items() if member in early),
+        max(wait for (_, member), wait in waits.items() if member not in early),
+    )
 
 
 def test_both_workers_restart_and_each_order_counts_once_without_a_long_wait(
@@ -100,12 +129,14 @@ def test_both_workers_restart_and_each_order_counts_once_without_a_long_wait(
 ) -> None:
     """What stays with a worker stays open, and the other gets partitions when it has their rows."""
     now = datetime.now(UTC)
-    with stack_on(kafka, tmp_path, "wall") as stack:
+    with stack_on(kafka, tmp_path, "wall", **PATIENT) as stack:
         terms = [group_until(group, now + timedelta(days=1), now) for group in GROUPS]
         stack.feed("group-purchases", *((each, None) for each in terms))
         workers = stack.start("order_service", "order_service")
-        until("both work", lambda: open_in(*workers) == [2, 2])
+        until_both_work(workers)
         with load_on(stack) as load:
+            until("steady orders", lambda: load.rounds > STEADY_ROUNDS)
+            steady = load.rounds
             for leaving, other in (workers, reversed(workers)):
                 opened, told = len(said(other, "partition open")), len(said(leaving, ASSIGNED))
                 leaving.stop()
@@ -113,7 +144,7 @@ def test_both_workers_restart_and_each_order_counts_once_without_a_long_wait(
                 assert len(said(other, "partition open")) == opened + 2, "two stayed open"
                 began = load.rounds
                 leaving.start()
-                until("both work", lambda: open_in(*workers) == [2, 2])
+                until_both_work(workers)
                 first = said(leaving, ASSIGNED)[told]
                 assert first["partitions"] == []
                 assert first["standbys"] == list(range(PARTITIONS))
@@ -121,5 +152,6 @@ def test_both_workers_restart_and_each_order_counts_once_without_a_long_wait(
         stack.wait_idle()
         for group in GROUPS:
             stack.wait_for("purchases", group, quantity=load.rounds)
-        assert longest_wait(stack) < PAUSE_SECONDS_MAX
+        before, longest = longest_waits(stack, steady)
+        assert longest < PAUSE_SECONDS_MAX + PAUSE_OF_STEADY * before
         assert stack.read("dead-letters") == []
