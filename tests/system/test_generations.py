@@ -37,6 +37,7 @@ MS = int(NOW.timestamp() * 1000)
 GROUPS = 40
 EMAIL = "ann@people.example"
 READY = "ready"
+SECRET = "link-secret-of-the-tests-of-generations"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -97,10 +98,19 @@ def send(stack: Stack, *facts: tuple[str, Message]) -> None:
 
 def fill(stack: Stack, members: int = 0) -> None:
     """Groups with an order each, and rows of members, so that a build takes a while."""
-    for number in range(GROUPS):
-        send(stack, ("group-purchases", terms(number)), ("purchases", state(number, 1)))
+    begun = groups(range(GROUPS))
     ann = Person(person_id="shop:ann", email=EMAIL, seen_at=NOW)
-    send(stack, ("people", ann), *(("purchases", row(n % GROUPS, n)) for n in range(members)))
+    rows = [("purchases", row(number % GROUPS, number)) for number in range(members)]
+    send(stack, *begun, ("people", ann), *rows)
+
+
+def groups(numbers: range) -> list[tuple[str, Message]]:
+    """Groups with an order each."""
+    return [
+        each
+        for number in numbers
+        for each in (("group-purchases", terms(number)), ("purchases", state(number, 1)))
+    ]
 
 
 # --- who looks -----------------------------------------------------------------------------------
@@ -209,7 +219,8 @@ def reason(worker: Worker) -> str:
 
 
 def worker(stack: Stack, module: str, url: str, *arguments: str, **env: str) -> Worker:
-    made = stack.worker(module, start=False, DATABASE_URL=url, READS_PER_MINUTE="1000000", **env)
+    of_pages = {"LINK_SECRET": SECRET, "READS_PER_MINUTE": "1000000"}
+    made = stack.worker(module, start=False, DATABASE_URL=url, **of_pages, **env)
     made.arguments = arguments
     made.start()
     return made
@@ -307,10 +318,10 @@ def test_a_later_release_builds_its_own_while_the_one_before_serves_on(
         with visiting(page) as visitor:
             new_page = worker(stack, NEXT_PAGES, url)
             until("it says why", lambda: "being built" in reason(new_page))
-            for path, said in (("/", "being prepared"), ("/api/v1/group-purchases", "being-built")):
+            for path in ("/", "/api/v1/group-purchases"):
                 answer = plain_http.get(f"http://127.0.0.1:{new_page.port}{path}", timeout=30)
                 assert answer.status_code == 503
-                assert said.replace("-", " ") in answer.text.replace("-", " ")
+                assert "being prepared" in answer.text
             builder = worker(stack, NEXT, url, BATCH_RECORDS_MAX="20")
             until("it builds", lambda: "records are read" in reason(builder))
             assert not new_page.ready()
@@ -335,8 +346,7 @@ def test_pages_show_the_log_before_until_all_of_another_one_is_there(
         page, fed = worker(before, "storefront", url), worker(before, PROJECTOR, url)
         before.until_ready(fed, page)
         fed.stop()
-        for number in range(100, 120):
-            send(stack, ("group-purchases", terms(number)), ("purchases", state(number, 1)))
+        send(stack, *groups(range(100, 120)))
         old = {derive(f"r-{number}") for number in range(GROUPS)}
         new = {derive(f"r-{number}") for number in range(100, 120)}
         worker(stack, PROJECTOR, url, BATCH_RECORDS_MAX="5")
