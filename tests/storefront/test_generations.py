@@ -323,3 +323,14 @@ async def test_a_tombstone_reaches_the_others_before_the_position_moves_on(
     assert not await is_known(url, 1)
     assert copier.at == {at: 0}
     await copier.close()
+
+
+async def test_tables_that_somebody_took_away_are_of_no_log(url: str) -> None:
+    engine = connect(url, 1)
+    assert await Writer(engine).open("cluster/")
+    assert not await Writer(engine).open("other/")
+    await engine.dispose()
+    file = file_of(url, 1)
+    assert file is not None
+    file.unlink()
+    assert not await Writer(engine).open("cluster/")

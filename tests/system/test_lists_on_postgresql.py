@@ -11,7 +11,7 @@ from services.storefront.readmodel import lists
 from services.storefront.readmodel.reader import Reader
 from services.storefront.readmodel.writer import Batch, Place, Writer
 from services.storefront.rules.rows import Filters
-from tests.read_model import copy_model, make_model, model_of
+from tests.read_model import copy_model, make_model_now, model_of
 from tests.storefront.conftest import migrated
 from tests.storefront.test_read_model import FILTERED, NOW, TOPIC_OF, walk
 from tests.system.postgres import postgres_server
@@ -33,7 +33,9 @@ FILTERS = (
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     with postgres_server() as server:
-        yield server.fresh("lists")
+        url = server.fresh("lists")
+        make_model_now(url)
+        yield url
 
 
 async def told_by(reader: Reader) -> list[object]:
@@ -62,7 +64,6 @@ async def test_lists_are_narrowed_and_counted_as_in_sqlite(
     for fact in FILTERED:
         batch.put(TOPIC_OF[type(fact)], fact, fact.model_dump_json(exclude_none=True), 1_000)
     found = []
-    await make_model(postgresql)
     for url in (copy_model(migrated, tmp_path / "model.db"), postgresql):
         engine = model_of(url)
         writer = Writer(engine)

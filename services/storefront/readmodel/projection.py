@@ -188,7 +188,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             if (number := await self._generations.newest(self._above)) is not None:
                 copier = Copier(self._settings, self._generations, number)
                 if not await copier.writer.open(self._origin):
-                    _log.warning("the read model is of another cluster", cluster=self._origin)
+                    _log.warning("the read model is of another log", generation=number)
                 elif not await copier.writer.is_closed():
                     return copier
                 await copier.close()

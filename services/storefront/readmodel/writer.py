@@ -17,6 +17,7 @@ from schemas.groups import GroupPurchase
 from schemas.parts import Message
 from schemas.people import PEOPLE
 from services.storefront.readmodel import owners
+from services.storefront.readmodel.database import TROUBLE, is_missing
 from services.storefront.readmodel.lists import UNLISTED
 from services.storefront.readmodel.tables import (
     FACTS,
@@ -134,11 +135,19 @@ class Writer:
         )
 
     async def open(self, origin: str) -> bool:
-        """Whether the rows are of this log; if there are none yet, they are from now on."""
-        if not await self._origins():
-            async with self._engine.begin() as connection:
-                await self._add(connection, ORIGIN, [{"cluster_id": origin}])
-        return await self._origins() == [origin]
+        """Whether the rows are of this log; if there are none yet, they are from now on.
+
+        Tables that somebody took away are of no log.
+        """
+        try:
+            if not await self._origins():
+                async with self._engine.begin() as connection:
+                    await self._add(connection, ORIGIN, [{"cluster_id": origin}])
+            return await self._origins() == [origin]
+        except TROUBLE as error:
+            if is_missing(error):
+                return False
+            raise
 
     async def _origins(self) -> list[str]:
         async with self._engine.connect() as connection:
