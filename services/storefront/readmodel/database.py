@@ -43,6 +43,10 @@ class DatabaseError(RuntimeError):
     """The database can't be used just now, or its URL is wrong; the text says which."""
 
 
+class FileGoneError(OSError):
+    """The file of a generation of the read model was dropped."""
+
+
 def connect(url: str, generation: int | None = None) -> AsyncEngine:
     """An engine for ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
 
@@ -93,7 +97,7 @@ def _prepare(engine: Engine, generation: int | None) -> None:
 def _only_if_there(_: object, __: object, given: Sequence[Any], ___: object) -> None:
     """Refuse a file that was dropped: SQLite would make a new one."""
     if not Path(given[0]).exists():
-        raise FileNotFoundError(f"there is no file {Path(given[0]).name}")
+        raise FileGoneError(f"there is no file {Path(given[0]).name}")
 
 
 def _in_schema(schema: str, connection: Any, _: object) -> None:
@@ -280,7 +284,7 @@ def is_missing(error: BaseException | None) -> bool:
     while error is not None:
         found = getattr(error, "orig", None) or error
         state = getattr(found, "sqlstate", None)
-        if isinstance(found, FileNotFoundError) or state in ("42P01", "3F000"):
+        if isinstance(found, FileGoneError) or state in ("42P01", "3F000"):
             return True
         if "no such table" in str(found):
             return True
