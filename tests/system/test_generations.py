@@ -349,10 +349,10 @@ def test_pages_show_the_log_before_until_all_of_another_one_is_there(
         page, fed = worker(before, "storefront", url), worker(before, PROJECTOR, url)
         before.until_ready(fed, page)
         fed.stop()
-        send(stack, *groups(range(100, 120)))
+        send(stack, *groups(range(100, 190)))
         old = {derive(f"r-{number}") for number in range(GROUPS)}
-        new = {derive(f"r-{number}") for number in range(100, 120)}
-        worker(stack, PROJECTOR, url, BATCH_RECORDS_MAX="5")
+        new = {derive(f"r-{number}") for number in range(100, 190)}
+        worker(stack, PROJECTOR, url, BATCH_RECORDS_MAX="1")
         seen: list[set[str]] = []
 
         def looks() -> bool:
