@@ -237,20 +237,21 @@ def test_pages_have_all_of_it_while_another_one_is_built_and_after_the_swap(
 ) -> None:
     """Its builder is killed once; the next one goes on where it was. The old one goes in time."""
     with stack_on(kafka, tmp_path) as stack:
-        fill(stack, members=4_000)
+        fill(stack, members=2_000)
         page = worker(stack, "storefront", url)
         fed = worker(stack, QUICK, url)
         stack.until_ready(fed, page)
         assert generations(url) == {1: (1, READY)}
         with visiting(page) as visitor, ordering(stack) as ordered:
             assert len(visitor.shown) == GROUPS
-            # Small batches, so that it takes a while.
+            # In small batches, until it is killed.
             builder = worker(stack, QUICK, url, "--rebuild", BATCH_RECORDS_MAX="20")
             until("something is built", lambda: "records are read" in reason(builder))
             builder.kill()
             assert generations(url) == {1: (1, READY), 2: (1, "building")}
             during = ordered[0] + 1
             until("orders are shown during the build", lambda: all_shown(visitor, during))
+            del builder.env["BATCH_RECORDS_MAX"]
             builder.start()
             until("the swap", lambda: generations(url).get(2) == (1, READY))
             after = ordered[0] + 1
