@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 import httpx
 import typer
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.workers import settings_on, usage
 from domain.ids import derive
@@ -38,6 +39,7 @@ from schemas.orders import PURCHASES, PurchaseRow, PurchaseState
 from schemas.parts import FavorTerms, Message, Period, Product, Tier
 from schemas.topic import Topic
 from services.storefront.readmodel.database import connect
+from services.storefront.readmodel.generations import Generations
 from services.storefront.readmodel.reader import Reader
 from services.storefront.readmodel.tables import FACTS
 from stack import brokers
@@ -193,9 +195,18 @@ def until(condition: Callable[[], bool], watched: subprocess.Popen[bytes], pause
         time.sleep(pause)
 
 
+async def _shown(url: str) -> AsyncEngine:
+    """An engine of the generation that pages show."""
+    own = connect(url)
+    number = await Generations(url, own).newest()
+    await own.dispose()
+    assert number is not None
+    return connect(url, number)
+
+
 async def count_facts(url: str) -> int:
     """How many facts are in the read model."""
-    engine = connect(url)
+    engine = await _shown(url)
     try:
         async with engine.connect() as connection:
             return int(await connection.scalar(select(func.count()).select_from(FACTS)) or 0)
@@ -204,7 +215,7 @@ async def count_facts(url: str) -> int:
 
 
 def project(settings: Settings, url: str, folder: Path, count: int) -> str:
-    """Let a projector copy the backlog; from its being ready to its having committed all."""
+    """Let a projector build a read model of the backlog; from its start to its having all."""
 
     def answer(path: str) -> httpx.Response | None:
         try:
@@ -219,10 +230,11 @@ def project(settings: Settings, url: str, folder: Path, count: int) -> str:
 
     module = "services.storefront.projector"
     with process(settings, module, url, folder) as (worker, page):
-        until(lambda: answer("readyz") is not None, worker, 0.02)
+        until(lambda: answer("metrics") is not None, worker, 0.02)
         began, cpu = time.monotonic(), usage(worker.pid)[0]
         until(through, worker, 0.1)
         seconds = time.monotonic() - began
+        until(lambda: answer("readyz") is not None, worker, 0.1)
         cpu, peak = usage(worker.pid)[0] - cpu, usage(worker.pid)[1]
     assert asyncio.run(count_facts(url)) == count
     return (
@@ -356,7 +368,7 @@ def new_database(kind: str, folder: Path) -> Iterator[str]:
 
 async def analyze(url: str) -> None:
     """As PostgreSQL does by itself within minutes of such a load."""
-    engine = connect(url)
+    engine = await _shown(url)
     if engine.dialect.name == "postgresql":
         async with engine.connect() as connection:
             autonomous = await connection.execution_options(isolation_level="AUTOCOMMIT")

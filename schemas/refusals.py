@@ -238,6 +238,7 @@ class RefusalCode(StrEnum):
     IMAGE_BROKEN = "image-broken"
     IMAGE_TOO_MANY_PIXELS = "image-too-many-pixels"
     NOT_NOW = "not-now"
+    BEING_BUILT = "being-built"
     BROKEN = "broken"
 
     # of who may

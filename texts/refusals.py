@@ -110,6 +110,7 @@ REFUSALS: Final[Mapping[str, str]] = {
         "the picture has too many pixels: make it smaller, at most {most} megapixels"
     ),
     RefusalCode.NOT_NOW: mark("this can't be done just now: try again in a minute"),
+    RefusalCode.BEING_BUILT: mark("the pages are being prepared: try again in a few minutes"),
     RefusalCode.BROKEN: mark(
         "something went wrong on our side, and we have recorded it: try again later"
     ),

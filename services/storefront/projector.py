@@ -37,7 +37,7 @@ def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
         await asyncio.wait({task}, timeout=STOP_SECONDS)
 
     async def unready() -> str:
-        return projector.watch.unready() or ("" if projector.ready else "not yet")
+        return projector.watch.unready() or projector.unready()
 
     async def status() -> list[dict[str, Any]]:
         return projector.status()
@@ -47,7 +47,7 @@ def pages(projector: Projector, *, rebuild: bool) -> FastAPI:
 
 def run(
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Drop the read model and read the topics again.")
+        bool, typer.Option("--rebuild", help="Build a new read model beside the old one first.")
     ] = False,
 ) -> None:
     """Copy every fact into the read model."""
@@ -65,8 +65,9 @@ if __name__ == "__main__":
     command_line(
         run,
         "storefront.projector",
-        "Copy every fact into the read model. With --rebuild, other running projectors begin"
-        " anew too, as they see it by the rows' positions.",
+        "Copy every fact into the read model. With --rebuild, it first reads the topics anew into"
+        " another read model, which then takes the place of the old one. Pages show the old one"
+        " until then, which other running projectors feed.",
         Settings,
         ModelSettings,
     )

@@ -16,7 +16,8 @@ class ModelSettings(WithSecrets):
 
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="sqlite:///FILE or postgresql://…. If empty, storefront.db in STATE_DIR.",
+        description="sqlite:///FILE or postgresql://…. If empty, storefront.db in STATE_DIR. Each"
+        " read model is a schema there, or a file beside that of SQLite.",
     )
     state_dir: Path = Field(Path(".jointbuy/state"), description="Folder of local files.")
 

@@ -27,10 +27,10 @@ from schemas.parts import Message
 from schemas.topic import Topic
 from services.storefront.access.callers import new_key
 from services.storefront.app import build
-from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.writer import Batch, Place, Writer
 from services.storefront.settings import PageSettings
 from tests.attack.attacks import Attack, Means
+from tests.read_model import make_model, model_of
 from tests.system.api_stack import ADMIN_KEY, SECRET
 
 NOW = datetime.now(UTC)
@@ -131,8 +131,8 @@ async def in_process(folder: Path) -> AsyncIterator[InProcess]:
     """A storefront with one of everything in its read model."""
     url = f"sqlite:///{folder / 'model.db'}"
     facts, ids, keys = _world()
-    engine = connect(url)
-    await migrate(engine)
+    await make_model(url)
+    engine = model_of(url)
     issuer = folder / "issuer.toml"
     issuer.write_text('name = "Shop"\naddress = ["Street 1"]\ntax_id = "DE1"\naccount = ["1"]\n')
     writer, place, batch = Writer(engine), Place("auctions", 0), Batch()

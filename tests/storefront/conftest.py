@@ -1,14 +1,12 @@
 """A read model for each test: a copy of one that was migrated once."""
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.reader import Reader
+from tests.read_model import copy_model, make_model_now
 
 FOLDER = Path(__file__).parent
 
@@ -24,21 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with empty tables."""
     path = tmp_path_factory.mktemp("migrated") / "a folder" / "model.db"
-
-    async def go() -> None:
-        engine = connect(f"sqlite:///{path}")
-        await migrate(engine)
-        await engine.dispose()
-
-    asyncio.run(go())
+    make_model_now(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture
 def url(migrated: Path, tmp_path: Path) -> str:
     """The address of a database of this test."""
-    shutil.copy(migrated, tmp_path / "model.db")
-    return f"sqlite:///{tmp_path / 'model.db'}"
+    return copy_model(migrated, tmp_path / "model.db")
 
 
 @pytest.fixture

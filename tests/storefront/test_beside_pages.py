@@ -21,6 +21,7 @@ from schemas.parts import Message
 from services.storefront.cards import painter
 from services.storefront.pages.sharing import FRAME_POLICY, code_of
 from services.storefront.web.guard import HEADERS
+from tests.read_model import copy_model
 from tests.storefront.pages_app import PAGE_URL, storefront_on
 from tests.storefront.test_read_model import write
 from tests.storefront.test_two_visitors import CLOSES_AT, NOW, SHARED, A, facts
@@ -69,8 +70,7 @@ def state(version: int) -> PurchaseState:
 
 @pytest.fixture(scope="module")
 def world(migrated: Path) -> str:
-    url = f"sqlite:///{migrated.parent / 'beside_pages.db'}"
-    (migrated.parent / "beside_pages.db").write_bytes(migrated.read_bytes())
+    url = copy_model(migrated, migrated.parent / "beside_pages.db")
     asyncio.run(write(url, *SHARED, *facts(A), *unlisted()))
     return url
 

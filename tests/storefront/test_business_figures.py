@@ -10,7 +10,7 @@ from schemas.auctions import ConditionReplaced, ShownOffer
 from schemas.parts import Message
 from schemas.payments import Payment
 from services.storefront.readmodel import figures
-from services.storefront.readmodel.database import connect
+from tests.read_model import model_of
 from tests.storefront.test_read_model import auction, group, state, write
 
 #: A minute after the time of each record that ``write`` writes.
@@ -99,7 +99,7 @@ FIGURES: tuple[tuple[str, dict[str, str], float | None], ...] = (
 
 async def shown(url: str) -> dict[tuple[str, str], float | None]:
     """Each figure of the table as metrics show it now."""
-    engine = connect(url)
+    engine = model_of(url)
     await figures.show(engine, NOW)
     await engine.dispose()
     return {

@@ -31,11 +31,13 @@ from services.storefront.access.callers import Access, Actor, Kind
 from services.storefront.commands.member_table import table_shown
 from services.storefront.commands.sender import Sender
 from services.storefront.papers.lookup import paper_shown
-from services.storefront.readmodel import database, writer
+from services.storefront.readmodel import database
+from services.storefront.readmodel.copying import Copier
 from services.storefront.readmodel.database import Questions, connect, migrate
-from services.storefront.readmodel.projection import Projector
+from services.storefront.readmodel.generations import Generations
 from services.storefront.readmodel.reader import Reader
-from services.storefront.readmodel.writer import Batch, Writer
+from services.storefront.readmodel.writer import Batch
+from tests.read_model import FIRST, model_file
 from tests.rules.paper_samples import ISSUER
 from tests.storefront.pages_app import ADMIN_KEY, storefront_on
 from tests.storefront.test_asking_twice import site as site  # noqa: PLC0414 - a fixture
@@ -46,7 +48,6 @@ from tests.storefront.test_sources import shops as shops  # noqa: PLC0414 - a fi
 from tests.storefront.test_two_visitors import A
 
 EMAIL = "ann@people.example"
-AUCTIONS = writer.Place("auctions", 0)
 NAME = "Ann Äpfel"
 SHOP = Actor("shop", "leaf", client="192.0.2.1")
 
@@ -60,6 +61,10 @@ def person(person_id: str = "leaf:ann", at: int = 0, **fields: Any) -> Person:
 def row(member_id: str, person_id: str | None = None, **fields: Any) -> PurchaseRow:
     said = {"member_id": member_id, "person_id": person_id}
     return member(1).model_copy(update=said | fields)
+
+
+def copier_of(url: str, generation: int = FIRST) -> Copier:
+    return Copier(Settings(), Generations(url, connect(url)), generation)
 
 
 async def known(reader: Reader, person_id: str = "leaf:ann") -> Person | None:
@@ -110,8 +115,8 @@ async def test_of_an_erased_person_nothing_is_left_in_tables_indexes_or_files(
     assert await known(reader) is None
     assert await known(reader, "leaf:bob") is not None
 
-    path = Path(url.removeprefix("sqlite:///"))
-    for file in path.parent.glob("model.db*"):
+    path = model_file(url)
+    for file in path.parent.glob("model*.db*"):
         content = file.read_bytes()
         for mark in (EMAIL, NAME, said["email"], said["name"]):
             assert mark.encode() not in content, file.name
@@ -149,7 +154,6 @@ async def test_an_earlier_read_model_with_addresses_in_facts_is_read_anew(tmp_pa
         await connection.exec_driver_sql("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?)", fact)
         await connection.exec_driver_sql("INSERT INTO positions VALUES ('auctions', 0, 1)")
     await migrate(engine)
-    assert await Writer(engine).positions([AUCTIONS]) == {AUCTIONS: 0}
     await engine.dispose()
     with sqlite3.connect(tmp_path / "model.db") as connection:
         assert EMAIL not in "\n".join(connection.iterdump())
@@ -197,8 +201,8 @@ async def test_erasing_sends_a_tombstone_which_the_projector_takes(
     said_in_words = Fetched(**vars(tombstone))
     said_in_words.value = b'{"type": "PersonErased", "person_id": "leaf:ann"}'
     for record in (tombstone, said_in_words):
-        batch, projector = Batch(), Projector(Settings(), url)
-        projector._add(batch, PEOPLE, record)
+        batch, copier = Batch(), copier_of(url)
+        copier.add(batch, PEOPLE, record)
         assert (batch.deleted, batch.facts) == ({(PEOPLE.name, "leaf:ann")}, {})
     await write(url, deleted=tuple(batch.deleted))
     assert await known(reader) is None

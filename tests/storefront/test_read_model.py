@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Select, event, make_url
+from sqlalchemy import Connection, MetaData, Select, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -40,6 +40,7 @@ from services.storefront.access.callers import Actor
 from services.storefront.access.sessions import EndedSessions
 from services.storefront.commands import commands_of
 from services.storefront.readmodel import lists
+from services.storefront.readmodel.copying import _header
 from services.storefront.readmodel.cursors import cursor as cursor_of
 from services.storefront.readmodel.database import DatabaseError, connect, migrate
 from services.storefront.readmodel.lists import (
@@ -51,12 +52,12 @@ from services.storefront.readmodel.lists import (
     narrows_of,
     values_of,
 )
-from services.storefront.readmodel.projection import _header
 from services.storefront.readmodel.reader import BadCursor, Listed, NothingSuch, Reader
-from services.storefront.readmodel.tables import METADATA
+from services.storefront.readmodel.tables import OWN
 from services.storefront.readmodel.writer import Batch, FencedError, Place, Writer
 from services.storefront.rules.rows import Choices, Filters, GroupRow, Total
 from services.storefront.settings import PageSettings
+from tests.read_model import model_file, model_of
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 NAMES = ("Green tea", "Black tea", "緑茶", "Teapot", "Lamp")
@@ -164,7 +165,7 @@ class _Projector:
         event.listen(self._engine.sync_engine, "do_connect", self._to_database)
 
     def _to_database(self, _: object, __: object, given: list[Any], ___: object) -> None:
-        given[:] = [make_url(self._url).database]
+        given[:] = [str(model_file(self._url))]
 
     async def write(self, url: str, batch: Batch) -> None:
         """Write a batch, and leave the database."""
@@ -202,8 +203,12 @@ SHOP = (
 
 
 async def test_migrated_tables_are_those_of_the_code(url: str) -> None:
+    own = MetaData()
+    for table in OWN:
+        table.to_metadata(own)
+
     def difference(connection: Connection) -> list[Any]:
-        found: list[Any] = compare_metadata(MigrationContext.configure(connection), METADATA)
+        found: list[Any] = compare_metadata(MigrationContext.configure(connection), own)
         return found
 
     engine = connect(url)
@@ -586,7 +591,7 @@ async def test_an_older_fact_never_replaces_a_newer_one(url: str, reader: Reader
 
 
 async def test_who_has_been_overtaken_writes_nothing(url: str, reader: Reader) -> None:
-    engine = connect(url)
+    engine = model_of(url)
     writer, place, batch = Writer(engine), Place("auctions", 0), Batch()
     await writer.positions([place])
     await write(url, auction(1))
@@ -804,7 +809,7 @@ async def test_a_page_is_a_range_of_an_index(
     order = of.orders[sort]
     place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
     search = common(of, where) if is_searched else ALL
-    engine = connect(url)
+    engine = model_of(url)
     for after in (None, place):
         page = Page(of, order, where, after, search)
         for query in (page.query(place).limit(21), page.query().limit(21), page.end_of_window()):
@@ -839,7 +844,7 @@ async def test_a_window_of_a_list_with_filters_is_a_range_of_the_same_index(
     order = of.orders[sort]
     place = tuple(1 if each.type.python_type is int else "x" for each in order.columns)
     page = Page(of, order, where, place, common(of, where, EVERY_FILTER))
-    engine = connect(url)
+    engine = model_of(url)
     steps = await plan_of(engine, page.query(place).limit(21))
     columns = ",".join(each.name for each in order.columns)
     assert f"({columns})>(" in steps[0] or f"({columns})<(" in steps[0], steps
@@ -851,7 +856,7 @@ async def test_whatever_narrows_a_list_has_an_index(
     url: str, of: Any, sort: str, where: dict[str, str | None], count: int
 ) -> None:
     """So its few subjects are fetched by their ids, whichever of all is the rare one."""
-    engine = connect(url)
+    engine = model_of(url)
     narrows = narrows_of(of, where, "tea green", EVERY_FILTER)
     assert len(narrows) == count
     for rare in narrows:
@@ -871,7 +876,7 @@ async def test_whatever_narrows_a_list_has_an_index(
 async def test_a_list_s_choices_and_total_are_read_from_an_index(
     url: str, of: Any, sort: str, where: dict[str, str | None], count: int
 ) -> None:
-    engine = connect(url)
+    engine = model_of(url)
     names = [name for name in ("category", "shop_id", "currency") if name in of.table.c]
     queries = [values_of(of.table.c[name], where) for name in names]
     for query in (*queries, Page(of, of.orders[sort], where, None).total()):
@@ -883,7 +888,7 @@ async def test_a_list_s_choices_and_total_are_read_from_an_index(
 
 
 async def test_what_is_nearly_there_is_found_in_the_index_of_these_alone(url: str) -> None:
-    engine = connect(url)
+    engine = model_of(url)
     for of, where in ((GROUP_LIST, PUBLIC), (AUCTION_LIST, {"status": "open"})):
         (nearly,) = narrows_of(of, where, filters=Filters(is_nearly_there=True))
         (step,) = await plan_of(engine, nearly.candidates)
@@ -895,7 +900,7 @@ async def test_what_is_nearly_there_is_found_in_the_index_of_these_alone(url: st
 
 
 async def test_a_fact_is_told_with_what_decided_it(url: str, reader: Reader) -> None:
-    engine = connect(url)
+    engine = model_of(url)
     writer, place, batch = Writer(engine), Place("auctions", 0), Batch()
     for at, fact in ((2_000, state(0)), (1_000, group(0))):
         rule, cause = f"service/rule-{at}", f"orders/3/{at}"
@@ -1004,7 +1009,7 @@ async def test_the_admin_s_lists_are_ranges_of_an_index(url: str, reader: Reader
         await reader.letters(about="g-001")
         await reader.keys_of("shop", "shop-1")
         await reader.letter("n-1")
-    engine = connect(url)
+    engine = model_of(url)
     async with engine.connect() as connection:
         for statement in asked:
             sql = statement.compile(

@@ -14,10 +14,10 @@ from schemas.ops import ApiKey, Task, next_version, transfer_task_id
 from schemas.parts import Message
 from schemas.payments import Payment
 from services.storefront.access.callers import Actor, digest_of
-from services.storefront.readmodel.database import connect
 from services.storefront.readmodel.reader import Reader
 from services.storefront.readmodel.todo_pages import Asked
 from services.storefront.readmodel.writer import Writer
+from tests.read_model import model_of
 from tests.rules.test_todo import letter, payment, task
 from tests.storefront.pages_app import ADMIN_KEY, PAGE_URL, Answer, Storefront, storefront_on
 from tests.storefront.test_read_model import definition, group, write
@@ -81,7 +81,7 @@ async def test_it_is_the_shop_s_whose_group_it_is_in_whatever_order_facts_come(
 ) -> None:
     for fact in FACTS[::-1] if turned else FACTS:
         await write(url, fact)
-    engine = connect(url)
+    engine = model_of(url)
     await Writer(engine).count_todos(NOW)
     await engine.dispose()
     assert set(await keys_of(reader, "shop-0")) == {"g-000/payment/p-0", "m-ann/n-0"}
@@ -132,7 +132,7 @@ async def test_a_letter_that_nobody_can_send_any_more_is_not_left(url: str, read
     await write(url, letter_of(0, "n-0", queued_at=kept - timedelta(seconds=1)))
     await write(url, letter_of(0, "n-1", queued_at=kept + timedelta(seconds=1)))
     assert await keys_of(reader) == ["m-ann/n-1"]
-    engine = connect(url)
+    engine = model_of(url)
     assert await Writer(engine).count_todos(NOW) == {"letter": 1}
     await engine.dispose()
 
@@ -170,7 +170,7 @@ WORLD = (*FACTS, SHOP, RIVAL, ORDER, task("record", about="orders/0/7"), task())
 @pytest.fixture
 async def storefront(url: str) -> AsyncIterator[Storefront]:
     await write(url, *WORLD)
-    engine = connect(url)
+    engine = model_of(url)
     await Writer(engine).count_todos(NOW)
     await engine.dispose()
     with storefront_on(url) as made:
@@ -584,7 +584,7 @@ async def test_pages_of_the_list_lead_on(storefront: Storefront, url: str) -> No
 @pytest.mark.slow
 async def test_a_page_costs_the_same_however_much_is_done(url: str, reader: Reader) -> None:
     """The database searches an index for it; it never looks at all there is."""
-    engine = connect(url)
+    engine = model_of(url)
     async with engine.connect() as connection:
         for owners in (None, ("shop-0", "/01234567")):
             for after in (None, (1, "tasks", "a")):

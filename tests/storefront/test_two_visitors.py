@@ -32,6 +32,7 @@ from services.storefront.access.callers import COOKIE, Access, Actor, digest_of
 from services.storefront.access.rates import Count, Rates
 from services.storefront.settings import PageSettings
 from services.storefront.wares.pictures import encoded
+from tests.read_model import copy_model
 from tests.rules.test_todo import letter
 from tests.storefront.pages_app import (
     ADMIN_KEY,
@@ -676,8 +677,7 @@ async def go(storefront: Storefront, route: str, who: Visitor) -> Answer:
 @pytest.fixture(scope="module")
 def world(migrated: Path) -> str:
     """A read model with something of everything."""
-    url = f"sqlite:///{migrated.parent / 'two_visitors.db'}"
-    (migrated.parent / "two_visitors.db").write_bytes(migrated.read_bytes())
+    url = copy_model(migrated, migrated.parent / "two_visitors.db")
     asyncio.run(write(url, *SHARED, *facts(A), *facts(B)))
     return url
 

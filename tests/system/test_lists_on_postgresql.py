@@ -1,6 +1,5 @@
 """Lists with filters in PostgreSQL: the same rows, totals and choices as in SQLite."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -9,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from services.storefront.readmodel import lists
-from services.storefront.readmodel.database import connect, migrate
 from services.storefront.readmodel.reader import Reader
 from services.storefront.readmodel.writer import Batch, Place, Writer
 from services.storefront.rules.rows import Filters
+from tests.read_model import copy_model, make_model_now, model_of
 from tests.storefront.conftest import migrated
 from tests.storefront.test_read_model import FILTERED, NOW, TOPIC_OF, walk
 from tests.system.postgres import postgres_server
@@ -34,7 +33,9 @@ FILTERS = (
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
     with postgres_server() as server:
-        yield server.fresh("lists")
+        url = server.fresh("lists")
+        make_model_now(url)
+        yield url
 
 
 async def told_by(reader: Reader) -> list[object]:
@@ -59,14 +60,12 @@ async def test_lists_are_narrowed_and_counted_as_in_sqlite(
     monkeypatch.setattr("services.storefront.readmodel.lists.CANDIDATES_MAX", many or 1)
     monkeypatch.setattr("services.storefront.readmodel.reader.CANDIDATES_MAX", many)
     monkeypatch.setattr(lists, "WINDOW", 9)
-    shutil.copy(migrated, tmp_path / "model.db")
     place, batch = Place("auctions", 0), Batch()
     for fact in FILTERED:
         batch.put(TOPIC_OF[type(fact)], fact, fact.model_dump_json(exclude_none=True), 1_000)
     found = []
-    for url in (f"sqlite:///{tmp_path / 'model.db'}", postgresql):
-        engine = connect(url)
-        await migrate(engine)
+    for url in (copy_model(migrated, tmp_path / "model.db"), postgresql):
+        engine = model_of(url)
         writer = Writer(engine)
         at = (await writer.positions([place]))[place]
         await writer.write(batch, {place: (at, at + 1)})

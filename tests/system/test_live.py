@@ -26,6 +26,7 @@ from services.storefront.rules.views import auction_view, group_progress
 from stack import brokers
 from stack.brokers import RunningBroker
 from tests.raw_batches import Raw, batch
+from tests.read_model import make_model_now
 from tests.system import plain_http
 from tests.system.api_stack import SETTINGS
 from tests.system.broken_logs import produce
@@ -359,6 +360,8 @@ def test_topics_that_come_later_are_read_from_their_first_record(
     with stack_on(kafka, tmp_path, "wall", **SETTINGS) as stack:
         prefix = f"{stack.prefix}later-"
         late = stack.settings.model_copy(update={"topic_prefix": prefix})
+        # There is no projector: what it built knows nothing of these topics.
+        make_model_now(f"sqlite:///{tmp_path / 'storefront.db'}")
         page = stack.worker("storefront", TOPIC_PREFIX=prefix)
         until("ready", page.ready)
         assert plain_http.get(address(page, "auctions/a-1")).status_code == 404
@@ -366,7 +369,7 @@ def test_topics_that_come_later_are_read_from_their_first_record(
         asyncio.run(create_topics(late))
         stack.settings = late
         feed(stack, auction("a-1", 1))
-        # Known to the hub alone: there is no projector.
+        # Known to the hub alone.
         until("the first record", lambda: answer_at(address(page, "auctions/a-1")) == 200)
         with browsers(lambda name: address(page, name), "auctions/a-1") as opened:
             opened["auctions/a-1"].until_told(1)

@@ -25,6 +25,10 @@ _LINK = (
         "email, or have your links sent to you again."
     ),
 )
+_BEING_BUILT = (
+    mark("The pages are being prepared"),
+    mark("They open within a few minutes. Nothing is lost. Please try again then."),
+)
 #: Title and text of each status.
 _TEXTS = {
     400: _ODD,
@@ -81,6 +85,8 @@ def refuse_page(request: Request, refusal: Refusal) -> Response:
     if refusal.status == 404 and refusal.code in _OF_LINKS:
         title, text = _LINK
         next_ = MY_DATA if request.url.path.startswith(MY_DATA["href"]) else LINKS_AGAIN
+    if refusal.code == RefusalCode.BEING_BUILT:
+        title, text = _BEING_BUILT
     visit = Visit.of(request)
     why = visit.refused(refusal) if refusal.status in _EXPLAINED else None
     answer = said(request, title, text, refusal.status, visit=visit, why=why, next=next_)

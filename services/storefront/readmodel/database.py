@@ -1,9 +1,14 @@
-"""The database by its URL, and its tables brought up to date, whichever process starts first."""
+"""The database by its URL: the storefront's own tables, and each generation of the read model.
+
+The own tables are brought up to date by whichever process starts first. A generation is a schema of
+PostgreSQL, or a file beside that of SQLite (see ``generations``).
+"""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +43,66 @@ class DatabaseError(RuntimeError):
     """The database can't be used just now, or its URL is wrong; the text says which."""
 
 
-def connect(url: str) -> AsyncEngine:
+class FileGoneError(OSError):
+    """The file of a generation of the read model was dropped."""
+
+
+def connect(url: str, generation: int | None = None) -> AsyncEngine:
     """An engine for ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
 
+    Its statements find the storefront's own tables, or those of a generation of the read model.
     Raises ``DatabaseError`` when the URL is neither.
     """
     address = _with_driver(url)
     if address.get_backend_name() != "sqlite":
-        return create_async_engine(address, **_ON_A_SERVER)
-    _make_folder(address)
-    engine = create_async_engine(address, connect_args={"timeout": _BUSY_SECONDS})
-    event.listen(engine.sync_engine, "connect", _quick_and_safe)
+        engine = create_async_engine(address, **_ON_A_SERVER)
+    else:
+        _make_folder(address)
+        address = _with_generation(address, generation)
+        engine = create_async_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+    _prepare(engine.sync_engine, generation)
     return engine
+
+
+def schema_of(generation: int) -> str:
+    """The schema of PostgreSQL that has a generation's tables."""
+    return f"read_model_{generation}"
+
+
+def file_of(url: str, generation: int | None = None) -> Path | None:
+    """The file of SQLite that has a generation's tables, or the own ones; else ``None``."""
+    address = _with_driver(url)
+    if address.get_backend_name() != "sqlite":
+        return None
+    return Path(_with_generation(address, generation).database or "")
+
+
+def _with_generation(address: URL, generation: int | None) -> URL:
+    if generation is None:
+        return address
+    own = Path(address.database or "")
+    return address.set(database=str(own.with_name(f"{own.stem}-read-model-{generation}.db")))
+
+
+def _prepare(engine: Engine, generation: int | None) -> None:
+    """See to it that each connection is quick and safe, and finds the generation's tables."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _quick_and_safe)
+        if generation is not None:
+            event.listen(engine, "do_connect", _only_if_there)
+    elif generation is not None:
+        event.listen(engine, "connect", partial(_in_schema, schema_of(generation)))
+
+
+def _only_if_there(_: object, __: object, given: Sequence[Any], ___: object) -> None:
+    """Refuse a file that was dropped: SQLite would make a new one."""
+    if not Path(given[0]).exists():
+        raise FileGoneError(f"there is no file {Path(given[0]).name}")
+
+
+def _in_schema(schema: str, connection: Any, _: object) -> None:
+    # Not a parameter of the connection, as poolers refuse or ignore those that they don't know.
+    connection.run_async(lambda driver: driver.execute(f"SET search_path TO {schema}"))
 
 
 class Questions:
@@ -59,7 +112,8 @@ class Questions:
     question, and the page that asks a few would wait longer for that than for the answers.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, generation: int | None = None) -> None:
+        """Ask the storefront's own tables, or those of a generation of the read model."""
         address = _with_driver(url)
         self._alone: AsyncEngine | None = None
         self._in_threads: Engine | None = None
@@ -68,8 +122,10 @@ class Questions:
             # A ping before each question would take as long as most answers.
             options = _ON_A_SERVER | {"pool_pre_ping": False}
             self._alone = create_async_engine(address, isolation_level="AUTOCOMMIT", **options)
+            _prepare(self._alone.sync_engine, generation)
             return
         _make_folder(address)
+        address = _with_generation(address, generation)
         self._in_threads = create_engine(
             address.set(drivername="sqlite"),
             isolation_level="AUTOCOMMIT",
@@ -79,7 +135,7 @@ class Questions:
             pool_reset_on_return=None,
             connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
         )
-        event.listen(self._in_threads, "connect", _quick_and_safe)
+        _prepare(self._in_threads, generation)
 
     async def all(self, statement: Executable) -> Sequence[Any]:
         """Every row of the answer. Raises ``DatabaseError``."""
@@ -103,8 +159,8 @@ class Questions:
             return (await connection.execute(statement)).all()
 
     async def close(self) -> None:
-        """Disconnect."""
-        self._threads.shutdown()
+        """Disconnect, once what was asked is answered."""
+        await asyncio.to_thread(self._threads.shutdown)
         if self._in_threads is not None:
             self._in_threads.dispose()
         if self._alone is not None:
@@ -148,13 +204,13 @@ def _quick_and_safe(connection: Any, _: object) -> None:
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Bring the tables up to date; a second process waits, and finds it done.
+    """Bring the own tables up to date; a second process waits, and finds it done.
 
     Raises ``DatabaseError``.
     """
     try:
         if engine.dialect.name == "sqlite":
-            await _let_readers_read(engine)
+            await let_readers_read(engine)
         async with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -168,7 +224,7 @@ async def migrate(engine: AsyncEngine) -> None:
         ) from error
 
 
-async def _let_readers_read(engine: AsyncEngine) -> None:
+async def let_readers_read(engine: AsyncEngine) -> None:
     """Write-ahead logging, kept in the file: readers and the one writer don't wait for each other.
 
     SQLite doesn't wait when several processes switch a new file at once, so they take turns here.
@@ -203,7 +259,7 @@ _STAYS = {
     "28P01": "correct the password in DATABASE_URL",
     "28000": "allow this user to sign in, or set another user in DATABASE_URL",
     "3D000": "create the database, or correct its name in DATABASE_URL",
-    "42501": "allow this user to create and change tables",
+    "42501": "allow this user to create schemas in the database, and to create and change tables",
     "53100": "free some disk space",
 }
 
@@ -221,6 +277,19 @@ def stays(error: BaseException) -> LastingError | None:
                     )
         each = each.__cause__
     return None
+
+
+def is_missing(error: BaseException | None) -> bool:
+    """Whether an error says that a table, its schema or its file is not there."""
+    while error is not None:
+        found = getattr(error, "orig", None) or error
+        state = getattr(found, "sqlstate", None)
+        if isinstance(found, FileGoneError) or state in ("42P01", "3F000"):
+            return True
+        if "no such table" in str(found):
+            return True
+        error = error.__cause__
+    return False
 
 
 def in_short(error: BaseException) -> str:

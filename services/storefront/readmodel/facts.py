@@ -20,6 +20,7 @@ from schemas.topic import Topic
 from services.storefront.readmodel import cursors
 from services.storefront.readmodel.cursors import BadCursor
 from services.storefront.readmodel.database import Questions, connect
+from services.storefront.readmodel.shown import ShownModel
 from services.storefront.readmodel.tables import (
     CONFIRMED_ORDERS,
     FACTS,
@@ -57,12 +58,15 @@ class FactReader:
     """
 
     def __init__(self, url: str) -> None:
+        #: Of the storefront's own tables.
         self.engine: AsyncEngine = connect(url)
-        self._questions = Questions(url)
+        self._own = Questions(url)
+        self._questions = ShownModel(url, self.engine)
 
     async def close(self) -> None:
         """Disconnect."""
         await self._questions.close()
+        await self._own.close()
         await self.engine.dispose()
 
     # --- facts -----------------------------------------------------------------------------------
@@ -158,7 +162,7 @@ class FactReader:
             .order_by(rows.at.desc(), rows.application_id)
             .limit(limit)
         )
-        return [(auction_id, id_) for auction_id, id_ in await self._questions.all(query)]
+        return [(auction_id, id_) for auction_id, id_ in await self._own.all(query)]
 
     async def reservations_of(self, person_id: str, limit: int) -> Sequence[Any]:
         """Rows of a person's newest reservations, also of those taken back."""
@@ -172,7 +176,7 @@ class FactReader:
             .order_by(rows.at.desc(), rows.application_id)
             .limit(limit)
         )  # fmt: skip
-        return await self._questions.all(query)
+        return await self._own.all(query)
 
     async def reservation(self, application_id: str) -> KeptReservation:
         """What became of a reservation as far as our pages know; ``unknown`` of early ones."""
@@ -182,21 +186,21 @@ class FactReader:
             rows.confirmed_at, rows.withdrawn_at,
         )  # fmt: skip
         own = query.where(rows.application_id == as_asked(application_id))
-        for row in await self._questions.all(own):
+        for row in await self._own.all(own):
             others = query.where(
                 rows.person_id == row.person_id,
                 rows.auction_id == row.auction_id,
                 rows.application_id != application_id,
                 rows.confirmed_at.is_not(None),
             )
-            return kept(row, await self._questions.all(others))
+            return kept(row, await self._own.all(others))
         return KeptReservation("unknown")
 
     async def is_order_confirmed(self, order_key: str) -> bool:
         """Whether an order was confirmed by its letter's link, as far as our pages know."""
         rows = CONFIRMED_ORDERS.c
         query = select(rows.order_key).where(rows.order_key == as_asked(order_key))
-        return bool(await self._questions.all(query))
+        return bool(await self._own.all(query))
 
     async def positions(self) -> dict[tuple[str, int], int]:
         """How far the projector has read each partition of each topic, by the catalogue's names."""

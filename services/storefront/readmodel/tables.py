@@ -1,7 +1,12 @@
 """The read model's tables, for SQLite and PostgreSQL alike; times are epoch milliseconds.
 
+A change of them, or of what is written to them, needs another ``MODEL``: then projectors build a
+new generation beside the one that pages show. The storefront's own tables need a migration.
+
 Lists are ranges of an index, in its order; texts compare by their bytes in both databases.
 """
+
+from typing import Final
 
 from sqlalchemy import (
     TEXT,
@@ -21,19 +26,24 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
+#: The version of the read model's tables, and of what projectors put there.
+MODEL: Final = 1
+
 #: Ids, keys and words: PostgreSQL's own collations neither sort as Kafka's keys do nor let an
 #: index answer "begins with".
 WORD = String().with_variant(TEXT(collation="C"), "postgresql")
 
+#: Nothing is written behind a position that is closed: a newer generation takes over there.
 POSITIONS = Table(
     "positions",
     METADATA,
     Column("topic", WORD, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
+    Column("is_closed", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("topic", "partition"),
 )
-#: Which log the rows are of: a model of another cluster's is built anew.
+#: Which log the rows are of: for another cluster's, another generation is built.
 ORIGIN = Table("origin", METADATA, Column("cluster_id", WORD, primary_key=True))
 
 #: ``holder`` is whose the fact is (see ``columns.holder_of``), NULL for most kinds.
@@ -369,10 +379,20 @@ SEARCH = Table(
     Index("search_of_subject", "kind", "subject", "term"),
     sqlite_with_rowid=False,
 )
-#: What is dropped when the read model is built anew.
+#: What each generation has. Those of other models delete a person by its topic and key in
+#: ``facts``, and compare ``positions``: leave these columns as they are.
 READ_MODEL = (
     *(POSITIONS, ORIGIN, FACTS, AUCTIONS, GROUPS, DEFINITIONS, OFFERS, PAYMENTS, TODOS),
     *(TAKEOVERS, SELLERS, SHOPS, API_KEYS, LETTERS, IMAGES, SEARCH),
+)
+#: The generations of the read model. ``state`` is ``building`` or ``ready``, ``since`` its begin.
+READ_MODELS = Table(
+    "read_models",
+    METADATA,
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("model", Integer, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("since", BigInteger, nullable=False),
 )
 #: Not part of the read model: what was asked for under which ``Idempotency-Key``, for some days.
 IDEMPOTENCY = Table(
@@ -415,3 +435,5 @@ ENDED_SESSIONS = Table(
     Column("until", BigInteger, nullable=False),
     Index("ended_sessions_by_end", "until"),
 )
+#: The storefront's own tables, which migrations change.
+OWN = (READ_MODELS, IDEMPOTENCY, RESERVATIONS, CONFIRMED_ORDERS, ENDED_SESSIONS)

@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, and_, bindparam, case, delete, literal, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,13 +28,13 @@ from schemas.groups import GroupPurchase
 from schemas.parts import Message
 from schemas.people import PEOPLE
 from services.storefront.readmodel import owners
+from services.storefront.readmodel.database import TROUBLE, is_missing
 from services.storefront.readmodel.lists import UNLISTED
 from services.storefront.readmodel.tables import (
     FACTS,
     METADATA,
     ORIGIN,
     POSITIONS,
-    READ_MODEL,
     SEARCH,
     TODOS,
 )
@@ -54,7 +65,10 @@ class Place(NamedTuple):
 
 
 class FencedError(RuntimeError):
-    """Another projector has written from this place on: what was read here is not to be written."""
+    """Another projector has written from this place on, or a newer generation takes over.
+
+    What was read here is not to be written.
+    """
 
 
 class _Fact(NamedTuple):
@@ -132,34 +146,54 @@ class Writer:
         )
 
     async def open(self, origin: str) -> bool:
-        """Make sure that the rows are of this log; ``False`` if they were not, and are gone."""
-        async with self._engine.begin() as connection:
-            found = (await connection.execute(select(ORIGIN.c.cluster_id))).scalars().all()
-            is_ours = list(found) in ([], [origin])
-        if not is_ours:
-            await self.drop()
-        async with self._engine.begin() as connection:
-            await self._add(connection, ORIGIN, [{"cluster_id": origin}])
-        return is_ours
+        """Whether the rows are of this log; if there are none yet, they are from now on.
 
-    async def drop(self) -> None:
-        """Drop every row: whoever writes now is fenced, and begins at the beginning."""
-        async with self._engine.begin() as connection:
-            if self._is_sqlite:
-                for table in READ_MODEL:
-                    await connection.execute(delete(table))
-            else:
-                names = ", ".join(table.name for table in READ_MODEL)
-                await connection.execute(text(f"TRUNCATE {names}"))
+        Tables that somebody took away are of no log.
+        """
+        try:
+            if not await self._origins():
+                async with self._engine.begin() as connection:
+                    await self._add(connection, ORIGIN, [{"cluster_id": origin}])
+            return await self._origins() == [origin]
+        except TROUBLE as error:
+            if is_missing(error):
+                return False
+            raise
+
+    async def _origins(self) -> list[str]:
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(select(ORIGIN.c.cluster_id))).scalars())
 
     async def positions(self, places: Sequence[Place]) -> dict[Place, int]:
         """Where to read on, 0 where nothing is written yet."""
-        fresh = [{**place._asdict(), "next_offset": 0} for place in sorted(places)]
         async with self._engine.begin() as connection:
-            await self._add(connection, POSITIONS, fresh)
-            rows = await connection.execute(select(POSITIONS))
-            there = {Place(topic, number): offset for topic, number, offset in rows}
+            await self._add_places(connection, places)
+            there = await _positions(connection)
         return {place: there[place] for place in places}
+
+    async def close(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Let nobody write any more: the positions stay as they are answered.
+
+        Whoever writes just now is waited for; whoever comes later gets ``FencedError``.
+        """
+        async with self._engine.begin() as connection:
+            if not self._is_sqlite:
+                # All at once: writers lock rows one after the other, and would meet this half-way.
+                lock = f"LOCK TABLE {POSITIONS.name} IN SHARE ROW EXCLUSIVE MODE"
+                await connection.execute(text(lock))
+            await self._add_places(connection, places)
+            await connection.execute(update(POSITIONS).values(is_closed=1))
+            return await _positions(connection)
+
+    async def is_closed(self) -> bool:
+        """Whether a newer generation takes over."""
+        closed = select(POSITIONS.c.topic).where(POSITIONS.c.is_closed == 1).limit(1)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(closed)).first() is not None
+
+    async def _add_places(self, connection: AsyncConnection, places: Sequence[Place]) -> None:
+        fresh = [{**place._asdict(), "next_offset": 0} for place in sorted(places)]
+        await self._add(connection, POSITIONS, fresh)
 
     async def write(self, batch: Batch, moves: Mapping[Place, tuple[int, int]]) -> None:
         """Write a batch that was read from and to these offsets, or nothing of it.
@@ -177,13 +211,25 @@ class Writer:
             groups = sorted(batch.groups)
             for start in range(0, len(groups), _SUBJECTS_MAX):
                 await connection.execute(owners.find(groups[start : start + _SUBJECTS_MAX]))
-        if self._is_sqlite and any(topic == PEOPLE.name for topic, _ in batch.deleted):
-            await self._empty_write_ahead_log()
+        if any(topic == PEOPLE.name for topic, _ in batch.deleted):
+            await empty_write_ahead_log(self._engine)
 
-    async def _empty_write_ahead_log(self) -> None:
-        """Move all pages to SQLite's file, so that no earlier copy of a deleted row stays."""
+    async def forget(self, people: Mapping[str, tuple[int, int]]) -> None:
+        """Delete people whose tombstones are not read here yet.
+
+        ``people`` is by id: the partition, and the offset up to which another writer has read it
+        and found that the tombstone is the last word on the person.
+        """
+        wheres = [_unread(*each) for each in sorted(people.items())]
         async with self._engine.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            # As a rule nobody is left, and then no writer has to wait.
+            asked = [await connection.execute(select(FACTS.c.key).where(each)) for each in wheres]
+            if not any(each.first() for each in asked):
+                return
+        async with self._engine.begin() as connection:
+            for each in wheres:
+                await connection.execute(delete(FACTS).where(each))
+        await empty_write_ahead_log(self._engine)
 
     async def count_todos(self, now: datetime) -> dict[str, int]:
         """The number of open todos by kind.
@@ -200,9 +246,10 @@ class Writer:
     async def _move(self, connection: AsyncConnection, place: Place, old: int, new: int) -> None:
         c = POSITIONS.c
         at = and_(c.topic == place.topic, c.partition == place.partition, c.next_offset == old)
-        moved = await connection.execute(update(POSITIONS).where(at).values(next_offset=new))
+        is_it = and_(at, c.is_closed == 0)
+        moved = await connection.execute(update(POSITIONS).where(is_it).values(next_offset=new))
         if moved.rowcount != 1:
-            raise FencedError(f"{place.topic}/{place.partition} has moved on from {old}")
+            raise FencedError(f"{place.topic}/{place.partition} has moved on from {old}, or closed")
 
     async def _put(
         self, connection: AsyncConnection, facts: Mapping[tuple[str, str], _Fact]
@@ -268,6 +315,27 @@ class Writer:
         statement = (sqlite if self._is_sqlite else postgresql).insert(table)
         if rows:
             await connection.execute(statement.on_conflict_do_nothing(), rows)
+
+
+def _unread(person_id: str, read: tuple[int, int]) -> ColumnElement[bool]:
+    """The fact of a person whose partition is not read up to there."""
+    c, (partition, end) = POSITIONS.c, read
+    at = and_(c.topic == PEOPLE.name, c.partition == partition, c.next_offset >= end)
+    its = and_(FACTS.c.topic == PEOPLE.name, FACTS.c.key == person_id)
+    return and_(its, ~select(c.topic).where(at).exists())
+
+
+async def empty_write_ahead_log(engine: AsyncEngine) -> None:
+    """Move all pages to SQLite's file, so that no earlier copy of a deleted row stays."""
+    if engine.dialect.name == "sqlite":
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _positions(connection: AsyncConnection) -> dict[Place, int]:
+    c = POSITIONS.c
+    rows = await connection.execute(select(c.topic, c.partition, c.next_offset))
+    return {Place(topic, number): offset for topic, number, offset in rows}
 
 
 def _kind_of(table: Table) -> Any:

@@ -30,6 +30,7 @@ from services.storefront.problems import (
 )
 from services.storefront.readmodel.database import DatabaseError
 from services.storefront.readmodel.reader import BadCursor, NothingSuch
+from services.storefront.readmodel.shown import NotBuiltError
 from services.storefront.web.guard import API, Refuse
 
 HANDLED: tuple[type[Exception], ...] = (
@@ -106,6 +107,8 @@ def refusal_of(error: Exception) -> Refusal:  # noqa: PLR0911 - one per kind of 
             return Unknown(RefusalCode.NO_SUCH_NAME)
         case RequestValidationError():
             return invalid(error.errors())
+        case NotBuiltError():
+            return NotNow(RefusalCode.BEING_BUILT)
         case TransportError() | KafkaError() | DatabaseError():
             _log.warning("could not be done", error=f"{type(error).__name__}: {error}")
             return NotNow()
