@@ -198,10 +198,12 @@ async def rolled(
     """Restart workers under load; the lines of the table."""
     groups, watch = groups_of(settings), Watch(rate)
     await create_topics(settings)
-    await prepare(settings, groups, members)
     cores = Cores()
     names = [static(number) if is_static else {} for number in range(count)]
     with workers_on(settings, names, folder) as workers:
+        # By then each partition has a leader.
+        await asyncio.to_thread(until, lambda: is_open(settings, workers))
+        await prepare(settings, groups, members)
         await asyncio.to_thread(until, lambda: is_open(settings, workers) and idle(workers))
         sees, ends = asyncio.Event(), asyncio.Event()
         seeing = asyncio.create_task(see(settings, watch, sees, ends))

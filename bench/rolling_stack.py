@@ -1,5 +1,7 @@
 """How long each service pauses while its two processes are restarted, under load on all services.
 
+Of services that are not rolled there is one process.
+
 For a service that reads topics, the pause of a partition is the longest time from when a record was
 in it until the offset behind it was committed; ends and offsets are looked at ten times a second,
 so a pause is up to a tenth of a second more. For the storefront, a client asks for a page again and
@@ -31,12 +33,14 @@ from schemas.parts import FavorTerms, Message, PaymentTerms, Product, Tier
 from schemas.shop_orders import ShopLine, ShopOrderSeen
 from schemas.topic import PARTITIONS
 from stack import brokers
+from stack.fork_server import ForkServer
+from tests.system import stack as system_stack
 from tests.system.api_stack import SETTINGS
 from tests.system.letters import mail_env
 from tests.system.mail import sink
 from tests.system.postgres import PostgresError, postgres_server
 from tests.system.purchases import group_until, groups_in, order_at
-from tests.system.stack import Stack, Worker, stack_on, until
+from tests.system.stack import DEADLINE_SECONDS, Stack, Worker, stack_on, until
 from tests.system.test_counter_auction import (
     application,
     feed_sellers,
@@ -60,6 +64,7 @@ AUCTIONS = [f"au-{each}" for each in GROUPS]
 TICK_SECONDS = 0.1
 LOOK_SECONDS = 0.1
 STEADY_SECONDS = 5.0
+ASK_SECONDS = 0.02
 STREAMS = 40
 #: Which group, auction or other subject a tick's records are about goes round.
 _LINE = {"line_id": "1", "removed": 0, "products": (), "compared": True}
@@ -234,14 +239,15 @@ async def ask(workers: Sequence[Worker], pauses: Callable[[], Pauses]) -> None:
         while True:
             began, answered = time.monotonic(), False
             while not answered:
-                with suppress(httpx.HTTPError):
+                with suppress(httpx.TransportError):
                     address = f"http://127.0.0.1:{workers[turn % len(workers)].port}/groups/"
                     answer = await client.get(address + GROUPS[0])
+                    if answer.is_client_error or answer.is_redirect:
+                        raise SystemExit(f"{answer.url} answers {answer.status_code}")
                     answered = answer.is_success
-                turn += not answered
-            pauses().note("page", time.monotonic() - began)
-            turn += 1
-            await asyncio.sleep(0.02)
+                turn += 1
+                await asyncio.sleep(ASK_SECONDS)
+            pauses().note("page", time.monotonic() - began - ASK_SECONDS)
 
 
 async def stream(number: int, workers: Sequence[Worker], pauses: Callable[[], Pauses]) -> None:
@@ -354,8 +360,27 @@ HEAD = (
 )
 
 
+def started(stack: Stack, chosen: Sequence[str], port: int) -> list[list[Worker]]:
+    """The stack, with two processes of each of those chosen; these pairs."""
+    mail = mail_env(port) | {"LINK_SECRET": SETTINGS["LINK_SECRET"]}
+    # Restarts are not forked: a container's process imports all that it needs, too.
+    system_stack.fork_server = ForkServer()
+    try:
+        pairs = []
+        for service in SERVICES:
+            name = service.removeprefix("services.")
+            env = mail if service == "notifier" else {}
+            is_chosen = not chosen or name in chosen
+            found = [stack.worker(service, **env) for _ in range(1 + is_chosen)]
+            pairs += [found] if is_chosen else []
+        stack.until_ready(*stack.workers, timeout=3 * DEADLINE_SECONDS)
+    finally:
+        system_stack.fork_server = None
+    return pairs
+
+
 def run(chosen: Sequence[str], folder: Path) -> None:
-    """Two processes of each service; roll those chosen."""
+    """Two processes of each service that is chosen, or of all; roll these."""
     print(HEAD, flush=True)
     broker = brokers.start("kafka", home=folder, fresh=True)
     try:
@@ -364,14 +389,8 @@ def run(chosen: Sequence[str], folder: Path) -> None:
             sink(folder) as port,
             stack_on(broker, folder, "wall", **SETTINGS, DATABASE_URL=url) as stack,
         ):
-            mail = mail_env(port) | {"LINK_SECRET": SETTINGS["LINK_SECRET"]}
-            pairs = {
-                each: [stack.worker(each, **mail if each == "notifier" else {}) for _ in range(2)]
-                for each in SERVICES
-            }
-            stack.until_ready(*stack.workers)
+            pairs = started(stack, chosen, port)
             prepare(stack)
-            names = {each.removeprefix("services."): pairs[each] for each in pairs}
-            asyncio.run(all_rolled(stack, [names[each] for each in chosen or names]))
+            asyncio.run(all_rolled(stack, pairs))
     finally:
         broker.stop()

@@ -201,7 +201,8 @@ class Settings(WithSecrets):
         None,
         description="A name that no other worker has, such as its pod's. Its partitions then wait"
         " for it while it starts again, for at most KAFKA_SESSION_TIMEOUT_MS, and no other worker"
-        " takes them. When that is better: docs/reliability.md.",
+        " takes them, also after a stop in order. It is for services with one worker:"
+        " docs/performance.md.",
     )
     standby_replicas: int = Field(
         1,
