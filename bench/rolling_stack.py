@@ -61,12 +61,12 @@ SERVICES = (
 )
 GROUPS = [each for number in range(PARTITIONS) for each in groups_in(number, 3)]
 AUCTIONS = [f"au-{each}" for each in GROUPS]
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.25
 LOOK_SECONDS = 0.1
 STEADY_SECONDS = 5.0
 ASK_SECONDS = 0.02
 STREAMS = 40
-#: Which group, auction or other subject a tick's records are about goes round.
+#: What each line of a shop's order has.
 _LINE = {"line_id": "1", "removed": 0, "products": (), "compared": True}
 
 
@@ -105,6 +105,8 @@ def pauses_in(looks: Sequence[Look]) -> Pauses:
             while after < len(looks) and looks[after].committed.get(place, 0) < look.ends[tp]:
                 after += 1
             if after == len(looks):
+                # Not within the looks: at least so long.
+                found.note(f"{name} {tp.partition}", looks[-1].at - look.at)
                 break
             found.note(f"{name} {tp.partition}", looks[after].at - look.at)
     return found
