@@ -7,6 +7,7 @@ Lighthouse's "slow 4G" has it. The cache is empty each time. Limits: the largest
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -26,18 +27,18 @@ WEIGHT_BYTES_MAX = 100_000
 SLOWER_CPU = 4
 BYTES_A_SECOND = 1_600_000 // 8
 ROUND_TRIP_MS = 150
-PAGES = (
-    ("home", "/"),
-    ("group", f"/groups/{GROUP}"),
-    ("auction", "/auctions/camera"),
-    ("contract", "/auctions/lamp-deal"),
-    ("organizer", MANAGE),
-    ("payments", PAYMENTS),
-    ("shop", f"/shops/{made_up.SHOP}"),
-    ("reserve", "/auctions/camera/apply"),
-    ("sell", "/sellers"),
-    ("help", "/help"),
-)
+PAGES = {
+    "home": "/",
+    "group": f"/groups/{GROUP}",
+    "auction": "/auctions/camera",
+    "contract": "/auctions/lamp-deal",
+    "organizer": MANAGE,
+    "payments": PAYMENTS,
+    "shop": f"/shops/{made_up.SHOP}",
+    "reserve": "/auctions/camera/apply",
+    "sell": "/sellers",
+    "help": "/help",
+}
 #: Resolves with what the browser has seen until the page has been quiet for a moment.
 _VITALS = """
 async () => {
@@ -101,14 +102,14 @@ def look(running: Browser, url: str) -> View:
         return View(seen["lcp"] / 1_000, seen["cls"], wire.weight, wire.images)
 
 
-def measure(api: Api, times: int) -> bool:
+def measure(api: Api, times: int, pages: Sequence[str]) -> bool:
     """Print each page's figures; whether all are within the limits."""
     is_good = True
     print(f"{'page':<16}{'LCP s':>8}{'CLS':>8}{'kB':>8}{'images kB':>12}")
     with browser() as running:
         look(running, api.nobody.url + "/")
-        for name, path in PAGES:
-            views = [look(running, api.nobody.url + path) for _ in range(times)]
+        for name in pages:
+            views = [look(running, api.nobody.url + PAGES[name]) for _ in range(times)]
             lcp, shift = median(each.lcp for each in views), max(each.shift for each in views)
             weight, images = max(each.weight for each in views), max(e.images for e in views)
             is_within = lcp <= LCP_SECONDS_MAX and shift == 0 and weight <= WEIGHT_BYTES_MAX
@@ -118,15 +119,22 @@ def measure(api: Api, times: int) -> bool:
     return is_good
 
 
-def main(times: Annotated[int, typer.Option(min=1, help="Views of each page.")] = 5) -> None:
+def main(
+    times: Annotated[int, typer.Option(min=1, help="Views of each page.")] = 5,
+    page: Annotated[
+        list[str] | None, typer.Option(help="Only this page, such as group; repeatable.")
+    ] = None,
+) -> None:
     """Measure the pages of a stack with made-up data on the embedded broker."""
+    if unknown := sorted({*(page or ())} - PAGES.keys()):
+        sys.exit(f"no page {unknown[0]}: choose of {', '.join(PAGES)}")
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         broker = brokers.start("embedded", home=home / "broker")
         try:
             with api_on(broker, home, before=made_up.feed, **made_up.issuer(home)) as api:
                 wait(api)
-                is_good = measure(api, times)
+                is_good = measure(api, times, page or [*PAGES])
         finally:
             broker.stop()
     if not is_good:

@@ -39,6 +39,7 @@ from runtime.admin import create_topics
 from runtime.ports import free_port
 from runtime.settings import Settings
 from stack import brokers
+from tests.read_model import make_model_now
 
 P99_MS_MAX = 100.0
 #: Of 61 MB of heads that do not end, and of 10 MB of small headers.
@@ -157,6 +158,8 @@ def running(settings: Settings, target: Target, folder: Path) -> Iterator[Runnin
         "WEB_PORT": str(port),
         "OPS_PORT": str(ops_port),
     }
+    # Pages need a read model, and here no projector makes one.
+    make_model_now(f"sqlite:///{folder / 'storefront.db'}")
     log = folder / f"{target.module}.log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", f"services.{target.module}"]

@@ -384,7 +384,8 @@ def test_one_click_unsubscribes_by_post_only(
     """The link of a letter, opened by a scanner, changes nothing; the mail program's POST does."""
     mailpit.delete_all()
     with stack_on(kafka, tmp_path) as stack:
-        (storefront,) = stack.start("storefront", LINK_SECRET=MAIL["LINK_SECRET"])
+        pages = ("storefront", "services.storefront.projector")
+        storefront, _ = stack.start(*pages, LINK_SECRET=MAIL["LINK_SECRET"])
         address = f"http://127.0.0.1:{storefront.port}"
         stack.start("auction_service")
         stack.start("notifier", **mail_env(mailpit.port), PAGE_URL=address)
