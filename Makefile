@@ -36,7 +36,7 @@ story: $(STAMP) ## The demo at full speed; fails if a step is missing
 TESTERS ?= 3
 
 test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=3
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 quick-rules quick-pages
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 quick-pages quick-around quick-rules
 	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --durations=12 \
 		-m "not long" tests/system
 
@@ -45,12 +45,15 @@ test: $(STAMP) ## Every test, on Apache Kafka if one can be started: TESTERS=3
 ALONE := $(BIN)/python -m pytest -p no:xdist -p no:xdist.looponfail -p no:cacheprovider
 
 quick-rules: $(STAMP)
-	@$(ALONE) -m "not long" $(filter-out $(NOT_RULES),$(wildcard tests/*/))
+	@$(ALONE) -m "not long" tests/rules tests/domain
 
 quick-pages: $(STAMP)
-	@$(ALONE) -m "not long" tests/runtime tests/storefront
+	@$(ALONE) -m "not long" tests/storefront
 
-NOT_RULES := tests/__pycache__/ tests/runtime/ tests/storefront/ tests/system/
+quick-around: $(STAMP)
+	@$(ALONE) -m "not long" $(filter-out $(NOT_AROUND),$(wildcard tests/*/))
+
+NOT_AROUND := tests/__pycache__/ $(addprefix tests/,rules/ domain/ storefront/ system/)
 
 check: $(STAMP) ## Format, lint, types, import rules, the quick tests: no broker, no database
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 \

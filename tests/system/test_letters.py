@@ -100,7 +100,11 @@ def test_every_letter_of_an_auction_arrives_once_and_well_formed(
 
 @pytest.mark.parametrize(
     ("broker_kind", "count", "kills"),
-    [("kafka", 800, 2), pytest.param("embedded", 600, 2, marks=pytest.mark.long)],
+    [
+        ("kafka", 400, 2),
+        pytest.param("kafka", 800, 2, marks=pytest.mark.long),
+        pytest.param("embedded", 600, 2, marks=pytest.mark.long),
+    ],
 )
 def test_letters_arrive_on_a_bad_day_with_the_notifier_killed(
     broker_kind: str, count: int, kills: int, request: pytest.FixtureRequest, tmp_path: Path

@@ -28,9 +28,6 @@ from tests.system.stack import Stack, stack_on, until
 pytestmark = pytest.mark.system
 SERVICES = ("request_service", "order_service", "favor_service")
 REPLAY_SECONDS = 180.0
-BOTH = pytest.mark.parametrize(
-    "broker_kind", ["kafka", pytest.param("embedded", marks=pytest.mark.long)]
-)
 
 
 @pytest.fixture
@@ -47,7 +44,9 @@ def shapes(data: Path) -> Replay:
     return beibei_replay(data / "beibei", limit=1_500)
 
 
-@BOTH
+# The same with kills is below; without, on both brokers, it is for `make long`.
+@pytest.mark.long
+@pytest.mark.parametrize("broker_kind", ["kafka", "embedded"])
 def test_recorded_data_comes_to_what_its_files_say(
     broker_kind: str,
     request: pytest.FixtureRequest,
@@ -101,7 +100,12 @@ def test_repeated_and_displaced_orders_change_nothing(
 
 
 @pytest.mark.parametrize(
-    ("broker_kind", "times"), [("kafka", 5), pytest.param("embedded", 2, marks=pytest.mark.long)]
+    ("broker_kind", "times"),
+    [
+        ("kafka", 3),
+        pytest.param("kafka", 5, marks=pytest.mark.long),
+        pytest.param("embedded", 2, marks=pytest.mark.long),
+    ],
 )
 def test_kills_change_nothing(
     broker_kind: str,
