@@ -14,7 +14,6 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from runtime.on_cluster import described
 from runtime.ports import free_port
 from stack import brokers
 from stack.brokers import RunningBroker
@@ -82,7 +81,7 @@ class Cluster:
         try:
             await client.start()
             partitions: list[Any] = [
-                each for its in (await described(client)).values() for each in its
+                each for topic in await client.describe_topics() for each in topic["partitions"]
             ]
         except KafkaError:
             # The broker that was asked is not ready; another one is asked next time.
