@@ -58,6 +58,7 @@ class Copier:
         self._generations = generations
         self._topics = {settings.topic(topic.name): topic for topic in TOPICS}
         self._partitioner = Partitioner(settings.partitions)
+        self._has_transactions = settings.kafka_transactions
 
     def place(self, tp: TopicPartition) -> Place:
         """The partition by the catalogue's name of its topic."""
@@ -71,6 +72,10 @@ class Copier:
         positions = await self.writer.positions([self.place(tp) for tp in given])
         ends = await reader.end_offsets(given) if given else {}
         found = {tp: positions[self.place(tp)] for tp in given}
+        if not self._has_transactions:
+            # The embedded broker tells too low an end where a batch has several records. It is
+            # another cluster at each start, so the rows can't be of an earlier log.
+            ends = {tp: max(end, found[tp]) for tp, end in ends.items()}
         beyond = [(tp.topic, tp.partition) for tp in given if not 0 <= found[tp] <= ends[tp]]
         if beyond:
             _log.error("the read model is ahead of its log", beyond=beyond[:3])
